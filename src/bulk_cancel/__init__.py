@@ -1,0 +1,1 @@
+"""bulk-cancel: cancel many meetergo appointments, safely."""

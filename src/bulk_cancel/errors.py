@@ -1,0 +1,94 @@
+"""The errors a person may see. Each carries the exit code it ends the command with and, where there is one, what to do."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of every command. The README's table is checked against this enum."""
+
+    OK = 0  #: every row final and good
+    BUG = 1  #: a bug of ours
+    USAGE = 2  #: the command line is wrong, or a question could not be asked
+    REFUSED_ROWS = 3  #: finished; some rows failed, were rejected, not found or invalid
+    UNKNOWN = 4  #: finished; the outcome of some cancels is not known yet
+    STOPPED = 5  #: stopped early, rows left: run it again
+    BAD_INPUT = 65  #: the input cannot be used
+    NO_INPUT = 66  #: the input does not exist
+    UNREACHABLE = 69  #: the API could not be reached before the first cancel
+    CANNOT_CREATE = 73  #: the ledger cannot be created
+    DISK = 74  #: the disk refused a write
+    LOCKED = 75  #: another run holds the ledger or the credential
+    CREDENTIAL = 77  #: the API refused the credential
+    CONFIG = 78  #: a setting is missing or wrong
+
+
+class BulkCancelError(Exception):
+    """Something a person can act on: what happened, and what to do next."""
+
+    exit_code = Exit.BUG
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
+
+
+class InputError(BulkCancelError):
+    """The input cannot be used: unreadable, no id column, no rows."""
+
+    exit_code = Exit.BAD_INPUT
+
+
+class InputMissingError(BulkCancelError):
+    """The input does not exist."""
+
+    exit_code = Exit.NO_INPUT
+
+
+class UsageError(BulkCancelError):
+    """The command line is wrong."""
+
+    exit_code = Exit.USAGE
+
+
+class ConfigError(BulkCancelError):
+    """A setting is missing, wrong or contradicts another."""
+
+    exit_code = Exit.CONFIG
+
+
+class CredentialError(BulkCancelError):
+    """The API refused the credential."""
+
+    exit_code = Exit.CREDENTIAL
+
+
+class UnreachableError(BulkCancelError):
+    """The API could not be reached before the first cancel."""
+
+    exit_code = Exit.UNREACHABLE
+
+
+class LedgerError(BulkCancelError):
+    """The ledger cannot be used: foreign, damaged, newer, or of another account."""
+
+    exit_code = Exit.CONFIG
+
+
+class LedgerCreateError(LedgerError):
+    """The ledger cannot be created."""
+
+    exit_code = Exit.CANNOT_CREATE
+
+
+class LedgerDiskError(LedgerError):
+    """The disk refused a read or a write of the ledger."""
+
+    exit_code = Exit.DISK
+
+
+class LockedError(BulkCancelError):
+    """Another run holds the ledger or the credential."""
+
+    exit_code = Exit.LOCKED
