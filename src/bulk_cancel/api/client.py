@@ -1,0 +1,164 @@
+"""One connection to the API: builds requests, bounds every exchange in time and size, and returns what came of it.
+
+Each worker has a client of its own with a pool of one connection. One shared httpx 0.28 pool is quadratic in waiting
+requests and can close a connection that it has just given to a queued one, which for us would be a false unknown.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+from bulk_cancel.api.credentials import Credential
+from bulk_cancel.api.documents import parse_appointment, parse_json, parse_message, parse_page
+from bulk_cancel.api.failures import EXCHANGE_ERRORS, Trace
+from bulk_cancel.api.http import httpx
+from bulk_cancel.api.port import Page, Query
+from bulk_cancel.core.model import Answer, Request, Target
+from bulk_cancel.core.retry import parse_retry_after
+from bulk_cancel.core.text import clean
+
+#: An answer is read up to here; the rest of a longer one proves nothing any more.
+LONGEST_BODY = 1024 * 1024
+#: Below the 5 s after which common servers close an idle connection: a request must not meet a closing one.
+KEEPALIVE_S = 3.0
+_FRESH = {"Cache-Control": "no-cache", "Pragma": "no-cache"}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Where the API is, who asks, and how long one whole exchange may take."""
+
+    base_url: str
+    credential: Credential
+    user_id: str | None = None
+    timeout_s: float = 30.0
+    agent: str = "bulk-cancel"
+
+
+class _TooLongError(Exception):
+    """The answer's body exceeds what is read."""
+
+
+class HttpLine:
+    """A `Line` over httpx. `transport` is the seam for tests and other transports."""
+
+    def __init__(
+        self, settings: ApiSettings, tls: ssl.SSLContext, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self._settings = settings
+        self._http = httpx.AsyncClient(
+            verify=tls,
+            transport=transport,
+            follow_redirects=False,
+            timeout=settings.timeout_s,
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S),
+            headers={
+                "Authorization": f"Bearer {settings.credential.secret}",
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": settings.agent,
+            },
+        )
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._http.aclose()
+
+    async def cancel(self, target: Target, request: Request) -> Answer:
+        """POST /appointment/{id}/cancel with exactly the fields that are set (documented)."""
+        url = f"{self._settings.base_url}/appointment/{target.appointment_id}/cancel"
+        content = json.dumps(cancel_body(target, request)).encode()
+        headers = {"Content-Type": "application/json", **self._acting(request.user_id)}
+        answer, value = await self._exchange(self._http.build_request("POST", url, content=content, headers=headers))
+        return _with_appointment(answer, value)
+
+    async def read(self, target: Target, request: Request) -> Answer:
+        """GET /appointment/{id} (documented by example)."""
+        url = f"{self._settings.base_url}/appointment/{target.appointment_id}"
+        headers = {**_FRESH, **self._acting(request.user_id)}
+        answer, value = await self._exchange(self._http.build_request("GET", url, headers=headers))
+        return _with_appointment(answer, value)
+
+    async def page(self, query: Query) -> Page:
+        """GET /appointment/paginated; pages are counted from 0 and hold 1 to 100 (seen in existing clients)."""
+        url = f"{self._settings.base_url}/appointment/paginated"
+        params: dict[str, str | int] = {"page": query.page, "pageSize": query.page_size}
+        if query.start is not None:
+            params |= {"start": query.start}
+        params |= {"sortBy": "appointment.start", "sortDirection": "ASC"}
+        headers = {**_FRESH, **self._acting(query.user_id)}
+        answer, value = await self._exchange(self._http.build_request("GET", url, params=params, headers=headers))
+        return Page(answer, parse_page(value) if answer.status == 200 else None)
+
+    def _acting(self, user_id: str | None) -> dict[str, str]:
+        acting = user_id or self._settings.user_id
+        return {"x-meetergo-api-user-id": acting} if acting else {}
+
+    async def _exchange(self, request: httpx.Request) -> tuple[Answer, Any]:
+        """Send and read under one deadline: a per-read timeout would not stop a server that drips bytes."""
+        trace = Trace()
+        request.extensions["trace"] = trace
+        try:
+            with anyio.fail_after(self._settings.timeout_s):
+                response = await self._http.send(request, stream=True)
+                try:
+                    body = await _read_capped(response)
+                finally:
+                    await response.aclose()
+        except _TooLongError:
+            return Answer(message=f"the answer is longer than {LONGEST_BODY} bytes"), None
+        except EXCHANGE_ERRORS as error:
+            return Answer(bytes_left=trace.bytes_left(error), message=_describe(error, self._settings.timeout_s)), None
+        value = parse_json(body)
+        retry_after_s = parse_retry_after(response.headers.get("Retry-After"), time.time())
+        message = parse_message(value) if response.status_code >= 400 else ""
+        return Answer(response.status_code, message=message, retry_after_s=retry_after_s), value
+
+
+def cancel_body(target: Target, request: Request) -> dict[str, str | bool]:
+    """Build the body: only the documented fields, and of those only the ones that are set."""
+    body: dict[str, str | bool] = {}
+    if request.reason:
+        body["reason"] = request.reason
+    if target.attendee_id:
+        body["attendeeId"] = target.attendee_id
+    if request.cancel_all:
+        body["cancelAll"] = True
+    if target.entire_series:
+        body["cancelEntireSeries"] = True
+    return body
+
+
+def line_factory(settings: ApiSettings) -> Callable[[], HttpLine]:
+    """Return a maker of lines that share one TLS context; making the context is the expensive part."""
+    tls = httpx.create_ssl_context()
+    return lambda: HttpLine(settings, tls)
+
+
+async def _read_capped(response: httpx.Response) -> bytes:
+    """Read the raw body. It is not decoded: `identity` was asked for, and a decoder could be made to explode."""
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > LONGEST_BODY:
+            raise _TooLongError
+    return bytes(body)
+
+
+def _with_appointment(answer: Answer, value: Any) -> Answer:
+    if answer.status is None or not 200 <= answer.status < 300:
+        return answer
+    return Answer(answer.status, appointment=parse_appointment(value), retry_after_s=answer.retry_after_s)
+
+
+def _describe(error: Exception, timeout_s: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no complete answer within {timeout_s:g} s"
+    return clean(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)

@@ -1,0 +1,86 @@
+"""Where the credential comes from, which kind it is, and with which user ids it may be paired."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from bulk_cancel.errors import ConfigError
+
+_WHERE = "Set MEETERGO_TOKEN, or MEETERGO_TOKEN_FILE to the name of a file that holds it."
+SYSTEMD_NAME = "meetergo-token"
+
+
+class CredentialKind(Enum):
+    """Documented: a personal token acts as its owner, a Platform key as whoever the user header names."""
+
+    PERSONAL = "personal access token"
+    PLATFORM = "Platform API key"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A bearer credential. Its value appears in no repr, log or file; `fingerprint` stands for it."""
+
+    secret: str = field(repr=False)
+
+    @property
+    def kind(self) -> CredentialKind:
+        """Platform keys look like `ak_live:<uuid>:<secret>`; everything else is taken for a personal token."""
+        return CredentialKind.PLATFORM if self.secret.startswith("ak_") else CredentialKind.PERSONAL
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits of its SHA-256: tells credentials apart, reveals nothing of a random token."""
+        return hashlib.sha256(self.secret.encode()).hexdigest()[:12]
+
+
+def find_credential(environ: Mapping[str, str]) -> Credential:
+    """Read the credential from the environment, a file it names, or systemd. Raises ConfigError when there is none."""
+    for name in ("MEETERGO_TOKEN", "MEETERGO_API_KEY"):
+        if stripped(environ.get(name, "")):
+            return _checked(environ[name], name)
+    if file := environ.get("MEETERGO_TOKEN_FILE"):
+        return _checked(_read(Path(file)), f"the file {file}")
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    if folder and (path := Path(folder) / SYSTEMD_NAME).exists():
+        return _checked(_read(path), f"systemd's credential {SYSTEMD_NAME}")
+    raise ConfigError("There is no credential for the API.", advice=_WHERE)
+
+
+def stripped(value: str) -> str:
+    """Remove white space and stray quotes, as they come with copying."""
+    return value.strip().strip("\"'").strip()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The credential file {path} cannot be read: {error}.", advice=_WHERE) from error
+
+
+def _checked(value: str, origin: str) -> Credential:
+    secret = stripped(value)
+    if not secret or not all("!" <= character <= "~" for character in secret):
+        raise ConfigError(
+            f"The credential in {origin} is empty or has characters that no credential has.", advice=_WHERE
+        )
+    return Credential(secret)
+
+
+def check_pairing(credential: Credential, user_id: str | None, *, rows_with_user: int, rows_without: int) -> None:
+    """Refuse what the API would answer with 403 or 400 to every row. Raises ConfigError before any request."""
+    if credential.kind is CredentialKind.PERSONAL and (user_id or rows_with_user):
+        raise ConfigError(
+            "A personal access token acts as its owner: it cannot be used with a user id.",
+            advice="Remove MEETERGO_USER_ID, --user-id and the column user_id, or use a Platform API key.",
+        )
+    if credential.kind is CredentialKind.PLATFORM and not user_id and rows_without:
+        raise ConfigError(
+            f"A Platform API key needs to know as whom it acts; {rows_without} rows do not say it.",
+            advice="Set MEETERGO_USER_ID or --user-id, or fill the column user_id.",
+        )

@@ -1,0 +1,105 @@
+"""Reads the API's JSON. Takes what decides, leaves names, addresses and secrets where they are.
+
+Which fields mean "cancelled" is taken from existing clients of the API: `isCancelled`, or `cancel.actionAt` being set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bulk_cancel.core.model import Appointment
+from bulk_cancel.core.text import clean
+
+_MOST_WARNINGS = 10
+
+
+def parse_json(body: bytes) -> Any:
+    """Return the JSON value, or None when it is none (cut, HTML, empty, too deep)."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def parse_appointment(value: Any) -> Appointment | None:
+    """Read one appointment object; None when it is not one."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("id"), str):
+        return None
+    cancel = _mapping(value.get("cancel"))
+    attending, removed = _attendees(value)
+    return Appointment(
+        appointment_id=value["id"].lower(),
+        is_cancelled=value.get("isCancelled") is True or bool(cancel.get("actionAt")),
+        cancelled_at=_timestamp(cancel.get("actionAt")),
+        cancelled_by=_text(cancel.get("actionSource")),
+        attendee_ids=attending,
+        removed_ids=removed,
+        start=_text(value.get("start")),
+        end=_text(value.get("end")),
+        meeting_type_id=_text(value.get("meetingTypeId")),
+        paid=bool(value.get("paymentId")),
+        warnings=_warnings(value.get("resolvableErrors")),
+        company_id=_text(value.get("companyId")),
+    )
+
+
+def parse_page(value: Any) -> tuple[Appointment, ...] | None:
+    """Read the answer of the paginated list; None when it is not one. Items that are none are passed over."""
+    items = value.get("appointments") if isinstance(value, Mapping) else None
+    if not isinstance(items, list):
+        return None
+    return tuple(found for item in items if (found := parse_appointment(item)) is not None)
+
+
+def parse_message(value: Any) -> str:
+    """Read the message of an error body, with the fields it complains about; one clean line, possibly empty."""
+    if not isinstance(value, Mapping):
+        return ""
+    message = value.get("message")
+    parts = message if isinstance(message, list) else [message]
+    errors = value.get("errors")
+    for error in errors if isinstance(errors, list) else []:
+        parts = [*parts, _mapping(error).get("message")]
+    return clean("; ".join(dict.fromkeys(part for part in parts if isinstance(part, str))))
+
+
+def _attendees(value: Mapping[str, Any]) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """Return who attends (None when the object does not say) and who is marked as deleted."""
+    people = value.get("attendees")
+    people = [_mapping(person) for person in people] if isinstance(people, list) else None
+    removed = frozenset(_id(person) for person in people or () if person.get("deletedAt")) - {""}
+    ids = value.get("attendeeIds")
+    if isinstance(ids, list):
+        return frozenset(item.lower() for item in ids if isinstance(item, str)) - removed, removed
+    if people is None:
+        return None, removed
+    return frozenset(_id(person) for person in people) - removed - {""}, removed
+
+
+def _id(person: Mapping[str, Any]) -> str:
+    return (_text(person.get("id")) or "").lower()
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str | None:
+    return clean(value, 64) if isinstance(value, str) and value else None
+
+
+def _timestamp(value: Any) -> float | None:
+    """Parse ISO 8601 into seconds since the epoch; times without an offset are UTC (documented default)."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _warnings(value: Any) -> tuple[str, ...]:
+    codes = [_text(_mapping(item).get("errorCode")) for item in value] if isinstance(value, list) else []
+    return tuple(code for code in codes if code)[:_MOST_WARNINGS]

@@ -1,0 +1,74 @@
+"""Tells "no byte of the request left" from "it may have been sent", which is all that counts about a failure.
+
+The class of an exception proves little: a `ReadError` occurs with and without an effect on the server. The proof is
+the own trace of the transport: the default one announces each step, and the first byte of a request leaves after
+`send_request_headers.started`, never before (measured on sockets, tests/edges/test_bytes_left.py). For a transport that
+traces nothing, only the classes below that cannot occur after a byte has left count as proof; all else is "maybe".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bulk_cancel.api.http import httpx
+
+#: Raised while a connection is waited for, opened or refused: before the first byte of a request.
+NEVER_SENT: frozenset[type[Exception]] = frozenset(
+    {
+        httpx.ConnectError,
+        httpx.ConnectTimeout,
+        httpx.PoolTimeout,
+        httpx.UnsupportedProtocol,
+        httpx.InvalidURL,
+    }
+)
+#: May be raised after bytes have left.
+MAYBE_SENT: frozenset[type[Exception]] = frozenset(
+    {
+        httpx.HTTPError,
+        httpx.RequestError,
+        httpx.TransportError,
+        httpx.TimeoutException,
+        httpx.ReadTimeout,
+        httpx.WriteTimeout,
+        httpx.NetworkError,
+        httpx.ReadError,
+        httpx.WriteError,
+        httpx.CloseError,
+        httpx.ProtocolError,
+        httpx.LocalProtocolError,
+        httpx.RemoteProtocolError,
+        httpx.ProxyError,
+        httpx.DecodingError,
+        httpx.TooManyRedirects,
+        httpx.HTTPStatusError,
+        httpx.StreamError,
+        httpx.StreamConsumed,
+        httpx.StreamClosed,
+        httpx.ResponseNotRead,
+        httpx.RequestNotRead,
+        httpx.CookieConflict,
+    }
+)
+#: What an exchange may raise. Anything else is a bug of ours and is not swallowed.
+EXCHANGE_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, OSError)
+
+
+class Trace:
+    """Listens to one request of the default transport."""
+
+    def __init__(self) -> None:
+        self.spoke = False
+        self.began_to_send = False
+
+    async def __call__(self, event: str, info: dict[str, Any]) -> None:
+        """Note the transport's announcement, such as `http11.send_request_headers.started`."""
+        self.spoke = True
+        if event.endswith(".send_request_headers.started"):
+            self.began_to_send = True
+
+    def bytes_left(self, error: BaseException) -> bool:
+        """Whether, given this failure, a byte may have left. True unless the opposite is proven."""
+        if self.spoke:
+            return self.began_to_send
+        return type(error) not in NEVER_SENT

@@ -1,0 +1,8 @@
+"""The one home of the HTTP library: everything else in this package takes it from here.
+
+`httpx2` is the maintained continuation with the same names; the suite runs with either (`make test-httpx2`).
+"""
+
+import httpx
+
+__all__ = ["httpx"]

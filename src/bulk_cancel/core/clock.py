@@ -1,0 +1,45 @@
+"""Time as a value: a wall clock that cannot jump within a run, and ages that survive a jump between two runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBase:
+    """How a process relates the monotonic clock to the wall clock, fixed at its start.
+
+    `boot_id` names the boot of the machine within which the monotonic clock is comparable; None where it is not known.
+    """
+
+    boot_id: str | None
+    offset_s: float  #: wall clock minus monotonic clock
+
+    def wall(self, mono: float) -> float:
+        """Translate a monotonic time into seconds since the epoch."""
+        return mono + self.offset_s
+
+    def age_s(self, at: float, recorded: TimeBase, mono: float) -> float:
+        """Return how old the moment `at` is, written under the time base `recorded`, at the monotonic time `mono`.
+
+        On the same boot only the monotonic clock counts, so that a wall clock that was set in between changes no
+        decision; on another boot the wall clock is all there is, and an event from the future has age 0.
+        """
+        if self.boot_id is not None and self.boot_id == recorded.boot_id:
+            return max(0.0, mono - (at - recorded.offset_s))
+        return max(0.0, self.wall(mono) - at)
+
+
+@dataclass(frozen=True, slots=True)
+class PaceRecord:
+    """The limiter's state as the ledger keeps it: the TAT on both clocks."""
+
+    tat_at: float
+    tat_mono: float
+    boot_id: str | None
+
+    def tat(self, base: TimeBase, mono: float, longest_s: float) -> float:
+        """Return the TAT on this process's monotonic clock, at most `longest_s` ahead of `mono`."""
+        same_boot = base.boot_id is not None and base.boot_id == self.boot_id
+        tat = self.tat_mono if same_boot else self.tat_at - base.offset_s
+        return min(tat, mono + longest_s)

@@ -1,0 +1,120 @@
+"""The values that every part of the program passes around: targets, work, appointments, answers, ledger entries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from bulk_cancel.core.states import Event, State
+
+
+class Status(StrEnum):
+    """What a row of the input came to, as people read it in files and summaries."""
+
+    CANCELLED = "cancelled"
+    ALREADY_CANCELLED = "already_cancelled"
+    NOT_FOUND = "not_found"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    SKIPPED = "skipped"
+    INVALID = "invalid"
+
+
+_STATUS_OF = {State.SENDING: Status.UNKNOWN, State.WAITING: Status.PENDING}
+
+
+def status_of(state: State | None) -> Status:
+    """Translate a target's state into a row's status; a row without a target is invalid."""
+    if state is None:
+        return Status.INVALID
+    return _STATUS_OF.get(state) or Status(state.value)
+
+
+class InputRow(NamedTuple):
+    """One validated row of the input. A plain tuple: millions of them pass through, a chunk at a time."""
+
+    row: int  #: as a spreadsheet shows it: the header is row 1
+    appointment_id: str | None  #: None when the row is invalid
+    attendee_id: str | None
+    entire_series: bool
+    cancel_all: bool
+    reason: str | None
+    user_id: str | None
+    first_row: int | None  #: the first row that names the same target; None when invalid
+    problems: str | None  #: all reasons why the row is invalid, joined with "; "
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What one cancel acts on. The idempotency key of the ledger."""
+
+    appointment_id: str  #: canonical lower-case UUID
+    attendee_id: str | None = None  #: None: the whole appointment
+    entire_series: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask of the API for a target: the optional fields of the body, and who acts."""
+
+    reason: str | None = None
+    cancel_all: bool = False
+    user_id: str | None = None  #: the acting user (`x-meetergo-api-user-id`), Platform keys only
+
+
+@dataclass(slots=True)
+class Work:
+    """One target on its way through a worker. Mutable: it follows the ledger's record of itself."""
+
+    target_id: int
+    target: Target
+    request: Request
+    state: State
+    attempts: int  #: intents so far, over all runs
+    look_first: bool = False  #: another cancel may have taken it along: read before sending
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """The part of the API's appointment object that decides anything. Names, addresses and secrets never get here."""
+
+    appointment_id: str
+    is_cancelled: bool
+    cancelled_at: float | None = None  #: `cancel.actionAt`, seconds since the epoch
+    cancelled_by: str | None = None  #: `cancel.actionSource`: who or what did it, a role and not a name
+    attendee_ids: frozenset[str] | None = None  #: those still in it; None: the answer does not say
+    removed_ids: frozenset[str] = frozenset()  #: attendees the answer lists as deleted
+    start: str | None = None  #: ISO 8601
+    end: str | None = None
+    meeting_type_id: str | None = None
+    paid: bool = False
+    warnings: tuple[str, ...] = ()  #: `resolvableErrors[].errorCode`: after-effects that went wrong
+    company_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back from one exchange, or why nothing did."""
+
+    status: int | None = None  #: None: no complete answer
+    bytes_left: bool = True  #: False: proven that no byte of the request left this machine
+    appointment: Appointment | None = None  #: None: the body is not one appointment
+    message: str = ""  #: the API's message or the failure, cleaned and shortened
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event for the ledger. `was` guards it: another state in the ledger means a bug, and nothing is written."""
+
+    target_id: int
+    event: Event
+    was: State
+    attempt_no: int
+    at: float  #: seconds since the epoch
+    http_status: int | None = None
+    detail: str = ""
+    appointment: Appointment | None = field(default=None, compare=False)  #: what else was learnt on the way

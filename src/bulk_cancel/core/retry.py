@@ -1,0 +1,46 @@
+"""How long to wait before sending again. Decisions are values; who waits, and how, is the engine's matter."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+#: Above this the run stops instead of waiting: the server asks for more patience than a job should silently have.
+LONGEST_PAUSE_S = 15 * 60.0
+SHORTEST_PAUSE_S = 1.0
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """Read a Retry-After header (RFC 9110: seconds or an HTTP date) as seconds from `now`, seconds since the epoch.
+
+    None when it is missing, no number, no date, negative or in the past: then the caller's own timing holds.
+    """
+    if value is None:
+        return None
+    seconds = _as_number(value.strip())
+    if seconds is None:
+        seconds = _as_date(value.strip(), now)
+    return seconds if seconds is not None and seconds >= 0 else None
+
+
+def _as_number(value: str) -> float | None:
+    return float(value) if value.isascii() and value.isdigit() and len(value) <= 12 else None
+
+
+def _as_date(value: str, now: float) -> float | None:
+    try:
+        date = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError):
+        return None
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return (date - datetime.fromtimestamp(now, UTC)).total_seconds()
+
+
+def throttle_pause_s(retry_after_s: float | None, throttles_in_a_row: int, jitter: float) -> float:
+    """Return how long everyone pauses after a 429.
+
+    The server's own wish, else 2, 4, 8 … 60 s. `jitter` (0 to 1) adds up to a quarter, so that several programs that
+    share the key do not come back together.
+    """
+    wish = retry_after_s if retry_after_s is not None else min(60.0, 2.0 ** min(throttles_in_a_row, 6))
+    return max(SHORTEST_PAUSE_S, wish) * (1 + jitter / 4) if wish <= LONGEST_PAUSE_S else wish

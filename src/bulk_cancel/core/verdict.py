@@ -1,0 +1,36 @@
+"""How a run ends: what halted it, and the exit code that its rows deserve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bulk_cancel.core.model import Status
+from bulk_cancel.errors import Exit
+
+#: Rows that a person has to look at or correct.
+BAD = (Status.FAILED, Status.REJECTED, Status.NOT_FOUND, Status.INVALID)
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Why a run stopped before its work was done."""
+
+    exit_code: Exit
+    message: str  #: a sentence
+
+
+def decide_exit(counts: Mapping[Status, int], halt: Halt | None) -> Exit:
+    """Return the exit code for rows counted by status.
+
+    A drain that came when nothing was left to send is no early stop: then the rows decide.
+    """
+    if halt is not None and halt.exit_code is not Exit.STOPPED:
+        return halt.exit_code
+    if halt is not None and counts.get(Status.PENDING, 0):
+        return Exit.STOPPED
+    if counts.get(Status.UNKNOWN, 0):
+        return Exit.UNKNOWN
+    if counts.get(Status.PENDING, 0):
+        return Exit.STOPPED
+    return Exit.REFUSED_ROWS if any(counts.get(status, 0) for status in BAD) else Exit.OK

@@ -1,0 +1,84 @@
+"""Stops everyone when the API as a whole is in trouble, so that one outage does not make hundreds of unknown rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import anyio
+
+from bulk_cancel.api.port import Line, Query
+from bulk_cancel.core.outcome import Kind
+from bulk_cancel.engine.context import Context
+from bulk_cancel.errors import Exit
+
+_TROUBLE = frozenset({Kind.NOT_SENT, Kind.NO_ANSWER})
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerLimits:
+    """When to pause, how to come back, when to give up. Durations in seconds."""
+
+    troubles: int = 5  #: unreachable or without answer, in a row, over all workers
+    nonsense: int = 3  #: 2xx or 3xx answers that show nothing, in a row
+    first_pause_s: float = 5.0
+    longest_pause_s: float = 60.0
+    patience_s: float = 30 * 60.0
+
+
+@dataclass
+class Breaker:
+    """Closed: everyone passes. Open: everyone waits, one of them probes with a read. Nonsense halts at once."""
+
+    context: Context
+    limits: BreakerLimits = field(default_factory=BreakerLimits)
+
+    def __post_init__(self) -> None:
+        self._troubles = 0
+        self._nonsense = 0
+        self._probing = anyio.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the API is believed to be in trouble."""
+        return self._troubles >= self.limits.troubles
+
+    def note(self, kind: Kind) -> None:
+        """Learn from an outcome, whichever worker had it."""
+        self._nonsense = self._nonsense + 1 if kind is Kind.NONSENSE else 0
+        self._troubles = self._troubles + 1 if kind in _TROUBLE else 0
+        if self._nonsense >= self.limits.nonsense:
+            self.context.halt(
+                Exit.STOPPED,
+                f"{self._nonsense} answers in a row were no answers of the API (a proxy, a portal, a wrong address?).",
+            )
+
+    async def passage(self, line: Line) -> None:
+        """Return when the API is believed to be well, or the intake has closed."""
+        if not self.is_open:
+            return
+        with self.context.intake.waiting():
+            async with self._probing:
+                if self.is_open:
+                    await self._probe_until_well(line)
+
+    async def _probe_until_well(self, line: Line) -> None:
+        context, limits = self.context, self.limits
+        began, pause_s = context.clock.monotonic(), limits.first_pause_s
+        while context.clock.monotonic() - began < limits.patience_s:
+            context.log.warning("breaker.open", troubles=self._troubles, next_probe_s=pause_s)
+            context.tally.note = f"the API is in trouble; asking again every {pause_s:g} s"
+            await anyio.sleep(pause_s)
+            if await self._is_well(line):
+                self._troubles, context.tally.note = 0, ""
+                context.log.info("breaker.closed")
+                return
+            pause_s = min(limits.longest_pause_s, pause_s * 2)
+        context.halt(Exit.STOPPED, f"The API was in trouble for {limits.patience_s / 60:.0f} minutes.")
+
+    async def _is_well(self, line: Line) -> bool:
+        page = await self.context.read_page(line, Query(0, page_size=1))
+        if page is None:
+            return False
+        if page.answer.status == 401:
+            self.context.halt(Exit.CREDENTIAL, "The API refuses the credential (401).")
+        return page.appointments is not None

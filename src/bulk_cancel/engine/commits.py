@@ -1,0 +1,74 @@
+"""Group commit: whoever records while a commit is on its way shares the next one.
+
+Durability costs one fsync per commit, and a commit takes whatever has gathered meanwhile: with one worker that is a
+commit per event, with sixty-four a sixty-fourth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import anyio
+from anyio import to_thread
+
+from bulk_cancel.core.model import Entry
+from bulk_cancel.ledger.port import Ledger, PaceUpdate
+
+T = TypeVar("T")
+
+
+@dataclass
+class _Batch:
+    entries: list[Entry] = field(default_factory=list)
+    done: anyio.Event = field(default_factory=anyio.Event)
+    led: bool = False
+    error: BaseException | None = None
+
+
+class GroupCommit:
+    """The engine's only way to the ledger: keeps the calls one at a time and off the event loop."""
+
+    def __init__(self, ledger: Ledger, run_no: int, pace: Callable[[], PaceUpdate]) -> None:
+        self._ledger = ledger
+        self._run_no = run_no
+        self._pace = pace
+        self._turn = anyio.Lock()
+        self._batch = _Batch()
+        self._broken: BaseException | None = None
+
+    async def record(self, *entries: Entry) -> None:
+        """Return when the entries and the limiter's state are durable.
+
+        Raises what the ledger raises, to everyone in the batch; from then on nothing is written any more, since a
+        failed write or fsync must not be tried again on the same file.
+        """
+        batch = self._batch
+        batch.entries.extend(entries)
+        if batch.led:
+            await batch.done.wait()
+        else:
+            batch.led = True
+            # The first one in a batch commits for all of it: it must not be stopped half-way by a cancelled scope.
+            with anyio.CancelScope(shield=True):
+                await self._commit(batch)
+        if batch.error is not None:
+            raise batch.error
+
+    async def _commit(self, batch: _Batch) -> None:
+        async with self._turn:
+            self._batch = _Batch()
+            try:
+                if self._broken is not None:
+                    raise self._broken
+                await to_thread.run_sync(self._ledger.append, self._run_no, batch.entries, self._pace())
+            except BaseException as error:
+                self._broken = batch.error = error
+            finally:
+                batch.done.set()
+
+    async def ask(self, question: Callable[[Ledger], T]) -> T:
+        """Run any other call on the ledger, between two commits."""
+        async with self._turn:
+            return await to_thread.run_sync(question, self._ledger)

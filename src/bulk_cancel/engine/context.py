@@ -1,0 +1,127 @@
+"""What every part of a run shares."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from structlog.typing import FilteringBoundLogger
+
+from bulk_cancel.api.port import Line, Page, Query
+from bulk_cancel.core.model import Answer, Appointment, Entry, Work
+from bulk_cancel.core.outcome import classify_read
+from bulk_cancel.core.retry import LONGEST_PAUSE_S
+from bulk_cancel.core.states import Event, next_state
+from bulk_cancel.core.verdict import Halt
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.commits import GroupCommit
+from bulk_cancel.engine.intake import Intake
+from bulk_cancel.engine.limiter import Limiter
+from bulk_cancel.engine.tally import Tally
+from bulk_cancel.errors import Exit
+
+#: So many throttles in a row, with growing pauses between them, mean that the key is not to be had today.
+MOST_THROTTLES_IN_A_ROW = 10
+THROTTLED = 429
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How patient and how thorough a run is. All durations in seconds."""
+
+    max_attempts: int = 5  #: sends per target and run, of those proven not applied
+    settle_s: float = 600.0  #: so long an unanswered cancel may still be applied
+    confirm_s: float = 5.0  #: between the two reads that must agree that a target is active
+    max_errors: str = ""  #: `20` or `5%`: halt when more targets are refused; empty: never
+    wait: bool = False  #: stay until every unknown target is settled
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One run's shared parts."""
+
+    run_no: int
+    commits: GroupCommit
+    limiter: Limiter
+    clock: Clock
+    intake: Intake
+    tally: Tally
+    limits: Limits
+    log: FilteringBoundLogger
+    lines: Sequence[Line]
+    random: random.Random = field(default_factory=random.Random)
+
+    async def turn(self) -> bool:
+        """Wait for the next slot; False when the intake closed meanwhile. Nothing is in flight in here."""
+        acquired = False
+        with self.intake.waiting():
+            await self.limiter.acquire()
+            acquired = True
+        return acquired and not self.intake.closed
+
+    async def move(self, work: Work, event: Event, answer: Answer | None = None, detail: str = "") -> None:
+        """Record an event durably, and let `work` follow."""
+        becomes = next_state(work.state, event)
+        attempt_no = work.attempts + 1 if event is Event.INTENT else work.attempts
+        status, appointment = (answer.status, answer.appointment) if answer else (None, None)
+        detail = detail or (answer.message if answer else "")
+        at = self.clock.now()
+        await self.commits.record(Entry(work.target_id, event, work.state, attempt_no, at, status, detail, appointment))
+        self.tally.moved(work.state, becomes)
+        work.state, work.attempts = becomes, attempt_no
+
+    async def read(self, line: Line, work: Work) -> Answer | None:
+        """Read a target's appointment, in turn; None when the intake closed before."""
+        if not await self._read_turn():
+            return None
+        started_at = self.clock.monotonic()
+        answer = await line.read(work.target, work.request)
+        self.heed(answer, started_at)
+        self.log.debug("read.answered", target=work.target_id, status=answer.status, shows=_shown(work, answer))
+        return answer
+
+    async def read_page(self, line: Line, query: Query) -> Page | None:
+        """Read a page of appointments, in turn; None when the intake closed before."""
+        if not await self._read_turn():
+            return None
+        started_at = self.clock.monotonic()
+        page = await line.page(query)
+        self.heed(page.answer, started_at)
+        self.log.debug("page.answered", page=query.page, status=page.answer.status)
+        return page
+
+    async def _read_turn(self) -> bool:
+        """A read's slot is made durable, too: a crash loop of reads must not take the burst each time."""
+        if not await self.turn():
+            return False
+        await self.commits.record()
+        self.tally.gets += 1
+        return True
+
+    def heed(self, answer: Answer, started_at: float) -> None:
+        """Let the limiter learn from an answer."""
+        if answer.status != THROTTLED:
+            if answer.status is not None:
+                self.limiter.served()
+            return
+        self.tally.throttled += 1
+        pause_s = self.limiter.throttled(started_at, answer.retry_after_s)
+        self.log.warning("run.throttled", pause_s=round(pause_s, 1), in_a_row=self.limiter.throttles_in_a_row)
+        if pause_s > LONGEST_PAUSE_S:
+            self.halt(Exit.STOPPED, f"The API asks to wait {pause_s / 60:.0f} minutes.")
+        elif self.limiter.throttles_in_a_row >= MOST_THROTTLES_IN_A_ROW:
+            self.halt(Exit.STOPPED, "The API throttles every request: something else uses up the key's limit.")
+
+    def halt(self, exit_code: Exit, message: str) -> None:
+        """Stop taking work; the first reason stands."""
+        self.intake.close(Halt(exit_code, message))
+
+
+def _shown(work: Work, answer: Answer) -> str:
+    return classify_read(work.target, answer).value
+
+
+def appointments_by_id(page: Page) -> dict[str, Appointment]:
+    """Index a page."""
+    return {found.appointment_id: found for found in page.appointments or ()}

@@ -1,0 +1,40 @@
+"""Feeds workers from the ledger in chunks, so that memory stays flat whatever the size of the run."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import anyio
+
+from bulk_cancel.core.model import Work
+from bulk_cancel.engine.context import Context
+
+_CHUNK = 1000
+
+
+class Feed:
+    """The sendable targets of a run in row order, each given out once. Series come in a pass of their own."""
+
+    def __init__(self, context: Context, *, series: bool) -> None:
+        self._context = context
+        self._series = series
+        self._ready: deque[Work] = deque()
+        self._after_row = 0
+        self._refilling = anyio.Lock()
+
+    async def next(self) -> Work | None:
+        """Return the next target; None when there is none or the intake has closed."""
+        if not self._ready:
+            await self._refill()
+        return self._ready.popleft() if self._ready and not self._context.intake.closed else None
+
+    async def _refill(self) -> None:
+        async with self._refilling:
+            if self._ready:
+                return
+            run_no, after_row = self._context.run_no, self._after_row
+            found = await self._context.commits.ask(
+                lambda ledger: ledger.work(run_no, after_row, series=self._series, limit=_CHUNK)
+            )
+            self._after_row = found[-1][0] if found else after_row
+            self._ready.extend(work for _, work in found)

@@ -1,0 +1,42 @@
+"""The door through which work is taken. Closing it drains the run: nothing new starts, what is in flight settles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+
+from bulk_cancel.core.verdict import Halt
+
+
+class Intake:
+    """Open until a halt. Waiting for a turn happens inside `waiting()`, which a halt interrupts."""
+
+    def __init__(self) -> None:
+        self.halt: Halt | None = None
+        self._scopes: set[anyio.CancelScope] = set()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing new may start."""
+        return self.halt is not None
+
+    def close(self, halt: Halt) -> None:
+        """Halt the run. The first reason stands."""
+        if self.halt is None:
+            self.halt = halt
+            for scope in self._scopes:
+                scope.cancel()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Mark a stretch with nothing in flight: it ends at once when the intake closes. Check `closed` after it."""
+        with anyio.CancelScope() as scope:
+            if self.closed:
+                scope.cancel()
+            self._scopes.add(scope)
+            try:
+                yield
+            finally:
+                self._scopes.discard(scope)

@@ -1,0 +1,165 @@
+"""Reads the API's truth to settle unknown targets. Never sends a cancel.
+
+A read that shows a target cancelled settles it at once. A read that shows it active proves nothing while an unanswered
+cancel may still be applied: only when the intent is older than the settle time, and a second read some seconds later
+agrees, may the target be sent again. A missing appointment stays unknown: only a person can say what that means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+import anyio
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
+
+from bulk_cancel.api.port import Line, Query
+from bulk_cancel.core.model import Answer, Appointment
+from bulk_cancel.core.outcome import Sight, classify_read, resolve_unknown, shows_cancelled
+from bulk_cancel.core.states import Event
+from bulk_cancel.engine.context import Context, appointments_by_id
+from bulk_cancel.ledger.port import Ledger, Unknown
+
+_CHUNK = 1000
+#: From so many on, a page of 100 appointments may settle more than a single read.
+_WORTH_PAGES = 10
+
+
+@dataclass
+class Reconciled:
+    """What a reconcile came to."""
+
+    settled: int = 0  #: found cancelled
+    sendable: int = 0  #: proven not applied
+    unknown: int = 0  #: still without proof
+    due_in_s: float = 0.0  #: until the last of them is past its settle time
+    missing: int = 0  #: of the unknown ones, those the API does not find: a person has to decide
+
+
+class Reconciler:
+    """Goes through all unknown targets of the ledger."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._result = Reconciled()
+
+    async def run(self) -> Reconciled:
+        """Settle what can be settled now."""
+        self._result = Reconciled()
+        async for chunk in self._unknown():
+            left = await self._by_pages(chunk)
+            await self._by_single_reads(left)
+        return self._result
+
+    async def _unknown(self) -> AsyncIterator[list[Unknown]]:
+        after = 0
+        while not self._context.intake.closed:
+            chunk = await self._context.commits.ask(partial(_next_unknown, after))
+            if not chunk:
+                return
+            after = chunk[-1].work.target_id
+            yield chunk
+
+    async def _by_pages(self, unknown: list[Unknown]) -> list[Unknown]:
+        """Read the list of coming appointments as long as a page settles more than single reads would."""
+        left = {item.work.target.appointment_id: item for item in unknown}
+        if len(left) != len(unknown) or len(left) < _WORTH_PAGES or any(i.work.request.user_id for i in unknown):
+            return unknown
+        start = datetime.fromtimestamp(self._context.clock.now(), UTC).isoformat(timespec="seconds")
+        for number in range(len(left)):
+            page = await self._context.read_page(self._context.lines[0], Query(number, start=start))
+            if page is None or not page.appointments:
+                break
+            found = appointments_by_id(page).keys() & left.keys()
+            for appointment_id in found:
+                seen = appointments_by_id(page)[appointment_id]
+                if shows_cancelled(left[appointment_id].work.target, seen):
+                    await self._settle(left.pop(appointment_id), Answer(page.answer.status, appointment=seen))
+            if len(found) < 2:
+                break
+        return list(left.values())
+
+    async def _by_single_reads(self, unknown: Sequence[Unknown]) -> None:
+        """Read each; those that are active and old enough are read once more after the confirmation time."""
+        active = [item for item in unknown if await self._look(item) is Sight.ACTIVE]
+        old_enough = [item for item in active if self._due_in_s(item) <= 0]
+        for item in active:
+            if self._due_in_s(item) > 0:
+                self._keep(item)
+        if old_enough and await self._pause(self._context.limits.confirm_s):
+            for item in old_enough:
+                await self._confirm(item)
+        else:
+            for item in old_enough:
+                self._keep(item)
+
+    async def _look(self, item: Unknown) -> Sight:
+        """Read one target; settle it when it is cancelled. An active one is left to the caller."""
+        answer = await self._read(item)
+        sight = classify_read(item.work.target, answer) if answer else Sight.NOTHING
+        if sight is Sight.CANCELLED and answer is not None:
+            await self._settle(item, answer)
+        elif sight is not Sight.ACTIVE:
+            self._result.missing += sight is Sight.MISSING
+            self._keep(item)
+        return sight
+
+    async def _confirm(self, item: Unknown) -> None:
+        if await self._look(item) is Sight.ACTIVE:
+            await self._context.move(item.work, Event.SEEN_ACTIVE, detail="found active after the settle time, twice")
+            self._result.sendable += 1
+
+    async def _settle(self, item: Unknown, answer: Answer) -> None:
+        event = resolve_unknown(item.intent_at, answer.appointment)
+        await self._context.move(item.work, event, answer, _told_by(answer.appointment))
+        self._result.settled += 1
+
+    def _keep(self, item: Unknown) -> None:
+        self._result.unknown += 1
+        self._result.due_in_s = max(self._result.due_in_s, self._due_in_s(item))
+
+    def _due_in_s(self, item: Unknown) -> float:
+        clock = self._context.clock
+        age_s = clock.base.age_s(item.intent_at, item.base, clock.monotonic())
+        return self._context.limits.settle_s - age_s
+
+    async def _read(self, item: Unknown) -> Answer | None:
+        return await read_surely(self._context, self._context.lines[0], item)
+
+    async def _pause(self, seconds: float) -> bool:
+        with self._context.intake.waiting():
+            await anyio.sleep(seconds)
+        return not self._context.intake.closed
+
+
+def _next_unknown(after_target: int, ledger: Ledger) -> list[Unknown]:
+    return ledger.unknown(after_target, _CHUNK)
+
+
+async def read_surely(context: Context, line: Line, item: Unknown) -> Answer | None:
+    """Read a target, again after a pause when the answer proves nothing; None when the intake closed."""
+
+    async def sleep(seconds: float) -> None:
+        with context.intake.waiting():
+            await anyio.sleep(seconds)
+
+    retrying = AsyncRetrying(
+        stop=stop_after_attempt(3),
+        wait=wait_random_exponential(multiplier=0.5, max=10),
+        retry=retry_if_result(lambda answer: answer is not None and _proves_nothing(item, answer)),
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        sleep=sleep,
+    )
+    answer: Answer | None = await retrying(context.read, line, item.work)
+    return answer
+
+
+def _proves_nothing(item: Unknown, answer: Answer) -> bool:
+    return classify_read(item.work.target, answer) is Sight.NOTHING and answer.status not in (401, 403)
+
+
+def _told_by(appointment: Appointment | None) -> str:
+    by = f" by {appointment.cancelled_by}" if appointment and appointment.cancelled_by else ""
+    return f"a read shows it cancelled{by}"

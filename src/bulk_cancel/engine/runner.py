@@ -1,0 +1,147 @@
+"""Carries a staged run out: recover, reconcile, send, reconcile. Starting is recovery; no clean shutdown is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import anyio
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
+
+from bulk_cancel.api.port import Line, Page, Query
+from bulk_cancel.core.model import Answer
+from bulk_cancel.core.verdict import Halt
+from bulk_cancel.engine.breaker import Breaker
+from bulk_cancel.engine.context import Context
+from bulk_cancel.engine.feed import Feed
+from bulk_cancel.engine.reconcile import Reconciled, Reconciler
+from bulk_cancel.engine.sender import Doubts, Sender, conclude_doubts
+from bulk_cancel.errors import BulkCancelError, CredentialError, Exit, UnreachableError
+
+#: A target whose intent was proven not applied is sent again; so often at most in one run.
+_MOST_PASSES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How carrying out ended, apart from what the ledger tells."""
+
+    halt: Halt | None
+    reconciled: Reconciled
+
+
+class Runner:
+    """One run over a ledger in which its rows are staged."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._breaker = Breaker(context)
+        self._doubts = Doubts()
+        self._reconciler = Reconciler(context)
+
+    async def run(self) -> RunEnd:
+        """Carry out the whole run.
+
+        Raises CredentialError or UnreachableError when the API cannot be used before anything was sent, and what the
+        ledger raises.
+        """
+        await self._recover()
+        reconciled = Reconciled()
+        if await self._something_to_do():
+            await self._preflight()
+            reconciled = await self._reconciler.run()
+            reconciled = await self._passes(reconciled)
+        return RunEnd(self._context.intake.halt, reconciled)
+
+    async def reconcile_only(self) -> RunEnd:
+        """Recover and reconcile; send nothing."""
+        await self._recover()
+        reconciled = Reconciled()
+        if await self._context.commits.ask(lambda ledger: ledger.unknown_count()):
+            await self._preflight()
+            reconciled = await self._reconciler.run()
+        return RunEnd(self._context.intake.halt, reconciled)
+
+    async def _recover(self) -> None:
+        run_no, at = self._context.run_no, self._context.clock.now()
+        recovered = await self._context.commits.ask(lambda ledger: ledger.recover(run_no, at))
+        if recovered:
+            self._context.log.warning("run.recovered", unknown=recovered)
+
+    async def _something_to_do(self) -> bool:
+        ask, run_no = self._context.commits.ask, self._context.run_no
+        self._context.tally.targets = await ask(lambda ledger: ledger.sendable_count(run_no))
+        return bool(self._context.tally.targets or await ask(lambda ledger: ledger.unknown_count()))
+
+    async def _passes(self, reconciled: Reconciled) -> Reconciled:
+        context = self._context
+        for _ in range(_MOST_PASSES):
+            await self._send_all()
+            if context.intake.closed or not await context.commits.ask(lambda ledger: ledger.unknown_count()):
+                break
+            reconciled = await self._reconciler.run()
+            if context.limits.wait and reconciled.unknown > reconciled.missing:
+                await self._wait_until_due(reconciled.due_in_s)
+                reconciled = await self._reconciler.run()
+            if not reconciled.sendable and not reconciled.settled:
+                break
+        return reconciled
+
+    async def _wait_until_due(self, due_in_s: float) -> None:
+        self._context.tally.note = f"waiting {due_in_s:.0f} s until unanswered cancels can no longer be applied"
+        self._context.log.info("run.waiting", due_in_s=round(due_in_s))
+        with self._context.intake.waiting():
+            await anyio.sleep(max(0.0, due_in_s))
+        self._context.tally.note = ""
+
+    async def _send_all(self) -> None:
+        """First everything else, then the series one by one: what a series may have taken along is read before it is sent."""
+        await self._work(Feed(self._context, series=False), len(self._context.lines))
+        await self._work(Feed(self._context, series=True), 1)
+        await conclude_doubts(self._context, self._doubts)
+
+    async def _work(self, feed: Feed, workers: int) -> None:
+        async with anyio.create_task_group() as group:
+            for line in self._context.lines[:workers]:
+                group.start_soon(self._worker, feed, line)
+
+    async def _worker(self, feed: Feed, line: Line) -> None:
+        """Settle targets until there are none. An error here halts the run; the other workers drain."""
+        sender = Sender(self._context, line, self._breaker, self._doubts)
+        try:
+            while (work := await feed.next()) is not None:
+                await sender.settle(work)
+        except BulkCancelError as error:
+            self._context.halt(error.exit_code, str(error))
+        except Exception as error:
+            self._context.log.exception("run.bug")
+            self._context.halt(Exit.BUG, f"A bug of bulk-cancel: {type(error).__name__}: {error}")
+
+    async def _preflight(self) -> None:
+        """Ask for one appointment with the headers of the cancels: is the API there, does it take the credential?"""
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(4),
+            wait=wait_random_exponential(multiplier=0.5, max=5),
+            retry=retry_if_result(_worth_asking_again),
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+            sleep=anyio.sleep,
+        )
+        page: Page | None = await retrying(self._context.read_page, self._context.lines[0], Query(0, page_size=1))
+        if page is not None and page.appointments is None:
+            raise _preflight_error(page.answer)
+
+
+def _worth_asking_again(page: Page | None) -> bool:
+    return page is not None and page.appointments is None and page.answer.status not in (400, 401, 403, 404)
+
+
+def _preflight_error(answer: Answer) -> BulkCancelError:
+    if answer.status in (400, 401, 403):
+        return CredentialError(
+            f"The API refuses the credential ({answer.status}): {answer.message or 'no reason given'}.",
+            advice="Nothing was sent. Check MEETERGO_TOKEN (keys expire after 1 to 90 days) and the user id.",
+        )
+    what = f"answers {answer.status}, which is no list of appointments" if answer.status else answer.message
+    return UnreachableError(
+        f"The API cannot be used: {what}.",
+        advice="Nothing was sent. Check MEETERGO_API_URL and the network, then run the same command again.",
+    )

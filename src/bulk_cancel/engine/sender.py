@@ -1,0 +1,222 @@
+"""One target through a worker: acquire → intent → POST → classify → outcome. The order is the safety; do not change it.
+
+The slot is acquired before the intent, or every crash while waiting for a slot would leave a false unknown. The intent
+is durable before the first byte leaves, or a crash could hide a cancel that was sent. From the intent to the outcome
+nothing may be interrupted by a drain: a lost outcome costs a read, a lost intent could cost a second cancel.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import Enum
+
+import anyio
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
+
+from bulk_cancel.api.port import Line
+from bulk_cancel.core.model import Answer, Work
+from bulk_cancel.core.outcome import Kind, Outcome, Sight, classify_cancel, classify_read, resolve_refusal
+from bulk_cancel.core.states import Event
+from bulk_cancel.engine.breaker import Breaker
+from bulk_cancel.engine.context import THROTTLED, Context
+from bulk_cancel.errors import Exit
+
+#: So many 403 answers before any success mean that the credential, not the rows, is at fault.
+FORBIDDEN_MEANS_CREDENTIAL = 5
+
+
+class Step(Enum):
+    """What is to be done with a target next."""
+
+    DONE = "done"  #: nothing in this run
+    AGAIN = "again"  #: send again, after a pause
+    PACED = "paced"  #: send again; the limiter's pause is pause enough
+
+
+@dataclass
+class Doubts:
+    """The 403 answers nobody can interpret yet: a row's own fault, or the credential's.
+
+    They are held back from the ledger until a success says "the rows'" or their number says "the credential's". If the
+    program dies meanwhile they are unknown, which costs a read each.
+    """
+
+    held: list[tuple[Work, Answer]] = field(default_factory=list)
+    credential_works: bool = False
+
+
+class Sender:
+    """Settles targets, one at a time, over one line. `doubts` and `breaker` are shared by all senders of a run."""
+
+    def __init__(self, context: Context, line: Line, breaker: Breaker, doubts: Doubts) -> None:
+        self._context = context
+        self._line = line
+        self._breaker = breaker
+        self._doubts = doubts
+
+    async def settle(self, work: Work) -> None:
+        """Bring a sendable target as far as this run can."""
+        if work.look_first and not await self._still_active(work):
+            return
+        step = await self._attempt(work)
+        if step is not Step.DONE:
+            await self._again(work, step)
+
+    async def _again(self, work: Work, first: Step) -> None:
+        """Repeat what is proven not to have been applied. Every repetition is a new attempt with its own intent."""
+        steps = [first]
+
+        async def attempt() -> Step:
+            step = steps.pop() if steps else await self._attempt(work)
+            while step is Step.PACED:
+                step = await self._attempt(work)
+            return step
+
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(self._context.limits.max_attempts),
+            wait=wait_random_exponential(multiplier=1, max=60),
+            retry=retry_if_result(lambda step: step is Step.AGAIN),
+            retry_error_callback=lambda _: Step.AGAIN,
+            sleep=self._sleep,
+        )
+        if await retrying(attempt) is Step.AGAIN and not self._context.intake.closed:
+            await self._context.move(work, Event.GIVEN_UP, detail="not sent: the API could not be reached")
+
+    async def _sleep(self, seconds: float) -> None:
+        with self._context.intake.waiting():
+            await anyio.sleep(seconds)
+
+    async def _still_active(self, work: Work) -> bool:
+        """Look before sending: another cancel may have taken this target along."""
+        answer = await self._context.read(self._line, work)
+        if answer is None:
+            return False
+        sight = classify_read(work.target, answer)
+        if sight is Sight.CANCELLED:
+            await self._context.move(work, Event.SEEN_CANCELLED, answer, "found cancelled before it was sent")
+        elif sight is Sight.MISSING:
+            await self._context.move(work, Event.SEEN_MISSING, answer)
+        return sight is Sight.ACTIVE
+
+    async def _attempt(self, work: Work) -> Step:
+        context = self._context
+        await self._breaker.passage(self._line)
+        if context.intake.closed or not await context.turn():
+            return Step.DONE
+        await context.move(work, Event.INTENT)
+        started_at = context.clock.monotonic()
+        context.tally.posts += 1
+        context.tally.in_flight += 1
+        try:
+            answer = await self._line.cancel(work.target, work.request)
+        finally:
+            context.tally.in_flight -= 1
+        context.heed(answer, started_at)
+        outcome = classify_cancel(work.target, answer)
+        self._breaker.note(outcome.kind)
+        context.log.debug(
+            "attempt.answered",
+            target=work.target_id,
+            attempt=work.attempts,
+            outcome=outcome.kind.value,
+            status=answer.status,
+            message=answer.message,
+            duration_ms=round((context.clock.monotonic() - started_at) * 1000),
+        )
+        with _told_if_lost(work, outcome):
+            return await self._conclude(work, outcome)
+
+    async def _conclude(self, work: Work, outcome: Outcome) -> Step:
+        return await _CONCLUSIONS[outcome.kind](self, work, outcome.answer)
+
+    async def _cancelled(self, work: Work, answer: Answer) -> Step:
+        await self._context.move(work, Event.CANCELLED, answer)
+        if not self._doubts.credential_works:
+            await self._dispel_doubts()
+        return Step.DONE
+
+    async def _dispel_doubts(self) -> None:
+        self._doubts.credential_works = True
+        held, self._doubts.held = self._doubts.held, []
+        for work, answer in held:
+            await self._context.move(work, Event.REJECTED, answer)
+
+    async def _refused(self, work: Work, answer: Answer) -> Step:
+        seen = await self._context.read(self._line, work)
+        if seen is None:
+            await self._context.move(work, Event.NO_PROOF, answer, "refused; not looked up, the run was stopping")
+            return Step.DONE
+        event = resolve_refusal(work.target, answer, seen)
+        facts = Answer(answer.status, appointment=seen.appointment, message=answer.message)
+        await self._context.move(work, event, facts)
+        return Step.DONE
+
+    async def _not_sent(self, work: Work, answer: Answer) -> Step:
+        await self._context.move(work, Event.NOT_APPLIED, answer)
+        return Step.AGAIN
+
+    async def _not_processed(self, work: Work, answer: Answer) -> Step:
+        await self._context.move(work, Event.NOT_APPLIED, answer)
+        return Step.PACED if answer.status == THROTTLED else Step.AGAIN
+
+    async def _no_proof(self, work: Work, answer: Answer) -> Step:
+        detail = answer.message or (f"the answer {answer.status} proves nothing" if answer.status else "no answer")
+        await self._context.move(work, Event.NO_PROOF, answer, detail)
+        return Step.DONE
+
+    async def _unauthorised(self, work: Work, answer: Answer) -> Step:
+        self._context.halt(Exit.CREDENTIAL, f"The API refuses the credential (401). {answer.message}".strip())
+        await self._context.move(work, Event.CREDENTIAL_REFUSED, answer)
+        return Step.DONE
+
+    async def _forbidden(self, work: Work, answer: Answer) -> Step:
+        if self._doubts.credential_works:
+            await self._context.move(work, Event.REJECTED, answer)
+            return Step.DONE
+        self._doubts.held.append((work, answer))
+        if len(self._doubts.held) >= FORBIDDEN_MEANS_CREDENTIAL:
+            self._context.halt(
+                Exit.CREDENTIAL,
+                f"The API forbids every cancel (403): the credential may not do it. {answer.message}".strip(),
+            )
+        return Step.DONE
+
+
+async def conclude_doubts(context: Context, doubts: Doubts) -> None:
+    """Decide what is still in doubt when all senders are done: few 403s are rows, many are the credential."""
+    halted = context.intake.halt is not None and context.intake.halt.exit_code is Exit.CREDENTIAL
+    held, doubts.held = doubts.held, []
+    for work, answer in held:
+        await context.move(work, Event.CREDENTIAL_REFUSED if halted else Event.REJECTED, answer)
+
+
+_CONCLUSIONS: dict[Kind, Callable[[Sender, Work, Answer], Awaitable[Step]]] = {
+    Kind.CANCELLED: Sender._cancelled,
+    Kind.REFUSED: Sender._refused,
+    Kind.NOT_SENT: Sender._not_sent,
+    Kind.NOT_PROCESSED: Sender._not_processed,
+    Kind.UNAUTHORISED: Sender._unauthorised,
+    Kind.FORBIDDEN: Sender._forbidden,
+    Kind.NONSENSE: Sender._no_proof,
+    Kind.NO_ANSWER: Sender._no_proof,
+}
+
+
+@contextmanager
+def _told_if_lost(work: Work, outcome: Outcome) -> Iterator[None]:
+    """The emergency line: an outcome that cannot be recorded goes to stderr, in a form a person can act on."""
+    try:
+        yield
+    except Exception:
+        attendee = f" attendee {work.target.attendee_id}" if work.target.attendee_id else ""
+        line = (
+            f"bulk-cancel: NOT RECORDED: appointment {work.target.appointment_id}{attendee}: attempt {work.attempts} "
+            f"ended as '{outcome.kind.value}' (HTTP {outcome.answer.status or 'none'}). The ledger holds the intent: "
+            "the next run reads the appointment before anything is sent to it again."
+        )
+        with suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
+        raise

@@ -1,0 +1,73 @@
+"""The chain of digests over the history, and the full check of a ledger against itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+import apsw
+
+from bulk_cancel.core.states import Event, IllegalTransitionError, State, fold
+
+Row = tuple[Any, ...]
+_GENESIS = "0" * 64
+_NO_LIMIT = 2**62
+
+
+def seal(connection: apsw.Connection, sql: Mapping[str, str]) -> None:
+    """Add a link over the events since the newest one, inside the transaction that wrote them."""
+    found: list[Row] = connection.execute(sql["last_seal"]).fetchall()
+    last_event_id, digest = found[0] if found else (0, _GENESIS)
+    events: list[Row] = connection.execute(sql["unsealed"], (last_event_id, _NO_LIMIT)).fetchall()
+    if events:
+        connection.execute(sql["insert_seal"], (events[-1][0], _digest(digest, events)))
+
+
+def _digest(before: str, events: Iterable[Row]) -> str:
+    digest = hashlib.sha256(before.encode())
+    for event in events:
+        digest.update(repr(event).encode())
+    return digest.hexdigest()
+
+
+def verify(connection: apsw.Connection, sql: Mapping[str, str]) -> list[str]:
+    """Return everything that is wrong with a ledger, in sentences; an empty list when it is whole."""
+    return [*_wrong_pages(connection), *_wrong_links(connection, sql), *_wrong_states(connection, sql)]
+
+
+def _wrong_pages(connection: apsw.Connection) -> list[str]:
+    lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+    return [] if lines == ["ok"] else [f"SQLite finds the file damaged: {line}" for line in lines]
+
+
+def _wrong_links(connection: apsw.Connection, sql: Mapping[str, str]) -> Iterator[str]:
+    covered, link = 0, _GENESIS
+    for last_event_id, digest in connection.execute("SELECT last_event_id, digest FROM seals ORDER BY last_event_id"):
+        events = connection.execute(sql["unsealed"], (covered, last_event_id)).fetchall()
+        if _digest(link, events) != digest:
+            yield f"The history of the events {covered + 1} to {last_event_id} was changed after it was written."
+        covered, link = int(str(last_event_id)), str(digest)
+    if connection.execute(sql["unsealed"], (covered, _NO_LIMIT)).fetchall():
+        yield f"The history has events after {covered} that no seal covers."
+
+
+def _wrong_states(connection: apsw.Connection, sql: Mapping[str, str]) -> Iterator[str]:
+    rows = connection.execute(sql["states_by_target"])
+    for (target_id, state, attempts), events in groupby(rows, key=lambda row: row[:3]):
+        history = [(event, attempt_no) for *_, event, attempt_no in events if event is not None]
+        yield from _wrong_state(target_id, State(state), attempts, history)
+
+
+def _wrong_state(target_id: int, state: State, attempts: int, history: list[tuple[str, int]]) -> Iterator[str]:
+    try:
+        folded = fold(Event(event) for event, _ in history)
+    except (IllegalTransitionError, ValueError) as error:
+        yield f"The history of target {target_id} is impossible: {error}."
+        return
+    if folded is not state:
+        yield f"Target {target_id} is marked {state.value}, but its history says {folded.value}."
+    intents = [attempt_no for event, attempt_no in history if event == Event.INTENT]
+    if intents != list(range(1, attempts + 1)):
+        yield f"Target {target_id} has {attempts} attempts, but its history shows the intents {intents}."

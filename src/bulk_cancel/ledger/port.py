@@ -1,0 +1,174 @@
+"""The contract that every ledger keeps. `tests/contracts` holds every implementation to it.
+
+All calls are synchronous and made one at a time; the engine runs them in a thread. Every call that writes is one
+transaction, durable when it returns: after a power cut the ledger holds everything whose call had returned, and
+nothing of a call that had not, unless it holds all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bulk_cancel.core.clock import PaceRecord, TimeBase
+from bulk_cancel.core.model import Entry, InputRow, Target, Work
+from bulk_cancel.core.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """What is recorded of a run when it begins."""
+
+    run_id: str
+    started_at: float
+    base: TimeBase
+    source: str = ""
+    input_digest: str = ""
+    out: str = ""
+    program: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run as the ledger remembers it."""
+
+    run_no: int
+    run_id: str
+    status: str  #: staging, running or ended; `running` without a living process means that it was killed
+    started_at: float
+    ended_at: float | None
+    source: str
+    input_digest: str
+    out: str
+    summary: str | None  #: the JSON summary, when it came to its end
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A target whose last intent has no trustworthy outcome."""
+
+    work: Work
+    intent_at: float
+    base: TimeBase  #: of the run that wrote the intent
+    start: str | None  #: the appointment's start, where an answer told
+
+
+@dataclass(frozen=True, slots=True)
+class RowRecord:
+    """One row of an input with the record of its target."""
+
+    row: int
+    first_row: int | None
+    problems: str | None
+    state: State | None
+    detail: str
+    http_status: int | None
+    attempts: int
+    settled_at: float | None
+    target: Target | None
+    cancel_all: bool
+    reason: str | None
+    user_id: str | None
+    warnings: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One event of a target's history."""
+
+    event: str
+    attempt_no: int
+    at: float
+    http_status: int | None
+    detail: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaceUpdate:
+    """The limiter's state of one credential, written with the entries that it allowed."""
+
+    credential: str
+    record: PaceRecord
+
+
+class Ledger(Protocol):
+    """The history of intents and outcomes, and the targets' states folded from it."""
+
+    def append(self, run_no: int, entries: Sequence[Entry], pace: PaceUpdate | None = None) -> None:
+        """Write events and move their targets, all or nothing.
+
+        Raises IllegalTransitionError when the law forbids an event, GuardError when a target is not where the entry
+        believes it to be, LedgerDiskError when the disk refuses. In each case nothing is written.
+        """
+
+    def begin_run(self, start: RunStart) -> int:
+        """Record a run that stages its rows; return its number."""
+
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float) -> None:
+        """Record rows and make targets of those that name a new one. A chunk is one transaction."""
+
+    def start_run(self, run_no: int) -> None:
+        """All rows are staged: sending may begin. A run that never got here has sent nothing."""
+
+    def end_run(self, run_no: int, at: float, summary: str) -> None:
+        """Record the end of a run."""
+
+    def recover(self, run_no: int, at: float) -> int:
+        """Turn every `sending` that a dead process left behind into `unknown`; return how many there were."""
+
+    def work(self, run_no: int, after_row: int, *, series: bool, limit: int) -> list[tuple[int, Work]]:
+        """Return the next sendable targets of a run with the row that names each, in row order."""
+
+    def unknown(self, after_target: int, limit: int) -> list[Unknown]:
+        """Return unknown targets of the whole ledger in the order of their ids."""
+
+    def unknown_count(self) -> int:
+        """Count the targets without a trustworthy outcome."""
+
+    def sendable_count(self, run_no: int) -> int:
+        """Count the run's targets that may be sent."""
+
+    def counts(self, run_no: int) -> Mapping[State | None, int]:
+        """Count the run's rows by the state of their targets; None counts the invalid rows."""
+
+    def target_count(self, run_no: int) -> int:
+        """Count the distinct targets that the run's valid rows name."""
+
+    def rows(self, run_no: int, after_row: int, limit: int) -> list[RowRecord]:
+        """Return the run's rows with their targets' records, in row order."""
+
+    def states_of(self, rows: Sequence[InputRow]) -> list[State | None]:
+        """Return what staging would find for each row: a state, or None for a new target or an invalid row.
+
+        A refusal that the row would reopen, because it asks for something else, counts as pending.
+        """
+
+    def find_targets(self, appointment_id: str) -> list[Work]:
+        """Return the targets of one appointment."""
+
+    def history(self, target_id: int) -> list[HistoryLine]:
+        """Return everything that ever happened to a target."""
+
+    def all_events(self) -> Iterator[tuple[object, ...]]:
+        """Iterate over the whole history, for export: target, run id, event, attempt, time, status, detail."""
+
+    def runs(self, run_id: str = "", limit: int = 20) -> list[RunRecord]:
+        """Return the newest runs first, or the one with this id."""
+
+    def load_pace(self, credential: str) -> PaceRecord | None:
+        """Return the limiter's state as last written for a credential's fingerprint."""
+
+    def bind(self, key: str, value: str) -> str:
+        """Write a fact about the ledger once (`api_url`, `company_id`); return the value that holds."""
+
+    def verify(self) -> list[str]:
+        """Check everything: pages, chain of digests, states against the history. Return what is wrong, in sentences."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+class GuardError(Exception):
+    """The ledger's record of a target is not what an entry believes it to be: a bug, or a second writer."""

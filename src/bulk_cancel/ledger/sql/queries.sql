@@ -1,0 +1,163 @@
+-- name: insert_event
+INSERT INTO events (target_id, run_no, event, attempt_no, at, http_status, detail) VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: apply_intent
+UPDATE targets SET state = 'sending', attempts = ?1, intent_at = ?2, intent_run_no = ?3
+WHERE target_id = ?4 AND state = ?5 AND attempts = ?1 - 1;
+
+-- name: apply_event
+UPDATE targets SET state = ?1, settled_at = ?2, http_status = coalesce(?3, http_status), detail = ?4
+WHERE target_id = ?5 AND state = ?6 AND attempts = ?7;
+
+-- name: learn
+UPDATE targets SET start_at = coalesce(?1, start_at), end_at = coalesce(?2, end_at),
+  meeting_type_id = coalesce(?3, meeting_type_id), paid = ?4, warnings = coalesce(?5, warnings)
+WHERE target_id = ?6;
+
+-- name: unsealed
+SELECT e.event_id, t.appointment_id, t.attendee_id, t.entire_series, e.run_no, e.event, e.attempt_no, e.at,
+  e.http_status, e.detail
+FROM events e JOIN targets t USING (target_id) WHERE e.event_id > ?1 AND e.event_id <= ?2 ORDER BY e.event_id;
+
+-- name: last_seal
+SELECT last_event_id, digest FROM seals ORDER BY last_event_id DESC LIMIT 1;
+
+-- name: insert_seal
+INSERT INTO seals (last_event_id, digest) VALUES (?, ?);
+
+-- name: save_pace
+INSERT INTO pace (credential, tat_at, tat_mono, boot_id) VALUES (?, ?, ?, ?)
+ON CONFLICT (credential) DO UPDATE SET tat_at = excluded.tat_at, tat_mono = excluded.tat_mono,
+  boot_id = excluded.boot_id;
+
+-- name: load_pace
+SELECT tat_at, tat_mono, boot_id FROM pace WHERE credential = ?;
+
+-- name: begin_run
+INSERT INTO runs (run_id, status, started_at, boot_id, mono_offset, source, input_digest, out, program)
+VALUES (?, 'staging', ?, ?, ?, ?, ?, ?, ?) RETURNING run_no;
+
+-- name: start_run
+UPDATE runs SET status = 'running' WHERE run_no = ? AND status = 'staging';
+
+-- name: end_run
+UPDATE runs SET status = 'ended', ended_at = ?, summary = ? WHERE run_no = ?;
+
+-- name: create_staging
+CREATE TEMP TABLE IF NOT EXISTS staging (
+  row INTEGER PRIMARY KEY, appointment_id TEXT, attendee_id TEXT, entire_series INTEGER, cancel_all INTEGER,
+  reason TEXT, user_id TEXT, first_row INTEGER, problems TEXT) STRICT;
+
+-- name: fill_staging
+INSERT INTO staging VALUES (?, ?, ifnull(?, ''), ?, ?, ?, ?, ?, ?);
+
+-- name: stage_targets
+INSERT OR IGNORE INTO targets (appointment_id, attendee_id, entire_series, reason, cancel_all, user_id)
+SELECT appointment_id, attendee_id, entire_series, reason, cancel_all, user_id
+FROM staging WHERE first_row = row ORDER BY row;
+
+-- A refusal stands until the input asks for something else; what failed or was skipped is taken up again.
+-- name: stage_restaged
+INSERT INTO events (target_id, run_no, event, attempt_no, at)
+SELECT t.target_id, ?1, 'restaged', t.attempts, ?2
+FROM staging s CROSS JOIN targets t USING (appointment_id, attendee_id, entire_series)
+WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
+  AND (t.reason, t.cancel_all, t.user_id) IS NOT (s.reason, s.cancel_all, s.user_id))
+ORDER BY s.row;
+
+-- name: stage_requests
+UPDATE targets SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.user_id,
+  state = CASE targets.state WHEN 'waiting' THEN 'waiting' ELSE 'pending' END, settled_at = NULL, detail = ''
+FROM staging s
+WHERE targets.appointment_id = s.appointment_id AND targets.attendee_id = s.attendee_id
+  AND targets.entire_series = s.entire_series AND s.first_row = s.row
+  AND (targets.state IN ('failed', 'skipped')
+    OR targets.state IN ('pending', 'waiting', 'rejected', 'not_found')
+      AND (targets.reason, targets.cancel_all, targets.user_id) IS NOT (s.reason, s.cancel_all, s.user_id));
+
+-- name: stage_rows
+INSERT INTO input_rows (run_no, row, first_row, target_id, problems)
+SELECT ?1, s.row, s.first_row, t.target_id, s.problems
+FROM staging s LEFT JOIN targets t ON t.appointment_id = s.appointment_id AND t.attendee_id = s.attendee_id
+  AND t.entire_series = s.entire_series
+ORDER BY s.row;
+
+-- name: drop_staging
+DELETE FROM staging;
+
+-- name: recover_events
+INSERT INTO events (target_id, run_no, event, attempt_no, at)
+SELECT target_id, ?1, 'recovered', attempts, ?2 FROM targets WHERE state = 'sending' AND state IN ('sending', 'unknown');
+
+-- name: recover_targets
+UPDATE targets SET state = 'unknown', detail = 'the program ended before the answer was recorded'
+WHERE state = 'sending' AND state IN ('sending', 'unknown');
+
+-- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
+-- sent, or a series was: the answer to a series cancel does not name the siblings that it took along.
+-- name: work
+SELECT r.row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
+  t.state, t.attempts,
+  EXISTS (SELECT 1 FROM targets WHERE entire_series = 1 AND attempts > 0 AND target_id <> t.target_id)
+  OR EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id AND o.target_id <> t.target_id
+    AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id)) AS look_first
+FROM input_rows r JOIN targets t USING (target_id)
+WHERE r.run_no = ?1 AND r.row > ?2 AND r.first_row = r.row AND t.entire_series = ?3
+  AND t.state IN ('pending', 'waiting')
+  AND NOT EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id AND o.target_id <> t.target_id
+    AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id))
+ORDER BY r.row LIMIT ?4;
+
+-- name: sendable_count
+SELECT count(*) FROM input_rows r JOIN targets t USING (target_id)
+WHERE r.run_no = ? AND r.first_row = r.row AND t.state IN ('pending', 'waiting');
+
+-- name: unknown
+SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id, t.state,
+  t.attempts, t.intent_at, r.boot_id, r.mono_offset, t.start_at
+FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
+WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > ? ORDER BY t.target_id LIMIT ?;
+
+-- name: unknown_count
+SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown');
+
+-- name: counts
+SELECT t.state, count(*) FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = ? GROUP BY t.state;
+
+-- name: target_count
+SELECT count(*) FROM input_rows WHERE run_no = ? AND first_row = row;
+
+-- name: rows
+SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
+  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings
+FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = ? AND r.row > ? ORDER BY r.row LIMIT ?;
+
+-- name: state_of
+SELECT state, reason, cancel_all, user_id FROM targets
+WHERE appointment_id = ? AND attendee_id = ? AND entire_series = ?;
+
+-- name: find_target
+SELECT target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, state, attempts
+FROM targets WHERE appointment_id = ? ORDER BY target_id;
+
+-- name: history
+SELECT e.event, e.attempt_no, e.at, e.http_status, e.detail, r.run_id FROM events e JOIN runs r USING (run_no)
+WHERE e.target_id = ? ORDER BY e.event_id;
+
+-- name: all_events
+SELECT t.appointment_id, t.attendee_id, t.entire_series, r.run_id, e.event, e.attempt_no, e.at, e.http_status, e.detail
+FROM events e JOIN targets t USING (target_id) JOIN runs r USING (run_no) ORDER BY e.event_id;
+
+-- name: runs
+SELECT run_no, run_id, status, started_at, ended_at, source, input_digest, out, summary FROM runs
+WHERE ?1 = '' OR run_id = ?1 ORDER BY run_no DESC LIMIT ?2;
+
+-- name: states_by_target
+SELECT t.target_id, t.state, t.attempts, e.event, e.attempt_no FROM targets t LEFT JOIN events e USING (target_id)
+ORDER BY t.target_id, e.event_id;
+
+-- name: get_meta
+SELECT value FROM meta WHERE key = ?;
+
+-- name: set_meta
+INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING;

@@ -1,0 +1,254 @@
+"""The ledger in one SQLite file. See `port` for the contract and `opening` for the durability setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import apsw
+
+from bulk_cancel.core.clock import PaceRecord, TimeBase
+from bulk_cancel.core.model import Entry, InputRow, Request, Target, Work
+from bulk_cancel.core.states import DONE, SETTLED, Event, State, next_state
+from bulk_cancel.errors import LedgerError
+from bulk_cancel.ledger import integrity
+from bulk_cancel.ledger.opening import backup, open_for_reading, open_for_writing, translated
+from bulk_cancel.ledger.port import GuardError, HistoryLine, PaceUpdate, RowRecord, RunRecord, RunStart, Unknown
+from bulk_cancel.ledger.statements import statements
+
+_FINAL = SETTLED | {State.FAILED, State.SKIPPED}
+#: Values for `IN` are bound one by one; SQLite takes 32,766, short statements are prepared faster.
+Row = tuple[Any, ...]
+
+
+class SqliteLedger:
+    """One connection, one writer. Not for use by two threads at the same time."""
+
+    def __init__(self, path: Path, connection: apsw.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._sql = statements()
+        self._identity = _identity(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the ledger at `path` for writing, creating it when there is none. Errors as `opening` says."""
+        return cls(path, open_for_writing(path))
+
+    @classmethod
+    def open_to_read(cls, path: Path) -> Self:
+        """Open an existing ledger; it stays byte for byte what it is."""
+        return cls(path, open_for_reading(path))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with translated(self.path):
+            self._connection.close()
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def append(self, run_no: int, entries: Sequence[Entry], pace: PaceUpdate | None = None) -> None:
+        self._refuse_replaced()
+        with translated(self.path), self._connection:
+            for entry in entries:
+                self._append_one(run_no, entry)
+            if pace is not None:
+                record = pace.record
+                self._run("save_pace", pace.credential, record.tat_at, record.tat_mono, record.boot_id)
+            self._seal()
+
+    def _append_one(self, run_no: int, entry: Entry) -> None:
+        becomes = next_state(entry.was, entry.event)
+        if entry.event is Event.INTENT:
+            self._run("apply_intent", entry.attempt_no, entry.at, run_no, entry.target_id, entry.was.value)
+        else:
+            settled_at = entry.at if becomes in _FINAL else None
+            change = (becomes.value, settled_at, entry.http_status, entry.detail)
+            self._run("apply_event", *change, entry.target_id, entry.was.value, entry.attempt_no)
+        if self._connection.changes() != 1:
+            raise GuardError(f"target {entry.target_id} is not {entry.was.value} at attempt {entry.attempt_no}")
+        event = (entry.event.value, entry.attempt_no, entry.at, entry.http_status, entry.detail)
+        self._run("insert_event", entry.target_id, run_no, *event)
+        if entry.appointment is not None:
+            seen = entry.appointment
+            facts = (seen.start, seen.end, seen.meeting_type_id, seen.paid, ",".join(seen.warnings) or None)
+            self._run("learn", *facts, entry.target_id)
+
+    def begin_run(self, start: RunStart) -> int:
+        self._refuse_replaced()
+        base = (start.base.boot_id, start.base.offset_s)
+        about = (start.source, start.input_digest, start.out, start.program)
+        with translated(self.path), self._connection:
+            run_no = self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0]
+        return int(run_no)
+
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float) -> None:
+        self._refuse_replaced()
+        with translated(self.path), self._connection:
+            self._run("create_staging")
+            self._connection.executemany(self._sql["fill_staging"], (_staging_values(row) for row in rows))
+            self._run("stage_targets")
+            self._run("stage_restaged", run_no, at)
+            self._run("stage_requests")
+            self._run("stage_rows", run_no)
+            self._run("drop_staging")
+            self._seal()
+
+    def start_run(self, run_no: int) -> None:
+        with translated(self.path), self._connection:
+            self._run("start_run", run_no)
+
+    def end_run(self, run_no: int, at: float, summary: str) -> None:
+        self._refuse_replaced()
+        with translated(self.path), self._connection:
+            self._run("end_run", at, summary, run_no)
+
+    def recover(self, run_no: int, at: float) -> int:
+        self._refuse_replaced()
+        with translated(self.path), self._connection:
+            self._run("recover_events", run_no, at)
+            recovered = self._connection.changes()
+            self._run("recover_targets")
+            self._seal()
+        return recovered
+
+    def bind(self, key: str, value: str) -> str:
+        with translated(self.path), self._connection:
+            self._run("set_meta", key, value)
+        return self.meta(key) or value
+
+    def _seal(self) -> None:
+        """Extend the chain of digests over the events of this transaction."""
+        integrity.seal(self._connection, self._sql)
+
+    def _refuse_replaced(self) -> None:
+        """A deleted or exchanged file would take every write and keep none of them."""
+        if _identity(self.path) != self._identity:
+            raise LedgerError(
+                f"The ledger {self.path} was moved, deleted or replaced while in use.",
+                advice="Put it back before anything else is sent: it holds what was intended.",
+            )
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def work(self, run_no: int, after_row: int, *, series: bool, limit: int) -> list[tuple[int, Work]]:
+        return [
+            (row[0], _work(row[1:10], look_first=bool(row[10])))
+            for row in self._rows("work", run_no, after_row, series, limit)
+        ]
+
+    def unknown(self, after_target: int, limit: int) -> list[Unknown]:
+        return [
+            Unknown(_work(row[:9]), row[9], TimeBase(row[10], row[11]), row[12])
+            for row in self._rows("unknown", after_target, limit)
+        ]
+
+    def unknown_count(self) -> int:
+        return int(self._rows("unknown_count")[0][0])
+
+    def sendable_count(self, run_no: int) -> int:
+        return int(self._rows("sendable_count", run_no)[0][0])
+
+    def counts(self, run_no: int) -> Mapping[State | None, int]:
+        return {State(state) if state else None: count for state, count in self._rows("counts", run_no)}
+
+    def target_count(self, run_no: int) -> int:
+        return int(self._rows("target_count", run_no)[0][0])
+
+    def rows(self, run_no: int, after_row: int, limit: int) -> list[RowRecord]:
+        return [_row_record(row) for row in self._rows("rows", run_no, after_row, limit)]
+
+    def states_of(self, rows: Sequence[InputRow]) -> list[State | None]:
+        return [self._state_of(row) if row.appointment_id else None for row in rows]
+
+    def _state_of(self, row: InputRow) -> State | None:
+        found = self._rows("state_of", row.appointment_id, row.attendee_id or "", row.entire_series)
+        if not found:
+            return None
+        state, *asked = found[0]
+        amended = asked != [row.reason, int(row.cancel_all), row.user_id]
+        reopened = state in (State.FAILED, State.SKIPPED) or (amended and State(state) in SETTLED - DONE)
+        return State.PENDING if reopened else State(state)
+
+    def find_targets(self, appointment_id: str) -> list[Work]:
+        return [_work(row) for row in self._rows("find_target", appointment_id)]
+
+    def history(self, target_id: int) -> list[HistoryLine]:
+        return [HistoryLine(*row) for row in self._rows("history", target_id)]
+
+    def all_events(self) -> Iterator[Row]:
+        with translated(self.path):
+            yield from self._connection.execute(self._sql["all_events"])
+
+    def runs(self, run_id: str = "", limit: int = 20) -> list[RunRecord]:
+        return [RunRecord(*row) for row in self._rows("runs", run_id, limit)]
+
+    def load_pace(self, credential: str) -> PaceRecord | None:
+        found = self._rows("load_pace", credential)
+        return PaceRecord(*found[0]) if found else None
+
+    def meta(self, key: str) -> str | None:
+        """Return a fact about the ledger."""
+        found = self._rows("get_meta", key)
+        return str(found[0][0]) if found else None
+
+    def verify(self) -> list[str]:
+        with translated(self.path):
+            return integrity.verify(self._connection, self._sql)
+
+    def backup(self, to: Path) -> None:
+        """Copy the ledger to a new file, whole and consistent."""
+        with translated(to):
+            backup(self._connection, to)
+
+    def _run(self, name: str, *values: Any) -> None:
+        self._connection.execute(self._sql[name], values)
+
+    def _rows(self, name: str, *values: Any) -> list[Row]:
+        with translated(self.path):
+            return self._connection.execute(self._sql[name], values).fetchall()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _staging_values(row: InputRow) -> Row:
+    key = (row.row, row.appointment_id, row.attendee_id, row.entire_series)
+    return (*key, row.cancel_all, row.reason, row.user_id, row.first_row, row.problems)
+
+
+def _target(appointment_id: str, attendee_id: str, entire_series: int) -> Target:
+    return Target(appointment_id, attendee_id or None, bool(entire_series))
+
+
+def _work(row: Row, *, look_first: bool = False) -> Work:
+    target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, state, attempts = row
+    target = _target(appointment_id, attendee_id, series)
+    request = Request(reason, bool(cancel_all), user_id)
+    return Work(target_id, target, request, State(state), attempts, look_first)
+
+
+def _row_record(row: Row) -> RowRecord:
+    number, first_row, problems, state, detail, http_status, attempts, settled_at = row[:8]
+    appointment_id, attendee_id, series, cancel_all, reason, user_id, warnings = row[8:]
+    return RowRecord(
+        row=number,
+        first_row=first_row,
+        problems=problems,
+        state=State(state) if state else None,
+        detail=detail or "",
+        http_status=http_status,
+        attempts=attempts or 0,
+        settled_at=settled_at,
+        target=_target(appointment_id, attendee_id, series) if appointment_id else None,
+        cancel_all=bool(cancel_all),
+        reason=reason,
+        user_id=user_id,
+        warnings=warnings or "",
+    )
