@@ -1,0 +1,116 @@
+"""What each route of the API does, apart from HTTP: a call in, a status and a document out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bulk_cancel.sandbox.cancelling import Cancel, find_permitted, is_uuid, read_order
+from bulk_cancel.sandbox.credentials import Credential, read_acting_user
+from bulk_cancel.sandbox.documents import appointment_document, meeting_type_document, user_document
+from bulk_cancel.sandbox.instance import Sandbox
+from bulk_cancel.sandbox.paging import read_page, read_query
+from bulk_cancel.sandbox.people import MEETING_TYPES, USERS
+from bulk_cancel.sandbox.refusal import Refused, invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request with an accepted credential."""
+
+    credential: Credential
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    target: str = ""
+    body: bytes = b""
+    stale_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """An answer as it is meant, before any fault."""
+
+    status: int
+    document: object
+
+
+Handler = Callable[[Sandbox, Call], Plain]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRoute:
+    """One route below /v4, and its name in the record."""
+
+    method: str
+    path: str
+    name: str
+    handler: Handler
+
+
+def answer(route: ApiRoute, sandbox: Sandbox, call: Call) -> Plain:
+    """The plain answer of a route; a refusal is an answer, too."""
+    try:
+        with sandbox.lock:
+            return route.handler(sandbox, call)
+    except Refused as refused:
+        return Plain(refused.status, refused.document())
+
+
+def read_one(sandbox: Sandbox, call: Call) -> Plain:
+    """One appointment."""
+    user = read_acting_user(call.credential, call.headers)
+    found = sandbox.book.find(_appointment_id(call), stale_s=call.stale_s)
+    return Plain(200, appointment_document(find_permitted(found, user)))
+
+
+def _cancel(sandbox: Sandbox, call: Call) -> Plain:
+    user = read_acting_user(call.credential, call.headers)
+    cancel = Cancel(_appointment_id(call), read_order(call.body), user, datetime.now(UTC))
+    return Plain(201, appointment_document(sandbox.desk.carry_out(cancel)))
+
+
+def _read_page(sandbox: Sandbox, call: Call) -> Plain:
+    user = read_acting_user(call.credential, call.headers)
+    appointments = sandbox.book.everything(stale_s=call.stale_s)
+    return Plain(200, read_page(appointments, read_query(call.query), user))
+
+
+def _read_users(sandbox: Sandbox, call: Call) -> Plain:
+    if not read_acting_user(call.credential, call.headers).admin:
+        raise Refused(403, "Only admins read the users")
+    offset, limit = _number(call.query, "offset", 0), _number(call.query, "limit", 50)
+    users = [user_document(user) for user in USERS[offset : offset + limit]]
+    return Plain(200, {"users": users, "total": len(USERS)})
+
+
+def _read_me(sandbox: Sandbox, call: Call) -> Plain:
+    return Plain(200, user_document(read_acting_user(call.credential, call.headers, required=False)))
+
+
+def _read_meeting_types(sandbox: Sandbox, call: Call) -> Plain:
+    read_acting_user(call.credential, call.headers)
+    return Plain(200, [meeting_type_document(meeting_type) for meeting_type in MEETING_TYPES])
+
+
+def _appointment_id(call: Call) -> str:
+    if not is_uuid(call.target):
+        raise Refused(400, "Validation failed (uuid is expected)")
+    return call.target.lower()
+
+
+def _number(query: Mapping[str, str], name: str, usual: int) -> int:
+    text = query.get(name, str(usual))
+    if not (text.isascii() and text.isdecimal()):
+        raise invalid({name: f"{name} must be a number"})
+    return int(text)
+
+
+CANCEL = ApiRoute("POST", "/appointment/{id}/cancel", "cancel", _cancel)
+READS = (
+    ApiRoute("GET", "/appointment/paginated", "paginated", _read_page),
+    ApiRoute("GET", "/appointment/{id}", "appointment", read_one),
+    ApiRoute("GET", "/user/me", "me", _read_me),
+    ApiRoute("GET", "/user", "users", _read_users),
+    ApiRoute("GET", "/meeting-type", "meeting-types", _read_meeting_types),
+)

@@ -1,0 +1,85 @@
+"""One sandbox: its world and everything that changes while it runs. It knows nothing of HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from threading import RLock
+
+from bulk_cancel.sandbox.book import Book
+from bulk_cancel.sandbox.bucket import Limits
+from bulk_cancel.sandbox.cancelling import Desk
+from bulk_cancel.sandbox.faults import FaultPlan
+from bulk_cancel.sandbox.options import SandboxOptions
+from bulk_cancel.sandbox.people import COLLEAGUE
+from bulk_cancel.sandbox.record import Arrival, Record, Truth
+from bulk_cancel.sandbox.world import Appointment, Cancellation
+
+
+class Sandbox:
+    """A stand-in for the API. Tests look at it from their own thread while the server changes it in another."""
+
+    def __init__(self, options: SandboxOptions, now: Callable[[], float] = time.monotonic) -> None:
+        self.options = options
+        self.now = now
+        self.lock = RLock()
+        self.url = ""
+        self.world = options.make_world()
+        self.reset()
+
+    def reset(self, options: SandboxOptions | None = None) -> None:
+        """Start afresh: the world untouched, the buckets full, the faults as in the options, nothing recorded."""
+        with self.lock:
+            if options is not None and options != self.options:
+                self.options, self.world = options, options.make_world()
+            self.book = Book(self.world, self.now)
+            self.limits = Limits(self.options.rate_per_s, self.options.burst, self.now)
+            self.desk = Desk(self.book, self.options.second_cancel)
+            self.record = Record()
+            self.set_faults(self.options.faults)
+
+    def set_faults(self, spec: str) -> None:
+        """Use other faults from now on; ValueError when the specification cannot be read."""
+        faults = FaultPlan(spec, self.options.seed)
+        with self.lock:
+            self.faults = faults
+
+    def truth(self) -> Truth:
+        """What really happened so far, cancels that have come due included."""
+        with self.lock:
+            self.book.settle()
+            return Truth(
+                applied=dict(self.book.applied),
+                mails=dict(self.book.mails),
+                requests=dict(self.record.answers),
+                throttled=self.record.throttled,
+                trapped=self.record.trapped,
+                late=self.book.late_count,
+            )
+
+    def arrivals(self) -> tuple[Arrival, ...]:
+        """Every request that reached the API so far."""
+        with self.lock:
+            return tuple(self.record.arrivals)
+
+    def appointment(self, id_: str) -> Appointment:
+        """The appointment as it is now; KeyError when there is none."""
+        with self.lock:
+            found = self.book.find(id_)
+        if found is None:
+            raise KeyError(id_)
+        return found
+
+    def cancel_elsewhere(self, id_: str) -> None:
+        """Somebody else cancels the appointment, past this API: no effect is counted."""
+        with self.lock:
+            cancellation = Cancellation(datetime.now(UTC), COLLEAGUE.id, "host", "cancelled elsewhere")
+            self.book.replace(replace(self.appointment(id_), cancellation=cancellation))
+
+    def reschedule_elsewhere(self, id_: str, by: timedelta) -> None:
+        """Somebody else moves the appointment."""
+        with self.lock:
+            appointment = self.appointment(id_)
+            self.book.replace(replace(appointment, start=appointment.start + by))

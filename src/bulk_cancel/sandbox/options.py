@@ -1,0 +1,40 @@
+"""How a sandbox is set up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulk_cancel.sandbox.cancelling import SecondCancel
+from bulk_cancel.sandbox.seed_file import read_world
+from bulk_cancel.sandbox.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """The settings of a sandbox. The defaults are the documented limit and no faults."""
+
+    count: int = 200  #: how many appointments to make up
+    seed: int = 1  #: the same seed gives the same appointments and the same faults
+    rate_per_s: float = 100 / 60
+    burst: int = 200
+    faults: str = ""  #: see `faults.GRAMMAR`
+    latency_s: float = 0.0  #: added to every answer
+    second_cancel: SecondCancel = "refuse"  #: what a cancel of a cancelled appointment does
+    port: int = 0  #: 0 takes a free one
+    seed_file: Path | None = None  #: serve exactly the ids of this file
+    retry_after: str | None = None  #: sent as it is with every 429
+    world: World | None = None  #: serve exactly this world; wins over the file, the count and the seed
+    any_personal_token: bool = False  #: take any other rgo-… for the owner's
+
+    def __post_init__(self) -> None:
+        if self.rate_per_s <= 0 or self.burst < 1:
+            raise ValueError("The rate must be above 0 and the burst at least 1.")
+
+    def make_world(self) -> World:
+        """The world that these settings ask for."""
+        if self.world is not None:
+            return self.world
+        if self.seed_file is not None:
+            return read_world(self.seed_file, self.seed)
+        return World.generate(self.count, self.seed)

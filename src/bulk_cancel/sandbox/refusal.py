@@ -1,0 +1,34 @@
+"""A refusal: the one way in which the sandbox says no, and its JSON form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+
+class Refused(Exception):  # noqa: N818  a refusal is an answer of the API, not an error of the sandbox
+    """The API answers with an error status and has changed nothing."""
+
+    def __init__(self, status: int, message: str, errors: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.errors = dict(errors or {})
+
+    def document(self) -> dict[str, object]:
+        """The error body as the API words it."""
+        body = error_document(self.status, self.message)
+        if self.errors:
+            body["errors"] = [{"field": field, "message": text} for field, text in self.errors.items()]
+        return body
+
+
+def error_document(status: int, message: str | None = None) -> dict[str, object]:
+    """The error body of a status, with the standard phrase where there is nothing better to say."""
+    phrase = HTTPStatus(status).phrase
+    return {"statusCode": status, "message": message or phrase, "error": phrase}
+
+
+def invalid(errors: Mapping[str, str]) -> Refused:
+    """A 400 that names each wrong field."""
+    return Refused(HTTPStatus.BAD_REQUEST, "Validation failed", errors)
