@@ -1,4 +1,4 @@
-"""The errors a person may see. Each carries the exit code it ends the command with and, where there is one, what to do."""
+"""The errors a person may see. Each carries the exit code it ends the command with and, if there is one, what to do."""
 
 from __future__ import annotations
 
@@ -92,3 +92,9 @@ class LockedError(BulkCancelError):
     """Another run holds the ledger or the credential."""
 
     exit_code = Exit.LOCKED
+
+
+class OutputError(BulkCancelError):
+    """stdout is closed or full."""
+
+    exit_code = Exit.DISK

@@ -101,18 +101,25 @@ def classify_read(target: Target, answer: Answer) -> Sight:
         return Sight.NOTHING
     if appointment.appointment_id != target.appointment_id:
         return Sight.NOTHING
-    return Sight.CANCELLED if shows_cancelled(target, appointment) else Sight.ACTIVE
+    if shows_cancelled(target, appointment):
+        return Sight.CANCELLED
+    return Sight.ACTIVE if _tells_of(target, appointment) else Sight.NOTHING
+
+
+def _tells_of(target: Target, appointment: Appointment) -> bool:
+    """An answer without a list of attendees leaves open whether one of them is still in it."""
+    return target.attendee_id is None or appointment.attendee_ids is not None
 
 
 def resolve_refusal(target: Target, refusal: Answer, read: Answer) -> Event:
     """Decide what a clear refusal means, given the read that followed it.
 
-    A read that shows nothing leaves no proof: the target becomes unknown, and the next reconcile asks again.
+    A read that shows nothing leaves no proof: the target becomes unknown, and the next reconcile asks again. Where
+    asking again would bring the same, the refusal stands as it was given.
     """
     sight = classify_read(target, read)
     if sight is Sight.NOTHING:
-        clear = read.status is not None and 400 <= read.status < 500 and read.status not in NOT_PROCESSED
-        return _plain_refusal(refusal) if clear else Event.NO_PROOF
+        return _plain_refusal(refusal) if _will_say_no_more(target, read) else Event.NO_PROOF
     if sight is Sight.MISSING:
         return Event.NOT_FOUND
     if sight is Sight.ACTIVE:
@@ -120,6 +127,12 @@ def resolve_refusal(target: Target, refusal: Answer, read: Answer) -> Event:
     # An attendee who is absent without a deletion mark was perhaps never in it: a typing error must not look like
     # a good end.
     return Event.ALREADY_CANCELLED if _was_there(target, read.appointment) else Event.NOT_FOUND
+
+
+def _will_say_no_more(target: Target, read: Answer) -> bool:
+    if read.appointment is not None:
+        return read.appointment.appointment_id == target.appointment_id
+    return read.status is not None and 400 <= read.status < 500 and read.status not in NOT_PROCESSED
 
 
 def _plain_refusal(refusal: Answer) -> Event:

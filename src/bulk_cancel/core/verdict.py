@@ -34,3 +34,12 @@ def decide_exit(counts: Mapping[Status, int], halt: Halt | None) -> Exit:
     if counts.get(Status.PENDING, 0):
         return Exit.STOPPED
     return Exit.REFUSED_ROWS if any(counts.get(status, 0) for status in BAD) else Exit.OK
+
+
+def exceeds(errors: int, total: int, allowed: str) -> bool:
+    """Whether `errors` of `total` targets are more than `allowed`: a number, a percentage such as `5%`, or empty."""
+    if not allowed:
+        return False
+    if allowed.endswith("%"):
+        return errors * 100 > float(allowed[:-1]) * total
+    return errors > int(allowed)

@@ -13,12 +13,12 @@ from bulk_cancel.core.model import Answer, Appointment, Entry, Work
 from bulk_cancel.core.outcome import classify_read
 from bulk_cancel.core.retry import LONGEST_PAUSE_S
 from bulk_cancel.core.states import Event, next_state
-from bulk_cancel.core.verdict import Halt
+from bulk_cancel.core.verdict import Halt, exceeds
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
-from bulk_cancel.engine.tally import Tally
+from bulk_cancel.engine.tally import REFUSED, Tally
 from bulk_cancel.errors import Exit
 
 #: So many throttles in a row, with growing pauses between them, mean that the key is not to be had today.
@@ -70,6 +70,8 @@ class Context:
         await self.commits.record(Entry(work.target_id, event, work.state, attempt_no, at, status, detail, appointment))
         self.tally.moved(work.state, becomes)
         work.state, work.attempts = becomes, attempt_no
+        if becomes in REFUSED and exceeds(self.tally.refused, self.tally.targets, self.limits.max_errors):
+            self.halt(Exit.STOPPED, f"{self.tally.refused} targets were refused, more than --max-errors allows.")
 
     async def read(self, line: Line, work: Work) -> Answer | None:
         """Read a target's appointment, in turn; None when the intake closed before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import anyio
@@ -39,27 +40,34 @@ class Runner:
         self._reconciler = Reconciler(context)
 
     async def run(self) -> RunEnd:
-        """Carry out the whole run.
-
-        Raises CredentialError or UnreachableError when the API cannot be used before anything was sent, and what the
-        ledger raises.
-        """
-        await self._recover()
-        reconciled = Reconciled()
-        if await self._something_to_do():
-            await self._preflight()
-            reconciled = await self._reconciler.run()
-            reconciled = await self._passes(reconciled)
-        return RunEnd(self._context.intake.halt, reconciled)
+        """Carry out the whole run. What stops it becomes the end's halt, with the exit code that it deserves."""
+        return await self._halting(self._run)
 
     async def reconcile_only(self) -> RunEnd:
         """Recover and reconcile; send nothing."""
-        await self._recover()
+        return await self._halting(self._reconcile_only)
+
+    async def _halting(self, steps: Callable[[], Awaitable[Reconciled]]) -> RunEnd:
         reconciled = Reconciled()
-        if await self._context.commits.ask(lambda ledger: ledger.unknown_count()):
-            await self._preflight()
-            reconciled = await self._reconciler.run()
+        try:
+            reconciled = await steps()
+        except BulkCancelError as error:
+            self._context.halt(error.exit_code, f"{error} {error.advice}".strip())
         return RunEnd(self._context.intake.halt, reconciled)
+
+    async def _run(self) -> Reconciled:
+        await self._recover()
+        if not await self._something_to_do():
+            return Reconciled()
+        await self._preflight()
+        return await self._passes(await self._reconciler.run())
+
+    async def _reconcile_only(self) -> Reconciled:
+        await self._recover()
+        if not await self._context.commits.ask(lambda ledger: ledger.unknown_count()):
+            return Reconciled()
+        await self._preflight()
+        return await self._reconciler.run()
 
     async def _recover(self) -> None:
         run_no, at = self._context.run_no, self._context.clock.now()
@@ -94,7 +102,7 @@ class Runner:
         self._context.tally.note = ""
 
     async def _send_all(self) -> None:
-        """First everything else, then the series one by one: what a series may have taken along is read before it is sent."""
+        """First all others, then the series one by one: what one may have taken along is read before it is sent."""
         await self._work(Feed(self._context, series=False), len(self._context.lines))
         await self._work(Feed(self._context, series=True), 1)
         await conclude_doubts(self._context, self._doubts)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from bulk_cancel.core.states import State
 
+#: Data errors: the row is at fault, not the network.
+REFUSED = (State.REJECTED, State.NOT_FOUND, State.FAILED)
+
 
 @dataclass
 class Tally:
@@ -21,6 +24,11 @@ class Tally:
     )  #: targets that left their state in this run, by the new one
     in_flight: int = 0
     note: str = ""  #: what everyone waits for, if so
+
+    @property
+    def refused(self) -> int:
+        """Targets that ended as data errors."""
+        return sum(self.states[state] for state in REFUSED)
 
     def moved(self, was: State, becomes: State) -> None:
         """A target changed its state."""

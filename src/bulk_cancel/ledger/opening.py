@@ -1,88 +1,122 @@
-"""Opens, creates, checks and migrates the ledger's SQLite file. Refuses what it does not understand.
+"""Opens and checks the ledger's SQLite file. Refuses what it does not understand, and leaves that as it is.
 
 Durability: WAL with synchronous=FULL. It costs one fsync per commit, and in a simulation of power cuts no acknowledged
-commit was lost, where WAL with NORMAL loses many and a rollback journal with FULL a few. WAL needs SQLite 3.51.3 or
-later (older ones can corrupt it); apsw brings its own, so the version does not depend on the machine.
+commit was lost (`tests/ledger/power_cut.py`), where WAL with NORMAL loses many and a rollback journal with FULL a few.
+WAL needs SQLite 3.51.3 or later (older ones can corrupt it); apsw brings its own, whatever the machine has.
+
+Nothing here may open the ledger's file except SQLite: closing any other descriptor of it would drop the process's
+locks on it (POSIX), and another process could then remove the WAL under a running writer.
 """
 
 from __future__ import annotations
 
-import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
 
-from bulk_cancel.errors import LedgerCreateError, LedgerDiskError, LedgerError
-from bulk_cancel.ledger.statements import schema
+from bulk_cancel.errors import LedgerError
+from bulk_cancel.ledger import making
+from bulk_cancel.ledger.failures import damaged, translated
 
-APPLICATION_ID = 0x62634C31  # "bcL1"
-SCHEMA_VERSION = 1
 #: Up to this size every page is checked on start; above, opening must not take minutes: `ledger verify` does it.
 QUICK_CHECK_BYTES = 64 * 1024 * 1024
-_HEADER = b"SQLite format 3\x00"
-_DISK_ERRORS = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.NoLFSError, apsw.NoMemError)
-
-
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours, naming the file and what to do."""
-    try:
-        yield
-    except _DISK_ERRORS as error:
-        raise LedgerDiskError(
-            f"The disk refused the ledger {path}: {error}.",
-            advice="Free some space or mend the disk, then run the same command again; it goes on where it stopped.",
-        ) from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise _damaged(path, str(error)) from error
-    except apsw.BusyError as error:
-        raise LedgerDiskError(
-            f"Another program keeps the ledger {path} locked: {error}.",
-            advice="Close what has it open (a database browser?), then run the same command again.",
-        ) from error
-
-
-def _damaged(path: Path, what: str) -> LedgerError:
-    return LedgerError(
-        f"The ledger {path} is damaged: {what}.",
-        advice="Nothing was sent. Restore the newest backup; `bulk-cancel ledger verify` tells whether it is whole.",
-    )
+#: How long to wait for another program's lock.
+BUSY_TIMEOUT_MS = 5000
+SAFETY = ("trusted_schema = OFF", "cell_size_check = ON")
+WRITING = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "temp_store = MEMORY")
 
 
 def open_for_writing(path: Path) -> apsw.Connection:
     """Open the ledger, make it when there is none, bring an older one up to date.
 
-    Raises LedgerError for a foreign, damaged or newer file, LedgerCreateError or LedgerDiskError when the disk refuses.
+    Raises LedgerError for a foreign, damaged or newer file, LedgerCreateError or LedgerDiskError when the disk refuses,
+    LockedError when another program has it locked.
     """
     _refuse_odd_places(path)
-    _create_file(path)
+    if not path.exists():
+        making.create(path)
     with translated(path):
-        _refuse_foreign(path)
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-        connection.transaction_mode = "IMMEDIATE"
+        connection = _connect(path)
         try:
-            _configure(connection)
-            _check_pages(connection, path)
-            _bring_up_to_date(connection, path)
+            _make_ready(connection, path)
         except BaseException:
-            connection.close()
+            close(connection, path)
             raise
     return connection
 
 
+def _make_ready(connection: apsw.Connection, path: Path) -> None:
+    version = _refuse_foreign(connection, path)
+    _refuse_read_only(connection, path)
+    _check_pages(connection, path)
+    _set(connection, WRITING)
+    connection.transaction_mode = "IMMEDIATE"
+    making.migrate(connection, path, version)
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+
+
 def open_for_reading(path: Path) -> apsw.Connection:
-    """Open an existing ledger without ever writing to it. Raises LedgerError as above, or when there is none."""
+    """Open an existing ledger without changing it. Raises LedgerError as above, when there is none, or an older one."""
     if not path.exists():
         raise LedgerError(f"There is no ledger at {path}.", advice="Name it with --ledger, or run a job first.")
     with translated(path):
-        _refuse_foreign(path)
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-        connection.set_busy_timeout(5000)
-        _refuse_version(connection, path)
+        connection = _connect_to_read(path)
+        try:
+            _refuse_older(_refuse_foreign(connection, path), path)
+        except BaseException:
+            close(connection, path)
+            raise
     return connection
+
+
+def close(connection: apsw.Connection, path: Path) -> None:
+    """Let go of the file. Who only looked at it leaves it, and the WAL of a killed writer, as they were.
+
+    Without that WAL there is nothing that SQLite could change by closing: then it removes what it put beside the file.
+    """
+    if connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, -1) and _wal_is_empty(path):
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+    connection.close()
+
+
+def _wal_is_empty(path: Path) -> bool:
+    wal = Path(f"{path}-wal")
+    return not wal.exists() or wal.stat().st_size == 0
+
+
+def _connect(path: Path) -> apsw.Connection:
+    """Connect without changing anything: not before it is known to be a ledger that may be changed."""
+    _refuse_odd_files(path)
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    _set(connection, SAFETY)
+    return connection
+
+
+def _connect_to_read(path: Path) -> apsw.Connection:
+    """Connect with the right to write where there is one: only then SQLite can clear away what it put beside the file.
+
+    In a folder without it SQLite has no room for its shared memory. Nor has a writer, so the file may be read as it is.
+    """
+    connection = _connect(path)
+    connection.pragma("query_only", True)
+    try:
+        connection.pragma("user_version")
+    except apsw.CantOpenError:
+        connection.close()
+        if not _wal_is_empty(path):
+            raise
+        uri = f"{path.absolute().as_uri()}?immutable=1"
+        connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+        _set(connection, SAFETY)
+    return connection
+
+
+def _set(connection: apsw.Connection, pragmas: tuple[str, ...]) -> None:
+    for pragma in pragmas:
+        connection.execute(f"PRAGMA {pragma}").fetchall()
 
 
 def _refuse_odd_places(path: Path) -> None:
@@ -103,88 +137,57 @@ def _others_may_write(mode: int) -> bool:
     return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
 
 
-def _create_file(path: Path) -> None:
+def _refuse_odd_files(path: Path) -> None:
+    if not path.is_file():
+        raise LedgerError(f"The ledger {path} is not a file.", advice="Name a file with --ledger.")
+    if path.stat().st_size == 0:
+        raise LedgerError(
+            f"The ledger {path} is empty: its history is lost, or it never was a ledger.",
+            advice="Restore a backup made after the last run. Only if nothing was ever sent from it, delete the file.",
+        )
+
+
+def _refuse_foreign(connection: apsw.Connection, path: Path) -> int:
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
-    except OSError as error:
-        raise LedgerCreateError(
-            f"The ledger {path} cannot be opened or created: {error.strerror}.",
-            advice="Choose another place with --ledger, or mend the folder's permissions.",
-        ) from error
-
-
-def _refuse_foreign(path: Path) -> None:
-    with path.open("rb") as file:
-        header = file.read(100)
-    if not header:
-        return
-    if header[:16] != _HEADER:
+        application_id = connection.pragma("application_id")
+    except apsw.NotADBError as error:
         raise LedgerError(
             f"{path} is not a ledger of bulk-cancel: not an SQLite file.", advice="Name another --ledger."
+        ) from error
+    if application_id != making.APPLICATION_ID:
+        raise LedgerError(f"{path} is an SQLite file of another program.", advice="Name another --ledger.")
+    return _refuse_newer(int(connection.pragma("user_version")), path)
+
+
+def _refuse_newer(version: int, path: Path) -> int:
+    if version > making.SCHEMA_VERSION:
+        raise LedgerError(
+            f"The ledger {path} was written by a newer bulk-cancel: schema {version}, "
+            f"this one knows {making.SCHEMA_VERSION}.",
+            advice="Update bulk-cancel; nothing was sent.",
         )
-    application_id = int.from_bytes(header[68:72], "big")
-    if len(header) == 100 and application_id not in (APPLICATION_ID, 0):
-        raise LedgerError(f"{path} belongs to another program.", advice="Name another --ledger.")
+    return version
 
 
-def _configure(connection: apsw.Connection) -> None:
-    connection.set_busy_timeout(5000)
-    for pragma in (
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "fullfsync = ON",
-        "trusted_schema = OFF",
-        "cell_size_check = ON",
-        "temp_store = MEMORY",
-    ):
-        connection.execute(f"PRAGMA {pragma}").fetchall()
+def _refuse_older(version: int, path: Path) -> None:
+    if version < making.SCHEMA_VERSION:
+        raise LedgerError(
+            f"The ledger {path} was written by an older bulk-cancel: schema {version}, "
+            f"this one knows {making.SCHEMA_VERSION}.",
+            advice="`bulk-cancel reconcile` brings it up to date, after a backup.",
+        )
+
+
+def _refuse_read_only(connection: apsw.Connection, path: Path) -> None:
+    if connection.readonly("main"):
+        raise LedgerError(
+            f"The ledger {path} may only be read, so nothing can be recorded in it.",
+            advice=f"Choose another one with --ledger, or: chmod u+w '{path}'",
+        )
 
 
 def _check_pages(connection: apsw.Connection, path: Path) -> None:
     if path.stat().st_size <= QUICK_CHECK_BYTES:
         result = str(connection.execute("PRAGMA quick_check(1)").fetchall()[0][0])
         if result != "ok":
-            raise _damaged(path, result.splitlines()[-1])
-
-
-def _refuse_version(connection: apsw.Connection, path: Path) -> int:
-    application_id = connection.pragma("application_id")
-    version = int(connection.pragma("user_version"))
-    if application_id != APPLICATION_ID:
-        raise LedgerError(f"{path} is an SQLite file of another program.", advice="Name another --ledger.")
-    if version > SCHEMA_VERSION:
-        raise LedgerError(
-            f"The ledger {path} was written by a newer bulk-cancel: schema {version}, this one knows {SCHEMA_VERSION}.",
-            advice="Update bulk-cancel; nothing was sent.",
-        )
-    return version
-
-
-def _bring_up_to_date(connection: apsw.Connection, path: Path) -> None:
-    is_new = not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
-    version = 0 if is_new else _refuse_version(connection, path)
-    if version == SCHEMA_VERSION:
-        return
-    if not is_new:
-        backup(connection, path.with_name(f"{path.name}.schema-{version}.bak"))
-    with connection:  # one transaction: a crash leaves the old schema or the new one
-        for step in range(version + 1, SCHEMA_VERSION + 1):
-            connection.execute(schema(step))
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-def backup(connection: apsw.Connection, to: Path) -> None:
-    """Copy the ledger to the new file `to`, whole, also while a run writes. Raises LedgerError when `to` exists."""
-    try:
-        os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError as error:
-        raise LedgerError(f"{to} exists already.", advice="Name a new file for the backup.") from error
-    target = apsw.Connection(str(to))
-    try:
-        with target.backup("main", connection, "main") as copying:
-            while not copying.done:
-                copying.step(1000)
-    finally:
-        target.close()
+            raise damaged(path, result.splitlines()[-1])

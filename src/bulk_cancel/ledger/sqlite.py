@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,12 +14,13 @@ from bulk_cancel.core.model import Entry, InputRow, Request, Target, Work
 from bulk_cancel.core.states import DONE, SETTLED, Event, State, next_state
 from bulk_cancel.errors import LedgerError
 from bulk_cancel.ledger import integrity
-from bulk_cancel.ledger.opening import backup, open_for_reading, open_for_writing, translated
+from bulk_cancel.ledger.failures import translated
+from bulk_cancel.ledger.making import backup
+from bulk_cancel.ledger.opening import close, open_for_reading, open_for_writing
 from bulk_cancel.ledger.port import GuardError, HistoryLine, PaceUpdate, RowRecord, RunRecord, RunStart, Unknown
 from bulk_cancel.ledger.statements import statements
 
 _FINAL = SETTLED | {State.FAILED, State.SKIPPED}
-#: Values for `IN` are bound one by one; SQLite takes 32,766, short statements are prepared faster.
 Row = tuple[Any, ...]
 
 
@@ -44,13 +46,12 @@ class SqliteLedger:
     def close(self) -> None:
         """Let go of the file."""
         with translated(self.path):
-            self._connection.close()
+            close(self._connection, self.path)
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def append(self, run_no: int, entries: Sequence[Entry], pace: PaceUpdate | None = None) -> None:
-        self._refuse_replaced()
-        with translated(self.path), self._connection:
+        with self._transaction():
             for entry in entries:
                 self._append_one(run_no, entry)
             if pace is not None:
@@ -76,16 +77,14 @@ class SqliteLedger:
             self._run("learn", *facts, entry.target_id)
 
     def begin_run(self, start: RunStart) -> int:
-        self._refuse_replaced()
         base = (start.base.boot_id, start.base.offset_s)
         about = (start.source, start.input_digest, start.out, start.program)
-        with translated(self.path), self._connection:
+        with self._transaction():
             run_no = self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0]
         return int(run_no)
 
     def stage(self, run_no: int, rows: Sequence[InputRow], at: float) -> None:
-        self._refuse_replaced()
-        with translated(self.path), self._connection:
+        with self._transaction():
             self._run("create_staging")
             self._connection.executemany(self._sql["fill_staging"], (_staging_values(row) for row in rows))
             self._run("stage_targets")
@@ -96,17 +95,15 @@ class SqliteLedger:
             self._seal()
 
     def start_run(self, run_no: int) -> None:
-        with translated(self.path), self._connection:
+        with self._transaction():
             self._run("start_run", run_no)
 
     def end_run(self, run_no: int, at: float, summary: str) -> None:
-        self._refuse_replaced()
-        with translated(self.path), self._connection:
+        with self._transaction():
             self._run("end_run", at, summary, run_no)
 
     def recover(self, run_no: int, at: float) -> int:
-        self._refuse_replaced()
-        with translated(self.path), self._connection:
+        with self._transaction():
             self._run("recover_events", run_no, at)
             recovered = self._connection.changes()
             self._run("recover_targets")
@@ -114,16 +111,22 @@ class SqliteLedger:
         return recovered
 
     def bind(self, key: str, value: str) -> str:
-        with translated(self.path), self._connection:
+        with self._transaction():
             self._run("set_meta", key, value)
         return self.meta(key) or value
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._refuse_replaced()
+        with translated(self.path), self._connection:
+            yield
 
     def _seal(self) -> None:
         """Extend the chain of digests over the events of this transaction."""
         integrity.seal(self._connection, self._sql)
 
     def _refuse_replaced(self) -> None:
-        """A deleted or exchanged file would take every write and keep none of them."""
+        """A deleted or exchanged file, the WAL among them, would take every write and keep none of them."""
         if _identity(self.path) != self._identity:
             raise LedgerError(
                 f"The ledger {self.path} was moved, deleted or replaced while in use.",
@@ -210,12 +213,12 @@ class SqliteLedger:
             return self._connection.execute(self._sql[name], values).fetchall()
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path) -> tuple[int, ...]:
     try:
-        status = path.stat()
+        statuses = (path.stat(), Path(f"{path}-wal").stat())
     except OSError:
-        return None
-    return status.st_dev, status.st_ino
+        return ()
+    return tuple(number for status in statuses for number in (status.st_dev, status.st_ino))
 
 
 def _staging_values(row: InputRow) -> Row:

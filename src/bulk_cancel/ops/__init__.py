@@ -1,0 +1,1 @@
+"""What surrounds a run: logs, progress, locks, signals."""

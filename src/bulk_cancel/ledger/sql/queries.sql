@@ -67,7 +67,7 @@ ORDER BY s.row;
 
 -- name: stage_requests
 UPDATE targets SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.user_id,
-  state = CASE targets.state WHEN 'waiting' THEN 'waiting' ELSE 'pending' END, settled_at = NULL, detail = ''
+  state = CASE targets.state WHEN 'waiting' THEN 'waiting' ELSE 'pending' END, settled_at = NULL, http_status = NULL, detail = ''
 FROM staging s
 WHERE targets.appointment_id = s.appointment_id AND targets.attendee_id = s.attendee_id
   AND targets.entire_series = s.entire_series AND s.first_row = s.row

@@ -1,0 +1,36 @@
+# Everything works from a fresh checkout: the environment in .venv is made on the way. Needs Python 3.11 or later.
+PYTHON ?= python3
+BIN := .venv/bin
+
+demo: .venv/ready            ## run the sample job against a sandbox: no account, no mail
+	$(BIN)/bulk-cancel demo
+
+test: .venv/ready            ## the tests
+	$(BIN)/pytest
+
+check: .venv/ready           ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+crash: .venv/ready           ## the long sweeps: kill -9 at every point, power cuts, random histories
+	$(BIN)/pytest -m long
+
+test-httpx2: .venv/ready     ## the HTTP tests over httpx2, the maintained successor of httpx
+	BULK_CANCEL_TEST_HTTPX2=1 $(BIN)/pytest tests/edges tests/cli
+
+lock: .venv/ready            ## renew requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --group dev pyproject.toml --extra excel --extra sandbox -o requirements.lock
+
+clean:                       ## remove what make made
+	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+.PHONY: demo test check crash test-httpx2 lock clean

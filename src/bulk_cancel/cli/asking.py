@@ -1,0 +1,34 @@
+"""The question before the first cancel."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.prompt import Confirm, Prompt
+
+from bulk_cancel.engine.plan import Plan
+from bulk_cancel.errors import UsageError
+
+#: Above this the number has to be typed: a reflex is no decision.
+MOST_BY_YES = 50
+
+
+def refuse_without_terminal(*, yes: bool, source: str) -> None:
+    """Raise UsageError (exit 2) when nobody can be asked and --yes was not given."""
+    if yes:
+        return
+    if source == "-":
+        raise UsageError("The input comes from stdin, so nobody can be asked.", advice="Add --yes if this is meant.")
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("There is no terminal to ask on.", advice="Add --yes if the cancels are meant, or --dry-run.")
+
+
+def ask(console: Console, plan: Plan) -> bool:
+    """Ask whether to go on; more than a few cancels want their number typed."""
+    if not plan.cancels:
+        return True
+    if plan.cancels <= MOST_BY_YES:
+        return Confirm.ask(f"Cancel these {plan.cancels} now?", console=console, default=False)
+    typed = Prompt.ask(f"Type [bold]{plan.cancels}[/] to cancel that many now, anything else to stop", console=console)
+    return typed.strip() == str(plan.cancels)

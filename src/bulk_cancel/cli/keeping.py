@@ -1,0 +1,76 @@
+"""`report`, `reconcile`, `resolve` and `ledger …`: what is done with a ledger between runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from bulk_cancel.cli.running import finish, parts_of
+from bulk_cancel.errors import Exit
+from bulk_cancel.job import load_job
+from bulk_cancel.places import api_url, ledger_path
+from bulk_cancel.upkeep import Decision, export, reading, report_run, resolve
+from bulk_cancel.wiring import reconcile_ledger
+
+
+def path_of(given: str | None) -> Path:
+    """Return the ledger that is meant."""
+    return ledger_path(given or os.environ.get("BULK_CANCEL_LEDGER"), api_url(os.environ))
+
+
+def report_command(run_id: str, ledger: str | None, out: Path | None, *, as_json: bool) -> None:
+    """Write a run's result files again."""
+    run = report_run(path_of(ledger), run_id, out)
+    if as_json:
+        print(json.dumps({"schema_version": 1, "run_id": run.run_id, "out": run.out}, indent=2))
+    else:
+        print(f"Run {run.run_id}: results in {run.out}")
+
+
+def reconcile_command(flags: dict[str, object]) -> None:
+    """Settle unknown targets by reads alone."""
+    job = load_job("-", flags)
+    finish(job, Console(stderr=True), reconcile_ledger(job, parts_of(job)))
+
+
+def resolve_command(target: str, decision: Decision, ledger: str | None) -> None:
+    """Record a person's decision."""
+    work = resolve(path_of(ledger), target, decision)
+    after = "cancelled" if decision.cancelled else "not cancelled: the next run that names it sends it again"
+    print(f"{work.target.appointment_id}: recorded as {after}.")
+
+
+def verify_command(ledger: str | None) -> None:
+    """Check a ledger in full."""
+    path = path_of(ledger)
+    with reading(path) as opened:
+        wrong = opened.verify()
+    for line in wrong:
+        print(line)
+    print(f"{path}: {f'{len(wrong)} faults' if wrong else 'whole: pages, history and states agree'}.")
+    if wrong:
+        raise SystemExit(int(Exit.CONFIG))
+
+
+def backup_command(to: Path, ledger: str | None) -> None:
+    """Copy a ledger."""
+    path = path_of(ledger)
+    with reading(path) as opened:
+        opened.backup(to)
+    print(f"{path} copied to {to}.")
+
+
+def export_command(to: Path | None, ledger: str | None) -> None:
+    """Write a ledger's history as JSON lines."""
+    path = path_of(ledger)
+    if to is None:
+        export(path, sys.stdout)
+        return
+    descriptor = os.open(to, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - the mode has to hold from the start
+        count = export(path, file)
+    print(f"{count} events written to {to}.", file=sys.stderr)

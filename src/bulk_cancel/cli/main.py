@@ -1,0 +1,192 @@
+"""The entry point: the list of commands, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bulk_cancel.cli.options import LEDGER_HELP, with_job_options
+from bulk_cancel.errors import BulkCancelError, Exit, OutputError
+
+app = typer.Typer(
+    name="bulk-cancel",
+    help="Cancel many meetergo appointments safely: never twice, never lost, within the limit.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Source = Annotated[
+    str, typer.Argument(help="A job file (.toml), an input file, or - for CSV on stdin.", show_default=False)
+]
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: Annotated[bool, typer.Option("--version", help="Show versions and exit.")] = False) -> None:
+    if version:
+        from bulk_cancel.cli.about import print_versions
+
+        print_versions()
+        raise typer.Exit
+
+
+@app.command()
+@with_job_options
+def run(
+    source: Source,
+    dry_run: Annotated[bool | None, typer.Option("--dry-run", "-n", help="Only plan. [same as: plan]")] = None,
+    **flags: object,
+) -> None:
+    """Validate, plan, ask, cancel, report. Running again resumes and never repeats."""
+    from bulk_cancel.cli.running import run_command
+
+    run_command(source, {**flags, "dry_run": dry_run})
+
+
+@app.command()
+@with_job_options
+def plan(source: Source, **flags: object) -> None:
+    """Show what a run would do, and why. Sends nothing, writes no ledger."""
+    from bulk_cancel.cli.running import plan_command
+
+    plan_command(source, flags)
+
+
+LedgerOption = Annotated[str | None, typer.Option("--ledger", metavar="PATH|URL", help=LEDGER_HELP, show_default=False)]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.command()
+def report(
+    run_id: Annotated[
+        str, typer.Argument(metavar="[RUN]", help="The run's id. Default: the newest.", show_default=False)
+    ] = "",
+    ledger: LedgerOption = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write. Default: where the run did.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a run's result files again, from the ledger."""
+    from bulk_cancel.cli.keeping import report_command
+
+    report_command(run_id, ledger, out, as_json=as_json)
+
+
+@app.command()
+@with_job_options
+def reconcile(**flags: object) -> None:
+    """Look up cancels without a known outcome. Only reads; sends nothing."""
+    from bulk_cancel.cli.keeping import reconcile_command
+
+    reconcile_command(flags)
+
+
+class Verdict(StrEnum):
+    """What a person may decide about an unknown target."""
+
+    CANCELLED = "cancelled"
+    NOT_CANCELLED = "not-cancelled"
+
+
+@app.command()
+def resolve(
+    target: Annotated[str, typer.Argument(help="An appointment's id, or APPOINTMENT/ATTENDEE.", show_default=False)],
+    verdict: Annotated[Verdict, typer.Option("--as", help="What you found out.", show_default=False)],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.", show_default=False)],
+    because: Annotated[str, typer.Option("--because", metavar="TEXT", help="How you know.", show_default=False)],
+    ledger: LedgerOption = None,
+) -> None:
+    """Record a person's decision about a cancel whose outcome is unknown."""
+    from bulk_cancel.cli.keeping import resolve_command
+    from bulk_cancel.upkeep import Decision
+
+    resolve_command(target, Decision(verdict is Verdict.CANCELLED, by, because), ledger)
+
+
+ledger_app = typer.Typer(help="Verify, back up or export a ledger.", no_args_is_help=True)
+app.add_typer(ledger_app, name="ledger")
+
+
+@ledger_app.command("verify")
+def ledger_verify(ledger: LedgerOption = None) -> None:
+    """Check everything: pages, the chain over the history, every state against its history."""
+    from bulk_cancel.cli.keeping import verify_command
+
+    verify_command(ledger)
+
+
+@ledger_app.command("backup")
+def ledger_backup(to: Annotated[Path, typer.Argument(help="The new file.")], ledger: LedgerOption = None) -> None:
+    """Copy the ledger, whole and consistent, also while a run writes to it."""
+    from bulk_cancel.cli.keeping import backup_command
+
+    backup_command(to, ledger)
+
+
+@ledger_app.command("export")
+def ledger_export(
+    to: Annotated[Path | None, typer.Option("--to", "-o", help="File to write. Default: stdout.")] = None,
+    ledger: LedgerOption = None,
+) -> None:
+    """Write the whole history as JSON lines, an event a line."""
+    from bulk_cancel.cli.keeping import export_command
+
+    export_command(to, ledger)
+
+
+@app.command()
+def sandbox(  # noqa: PLR0913 - options of a command
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8717,
+    count: Annotated[int, typer.Option(help="How many appointments to make up.")] = 200,
+    seed_file: Annotated[Path | None, typer.Option("--seed", help="Serve exactly the ids of this CSV file.")] = None,
+    faults: Annotated[str, typer.Option(metavar="SPEC", help="E.g. cut-after=0.1,502-before=0.05,429=0.02")] = "",
+    rate: Annotated[str, typer.Option(metavar="N/s|N/min", help="The limit it enforces.")] = "100/min",
+    burst: Annotated[int, typer.Option(help="Requests it allows at once.")] = 200,
+) -> None:
+    """Serve a local stand-in for the API, to rehearse with. Needs the extra [sandbox]."""
+    from bulk_cancel.cli.rehearsing import sandbox_command
+
+    sandbox_command(port=port, count=count, seed_file=seed_file, faults=faults, rate=rate, burst=burst)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--in", help="Where ledger and results of the demo go.")] = Path(".demo"),
+) -> None:
+    """Run the sample job against a sandbox, twice: no account, no mail, a few seconds."""
+    from bulk_cancel.cli.rehearsing import demo_command
+
+    demo_command(folder)
+
+
+def main() -> None:
+    """Run the command line; turn our errors into a message, advice and an exit code."""
+    try:
+        app()
+    except BulkCancelError as error:
+        _complain(error)
+        _leave(error.exit_code)
+    except OSError as error:
+        _complain(OutputError(f"The output cannot be written: {error.strerror}."))
+        _leave(Exit.DISK)
+
+
+def _complain(error: BulkCancelError) -> None:
+    with suppress(OSError):
+        print(f"bulk-cancel: {error}", file=sys.stderr)
+        if error.advice:
+            print(f"  {error.advice}", file=sys.stderr)
+
+
+def _leave(code: Exit) -> None:
+    """End without Python's own complaint about a closed stdout."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(int(code))

@@ -1,0 +1,78 @@
+"""The options that `run` and `plan` share, in one table. Each is a job file key and a BULK_CANCEL_ variable, too."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+LEDGER_HELP = "The ledger: a file. Default: in your state folder, one per API address."
+
+
+@dataclass(frozen=True, slots=True)
+class JobOption:
+    """One option. The job's model validates the value: everything but flags and repeatables arrives as text."""
+
+    name: str
+    flags: tuple[str, ...]
+    help: str
+    metavar: str | None = None  #: None: a flag without a value
+    repeatable: bool = False
+
+    def parameter(self) -> inspect.Parameter:
+        """Return it as a typer parameter."""
+        kind = bool | None if self.metavar is None else list[str] | None if self.repeatable else str | None
+        option = typer.Option(*self.flags, help=self.help, metavar=self.metavar, show_default=False)
+        return inspect.Parameter(
+            self.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]
+        )
+
+
+JOB_OPTIONS = (
+    JobOption("reason", ("--reason",), "Reason for rows without one; it is printed in the mails.", "TEXT"),
+    JobOption(
+        "map", ("--map",), "Read FIELD from COLUMN, e.g. appointment_id=Termin.", "FIELD=COLUMN", repeatable=True
+    ),
+    JobOption("cancel_all", ("--cancel-all/--no-cancel-all",), "Cancel group bookings for everyone in them."),
+    JobOption("user_id", ("--user-id",), "Act as this user (Platform API keys only).", "UUID"),
+    JobOption("rate", ("--rate",), "The key's limit. (default: 100/min)", "N/s|N/min"),
+    JobOption("burst", ("--burst",), "Requests the limit allows at once. (default: 200)", "N"),
+    JobOption("concurrency", ("--concurrency",), "Cancels in flight at most. (default: 16)", "N"),
+    JobOption("timeout", ("--timeout",), "For one whole exchange. (default: 30s)", "DUR"),
+    JobOption("max_attempts", ("--max-attempts",), "Sends per target, if proven not applied. (default: 5)", "N"),
+    JobOption("settle", ("--settle",), "So long an unanswered cancel may still be applied. (default: 10m)", "DUR"),
+    JobOption("wait", ("--wait/--no-wait",), "Stay until unknown outcomes are settled."),
+    JobOption("max_errors", ("--max-errors",), "Halt when more targets are refused.", "N|N%"),
+    JobOption("lock_wait", ("--lock-wait",), "Wait so long for another run to end. (default: 0s)", "DUR"),
+    JobOption("ledger", ("--ledger",), LEDGER_HELP, "PATH|URL"),
+    JobOption("out", ("--out",), "Folder of the result files. (default: runs/<run-id>)", "DIR"),
+    JobOption("yes", ("--yes/--no-yes", "-y"), "Do not ask."),
+    JobOption("json", ("--json/--no-json",), "Print the summary as one JSON document."),
+    JobOption("quiet", ("--quiet/--no-quiet", "-q"), "No progress; only warnings and errors."),
+    JobOption("log_format", ("--log-format",), "How log lines on stderr look. (default: auto)", "auto|console|json"),
+    JobOption("log_file", ("--log-file",), "Write the full log here, as JSON lines.", "PATH"),
+)
+
+Command = Callable[..., None]
+
+
+def with_job_options(command: Callable[..., None]) -> Command:
+    """Give a command the shared options as keyword parameters; it receives them as `**flags`."""
+    own = [
+        parameter
+        for parameter in inspect.signature(command, eval_str=True).parameters.values()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
+    shared = [option.parameter() for option in JOB_OPTIONS]
+
+    def wrapper(**values: Any) -> None:
+        command(**values)
+
+    wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
+    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *shared)]
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return wrapper

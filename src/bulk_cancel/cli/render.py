@@ -1,0 +1,87 @@
+"""What people see: the plan before the question, the summary after the run. On stderr; stdout is for data."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bulk_cancel.core.text import clean
+from bulk_cancel.core.units import show_duration
+from bulk_cancel.engine.plan import Action, Plan, PlanLine
+from bulk_cancel.reports.summary import Summary
+
+_TELLING = {"cancelled": "green", "already_cancelled": "green", "unknown": "bold red", "pending": "yellow"}
+
+
+def show_plan(console: Console, plan: Plan, source: str) -> None:
+    """Say what a run would do: counts, the invalid rows, the first cancels, mails and time."""
+    console.print(f"[bold]Plan[/] for {escape(source)}: {plan.rows} rows, {plan.targets} different targets")
+    for line in _counts(plan):
+        console.print(f"  {line}")
+    if plan.invalid:
+        console.print(_table("Invalid rows, never sent", plan.invalid, plan.actions[Action.INVALID]))
+    if plan.first:
+        console.print(_table("First cancels", plan.first, plan.cancels))
+        console.print(
+            f"This sends mails for at least [bold]{plan.cancels}[/] cancellations and takes about "
+            f"[bold]{show_duration(plan.duration_s)}[/] at {_rate(plan)}. It cannot be undone."
+        )
+
+
+def _counts(plan: Plan) -> list[str]:
+    actions = plan.actions
+    settled = ", ".join(f"{count} {state.value}" for state, count in plan.settled.items())
+    lines = [
+        (plan.cancels, "to cancel"),
+        (actions[Action.READ_FIRST], "to look up first: an earlier cancel has no known outcome"),
+        (actions[Action.NOTHING], f"settled in an earlier run ({settled}): nothing is sent"),
+        (actions[Action.SAME], "name a target that an earlier row names: sent once"),
+        (actions[Action.INVALID], "invalid: nothing is sent"),
+    ]
+    return [f"{count:>6}  {what}" for count, what in lines if count]
+
+
+def _rate(plan: Plan) -> str:
+    per_minute = plan.pace.rate_per_s * 60
+    rate = f"{plan.pace.rate_per_s:g}/s" if per_minute > 600 else f"{per_minute:g}/min"
+    return f"{rate} after a burst of {plan.pace.burst}"
+
+
+def _table(title: str, lines: list[PlanLine], total: int) -> Table:
+    more = f" ({len(lines)} of {total})" if total > len(lines) else ""
+    table = Table(title=f"{title}{more}", title_justify="left", title_style="", box=None, pad_edge=False)
+    table.add_column("row", justify="right")
+    table.add_column("appointment", no_wrap=True)
+    table.add_column("reason" if lines[0].action is Action.CANCEL else "what is wrong", overflow="fold")
+    for line in lines:
+        text = _asked(line) if line.action is Action.CANCEL else line.why
+        table.add_row(str(line.row.row), line.row.appointment_id or "–", escape(clean(text, 300)))
+    return table
+
+
+def _asked(line: PlanLine) -> str:
+    row = line.row
+    flags = [
+        f"attendee {row.attendee_id}" if row.attendee_id else "",
+        "everyone in the group" if row.cancel_all else "",
+        "the whole series" if row.entire_series else "",
+    ]
+    notes = ", ".join(flag for flag in flags if flag)
+    return f"{f'[{notes}] ' if notes else ''}{clean(row.reason or '(no reason)', 60)}"
+
+
+def show_summary(console: Console, summary: Summary) -> None:
+    """Say what came of the run and what to do now."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for status, count in summary.counts.items():
+        if count:
+            table.add_row(f"{count:>6}", f"[{_TELLING.get(status, 'yellow')}]{status}[/]")
+    console.print(f"[bold]{summary.rows} rows[/] in {show_duration(summary.elapsed_s)}:")
+    console.print(table)
+    requests = summary.requests
+    throttled = f", {requests.throttled} throttled" if requests.throttled else ""
+    console.print(f"{requests.posts} cancels sent, {requests.gets} reads{throttled}.")
+    if summary.out:
+        console.print(f"Results: {escape(summary.out)}", soft_wrap=True)
+    console.print(f"[bold]{escape(summary.next)}[/]", soft_wrap=True)

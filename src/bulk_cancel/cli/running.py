@@ -1,0 +1,109 @@
+"""`run` and `plan`: parse, call, render."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+
+from bulk_cancel.cli.asking import ask, refuse_without_terminal
+from bulk_cancel.cli.render import show_plan, show_summary
+from bulk_cancel.engine.plan import Plan
+from bulk_cancel.errors import BulkCancelError, Exit, OutputError
+from bulk_cancel.job import Job, load_job
+from bulk_cancel.ops.logs import make_log
+from bulk_cancel.ops.progress import make_display
+from bulk_cancel.reports.summary import Summary, to_json
+from bulk_cancel.wiring import Parts, plan_job, run_job
+
+
+def run_command(source: str, flags: Mapping[str, Any]) -> None:
+    """Run a job; ends with the run's exit code."""
+    job = load_job(source, flags)
+    with told_as_json(job):
+        if job.dry_run:
+            _plan(job)
+        else:
+            _run(job)
+
+
+def _run(job: Job) -> None:
+    refuse_without_terminal(yes=job.yes, source=job.input)
+    console = Console(stderr=True)
+
+    def approve(plan: Plan) -> bool:
+        if not job.quiet:
+            show_plan(console, plan, job.input)
+        return job.yes or ask(console, plan)
+
+    finish(job, console, run_job(job, parts_of(job, approve)))
+
+
+def parts_of(job: Job, approve: Any = lambda _: True) -> Parts:
+    """Return the surroundings of a command line."""
+    log = make_log(job.log_format, job.log_file, quiet=job.quiet)
+    return Parts(os.environ, log, make_display(log, quiet=job.quiet), approve)
+
+
+def finish(job: Job, console: Console, summary: Summary) -> None:
+    """Show the summary and end with its exit code."""
+    if job.json_:
+        put_out(to_json(summary))
+    if not job.quiet:
+        show_summary(console, summary)
+    raise SystemExit(int(summary.exit_code))
+
+
+@contextmanager
+def told_as_json(job: Job) -> Iterator[None]:
+    """With --json an error is one JSON document on stdout as well."""
+    try:
+        yield
+    except BulkCancelError as error:
+        if job.json_:
+            document = {"error": str(error), "advice": error.advice, "exit_code": int(error.exit_code)}
+            put_out(json.dumps({"schema_version": 1, **document}, indent=2) + "\n")
+        raise
+
+
+def put_out(text: str) -> None:
+    """Write data to stdout. Raises OutputError when it is gone or full; the ledger and the files are safe by then."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        raise OutputError(f"stdout cannot be written: {error.strerror}.") from error
+
+
+def plan_command(source: str, flags: Mapping[str, Any]) -> None:
+    """Plan a job."""
+    job = load_job(source, flags)
+    with told_as_json(job):
+        _plan(job)
+
+
+def _plan(job: Job) -> None:
+    plan = plan_job(job, os.environ)
+    if job.json_:
+        put_out(json.dumps(_document(plan, job.input), indent=2) + "\n")
+    else:
+        show_plan(Console(), plan, job.input)
+    raise SystemExit(int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK))
+
+
+def _document(plan: Plan, source: str) -> dict[str, Any]:
+    return {
+        "schema_version": 1,
+        "source": source,
+        "rows": plan.rows,
+        "targets": plan.targets,
+        "actions": {action.value: count for action, count in sorted(plan.actions.items())},
+        "settled": {state.value: count for state, count in sorted(plan.settled.items())},
+        "duration_s": round(plan.duration_s, 1),
+        "exit_code": int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK),
+    }

@@ -1,0 +1,61 @@
+"""One run per ledger, and one per credential: OS locks that are held for the run's life and freed when it dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from bulk_cancel.errors import LedgerCreateError, LockedError
+
+
+@contextmanager
+def held(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock file `path`; `what` it protects is named in messages.
+
+    Raises LockedError (exit 75), naming the holder, when another process holds it for longer than `wait_s` seconds.
+    """
+    lock = FileLock(path, mode=0o600)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock.acquire(timeout=wait_s, poll_interval=0.2)
+    except Timeout as error:
+        raise LockedError(
+            f"Another run holds {what}: {_holder(path)}.",
+            advice="Wait until it has ended, or let this one wait with --lock-wait 30m. Nothing was sent.",
+        ) from error
+    except OSError as error:
+        raise LedgerCreateError(f"The lock {path} cannot be created: {error.strerror}.") from error
+    try:
+        _note_holder(path)
+        yield
+    finally:
+        lock.release()
+
+
+def _about(path: Path) -> Path:
+    return path.with_name(f"{path.name}.holder")
+
+
+def _note_holder(path: Path) -> None:
+    """Beside the lock, not in it: opening a lock file empties it."""
+    holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+    with suppress(OSError):
+        _about(path).write_text(json.dumps(holder), encoding="utf-8")
+        _about(path).chmod(0o600)
+
+
+def _holder(path: Path) -> str:
+    try:
+        holder = json.loads(_about(path).read_text(encoding="utf-8"))
+        since = datetime.fromtimestamp(holder["since"], UTC)
+        return f"process {holder['pid']} on {holder['host']}, since {since:%Y-%m-%d %H:%M:%S} UTC"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "a process that has not said who it is"

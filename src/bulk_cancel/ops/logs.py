@@ -1,0 +1,105 @@
+"""Structured logs: to stderr for people or machines, to a file in full. Credentials and addresses cannot get in."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+from bulk_cancel.core.text import redact
+
+_DEBUG, _INFO = logging.DEBUG, logging.INFO
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Where events go, from which level on, and how they are written."""
+
+    stream: TextIO
+    level: int
+    render: Callable[[Any, str, EventDict], str | bytes]
+
+
+def make_log(log_format: str = "auto", log_file: Path | None = None, *, quiet: bool = False) -> FilteringBoundLogger:
+    """Return the log of one command. Events are dotted names; per attempt at debug, per run at info.
+
+    `log_file` gets everything as JSON lines; stderr gets info and above, or warnings when `quiet`.
+    """
+    _hush_libraries()
+    sinks = [Sink(sys.stderr, logging.WARNING if quiet else _INFO, _renderer(log_format))]
+    if log_file is not None:
+        sinks.append(Sink(_private_file(log_file), _DEBUG, structlog.processors.JSONRenderer()))
+    # Rendered without local variables: they would carry the credential into the log.
+    exceptions = structlog.processors.ExceptionRenderer(
+        structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    )
+    log: FilteringBoundLogger = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            exceptions,
+            _redacted,
+            _Tee(sinks),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(min(sink.level for sink in sinks)),
+    )
+    return log
+
+
+def _hush_libraries() -> None:
+    """httpx logs whole URLs at info and httpcore cookies at debug."""
+    for name in ("httpx", "httpcore", "httpx2", "httpcore2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _renderer(log_format: str) -> Callable[[Any, str, EventDict], str | bytes]:
+    if log_format == "json":
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        pad_event_to=0,
+        exception_formatter=structlog.dev.plain_traceback,
+    )
+
+
+def _private_file(path: Path) -> TextIO:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    return path.open("a", encoding="utf-8", buffering=1)
+
+
+def _redacted(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    return {name: _clean(value) for name, value in event.items()}
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, MutableMapping):
+        return {name: _clean(item) for name, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+class _Tee:
+    """The last processor: writes the event to every sink that wants it."""
+
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        self._sinks = sinks
+
+    def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+        level = logging.getLevelNamesMapping()[str(event["level"]).upper()]
+        for sink in self._sinks:
+            if level >= sink.level:
+                text = sink.render(logger, name, dict(event))
+                try:
+                    print(text if isinstance(text, str) else text.decode(), file=sink.stream, flush=True)
+                except (OSError, ValueError):  # a log that cannot be written must not stop a run
+                    continue
+        raise structlog.DropEvent

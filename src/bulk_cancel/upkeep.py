@@ -1,0 +1,135 @@
+"""What is done with a ledger apart from running: report again, decide, verify, copy, export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+from uuid import UUID
+
+from bulk_cancel.core.model import Entry, Work
+from bulk_cancel.core.states import Event, State
+from bulk_cancel.core.text import clean
+from bulk_cancel.engine.clock import system_clock
+from bulk_cancel.errors import UsageError
+from bulk_cancel.ledger.port import RunRecord, RunStart
+from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ops.locks import held
+from bulk_cancel.places import SNAPSHOT, ledger_lock, new_run_id
+from bulk_cancel.reports.records import write_records
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[SqliteLedger]:
+    """Open a ledger that stays as it is."""
+    ledger = SqliteLedger.open_to_read(path)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def report_run(path: Path, run_id: str, out: Path | None) -> RunRecord:
+    """Write the result files of a run again (the newest one without a `run_id`), as the ledger knows its rows today."""
+    with reading(path) as ledger:
+        runs = [run for run in ledger.runs(run_id) if run.input_digest]
+        if not runs:
+            which = f"no run {run_id}" if run_id else "no run yet"
+            raise UsageError(f"The ledger {path} knows {which}.")
+        snapshot = Path(runs[0].out) / SNAPSHOT
+        folder = out or Path(runs[0].out)
+        write_records(snapshot if snapshot.exists() else None, partial(ledger.rows, runs[0].run_no), folder)
+        return replace(runs[0], out=str(folder))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A person's word about an unknown target."""
+
+    cancelled: bool
+    by: str
+    because: str
+
+    @property
+    def event(self) -> Event:
+        """The event it is recorded as."""
+        return Event.RESOLVED_CANCELLED if self.cancelled else Event.RESOLVED_NOT_CANCELLED
+
+
+def resolve(path: Path, name: str, decision: Decision) -> Work:
+    """Record a person's decision about the unknown target `name`: an appointment's id, or `appointment/attendee`.
+
+    Raises UsageError when there is no such unknown target, LockedError while a run holds the ledger.
+    """
+    with held(ledger_lock(path), f"the ledger {path}"):
+        with reading(path):
+            pass  # an existing ledger, or a clear error: deciding must not create one
+        ledger = SqliteLedger.open(path)
+        try:
+            clock = system_clock()
+            run_no = ledger.begin_run(RunStart(new_run_id(), clock.now(), clock.base, source="resolve"))
+            ledger.recover(run_no, clock.now())
+            work = _unknown_target(ledger, name)
+            detail = clean(f"{decision.by}: {decision.because}", 400)
+            ledger.append(
+                run_no, [Entry(work.target_id, decision.event, work.state, work.attempts, clock.now(), detail=detail)]
+            )
+            ledger.end_run(run_no, clock.now(), "")
+        finally:
+            ledger.close()
+    return work
+
+
+def _unknown_target(ledger: SqliteLedger, name: str) -> Work:
+    appointment_id, _, attendee_id = (_uuid(part) if part else "" for part in name.partition("/"))
+    found = [
+        work
+        for work in ledger.find_targets(appointment_id)
+        if not attendee_id or work.target.attendee_id == attendee_id
+    ]
+    unknown = [work for work in found if work.state is State.UNKNOWN]
+    if len(unknown) == 1:
+        return unknown[0]
+    if unknown:
+        names = ", ".join(f"{appointment_id}/{work.target.attendee_id}" for work in unknown)
+        raise UsageError(f"Several targets of this appointment are unknown: {names}.", advice="Name one of them.")
+    state = found[0].state.value if found else "not in the ledger"
+    raise UsageError(f"{name} is {state}: only an unknown target can be resolved.")
+
+
+def _uuid(text: str) -> str:
+    if text == "/":
+        return text
+    try:
+        return str(UUID(text))
+    except ValueError as error:
+        raise UsageError(f'"{clean(text, 40)}" is not the id of an appointment or attendee.') from error
+
+
+def export(path: Path, to: TextIO) -> int:
+    """Write the whole history as JSON lines; return how many."""
+    names = (
+        "appointment_id",
+        "attendee_id",
+        "entire_series",
+        "run_id",
+        "event",
+        "attempt",
+        "at",
+        "http_status",
+        "detail",
+    )
+    count = 0
+    with reading(path) as ledger:
+        for values in ledger.all_events():
+            event = dict(zip(names, values, strict=True))
+            event["entire_series"] = bool(event["entire_series"])
+            event["at"] = datetime.fromtimestamp(float(str(event["at"])), UTC).isoformat(timespec="milliseconds")
+            to.write(json.dumps(event, ensure_ascii=False) + "\n")
+            count += 1
+    return count
