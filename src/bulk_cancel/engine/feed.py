@@ -18,6 +18,8 @@ class Feed:
     def __init__(self, context: Context, *, series: bool) -> None:
         self._context = context
         self._series = series
+        # Whether a target must be read first is decided when it is fetched, and each series sent changes the answer.
+        self._chunk = 1 if series else _CHUNK
         self._ready: deque[Work] = deque()
         self._after_row = 0
         self._refilling = anyio.Lock()
@@ -34,7 +36,7 @@ class Feed:
                 return
             run_no, after_row = self._context.run_no, self._after_row
             found = await self._context.commits.ask(
-                lambda ledger: ledger.work(run_no, after_row, series=self._series, limit=_CHUNK)
+                lambda ledger: ledger.work(run_no, after_row, series=self._series, limit=self._chunk)
             )
             self._after_row = found[-1][0] if found else after_row
             self._ready.extend(work for _, work in found)

@@ -1,0 +1,113 @@
+"""The layout's law: imports point inwards, every heavy library has one home, nothing grows too large."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "bulk_cancel"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+#: Where a library may be imported. A folder stands for everything in it.
+HOMES = {
+    "httpx": ("api/http.py",),
+    "httpcore": ("api",),
+    "polars": ("inputs", "reports"),
+    "fastexcel": ("inputs",),
+    "apsw": ("ledger", "cli/about.py"),
+    "sqlite3": (),
+    "typer": ("cli",),
+    "rich": ("cli", "ops/progress.py"),
+    "tenacity": ("engine",),
+    "filelock": ("ops/locks.py",),
+    "platformdirs": ("places.py",),
+    "pydantic": ("job.py",),
+    "pydantic_settings": ("job.py",),
+    "starlette": ("sandbox",),
+    "uvicorn": ("sandbox",),
+}
+#: What a part may import of the project, besides itself.
+MAY_IMPORT = {
+    "core": {"errors"},
+    "inputs": {"core", "errors"},
+    "api": {"core", "errors"},
+    "ledger": {"core", "errors"},
+    "reports": {"core", "errors", "ledger.port"},
+    "ops": {"core", "errors"},
+    "engine": {"core", "errors", "api.port", "ledger.port"},
+    "sandbox": set(),
+    "job": {"core", "errors"},
+    "places": {"errors", "api.credentials"},
+    "errors": set(),
+    "version": set(),
+}
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "service", "base"}
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{_name(path)} has a relative import"
+            yield node.module
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_library_is_imported_in_its_home_only(path: Path) -> None:
+    for imported in _imports(path):
+        homes = HOMES.get(imported.split(".")[0])
+        if homes is not None:
+            assert any(_name(path) == home or _name(path).startswith(f"{home}/") for home in homes), imported
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_imports_point_inwards(path: Path) -> None:
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if part not in MAY_IMPORT:
+        assert part in {"cli", "wiring", "upkeep", "__init__", "__main__"}, f"no rule for {part}"
+        return
+    for imported in _imports(path):
+        if imported.startswith("bulk_cancel."):
+            inner = imported.removeprefix("bulk_cancel.")
+            allowed = MAY_IMPORT[part] | {part}
+            assert any(inner == name or inner.startswith(f"{name}.") for name in allowed), imported
+
+
+def test_the_core_touches_nothing_outside() -> None:
+    outside = {"os", "pathlib", "time", "random", "socket", "asyncio", "anyio", "subprocess", "logging", "secrets"}
+    for path in sorted((PACKAGE / "core").glob("*.py")):
+        assert not outside & {name.split(".")[0] for name in _imports(path)}, path.name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_nothing_grows_too_large(path: Path) -> None:
+    assert path.stem not in FORBIDDEN_NAMES
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 40, f"{node.name} is longer than 40 lines"
+
+
+def test_importing_the_package_does_nothing() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, bulk_cancel; print(sorted(set(sys.modules) & {'httpx', 'polars', 'apsw', 'anyio', 'pydantic'}))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_the_top_level_holds_what_was_agreed() -> None:
+    agreed = {"pyproject.toml", "jobs", "src", "tests", "sample_inputs", "Makefile", "README.md", "LICENSE"}
+    agreed |= {"CHANGELOG.md", "docs", "requirements.lock", "runs"}
+    assert not {path.name for path in ROOT.iterdir() if not path.name.startswith(".")} - agreed
