@@ -300,9 +300,10 @@ def _finish(ledger: SqliteLedger, facts: RunFacts, end: RunEnd, log: FilteringBo
         ledger=str(ledger.path),
         next=next_step(Ending(counts, exit_code, due_at, end.halt.message if end.halt else "", end.reconciled.missing)),
     )
-    if facts.out is not None:
-        write_records(facts.out / SNAPSHOT, partial(ledger.rows, facts.run_no), facts.out)
-        write_summary(summary, facts.out)
     ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
+    if facts.out is not None:
+        snapshot = facts.out / SNAPSHOT
+        write_records(snapshot if snapshot.exists() else None, partial(ledger.rows, facts.run_no), facts.out)
+        write_summary(summary, facts.out)
     log.info("run.ended", run_id=facts.run_id, exit_code=int(exit_code), **{k.value: v for k, v in counts.items() if v})
     return summary

@@ -80,7 +80,9 @@ def sandbox(server: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def shell(tmp_path: Path, sandbox: Sandbox) -> Shell:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MEETERGO", "BULK_CANCEL", "XDG"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MEETERGO", "BULK_CANCEL", "XDG"))
+    }
     home = tmp_path / "home"
     home.mkdir()
     told = {"HOME": str(home), "MEETERGO_API_URL": sandbox.url, "MEETERGO_TOKEN": OWNER_TOKEN, "COLUMNS": "120"}

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest_types import Shell
 
 from bulk_cancel.core.states import State
 from bulk_cancel.ledger.sqlite import SqliteLedger
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Appointment, Kind, Wanted, World
+from conftest_types import Shell
 
 GOOD = 300
 
@@ -204,9 +204,7 @@ def test_a_series_takes_its_siblings_along(shell: Shell, sandbox: Sandbox, write
     assert set(sandbox.truth().applied.values()) == {1}, "nobody gets a second mail"
 
 
-def test_an_attendee_is_removed_and_the_others_stay(
-    shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
-) -> None:
+def test_an_attendee_is_removed_and_the_others_stay(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
     world = World.of([Wanted(Kind.GROUP)], seed=5)
     sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000, second_cancel="mail_again"))
     group = listed(world)[0]

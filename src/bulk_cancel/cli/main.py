@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated
 import typer
 
 from bulk_cancel.cli.options import LEDGER_HELP, with_job_options
+from bulk_cancel.core.text import redact
 from bulk_cancel.errors import BulkCancelError, Exit, OutputError
 
 app = typer.Typer(
@@ -174,6 +176,11 @@ def main() -> None:
     except OSError as error:
         _complain(OutputError(f"The output cannot be written: {error.strerror}."))
         _leave(Exit.DISK)
+    except Exception:
+        # Python's traceback shows no local variables; messages may still carry what they should not.
+        print(redact(traceback.format_exc()), file=sys.stderr)
+        _complain(BulkCancelError("This is a bug of bulk-cancel.", advice="Please report it with the lines above."))
+        _leave(Exit.BUG)
 
 
 def _complain(error: BulkCancelError) -> None:

@@ -36,6 +36,7 @@ class Breaker:
         self._troubles = 0
         self._nonsense = 0
         self._probing = anyio.Lock()
+        self.probe = Query(0, page_size=1)
 
     @property
     def is_open(self) -> bool:
@@ -76,7 +77,7 @@ class Breaker:
         context.halt(Exit.STOPPED, f"The API was in trouble for {limits.patience_s / 60:.0f} minutes.")
 
     async def _is_well(self, line: Line) -> bool:
-        page = await self.context.read_page(line, Query(0, page_size=1))
+        page = await self.context.read_page(line, self.probe)
         if page is None:
             return False
         if page.answer.status == 401:

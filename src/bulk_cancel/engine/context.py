@@ -79,7 +79,7 @@ class Context:
             return None
         started_at = self.clock.monotonic()
         answer = await line.read(work.target, work.request)
-        self.heed(answer, started_at)
+        await self._heed_read(answer, started_at)
         self.log.debug("read.answered", target=work.target_id, status=answer.status, shows=_shown(work, answer))
         return answer
 
@@ -89,7 +89,7 @@ class Context:
             return None
         started_at = self.clock.monotonic()
         page = await line.page(query)
-        self.heed(page.answer, started_at)
+        await self._heed_read(page.answer, started_at)
         self.log.debug("page.answered", page=query.page, status=page.answer.status)
         return page
 
@@ -100,6 +100,12 @@ class Context:
         await self.commits.record()
         self.tally.gets += 1
         return True
+
+    async def _heed_read(self, answer: Answer, started_at: float) -> None:
+        """A cancel's outcome is recorded in any case, and the pause with it; after a read it has to be by itself."""
+        self.heed(answer, started_at)
+        if answer.status == THROTTLED:
+            await self.commits.record()
 
     def heed(self, answer: Answer, started_at: float) -> None:
         """Let the limiter learn from an answer."""

@@ -1,8 +1,8 @@
 """Reads the API's truth to settle unknown targets. Never sends a cancel.
 
 A read that shows a target cancelled settles it at once. A read that shows it active proves nothing while an unanswered
-cancel may still be applied: only when the intent is older than the settle time, and a second read some seconds later
-agrees, may the target be sent again. A missing appointment stays unknown: only a person can say what that means.
+cancel may still be applied: only when the settle time has passed since the sending run gave it up (or since the intent,
+where that run died), and a second read some seconds later agrees, may the target be sent again. A missing appointment stays unknown: only a person can say what that means.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Reconciler:
 
     def _due_in_s(self, item: Unknown) -> float:
         clock = self._context.clock
-        age_s = clock.base.age_s(item.intent_at, item.base, clock.monotonic())
+        age_s = clock.base.age_s(item.last_at, item.base, clock.monotonic())
         return self._context.limits.settle_s - age_s
 
     async def _read(self, item: Unknown) -> Answer | None:

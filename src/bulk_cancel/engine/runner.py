@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from bulk_cancel.api.port import Line, Page, Query
-from bulk_cancel.core.model import Answer
+from bulk_cancel.core.model import Answer, Work
+from bulk_cancel.core.text import clean
 from bulk_cancel.core.verdict import Halt
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context
@@ -53,7 +54,13 @@ class Runner:
             reconciled = await steps()
         except BulkCancelError as error:
             self._context.halt(error.exit_code, f"{error} {error.advice}".strip())
+        except Exception as error:
+            self._halt_for_bug(error)
         return RunEnd(self._context.intake.halt, reconciled)
+
+    def _halt_for_bug(self, error: Exception) -> None:
+        self._context.halt(Exit.BUG, f"A bug of bulk-cancel: {type(error).__name__}: {clean(str(error))}.")
+        self._context.log.error("run.bug", exc_info=error)
 
     async def _run(self) -> Reconciled:
         await self._recover()
@@ -121,11 +128,19 @@ class Runner:
         except BulkCancelError as error:
             self._context.halt(error.exit_code, str(error))
         except Exception as error:
-            self._context.log.exception("run.bug")
-            self._context.halt(Exit.BUG, f"A bug of bulk-cancel: {type(error).__name__}: {error}")
+            self._halt_for_bug(error)
+
+    async def _first_user(self) -> str | None:
+        """Return as whom the first request acts: a Platform key may have no acting user but those of the rows."""
+        ask, run_no = self._context.commits.ask, self._context.run_no
+        work = [item for _, item in await ask(lambda ledger: ledger.work(run_no, 0, series=False, limit=1))]
+        work += [item for _, item in await ask(lambda ledger: ledger.work(run_no, 0, series=True, limit=1))]
+        work += [item.work for item in await ask(lambda ledger: ledger.unknown(0, 1))]
+        return _user(work)
 
     async def _preflight(self) -> None:
         """Ask for one appointment with the headers of the cancels: is the API there, does it take the credential?"""
+        self._breaker.probe = Query(0, page_size=1, user_id=await self._first_user())
         retrying = AsyncRetrying(
             stop=stop_after_attempt(4),
             wait=wait_random_exponential(multiplier=0.5, max=5),
@@ -133,9 +148,13 @@ class Runner:
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
             sleep=anyio.sleep,
         )
-        page: Page | None = await retrying(self._context.read_page, self._context.lines[0], Query(0, page_size=1))
+        page: Page | None = await retrying(self._context.read_page, self._context.lines[0], self._breaker.probe)
         if page is not None and page.appointments is None:
             raise _preflight_error(page.answer)
+
+
+def _user(work: Iterable[Work]) -> str | None:
+    return next((item.request.user_id for item in work), None)
 
 
 def _worth_asking_again(page: Page | None) -> bool:

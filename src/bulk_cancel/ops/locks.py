@@ -32,7 +32,10 @@ def held(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
             advice="Wait until it has ended, or let this one wait with --lock-wait 30m. Nothing was sent.",
         ) from error
     except OSError as error:
-        raise LedgerCreateError(f"The lock {path} cannot be created: {error.strerror}.") from error
+        raise LedgerCreateError(
+            f"The lock {path} cannot be created: {error.strerror}.",
+            advice="Choose another place with --ledger, or mend the folder's permissions. Nothing was sent.",
+        ) from error
     try:
         _note_holder(path)
         yield

@@ -21,7 +21,7 @@ _DEBUG, _INFO = logging.DEBUG, logging.INFO
 class Sink:
     """Where events go, from which level on, and how they are written."""
 
-    stream: TextIO
+    stream: TextIO | None  #: None: whatever stderr is at the moment; a live progress bar takes its place
     level: int
     render: Callable[[Any, str, EventDict], str | bytes]
 
@@ -29,22 +29,21 @@ class Sink:
 def make_log(log_format: str = "auto", log_file: Path | None = None, *, quiet: bool = False) -> FilteringBoundLogger:
     """Return the log of one command. Events are dotted names; per attempt at debug, per run at info.
 
-    `log_file` gets everything as JSON lines; stderr gets info and above, or warnings when `quiet`.
+    `log_file` gets everything as JSON lines. stderr gets info and above, but warnings only when `quiet`, or when `auto`
+    finds a terminal: there the plan, the bar and the summary tell the rest.
     """
     _hush_libraries()
-    sinks = [Sink(sys.stderr, logging.WARNING if quiet else _INFO, _renderer(log_format))]
+    few = quiet or (log_format == "auto" and sys.stderr.isatty())
+    sinks = [Sink(None, logging.WARNING if few else _INFO, _renderer(log_format))]
     if log_file is not None:
         sinks.append(Sink(_private_file(log_file), _DEBUG, structlog.processors.JSONRenderer()))
-    # Rendered without local variables: they would carry the credential into the log.
-    exceptions = structlog.processors.ExceptionRenderer(
-        structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    )
     log: FilteringBoundLogger = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            exceptions,
+            # Python's own traceback: structlog's and Rich's would show local variables, and with them the credential.
+            structlog.processors.ExceptionRenderer(),
             _redacted,
             _Tee(sinks),
         ],
@@ -65,7 +64,6 @@ def _renderer(log_format: str) -> Callable[[Any, str, EventDict], str | bytes]:
     return structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(),
         pad_event_to=0,
-        exception_formatter=structlog.dev.plain_traceback,
     )
 
 
@@ -99,7 +97,7 @@ class _Tee:
             if level >= sink.level:
                 text = sink.render(logger, name, dict(event))
                 try:
-                    print(text if isinstance(text, str) else text.decode(), file=sink.stream, flush=True)
+                    print(text if isinstance(text, str) else text.decode(), file=sink.stream or sys.stderr, flush=True)
                 except (OSError, ValueError):  # a log that cannot be written must not stop a run
                     continue
         raise structlog.DropEvent

@@ -107,6 +107,7 @@ class Bar:
         self._progress.update(
             task,
             completed=now.done,
+            total=now.total,
             rate=self._rate(now.sent),
             left=f"{show_duration(now.eta_s)} left" if now.eta_s >= 1 else "",
             counts=f"{now.counts}{f' · {now.note}' if now.note else ''}",

@@ -1,0 +1,4 @@
+"""The files of a run: results, rows to correct, summary.
+
+With inputs/ the only importer of polars; `summary` and `next_step` do without it.
+"""

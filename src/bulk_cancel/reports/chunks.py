@@ -1,0 +1,124 @@
+"""The rows of a run, some at a time: the input's columns from the snapshot, ours from the ledger.
+
+Ours stand beside the input's under internal names, so that neither can hide the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+import polars.selectors as cs
+
+from bulk_cancel.core.columns import PREFIX, ROW
+from bulk_cancel.core.model import status_of
+from bulk_cancel.errors import InputError, LedgerError
+from bulk_cancel.ledger.port import RowRecord
+from bulk_cancel.reports.columns import internal
+from bulk_cancel.reports.details import detail_of
+
+#: Returns the ledger's rows of the run after a row number, so many at most.
+Rows = Callable[[int, int], Sequence[RowRecord]]
+
+STATUS: Final = internal("status")
+DETAIL: Final = internal("detail")
+
+CHUNK: Final = 50_000
+#: What stands in for the input's columns when the snapshot is gone. An input can have them.
+LEDGER_COLUMNS: Final = ("appointment_id", "attendee_id", "cancel_all", "cancel_entire_series", "reason", "user_id")
+
+_SETTLED_AT = internal("settled_at")
+
+
+def original_columns(snapshot: Path | None) -> list[str]:
+    """Return the names of the input's columns, or of those that stand in for them."""
+    if snapshot is None:
+        return list(LEDGER_COLUMNS)
+    try:
+        names = pl.scan_parquet(snapshot, glob=False).collect_schema().names()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _damaged(snapshot) from error
+    return [name for name in names if not name.startswith(PREFIX)]
+
+
+def read_chunks(snapshot: Path | None, rows: Rows) -> Iterator[pl.DataFrame]:
+    """Yield all rows in row order: first none of them, so that there is a chunk when there is no row."""
+    originals = original_columns(snapshot)
+    yield pl.DataFrame(schema=dict.fromkeys(originals, pl.String())).hstack(_added([]))
+    yield from _from_snapshot(snapshot, originals, rows) if snapshot else _from_ledger(rows)
+
+
+def _from_snapshot(snapshot: Path, originals: list[str], rows: Rows) -> Iterator[pl.DataFrame]:
+    after = 0
+    for batch in _batches(snapshot, [*originals, ROW]):
+        records = rows(after, batch.height)
+        _refuse_other_rows(batch[ROW].to_list(), records)
+        yield batch[originals].hstack(_added(records))
+        after = records[-1].row if records else after
+    _refuse_other_rows([], rows(after, 1))
+
+
+def _batches(snapshot: Path, columns: list[str]) -> Iterator[pl.DataFrame]:
+    # Not select(columns): the name "*" or "^…$" would be taken for a pattern.
+    frame = pl.scan_parquet(snapshot, glob=False).select(cs.by_name(columns))
+    try:
+        yield from frame.collect_batches(chunk_size=CHUNK, maintain_order=True, engine="streaming")
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _damaged(snapshot) from error
+
+
+def _damaged(snapshot: Path) -> InputError:
+    return InputError(f"{snapshot} is not a snapshot of an input, or is damaged")
+
+
+def _refuse_other_rows(expected: list[int], records: Sequence[RowRecord]) -> None:
+    found = [record.row for record in records]
+    if found == expected:
+        return
+    differing = ((one, other) for one, other in zip(expected, found, strict=False) if one != other)
+    one, other = next(differing, (None, None))
+    place = f": row {one} of the snapshot is row {other} of the ledger" if one else ": one has more rows than the other"
+    raise LedgerError(
+        f"the ledger and the snapshot of the input do not hold the same rows{place}",
+        advice="One of them belongs to another run. No file was written.",
+    )
+
+
+def _from_ledger(rows: Rows) -> Iterator[pl.DataFrame]:
+    after = 0
+    while records := rows(after, CHUNK):
+        cells = [_cells(record) for record in records]
+        texts = pl.DataFrame(cells, schema=dict.fromkeys(LEDGER_COLUMNS, pl.String()), orient="row")
+        yield texts.hstack(_added(records))
+        after = records[-1].row
+
+
+def _cells(record: RowRecord) -> tuple[str | None, ...]:
+    """Return the cells of LEDGER_COLUMNS. Of an invalid row the ledger keeps none."""
+    target = record.target
+    if target is None:
+        return (None,) * len(LEDGER_COLUMNS)
+    return (
+        target.appointment_id,
+        target.attendee_id,
+        str(record.cancel_all).lower(),
+        str(target.entire_series).lower(),
+        record.reason,
+        record.user_id,
+    )
+
+
+def _added(records: Sequence[RowRecord]) -> pl.DataFrame:
+    columns: tuple[tuple[str, list[Any], pl.DataType], ...] = (
+        (internal("row"), [record.row for record in records], pl.Int64()),
+        (STATUS, [status_of(record.state).value for record in records], pl.String()),
+        (DETAIL, [detail_of(record) or None for record in records], pl.String()),
+        (internal("http_status"), [record.http_status for record in records], pl.Int64()),
+        (internal("attempts"), [record.attempts for record in records], pl.Int64()),
+        (_SETTLED_AT, [record.settled_at for record in records], pl.Float64()),
+    )
+    seconds = pl.from_epoch(pl.col(_SETTLED_AT).floor().cast(pl.Int64), time_unit="s")
+    moment = seconds.dt.to_string("%Y-%m-%dT%H:%M:%SZ")
+    return pl.DataFrame([pl.Series(*column) for column in columns]).with_columns(moment.alias(_SETTLED_AT))

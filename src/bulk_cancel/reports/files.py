@@ -1,0 +1,82 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from bulk_cancel.errors import BulkCancelError, Exit
+
+_ASIDE = ".writing"
+
+
+class ReportError(BulkCancelError):
+    """The disk refused to hold a file of the run."""
+
+    exit_code = Exit.DISK
+
+    def __init__(self, folder: Path, cause: object) -> None:
+        super().__init__(
+            f"the files of the run cannot be written to {folder}: {cause}",
+            advice="The ledger has everything: mend the disk, then write them again with `bulk-cancel report`.",
+        )
+
+
+@contextmanager
+def written_aside(folder: Path, names: Collection[str]) -> Iterator[Path]:
+    """Yield a private folder; what is written there under one of the names replaces the file of that name in `folder`.
+
+    A name that is not written is removed from `folder`: it was left by an earlier write. All files are on disk before
+    the first one is renamed, so whatever fails while they are written leaves `folder` as it was.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _only_writer(folder):
+            aside = folder / _ASIDE
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir(mode=0o700)
+            try:
+                yield aside
+                _put_in_place(aside, folder, names)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        raise ReportError(folder, error) from error
+
+
+def _put_in_place(aside: Path, folder: Path, names: Collection[str]) -> None:
+    written = [name for name in names if (aside / name).exists()]
+    for name in written:
+        (aside / name).chmod(0o600)
+        _sync(aside / name)
+    for name in written:
+        (aside / name).replace(folder / name)
+    for name in set(names).difference(written):
+        (folder / name).unlink(missing_ok=True)
+    _sync(folder)
+
+
+@contextmanager
+def _only_writer(folder: Path) -> Iterator[None]:
+    """Hold the folder, so that what is found aside in it was left by a process that is gone."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Some network file systems lock no folders. There, two reports into one folder at the same time may disturb
+        # each other and fail; the ledger keeps two runs apart in any case.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

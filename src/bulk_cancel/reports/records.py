@@ -1,0 +1,120 @@
+"""The result files of a run: one row per row of the input, streamed from the snapshot of the input and the ledger.
+
+Cells and spreadsheets: a cell that begins with = + - @ runs as a formula when a person opens the file. What we add
+comes from a server, so in the CSV files it is made harmless with an apostrophe. What the input holds is carried through
+as it is, there too: it is the operator's own file, which they open in the same program. An apostrophe before a
+telephone number or a reason would not come off again when a correction file is run, and would reach the people who are
+mailed. `results.parquet` holds everything without apostrophes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import polars as pl
+import polars.selectors as cs
+
+from bulk_cancel.core.model import Status
+from bulk_cancel.reports.chunks import CHUNK, DETAIL, STATUS, Rows, original_columns, read_chunks
+from bulk_cancel.reports.columns import correction_columns, result_columns
+from bulk_cancel.reports.csv_file import CsvFile
+from bulk_cancel.reports.files import ReportError, written_aside
+
+RESULTS_CSV = "results.csv"
+RESULTS_PARQUET = "results.parquet"
+#: Rows to correct or to run again. Skipped rows are in none: policy left them out, and there is nothing to correct.
+CORRECTIONS: Mapping[str, frozenset[Status]] = MappingProxyType(
+    {
+        "failed.csv": frozenset({Status.REJECTED, Status.FAILED, Status.NOT_FOUND}),
+        "unknown.csv": frozenset({Status.UNKNOWN}),
+        "unprocessed.csv": frozenset({Status.PENDING}),
+        "invalid.csv": frozenset({Status.INVALID}),
+    }
+)
+FILES = (RESULTS_PARQUET, RESULTS_CSV, *CORRECTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """What was written."""
+
+    out: Path
+    row_counts: Mapping[str, int]  #: file name -> rows in it; a file without rows does not exist, save the results
+    statuses: Mapping[Status, int]  #: status -> rows; those without rows are missing
+
+    @property
+    def paths(self) -> list[Path]:
+        """Where the files are."""
+        return [self.out / name for name in self.row_counts]
+
+
+def write_records(snapshot: Path | None, rows: Rows, out: Path) -> RunFiles:
+    """Write all result files of a run into `out`, or none: after an error the files of an earlier write still stand.
+
+    `rows` returns the ledger's rows after a row number, so many at a time. They have to be the rows of the snapshot.
+    Without a snapshot what the ledger knows stands in for the input's columns.
+    """
+    originals = original_columns(snapshot)
+    try:
+        with written_aside(out, FILES) as folder:
+            draft = _Draft(folder, originals)
+            for chunk in read_chunks(snapshot, rows):
+                draft.append(chunk)
+            draft.finish()
+    except pl.exceptions.PolarsError as error:
+        raise ReportError(out, error) from error
+    return RunFiles(out, _row_counts(draft.statuses), dict(draft.statuses))
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The files as far as they are written. polars cannot append to a Parquet file, so that one grows in parts."""
+
+    folder: Path
+    originals: list[str]
+    statuses: Counter[Status] = field(default_factory=Counter)
+    parts: list[Path] = field(default_factory=list)
+    results: CsvFile = field(init=False)
+    corrections: dict[str, CsvFile] = field(init=False)
+
+    def __post_init__(self) -> None:
+        (self.folder / "parts").mkdir()
+        self.results = CsvFile(self.folder / RESULTS_CSV, result_columns(self.originals))
+        names = correction_columns(self.originals)
+        self.corrections = {name: CsvFile(self.folder / name, names) for name in CORRECTIONS}
+
+    def append(self, chunk: pl.DataFrame) -> None:
+        self.parts.append(self.folder / "parts" / f"{len(self.parts):06}.parquet")
+        chunk.write_parquet(self.parts[-1], compression="lz4", statistics=False)
+        for_people = chunk.with_columns(_harmless(DETAIL))
+        self.results.append(for_people)
+        for status, count in chunk[STATUS].value_counts().iter_rows():
+            self.statuses[Status(status)] += count
+        for name, statuses in CORRECTIONS.items():
+            rows = for_people.filter(pl.col(STATUS).is_in([status.value for status in statuses]))
+            if rows.height:
+                self.corrections[name].append(rows.with_columns(_readable_again(self.originals)))
+
+    def finish(self) -> None:
+        rows = pl.scan_parquet(self.parts, glob=False).rename(result_columns(self.originals))
+        rows.sink_parquet(self.folder / RESULTS_PARQUET, row_group_size=CHUNK)
+
+
+def _harmless(column: str) -> pl.Expr:
+    # Where a semicolon separates cells, a spreadsheet cuts a text at semicolons: what follows one is a beginning, too.
+    return pl.col(column).str.replace_all(r"""(^|[;,][\s"]*)([=+\-@＝＋－＠])""", "${1}'${2}")
+
+
+def _readable_again(columns: list[str]) -> pl.Expr:
+    # Parquet and NDJSON may hold a NUL in a cell. An input that is CSV may not, and would be refused as a whole.
+    return cs.by_name(columns).str.replace_all("\0", "\N{REPLACEMENT CHARACTER}", literal=True)
+
+
+def _row_counts(statuses: Counter[Status]) -> dict[str, int]:
+    results = dict.fromkeys((RESULTS_CSV, RESULTS_PARQUET), statuses.total())
+    corrections = {name: sum(statuses[status] for status in kinds) for name, kinds in CORRECTIONS.items()}
+    return results | {name: count for name, count in corrections.items() if count}

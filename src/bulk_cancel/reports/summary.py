@@ -1,0 +1,68 @@
+"""The summary of a run: one JSON document, the same on stdout and in summary.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulk_cancel.core.model import Status
+from bulk_cancel.reports.files import written_aside
+from bulk_cancel.reports.next_step import Ending, next_step
+
+__all__ = ["Ending", "Requests", "Summary", "next_step", "to_json", "write_summary"]
+
+SUMMARY_JSON = "summary.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What a run asked of the API."""
+
+    posts: int = 0
+    gets: int = 0
+    throttled: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a run came to. Automation depends on the names; a change of their meaning raises `schema_version`."""
+
+    schema_version: int = 1
+    run_id: str
+    rows: int
+    targets: int
+    counts: Mapping[Status, int]  #: status -> rows; those without rows may be missing
+    requests: Requests
+    elapsed_s: float
+    exit_code: int
+    out: str | None
+    ledger: str
+    next: str  #: a sentence: what to do now
+
+
+def to_json(summary: Summary) -> str:
+    """Return the JSON document. All statuses are in it, and it is ASCII: it goes to terminals of any encoding."""
+    requests = summary.requests
+    document = {
+        "schema_version": summary.schema_version,
+        "run_id": summary.run_id,
+        "rows": summary.rows,
+        "targets": summary.targets,
+        "counts": {status.value: summary.counts.get(status, 0) for status in Status},
+        "requests": {"posts": requests.posts, "gets": requests.gets, "throttled": requests.throttled},
+        "elapsed_s": round(summary.elapsed_s, 3),
+        "exit_code": int(summary.exit_code),
+        "out": summary.out,
+        "ledger": summary.ledger,
+        "next": summary.next,
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def write_summary(summary: Summary, out: Path) -> Path:
+    """Write summary.json into `out`; return its path."""
+    with written_aside(out, [SUMMARY_JSON]) as folder:
+        (folder / SUMMARY_JSON).write_text(to_json(summary), encoding="ascii")
+    return out / SUMMARY_JSON

@@ -1,0 +1,143 @@
+"""The correction files are inputs: the real reader takes them, and going round does not change them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from bulk_cancel.core.model import Target
+from bulk_cancel.core.states import State
+from bulk_cancel.inputs import InputOptions, StagedInput, read_rows, stage_input
+from bulk_cancel.ledger.port import RowRecord
+from bulk_cancel.reports.records import write_records
+
+Make = Callable[..., Any]
+
+OPTIONS = InputOptions({}, None, cancel_all=False)
+ID = "6f0e8f5e-0000-4000-8000-{:012}".format
+CELLS = ['say "no", please', "two\nlines\r\nthree", "=1+1", "00123", "", "tab\tin", "Zoë; 北京", "'x"]
+
+
+def write_input(path: Path, header: Sequence[str], extra: Sequence[str]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerow(["appointment_id", "cancel_all", "reason", *header])
+        writer = csv.writer(file)
+        for number, cell in enumerate(CELLS):
+            writer.writerow([ID(number), "yes", "-5 people: moved", *[cell + mark for mark in extra]])
+        writer.writerow(["no id", "", "", *extra])
+    return path
+
+
+def carried_out(staged: StagedInput, record: Make, state: State, detail: str) -> list[RowRecord]:
+    return [
+        record(
+            row.row,
+            state if row.appointment_id else None,
+            problems=row.problems,
+            detail=detail,
+            target=Target(row.appointment_id) if row.appointment_id else None,
+        )
+        for chunk in read_rows(staged)
+        for row in chunk
+    ]
+
+
+def one_round(source: Path, folder: Path, record: Make, state: State) -> tuple[StagedInput, Path]:
+    """Read a file, let every valid row come to `state`, write the result files."""
+    staged = stage_input(str(source), OPTIONS, folder / "input.parquet")
+    records = carried_out(staged, record, state, f"={state} {folder.name}")
+    write_records(staged.path, lambda after, limit: [one for one in records if one.row > after][:limit], folder / "out")
+    return staged, folder / "out"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ["customer", "note"],
+        ["status", "row"],
+        ["detail", "settled_at"],
+        ["a;b;c;d;e;f;g;h", "i\tj\tk\tl"],
+        ["", 'the "x", y\nz'],
+        ["x" * 300, "appointment ids"],
+        ["bulk_cancel_statuses", "STATUS"],
+    ],
+)
+@pytest.mark.parametrize(
+    ("state", "name"),
+    [(State.REJECTED, "failed.csv"), (State.UNKNOWN, "unknown.csv"), (State.PENDING, "unprocessed.csv")],
+)
+def test_going_round_changes_nothing_but_the_details(
+    tmp_path: Path, record: Make, header: list[str], state: State, name: str
+) -> None:
+    source = write_input(tmp_path / "first.csv", header, ["", "!"])
+    staged, out = one_round(source, tmp_path / "1", record, state)
+    wanted = [row._replace(row=0, first_row=0) for chunk in read_rows(staged) for row in chunk if not row.problems]
+    before = pl.read_csv(out / name, infer_schema=False)
+    for number in ("2", "3"):
+        staged, out = one_round(out / name, tmp_path / number, record, state)
+        assert staged.invalid_count == 0
+        assert [row._replace(row=0, first_row=0) for chunk in read_rows(staged) for row in chunk] == wanted
+        again = pl.read_csv(out / name, infer_schema=False)
+        assert again.columns == before.columns
+        assert again.drop("bulk_cancel_row", "bulk_cancel_detail").equals(
+            before.drop("bulk_cancel_row", "bulk_cancel_detail")
+        )
+        assert set(again["bulk_cancel_detail"]) == {f"'={state} {number}"}
+        assert again["bulk_cancel_row"].to_list() == [str(row) for row in range(2, len(CELLS) + 2)]
+
+
+def test_the_results_of_a_second_round_say_what_happened_in_it(tmp_path: Path, record: Make) -> None:
+    source = write_input(tmp_path / "first.csv", ["customer"], ["x"])
+    _, out = one_round(source, tmp_path / "1", record, State.REJECTED)
+    _, out = one_round(out / "failed.csv", tmp_path / "2", record, State.CANCELLED)
+    results = pl.read_parquet(out / "results.parquet")
+    assert set(results["status"]) == {"cancelled"}
+    assert set(results["bulk_cancel_status"]) == {"rejected"}
+    assert not (out / "failed.csv").exists()
+
+
+def test_the_invalid_rows_can_be_corrected(tmp_path: Path, record: Make) -> None:
+    source = write_input(tmp_path / "first.csv", ["customer"], ["=x"])
+    _, out = one_round(source, tmp_path / "1", record, State.CANCELLED)
+    text = (out / "invalid.csv").read_text()
+    assert text.splitlines()[1] == 'no id,,,=x,10,invalid,"appointment_id is not a UUID: ""no id"""'
+    (tmp_path / "corrected.csv").write_text(text.replace("no id", ID(77), 1))
+    staged = stage_input(str(tmp_path / "corrected.csv"), OPTIONS, tmp_path / "2" / "input.parquet")
+    assert (staged.row_count, staged.invalid_count) == (1, 0)
+
+
+def test_results_too_can_be_fed_in_again(tmp_path: Path, record: Make) -> None:
+    source = write_input(tmp_path / "first.csv", ["customer"], ["x"])
+    _, out = one_round(source, tmp_path / "1", record, State.REJECTED)
+    for number in ("2", "3"):
+        _, out = one_round(out / "results.csv", tmp_path / number, record, State.REJECTED)
+    columns = pl.read_csv(out / "failed.csv", infer_schema=False).columns
+    assert len(columns) == len(set(columns))
+
+
+def test_the_ledgers_own_columns_can_be_fed_in_again(tmp_path: Path, record: Make) -> None:
+    target = Target(ID(1), ID(2))
+    records = [
+        record(2, State.FAILED, target=target, reason="=ill, sorry", user_id=ID(3)),
+        record(3, State.FAILED, target=Target(ID(4))),
+    ]
+    write_records(None, lambda after, limit: [one for one in records if one.row > after][:limit], tmp_path)
+    staged = stage_input(
+        str(tmp_path / "failed.csv"), InputOptions({}, None, cancel_all=True), tmp_path / "again" / "input.parquet"
+    )
+    ((one, other),) = read_rows(staged)
+    assert (one.appointment_id, one.attendee_id, one.reason, one.user_id) == (ID(1), ID(2), "=ill, sorry", ID(3))
+    assert (other.cancel_all, other.problems) == (False, None)
+
+
+def test_a_nul_in_a_cell_does_not_make_a_correction_file_unreadable(tmp_path: Path, record: Make) -> None:
+    pl.DataFrame({"id": [ID(1)], "note": ["a\0b"]}).write_parquet(tmp_path / "input.parquet")
+    _, out = one_round(tmp_path / "input.parquet", tmp_path / "1", record, State.REJECTED)
+    assert pl.read_parquet(out / "results.parquet")["note"].item() == "a\0b"
+    staged, _ = one_round(out / "failed.csv", tmp_path / "2", record, State.REJECTED)
+    assert pl.read_parquet(staged.path)["note"].item() == "a\N{REPLACEMENT CHARACTER}b"
