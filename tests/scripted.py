@@ -1,0 +1,98 @@
+"""A scripted API and a ledger in memory, for tests of the engine in virtual time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from bulk_cancel.api.port import Page, Query
+from bulk_cancel.core.model import Answer, Appointment, Entry, Request, Target, Work
+from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.states import Event, State, next_state
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.context import Context, Limits
+from bulk_cancel.engine.intake import Intake
+from bulk_cancel.engine.limiter import Limiter
+from bulk_cancel.engine.tally import Tally
+
+NO_ANSWER = Answer(message="reset")
+NOT_SENT = Answer(bytes_left=False, message="refused")
+
+
+def cancelled(target: Target) -> Answer:
+    return Answer(201, appointment=Appointment(target.appointment_id, is_cancelled=True))
+
+
+def active(target: Target) -> Answer:
+    return Answer(200, appointment=Appointment(target.appointment_id, is_cancelled=False))
+
+
+@dataclass
+class ScriptedLine:
+    """Answers cancels and reads as the script says, and notes when each came."""
+
+    clock: Clock
+    on_cancel: Callable[[Target], Answer] = cancelled
+    on_read: Callable[[Target], Answer] = active
+    on_page: Callable[[], Answer] = lambda: Answer(200)
+    posts: list[tuple[float, str]] = field(default_factory=list)
+    reads: list[float] = field(default_factory=list)
+    pages: list[float] = field(default_factory=list)
+
+    async def cancel(self, target: Target, request: Request) -> Answer:
+        self.posts.append((self.clock.monotonic(), target.appointment_id))
+        return self.on_cancel(target)
+
+    async def read(self, target: Target, request: Request) -> Answer:
+        self.reads.append(self.clock.monotonic())
+        return self.on_read(target)
+
+    async def page(self, query: Query) -> Page:
+        self.pages.append(self.clock.monotonic())
+        answer = self.on_page()
+        return Page(answer, () if answer.status == 200 else None)
+
+    async def aclose(self) -> None: ...
+
+
+class MemoryCommits:
+    """Stands in for the group commit: no threads, so that virtual time holds. Refuses what the law forbids."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.states: dict[int, State] = {}
+
+    async def record(self, *entries: Entry) -> None:
+        for entry in entries:
+            assert self.states.get(entry.target_id, State.PENDING) is entry.was
+            self.states[entry.target_id] = next_state(entry.was, entry.event)
+            self.entries.append(entry)
+
+    def events(self, target_id: int = 1) -> list[Event]:
+        return [entry.event for entry in self.entries if entry.target_id == target_id]
+
+
+def context_of(clock: Clock, line: ScriptedLine, limits: Limits | None = None) -> tuple[Context, MemoryCommits]:
+    commits: Any = MemoryCommits()
+    context = Context(
+        run_no=1,
+        commits=commits,
+        limiter=Limiter(Pace(100, 1000), clock, clock.monotonic(), random.Random(1)),
+        clock=clock,
+        intake=Intake(),
+        tally=Tally(targets=100),
+        limits=limits or Limits(),
+        log=structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50)),
+        lines=[line],
+    )
+    return context, commits
+
+
+def works(count: int) -> Iterator[Work]:
+    for number in range(1, count + 1):
+        target = Target(f"00000000-0000-4000-8000-{number:012}")
+        yield Work(number, target, Request(), State.PENDING, attempts=0)
