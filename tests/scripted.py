@@ -18,6 +18,7 @@ from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.tally import Tally
+from bulk_cancel.ledger.port import Unknown
 
 NO_ANSWER = Answer(message="reset")
 NOT_SENT = Answer(bytes_left=False, message="refused")
@@ -39,6 +40,7 @@ class ScriptedLine:
     on_cancel: Callable[[Target], Answer] = cancelled
     on_read: Callable[[Target], Answer] = active
     on_page: Callable[[], Answer] = lambda: Answer(200)
+    listed: list[Appointment] = field(default_factory=list)
     posts: list[tuple[float, str]] = field(default_factory=list)
     reads: list[float] = field(default_factory=list)
     pages: list[float] = field(default_factory=list)
@@ -54,7 +56,8 @@ class ScriptedLine:
     async def page(self, query: Query) -> Page:
         self.pages.append(self.clock.monotonic())
         answer = self.on_page()
-        return Page(answer, () if answer.status == 200 else None)
+        part = self.listed[query.page * query.page_size : (query.page + 1) * query.page_size]
+        return Page(answer, tuple(part) if answer.status == 200 else None)
 
     async def aclose(self) -> None: ...
 
@@ -65,12 +68,27 @@ class MemoryCommits:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.states: dict[int, State] = {}
+        self.unknowns: list[Unknown] = []
 
     async def record(self, *entries: Entry) -> None:
         for entry in entries:
             assert self.states.get(entry.target_id, State.PENDING) is entry.was
             self.states[entry.target_id] = next_state(entry.was, entry.event)
             self.entries.append(entry)
+
+    async def ask(self, question: Callable[[Any], Any]) -> Any:
+        return question(self)
+
+    def unknown(self, after_target: int, limit: int) -> list[Unknown]:
+        left = [item for item in self.unknowns if self.states[item.work.target_id] is State.UNKNOWN]
+        return [item for item in left if item.work.target_id > after_target][:limit]
+
+    def hold(self, *items: Unknown) -> None:
+        """Have these targets unknown, as an earlier run left them."""
+        for item in items:
+            item.work.state, item.work.attempts = State.UNKNOWN, 1
+            self.states[item.work.target_id] = State.UNKNOWN
+            self.unknowns.append(item)
 
     def events(self, target_id: int = 1) -> list[Event]:
         return [entry.event for entry in self.entries if entry.target_id == target_id]
