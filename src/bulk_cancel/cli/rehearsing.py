@@ -62,7 +62,10 @@ def demo_command(folder: Path) -> None:
         again = _run(console, environ, job_file, folder / "again")
         truth = sandbox.truth()
         console.rule("What the sandbox counted")
-        console.print(f"{len(truth.applied)} cancels took effect, {len(truth.doubled)} of them twice.")
+        console.print(
+            f"{len(truth.applied)} cancellations, those that a series took along included; "
+            f"{len(truth.doubled)} of them twice."
+        )
     if truth.doubled or again.requests.posts or first.exit_code != again.exit_code:
         raise SystemExit(int(Exit.BUG))
 

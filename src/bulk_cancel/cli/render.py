@@ -6,12 +6,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bulk_cancel.core.model import Status
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.plan import Action, Plan, PlanLine
 from bulk_cancel.reports.summary import Summary
 
-_TELLING = {"cancelled": "green", "already_cancelled": "green", "unknown": "bold red", "pending": "yellow"}
+_TELLING = {Status.CANCELLED: "green", Status.ALREADY_CANCELLED: "green", Status.UNKNOWN: "bold red"}
 
 
 def show_plan(console: Console, plan: Plan, source: str) -> None:
@@ -24,8 +25,9 @@ def show_plan(console: Console, plan: Plan, source: str) -> None:
     if plan.first:
         console.print(_table("First cancels", plan.first, plan.cancels))
         console.print(
-            f"This sends mails for at least [bold]{plan.cancels}[/] cancellations and takes about "
-            f"[bold]{show_duration(plan.duration_s)}[/] at {_rate(plan)}. It cannot be undone."
+            f"This sends mails for at least [bold]{plan.cancels}[/] cancellations and takes "
+            f"[bold]{_time(plan)}[/] at {_rate(plan)}. It cannot be undone.",
+            highlight=False,
         )
 
 
@@ -42,6 +44,10 @@ def _counts(plan: Plan) -> list[str]:
     return [f"{count:>6}  {what}" for count, what in lines if count]
 
 
+def _time(plan: Plan) -> str:
+    return f"at least {show_duration(plan.duration_s)}" if plan.duration_s >= 1 else "a moment"
+
+
 def _rate(plan: Plan) -> str:
     per_minute = plan.pace.rate_per_s * 60
     rate = f"{plan.pace.rate_per_s:g}/s" if per_minute > 600 else f"{per_minute:g}/min"
@@ -51,9 +57,12 @@ def _rate(plan: Plan) -> str:
 def _table(title: str, lines: list[PlanLine], total: int) -> Table:
     more = f" ({len(lines)} of {total})" if total > len(lines) else ""
     table = Table(title=f"{title}{more}", title_justify="left", title_style="", box=None, pad_edge=False)
-    table.add_column("row", justify="right")
-    table.add_column("appointment", no_wrap=True)
-    table.add_column("reason" if lines[0].action is Action.CANCEL else "what is wrong", overflow="fold")
+    table.add_column("row", justify="right", min_width=3)
+    table.add_column("appointment", no_wrap=True, min_width=36 if lines[0].row.appointment_id else 0)
+    if lines[0].action is Action.CANCEL:
+        table.add_column("reason", no_wrap=True, overflow="ellipsis")
+    else:
+        table.add_column("what is wrong", overflow="fold")
     for line in lines:
         text = _asked(line) if line.action is Action.CANCEL else line.why
         table.add_row(str(line.row.row), line.row.appointment_id or "–", escape(clean(text, 300)))
@@ -74,8 +83,8 @@ def _asked(line: PlanLine) -> str:
 def show_summary(console: Console, summary: Summary) -> None:
     """Say what came of the run and what to do now."""
     table = Table(box=None, show_header=False, pad_edge=False)
-    for status, count in summary.counts.items():
-        if count:
+    for status in Status:
+        if count := summary.counts.get(status, 0):
             table.add_row(f"{count:>6}", f"[{_TELLING.get(status, 'yellow')}]{status}[/]")
     console.print(f"[bold]{summary.rows} rows[/] in {show_duration(summary.elapsed_s)}:")
     console.print(table)

@@ -1,0 +1,16 @@
+"""Runs the suite with httpx2 in the place of httpx when asked to; this must come before anything imports httpx."""
+
+import os
+import sys
+
+if os.environ.get("BULK_CANCEL_TEST_HTTPX2") == "1":
+    import httpx2
+
+    sys.modules["httpx"] = httpx2
+
+import pytest
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
