@@ -125,9 +125,10 @@ def run_job(job: Job, parts: Parts) -> Summary:
         clock = system_clock()
         start = RunStart(run_id, clock.now(), clock.base, job.input, staged.digest, str(out.resolve()), _program())
         run_no = _stage(ledger, start, read_rows(staged), clock)
+        lines = _lines(job, settings)
         facts = RunFacts(run_id, run_no, out, clock, clock.monotonic(), Tally())
         parts.log.info("run.started", run_id=run_id, rows=plan.rows, cancels=plan.cancels, out=str(out))
-        end = anyio.run(_carry_out, _Carrying(job, parts, ledger, settings, facts, Runner.run))
+        end = anyio.run(_carry_out, _Carrying(job, parts, ledger, settings, lines, facts, Runner.run))
         return _finish(ledger, facts, end, parts.log)
 
 
@@ -138,8 +139,9 @@ def reconcile_ledger(job: Job, parts: Parts) -> Summary:
         clock = system_clock()
         run_id = new_run_id()
         run_no = _stage(ledger, RunStart(run_id, clock.now(), clock.base, program=_program()), (), clock)
+        lines = _lines(job, settings)
         facts = RunFacts(run_id, run_no, None, clock, clock.monotonic(), Tally())
-        end = anyio.run(_carry_out, _Carrying(job, parts, ledger, settings, facts, Runner.reconcile_only))
+        end = anyio.run(_carry_out, _Carrying(job, parts, ledger, settings, lines, facts, Runner.reconcile_only))
         return _finish(ledger, facts, end, parts.log)
 
 
@@ -213,22 +215,26 @@ class _Carrying:
     parts: Parts
     ledger: SqliteLedger
     settings: ApiSettings
+    lines: Sequence[Line]
     facts: RunFacts
     what: Callable[[Runner], Awaitable[RunEnd]]
 
 
+def _lines(job: Job, settings: ApiSettings) -> list[Line]:
+    make_line = line_factory(settings)
+    return [make_line() for _ in range(job.concurrency)]
+
+
 async def _carry_out(carrying: _Carrying) -> RunEnd:
-    make_line = line_factory(carrying.settings)
-    lines = [make_line() for _ in range(carrying.job.concurrency)]
     try:
-        return await _with_surroundings(carrying, _context(carrying, lines))
+        return await _with_surroundings(carrying, _context(carrying))
     finally:
         with anyio.CancelScope(shield=True):
-            for line in lines:
+            for line in carrying.lines:
                 await line.aclose()
 
 
-def _context(carrying: _Carrying, lines: Sequence[Line]) -> Context:
+def _context(carrying: _Carrying) -> Context:
     job, facts, key = carrying.job, carrying.facts, carrying.settings.credential.fingerprint
     pace = with_margin(job.pace)
     now = facts.clock.monotonic()
@@ -244,7 +250,7 @@ def _context(carrying: _Carrying, lines: Sequence[Line]) -> Context:
         tally=facts.tally,
         limits=Limits(job.max_attempts, job.settle, max_errors=job.max_errors, wait=job.wait),
         log=carrying.parts.log,
-        lines=lines,
+        lines=carrying.lines,
     )
 
 
