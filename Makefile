@@ -23,6 +23,12 @@ lock: .venv/ready            ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --group dev pyproject.toml --extra excel --extra sandbox -o requirements.lock
 
+seeded-bugs: .venv/ready     ## break the program on purpose, in a copy, and see each breakage caught
+	$(BIN)/python tests/crash/seeded_bugs.py
+
+bench: .venv/ready           ## how close to the limit's optimum the pacing comes
+	$(BIN)/python tests/benchmarks/pacing.py
+
 clean:                       ## remove what make made
 	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -33,4 +39,4 @@ clean:                       ## remove what make made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-.PHONY: demo test check crash test-httpx2 lock clean
+.PHONY: demo test check crash test-httpx2 seeded-bugs bench lock clean

@@ -1,4 +1,4 @@
-"""How close to the optimum the limit is used: `make bench-pacing`, or `python tests/benchmarks/pacing.py`.
+"""How close to the optimum the limit is used: `make bench`.
 
 A server with exactly the same numbers counts the 429s it has to answer. The optimum for n requests is
 (n - burst) / rate. Two runs, one right after the other: the second one finds the bucket as the first one left it.

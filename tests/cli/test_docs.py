@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest_types import Shell
 
 from bulk_cancel.cli.options import JOB_OPTIONS
 from bulk_cancel.core.model import Status
 from bulk_cancel.errors import Exit
+from conftest_types import Shell
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import apsw
 import pytest
 
 from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, PLATFORM_KEY
@@ -267,3 +268,18 @@ def test_interrupted_before_anything_began(shell: Shell) -> None:
     _, stderr = process.communicate(timeout=20)
     assert process.returncode not in (0, None)
     assert "Traceback" not in stderr
+
+
+def test_78_a_ledger_of_another_company(shell: Shell, closure: Path) -> None:
+    shell.run(closure, "--ledger", "ledger.db")
+    ledger = apsw.Connection(str(shell.folder / "ledger.db"))
+    ledger.execute("UPDATE meta SET value = 'another company' WHERE key = 'company_id'")
+    ledger.execute("UPDATE targets SET detail = ''")
+    ledger.close()
+    again = shell.run(closure, "--ledger", "ledger.db")
+    assert again.code == 0, "nothing to do, so nothing is asked of the API"
+    other = shell.folder / "other.csv"
+    other.write_text(f"id\n{NOBODY}\n")
+    refused = shell.run(other, "--ledger", "ledger.db")
+    assert refused.code == 78
+    assert refused.summary["counts"]["pending"] == 1

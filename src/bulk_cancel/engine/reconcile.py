@@ -1,8 +1,9 @@
 """Reads the API's truth to settle unknown targets. Never sends a cancel.
 
 A read that shows a target cancelled settles it at once. A read that shows it active proves nothing while an unanswered
-cancel may still be applied: only when the settle time has passed since the sending run gave it up (or since the intent,
-where that run died), and a second read some seconds later agrees, may the target be sent again. A missing appointment stays unknown: only a person can say what that means.
+cancel may still be applied: only when the settle time has passed since the sending run gave it up (since the intent,
+where that run died), and a second read some seconds later agrees, may the target be sent again. A missing appointment
+stays unknown: only a person can say what that means.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from bulk_cancel.engine.context import Context
 from bulk_cancel.engine.feed import Feed
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler
 from bulk_cancel.engine.sender import Doubts, Sender, conclude_doubts
-from bulk_cancel.errors import BulkCancelError, CredentialError, Exit, UnreachableError
+from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, Exit, UnreachableError
 
 #: A target whose intent was proven not applied is sent again; so often at most in one run.
 _MOST_PASSES = 5
@@ -151,6 +151,17 @@ class Runner:
         page: Page | None = await retrying(self._context.read_page, self._context.lines[0], self._breaker.probe)
         if page is not None and page.appointments is None:
             raise _preflight_error(page.answer)
+        for company_id in {found.company_id for found in (page.appointments if page else None) or ()} - {None}:
+            await self._refuse_other_company(str(company_id))
+
+    async def _refuse_other_company(self, company_id: str) -> None:
+        """Another company's ledger would take its targets for settled, and its appointments for not found."""
+        bound = await self._context.commits.ask(lambda ledger: ledger.bind("company_id", company_id))
+        if bound != company_id:
+            raise ConfigError(
+                "The ledger belongs to another company than this credential.",
+                advice="Nothing was sent. Name another --ledger, or use the other credential.",
+            )
 
 
 def _user(work: Iterable[Work]) -> str | None:
