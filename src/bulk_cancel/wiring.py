@@ -97,7 +97,7 @@ def _nothing_known(rows: Sequence[InputRow]) -> list[State | None]:
 
 
 def _input_options(job: Job) -> InputOptions:
-    return InputOptions(dict(job.map), job.reason, job.cancel_all)
+    return InputOptions({str(field): column for field, column in job.map.items()}, job.reason, job.cancel_all)
 
 
 # -- run -------------------------------------------------------------------------------------------
@@ -260,7 +260,8 @@ async def _with_surroundings(carrying: _Carrying, context: Context) -> RunEnd:
 
     def drain(signal_name: str) -> None:
         in_flight, at_most_s = context.tally.in_flight, carrying.settings.timeout_s
-        context.log.warning("run.draining", signal=signal_name, in_flight=in_flight, at_most_s=at_most_s)
+        hint = "a second signal stops at once; nothing is lost either way"
+        context.log.warning("run.draining", signal=signal_name, in_flight=in_flight, at_most_s=at_most_s, hint=hint)
         context.halt(Exit.STOPPED, f"Stopped by {signal_name}.")
 
     async with anyio.create_task_group() as surroundings:
