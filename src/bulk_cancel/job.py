@@ -74,6 +74,7 @@ class Job(BaseSettings):
     timeout: Duration = 30.0
     max_attempts: int = Field(5, ge=1, le=100)
     settle: Duration = 600.0
+    look_first: bool = False
     wait: bool = False
     max_errors: Annotated[str, Field(pattern=r"^(\d+%?)?$")] = ""
     lock_wait: Duration = 0.0

@@ -248,7 +248,9 @@ def _context(carrying: _Carrying) -> Context:
         clock=facts.clock,
         intake=Intake(),
         tally=facts.tally,
-        limits=Limits(job.max_attempts, job.settle, max_errors=job.max_errors, wait=job.wait),
+        limits=Limits(
+            job.max_attempts, job.settle, max_errors=job.max_errors, look_first=job.look_first, wait=job.wait
+        ),
         log=carrying.parts.log,
         lines=carrying.lines,
     )

@@ -217,3 +217,24 @@ async def test_max_errors_counts_data_errors_only(clock: Clock) -> None:
     context, commits = context_of(clock, line, Limits(max_errors="5%"))
     await send(context, line, list(works(100)))
     assert list(commits.states.values()) == [State.NOT_FOUND] * 6
+
+
+async def test_403s_that_nobody_could_judge_before_a_stop_stay_pending(clock: Clock) -> None:
+    line = ScriptedLine(clock)
+    context, commits = context_of(clock, line)
+
+    def forbid(target: Target) -> Answer:
+        context.halt(Exit.STOPPED, "stopped")
+        return Answer(403)
+
+    line.on_cancel = forbid
+    await send(context, line, list(works(3)))
+    assert commits.states == {1: State.PENDING}
+
+
+async def test_look_first_leaves_alone_what_is_cancelled_already(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=cancelled)
+    context, commits = context_of(clock, line, Limits(look_first=True))
+    await send(context, line, list(works(3)))
+    assert set(commits.states.values()) == {State.ALREADY_CANCELLED}
+    assert not line.posts

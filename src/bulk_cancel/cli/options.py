@@ -44,6 +44,7 @@ JOB_OPTIONS = (
     JobOption("timeout", ("--timeout",), "For one whole exchange. (default: 30s)", "DUR"),
     JobOption("max_attempts", ("--max-attempts",), "Sends per target, if proven not applied. (default: 5)", "N"),
     JobOption("settle", ("--settle",), "So long an unanswered cancel may still be applied. (default: 10m)", "DUR"),
+    JobOption("look_first", ("--look-first/--no-look-first",), "Read every appointment before its cancel."),
     JobOption("wait", ("--wait/--no-wait",), "Stay until unknown outcomes are settled."),
     JobOption("max_errors", ("--max-errors",), "Halt when more targets are refused.", "N|N%"),
     JobOption("lock_wait", ("--lock-wait",), "Wait so long for another run to end. (default: 0s)", "DUR"),

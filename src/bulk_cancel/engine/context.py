@@ -34,6 +34,7 @@ class Limits:
     settle_s: float = 600.0  #: so long an unanswered cancel may still be applied
     confirm_s: float = 5.0  #: between the two reads that must agree that a target is active
     max_errors: str = ""  #: `20` or `5%`: halt when more targets are refused; empty: never
+    look_first: bool = False  #: read every appointment before its cancel, and leave alone what is cancelled already
     wait: bool = False  #: stay until every unknown target is settled
 
 

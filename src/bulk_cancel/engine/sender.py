@@ -59,7 +59,7 @@ class Sender:
 
     async def settle(self, work: Work) -> None:
         """Bring a sendable target as far as this run can."""
-        if work.look_first and not await self._still_active(work):
+        if (work.look_first or self._context.limits.look_first) and not await self._still_active(work):
             return
         step = await self._attempt(work)
         if step is not Step.DONE:
@@ -186,11 +186,13 @@ class Sender:
 
 
 async def conclude_doubts(context: Context, doubts: Doubts) -> None:
-    """Decide what is still in doubt when all senders are done: few 403s are rows, many are the credential."""
-    halted = context.intake.halt is not None and context.intake.halt.exit_code is Exit.CREDENTIAL
+    """Decide what is still in doubt when all senders are done: few 403s are rows, many are the credential.
+
+    A run that was stopped before it could tell leaves them pending.
+    """
     held, doubts.held = doubts.held, []
     for work, answer in held:
-        await context.move(work, Event.CREDENTIAL_REFUSED if halted else Event.REJECTED, answer)
+        await context.move(work, Event.CREDENTIAL_REFUSED if context.intake.closed else Event.REJECTED, answer)
 
 
 _CONCLUSIONS: dict[Kind, Callable[[Sender, Work, Answer], Awaitable[Step]]] = {
