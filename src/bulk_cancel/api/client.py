@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import anyio
@@ -19,6 +20,7 @@ from bulk_cancel.api.credentials import Credential
 from bulk_cancel.api.documents import parse_appointment, parse_json, parse_message, parse_page
 from bulk_cancel.api.failures import EXCHANGE_ERRORS, Trace
 from bulk_cancel.api.http import httpx
+from bulk_cancel.api.leftovers import close_surplus
 from bulk_cancel.api.port import Page, Query
 from bulk_cancel.core.model import Answer, Request, Target
 from bulk_cancel.core.retry import parse_retry_after
@@ -57,6 +59,7 @@ class HttpLine:
             verify=tls,
             transport=transport,
             follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none is kept: the API documents none
             timeout=settings.timeout_s,
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S),
             headers={
@@ -112,10 +115,13 @@ class HttpLine:
                     body = await _read_capped(response)
                 finally:
                     await response.aclose()
+                await close_surplus(self._http)
         except _TooLongError:
             return Answer(message=f"the answer is longer than {LONGEST_BODY} bytes"), None
         except EXCHANGE_ERRORS as error:
             return Answer(bytes_left=trace.bytes_left(error), message=_describe(error, self._settings.timeout_s)), None
+        finally:
+            await trace.release()
         value = parse_json(body)
         retry_after_s = parse_retry_after(response.headers.get("Retry-After"), time.time())
         message = parse_message(value) if response.status_code >= 400 else ""
@@ -144,6 +150,8 @@ def line_factory(settings: ApiSettings) -> Callable[[], HttpLine]:
 
 async def _read_capped(response: httpx.Response) -> bytes:
     """Read the raw body. It is not decoded: `identity` was asked for, and a decoder could be made to explode."""
+    if response.is_stream_consumed:  # by the transport itself: httpx.MockTransport reads its answers at once
+        return response.content
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk

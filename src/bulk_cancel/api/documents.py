@@ -25,8 +25,13 @@ def parse_json(body: bytes) -> Any:
 
 
 def parse_appointment(value: Any) -> Appointment | None:
-    """Read one appointment object; None when it is not one."""
+    """Read one appointment object; None when it is not one.
+
+    An `isCancelled` of another type says neither yes nor no. Taken for a no, it could have a cancel sent again.
+    """
     if not isinstance(value, Mapping) or not isinstance(value.get("id"), str):
+        return None
+    if not isinstance(value.get("isCancelled"), bool | None):
         return None
     cancel = _mapping(value.get("cancel"))
     attending, removed = _attendees(value)
@@ -68,19 +73,24 @@ def parse_message(value: Any) -> str:
 
 def _attendees(value: Mapping[str, Any]) -> tuple[frozenset[str] | None, frozenset[str]]:
     """Return who attends (None when the object does not say) and who is marked as deleted."""
-    people = value.get("attendees")
-    people = [_mapping(person) for person in people] if isinstance(people, list) else None
-    removed = frozenset(_id(person) for person in people or () if person.get("deletedAt")) - {""}
-    ids = value.get("attendeeIds")
-    if isinstance(ids, list):
-        return frozenset(item.lower() for item in ids if isinstance(item, str)) - removed, removed
-    if people is None:
-        return None, removed
-    return frozenset(_id(person) for person in people) - removed - {""}, removed
+    listed = value.get("attendees")
+    people = [_mapping(person) for person in listed] if isinstance(listed, list) else []
+    removed = frozenset(_id(person) for person in people if person.get("deletedAt"))
+    attending = _ids(value.get("attendeeIds"))
+    if attending is None and isinstance(listed, list):
+        attending = _ids([person.get("id") for person in people])
+    return None if attending is None else attending - removed, removed
 
 
 def _id(person: Mapping[str, Any]) -> str:
     return (_text(person.get("id")) or "").lower()
+
+
+def _ids(value: Any) -> frozenset[str] | None:
+    """Read a list of ids. With anything else in it, it is none: nobody's absence could be read from it."""
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        return None
+    return frozenset(item.lower() for item in value)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

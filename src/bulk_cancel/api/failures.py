@@ -4,6 +4,8 @@ The class of an exception proves little: a `ReadError` occurs with and without a
 the own trace of the transport: the default one announces each step, and the first byte of a request leaves after
 `send_request_headers.started`, never before (measured on sockets, tests/edges/test_bytes_left.py). For a transport that
 traces nothing, only the classes below that cannot occur after a byte has left count as proof; all else is "maybe".
+`ConnectTimeout` is not among them although its name says so: httpx-aiohttp 0.2 raises it when the server closes the
+connection after it has read the request (measured).
 """
 
 from __future__ import annotations
@@ -12,11 +14,10 @@ from typing import Any
 
 from bulk_cancel.api.http import httpx
 
-#: Raised while a connection is waited for, opened or refused: before the first byte of a request.
+#: Raised while a connection is waited for or refused: before the first byte of a request.
 NEVER_SENT: frozenset[type[Exception]] = frozenset(
     {
         httpx.ConnectError,
-        httpx.ConnectTimeout,
         httpx.PoolTimeout,
         httpx.UnsupportedProtocol,
         httpx.InvalidURL,
@@ -29,6 +30,7 @@ MAYBE_SENT: frozenset[type[Exception]] = frozenset(
         httpx.RequestError,
         httpx.TransportError,
         httpx.TimeoutException,
+        httpx.ConnectTimeout,
         httpx.ReadTimeout,
         httpx.WriteTimeout,
         httpx.NetworkError,
@@ -48,6 +50,7 @@ MAYBE_SENT: frozenset[type[Exception]] = frozenset(
         httpx.ResponseNotRead,
         httpx.RequestNotRead,
         httpx.CookieConflict,
+        getattr(httpx, "SSEError", httpx.TransportError),  # only httpx2 has it
     }
 )
 #: What an exchange may raise. Anything else is a bug of ours and is not swallowed.
@@ -60,15 +63,26 @@ class Trace:
     def __init__(self) -> None:
         self.spoke = False
         self.began_to_send = False
+        self._connected: Any = None
+        self._shaking_hands = False
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         """Note the transport's announcement, such as `http11.send_request_headers.started`."""
         self.spoke = True
         if event.endswith(".send_request_headers.started"):
             self.began_to_send = True
+        elif event.endswith(".connect_tcp.complete"):
+            self._connected = info.get("return_value")
+        elif ".start_tls." in event:
+            self._shaking_hands = not event.endswith(".complete")
 
     def bytes_left(self, error: BaseException) -> bool:
         """Whether, given this failure, a byte may have left. True unless the opposite is proven."""
         if self.spoke:
             return self.began_to_send
         return type(error) not in NEVER_SENT
+
+    async def release(self) -> None:
+        """Close a connection given up amid its TLS handshake: the library forgets it, and it would stay open."""
+        if self._shaking_hands and self._connected is not None:
+            await self._connected.aclose()

@@ -168,6 +168,7 @@ def demo(
 
 def main() -> None:
     """Run the command line; turn our errors into a message, advice and an exit code."""
+    _replace_closed_streams()
     try:
         app()
     except BulkCancelError as error:
@@ -181,6 +182,16 @@ def main() -> None:
         print(redact(traceback.format_exc()), file=sys.stderr)
         _complain(BulkCancelError("This is a bug of bulk-cancel.", advice="Please report it with the lines above."))
         _leave(Exit.BUG)
+
+
+def _replace_closed_streams() -> None:
+    """Python has no object for a stream that is closed (`>&-`), and the next file would be opened in its place.
+
+    What goes to such a stdout is an error, as on a full disk; such a stderr is silence.
+    """
+    for name, flags, mode in (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, flags), mode))
 
 
 def _complain(error: BulkCancelError) -> None:

@@ -24,8 +24,12 @@ def translated(path: Path) -> Iterator[None]:
             advice="Free some space, or mend the disk or the folder's permissions. Then run the same command again; "
             "it goes on where it stopped.",
         ) from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
+    except apsw.CorruptError as error:
         raise damaged(path, str(error)) from error
+    except apsw.NotADBError as error:
+        raise LedgerError(
+            f"{path} is not a ledger of bulk-cancel: not an SQLite file.", advice="Name another --ledger."
+        ) from error
     except apsw.BusyError as error:
         raise LockedError(
             f"Another program keeps the ledger {path} locked: {error}.",

@@ -27,10 +27,15 @@ def create(path: Path) -> None:
         _make_folders(path.parent)
         _make(path)
     except (OSError, *DISK_ERRORS) as error:
-        raise LedgerCreateError(
-            f"The ledger {path} cannot be created: {getattr(error, 'strerror', None) or error}.",
-            advice="Choose another place with --ledger, or mend the folder's permissions.",
-        ) from error
+        raise _cannot_create(path, error) from error
+
+
+def _cannot_create(path: Path, error: Exception) -> LedgerCreateError:
+    why = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
+    return LedgerCreateError(
+        f"The ledger {path} cannot be created: {why}.",
+        advice="Choose another place, free some space, or mend the folder's permissions.",
+    )
 
 
 def _refuse_orphans(path: Path) -> None:
@@ -93,6 +98,8 @@ def backup(connection: apsw.Connection, to: Path) -> None:
         _touch(to)
     except FileExistsError as error:
         raise LedgerError(f"{to} exists already.", advice="Name a new file for the backup.") from error
+    except OSError as error:
+        raise _cannot_create(to, error) from error
     try:
         _copy(connection, to)
     except BaseException:

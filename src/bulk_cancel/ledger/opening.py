@@ -47,8 +47,9 @@ def open_for_writing(path: Path) -> apsw.Connection:
 
 
 def _make_ready(connection: apsw.Connection, path: Path) -> None:
-    version = _refuse_foreign(connection, path)
     _refuse_read_only(connection, path)
+    _set(connection, SAFETY)
+    version = _refuse_foreign(connection, path)
     _check_pages(connection, path)
     _set(connection, WRITING)
     connection.transaction_mode = "IMMEDIATE"
@@ -63,6 +64,7 @@ def open_for_reading(path: Path) -> apsw.Connection:
     with translated(path):
         connection = _connect_to_read(path)
         try:
+            _set(connection, SAFETY)
             _refuse_older(_refuse_foreign(connection, path), path)
         except BaseException:
             close(connection, path)
@@ -86,32 +88,34 @@ def _wal_is_empty(path: Path) -> bool:
 
 
 def _connect(path: Path) -> apsw.Connection:
-    """Connect without changing anything: not before it is known to be a ledger that may be changed."""
+    """Connect without reading or changing anything: not before it is known what this is and what we may do."""
     _refuse_odd_files(path)
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-    _set(connection, SAFETY)
     return connection
 
 
 def _connect_to_read(path: Path) -> apsw.Connection:
-    """Connect with the right to write where there is one: only then SQLite can clear away what it put beside the file.
+    """Connect with the right to write where there is one: only then SQLite can clear away what it puts beside the file.
 
-    In a folder without it SQLite has no room for its shared memory. Nor has a writer, so the file may be read as it is.
+    Without that right, and without a WAL that somebody else writes, the file is read as it is.
     """
     connection = _connect(path)
-    connection.pragma("query_only", True)
+    if Path(f"{path}-wal").exists() or _may_add_files(connection):
+        connection.pragma("query_only", True)
+        return connection
+    connection.close()
+    return apsw.Connection(
+        f"{path.absolute().as_uri()}?immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    )
+
+
+def _may_add_files(connection: apsw.Connection) -> bool:
     try:
-        connection.pragma("user_version")
-    except apsw.CantOpenError:
-        connection.close()
-        if not _wal_is_empty(path):
-            raise
-        uri = f"{path.absolute().as_uri()}?immutable=1"
-        connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
-        _set(connection, SAFETY)
-    return connection
+        return not connection.readonly("main") and connection.pragma("user_version") is not None
+    except (apsw.CantOpenError, apsw.ReadOnlyError):
+        return False
 
 
 def _set(connection: apsw.Connection, pragmas: tuple[str, ...]) -> None:
@@ -148,12 +152,7 @@ def _refuse_odd_files(path: Path) -> None:
 
 
 def _refuse_foreign(connection: apsw.Connection, path: Path) -> int:
-    try:
-        application_id = connection.pragma("application_id")
-    except apsw.NotADBError as error:
-        raise LedgerError(
-            f"{path} is not a ledger of bulk-cancel: not an SQLite file.", advice="Name another --ledger."
-        ) from error
+    application_id = connection.pragma("application_id")
     if application_id != making.APPLICATION_ID:
         raise LedgerError(f"{path} is an SQLite file of another program.", advice="Name another --ledger.")
     return _refuse_newer(int(connection.pragma("user_version")), path)

@@ -52,6 +52,7 @@ class Unknown:
     intent_at: float
     base: TimeBase  #: of the run that wrote the intent
     start: str | None  #: the appointment's start, where an answer told
+    last_at: float  #: when that run last recorded something of it: until then the cancel may have been on its way
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,9 @@ class Ledger(Protocol):
         """Write events and move their targets, all or nothing.
 
         Raises IllegalTransitionError when the law forbids an event, GuardError when a target is not where the entry
-        believes it to be, LedgerDiskError when the disk refuses. In each case nothing is written.
+        believes it to be, LockedError when another program keeps the ledger locked: in each case nothing is written.
+        Raises LedgerDiskError when the disk refuses: then nothing is promised to be written, but a batch whose last
+        sync failed may be found, whole, when the ledger is opened again. Append nothing more to it before that.
         """
 
     def begin_run(self, start: RunStart) -> int:
@@ -167,7 +170,7 @@ class Ledger(Protocol):
         """Check everything: pages, chain of digests, states against the history. Return what is wrong, in sentences."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the ledger; a second time does nothing."""
 
 
 class GuardError(Exception):

@@ -32,6 +32,7 @@ class SqliteLedger:
         self._connection = connection
         self._sql = statements()
         self._identity = _identity(path)
+        self._closed = False
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -44,9 +45,11 @@ class SqliteLedger:
         return cls(path, open_for_reading(path))
 
     def close(self) -> None:
-        """Let go of the file."""
-        with translated(self.path):
-            close(self._connection, self.path)
+        """Let go of the file; a second time does nothing."""
+        if not self._closed:
+            self._closed = True
+            with translated(self.path):
+                close(self._connection, self.path)
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -143,7 +146,7 @@ class SqliteLedger:
 
     def unknown(self, after_target: int, limit: int) -> list[Unknown]:
         return [
-            Unknown(_work(row[:9]), row[9], TimeBase(row[10], row[11]), row[12])
+            Unknown(_work(row[:9]), row[9], TimeBase(row[10], row[11]), row[12], row[13])
             for row in self._rows("unknown", after_target, limit)
         ]
 

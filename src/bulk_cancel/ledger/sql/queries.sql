@@ -52,9 +52,10 @@ CREATE TEMP TABLE IF NOT EXISTS staging (
 INSERT INTO staging VALUES (?, ?, ifnull(?, ''), ?, ?, ?, ?, ?, ?);
 
 -- name: stage_targets
-INSERT OR IGNORE INTO targets (appointment_id, attendee_id, entire_series, reason, cancel_all, user_id)
+INSERT INTO targets (appointment_id, attendee_id, entire_series, reason, cancel_all, user_id)
 SELECT appointment_id, attendee_id, entire_series, reason, cancel_all, user_id
-FROM staging WHERE first_row = row ORDER BY row;
+FROM staging WHERE first_row = row ORDER BY row
+ON CONFLICT (appointment_id, attendee_id, entire_series) DO NOTHING;
 
 -- A refusal stands until the input asks for something else; what failed or was skipped is taken up again.
 -- name: stage_restaged
@@ -67,7 +68,8 @@ ORDER BY s.row;
 
 -- name: stage_requests
 UPDATE targets SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.user_id,
-  state = CASE targets.state WHEN 'waiting' THEN 'waiting' ELSE 'pending' END, settled_at = NULL, http_status = NULL, detail = ''
+  state = CASE targets.state WHEN 'waiting' THEN 'waiting' ELSE 'pending' END, settled_at = NULL, http_status = NULL,
+  detail = ''
 FROM staging s
 WHERE targets.appointment_id = s.appointment_id AND targets.attendee_id = s.attendee_id
   AND targets.entire_series = s.entire_series AND s.first_row = s.row
@@ -85,6 +87,7 @@ ORDER BY s.row;
 -- name: drop_staging
 DELETE FROM staging;
 
+-- Here and below, the second condition on the state names the partial index: without it every target would be read.
 -- name: recover_events
 INSERT INTO events (target_id, run_no, event, attempt_no, at)
 SELECT target_id, ?1, 'recovered', attempts, ?2 FROM targets WHERE state = 'sending' AND state IN ('sending', 'unknown');
@@ -94,7 +97,8 @@ UPDATE targets SET state = 'unknown', detail = 'the program ended before the ans
 WHERE state = 'sending' AND state IN ('sending', 'unknown');
 
 -- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
--- sent, or a series was: the answer to a series cancel does not name the siblings that it took along.
+-- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. A series waits
+-- while any other one is open: they may be the same, and the open one may still take effect.
 -- name: work
 SELECT r.row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
   t.state, t.attempts,
@@ -106,15 +110,20 @@ WHERE r.run_no = ?1 AND r.row > ?2 AND r.first_row = r.row AND t.entire_series =
   AND t.state IN ('pending', 'waiting')
   AND NOT EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id AND o.target_id <> t.target_id
     AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id))
+  AND (t.entire_series = 0 OR NOT EXISTS (SELECT 1 FROM targets o
+    WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown')))
 ORDER BY r.row LIMIT ?4;
 
 -- name: sendable_count
 SELECT count(*) FROM input_rows r JOIN targets t USING (target_id)
 WHERE r.run_no = ? AND r.first_row = r.row AND t.state IN ('pending', 'waiting');
 
+-- The sending run's last event of a target tells until when its cancel was on the way: a process that was stopped
+-- between intent and send, or a server that it waited for, may have let much time pass since the intent.
 -- name: unknown
 SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id, t.state,
-  t.attempts, t.intent_at, r.boot_id, r.mono_offset, t.start_at
+  t.attempts, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
+  (SELECT max(e.at) FROM events e WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no)
 FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > ? ORDER BY t.target_id LIMIT ?;
 

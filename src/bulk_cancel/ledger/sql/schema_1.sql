@@ -89,13 +89,18 @@ CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'ev
 CREATE TRIGGER events_remain BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
 CREATE TRIGGER targets_remain BEFORE DELETE ON targets BEGIN SELECT RAISE(ABORT, 'targets are never deleted'); END;
 
--- The law of core/states.py once more, for whoever writes past the program. A test compares the two.
+-- The law of core/states.py once more, for whoever writes past the program. A test compares the two. It is one text to
+-- search in, since a long IN list is built anew by every statement: that took a third of the time of a commit.
 CREATE TRIGGER targets_obey BEFORE UPDATE OF state ON targets
-WHEN OLD.state IS NOT NEW.state AND (OLD.state || '>' || NEW.state) NOT IN (
-  'pending>sending', 'pending>already_cancelled', 'pending>not_found', 'pending>skipped',
-  'sending>cancelled', 'sending>already_cancelled', 'sending>not_found', 'sending>rejected',
-  'sending>waiting', 'sending>pending', 'sending>unknown',
-  'waiting>sending', 'waiting>already_cancelled', 'waiting>not_found', 'waiting>failed', 'waiting>skipped',
-  'failed>pending', 'skipped>pending', 'rejected>pending', 'not_found>pending',
-  'unknown>cancelled', 'unknown>already_cancelled', 'unknown>waiting')
+WHEN OLD.state IS NOT NEW.state AND instr(
+  ' pending>sending pending>already_cancelled pending>not_found pending>skipped'
+  || ' sending>cancelled sending>already_cancelled sending>not_found sending>rejected'
+  || ' sending>waiting sending>pending sending>unknown'
+  || ' waiting>sending waiting>already_cancelled waiting>not_found waiting>failed waiting>skipped'
+  || ' failed>pending skipped>pending rejected>pending not_found>pending'
+  || ' unknown>cancelled unknown>already_cancelled unknown>waiting ',
+  ' ' || OLD.state || '>' || NEW.state || ' ') = 0
 BEGIN SELECT RAISE(ABORT, 'the states do not allow this'); END;
+
+CREATE TRIGGER targets_begin BEFORE INSERT ON targets WHEN NEW.state <> 'pending' OR NEW.attempts <> 0
+BEGIN SELECT RAISE(ABORT, 'a target begins as pending, without attempts'); END;

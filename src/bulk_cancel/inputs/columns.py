@@ -1,0 +1,48 @@
+"""Names: the fields an input may have, and the columns the snapshot adds to the original ones."""
+
+from __future__ import annotations
+
+from typing import Final
+
+APPOINTMENT_ID: Final = "appointment_id"
+REASON: Final = "reason"
+ATTENDEE_ID: Final = "attendee_id"
+CANCEL_ALL: Final = "cancel_all"
+ENTIRE_SERIES: Final = "cancel_entire_series"
+USER_ID: Final = "user_id"
+
+FIELDS: Final = (APPOINTMENT_ID, REASON, ATTENDEE_ID, CANCEL_ALL, ENTIRE_SERIES, USER_ID)
+
+PREFIX: Final = "__bc_"  #: no original column may begin with it
+BC_ROW: Final = "__bc_row"
+BC_APPOINTMENT_ID: Final = "__bc_appointment_id"
+BC_ATTENDEE_ID: Final = "__bc_attendee_id"
+BC_ENTIRE_SERIES: Final = "__bc_entire_series"
+BC_CANCEL_ALL: Final = "__bc_cancel_all"
+BC_REASON: Final = "__bc_reason"
+BC_USER_ID: Final = "__bc_user_id"
+BC_FIRST_ROW: Final = "__bc_first_row"
+BC_PROBLEMS: Final = "__bc_problems"
+
+#: In the order of InputRow.
+ADDED_COLUMNS: Final = (
+    BC_ROW,
+    BC_APPOINTMENT_ID,
+    BC_ATTENDEE_ID,
+    BC_ENTIRE_SERIES,
+    BC_CANCEL_ALL,
+    BC_REASON,
+    BC_USER_ID,
+    BC_FIRST_ROW,
+    BC_PROBLEMS,
+)
+
+#: The added column each field of the input ends up in.
+ADDED_FOR: Final = {
+    APPOINTMENT_ID: BC_APPOINTMENT_ID,
+    REASON: BC_REASON,
+    ATTENDEE_ID: BC_ATTENDEE_ID,
+    CANCEL_ALL: BC_CANCEL_ALL,
+    ENTIRE_SERIES: BC_ENTIRE_SERIES,
+    USER_ID: BC_USER_ID,
+}

@@ -1,0 +1,185 @@
+"""The check of a delimited text before polars reads it: one pass over the bytes, in constant memory.
+
+polars fills short rows silently, guesses where a stray quote ends and takes a lone CR for text. So every record is
+looked at here first. Well-formed quoted fields are replaced by a letter, and the rest is reduced to its separators and
+line ends ("skeleton"). Where that is regular nothing else needs a look; where it is not, each record is counted, and
+whatever quote or line end is left over is out of place.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+
+from bulk_cancel.errors import InputError
+from bulk_cancel.inputs.csv_header import Layout
+
+MAX_RECORD = 16 << 20
+MAX_RAGGED = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What the check found."""
+
+    count: int  #: all records, the header and blank ones included
+    ragged_rows: array[int]  #: row numbers of records with too few or too many fields
+    ragged_fields: array[int]  #: how many fields each of them has
+
+
+def check_records(blocks: Iterable[bytes], layout: Layout) -> Records:
+    """Check every record; raise InputError where no row can be trusted any more."""
+    check = _RecordCheck(layout)
+    for piece in _whole_records(blocks, layout.line_end.encode()):
+        check.take(piece)
+    return check.found()
+
+
+def _whole_records(blocks: Iterable[bytes], line_end: bytes) -> Iterator[bytes]:
+    """Cut the text where records end: at a line end with an even number of quotes before it.
+
+    A stray quote makes the cuts wrong, but only after it, and the piece that holds it is refused. For the same reason
+    a piece that grows too long without a cut may be handed on as it is: it is refused in any case.
+    """
+    rest = b""
+    for block in _without_mark(blocks):
+        rest += block
+        end = _last_record_end(rest, line_end)
+        if end or len(rest) > MAX_RECORD:
+            end = end or len(rest)
+            yield rest[:end]
+            rest = rest[end:]
+    if rest:
+        yield rest if rest.endswith(line_end) else rest + line_end
+
+
+def _without_mark(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    iterator = iter(blocks)
+    return chain([next(iterator, b"").removeprefix(BOM_UTF8)], iterator)
+
+
+def _last_record_end(text: bytes, line_end: bytes) -> int:
+    """Return the position after the last line end with an even number of quotes before it, or 0."""
+    quotes_before, end = text.count(b'"'), len(text)
+    while (newline := text.rfind(line_end, 0, end)) >= 0:
+        quotes_before -= text.count(b'"', newline, end)
+        if quotes_before % 2 == 0:
+            return newline + 1
+        end = newline
+    return 0
+
+
+@dataclass(slots=True)
+class _RecordCheck:
+    layout: Layout
+    records: int = 0
+    lines: int = 0  # physical ones, of the pieces before
+    rows: array[int] = field(default_factory=lambda: array("q"))
+    fields: array[int] = field(default_factory=lambda: array("q"))
+    separator: bytes = field(init=False)
+    line_end: bytes = field(init=False)
+    dropped: bytes = field(init=False)  # every byte that does not belong to a skeleton
+    regular: tuple[bytes, ...] = field(init=False)  # skeletons of a record with the right number of fields
+    quoted: re.Pattern[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.separator, self.line_end = self.layout.separator.encode(), self.layout.line_end.encode()
+        self.dropped = bytes(set(range(256)) - set(self.separator + b'\r\n"'))
+        separators = self.separator * (len(self.layout.columns) - 1)
+        unix = self.line_end == b"\n"
+        self.regular = (separators + b"\n", separators + b"\r\n") if unix else (separators + b"\r",)
+        ends = re.escape(self.separator) + (rb"\r\n" if unix else rb"\r")
+        starts = re.escape(self.separator + self.line_end)
+        # Possessive, so that a quote left open costs one pass and not a pass per quote after it.
+        pattern = rb'"(?<![^%s]")[^"]*+(?:""[^"]*+)*+"(?=[%s])' % (starts, ends)
+        self.quoted = re.compile(pattern)
+
+    def take(self, piece: bytes) -> None:
+        self._refuse_wrong_bytes(piece)
+        outside = self.quoted.sub(b"q", piece) if b'"' in piece else piece
+        skeleton = outside.translate(None, self.dropped)
+        if not self._is_regular(skeleton):
+            self._refuse_stray(piece, outside)
+            self._refuse_endless(piece)
+            self._note_ragged(outside)
+        records = skeleton.count(self.line_end)
+        self.records += records
+        self.lines += records if outside is piece else piece.count(self.line_end)
+
+    def found(self) -> Records:
+        return Records(self.records, self.rows, self.fields)
+
+    def _is_regular(self, skeleton: bytes) -> bool:
+        return any(skeleton == one * (len(skeleton) // len(one)) for one in self.regular)
+
+    def _line_of(self, piece: bytes, position: int) -> int:
+        return self.lines + piece.count(self.line_end, 0, position) + 1
+
+    def _refuse_wrong_bytes(self, piece: bytes) -> None:
+        if (position := piece.find(b"\0")) >= 0:
+            raise InputError(
+                f"line {self._line_of(piece, position)} holds a NUL byte",
+                advice="The file is damaged, or UTF-16 without a byte order mark. Save it as CSV UTF-8.",
+            )
+        if piece.isascii():
+            return
+        try:
+            piece.decode()
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"line {self._line_of(piece, error.start)} is not UTF-8 text (byte 0x{piece[error.start]:02X})",
+                advice='Save the file as UTF-8: in Excel "CSV UTF-8", elsewhere iconv -f WINDOWS-1252 -t UTF-8.',
+            ) from None
+
+    def _refuse_stray(self, piece: bytes, outside: bytes) -> None:
+        if b'"' in outside:
+            self._refuse_quote(piece)
+        unix = self.line_end == b"\n"
+        stray = re.search(rb"\r(?!\n)" if unix else rb"\n", self._blanked(piece))
+        if stray:
+            name = "lone carriage return" if unix else "line feed"
+            raise InputError(
+                f"line {self._line_of(piece, stray.start())} holds a {name}, other lines end differently",
+                advice="Save the file with one kind of line end.",
+            )
+
+    def _refuse_quote(self, piece: bytes) -> None:
+        position = self._blanked(piece).index(b'"')
+        line = self._line_of(piece, position)
+        before = piece[position - 1 : position] if position else self.line_end
+        if before in (self.separator, self.line_end):
+            raise InputError(
+                f"a quote is opened on line {line} and not closed before the field ends",
+                advice="Close it; a quote inside a quoted field is written twice.",
+            )
+        raise InputError(
+            f"line {line} has a quote inside a field that does not begin with one",
+            advice='Put the whole field in quotes and write the inner quote twice: "5"" pipe".',
+        )
+
+    def _refuse_endless(self, piece: bytes) -> None:
+        if not piece.endswith(self.line_end):
+            raise InputError(f"the record on line {self.lines + 1} is longer than {MAX_RECORD >> 20} MiB")
+
+    def _blanked(self, piece: bytes) -> bytes:
+        """Replace quoted fields by as many letters, so that positions stay."""
+        return self.quoted.sub(lambda match: b"q" * len(match[0]), piece)
+
+    def _note_ragged(self, outside: bytes) -> None:
+        expected = len(self.layout.columns)
+        first_row = self.records + 1
+        for row, record in enumerate(outside.split(self.line_end)[:-1], first_row):
+            fields = record.count(self.separator) + 1
+            if fields != expected and record.strip():
+                self.rows.append(row)
+                self.fields.append(fields)
+        if len(self.rows) > MAX_RAGGED:
+            raise InputError(
+                f"more than {MAX_RAGGED:,} rows do not have {expected} fields like the header, the first is row "
+                f"{self.rows[0]:,} with {self.fields[0]}",
+                advice="Is the separator in the header another one than in the rows?",
+            )

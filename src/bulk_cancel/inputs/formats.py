@@ -1,0 +1,63 @@
+"""Which format a source is in, told by its name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from bulk_cancel.errors import InputError
+
+ACCEPTED = ".csv, .tsv, .ndjson or .jsonl (each also with .gz or .zst), .parquet, .xlsx, or - for CSV on standard input"
+
+_CLOUD = re.compile(r"^(s3|gs|az)://", re.IGNORECASE)
+
+
+class Kind(Enum):
+    """What the bytes mean once they are unpacked."""
+
+    CSV = "csv"
+    TSV = "tsv"
+    NDJSON = "ndjson"
+    PARQUET = "parquet"
+    XLSX = "xlsx"
+
+
+class Packing(Enum):
+    """How the bytes are compressed."""
+
+    NONE = ""
+    GZIP = "gz"
+    ZSTD = "zst"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What a source's name says about its bytes."""
+
+    kind: Kind
+    packing: Packing
+
+
+_KINDS = {kind.value: kind for kind in Kind} | {"jsonl": Kind.NDJSON}
+_PACKED_KINDS = (Kind.CSV, Kind.TSV, Kind.NDJSON)
+
+
+def format_of(source: str) -> Format:
+    """Return the format a source's name stands for; refuse an unknown one."""
+    if source == "-":
+        return Format(Kind.CSV, Packing.NONE)
+    parts = re.split(r"[?#]", source)[0] if is_cloud(source) else source
+    *rest, last = parts.rsplit("/", 1)[-1].lower().split(".")[1:] or [""]
+    packing = Packing.NONE
+    if last in (Packing.GZIP.value, Packing.ZSTD.value):
+        packing, last = Packing(last), rest[-1] if rest else ""
+    kind = _KINDS.get(last)
+    if kind is None or (packing is not Packing.NONE and kind not in _PACKED_KINDS):
+        raise InputError("this kind of file is not known", advice=f"Accepted are {ACCEPTED}.")
+    return Format(kind, packing)
+
+
+def is_cloud(source: str) -> bool:
+    """Tell whether polars reads the source from an object store."""
+    return _CLOUD.match(source) is not None

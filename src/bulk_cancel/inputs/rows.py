@@ -1,0 +1,32 @@
+"""What goes in (InputOptions) and what comes out (StagedInput, InputRow). No polars here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulk_cancel.core.model import InputRow
+
+__all__ = ["InputOptions", "InputRow", "StagedInput"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputOptions:
+    """How to read the input."""
+
+    mapping: Mapping[str, str]  #: field -> column header, from --map
+    reason: str | None  #: for rows without one
+    cancel_all: bool  #: for rows that say nothing about it and name neither an attendee nor a series
+
+
+@dataclass(frozen=True, slots=True)
+class StagedInput:
+    """The input as it was read, pinned in a snapshot."""
+
+    path: Path  #: a Parquet file, mode 0600
+    columns: tuple[str, ...]  #: original column names in order
+    row_count: int
+    invalid_count: int
+    duplicate_count: int  #: valid rows that name a target which an earlier row named
+    digest: str  #: sha256 of the input's bytes as read

@@ -1,0 +1,99 @@
+"""The snapshot: what was read, in one Parquet file with a row per data row, in row order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from bulk_cancel.errors import InputError
+from bulk_cancel.inputs.columns import (
+    ADDED_COLUMNS,
+    BC_APPOINTMENT_ID,
+    BC_ATTENDEE_ID,
+    BC_CANCEL_ALL,
+    BC_ENTIRE_SERIES,
+    BC_FIRST_ROW,
+    BC_PROBLEMS,
+    BC_REASON,
+    BC_ROW,
+    BC_USER_ID,
+)
+from bulk_cancel.inputs.rows import InputRow, StagedInput
+
+ROWS_PER_GROUP = 50_000
+
+_METADATA = "bulk_cancel_input"
+_ROW = pl.col(BC_ROW)
+_PROBLEMS = pl.col(BC_PROBLEMS)
+
+
+def write_snapshot(frame: pl.LazyFrame, path: Path, digest: str) -> None:
+    """Write the rows in order and in constant memory."""
+    metadata = {_METADATA: json.dumps({"version": 1, "digest": digest})}
+    frame.sink_parquet(
+        path,
+        compression="zstd",
+        compression_level=1,
+        row_group_size=ROWS_PER_GROUP,
+        metadata=metadata,
+        sync_on_close="all",
+    )
+
+
+def with_changes(snapshot: Path, changes: list[Path]) -> pl.LazyFrame:
+    """Return the snapshot's rows with the changes of find_changes applied, one row group at a time."""
+    schema = pl.scan_parquet(snapshot, glob=False).collect_schema()
+
+    def batches(
+        _columns: list[str] | None, _predicate: pl.Expr | None, _n_rows: int | None, _batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        for batch in _batches(pl.scan_parquet(snapshot, glob=False), ROWS_PER_GROUP):
+            yield _changed(batch, changes)
+
+    return register_io_source(batches, schema=schema, validate_schema=False)
+
+
+def open_staged(path: Path) -> StagedInput:
+    """Open a snapshot written earlier."""
+    try:
+        metadata = json.loads(pl.read_parquet_metadata(path)[_METADATA])
+        frame = pl.scan_parquet(path, glob=False)
+        columns = tuple(name for name in frame.collect_schema().names() if name not in ADDED_COLUMNS)
+        counts = frame.select(
+            rows=pl.len(),
+            invalid=_PROBLEMS.is_not_null().sum(),
+            duplicates=(pl.col(BC_FIRST_ROW) != _ROW).sum(),
+        ).collect(engine="streaming")
+    except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"{path} is not a snapshot of an input, or is damaged") from error
+    row_count, invalid_count, duplicate_count = counts.row(0)
+    return StagedInput(path, columns, row_count, invalid_count, duplicate_count, metadata["digest"])
+
+
+def read_rows(staged: StagedInput, chunk: int = 50_000) -> Iterator[list[InputRow]]:
+    """Yield every row, in row order, `chunk` at a time."""
+    frame = pl.scan_parquet(staged.path, glob=False).select(ADDED_COLUMNS)
+    for batch in _batches(frame, chunk):
+        yield list(map(InputRow._make, batch.rows()))
+
+
+def _batches(frame: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
+    return iter(frame.collect_batches(chunk_size=size, maintain_order=True, engine="streaming"))
+
+
+def _changed(batch: pl.DataFrame, changes: list[Path]) -> pl.DataFrame:
+    first, last = batch[BC_ROW][0], batch[BC_ROW][-1]
+    here = pl.scan_parquet(changes, glob=False).filter(_ROW.is_between(first, last)).collect()
+    merged = batch.join(here, on=BC_ROW, how="left", maintain_order="left", suffix="_new")
+    new_first, contradicts = pl.col(f"{BC_FIRST_ROW}_new"), pl.col(f"{BC_PROBLEMS}_new").is_not_null()
+    emptied = (BC_APPOINTMENT_ID, BC_ATTENDEE_ID, BC_REASON, BC_USER_ID)
+    return merged.with_columns(
+        *(pl.when(~contradicts).then(column).alias(column) for column in emptied),
+        *((pl.col(column) & ~contradicts).alias(column) for column in (BC_ENTIRE_SERIES, BC_CANCEL_ALL)),
+        pl.when(~contradicts).then(pl.coalesce(new_first, BC_FIRST_ROW)).alias(BC_FIRST_ROW),
+        pl.coalesce(BC_PROBLEMS, f"{BC_PROBLEMS}_new").alias(BC_PROBLEMS),
+    ).select(batch.columns)

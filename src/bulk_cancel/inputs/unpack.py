@@ -1,0 +1,145 @@
+"""Turn what a person has (compressed, UTF-16, standard input, an object store) into plain local bytes.
+
+An unpacked input may hold at most 64 GiB, and beyond 1 GiB at most a thousand times its packed size: a real table
+compresses ten or twenty times, a bomb millions of times.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import polars as pl
+
+from bulk_cancel.errors import InputError, InputMissingError
+from bulk_cancel.inputs.formats import Packing
+from bulk_cancel.inputs.zstd_size import unpacked_size_limit
+
+BLOCK = 1 << 20
+MAX_UNPACKED = 64 << 30
+MAX_RATIO = 1000
+RATIO_COUNTS_FROM = 1 << 30
+
+_LINES_PER_BATCH = 20_000
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainText:
+    """Text as UTF-8 in a local file."""
+
+    path: Path
+    digest: str | None  #: of the bytes it was made from; None: the file is the input itself
+
+
+class Hasher(Protocol):
+    """What hashlib.sha256() returns."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take more bytes in."""
+
+    def hexdigest(self) -> str:
+        """Return the digest of all bytes so far."""
+
+
+def read_blocks(file: BinaryIO, hasher: Hasher | None = None) -> Iterator[bytes]:
+    """Yield the bytes of a file, adding them to the digest."""
+    while block := file.read(BLOCK):
+        if hasher is not None:
+            hasher.update(block)
+        yield block
+
+
+def write_blocks(blocks: Iterator[bytes], path: Path) -> Path:
+    """Write blocks to a new file and return its path."""
+    with path.open("xb") as out:
+        for block in blocks:
+            out.write(block)
+    return path
+
+
+def unpack(source: Path, packing: Packing, into: Path) -> Path:
+    """Return the path of the unpacked bytes: the source itself when it is not packed."""
+    if packing is Packing.GZIP:
+        return _gunzip(source, into)
+    if packing is Packing.ZSTD:
+        refuse_bomb(unpacked_size_limit(source), source.stat().st_size)
+        return copy_lines(str(source), into)
+    return source
+
+
+def as_utf8(source: Path, into: Path) -> Path:
+    """Return the path of the text as UTF-8: the source itself unless a byte order mark says UTF-16."""
+    with source.open("rb") as file:
+        mark = file.read(4)
+        if mark in _UTF32_MARKS:
+            raise InputError("the file is UTF-32 text", advice="Save it as UTF-8.")
+        if not mark.startswith(_UTF16_MARKS):
+            return source
+        file.seek(0)
+        return write_blocks(_utf16_to_utf8(file), into)
+
+
+def copy_lines(source: str, into: Path) -> Path:
+    """Copy a text that only polars can open (zstd, object stores), line by line.
+
+    Line ends become a plain line feed, also between quotes.
+    """
+    with into.open("xb") as out:
+        for batch in _line_batches(source):
+            batch.write_csv(out, include_header=False, quote_style="never")
+            refuse_bomb(out.tell(), MAX_UNPACKED)
+    return into
+
+
+def _line_batches(source: str) -> Iterator[pl.DataFrame]:
+    lines = pl.scan_lines(source, glob=False)
+    try:
+        yield from lines.collect_batches(chunk_size=_LINES_PER_BATCH, maintain_order=True)
+    except FileNotFoundError as error:
+        raise InputMissingError(f"{source} does not exist") from error
+    except OSError as error:  # polars' own reading; what goes wrong in writing is not raised in here
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"cannot be read: {reason}", advice="Fetch or pack it again.") from error
+
+
+def refuse_bomb(unpacked: int, packed: int) -> None:
+    """Refuse an input that unpacks to more than a real one would."""
+    if unpacked > MAX_UNPACKED or (unpacked > RATIO_COUNTS_FROM and unpacked > MAX_RATIO * packed):
+        raise InputError(
+            f"the file unpacks to more than {unpacked >> 20:,} MiB from {max(packed >> 10, 1):,} KiB",
+            advice="This is not what a table looks like. If it is one, unpack and split it first.",
+        )
+
+
+def _gunzip(source: Path, into: Path) -> Path:
+    packed, unpacked = source.stat().st_size, 0
+    try:
+        with gzip.open(source, "rb") as file, into.open("xb") as out:
+            while block := file.read(BLOCK):
+                unpacked += len(block)
+                refuse_bomb(unpacked, packed)
+                out.write(block)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"the file is not whole gzip data: {error}", advice="Fetch or pack it again.") from error
+    return into
+
+
+def _utf16_to_utf8(file: BinaryIO) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder("utf-16")()
+    lines = 1
+    for block in read_blocks(file):
+        try:
+            text = decoder.decode(block)
+        except UnicodeDecodeError as error:
+            raise InputError(f"the file is not whole UTF-16 text, near line {lines}") from error
+        lines += text.count("\n")
+        yield text.encode()
+    if decoder.getstate()[0]:
+        raise InputError(f"the file is not whole UTF-16 text: it ends inside a character on line {lines}")

@@ -1,0 +1,159 @@
+"""What makes a row invalid, as polars expressions: one pass gives every reason of every row.
+
+A reason may have 500 characters. Whether the server counts code points or, like JavaScript, UTF-16 units is not known,
+so both must fit: an emoji counts twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import polars as pl
+
+from bulk_cancel.errors import InputError
+from bulk_cancel.inputs.columns import (
+    ADDED_COLUMNS,
+    ADDED_FOR,
+    APPOINTMENT_ID,
+    ATTENDEE_ID,
+    BC_APPOINTMENT_ID,
+    BC_ATTENDEE_ID,
+    BC_CANCEL_ALL,
+    BC_ENTIRE_SERIES,
+    BC_FIRST_ROW,
+    BC_PROBLEMS,
+    BC_REASON,
+    BC_ROW,
+    BC_USER_ID,
+    CANCEL_ALL,
+    ENTIRE_SERIES,
+    REASON,
+    USER_ID,
+)
+from bulk_cancel.inputs.rows import InputOptions
+from bulk_cancel.inputs.table import LAYOUT_PROBLEM
+
+MAX_REASON = 500
+
+_UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+_BLANKS = " \t\u00a0"  # around ids and flags; a line break there is a sign of damage and stays
+_CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x{9f}]"  # all but tab and line feed
+_UNPRINTABLE = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]"
+_ASTRAL = r"[\x{10000}-\x{10ffff}]"
+_SHOWN = 40
+_YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
+_IDS = (APPOINTMENT_ID, ATTENDEE_ID, USER_ID)
+_FLAGS = (CANCEL_ALL, ENTIRE_SERIES)
+
+
+def validated(frame: pl.LazyFrame, fields: Mapping[str, str], options: InputOptions) -> pl.LazyFrame:
+    """Drop blank rows and add the columns of the snapshot, with first_row still the row itself."""
+    columns = [name for name in frame.collect_schema().names() if name not in (BC_ROW, LAYOUT_PROBLEM)]
+    filled = pl.any_horizontal(pl.col(name).str.strip_chars() != "" for name in columns)
+    found = frame.filter(filled).with_columns(_given(field, fields.get(field)) for field in ADDED_FOR)
+    judged = found.with_columns(_all_problems().alias(BC_PROBLEMS)).with_columns(
+        pl.when(pl.col(BC_PROBLEMS) != "").then(BC_PROBLEMS).alias(BC_PROBLEMS)
+    )
+    return judged.with_columns(_usable(options)).select(*columns, *ADDED_COLUMNS)
+
+
+def refuse_bad_default_reason(reason: str | None) -> None:
+    """Refuse a default reason that would make every row invalid."""
+    if not reason:
+        return
+    row = pl.LazyFrame({BC_REASON: [reason]}, schema={BC_REASON: pl.String})
+    problems = row.select(_given(REASON, BC_REASON)).select(pl.concat_list(_reason_problems()).list.drop_nulls())
+    if found := problems.collect().item().to_list():
+        raise InputError(f"the reason for rows without one cannot be used: {'; '.join(found)}")
+
+
+def default_reason(options: InputOptions) -> str | None:
+    """Return the reason for rows without one, in the form a row's own would have."""
+    return (options.reason or "").replace("\r\n", "\n").strip() or None
+
+
+def _given(field: str, column: str | None) -> pl.Expr:
+    """Return what the row says about a field, without the white space around it; null when it says nothing."""
+    if column is None:
+        return pl.lit(None, pl.String).alias(ADDED_FOR[field])
+    if field == REASON:
+        value = pl.col(column).str.replace_all("\r\n", "\n", literal=True).str.strip_chars()
+    else:
+        value = pl.col(column).str.strip_chars(_BLANKS)
+    return pl.when(value != "").then(value).alias(ADDED_FOR[field])
+
+
+def _all_problems() -> pl.Expr:
+    sentences = [
+        pl.col(LAYOUT_PROBLEM),
+        pl.when(pl.col(BC_APPOINTMENT_ID).is_null()).then(pl.lit("appointment_id is empty")),
+        *(_id_problem(field) for field in _IDS),
+        *_reason_problems(),
+        *(_flag_problem(field) for field in _FLAGS),
+        *_contradictions(),
+    ]
+    return pl.concat_str(sentences, separator="; ", ignore_nulls=True)
+
+
+def _id_problem(field: str) -> pl.Expr:
+    value = pl.col(ADDED_FOR[field])
+    wrong = pl.when(~value.str.contains(_UUID)).then(value)
+    return _sentence(f"{field} is not a UUID", wrong)
+
+
+def _flag_problem(field: str) -> pl.Expr:
+    value = pl.col(ADDED_FOR[field])
+    wrong = pl.when(~value.str.to_lowercase().is_in(_YES + _NO)).then(value)
+    return _sentence(f"{field} is not a yes/no value", wrong)
+
+
+def _reason_problems() -> Iterator[pl.Expr]:
+    reason = pl.col(BC_REASON)
+    # Bytes are at least as many as UTF-16 units, so only few reasons have to be counted.
+    long = pl.when(reason.str.len_bytes() > MAX_REASON).then(reason)
+    points = long.str.len_chars()
+    units = points + long.str.count_matches(_ASTRAL)
+    limit = f"at most {MAX_REASON} are allowed"
+    yield (
+        pl.when(points > MAX_REASON)
+        .then(pl.format(f"reason has {{}} characters, {limit}", points))
+        .when(units > MAX_REASON)
+        .then(pl.format(f"reason has {{}} characters that count as {{}}, {limit}", points, units))
+    )
+    yield pl.when(reason.str.contains(_CONTROL)).then(pl.lit("reason contains control characters"))
+
+
+def _contradictions() -> Iterator[pl.Expr]:
+    attendee = pl.col(BC_ATTENDEE_ID).is_not_null()
+    whole, series = _says_yes(BC_CANCEL_ALL), _says_yes(BC_ENTIRE_SERIES)
+    for one, other, names in (
+        (attendee, whole, (ATTENDEE_ID, CANCEL_ALL)),
+        (series, attendee, (ENTIRE_SERIES, ATTENDEE_ID)),
+        (series, whole, (ENTIRE_SERIES, CANCEL_ALL)),
+    ):
+        yield pl.when(one & other).then(pl.lit(f"{names[0]} and {names[1]} contradict each other"))
+
+
+def _says_yes(column: str) -> pl.Expr:
+    return pl.col(column).str.to_lowercase().is_in(_YES).fill_null(value=False)
+
+
+def _sentence(start: str, value: pl.Expr) -> pl.Expr:
+    """Return the sentence with the value, shortened and harmless to print; null where the value is null."""
+    more = pl.when(value.str.len_chars() > _SHOWN).then(pl.lit("…")).otherwise(pl.lit(""))
+    shown = value.str.slice(0, _SHOWN).str.replace_all(_UNPRINTABLE, "\N{REPLACEMENT CHARACTER}")
+    return pl.format(f'{start}: "{{}}{{}}"', shown, more)
+
+
+def _usable(options: InputOptions) -> Iterator[pl.Expr]:
+    """Turn what was said into what is meant; an invalid row means nothing."""
+    valid = pl.col(BC_PROBLEMS).is_null()
+    for column in (BC_APPOINTMENT_ID, BC_ATTENDEE_ID, BC_USER_ID):
+        yield pl.when(valid).then(pl.col(column).str.to_lowercase()).alias(column)
+    default_applies = pl.col(BC_CANCEL_ALL).is_null() & pl.col(BC_ATTENDEE_ID).is_null() & ~_says_yes(BC_ENTIRE_SERIES)
+    cancel_all = _says_yes(BC_CANCEL_ALL) | (default_applies & options.cancel_all)
+    yield (valid & cancel_all).alias(BC_CANCEL_ALL)
+    yield (valid & _says_yes(BC_ENTIRE_SERIES)).alias(BC_ENTIRE_SERIES)
+    reason = pl.col(BC_REASON).fill_null(pl.lit(default_reason(options), pl.String))
+    yield pl.when(valid).then(reason).alias(BC_REASON)
+    yield pl.when(valid).then(pl.col(BC_ROW)).alias(BC_FIRST_ROW)

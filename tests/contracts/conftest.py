@@ -1,0 +1,41 @@
+"""Every implementation of the ledger's contract, given to every test in this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bulk_cancel.ledger.port import Ledger
+from bulk_cancel.ledger.sqlite import SqliteLedger
+from contracts.places import tmp_path as tmp_path
+
+#: Opens the test's one ledger; again and again it is the same ledger.
+Open = Callable[[], Ledger]
+
+
+def _sqlite(folder: Path) -> Open:
+    return lambda: SqliteLedger.open(folder / "ledger.db")
+
+
+_IMPLEMENTATIONS = {"sqlite": _sqlite}
+
+
+@pytest.fixture(params=sorted(_IMPLEMENTATIONS))
+def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    open_one = _IMPLEMENTATIONS[request.param](tmp_path)
+    opened: list[Ledger] = []
+
+    def opens() -> Ledger:
+        opened.append(open_one())
+        return opened[-1]
+
+    yield opens
+    for ledger in opened:
+        ledger.close()
+
+
+@pytest.fixture
+def ledger(open_ledger: Open) -> Ledger:
+    return open_ledger()

@@ -1,0 +1,76 @@
+"""Recovery, and what has no trustworthy outcome."""
+
+from __future__ import annotations
+
+import pytest
+
+from bulk_cancel.core.clock import TimeBase
+from bulk_cancel.core.model import Appointment, Entry
+from bulk_cancel.core.states import OPEN, Event, State
+from bulk_cancel.ledger.port import Ledger, RunStart
+from contracts.given import AT, BASE, begin, entries, put, row, staged, target, uuid
+
+
+@pytest.mark.parametrize("state", State)
+def test_recovery_makes_every_sending_unknown_and_touches_nothing_else(ledger: Ledger, state: State) -> None:
+    work = put(ledger, staged(ledger, row(2, 1)), state, 1)
+    before = ledger.history(work.target_id)
+    recovered = ledger.recover(begin(ledger, "run-2"), AT + 1)
+    assert recovered == (state is State.SENDING)
+    assert target(ledger, 1).state is (State.UNKNOWN if state is State.SENDING else state)
+    assert target(ledger, 1).attempts == work.attempts
+    added = ledger.history(work.target_id)[len(before) :]
+    assert [(line.event, line.at, line.run_id) for line in added] == [(Event.RECOVERED, AT + 1, "run-2")] * recovered
+    assert ledger.verify() == []
+
+
+def test_recovering_twice_finds_nothing_more(ledger: Ledger) -> None:
+    run_no = staged(ledger, *(row(number, number) for number in range(2, 7)))
+    for number in (2, 4, 6):
+        put(ledger, run_no, State.SENDING, number)
+    assert (ledger.recover(run_no, AT), ledger.recover(run_no, AT)) == (3, 0)
+
+
+@pytest.mark.parametrize("state", State)
+def test_only_open_targets_count_as_unknown(ledger: Ledger, state: State) -> None:
+    put(ledger, staged(ledger, row(2, 1)), state, 1)
+    assert ledger.unknown_count() == (state in OPEN)
+    assert len(ledger.unknown(0, 10)) == (state is State.UNKNOWN)
+
+
+def test_unknown_targets_of_all_runs_come_in_chunks(ledger: Ledger) -> None:
+    for run_id, numbers in (("run-1", range(2, 6)), ("run-2", range(6, 9))):
+        run_no = staged(ledger, *(row(number, number) for number in numbers), run_id=run_id)
+        for number in numbers:
+            put(ledger, run_no, State.UNKNOWN, number)
+    seen, after = [], 0
+    while chunk := ledger.unknown(after, 3):
+        seen += [item.work.target.appointment_id for item in chunk]
+        after = chunk[-1].work.target_id
+    assert seen == [uuid(number) for number in range(2, 9)]
+
+
+def test_an_unknown_target_tells_the_age_of_its_last_intent_and_of_which_run(ledger: Ledger) -> None:
+    first = staged(ledger, row(2, 1))
+    ledger.append(first, entries(target(ledger, 1), Event.INTENT, Event.NOT_APPLIED))
+    later = TimeBase("another boot", 77.0)
+    second = ledger.begin_run(RunStart("run-2", AT + 500, later))
+    seen = Appointment(uuid(1), False, start="2027-01-01T10:00:00Z")
+    ledger.append(
+        second,
+        [
+            Entry(1, Event.INTENT, State.WAITING, 2, AT + 501),
+            Entry(1, Event.NO_PROOF, State.SENDING, 2, AT + 530, None, "no answer", seen),
+        ],
+    )
+    (unknown,) = ledger.unknown(0, 10)
+    assert (unknown.intent_at, unknown.base, unknown.start) == (AT + 501, later, "2027-01-01T10:00:00Z")
+    assert unknown.last_at == AT + 530, "so long its cancel may have been on the way"
+    assert unknown.work == target(ledger, 1)
+
+
+def test_recovery_does_not_make_an_intent_younger(ledger: Ledger) -> None:
+    put(ledger, staged(ledger, row(2, 1)), State.SENDING, 1)
+    ledger.recover(ledger.begin_run(RunStart("run-2", AT + 500, TimeBase(None, 1.0))), AT + 501)
+    (unknown,) = ledger.unknown(0, 10)
+    assert (unknown.intent_at, unknown.last_at, unknown.base) == (AT, AT, BASE)

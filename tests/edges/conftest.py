@@ -1,0 +1,50 @@
+"""Lines to a server of one's choice, with a short deadline, and closed at the end of the block."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import httpx
+import pytest
+
+from bulk_cancel.api.client import ApiSettings, HttpLine
+from bulk_cancel.api.credentials import Credential
+
+TOKEN = "rgo-canary-7f3a"
+DEADLINE_S = 0.3
+LineTo = Callable[..., AbstractAsyncContextManager[HttpLine]]
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture(scope="session")
+def tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+@pytest.fixture
+def line_to(tls: ssl.SSLContext) -> LineTo:
+    @asynccontextmanager
+    async def connect(
+        url: str,
+        *,
+        timeout_s: float = DEADLINE_S,
+        user_id: str | None = None,
+        trust: ssl.SSLContext = tls,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> AsyncIterator[HttpLine]:
+        settings = ApiSettings(url, Credential(TOKEN), user_id, timeout_s)
+        line = HttpLine(settings, trust, transport)
+        try:
+            yield line
+        finally:
+            await line.aclose()
+
+    return connect

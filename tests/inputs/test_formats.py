@@ -1,0 +1,164 @@
+"""The same data in every format gives the same rows."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+
+import polars as pl
+import pytest
+import xlsxwriter
+
+from bulk_cancel.errors import InputError, InputMissingError
+from bulk_cancel.inputs.formats import Format, Kind, Packing, format_of
+
+COLUMNS = ["Appointment ID", "reason", "attendee_id", "cancel_all", "number", "note"]
+
+
+@pytest.fixture
+def records(uuid):
+    return [
+        [uuid(1).upper(), "closed", None, "yes", "00123", "a, b; c\td"],
+        [uuid(2), None, uuid(8), None, "1", 'said "no"'],
+        [None, None, None, None, None, None],
+        [uuid(2), "line\nbreak", uuid(9), "no", "  lead", "ü 😀"],
+        ["nonsense", "x" * 501, None, "maybe", None, None],
+        [uuid(1), "closed", None, "yes", None, None],
+        [uuid(3), None, None, None, None, "x"],
+        [uuid(3), None, uuid(7), None, None, "x"],
+    ]
+
+
+def as_csv(records, separator):
+    lines = [COLUMNS, *records]
+    quoted = [['"' + (cell or "").replace('"', '""') + '"' for cell in line] for line in lines]
+    return "".join(separator.join(line) + "\n" for line in quoted).encode()
+
+
+def as_ndjson(records):
+    objects = [{name: cell for name, cell in zip(COLUMNS, cells, strict=True) if cell} for cells in records]
+    objects[0] = dict(zip(COLUMNS, records[0], strict=True))  # the first one tells the order of the columns
+    return "".join(json.dumps(one) + "\n" if one else "\n" for one in objects).encode()
+
+
+def write_excel(path, records):
+    with xlsxwriter.Workbook(path, {"strings_to_numbers": False}) as workbook:
+        sheet = workbook.add_worksheet()
+        for row, cells in enumerate([COLUMNS, *records]):
+            for column, cell in enumerate(cells):
+                if cell is not None:
+                    sheet.write_string(row, column, cell)
+
+
+def write_parquet(path, records):
+    pl.DataFrame(records, schema=dict.fromkeys(COLUMNS, pl.String), orient="row").write_parquet(path)
+
+
+def write_zstd(path, content):
+    """Let polars pack: a table of one column whose cells are the lines, written as they are."""
+    lines = pl.LazyFrame({"line": content.decode().split("\n")[:-1]})
+    lines.sink_csv(path, include_header=False, quote_style="never", compression="zstd", check_extension=False)
+
+
+WRITERS = {
+    "x.csv": lambda path, records: path.write_bytes(as_csv(records, ",")),
+    "X.CSV": lambda path, records: path.write_bytes(as_csv(records, ";")),
+    "x.tsv": lambda path, records: path.write_bytes(as_csv(records, "\t")),
+    "x.csv.gz": lambda path, records: path.write_bytes(gzip.compress(as_csv(records, ";"))),
+    "x.tsv.gz": lambda path, records: path.write_bytes(gzip.compress(as_csv(records, "\t"))),
+    "x.csv.zst": lambda path, records: write_zstd(path, as_csv(records, ",")),
+    "x.tsv.zst": lambda path, records: write_zstd(path, as_csv(records, "\t")),
+    "x.ndjson": lambda path, records: path.write_bytes(as_ndjson(records)),
+    "x.jsonl": lambda path, records: path.write_bytes(b"\xef\xbb\xbf" + as_ndjson(records).rstrip(b"\n")),
+    "x.ndjson.gz": lambda path, records: path.write_bytes(gzip.compress(as_ndjson(records))),
+    "x.jsonl.zst": lambda path, records: write_zstd(path, as_ndjson(records)),
+    "x.parquet": write_parquet,
+    "x [1]*.parquet": write_parquet,
+    "x.xlsx": write_excel,
+}
+
+
+@pytest.fixture
+def expected(staging, records):
+    return staging.rows(staging.file("expected.csv", as_csv(records, ",")))
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_format_gives_the_same_rows(staging, records, expected, name):
+    path = staging.folder / name
+    WRITERS[name](path, records)
+    staged = staging.stage(path)
+    assert staging.rows(path) == expected
+    assert staged.columns == tuple(COLUMNS)
+    assert (staged.row_count, staged.invalid_count, staged.duplicate_count) == (7, 3, 1)
+
+
+def test_standard_input_gives_the_same_rows(staging, records, expected, stdin):
+    stdin(as_csv(records, ";"))
+    assert staging.rows("-") == expected
+
+
+def test_rows_are_numbered_as_in_a_spreadsheet(expected):
+    assert [row.row for row in expected] == [2, 3, 5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "packing"),
+    [
+        ("a.csv", Kind.CSV, Packing.NONE),
+        ("-", Kind.CSV, Packing.NONE),
+        ("dir.xlsx/a.b.TSV.GZ", Kind.TSV, Packing.GZIP),
+        ("./a.jsonl.zst", Kind.NDJSON, Packing.ZSTD),
+        ("s3://bucket/a.csv.zst?versionId=1.2", Kind.CSV, Packing.ZSTD),
+        ("az://container/a.parquet", Kind.PARQUET, Packing.NONE),
+    ],
+)
+def test_the_name_tells_the_format(source, kind, packing):
+    assert format_of(source) == Format(kind, packing)
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "a.txt", "a.xls", "a.gz", "a.parquet.gz", "a.xlsx.zst", "csv", ".csv.", "a.csv~"]
+)
+def test_other_names_are_refused(staging, name):
+    with pytest.raises(InputError, match="not known") as refused:
+        staging.stage(staging.file(name, b"id\nx\n"))
+    assert ".parquet" in refused.value.advice
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.parquet", "none.xlsx", "none.ndjson.gz", "none/none.csv"])
+def test_a_missing_file_is_told_apart(staging, name):
+    with pytest.raises(InputMissingError, match="does not exist"):
+        staging.stage(staging.folder / name)
+
+
+def test_a_folder_is_no_input(staging):
+    (staging.folder / "x.parquet").mkdir()
+    with pytest.raises(InputError, match="not a file"):
+        staging.stage(staging.folder / "x.parquet")
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.xlsx", "x.csv.gz", "x.csv.zst", "x.ndjson"])
+def test_other_bytes_under_a_known_name_are_refused(staging, name):
+    with pytest.raises(InputError, match=re.escape(name)) as refused:
+        staging.stage(staging.file(name, b"neither this nor that\n" * 20))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.xlsx", "x.csv.gz", "x.csv.zst", "x.ndjson"])
+def test_nothing_under_a_known_name_is_refused(staging, name):
+    with pytest.raises(InputError, match=re.escape(name)):
+        staging.stage(staging.file(name, b""))
+
+
+@pytest.mark.parametrize("name", ["x.csv.gz", "x.csv.zst", "x.parquet", "x.xlsx"])
+def test_a_file_cut_short_is_refused(staging, records, name):
+    path = staging.folder / name
+    WRITERS[name](path, [*records, *(["", zlib.compress(bytes([no] * no)).hex()] + [""] * 4 for no in range(250))])
+    whole = path.read_bytes()
+    for part in (len(whole) // 2, len(whole) - 3):
+        path.write_bytes(whole[:part])
+        with pytest.raises(InputError, match=re.escape(name)):
+            staging.stage(path)

@@ -1,0 +1,65 @@
+"""Which column is meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from bulk_cancel.errors import InputError
+from bulk_cancel.inputs.headers import resolve_columns
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["appointment_id", "appointmentId", "Appointment ID", "APPOINTMENT-ID", " appointment id ", "id", "ID", "Id "],
+)
+def test_headers_match_without_regard_to_case_spaces_hyphens_underscores(header):
+    assert resolve_columns(["note", header], {}) == {"appointment_id": header}
+
+
+def test_every_field_has_its_column():
+    columns = ["Cancel all", "cancelEntireSeries", "attendee-id", "REASON", "userId", "id"]
+    assert resolve_columns(columns, {}) == {
+        "appointment_id": "id",
+        "reason": "REASON",
+        "attendee_id": "attendee-id",
+        "cancel_all": "Cancel all",
+        "cancel_entire_series": "cancelEntireSeries",
+        "user_id": "userId",
+    }
+
+
+def test_the_full_name_beats_the_short_one():
+    assert resolve_columns(["id", "appointment_id"], {}) == {"appointment_id": "appointment_id"}
+
+
+def test_the_mapping_beats_every_header():
+    found = resolve_columns(["appointment_id", "Termin", "id"], {"appointment_id": "Termin"})
+    assert found == {"appointment_id": "Termin"}
+
+
+def test_a_mapped_column_is_taken():
+    with pytest.raises(InputError, match="no column holds the appointment ids"):
+        resolve_columns(["id", "x"], {"reason": "id"})
+
+
+@pytest.mark.parametrize(
+    ("columns", "mapping", "sentence"),
+    [
+        (["id", "ID"], {}, 'columns "id", "ID" could each be appointment_id'),
+        (["appointment_id", "Appointment ID"], {}, "could each be appointment_id"),
+        (["id", "Reason", "reason"], {}, "could each be reason"),
+        (["id", "x", "x"], {}, 'columns 2 and 3 have the same header "x"'),
+        (["id", "__bc_row"], {}, 'the header "__bc_row" is reserved'),
+        (["id", "x"], {"reason": "y"}, 'there is no column "y" for reason; the columns are "id", "x"'),
+        (["id", "x"], {"grund": "x"}, '"grund" cannot be mapped'),
+        (["id"], {"reason": "id", "user_id": "id"}, 'column "id" is mapped to 2 fields'),
+        ([f"c{no}" for no in range(40)], {}, "and 10 more"),
+    ],
+)
+def test_what_is_not_clear_is_refused(columns, mapping, sentence):
+    with pytest.raises(InputError, match=sentence):
+        resolve_columns(columns, mapping)
+
+
+def test_a_tie_is_broken_by_the_mapping():
+    assert resolve_columns(["id", "ID"], {"appointment_id": "ID"}) == {"appointment_id": "ID"}
