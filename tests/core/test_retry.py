@@ -24,7 +24,7 @@ NOW = 1_795_348_800.0  # Sun, 22 Nov 2026 12:00:00 GMT
         ("1.5", None),
         ("1e9", None),
         ("1000000000", 1e9),
-        ("9" * 400, None),
+        ("9" * 400, 999_999_999_999_999),
         ("soon", None),
         ("７", None),
         ("1, 2", None),
@@ -43,7 +43,6 @@ def test_a_header_is_seconds_or_a_date_to_come_or_nothing(header: str | None, se
     assert parse_retry_after(header, NOW) == seconds
 
 
-@pytest.mark.xfail(raises=OverflowError, reason="core/retry.py: _as_date has to catch OverflowError, too")
 @pytest.mark.parametrize(
     "header",
     [

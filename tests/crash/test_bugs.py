@@ -9,8 +9,15 @@ from crash.conftest import MakeLab
 from crash.lab import Lab, told
 
 
-@pytest.mark.parametrize("seam", ["before cancel:2", "after cancel:2", "before append:5", "after append:5"])
-@pytest.mark.parametrize("log_format", ["console", "json"])
+@pytest.mark.parametrize(
+    ("seam", "log_format"),
+    [
+        ("before cancel:2", "console"),
+        ("after cancel:2", "json"),
+        ("before append:5", "console"),
+        ("after append:5", "json"),
+    ],
+)
 def test_the_others_drain_and_a_rerun_finishes(make_lab: MakeLab, seam: str, log_format: str) -> None:
     lab = make_lab(count=12)
     log = lab.folder / "log"

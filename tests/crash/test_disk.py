@@ -1,4 +1,4 @@
-"""The disk refuses the ledger. Before a send: nothing is sent. After an answer: a person is told, the next run looks."""
+"""The disk refuses the ledger. Before a send: nothing is sent. After an answer: a person is told, the next run reads."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import pytest
 from crash.conftest import MakeLab
 from crash.lab import Lab, made_ids, told
 
-REFUSALS = pytest.mark.parametrize("refusal", ["full", "ioerr"])
-STEPS = pytest.mark.parametrize("step", ["before wal write", "before wal sync"])
+REFUSALS = pytest.mark.parametrize(("step", "refusal"), [("before wal write", "full"), ("before wal sync", "ioerr")])
 
 
 @pytest.fixture
@@ -23,7 +22,6 @@ def lab(make_lab: MakeLab) -> Lab:
 
 
 @REFUSALS
-@STEPS
 def test_a_refused_intent_is_not_sent(lab: Lab, make_lab: MakeLab, step: str, refusal: str) -> None:
     number = _passings(make_lab(name="rehearsal", count=3, concurrency="1"), step, before="before cancel:1")
     ended = lab.run({f"{step}:{number}+": refusal})
@@ -36,7 +34,6 @@ def test_a_refused_intent_is_not_sent(lab: Lab, make_lab: MakeLab, step: str, re
 
 
 @REFUSALS
-@STEPS
 def test_an_outcome_that_is_not_recorded_is_told_and_looked_up(
     lab: Lab, make_lab: MakeLab, step: str, refusal: str
 ) -> None:

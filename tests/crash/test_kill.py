@@ -18,11 +18,8 @@ def sweeper(tmp_path: Path, zygote: Zygote) -> Sweeper:
 #: The seams of the short sweep: the order inside a worker, the inside of a commit, and the ends of a run.
 SEAMS = {
     FIRST_RUN: {
-        "within database write",
         "after stage",
-        "before append",
         "within wal write",
-        "before wal sync",
         "after wal sync",
         "after append",
         "http send_request_headers.started",
@@ -30,7 +27,7 @@ SEAMS = {
         "after cancel",
         "before end_run",
     },
-    RECOVERY: {"before recover", "within wal write", "after recover", "after append", "after read", "after cancel"},
+    RECOVERY: {"within wal write", "after recover", "after read", "after cancel"},
 }
 STAGES = pytest.mark.parametrize("stage", [FIRST_RUN, RECOVERY], ids=["first run", "recovery"])
 

@@ -25,6 +25,7 @@ def test_a_full_stdout(lab: Lab) -> None:
         _ends_well_but_silent(lab, full.fileno())
 
 
+@pytest.mark.long
 def test_a_stdout_that_nobody_reads(lab: Lab) -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -34,6 +35,7 @@ def test_a_stdout_that_nobody_reads(lab: Lab) -> None:
         os.close(writer)
 
 
+@pytest.mark.long
 def test_a_closed_stdout(lab: Lab) -> None:
     out = lab.folder / "out"
     done = _in_a_shell(lab, out, ">&-")
@@ -42,6 +44,7 @@ def test_a_closed_stdout(lab: Lab) -> None:
     assert json.loads((out / "summary.json").read_text())["counts"]["cancelled"] == lab.posts == 6
 
 
+@pytest.mark.long
 def test_a_closed_stderr(lab: Lab) -> None:
     done = _in_a_shell(lab, lab.folder / "out", "2>&-")
     assert (done.returncode, json.loads(done.stdout)["exit_code"], lab.posts) == (0, 0, 6)

@@ -21,7 +21,6 @@ import httpcore
 
 from crash import driver
 
-
 #: Imported by a run when it begins, and slow to import: here, so that they are there.
 _WARM = (anyio, httpcore)
 

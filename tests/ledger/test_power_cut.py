@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ledger.power_cut import sweep
 
 
@@ -18,3 +20,11 @@ def test_with_a_weaker_sync_acknowledged_commits_are_lost(tmp_path: Path) -> Non
     figures = sweep(tmp_path, images=80, synchronous="NORMAL")
     assert figures.wrong == []
     assert figures.lost > 20
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_no_power_cut_of_many_loses_anything(tmp_path: Path, seed: int) -> None:
+    figures = sweep(tmp_path, images=2500, seed=seed)
+    assert figures.wrong == []
+    assert figures.lost == 0

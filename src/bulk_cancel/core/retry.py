@@ -24,13 +24,13 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
 
 
 def _as_number(value: str) -> float | None:
-    return float(value) if value.isascii() and value.isdigit() and len(value) <= 12 else None
+    return float(value[:15]) if value.isascii() and value.isdigit() else None
 
 
 def _as_date(value: str, now: float) -> float | None:
     try:
         date = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     date = date if date.tzinfo else date.replace(tzinfo=UTC)
     return (date - datetime.fromtimestamp(now, UTC)).total_seconds()

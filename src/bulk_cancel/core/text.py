@@ -8,7 +8,7 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 #: Controls, what turns or hides text, and halves of surrogate pairs, which no file or database takes as UTF-8.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 _ADDRESSES = re.compile(r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+")
-_TOKENS = re.compile(r"(?<![A-Za-z])(?:rgo-|ak_[a-z]+:|Bearer )[^\s\"',;]+")
+_TOKENS = re.compile(r"(?:(?<!meete)rgo-|ak_[a-z]+:|Bearer )[^\s\"',;]+")
 
 
 def clean(text: str, longest: int = 200) -> str:
