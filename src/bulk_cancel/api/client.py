@@ -17,11 +17,11 @@ from typing import Any
 import anyio
 
 from bulk_cancel.api.credentials import Credential
-from bulk_cancel.api.documents import parse_appointment, parse_json, parse_message, parse_page
+from bulk_cancel.api.documents import parse_appointment, parse_json, parse_message, parse_page, parse_users
 from bulk_cancel.api.failures import EXCHANGE_ERRORS, Trace
 from bulk_cancel.api.http import httpx
 from bulk_cancel.api.leftovers import close_surplus
-from bulk_cancel.api.port import Page, Query
+from bulk_cancel.api.port import Page, Query, Users
 from bulk_cancel.core.model import Answer, Request, Target
 from bulk_cancel.core.retry import parse_retry_after
 from bulk_cancel.core.text import clean
@@ -42,6 +42,7 @@ class ApiSettings:
     user_id: str | None = None
     timeout_s: float = 30.0
     agent: str = "bulk-cancel"
+    with_contacts: bool = False  #: read names and addresses as well: a person asked for them
 
 
 class _TooLongError(Exception):
@@ -80,29 +81,48 @@ class HttpLine:
         content = json.dumps(cancel_body(target, request)).encode()
         headers = {"Content-Type": "application/json", **self._acting(request.user_id)}
         answer, value = await self._exchange(self._http.build_request("POST", url, content=content, headers=headers))
-        return _with_appointment(answer, value)
+        return self._with_appointment(answer, value)
 
     async def read(self, target: Target, request: Request) -> Answer:
         """GET /appointment/{id} (documented by example)."""
         url = f"{self._settings.base_url}/appointment/{target.appointment_id}"
         headers = {**_FRESH, **self._acting(request.user_id)}
         answer, value = await self._exchange(self._http.build_request("GET", url, headers=headers))
-        return _with_appointment(answer, value)
+        return self._with_appointment(answer, value)
 
     async def page(self, query: Query) -> Page:
         """GET /appointment/paginated; pages are counted from 0 and hold 1 to 100 (seen in existing clients)."""
         url = f"{self._settings.base_url}/appointment/paginated"
         params: dict[str, str | int] = {"page": query.page, "pageSize": query.page_size}
-        if query.start is not None:
-            params |= {"start": query.start}
+        bounds = {
+            "start": query.start,
+            "end": query.end,
+            "userId": query.host_id,
+            "meetingTypeId": query.meeting_type_id,
+        }
+        params |= {name: value for name, value in bounds.items() if value is not None}
         params |= {"sortBy": "appointment.start", "sortDirection": "ASC"}
         headers = {**_FRESH, **self._acting(query.user_id)}
         answer, value = await self._exchange(self._http.build_request("GET", url, params=params, headers=headers))
-        return Page(answer, parse_page(value) if answer.status == 200 else None)
+        found = parse_page(value, with_contacts=self._settings.with_contacts) if answer.status == 200 else None
+        return Page(answer, found)
+
+    async def users(self, limit: int, offset: int) -> Users:
+        """GET /user (admins); the names of its page parameters are inferred."""
+        params = {"limit": limit, "offset": offset}
+        request = self._http.build_request("GET", f"{self._settings.base_url}/user", params=params, headers=_FRESH)
+        answer, value = await self._exchange(request)
+        return Users(answer, parse_users(value) if answer.status == 200 else None)
 
     def _acting(self, user_id: str | None) -> dict[str, str]:
         acting = user_id or self._settings.user_id
         return {"x-meetergo-api-user-id": acting} if acting else {}
+
+    def _with_appointment(self, answer: Answer, value: Any) -> Answer:
+        if answer.status is None or not 200 <= answer.status < 300:
+            return answer
+        appointment = parse_appointment(value, with_contacts=self._settings.with_contacts)
+        return Answer(answer.status, appointment=appointment, retry_after_s=answer.retry_after_s)
 
     async def _exchange(self, request: httpx.Request) -> tuple[Answer, Any]:
         """Send and read under one deadline: a per-read timeout would not stop a server that drips bytes."""
@@ -158,12 +178,6 @@ async def _read_capped(response: httpx.Response) -> bytes:
         if len(body) > LONGEST_BODY:
             raise _TooLongError
     return bytes(body)
-
-
-def _with_appointment(answer: Answer, value: Any) -> Answer:
-    if answer.status is None or not 200 <= answer.status < 300:
-        return answer
-    return Answer(answer.status, appointment=parse_appointment(value), retry_after_s=answer.retry_after_s)
 
 
 def _describe(error: Exception, timeout_s: float) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bulk_cancel.core.model import Appointment
-from bulk_cancel.core.text import clean
+from bulk_cancel.core.model import Appointment, Contact
+from bulk_cancel.core.text import clean, one_line
 
 _MOST_WARNINGS = 10
 
@@ -24,8 +24,8 @@ def parse_json(body: bytes) -> Any:
         return None
 
 
-def parse_appointment(value: Any) -> Appointment | None:
-    """Read one appointment object; None when it is not one.
+def parse_appointment(value: Any, *, with_contacts: bool = False) -> Appointment | None:
+    """Read one appointment object; None when it is not one. Names and addresses only when asked for.
 
     An `isCancelled` of another type says neither yes nor no. Taken for a no, it could have a cancel sent again.
     """
@@ -33,7 +33,7 @@ def parse_appointment(value: Any) -> Appointment | None:
         return None
     if not isinstance(value.get("isCancelled"), bool | None):
         return None
-    cancel = _mapping(value.get("cancel"))
+    cancel, info = _mapping(value.get("cancel")), _mapping(value.get("meetingInfo"))
     attending, removed = _attendees(value)
     return Appointment(
         appointment_id=value["id"].lower(),
@@ -48,15 +48,30 @@ def parse_appointment(value: Any) -> Appointment | None:
         paid=bool(value.get("paymentId")),
         warnings=_warnings(value.get("resolvableErrors")),
         company_id=_text(value.get("companyId")),
+        host_ids=tuple(sorted(_ids(value.get("hostIds")) or ())),
+        location=_text(value.get("location"), 200),
+        channel=_text(info.get("channel")),
+        meeting=_text(info.get("name"), 200),
+        group_booking=info.get("groupBooking") is True,
+        contacts=_contacts(value.get("attendees")) if with_contacts else (),
     )
 
 
-def parse_page(value: Any) -> tuple[Appointment, ...] | None:
+def parse_users(value: Any) -> tuple[str, ...] | None:
+    """Read the ids of `GET /user`; None when it is no list of users."""
+    users = value.get("users") if isinstance(value, Mapping) else None
+    if not isinstance(users, list):
+        return None
+    return tuple(found for user in users if (found := _id(_mapping(user))))
+
+
+def parse_page(value: Any, *, with_contacts: bool = False) -> tuple[Appointment, ...] | None:
     """Read the answer of the paginated list; None when it is not one. Items that are none are passed over."""
     items = value.get("appointments") if isinstance(value, Mapping) else None
     if not isinstance(items, list):
         return None
-    return tuple(found for item in items if (found := parse_appointment(item)) is not None)
+    parsed = (parse_appointment(item, with_contacts=with_contacts) for item in items)
+    return tuple(found for found in parsed if found is not None)
 
 
 def parse_message(value: Any) -> str:
@@ -97,8 +112,8 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _text(value: Any) -> str | None:
-    return clean(value, 64) if isinstance(value, str) and value else None
+def _text(value: Any, longest: int = 64) -> str | None:
+    return clean(value, longest) if isinstance(value, str) and value else None
 
 
 def _timestamp(value: Any) -> float | None:
@@ -113,3 +128,19 @@ def _timestamp(value: Any) -> float | None:
 def _warnings(value: Any) -> tuple[str, ...]:
     codes = [_text(_mapping(item).get("errorCode")) for item in value] if isinstance(value, list) else []
     return tuple(code for code in codes if code)[:_MOST_WARNINGS]
+
+
+def _contacts(value: Any) -> tuple[Contact, ...]:
+    people = [_mapping(person) for person in value] if isinstance(value, list) else []
+    return tuple(_contact(person) for person in people if not person.get("deletedAt"))
+
+
+def _contact(person: Mapping[str, Any]) -> Contact:
+    """Which fields hold a person's name is not documented: take what clients of the API show."""
+    parts = [person.get("name") or person.get("fullname"), person.get("firstName"), person.get("lastName")]
+    names = dict.fromkeys(one_line(part) for part in parts if isinstance(part, str))
+    return Contact(" ".join(names), _contact_text(person.get("email")), _contact_text(person.get("phone")))
+
+
+def _contact_text(value: Any) -> str:
+    return one_line(value) if isinstance(value, str) else ""

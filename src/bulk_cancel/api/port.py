@@ -14,8 +14,11 @@ class Query:
 
     page: int
     page_size: int = 100
-    start: str | None = None  #: ISO 8601, a bound on the appointments' start
-    user_id: str | None = None
+    start: str | None = None  #: ISO 8601, the earliest start of an appointment
+    end: str | None = None  #: ISO 8601, the latest start, inclusive
+    user_id: str | None = None  #: as whom to ask, Platform keys only
+    host_id: str | None = None  #: another user's appointments, admins only
+    meeting_type_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,14 @@ class Page:
 
     answer: Answer
     appointments: tuple[Appointment, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """The answer to a request for users: their ids, None when it is no list of users."""
+
+    answer: Answer
+    user_ids: tuple[str, ...] | None
 
 
 class Line(Protocol):
@@ -37,6 +48,9 @@ class Line(Protocol):
 
     async def page(self, query: Query) -> Page:
         """GET one page of appointments."""
+
+    async def users(self, limit: int, offset: int) -> Users:
+        """GET one part of the company's users, admins only."""
 
     async def aclose(self) -> None:
         """Close the connection."""

@@ -78,8 +78,17 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Contact:
+    """How to reach an attendee. Read only when a person asked for it; kept out of ledger, logs and reprs."""
+
+    name: str = field(repr=False)
+    email: str = field(repr=False)
+    phone: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Appointment:
-    """The part of the API's appointment object that decides anything. Names, addresses and secrets never get here."""
+    """The part of the API's appointment object that decides anything. Secrets never get here, contacts on request."""
 
     appointment_id: str
     is_cancelled: bool
@@ -93,6 +102,12 @@ class Appointment:
     paid: bool = False
     warnings: tuple[str, ...] = ()  #: `resolvableErrors[].errorCode`: after-effects that went wrong
     company_id: str | None = None
+    host_ids: tuple[str, ...] = ()
+    location: str | None = None
+    channel: str | None = None
+    meeting: str | None = None  #: the meeting type's name
+    group_booking: bool = False
+    contacts: tuple[Contact, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

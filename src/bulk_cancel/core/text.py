@@ -13,10 +13,15 @@ _TOKENS = re.compile(r"(?:(?<!meete)rgo-|ak_[a-z]+:|Bearer )[^\s\"',;]+")
 
 def clean(text: str, longest: int = 200) -> str:
     """Return one short line without control characters, terminal escapes, mail addresses or credentials."""
-    text = redact(_CONTROLS.sub(" ", _ESCAPES.sub("", text[: longest * 8]))).strip()
+    text = redact(one_line(text[: longest * 8]))
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def redact(text: str) -> str:
     """Replace what looks like a credential or a mail address."""
     return _ADDRESSES.sub("[address]", _TOKENS.sub("[credential]", text))
+
+
+def one_line(text: str) -> str:
+    """Remove control characters and terminal escapes, and nothing else."""
+    return _CONTROLS.sub(" ", _ESCAPES.sub("", text)).strip()
