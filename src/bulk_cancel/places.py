@@ -58,6 +58,11 @@ def credential_lock(fingerprint: str) -> Path:
     return state_folder() / "locks" / f"credential-{fingerprint}.lock"
 
 
+def credential_pace(fingerprint: str) -> Path:
+    """Return the file that remembers what plans and searches used of a credential's limit."""
+    return state_folder() / "locks" / f"credential-{fingerprint}.pace"
+
+
 def new_run_id() -> str:
     """Return a name that sorts by time and is unique: `20261122-093015-4f1c`."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"

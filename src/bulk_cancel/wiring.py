@@ -37,9 +37,10 @@ from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import PaceUpdate, RunStart
 from bulk_cancel.ledger.sqlite import SqliteLedger
 from bulk_cancel.ops.locks import held
+from bulk_cancel.ops.pace_file import remembered_pace
 from bulk_cancel.ops.progress import Display, Standing
 from bulk_cancel.ops.signals import watch_signals
-from bulk_cancel.places import SNAPSHOT, api_url, credential_lock, ledger_lock, ledger_path, new_run_id
+from bulk_cancel.places import SNAPSHOT, api_url, credential_lock, credential_pace, ledger_lock, ledger_path, new_run_id
 from bulk_cancel.reports.records import write_records
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
 from bulk_cancel.version import version
@@ -238,8 +239,10 @@ def _context(carrying: _Carrying) -> Context:
     job, facts, key = carrying.job, carrying.facts, carrying.settings.credential.fingerprint
     pace = with_margin(job.pace)
     now = facts.clock.monotonic()
-    known = carrying.ledger.load_pace(key)
-    tat = known.tat(facts.clock.base, now, LONGEST_PAUSE_S + pace.span_s) if known else now
+    known = (carrying.ledger.load_pace(key), remembered_pace(credential_pace(key)))
+    tat = max(
+        (record.tat(facts.clock.base, now, LONGEST_PAUSE_S + pace.span_s) for record in known if record), default=now
+    )
     limiter = Limiter(pace, facts.clock, tat, random.Random())  # noqa: S311 - jitter, no secret
     return Context(
         run_no=facts.run_no,

@@ -136,11 +136,12 @@ def _contacts(value: Any) -> tuple[Contact, ...]:
 
 
 def _contact(person: Mapping[str, Any]) -> Contact:
-    """Which fields hold a person's name is not documented: take what clients of the API show."""
-    parts = [person.get("name") or person.get("fullname"), person.get("firstName"), person.get("lastName")]
-    names = dict.fromkeys(one_line(part) for part in parts if isinstance(part, str))
-    return Contact(" ".join(names), _contact_text(person.get("email")), _contact_text(person.get("phone")))
+    """Which fields hold a person's name is not documented: take the spellings that clients of the API show."""
+    whole = _contact_text(person, "fullname", "fullName", "name")
+    parts = (_contact_text(person, "firstname", "firstName"), _contact_text(person, "lastname", "lastName"))
+    name = whole or " ".join(part for part in parts if part)
+    return Contact(name, _contact_text(person, "email"), _contact_text(person, "phone", "phoneNumber"))
 
 
-def _contact_text(value: Any) -> str:
-    return one_line(value) if isinstance(value, str) else ""
+def _contact_text(person: Mapping[str, Any], *spellings: str) -> str:
+    return next((one_line(text) for name in spellings if isinstance(text := person.get(name), str)), "")

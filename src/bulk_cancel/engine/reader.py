@@ -1,0 +1,118 @@
+"""Reads for plans and searches: in turn with the key's limit, again when an answer proves nothing. Owns no sender."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import anyio
+from structlog.typing import FilteringBoundLogger
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
+
+from bulk_cancel.api.port import Line, Query
+from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.model import Answer, Appointment, Request, Target
+from bulk_cancel.core.retry import LONGEST_PAUSE_S
+from bulk_cancel.engine.limiter import Limiter
+from bulk_cancel.errors import BulkCancelError, CredentialError, UnreachableError
+
+T = TypeVar("T")
+
+_THROTTLED = 429
+_ATTEMPTS = 5
+_PAGE_SIZE = 100
+#: No company has more; a server that never ends a list must not keep us for ever.
+_MOST_PAGES = 10_000
+
+
+@dataclass
+class Reader:
+    """One line and the limiter it shares with everybody who uses the key. `remember` keeps the limiter's state."""
+
+    line: Line
+    limiter: Limiter
+    log: FilteringBoundLogger
+    remember: Callable[[PaceRecord], None] = lambda _: None
+    requests: int = 0
+    throttled: int = 0
+
+    async def page(self, query: Query) -> tuple[Appointment, ...]:
+        """Read one page. Raises CredentialError or UnreachableError when there is no getting it."""
+
+        async def ask() -> tuple[Answer, tuple[Appointment, ...] | None]:
+            page = await self.line.page(query)
+            return page.answer, page.appointments
+
+        return await self._surely(ask, "the list of appointments")
+
+    async def users(self, offset: int) -> tuple[str, ...]:
+        """Read the ids of up to 100 users. Raises as `page` does; only admins may."""
+
+        async def ask() -> tuple[Answer, tuple[str, ...] | None]:
+            users = await self.line.users(_PAGE_SIZE, offset)
+            return users.answer, users.user_ids
+
+        return await self._surely(ask, "the list of users")
+
+    async def read(self, target: Target, request: Request) -> Answer:
+        """Read one appointment. A 404 is an answer; raises as `page` does when there is none."""
+
+        async def ask() -> tuple[Answer, Answer | None]:
+            answer = await self.line.read(target, request)
+            clear = answer.appointment is not None or answer.status in (403, 404, 410)
+            return answer, answer if clear else None
+
+        return await self._surely(ask, f"appointment {target.appointment_id}")
+
+    async def _surely(self, ask: Callable[[], Awaitable[tuple[Answer, T | None]]], what: str) -> T:
+        async def attempt() -> tuple[Answer, T | None]:
+            return await self._once(ask)
+
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.5, max=10),
+            retry=retry_if_result(lambda found: found[1] is None and found[0].status not in (400, 401, 403, 404)),
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+            sleep=anyio.sleep,
+        )
+        answer, value = await retrying(attempt)
+        if value is None:
+            raise _failure(answer, what)
+        return value
+
+    async def _once(self, ask: Callable[[], Awaitable[tuple[Answer, T | None]]]) -> tuple[Answer, T | None]:
+        await self.limiter.acquire()
+        self.remember(self.limiter.record())
+        started_at = self.limiter.clock.monotonic()
+        self.requests += 1
+        answer, value = await ask()
+        if answer.status == _THROTTLED:
+            self.throttled += 1
+            pause_s = self.limiter.throttled(started_at, answer.retry_after_s)
+            self.log.warning("read.throttled", pause_s=round(pause_s, 1))
+            if pause_s > LONGEST_PAUSE_S:
+                raise UnreachableError(f"The API asks to wait {pause_s / 60:.0f} minutes.", advice="Try again then.")
+        elif answer.status is not None:
+            self.limiter.served()
+        return answer, value
+
+
+def _failure(answer: Answer, what: str) -> BulkCancelError:
+    if answer.status in (400, 401, 403):
+        return CredentialError(
+            f"The API does not show {what} ({answer.status}): {answer.message or 'no reason given'}.",
+            advice="Check MEETERGO_TOKEN (keys expire after 1 to 90 days), the user id, and what this user may see.",
+        )
+    why = f"it answers {answer.status}" if answer.status else answer.message
+    return UnreachableError(f"The API does not show {what}: {why}.", advice="Nothing was changed. Try again later.")
+
+
+async def each_page(
+    reader: Reader, query: Callable[[int], Query], take: Callable[[tuple[Appointment, ...]], bool]
+) -> None:
+    """Read page after page until `take` has enough, or a page is short: then it was the last one."""
+    for number in range(_MOST_PAGES):
+        found = await reader.page(query(number))
+        if not take(found) or len(found) < query(number).page_size:
+            return
