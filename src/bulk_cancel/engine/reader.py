@@ -76,6 +76,8 @@ class Reader:
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
             sleep=anyio.sleep,
         )
+        answer: Answer
+        value: T | None
         answer, value = await retrying(attempt)
         if value is None:
             raise _failure(answer, what)

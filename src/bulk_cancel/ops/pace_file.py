@@ -1,4 +1,4 @@
-"""Remembers what plans and searches have used of a key's limit. They write no ledger, and a run right after must know."""
+"""Remembers what plans and searches used of a key's limit. They write no ledger, but a run right after must know."""
 
 from __future__ import annotations
 
