@@ -9,17 +9,30 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.selection import Days, Selection, parse_zone
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import parse_duration, parse_rate
-from bulk_cancel.errors import ConfigError, InputMissingError
+from bulk_cancel.core.window import SendWindow, parse_window
+from bulk_cancel.errors import ConfigError, InputMissingError, UsageError
 
 LONGEST_REASON = 500
 _PATHS = ("input", "ledger", "out", "log_file")
@@ -45,8 +58,60 @@ def _uuid(value: Any) -> Any:
     return str(UUID(value)) if isinstance(value, str) else value
 
 
+def _window(value: Any) -> Any:
+    return parse_window(value) if isinstance(value, str) else value
+
+
+def _date(value: Any) -> Any:
+    """Take dates only: a number would be read as seconds since 1970, and a time of day has no meaning here."""
+    if type(value) is date:
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError("write a date, for example 2026-12-24") from error
+
+
+def _zone(value: str) -> str:
+    return parse_zone(value).key
+
+
 Duration = Annotated[float, _parsed(parse_duration), Field(ge=0)]
 Field_ = Literal["appointment_id", "reason", "attendee_id", "cancel_all", "cancel_entire_series", "user_id"]
+
+
+#: Not empty: a variable of a shell that is not set must not select everything.
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Uuid = Annotated[str, BeforeValidator(_uuid)]
+Day = Annotated[date, BeforeValidator(_date), Field(ge=date(1970, 1, 2), lt=date(3000, 1, 1))]
+
+
+class Select(BaseModel):
+    """Which appointments are to be found: the options of `find`, and the table [select] of a job file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    first: Day = Field(alias="from")
+    last: Day = Field(alias="to")
+    timezone: Annotated[str, AfterValidator(_zone)]
+    location: Text | None = None
+    host: Annotated[tuple[Uuid, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)] = ()
+    all_hosts: bool = False
+    meeting_type: Uuid | None = None
+    channel: Text | None = None
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.last < self.first:
+            raise ValueError("the last day is before the first")
+        if self.host and self.all_hosts:
+            raise ValueError("name hosts, or take all of them")
+        return self
+
+    def selection(self) -> Selection:
+        """Return it as what a search works with."""
+        days = Days(self.first, self.last, parse_zone(self.timezone))
+        return Selection(days, self.location, self.host, self.all_hosts, self.meeting_type, self.channel)
 
 
 class Job(BaseSettings):
@@ -58,10 +123,12 @@ class Job(BaseSettings):
         frozen=True,
         populate_by_name=True,
         enable_decoding=False,
+        arbitrary_types_allowed=True,
         nested_model_default_partial_update=False,
     )
 
-    input: str
+    input: str = ""
+    select: Select | None = None  #: instead of an input: what a search finds is the input
     reason: Annotated[str, Field(max_length=LONGEST_REASON)] | None = None
     map: Annotated[dict[Field_, str], BeforeValidator(_mapping)] = {}
     cancel_all: bool = False
@@ -76,6 +143,13 @@ class Job(BaseSettings):
     settle: Duration = 600.0
     look_first: bool = False
     wait: bool = False
+    live: bool = False
+    skip_past: bool = True
+    late_within: Duration = 0.0
+    max_cancel: int | None = Field(None, ge=0)
+    canary: int = Field(0, ge=0)
+    send_window: Annotated[SendWindow, BeforeValidator(_window)] | None = None
+    outside_window: Literal["wait", "stop"] = "wait"
     max_errors: Annotated[str, Field(pattern=r"^(\d+%?)?$")] = ""
     lock_wait: Duration = 0.0
     ledger: str | None = None
@@ -86,6 +160,12 @@ class Job(BaseSettings):
     quiet: bool = False
     log_format: Literal["auto", "console", "json"] = "auto"
     log_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if bool(self.input) == (self.select is not None):
+            raise ValueError("name an input or a table [select], and not both")
+        return self
 
     @property
     def pace(self) -> Pace:
@@ -125,6 +205,16 @@ def load_job(source: str, flags: Mapping[str, Any]) -> Job:
     return _beside(_validated(FileJob, given, source), file.parent, given)
 
 
+def search_job(select: Mapping[str, Any], flags: Mapping[str, Any]) -> Job:
+    """Return the job of a search. Raises UsageError (exit 2) for what to find, ConfigError for any other setting."""
+    wanted, given = ({name: value for name, value in named.items() if value is not None} for named in (select, flags))
+    try:
+        Select.model_validate(wanted)
+    except ValidationError as error:
+        raise UsageError(f"The options of find are wrong: {_complaints(error, 'together')}.") from error
+    return _validated(Job, {**given, "input": "", "select": wanted}, "find")
+
+
 def _validated(model: type[Job], given: Mapping[str, Any], source: str) -> Job:
     try:
         return model(**given)
@@ -134,11 +224,11 @@ def _validated(model: type[Job], given: Mapping[str, Any], source: str) -> Job:
         raise ConfigError(f"{source} is not a readable TOML file: {error}.") from error
 
 
-def _complaints(error: ValidationError) -> str:
+def _complaints(error: ValidationError, whole: str = "the file") -> str:
     """Name each setting and what is wrong with it, without the value: it may be a secret in the wrong place."""
     lines = []
     for item in error.errors(include_url=False, include_input=False):
-        name = ".".join(str(part) for part in item["loc"]) or "the file"
+        name = ".".join(str(part) for part in item["loc"]) or whole
         what = (
             "there is no such setting"
             if item["type"] == "extra_forbidden"
@@ -157,7 +247,7 @@ def _beside(job: Job, folder: Path, given: Mapping[str, Any]) -> Job:
 def _file_value(job: Job, name: str, given: Mapping[str, Any]) -> str | Path | None:
     value: str | Path | None = getattr(job, name)
     from_file = name not in given and f"BULK_CANCEL_{name.upper()}" not in os.environ
-    return value if from_file and value not in (None, "-") and "://" not in str(value) else None
+    return value if from_file and value not in (None, "", "-") and "://" not in str(value) else None
 
 
 def _resolved(folder: Path, value: str | Path) -> str | Path:

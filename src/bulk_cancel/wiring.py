@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import platform
-import random
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -18,16 +17,13 @@ from structlog.typing import FilteringBoundLogger
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.credentials import check_pairing, find_credential
 from bulk_cancel.api.port import Line
-from bulk_cancel.core.model import InputRow, Status, status_of
-from bulk_cancel.core.pacing import with_margin
-from bulk_cancel.core.retry import LONGEST_PAUSE_S
+from bulk_cancel.core.model import Appointment, InputRow, Status, status_of
 from bulk_cancel.core.states import State
 from bulk_cancel.core.verdict import decide_exit
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.intake import Intake
-from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.plan import Plan, PlanLine, make_plan
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.engine.tally import Tally
@@ -36,15 +32,16 @@ from bulk_cancel.inputs import InputOptions, StagedInput, read_rows, stage_input
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import PaceUpdate, RunStart
 from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.looking import Looking, limiter_of
 from bulk_cancel.ops.locks import held
-from bulk_cancel.ops.pace_file import remembered_pace
 from bulk_cancel.ops.progress import Display, Standing
 from bulk_cancel.ops.signals import watch_signals
-from bulk_cancel.places import SNAPSHOT, api_url, credential_lock, credential_pace, ledger_lock, ledger_path, new_run_id
+from bulk_cancel.places import SNAPSHOT, api_url, credential_lock, ledger_lock, ledger_path, new_run_id
 from bulk_cancel.reports.records import write_records
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
 from bulk_cancel.version import version
 
+StatesOf = Callable[[Sequence[InputRow]], Sequence[State | None]]
 #: Not yet an end: these targets are still on their way.
 _UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)
 
@@ -80,17 +77,33 @@ class DeclinedError(BulkCancelError):
 # -- plan ------------------------------------------------------------------------------------------
 
 
-def plan_job(job: Job, environ: Mapping[str, str], each: Callable[[PlanLine], None] | None = None) -> Plan:
-    """Plan without sending or writing anything. Raises as staging and opening do."""
+def plan_job(job: Job, parts: Parts, each: Callable[[PlanLine], None] | None = None) -> Plan:
+    """Plan without sending or writing anything. Raises as staging, opening and (live) reading do."""
     with tempfile.TemporaryDirectory(prefix="bulk-cancel-") as folder, ExitStack() as stack:
         staged = stage_input(job.input, _input_options(job), Path(folder) / SNAPSHOT)
-        path = ledger_path(job.ledger, api_url(environ))
-        states_of = _nothing_known
+        path = ledger_path(job.ledger, api_url(parts.environ))
+        states_of, known_pace = _nothing_known, None
+        settings = _api_settings(job, parts.environ) if job.live else None
         if path.exists() and path.stat().st_size:
             ledger = SqliteLedger.open_to_read(path)
             stack.callback(ledger.close)
             states_of = ledger.states_of
-        return make_plan(read_rows(staged), states_of, job.pace, each)
+            known_pace = ledger.load_pace(settings.credential.fingerprint) if settings else None
+        looking = None
+        if settings is not None:
+            key = credential_lock(settings.credential.fingerprint)
+            stack.enter_context(held(key, "this credential", job.lock_wait))
+            looking = Looking(job, settings, parts.log, known_pace)
+        return _planned(job, staged, states_of, looking, each)
+
+
+def _planned(
+    job: Job, staged: StagedInput, states_of: StatesOf, looking: Looking | None, each: Callable[[PlanLine], None] | None
+) -> Plan:
+    plan = make_plan(read_rows(staged), states_of, job.pace, looking, each)
+    if plan.live is not None and looking is not None:
+        plan.live.requests = looking.requests
+    return plan
 
 
 def _nothing_known(rows: Sequence[InputRow]) -> list[State | None]:
@@ -114,23 +127,35 @@ def run_job(job: Job, parts: Parts) -> Summary:
     run_id = new_run_id()
     out = job.out or Path("runs") / run_id
     with _snapshot(job, out) as staged, _open_ledger(job, parts.environ, settings) as ledger:
-        plan = make_plan(read_rows(staged), ledger.states_of, job.pace)
+        known_pace = ledger.load_pace(settings.credential.fingerprint)
+        looking = Looking(job, settings, parts.log, known_pace) if job.live else None
+        plan = _planned(job, staged, ledger.states_of, looking, None)
         check_pairing(
             settings.credential,
             settings.user_id,
             rows_with_user=plan.rows_with_user,
             rows_without=plan.rows_without_user,
         )
+        _refuse_too_many(job, plan)
         if not parts.approve(plan):
             raise DeclinedError("Nothing was sent.")
         clock = system_clock()
         start = RunStart(run_id, clock.now(), clock.base, job.input, staged.digest, str(out.resolve()), _program())
+        foreseen = looking.seen if looking else {}
         run_no = _stage(ledger, start, read_rows(staged), clock)
         lines = _lines(job, settings)
         facts = RunFacts(run_id, run_no, out, clock, clock.monotonic(), Tally())
         parts.log.info("run.started", run_id=run_id, rows=plan.rows, cancels=plan.cancels, out=str(out))
-        end = anyio.run(_carry_out, _Carrying(job, parts, ledger, settings, lines, facts, Runner.run))
+        end = anyio.run(_carry_out, _Carrying(job, parts, ledger, settings, lines, facts, Runner.run, foreseen))
         return _finish(ledger, facts, end, parts.log)
+
+
+def _refuse_too_many(job: Job, plan: Plan) -> None:
+    if job.max_cancel is not None and plan.cancels > job.max_cancel:
+        raise DeclinedError(
+            f"{plan.cancels} cancels are more than --max-cancel {job.max_cancel} allows.",
+            advice="Nothing was sent. Check the input, or raise the limit if this is meant.",
+        )
 
 
 def reconcile_ledger(job: Job, parts: Parts) -> Summary:
@@ -219,6 +244,7 @@ class _Carrying:
     lines: Sequence[Line]
     facts: RunFacts
     what: Callable[[Runner], Awaitable[RunEnd]]
+    foreseen: Mapping[str, Appointment | None] = field(default_factory=dict)
 
 
 def _lines(job: Job, settings: ApiSettings) -> list[Line]:
@@ -237,13 +263,7 @@ async def _carry_out(carrying: _Carrying) -> RunEnd:
 
 def _context(carrying: _Carrying) -> Context:
     job, facts, key = carrying.job, carrying.facts, carrying.settings.credential.fingerprint
-    pace = with_margin(job.pace)
-    now = facts.clock.monotonic()
-    known = (carrying.ledger.load_pace(key), remembered_pace(credential_pace(key)))
-    tat = max(
-        (record.tat(facts.clock.base, now, LONGEST_PAUSE_S + pace.span_s) for record in known if record), default=now
-    )
-    limiter = Limiter(pace, facts.clock, tat, random.Random())  # noqa: S311 - jitter, no secret
+    limiter = limiter_of(job, key, facts.clock, carrying.ledger.load_pace(key))
     return Context(
         run_no=facts.run_no,
         commits=GroupCommit(carrying.ledger, facts.run_no, lambda: PaceUpdate(key, limiter.record())),
@@ -251,11 +271,25 @@ def _context(carrying: _Carrying) -> Context:
         clock=facts.clock,
         intake=Intake(),
         tally=facts.tally,
-        limits=Limits(
-            job.max_attempts, job.settle, max_errors=job.max_errors, look_first=job.look_first, wait=job.wait
-        ),
+        limits=_limits(job),
         log=carrying.parts.log,
         lines=carrying.lines,
+        foreseen=carrying.foreseen,
+    )
+
+
+def _limits(job: Job) -> Limits:
+    return Limits(
+        max_attempts=job.max_attempts,
+        settle_s=job.settle,
+        max_errors=job.max_errors,
+        look_first=job.look_first,
+        wait=job.wait,
+        skip_past=job.skip_past,
+        late_within_s=job.late_within,
+        window=job.send_window,
+        stop_outside=job.outside_window == "stop",
+        canary=job.canary,
     )
 
 

@@ -60,6 +60,39 @@ def plan(source: Source, **flags: object) -> None:
     plan_command(source, flags)
 
 
+@app.command()
+def find(  # noqa: PLR0913 - options of a command
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day.", show_default=False)],
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last day, included.", show_default=False)],
+    timezone: Annotated[str, typer.Option(metavar="ZONE", help="Whose days, e.g. Europe/Berlin.", show_default=False)],
+    location: Annotated[str | None, typer.Option(metavar="TEXT", help="A part of the location, in any case.")] = None,
+    host: Annotated[list[str] | None, typer.Option(metavar="UUID", help="Whose appointments. [repeatable]")] = None,
+    all_hosts: Annotated[bool, typer.Option("--all-hosts", help="Everybody's. (admins)")] = False,
+    meeting_type: Annotated[str | None, typer.Option(metavar="UUID", help="Of this meeting type.")] = None,
+    channel: Annotated[str | None, typer.Option(metavar="TEXT", help="Held over this channel.")] = None,
+    with_cancelled: Annotated[bool, typer.Option("--include-cancelled", help="Cancelled ones, too.")] = False,
+    with_contacts: Annotated[bool, typer.Option("--include-contacts", help="Names, mails, phones; needs -o.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help=".csv, .parquet or .xlsx. Default: stdout.")
+    ] = None,
+    user_id: Annotated[str | None, typer.Option(metavar="UUID", help="Act as this user. (Platform API keys)")] = None,
+    rate: Annotated[str | None, typer.Option(metavar="N/s|N/min", help="The key's limit. (default: 100/min)")] = None,
+    burst: Annotated[str | None, typer.Option(metavar="N", help="Requests allowed at once. (default: 200)")] = None,
+    timeout: Annotated[str | None, typer.Option(metavar="DUR", help="For one exchange. (default: 30s)")] = None,
+    lock_wait: Annotated[str | None, typer.Option(metavar="DUR", help="Wait so long for a run to end.")] = None,
+    json: Annotated[bool | None, typer.Option("--json/--no-json", help="Print one JSON document; needs -o.")] = None,
+    quiet: Annotated[bool | None, typer.Option("--quiet/--no-quiet", "-q", help="Only warnings and errors.")] = None,
+) -> None:
+    """Find the appointments of whole days: the input for an office closure. Only reads; sends nothing."""
+    from bulk_cancel.cli.finding import Wish, find_command
+
+    select = {"from": first, "to": last, "timezone": timezone, "location": location, "host": host or None}
+    select |= {"all_hosts": all_hosts, "meeting_type": meeting_type, "channel": channel}
+    flags = {"user_id": user_id, "rate": rate, "burst": burst, "timeout": timeout, "lock_wait": lock_wait}
+    flags |= {"json": json, "quiet": quiet}
+    find_command(select, flags, Wish(out, with_cancelled, with_contacts))
+
+
 LedgerOption = Annotated[str | None, typer.Option("--ledger", metavar="PATH|URL", help=LEDGER_HELP, show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

@@ -9,9 +9,11 @@ from rich.table import Table
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
-from bulk_cancel.engine.plan import Action, Plan, PlanLine
+from bulk_cancel.engine.plan import Action, Live, Plan, PlanLine
 from bulk_cancel.reports.summary import Summary
 
+#: Actions that are shown elsewhere than among what is not to be cancelled.
+_ELSEWHERE = (Action.CANCEL, Action.INVALID, Action.SAME, Action.NOTHING, Action.READ_FIRST)
 _TELLING = {Status.CANCELLED: "green", Status.ALREADY_CANCELLED: "green", Status.UNKNOWN: "bold red"}
 
 
@@ -22,13 +24,27 @@ def show_plan(console: Console, plan: Plan, source: str) -> None:
         console.print(f"  {line}")
     if plan.invalid:
         console.print(_table("Invalid rows, never sent", plan.invalid, plan.actions[Action.INVALID]))
+    if plan.left_out:
+        total = plan.rows - sum(plan.actions[action] for action in _ELSEWHERE)
+        console.print(_table("Not to be cancelled", plan.left_out, total))
     if plan.first:
         console.print(_table("First cancels", plan.first, plan.cancels))
+        if plan.live:
+            console.print(_people(plan.live), highlight=False)
         console.print(
             f"This sends mails for at least [bold]{plan.cancels}[/] cancellations and takes "
             f"[bold]{_time(plan)}[/] at {_rate(plan)}. It cannot be undone.",
             highlight=False,
         )
+
+
+def _people(live: Live) -> str:
+    again = f", {live.mailed_again} of them more than one" if live.mailed_again else ""
+    when = f" Starts: {live.first_start} to {live.last_start}." if live.first_start else ""
+    return (
+        f"{live.mailed} people get a mail{again}. {live.paid} appointments are paid, {len(live.hosts)} hosts are "
+        f"concerned.{when} The look took {live.requests} requests."
+    )
 
 
 def _counts(plan: Plan) -> list[str]:
@@ -38,6 +54,10 @@ def _counts(plan: Plan) -> list[str]:
         (plan.cancels, "to cancel"),
         (actions[Action.READ_FIRST], "to look up first: an earlier cancel has no known outcome"),
         (actions[Action.NOTHING], f"settled in an earlier run ({settled}): nothing is sent"),
+        (actions[Action.ALREADY_CANCELLED], "already cancelled: nothing is sent"),
+        (actions[Action.NOT_FOUND], "not found: nothing is sent"),
+        (actions[Action.REFUSED], "the API would refuse"),
+        (actions[Action.SKIP], "left out by a rule: nothing is sent"),
         (actions[Action.SAME], "name a target that an earlier row names: sent once"),
         (actions[Action.INVALID], "invalid: nothing is sent"),
     ]
@@ -62,7 +82,7 @@ def _table(title: str, lines: list[PlanLine], total: int) -> Table:
     if lines[0].action is Action.CANCEL:
         table.add_column("reason", no_wrap=True, overflow="ellipsis")
     else:
-        table.add_column("what is wrong", overflow="fold")
+        table.add_column("why", overflow="fold")
     for line in lines:
         text = _asked(line) if line.action is Action.CANCEL else line.why
         table.add_row(str(line.row.row), line.row.appointment_id or "–", escape(clean(text, 300)))

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bulk_cancel.cli.asking import ask, refuse_without_terminal
 from bulk_cancel.cli.render import show_plan, show_summary
-from bulk_cancel.engine.plan import Plan
+from bulk_cancel.engine.plan import Live, Plan
 from bulk_cancel.errors import BulkCancelError, Exit, OutputError
 from bulk_cancel.job import Job, load_job
 from bulk_cancel.ops.logs import make_log
@@ -88,7 +88,7 @@ def plan_command(source: str, flags: Mapping[str, Any]) -> None:
 
 
 def _plan(job: Job) -> None:
-    plan = plan_job(job, os.environ)
+    plan = plan_job(job, parts_of(job))
     if job.json_:
         put_out(json.dumps(_document(plan, job.input), indent=2) + "\n")
     else:
@@ -105,5 +105,18 @@ def _document(plan: Plan, source: str) -> dict[str, Any]:
         "actions": {action.value: count for action, count in sorted(plan.actions.items())},
         "settled": {state.value: count for state, count in sorted(plan.settled.items())},
         "duration_s": round(plan.duration_s, 1),
+        **({"live": _live_document(plan.live)} if plan.live else {}),
         "exit_code": int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK),
+    }
+
+
+def _live_document(live: Live) -> dict[str, Any]:
+    return {
+        "requests": live.requests,
+        "mailed": live.mailed,
+        "mailed_again": live.mailed_again,
+        "paid": live.paid,
+        "hosts": len(live.hosts),
+        "first_start": live.first_start,
+        "last_start": live.last_start,
     }

@@ -75,6 +75,7 @@ class Work:
     state: State
     attempts: int  #: intents so far, over all runs
     look_first: bool = False  #: another cancel may have taken it along: read before sending
+    start: str | None = None  #: when the appointment starts, where an answer told
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import anyio
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.api.port import Line, Page, Query
+from bulk_cancel.core.foresight import Rules
 from bulk_cancel.core.model import Answer, Appointment, Entry, Work
 from bulk_cancel.core.outcome import classify_read
 from bulk_cancel.core.retry import LONGEST_PAUSE_S
 from bulk_cancel.core.states import Event, next_state
+from bulk_cancel.core.units import show_duration
 from bulk_cancel.core.verdict import Halt, exceeds
+from bulk_cancel.core.window import SendWindow
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.intake import Intake
@@ -24,6 +28,7 @@ from bulk_cancel.errors import Exit
 #: So many throttles in a row, with growing pauses between them, mean that the key is not to be had today.
 MOST_THROTTLES_IN_A_ROW = 10
 THROTTLED = 429
+_LOOK_AGAIN_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,11 @@ class Limits:
     max_errors: str = ""  #: `20` or `5%`: halt when more targets are refused; empty: never
     look_first: bool = False  #: read every appointment before its cancel, and leave alone what is cancelled already
     wait: bool = False  #: stay until every unknown target is settled
+    skip_past: bool = True  #: leave out what has started, where the start is known
+    late_within_s: float = 0.0  #: leave out what starts within this time
+    window: SendWindow | None = None  #: send in these hours only
+    stop_outside: bool = False  #: outside of them stop, instead of waiting
+    canary: int = 0  #: cancel so many, verify each by a read, then go on
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,7 @@ class Context:
     limits: Limits
     log: FilteringBoundLogger
     lines: Sequence[Line]
+    foreseen: Mapping[str, Appointment | None] = field(default_factory=dict)  #: what a live plan has seen, by id
     random: random.Random = field(default_factory=random.Random)
 
     async def turn(self) -> bool:
@@ -60,6 +71,23 @@ class Context:
             await self.limiter.acquire()
             acquired = True
         return acquired and not self.intake.closed
+
+    async def hours(self) -> bool:
+        """Wait for the send window; False when the run stops instead."""
+        window = self.limits.window
+        while window is not None and not self.intake.closed and (wait_s := window.wait_s(self.clock.now())):
+            if self.limits.stop_outside:
+                self.halt(Exit.STOPPED, f"The send window opens in {show_duration(wait_s)}.")
+                break
+            self.tally.note = f"the send window opens in {show_duration(wait_s)}"
+            with self.intake.waiting():
+                await anyio.sleep(min(wait_s, _LOOK_AGAIN_S))
+            self.tally.note = ""
+        return not self.intake.closed
+
+    def rules(self) -> Rules:
+        """What is left out at this moment."""
+        return Rules(self.clock.now(), self.limits.skip_past, self.limits.late_within_s)
 
     async def move(self, work: Work, event: Event, answer: Answer | None = None, detail: str = "") -> None:
         """Record an event durably, and let `work` follow."""

@@ -15,20 +15,27 @@ _CHUNK = 1000
 class Feed:
     """The sendable targets of a run in row order, each given out once. Series come in a pass of their own."""
 
-    def __init__(self, context: Context, *, series: bool) -> None:
+    def __init__(self, context: Context, *, series: bool, most: int | None = None) -> None:
         self._context = context
         self._series = series
         # Whether a target must be read first is decided when it is fetched, and each series sent changes the answer.
         self._chunk = 1 if series else _CHUNK
         self._ready: deque[Work] = deque()
         self._after_row = 0
+        self._most = most
+        self.given: list[Work] = []  #: kept only when there is a limit to how many are given
         self._refilling = anyio.Lock()
 
     async def next(self) -> Work | None:
         """Return the next target; None when there is none or the intake has closed."""
         if not self._ready:
             await self._refill()
-        return self._ready.popleft() if self._ready and not self._context.intake.closed else None
+        if not self._ready or self._context.intake.closed or self._most == len(self.given):
+            return None
+        work = self._ready.popleft()
+        if self._most is not None:
+            self.given.append(work)
+        return work
 
     async def _refill(self) -> None:
         async with self._refilling:

@@ -5,34 +5,38 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from bulk_cancel.core.model import InputRow
+from bulk_cancel.core.foresight import Action, moment_of
+from bulk_cancel.core.model import Appointment, InputRow, Request, Target
 from bulk_cancel.core.pacing import Pace, duration_s
+from bulk_cancel.core.plan_line import PlanLine
 from bulk_cancel.core.states import OPEN, SENDABLE, State
 
 _PREVIEW = 10
 
-
-class Action(StrEnum):
-    """What a run would do with a row."""
-
-    CANCEL = "cancel"  #: send it
-    READ_FIRST = (
-        "read_first"  #: an earlier cancel of it has no known outcome: read, and send only after the settle time
-    )
-    NOTHING = "nothing"  #: the ledger knows it as settled
-    SAME = "same"  #: an earlier row names the same target
-    INVALID = "invalid"  #: the row cannot be sent
+__all__ = ["Action", "Live", "Plan", "PlanLine", "make_plan", "request_of", "target_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class PlanLine:
-    """One row's action with its reason."""
+@dataclass(slots=True)
+class Live:
+    """What a live plan adds for the people concerned."""
 
-    row: InputRow
-    action: Action
-    why: str
+    requests: int = 0  #: that the looks took
+    mails: Counter[str] = field(default_factory=Counter, repr=False)  #: address → mails; never leaves memory
+    paid: int = 0
+    hosts: set[str] = field(default_factory=set)
+    first_start: str | None = None
+    last_start: str | None = None
+
+    @property
+    def mailed(self) -> int:
+        """How many people get a mail, at least."""
+        return len(self.mails)
+
+    @property
+    def mailed_again(self) -> int:
+        """How many people get more than one."""
+        return sum(count > 1 for count in self.mails.values())
 
 
 @dataclass(slots=True)
@@ -45,8 +49,10 @@ class Plan:
     settled: Counter[State] = field(default_factory=Counter)  #: rows that need nothing, by what the ledger knows
     first: list[PlanLine] = field(default_factory=list)  #: the first rows that would be sent
     invalid: list[PlanLine] = field(default_factory=list)  #: the first invalid rows
+    left_out: list[PlanLine] = field(default_factory=list)  #: the first rows that a look shows are not to be sent
     rows_with_user: int = 0
     rows_without_user: int = 0
+    live: Live | None = None
 
     @property
     def cancels(self) -> int:
@@ -56,17 +62,23 @@ class Plan:
     @property
     def targets(self) -> int:
         """How many distinct targets the valid rows name."""
-        return self.cancels + self.actions[Action.READ_FIRST] + self.actions[Action.NOTHING]
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether there is nothing to send and nothing to find out."""
-        return not self.cancels and not self.actions[Action.READ_FIRST]
+        return self.rows - self.actions[Action.SAME] - self.actions[Action.INVALID]
 
     @property
     def duration_s(self) -> float:
         """How long the cancels take at least, at this rate and with a full burst."""
         return duration_s(self.cancels + 1, self.pace)  # one read precedes them
+
+
+def target_of(row: InputRow) -> Target:
+    """Return the target that a valid row names."""
+    assert row.appointment_id is not None  # noqa: S101 - only of valid rows
+    return Target(row.appointment_id, row.attendee_id, row.entire_series)
+
+
+def request_of(row: InputRow) -> Request:
+    """Return what a valid row asks for."""
+    return Request(row.reason, row.cancel_all, row.user_id)
 
 
 def plan_lines(rows: Sequence[InputRow], states: Sequence[State | None]) -> Iterable[PlanLine]:
@@ -90,16 +102,22 @@ def _decide(row: InputRow, state: State | None) -> tuple[Action, str]:
     return Action.NOTHING, f"{state.value} in an earlier run"
 
 
+Look = Callable[[Sequence[PlanLine]], Sequence[PlanLine]]
+
+
 def make_plan(
     chunks: Iterable[Sequence[InputRow]],
     states_of: Callable[[Sequence[InputRow]], Sequence[State | None]],
     pace: Pace,
+    look: Look | None = None,
     each: Callable[[PlanLine], None] | None = None,
 ) -> Plan:
-    """Plan every row; `states_of` asks the ledger about a chunk, `each` receives every line."""
-    plan = Plan(pace)
+    """Plan every row. `states_of` asks the ledger about a chunk, `look` the API, `each` receives every line."""
+    plan = Plan(pace, live=Live() if look else None)
     for rows in chunks:
-        for line, state in zip(plan_lines(rows, states := states_of(rows)), states, strict=True):
+        states = states_of(rows)
+        lines: Sequence[PlanLine] = list(plan_lines(rows, states))
+        for line, state in zip(look(lines) if look else lines, states, strict=True):
             _count(plan, line, state)
             if each is not None:
                 each(line)
@@ -111,12 +129,24 @@ def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
     plan.actions[line.action] += 1
     if line.action is Action.NOTHING and state is not None:
         plan.settled[state] += 1
-    if line.action is Action.CANCEL and len(plan.first) < _PREVIEW:
-        plan.first.append(line)
-    if line.action is Action.INVALID:
-        if len(plan.invalid) < _PREVIEW:
-            plan.invalid.append(line)
-    elif line.row.user_id:
-        plan.rows_with_user += 1
-    else:
-        plan.rows_without_user += 1
+    shown = {Action.CANCEL: plan.first, Action.INVALID: plan.invalid}.get(line.action)
+    if shown is None and line.action not in (Action.SAME, Action.NOTHING, Action.READ_FIRST):
+        shown = plan.left_out
+    if shown is not None and len(shown) < _PREVIEW:
+        shown.append(line)
+    if line.action is not Action.INVALID:
+        plan.rows_with_user += bool(line.row.user_id)
+        plan.rows_without_user += not line.row.user_id
+    if plan.live is not None and line.seen is not None and line.is_sent:
+        _count_live(plan.live, line.seen)
+
+
+def _count_live(live: Live, seen: Appointment) -> None:
+    """Everybody in the appointment gets a mail (documented), also when only one of them is removed."""
+    live.mails.update(contact.email.lower() or f"{seen.appointment_id}/{n}" for n, contact in enumerate(seen.contacts))
+    live.paid += seen.paid
+    live.hosts.update(seen.host_ids)
+    if moment_of(seen.start) is not None:
+        starts = [start for start in (live.first_start, live.last_start, seen.start) if start]
+        live.first_start = min(starts, key=lambda start: moment_of(start) or 0.0)
+        live.last_start = max(starts, key=lambda start: moment_of(start) or 0.0)

@@ -76,12 +76,10 @@ class Reader:
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
             sleep=anyio.sleep,
         )
-        answer: Answer
-        value: T | None
-        answer, value = await retrying(attempt)
-        if value is None:
-            raise _failure(answer, what)
-        return value
+        found: tuple[Answer, T | None] = await retrying(attempt)
+        if found[1] is None:
+            raise _failure(found[0], what)
+        return found[1]
 
     async def _once(self, ask: Callable[[], Awaitable[tuple[Answer, T | None]]]) -> tuple[Answer, T | None]:
         await self.limiter.acquire()

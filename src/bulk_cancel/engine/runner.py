@@ -10,6 +10,7 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_ra
 
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.model import Answer, Work
+from bulk_cancel.core.outcome import Sight, classify_read
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.verdict import Halt
 from bulk_cancel.engine.breaker import Breaker
@@ -38,6 +39,7 @@ class Runner:
         self._context = context
         self._breaker = Breaker(context)
         self._doubts = Doubts()
+        self._sang = False
         self._reconciler = Reconciler(context)
 
     async def run(self) -> RunEnd:
@@ -110,9 +112,25 @@ class Runner:
 
     async def _send_all(self) -> None:
         """First all others, then the series one by one: what one may have taken along is read before it is sent."""
+        if self._context.limits.canary and not self._sang:
+            await self._send_canary()
         await self._work(Feed(self._context, series=False), len(self._context.lines))
         await self._work(Feed(self._context, series=True), 1)
         await conclude_doubts(self._context, self._doubts)
+
+    async def _send_canary(self) -> None:
+        """Cancel a few and verify each by a read before all the others."""
+        self._sang = True
+        feed = Feed(self._context, series=False, most=self._context.limits.canary)
+        await self._work(feed, len(self._context.lines))
+        for work in feed.given:
+            if self._context.intake.closed:
+                return
+            answer = await self._context.read(self._context.lines[0], work)
+            if answer is None or classify_read(work.target, answer) is not Sight.CANCELLED:
+                where = work.target.appointment_id
+                self._context.halt(Exit.STOPPED, f"The canary did not verify: {where} is {work.state.value}.")
+                return
 
     async def _work(self, feed: Feed, workers: int) -> None:
         async with anyio.create_task_group() as group:

@@ -17,6 +17,7 @@ import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from bulk_cancel.api.port import Line
+from bulk_cancel.core.foresight import Action, foresee, why_left_out
 from bulk_cancel.core.model import Answer, Work
 from bulk_cancel.core.outcome import Kind, Outcome, Sight, classify_cancel, classify_read, resolve_refusal
 from bulk_cancel.core.states import Event
@@ -24,6 +25,11 @@ from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import THROTTLED, Context
 from bulk_cancel.errors import Exit
 
+_NEEDS_NO_CANCEL = {
+    Action.SKIP: Event.SKIPPED,
+    Action.ALREADY_CANCELLED: Event.SEEN_CANCELLED,
+    Action.NOT_FOUND: Event.SEEN_MISSING,
+}
 #: So many 403 answers before any success mean that the credential, not the rows, is at fault.
 FORBIDDEN_MEANS_CREDENTIAL = 5
 
@@ -59,11 +65,27 @@ class Sender:
 
     async def settle(self, work: Work) -> None:
         """Bring a sendable target as far as this run can."""
+        if await self._left_out(work):
+            return
         if (work.look_first or self._context.limits.look_first) and not await self._still_active(work):
             return
         step = await self._attempt(work)
         if step is not Step.DONE:
             await self._again(work, step)
+
+    async def _left_out(self, work: Work) -> bool:
+        """Record what needs no cancel, by what a live plan has seen, or by a rule about the start."""
+        context, seen = self._context, None
+        if work.target.appointment_id in context.foreseen:
+            seen = context.foreseen[work.target.appointment_id]
+            action, why = foresee(work.target, work.request, seen, context.rules())
+        else:
+            why = why_left_out(work.start, context.rules())
+            action = Action.SKIP if why else Action.CANCEL
+        event = _NEEDS_NO_CANCEL.get(action)
+        if event is not None:
+            await context.move(work, event, Answer(appointment=seen), why)
+        return event is not None
 
     async def _again(self, work: Work, first: Step) -> None:
         """Repeat what is proven not to have been applied. Every repetition is a new attempt with its own intent."""
@@ -104,7 +126,7 @@ class Sender:
     async def _attempt(self, work: Work) -> Step:
         context = self._context
         await self._breaker.passage(self._line)
-        if context.intake.closed or not await context.turn():
+        if not await context.hours() or not await context.turn():
             return Step.DONE
         await context.move(work, Event.INTENT)
         started_at = context.clock.monotonic()

@@ -140,7 +140,7 @@ class SqliteLedger:
 
     def work(self, run_no: int, after_row: int, *, series: bool, limit: int) -> list[tuple[int, Work]]:
         return [
-            (row[0], _work(row[1:10], look_first=bool(row[10])))
+            (row[0], _work(row[1:10], look_first=bool(row[10]), start=row[11]))
             for row in self._rows("work", run_no, after_row, series, limit)
         ]
 
@@ -233,11 +233,11 @@ def _target(appointment_id: str, attendee_id: str, entire_series: int) -> Target
     return Target(appointment_id, attendee_id or None, bool(entire_series))
 
 
-def _work(row: Row, *, look_first: bool = False) -> Work:
+def _work(row: Row, *, look_first: bool = False, start: str | None = None) -> Work:
     target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, state, attempts = row
     target = _target(appointment_id, attendee_id, series)
     request = Request(reason, bool(cancel_all), user_id)
-    return Work(target_id, target, request, State(state), attempts, look_first)
+    return Work(target_id, target, request, State(state), attempts, look_first, start)
 
 
 def _row_record(row: Row) -> RowRecord:

@@ -104,7 +104,7 @@ SELECT r.row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.r
   t.state, t.attempts,
   EXISTS (SELECT 1 FROM targets WHERE entire_series = 1 AND attempts > 0 AND target_id <> t.target_id)
   OR EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id AND o.target_id <> t.target_id
-    AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id)) AS look_first
+    AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id)) AS look_first, t.start_at
 FROM input_rows r JOIN targets t USING (target_id)
 WHERE r.run_no = ?1 AND r.row > ?2 AND r.first_row = r.row AND t.entire_series = ?3
   AND t.state IN ('pending', 'waiting')

@@ -1,0 +1,147 @@
+"""Which appointments a search is for. Whatever the server is asked to filter is decided here once more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from enum import Enum
+from unicodedata import normalize
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from bulk_cancel.core.foresight import moment_of
+from bulk_cancel.core.model import Appointment
+
+_DAY = timedelta(days=1)
+_LAST_INSTANT = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Whole days, both included. A start belongs to the day that a calendar on a wall in the zone shows at that moment.
+
+    A midnight that a clock change skips or repeats is read both ways, and the bounds take the earlier one for the
+    first day and the later one for the last. So they may reach too far then, but never too short, and `hold` decides.
+    """
+
+    first: date
+    last: date
+    zone: tzinfo
+
+    def bounds(self) -> tuple[str, str]:
+        """Return the earliest and the latest start, inclusive, as UTC in ISO 8601."""
+        return _iso(self._begin()), _iso(self._end() - _LAST_INSTANT)
+
+    def hold(self, at: float) -> bool:
+        """Whether the moment `at`, seconds since the epoch, is in these days."""
+        if not self._begin().timestamp() <= at < self._end().timestamp():
+            return False
+        return self.first <= datetime.fromtimestamp(at, self.zone).date() <= self.last
+
+    def _begin(self) -> datetime:
+        return min(_midnights(self.first, self.zone))
+
+    def _end(self) -> datetime:
+        return max(_midnights(self.last + _DAY, self.zone))
+
+
+def _midnights(day: date, zone: tzinfo) -> list[datetime]:
+    """Read the midnight at which a day begins with the offsets before and after a change of the clocks."""
+    return [datetime.combine(day, time(fold=fold), zone).astimezone(UTC) for fold in (0, 1)]
+
+
+def _iso(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """Return the time zone of that name. Raises ValueError."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f'"{name}" is no time zone known here; write for example Europe/Berlin') from error
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What an appointment has to be like. None and empty leave it open."""
+
+    days: Days
+    location: str | None = None  #: a part of its location, in any case
+    host_ids: tuple[str, ...] = ()  #: whose appointments; without any, those of whoever asks
+    all_hosts: bool = False  #: everybody's
+    meeting_type_id: str | None = None
+    channel: str | None = None  #: the whole of it, in any case
+
+
+class Fit(Enum):
+    """What an appointment is to a selection."""
+
+    ACTIVE = "active"  #: it fits
+    CANCELLED = "cancelled"  #: it would fit, but is cancelled
+    UNREADABLE = "unreadable"  #: it would fit, but nobody can tell when it starts
+    OTHER = "other"
+
+
+def judge(selection: Selection, appointment: Appointment) -> Fit:
+    """Decide what an appointment is to a selection."""
+    if not _is_meant(selection, appointment):
+        return Fit.OTHER
+    at = moment_of(appointment.start)
+    if at is None:
+        return Fit.UNREADABLE
+    if not selection.days.hold(at):
+        return Fit.OTHER
+    return Fit.CANCELLED if appointment.is_cancelled else Fit.ACTIVE
+
+
+def _is_meant(selection: Selection, appointment: Appointment) -> bool:
+    return (
+        (selection.location is None or _folded(selection.location) in _folded(appointment.location))
+        and (selection.channel is None or _folded(selection.channel) == _folded(appointment.channel))
+        and (selection.meeting_type_id is None or selection.meeting_type_id == _lower(appointment.meeting_type_id))
+        and _is_hosted(selection.host_ids, appointment)
+    )
+
+
+def _is_hosted(wanted: tuple[str, ...], appointment: Appointment) -> bool:
+    """An appointment that names no hosts is taken to belong to the list in which it was found."""
+    return not wanted or not appointment.host_ids or not set(wanted).isdisjoint(appointment.host_ids)
+
+
+def _folded(text: str | None) -> str:
+    return normalize("NFKC", normalize("NFKC", text or "").casefold())
+
+
+def _lower(text: str | None) -> str:
+    return (text or "").lower()
+
+
+@dataclass(slots=True)
+class Gathering:
+    """What a search has found so far: each appointment once, as it was read last."""
+
+    selection: Selection
+    found: dict[str, tuple[Fit, Appointment]] = field(default_factory=dict)
+
+    def take(self, appointments: Iterable[Appointment]) -> None:
+        """Judge some more."""
+        for appointment in appointments:
+            fit = judge(self.selection, appointment)
+            if fit is Fit.OTHER:
+                self.found.pop(appointment.appointment_id, None)
+            else:
+                self.found[appointment.appointment_id] = (fit, appointment)
+
+    def count(self, fit: Fit) -> int:
+        """Return how many different appointments fit like this."""
+        return sum(1 for other, _ in self.found.values() if other is fit)
+
+    def chosen(self, *fits: Fit) -> tuple[Appointment, ...]:
+        """Return the appointments that fit like this, by start, then by id."""
+        chosen = [appointment for fit, appointment in self.found.values() if fit in fits]
+        return tuple(sorted(chosen, key=_by_start))
+
+
+def _by_start(appointment: Appointment) -> tuple[float, str]:
+    return moment_of(appointment.start) or 0.0, appointment.appointment_id

@@ -1,0 +1,22 @@
+"""Plan files: what was planned, to be approved and then carried out. docs/plan-file.md describes them."""
+
+from bulk_cancel.plans.failures import PlanError, PlanWriteError
+from bulk_cancel.plans.format import PlanHeader, PlannedLine, options_digest
+from bulk_cancel.plans.plan_file import LeftOut, PlanFile, is_plan, open_plan
+from bulk_cancel.plans.writing import PlanAbout, PlanDraft, write_plan, writing_plan
+
+__all__ = [
+    "LeftOut",
+    "PlanAbout",
+    "PlanDraft",
+    "PlanError",
+    "PlanFile",
+    "PlanHeader",
+    "PlanWriteError",
+    "PlannedLine",
+    "is_plan",
+    "open_plan",
+    "options_digest",
+    "write_plan",
+    "writing_plan",
+]

@@ -1,0 +1,111 @@
+"""Live plans and guards: what is told before is what happens then."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
+from bulk_cancel.sandbox.world import CANARY, Kind, Wanted, World
+from conftest_types import Shell
+
+TOLD = {"cancel": "cancelled", "already_cancelled": "already_cancelled", "refused": "rejected", "skip": "skipped",
+        "not_found": "not_found", "invalid": "invalid"}  # fmt: skip
+
+
+def ask_for(sandbox: Sandbox, world: World, write: Callable[..., Path], **options: object) -> Path:
+    sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000, **options))  # type: ignore[arg-type]
+    return write("a.csv", "id\n" + "\n".join(list(world.appointments)[:200]) + "\nnonsense\n")
+
+
+def test_a_live_plan_tells_what_a_run_then_does(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
+    source = ask_for(sandbox, World.generate(240, 4), write, second_cancel="mail_again")
+    shell.run(write("b.csv", "id\n" + list(sandbox.world.appointments)[-1] + "\n"), "--ledger", "ledger.db")
+    before, posts = hashlib.sha256((shell.folder / "ledger.db").read_bytes()).hexdigest(), sandbox.truth().post_count
+    planned = shell("plan", source, "--live", "--json", "--ledger", "ledger.db", "--rate", "500/s", "--burst", "500")
+    assert planned.code == 3, planned.stderr
+    assert sandbox.truth().post_count == posts, "a plan sends no cancel"
+    assert planned.summary["live"]["requests"] <= 40
+    assert hashlib.sha256((shell.folder / "ledger.db").read_bytes()).hexdigest() == before
+    assert CANARY not in (planned.stdout + planned.stderr).lower()
+
+    ran = shell.run(source, "--live", "--ledger", "ledger.db")
+    told = {TOLD[action]: count for action, count in planned.summary["actions"].items()}
+    assert {status: count for status, count in ran.summary["counts"].items() if count} == told
+    assert not sandbox.truth().doubled, "what is cancelled already gets no second mail"
+
+
+def test_a_live_plan_counts_people(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
+    world = World.of([Wanted(Kind.GROUP), Wanted(), Wanted(Kind.PAID)], seed=4)
+    group = next(iter(world.appointments.values()))
+    sandbox.reset(SandboxOptions(world=world))
+    rows = "\n".join(f"{id_},yes" for id_ in world.appointments)
+    planned = shell("plan", write("a.csv", f"id,cancel_all\n{rows}\n"), "--live", "--json")
+    assert planned.code == 0, planned.stderr
+    assert planned.summary["live"]["mailed"] == len(group.attendee_ids) + 2
+    assert planned.summary["live"]["paid"] == 1
+    assert planned.summary["live"]["hosts"] >= 1
+
+
+def test_an_offline_plan_needs_no_network(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
+    source = ask_for(sandbox, World.generate(20, 4), write)
+    planned = shell("plan", source, "--json", MEETERGO_API_URL="https://nowhere.invalid/v4", MEETERGO_TOKEN="")
+    assert planned.code == 3
+    assert not sandbox.arrivals()
+
+
+def test_max_cancel_stops_before_the_first(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
+    source = ask_for(sandbox, World.of([Wanted() for _ in range(20)], seed=4), write)
+    refused = shell.run(source, "--max-cancel", "19")
+    assert refused.code == 5
+    assert not sandbox.arrivals()
+    assert not (shell.folder / "runs").exists()
+    assert shell.run(source, "--max-cancel", "20").code == 3
+
+
+@pytest.mark.parametrize(("words", "status"), [((), "skipped"), (("--no-skip-past",), "cancelled")])
+def test_what_has_started_is_left_out(
+    words: tuple[str, ...], status: str, shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
+) -> None:
+    source = ask_for(sandbox, World.of([Wanted(Kind.PAST) for _ in range(3)], seed=4), write)
+    assert shell.run(source, "--live", *words).summary["counts"][status] == 3
+
+
+def test_a_skipped_row_is_taken_up_again_when_the_rule_is_lifted(
+    shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
+) -> None:
+    source = ask_for(sandbox, World.of([Wanted(Kind.PAST)], seed=4), write)
+    assert shell.run(source, "--live").summary["counts"]["skipped"] == 1
+    assert shell.run(source, "--live", "--no-skip-past").summary["counts"]["cancelled"] == 1
+
+
+def test_outside_the_send_window_nothing_is_sent(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    opens = datetime.now(UTC) + timedelta(hours=2)
+    window = f"{opens:%H:%M}-{opens + timedelta(hours=1):%H:%M} UTC"
+    source = ask_for(sandbox, World.of([Wanted() for _ in range(3)], seed=4), write)
+    result = shell.run(source, "--send-window", window, "--outside-window", "stop")
+    assert result.code == 5
+    assert "send window opens in" in result.summary["next"]
+    assert not sandbox.truth().post_count
+
+
+def test_a_canary_that_verifies_lets_the_others_go(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
+    source = ask_for(sandbox, World.of([Wanted() for _ in range(20)], seed=4), write)
+    result = shell.run(source, "--canary", "3")
+    assert result.summary["counts"]["cancelled"] == 20
+    assert result.summary["requests"]["gets"] == 4
+
+
+def test_a_canary_that_does_not_verify_halts(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
+    world = World.of([Wanted() for _ in range(20)], seed=4)
+    first = next(iter(world.appointments))
+    source = ask_for(sandbox, world, write, faults=f"500-before@{first}")
+    result = shell.run(source, "--canary", "3", "--settle", "10m")
+    assert result.code == 5
+    assert "canary" in result.summary["next"]
+    assert len(sandbox.truth().applied) == 2
