@@ -29,12 +29,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.selection import Days, Selection, parse_zone
+from bulk_cancel.core.template import LONGEST_REASON
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import parse_duration, parse_rate
 from bulk_cancel.core.window import SendWindow, parse_window
 from bulk_cancel.errors import ConfigError, InputMissingError, UsageError
 
-LONGEST_REASON = 500
 _PATHS = ("input", "ledger", "out", "log_file")
 
 
@@ -56,6 +56,13 @@ def _mapping(value: Any) -> Any:
 
 def _uuid(value: Any) -> Any:
     return str(UUID(value)) if isinstance(value, str) else value
+
+
+def _reason(value: str) -> str:
+    """With blanks to fill in, only the filled-in reason can be measured."""
+    if not set(value) & set("{}") and len(value) > LONGEST_REASON:
+        raise ValueError(f"at most {LONGEST_REASON} characters are allowed")
+    return value
 
 
 def _window(value: Any) -> Any:
@@ -129,7 +136,7 @@ class Job(BaseSettings):
 
     input: str = ""
     select: Select | None = None  #: instead of an input: what a search finds is the input
-    reason: Annotated[str, Field(max_length=LONGEST_REASON)] | None = None
+    reason: Annotated[str, AfterValidator(_reason)] | None = None
     map: Annotated[dict[Field_, str], BeforeValidator(_mapping)] = {}
     cancel_all: bool = False
     user_id: Annotated[str, BeforeValidator(_uuid)] | None = Field(
@@ -150,6 +157,7 @@ class Job(BaseSettings):
     canary: int = Field(0, ge=0)
     send_window: Annotated[SendWindow, BeforeValidator(_window)] | None = None
     outside_window: Literal["wait", "stop"] = "wait"
+    rebooking_list: bool = False
     max_errors: Annotated[str, Field(pattern=r"^(\d+%?)?$")] = ""
     lock_wait: Duration = 0.0
     ledger: str | None = None

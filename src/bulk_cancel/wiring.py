@@ -6,8 +6,8 @@ import platform
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +28,8 @@ from bulk_cancel.engine.plan import Plan, PlanLine, make_plan
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.engine.tally import Tally
 from bulk_cancel.errors import BulkCancelError, ConfigError, Exit
-from bulk_cancel.inputs import InputOptions, StagedInput, read_rows, stage_input
+from bulk_cancel.filling import Rows, template_of
+from bulk_cancel.inputs import InputOptions, StagedInput, stage_input
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import PaceUpdate, RunStart
 from bulk_cancel.ledger.sqlite import SqliteLedger
@@ -37,6 +38,7 @@ from bulk_cancel.ops.locks import held
 from bulk_cancel.ops.progress import Display, Standing
 from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.places import SNAPSHOT, api_url, credential_lock, ledger_lock, ledger_path, new_run_id
+from bulk_cancel.reports.rebooking import Keep, rebooking_list
 from bulk_cancel.reports.records import write_records
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
 from bulk_cancel.version import version
@@ -94,15 +96,18 @@ def plan_job(job: Job, parts: Parts, each: Callable[[PlanLine], None] | None = N
             key = credential_lock(settings.credential.fingerprint)
             stack.enter_context(held(key, "this credential", job.lock_wait))
             looking = Looking(job, settings, parts.log, known_pace)
-        return _planned(job, staged, states_of, looking, each)
+        return _planned(job, _rows(job, staged, looking), states_of, looking, each)
+
+
+def _rows(job: Job, staged: StagedInput, looking: Looking | None) -> Rows:
+    return Rows(staged, template_of(job), looking.seen if looking else {})
 
 
 def _planned(
-    job: Job, staged: StagedInput, states_of: StatesOf, looking: Looking | None, each: Callable[[PlanLine], None] | None
+    job: Job, rows: Rows, states_of: StatesOf, looking: Looking | None, each: Callable[[PlanLine], None] | None
 ) -> Plan:
-    plan = make_plan(read_rows(staged), states_of, job.pace, looking, each)
-    if plan.live is not None and looking is not None:
-        plan.live.requests = looking.requests
+    plan = make_plan(rows.chunks(), states_of, job.pace, rows.look(looking), each)
+    plan.live = replace(plan.live, requests=looking.requests) if plan.live and looking else None
     return plan
 
 
@@ -111,7 +116,8 @@ def _nothing_known(rows: Sequence[InputRow]) -> list[State | None]:
 
 
 def _input_options(job: Job) -> InputOptions:
-    return InputOptions({str(field): column for field, column in job.map.items()}, job.reason, job.cancel_all)
+    reason = None if template_of(job) else job.reason  # with blanks it is filled in later, row by row
+    return InputOptions({str(field): column for field, column in job.map.items()}, reason, job.cancel_all)
 
 
 # -- run -------------------------------------------------------------------------------------------
@@ -129,7 +135,8 @@ def run_job(job: Job, parts: Parts) -> Summary:
     with _snapshot(job, out) as staged, _open_ledger(job, parts.environ, settings) as ledger:
         known_pace = ledger.load_pace(settings.credential.fingerprint)
         looking = Looking(job, settings, parts.log, known_pace) if job.live else None
-        plan = _planned(job, staged, ledger.states_of, looking, None)
+        rows = _rows(job, staged, looking)
+        plan = _planned(job, rows, ledger.states_of, looking, None)
         check_pairing(
             settings.credential,
             settings.user_id,
@@ -142,7 +149,7 @@ def run_job(job: Job, parts: Parts) -> Summary:
         clock = system_clock()
         start = RunStart(run_id, clock.now(), clock.base, job.input, staged.digest, str(out.resolve()), _program())
         foreseen = looking.seen if looking else {}
-        run_no = _stage(ledger, start, read_rows(staged), clock)
+        run_no = _stage(ledger, start, rows.filled_chunks(), clock)
         lines = _lines(job, settings)
         facts = RunFacts(run_id, run_no, out, clock, clock.monotonic(), Tally())
         parts.log.info("run.started", run_id=run_id, rows=plan.rows, cancels=plan.cancels, out=str(out))
@@ -215,7 +222,8 @@ def _api_settings(job: Job, environ: Mapping[str, str]) -> ApiSettings:
             raise ConfigError("MEETERGO_TIMEOUT_MS is not a number of milliseconds.")
         timeout_s = int(milliseconds) / 1000
     url = api_url(environ)
-    return ApiSettings(url, find_credential(environ), job.user_id, timeout_s, f"bulk-cancel/{version()}")
+    agent = f"bulk-cancel/{version()}"
+    return ApiSettings(url, find_credential(environ), job.user_id, timeout_s, agent, job.rebooking_list)
 
 
 def _program() -> str:
@@ -253,15 +261,17 @@ def _lines(job: Job, settings: ApiSettings) -> list[Line]:
 
 
 async def _carry_out(carrying: _Carrying) -> RunEnd:
+    out = carrying.facts.out if carrying.job.rebooking_list else None
     try:
-        return await _with_surroundings(carrying, _context(carrying))
+        with rebooking_list(out) if out else nullcontext() as keep:
+            return await _with_surroundings(carrying, _context(carrying, keep))
     finally:
         with anyio.CancelScope(shield=True):
             for line in carrying.lines:
                 await line.aclose()
 
 
-def _context(carrying: _Carrying) -> Context:
+def _context(carrying: _Carrying, keep: Keep | None) -> Context:
     job, facts, key = carrying.job, carrying.facts, carrying.settings.credential.fingerprint
     limiter = limiter_of(job, key, facts.clock, carrying.ledger.load_pace(key))
     return Context(
@@ -275,6 +285,7 @@ def _context(carrying: _Carrying) -> Context:
         log=carrying.parts.log,
         lines=carrying.lines,
         foreseen=carrying.foreseen,
+        keep=keep,
     )
 
 

@@ -71,5 +71,5 @@ def test_a_wrong_job_file_says_what_is_wrong(text: str, complaint: str, tmp_path
 
 
 def test_every_setting_has_an_option_and_the_other_way_round() -> None:
-    settings = {field.alias or name for name, field in Job.model_fields.items()} - {"input", "dry_run"}
+    settings = {field.alias or name for name, field in Job.model_fields.items()} - {"input", "dry_run", "select"}
     assert {option.name for option in JOB_OPTIONS} == settings

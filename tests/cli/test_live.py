@@ -50,6 +50,24 @@ def test_a_live_plan_counts_people(shell: Shell, sandbox: Sandbox, write: Callab
     assert planned.summary["live"]["hosts"] >= 1
 
 
+def test_the_rebooking_list_names_whom_to_call(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
+    world = World.of([Wanted(Kind.GROUP), Wanted(), Wanted(Kind.GROUP)], seed=4)
+    whole, single, other = world.appointments.values()
+    sandbox.reset(SandboxOptions(world=world, faults=f"cut-after@{single.id}"))
+    rows = f"{whole.id},yes,\n{single.id},,\n{other.id},,{other.attendee_ids[1]}\n"
+    source = write("a.csv", f"id,cancel_all,attendee_id\n{rows}")
+    result = shell.run(source, "--live", "--rebooking-list", "--out", "out", "--ledger", "l.db", "--log-file", "log")
+    assert result.code == 0, result.stderr
+    listed = shell.rows("out/rebooking.csv")
+    assert len(listed) == len(whole.attendee_ids) + 2
+    assert {row["appointment_id"] for row in listed} == set(world.appointments)
+    assert all(CANARY in row["email"] and row["start"] and row["phone"].startswith("'+49") for row in listed)
+    assert (shell.folder / "out/rebooking.csv").stat().st_mode & 0o777 == 0o600
+    elsewhere = [path for path in shell.folder.rglob("*") if path.is_file() and path.name != "rebooking.csv"]
+    assert not [path for path in elsewhere if CANARY.encode() in path.read_bytes().lower()]
+    assert CANARY not in (result.stdout + result.stderr).lower()
+
+
 def test_an_offline_plan_needs_no_network(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
     source = ask_for(sandbox, World.generate(20, 4), write)
     planned = shell("plan", source, "--json", MEETERGO_API_URL="https://nowhere.invalid/v4", MEETERGO_TOKEN="")
@@ -109,3 +127,37 @@ def test_a_canary_that_does_not_verify_halts(shell: Shell, sandbox: Sandbox, wri
     assert result.code == 5
     assert "canary" in result.summary["next"]
     assert len(sandbox.truth().applied) == 2
+
+
+def test_reasons_are_filled_in_from_columns_and_from_what_a_look_shows(
+    shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
+) -> None:
+    world = World.of([Wanted() for _ in range(4)], seed=4)
+    sandbox.reset(SandboxOptions(world=world))
+    first, *_, last = world.appointments.values()
+    rows = [
+        f"{id_},{'Lab' if id_ != last.id else ''},{'own {reason}' if id_ == first.id else ''}"
+        for id_ in world.appointments
+    ]
+    source = write("a.csv", "id,room,reason\n" + "\n".join(rows) + "\n")
+    reason = "Closed: {room}, {location}, {start:%Y}"
+    planned = shell("plan", source, "--live", "--reason", reason)
+    assert f"Closed: Lab, {list(world.appointments.values())[1].location}" in planned.stdout
+    result = shell.run(source, "--live", "--reason", reason, "--out", "out")
+    assert result.summary["counts"]["cancelled"] == 3
+    assert "needs {room}" in shell.rows("out/invalid.csv")[0]["bulk_cancel_detail"]
+    said = {id_: sandbox.appointment(id_).cancellation for id_ in world.appointments}
+    assert said[first.id] is not None
+    assert said[first.id].reason == "own {reason}", "a row's own reason is taken as it is"
+    again = shell.run(source, "--live", "--reason", reason)
+    assert again.summary["requests"]["posts"] == 0
+
+
+def test_a_blank_that_nothing_fills_is_refused_before_anything(
+    shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
+) -> None:
+    source = ask_for(sandbox, World.of([Wanted()], seed=4), write)
+    result = shell.run(source, "--reason", "Closed: {nonsense}")
+    assert result.code == 78
+    assert "{nonsense}" in result.stderr
+    assert not sandbox.arrivals()

@@ -140,7 +140,7 @@ def _contact(person: Mapping[str, Any]) -> Contact:
     whole = _contact_text(person, "fullname", "fullName", "name")
     parts = (_contact_text(person, "firstname", "firstName"), _contact_text(person, "lastname", "lastName"))
     name = whole or " ".join(part for part in parts if part)
-    return Contact(name, _contact_text(person, "email"), _contact_text(person, "phone", "phoneNumber"))
+    return Contact(_id(person), name, _contact_text(person, "email"), _contact_text(person, "phone", "phoneNumber"))
 
 
 def _contact_text(person: Mapping[str, Any], *spellings: str) -> str:

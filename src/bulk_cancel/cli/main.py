@@ -66,7 +66,7 @@ def find(  # noqa: PLR0913 - options of a command
     last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last day, included.", show_default=False)],
     timezone: Annotated[str, typer.Option(metavar="ZONE", help="Whose days, e.g. Europe/Berlin.", show_default=False)],
     location: Annotated[str | None, typer.Option(metavar="TEXT", help="A part of the location, in any case.")] = None,
-    host: Annotated[list[str] | None, typer.Option(metavar="UUID", help="Whose appointments. [repeatable]")] = None,
+    host: Annotated[list[str] | None, typer.Option(metavar="UUID", help="Whose appointments. (repeatable)")] = None,
     all_hosts: Annotated[bool, typer.Option("--all-hosts", help="Everybody's. (admins)")] = False,
     meeting_type: Annotated[str | None, typer.Option(metavar="UUID", help="Of this meeting type.")] = None,
     channel: Annotated[str | None, typer.Option(metavar="TEXT", help="Held over this channel.")] = None,
@@ -86,9 +86,9 @@ def find(  # noqa: PLR0913 - options of a command
     """Find the appointments of whole days: the input for an office closure. Only reads; sends nothing."""
     from bulk_cancel.cli.finding import Wish, find_command
 
-    select = {"from": first, "to": last, "timezone": timezone, "location": location, "host": host or None}
+    select: dict[str, object] = {"from": first, "to": last, "timezone": timezone, "location": location, "host": host or None}
     select |= {"all_hosts": all_hosts, "meeting_type": meeting_type, "channel": channel}
-    flags = {"user_id": user_id, "rate": rate, "burst": burst, "timeout": timeout, "lock_wait": lock_wait}
+    flags: dict[str, object] = {"user_id": user_id, "rate": rate, "burst": burst, "timeout": timeout, "lock_wait": lock_wait}
     flags |= {"json": json, "quiet": quiet}
     find_command(select, flags, Wish(out, with_cancelled, with_contacts))
 

@@ -51,6 +51,9 @@ JOB_OPTIONS = (
     JobOption("canary", ("--canary",), "Cancel N, verify each by a read, then go on.", "N"),
     JobOption("send_window", ("--send-window",), "Send in these hours only.", '"08:00-20:00 Europe/Berlin"'),
     JobOption("outside_window", ("--outside-window",), "What to do outside of them. (default: wait)", "wait|stop"),
+    JobOption(
+        "rebooking_list", ("--rebooking-list/--no-rebooking-list",), "Write whom to call, with names and addresses."
+    ),
     JobOption("look_first", ("--look-first/--no-look-first",), "Read every appointment before its cancel."),
     JobOption("wait", ("--wait/--no-wait",), "Stay until unknown outcomes are settled."),
     JobOption("max_errors", ("--max-errors",), "Halt when more targets are refused.", "N|N%"),

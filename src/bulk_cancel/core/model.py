@@ -82,6 +82,7 @@ class Work:
 class Contact:
     """How to reach an attendee. Read only when a person asked for it; kept out of ledger, logs and reprs."""
 
+    attendee_id: str
     name: str = field(repr=False)
     email: str = field(repr=False)
     phone: str = field(repr=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -11,10 +11,10 @@ from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.foresight import Rules
-from bulk_cancel.core.model import Answer, Appointment, Entry, Work
+from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
 from bulk_cancel.core.outcome import classify_read
 from bulk_cancel.core.retry import LONGEST_PAUSE_S
-from bulk_cancel.core.states import Event, next_state
+from bulk_cancel.core.states import Event, State, next_state
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.core.verdict import Halt, exceeds
 from bulk_cancel.core.window import SendWindow
@@ -62,6 +62,7 @@ class Context:
     log: FilteringBoundLogger
     lines: Sequence[Line]
     foreseen: Mapping[str, Appointment | None] = field(default_factory=dict)  #: what a live plan has seen, by id
+    keep: Callable[[Target, Appointment], None] | None = None  #: adds to the rebooking list, when there is one
     random: random.Random = field(default_factory=random.Random)
 
     async def turn(self) -> bool:
@@ -99,6 +100,8 @@ class Context:
         await self.commits.record(Entry(work.target_id, event, work.state, attempt_no, at, status, detail, appointment))
         self.tally.moved(work.state, becomes)
         work.state, work.attempts = becomes, attempt_no
+        if becomes is State.CANCELLED and self.keep is not None and appointment is not None:
+            self.keep(work.target, self.foreseen.get(work.target.appointment_id) or appointment)
         if becomes in REFUSED and exceeds(self.tally.refused, self.tally.targets, self.limits.max_errors):
             self.halt(Exit.STOPPED, f"{self.tally.refused} targets were refused, more than --max-errors allows.")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
+from polars import selectors
 from polars.io.plugins import register_io_source
 
 from bulk_cancel.errors import InputError
@@ -79,6 +80,16 @@ def read_rows(staged: StagedInput, chunk: int = 50_000) -> Iterator[list[InputRo
     frame = pl.scan_parquet(staged.path, glob=False).select(ADDED_COLUMNS)
     for batch in _batches(frame, chunk):
         yield list(map(InputRow._make, batch.rows()))
+
+
+def read_columns(
+    staged: StagedInput, names: Sequence[str], chunk: int = 50_000
+) -> Iterator[tuple[list[InputRow], list[dict[str, str | None]]]]:
+    """Yield every row as `read_rows` does, and beside them the values of the original columns `names`."""
+    frame = pl.scan_parquet(staged.path, glob=False).select(selectors.by_name(*ADDED_COLUMNS, *names))
+    for batch in _batches(frame, chunk):
+        rows = list(map(InputRow._make, batch.select(ADDED_COLUMNS).rows()))
+        yield rows, batch.select(selectors.by_name(*names)).rows(named=True) if names else [{} for _ in rows]
 
 
 def _batches(frame: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:

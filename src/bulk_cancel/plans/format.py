@@ -8,10 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any, Final
 
 from bulk_cancel.core.drift import Expectation
@@ -19,6 +18,7 @@ from bulk_cancel.core.foresight import Action, moment_of
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan_line import PlanLine
 from bulk_cancel.core.text import clean
+from bulk_cancel.plans.fields import HEADER_FIELDS, LINE_FIELDS, MalformedError, refuse_odd
 
 FORMAT: Final = "bulk-cancel plan"
 VERSION: Final = 1
@@ -27,17 +27,12 @@ LONGEST_LINE: Final = 4 << 20
 _LONGEST_WHY = 2000
 _LONGEST_NAME = 200
 _LATEST_AT = 253_402_300_799.0  # the end of the year 9999
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 #: What a complaint about a row quotes: the beginning of a cell, which may hold a name.
 _QUOTED = re.compile(r'".*"', re.DOTALL)
 
+_NOTHING: Final = (None, None, False, False, None, None, None)
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 Record = dict[str, Any]
-
-
-class MalformedError(ValueError):
-    """A line is not what a plan holds there; says what is wrong without the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +60,7 @@ class PlannedLine:
     row: InputRow
     action: Action
     why: str
-    planned: Expectation = Expectation()  #: what the plan has seen of the appointment
+    planned: Expectation  #: what the plan has seen of the appointment
 
 
 def options_digest(options: Mapping[str, object]) -> str:
@@ -113,13 +108,19 @@ def header_record(header: PlanHeader) -> Record:
 
 def read_header(record: Record) -> PlanHeader:
     """Understand the first line. Raises MalformedError."""
-    _refuse_odd({key: value for key, value in record.items() if key not in ("format", "version")}, _HEADER)
-    if missing := _HEADER.keys() - record.keys():
+    refuse_odd({key: value for key, value in record.items() if key not in ("format", "version")}, HEADER_FIELDS)
+    if missing := HEADER_FIELDS.keys() - record.keys():
         raise MalformedError(f"{min(missing)} is missing")
-    times = {key: moment_of(record[key]) or 0.0 for key in ("created_at", "expires_at")}
-    texts = {key: record[key] for key in ("api_url", "input", "input_digest", "options_digest")}
-    actions = {Action(name): count for name, count in record["actions"].items()}
-    return PlanHeader(**times, **texts, rows=record["rows"], actions=actions)
+    return PlanHeader(
+        created_at=moment_of(record["created_at"]) or 0.0,
+        expires_at=moment_of(record["expires_at"]) or 0.0,
+        api_url=record["api_url"],
+        input=record["input"],
+        input_digest=record["input_digest"],
+        options_digest=record["options_digest"],
+        rows=record["rows"],
+        actions={Action(name): count for name, count in record["actions"].items()},
+    )
 
 
 def line_record(line: PlanLine) -> Record:
@@ -146,20 +147,18 @@ def line_record(line: PlanLine) -> Record:
 
 def read_line(record: Record) -> PlannedLine:
     """Understand a line of the plan. Raises MalformedError."""
-    _refuse_odd(record, _LINE)
+    refuse_odd(record, LINE_FIELDS)
     if missing := {"row", "action", "why"} - record.keys():
         raise MalformedError(f"{min(missing)} is missing")
     action = Action(record["action"])
     if action is Action.INVALID:
-        _refuse_odd(record, {key: _LINE[key] for key in ("row", "action", "why")})
-        return PlannedLine(InputRow(record["row"], *_NOTHING, problems=record["why"]), action, record["why"])
+        refuse_odd(record, {key: LINE_FIELDS[key] for key in ("row", "action", "why")})
+        row = InputRow(record["row"], *_NOTHING, problems=record["why"])
+        return PlannedLine(row, action, record["why"], Expectation())
     _refuse_contradictions(record, action)
     hosts = record.get("host_ids")
     expected = Expectation(record.get("start"), None if hosts is None else tuple(hosts))
     return PlannedLine(_input_row(record), action, record["why"], expected)
-
-
-_NOTHING: Final = (None, None, False, False, None, None, None)
 
 
 def _input_row(record: Record) -> InputRow:
@@ -185,72 +184,6 @@ def _refuse_contradictions(record: Record, action: Action) -> None:
         raise MalformedError("first_row does not fit the action")
 
 
-def _refuse_odd(record: Record, known: Mapping[str, Callable[[Any], bool]]) -> None:
-    for key, value in record.items():
-        if key not in known:
-            raise MalformedError("it has a field that a plan does not have there")
-        if not known[key](value):
-            raise MalformedError(f"{key} is not what a plan has there")
-
-
 def show_time(at: float) -> str:
     """Write a moment as the header does: ISO 8601 in UTC, whole seconds."""
     return f"{datetime.fromtimestamp(min(at, _LATEST_AT), UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
-
-
-def _is_digest(value: Any) -> bool:
-    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
-
-
-def _is_moment(value: Any) -> bool:
-    return isinstance(value, str) and moment_of(value) is not None
-
-
-def _is_action(value: Any) -> bool:
-    return isinstance(value, str) and value in Action
-
-
-def _are_counts(value: Any) -> bool:
-    return isinstance(value, dict) and all(_is_action(name) and _is_number(value[name]) for name in value)
-
-
-_HEADER: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
-    {
-        "created_at": _is_moment,
-        "expires_at": _is_moment,
-        "api_url": _is_text,
-        "input": _is_text,
-        "input_digest": _is_digest,
-        "options_digest": _is_digest,
-        "rows": _is_number,
-        "actions": _are_counts,
-    }
-)
-_LINE: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
-    {
-        "row": _is_number,
-        "action": _is_action,
-        "why": _is_text,
-        "first_row": _is_number,
-        "appointment_id": _is_id,
-        "attendee_id": _is_id,
-        "entire_series": lambda value: value is True,
-        "cancel_all": lambda value: value is True,
-        "reason": _is_text,
-        "user_id": _is_id,
-        "start": _is_text,
-        "host_ids": lambda value: isinstance(value, list) and all(map(_is_text, value)),
-    }
-)

@@ -109,7 +109,7 @@ def _write(appointments: Sequence[Appointment], layout: Layout, file: Path) -> N
 
 
 def _write_workbook(frame: pl.DataFrame, file: Path) -> None:
-    from xlsxwriter import Workbook
+    from xlsxwriter import Workbook  # type: ignore[import-untyped]  # it comes without types
 
     if frame.height > _MOST_ROWS_OF_A_SHEET:
         raise OutputError(f"A sheet does not hold {frame.height} rows.", advice="Write a .csv or .parquet file.")

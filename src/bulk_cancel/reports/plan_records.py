@@ -1,0 +1,155 @@
+"""The files of a plan for an auditor: a line per row of the input as CSV and Parquet, and a summary.
+
+The same lines give the same bytes: nothing here knows the time. `plan.csv` is for people, so every text in it is made
+harmless for spreadsheets; `plan.parquet` holds the texts as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Any, Final
+
+import polars as pl
+
+from bulk_cancel.core.foresight import Action
+from bulk_cancel.core.plan_line import PlanLine
+from bulk_cancel.core.text import clean
+from bulk_cancel.reports.chunks import CHUNK
+from bulk_cancel.reports.csv_file import CsvFile
+from bulk_cancel.reports.files import ReportError, written_aside
+from bulk_cancel.reports.records import _harmless
+from bulk_cancel.reports.summary import SUMMARY_JSON
+
+PLAN_CSV: Final = "plan.csv"
+PLAN_PARQUET: Final = "plan.parquet"
+PLAN_FILES: Final = (PLAN_PARQUET, PLAN_CSV, SUMMARY_JSON)
+#: Column -> its type, in the order of the files.
+COLUMNS: Mapping[str, pl.DataType] = MappingProxyType(
+    {
+        "row": pl.Int64(),
+        "action": pl.String(),
+        "why": pl.String(),
+        "appointment_id": pl.String(),
+        "attendee_id": pl.String(),
+        "cancel_entire_series": pl.Boolean(),
+        "cancel_all": pl.Boolean(),
+        "reason": pl.String(),
+        "user_id": pl.String(),
+        "start": pl.String(),
+        "end": pl.String(),
+        "meeting_type_id": pl.String(),
+        "host_ids": pl.String(),
+        "paid": pl.String(),
+    }
+)
+
+_TEXTS = [name for name, kind in COLUMNS.items() if kind == pl.String()]
+_AT_A_TIME = 20_000
+_LONGEST_WHY = 2000
+_ADVICE = "Nothing was sent. Mend the disk or name another folder, and plan again."
+
+
+@dataclass(slots=True)
+class PlanRecords:
+    """The files as far as they are known. They are put in their place all together, when the plan is complete."""
+
+    out: Path
+    _parts: Path = field(repr=False)
+    summary: dict[str, object] = field(default_factory=dict)  #: what summary.json says besides the counts
+    actions: Counter[Action] = field(default_factory=Counter)
+    _cells: list[tuple[Any, ...]] = field(default_factory=list, repr=False)
+    _part_count: int = 0
+
+    def add(self, line: PlanLine) -> None:
+        """Add the next line. Raises ReportError."""
+        self.actions[line.action] += 1
+        self._cells.append(_cells_of(line))
+        if len(self._cells) == _AT_A_TIME:
+            self._flush()
+
+    def put_in_place(self) -> None:
+        """Write all files into `out`, or none. Raises ReportError."""
+        if self._cells or not self._part_count:
+            self._flush()
+        with _for_a_plan(self.out), written_aside(self.out, PLAN_FILES) as folder:
+            parts = sorted(self._parts.iterdir())
+            pl.scan_parquet(parts, glob=False).sink_parquet(folder / PLAN_PARQUET, row_group_size=CHUNK)
+            _write_csv(parts, folder / PLAN_CSV)
+            (folder / SUMMARY_JSON).write_text(self._summary(), encoding="ascii")
+
+    def _flush(self) -> None:
+        frame = pl.DataFrame(self._cells, schema=dict(COLUMNS), orient="row")
+        with _for_a_plan(self._parts):
+            frame.write_parquet(self._parts / f"{self._part_count:06}", compression="lz4", statistics=False)
+        self._part_count += 1
+        self._cells.clear()
+
+    def _summary(self) -> str:
+        counts = {action.value: self.actions[action] for action in Action}
+        document = {"schema_version": 1, "rows": self.actions.total(), "actions": counts, **self.summary}
+        return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+@contextmanager
+def plan_records(out: Path) -> Iterator[PlanRecords]:
+    """Yield what takes the lines of a plan; after the block plan.csv, plan.parquet and summary.json are in `out`.
+
+    After an error in the block `out` is as it was. Raises ReportError when the disk refuses.
+    """
+    with TemporaryDirectory(prefix="bulk-cancel-") as folder:
+        records = PlanRecords(out, Path(folder))
+        yield records
+        records.put_in_place()
+
+
+def write_plan_records(lines: Iterable[PlanLine], summary: Mapping[str, object], out: Path) -> None:
+    """Write the files of a plan from all of its lines. Raises ReportError."""
+    with plan_records(out) as records:
+        records.summary.update(summary)
+        for line in lines:
+            records.add(line)
+
+
+def _cells_of(line: PlanLine) -> tuple[Any, ...]:
+    row, seen, valid = line.row, line.seen, line.action is not Action.INVALID
+    asked = (
+        row.row,
+        line.action.value,
+        clean(line.why, _LONGEST_WHY),
+        row.appointment_id,
+        row.attendee_id,
+        row.entire_series if valid else None,
+        row.cancel_all if valid else None,
+        row.reason,
+        row.user_id,
+    )
+    if seen is None:
+        return (*asked, None, None, None, None, None)
+    return (*asked, seen.start, seen.end, seen.meeting_type_id, " ".join(seen.host_ids), "yes" if seen.paid else "no")
+
+
+def _write_csv(parts: list[Path], path: Path) -> None:
+    file = CsvFile(path, {name: name for name in COLUMNS})
+    for part in parts:
+        file.append(pl.read_parquet(part, glob=False).with_columns([_harmless(name) for name in _TEXTS]))
+
+
+@contextmanager
+def _for_a_plan(folder: Path) -> Iterator[None]:
+    """Say of every failure what it means for a plan."""
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as error:
+        failure = ReportError(folder, error)
+        failure.advice = _ADVICE
+        raise failure from error
+    except ReportError as error:
+        error.advice = _ADVICE
+        raise

@@ -1,0 +1,60 @@
+"""The rebooking list: whom to call after a closure. Written only when asked for, for its owner's eyes, row by row.
+
+The API cannot undo a cancel; this is the undo kit. Each row is on disk when its cancel is recorded, so that a run that
+is killed leaves the list of what it had done.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bulk_cancel.core.model import Appointment, Target
+
+REBOOKING = "rebooking.csv"
+_COLUMNS = (
+    "appointment_id",
+    "start",
+    "end",
+    "location",
+    "meeting",
+    "meeting_type_id",
+    "host_ids",
+    "name",
+    "email",
+    "phone",
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+Keep = Callable[[Target, Appointment], None]
+
+
+@contextmanager
+def rebooking_list(out: Path) -> Iterator[Keep]:
+    """Yield what adds a cancelled appointment's attendees to `out`/rebooking.csv, mode 0600."""
+    out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(out / REBOOKING, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - the mode holds from the start
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+
+        def keep(target: Target, seen: Appointment) -> None:
+            writer.writerows([_harmless(value) for value in row] for row in _rows(target, seen))
+            file.flush()
+
+        yield keep
+
+
+def _rows(target: Target, seen: Appointment) -> Iterator[tuple[str | None, ...]]:
+    slot = (seen.appointment_id, seen.start, seen.end, seen.location, seen.meeting, seen.meeting_type_id)
+    for contact in seen.contacts:
+        if target.attendee_id in (None, contact.attendee_id):
+            yield (*slot, " ".join(seen.host_ids), contact.name, contact.email, contact.phone)
+
+
+def _harmless(value: str | None) -> str:
+    """A telephone number begins with +: a spreadsheet would compute it. An apostrophe keeps it text."""
+    return f"'{value}" if value and value.startswith(_FORMULA) else value or ""
