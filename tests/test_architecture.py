@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "api": {"core", "errors"},
     "ledger": {"core", "errors"},
     "reports": {"core", "errors", "ledger.port"},
+    "plans": {"core", "errors"},
     "ops": {"core", "errors"},
     "engine": {"core", "errors", "api.port", "ledger.port"},
     "sandbox": set(),

@@ -130,7 +130,8 @@ def _headline(found: Found, rows: tuple[Appointment, ...]) -> str:
 
 
 def _effort(found: Found) -> str:
-    whose = "the list of whoever asks" if not (found.selection.host_ids or found.selection.all_hosts) else _hosts(found.hosts)
+    others = found.selection.all_hosts or found.selection.host_ids
+    whose = _hosts(found.hosts) if others else "the list of whoever asks"
     throttled = f", {found.throttled} of them throttled" if found.throttled else ""
     return f"Read {whose} in {found.requests} request{'' if found.requests == 1 else 's'}{throttled}."
 

@@ -60,6 +60,9 @@ def plan(source: Source, **flags: object) -> None:
     plan_command(source, flags)
 
 
+Values = dict[str, object]
+
+
 @app.command()
 def find(  # noqa: PLR0913 - options of a command
     first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day.", show_default=False)],
@@ -86,9 +89,9 @@ def find(  # noqa: PLR0913 - options of a command
     """Find the appointments of whole days: the input for an office closure. Only reads; sends nothing."""
     from bulk_cancel.cli.finding import Wish, find_command
 
-    select: dict[str, object] = {"from": first, "to": last, "timezone": timezone, "location": location, "host": host or None}
+    select: Values = {"from": first, "to": last, "timezone": timezone, "location": location, "host": host or None}
     select |= {"all_hosts": all_hosts, "meeting_type": meeting_type, "channel": channel}
-    flags: dict[str, object] = {"user_id": user_id, "rate": rate, "burst": burst, "timeout": timeout, "lock_wait": lock_wait}
+    flags: Values = {"user_id": user_id, "rate": rate, "burst": burst, "timeout": timeout, "lock_wait": lock_wait}
     flags |= {"json": json, "quiet": quiet}
     find_command(select, flags, Wish(out, with_cancelled, with_contacts))
 

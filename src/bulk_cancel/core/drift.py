@@ -37,4 +37,4 @@ def _same_moment(planned: str, start: str | None) -> bool:
 
 
 def _shown(start: str | None) -> str:
-    return clean(start, 40) if start else "a time that the API does not tell"
+    return clean(start, 64) if start else "a time that the API does not tell"

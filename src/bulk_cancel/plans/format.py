@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from bulk_cancel.core.drift import Expectation
@@ -125,7 +126,7 @@ def read_header(record: Record) -> PlanHeader:
 
 def line_record(line: PlanLine) -> Record:
     """Return what the file holds of a line: only fields that are set, and nothing about a person."""
-    row, seen, why = line.row, line.seen, clean(line.why, _LONGEST_WHY)
+    row, seen, why = line.row, line.seen, _clean_why(line.why)
     if line.action is Action.INVALID:
         return {"row": row.row, "action": line.action.value, "why": _QUOTED.sub('"…"', why)}
     record = {
@@ -139,10 +140,16 @@ def line_record(line: PlanLine) -> Record:
         "cancel_all": row.cancel_all or None,
         "reason": row.reason,
         "user_id": row.user_id,
-        "start": clean(seen.start, 40) if seen and seen.start else None,
-        "host_ids": [clean(host_id, 64) for host_id in seen.host_ids] if seen else None,
+        "start": seen.start if seen else None,
+        "host_ids": list(seen.host_ids) if seen else None,
     }
     return {key: value for key, value in record.items() if value is not None}
+
+
+@lru_cache(maxsize=256)
+def _clean_why(why: str) -> str:
+    """Most lines of a plan share a few reasons."""
+    return clean(why, _LONGEST_WHY)
 
 
 def read_line(record: Record) -> PlannedLine:

@@ -188,13 +188,13 @@ def _refuse_miscounted(plan: PlanFile) -> None:
 
 def _lines(path: Path, digest: str) -> Iterator[bytes]:
     """Yield all lines but the last, and at the end make sure that they were those of the digest."""
-    hashed, closing = hashlib.sha256(), closing_line(digest)
+    hashed = hashlib.sha256()
     with _opened(path) as file:
-        while (line := file.readline(LONGEST_LINE)) and line != closing:
+        while (line := file.readline(LONGEST_LINE)) and not _CLOSING.fullmatch(line):
             hashed.update(line)
             yield line
         more = file.read(1)
-    if not line or more or hashed.hexdigest() != digest:
+    if line != closing_line(digest) or more or hashed.hexdigest() != digest:
         raise _damaged(path, "it was changed while it was in use")
 
 
