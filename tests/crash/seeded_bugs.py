@@ -38,7 +38,12 @@ class Bug:
 _SENDER, _SQLITE, _OUTCOME = "engine/sender.py", "ledger/sqlite.py", "core/outcome.py"
 _QUERIES, _RECONCILE = "ledger/sql/queries.sql", "engine/reconcile.py"
 _INTENT = "        await context.move(work, Event.INTENT)\n"
-_POST = "            answer = await self._line.cancel(work.target, work.request)\n"
+_SENDING = """        started_at = context.clock.monotonic()
+        context.tally.posts += 1
+        context.tally.in_flight += 1
+        try:
+            answer = await self._line.cancel(work.target, work.request)
+"""
 _PACING = "        if context.intake.closed or not await context.turn():\n            return Step.DONE\n"
 _KILL, _LATE, _SIGNALS = "tests/crash/test_kill.py", "tests/crash/test_late_effects.py", "tests/crash/test_signals.py"
 
@@ -47,8 +52,8 @@ BUGS = (
     Bug(
         "the intent is recorded after the POST",
         _SENDER,
-        _POST,
-        _POST + "            await context.move(work, Event.INTENT)\n",
+        _INTENT + _SENDING,
+        f"{_SENDING}    {_INTENT}",
         f"{_KILL}::test_a_run_that_is_killed_converges",
     ),
     Bug(

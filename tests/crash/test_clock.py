@@ -52,9 +52,9 @@ def test_an_unknown_target_is_sent_after_its_settle_time(make_lab: MakeLab, jump
     lab.check(without=WITHOUT_AGES)
 
 
-@JUMPS
-def test_the_burst_is_not_granted_again(make_lab: MakeLab, jump_s: float) -> None:
-    lab = make_lab(replace(HOSTILE, rate_per_s=4, burst=9), count=12)
-    assert lab.run({"after cancel:4": "kill"}).code == -SIGKILL
-    assert lab.run({"after cancel:4": "kill"}, wall_jump_s=jump_s).code == -SIGKILL
+@pytest.mark.long
+def test_the_burst_is_not_granted_again(make_lab: MakeLab) -> None:
+    lab = make_lab(replace(HOSTILE, rate_per_s=1, burst=9), count=12, concurrency="1")
+    assert lab.run({"after cancel:6": "kill"}).code == -SIGKILL
+    assert lab.run({"after cancel:3": "kill"}, wall_jump_s=172_800.0).code == -SIGKILL
     lab.check(without=WITHOUT_AGES)

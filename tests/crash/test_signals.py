@@ -81,9 +81,9 @@ def test_a_deadline_that_passed_while_stopped_is_an_unknown(make_lab: MakeLab) -
 
 
 def test_a_crash_loop_does_not_take_the_burst_each_time(make_lab: MakeLab) -> None:
-    lab = make_lab(replace(HOSTILE, rate_per_s=4, burst=9), count=12)
-    for _ in range(2):
-        assert lab.run({"after cancel:4": "kill"}).code == -SIGKILL
+    lab = make_lab(replace(HOSTILE, rate_per_s=1, burst=9), count=12, concurrency="1")
+    assert lab.run({"after cancel:6": "kill"}).code == -SIGKILL
+    assert lab.run({"after cancel:3": "kill"}).code == -SIGKILL
     lab.check()
 
 

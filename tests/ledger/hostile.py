@@ -48,7 +48,6 @@ class Clocks:
         self.wall += seconds
 
     def reboot(self) -> None:
-        """The monotonic clock begins anew, half a minute later."""
+        """The monotonic clock begins anew."""
         self.boot += 1
         self.mono = 10.0
-        self.wall += 30.0

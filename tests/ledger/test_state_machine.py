@@ -214,10 +214,11 @@ class HostileServer(RuleBasedStateMachine):
     @precondition(lambda self: self.machine_restarts)
     @rule()
     def the_machine_restarts(self) -> None:
+        self.time_passes(30.0)
         before = self.clocks.mono
         self.clocks.reboot()
         for truth in self.server.values():
-            truth.on_the_way = [due - before + self.clocks.mono - 30.0 for due in truth.on_the_way]
+            truth.on_the_way = [due - before + self.clocks.mono for due in truth.on_the_way]
         self.killed_and_started_again(half_written=False)
 
     @rule(number=appointments, reason=st.sampled_from(REASONS))

@@ -23,11 +23,15 @@ class TimeBase:
         """Return how old the moment `at` is, written under the time base `recorded`, at the monotonic time `mono`.
 
         On the same boot only the monotonic clock counts, so that a wall clock that was set in between changes no
-        decision; on another boot the wall clock is all there is, and an event from the future has age 0.
+        decision. Of a moment before this boot only so much is certain: it is as old as the boot, which is when the
+        monotonic clock began; the wall clock may make it younger, never older. Where boots are not known the wall clock
+        is all there is.
         """
-        if self.boot_id is not None and self.boot_id == recorded.boot_id:
+        if self.boot_id is None:
+            return max(0.0, self.wall(mono) - at)
+        if self.boot_id == recorded.boot_id:
             return max(0.0, mono - (at - recorded.offset_s))
-        return max(0.0, self.wall(mono) - at)
+        return max(0.0, min(mono, self.wall(mono) - at))
 
 
 @dataclass(frozen=True, slots=True)
