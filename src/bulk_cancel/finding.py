@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import anyio
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.api.client import ApiSettings, line_factory
-from bulk_cancel.api.credentials import Credential, CredentialKind, check_pairing, find_credential
+from bulk_cancel.api.credentials import CredentialKind, check_pairing
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.selection import Fit, Gathering, Selection
@@ -22,13 +22,12 @@ from bulk_cancel.engine.search import Search
 from bulk_cancel.errors import BulkCancelError, ConfigError
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.sqlite import SqliteLedger
-from bulk_cancel.looking import limiter_of
+from bulk_cancel.looking import limiter_of, settings_of
 from bulk_cancel.ops.locks import held
 from bulk_cancel.ops.pace_file import remember_pace
 from bulk_cancel.ops.progress import Display, Silence, Standing
-from bulk_cancel.places import api_url, credential_lock, credential_pace, ledger_path
+from bulk_cancel.places import credential_lock, credential_pace, ledger_path
 from bulk_cancel.reports.found import Layout, write_found
-from bulk_cancel.version import version
 
 SELECTED = "selected.csv"
 
@@ -69,7 +68,7 @@ def find_appointments(
     """
     if job.select is None:
         raise ConfigError("There is no [select] table to search by.")
-    settings = _api_settings(job, environ, with_contacts=with_contacts)
+    settings = replace(settings_of(job, environ), with_contacts=with_contacts)
     _refuse_wrong_pairing(settings)
     key = settings.credential.fingerprint
     with held(credential_lock(key), "this credential", job.lock_wait):
@@ -90,17 +89,6 @@ def _refuse_wrong_pairing(settings: ApiSettings) -> None:
             "A Platform API key needs to know as whom it reads.", advice="Set MEETERGO_USER_ID or --user-id."
         )
     check_pairing(settings.credential, settings.user_id, rows_with_user=0, rows_without=0)
-
-
-def _api_settings(job: Job, environ: Mapping[str, str], *, with_contacts: bool) -> ApiSettings:
-    timeout_s = job.timeout
-    if "timeout" not in job.model_fields_set and (milliseconds := environ.get("MEETERGO_TIMEOUT_MS", "").strip()):
-        if not milliseconds.isdigit():
-            raise ConfigError("MEETERGO_TIMEOUT_MS is not a number of milliseconds.")
-        timeout_s = int(milliseconds) / 1000
-    credential: Credential = find_credential(environ)
-    agent = f"bulk-cancel/{version()}"
-    return ApiSettings(api_url(environ), credential, job.user_id, timeout_s, agent, with_contacts)
 
 
 def _known_pace(job: Job, settings: ApiSettings) -> PaceRecord | None:

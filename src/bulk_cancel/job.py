@@ -176,6 +176,11 @@ class Job(BaseSettings):
         return self
 
     @property
+    def label(self) -> str:
+        """What the rows come from, for people."""
+        return self.input or "[select]"
+
+    @property
     def pace(self) -> Pace:
         """The documented or given limit of the key."""
         return Pace(self.rate, self.burst)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -11,6 +11,7 @@ import anyio
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.api.client import ApiSettings, line_factory
+from bulk_cancel.api.credentials import find_credential
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.foresight import Rules
 from bulk_cancel.core.model import Appointment
@@ -21,9 +22,11 @@ from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.live import LiveLook
 from bulk_cancel.engine.plan import PlanLine
 from bulk_cancel.engine.reader import Reader
+from bulk_cancel.errors import ConfigError
 from bulk_cancel.job import Job
 from bulk_cancel.ops.pace_file import remember_pace, remembered_pace
-from bulk_cancel.places import credential_pace
+from bulk_cancel.places import api_url, credential_pace
+from bulk_cancel.version import version
 
 
 @dataclass
@@ -61,3 +64,14 @@ def limiter_of(job: Job, key: str, clock: Clock, known: PaceRecord | None) -> Li
     records = [record for record in (known, remembered_pace(credential_pace(key))) if record]
     tat = max((record.tat(clock.base, now, LONGEST_PAUSE_S + pace.span_s) for record in records), default=now)
     return Limiter(pace, clock, tat, random.Random())  # noqa: S311 - jitter, no secret
+
+
+def settings_of(job: Job, environ: Mapping[str, str]) -> ApiSettings:
+    """Return where the API is and who asks. Raises ConfigError when the environment does not say it rightly."""
+    timeout_s = job.timeout
+    if "timeout" not in job.model_fields_set and (milliseconds := environ.get("MEETERGO_TIMEOUT_MS", "").strip()):
+        if not milliseconds.isdigit():
+            raise ConfigError("MEETERGO_TIMEOUT_MS is not a number of milliseconds.")
+        timeout_s = int(milliseconds) / 1000
+    agent = f"bulk-cancel/{version()}"
+    return ApiSettings(api_url(environ), find_credential(environ), job.user_id, timeout_s, agent, job.rebooking_list)

@@ -15,7 +15,7 @@ import anyio
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.api.client import ApiSettings, line_factory
-from bulk_cancel.api.credentials import check_pairing, find_credential
+from bulk_cancel.api.credentials import check_pairing
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.model import Appointment, InputRow, Status, status_of
 from bulk_cancel.core.states import State
@@ -29,11 +29,12 @@ from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.engine.tally import Tally
 from bulk_cancel.errors import BulkCancelError, ConfigError, Exit
 from bulk_cancel.filling import Rows, template_of
+from bulk_cancel.finding import SELECTED, select_input
 from bulk_cancel.inputs import InputOptions, StagedInput, stage_input
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import PaceUpdate, RunStart
 from bulk_cancel.ledger.sqlite import SqliteLedger
-from bulk_cancel.looking import Looking, limiter_of
+from bulk_cancel.looking import Looking, limiter_of, settings_of
 from bulk_cancel.ops.locks import held
 from bulk_cancel.ops.progress import Display, Standing
 from bulk_cancel.ops.signals import watch_signals
@@ -82,10 +83,10 @@ class DeclinedError(BulkCancelError):
 def plan_job(job: Job, parts: Parts, each: Callable[[PlanLine], None] | None = None) -> Plan:
     """Plan without sending or writing anything. Raises as staging, opening and (live) reading do."""
     with tempfile.TemporaryDirectory(prefix="bulk-cancel-") as folder, ExitStack() as stack:
-        staged = stage_input(job.input, _input_options(job), Path(folder) / SNAPSHOT)
+        staged = _staged(job, parts, Path(folder))
         path = ledger_path(job.ledger, api_url(parts.environ))
         states_of, known_pace = _nothing_known, None
-        settings = _api_settings(job, parts.environ) if job.live else None
+        settings = settings_of(job, parts.environ) if job.live else None
         if path.exists() and path.stat().st_size:
             ledger = SqliteLedger.open_to_read(path)
             stack.callback(ledger.close)
@@ -97,6 +98,12 @@ def plan_job(job: Job, parts: Parts, each: Callable[[PlanLine], None] | None = N
             stack.enter_context(held(key, "this credential", job.lock_wait))
             looking = Looking(job, settings, parts.log, known_pace)
         return _planned(job, _rows(job, staged, looking), states_of, looking, each)
+
+
+def _staged(job: Job, parts: Parts, folder: Path) -> StagedInput:
+    """Pin the input in a folder: the file that the job names, or what its [select] table finds."""
+    source = str(select_input(job, parts.environ, parts.log, folder)) if job.select else job.input
+    return stage_input(source, _input_options(job), folder / SNAPSHOT)
 
 
 def _rows(job: Job, staged: StagedInput, looking: Looking | None) -> Rows:
@@ -129,10 +136,10 @@ def run_job(job: Job, parts: Parts) -> Summary:
     Returns the summary of a run that began, however it ended. Raises a BulkCancelError when none did: then nothing was
     sent and the ledger knows nothing of it.
     """
-    settings = _api_settings(job, parts.environ)
+    settings = settings_of(job, parts.environ)
     run_id = new_run_id()
     out = job.out or Path("runs") / run_id
-    with _snapshot(job, out) as staged, _open_ledger(job, parts.environ, settings) as ledger:
+    with _snapshot(job, parts, out) as staged, _open_ledger(job, parts.environ, settings) as ledger:
         known_pace = ledger.load_pace(settings.credential.fingerprint)
         looking = Looking(job, settings, parts.log, known_pace) if job.live else None
         rows = _rows(job, staged, looking)
@@ -147,7 +154,7 @@ def run_job(job: Job, parts: Parts) -> Summary:
         if not parts.approve(plan):
             raise DeclinedError("Nothing was sent.")
         clock = system_clock()
-        start = RunStart(run_id, clock.now(), clock.base, job.input, staged.digest, str(out.resolve()), _program())
+        start = RunStart(run_id, clock.now(), clock.base, job.label, staged.digest, str(out.resolve()), _program())
         foreseen = looking.seen if looking else {}
         run_no = _stage(ledger, start, rows.filled_chunks(), clock)
         lines = _lines(job, settings)
@@ -167,7 +174,7 @@ def _refuse_too_many(job: Job, plan: Plan) -> None:
 
 def reconcile_ledger(job: Job, parts: Parts) -> Summary:
     """Settle the ledger's unknown targets by reads alone."""
-    settings = _api_settings(job, parts.environ)
+    settings = settings_of(job, parts.environ)
     with _open_ledger(job, parts.environ, settings) as ledger:
         clock = system_clock()
         run_id = new_run_id()
@@ -179,13 +186,14 @@ def reconcile_ledger(job: Job, parts: Parts) -> Summary:
 
 
 @contextmanager
-def _snapshot(job: Job, out: Path) -> Iterator[StagedInput]:
+def _snapshot(job: Job, parts: Parts, out: Path) -> Iterator[StagedInput]:
     """Pin the input in the run's folder; leave no trace of a run that never began."""
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
-        yield stage_input(job.input, _input_options(job), out / SNAPSHOT)
+        yield _staged(job, parts, out)
     except BulkCancelError:
-        (out / SNAPSHOT).unlink(missing_ok=True)
+        for name in (SNAPSHOT, SELECTED):
+            (out / name).unlink(missing_ok=True)
         with suppress(OSError):
             for folder in made:
                 folder.rmdir()
@@ -213,17 +221,6 @@ def _refuse_other_api(ledger: SqliteLedger, url: str) -> None:
             f"The ledger {ledger.path} belongs to the API at {bound}, not to {url}.",
             advice="Name another --ledger, or correct MEETERGO_API_URL. Nothing was sent.",
         )
-
-
-def _api_settings(job: Job, environ: Mapping[str, str]) -> ApiSettings:
-    timeout_s = job.timeout
-    if "timeout" not in job.model_fields_set and (milliseconds := environ.get("MEETERGO_TIMEOUT_MS", "").strip()):
-        if not milliseconds.isdigit():
-            raise ConfigError("MEETERGO_TIMEOUT_MS is not a number of milliseconds.")
-        timeout_s = int(milliseconds) / 1000
-    url = api_url(environ)
-    agent = f"bulk-cancel/{version()}"
-    return ApiSettings(url, find_credential(environ), job.user_id, timeout_s, agent, job.rebooking_list)
 
 
 def _program() -> str:

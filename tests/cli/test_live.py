@@ -161,3 +161,20 @@ def test_a_blank_that_nothing_fills_is_refused_before_anything(
     assert result.code == 78
     assert "{nonsense}" in result.stderr
     assert not sandbox.arrivals()
+
+
+def test_a_select_table_finds_plans_and_runs(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
+    world = World.of([Wanted() for _ in range(30)], seed=4)
+    sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000))
+    berlin = {id_ for id_, appointment in world.appointments.items() if appointment.location == "Berlin office"}
+    days = sorted(appointment.start for appointment in world.appointments.values())
+    select = (
+        f'from = "{days[0]:%Y-%m-%d}"\nto = "{days[-1]:%Y-%m-%d}"\ntimezone = "Europe/Berlin"\nlocation = "berlin"\n'
+    )
+    job = write("job.toml", f'reason = "Our {{location}} is closed"\nout = "out"\n[select]\n{select}')
+    planned = shell("plan", job, "--json")
+    assert planned.summary["actions"] == {"cancel": len(berlin)}
+    result = shell.run(job)
+    assert result.code == 0, result.stderr
+    assert set(sandbox.truth().applied) == berlin
+    assert sandbox.appointment(min(berlin)).cancellation.reason == "Our Berlin office is closed"  # type: ignore[union-attr]

@@ -108,7 +108,7 @@ def test_a_plan_may_hold_for_ever(path: Path) -> None:
     assert not open_plan(path, now=NOW + 1e9).header.expired(NOW + 1e9)
 
 
-@pytest.mark.parametrize("count", [40_000, pytest.param(200_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [20_000, pytest.param(200_000, marks=pytest.mark.long)])
 def test_memory_stays_flat(path: Path, count: int) -> None:
     tracemalloc.start()
     try:
@@ -120,4 +120,4 @@ def test_memory_stays_flat(path: Path, count: int) -> None:
     finally:
         tracemalloc.stop()
     assert path.stat().st_size > 200 * count
-    assert peak < 6_000_000
+    assert peak < 4_000_000

@@ -110,7 +110,8 @@ class HttpLine:
     async def users(self, limit: int, offset: int) -> Users:
         """GET /user (admins); the names of its page parameters are inferred."""
         params = {"limit": limit, "offset": offset}
-        request = self._http.build_request("GET", f"{self._settings.base_url}/user", params=params, headers=_FRESH)
+        headers = {**_FRESH, **self._acting(None)}
+        request = self._http.build_request("GET", f"{self._settings.base_url}/user", params=params, headers=headers)
         answer, value = await self._exchange(request)
         return Users(answer, parse_users(value) if answer.status == 200 else None)
 

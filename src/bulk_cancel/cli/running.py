@@ -33,12 +33,12 @@ def run_command(source: str, flags: Mapping[str, Any]) -> None:
 
 
 def _run(job: Job) -> None:
-    refuse_without_terminal(yes=job.yes, source=job.input)
+    refuse_without_terminal(yes=job.yes, source=job.label)
     console = Console(stderr=True)
 
     def approve(plan: Plan) -> bool:
         if not job.quiet:
-            show_plan(console, plan, job.input)
+            show_plan(console, plan, job.label)
         return job.yes or ask(console, plan)
 
     finish(job, console, run_job(job, parts_of(job, approve)))
@@ -90,9 +90,9 @@ def plan_command(source: str, flags: Mapping[str, Any]) -> None:
 def _plan(job: Job) -> None:
     plan = plan_job(job, parts_of(job))
     if job.json_:
-        put_out(json.dumps(_document(plan, job.input), indent=2) + "\n")
+        put_out(json.dumps(_document(plan, job.label), indent=2) + "\n")
     else:
-        show_plan(Console(), plan, job.input)
+        show_plan(Console(), plan, job.label)
     raise SystemExit(int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK))
 
 

@@ -87,8 +87,6 @@ def _table(action: Action, lines: list[PlannedLine], total: int) -> Table:
     if action is not Action.INVALID:
         table.add_column("appointment", no_wrap=True, min_width=36)
     table.add_column("why", overflow="fold")
-    if action is Action.CANCEL:
-        table.add_column("reason", overflow="fold")
     for line in lines:
         table.add_row(*_cells(action, line))
     return table
@@ -98,18 +96,17 @@ def _cells(action: Action, line: PlannedLine) -> Iterator[str]:
     yield str(line.row.row)
     if action is not Action.INVALID:
         yield line.row.appointment_id or "–"
-    yield escape(clean(_why(line), 300))
-    if action is Action.CANCEL:
-        yield escape(clean(line.row.reason or "(no reason)", 60))
+    yield escape(clean(_what(action, line), 300))
 
 
-def _why(line: PlannedLine) -> str:
-    row = line.row
+def _what(action: Action, line: PlannedLine) -> str:
+    row, reason = line.row, clean(line.row.reason or "", 60)
     notes = (
         line.why,
         f"starts {line.planned.start}" if line.planned.start else "",
         f"attendee {row.attendee_id} only" if row.attendee_id else "",
         "everyone in the group" if row.cancel_all else "",
         "the whole series" if row.entire_series else "",
+        (f"reason: {reason}" if reason else "no reason") if action is Action.CANCEL else "",
     )
     return "; ".join(note for note in notes if note)
