@@ -178,3 +178,14 @@ def test_a_select_table_finds_plans_and_runs(shell: Shell, sandbox: Sandbox, wri
     assert result.code == 0, result.stderr
     assert set(sandbox.truth().applied) == berlin
     assert sandbox.appointment(min(berlin)).cancellation.reason == "Our Berlin office is closed"  # type: ignore[union-attr]
+
+
+def test_the_soonest_appointment_comes_first_where_the_start_is_known(
+    shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
+) -> None:
+    source = ask_for(sandbox, World.of([Wanted() for _ in range(30)], seed=8), write)
+    assert shell.run(source, "--live", "--concurrency", "1").summary["counts"]["cancelled"] == 30
+    cancelled = [arrival.target for arrival in sandbox.arrivals() if arrival.route == "cancel"]
+    starts = [sandbox.appointment(str(id_)).start for id_ in cancelled]
+    assert starts == sorted(starts)
+    assert len(starts) == 30
