@@ -35,7 +35,7 @@ from bulk_cancel.core.units import parse_duration, parse_rate
 from bulk_cancel.core.window import SendWindow, parse_window
 from bulk_cancel.errors import ConfigError, InputMissingError, UsageError
 
-_PATHS = ("input", "ledger", "out", "log_file")
+_PATHS = ("input", "ledger", "out", "log_file", "plan_file")
 
 
 def _parsed(parse: Any) -> BeforeValidator:
@@ -158,6 +158,10 @@ class Job(BaseSettings):
     send_window: Annotated[SendWindow, BeforeValidator(_window)] | None = None
     outside_window: Literal["wait", "stop"] = "wait"
     rebooking_list: bool = False
+    plan_file: Path | None = None
+    plan_ttl: Duration = 24 * 3600.0
+    expect_digest: str | None = None
+    check_drift: bool = False
     max_errors: Annotated[str, Field(pattern=r"^(\d+%?)?$")] = ""
     lock_wait: Duration = 0.0
     ledger: str | None = None

@@ -96,6 +96,17 @@ def find(  # noqa: PLR0913 - options of a command
     find_command(select, flags, Wish(out, with_cancelled, with_contacts))
 
 
+@app.command()
+def show(
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan file.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show what a plan file says, and its digest."""
+    from bulk_cancel.cli.showing import show_plan_file
+
+    show_plan_file(plan, as_json=as_json)
+
+
 LedgerOption = Annotated[str | None, typer.Option("--ledger", metavar="PATH|URL", help=LEDGER_HELP, show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

@@ -51,9 +51,11 @@ JOB_OPTIONS = (
     JobOption("canary", ("--canary",), "Cancel N, verify each by a read, then go on.", "N"),
     JobOption("send_window", ("--send-window",), "Send in these hours only.", '"08:00-20:00 Europe/Berlin"'),
     JobOption("outside_window", ("--outside-window",), "What to do outside of them. (default: wait)", "wait|stop"),
-    JobOption(
-        "rebooking_list", ("--rebooking-list/--no-rebooking-list",), "Write whom to call, with names and addresses."
-    ),
+    JobOption("rebooking_list", ("--rebooking-list/--no-rebooking-list",), "Write whom to call: names, addresses."),
+    JobOption("plan_file", ("--plan-file", "-o"), "plan: write what was planned here, to be approved.", "FILE"),
+    JobOption("plan_ttl", ("--plan-ttl",), "plan: how long the file may be carried out. (default: 24h)", "DUR"),
+    JobOption("expect_digest", ("--expect-digest",), "run: only the approved plan, by its digest.", "DIGEST"),
+    JobOption("check_drift", ("--check-drift/--no-check-drift",), "run: read again, leave out what changed since."),
     JobOption("look_first", ("--look-first/--no-look-first",), "Read every appointment before its cancel."),
     JobOption("wait", ("--wait/--no-wait",), "Stay until unknown outcomes are settled."),
     JobOption("max_errors", ("--max-errors",), "Halt when more targets are refused.", "N|N%"),

@@ -93,6 +93,8 @@ def _plan(job: Job) -> None:
         put_out(json.dumps(_document(plan, job.label), indent=2) + "\n")
     else:
         show_plan(Console(), plan, job.label)
+        if plan.digest:
+            put_out(f"Plan file {job.plan_file}, digest {plan.digest}\n")
     raise SystemExit(int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK))
 
 
@@ -106,6 +108,7 @@ def _document(plan: Plan, source: str) -> dict[str, Any]:
         "settled": {state.value: count for state, count in sorted(plan.settled.items())},
         "duration_s": round(plan.duration_s, 1),
         **({"live": _live_document(plan.live)} if plan.live else {}),
+        **({"digest": plan.digest} if plan.digest else {}),
         "exit_code": int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK),
     }
 

@@ -10,7 +10,8 @@ import anyio
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.api.port import Line, Page, Query
-from bulk_cancel.core.foresight import Rules
+from bulk_cancel.core.drift import Expectation
+from bulk_cancel.core.foresight import Action, Rules
 from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
 from bulk_cancel.core.outcome import classify_read
 from bulk_cancel.core.retry import LONGEST_PAUSE_S
@@ -45,7 +46,23 @@ class Limits:
     late_within_s: float = 0.0  #: leave out what starts within this time
     window: SendWindow | None = None  #: send in these hours only
     stop_outside: bool = False  #: outside of them stop, instead of waiting
+    check_drift: bool = False  #: read again before each cancel, and leave out what is not as it was planned
     canary: int = 0  #: cancel so many, verify each by a read, then go on
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """What was known and decided of single targets before the run."""
+
+    seen: Mapping[str, Appointment | None] = field(default_factory=dict)  #: by a live plan, by appointment
+    left_out: Mapping[Target, tuple[Action, str]] = field(default_factory=dict)  #: by an approved plan
+    expected: Mapping[str, Expectation] = field(default_factory=dict)  #: by an approved plan, by appointment
+
+    def start_of(self, work: Work) -> str | None:
+        """Return when the target's appointment starts, where anybody knows it."""
+        appointment_id = work.target.appointment_id
+        seen, expected = self.seen.get(appointment_id), self.expected.get(appointment_id)
+        return (seen.start if seen else None) or (expected.start if expected else None) or work.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +78,7 @@ class Context:
     limits: Limits
     log: FilteringBoundLogger
     lines: Sequence[Line]
-    foreseen: Mapping[str, Appointment | None] = field(default_factory=dict)  #: what a live plan has seen, by id
+    foresight: Foresight = field(default_factory=Foresight)
     keep: Callable[[Target, Appointment], None] | None = None  #: adds to the rebooking list, when there is one
     random: random.Random = field(default_factory=random.Random)
 
@@ -101,7 +118,7 @@ class Context:
         self.tally.moved(work.state, becomes)
         work.state, work.attempts = becomes, attempt_no
         if becomes is State.CANCELLED and self.keep is not None and appointment is not None:
-            self.keep(work.target, self.foreseen.get(work.target.appointment_id) or appointment)
+            self.keep(work.target, self.foresight.seen.get(work.target.appointment_id) or appointment)
         if becomes in REFUSED and exceeds(self.tally.refused, self.tally.targets, self.limits.max_errors):
             self.halt(Exit.STOPPED, f"{self.tally.refused} targets were refused, more than --max-errors allows.")
 

@@ -51,7 +51,7 @@ class Feed:
             )
             self._after_row = found[-1][0] if found else after_row
             self._ready.extend(work for _, work in found)
-            if found and self._context.foreseen and self._chunk > 1:
+            if found and self._knows_starts() and self._chunk > 1:
                 await self._refill_soonest_first()
 
     async def _refill_soonest_first(self) -> None:
@@ -66,9 +66,12 @@ class Feed:
             self._ready.extend(work for _, work in found)
         self._ready = deque(sorted(self._ready, key=self._start))
 
+    def _knows_starts(self) -> bool:
+        foresight = self._context.foresight
+        return bool(foresight.seen or any(expected.start for expected in foresight.expected.values()))
+
     def _start(self, work: Work) -> float:
-        seen = self._context.foreseen.get(work.target.appointment_id)
-        starts_at = moment_of(seen.start if seen else work.start)
+        starts_at = moment_of(self._context.foresight.start_of(work))
         return math.inf if starts_at is None else starts_at
 
 

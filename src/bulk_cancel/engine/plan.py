@@ -53,6 +53,7 @@ class Plan:
     rows_with_user: int = 0
     rows_without_user: int = 0
     live: Live | None = None
+    digest: str | None = None  #: of the plan file, when one was written
 
     @property
     def cancels(self) -> int:

@@ -17,6 +17,7 @@ import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from bulk_cancel.api.port import Line
+from bulk_cancel.core.drift import drift
 from bulk_cancel.core.foresight import Action, foresee, why_left_out
 from bulk_cancel.core.model import Answer, Work
 from bulk_cancel.core.outcome import Kind, Outcome, Sight, classify_cancel, classify_read, resolve_refusal
@@ -65,7 +66,7 @@ class Sender:
 
     async def settle(self, work: Work) -> None:
         """Bring a sendable target as far as this run can."""
-        if await self._left_out(work):
+        if await self._left_out(work) or await self._drifted(work):
             return
         if (work.look_first or self._context.limits.look_first) and not await self._still_active(work):
             return
@@ -74,18 +75,38 @@ class Sender:
             await self._again(work, step)
 
     async def _left_out(self, work: Work) -> bool:
-        """Record what needs no cancel, by what a live plan has seen, or by a rule about the start."""
-        context, seen = self._context, None
-        if work.target.appointment_id in context.foreseen:
-            seen = context.foreseen[work.target.appointment_id]
-            action, why = foresee(work.target, work.request, seen, context.rules())
-        else:
-            why = why_left_out(work.start, context.rules())
-            action = Action.SKIP if why else Action.CANCEL
+        """Record what needs no cancel: by an approved plan, by what a live plan has seen, or by a rule."""
+        context = self._context
+        seen = context.foresight.seen.get(work.target.appointment_id)
+        action, why = self._decided(work)
         event = _NEEDS_NO_CANCEL.get(action)
         if event is not None:
             await context.move(work, event, Answer(appointment=seen), why)
         return event is not None
+
+    def _decided(self, work: Work) -> tuple[Action, str]:
+        foresight, rules = self._context.foresight, self._context.rules()
+        if work.target in foresight.left_out:
+            action, why = foresight.left_out[work.target]
+            return (action if action in _NEEDS_NO_CANCEL else Action.SKIP), why
+        if work.target.appointment_id in foresight.seen:
+            return foresee(work.target, work.request, foresight.seen[work.target.appointment_id], rules)
+        why = why_left_out(foresight.start_of(work), rules)
+        return (Action.SKIP if why else Action.CANCEL), why
+
+    async def _drifted(self, work: Work) -> bool:
+        """Read again what was planned, and leave out what is not as it was."""
+        expected = self._context.foresight.expected.get(work.target.appointment_id)
+        if not self._context.limits.check_drift or expected is None:
+            return False
+        answer = await self._context.read(self._line, work)
+        if answer is None or classify_read(work.target, answer) is Sight.NOTHING:
+            return True
+        why = drift(expected, answer.appointment)
+        if why:
+            cancelled = classify_read(work.target, answer) is Sight.CANCELLED
+            await self._context.move(work, Event.SEEN_CANCELLED if cancelled else Event.SKIPPED, answer, why)
+        return bool(why)
 
     async def _again(self, work: Work, first: Step) -> None:
         """Repeat what is proven not to have been applied. Every repetition is a new attempt with its own intent."""

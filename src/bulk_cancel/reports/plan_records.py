@@ -24,7 +24,7 @@ from bulk_cancel.core.text import clean
 from bulk_cancel.reports.chunks import CHUNK
 from bulk_cancel.reports.csv_file import CsvFile
 from bulk_cancel.reports.files import ReportError, written_aside
-from bulk_cancel.reports.records import _harmless
+from bulk_cancel.reports.records import harmless
 from bulk_cancel.reports.summary import SUMMARY_JSON
 
 PLAN_CSV: Final = "plan.csv"
@@ -138,7 +138,7 @@ def _cells_of(line: PlanLine) -> tuple[Any, ...]:
 def _write_csv(parts: list[Path], path: Path) -> None:
     file = CsvFile(path, {name: name for name in COLUMNS})
     for part in parts:
-        file.append(pl.read_parquet(part, glob=False).with_columns([_harmless(name) for name in _TEXTS]))
+        file.append(pl.read_parquet(part, glob=False).with_columns([harmless(name) for name in _TEXTS]))
 
 
 @contextmanager

@@ -90,7 +90,7 @@ class _Draft:
     def append(self, chunk: pl.DataFrame) -> None:
         self.parts.append(self.folder / "parts" / f"{len(self.parts):06}.parquet")
         chunk.write_parquet(self.parts[-1], compression="lz4", statistics=False)
-        for_people = chunk.with_columns(_harmless(DETAIL))
+        for_people = chunk.with_columns(harmless(DETAIL))
         self.results.append(for_people)
         for status, count in chunk[STATUS].value_counts().iter_rows():
             self.statuses[Status(status)] += count
@@ -104,7 +104,7 @@ class _Draft:
         rows.sink_parquet(self.folder / RESULTS_PARQUET, row_group_size=CHUNK)
 
 
-def _harmless(column: str) -> pl.Expr:
+def harmless(column: str) -> pl.Expr:
     # Where a semicolon separates cells, a spreadsheet cuts a text at semicolons: what follows one is a beginning, too.
     return pl.col(column).str.replace_all(r"""(^|[;,][\s"]*)([=+\-@＝＋－＠])""", "${1}'${2}")
 

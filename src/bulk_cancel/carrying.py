@@ -1,0 +1,194 @@
+"""Carries a staged run out and sums it up: the asynchronous part of a run, with signals watched and progress shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import anyio
+from structlog.typing import FilteringBoundLogger
+
+from bulk_cancel.api.client import ApiSettings, line_factory
+from bulk_cancel.api.port import Line
+from bulk_cancel.core.model import Status, status_of
+from bulk_cancel.core.states import State
+from bulk_cancel.core.verdict import decide_exit
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.commits import GroupCommit
+from bulk_cancel.engine.context import Context, Foresight, Limits
+from bulk_cancel.engine.intake import Intake
+from bulk_cancel.engine.plan import Plan
+from bulk_cancel.engine.runner import RunEnd, Runner
+from bulk_cancel.engine.tally import Tally
+from bulk_cancel.errors import BulkCancelError, Exit
+from bulk_cancel.job import Job
+from bulk_cancel.ledger.port import PaceUpdate
+from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.looking import limiter_of
+from bulk_cancel.ops.progress import Display, Standing
+from bulk_cancel.ops.signals import watch_signals
+from bulk_cancel.places import SNAPSHOT
+from bulk_cancel.reports.rebooking import Keep, rebooking_list
+from bulk_cancel.reports.records import write_records
+from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
+
+#: Not yet an end: these targets are still on their way.
+_UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the surroundings provide: the environment, a log, a display, and who approves a plan."""
+
+    environ: Mapping[str, str]
+    log: FilteringBoundLogger
+    display: Display
+    approve: Callable[[Plan], bool] = lambda _: True
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What the summary of a run is made from, apart from the ledger."""
+
+    run_id: str
+    run_no: int
+    out: Path | None
+    clock: Clock
+    began: float  #: monotonic
+    tally: Tally
+
+
+class DeclinedError(BulkCancelError):
+    """The person, or a limit, said no. Nothing was sent or recorded."""
+
+    exit_code = Exit.STOPPED
+
+
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """Everything the asynchronous part needs."""
+
+    job: Job
+    parts: Parts
+    ledger: SqliteLedger
+    settings: ApiSettings
+    lines: Sequence[Line]
+    facts: RunFacts
+    what: Callable[[Runner], Awaitable[RunEnd]]
+    foresight: Foresight = field(default_factory=Foresight)
+
+
+def open_lines(job: Job, settings: ApiSettings) -> list[Line]:
+    make_line = line_factory(settings)
+    return [make_line() for _ in range(job.concurrency)]
+
+
+async def carry_out(carrying: Carrying) -> RunEnd:
+    out = carrying.facts.out if carrying.job.rebooking_list else None
+    try:
+        with rebooking_list(out) if out else nullcontext() as keep:
+            return await _with_surroundings(carrying, _context(carrying, keep))
+    finally:
+        with anyio.CancelScope(shield=True):
+            for line in carrying.lines:
+                await line.aclose()
+
+
+def _context(carrying: Carrying, keep: Keep | None) -> Context:
+    job, facts, key = carrying.job, carrying.facts, carrying.settings.credential.fingerprint
+    limiter = limiter_of(job, key, facts.clock, carrying.ledger.load_pace(key))
+    return Context(
+        run_no=facts.run_no,
+        commits=GroupCommit(carrying.ledger, facts.run_no, lambda: PaceUpdate(key, limiter.record())),
+        limiter=limiter,
+        clock=facts.clock,
+        intake=Intake(),
+        tally=facts.tally,
+        limits=_limits(job),
+        log=carrying.parts.log,
+        lines=carrying.lines,
+        foresight=carrying.foresight,
+        keep=keep,
+    )
+
+
+def _limits(job: Job) -> Limits:
+    return Limits(
+        max_attempts=job.max_attempts,
+        settle_s=job.settle,
+        max_errors=job.max_errors,
+        look_first=job.look_first,
+        wait=job.wait,
+        skip_past=job.skip_past,
+        late_within_s=job.late_within,
+        window=job.send_window,
+        stop_outside=job.outside_window == "stop",
+        canary=job.canary,
+        check_drift=job.check_drift,
+    )
+
+
+async def _with_surroundings(carrying: Carrying, context: Context) -> RunEnd:
+    """Run with signals watched and progress shown; both end with the run."""
+    display = carrying.parts.display
+
+    def drain(signal_name: str) -> None:
+        in_flight, at_most_s = context.tally.in_flight, carrying.settings.timeout_s
+        hint = "a second signal stops at once; nothing is lost either way"
+        context.log.warning("run.draining", signal=signal_name, in_flight=in_flight, at_most_s=at_most_s, hint=hint)
+        context.halt(Exit.STOPPED, f"Stopped by {signal_name}.")
+
+    async with anyio.create_task_group() as surroundings:
+        surroundings.start_soon(watch_signals, drain, display.stop)
+        surroundings.start_soon(_show, display, context)
+        end = await carrying.what(Runner(context))
+        surroundings.cancel_scope.cancel()
+    return end
+
+
+async def _show(display: Display, context: Context) -> None:
+    """A terminal that went away must not stop the run."""
+    with suppress(OSError):
+        await display.follow(lambda: _standing(context))
+
+
+def _standing(context: Context) -> Standing:
+    tally = context.tally
+    counts = {state: count for state, count in tally.states.items() if count > 0}
+    shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in _UNDERWAY)
+    done = sum(count for state, count in counts.items() if state not in _UNDERWAY)
+    left = max(0, tally.targets - done)
+    return Standing(done, tally.targets, tally.posts + tally.gets, shown, context.limiter.duration_s(left), tally.note)
+
+
+def finish(ledger: SqliteLedger, facts: RunFacts, end: RunEnd, log: FilteringBoundLogger) -> Summary:
+    """Write the result files and the summary, from the ledger alone."""
+    counts: Counter[Status] = Counter()
+    for state, count in ledger.counts(facts.run_no).items():
+        counts[status_of(state)] += count
+    exit_code = decide_exit(counts, end.halt)
+    due_at = facts.clock.now() + end.reconciled.due_in_s if end.reconciled.unknown else None
+    tally = facts.tally
+    summary = Summary(
+        run_id=facts.run_id,
+        rows=sum(counts.values()),
+        targets=ledger.target_count(facts.run_no),
+        counts=counts,
+        requests=Requests(tally.posts, tally.gets, tally.throttled),
+        elapsed_s=facts.clock.monotonic() - facts.began,
+        exit_code=exit_code,
+        out=str(facts.out) if facts.out else None,
+        ledger=str(ledger.path),
+        next=next_step(Ending(counts, exit_code, due_at, end.halt.message if end.halt else "", end.reconciled.missing)),
+    )
+    ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
+    if facts.out is not None:
+        snapshot = facts.out / SNAPSHOT
+        write_records(snapshot if snapshot.exists() else None, partial(ledger.rows, facts.run_no), facts.out)
+        write_summary(summary, facts.out)
+    log.info("run.ended", run_id=facts.run_id, exit_code=int(exit_code), **{k.value: v for k, v in counts.items() if v})
+    return summary

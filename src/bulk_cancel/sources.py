@@ -1,0 +1,165 @@
+"""Where a run's rows come from: an input file, a search, or an approved plan. And where a plan's lines go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from structlog.typing import FilteringBoundLogger
+
+from bulk_cancel.core.foresight import Action
+from bulk_cancel.core.model import InputRow, Target
+from bulk_cancel.engine.clock import system_clock
+from bulk_cancel.engine.context import Foresight
+from bulk_cancel.engine.plan import Look, PlanLine, target_of
+from bulk_cancel.errors import ConfigError
+from bulk_cancel.filling import Rows, template_of
+from bulk_cancel.finding import select_input
+from bulk_cancel.inputs import InputOptions, StagedInput, stage_input
+from bulk_cancel.job import Job
+from bulk_cancel.looking import Looking
+from bulk_cancel.places import SNAPSHOT, api_url
+from bulk_cancel.plans import LeftOut, PlanAbout, PlanFile, is_plan, open_plan, writing_plan
+from bulk_cancel.reports.plan_records import plan_records
+
+
+class PlannedRows(Protocol):
+    """Rows on their way to the plan and to the ledger."""
+
+    def chunks(self) -> Iterator[list[InputRow]]: ...
+
+    def filled_chunks(self) -> Iterator[list[InputRow]]: ...
+
+    def look(self, look: Look | None) -> Look | None: ...
+
+
+class Source(Protocol):
+    """What a job runs on."""
+
+    @property
+    def digest(self) -> str: ...
+
+    def rows(self, looking: Looking | None) -> PlannedRows: ...
+
+    def foresight(self, looking: Looking | None) -> Foresight: ...
+
+
+def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source:
+    """Pin in a folder what the job names: a file, or what its [select] table finds. A plan is verified as a whole."""
+    if not job.select and is_plan(job.input):
+        plan = open_plan(Path(job.input), now=system_clock().now(), expect_digest=job.expect_digest)
+        return ApprovedPlan(_of_this_api(plan, api_url(environ)))
+    if job.expect_digest is not None:
+        raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
+    source = str(select_input(job, environ, log, folder)) if job.select else job.input
+    template = template_of(job)
+    # With blanks to fill in, the reason comes later, row by row.
+    options = InputOptions({str(name): column for name, column in job.map.items()}, None, job.cancel_all)
+    options = options if template else replace(options, reason=job.reason)
+    return InputFile(job, stage_input(source, options, folder / SNAPSHOT))
+
+
+def _of_this_api(plan: PlanFile, url: str) -> PlanFile:
+    if plan.header.api_url != url:
+        raise ConfigError(
+            f"The plan {plan.path} was made for the API at {plan.header.api_url}, not for {url}.",
+            advice="Nothing was sent. Correct MEETERGO_API_URL, or plan again.",
+        )
+    return plan
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """An input file, pinned."""
+
+    job: Job
+    staged: StagedInput
+
+    @property
+    def digest(self) -> str:
+        return self.staged.digest
+
+    def rows(self, looking: Looking | None) -> Rows:
+        return Rows(self.staged, template_of(self.job), looking.seen if looking else {})
+
+    def foresight(self, looking: Looking | None) -> Foresight:
+        return Foresight(seen=looking.seen if looking else {})
+
+
+@dataclass
+class ApprovedPlan:
+    """A plan file: exactly what it says is done, and nothing else."""
+
+    plan: PlanFile
+    left_out: dict[Target, LeftOut] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.left_out = {left.target: left for left in self.plan.left_out()}
+
+    @property
+    def digest(self) -> str:
+        return self.plan.digest
+
+    def rows(self, looking: Looking | None) -> ApprovedPlan:
+        return self
+
+    def chunks(self) -> Iterator[list[InputRow]]:
+        """Yield the plan's rows."""
+        return self.plan.rows()
+
+    filled_chunks = chunks
+
+    def look(self, look: Look | None) -> Look:
+        """Return a look that leaves out what the plan leaves out."""
+        return lambda lines: self._looked(look, [self._marked(line) for line in lines])
+
+    @staticmethod
+    def _looked(look: Look | None, lines: Sequence[PlanLine]) -> Sequence[PlanLine]:
+        return look(lines) if look else lines
+
+    def _marked(self, line: PlanLine) -> PlanLine:
+        left = self.left_out.get(target_of(line.row)) if line.action is Action.CANCEL else None
+        return replace(line, action=left.action, why=left.why) if left else line
+
+    def foresight(self, looking: Looking | None) -> Foresight:
+        left_out = {target: (left.action, left.why) for target, left in self.left_out.items()}
+        return Foresight(looking.seen if looking else {}, left_out, self.plan.expectations())
+
+
+@dataclass
+class PlanOutputs:
+    """Takes the lines of a plan to the files that the job wants of it."""
+
+    takers: list[Callable[[PlanLine], None]] = field(default_factory=list)
+    digest: str | None = None  #: of the plan file, known after the block
+
+    def add(self, line: PlanLine) -> None:
+        for take in self.takers:
+            take(line)
+
+
+@contextmanager
+def plan_outputs(job: Job, source: Source, environ: Mapping[str, str]) -> Iterator[PlanOutputs]:
+    """Yield what takes a plan's lines; after the block the plan file and the audit files are in their place."""
+    outputs = PlanOutputs()
+    with ExitStack() as stack:
+        if job.out is not None:
+            records = stack.enter_context(plan_records(job.out))
+            records.summary.update({"source": job.label, "input_digest": source.digest})
+            outputs.takers.append(records.add)
+        draft = None
+        if job.plan_file is not None:
+            draft = stack.enter_context(writing_plan(job.plan_file, _about(job, source, environ)))
+            outputs.takers.append(draft.add)
+        yield outputs
+    outputs.digest = draft.digest if draft else None
+
+
+def _about(job: Job, source: Source, environ: Mapping[str, str]) -> PlanAbout:
+    now = system_clock().now()
+    decisive = {"reason", "cancel_all", "user_id", "map", "live", "skip_past", "late_within", "select"}
+    options = job.model_dump(mode="json", include=decisive)
+    return PlanAbout(now, now + job.plan_ttl, api_url(environ), job.label, source.digest, options)
