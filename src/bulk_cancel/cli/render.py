@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -65,7 +67,10 @@ def _counts(plan: Plan) -> list[str]:
 
 
 def _time(plan: Plan) -> str:
-    return f"at least {show_duration(plan.duration_s)}" if plan.duration_s >= 1 else "a moment"
+    if plan.duration_s < 1:
+        return "a moment"
+    end = datetime.now().astimezone() + timedelta(seconds=plan.duration_s)
+    return f"at least {show_duration(plan.duration_s)}, until {end:%H:%M},"
 
 
 def _rate(plan: Plan) -> str:
