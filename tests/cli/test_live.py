@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -189,3 +193,17 @@ def test_the_soonest_appointment_comes_first_where_the_start_is_known(
     starts = [sandbox.appointment(str(id_)).start for id_ in cancelled]
     assert starts == sorted(starts)
     assert len(starts) == 30
+
+
+@pytest.mark.skipif(
+    not shutil.which("unshare") or subprocess.run(["unshare", "-n", "true"], check=False).returncode != 0,
+    reason="needs the right to make a network namespace",
+)
+def test_an_offline_plan_works_without_any_network(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
+    source = ask_for(sandbox, World.generate(20, 4), write)
+    done = subprocess.run(
+        ["unshare", "-n", sys.executable, "-m", "bulk_cancel", "plan", source, "--json", "-o", "a.plan"],
+        cwd=shell.folder, env=shell.environ, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert json.loads(done.stdout)["actions"] == {"cancel": 20, "invalid": 1}
