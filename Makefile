@@ -17,7 +17,7 @@ crash: .venv/ready           ## the long sweeps: kill -9 at every point, power c
 	$(BIN)/pytest -m long
 
 test-httpx2: .venv/ready     ## the HTTP tests over httpx2, the maintained successor of httpx
-	BULK_CANCEL_TEST_HTTPX2=1 $(BIN)/pytest tests/edges tests/cli
+	BULK_CANCEL_TEST_HTTPX2=1 $(BIN)/pytest tests/edges tests/cli/test_end_to_end.py
 
 lock: .venv/ready            ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
