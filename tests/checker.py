@@ -192,9 +192,10 @@ def _unknown_leaves_by_evidence(seen: _Seen) -> Iterator[str]:
         if reads[target] < 2 * len(active):
             yield f"{target} was held for active {len(active)} times after {reads[target]} reads."
         for number in active:
-            waited_s = history[number][1] - max(at for event, at in history[:number] if event is Event.INTENT)
+            on_its_way = (Event.INTENT, Event.NO_PROOF)
+            waited_s = history[number][1] - max(at for event, at in history[:number] if event in on_its_way)
             if waited_s < seen.evidence.settle_s:
-                yield f"{target} was held for active {waited_s:.2f} s after its intent, before the settle time."
+                yield f"{target} was held for active {waited_s:.2f} s after it was given up, before the settle time."
     yield from _hasty_repetitions(seen)
 
 

@@ -13,8 +13,8 @@ from crash.lab import Lab, told
     ("seam", "log_format"),
     [
         ("before cancel:2", "console"),
-        ("after cancel:2", "json"),
-        ("before append:5", "console"),
+        pytest.param("after cancel:2", "json", marks=pytest.mark.long),
+        pytest.param("before append:5", "console", marks=pytest.mark.long),
         ("after append:5", "json"),
     ],
 )

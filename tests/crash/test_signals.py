@@ -33,7 +33,7 @@ def test_the_first_signal_drains(make_lab: MakeLab, number: signal.Signals) -> N
     lab.check()
 
 
-@pytest.mark.parametrize("number", [SIGINT, SIGTERM])
+@pytest.mark.parametrize("number", [SIGINT, pytest.param(SIGTERM, marks=pytest.mark.long)])
 def test_the_second_signal_kills_within_a_second(make_lab: MakeLab, number: signal.Signals) -> None:
     lab = make_lab(replace(HOSTILE, faults="hang-after=1:20s"), timeout="30s")
     process = lab.start()
