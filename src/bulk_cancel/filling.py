@@ -33,6 +33,7 @@ class Rows:
     staged: StagedInput
     template: Template | None
     seen: Mapping[str, Appointment | None] = field(default_factory=dict)
+    _unfit: set[int] = field(default_factory=set)  #: rows to be sent whose reason cannot be filled in
     _columns: dict[int, Mapping[str, str | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -53,12 +54,12 @@ class Rows:
         for rows, columns in read_columns(self.staged, names):
             self._columns = {row.row: values for row, values in zip(rows, columns, strict=True)}
             # What the columns alone can fill in is filled in at once: the ledger compares reasons.
-            yield [self._filled(row) for row in rows] if len(names) == len(self.template.names) else rows
+            yield [self._fit(row) for row in rows] if len(names) == len(self.template.names) else rows
 
     def filled_chunks(self) -> Iterator[list[InputRow]]:
         """Yield the rows as the ledger gets them."""
         for rows in self.chunks():
-            yield [self._filled(row) for row in rows] if self.template else rows
+            yield [self._fit(row) for row in rows] if self.template else rows
 
     def look(self, look: Look | None) -> Look | None:
         """Return a look that also fills in the reasons, after `look` has seen what there is to know."""
@@ -68,9 +69,17 @@ class Rows:
 
     def _filled_line(self, line: PlanLine) -> PlanLine:
         row = self._filled(line.row)
-        if row.problems is not None and line.action is not Action.INVALID:
-            return replace(line, row=row, action=Action.INVALID, why=row.problems)
-        return replace(line, row=row)
+        if row.problems is None or line.action is Action.INVALID:
+            return replace(line, row=row)
+        if line.action is not Action.CANCEL:
+            return line  # nothing is sent for it, so nothing has to be filled in
+        self._unfit.add(row.row)
+        return replace(line, row=row, action=Action.INVALID, why=row.problems)
+
+    def _fit(self, row: InputRow) -> InputRow:
+        """Fill a row in for the ledger: invalid is only what the plan found unfit."""
+        filled = self._filled(row)
+        return filled if filled.problems is None or row.row in self._unfit else row
 
     def _filled(self, row: InputRow) -> InputRow:
         if self.template is None or row.problems is not None or row.reason is not None or row.first_row != row.row:

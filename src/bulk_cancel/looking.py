@@ -55,6 +55,7 @@ class Looking:
             return await LiveLook(reader, rules, self.seen).look(lines)
         finally:
             self.requests += reader.requests
+            reader.remember(reader.limiter.record())
             await line.aclose()
 
 

@@ -15,14 +15,14 @@ from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.context import Foresight
 from bulk_cancel.engine.plan import Look, PlanLine, target_of
-from bulk_cancel.errors import ConfigError
+from bulk_cancel.errors import ConfigError, UsageError
 from bulk_cancel.filling import Rows, template_of
 from bulk_cancel.finding import select_input
 from bulk_cancel.inputs import InputOptions, StagedInput, stage_input
 from bulk_cancel.job import Job
 from bulk_cancel.looking import Looking
 from bulk_cancel.places import SNAPSHOT, api_url
-from bulk_cancel.plans import LeftOut, PlanAbout, PlanFile, is_plan, open_plan, writing_plan
+from bulk_cancel.plans import LeftOut, PlanAbout, PlanFile, holds_plan, is_plan, open_plan, writing_plan
 from bulk_cancel.reports.plan_records import plan_records
 
 
@@ -50,6 +50,11 @@ class Source(Protocol):
 def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source:
     """Pin in a folder what the job names: a file, or what its [select] table finds. A plan is verified as a whole."""
     if not job.select and is_plan(job.input):
+        if given := job.model_fields_set & {"reason", "map", "cancel_all"}:
+            raise ConfigError(
+                f"A plan is carried out as it is: {', '.join(sorted(given))} cannot be given with it.",
+                advice="Plan again with the other setting, or leave it out.",
+            )
         plan = open_plan(Path(job.input), now=system_clock().now(), expect_digest=job.expect_digest)
         return ApprovedPlan(_of_this_api(plan, api_url(environ)))
     if job.expect_digest is not None:
@@ -152,10 +157,17 @@ def plan_outputs(job: Job, source: Source, environ: Mapping[str, str]) -> Iterat
             outputs.takers.append(records.add)
         draft = None
         if job.plan_file is not None:
+            _refuse_overwriting(job.plan_file)
             draft = stack.enter_context(writing_plan(job.plan_file, _about(job, source, environ)))
             outputs.takers.append(draft.add)
         yield outputs
     outputs.digest = draft.digest if draft else None
+
+
+def _refuse_overwriting(path: Path) -> None:
+    """A plan replaces an older plan, and nothing else."""
+    if path.exists() and not (path.is_file() and holds_plan(path)):
+        raise UsageError(f"{path} exists and is no plan file.", advice="Name another file with -o.")
 
 
 def _about(job: Job, source: Source, environ: Mapping[str, str]) -> PlanAbout:

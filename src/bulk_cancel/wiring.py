@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,7 +21,7 @@ from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.plan import Plan, PlanLine, make_plan
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.engine.tally import Tally
-from bulk_cancel.errors import BulkCancelError, ConfigError
+from bulk_cancel.errors import ConfigError
 from bulk_cancel.finding import SELECTED
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import RunStart
@@ -29,7 +30,7 @@ from bulk_cancel.looking import Looking, settings_of
 from bulk_cancel.ops.locks import held
 from bulk_cancel.places import SNAPSHOT, api_url, credential_lock, ledger_lock, ledger_path, new_run_id
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.sources import PlannedRows, Source, open_source, plan_outputs
+from bulk_cancel.sources import PlannedRows, open_source, plan_outputs
 from bulk_cancel.version import version
 
 __all__ = ["DeclinedError", "Parts", "plan_job", "reconcile_ledger", "run_job"]
@@ -90,7 +91,9 @@ def run_job(job: Job, parts: Parts) -> Summary:
     settings = settings_of(job, parts.environ)
     run_id = new_run_id()
     out = job.out or Path("runs") / run_id
-    with _source(job, parts, out) as source, _open_ledger(job, parts.environ, settings) as ledger:
+    with _private(out, run_id) as folder, ExitStack() as stack:
+        source = open_source(job, parts.environ, parts.log, folder)
+        ledger = stack.enter_context(_open_ledger(job, parts.environ, settings))
         known_pace = ledger.load_pace(settings.credential.fingerprint)
         looking = Looking(job, settings, parts.log, known_pace) if job.live else None
         rows = source.rows(looking)
@@ -108,6 +111,7 @@ def run_job(job: Job, parts: Parts) -> Summary:
         start = RunStart(run_id, clock.now(), clock.base, job.label, source.digest, str(out.resolve()), _program())
         foresight = source.foresight(looking)
         run_no = _stage(ledger, start, rows.filled_chunks(), clock)
+        _adopt(folder, out)
         lines = open_lines(job, settings)
         facts = RunFacts(run_id, run_no, out, clock, clock.monotonic(), Tally())
         parts.log.info("run.started", run_id=run_id, rows=plan.rows, cancels=plan.cancels, out=str(out))
@@ -116,9 +120,9 @@ def run_job(job: Job, parts: Parts) -> Summary:
 
 
 def _refuse_too_many(job: Job, plan: Plan) -> None:
-    if job.max_cancel is not None and plan.cancels > job.max_cancel:
+    if job.max_cancel is not None and plan.may_send > job.max_cancel:
         raise DeclinedError(
-            f"{plan.cancels} cancels are more than --max-cancel {job.max_cancel} allows.",
+            f"{plan.may_send} cancels are more than --max-cancel {job.max_cancel} allows.",
             advice="Nothing was sent. Check the input, or raise the limit if this is meant.",
         )
 
@@ -137,18 +141,26 @@ def reconcile_ledger(job: Job, parts: Parts) -> Summary:
 
 
 @contextmanager
-def _source(job: Job, parts: Parts, out: Path) -> Iterator[Source]:
-    """Pin the input in the run's folder; leave no trace of a run that never began."""
+def _private(out: Path, run_id: str) -> Iterator[Path]:
+    """Yield a folder in `out` for a run that may never begin: another run may be at work in `out` at this moment."""
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    folder = out / f".{run_id}"
+    folder.mkdir(mode=0o700, parents=True)
     try:
-        yield open_source(job, parts.environ, parts.log, out)
-    except BulkCancelError:
-        for name in (SNAPSHOT, SELECTED):
-            (out / name).unlink(missing_ok=True)
-        with suppress(OSError):
-            for folder in made:
-                folder.rmdir()
-        raise
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # those that hold results stay
+            for empty in made:
+                empty.rmdir()
+
+
+def _adopt(folder: Path, out: Path) -> None:
+    """The run has begun: what it pinned takes the place of what an earlier run had pinned in `out`."""
+    for name in (SNAPSHOT, SELECTED):
+        (out / name).unlink(missing_ok=True)
+        if (folder / name).exists():
+            (folder / name).replace(out / name)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def test_exactly_the_approved_plan_is_done(shell: Shell, sandbox: Sandbox, world
     meant = {id_ for id_, each in world.appointments.items() if each.kind in (Kind.SINGLE, Kind.PAID)}
     assert sandbox.truth().applied == dict.fromkeys(meant, 1)
     counts = {status: count for status, count in result.summary["counts"].items() if count}
-    assert counts == {"cancelled": 21, "already_cancelled": 1, "skipped": 2, "invalid": 1}
+    assert counts == {"cancelled": 21, "already_cancelled": 1, "rejected": 1, "skipped": 1, "invalid": 1}
     assert len(shell.rows("out/results.csv")) == len(KINDS) + 1
     posts = sandbox.truth().post_count
     again = shell.run("closure.plan", "--ledger", "l.db")
@@ -117,3 +117,41 @@ def test_the_audit_files_are_the_same_for_the_same_state(shell: Shell, source: P
     for name in names:
         assert (shell.folder / "first" / name).read_bytes() == (shell.folder / "second" / name).read_bytes()
     assert len(shell.rows("first/plan.csv")) == len(KINDS) + 1
+
+
+def test_a_plan_reports_its_own_rows_in_a_folder_of_another_run(
+    shell: Shell, sandbox: Sandbox, world: World, write: Callable[..., Path]
+) -> None:
+    first, second, *_ = world.appointments
+    shell.run(write("one.csv", f"id\n{first}\n"), "--out", "out", "--ledger", "l.db")
+    shell("plan", write("two.csv", f"id\n{second}\n"), "-o", "two.plan", "--ledger", "l.db")
+    assert shell.run("two.plan", "--out", "out", "--ledger", "l.db").code == 0
+    assert [row["appointment_id"] for row in shell.rows("out/results.csv")] == [second]
+
+
+def test_a_plan_overwrites_only_plans(shell: Shell, source: Path) -> None:
+    before = source.read_bytes()
+    refused = shell("plan", source, "-o", source)
+    assert refused.code == 2
+    assert source.read_bytes() == before
+    assert shell("plan", source, "-o", "a.plan").code == shell("plan", source, "-o", "a.plan").code == 3
+
+
+def test_a_plan_is_carried_out_as_it_is(shell: Shell, source: Path) -> None:
+    plan(shell, source)
+    refused = shell.run("closure.plan", "--reason", "another")
+    assert refused.code == 78
+    assert "as it is" in refused.stderr
+
+
+def test_an_unknown_target_is_sent_again_as_it_was_approved_last(
+    shell: Shell, sandbox: Sandbox, world: World, write: Callable[..., Path]
+) -> None:
+    first = next(iter(world.appointments))
+    sandbox.set_faults(f"lost-before@{first}")
+    one = write("one.csv", f"id\n{first}\n")
+    assert shell.run(one, "--reason", "wrong", "--settle", "10m", "--ledger", "l.db").code == 4
+    refused = shell.run(one, "--reason", "right", "--settle", "0s", "--max-cancel", "0", "--ledger", "l.db")
+    assert refused.code == 5, "what may be sent again counts"
+    assert shell.run(one, "--reason", "right", "--settle", "0s", "--ledger", "l.db").code == 0
+    assert sandbox.appointment(first).cancellation.reason == "right"  # type: ignore[union-attr]

@@ -207,3 +207,56 @@ def test_an_offline_plan_works_without_any_network(shell: Shell, sandbox: Sandbo
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
     assert json.loads(done.stdout)["actions"] == {"cancel": 20, "invalid": 1}
+
+
+def test_a_run_that_ends_before_it_began_leaves_the_folder_of_another_alone(
+    shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
+) -> None:
+    source = ask_for(sandbox, World.of([Wanted() for _ in range(3)], seed=4), write)
+    shell.run(source, "--out", "out")
+    before = (shell.folder / "out/input.parquet").read_bytes()
+    assert shell.run(source, "--out", "out", "--max-cancel", "0", "--ledger", "other.db").code == 5
+    assert (shell.folder / "out/input.parquet").read_bytes() == before
+    assert not list((shell.folder / "out").glob(".2*"))
+
+
+def test_the_rebooking_list_grows_over_the_runs_into_one_folder(
+    shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
+) -> None:
+    world = World.of([Wanted(), Wanted()], seed=4)
+    first, second = world.appointments
+    sandbox.reset(SandboxOptions(world=world))
+    for id_ in (first, second):
+        shell.run(write("a.csv", f"id\n{id_}\n"), "--rebooking-list", "--out", "out", "--ledger", "l.db")
+    assert [row["appointment_id"] for row in shell.rows("out/rebooking.csv")] == [first, second]
+
+
+def test_a_canary_passes_over_what_is_left_out_and_takes_a_series_when_there_is_nothing_else(
+    shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
+) -> None:
+    source = ask_for(sandbox, World.of([Wanted(Kind.PAST), Wanted(), Wanted()], seed=4), write)
+    result = shell.run(source, "--live", "--canary", "1")
+    assert {status: count for status, count in result.summary["counts"].items() if count} == {
+        "cancelled": 2,
+        "skipped": 1,
+        "invalid": 1,
+    }
+    world = World.of([Wanted(Kind.SERIES)], seed=5)
+    sandbox.reset(SandboxOptions(world=world))
+    series = write("series.csv", f"id,cancel_entire_series\n{next(iter(world.appointments))},yes\n")
+    assert shell.run(series, "--canary", "1").summary["requests"]["gets"] == 2
+
+
+def test_a_rerun_with_blanks_that_only_a_look_can_fill_finds_nothing_to_do(
+    shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
+) -> None:
+    world = World.of([Wanted() for _ in range(4)], seed=4)
+    first = next(iter(world.appointments))
+    sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000, faults=f"lost-before@{first}"))
+    source = write("a.csv", "id\n" + "\n".join(world.appointments) + "\n")
+    words = ("--live", "--reason", "Closed: {location}", "--ledger", "l.db")
+    assert shell.run(source, *words, "--settle", "10m").summary["counts"]["unknown"] == 1
+    again = shell.run(source, *words, "--settle", "0s")
+    assert again.summary["counts"]["cancelled"] == 4, again.stdout
+    assert sandbox.appointment(first).cancellation.reason.startswith("Closed: ")  # type: ignore[union-attr]
+    assert shell.run(source, *words).summary["requests"]["posts"] == 0

@@ -19,7 +19,7 @@ AMENDED = {
 }
 ALWAYS_REOPENED = (State.FAILED, State.SKIPPED)
 REOPENED_WHEN_AMENDED = (State.REJECTED, State.NOT_FOUND)
-NEVER_TOUCHED = (State.SENDING, State.UNKNOWN, State.CANCELLED, State.ALREADY_CANCELLED)
+NEVER_TOUCHED = (State.CANCELLED, State.ALREADY_CANCELLED)
 
 
 def request_of(asked: InputRow) -> Request:
@@ -97,15 +97,15 @@ def test_a_refusal_stands_when_the_question_is_the_same(ledger: Ledger, state: S
 
 @pytest.mark.parametrize("state", NEVER_TOUCHED)
 @pytest.mark.parametrize("asked", AMENDED.values(), ids=AMENDED)
-def test_what_is_open_or_done_keeps_state_and_request(ledger: Ledger, state: State, asked: InputRow) -> None:
+def test_what_is_done_keeps_state_and_request(ledger: Ledger, state: State, asked: InputRow) -> None:
     restage(ledger, state, asked)
     assert (target(ledger, 1).state, target(ledger, 1).request) == (state, request_of(SAME))
     assert Event.RESTAGED not in events(ledger)
 
 
-@pytest.mark.parametrize("state", [State.PENDING, State.WAITING])
+@pytest.mark.parametrize("state", [State.PENDING, State.WAITING, State.SENDING, State.UNKNOWN])
 @pytest.mark.parametrize("asked", AMENDED.values(), ids=AMENDED)
-def test_what_may_be_sent_anyway_keeps_its_state_and_takes_the_new_request(
+def test_what_may_be_sent_some_day_keeps_its_state_and_takes_the_new_request(
     ledger: Ledger, state: State, asked: InputRow
 ) -> None:
     restage(ledger, state, asked)

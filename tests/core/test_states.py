@@ -23,6 +23,7 @@ LAW = """
     pending            intent                   sending
     pending            seen_cancelled           already_cancelled
     pending            seen_missing             not_found
+    pending            seen_refused             rejected
     pending            skipped                  skipped
     sending            cancelled                cancelled
     sending            already_cancelled        already_cancelled
@@ -35,6 +36,7 @@ LAW = """
     waiting            intent                   sending
     waiting            seen_cancelled           already_cancelled
     waiting            seen_missing             not_found
+    waiting            seen_refused             rejected
     waiting            given_up                 failed
     waiting            skipped                  skipped
     unknown            seen_cancelled           cancelled

@@ -14,22 +14,21 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import partial, wraps
+from functools import partialmethod, wraps
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from bulk_cancel import wiring
 from bulk_cancel.api.client import HttpLine
 from bulk_cancel.api.failures import Trace
 from bulk_cancel.cli.main import main
 from bulk_cancel.cli.running import run_command  # noqa: F401 - its imports are the expensive ones
-from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.context import Limits
 from bulk_cancel.ledger.sqlite import SqliteLedger
 
+#: Between the two reads that must agree: seconds in earnest, less than that here.
+CONFIRM_S = 0.2
 _LEDGER = ("begin_run", "stage", "start_run", "recover", "append", "end_run")
 _LINE = ("cancel", "read", "page")
 
@@ -42,8 +41,8 @@ def play(request: Mapping[str, Any]) -> None:
     for name in _LINE:
         setattr(HttpLine, name, _around_async(points, name, getattr(HttpLine, name)))
     Trace.__call__ = _with_steps(points, Trace.__call__)  # type: ignore[method-assign]
-    wiring.Limits = partial(Limits, confirm_s=request.get("confirm_s", 0.2))  # type: ignore[misc,assignment]
-    wiring.system_clock = partial(_set_clock, request.get("wall_jump_s", 0.0))
+    setattr(Limits, "__init__", partialmethod(Limits.__init__, confirm_s=CONFIRM_S))  # noqa: B010
+    _set_clock(request.get("wall_jump_s", 0.0))
     vfs = Vfs(points)
     sys.argv = ["bulk-cancel", *request["argv"]]
     try:
@@ -52,10 +51,10 @@ def play(request: Mapping[str, Any]) -> None:
         del vfs
 
 
-def _set_clock(jump_s: float) -> Clock:
+def _set_clock(jump_s: float) -> None:
     """A wall clock that somebody has set by so much; the monotonic clock goes on."""
-    clock = system_clock()
-    return replace(clock, base=replace(clock.base, offset_s=clock.base.offset_s + jump_s))
+    unchanged = time.time
+    time.time = lambda: unchanged() + jump_s
 
 
 class Points:

@@ -44,7 +44,7 @@ _SENDING = """        started_at = context.clock.monotonic()
         try:
             answer = await self._line.cancel(work.target, work.request)
 """
-_PACING = "        if not await context.hours() or not await context.turn():\n            return Step.DONE\n"
+_PACING = "        if not await self._turn(work):\n            return Step.DONE\n"
 _KILL, _LATE, _SIGNALS = "tests/crash/test_kill.py", "tests/crash/test_late_effects.py", "tests/crash/test_signals.py"
 
 BUGS = (

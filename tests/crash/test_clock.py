@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
+from bulk_cancel.ledger.sqlite import SqliteLedger
 from crash.conftest import MakeLab
-from crash.lab import HOSTILE, told
+from crash.lab import HOSTILE, Lab, told
 
 JUMPS = pytest.mark.parametrize("jump_s", [-172_800.0, 172_800.0])
 #: Intents are aged, and the limiter's state is kept, by the wall clock of the run that wrote them.
@@ -40,6 +41,7 @@ def test_an_unknown_target_is_not_sent_before_its_settle_time(make_lab: MakeLab,
     lab.run({"before cancel:1": "kill"})
     ended = lab.run(wall_jump_s=jump_s)
     assert (ended.code, told(ended)["counts"]["unknown"], lab.posts) == (4, 1, 1)
+    _clock_was_set(lab, jump_s)
 
 
 @JUMPS
@@ -50,6 +52,7 @@ def test_an_unknown_target_is_sent_after_its_settle_time(make_lab: MakeLab, jump
     ended = lab.run(wall_jump_s=jump_s)
     assert (ended.code, lab.posts) == (0, 2)
     lab.check(without=WITHOUT_AGES)
+    _clock_was_set(lab, jump_s)
 
 
 @pytest.mark.long
@@ -58,3 +61,10 @@ def test_the_burst_is_not_granted_again(make_lab: MakeLab) -> None:
     assert lab.run({"after cancel:6": "kill"}).code == -SIGKILL
     assert lab.run({"after cancel:3": "kill"}, wall_jump_s=172_800.0).code == -SIGKILL
     lab.check(without=WITHOUT_AGES)
+
+
+def _clock_was_set(lab: Lab, jump_s: float) -> None:
+    """Or the test would prove nothing."""
+    ledger = SqliteLedger.open_to_read(lab.ledger)
+    assert ledger.runs()[0].started_at - time.time() == pytest.approx(jump_s, abs=60)
+    ledger.close()

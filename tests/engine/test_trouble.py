@@ -238,3 +238,20 @@ async def test_look_first_leaves_alone_what_is_cancelled_already(clock: Clock) -
     await send(context, line, list(works(3)))
     assert set(commits.states.values()) == {State.ALREADY_CANCELLED}
     assert not line.posts
+
+
+async def test_the_looks_come_after_the_long_waits(clock: Clock) -> None:
+    """What somebody else cancels while everybody waits for the window is not cancelled again."""
+    from datetime import UTC, datetime, timedelta
+
+    from bulk_cancel.core.window import parse_window
+
+    opens = datetime.fromtimestamp(clock.now(), UTC) + timedelta(hours=9)
+    window = parse_window(f"{opens:%H:%M}-{opens + timedelta(hours=1):%H:%M} UTC")
+    began = clock.monotonic()
+    line = ScriptedLine(clock)
+    line.on_read = lambda target: cancelled(target) if clock.monotonic() - began > 3600 else active(target)
+    context, commits = context_of(clock, line, Limits(look_first=True, window=window))
+    await send(context, line, list(works(20)), workers=8)
+    assert not line.posts
+    assert set(commits.states.values()) == {State.ALREADY_CANCELLED}

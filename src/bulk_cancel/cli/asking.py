@@ -26,9 +26,9 @@ def refuse_without_terminal(*, yes: bool, source: str) -> None:
 
 def ask(console: Console, plan: Plan) -> bool:
     """Ask whether to go on; more than a few cancels want their number typed."""
-    if not plan.cancels:
+    if not plan.may_send:
         return True
-    if plan.cancels <= MOST_BY_YES:
-        return Confirm.ask(f"Cancel these {plan.cancels} now?", console=console, default=False)
-    typed = Prompt.ask(f"Type [bold]{plan.cancels}[/] to cancel that many now, anything else to stop", console=console)
-    return typed.strip() == str(plan.cancels)
+    if plan.may_send <= MOST_BY_YES:
+        return Confirm.ask(f"Cancel these {plan.may_send} now?", console=console, default=False)
+    typed = Prompt.ask(f"Type [bold]{plan.may_send}[/] to cancel that many now, anything else to stop", console=console)
+    return typed.strip() == str(plan.may_send)

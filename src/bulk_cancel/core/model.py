@@ -76,6 +76,7 @@ class Work:
     attempts: int  #: intents so far, over all runs
     look_first: bool = False  #: another cancel may have taken it along: read before sending
     start: str | None = None  #: when the appointment starts, where an answer told
+    sent: bool = False  #: in this run
 
 
 @dataclass(frozen=True, slots=True)

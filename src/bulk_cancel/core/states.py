@@ -50,6 +50,7 @@ class Event(StrEnum):
     SEEN_CANCELLED = "seen_cancelled"  #: a read shows it cancelled
     SEEN_CANCELLED_BEFORE = "seen_cancelled_before"  #: a read shows it cancelled before the intent, by someone else
     SEEN_MISSING = "seen_missing"  #: a read before the first send finds no such appointment
+    SEEN_REFUSED = "seen_refused"  #: a read before the first send shows that the API would refuse it
     SEEN_ACTIVE = "seen_active"  #: two reads after the settle time show it active
     RESOLVED_CANCELLED = "resolved_cancelled"  #: a named person says so
     RESOLVED_NOT_CANCELLED = "resolved_not_cancelled"  #: a named person says so
@@ -73,6 +74,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (_S.PENDING, _E.INTENT): _S.SENDING,
         (_S.PENDING, _E.SEEN_CANCELLED): _S.ALREADY_CANCELLED,
         (_S.PENDING, _E.SEEN_MISSING): _S.NOT_FOUND,
+        (_S.PENDING, _E.SEEN_REFUSED): _S.REJECTED,
         (_S.PENDING, _E.SKIPPED): _S.SKIPPED,
         (_S.SENDING, _E.CANCELLED): _S.CANCELLED,
         (_S.SENDING, _E.ALREADY_CANCELLED): _S.ALREADY_CANCELLED,
@@ -85,6 +87,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (_S.WAITING, _E.INTENT): _S.SENDING,
         (_S.WAITING, _E.SEEN_CANCELLED): _S.ALREADY_CANCELLED,
         (_S.WAITING, _E.SEEN_MISSING): _S.NOT_FOUND,
+        (_S.WAITING, _E.SEEN_REFUSED): _S.REJECTED,
         (_S.WAITING, _E.GIVEN_UP): _S.FAILED,
         (_S.WAITING, _E.SKIPPED): _S.SKIPPED,
         (_S.FAILED, _E.RESTAGED): _S.PENDING,

@@ -103,6 +103,10 @@ class Context:
             self.tally.note = ""
         return not self.intake.closed
 
+    def is_open_hour(self) -> bool:
+        """Whether cancels may be sent at this moment."""
+        return self.limits.window is None or self.limits.window.is_open(self.clock.now())
+
     def rules(self) -> Rules:
         """What is left out at this moment."""
         return Rules(self.clock.now(), self.limits.skip_past, self.limits.late_within_s)
@@ -114,11 +118,12 @@ class Context:
         status, appointment = (answer.status, answer.appointment) if answer else (None, None)
         detail = detail or (answer.message if answer else "")
         at = self.clock.now()
-        await self.commits.record(Entry(work.target_id, event, work.state, attempt_no, at, status, detail, appointment))
-        self.tally.moved(work.state, becomes)
-        work.state, work.attempts = becomes, attempt_no
+        # Listed before it is recorded: after a crash in between somebody is listed twice, but nobody is forgotten.
         if becomes is State.CANCELLED and self.keep is not None and appointment is not None:
             self.keep(work.target, self.foresight.seen.get(work.target.appointment_id) or appointment)
+        await self.commits.record(Entry(work.target_id, event, work.state, attempt_no, at, status, detail, appointment))
+        self.tally.moved(work.state, becomes)
+        work.state, work.attempts, work.sent = becomes, attempt_no, work.sent or event is Event.INTENT
         if becomes in REFUSED and exceeds(self.tally.refused, self.tally.targets, self.limits.max_errors):
             self.halt(Exit.STOPPED, f"{self.tally.refused} targets were refused, more than --max-errors allows.")
 

@@ -61,6 +61,11 @@ class Plan:
         return self.actions[Action.CANCEL]
 
     @property
+    def may_send(self) -> int:
+        """How many cancels a run may send at most: also those whose earlier cancel may prove not applied."""
+        return self.cancels + self.actions[Action.READ_FIRST]
+
+    @property
     def targets(self) -> int:
         """How many distinct targets the valid rows name."""
         return self.rows - self.actions[Action.SAME] - self.actions[Action.INVALID]

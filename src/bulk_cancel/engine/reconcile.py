@@ -17,7 +17,7 @@ import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from bulk_cancel.api.port import Line, Query
-from bulk_cancel.core.model import Answer, Appointment
+from bulk_cancel.core.model import Answer, Appointment, Work
 from bulk_cancel.core.outcome import Sight, classify_read, resolve_unknown, shows_cancelled
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.context import Context, appointments_by_id
@@ -127,7 +127,7 @@ class Reconciler:
         return self._context.limits.settle_s - age_s
 
     async def _read(self, item: Unknown) -> Answer | None:
-        return await read_surely(self._context, self._context.lines[0], item)
+        return await read_surely(self._context, self._context.lines[0], item.work)
 
     async def _pause(self, seconds: float) -> bool:
         with self._context.intake.waiting():
@@ -139,7 +139,7 @@ def _next_unknown(after_target: int, ledger: Ledger) -> list[Unknown]:
     return ledger.unknown(after_target, _CHUNK)
 
 
-async def read_surely(context: Context, line: Line, item: Unknown) -> Answer | None:
+async def read_surely(context: Context, line: Line, work: Work) -> Answer | None:
     """Read a target, again after a pause when the answer proves nothing; None when the intake closed."""
 
     async def sleep(seconds: float) -> None:
@@ -149,16 +149,16 @@ async def read_surely(context: Context, line: Line, item: Unknown) -> Answer | N
     retrying = AsyncRetrying(
         stop=stop_after_attempt(3),
         wait=wait_random_exponential(multiplier=0.5, max=10),
-        retry=retry_if_result(lambda answer: answer is not None and _proves_nothing(item, answer)),
+        retry=retry_if_result(lambda answer: answer is not None and _proves_nothing(work, answer)),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         sleep=sleep,
     )
-    answer: Answer | None = await retrying(context.read, line, item.work)
+    answer: Answer | None = await retrying(context.read, line, work)
     return answer
 
 
-def _proves_nothing(item: Unknown, answer: Answer) -> bool:
-    return classify_read(item.work.target, answer) is Sight.NOTHING and answer.status not in (401, 403)
+def _proves_nothing(work: Work, answer: Answer) -> bool:
+    return classify_read(work.target, answer) is Sight.NOTHING and answer.status not in (401, 403)
 
 
 def _told_by(appointment: Appointment | None) -> str:

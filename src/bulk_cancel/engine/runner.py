@@ -16,7 +16,7 @@ from bulk_cancel.core.verdict import Halt
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context
 from bulk_cancel.engine.feed import Feed
-from bulk_cancel.engine.reconcile import Reconciled, Reconciler
+from bulk_cancel.engine.reconcile import Reconciled, Reconciler, read_surely
 from bulk_cancel.engine.sender import Doubts, Sender, conclude_doubts
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, Exit, UnreachableError
 
@@ -120,17 +120,25 @@ class Runner:
 
     async def _send_canary(self) -> None:
         """Cancel a few and verify each by a read before all the others."""
-        self._sang = True
-        feed = Feed(self._context, series=False, most=self._context.limits.canary)
-        await self._work(feed, len(self._context.lines))
-        for work in feed.given:
+        self._sang, left = True, self._context.limits.canary
+        for series in (False, True):
+            while left > 0 and not self._context.intake.closed:
+                feed = Feed(self._context, series=series, most=left)
+                await self._work(feed, 1 if series else len(self._context.lines))
+                if not feed.given:
+                    break
+                sent = [work for work in feed.given if work.sent]
+                left -= len(sent)
+                await self._verify(sent)
+
+    async def _verify(self, sent: Iterable[Work]) -> None:
+        for work in sent:
             if self._context.intake.closed:
                 return
-            answer = await self._context.read(self._context.lines[0], work)
+            answer = await read_surely(self._context, self._context.lines[0], work)
             if answer is None or classify_read(work.target, answer) is not Sight.CANCELLED:
                 where = work.target.appointment_id
                 self._context.halt(Exit.STOPPED, f"The canary did not verify: {where} is {work.state.value}.")
-                return
 
     async def _work(self, feed: Feed, workers: int) -> None:
         async with anyio.create_task_group() as group:

@@ -30,7 +30,9 @@ _NEEDS_NO_CANCEL = {
     Action.SKIP: Event.SKIPPED,
     Action.ALREADY_CANCELLED: Event.SEEN_CANCELLED,
     Action.NOT_FOUND: Event.SEEN_MISSING,
+    Action.REFUSED: Event.SEEN_REFUSED,
 }
+_DRIFTED = {Sight.CANCELLED: Event.SEEN_CANCELLED, Sight.MISSING: Event.SEEN_MISSING}
 #: So many 403 answers before any success mean that the credential, not the rows, is at fault.
 FORBIDDEN_MEANS_CREDENTIAL = 5
 
@@ -66,13 +68,28 @@ class Sender:
 
     async def settle(self, work: Work) -> None:
         """Bring a sendable target as far as this run can."""
-        if await self._left_out(work) or await self._drifted(work):
-            return
-        if (work.look_first or self._context.limits.look_first) and not await self._still_active(work):
-            return
         step = await self._attempt(work)
         if step is not Step.DONE:
             await self._again(work, step)
+
+    async def _turn(self, work: Work) -> bool:
+        """Wait for everything that has to be waited for, then look whether it is still to be sent, then take a slot.
+
+        The looks come after the long waits (an outage, a closed window), or they would be hours old at the send.
+        """
+        context = self._context
+        while True:
+            await self._breaker.passage(self._line)
+            if not await context.hours() or not await self._to_be_sent(work) or not await context.turn():
+                return False
+            if context.is_open_hour():
+                return True
+
+    async def _to_be_sent(self, work: Work) -> bool:
+        if await self._left_out(work) or await self._drifted(work):
+            return False
+        look_first = work.look_first or self._context.limits.look_first
+        return not look_first or await self._still_active(work)
 
     async def _left_out(self, work: Work) -> bool:
         """Record what needs no cancel: by an approved plan, by what a live plan has seen, or by a rule."""
@@ -104,8 +121,8 @@ class Sender:
             return True
         why = drift(expected, answer.appointment)
         if why:
-            cancelled = classify_read(work.target, answer) is Sight.CANCELLED
-            await self._context.move(work, Event.SEEN_CANCELLED if cancelled else Event.SKIPPED, answer, why)
+            event = _DRIFTED.get(classify_read(work.target, answer), Event.SKIPPED)
+            await self._context.move(work, event, answer, why)
         return bool(why)
 
     async def _again(self, work: Work, first: Step) -> None:
@@ -146,8 +163,7 @@ class Sender:
 
     async def _attempt(self, work: Work) -> Step:
         context = self._context
-        await self._breaker.passage(self._line)
-        if not await context.hours() or not await context.turn():
+        if not await self._turn(work):
             return Step.DONE
         await context.move(work, Event.INTENT)
         started_at = context.clock.monotonic()

@@ -2,7 +2,7 @@
 
 from bulk_cancel.plans.failures import PlanError, PlanWriteError
 from bulk_cancel.plans.format import PlanHeader, PlannedLine, options_digest
-from bulk_cancel.plans.plan_file import LeftOut, PlanFile, is_plan, open_plan
+from bulk_cancel.plans.plan_file import LeftOut, PlanFile, holds_plan, is_plan, open_plan
 from bulk_cancel.plans.writing import PlanAbout, PlanDraft, write_plan, writing_plan
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "PlanHeader",
     "PlanWriteError",
     "PlannedLine",
+    "holds_plan",
     "is_plan",
     "open_plan",
     "options_digest",

@@ -97,10 +97,13 @@ class PlanFile:
 
 def is_plan(source: str) -> bool:
     """Whether a run's source is meant to be a plan file: by its name, or by how it begins."""
-    if source.endswith(".plan"):
-        return True
+    return source.endswith(".plan") or holds_plan(Path(source))
+
+
+def holds_plan(path: Path) -> bool:
+    """Whether a file begins like a plan file."""
     try:
-        with open(source, "rb", opener=_never_waiting) as file:
+        with open(path, "rb", opener=_never_waiting) as file:
             return stat.S_ISREG(os.fstat(file.fileno()).st_mode) and file.read(len(_BEGINNING)) == _BEGINNING
     except (OSError, ValueError):
         return False

@@ -36,10 +36,11 @@ Keep = Callable[[Target, Appointment], None]
 def rebooking_list(out: Path) -> Iterator[Keep]:
     """Yield what adds a cancelled appointment's attendees to `out`/rebooking.csv, mode 0600."""
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(out / REBOOKING, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - the mode holds from the start
+    descriptor = os.open(out / REBOOKING, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    with open(descriptor, "a", encoding="utf-8", newline="") as file:  # noqa: PTH123 - the mode holds from the start
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
+        if not file.tell():  # a run that goes on adds to the list: those of before are called, too
+            writer.writerow(_COLUMNS)
 
         def keep(target: Target, seen: Appointment) -> None:
             writer.writerows([_harmless(value) for value in row] for row in _rows(target, seen))

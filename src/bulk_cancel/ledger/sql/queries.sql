@@ -66,15 +66,17 @@ WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('
   AND (t.reason, t.cancel_all, t.user_id) IS NOT (s.reason, s.cancel_all, s.user_id))
 ORDER BY s.row;
 
+-- A target without an outcome takes the newest request as well: if it proves not applied, that is what is sent.
 -- name: stage_requests
 UPDATE targets SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.user_id,
-  state = CASE targets.state WHEN 'waiting' THEN 'waiting' ELSE 'pending' END, settled_at = NULL, http_status = NULL,
-  detail = ''
+  state = CASE WHEN targets.state IN ('waiting', 'sending', 'unknown') THEN targets.state ELSE 'pending' END, settled_at = NULL,
+  http_status = CASE WHEN targets.state IN ('sending', 'unknown') THEN http_status END,
+  detail = CASE WHEN targets.state IN ('sending', 'unknown') THEN detail ELSE '' END
 FROM staging s
 WHERE targets.appointment_id = s.appointment_id AND targets.attendee_id = s.attendee_id
   AND targets.entire_series = s.entire_series AND s.first_row = s.row
   AND (targets.state IN ('failed', 'skipped')
-    OR targets.state IN ('pending', 'waiting', 'rejected', 'not_found')
+    OR targets.state IN ('pending', 'waiting', 'sending', 'unknown', 'rejected', 'not_found')
       AND (targets.reason, targets.cancel_all, targets.user_id) IS NOT (s.reason, s.cancel_all, s.user_id));
 
 -- name: stage_rows

@@ -93,10 +93,10 @@ CREATE TRIGGER targets_remain BEFORE DELETE ON targets BEGIN SELECT RAISE(ABORT,
 -- search in, since a long IN list is built anew by every statement: that took a third of the time of a commit.
 CREATE TRIGGER targets_obey BEFORE UPDATE OF state ON targets
 WHEN OLD.state IS NOT NEW.state AND instr(
-  ' pending>sending pending>already_cancelled pending>not_found pending>skipped'
+  ' pending>sending pending>already_cancelled pending>not_found pending>rejected pending>skipped'
   || ' sending>cancelled sending>already_cancelled sending>not_found sending>rejected'
   || ' sending>waiting sending>pending sending>unknown'
-  || ' waiting>sending waiting>already_cancelled waiting>not_found waiting>failed waiting>skipped'
+  || ' waiting>sending waiting>already_cancelled waiting>not_found waiting>rejected waiting>failed waiting>skipped'
   || ' failed>pending skipped>pending rejected>pending not_found>pending'
   || ' unknown>cancelled unknown>already_cancelled unknown>waiting ',
   ' ' || OLD.state || '>' || NEW.state || ' ') = 0
