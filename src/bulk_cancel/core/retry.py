@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+#: Too Many Requests: the key's limit is spent.
+THROTTLED = 429
 #: Above this the run stops instead of waiting: the server asks for more patience than a job should silently have.
 LONGEST_PAUSE_S = 15 * 60.0
 SHORTEST_PAUSE_S = 1.0

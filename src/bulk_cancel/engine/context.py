@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +13,7 @@ from bulk_cancel.core.drift import Expectation
 from bulk_cancel.core.foresight import Action, Rules
 from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
 from bulk_cancel.core.outcome import classify_read
-from bulk_cancel.core.retry import LONGEST_PAUSE_S
+from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
 from bulk_cancel.core.states import Event, State, next_state
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.core.verdict import Halt, exceeds
@@ -28,7 +27,6 @@ from bulk_cancel.errors import Exit
 
 #: So many throttles in a row, with growing pauses between them, mean that the key is not to be had today.
 MOST_THROTTLES_IN_A_ROW = 10
-THROTTLED = 429
 _LOOK_AGAIN_S = 300.0
 
 
@@ -80,7 +78,6 @@ class Context:
     lines: Sequence[Line]
     foresight: Foresight = field(default_factory=Foresight)
     keep: Callable[[Target, Appointment], None] | None = None  #: adds to the rebooking list, when there is one
-    random: random.Random = field(default_factory=random.Random)
 
     async def turn(self) -> bool:
         """Wait for the next slot; False when the intake closed meanwhile. Nothing is in flight in here."""

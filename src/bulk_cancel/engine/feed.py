@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from functools import partial
 
 import anyio
 
 from bulk_cancel.core.foresight import moment_of
 from bulk_cancel.core.model import Work
 from bulk_cancel.engine.context import Context
-from bulk_cancel.ledger.port import Ledger
 
 _CHUNK = 1000
 
@@ -45,25 +43,24 @@ class Feed:
         async with self._refilling:
             if self._ready:
                 return
-            run_no, after_row = self._context.run_no, self._after_row
-            found = await self._context.commits.ask(
-                lambda ledger: ledger.work(run_no, after_row, series=self._series, limit=self._chunk)
-            )
-            self._after_row = found[-1][0] if found else after_row
-            self._ready.extend(work for _, work in found)
+            found = await self._fetch()
             if found and self._knows_starts() and self._chunk > 1:
                 await self._refill_soonest_first()
 
+    async def _fetch(self) -> bool:
+        """Take the next chunk from the ledger; False when there is none."""
+        run_no, after_row = self._context.run_no, self._after_row
+        found = await self._context.commits.ask(
+            lambda ledger: ledger.work(run_no, after_row, series=self._series, limit=self._chunk)
+        )
+        self._after_row = found[-1][0] if found else after_row
+        self._ready.extend(work for _, work in found)
+        return bool(found)
+
     async def _refill_soonest_first(self) -> None:
         """Who has an appointment tomorrow hears of it before who has one next week, where the starts are known."""
-        run_no = self._context.run_no
-        while True:
-            after_row = self._after_row
-            found = await self._context.commits.ask(partial(_next_work, run_no, after_row, self._chunk))
-            if not found:
-                break
-            self._after_row = found[-1][0]
-            self._ready.extend(work for _, work in found)
+        while await self._fetch():
+            continue
         self._ready = deque(sorted(self._ready, key=self._start))
 
     def _knows_starts(self) -> bool:
@@ -73,7 +70,3 @@ class Feed:
     def _start(self, work: Work) -> float:
         starts_at = moment_of(self._context.foresight.start_of(work))
         return math.inf if starts_at is None else starts_at
-
-
-def _next_work(run_no: int, after_row: int, limit: int, ledger: Ledger) -> list[tuple[int, Work]]:
-    return ledger.work(run_no, after_row, series=False, limit=limit)

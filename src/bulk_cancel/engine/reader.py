@@ -13,13 +13,12 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_ra
 from bulk_cancel.api.port import Line, Query
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import Answer, Appointment, Request, Target
-from bulk_cancel.core.retry import LONGEST_PAUSE_S
+from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.errors import BulkCancelError, CredentialError, UnreachableError
 
 T = TypeVar("T")
 
-_THROTTLED = 429
 _ATTEMPTS = 5
 _PAGE_SIZE = 100
 #: No company has more; a server that never ends a list must not keep us for ever.
@@ -87,7 +86,7 @@ class Reader:
         started_at = self.limiter.clock.monotonic()
         self.requests += 1
         answer, value = await ask()
-        if answer.status == _THROTTLED:
+        if answer.status == THROTTLED:
             self.throttled += 1
             pause_s = self.limiter.throttled(started_at, answer.retry_after_s)
             self.log.warning("read.throttled", pause_s=round(pause_s, 1))

@@ -73,9 +73,10 @@ class Reconciler:
             page = await self._context.read_page(self._context.lines[0], Query(number, start=start))
             if page is None or not page.appointments:
                 break
-            found = appointments_by_id(page).keys() & left.keys()
+            listed = appointments_by_id(page)
+            found = listed.keys() & left.keys()
             for appointment_id in found:
-                seen = appointments_by_id(page)[appointment_id]
+                seen = listed[appointment_id]
                 if shows_cancelled(left[appointment_id].work.target, seen):
                     await self._settle(left.pop(appointment_id), Answer(page.answer.status, appointment=seen))
             if len(found) < 2:

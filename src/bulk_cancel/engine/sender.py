@@ -21,9 +21,10 @@ from bulk_cancel.core.drift import drift
 from bulk_cancel.core.foresight import Action, foresee, why_left_out
 from bulk_cancel.core.model import Answer, Work
 from bulk_cancel.core.outcome import Kind, Outcome, Sight, classify_cancel, classify_read, resolve_refusal
+from bulk_cancel.core.retry import THROTTLED
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.breaker import Breaker
-from bulk_cancel.engine.context import THROTTLED, Context
+from bulk_cancel.engine.context import Context
 from bulk_cancel.errors import Exit
 
 _NEEDS_NO_CANCEL = {

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from bulk_cancel.core.columns import PREFIX as PREFIX
+from bulk_cancel.core.columns import ROW
+
 APPOINTMENT_ID: Final = "appointment_id"
 REASON: Final = "reason"
 ATTENDEE_ID: Final = "attendee_id"
@@ -13,8 +16,7 @@ USER_ID: Final = "user_id"
 
 FIELDS: Final = (APPOINTMENT_ID, REASON, ATTENDEE_ID, CANCEL_ALL, ENTIRE_SERIES, USER_ID)
 
-PREFIX: Final = "__bc_"  #: no original column may begin with it
-BC_ROW: Final = "__bc_row"
+BC_ROW: Final = ROW
 BC_APPOINTMENT_ID: Final = "__bc_appointment_id"
 BC_ATTENDEE_ID: Final = "__bc_attendee_id"
 BC_ENTIRE_SERIES: Final = "__bc_entire_series"
