@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import httpx
 import pytest
 
-from bulk_cancel.api.client import ApiSettings, HttpLine
+from bulk_cancel.api.client import ApiSettings, HttpLine, transport_factory
 from bulk_cancel.api.credentials import Credential
 
 TOKEN = "rgo-canary-7f3a"
@@ -41,7 +41,7 @@ def line_to(tls: ssl.SSLContext) -> LineTo:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> AsyncIterator[HttpLine]:
         settings = ApiSettings(url, Credential(TOKEN), user_id, timeout_s)
-        line = HttpLine(settings, trust, transport)
+        line = HttpLine(settings, transport or transport_factory(url, trust)())
         try:
             yield line
         finally:

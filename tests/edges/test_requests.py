@@ -37,7 +37,6 @@ async def test_a_cancel_carries_exactly_these_headers(line_to: LineTo) -> None:
         "authorization": f"Bearer {TOKEN}",
         "accept": "application/json",
         "accept-encoding": "identity",
-        "connection": "keep-alive",
         "user-agent": "bulk-cancel",
         "content-type": "application/json",
         "content-length": str(len(body)),

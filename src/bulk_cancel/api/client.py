@@ -7,12 +7,11 @@ requests and can close a connection that it has just given to a queued one, whic
 from __future__ import annotations
 
 import json
-import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlencode
 
 import anyio
 
@@ -22,15 +21,10 @@ from bulk_cancel.api.failures import EXCHANGE_ERRORS, Trace
 from bulk_cancel.api.http import httpx
 from bulk_cancel.api.leftovers import close_surplus
 from bulk_cancel.api.port import Page, Query, Users
+from bulk_cancel.api.transports import LONGEST_BODY, transport_factory
 from bulk_cancel.core.model import Answer, Request, Target
 from bulk_cancel.core.retry import parse_retry_after
 from bulk_cancel.core.text import clean
-
-#: An answer is read up to here; the rest of a longer one proves nothing any more.
-LONGEST_BODY = 1024 * 1024
-#: Below the 5 s after which common servers close an idle connection: a request must not meet a closing one.
-KEEPALIVE_S = 3.0
-_FRESH = {"Cache-Control": "no-cache", "Pragma": "no-cache"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,74 +44,74 @@ class _TooLongError(Exception):
 
 
 class HttpLine:
-    """A `Line` over httpx. `transport` is the seam for tests and other transports."""
+    """A `Line` over an httpx transport: the seam at which tests, proxies and the fast `Wire` are alike."""
 
-    def __init__(
-        self, settings: ApiSettings, tls: ssl.SSLContext, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, settings: ApiSettings, transport: httpx.AsyncBaseTransport) -> None:
         self._settings = settings
-        self._http = httpx.AsyncClient(
-            verify=tls,
-            transport=transport,
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none is kept: the API documents none
-            timeout=settings.timeout_s,
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S),
-            headers={
+        self._transport = transport
+        self._headers = httpx.Headers(
+            {
+                "Host": httpx.URL(settings.base_url).netloc.decode("ascii"),
                 "Authorization": f"Bearer {settings.credential.secret}",
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",
                 "User-Agent": settings.agent,
-            },
+            }
         )
 
     async def aclose(self) -> None:
         """Close the connection."""
-        await self._http.aclose()
+        await self._transport.aclose()
 
     async def cancel(self, target: Target, request: Request) -> Answer:
         """POST /appointment/{id}/cancel with exactly the fields that are set (documented)."""
-        url = f"{self._settings.base_url}/appointment/{target.appointment_id}/cancel"
         content = json.dumps(cancel_body(target, request)).encode()
-        headers = {"Content-Type": "application/json", **self._acting(request.user_id)}
-        answer, value = await self._exchange(self._http.build_request("POST", url, content=content, headers=headers))
+        post = self._request("POST", f"/appointment/{target.appointment_id}/cancel", request.user_id, content)
+        answer, value = await self._exchange(post)
         return self._with_appointment(answer, value)
 
     async def read(self, target: Target, request: Request) -> Answer:
         """GET /appointment/{id} (documented by example)."""
-        url = f"{self._settings.base_url}/appointment/{target.appointment_id}"
-        headers = {**_FRESH, **self._acting(request.user_id)}
-        answer, value = await self._exchange(self._http.build_request("GET", url, headers=headers))
+        answer, value = await self._exchange(
+            self._request("GET", f"/appointment/{target.appointment_id}", request.user_id)
+        )
         return self._with_appointment(answer, value)
 
     async def page(self, query: Query) -> Page:
         """GET /appointment/paginated; pages are counted from 0 and hold 1 to 100 (seen in existing clients)."""
-        url = f"{self._settings.base_url}/appointment/paginated"
-        params: dict[str, str | int] = {"page": query.page, "pageSize": query.page_size}
-        bounds = {
+        params: dict[str, str | int | None] = {
+            "page": query.page,
+            "pageSize": query.page_size,
             "start": query.start,
             "end": query.end,
             "userId": query.host_id,
             "meetingTypeId": query.meeting_type_id,
+            "sortBy": "appointment.start",
+            "sortDirection": "ASC",
         }
-        params |= {name: value for name, value in bounds.items() if value is not None}
-        params |= {"sortBy": "appointment.start", "sortDirection": "ASC"}
-        headers = {**_FRESH, **self._acting(query.user_id)}
-        answer, value = await self._exchange(self._http.build_request("GET", url, params=params, headers=headers))
+        get = self._request("GET", f"/appointment/paginated?{_encoded(params)}", query.user_id)
+        answer, value = await self._exchange(get)
         found = parse_page(value, with_contacts=self._settings.with_contacts) if answer.status == 200 else None
         return Page(answer, found)
 
     async def users(self, limit: int, offset: int) -> Users:
         """GET /user (admins); the names of its page parameters are inferred."""
-        params = {"limit": limit, "offset": offset}
-        headers = {**_FRESH, **self._acting(None)}
-        request = self._http.build_request("GET", f"{self._settings.base_url}/user", params=params, headers=headers)
-        answer, value = await self._exchange(request)
+        get = self._request("GET", f"/user?{_encoded({'limit': limit, 'offset': offset})}", None)
+        answer, value = await self._exchange(get)
         return Users(answer, parse_users(value) if answer.status == 200 else None)
 
-    def _acting(self, user_id: str | None) -> dict[str, str]:
-        acting = user_id or self._settings.user_id
-        return {"x-meetergo-api-user-id": acting} if acting else {}
+    def _request(self, method: str, path: str, user_id: str | None, content: bytes = b"") -> httpx.Request:
+        """Build a request. Given its headers and stream as they are, httpx does not work them out anew each time."""
+        headers = self._headers.copy()
+        if acting := user_id or self._settings.user_id:
+            headers["x-meetergo-api-user-id"] = acting
+        if method == "POST":
+            headers["Content-Type"] = "application/json"
+            headers["Content-Length"] = str(len(content))
+        else:
+            headers["Cache-Control"] = headers["Pragma"] = "no-cache"
+        url = httpx.URL(self._settings.base_url + path)
+        return httpx.Request(method, url, headers=headers, stream=httpx.ByteStream(content))
 
     def _with_appointment(self, answer: Answer, value: Any) -> Answer:
         if answer.status is None or not 200 <= answer.status < 300:
@@ -131,12 +125,12 @@ class HttpLine:
         request.extensions["trace"] = trace
         try:
             with anyio.fail_after(self._settings.timeout_s):
-                response = await self._http.send(request, stream=True)
+                response = await self._transport.handle_async_request(request)
                 try:
                     body = await _read_capped(response)
                 finally:
                     await response.aclose()
-                await close_surplus(self._http)
+                await close_surplus(self._transport)
         except _TooLongError:
             return Answer(message=f"the answer is longer than {LONGEST_BODY} bytes"), None
         except EXCHANGE_ERRORS as error:
@@ -165,19 +159,26 @@ def cancel_body(target: Target, request: Request) -> dict[str, str | bool]:
 
 def line_factory(settings: ApiSettings) -> Callable[[], HttpLine]:
     """Return a maker of lines that share one TLS context; making the context is the expensive part."""
-    tls = httpx.create_ssl_context()
-    return lambda: HttpLine(settings, tls)
+    make_transport = transport_factory(settings.base_url, httpx.create_ssl_context())
+    return lambda: HttpLine(settings, make_transport())
+
+
+def _encoded(params: Mapping[str, str | int | None]) -> str:
+    return urlencode({name: value for name, value in params.items() if value is not None})
 
 
 async def _read_capped(response: httpx.Response) -> bytes:
     """Read the raw body. It is not decoded: `identity` was asked for, and a decoder could be made to explode."""
-    if response.is_stream_consumed:  # by the transport itself: httpx.MockTransport reads its answers at once
-        return response.content
-    body = bytearray()
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > LONGEST_BODY:
-            raise _TooLongError
+    if isinstance(response.stream, httpx.ByteStream):  # whole already
+        body = bytearray().join(response.stream)
+    else:
+        body = bytearray()
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > LONGEST_BODY:
+                break
+    if len(body) > LONGEST_BODY:
+        raise _TooLongError
     return bytes(body)
 
 

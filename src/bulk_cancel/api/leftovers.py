@@ -13,17 +13,16 @@ from typing import Any
 from bulk_cancel.api.http import httpx
 
 
-async def close_surplus(http: httpx.AsyncClient) -> None:
+async def close_surplus(transport: httpx.AsyncBaseTransport) -> None:
     """Close the connections that hold bytes which belong to no request."""
-    for connection in list(_connections(http)):
+    for connection in list(_connections(transport)):
         if _surplus(connection):
             await connection.aclose()
 
 
-def _connections(http: httpx.AsyncClient) -> Iterator[Any]:
-    for transport in (http._transport, *http._mounts.values()):
-        pool = getattr(transport, "_pool", None)
-        yield from pool.connections if pool is not None else ()
+def _connections(transport: httpx.AsyncBaseTransport) -> Iterator[Any]:
+    pool = getattr(transport, "_pool", None)
+    yield from pool.connections if pool is not None else ()
 
 
 def _surplus(connection: Any) -> bytes:

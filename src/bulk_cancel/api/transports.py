@@ -1,0 +1,33 @@
+"""Which httpx transport carries the requests: a `Wire`, or httpx's own where a proxy is in between."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from urllib.request import getproxies, proxy_bypass
+
+from bulk_cancel.api.http import httpx
+from bulk_cancel.api.wire import Wire
+
+#: An answer is read up to here; the rest of a longer one proves nothing any more.
+LONGEST_BODY = 1024 * 1024
+#: Below the 5 s after which common servers close an idle connection: a request must not meet a closing one.
+KEEPALIVE_S = 3.0
+
+
+def transport_factory(url: str, tls: ssl.SSLContext) -> Callable[[], httpx.AsyncBaseTransport]:
+    """Return a maker of transports to `url`: wires, or httpx's own where the environment wants a proxy in between."""
+    proxy = proxy_for(httpx.URL(url))
+    if proxy is None:
+        return lambda: Wire(tls, keepalive_s=KEEPALIVE_S, longest_body=LONGEST_BODY)
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S)
+    return lambda: httpx.AsyncHTTPTransport(verify=tls, limits=limits, proxy=proxy)
+
+
+def proxy_for(url: httpx.URL) -> str | None:
+    """Return the proxy that HTTPS_PROXY, ALL_PROXY and the like name for `url`, unless NO_PROXY excepts its host."""
+    proxies = getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(url.netloc.decode("ascii")):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"

@@ -1,0 +1,164 @@
+"""One kept connection without a pool: an httpx transport made of an asyncio protocol and the parser httptools.
+
+It exists for its cost, a tenth of the CPU of httpx's own transport (docs/benchmarks.md). It speaks HTTP/1.1, with or
+without TLS, to the host itself; proxies are left to httpx's own transport.
+
+"No byte left" is certain here: `send_request_headers.started` is announced (httpcore's documented trace) when the
+connection and its TLS handshake stand, just before the only write. What fails before it has sent nothing, what fails
+after it may have. A connection carries one request at a time. It is not used again after an error, a surplus byte, an
+answer that ends with it, a request given up, or a pause long enough for the server to close it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import ssl
+import time
+from typing import cast
+
+import httptools
+
+from bulk_cancel.api.http import httpx
+from bulk_cancel.api.serial import serialised
+
+LONGEST_HEAD = 128 * 1024  #: so long may headers be, and chunk sizes; common servers stop at 64 KiB
+
+
+class _Connection(asyncio.Protocol):
+    """Writes one request at a time and gathers its answer."""
+
+    def __init__(self, longest_body: int) -> None:
+        self._longest_body = longest_body
+        self._answer: asyncio.Future[httpx.Response] | None = None
+        self._idle_since = time.monotonic()
+        self.usable = True  #: for one more request
+
+    def is_fresh(self, keepalive_s: float) -> bool:
+        """Whether one more request may be sent: nothing has come since the last answer, not even unread."""
+        if not self.usable or self._transport.is_closing() or time.monotonic() - self._idle_since >= keepalive_s:
+            return False
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket"), select.POLLIN)
+        return not poll.poll(0)
+
+    def ask(self, request: bytes) -> asyncio.Future[httpx.Response]:
+        """Write a request; the future is its answer, or why there is none."""
+        self._answer = asyncio.get_running_loop().create_future()
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._length = self._head_length = 0
+        self._head_ended = self._ends_with_connection = False
+        self._transport.write(request)
+        return self._answer
+
+    def drop(self, error: Exception | None = None) -> None:
+        """Close at once. Who still waits for an answer gets the error."""
+        self.usable = False
+        self._transport.abort()
+        if error is not None and self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error)
+
+    def _finish(self) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._idle_since = time.monotonic()
+            body = httpx.ByteStream(b"".join(self._body))
+            self._answer.set_result(httpx.Response(self._parser.get_status_code(), headers=self._headers, stream=body))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._answer is None or self._answer.done():
+            self.drop()  # bytes that belong to no request: the next answer could not be told from them
+            return
+        self._length += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self.drop(httpx.RemoteProtocolError(f"no HTTP answer: {error}"))
+        if self._length > LONGEST_HEAD + self._longest_body:
+            self.drop(httpx.RemoteProtocolError(f"an endless answer: {self._length} bytes so far"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.usable = False
+        if exc is None and self._answer is not None and self._head_ended and self._ends_with_connection:
+            self._finish()
+        self.drop(httpx.ReadError(f"the connection was lost before the answer was whole: {exc or 'closed'}"))
+
+    # Called by the parser:
+
+    def on_message_begin(self) -> None:
+        if self._answer is None or self._answer.done():
+            self.drop()  # a second answer in the same breath
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_length += len(name) + len(value)
+        if self._head_length > LONGEST_HEAD:
+            raise ValueError("the headers are too long")
+        if not self._head_ended:  # trailers say nothing
+            self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if self._parser.get_status_code() < 200:  # an interim answer: the real one follows
+            self._headers.clear()
+            return
+        self._head_ended = True
+        names = {name for name, _ in self._headers}
+        self._ends_with_connection = names.isdisjoint((b"content-length", b"transfer-encoding"))
+        self.usable = self.usable and self._parser.should_keep_alive() and not self._ends_with_connection
+
+    def on_body(self, data: bytes) -> None:
+        self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        if self._head_ended:
+            self._finish()
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """A transport for one request at a time whose body is in memory. On asyncio only."""
+
+    def __init__(self, tls: ssl.SSLContext, *, keepalive_s: float, longest_body: int) -> None:
+        self._tls, self._keepalive_s, self._longest_body = tls, keepalive_s, longest_body
+        self._kept: _Connection | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and return its whole answer. Raises httpx's exceptions for all that the network does."""
+        written, announce = serialised(request), request.extensions["trace"]
+        await announce("connection.acquire.started", {})
+        connection = self._take() or await self._connect(request.url)
+        try:
+            await announce("http11.send_request_headers.started", {})
+            response = await connection.ask(written)
+        except BaseException:
+            connection.drop()
+            raise
+        if connection.usable:
+            self._kept = connection
+        else:
+            connection.drop()
+        return response
+
+    def _take(self) -> _Connection | None:
+        kept, self._kept = self._kept, None
+        if kept is not None and not kept.is_fresh(self._keepalive_s):
+            kept.drop()
+            return None
+        return kept
+
+    async def _connect(self, url: httpx.URL) -> _Connection:
+        tls = self._tls if url.scheme == "https" else None
+        port, make = url.port or (443 if tls else 80), lambda: _Connection(self._longest_body)
+        loop = asyncio.get_running_loop()
+        try:
+            _, connection = await loop.create_connection(make, url.host, port, ssl=tls, happy_eyeballs_delay=0.25)
+        except OSError as error:  # as those of TLS are, too
+            raise httpx.ConnectError(str(error) or type(error).__name__) from error
+        return connection
+
+    async def aclose(self) -> None:
+        """Close the kept connection."""
+        if self._kept is not None:
+            self._kept.drop()
