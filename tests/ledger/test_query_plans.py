@@ -14,8 +14,8 @@ from ledger.files import make
 #: Run once per commit, chunk, look-up or start, over a ledger that may hold ten million targets.
 HOT = [
     "apply_intent",
-    "apply_event",
-    "learn",
+    "where_they_are",
+    "apply_outcome",
     "insert_event",
     "unsealed",
     "last_seal",
@@ -40,6 +40,7 @@ HOT = [
 #: is the first that a backward scan meets.
 SMALL_SCANS = {
     "staging",
+    "json_each VIRTUAL TABLE INDEX 1:",
     "s",
     "targets USING INDEX targets_open",
     "o USING INDEX targets_open",

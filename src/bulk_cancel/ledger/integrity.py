@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -18,18 +18,27 @@ _NO_LIMIT = 2**62
 
 def seal(connection: apsw.Connection, sql: Mapping[str, str]) -> None:
     """Add a link over the events since the newest one, inside the transaction that wrote them."""
-    found: list[Row] = connection.execute(sql["last_seal"]).fetchall()
-    last_event_id, digest = found[0] if found else (0, _GENESIS)
+    last_event_id, digest = _newest(connection, sql)
     events: list[Row] = connection.execute(sql["unsealed"], (last_event_id, _NO_LIMIT)).fetchall()
     if events:
         connection.execute(sql["insert_seal"], (events[-1][0], _digest(digest, events)))
 
 
+def seal_events(connection: apsw.Connection, sql: Mapping[str, str], events: Sequence[Row]) -> None:
+    """As `seal`, for the events just inserted; each is given as `unsealed` would return it, without its id."""
+    _, digest = _newest(connection, sql)
+    last = connection.last_insert_rowid()
+    numbered = ((event_id, *event) for event_id, event in enumerate(events, last - len(events) + 1))
+    connection.execute(sql["insert_seal"], (last, _digest(digest, numbered)))
+
+
+def _newest(connection: apsw.Connection, sql: Mapping[str, str]) -> tuple[int, str]:
+    found: list[Row] = connection.execute(sql["last_seal"]).fetchall()
+    return found[0] if found else (0, _GENESIS)
+
+
 def _digest(before: str, events: Iterable[Row]) -> str:
-    digest = hashlib.sha256(before.encode())
-    for event in events:
-        digest.update(repr(event).encode())
-    return digest.hexdigest()
+    return hashlib.sha256("".join((before, *map(repr, events))).encode()).hexdigest()
 
 
 def verify(connection: apsw.Connection, sql: Mapping[str, str]) -> list[str]:

@@ -11,16 +11,15 @@ import apsw
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Request, Target, Work
-from bulk_cancel.core.states import DONE, SETTLED, Event, State, next_state
+from bulk_cancel.core.states import DONE, SETTLED, State
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger import integrity
+from bulk_cancel.ledger import appending, integrity
 from bulk_cancel.ledger.failures import translated
 from bulk_cancel.ledger.making import backup
 from bulk_cancel.ledger.opening import close, open_for_reading, open_for_writing
-from bulk_cancel.ledger.port import GuardError, HistoryLine, PaceUpdate, RowRecord, RunRecord, RunStart, Unknown
+from bulk_cancel.ledger.port import HistoryLine, PaceUpdate, RowRecord, RunRecord, RunStart, Unknown
 from bulk_cancel.ledger.statements import statements
 
-_FINAL = SETTLED | {State.FAILED, State.SKIPPED}
 Row = tuple[Any, ...]
 
 
@@ -55,29 +54,10 @@ class SqliteLedger:
 
     def append(self, run_no: int, entries: Sequence[Entry], pace: PaceUpdate | None = None) -> None:
         with self._transaction():
-            for entry in entries:
-                self._append_one(run_no, entry)
+            appending.append(self._connection, self._sql, run_no, entries)
             if pace is not None:
                 record = pace.record
                 self._run("save_pace", pace.credential, record.tat_at, record.tat_mono, record.boot_id)
-            self._seal()
-
-    def _append_one(self, run_no: int, entry: Entry) -> None:
-        becomes = next_state(entry.was, entry.event)
-        if entry.event is Event.INTENT:
-            self._run("apply_intent", entry.attempt_no, entry.at, run_no, entry.target_id, entry.was.value)
-        else:
-            settled_at = entry.at if becomes in _FINAL else None
-            change = (becomes.value, settled_at, entry.http_status, entry.detail)
-            self._run("apply_event", *change, entry.target_id, entry.was.value, entry.attempt_no)
-        if self._connection.changes() != 1:
-            raise GuardError(f"target {entry.target_id} is not {entry.was.value} at attempt {entry.attempt_no}")
-        event = (entry.event.value, entry.attempt_no, entry.at, entry.http_status, entry.detail)
-        self._run("insert_event", entry.target_id, run_no, *event)
-        if entry.appointment is not None:
-            seen = entry.appointment
-            facts = (seen.start, seen.end, seen.meeting_type_id, seen.paid, ",".join(seen.warnings) or None)
-            self._run("learn", *facts, entry.target_id)
 
     def begin_run(self, start: RunStart) -> int:
         base = (start.base.boot_id, start.base.offset_s)

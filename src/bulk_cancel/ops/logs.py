@@ -37,7 +37,7 @@ def make_log(log_format: str = "auto", log_file: Path | None = None, *, quiet: b
     sinks = [Sink(None, logging.WARNING if few else _INFO, _renderer(log_format))]
     if log_file is not None:
         sinks.append(Sink(_private_file(log_file), _DEBUG, structlog.processors.JSONRenderer()))
-    log: FilteringBoundLogger = structlog.wrap_logger(
+    log = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
             structlog.processors.add_log_level,
@@ -49,7 +49,9 @@ def make_log(log_format: str = "auto", log_file: Path | None = None, *, quiet: b
         ],
         wrapper_class=structlog.make_filtering_bound_logger(min(sink.level for sink in sinks)),
     )
-    return log
+    # Bound now: the lazy logger would bind anew at each call, also for events that nobody wants.
+    bound: FilteringBoundLogger = log.bind()
+    return bound
 
 
 def _hush_libraries() -> None:

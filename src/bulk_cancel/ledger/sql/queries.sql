@@ -1,18 +1,19 @@
 -- name: insert_event
 INSERT INTO events (target_id, run_no, event, attempt_no, at, http_status, detail) VALUES (?, ?, ?, ?, ?, ?, ?);
 
+-- name: where_they_are
+SELECT target_id, state, attempts, appointment_id, attendee_id, entire_series FROM targets
+WHERE target_id IN (SELECT value FROM json_each(?));
+
 -- name: apply_intent
-UPDATE targets SET state = 'sending', attempts = ?1, intent_at = ?2, intent_run_no = ?3
-WHERE target_id = ?4 AND state = ?5 AND attempts = ?1 - 1;
+UPDATE targets SET state = ?1, attempts = ?2, intent_at = ?3, intent_run_no = ?4
+WHERE target_id = ?5 AND state = ?6 AND attempts = ?2 - 1;
 
--- name: apply_event
-UPDATE targets SET state = ?1, settled_at = ?2, http_status = coalesce(?3, http_status), detail = ?4
+-- name: apply_outcome
+UPDATE targets SET state = ?1, settled_at = ?2, http_status = coalesce(?3, http_status), detail = ?4,
+  start_at = coalesce(?8, start_at), end_at = coalesce(?9, end_at), meeting_type_id = coalesce(?10, meeting_type_id),
+  paid = coalesce(?11, paid), warnings = coalesce(?12, warnings)
 WHERE target_id = ?5 AND state = ?6 AND attempts = ?7;
-
--- name: learn
-UPDATE targets SET start_at = coalesce(?1, start_at), end_at = coalesce(?2, end_at),
-  meeting_type_id = coalesce(?3, meeting_type_id), paid = ?4, warnings = coalesce(?5, warnings)
-WHERE target_id = ?6;
 
 -- name: unsealed
 SELECT e.event_id, t.appointment_id, t.attendee_id, t.entire_series, e.run_no, e.event, e.attempt_no, e.at,
