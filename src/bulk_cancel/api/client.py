@@ -49,9 +49,11 @@ class HttpLine:
     def __init__(self, settings: ApiSettings, transport: httpx.AsyncBaseTransport) -> None:
         self._settings = settings
         self._transport = transport
+        self._url = httpx.URL(settings.base_url)
+        self._root = self._url.raw_path.rstrip(b"/")
         self._headers = httpx.Headers(
             {
-                "Host": httpx.URL(settings.base_url).netloc.decode("ascii"),
+                "Host": self._url.netloc.decode("ascii"),
                 "Authorization": f"Bearer {settings.credential.secret}",
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",
@@ -101,7 +103,10 @@ class HttpLine:
         return Users(answer, parse_users(value) if answer.status == 200 else None)
 
     def _request(self, method: str, path: str, user_id: str | None, content: bytes = b"") -> httpx.Request:
-        """Build a request. Given its headers and stream as they are, httpx does not work them out anew each time."""
+        """Build a request without having httpx parse the same address again: that took a sixth of a cancel's CPU.
+
+        Hence the URL that never changes, with the path in httpx's documented extension `target`.
+        """
         headers = self._headers.copy()
         if acting := user_id or self._settings.user_id:
             headers["x-meetergo-api-user-id"] = acting
@@ -110,8 +115,10 @@ class HttpLine:
             headers["Content-Length"] = str(len(content))
         else:
             headers["Cache-Control"] = headers["Pragma"] = "no-cache"
-        url = httpx.URL(self._settings.base_url + path)
-        return httpx.Request(method, url, headers=headers, stream=httpx.ByteStream(content))
+        extensions = {"target": self._root + path.encode("ascii")}
+        return httpx.Request(
+            method, self._url, headers=headers, stream=httpx.ByteStream(content), extensions=extensions
+        )
 
     def _with_appointment(self, answer: Answer, value: Any) -> Answer:
         if answer.status is None or not 200 <= answer.status < 300:

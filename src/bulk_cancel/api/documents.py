@@ -29,7 +29,7 @@ def parse_appointment(value: Any, *, with_contacts: bool = False) -> Appointment
 
     An `isCancelled` of another type says neither yes nor no. Taken for a no, it could have a cancel sent again.
     """
-    if not isinstance(value, Mapping) or not isinstance(value.get("id"), str):
+    if not isinstance(value, dict) or not isinstance(value.get("id"), str):
         return None
     if not isinstance(value.get("isCancelled"), bool | None):
         return None
@@ -59,7 +59,7 @@ def parse_appointment(value: Any, *, with_contacts: bool = False) -> Appointment
 
 def parse_users(value: Any) -> tuple[str, ...] | None:
     """Read the ids of `GET /user`; None when it is no list of users."""
-    users = value.get("users") if isinstance(value, Mapping) else None
+    users = value.get("users") if isinstance(value, dict) else None
     if not isinstance(users, list):
         return None
     return tuple(found for user in users if (found := _id(_mapping(user))))
@@ -67,7 +67,7 @@ def parse_users(value: Any) -> tuple[str, ...] | None:
 
 def parse_page(value: Any, *, with_contacts: bool = False) -> tuple[Appointment, ...] | None:
     """Read the answer of the paginated list; None when it is not one. Items that are none are passed over."""
-    items = value.get("appointments") if isinstance(value, Mapping) else None
+    items = value.get("appointments") if isinstance(value, dict) else None
     if not isinstance(items, list):
         return None
     parsed = (parse_appointment(item, with_contacts=with_contacts) for item in items)
@@ -76,7 +76,7 @@ def parse_page(value: Any, *, with_contacts: bool = False) -> tuple[Appointment,
 
 def parse_message(value: Any) -> str:
     """Read the message of an error body, with the fields it complains about; one clean line, possibly empty."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return ""
     message = value.get("message")
     parts = message if isinstance(message, list) else [message]
@@ -109,7 +109,7 @@ def _ids(value: Any) -> frozenset[str] | None:
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: Any, longest: int = 64) -> str | None:

@@ -9,10 +9,14 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 _ADDRESSES = re.compile(r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+")
 _TOKENS = re.compile(r"(?:(?<!meete)rgo-|ak_[a-z]+:|Bearer )[^\s\"',;]+")
+#: Without one of these there is neither an address nor a token in a text.
+_SUSPICIOUS = re.compile(r"@|rgo-|ak_|Bearer ")
 
 
 def clean(text: str, longest: int = 200) -> str:
     """Return one short line without control characters, terminal escapes, mail addresses or credentials."""
+    if len(text) <= longest and text.isascii() and text.isprintable() and not _SUSPICIOUS.search(text):
+        return text.strip()
     text = redact(one_line(text[: longest * 8]))
     return text if len(text) <= longest else text[: longest - 1] + "…"
 

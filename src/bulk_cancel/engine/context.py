@@ -81,6 +81,8 @@ class Context:
 
     async def turn(self) -> bool:
         """Wait for the next slot; False when the intake closed meanwhile. Nothing is in flight in here."""
+        if not self.intake.closed and self.limiter.take():
+            return True
         acquired = False
         with self.intake.waiting():
             await self.limiter.acquire()

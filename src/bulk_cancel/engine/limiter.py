@@ -50,6 +50,16 @@ class Limiter:
         elapsed_s = self.clock.monotonic() - self._slowed_at
         return self.pace.slowed(recovered_factor(self._factor, elapsed_s))
 
+    def take(self) -> bool:
+        """Take a slot that is free at this moment, if nobody waits for one."""
+        if self._turn.locked():
+            return False
+        now, pace = self.clock.monotonic(), self.current_pace()
+        if earliest_start(self.tat, now, pace) > now:
+            return False
+        self.tat = after_start(self.tat, now, pace)
+        return True
+
     async def acquire(self) -> None:
         """Return when one request may start. Cancelled while waiting, it has taken nothing."""
         async with self._turn:
