@@ -110,7 +110,8 @@ CLIENTS = (
     ),
     Client(
         "httpx", f"httpx, one client, semaphore({WORKERS})",
-        "no ledger, no intent, no limit, no results", 300, 1800, _peer("httpx"),
+        "no ledger, no intent, no limit; keeps 20 idle connections: as soon as answers take time, it connects anew",
+        300, 1800, _peer("httpx"),
     ),
     Client(
         "xargs", f"xargs -P {THREADS} curl", "no ledger, no intent, no limit; a process and a connection per cancel",

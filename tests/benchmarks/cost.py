@@ -67,8 +67,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", choices=[client.key for client in CLIENTS], help="and aiohttp")
+    parser.add_argument("--latency", type=float, default=0.0, help="milliseconds that the server waits")
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md, docs/benchmarks.svg and README")
     options = parser.parse_args()
+    if options.write and (options.only or options.latency):
+        parser.error("only a whole run without latency is written")
     wanted = {*(options.only or [client.key for client in CLIENTS]), REFERENCE.key}
     clients = [client for client in CLIENTS if client.key in wanted]
     console = Console()
@@ -77,7 +80,7 @@ def main() -> None:
             console.print(f"{client.name} is left out: {client.needs} is not installed.")
     here = [client for client in clients if client.is_here]
     rounds = []
-    with serving() as server:
+    with serving(latency_s=options.latency / 1000) as server:
         for number in range(options.rounds):
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
             rounds.append(one_round(server, here))

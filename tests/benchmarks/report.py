@@ -78,17 +78,17 @@ def show(console: Console, found: Sequence[Figures], rounds: int) -> None:
     table = Table(box=None)
     table.add_column(HEADINGS[0], no_wrap=True)
     for heading in HEADINGS[1:5]:
-        table.add_column(heading, justify="right")
+        table.add_column(heading.replace(" per", "\nper"), justify="right", no_wrap=True)
     for one in _fastest_first(found):
         table.add_row(*one.cells()[:5], style="bold" if one.client.own else None)
     console.print(table)
     console.print(f"\n{HEADINGS[5][0].upper()}{HEADINGS[5][1:]}:")
     for one in found:
         if not one.client.own:
-            console.print(f"  {one.client.name}: {one.client.leaves_out}", highlight=False)
-    console.print(f"\n{conditions(rounds)}\n", highlight=False)
+            console.print(f"  {one.client.name}: {one.client.leaves_out}", highlight=False, soft_wrap=True)
+    console.print(f"\n{conditions(rounds)}\n", highlight=False, soft_wrap=True)
     for line in targets(found):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def write(found: Sequence[Figures], rounds: int) -> None:
