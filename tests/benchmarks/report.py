@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import wrap
 
 from chart import Bar, draw
 from clients import REFERENCE, Client
@@ -75,10 +76,10 @@ def _met(reached: bool) -> str:
 
 def show(console: Console, found: Sequence[Figures], rounds: int) -> None:
     """Print the table and the targets."""
-    table = Table(box=None)
+    table = Table(box=None, padding=(0, 1, 0, 0))
     table.add_column(HEADINGS[0], no_wrap=True)
     for heading in HEADINGS[1:5]:
-        table.add_column(heading.replace(" per", "\nper"), justify="right", no_wrap=True)
+        table.add_column("\n".join(wrap(heading, 8)), justify="right", no_wrap=True)
     for one in _fastest_first(found):
         table.add_row(*one.cells()[:5], style="bold" if one.client.own else None)
     console.print(table)
