@@ -10,6 +10,7 @@ import os
 import random
 import resource
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -48,6 +49,7 @@ def use(command: Command, environ: Mapping[str, str] | None = None, watch: Calla
 
     Raises RuntimeError when it fails: a client that does not do its work costs nothing.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # and the command with it
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         with open(command.stdin or os.devnull, "rb") as stdin:  # noqa: PTH123  there is no Path(None)
             began = time.monotonic()

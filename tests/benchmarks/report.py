@@ -79,7 +79,7 @@ def show(console: Console, found: Sequence[Figures], rounds: int) -> None:
     table = Table(box=None, padding=(0, 1, 0, 0))
     table.add_column(HEADINGS[0], no_wrap=True)
     for heading in HEADINGS[1:5]:
-        table.add_column("\n".join(wrap(heading, 8)), justify="right", no_wrap=True)
+        table.add_column("\n".join(wrap(heading, 8, break_long_words=False)), justify="right", no_wrap=True)
     for one in _fastest_first(found):
         table.add_row(*one.cells()[:5], style="bold" if one.client.own else None)
     console.print(table)
