@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulk_cancel.core.model import InputRow, Work
+from bulk_cancel.core.states import State
 from bulk_cancel.engine.plan import PREVIEW, Plan, Staged, plan_staged
 from bulk_cancel.errors import BulkCancelError, InputError
 from bulk_cancel.inputs import StagedInput, digest_of, first_invalid, open_staged, options_digest
@@ -39,7 +40,7 @@ class Again:
             return None
         first = [_row(number, work) for number, work in ledger.first_to_send(known.run_no, PREVIEW)]
         counts = (staged.row_count, staged.invalid_count, staged.duplicate_count, staged.user_count)
-        facts = Staged(*counts, ledger.target_states(known.run_no), first, first_invalid(staged, PREVIEW))
+        facts = Staged(*counts, _states(ledger, known.run_no), first, first_invalid(staged, PREVIEW))
         return plan_staged(facts, self.source.job.pace)
 
     def share(self, ledger: Ledger, start: RunStart) -> int:
@@ -103,11 +104,15 @@ def _link_or_copy(snapshot: Path, into: Path) -> None:
 
 
 def _same(one: StagedRun, other: StagedRun) -> bool:
-    return (one.run_no, one.input_digest, one.options_digest) == (
-        other.run_no,
-        other.input_digest,
-        other.options_digest,
-    )
+    first, second = ((run.run_no, run.input_digest, run.options_digest) for run in (one, other))
+    return first == second
+
+
+def _states(ledger: Ledger, run_no: int) -> dict[State, int]:
+    """Count the targets by state, in the order in which the first rows show the states."""
+    counts = ledger.target_states(run_no)
+    shown = [record.state for record in ledger.rows(run_no, 0, 1000)]
+    return {state: counts[state] for state in (*shown, *counts) if state is not None and state in counts}
 
 
 def _row(number: int, work: Work) -> InputRow:
