@@ -38,9 +38,13 @@ class Again:
         staged, known = self.source.staged, ledger.last_staged()
         if known is None or not _same(known, self.staged_run):
             return None
+        try:
+            invalid = first_invalid(staged, PREVIEW)
+        except InputError:
+            return None
         first = [_row(number, work) for number, work in ledger.first_to_send(known.run_no, PREVIEW)]
         counts = (staged.row_count, staged.invalid_count, staged.duplicate_count, staged.user_count)
-        facts = Staged(*counts, _states(ledger, known.run_no), first, first_invalid(staged, PREVIEW))
+        facts = Staged(*counts, _states(ledger, known.run_no), first, invalid)
         return plan_staged(facts, self.source.job.pace)
 
     def share(self, ledger: Ledger, start: RunStart) -> int:

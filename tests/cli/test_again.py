@@ -255,6 +255,15 @@ def test_what_was_true_at_a_glance_is_asked_again_under_the_lock(place: Place) -
         assert again.plan(ledger) is None
 
 
+def test_a_snapshot_whose_rows_cannot_be_read_is_not_shared(place: Place) -> None:
+    place.stage()
+    again = place.again()
+    assert again is not None
+    (place.now / SNAPSHOT).write_bytes(b"PAR1")
+    with place.opened() as ledger:
+        assert again.plan(ledger) is None
+
+
 def test_a_ledger_that_holds_other_rows_than_the_snapshot_is_not_shared(place: Place) -> None:
     place.stage()
     again = place.again()

@@ -124,3 +124,15 @@ def test_a_sibling_that_a_later_input_brings_is_found(path: Path) -> None:
     run_no = staged(ledger, row(2, 1, attendee_id=uuid(50)), row(3, 2, attendee_id=uuid(50)), run_id="run-2")
     assert [number for number, _ in ledger.work(run_no, 0, series=False, limit=9)] == [3]
     ledger.close()
+
+
+def test_verify_misses_a_sibling_that_is_not_marked(path: Path) -> None:
+    ledger = SqliteLedger.open(path)
+    staged(ledger, row(2, 1), row(3, 1, attendee_id=uuid(50)))
+    ledger.close()
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE targets SET has_sibling = 0 WHERE target_id = 2")
+    connection.close()
+    ledger = SqliteLedger.open_to_read(path)
+    assert ledger.verify() == ["Target 2 is marked as the only one of its appointment, but it has a sibling."]
+    ledger.close()

@@ -71,7 +71,7 @@ def open_staged(path: Path) -> StagedInput:
             users=(pl.col(BC_USER_ID).is_not_null() & _PROBLEMS.is_null()).sum(),
         ).collect(engine="streaming")
     except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"{path} is not a snapshot of an input, or is damaged") from error
+        raise _damaged(path) from error
     digests = (metadata["digest"], metadata.get("options", ""))
     row_count, invalid_count, duplicate_count, user_count = counts.row(0)
     return StagedInput(path, columns, row_count, invalid_count, duplicate_count, *digests, user_count)
@@ -85,14 +85,21 @@ def read_rows(staged: StagedInput, chunk: int = 50_000) -> Iterator[list[InputRo
 
 
 def first_invalid(staged: StagedInput, most: int) -> list[InputRow]:
-    """Return the first invalid rows, so many at most."""
+    """Return the first invalid rows, so many at most. Raises InputError for a snapshot that cannot be read."""
     frame = pl.scan_parquet(staged.path, glob=False).select(ADDED_COLUMNS).filter(_PROBLEMS.is_not_null())
     found: list[InputRow] = []
-    for batch in _batches(frame, ROWS_PER_GROUP) if staged.invalid_count else ():
-        found += map(InputRow._make, batch.head(most - len(found)).rows())
-        if len(found) == most:
-            break
+    try:
+        for batch in _batches(frame, ROWS_PER_GROUP) if staged.invalid_count else ():
+            found += map(InputRow._make, batch.head(most - len(found)).rows())
+            if len(found) == most:
+                break
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _damaged(staged.path) from error
     return found
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(f"{path} is not a snapshot of an input, or is damaged")
 
 
 def read_columns(

@@ -254,6 +254,10 @@ WHERE ?1 = '' OR run_id = ?1 ORDER BY run_no DESC LIMIT ?2;
 SELECT t.target_id, t.state, t.attempts, e.event, e.attempt_no FROM targets t LEFT JOIN events e USING (target_id)
 ORDER BY t.target_id, e.event_id;
 
+-- name: lost_siblings
+SELECT t.target_id FROM targets t WHERE t.has_sibling = 0 AND EXISTS
+  (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id AND o.target_id <> t.target_id);
+
 -- name: get_meta
 SELECT value FROM meta WHERE key = ?;
 
