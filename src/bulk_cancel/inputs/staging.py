@@ -26,11 +26,7 @@ from bulk_cancel.inputs.validation import refuse_bad_default_reason, validated
 
 # What polars reads ahead, measured at ten million rows: 400 MB of CSV and 650 MB of Parquet by default, a third of it
 # with these, in the same time. Polars looks at them when it reads, and the person's own values win.
-_READ_AHEAD = {
-    "POLARS_CSV_CHUNK_SIZE": str(1 << 20),
-    "POLARS_ROW_GROUP_PREFETCH_SIZE": "1",
-    "POLARS_IDEAL_MORSEL_SIZE": "10000",
-}
+_READ_AHEAD = {"POLARS_CSV_CHUNK_SIZE": str(1 << 20), "POLARS_ROW_GROUP_PREFETCH_SIZE": "1"}
 
 #: Another version of these may read the same bytes differently.
 _READERS = ("polars", "fastexcel")
