@@ -77,6 +77,7 @@ def test_imports_point_inwards(path: Path) -> None:
         assert part in {
             "cli",
             "wiring",
+            "again",
             "upkeep",
             "looking",
             "filling",
