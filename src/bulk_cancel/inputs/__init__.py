@@ -3,6 +3,7 @@
 With reports/ the only importer of polars. Importing this package imports polars: do it inside the command.
 """
 
+from bulk_cancel import frugal  # noqa: F401 - before polars is loaded
 from bulk_cancel.inputs.rows import InputOptions, InputRow, StagedInput
 from bulk_cancel.inputs.snapshot import first_invalid, open_staged, read_columns, read_rows
 from bulk_cancel.inputs.sources import digest_of
