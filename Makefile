@@ -32,8 +32,9 @@ bench: .venv/ready           ## speed and its price: starting, CPU per cancel be
 	$(BIN)/python tests/benchmarks/pacing.py
 	$(BIN)/python tests/benchmarks/memory.py
 
-bench-long: bench            ## and what a run costs that waits for the documented limit (8 minutes more)
+bench-long: bench            ## and a run that waits for the documented limit (8 minutes), and ten million rows (an hour)
 	$(BIN)/python tests/benchmarks/idle.py
+	$(BIN)/python tests/benchmarks/scale.py
 
 clean:                       ## remove what make made
 	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
