@@ -78,6 +78,8 @@ def test_imports_point_inwards(path: Path) -> None:
             "cli",
             "wiring",
             "upkeep",
+            "overview",
+            "explaining",
             "looking",
             "filling",
             "finding",

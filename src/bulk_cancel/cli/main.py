@@ -108,6 +108,7 @@ def show(
 
 
 LedgerOption = Annotated[str | None, typer.Option("--ledger", metavar="PATH|URL", help=LEDGER_HELP, show_default=False)]
+Target = Annotated[str, typer.Argument(help="An appointment's id, or APPOINTMENT/ATTENDEE.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -124,6 +125,26 @@ def report(
     from bulk_cancel.cli.keeping import report_command
 
     report_command(run_id, ledger, out, as_json=as_json)
+
+
+@app.command()
+def status(
+    ledger: LedgerOption = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many runs to show.")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the last runs, what is open, and what to do now. Only reads, also while a run is at work."""
+    from bulk_cancel.cli.watching import status_command
+
+    status_command(ledger, limit, as_json=as_json)
+
+
+@app.command()
+def explain(target: Target, ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
+    """Tell one appointment's whole history over all runs, and what follows from it."""
+    from bulk_cancel.cli.watching import explain_command
+
+    explain_command(target, ledger, as_json=as_json)
 
 
 @app.command()
@@ -144,7 +165,7 @@ class Verdict(StrEnum):
 
 @app.command()
 def resolve(
-    target: Annotated[str, typer.Argument(help="An appointment's id, or APPOINTMENT/ATTENDEE.", show_default=False)],
+    target: Target,
     verdict: Annotated[Verdict, typer.Option("--as", help="What you found out.", show_default=False)],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.", show_default=False)],
     because: Annotated[str, typer.Option("--because", metavar="TEXT", help="How you know.", show_default=False)],

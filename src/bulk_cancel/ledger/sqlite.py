@@ -17,7 +17,7 @@ from bulk_cancel.ledger import appending, integrity
 from bulk_cancel.ledger.failures import translated
 from bulk_cancel.ledger.making import backup
 from bulk_cancel.ledger.opening import close, open_for_reading, open_for_writing
-from bulk_cancel.ledger.port import HistoryLine, PaceUpdate, RowRecord, RunRecord, RunStart, Unknown
+from bulk_cancel.ledger.port import Health, HistoryLine, Naming, PaceUpdate, RowRecord, RunRecord, RunStart, Unknown
 from bulk_cancel.ledger.statements import statements
 
 Row = tuple[Any, ...]
@@ -182,6 +182,16 @@ class SqliteLedger:
     def verify(self) -> list[str]:
         with translated(self.path):
             return integrity.verify(self._connection, self._sql)
+
+    def namings(self, appointment_id: str, limit: int) -> list[Naming]:
+        return [Naming(*row) for row in self._rows("namings", appointment_id, limit)]
+
+    def health(self, *, pages: bool) -> Health:
+        with translated(self.path):
+            checked = self._connection.execute("PRAGMA quick_check(1)").fetchall() if pages else [("ok",)]
+            fault = str(checked[0][0]).removeprefix("ok")
+            ask = self._connection.pragma
+            return Health(int(ask("user_version")), str(ask("journal_mode")), fault)
 
     def backup(self, to: Path) -> None:
         """Copy the ledger to a new file, whole and consistent."""

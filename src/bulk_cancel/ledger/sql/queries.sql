@@ -173,3 +173,8 @@ SELECT value FROM meta WHERE key = ?;
 
 -- name: set_meta
 INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING;
+
+-- The first of many: input rows have no index by target, so this reads them all, once per question of a person.
+-- name: namings
+SELECT r.run_no, r.run_id, i.row, i.target_id FROM input_rows i JOIN runs r USING (run_no)
+WHERE i.target_id IN (SELECT target_id FROM targets WHERE appointment_id = ?1) ORDER BY i.run_no, i.row LIMIT ?2;
