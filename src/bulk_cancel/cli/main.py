@@ -140,6 +140,20 @@ def status(
 
 
 @app.command()
+def doctor(
+    source: Annotated[
+        str, typer.Argument(help="A job file or an input that a run is to take.", show_default=False)
+    ] = "",
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the settings, the ledger, the credential and the API. Sends no cancel; ends as a run would."""
+    from bulk_cancel.cli.examining import doctor_command
+
+    doctor_command(source, ledger, as_json=as_json)
+
+
+@app.command()
 def explain(target: Target, ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
     """Tell one appointment's whole history over all runs, and what follows from it."""
     from bulk_cancel.cli.watching import explain_command
