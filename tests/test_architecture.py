@@ -79,6 +79,7 @@ def test_imports_point_inwards(path: Path) -> None:
             "wiring",
             "upkeep",
             "overview",
+            "origins",
             "checkup",
             "explaining",
             "looking",

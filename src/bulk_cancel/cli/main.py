@@ -223,6 +223,19 @@ def ledger_export(
     export_command(to, ledger)
 
 
+config_app = typer.Typer(help="See the settings of a run.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+
+@config_app.command("show")
+@with_job_options
+def config_show(source: Source, **flags: object) -> None:
+    """Show each setting, its value and where it came from. Takes the options of run; sends nothing."""
+    from bulk_cancel.cli.configuring import show_command
+
+    show_command(source, flags)
+
+
 @app.command()
 def sandbox(  # noqa: PLR0913 - options of a command
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8717,
