@@ -1,7 +1,6 @@
 """The entry point: the list of commands, and the one place where errors become messages and exit codes."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: typer would compile each one again, and `--help` take a fifth longer.
 import os
 import sys
 import traceback
@@ -13,7 +12,6 @@ from typing import Annotated
 import typer
 
 from bulk_cancel.cli.options import LEDGER_HELP, with_job_options
-from bulk_cancel.core.text import redact
 from bulk_cancel.errors import BulkCancelError, Exit, OutputError
 
 app = typer.Typer(
@@ -265,7 +263,7 @@ def main() -> None:
     """Run the command line; turn our errors into a message, advice and an exit code."""
     _replace_closed_streams()
     try:
-        app()
+        app(prog_name="bulk-cancel")
     except BulkCancelError as error:
         _complain(error)
         _leave(error.exit_code)
@@ -273,6 +271,8 @@ def main() -> None:
         _complain(OutputError(f"The output cannot be written: {error.strerror}."))
         _leave(Exit.DISK)
     except Exception:
+        from bulk_cancel.core.text import redact
+
         # Python's traceback shows no local variables; messages may still carry what they should not.
         print(redact(traceback.format_exc()), file=sys.stderr)
         _complain(BulkCancelError("This is a bug of bulk-cancel.", advice="Please report it with the lines above."))
