@@ -13,6 +13,7 @@ import pytest
 
 from bulk_cancel.checkup.check import Check, Level, exit_code_of
 from bulk_cancel.errors import Exit
+from bulk_cancel.ledger.making import SCHEMA_VERSION
 from bulk_cancel.ops.locks import held, holder_of
 from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, OWNER_TOKEN, PLATFORM_KEY
 from bulk_cancel.sandbox.people import OWNER
@@ -65,7 +66,7 @@ def test_all_is_well(shell: Shell, sandbox: Sandbox, write: Callable[..., Path])
     assert [name for name, check in found.items() if check["level"] == "warn"] == ["unknown"]
     assert "Asia/Tokyo" in found["time zones"]["found"]
     assert "personal access token" in found["credential"]["found"]
-    assert "schema 1" in found["ledger"]["found"]
+    assert f"schema {SCHEMA_VERSION}," in found["ledger"]["found"]
     assert "within 30 s" in found["clock"]["found"]
     assert OWNER_TOKEN not in result.stdout.replace("rgo-sandbox-", "")
     assert len(sandbox.arrivals()) == 1

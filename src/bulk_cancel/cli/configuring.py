@@ -47,8 +47,10 @@ def _show(console: Console, settings: list[Setting]) -> None:
 
 def _text(setting: Setting) -> str:
     value = setting.value
-    if value is None or value in ("", {}):
+    if value is None or value in ("", {}, []):
         return "–"
+    if isinstance(value, list):
+        return clean(", ".join(map(str, value)), 1000)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):

@@ -1,6 +1,6 @@
 """The entry point: the list of commands, and the one place where errors become messages and exit codes."""
 
-# No `from __future__ import annotations`: typer would compile each one again, and `--help` take a fifth longer.
+# No `from __future__ import annotations`: typer would compile each one again, and `--help` take a tenth longer.
 import os
 import sys
 import traceback

@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from bulk_cancel.cli.output import errors_told, path_of, put_document
 from bulk_cancel.core.model import Status, Target
@@ -21,7 +20,7 @@ from bulk_cancel.errors import ConfigError
 from bulk_cancel.explaining import Story, explain
 from bulk_cancel.overview import How, Open, Overview, Ran, look_over
 
-_COLOURS = {How.AT_WORK: "cyan", How.KILLED: "bold red", How.ENDED: ""}
+_COLOURS = {How.AT_WORK: "cyan", How.KILLED: "bold red", How.ENDED: "default"}
 
 
 def status_command(ledger: str | None, limit: int, *, as_json: bool) -> None:
@@ -62,30 +61,27 @@ def _settle_s() -> float:
 
 def _show_status(console: Console, overview: Overview) -> None:
     console.print(f"[bold]Ledger[/] {escape(str(overview.ledger))}")
-    if overview.runs:
-        console.print(_runs(overview.runs))
-    else:
-        console.print("No run yet.")
+    for line in _run_lines(overview.runs):
+        console.print(line)
     for line in _open_lines(overview):
         console.print(line)
     console.print(f"[bold]{escape(clean(overview.next, 1000))}[/]")
 
 
-def _runs(runs: tuple[Ran, ...]) -> Table:
-    table = Table(box=None, pad_edge=False, title="Last runs", title_justify="left", title_style="")
-    for column in ("run", "when", "source", "exit", "rows"):
-        table.add_column(column, no_wrap=column == "run", overflow="fold")
-    table.add_column("how it ended", overflow="fold", ratio=1)
+def _run_lines(runs: tuple[Ran, ...]) -> Iterator[str]:
+    """Two lines for a run: a table would be too wide for a terminal."""
     for run in runs:
-        code = "–" if run.exit_code is None else str(int(run.exit_code))
-        source = escape(clean(run.record.source or "–", 80))
-        said = f"[{_COLOURS[run.how]}]{escape(clean(run.said, 600))}[/]" if _COLOURS[run.how] else escape(run.said)
-        table.add_row(run.record.run_id, _moment(run.record.started_at), source, code, _counts(run.counts), said)
-    return table
+        colour, record = _COLOURS[run.how], run.record
+        code = "" if run.exit_code is None else f"  exit {int(run.exit_code)}"
+        source = escape(clean(record.source or "reconcile", 200))
+        yield f"\n[bold]{record.run_id}[/]  {_moment(record.started_at)}  {source}{code}"
+        yield f"  {_counts(run.counts)}[{colour}]{escape(clean(run.said, 600))}[/]"
+    yield "" if runs else "No run yet."
 
 
 def _counts(counts: Mapping[Status, int]) -> str:
-    return ", ".join(f"{counts[status]} {status}" for status in Status if counts.get(status)) or "–"
+    told = ", ".join(f"{counts[status]} {status}" for status in Status if counts.get(status))
+    return f"{told}. " if told else ""
 
 
 def _open_lines(overview: Overview) -> Iterator[str]:
