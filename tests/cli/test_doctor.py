@@ -163,6 +163,7 @@ def test_an_open_folder_and_a_missing_input(shell: Shell, write: Callable[..., P
     assert result.code == 66, "what a run meets first"
     found = by_name(result)
     assert found["folder"]["exit_code"] == 78
+    assert shell("doctor", "none.csv", "--json", MEETERGO_TOKEN="").code == 78, "a run looks for its credential first"
     assert found["input"]["exit_code"] == 66
 
 

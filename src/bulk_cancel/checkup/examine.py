@@ -8,9 +8,9 @@ from typing import Any
 
 from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.checkup.access import check_access, settings_or_why
-from bulk_cancel.checkup.check import Check, failed
+from bulk_cancel.checkup.check import Check, Level, failed
 from bulk_cancel.checkup.machine import check_versions, check_zones
-from bulk_cancel.checkup.settings import check_job
+from bulk_cancel.checkup.settings import check_input, check_job
 from bulk_cancel.checkup.storage import check_lock, check_storage
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.errors import BulkCancelError
@@ -21,13 +21,15 @@ from bulk_cancel.places import api_url, credential_lock, ledger_lock, ledger_pat
 
 def examine(source: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Check]:
     """Check everything that a run of `source` (or of anything, when empty) would depend on."""
-    job, checks = check_job(source, flags)
-    yield from checks
-    yield check_versions()
-    yield check_zones(("UTC", *_zones(job)))
+    job, valid = check_job(source, flags)
+    yield valid
     settings = settings_or_why(job, environ)
     if isinstance(settings, Check):
         yield settings
+    if source and valid.level is Level.OK:
+        yield check_input(job)
+    yield check_versions()
+    yield check_zones(("UTC", *_zones(job)))
     path = _place(job, environ)
     if isinstance(path, Path):
         yield from check_storage(path, api_url(environ))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,23 @@ from bulk_cancel.errors import BulkCancelError, InputError, InputMissingError
 from bulk_cancel.job import Job, load_job
 
 
-def check_job(source: str, flags: Mapping[str, Any]) -> tuple[Job, list[Check]]:
+def check_job(source: str, flags: Mapping[str, Any]) -> tuple[Job, Check]:
     """Return the job, or one of defaults where its settings are wrong, and what was found about it."""
     try:
         job = load_job(source or "-", flags)
     except BulkCancelError as error:
-        return Job.model_construct(input="-", **flags), [failed("settings", error)]
+        return Job.model_construct(input="-", **flags), failed("settings", error)
     what = source or "the environment"
-    return job, [good("settings", f"The settings of {what} are valid."), *(_check_input(job) if source else ())]
+    return job, good("settings", f"The settings of {what} are valid.")
 
 
-def _check_input(job: Job) -> Iterator[Check]:
+def check_input(job: Job) -> Check:
+    """Look whether the input is there; what is in it, `plan` tells."""
     if job.select is not None:
-        yield good("input", "It is searched for when the job runs.")
-    elif job.input == "-" or "://" in job.input:
-        yield good("input", f"{job.input} was not looked at.")
-    else:
-        yield _check_file(Path(job.input))
+        return good("input", "It is searched for when the job runs.")
+    if job.input == "-" or "://" in job.input:
+        return good("input", f"{job.input} was not looked at.")
+    return _check_file(Path(job.input))
 
 
 def _check_file(path: Path) -> Check:
