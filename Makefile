@@ -26,8 +26,15 @@ lock: .venv/ready            ## renew requirements.lock from pyproject.toml
 seeded-bugs: .venv/ready     ## break the program on purpose, in a copy, and see each breakage caught
 	$(BIN)/python tests/crash/seeded_bugs.py
 
-bench: .venv/ready           ## how close to the limit's optimum the pacing comes
+bench: .venv/ready           ## speed and its price: starting, CPU per cancel beside other ways, pacing, memory (20 minutes)
+	$(BIN)/python tests/benchmarks/startup.py
+	$(BIN)/python tests/benchmarks/cost.py
 	$(BIN)/python tests/benchmarks/pacing.py
+	$(BIN)/python tests/benchmarks/memory.py
+
+bench-long: bench            ## and a run that waits for the documented limit (8 minutes), and ten million rows (an hour)
+	$(BIN)/python tests/benchmarks/idle.py
+	$(BIN)/python tests/benchmarks/scale.py
 
 clean:                       ## remove what make made
 	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -39,4 +46,4 @@ clean:                       ## remove what make made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-.PHONY: demo test check crash test-httpx2 seeded-bugs bench lock clean
+.PHONY: demo test check crash test-httpx2 seeded-bugs bench bench-long lock clean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from bulk_cancel.looking import Looking
 from bulk_cancel.places import SNAPSHOT, api_url
 from bulk_cancel.plans import LeftOut, PlanAbout, PlanFile, holds_plan, is_plan, open_plan, writing_plan
 from bulk_cancel.reports.plan_records import plan_records
+from bulk_cancel.version import version
 
 
 class PlannedRows(Protocol):
@@ -41,6 +43,9 @@ class Source(Protocol):
 
     @property
     def digest(self) -> str: ...
+
+    @property
+    def options_digest(self) -> str: ...
 
     def rows(self, looking: Looking | None) -> PlannedRows: ...
 
@@ -60,11 +65,23 @@ def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger,
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
     source = str(select_input(job, environ, log, folder)) if job.select else job.input
-    template = template_of(job)
-    # With blanks to fill in, the reason comes later, row by row.
-    options = InputOptions({str(name): column for name, column in job.map.items()}, None, job.cancel_all)
-    options = options if template else replace(options, reason=job.reason)
-    return InputFile(job, stage_input(source, options, folder / SNAPSHOT))
+    return InputFile(job, stage_input(source, options_of(job), folder / SNAPSHOT))
+
+
+def options_of(job: Job) -> InputOptions:
+    """Return how the job wants its input read. With blanks to fill in, the reason comes later, row by row."""
+    mapping = {str(name): column for name, column in job.map.items()}
+    return InputOptions(mapping, None if template_of(job) else job.reason, job.cancel_all, program())
+
+
+def program() -> str:
+    """Return which program this is, as runs record it."""
+    return f"bulk-cancel {version()}, Python {platform.python_version()}"
+
+
+def may_share(job: Job) -> bool:
+    """Tell whether a file's bytes and the options alone decide the rows: no search, no plan, no look, no blanks."""
+    return not (job.select or job.live or job.expect_digest or template_of(job) or is_plan(job.input))
 
 
 def _of_this_api(plan: PlanFile, url: str) -> PlanFile:
@@ -87,6 +104,10 @@ class InputFile:
     def digest(self) -> str:
         return self.staged.digest
 
+    @property
+    def options_digest(self) -> str:
+        return self.staged.options_digest if may_share(self.job) else ""
+
     def rows(self, looking: Looking | None) -> Rows:
         return Rows(self.staged, template_of(self.job), looking.seen if looking else {})
 
@@ -107,6 +128,10 @@ class ApprovedPlan:
     @property
     def digest(self) -> str:
         return self.plan.digest
+
+    @property
+    def options_digest(self) -> str:
+        return ""  # the plan is read again
 
     def rows(self, looking: Looking | None) -> ApprovedPlan:
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import anyio
 
+from bulk_cancel.again import find_again
 from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.api.credentials import check_pairing
 from bulk_cancel.carrying import Carrying, DeclinedError, Parts, RunFacts, carry_out, finish, open_lines
@@ -30,8 +30,7 @@ from bulk_cancel.looking import Looking, settings_of
 from bulk_cancel.ops.locks import held
 from bulk_cancel.places import SNAPSHOT, api_url, credential_lock, ledger_lock, ledger_path, new_run_id
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.sources import PlannedRows, open_source, plan_outputs
-from bulk_cancel.version import version
+from bulk_cancel.sources import PlannedRows, open_source, plan_outputs, program
 
 __all__ = ["DeclinedError", "Parts", "plan_job", "reconcile_ledger", "run_job"]
 
@@ -92,12 +91,16 @@ def run_job(job: Job, parts: Parts) -> Summary:
     run_id = new_run_id()
     out = job.out or Path("runs") / run_id
     with _private(out, run_id) as folder, ExitStack() as stack:
-        source = open_source(job, parts.environ, parts.log, folder)
+        again = find_again(job, parts.environ, folder)
+        source = again.source if again else open_source(job, parts.environ, parts.log, folder)
         ledger = stack.enter_context(_open_ledger(job, parts.environ, settings))
+        plan = again.plan(ledger) if again else None
+        if again and plan is None:  # another run came first
+            again, source = None, open_source(job, parts.environ, parts.log, folder)
         known_pace = ledger.load_pace(settings.credential.fingerprint)
         looking = Looking(job, settings, parts.log, known_pace) if job.live else None
         rows = source.rows(looking)
-        plan = _planned(job, rows, ledger.states_of, looking, None)
+        plan = plan or _planned(job, rows, ledger.states_of, looking, None)
         check_pairing(
             settings.credential,
             settings.user_id,
@@ -108,9 +111,10 @@ def run_job(job: Job, parts: Parts) -> Summary:
         if not parts.approve(plan):
             raise DeclinedError("Nothing was sent.")
         clock = system_clock()
-        start = RunStart(run_id, clock.now(), clock.base, job.label, source.digest, str(out.resolve()), _program())
+        about = (job.label, source.digest, str(out.resolve()), program(), source.options_digest)
+        start = RunStart(run_id, clock.now(), clock.base, *about)
         foresight = source.foresight(looking)
-        run_no = _stage(ledger, start, rows.filled_chunks(), clock)
+        run_no = again.share(ledger, start) if again else _stage(ledger, start, rows.filled_chunks(), clock)
         _adopt(folder, out)
         lines = open_lines(job, settings)
         facts = RunFacts(run_id, run_no, out, clock, clock.monotonic(), Tally())
@@ -133,7 +137,7 @@ def reconcile_ledger(job: Job, parts: Parts) -> Summary:
     with _open_ledger(job, parts.environ, settings) as ledger:
         clock = system_clock()
         run_id = new_run_id()
-        run_no = _stage(ledger, RunStart(run_id, clock.now(), clock.base, program=_program()), (), clock)
+        run_no = _stage(ledger, RunStart(run_id, clock.now(), clock.base, program=program()), (), clock)
         lines = open_lines(job, settings)
         facts = RunFacts(run_id, run_no, None, clock, clock.monotonic(), Tally())
         end = anyio.run(carry_out, Carrying(job, parts, ledger, settings, lines, facts, Runner.reconcile_only))
@@ -184,10 +188,6 @@ def _refuse_other_api(ledger: SqliteLedger, url: str) -> None:
             f"The ledger {ledger.path} belongs to the API at {bound}, not to {url}.",
             advice="Name another --ledger, or correct MEETERGO_API_URL. Nothing was sent.",
         )
-
-
-def _program() -> str:
-    return f"bulk-cancel {version()}, Python {platform.python_version()}"
 
 
 def _stage(ledger: SqliteLedger, start: RunStart, chunks: Iterable[Sequence[InputRow]], clock: Clock) -> int:

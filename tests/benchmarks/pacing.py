@@ -1,73 +1,138 @@
 """How close to the optimum the limit is used: `make bench`.
 
 A server with exactly the same numbers counts the 429s it has to answer. The optimum for n requests is
-(n - burst) / rate. Two runs, one right after the other: the second one finds the bucket as the first one left it.
+(n - burst) / rate; reads count. Two runs in one process, the first from cold connections, the second right after it: it
+finds the bucket as the first one left it.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
-from bulk_cancel.job import load_job
-from bulk_cancel.ops.logs import make_log
-from bulk_cancel.ops.progress import make_display
-from bulk_cancel.sandbox.credentials import OWNER_TOKEN
-from bulk_cancel.sandbox.server import SandboxOptions, running
-from bulk_cancel.sandbox.world import Wanted, World
-from bulk_cancel.wiring import Parts, run_job
+from measured import Command, environment, made_ids, use, write_input
+from server import Server, Stats, serving
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A limit to use up, and how many rows for it."""
+    """A limit to use up, how many rows for it, and what time / optimum may be."""
 
     rate: float
     burst: int
     rows: int
+    target: float
     latency_s: float = 0.0
+    workers: int = 16
+
+    @property
+    def name(self) -> str:
+        """The limit in words."""
+        latency = f", {self.latency_s * 1000:g} ms latency" if self.latency_s else ""
+        return f"{self.rate:g}/s burst {self.burst}{latency}, {self.workers} workers"
 
 
-SETTINGS = (Setting(40, 80, 400), Setting(40, 80, 400, 0.02), Setting(50, 100, 500))
+SETTINGS = (
+    Setting(50, 100, 600, 1.01),
+    Setting(1000, 2000, 12_000, 1.01, workers=64),
+    Setting(40, 80, 480, 1.03, latency_s=0.02),
+)
 
 
-def measure(setting: Setting) -> None:
-    """Run the job and print how it compares with the optimum."""
-    world = World.of([Wanted() for _ in range(setting.rows)], seed=9)
-    options = SandboxOptions(world=world, rate_per_s=setting.rate, burst=setting.burst, latency_s=setting.latency_s)
-    with tempfile.TemporaryDirectory() as folder, running(options) as sandbox:
-        ids = list(world.appointments)
-        first = run(Path(folder), sandbox.url, setting, ids[: -len(ids) // 10])
-        throttled = sandbox.truth().throttled
-        run(Path(folder), sandbox.url, setting, ids[-len(ids) // 10 :])
-        requests = len(ids[: -len(ids) // 10]) + 1
-        optimum = (requests - setting.burst) / setting.rate
-        print(
-            f"{setting.rate:g}/s burst {setting.burst} latency {setting.latency_s * 1000:g} ms: {requests} requests in "
-            f"{first:.3f} s, optimum {optimum:.3f} s, ratio {first / optimum:.4f}; 429s: {throttled} in the first run, "
-            f"{sandbox.truth().throttled - throttled} in a second one right after"
-        )
+@dataclass(frozen=True)
+class Measured:
+    """One cold run and the one after it."""
+
+    requests: int
+    ratio: float  #: by the run's own clock
+    arrivals: float  #: from the first request that came to the last
+    throttled: int
+    throttled_after: int
 
 
-def run(folder: Path, url: str, setting: Setting, ids: list[str]) -> float:
-    """Run one job in this process; return its seconds from the first to the last answer."""
-    source = folder / "input.csv"
-    source.write_text("id\n" + "\n".join(ids) + "\n")
-    flags = {"rate": f"{setting.rate}/s", "burst": setting.burst, "ledger": str(folder / "l.db"), "yes": True}
-    job = load_job(str(source), {**flags, "out": str(folder / "out"), "quiet": True})
+def measure(setting: Setting) -> Measured:
+    """Do both runs in a process of their own, against a server that was not asked before."""
+    with (
+        tempfile.TemporaryDirectory() as name,
+        serving(setting.rate, setting.burst, setting.latency_s) as server,
+    ):
+        folder = Path(name)
+        ids = made_ids(setting.rows + setting.rows // 10)
+        write_input(folder / "first.csv", ids[: setting.rows])
+        write_input(folder / "second.csv", ids[setting.rows :])
+        child = [sys.executable, __file__, "--child", str(SETTINGS.index(setting)), str(folder), server.origin]
+        used = use(Command(child), environment(folder, server.url))
+    first, second = json.loads(used.output)
+    stats = Stats(**first["stats"])
+    requests = stats.cancels + stats.reads
+    optimum = (requests - setting.burst) / setting.rate
+    arrivals = (stats.last_request - stats.first_request) / optimum
+    after = second["stats"]["throttled"] - stats.throttled
+    return Measured(requests, first["elapsed_s"] / optimum, arrivals, stats.throttled, after)
+
+
+def run_both(setting: Setting, folder: Path, origin: str) -> None:
+    """Run both inputs, one right after the other, and print what each took and what the server saw."""
+    server = Server(origin)
+    found = []
+    for number in ("first", "second"):
+        elapsed = _run(folder / f"{number}.csv", setting)
+        found.append({"elapsed_s": elapsed, "stats": asdict(server.stats())})
+    print(json.dumps(found))
+
+
+def _run(source: Path, setting: Setting) -> float:
+    """Run one job in this process; return its seconds."""
+    from bulk_cancel.job import load_job
+    from bulk_cancel.ops.logs import make_log
+    from bulk_cancel.ops.progress import make_display
+    from bulk_cancel.wiring import Parts, run_job
+
+    folder = source.parent
+    limit = {"rate": f"{setting.rate}/s", "burst": setting.burst, "concurrency": setting.workers}
+    places = {"ledger": str(folder / "ledger.db"), "out": str(folder / "out")}
+    job = load_job(str(source), {**limit, **places, "yes": True, "quiet": True})
     log = make_log(quiet=True)
-    environ = {**os.environ, "MEETERGO_API_URL": url, "MEETERGO_TOKEN": OWNER_TOKEN}
-    summary = run_job(job, Parts(environ, log, make_display(log, quiet=True)))
+    summary = run_job(job, Parts(os.environ, log, make_display(log, quiet=True)))
     assert summary.exit_code == 0, summary.next
     return summary.elapsed_s
 
 
-if __name__ == "__main__":
+def told(setting: Setting, found: Sequence[Measured]) -> str:
+    """Say what all rounds came to."""
+    ratio, arrivals = median(one.ratio for one in found), median(one.arrivals for one in found)
+    first, second = ([getattr(one, name) for one in found] for name in ("throttled", "throttled_after"))
+    return (
+        f"{setting.name}: {found[0].requests:,} requests, time / optimum {ratio:.4f} "
+        f"(at most {setting.target}: {'met' if ratio <= setting.target else 'MISSED'}), {arrivals:.4f} from the first "
+        f"arrival to the last; 429s: {_all(first)} in the cold run, {_all(second)} in one right after"
+    )
+
+
+def _all(counts: Sequence[int]) -> str:
+    return " + ".join(map(str, counts))
+
+
+def main() -> None:
+    """Measure and print, or be the measured process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=1)
-    for _ in range(parser.parse_args().rounds):
-        for setting in SETTINGS:
-            measure(setting)
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        index, folder, origin = options.child
+        run_both(SETTINGS[int(index)], Path(folder), origin)
+        return
+    for setting in SETTINGS:
+        print(told(setting, [measure(setting) for _ in range(options.rounds)]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,8 @@
 
 It answers POST /v4/appointment/<id>/cancel and GET /v4/appointment/<id> with an appointment of 3 KB, cancelled after a
 POST, and GET /v4/appointment/paginated with an empty list. With a limit it counts in GCRA like the API's bucket, and
-answers 429. `GET /stats` tells what came, `DELETE /stats` begins anew. It runs as a process of its own: `serving`.
+answers 429. `GET /stats` tells what came, `DELETE /stats` begins anew; the connections for these two are not counted.
+It runs as a process of its own: `serving`.
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ class Stats:
     cancels: int = 0
     reads: int = 0
     throttled: int = 0
+    first_request: float = 0.0
+    last_request: float = 0.0  #: not those that were throttled
     first_cancel: float = 0.0
     last_cancel: float = 0.0
 
@@ -100,12 +103,15 @@ class _State:
     def answer(self, request: bytes) -> bytes:
         if request.startswith((b"GET /stats", b"DELETE /stats")):
             seen = self.stats
+            seen.connections -= 1
             if request.startswith(b"DELETE"):
                 self.stats, self.tat = Stats(), 0.0
             return _answer("200 OK", json.dumps(asdict(seen)).encode())
         now = time.monotonic()
+        self.stats.first_request = self.stats.first_request or now
         if not self.allows(now):
             return _THROTTLED
+        self.stats.last_request = now
         if cancel := _CANCEL.match(request):
             self.stats.first_cancel, self.stats.last_cancel = self.stats.first_cancel or now, now
             self.stats.cancels += 1

@@ -21,7 +21,7 @@ IDS = made_ids(7)
 #: An answer lost after its effect, one before it, one whose effect comes late, one refused by the limit, one cut.
 FAULTS = f"lost-after@{IDS[1]},lost@{IDS[2]},late@{IDS[3]}:150ms,429@{IDS[4]},cut-after@{IDS[5]}"
 #: At this point of the first run cancels are under way, so a kill leaves something behind to be recovered.
-MIDDLE = "http receive_response_headers.started:5"
+MIDDLE = "http send_request_body.complete:5"
 
 
 @dataclass(frozen=True, slots=True)

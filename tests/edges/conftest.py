@@ -9,8 +9,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import httpx
 import pytest
 
-from bulk_cancel.api.client import ApiSettings, HttpLine, transport_factory
+from bulk_cancel.api.client import ApiSettings, HttpLine
 from bulk_cancel.api.credentials import Credential
+from bulk_cancel.api.transports import over_httpx, over_wire
 
 TOKEN = "rgo-canary-7f3a"
 DEADLINE_S = 0.3
@@ -29,8 +30,15 @@ def tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
+@pytest.fixture(params=[over_wire, over_httpx])
+def carrier(request: pytest.FixtureRequest) -> Callable[[ssl.SSLContext], httpx.AsyncBaseTransport]:
+    """Every edge is tried with our own transport and with httpx's, which a proxy makes necessary."""
+    maker: Callable[[ssl.SSLContext], httpx.AsyncBaseTransport] = request.param
+    return maker
+
+
 @pytest.fixture
-def line_to(tls: ssl.SSLContext) -> LineTo:
+def line_to(tls: ssl.SSLContext, carrier: Callable[[ssl.SSLContext], httpx.AsyncBaseTransport]) -> LineTo:
     @asynccontextmanager
     async def connect(
         url: str,
@@ -41,7 +49,7 @@ def line_to(tls: ssl.SSLContext) -> LineTo:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> AsyncIterator[HttpLine]:
         settings = ApiSettings(url, Credential(TOKEN), user_id, timeout_s)
-        line = HttpLine(settings, transport or transport_factory(url, trust)())
+        line = HttpLine(settings, transport or carrier(trust))
         try:
             yield line
         finally:

@@ -15,17 +15,18 @@ from bulk_cancel.ledger.statements import schema
 from contracts.given import begin
 from ledger.files import fingerprint, make
 
+TODAY = making.SCHEMA_VERSION
 #: What a later version may do; the last statement is where the tests let it break.
-SECOND = "ALTER TABLE runs ADD COLUMN engine TEXT; CREATE TABLE heartbeats (worker TEXT) STRICT;"
-THIRD = "DROP TABLE heartbeats;"
+NEXT = "ALTER TABLE runs ADD COLUMN engine TEXT; CREATE TABLE heartbeats (worker TEXT) STRICT;"
+LAST = "DROP TABLE heartbeats;"
 
 
 @pytest.fixture
 def older(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A ledger of schema 1, before a program that knows schema 3."""
+    """A ledger of today's schema, before a program that knows two more."""
     make(path)
-    steps = {2: SECOND, 3: THIRD}
-    monkeypatch.setattr(making, "SCHEMA_VERSION", 3)
+    steps = {TODAY + 1: NEXT, TODAY + 2: LAST}
+    monkeypatch.setattr(making, "SCHEMA_VERSION", TODAY + 2)
     monkeypatch.setattr(making, "schema", lambda step: steps.get(step) or schema(step))
     return path
 
@@ -40,7 +41,7 @@ def version_and_tables(path: Path) -> tuple[int, bool, bool]:
 
 
 def backup_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.schema-1.bak")
+    return path.with_name(f"{path.name}.schema-{TODAY}.bak")
 
 
 def test_all_steps_are_taken_and_the_history_is_kept(older: Path) -> None:
@@ -51,20 +52,20 @@ def test_all_steps_are_taken_and_the_history_is_kept(older: Path) -> None:
     assert len(list(ledger.all_events())) == len(before)
     assert ledger.verify() == []
     ledger.close()
-    assert version_and_tables(older) == (3, True, False)
+    assert version_and_tables(older) == (TODAY + 2, True, False)
 
 
 def test_the_backup_is_the_ledger_before(older: Path) -> None:
     SqliteLedger.open(older).close()
     backup = backup_of(older)
-    assert version_and_tables(backup) == (1, False, False)
+    assert version_and_tables(backup) == (TODAY, False, False)
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
 
 
 def test_a_new_ledger_takes_all_steps_without_a_backup(tmp_path: Path, older: Path) -> None:
     new = tmp_path / "new.db"
     SqliteLedger.open(new).close()
-    assert version_and_tables(new) == (3, True, False)
+    assert version_and_tables(new) == (TODAY + 2, True, False)
     assert not backup_of(new).exists()
 
 
@@ -74,7 +75,7 @@ def test_an_up_to_date_ledger_is_not_backed_up(path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize("broken", [2, 3])
+@pytest.mark.parametrize("broken", [TODAY + 1, TODAY + 2])
 def test_a_migration_that_breaks_leaves_the_old_schema(
     older: Path, monkeypatch: pytest.MonkeyPatch, broken: int
 ) -> None:
@@ -83,14 +84,14 @@ def test_a_migration_that_breaks_leaves_the_old_schema(
         patched.setattr(making, "schema", lambda step: good(step) + ("SELECT no_such_thing;" if step == broken else ""))
         with pytest.raises(apsw.SQLError):
             SqliteLedger.open(older)
-    assert version_and_tables(older) == (1, False, False)
+    assert version_and_tables(older) == (TODAY, False, False)
     ledger = SqliteLedger.open(older)
     assert ledger.verify() == []
     ledger.close()
-    assert version_and_tables(older) == (3, True, False)
+    assert version_and_tables(older) == (TODAY + 2, True, False)
 
 
-@pytest.mark.parametrize("step", [2, 3])
+@pytest.mark.parametrize("step", [TODAY + 1, TODAY + 2])
 def test_a_process_killed_in_the_middle_leaves_the_old_schema(
     older: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
@@ -112,20 +113,22 @@ def test_a_process_killed_in_the_middle_leaves_the_old_schema(
         patched.setattr(making, "schema", killed)
         patched.setattr(apsw, "connection_hooks", [tiny_cache])
         SqliteLedger.open(older).close()
-    assert version_and_tables(copy)[0] == 1
+    assert version_and_tables(copy)[0] == TODAY
     SqliteLedger.open(copy).close()
-    assert version_and_tables(copy) == (3, True, False)
+    assert version_and_tables(copy) == (TODAY + 2, True, False)
 
 
 def test_the_backup_of_an_earlier_attempt_is_no_obstacle(older: Path) -> None:
     backup_of(older).write_text("half a backup")
     SqliteLedger.open(older).close()
-    assert version_and_tables(backup_of(older)) == (1, False, False)
+    assert version_and_tables(backup_of(older)) == (TODAY, False, False)
 
 
 def test_a_reader_does_not_migrate(older: Path) -> None:
     before = fingerprint(older.parent)
-    with pytest.raises(LedgerError, match="written by an older bulk-cancel: schema 1, this one knows 3") as refused:
+    with pytest.raises(
+        LedgerError, match=f"written by an older bulk-cancel: schema {TODAY}, this one knows {TODAY + 2}"
+    ) as refused:
         SqliteLedger.open_to_read(older)
     assert "brings it up to date" in refused.value.advice
     assert fingerprint(older.parent) == before

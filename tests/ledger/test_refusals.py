@@ -79,10 +79,13 @@ def _torn(path: Path) -> None:
         file.write(os.urandom(4096))
 
 
+NEWER = making.SCHEMA_VERSION + 1
+
+
 def _newer(path: Path) -> None:
     make(path)
     connection = apsw.Connection(str(path))
-    connection.pragma("user_version", making.SCHEMA_VERSION + 1)
+    connection.pragma("user_version", NEWER)
     connection.close()
 
 
@@ -98,7 +101,11 @@ REFUSED: list[tuple[Callable[[Path], None], str, str]] = [
     (_cut_to_a_page, "is damaged", "Restore a backup"),
     (_cut_in_the_middle, "is damaged", "Restore a backup"),
     (_torn, "is damaged", "Restore a backup"),
-    (_newer, "written by a newer bulk-cancel: schema 2, this one knows 1", "Update bulk-cancel"),
+    (
+        _newer,
+        f"a newer bulk-cancel: schema {NEWER}, this one knows {NEWER - 1}",
+        "Update bulk-cancel",
+    ),
 ]
 #: A reader does not look at every page.
 ONLY_WRITERS_REFUSE = {_cut_to_a_page, _cut_in_the_middle, _torn}

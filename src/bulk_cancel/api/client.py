@@ -6,6 +6,7 @@ requests and can close a connection that it has just given to a queued one, whic
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -13,8 +14,6 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
-
-import anyio
 
 from bulk_cancel.api.credentials import Credential
 from bulk_cancel.api.documents import parse_appointment, parse_json, parse_message, parse_page, parse_users
@@ -141,7 +140,7 @@ class HttpLine:
         trace = Trace()
         request.extensions["trace"] = trace
         try:
-            with anyio.fail_after(self._settings.timeout_s):
+            async with asyncio.timeout(self._settings.timeout_s):
                 response = await self._transport.handle_async_request(request)
                 try:
                     body = await _read_capped(response)

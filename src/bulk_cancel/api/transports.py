@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from functools import partial
 from urllib.request import getproxies, proxy_bypass
 
 from bulk_cancel.api.http import httpx
@@ -18,10 +19,26 @@ KEEPALIVE_S = 3.0
 def transport_factory(url: str, tls: ssl.SSLContext) -> Callable[[], httpx.AsyncBaseTransport]:
     """Return a maker of transports to `url`: wires, or httpx's own where the environment wants a proxy in between."""
     proxy = proxy_for(httpx.URL(url))
-    if proxy is None:
-        return lambda: Wire(tls, keepalive_s=KEEPALIVE_S, longest_body=LONGEST_BODY)
+    return partial(over_httpx, tls, proxy) if proxy else partial(over_wire, tls)
+
+
+def over_wire(tls: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+    """Return a transport of our own, for asyncio."""
+    return Wire(tls, keepalive_s=KEEPALIVE_S, longest_body=LONGEST_BODY)
+
+
+def over_httpx(tls: ssl.SSLContext, proxy: str | None = None) -> httpx.AsyncBaseTransport:
+    """Return httpx's own transport, cut down to one connection."""
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S)
-    return lambda: httpx.AsyncHTTPTransport(verify=tls, limits=limits, proxy=proxy)
+    return _OneConnection(verify=tls, limits=limits, proxy=proxy)
+
+
+class _OneConnection(httpx.AsyncHTTPTransport):
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Put the target into the URL: a proxy for plain HTTP is told whole URLs, which httpx makes from it alone."""
+        if target := request.extensions.pop("target", None):
+            request.url = request.url.copy_with(raw_path=target)
+        return await super().handle_async_request(request)
 
 
 def proxy_for(url: httpx.URL) -> str | None:

@@ -131,7 +131,9 @@ class Wire(httpx.AsyncBaseTransport):
         connection = self._take() or await self._connect(request.url)
         try:
             await announce("http11.send_request_headers.started", {})
-            response = await connection.ask(written)
+            answer = connection.ask(written)
+            await announce("http11.send_request_body.complete", {})
+            response = await answer
         except BaseException:
             connection.drop()
             raise

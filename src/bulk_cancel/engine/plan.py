@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bulk_cancel.core.foresight import Action, moment_of
@@ -12,9 +12,12 @@ from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.plan_line import PlanLine
 from bulk_cancel.core.states import OPEN, SENDABLE, State
 
-_PREVIEW = 10
+#: So many lines of a kind are shown.
+PREVIEW = 10
+#: What staging takes up again, whatever is asked.
+RESTAGED = frozenset({State.FAILED, State.SKIPPED})
 
-__all__ = ["Action", "Live", "Plan", "PlanLine", "make_plan", "request_of", "target_of"]
+__all__ = ["Action", "Live", "Plan", "PlanLine", "Staged", "make_plan", "plan_staged", "request_of", "target_of"]
 
 
 @dataclass(slots=True)
@@ -98,6 +101,10 @@ def _decide(row: InputRow, state: State | None) -> tuple[Action, str]:
         return Action.INVALID, row.problems
     if row.first_row != row.row:
         return Action.SAME, f"same target as row {row.first_row}"
+    return _decide_target(state)
+
+
+def _decide_target(state: State | None) -> tuple[Action, str]:
     if state is None or state in SENDABLE:
         return Action.CANCEL, "to be cancelled"
     if state in OPEN:
@@ -130,6 +137,36 @@ def make_plan(
     return plan
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What is known of rows that the ledger has already, without looking at each."""
+
+    row_count: int
+    invalid_count: int
+    duplicate_count: int  #: valid rows that name a target which an earlier row named
+    user_count: int  #: valid rows that name an acting user
+    states: Mapping[State, int]  #: the distinct targets by state
+    first: Sequence[InputRow]  #: the first rows whose targets may be sent once what failed or was skipped is taken up
+    invalid: Sequence[InputRow]  #: the first invalid rows
+
+
+def plan_staged(staged: Staged, pace: Pace) -> Plan | None:
+    """Plan rows that were staged before as `make_plan` would. None when the counts do not fit together."""
+    if sum(staged.states.values()) + staged.duplicate_count + staged.invalid_count != staged.row_count:
+        return None
+    plan = Plan(pace, staged.row_count, rows_with_user=staged.user_count)
+    plan.rows_without_user = staged.row_count - staged.invalid_count - staged.user_count
+    plan.actions.update({Action.SAME: staged.duplicate_count, Action.INVALID: staged.invalid_count})
+    for state, count in staged.states.items():
+        action, _ = _decide_target(None if state in RESTAGED else state)
+        plan.actions[action] += count
+        plan.settled[state] += count if action is Action.NOTHING else 0
+    plan.actions, plan.settled = +plan.actions, +plan.settled  # without those that count nothing
+    plan.first = list(plan_lines(staged.first[:PREVIEW], [None] * len(staged.first[:PREVIEW])))
+    plan.invalid = list(plan_lines(staged.invalid[:PREVIEW], [None] * len(staged.invalid[:PREVIEW])))
+    return plan
+
+
 def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
     plan.rows += 1
     plan.actions[line.action] += 1
@@ -138,7 +175,7 @@ def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
     shown = {Action.CANCEL: plan.first, Action.INVALID: plan.invalid}.get(line.action)
     if shown is None and line.action not in (Action.SAME, Action.NOTHING, Action.READ_FIRST):
         shown = plan.left_out
-    if shown is not None and len(shown) < _PREVIEW:
+    if shown is not None and len(shown) < PREVIEW:
         shown.append(line)
     if line.action is not Action.INVALID:
         plan.rows_with_user += bool(line.row.user_id)

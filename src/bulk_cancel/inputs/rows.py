@@ -18,6 +18,7 @@ class InputOptions:
     mapping: Mapping[str, str]  #: field -> column header, from --map
     reason: str | None  #: for rows without one
     cancel_all: bool  #: for rows that say nothing about it and name neither an attendee nor a series
+    program: str = ""  #: which program reads it
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,5 @@ class StagedInput:
     invalid_count: int
     duplicate_count: int  #: valid rows that name a target which an earlier row named
     digest: str  #: sha256 of the input's bytes as read
+    options_digest: str  #: of everything else that decided the rows: options, format, programs
+    user_count: int  #: valid rows that name an acting user

@@ -32,9 +32,9 @@ _ROW = pl.col(BC_ROW)
 _PROBLEMS = pl.col(BC_PROBLEMS)
 
 
-def write_snapshot(frame: pl.LazyFrame, path: Path, digest: str) -> None:
+def write_snapshot(frame: pl.LazyFrame, path: Path, digest: str, options_digest: str) -> None:
     """Write the rows in order and in constant memory."""
-    metadata = {_METADATA: json.dumps({"version": 1, "digest": digest})}
+    metadata = {_METADATA: json.dumps({"version": 1, "digest": digest, "options": options_digest})}
     frame.sink_parquet(
         path,
         compression="zstd",
@@ -68,11 +68,13 @@ def open_staged(path: Path) -> StagedInput:
             rows=pl.len(),
             invalid=_PROBLEMS.is_not_null().sum(),
             duplicates=(pl.col(BC_FIRST_ROW) != _ROW).sum(),
+            users=(pl.col(BC_USER_ID).is_not_null() & _PROBLEMS.is_null()).sum(),
         ).collect(engine="streaming")
     except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"{path} is not a snapshot of an input, or is damaged") from error
-    row_count, invalid_count, duplicate_count = counts.row(0)
-    return StagedInput(path, columns, row_count, invalid_count, duplicate_count, metadata["digest"])
+        raise _damaged(path) from error
+    digests = (metadata["digest"], metadata.get("options", ""))
+    row_count, invalid_count, duplicate_count, user_count = counts.row(0)
+    return StagedInput(path, columns, row_count, invalid_count, duplicate_count, *digests, user_count)
 
 
 def read_rows(staged: StagedInput, chunk: int = 50_000) -> Iterator[list[InputRow]]:
@@ -80,6 +82,24 @@ def read_rows(staged: StagedInput, chunk: int = 50_000) -> Iterator[list[InputRo
     frame = pl.scan_parquet(staged.path, glob=False).select(ADDED_COLUMNS)
     for batch in _batches(frame, chunk):
         yield list(map(InputRow._make, batch.rows()))
+
+
+def first_invalid(staged: StagedInput, most: int) -> list[InputRow]:
+    """Return the first invalid rows, so many at most. Raises InputError for a snapshot that cannot be read."""
+    frame = pl.scan_parquet(staged.path, glob=False).select(ADDED_COLUMNS).filter(_PROBLEMS.is_not_null())
+    found: list[InputRow] = []
+    try:
+        for batch in _batches(frame, ROWS_PER_GROUP) if staged.invalid_count else ():
+            found += map(InputRow._make, batch.head(most - len(found)).rows())
+            if len(found) == most:
+                break
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _damaged(staged.path) from error
+    return found
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(f"{path} is not a snapshot of an input, or is damaged")
 
 
 def read_columns(

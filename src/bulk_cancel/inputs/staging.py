@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
+import json
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +14,7 @@ import polars as pl
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.column_types import refuse_wrong_types, text_columns
 from bulk_cancel.inputs.columns import BC_FIRST_ROW, BC_ROW
+from bulk_cancel.inputs.formats import format_of
 from bulk_cancel.inputs.headers import resolve_columns
 from bulk_cancel.inputs.rows import InputOptions, StagedInput
 from bulk_cancel.inputs.snapshot import open_staged, with_changes, write_snapshot
@@ -20,9 +23,8 @@ from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
 from bulk_cancel.inputs.targets import find_changes
 from bulk_cancel.inputs.validation import refuse_bad_default_reason, validated
 
-# What polars reads ahead, measured at ten million rows: 400 MB of CSV and 650 MB of Parquet by default, a third of it
-# with these, in the same time. Polars looks at them when it reads, and the person's own values win.
-_READ_AHEAD = {"POLARS_CSV_CHUNK_SIZE": str(1 << 20), "POLARS_ROW_GROUP_PREFETCH_SIZE": "1"}
+#: Another version of these may read the same bytes differently.
+_READERS = ("polars", "fastexcel")
 
 
 def stage_input(source: str, options: InputOptions, into: Path) -> StagedInput:
@@ -30,8 +32,6 @@ def stage_input(source: str, options: InputOptions, into: Path) -> StagedInput:
 
     Raise InputMissingError when there is no such file, InputError when no snapshot can be made that could be trusted.
     """
-    for name, value in _READ_AHEAD.items():
-        os.environ.setdefault(name, value)
     refuse_bad_default_reason(options.reason)
     into.parent.mkdir(parents=True, exist_ok=True)
     # The folder is readable by its owner only, and so is everything unpacked or half written in it.
@@ -47,14 +47,35 @@ def _snapshot(source: str, options: InputOptions, work: Path) -> Path:
     table = open_source(source, work, options.mapping)
     fields = resolve_columns(table.columns, options.mapping)
     first = work / "first.parquet"
-    write_snapshot(validated(_as_text(table, fields), fields, options), first, table.digest)
+    digests = (table.digest, options_digest(source, options))
+    write_snapshot(validated(_as_text(table, fields), fields, options), first, *digests)
     _refuse_lost_records(table, first)
     changes = _write_changes(first, work / "changes")
     if not changes:
         return first
     second = work / "second.parquet"
-    write_snapshot(with_changes(first, changes), second, table.digest)
+    write_snapshot(with_changes(first, changes), second, *digests)
     return second
+
+
+def options_digest(source: str, options: InputOptions) -> str:
+    """Return the digest of all that decides the rows of an input apart from its bytes: with them it names the rows."""
+    form = format_of(source)
+    decisive = {
+        "format": [form.kind.value, form.packing.value],
+        "map": sorted(options.mapping.items()),
+        "reason": options.reason,
+        "cancel_all": options.cancel_all,
+        "programs": [options.program, *(_version_of(library) for library in _READERS)],
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def _version_of(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return ""
 
 
 def _as_text(table: Table, fields: Mapping[str, str]) -> pl.LazyFrame:

@@ -7,7 +7,7 @@ as much as the step itself while the event loop is busy.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import apsw
@@ -53,13 +53,11 @@ def _waves(entries: Iterable[Entry]) -> list[dict[int, Entry]]:
 def _moved(
     connection: apsw.Connection, sql: Mapping[str, str], run_no: int, wave: Mapping[int, Entry]
 ) -> list[_Written]:
-    """Move the targets of a wave, each from where its entry believes it to be."""
+    """Move the targets of a wave. The updates' guards let only those move that are where their entries believe."""
     found = connection.execute(sql["where_they_are"], (json.dumps(list(wave)),))
-    records = {target_id: (state, attempts, key) for target_id, state, attempts, *key in found}
-    for target_id, entry in wave.items():
-        state, attempts, _ = records.get(target_id, (None, 0, ()))
-        if state != entry.was or attempts != entry.attempt_no - (entry.event is Event.INTENT):
-            raise GuardError(f"target {target_id} is not {entry.was} at attempt {entry.attempt_no}")
+    keys, places = {}, {}
+    for target_id, state, attempts, *key in found:
+        keys[target_id], places[target_id] = key, (state, attempts)
     intents = [_intent(run_no, entry) for entry in wave.values() if entry.event is Event.INTENT]
     outcomes = [_outcome(entry) for entry in wave.values() if entry.event is not Event.INTENT]
     before = connection.total_changes()
@@ -67,8 +65,15 @@ def _moved(
         if values:
             connection.executemany(sql[name], values)
     if connection.total_changes() - before != len(wave):
-        raise GuardError("the targets are no longer where they were a moment ago")
-    return [_Written(run_no, entry, records[target_id][2]) for target_id, entry in wave.items()]
+        raise GuardError("; ".join(_elsewhere(wave, places)))
+    return [_Written(run_no, entry, keys[target_id]) for target_id, entry in wave.items()]
+
+
+def _elsewhere(wave: Mapping[int, Entry], places: Mapping[int, Row]) -> Iterator[str]:
+    for target_id, entry in wave.items():
+        believed = (entry.was, entry.attempt_no - (entry.event is Event.INTENT))
+        if places.get(target_id) != believed:
+            yield f"target {target_id} is not {entry.was} at attempt {entry.attempt_no}"
 
 
 def _intent(run_no: int, entry: Entry) -> Row:

@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 
 from bulk_cancel.core.states import Event, IllegalTransitionError, fold
+from bulk_cancel.ledger.staging import has_key
 
 Row = tuple[Any, ...]
 _GENESIS = "0" * 64
@@ -44,7 +45,11 @@ def _digest(before: str, events: Iterable[Row]) -> str:
 def verify(connection: apsw.Connection, sql: Mapping[str, str]) -> list[str]:
     """Return everything that is wrong with a ledger, in sentences; an empty list when it is whole."""
     # What stands on damaged pages means nothing, and may not even be readable.
-    return _wrong_pages(connection) or [*_wrong_links(connection, sql), *_wrong_states(connection, sql)]
+    return _wrong_pages(connection) or [
+        *_wrong_links(connection, sql),
+        *_wrong_states(connection, sql),
+        *_wrong_siblings(connection, sql),
+    ]
 
 
 def _wrong_pages(connection: apsw.Connection) -> list[str]:
@@ -68,6 +73,13 @@ def _wrong_states(connection: apsw.Connection, sql: Mapping[str, str]) -> Iterat
     for (target_id, state, attempts), events in groupby(rows, key=lambda row: row[:3]):
         history = [(event, attempt_no) for *_, event, attempt_no in events if event is not None]
         yield from _wrong_state(target_id, str(state), attempts, history)
+
+
+def _wrong_siblings(connection: apsw.Connection, sql: Mapping[str, str]) -> Iterator[str]:
+    """A target that does not know of another one of its appointment would be sent beside it."""
+    if has_key(connection, sql):
+        for (target_id,) in connection.execute(sql["lost_siblings"]):
+            yield f"Target {target_id} is marked as the only one of its appointment, but it has a sibling."
 
 
 def _wrong_state(target_id: int, state: str, attempts: int, history: list[tuple[str, int]]) -> Iterator[str]:

@@ -13,10 +13,11 @@ import apsw
 
 from bulk_cancel.errors import LedgerCreateError, LedgerError
 from bulk_cancel.ledger.failures import DISK_ERRORS
-from bulk_cancel.ledger.statements import schema
+from bulk_cancel.ledger.staging import complete
+from bulk_cancel.ledger.statements import schema, statements
 
 APPLICATION_ID = 0x62634C31  # "bcL1"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _COMPANIONS = ("", "-journal", "-wal", "-shm")
 
 
@@ -90,6 +91,7 @@ def migrate(connection: apsw.Connection, path: Path, version: int) -> None:
     _sync_folder(path.parent)
     with connection:  # one transaction: a crash leaves the old schema or the new one
         _upgrade(connection, version)
+        complete(connection, statements())
 
 
 def backup(connection: apsw.Connection, to: Path) -> None:

@@ -18,13 +18,16 @@ import apsw
 from bulk_cancel.errors import LedgerError
 from bulk_cancel.ledger import making
 from bulk_cancel.ledger.failures import damaged, translated
+from bulk_cancel.ledger.staging import complete
+from bulk_cancel.ledger.statements import statements
 
 #: Up to this size every page is checked on start; above, opening must not take minutes: `ledger verify` does it.
 QUICK_CHECK_BYTES = 64 * 1024 * 1024
 #: How long to wait for another program's lock.
 BUSY_TIMEOUT_MS = 5000
 SAFETY = ("trusted_schema = OFF", "cell_size_check = ON")
-WRITING = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "temp_store = MEMORY")
+#: What is sorted goes to a file: the key of ten million targets takes half a gigabyte.
+WRITING = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "temp_store = FILE")
 
 
 def open_for_writing(path: Path) -> apsw.Connection:
@@ -54,6 +57,8 @@ def _make_ready(connection: apsw.Connection, path: Path) -> None:
     _set(connection, WRITING)
     connection.transaction_mode = "IMMEDIATE"
     making.migrate(connection, path, version)
+    with connection:
+        complete(connection, statements())
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
 
 

@@ -13,13 +13,26 @@ from bulk_cancel.core.clock import PaceRecord, TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Request, Target, Work
 from bulk_cancel.core.states import DONE, SETTLED, State
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger import appending, integrity
+from bulk_cancel.ledger import appending, integrity, staging
 from bulk_cancel.ledger.failures import translated
 from bulk_cancel.ledger.making import backup
 from bulk_cancel.ledger.opening import close, open_for_reading, open_for_writing
-from bulk_cancel.ledger.port import Health, HistoryLine, Naming, PaceUpdate, RowRecord, RunRecord, RunStart, Unknown
+from bulk_cancel.ledger.port import (
+    GuardError,
+    Health,
+    HistoryLine,
+    Naming,
+    PaceUpdate,
+    RowRecord,
+    RunRecord,
+    RunStart,
+    StagedRun,
+    Unknown,
+)
 from bulk_cancel.ledger.statements import statements
 
+#: In so many folders of runs that share rows a snapshot of them is looked for.
+_MOST_OUTS = 20
 Row = tuple[Any, ...]
 
 
@@ -60,25 +73,37 @@ class SqliteLedger:
                 self._run("save_pace", pace.credential, record.tat_at, record.tat_mono, record.boot_id)
 
     def begin_run(self, start: RunStart) -> int:
-        base = (start.base.boot_id, start.base.offset_s)
-        about = (start.source, start.input_digest, start.out, start.program)
         with self._transaction():
-            run_no = self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0]
-        return int(run_no)
+            return self._begin(start, "staging", None)
+
+    def _begin(self, start: RunStart, status: str, rows_of: int | None) -> int:
+        base = (start.base.boot_id, start.base.offset_s)
+        about = (start.source, start.input_digest, start.out, start.program, start.options_digest)
+        return int(self._rows("begin_run", start.run_id, status, start.started_at, *base, *about, rows_of)[0][0])
+
+    def share_run(self, start: RunStart, rows_of: int) -> int:
+        with self._transaction():
+            staged = self.last_staged()
+            if staged is None or staged.run_no != rows_of:
+                raise GuardError(f"run {rows_of} is not the last one that staged its rows")
+            run_no = self._begin(start, "running", rows_of)
+            self._run("restage_given_up_events", run_no, start.started_at, rows_of)
+            self._run("restage_given_up", rows_of)
+            self._seal()
+        return run_no
 
     def stage(self, run_no: int, rows: Sequence[InputRow], at: float) -> None:
         with self._transaction():
-            self._run("create_staging")
-            self._connection.executemany(self._sql["fill_staging"], (_staging_values(row) for row in rows))
-            self._run("stage_targets")
-            self._run("stage_restaged", run_no, at)
-            self._run("stage_requests")
-            self._run("stage_rows", run_no)
-            self._run("drop_staging")
-            self._seal()
+            if staging.is_first(self._connection, self._sql, run_no, rows):
+                staging.stage_first(self._connection, self._sql, run_no, rows)
+            else:
+                staging.make_key(self._connection, self._sql)
+                staging.stage_more(self._connection, self._sql, run_no, rows, at)
+                self._seal()
 
     def start_run(self, run_no: int) -> None:
         with self._transaction():
+            staging.complete(self._connection, self._sql)
             self._run("start_run", run_no)
 
     def end_run(self, run_no: int, at: float, summary: str) -> None:
@@ -137,7 +162,8 @@ class SqliteLedger:
         return int(self._rows("sendable_count", run_no)[0][0])
 
     def counts(self, run_no: int) -> Mapping[State | None, int]:
-        return {State(state) if state else None: count for state, count in self._rows("counts", run_no)}
+        counts = self._rows("counts", run_no)[0]
+        return {state: count for state, count in zip((*State, None), counts, strict=True) if count}
 
     def target_count(self, run_no: int) -> int:
         return int(self._rows("target_count", run_no)[0][0])
@@ -146,6 +172,8 @@ class SqliteLedger:
         return [_row_record(row) for row in self._rows("rows", run_no, after_row, limit)]
 
     def states_of(self, rows: Sequence[InputRow]) -> list[State | None]:
+        if not staging.has_key(self._connection, self._sql):
+            return [None] * len(rows)  # nothing was ever sent
         return [self._state_of(row) if row.appointment_id else None for row in rows]
 
     def _state_of(self, row: InputRow) -> State | None:
@@ -156,6 +184,23 @@ class SqliteLedger:
         amended = asked != [row.reason, int(row.cancel_all), row.user_id]
         reopened = state in (State.FAILED, State.SKIPPED) or (amended and State(state) in SETTLED - DONE)
         return State.PENDING if reopened else State(state)
+
+    def last_staged(self) -> StagedRun | None:
+        found = self._rows("last_staged")
+        if not found or found[0][1] == "staging":
+            return None
+        run_no, _, input_digest, options_digest = found[0]
+        outs = tuple(row[0] for row in self._rows("outs_of", run_no, _MOST_OUTS))
+        return StagedRun(run_no, input_digest, options_digest, outs)
+
+    def target_states(self, run_no: int) -> Mapping[State, int]:
+        counts = self._rows("target_states", run_no)[0]
+        return {state: count for state, count in zip(State, counts, strict=True) if count}
+
+    def first_to_send(self, rows_of: int, limit: int) -> list[tuple[int, Work]]:
+        found = [row for series in (False, True) for row in self._rows("first_sendable", rows_of, limit, series)]
+        found += self._rows("first_given_up", rows_of, limit)
+        return [(row[0], _work(row[1:])) for row in sorted(found)[:limit]]
 
     def find_targets(self, appointment_id: str) -> list[Work]:
         return [_work(row) for row in self._rows("find_target", appointment_id)]
@@ -212,11 +257,6 @@ def _identity(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return tuple(number for status in statuses for number in (status.st_dev, status.st_ino))
-
-
-def _staging_values(row: InputRow) -> Row:
-    key = (row.row, row.appointment_id, row.attendee_id, row.entire_series)
-    return (*key, row.cancel_all, row.reason, row.user_id, row.first_row, row.problems)
 
 
 def _target(appointment_id: str, attendee_id: str, entire_series: int) -> Target:

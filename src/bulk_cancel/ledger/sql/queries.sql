@@ -35,8 +35,10 @@ ON CONFLICT (credential) DO UPDATE SET tat_at = excluded.tat_at, tat_mono = excl
 SELECT tat_at, tat_mono, boot_id FROM pace WHERE credential = ?;
 
 -- name: begin_run
-INSERT INTO runs (run_id, status, started_at, boot_id, mono_offset, source, input_digest, out, program)
-VALUES (?, 'staging', ?, ?, ?, ?, ?, ?, ?) RETURNING run_no;
+INSERT INTO runs (run_no, run_id, status, started_at, boot_id, mono_offset, source, input_digest, out, program,
+  options_digest, rows_of)
+SELECT new.run_no, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, coalesce(?11, new.run_no)
+FROM (SELECT coalesce(max(run_no), 0) + 1 AS run_no FROM runs) new RETURNING run_no;
 
 -- name: start_run
 UPDATE runs SET status = 'running' WHERE run_no = ? AND status = 'staging';
@@ -44,48 +46,96 @@ UPDATE runs SET status = 'running' WHERE run_no = ? AND status = 'staging';
 -- name: end_run
 UPDATE runs SET status = 'ended', ended_at = ?, summary = ? WHERE run_no = ?;
 
+-- The last run that staged any row: what it asked for is what the targets carry.
+-- name: last_staged
+SELECT run_no, status, input_digest, options_digest FROM runs WHERE run_no = (SELECT max(run_no) FROM input_rows);
+
+-- name: outs_of
+SELECT out FROM runs WHERE rows_of = ?1 AND out <> '' ORDER BY run_no DESC LIMIT ?2;
+
+-- name: restage_given_up_events
+INSERT INTO events (target_id, run_no, event, attempt_no, at)
+SELECT target_id, ?1, 'restaged', attempts, ?2 FROM targets
+WHERE asked_by = ?3 AND state IN ('failed', 'skipped') ORDER BY asked_row;
+
+-- name: restage_given_up
+UPDATE targets SET state = 'pending', settled_at = NULL, http_status = NULL, detail = ''
+WHERE asked_by = ?1 AND state IN ('failed', 'skipped');
+
+-- name: has_key
+SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'targets_key');
+
+-- name: first_asked_by
+SELECT asked_by FROM targets WHERE target_id = (SELECT min(target_id) FROM targets);
+
+-- name: make_key
+CREATE UNIQUE INDEX targets_key ON targets (appointment_id, attendee_id, entire_series);
+
+-- name: mark_all_siblings
+UPDATE targets SET has_sibling = 1 WHERE appointment_id IN
+  (SELECT appointment_id FROM targets GROUP BY appointment_id HAVING count(*) > 1);
+
+-- name: first_targets
+INSERT INTO targets (target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, asked_by,
+  asked_row)
+VALUES (?1 - 1, ?2, ifnull(?3, ''), ?4, ?5, ?6, ?7, ?8, ?1);
+
+-- name: first_rows
+INSERT INTO input_rows (run_no, row, first_row, target_id, problems) VALUES (?1, ?2, ?3, ?3 - 1, ?4);
+
 -- name: create_staging
 CREATE TEMP TABLE IF NOT EXISTS staging (
   row INTEGER PRIMARY KEY, appointment_id TEXT, attendee_id TEXT, entire_series INTEGER, cancel_all INTEGER,
-  reason TEXT, user_id TEXT, first_row INTEGER, problems TEXT) STRICT;
+  reason TEXT, user_id TEXT, first_row INTEGER, problems TEXT, target_id INTEGER) STRICT;
 
 -- name: fill_staging
-INSERT INTO staging VALUES (?, ?, ifnull(?, ''), ?, ?, ?, ?, ?, ?);
+INSERT INTO staging VALUES (?, ?, ifnull(?, ''), ?, ?, ?, ?, ?, ?, NULL);
+
+-- name: find_staged
+UPDATE staging SET target_id = (SELECT t.target_id FROM targets t WHERE t.appointment_id = staging.appointment_id
+  AND t.attendee_id = staging.attendee_id AND t.entire_series = staging.entire_series)
+WHERE target_id IS NULL AND appointment_id IS NOT NULL;
+
+-- name: newest_target
+SELECT coalesce(max(target_id), 0) FROM targets;
 
 -- name: stage_targets
-INSERT INTO targets (appointment_id, attendee_id, entire_series, reason, cancel_all, user_id)
-SELECT appointment_id, attendee_id, entire_series, reason, cancel_all, user_id
-FROM staging WHERE first_row = row ORDER BY row
+INSERT INTO targets (appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, asked_by, asked_row)
+SELECT appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, ?1, row
+FROM staging WHERE first_row = row AND target_id IS NULL ORDER BY row
 ON CONFLICT (appointment_id, attendee_id, entire_series) DO NOTHING;
+
+-- name: mark_siblings
+UPDATE targets SET has_sibling = 1 WHERE has_sibling = 0 AND target_id IN (
+  SELECT o.target_id FROM staging s CROSS JOIN targets o ON o.appointment_id = s.appointment_id
+  WHERE s.target_id > ?1
+    AND EXISTS (SELECT 1 FROM targets t WHERE t.appointment_id = s.appointment_id AND t.target_id <> s.target_id));
 
 -- A refusal stands until the input asks for something else; what failed or was skipped is taken up again.
 -- name: stage_restaged
 INSERT INTO events (target_id, run_no, event, attempt_no, at)
 SELECT t.target_id, ?1, 'restaged', t.attempts, ?2
-FROM staging s CROSS JOIN targets t USING (appointment_id, attendee_id, entire_series)
+FROM staging s CROSS JOIN targets t USING (target_id)
 WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
   AND (t.reason, t.cancel_all, t.user_id) IS NOT (s.reason, s.cancel_all, s.user_id))
 ORDER BY s.row;
 
 -- A target without an outcome takes the newest request as well: if it proves not applied, that is what is sent.
 -- name: stage_requests
-UPDATE targets SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.user_id,
-  state = CASE WHEN targets.state IN ('waiting', 'sending', 'unknown') THEN targets.state ELSE 'pending' END, settled_at = NULL,
+UPDATE targets SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.user_id, asked_by = ?1, asked_row = s.row,
+  state = CASE WHEN targets.state IN ('waiting', 'sending', 'unknown') THEN targets.state ELSE 'pending' END,
+  settled_at = NULL,
   http_status = CASE WHEN targets.state IN ('sending', 'unknown') THEN http_status END,
   detail = CASE WHEN targets.state IN ('sending', 'unknown') THEN detail ELSE '' END
 FROM staging s
-WHERE targets.appointment_id = s.appointment_id AND targets.attendee_id = s.attendee_id
-  AND targets.entire_series = s.entire_series AND s.first_row = s.row
-  AND (targets.state IN ('failed', 'skipped')
-    OR targets.state IN ('pending', 'waiting', 'sending', 'unknown', 'rejected', 'not_found')
+WHERE targets.target_id = s.target_id AND s.first_row = s.row AND s.target_id <= ?2
+  AND (targets.state IN ('pending', 'waiting', 'sending', 'unknown', 'failed', 'skipped')
+    OR targets.state IN ('rejected', 'not_found')
       AND (targets.reason, targets.cancel_all, targets.user_id) IS NOT (s.reason, s.cancel_all, s.user_id));
 
 -- name: stage_rows
 INSERT INTO input_rows (run_no, row, first_row, target_id, problems)
-SELECT ?1, s.row, s.first_row, t.target_id, s.problems
-FROM staging s LEFT JOIN targets t ON t.appointment_id = s.appointment_id AND t.attendee_id = s.attendee_id
-  AND t.entire_series = s.entire_series
-ORDER BY s.row;
+SELECT ?1, row, first_row, target_id, problems FROM staging ORDER BY row;
 
 -- name: drop_staging
 DELETE FROM staging;
@@ -103,23 +153,33 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown');
 -- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. A series waits
 -- while any other one is open: they may be the same, and the open one may still take effect.
 -- name: work
-SELECT r.row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
+SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
   t.state, t.attempts,
   EXISTS (SELECT 1 FROM targets WHERE entire_series = 1 AND attempts > 0 AND target_id <> t.target_id)
-  OR EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id AND o.target_id <> t.target_id
-    AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id)) AS look_first, t.start_at
-FROM input_rows r JOIN targets t USING (target_id)
-WHERE r.run_no = ?1 AND r.row > ?2 AND r.first_row = r.row AND t.entire_series = ?3
+  OR (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
+    AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id))) AS look_first,
+  t.start_at
+FROM targets t
+WHERE t.asked_by = (SELECT rows_of FROM runs WHERE run_no = ?1) AND t.entire_series = ?3 AND t.asked_row > ?2
   AND t.state IN ('pending', 'waiting')
-  AND NOT EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id AND o.target_id <> t.target_id
-    AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id))
+  AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
+    AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)))
   AND (t.entire_series = 0 OR NOT EXISTS (SELECT 1 FROM targets o
     WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown')))
-ORDER BY r.row LIMIT ?4;
+ORDER BY t.asked_row LIMIT ?4;
 
 -- name: sendable_count
-SELECT count(*) FROM input_rows r JOIN targets t USING (target_id)
-WHERE r.run_no = ? AND r.first_row = r.row AND t.state IN ('pending', 'waiting');
+SELECT count(*) FROM targets
+WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = ?) AND state IN ('pending', 'waiting');
+
+-- name: first_sendable
+SELECT asked_row, target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, state, attempts
+FROM targets WHERE asked_by = ?1 AND entire_series = ?3 AND state IN ('pending', 'waiting')
+ORDER BY asked_row LIMIT ?2;
+
+-- name: first_given_up
+SELECT asked_row, target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, state, attempts
+FROM targets WHERE asked_by = ?1 AND state IN ('failed', 'skipped') ORDER BY asked_row LIMIT ?2;
 
 -- The sending run's last event of a target tells until when its cancel was on the way: a process that was stopped
 -- between intent and send, or a server that it waited for, may have let much time pass since the intent.
@@ -133,16 +193,43 @@ WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id 
 -- name: unknown_count
 SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown');
 
+-- Here and below, a column per state in the order of State: to group by it would sort every row.
 -- name: counts
-SELECT t.state, count(*) FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = ? GROUP BY t.state;
+SELECT count(*) FILTER (WHERE t.state = 'pending'),
+  count(*) FILTER (WHERE t.state = 'sending'),
+  count(*) FILTER (WHERE t.state = 'waiting'),
+  count(*) FILTER (WHERE t.state = 'unknown'),
+  count(*) FILTER (WHERE t.state = 'cancelled'),
+  count(*) FILTER (WHERE t.state = 'already_cancelled'),
+  count(*) FILTER (WHERE t.state = 'not_found'),
+  count(*) FILTER (WHERE t.state = 'rejected'),
+  count(*) FILTER (WHERE t.state = 'failed'),
+  count(*) FILTER (WHERE t.state = 'skipped'),
+  count(*) FILTER (WHERE t.state IS NULL)
+FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?);
+
+-- name: target_states
+SELECT count(*) FILTER (WHERE t.state = 'pending'),
+  count(*) FILTER (WHERE t.state = 'sending'),
+  count(*) FILTER (WHERE t.state = 'waiting'),
+  count(*) FILTER (WHERE t.state = 'unknown'),
+  count(*) FILTER (WHERE t.state = 'cancelled'),
+  count(*) FILTER (WHERE t.state = 'already_cancelled'),
+  count(*) FILTER (WHERE t.state = 'not_found'),
+  count(*) FILTER (WHERE t.state = 'rejected'),
+  count(*) FILTER (WHERE t.state = 'failed'),
+  count(*) FILTER (WHERE t.state = 'skipped')
+FROM input_rows r JOIN targets t USING (target_id)
+WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?) AND r.first_row = r.row;
 
 -- name: target_count
-SELECT count(*) FROM input_rows WHERE run_no = ? AND first_row = row;
+SELECT count(*) FROM input_rows WHERE run_no = (SELECT rows_of FROM runs WHERE run_no = ?) AND first_row = row;
 
 -- name: rows
 SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
   t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings
-FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = ? AND r.row > ? ORDER BY r.row LIMIT ?;
+FROM input_rows r LEFT JOIN targets t USING (target_id)
+WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?) AND r.row > ? ORDER BY r.row LIMIT ?;
 
 -- name: state_of
 SELECT state, reason, cancel_all, user_id FROM targets
@@ -168,13 +255,17 @@ WHERE ?1 = '' OR run_id = ?1 ORDER BY run_no DESC LIMIT ?2;
 SELECT t.target_id, t.state, t.attempts, e.event, e.attempt_no FROM targets t LEFT JOIN events e USING (target_id)
 ORDER BY t.target_id, e.event_id;
 
+-- name: lost_siblings
+SELECT t.target_id FROM targets t WHERE t.has_sibling = 0 AND EXISTS
+  (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id AND o.target_id <> t.target_id);
+
 -- name: get_meta
 SELECT value FROM meta WHERE key = ?;
 
 -- name: set_meta
 INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING;
 
--- The first of many: input rows have no index by target, so this reads them all, once per question of a person.
+-- Input rows have no index by target, so this reads them all, once per question of a person: hence the order.
 -- name: namings
-SELECT r.run_no, r.run_id, i.row, i.target_id FROM input_rows i JOIN runs r USING (run_no)
-WHERE i.target_id IN (SELECT target_id FROM targets WHERE appointment_id = ?1) ORDER BY i.run_no, i.row LIMIT ?2;
+SELECT r.run_no, r.run_id, i.row, i.target_id FROM input_rows i CROSS JOIN runs r ON r.rows_of = i.run_no
+WHERE i.target_id IN (SELECT target_id FROM targets WHERE appointment_id = ?1) ORDER BY r.run_no, i.row LIMIT ?2;

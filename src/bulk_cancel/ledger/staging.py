@@ -1,0 +1,88 @@
+"""How rows get into a ledger: a first input without any look-up, every later one in view of what is there.
+
+The random key of ten million targets is what staging costs: with the index in place every chunk dirties most of it.
+A ledger without targets has nothing to look up, and an input's targets are distinct. So its first input goes in
+without the index, and the index is made once, at the end, by a sort. Until then nothing was ever sent. A ledger that
+was left in between gets its index when it is opened for writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import apsw
+
+from bulk_cancel.core.model import InputRow
+from bulk_cancel.errors import LedgerError
+
+Sql = Mapping[str, str]
+
+
+def has_key(connection: apsw.Connection, sql: Sql) -> bool:
+    """Tell whether targets can be found by what they name; without that, none of them was ever sent."""
+    return bool(_value(connection, sql["has_key"]))
+
+
+def complete(connection: apsw.Connection, sql: Sql) -> None:
+    """Make the key of the targets when there are any; without any, the next input is the first."""
+    if _value(connection, sql["newest_target"]):
+        make_key(connection, sql)
+
+
+def make_key(connection: apsw.Connection, sql: Sql) -> None:
+    """Make the key of the targets when it is missing, within the caller's transaction."""
+    if has_key(connection, sql):
+        return
+    try:
+        connection.execute(sql["make_key"])
+    except apsw.ConstraintError as error:
+        raise LedgerError(
+            "The first input of the ledger names a target twice as if it were new.",
+            advice="This is a bug of bulk-cancel; please report it. Nothing was ever sent from this ledger: delete it.",
+        ) from error
+    connection.execute(sql["mark_all_siblings"])
+
+
+def is_first(connection: apsw.Connection, sql: Sql, run_no: int, rows: Sequence[InputRow]) -> bool:
+    """Tell whether the ledger has no targets but those that this run staged, and their rows begin below a header."""
+    below = not rows or rows[0].row > 1
+    return below and not has_key(connection, sql) and _value(connection, sql["first_asked_by"]) in (None, run_no)
+
+
+def stage_first(connection: apsw.Connection, sql: Sql, run_no: int, rows: Sequence[InputRow]) -> None:
+    """Stage a chunk of the first input: a target's id is the number of its first row, less one: they begin with 1."""
+    connection.executemany(
+        sql["first_targets"], [_first_target(row, run_no) for row in rows if row.first_row == row.row]
+    )
+    connection.executemany(sql["first_rows"], [(run_no, row.row, row.first_row, row.problems) for row in rows])
+
+
+def stage_more(connection: apsw.Connection, sql: Sql, run_no: int, rows: Sequence[InputRow], at: float) -> None:
+    """Stage a chunk in view of the targets that there are."""
+    connection.execute(sql["create_staging"])
+    connection.executemany(sql["fill_staging"], (_staged(row) for row in rows))
+    newest = _value(connection, sql["newest_target"])
+    connection.execute(sql["find_staged"])
+    connection.execute(sql["stage_targets"], (run_no,))
+    connection.execute(sql["find_staged"])
+    connection.execute(sql["mark_siblings"], (newest,))
+    connection.execute(sql["stage_restaged"], (run_no, at))
+    connection.execute(sql["stage_requests"], (run_no, newest))
+    connection.execute(sql["stage_rows"], (run_no,))
+    connection.execute(sql["drop_staging"])
+
+
+def _value(connection: apsw.Connection, statement: str) -> Any:
+    found: list[tuple[Any, ...]] = connection.execute(statement).fetchall()
+    return found[0][0] if found else None
+
+
+def _first_target(row: InputRow, run_no: int) -> tuple[Any, ...]:
+    key = (row.row, row.appointment_id, row.attendee_id, row.entire_series)
+    return (*key, row.reason, row.cancel_all, row.user_id, run_no)
+
+
+def _staged(row: InputRow) -> tuple[Any, ...]:
+    key = (row.row, row.appointment_id, row.attendee_id, row.entire_series)
+    return (*key, row.cancel_all, row.reason, row.user_id, row.first_row, row.problems)
