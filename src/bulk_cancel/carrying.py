@@ -170,7 +170,9 @@ def finish(ledger: SqliteLedger, facts: RunFacts, end: RunEnd, log: FilteringBou
     counts: Counter[Status] = Counter()
     for state, count in ledger.counts(facts.run_no).items():
         counts[status_of(state)] += count
-    exit_code = decide_exit(counts, end.halt)
+    # A reconcile has no rows of its own: its matter are the ledger's unknown targets.
+    matter = counts or Counter({Status.UNKNOWN: end.reconciled.unknown})
+    exit_code = decide_exit(matter, end.halt)
     due_at = facts.clock.now() + end.reconciled.due_in_s if end.reconciled.unknown else None
     tally = facts.tally
     summary = Summary(
@@ -183,7 +185,7 @@ def finish(ledger: SqliteLedger, facts: RunFacts, end: RunEnd, log: FilteringBou
         exit_code=exit_code,
         out=str(facts.out) if facts.out else None,
         ledger=str(ledger.path),
-        next=next_step(Ending(counts, exit_code, due_at, end.halt.message if end.halt else "", end.reconciled.missing)),
+        next=next_step(Ending(matter, exit_code, due_at, end.halt.message if end.halt else "", end.reconciled.missing)),
     )
     ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
     if facts.out is not None:

@@ -25,7 +25,13 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.selection import Days, Selection, parse_zone
@@ -168,7 +174,7 @@ class Job(BaseSettings):
     out: Path | None = None
     yes: bool = False
     dry_run: bool = False
-    json_: bool = Field(False, alias="json")
+    json_: bool = Field(False, alias="json", validation_alias=AliasChoices("json", "BULK_CANCEL_JSON"))
     quiet: bool = False
     log_format: Literal["auto", "console", "json"] = "auto"
     log_file: Path | None = None
@@ -199,9 +205,15 @@ class Job(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flag > environment > job file > default."""
+        if isinstance(env_settings, EnvSettingsSource):  # an alias is a variable, too: JSON and USER_ID are not ours
+            env_settings.env_vars = {name: env_settings.env_vars[name] for name in env_settings.env_vars if _ours(name)}
         file = settings_cls.model_config.get("toml_file")
         job_file = (TomlConfigSettingsSource(settings_cls),) if file else ()
         return (init_settings, env_settings, *job_file)
+
+
+def _ours(variable: str) -> bool:
+    return variable.upper().startswith(("BULK_CANCEL_", "MEETERGO_"))
 
 
 def load_job(source: str, flags: Mapping[str, Any]) -> Job:

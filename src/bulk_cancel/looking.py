@@ -28,6 +28,9 @@ from bulk_cancel.ops.pace_file import remember_pace, remembered_pace
 from bulk_cancel.places import api_url, credential_pace
 from bulk_cancel.version import version
 
+#: The official client's variable; a timeout of ours beats it.
+TIMEOUT_VARIABLE = "MEETERGO_TIMEOUT_MS"
+
 
 @dataclass
 class Looking:
@@ -69,10 +72,17 @@ def limiter_of(job: Job, key: str, clock: Clock, known: PaceRecord | None) -> Li
 
 def settings_of(job: Job, environ: Mapping[str, str]) -> ApiSettings:
     """Return where the API is and who asks. Raises ConfigError when the environment does not say it rightly."""
-    timeout_s = job.timeout
-    if "timeout" not in job.model_fields_set and (milliseconds := environ.get("MEETERGO_TIMEOUT_MS", "").strip()):
-        if not milliseconds.isdigit():
-            raise ConfigError("MEETERGO_TIMEOUT_MS is not a number of milliseconds.")
-        timeout_s = int(milliseconds) / 1000
     agent = f"bulk-cancel/{version()}"
-    return ApiSettings(api_url(environ), find_credential(environ), job.user_id, timeout_s, agent, job.rebooking_list)
+    return ApiSettings(
+        api_url(environ), find_credential(environ), job.user_id, timeout_of(job, environ), agent, job.rebooking_list
+    )
+
+
+def timeout_of(job: Job, environ: Mapping[str, str]) -> float:
+    """Return how many seconds one exchange may take. Raises ConfigError for a variable that is no number."""
+    milliseconds = environ.get(TIMEOUT_VARIABLE, "").strip()
+    if "timeout" in job.model_fields_set or not milliseconds:
+        return job.timeout
+    if not milliseconds.isdigit():
+        raise ConfigError(f"{TIMEOUT_VARIABLE} is not a number of milliseconds.")
+    return int(milliseconds) / 1000

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TextIO
-from uuid import UUID
 
 from bulk_cancel.core.model import Entry, Work
 from bulk_cancel.core.states import Event, State
+from bulk_cancel.core.target_name import parse_target_name
 from bulk_cancel.core.text import clean
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import UsageError
@@ -86,7 +86,7 @@ def resolve(path: Path, name: str, decision: Decision) -> Work:
 
 
 def _unknown_target(ledger: SqliteLedger, name: str) -> Work:
-    appointment_id, _, attendee_id = (_uuid(part) if part else "" for part in name.partition("/"))
+    appointment_id, attendee_id = parse_target_name(name)
     found = [
         work
         for work in ledger.find_targets(appointment_id)
@@ -100,15 +100,6 @@ def _unknown_target(ledger: SqliteLedger, name: str) -> Work:
         raise UsageError(f"Several targets of this appointment are unknown: {names}.", advice="Name one of them.")
     state = found[0].state.value if found else "not in the ledger"
     raise UsageError(f"{name} is {state}: only an unknown target can be resolved.")
-
-
-def _uuid(text: str) -> str:
-    if text == "/":
-        return text
-    try:
-        return str(UUID(text))
-    except ValueError as error:
-        raise UsageError(f'"{clean(text, 40)}" is not the id of an appointment or attendee.') from error
 
 
 def export(path: Path, to: TextIO) -> int:

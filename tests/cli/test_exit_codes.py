@@ -87,6 +87,16 @@ def test_4_wins_over_3(shell: Shell, sandbox: Sandbox, ids: list[str], write: Ca
     assert shell.run(write("a.csv", f"id\n{ids[3]}\n{NOBODY}\n"), "--settle", "10m").code == 4
 
 
+def test_4_a_reconcile_that_leaves_some_unknown(shell: Shell, sandbox: Sandbox, ids: list[str], closure: Path) -> None:
+    sandbox.set_faults(f"cut-before@{ids[3]}")
+    assert shell.run(closure, "--settle", "10m").code == 4
+    looked = shell("reconcile", "--json", "--settle", "10m")
+    assert looked.code == looked.summary["exit_code"] == 4
+    assert "no known outcome" in looked.summary["next"]
+    assert shell("resolve", ids[3], "--as", "cancelled", "--by", "A", "--because", "seen").code == 0
+    assert shell("reconcile", "--json").code == 0
+
+
 def test_5_stopped_early(shell: Shell, sandbox: Sandbox, closure: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "bulk_cancel", "run", closure, "--yes", "--json", "--rate", "2/s", "--burst", "4"],

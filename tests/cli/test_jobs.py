@@ -39,6 +39,15 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path, monkeyp
     assert (job.rate, job.burst, job.concurrency, job.max_attempts) == (3.0, 8, 3, 5)
 
 
+def test_a_variable_without_our_prefix_sets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JSON", "1")
+    monkeypatch.setenv("USER_ID", "00000000-0000-4000-8000-000000000000")
+    job = load_job("a.csv", {})
+    assert (job.json_, job.user_id) == (False, None)
+    monkeypatch.setenv("BULK_CANCEL_JSON", "1")
+    assert load_job("a.csv", {}).json_
+
+
 def test_paths_of_a_job_file_are_relative_to_it(tmp_path: Path) -> None:
     file = tmp_path / "job.toml"
     file.write_text('input = "in/a.csv"\nledger = "l.db"\nout = "out"\n')

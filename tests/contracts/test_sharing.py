@@ -46,6 +46,12 @@ def test_sharing_does_what_staging_once_more_does(open_ledger: Open) -> None:
     assert ledger.verify() == []
 
 
+def test_its_rows_name_targets_as_well(ledger: Ledger) -> None:
+    run_no = ledger.share_run(AGAIN, original(ledger))
+    named = ledger.namings(target(ledger, 2).target.appointment_id, 10)
+    assert [(naming.run_no, naming.row) for naming in named] == [(1, 2), (1, 40), (run_no, 2), (run_no, 40)]
+
+
 def test_it_is_ready_to_send_at_once_and_says_what_it_restaged(ledger: Ledger) -> None:
     run_no = ledger.share_run(AGAIN, original(ledger))
     record = ledger.runs()[0]

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -48,6 +49,7 @@ class HttpLine:
     def __init__(self, settings: ApiSettings, transport: httpx.AsyncBaseTransport) -> None:
         self._settings = settings
         self._transport = transport
+        self._date: str | None = None
         self._url = httpx.URL(settings.base_url)
         self._root = self._url.raw_path.rstrip(b"/")
         self._headers = httpx.Headers(
@@ -63,6 +65,14 @@ class HttpLine:
     async def aclose(self) -> None:
         """Close the connection."""
         await self._transport.aclose()
+
+    @property
+    def server_date_at(self) -> float | None:
+        """What time the last answer said it was, seconds since the epoch; None when it did not, or not legibly."""
+        try:
+            return parsedate_to_datetime(self._date).timestamp() if self._date else None
+        except ValueError:
+            return None
 
     async def cancel(self, target: Target, request: Request) -> Answer:
         """POST /appointment/{id}/cancel with exactly the fields that are set (documented)."""
@@ -143,6 +153,7 @@ class HttpLine:
             return Answer(bytes_left=trace.bytes_left(error), message=_describe(error, self._settings.timeout_s)), None
         finally:
             await trace.release()
+        self._date = response.headers.get("Date")
         value = parse_json(body)
         retry_after_s = parse_retry_after(response.headers.get("Retry-After"), time.time())
         message = parse_message(value) if response.status_code >= 400 else ""

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import version
-
-import apsw
+from bulk_cancel.checkup.machine import versions
+from bulk_cancel.cli.output import put_out
 
 
 def print_versions() -> None:
     """Print one line."""
-    print(
-        f"bulk-cancel {version('bulk-cancel')} (Python {platform.python_version()}, httpx {version('httpx')}, "
-        f"polars {version('polars')}, SQLite {apsw.sqlite_lib_version()})"
-    )
+    own, *others = (f"{what} {which}" for what, which in versions().items())
+    put_out(f"{own} ({', '.join(others)})\n")

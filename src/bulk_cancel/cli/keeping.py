@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
+from bulk_cancel.cli.output import errors_told, path_of, put_document
 from bulk_cancel.cli.running import finish, parts_of
 from bulk_cancel.errors import Exit
 from bulk_cancel.job import load_job
-from bulk_cancel.places import api_url, ledger_path
 from bulk_cancel.upkeep import Decision, export, reading, report_run, resolve
 from bulk_cancel.wiring import reconcile_ledger
 
 
-def path_of(given: str | None) -> Path:
-    """Return the ledger that is meant."""
-    return ledger_path(given or os.environ.get("BULK_CANCEL_LEDGER"), api_url(os.environ))
-
-
 def report_command(run_id: str, ledger: str | None, out: Path | None, *, as_json: bool) -> None:
     """Write a run's result files again."""
-    run = report_run(path_of(ledger), run_id, out)
+    with errors_told(as_json=as_json):
+        run = report_run(path_of(ledger), run_id, out)
     if as_json:
-        print(json.dumps({"schema_version": 1, "run_id": run.run_id, "out": run.out}, indent=2))
+        put_document({"run_id": run.run_id, "out": run.out})
     else:
         print(f"Run {run.run_id}: results in {run.out}")
 

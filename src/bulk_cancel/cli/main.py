@@ -1,7 +1,6 @@
 """The entry point: the list of commands, and the one place where errors become messages and exit codes."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: typer would compile each one again, and `--help` take a tenth longer.
 import os
 import sys
 import traceback
@@ -13,7 +12,6 @@ from typing import Annotated
 import typer
 
 from bulk_cancel.cli.options import LEDGER_HELP, with_job_options
-from bulk_cancel.core.text import redact
 from bulk_cancel.errors import BulkCancelError, Exit, OutputError
 
 app = typer.Typer(
@@ -108,6 +106,7 @@ def show(
 
 
 LedgerOption = Annotated[str | None, typer.Option("--ledger", metavar="PATH|URL", help=LEDGER_HELP, show_default=False)]
+Target = Annotated[str, typer.Argument(help="An appointment's id, or APPOINTMENT/ATTENDEE.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -124,6 +123,40 @@ def report(
     from bulk_cancel.cli.keeping import report_command
 
     report_command(run_id, ledger, out, as_json=as_json)
+
+
+@app.command()
+def status(
+    ledger: LedgerOption = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many runs to show.")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the last runs, what is open, and what to do now. Only reads, also while a run is at work."""
+    from bulk_cancel.cli.watching import status_command
+
+    status_command(ledger, limit, as_json=as_json)
+
+
+@app.command()
+def doctor(
+    source: Annotated[
+        str, typer.Argument(help="A job file or an input that a run is to take.", show_default=False)
+    ] = "",
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the settings, the ledger, the credential and the API. Sends no cancel; ends as a run would."""
+    from bulk_cancel.cli.examining import doctor_command
+
+    doctor_command(source, ledger, as_json=as_json)
+
+
+@app.command()
+def explain(target: Target, ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
+    """Tell one appointment's whole history over all runs, and what follows from it."""
+    from bulk_cancel.cli.watching import explain_command
+
+    explain_command(target, ledger, as_json=as_json)
 
 
 @app.command()
@@ -144,7 +177,7 @@ class Verdict(StrEnum):
 
 @app.command()
 def resolve(
-    target: Annotated[str, typer.Argument(help="An appointment's id, or APPOINTMENT/ATTENDEE.", show_default=False)],
+    target: Target,
     verdict: Annotated[Verdict, typer.Option("--as", help="What you found out.", show_default=False)],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.", show_default=False)],
     because: Annotated[str, typer.Option("--because", metavar="TEXT", help="How you know.", show_default=False)],
@@ -188,6 +221,19 @@ def ledger_export(
     export_command(to, ledger)
 
 
+config_app = typer.Typer(help="See the settings of a run.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+
+@config_app.command("show")
+@with_job_options
+def config_show(source: Source, **flags: object) -> None:
+    """Show each setting, its value and where it came from. Takes the options of run; sends nothing."""
+    from bulk_cancel.cli.configuring import show_command
+
+    show_command(source, flags)
+
+
 @app.command()
 def sandbox(  # noqa: PLR0913 - options of a command
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8717,
@@ -217,7 +263,7 @@ def main() -> None:
     """Run the command line; turn our errors into a message, advice and an exit code."""
     _replace_closed_streams()
     try:
-        app()
+        app(prog_name="bulk-cancel")
     except BulkCancelError as error:
         _complain(error)
         _leave(error.exit_code)
@@ -225,6 +271,8 @@ def main() -> None:
         _complain(OutputError(f"The output cannot be written: {error.strerror}."))
         _leave(Exit.DISK)
     except Exception:
+        from bulk_cancel.core.text import redact
+
         # Python's traceback shows no local variables; messages may still carry what they should not.
         print(redact(traceback.format_exc()), file=sys.stderr)
         _complain(BulkCancelError("This is a bug of bulk-cancel.", advice="Please report it with the lines above."))

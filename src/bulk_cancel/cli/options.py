@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -72,6 +73,12 @@ JOB_OPTIONS = (
 Command = Callable[..., None]
 
 
+@cache
+def _shared() -> tuple[inspect.Parameter, ...]:
+    """Make the parameters once for all commands: `--help` waits for this."""
+    return tuple(option.parameter() for option in JOB_OPTIONS)
+
+
 def with_job_options(command: Callable[..., None]) -> Command:
     """Give a command the shared options as keyword parameters; it receives them as `**flags`."""
     own = [
@@ -79,13 +86,12 @@ def with_job_options(command: Callable[..., None]) -> Command:
         for parameter in inspect.signature(command, eval_str=True).parameters.values()
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD
     ]
-    shared = [option.parameter() for option in JOB_OPTIONS]
 
     def wrapper(**values: Any) -> None:
         command(**values)
 
     wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
-    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *shared)]
+    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *_shared())]
     wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return wrapper

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from rich.console import Console
 
 from bulk_cancel.cli.asking import ask, refuse_without_terminal
+from bulk_cancel.cli.output import errors_told
+from bulk_cancel.cli.output import put_out as put_out
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.engine.plan import Live, Plan
-from bulk_cancel.errors import BulkCancelError, Exit, OutputError
+from bulk_cancel.errors import Exit
 from bulk_cancel.job import Job, load_job
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
@@ -59,25 +60,9 @@ def finish(job: Job, console: Console, summary: Summary) -> None:
     raise SystemExit(int(summary.exit_code))
 
 
-@contextmanager
-def told_as_json(job: Job) -> Iterator[None]:
+def told_as_json(job: Job) -> AbstractContextManager[None]:
     """With --json an error is one JSON document on stdout as well."""
-    try:
-        yield
-    except BulkCancelError as error:
-        if job.json_:
-            document = {"error": str(error), "advice": error.advice, "exit_code": int(error.exit_code)}
-            put_out(json.dumps({"schema_version": 1, **document}, indent=2) + "\n")
-        raise
-
-
-def put_out(text: str) -> None:
-    """Write data to stdout. Raises OutputError when it is gone or full; the ledger and the files are safe by then."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except OSError as error:
-        raise OutputError(f"stdout cannot be written: {error.strerror}.") from error
+    return errors_told(as_json=job.json_)
 
 
 def plan_command(source: str, flags: Mapping[str, Any]) -> None:

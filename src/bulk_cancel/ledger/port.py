@@ -98,6 +98,25 @@ class HistoryLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Naming:
+    """A row of a run's input that names a target."""
+
+    run_no: int
+    run_id: str
+    row: int
+    target_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a ledger's file says of itself."""
+
+    schema: int
+    journal: str  #: SQLite's journal mode; runs write in `wal`
+    fault: str  #: what is wrong with its pages; empty when nothing is, or when they were not looked at
+
+
+@dataclass(frozen=True, slots=True)
 class PaceUpdate:
     """The limiter's state of one credential, written with the entries that it allowed."""
 
@@ -198,6 +217,12 @@ class Ledger(Protocol):
 
     def verify(self) -> list[str]:
         """Check everything: pages, chain of digests, states against the history. Return what is wrong, in sentences."""
+
+    def namings(self, appointment_id: str, limit: int) -> list[Naming]:
+        """Return the first rows of all runs that name a target of one appointment, in the order of runs and rows."""
+
+    def health(self, *, pages: bool) -> Health:
+        """Return what the ledger is like; with `pages` after a look at every page, which takes time in a large one."""
 
     def close(self) -> None:
         """Let go of the ledger; a second time does nothing."""

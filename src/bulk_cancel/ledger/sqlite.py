@@ -19,7 +19,9 @@ from bulk_cancel.ledger.making import backup
 from bulk_cancel.ledger.opening import close, open_for_reading, open_for_writing
 from bulk_cancel.ledger.port import (
     GuardError,
+    Health,
     HistoryLine,
+    Naming,
     PaceUpdate,
     RowRecord,
     RunRecord,
@@ -225,6 +227,16 @@ class SqliteLedger:
     def verify(self) -> list[str]:
         with translated(self.path):
             return integrity.verify(self._connection, self._sql)
+
+    def namings(self, appointment_id: str, limit: int) -> list[Naming]:
+        return [Naming(*row) for row in self._rows("namings", appointment_id, limit)]
+
+    def health(self, *, pages: bool) -> Health:
+        with translated(self.path):
+            checked = self._connection.execute("PRAGMA quick_check(1)").fetchall() if pages else [("ok",)]
+            fault = str(checked[0][0]).removeprefix("ok")
+            ask = self._connection.pragma
+            return Health(int(ask("user_version")), str(ask("journal_mode")), fault)
 
     def backup(self, to: Path) -> None:
         """Copy the ledger to a new file, whole and consistent."""

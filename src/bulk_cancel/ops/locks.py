@@ -8,12 +8,31 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from bulk_cancel.errors import LedgerCreateError, LockedError
+
+#: Who only looks whether a lock is held has to hold it for a moment: so long a run waits in any case.
+_GLANCE_S = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock, as far as it said so."""
+
+    pid: int | None = None
+    host: str = ""
+    since: float | None = None  #: seconds since the epoch
+
+    def __str__(self) -> str:
+        if self.pid is None or self.since is None:
+            return "a process that has not said who it is"
+        since = datetime.fromtimestamp(self.since, UTC)
+        return f"process {self.pid} on {self.host}, since {since:%Y-%m-%d %H:%M:%S} UTC"
 
 
 @contextmanager
@@ -25,7 +44,7 @@ def held(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
     lock = FileLock(path, mode=0o600)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock.acquire(timeout=wait_s, poll_interval=0.2)
+        lock.acquire(timeout=max(wait_s, _GLANCE_S), poll_interval=0.1)
     except Timeout as error:
         raise LockedError(
             f"Another run holds {what}: {_holder(path)}.",
@@ -55,10 +74,24 @@ def _note_holder(path: Path) -> None:
         _about(path).chmod(0o600)
 
 
-def _holder(path: Path) -> str:
+def holder_of(path: Path) -> Holder | None:
+    """Return who holds the lock file `path` at this moment; None when nobody does. Makes no file."""
+    if not path.exists():
+        return None
+    lock = FileLock(path, mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return _holder(path)
+    except OSError:  # it is not ours to touch: then nobody can tell, and nobody here can hold it
+        return None
+    lock.release()
+    return None
+
+
+def _holder(path: Path) -> Holder:
     try:
         holder = json.loads(_about(path).read_text(encoding="utf-8"))
-        since = datetime.fromtimestamp(holder["since"], UTC)
-        return f"process {holder['pid']} on {holder['host']}, since {since:%Y-%m-%d %H:%M:%S} UTC"
+        return Holder(int(holder["pid"]), str(holder["host"]), float(holder["since"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return "a process that has not said who it is"
+        return Holder()

@@ -264,3 +264,8 @@ SELECT value FROM meta WHERE key = ?;
 
 -- name: set_meta
 INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING;
+
+-- Input rows have no index by target, so this reads them all, once per question of a person: hence the order.
+-- name: namings
+SELECT r.run_no, r.run_id, i.row, i.target_id FROM input_rows i CROSS JOIN runs r ON r.rows_of = i.run_no
+WHERE i.target_id IN (SELECT target_id FROM targets WHERE appointment_id = ?1) ORDER BY r.run_no, i.row LIMIT ?2;

@@ -1,0 +1,1 @@
+"""`doctor`: would a run work? Sends no cancel, writes nothing to the ledger, asks the API once at most."""

@@ -1,0 +1,68 @@
+"""All checks, in the order in which a run would meet what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bulk_cancel.api.client import ApiSettings
+from bulk_cancel.checkup.access import check_access, settings_or_why
+from bulk_cancel.checkup.check import Check, Level, failed
+from bulk_cancel.checkup.machine import check_versions, check_zones
+from bulk_cancel.checkup.settings import check_input, check_job
+from bulk_cancel.checkup.storage import check_lock, check_storage
+from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.errors import BulkCancelError
+from bulk_cancel.job import Job
+from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.places import api_url, credential_lock, ledger_lock, ledger_path
+
+
+def examine(source: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Check]:
+    """Check everything that a run of `source` (or of anything, when empty) would depend on."""
+    job, valid = check_job(source, flags)
+    yield valid
+    settings = settings_or_why(job, environ)
+    if isinstance(settings, Check):
+        yield settings
+    if source and valid.level is Level.OK:
+        yield check_input(job)
+    yield check_versions()
+    yield check_zones(("UTC", *_zones(job)))
+    path = _place(job, environ)
+    if isinstance(path, Path):
+        yield from check_storage(path, api_url(environ))
+        yield check_lock("ledger lock", ledger_lock(path), "the ledger")
+    elif not isinstance(settings, Check):
+        yield path
+    if isinstance(settings, ApiSettings):
+        key = settings.credential.fingerprint
+        yield check_lock("credential lock", credential_lock(key), "this credential")
+        yield from check_access(job, settings, _known_pace(path, key))
+
+
+def _zones(job: Job) -> tuple[str, ...]:
+    named = (job.select.timezone if job.select else None, str(job.send_window.zone) if job.send_window else None)
+    return tuple(sorted({"Europe/Berlin", *filter(None, named)}))
+
+
+def _place(job: Job, environ: Mapping[str, str]) -> Path | Check:
+    try:
+        return ledger_path(job.ledger, api_url(environ))
+    except BulkCancelError as error:
+        return failed("ledger", error)
+
+
+def _known_pace(path: Path | Check, key: str) -> PaceRecord | None:
+    """What the last run used of the limit; a ledger that cannot be read has been told about already."""
+    if isinstance(path, Check) or not path.exists():
+        return None
+    try:
+        ledger = SqliteLedger.open_to_read(path)
+    except BulkCancelError:
+        return None
+    try:
+        return ledger.load_pace(key)
+    finally:
+        ledger.close()
