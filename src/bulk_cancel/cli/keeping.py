@@ -22,13 +22,16 @@ def path_of(given: str | None) -> Path:
     return ledger_path(given or os.environ.get("BULK_CANCEL_LEDGER"), api_url(os.environ))
 
 
-def report_command(run_id: str, ledger: str | None, out: Path | None, *, as_json: bool) -> None:
+def report_command(run_id: str, ledger: str | None, out: Path | None, *, excel: bool, as_json: bool) -> None:
     """Write a run's result files again."""
-    run = report_run(path_of(ledger), run_id, out)
+    done = report_run(path_of(ledger), run_id, out, excel=excel)
     if as_json:
-        print(json.dumps({"schema_version": 1, "run_id": run.run_id, "out": run.out}, indent=2))
-    else:
-        print(f"Run {run.run_id}: results in {run.out}")
+        missing = {"missing": done.missing} if done.missing else {}
+        print(json.dumps({"schema_version": 1, "run_id": done.run_id, "out": str(done.out), **missing}, indent=2))
+        return
+    print(f"Run {done.run_id}: results in {done.out}")
+    if done.missing:
+        print(done.missing)
 
 
 def reconcile_command(flags: dict[str, object]) -> None:
