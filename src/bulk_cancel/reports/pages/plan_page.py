@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from bulk_cancel.core.foresight import Action
+from bulk_cancel.core.foresight import Action, moment_of
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.plan_line import PlanLine
 from bulk_cancel.core.text import clean
@@ -116,9 +116,14 @@ class PlanPage:
         if not self.actions.total():
             return "There is nothing to cancel."
         cancels = self.actions[Action.CANCEL]
-        other = self.actions.total() - cancels
-        rest = f" For {counted(other, 'row', 'rows')} nothing is sent at once." if other else ""
-        return f"{counted(cancels, 'cancellation', 'cancellations')} would be sent.{rest}"
+        unclear = self.actions[Action.READ_FIRST]
+        other = self.actions.total() - cancels - unclear
+        sentences = (
+            f"{counted(cancels, 'cancellation', 'cancellations')} would be sent.",
+            f"{counted(unclear, 'row is', 'rows are')} looked up first." if unclear else "",
+            f"Nothing is sent for {counted(other, 'row', 'rows')}." if other else "",
+        )
+        return " ".join(filter(None, sentences))
 
     def _time(self) -> str:
         cancels = self.actions[Action.CANCEL]
@@ -132,7 +137,7 @@ class PlanPage:
         yield "Rows", f"{self.actions.total():,}"
         yield "Planned", moment(self.facts.made_at)
         if self.starts:
-            first, last = (clean(start) for start in self.starts)
+            first, last = (_start(start) for start in self.starts)
             yield "Appointments start", first if first == last else f"{first} to {last}"
         yield "Input's SHA-256", self.facts.input_digest
 
@@ -174,5 +179,13 @@ def _row(line: PlanLine, *, for_a_person: bool) -> Row:
         appointment=row.appointment_id or "",
         notes=notes_of(row.attendee_id, cancel_all=row.cancel_all, entire_series=row.entire_series),
         text=clean(line.why, 2000),
-        cells=(clean(row.reason or "", 500), clean(seen.start) if seen and seen.start else ""),
+        cells=(clean(row.reason or "", 500), _start(seen.start) if seen and seen.start else ""),
     )
+
+
+def _start(text: str) -> str:
+    """Return a start as local time; what is no time stays as it is."""
+    at = moment_of(text)
+    with suppress(OverflowError, ValueError, OSError):
+        return clean(text) if at is None else moment(at)
+    return clean(text)
