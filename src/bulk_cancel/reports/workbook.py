@@ -87,6 +87,7 @@ class WorkbookFile:
         try:
             self._workbook.close()
         except XlsxWriterException as error:
+            self._sheet.row_data_fh.close()  # the library leaves its file of rows open then
             raise ReportError(self.path.parent, error) from error
 
     def _write(self, cells: Sequence[Any] | Any, look: Any = None) -> None:

@@ -72,7 +72,8 @@ class Page:
     bar: Sequence[Segment[Kind]]
     timeline: Timeline | None
     cards: Sequence[Card]
-    headers: Sequence[str]  #: of the table, after row, status, appointment and why
+    headers: tuple[str, str]  #: of the table, after row, status, appointment and why
+    cells_are_sentences: bool  #: those under the first of these headers: they want room
     rows: Sequence[Row]
     note: str  #: which rows the table leaves out and where they are; empty when none
 

@@ -103,6 +103,7 @@ class PlanPage:
             timeline=None,
             cards=list(self._cards()),
             headers=("Reason in the mail", "Starts"),
+            cells_are_sentences=True,
             rows=rows,
             note=left_out_note(len(rows), total, "plan.csv"),
         )

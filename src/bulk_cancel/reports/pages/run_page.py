@@ -130,6 +130,7 @@ def run_page(ledger: Ledger, record: RunRecord) -> Page:
         timeline=_timeline(ledger, run),
         cards=[_card(run, concern) for concern in _CARDS if run.concerns[concern]],
         headers=("Attempts", "Settled"),
+        cells_are_sentences=False,
         rows=rows,
         note=left_out_note(len(rows), run.total, "results.csv"),
     )
