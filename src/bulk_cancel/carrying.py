@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import anyio
@@ -31,9 +30,8 @@ from bulk_cancel.ledger.sqlite import SqliteLedger
 from bulk_cancel.looking import limiter_of
 from bulk_cancel.ops.progress import Display, Standing
 from bulk_cancel.ops.signals import watch_signals
-from bulk_cancel.places import SNAPSHOT
+from bulk_cancel.reporting import write_run
 from bulk_cancel.reports.rebooking import Keep, rebooking_list
-from bulk_cancel.reports.records import write_records
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
 
 #: Not yet an end: these targets are still on their way.
@@ -165,8 +163,21 @@ def _standing(context: Context) -> Standing:
     return Standing(done, tally.targets, tally.posts + tally.gets, shown, context.limiter.duration_s(left), tally.note)
 
 
-def finish(ledger: SqliteLedger, facts: RunFacts, end: RunEnd, log: FilteringBoundLogger) -> Summary:
+def finish(ledger: SqliteLedger, job: Job, facts: RunFacts, end: RunEnd, log: FilteringBoundLogger) -> Summary:
     """Write the result files and the summary, from the ledger alone."""
+    summary = _summary(ledger, job, facts, end)
+    ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
+    if facts.out is not None:
+        (run,) = ledger.runs(facts.run_id)
+        if missing := write_run(ledger, run, facts.out, excel=job.excel):
+            log.warning("run.no_workbook", why=missing)
+        write_summary(summary, facts.out)
+    counts = {status.value: count for status, count in summary.counts.items() if count}
+    log.info("run.ended", run_id=facts.run_id, exit_code=int(summary.exit_code), **counts)
+    return summary
+
+
+def _summary(ledger: SqliteLedger, job: Job, facts: RunFacts, end: RunEnd) -> Summary:
     counts: Counter[Status] = Counter()
     for state, count in ledger.counts(facts.run_no).items():
         counts[status_of(state)] += count
@@ -175,7 +186,7 @@ def finish(ledger: SqliteLedger, facts: RunFacts, end: RunEnd, log: FilteringBou
     exit_code = decide_exit(matter, end.halt)
     due_at = facts.clock.now() + end.reconciled.due_in_s if end.reconciled.unknown else None
     tally = facts.tally
-    summary = Summary(
+    return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),
         targets=ledger.target_count(facts.run_no),
@@ -186,11 +197,5 @@ def finish(ledger: SqliteLedger, facts: RunFacts, end: RunEnd, log: FilteringBou
         out=str(facts.out) if facts.out else None,
         ledger=str(ledger.path),
         next=next_step(Ending(matter, exit_code, due_at, end.halt.message if end.halt else "", end.reconciled.missing)),
+        pace=job.pace,
     )
-    ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
-    if facts.out is not None:
-        snapshot = facts.out / SNAPSHOT
-        write_records(snapshot if snapshot.exists() else None, partial(ledger.rows, facts.run_no), facts.out)
-        write_summary(summary, facts.out)
-    log.info("run.ended", run_id=facts.run_id, exit_code=int(exit_code), **{k.value: v for k, v in counts.items() if v})
-    return summary

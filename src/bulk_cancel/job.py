@@ -164,6 +164,7 @@ class Job(BaseSettings):
     send_window: Annotated[SendWindow, BeforeValidator(_window)] | None = None
     outside_window: Literal["wait", "stop"] = "wait"
     rebooking_list: bool = False
+    excel: bool = False
     plan_file: Path | None = None
     plan_ttl: Duration = 24 * 3600.0
     expect_digest: str | None = None

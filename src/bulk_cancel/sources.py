@@ -24,6 +24,7 @@ from bulk_cancel.job import Job
 from bulk_cancel.looking import Looking
 from bulk_cancel.places import SNAPSHOT, api_url
 from bulk_cancel.plans import LeftOut, PlanAbout, PlanFile, holds_plan, is_plan, open_plan, writing_plan
+from bulk_cancel.reports.pages.plan_page import PlanFacts, writing_plan_page
 from bulk_cancel.reports.plan_records import plan_records
 from bulk_cancel.version import version
 
@@ -179,7 +180,8 @@ def plan_outputs(job: Job, source: Source, environ: Mapping[str, str]) -> Iterat
         if job.out is not None:
             records = stack.enter_context(plan_records(job.out))
             records.summary.update({"source": job.label, "input_digest": source.digest})
-            outputs.takers.append(records.add)
+            page = stack.enter_context(writing_plan_page(job.out, _facts(job, source)))
+            outputs.takers += [records.add, page.add]
         draft = None
         if job.plan_file is not None:
             _refuse_overwriting(job.plan_file)
@@ -187,6 +189,10 @@ def plan_outputs(job: Job, source: Source, environ: Mapping[str, str]) -> Iterat
             outputs.takers.append(draft.add)
         yield outputs
     outputs.digest = draft.digest if draft else None
+
+
+def _facts(job: Job, source: Source) -> PlanFacts:
+    return PlanFacts(job.label, source.digest, system_clock().now(), job.pace)
 
 
 def _refuse_overwriting(path: Path) -> None:

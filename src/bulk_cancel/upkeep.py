@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -17,11 +16,12 @@ from bulk_cancel.core.target_name import parse_target_name
 from bulk_cancel.core.text import clean
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import UsageError
-from bulk_cancel.ledger.port import RunRecord, RunStart
+from bulk_cancel.ledger.port import RunStart
 from bulk_cancel.ledger.sqlite import SqliteLedger
 from bulk_cancel.ops.locks import held
-from bulk_cancel.places import SNAPSHOT, ledger_lock, new_run_id
-from bulk_cancel.reports.records import write_records
+from bulk_cancel.places import ledger_lock, new_run_id
+from bulk_cancel.reporting import write_run
+from bulk_cancel.reports.workbook import require_excel
 
 
 @contextmanager
@@ -34,17 +34,26 @@ def reading(path: Path) -> Iterator[SqliteLedger]:
         ledger.close()
 
 
-def report_run(path: Path, run_id: str, out: Path | None) -> RunRecord:
-    """Write the result files of a run again (the newest one without a `run_id`), as the ledger knows its rows today."""
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What was written again."""
+
+    run_id: str
+    out: Path
+    missing: str  #: why there is no workbook although one was wanted, a sentence; or empty
+
+
+def report_run(path: Path, run_id: str, out: Path | None, *, excel: bool = False) -> Reported:
+    """Write the files of a run again (the newest one without a `run_id`), as the ledger knows its rows today."""
+    if excel:
+        require_excel()
     with reading(path) as ledger:
         runs = [run for run in ledger.runs(run_id) if run.input_digest]
         if not runs:
             which = f"no run {run_id}" if run_id else "no run yet"
             raise UsageError(f"The ledger {path} knows {which}.")
-        snapshot = Path(runs[0].out) / SNAPSHOT
         folder = out or Path(runs[0].out)
-        write_records(snapshot if snapshot.exists() else None, partial(ledger.rows, runs[0].run_no), folder)
-        return replace(runs[0], out=str(folder))
+        return Reported(runs[0].run_id, folder, write_run(ledger, runs[0], folder, excel=excel))
 
 
 @dataclass(frozen=True, slots=True)

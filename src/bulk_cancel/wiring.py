@@ -30,6 +30,7 @@ from bulk_cancel.looking import Looking, settings_of
 from bulk_cancel.ops.locks import held
 from bulk_cancel.places import SNAPSHOT, api_url, credential_lock, ledger_lock, ledger_path, new_run_id
 from bulk_cancel.reports.summary import Summary
+from bulk_cancel.reports.workbook import require_excel
 from bulk_cancel.sources import PlannedRows, open_source, plan_outputs, program
 
 __all__ = ["DeclinedError", "Parts", "plan_job", "reconcile_ledger", "run_job"]
@@ -87,6 +88,8 @@ def run_job(job: Job, parts: Parts) -> Summary:
     Returns the summary of a run that began, however it ended. Raises a BulkCancelError when none did: then nothing was
     sent and the ledger knows nothing of it.
     """
+    if job.excel:
+        require_excel()
     settings = settings_of(job, parts.environ)
     run_id = new_run_id()
     out = job.out or Path("runs") / run_id
@@ -120,7 +123,7 @@ def run_job(job: Job, parts: Parts) -> Summary:
         facts = RunFacts(run_id, run_no, out, clock, clock.monotonic(), Tally())
         parts.log.info("run.started", run_id=run_id, rows=plan.rows, cancels=plan.cancels, out=str(out))
         end = anyio.run(carry_out, Carrying(job, parts, ledger, settings, lines, facts, Runner.run, foresight))
-        return finish(ledger, facts, end, parts.log)
+        return finish(ledger, job, facts, end, parts.log)
 
 
 def _refuse_too_many(job: Job, plan: Plan) -> None:
@@ -141,7 +144,7 @@ def reconcile_ledger(job: Job, parts: Parts) -> Summary:
         lines = open_lines(job, settings)
         facts = RunFacts(run_id, run_no, None, clock, clock.monotonic(), Tally())
         end = anyio.run(carry_out, Carrying(job, parts, ledger, settings, lines, facts, Runner.reconcile_only))
-        return finish(ledger, facts, end, parts.log)
+        return finish(ledger, job, facts, end, parts.log)
 
 
 @contextmanager

@@ -149,6 +149,6 @@ def test_a_folder_in_the_way_is_an_error_with_words(tmp_path: Path) -> None:
 
 
 def test_a_sheet_that_is_too_small_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_ROWS_OF_A_SHEET", 1)
+    monkeypatch.setattr(module, "MOST_ROWS", 1)
     with pytest.raises(OutputError, match="does not hold 2 rows"):
         write_found([ONE, ONE], PLAIN, tmp_path / "a.xlsx")

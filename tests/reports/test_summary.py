@@ -49,6 +49,7 @@ def test_document() -> None:
         "rows",
         "targets",
         "counts",
+        "limit",
         "requests",
         "elapsed_s",
         "exit_code",

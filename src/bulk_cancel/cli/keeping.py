@@ -16,14 +16,17 @@ from bulk_cancel.upkeep import Decision, export, reading, report_run, resolve
 from bulk_cancel.wiring import reconcile_ledger
 
 
-def report_command(run_id: str, ledger: str | None, out: Path | None, *, as_json: bool) -> None:
+def report_command(run_id: str, ledger: str | None, out: Path | None, *, excel: bool, as_json: bool) -> None:
     """Write a run's result files again."""
     with errors_told(as_json=as_json):
-        run = report_run(path_of(ledger), run_id, out)
+        done = report_run(path_of(ledger), run_id, out, excel=excel)
     if as_json:
-        put_document({"run_id": run.run_id, "out": run.out})
-    else:
-        print(f"Run {run.run_id}: results in {run.out}")
+        missing = {"missing": done.missing} if done.missing else {}
+        put_document({"run_id": done.run_id, "out": str(done.out), **missing})
+        return
+    print(f"Run {done.run_id}: results in {done.out}")
+    if done.missing:
+        print(done.missing)
 
 
 def reconcile_command(flags: dict[str, object]) -> None:

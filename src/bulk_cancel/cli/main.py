@@ -117,12 +117,13 @@ def report(
     ] = "",
     ledger: LedgerOption = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write. Default: where the run did.")] = None,
+    excel: Annotated[bool, typer.Option("--excel", help="Write results.xlsx as well.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a run's result files again, from the ledger."""
+    """Write a run's result files and page again, from the ledger."""
     from bulk_cancel.cli.keeping import report_command
 
-    report_command(run_id, ledger, out, as_json=as_json)
+    report_command(run_id, ledger, out, excel=excel, as_json=as_json)
 
 
 @app.command()

@@ -53,6 +53,7 @@ JOB_OPTIONS = (
     JobOption("send_window", ("--send-window",), "Send in these hours only.", '"08:00-20:00 Europe/Berlin"'),
     JobOption("outside_window", ("--outside-window",), "What to do outside of them. (default: wait)", "wait|stop"),
     JobOption("rebooking_list", ("--rebooking-list/--no-rebooking-list",), "Write whom to call: names, addresses."),
+    JobOption("excel", ("--excel/--no-excel",), "Write results.xlsx as well."),
     JobOption("plan_file", ("--plan-file", "-o"), "plan: write what was planned here, to be approved.", "FILE"),
     JobOption("plan_ttl", ("--plan-ttl",), "plan: how long the file may be carried out. (default: 24h)", "DUR"),
     JobOption("expect_digest", ("--expect-digest",), "run: only the approved plan, by its digest.", "DIGEST"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
@@ -95,6 +96,18 @@ class HistoryLine:
     http_status: int | None
     detail: str
     run_id: str
+
+
+class Concern(StrEnum):
+    """Why a row of a run needs a person."""
+
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    NOT_FOUND = "not_found"
+    INVALID = "invalid"
+    PAID = "paid"  #: cancelled by this program, and a payment belongs to it
+    WARNED = "warned"  #: an answer told that an after-effect went wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +221,18 @@ class Ledger(Protocol):
 
     def runs(self, run_id: str = "", limit: int = 20) -> list[RunRecord]:
         """Return the newest runs first, or the one with this id."""
+
+    def concerns(self, run_no: int) -> Mapping[Concern, int]:
+        """Count the run's rows that need a person; a target that several rows name is paid or warned of once."""
+
+    def concerning_rows(self, run_no: int, concern: Concern, limit: int) -> list[RowRecord]:
+        """Return the first rows of the run that `concerns` counts, in row order."""
+
+    def send_span(self, run_no: int) -> tuple[float, float] | None:
+        """Return when the run's first and last sends began, seconds since the epoch; None when it sent nothing."""
+
+    def sends(self, run_no: int, since: float, width_s: float) -> list[tuple[int, int]]:
+        """Count the run's sends per interval of `width_s` after `since`, as (number of the interval, sends)."""
 
     def load_pace(self, credential: str) -> PaceRecord | None:
         """Return the limiter's state as last written for a credential's fingerprint."""

@@ -18,6 +18,7 @@ from bulk_cancel.ledger.failures import translated
 from bulk_cancel.ledger.making import backup
 from bulk_cancel.ledger.opening import close, open_for_reading, open_for_writing
 from bulk_cancel.ledger.port import (
+    Concern,
     GuardError,
     Health,
     HistoryLine,
@@ -214,6 +215,19 @@ class SqliteLedger:
 
     def runs(self, run_id: str = "", limit: int = 20) -> list[RunRecord]:
         return [RunRecord(*row) for row in self._rows("runs", run_id, limit)]
+
+    def concerns(self, run_no: int) -> Mapping[Concern, int]:
+        return dict(zip(Concern, self._rows("concerns", run_no)[0], strict=True))
+
+    def concerning_rows(self, run_no: int, concern: Concern, limit: int) -> list[RowRecord]:
+        return [_row_record(row) for row in self._rows("concerning_rows", run_no, concern.value, limit)]
+
+    def send_span(self, run_no: int) -> tuple[float, float] | None:
+        ((first_at, last_at),) = self._rows("send_span", run_no)
+        return None if first_at is None else (first_at, last_at)
+
+    def sends(self, run_no: int, since: float, width_s: float) -> list[tuple[int, int]]:
+        return [(number, count) for number, count in self._rows("sends", run_no, since, width_s)]
 
     def load_pace(self, credential: str) -> PaceRecord | None:
         found = self._rows("load_pace", credential)

@@ -24,6 +24,7 @@ from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.text import one_line
 from bulk_cancel.errors import ConfigError, OutputError, UsageError
 from bulk_cancel.reports.files import ReportError, written_aside
+from bulk_cancel.reports.workbook import MADE_ON, MOST_ROWS, TEXTS_STAY
 
 _COLUMNS: Final[Mapping[str, type[pl.DataType]]] = MappingProxyType(
     {
@@ -44,9 +45,6 @@ _CONTACTS: Final = MappingProxyType(dict.fromkeys(("attendee_names", "attendee_e
 #: At the beginning, or after what a spreadsheet may take for the end of a cell.
 _FORMULA = r"""(^|[;,\t\r\n][\s"]*)([=+\-@\t\r＝＋－＠])"""
 _KINDS = (".csv", ".parquet", ".xlsx")
-_MOST_ROWS_OF_A_SHEET = 1_048_575
-#: The same appointments make the same bytes: a workbook would hold the moment it was made.
-_WORKBOOK_DATE = datetime(2000, 1, 1)  # noqa: DTZ001 - a workbook knows no zones
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +109,10 @@ def _write(appointments: Sequence[Appointment], layout: Layout, file: Path) -> N
 def _write_workbook(frame: pl.DataFrame, file: Path) -> None:
     from xlsxwriter import Workbook  # type: ignore[import-untyped]  # it comes without types
 
-    if frame.height > _MOST_ROWS_OF_A_SHEET:
+    if frame.height > MOST_ROWS:
         raise OutputError(f"A sheet does not hold {frame.height} rows.", advice="Write a .csv or .parquet file.")
-    with Workbook(file, {"strings_to_formulas": False, "strings_to_urls": False}) as workbook:
-        workbook.set_properties({"created": _WORKBOOK_DATE})
+    with Workbook(file, dict(TEXTS_STAY)) as workbook:
+        workbook.set_properties({"created": MADE_ON})
         frame.write_excel(workbook, "found", autofit=True)
 
 

@@ -23,6 +23,7 @@ from bulk_cancel.reports.chunks import CHUNK, DETAIL, STATUS, Rows, original_col
 from bulk_cancel.reports.columns import correction_columns, result_columns
 from bulk_cancel.reports.csv_file import CsvFile
 from bulk_cancel.reports.files import ReportError, written_aside
+from bulk_cancel.reports.workbook import RESULTS_XLSX, WorkbookFile, why_no_workbook
 
 RESULTS_CSV = "results.csv"
 RESULTS_PARQUET = "results.parquet"
@@ -35,7 +36,7 @@ CORRECTIONS: Mapping[str, frozenset[Status]] = MappingProxyType(
         "invalid.csv": frozenset({Status.INVALID}),
     }
 )
-FILES = (RESULTS_PARQUET, RESULTS_CSV, *CORRECTIONS)
+FILES = (RESULTS_PARQUET, RESULTS_CSV, RESULTS_XLSX, *CORRECTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class RunFiles:
     out: Path
     row_counts: Mapping[str, int]  #: file name -> rows in it; a file without rows does not exist, save the results
     statuses: Mapping[Status, int]  #: status -> rows; those without rows are missing
+    missing: str = ""  #: why there is no workbook although one was wanted, a sentence
 
     @property
     def paths(self) -> list[Path]:
@@ -52,22 +54,24 @@ class RunFiles:
         return [self.out / name for name in self.row_counts]
 
 
-def write_records(snapshot: Path | None, rows: Rows, out: Path) -> RunFiles:
+def write_records(snapshot: Path | None, rows: Rows, out: Path, *, excel: bool = False) -> RunFiles:
     """Write all result files of a run into `out`, or none: after an error the files of an earlier write still stand.
 
     `rows` returns the ledger's rows after a row number, so many at a time. They have to be the rows of the snapshot.
-    Without a snapshot what the ledger knows stands in for the input's columns.
+    Without a snapshot what the ledger knows stands in for the input's columns. With `excel` there is a workbook, too:
+    it wants its extra, and no more rows than a sheet holds.
     """
     originals = original_columns(snapshot)
+    missing = why_no_workbook(0, len(result_columns(originals))) if excel else ""
     try:
         with written_aside(out, FILES) as folder:
-            draft = _Draft(folder, originals)
+            draft = _Draft(folder, originals, with_workbook=excel and not missing)
             for chunk in read_chunks(snapshot, rows):
                 draft.append(chunk)
             draft.finish()
     except pl.exceptions.PolarsError as error:
         raise ReportError(out, error) from error
-    return RunFiles(out, _row_counts(draft.statuses), dict(draft.statuses))
+    return RunFiles(out, _row_counts(draft), dict(draft.statuses), missing)
 
 
 @dataclass(slots=True)
@@ -76,20 +80,26 @@ class _Draft:
 
     folder: Path
     originals: list[str]
+    with_workbook: bool = False
     statuses: Counter[Status] = field(default_factory=Counter)
     parts: list[Path] = field(default_factory=list)
     results: CsvFile = field(init=False)
     corrections: dict[str, CsvFile] = field(init=False)
+    workbook: WorkbookFile | None = None
 
     def __post_init__(self) -> None:
         (self.folder / "parts").mkdir()
         self.results = CsvFile(self.folder / RESULTS_CSV, result_columns(self.originals))
+        if self.with_workbook:
+            self.workbook = WorkbookFile(self.folder / RESULTS_XLSX, result_columns(self.originals))
         names = correction_columns(self.originals)
         self.corrections = {name: CsvFile(self.folder / name, names) for name in CORRECTIONS}
 
     def append(self, chunk: pl.DataFrame) -> None:
         self.parts.append(self.folder / "parts" / f"{len(self.parts):06}.parquet")
         chunk.write_parquet(self.parts[-1], compression="lz4", statistics=False)
+        if self.workbook:
+            self.workbook.append(chunk)
         for_people = chunk.with_columns(harmless(DETAIL))
         self.results.append(for_people)
         for status, count in chunk[STATUS].value_counts().iter_rows():
@@ -100,6 +110,8 @@ class _Draft:
                 self.corrections[name].append(rows.with_columns(_readable_again(self.originals)))
 
     def finish(self) -> None:
+        if self.workbook:
+            self.workbook.close()
         rows = pl.scan_parquet(self.parts, glob=False).rename(result_columns(self.originals))
         rows.sink_parquet(self.folder / RESULTS_PARQUET, row_group_size=CHUNK)
 
@@ -114,7 +126,9 @@ def _readable_again(columns: list[str]) -> pl.Expr:
     return cs.by_name(columns).str.replace_all("\0", "\N{REPLACEMENT CHARACTER}", literal=True)
 
 
-def _row_counts(statuses: Counter[Status]) -> dict[str, int]:
-    results = dict.fromkeys((RESULTS_CSV, RESULTS_PARQUET), statuses.total())
+def _row_counts(draft: _Draft) -> dict[str, int]:
+    statuses = draft.statuses
+    names = (RESULTS_CSV, RESULTS_PARQUET, *((RESULTS_XLSX,) if draft.workbook else ()))
+    results = dict.fromkeys(names, statuses.total())
     corrections = {name: sum(statuses[status] for status in kinds) for name, kinds in CORRECTIONS.items()}
     return results | {name: count for name, count in corrections.items() if count}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulk_cancel.core.model import Status
+from bulk_cancel.core.pacing import Pace
 from bulk_cancel.reports.files import written_aside
 from bulk_cancel.reports.next_step import Ending, next_step
 
@@ -40,6 +41,7 @@ class Summary:
     out: str | None
     ledger: str
     next: str  #: a sentence: what to do now
+    pace: Pace | None = None  #: the limit that the run kept
 
 
 def to_json(summary: Summary) -> str:
@@ -51,6 +53,7 @@ def to_json(summary: Summary) -> str:
         "rows": summary.rows,
         "targets": summary.targets,
         "counts": {status.value: summary.counts.get(status, 0) for status in Status},
+        "limit": {"rate_per_s": summary.pace.rate_per_s, "burst": summary.pace.burst} if summary.pace else None,
         "requests": {"posts": requests.posts, "gets": requests.gets, "throttled": requests.throttled},
         "elapsed_s": round(summary.elapsed_s, 3),
         "exit_code": int(summary.exit_code),

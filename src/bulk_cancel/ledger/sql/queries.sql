@@ -251,6 +251,38 @@ FROM events e JOIN targets t USING (target_id) JOIN runs r USING (run_no) ORDER 
 SELECT run_no, run_id, status, started_at, ended_at, source, input_digest, out, summary FROM runs
 WHERE ?1 = '' OR run_id = ?1 ORDER BY run_no DESC LIMIT ?2;
 
+-- Who is to be asked or told, after a run. Money and after-effects are counted once per target.
+-- name: concerns
+SELECT count(*) FILTER (WHERE t.state IN ('unknown', 'sending')), count(*) FILTER (WHERE t.state = 'failed'),
+  count(*) FILTER (WHERE t.state = 'rejected'), count(*) FILTER (WHERE t.state = 'not_found'),
+  count(*) FILTER (WHERE t.target_id IS NULL),
+  count(*) FILTER (WHERE r.first_row = r.row AND t.state = 'cancelled' AND t.paid = 1),
+  count(*) FILTER (WHERE r.first_row = r.row AND t.warnings <> '')
+FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?);
+
+-- name: concerning_rows
+SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
+  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings
+FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?1) AND CASE ?2
+  WHEN 'invalid' THEN t.target_id IS NULL
+  WHEN 'unknown' THEN t.state IN ('unknown', 'sending')
+  WHEN 'paid' THEN r.first_row = r.row AND t.state = 'cancelled' AND t.paid = 1
+  WHEN 'warned' THEN r.first_row = r.row AND t.warnings <> ''
+  ELSE t.state = ?2 END
+ORDER BY r.row LIMIT ?3;
+
+-- A run sends what its own rows name, so that its sends are found without reading the whole history.
+-- name: send_span
+SELECT min(e.at), max(e.at) FROM input_rows r CROSS JOIN events e USING (target_id)
+WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?1) AND r.first_row = r.row
+  AND e.run_no = ?1 AND e.event = 'intent';
+
+-- name: sends
+SELECT CAST((e.at - ?2) / ?3 AS INTEGER) AS interval_no, count(*) FROM input_rows r CROSS JOIN events e USING (target_id)
+WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?1) AND r.first_row = r.row
+  AND e.run_no = ?1 AND e.event = 'intent'
+GROUP BY interval_no ORDER BY interval_no;
+
 -- name: states_by_target
 SELECT t.target_id, t.state, t.attempts, e.event, e.attempt_no FROM targets t LEFT JOIN events e USING (target_id)
 ORDER BY t.target_id, e.event_id;

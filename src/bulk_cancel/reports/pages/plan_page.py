@@ -1,0 +1,192 @@
+"""`plan.html`: what a plan would do, for whoever approves it. It takes the plan's lines one by one and keeps few."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from bulk_cancel.core.foresight import Action, moment_of
+from bulk_cancel.core.pacing import Pace, duration_s
+from bulk_cancel.core.plan_line import PlanLine
+from bulk_cancel.core.text import clean
+from bulk_cancel.core.units import show_duration
+from bulk_cancel.reports.pages import layout
+from bulk_cancel.reports.pages.figures import segments
+from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, counted, left_out_note, notes_of
+from bulk_cancel.reports.pages.rendering import moment, write_page
+
+PLAN_HTML: Final = "plan.html"
+
+#: In the order of the bar: from what is sent to what is left alone.
+KINDS: Mapping[Action, Kind] = MappingProxyType(
+    {
+        Action.CANCEL: Kind("to cancel", Tone.GOOD, "→"),
+        Action.READ_FIRST: Kind("to look up first", Tone.WARN, "?"),
+        Action.REFUSED: Kind("would be refused", Tone.BAD, "✕"),
+        Action.NOT_FOUND: Kind("not found", Tone.WARN, "✕"),
+        Action.INVALID: Kind("invalid", Tone.WARN, "!"),
+        Action.ALREADY_CANCELLED: Kind("already cancelled", Tone.QUIET, "✓"),
+        Action.NOTHING: Kind("settled before", Tone.QUIET, "✓"),
+        Action.SAME: Kind("named twice", Tone.QUIET, "="),
+        Action.SKIP: Kind("left out", Tone.QUIET, "–"),
+    }
+)
+_PAID = Kind("paid", Tone.WARN, "¤")
+#: What a person decides or corrects before the plan is approved.
+_ADVICE: Mapping[Action, str] = MappingProxyType(
+    {
+        Action.READ_FIRST: "An earlier cancel of them has no known outcome. The run looks before it sends.",
+        Action.REFUSED: "The API would refuse them. Correct the rows and plan again.",
+        Action.NOT_FOUND: "The API knows no such appointment or attendee: nothing is sent. Check the ids.",
+        Action.INVALID: "Nothing is sent for them. Correct the rows and plan again.",
+    }
+)
+_PAID_ADVICE = "A payment belongs to them. A cancel is no refund: think of one before you approve."
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFacts:
+    """What is known of a plan besides its lines."""
+
+    source: str
+    input_digest: str
+    made_at: float  #: seconds since the epoch
+    pace: Pace
+
+
+@dataclass(slots=True)
+class PlanPage:
+    """A page that grows by a line at a time. It keeps so many lines of each kind as a page may show."""
+
+    facts: PlanFacts
+    actions: Counter[Action] = field(default_factory=Counter)
+    paid: int = 0
+    starts: tuple[str, str] | None = None  #: the first and the last start of what is to be cancelled
+    _concerning: defaultdict[Action, list[Row]] = field(default_factory=lambda: defaultdict(list), repr=False)
+    _paid_rows: list[Row] = field(default_factory=list, repr=False)
+    _others: list[Row] = field(default_factory=list, repr=False)
+
+    def add(self, line: PlanLine) -> None:
+        """Take the next line."""
+        self.actions[line.action] += 1
+        paid = line.is_sent and line.seen is not None and line.seen.paid
+        if line.is_sent and line.seen and (start := line.seen.start):
+            first, last = self.starts or (start, start)
+            self.starts = (min(first, start), max(last, start))
+        self.paid += paid
+        kept = self._kept(line.action, paid=paid)
+        if len(kept) < layout.MOST_ROWS:
+            kept.append(_row(line, for_a_person=paid or line.action in _ADVICE))
+
+    def _kept(self, action: Action, *, paid: bool) -> list[Row]:
+        if action in _ADVICE:
+            return self._concerning[action]
+        return self._paid_rows if paid else self._others
+
+    def page(self) -> Page:
+        """Return the page of all lines so far."""
+        rows, total = self._rows(), self.actions.total()
+        return Page(
+            title="Cancellations, plan of",
+            name=layout.name_of(self.facts.source),
+            state=self._state(),
+            headline=self._headline(),
+            advice=self._time(),
+            facts=list(self._facts()),
+            bar_title="What would be done",
+            bar=segments([(kind, self.actions[action]) for action, kind in KINDS.items()]),
+            timeline=None,
+            cards=list(self._cards()),
+            headers=("Reason in the mail", "Starts"),
+            cells_are_sentences=True,
+            rows=rows,
+            note=left_out_note(len(rows), total, "plan.csv"),
+        )
+
+    def _state(self) -> Kind:
+        if any(self.actions[action] for action in _ADVICE) or self.paid:
+            return Kind("look before you approve", Tone.WARN, "!")
+        return Kind("nothing unusual", Tone.GOOD, "✓")
+
+    def _headline(self) -> str:
+        if not self.actions.total():
+            return "There is nothing to cancel."
+        cancels = self.actions[Action.CANCEL]
+        unclear = self.actions[Action.READ_FIRST]
+        other = self.actions.total() - cancels - unclear
+        sentences = (
+            f"{counted(cancels, 'cancellation', 'cancellations')} would be sent.",
+            f"{counted(unclear, 'row is', 'rows are')} looked up first." if unclear else "",
+            f"Nothing is sent for {counted(other, 'row', 'rows')}." if other else "",
+        )
+        return " ".join(filter(None, sentences))
+
+    def _time(self) -> str:
+        cancels = self.actions[Action.CANCEL]
+        if not cancels:
+            return "This plan would send no mail."
+        lasting = duration_s(cancels, self.facts.pace)
+        takes = f"takes at least {show_duration(lasting)}" if lasting >= 1 else "takes a moment"
+        return f"Each of them mails people and cannot be undone. It {takes} at {layout.show_pace(self.facts.pace)}."
+
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        yield "Rows", f"{self.actions.total():,}"
+        yield "Planned", moment(self.facts.made_at)
+        if self.starts:
+            first, last = (_start(start) for start in self.starts)
+            yield "Appointments start", first if first == last else f"{first} to {last}"
+        yield "Input's SHA-256", self.facts.input_digest
+
+    def _cards(self) -> Iterator[Card]:
+        for action, advice in _ADVICE.items():
+            if count := self.actions[action]:
+                what = "row" if count == 1 else "rows"
+                yield Card(KINDS[action], count, what, advice, self._concerning[action][: layout.EXAMPLES])
+        if self.paid:
+            what = "appointment" if self.paid == 1 else "appointments"
+            yield Card(_PAID, self.paid, what, _PAID_ADVICE, self._paid_rows[: layout.EXAMPLES])
+
+    def _rows(self) -> list[Row]:
+        """Return the rows that need a person and the first of the others, as many as a page takes, in row order."""
+        groups = [rows for rows in (*self._concerning.values(), self._paid_rows) if rows]
+        share = layout.MOST_ROWS // max(1, len(groups)) if self.actions.total() > layout.MOST_ROWS else None
+        chosen = [row for rows in groups for row in rows[:share]]
+        chosen += self._others[: layout.MOST_ROWS - len(chosen)]
+        return sorted(chosen, key=lambda row: row.row)
+
+
+@contextmanager
+def writing_plan_page(out: Path, facts: PlanFacts) -> Iterator[PlanPage]:
+    """Yield what takes the lines of a plan; after the block plan.html is in `out`, if nothing failed in it.
+
+    Raises ReportError when the disk refuses.
+    """
+    page = PlanPage(facts)
+    yield page
+    write_page(page.page(), out, PLAN_HTML)
+
+
+def _row(line: PlanLine, *, for_a_person: bool) -> Row:
+    row, seen = line.row, line.seen
+    return Row(
+        row=row.row,
+        kind=KINDS[line.action],
+        for_a_person=for_a_person,
+        appointment=row.appointment_id or "",
+        notes=notes_of(row.attendee_id, cancel_all=row.cancel_all, entire_series=row.entire_series),
+        text=clean(line.why, 2000),
+        cells=(clean(row.reason or "", 500), _start(seen.start) if seen and seen.start else ""),
+    )
+
+
+def _start(text: str) -> str:
+    """Return a start as local time; what is no time stays as it is."""
+    at = moment_of(text)
+    with suppress(OverflowError, ValueError, OSError):
+        return clean(text) if at is None else moment(at)
+    return clean(text)

@@ -1,0 +1,259 @@
+"""`report.html`: what a run came to, for whoever answers for it. Made from the ledger alone; memory stays flat.
+
+The counts and rows are those of today: a row that was unknown when the run ended may have been settled since.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from bulk_cancel.core.model import Status, status_of
+from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.text import clean
+from bulk_cancel.core.units import show_duration
+from bulk_cancel.core.verdict import BAD, decide_exit
+from bulk_cancel.ledger.port import Concern, Ledger, RowRecord, RunRecord
+from bulk_cancel.reports.details import detail_of
+from bulk_cancel.reports.next_step import Ending, next_step
+from bulk_cancel.reports.pages import layout
+from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, timeline
+from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, counted, left_out_note, notes_of
+from bulk_cancel.reports.pages.rendering import moment, write_page
+
+REPORT_HTML: Final = "report.html"
+
+#: In the order of the bar: from good to bad to what was left alone.
+KINDS: Mapping[Status, Kind] = MappingProxyType(
+    {
+        Status.CANCELLED: Kind("cancelled", Tone.GOOD, "✓"),
+        Status.ALREADY_CANCELLED: Kind("already cancelled", Tone.GOOD, "✓"),
+        Status.UNKNOWN: Kind("unknown", Tone.BAD, "?"),
+        Status.FAILED: Kind("failed", Tone.BAD, "✕"),
+        Status.REJECTED: Kind("rejected", Tone.BAD, "✕"),
+        Status.NOT_FOUND: Kind("not found", Tone.WARN, "✕"),
+        Status.INVALID: Kind("invalid", Tone.WARN, "!"),
+        Status.PENDING: Kind("not reached", Tone.QUIET, "…"),
+        Status.SKIPPED: Kind("skipped", Tone.QUIET, "–"),
+    }
+)
+_DONE = (Status.CANCELLED, Status.ALREADY_CANCELLED)
+_FOR_A_PERSON = (*BAD, Status.UNKNOWN)
+
+_ROWS = ("row", "rows")
+_APPOINTMENTS = ("appointment", "appointments")
+_CARDS: Mapping[Concern, tuple[Kind, tuple[str, str], str]] = MappingProxyType(
+    {
+        Concern.UNKNOWN: (
+            KINDS[Status.UNKNOWN],
+            _ROWS,
+            "Sent, but no answer proves what came of it; the cancel may still take effect. Run the same command again: "
+            "it looks before it sends. Look up by hand what stays unknown, and tell it with bulk-cancel resolve.",
+        ),
+        Concern.FAILED: (
+            KINDS[Status.FAILED],
+            _ROWS,
+            "Could not be sent, and provably was not. Run the same command again.",
+        ),
+        Concern.REJECTED: (
+            KINDS[Status.REJECTED],
+            _ROWS,
+            "The API refused. Correct these rows in failed.csv and run it as a new input.",
+        ),
+        Concern.NOT_FOUND: (
+            KINDS[Status.NOT_FOUND],
+            _ROWS,
+            "The API knows no such appointment or attendee. Check the ids in failed.csv and run it as a new input.",
+        ),
+        Concern.INVALID: (
+            KINDS[Status.INVALID],
+            _ROWS,
+            "Never sent: the row says nothing that can be done. Correct invalid.csv and run it as a new input.",
+        ),
+        Concern.WARNED: (
+            Kind("warning", Tone.WARN, "!"),
+            _APPOINTMENTS,
+            "The answer tells that something after the cancel went wrong, such as a mail or a calendar entry. "
+            "Look at them in meetergo.",
+        ),
+        Concern.PAID: (
+            Kind("paid", Tone.WARN, "¤"),
+            _APPOINTMENTS,
+            "Cancelled, and a payment belongs to it. A cancel is no refund: check whether one is due.",
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run with what the ledger says of it today."""
+
+    record: RunRecord
+    told: Mapping[str, Any]  #: the summary from its end; empty when it was interrupted
+    counts: Mapping[Status, int]
+    concerned: Mapping[Concern, Sequence[RowRecord]]  #: the first rows of each concern
+    concerns: Mapping[Concern, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    def count(self, *statuses: Status) -> int:
+        return sum(self.counts.get(status, 0) for status in statuses)
+
+
+def write_run_page(ledger: Ledger, run: RunRecord, out: Path) -> None:
+    """Write the page of a run into the folder `out`. Raises ReportError when the disk refuses."""
+    write_page(run_page(ledger, run), out, REPORT_HTML)
+
+
+def run_page(ledger: Ledger, record: RunRecord) -> Page:
+    """Return the page of a run, as the ledger knows its rows today."""
+    run = _read(ledger, record)
+    rows = _rows(ledger, run)
+    return Page(
+        title="Cancellations, run",
+        name=record.run_id,
+        state=_state(run),
+        headline=_headline(run),
+        advice=clean(_advice(run), 1000),
+        facts=list(_facts(run)),
+        bar_title="What the rows came to",
+        bar=segments([(kind, run.count(status)) for status, kind in KINDS.items()]),
+        timeline=_timeline(ledger, run),
+        cards=[_card(run, concern) for concern in _CARDS if run.concerns[concern]],
+        headers=("Attempts", "Settled"),
+        cells_are_sentences=False,
+        rows=rows,
+        note=left_out_note(len(rows), run.total, "results.csv"),
+    )
+
+
+def _read(ledger: Ledger, record: RunRecord) -> _Run:
+    counts: Counter[Status] = Counter()
+    for state, count in ledger.counts(record.run_no).items():
+        counts[status_of(state)] += count
+    concerns = ledger.concerns(record.run_no)
+    present = [concern for concern, count in concerns.items() if count]
+    share = layout.MOST_ROWS // max(1, len(present)) if counts.total() > layout.MOST_ROWS else layout.MOST_ROWS
+    concerned = {
+        concern: ledger.concerning_rows(record.run_no, concern, min(share, concerns[concern])) for concern in present
+    }
+    return _Run(record, json.loads(record.summary or "{}"), counts, concerned, concerns)
+
+
+def _state(run: _Run) -> Kind:
+    if run.record.status != "ended":
+        return Kind("not at its end", Tone.BAD, "…")
+    if run.count(Status.UNKNOWN):
+        return Kind("outcomes missing", Tone.BAD, "?")
+    if run.count(Status.PENDING):
+        return Kind("stopped early", Tone.WARN, "…")
+    if any(run.concerns.values()):
+        return Kind("needs a person", Tone.WARN, "!")
+    return Kind("complete", Tone.GOOD, "✓")
+
+
+def _headline(run: _Run) -> str:
+    if not run.total:
+        return "There was nothing to cancel."
+    done, person = run.count(*_DONE), run.count(*_FOR_A_PERSON)
+    sentences = [
+        _done(done, run.total),
+        f"{counted(person, 'row needs', 'rows need')} a person." if person else "",
+        f"{counted(run.count(Status.PENDING), 'row was', 'rows were')} not reached."
+        if run.count(Status.PENDING)
+        else "",
+        f"{counted(run.count(Status.SKIPPED), 'row was', 'rows were')} left out." if run.count(Status.SKIPPED) else "",
+    ]
+    return " ".join(filter(None, (*sentences, _also(run))))
+
+
+def _also(run: _Run) -> str:
+    paid, warned = run.concerns[Concern.PAID], run.concerns[Concern.WARNED]
+    parts = (f"{paid:,} paid" if paid else "", f"{warned:,} with a warning" if warned else "")
+    said = " and ".join(filter(None, parts))
+    return f"Look at {said}, too." if said else ""
+
+
+def _done(done: int, total: int) -> str:
+    if done < total:
+        return f"{done:,} of {counted(total, 'cancellation is', 'cancellations are')} done."
+    return "The one cancellation is done." if total == 1 else f"All {total:,} cancellations are done."
+
+
+def _advice(run: _Run) -> str:
+    then = {status.value: run.count(status) for status in Status}
+    if run.record.status == "ended" and run.told.get("counts") == then:
+        return str(run.told["next"])
+    today = next_step(Ending(run.counts, decide_exit(run.counts, None)))
+    if run.record.status == "ended":
+        return today
+    return f"This run has not come to its end: it is still at work, or was interrupted. {today}"
+
+
+def _facts(run: _Run) -> Iterator[tuple[str, str]]:
+    yield "Input", layout.name_of(run.record.source) or "unknown"
+    yield "Started", moment(run.record.started_at)
+    if run.record.ended_at is not None:
+        yield "Took", show_duration(max(0.0, run.record.ended_at - run.record.started_at))
+    if requests := run.told.get("requests"):
+        throttled = f", {requests['throttled']:,} throttled" if requests["throttled"] else ""
+        sent = counted(requests["posts"], "cancel", "cancels")
+        yield "Requests", f"{sent}, {counted(requests['gets'], 'read', 'reads')}{throttled}"
+    if pace := _pace(run):
+        yield "Limit", layout.show_pace(pace)
+    if "exit_code" in run.told:
+        yield "Exit code", str(run.told["exit_code"])
+
+
+def _pace(run: _Run) -> Pace | None:
+    limit = run.told.get("limit")
+    return Pace(limit["rate_per_s"], limit["burst"]) if limit else None
+
+
+def _timeline(ledger: Ledger, run: _Run) -> Timeline | None:
+    span = ledger.send_span(run.record.run_no)
+    if span is None:
+        return None
+    sends = ledger.sends(run.record.run_no, span[0], interval_s(span[1] - span[0]))
+    return timeline(span, sends, _pace(run))
+
+
+def _card(run: _Run, concern: Concern) -> Card:
+    kind, (one, many), advice = _CARDS[concern]
+    count = run.concerns[concern]
+    rows = [_row(record, for_a_person=True) for record in run.concerned[concern][: layout.EXAMPLES]]
+    return Card(kind, count, one if count == 1 else many, advice, rows)
+
+
+def _rows(ledger: Ledger, run: _Run) -> list[Row]:
+    """Return the rows that need a person and the first of the others, as many as a page takes, in row order."""
+    concerned = {record.row: record for records in run.concerned.values() for record in records}
+    first = ledger.rows(run.record.run_no, 0, layout.MOST_ROWS)
+    others = (record for record in first if record.row not in concerned)
+    chosen = [*concerned.values(), *islice(others, max(0, layout.MOST_ROWS - len(concerned)))]
+    chosen.sort(key=lambda record: record.row)
+    return [_row(record, for_a_person=record.row in concerned) for record in chosen]
+
+
+def _row(record: RowRecord, *, for_a_person: bool) -> Row:
+    target = record.target
+    return Row(
+        row=record.row,
+        kind=KINDS[status_of(record.state)],
+        for_a_person=for_a_person,
+        appointment=target.appointment_id if target else "",
+        notes=notes_of(target.attendee_id, cancel_all=record.cancel_all, entire_series=target.entire_series)
+        if target
+        else (),
+        text=detail_of(record),
+        cells=(str(record.attempts), moment(record.settled_at) if record.settled_at is not None else ""),
+    )

@@ -1,0 +1,93 @@
+"""results.xlsx holds the texts as they are, and nothing in it is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import polars as pl
+import pytest
+
+from bulk_cancel.core.states import State
+from bulk_cancel.errors import ConfigError
+from bulk_cancel.reports import chunks, workbook
+from bulk_cancel.reports.files import ReportError
+from bulk_cancel.reports.records import write_records
+from bulk_cancel.reports.workbook import WorkbookFile, require_excel, why_no_workbook
+
+Make = Callable[..., Any]
+HOSTILE = ["=1+1", "+49 30 1234", "@home", "https://example.com", "00123", '<b>"&', "two\nlines", "x" * 40_000, None]
+
+
+def sheet_of(path: Path) -> Any:
+    return openpyxl.load_workbook(path).active
+
+
+def test_every_cell_is_what_the_other_results_say(
+    run_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "CHUNK", 4)
+    run = run_of([*list(State)[:-2], None], {"note": HOSTILE})
+    files = write_records(run.snapshot(tmp_path), run.rows, tmp_path, excel=True)
+    sheet = sheet_of(tmp_path / "results.xlsx")
+    header, *rows = sheet.iter_rows(values_only=True)
+    parquet = pl.read_parquet(tmp_path / "results.parquet")
+    assert list(header) == parquet.columns
+    assert [row[1:] for row in rows] == [row[1:] for row in parquet.iter_rows()]
+    assert [row[0] for row in rows] == [*HOSTILE[:-2], "x" * 32_766 + "…", None]
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "n", "inlineStr"}
+    assert not sheet._hyperlinks
+    assert files.row_counts["results.xlsx"] == len(rows)
+    assert (tmp_path / "results.xlsx").stat().st_mode & 0o777 == 0o600
+
+
+def test_it_is_made_to_be_worked_in(run_of: Make, tmp_path: Path) -> None:
+    run = run_of([State.CANCELLED, State.REJECTED])
+    write_records(run.snapshot(tmp_path), run.rows, tmp_path, excel=True)
+    sheet = sheet_of(tmp_path / "results.xlsx")
+    assert sheet.freeze_panes == "A2"
+    assert sheet.auto_filter.ref == "A1:G3"
+    assert sheet.column_dimensions["A"].width > 30
+
+
+def test_the_same_rows_make_the_same_bytes(run_of: Make, tmp_path: Path) -> None:
+    run = run_of([State.CANCELLED, State.REJECTED])
+    for name in ("one", "two"):
+        write_records(run.snapshot(tmp_path), run.rows, tmp_path / name, excel=True)
+    assert (tmp_path / "one/results.xlsx").read_bytes() == (tmp_path / "two/results.xlsx").read_bytes()
+
+
+def test_a_workbook_of_before_does_not_stay(run_of: Make, tmp_path: Path) -> None:
+    run = run_of([State.CANCELLED])
+    write_records(run.snapshot(tmp_path), run.rows, tmp_path, excel=True)
+    write_records(run.snapshot(tmp_path), run.rows, tmp_path)
+    assert not (tmp_path / "results.xlsx").exists()
+
+
+def test_too_much_for_a_sheet_is_told_and_the_rest_is_written(
+    run_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert why_no_workbook(1_048_575) == ""
+    assert "1,048,576 rows, and a sheet holds 1,048,575" in why_no_workbook(1_048_576)
+    monkeypatch.setattr(workbook, "MOST_COLUMNS", 6)
+    run = run_of([State.CANCELLED])
+    files = write_records(run.snapshot(tmp_path), run.rows, tmp_path, excel=True)
+    assert "7 columns" in files.missing
+    assert not (tmp_path / "results.xlsx").exists()
+    assert (tmp_path / "results.csv").exists()
+
+
+def test_a_disk_that_refuses_it_is_told(tmp_path: Path) -> None:
+    file = WorkbookFile(tmp_path / "a.xlsx", {"a": "a"})
+    (tmp_path / "a.xlsx").mkdir()
+    with pytest.raises(ReportError, match="cannot be written"):
+        file.close()
+
+
+def test_without_the_extra_nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ConfigError) as caught:
+        require_excel()
+    assert 'pip install "bulk-cancel[excel]"' in caught.value.advice
