@@ -40,6 +40,10 @@ class InputError(BulkCancelError):
     exit_code = Exit.BAD_INPUT
 
 
+class NoRowsError(InputError):
+    """The input has a header and no rows."""
+
+
 class InputMissingError(BulkCancelError):
     """The input does not exist."""
 

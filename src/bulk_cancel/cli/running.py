@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -109,6 +110,8 @@ def _document(plan: Plan, source: str) -> dict[str, Any]:
         "duration_s": round(plan.duration_s, 1),
         **({"live": _live_document(plan.live)} if plan.live else {}),
         **({"digest": plan.digest} if plan.digest else {}),
+        **({"nothing": plan.nothing} if plan.nothing else {}),
+        **({"left_s": round(plan.time.left_s(time.monotonic()), 1)} if plan.time else {}),
         "exit_code": int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK),
     }
 
