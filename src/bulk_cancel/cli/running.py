@@ -20,7 +20,8 @@ from bulk_cancel.job import Job, load_job
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary, to_json
-from bulk_cancel.wiring import Parts, plan_job, run_job
+from bulk_cancel.telling import run_and_tell
+from bulk_cancel.wiring import Parts, plan_job
 
 
 def run_command(source: str, flags: Mapping[str, Any]) -> None:
@@ -42,7 +43,7 @@ def _run(job: Job) -> None:
             show_plan(console, plan, job.label)
         return job.yes or ask(console, plan)
 
-    finish(job, console, run_job(job, parts_of(job, approve)))
+    finish(job, console, run_and_tell(job, parts_of(job, approve)))
 
 
 def parts_of(job: Job, approve: Any = lambda _: True) -> Parts:
