@@ -84,6 +84,7 @@ def test_imports_point_inwards(path: Path) -> None:
             "filling",
             "finding",
             "carrying",
+            "rehearsal",
             "sources",
             "telling",
             "__init__",
