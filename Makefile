@@ -21,7 +21,7 @@ test-httpx2: .venv/ready     ## the HTTP tests over httpx2, the maintained succe
 
 lock: .venv/ready            ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --group dev pyproject.toml --extra excel --extra sandbox -o requirements.lock
+	  --no-header --no-annotate --group dev pyproject.toml --extra excel --extra metrics --extra notify --extra sandbox -o requirements.lock
 
 seeded-bugs: .venv/ready     ## break the program on purpose, in a copy, and see each breakage caught
 	$(BIN)/python tests/crash/seeded_bugs.py

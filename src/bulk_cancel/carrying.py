@@ -13,12 +13,14 @@ from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.port import Line
+from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.states import State
 from bulk_cancel.core.verdict import decide_exit
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.context import Context, Foresight, Limits
+from bulk_cancel.engine.deadline import watch_time
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.plan import Plan
 from bulk_cancel.engine.runner import RunEnd, Runner
@@ -58,6 +60,7 @@ class RunFacts:
     clock: Clock
     began: float  #: monotonic
     tally: Tally
+    time: TimeLimit | None = None
 
 
 class DeclinedError(BulkCancelError):
@@ -106,7 +109,7 @@ def _context(carrying: Carrying, keep: Keep | None) -> Context:
         clock=facts.clock,
         intake=Intake(),
         tally=facts.tally,
-        limits=_limits(job),
+        limits=_limits(job, facts.time),
         log=carrying.parts.log,
         lines=carrying.lines,
         foresight=carrying.foresight,
@@ -114,7 +117,7 @@ def _context(carrying: Carrying, keep: Keep | None) -> Context:
     )
 
 
-def _limits(job: Job) -> Limits:
+def _limits(job: Job, time: TimeLimit | None) -> Limits:
     return Limits(
         max_attempts=job.max_attempts,
         settle_s=job.settle,
@@ -127,11 +130,12 @@ def _limits(job: Job) -> Limits:
         stop_outside=job.outside_window == "stop",
         canary=job.canary,
         check_drift=job.check_drift,
+        time=time,
     )
 
 
 async def _with_surroundings(carrying: Carrying, context: Context) -> RunEnd:
-    """Run with signals watched and progress shown; both end with the run."""
+    """Run with signals and the time watched and progress shown; all of that ends with the run."""
     display = carrying.parts.display
 
     def drain(signal_name: str) -> None:
@@ -142,6 +146,7 @@ async def _with_surroundings(carrying: Carrying, context: Context) -> RunEnd:
 
     async with anyio.create_task_group() as surroundings:
         surroundings.start_soon(watch_signals, drain, display.stop)
+        surroundings.start_soon(watch_time, context)
         surroundings.start_soon(_show, display, context)
         end = await carrying.what(Runner(context))
         surroundings.cancel_scope.cancel()

@@ -24,6 +24,20 @@ class Exit(IntEnum):
     CONFIG = 78  #: a setting is missing or wrong
 
 
+#: The same command again comes to the same: somebody has to correct something first. Schedulers need not try again.
+PERMANENT = frozenset(
+    {
+        Exit.USAGE,
+        Exit.REFUSED_ROWS,
+        Exit.BAD_INPUT,
+        Exit.NO_INPUT,
+        Exit.CANNOT_CREATE,
+        Exit.CREDENTIAL,
+        Exit.CONFIG,
+    }
+)
+
+
 class BulkCancelError(Exception):
     """Something a person can act on: what happened, and what to do next."""
 
@@ -38,6 +52,10 @@ class InputError(BulkCancelError):
     """The input cannot be used: unreadable, no id column, no rows."""
 
     exit_code = Exit.BAD_INPUT
+
+
+class NoRowsError(InputError):
+    """The input has a header and no rows."""
 
 
 class InputMissingError(BulkCancelError):

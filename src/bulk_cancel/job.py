@@ -7,9 +7,10 @@ is given holds. Paths in a job file are relative to its folder. Credentials are 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, time, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -21,6 +22,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     StringConstraints,
     ValidationError,
     model_validator,
@@ -33,6 +35,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from bulk_cancel.core.dates import fill_dates
+from bulk_cancel.core.deadline import Deadline, parse_deadline
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.selection import Days, Selection, parse_zone
 from bulk_cancel.core.template import LONGEST_REASON
@@ -41,7 +45,9 @@ from bulk_cancel.core.units import parse_duration, parse_rate
 from bulk_cancel.core.window import SendWindow, parse_window
 from bulk_cancel.errors import ConfigError, InputMissingError, UsageError
 
-_PATHS = ("input", "ledger", "out", "log_file", "plan_file")
+_PATHS = ("input", "ledger", "out", "log_file", "plan_file", "metrics_file")
+#: Not the ledger: one for all days knows what was sent.
+_DATED = ("input", "out", "log_file", "plan_file")
 
 
 def _parsed(parse: Any) -> BeforeValidator:
@@ -85,6 +91,21 @@ def _date(value: Any) -> Any:
         raise ValueError("write a date, for example 2026-12-24") from error
 
 
+def _deadline(value: Any) -> Any:
+    if isinstance(value, time | datetime):  # TOML has literals for both
+        return Deadline(value)
+    return parse_deadline(value) if isinstance(value, str) else value
+
+
+def _addresses(value: Any) -> Any:
+    """Accept a list (job file), or addresses with commas or blanks between them (environment)."""
+    return [part for part in re.split(r"[\s,]+(?=\w+://)", value.strip()) if part] if isinstance(value, str) else value
+
+
+def _words(value: Any) -> Any:
+    return [word for word in re.split(r"[\s,]+", value.strip()) if word] if isinstance(value, str) else value
+
+
 def _zone(value: str) -> str:
     return parse_zone(value).key
 
@@ -96,6 +117,7 @@ Field_ = Literal["appointment_id", "reason", "attendee_id", "cancel_all", "cance
 #: Not empty: a variable of a shell that is not set must not select everything.
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Uuid = Annotated[str, BeforeValidator(_uuid)]
+Occasion = Literal["finish", "failure", "unknown", "halt"]
 Day = Annotated[date, BeforeValidator(_date), Field(ge=date(1970, 1, 2), lt=date(3000, 1, 1))]
 
 
@@ -112,6 +134,16 @@ class Select(BaseModel):
     all_hosts: bool = False
     meeting_type: Uuid | None = None
     channel: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _dated(cls, values: Any) -> Any:
+        """Fill in `{today}` and the like, in the zone whose days are meant."""
+        if not isinstance(values, Mapping) or not isinstance(values.get("timezone"), str):
+            return values
+        days = {name: day for name in ("from", "to") if isinstance(day := values.get(name), str) and "{" in day}
+        zone = parse_zone(values["timezone"]) if days else None
+        return {**values, **{name: fill_dates(day, _today(zone)) for name, day in days.items()}}
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -141,6 +173,8 @@ class Job(BaseSettings):
     )
 
     input: str = ""
+    missing_input: Literal["error", "ok"] = "error"
+    timezone: Annotated[str, AfterValidator(_zone)] | None = None
     select: Select | None = None  #: instead of an input: what a search finds is the input
     reason: Annotated[str, AfterValidator(_reason)] | None = None
     map: Annotated[dict[Field_, str], BeforeValidator(_mapping)] = {}
@@ -171,6 +205,8 @@ class Job(BaseSettings):
     check_drift: bool = False
     max_errors: Annotated[str, Field(pattern=r"^(\d+%?)?$")] = ""
     lock_wait: Duration = 0.0
+    max_duration: Annotated[Duration, Field(gt=0)] | None = None
+    deadline: Annotated[Deadline, BeforeValidator(_deadline)] | None = None
     ledger: str | None = None
     out: Path | None = None
     yes: bool = False
@@ -179,6 +215,9 @@ class Job(BaseSettings):
     quiet: bool = False
     log_format: Literal["auto", "console", "json"] = "auto"
     log_file: Path | None = None
+    metrics_file: Path | None = None
+    notify: Annotated[tuple[SecretStr, ...], BeforeValidator(_addresses)] = ()  #: they hold passwords and tokens
+    notify_on: Annotated[tuple[Occasion, ...], BeforeValidator(_words)] = ("failure", "unknown", "halt")
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
@@ -190,6 +229,18 @@ class Job(BaseSettings):
     def label(self) -> str:
         """What the rows come from, for people."""
         return self.input or "[select]"
+
+    @property
+    def name(self) -> str:
+        """What the job is called from day to day: its job file's name, else what the rows come from."""
+        file = type(self).model_config.get("toml_file")
+        return Path(file).stem if isinstance(file, Path) else self.label
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """Whose days and hours are meant; None: this machine's."""
+        name = self.timezone or (self.select.timezone if self.select else None)
+        return parse_zone(name) if name else None
 
     @property
     def pace(self) -> Pace:
@@ -271,13 +322,26 @@ def _complaints(error: ValidationError, whole: str = "the file") -> str:
 def _beside(job: Job, folder: Path, given: Mapping[str, Any]) -> Job:
     """Take the paths that the job file names as relative to it."""
     named = {name: value for name in _PATHS if (value := _file_value(job, name, given)) is not None}
-    return job.model_copy(update={name: _resolved(folder, value) for name, value in named.items()})
+    named |= {name: _dated(job, name, named[name]) for name in _DATED if name in named}
+    local = {name: value for name, value in named.items() if "://" not in str(value)}
+    return job.model_copy(update={**named, **{name: _resolved(folder, value) for name, value in local.items()}})
+
+
+def _dated(job: Job, name: str, value: str | Path) -> str | Path:
+    try:
+        return type(value)(fill_dates(str(value), _today(job.zone)))
+    except ValueError as error:
+        raise ConfigError(f"The setting {name} cannot be used: {error}.") from error
+
+
+def _today(zone: tzinfo | None) -> date:
+    return datetime.now(zone).date()
 
 
 def _file_value(job: Job, name: str, given: Mapping[str, Any]) -> str | Path | None:
     value: str | Path | None = getattr(job, name)
     from_file = name not in given and f"BULK_CANCEL_{name.upper()}" not in os.environ
-    return value if from_file and value not in (None, "", "-") and "://" not in str(value) else None
+    return value if from_file and value not in (None, "", "-") else None
 
 
 def _resolved(folder: Path, value: str | Path) -> str | Path:

@@ -16,7 +16,7 @@ from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.context import Foresight
 from bulk_cancel.engine.plan import Look, PlanLine, target_of
-from bulk_cancel.errors import ConfigError, UsageError
+from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError, UsageError
 from bulk_cancel.filling import Rows, template_of
 from bulk_cancel.finding import select_input
 from bulk_cancel.inputs import InputOptions, StagedInput, stage_input
@@ -83,6 +83,30 @@ def program() -> str:
 def may_share(job: Job) -> bool:
     """Tell whether a file's bytes and the options alone decide the rows: no search, no plan, no look, no blanks."""
     return not (job.select or job.live or job.expect_digest or template_of(job) or is_plan(job.input))
+
+
+def open_if_any(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source | str:
+    """Return what `open_source` does, or a sentence: why there is nothing to do, where the job allows for that."""
+    try:
+        return open_source(job, environ, log, folder)
+    except (InputMissingError, NoRowsError) as error:
+        if job.missing_input != "ok" or (isinstance(error, InputMissingError) and not _has_folder(job.input)):
+            raise
+        sentence = _why_nothing(job, error)
+        log.info("run.nothing_to_do", why=sentence)
+        return sentence
+
+
+def _has_folder(name: str) -> bool:
+    """Whether a missing input is missing by itself: where its folder is gone, too, a disk may not be mounted."""
+    return "://" in name or Path(name).parent.is_dir()
+
+
+def _why_nothing(job: Job, error: InputMissingError | NoRowsError) -> str:
+    if job.select is not None:
+        return "Nothing to do: the search found no appointment."
+    what = "does not exist" if isinstance(error, InputMissingError) else "has a header and no rows"
+    return f"Nothing to do: {job.label} {what}."
 
 
 def _of_this_api(plan: PlanFile, url: str) -> PlanFile:

@@ -6,22 +6,25 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
 
-from bulk_cancel.again import find_again
+from bulk_cancel.again import Again, find_again
 from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.api.credentials import check_pairing
 from bulk_cancel.carrying import Carrying, DeclinedError, Parts, RunFacts, carry_out, finish, open_lines
+from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.states import State
+from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock, system_clock
+from bulk_cancel.engine.deadline import time_limit
 from bulk_cancel.engine.plan import Plan, PlanLine, make_plan
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.engine.tally import Tally
-from bulk_cancel.errors import ConfigError
+from bulk_cancel.errors import ConfigError, Exit
 from bulk_cancel.finding import SELECTED
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import RunStart
@@ -29,9 +32,9 @@ from bulk_cancel.ledger.sqlite import SqliteLedger
 from bulk_cancel.looking import Looking, settings_of
 from bulk_cancel.ops.locks import held
 from bulk_cancel.places import SNAPSHOT, api_url, credential_lock, ledger_lock, ledger_path, new_run_id
-from bulk_cancel.reports.summary import Summary
+from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
-from bulk_cancel.sources import PlannedRows, open_source, plan_outputs, program
+from bulk_cancel.sources import PlannedRows, Source, open_if_any, open_source, plan_outputs, program
 
 __all__ = ["DeclinedError", "Parts", "plan_job", "reconcile_ledger", "run_job"]
 
@@ -47,7 +50,9 @@ def plan_job(job: Job, parts: Parts) -> Plan:
     Raises as staging, opening, writing and (live) reading do.
     """
     with tempfile.TemporaryDirectory(prefix="bulk-cancel-") as folder, ExitStack() as stack:
-        source = open_source(job, parts.environ, parts.log, Path(folder))
+        source = open_if_any(job, parts.environ, parts.log, Path(folder))
+        if isinstance(source, str):
+            return Plan(job.pace, nothing=source)
         path = ledger_path(job.ledger, api_url(parts.environ))
         states_of, known_pace = _nothing_known, None
         settings = settings_of(job, parts.environ) if job.live else None
@@ -63,7 +68,7 @@ def plan_job(job: Job, parts: Parts) -> Plan:
             looking = Looking(job, settings, parts.log, known_pace)
         with plan_outputs(job, source, parts.environ) as outputs:
             plan = _planned(job, source.rows(looking), states_of, looking, outputs.add)
-        plan.digest = outputs.digest
+        plan.digest, plan.time = outputs.digest, _time_limit(job)
         return plan
 
 
@@ -90,40 +95,72 @@ def run_job(job: Job, parts: Parts) -> Summary:
     """
     if job.excel:
         require_excel()
-    settings = settings_of(job, parts.environ)
+    settings, limit = settings_of(job, parts.environ), _time_limit(job)
+    _refuse_when_over(limit)
     run_id = new_run_id()
     out = job.out or Path("runs") / run_id
-    with _private(out, run_id) as folder, ExitStack() as stack:
+    with _private(out, run_id) as folder:
         again = find_again(job, parts.environ, folder)
-        source = again.source if again else open_source(job, parts.environ, parts.log, folder)
-        ledger = stack.enter_context(_open_ledger(job, parts.environ, settings))
+        source = again.source if again else open_if_any(job, parts.environ, parts.log, folder)
+        if isinstance(source, str):
+            return _nothing_done(run_id, str(ledger_path(job.ledger, settings.base_url)), source)
+        return _run_over(source, again, _Beginning(job, parts, settings, limit, run_id, out, folder))
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """What a run begins with, whatever its rows are."""
+
+    job: Job
+    parts: Parts
+    settings: ApiSettings
+    limit: TimeLimit | None
+    run_id: str
+    out: Path
+    folder: Path  #: the run's own, in `out`
+
+
+def _run_over(source: Source, again: Again | None, beginning: _Beginning) -> Summary:
+    job, parts, settings = beginning.job, beginning.parts, beginning.settings
+    with _open_ledger(job, parts.environ, settings, beginning.limit) as ledger:
         plan = again.plan(ledger) if again else None
         if again and plan is None:  # another run came first
-            again, source = None, open_source(job, parts.environ, parts.log, folder)
+            again, source = None, open_source(job, parts.environ, parts.log, beginning.folder)
         known_pace = ledger.load_pace(settings.credential.fingerprint)
         looking = Looking(job, settings, parts.log, known_pace) if job.live else None
         rows = source.rows(looking)
         plan = plan or _planned(job, rows, ledger.states_of, looking, None)
-        check_pairing(
-            settings.credential,
-            settings.user_id,
-            rows_with_user=plan.rows_with_user,
-            rows_without=plan.rows_without_user,
-        )
-        _refuse_too_many(job, plan)
-        if not parts.approve(plan):
-            raise DeclinedError("Nothing was sent.")
+        plan.time = beginning.limit
+        _approved(plan, beginning)
         clock = system_clock()
-        about = (job.label, source.digest, str(out.resolve()), program(), source.options_digest)
-        start = RunStart(run_id, clock.now(), clock.base, *about)
+        about = (job.label, source.digest, str(beginning.out.resolve()), program(), source.options_digest)
+        start = RunStart(beginning.run_id, clock.now(), clock.base, *about)
         foresight = source.foresight(looking)
         run_no = again.share(ledger, start) if again else _stage(ledger, start, rows.filled_chunks(), clock)
-        _adopt(folder, out)
+        _adopt(beginning.folder, beginning.out)
         lines = open_lines(job, settings)
-        facts = RunFacts(run_id, run_no, out, clock, clock.monotonic(), Tally())
-        parts.log.info("run.started", run_id=run_id, rows=plan.rows, cancels=plan.cancels, out=str(out))
+        facts = RunFacts(beginning.run_id, run_no, beginning.out, clock, clock.monotonic(), Tally(), beginning.limit)
+        parts.log.info(
+            "run.started", run_id=beginning.run_id, rows=plan.rows, cancels=plan.cancels, out=str(beginning.out)
+        )
         end = anyio.run(carry_out, Carrying(job, parts, ledger, settings, lines, facts, Runner.run, foresight))
         return finish(ledger, job, facts, end, parts.log)
+
+
+def _approved(plan: Plan, beginning: _Beginning) -> None:
+    """Return when everything and everybody says yes. Raises DeclinedError or ConfigError."""
+    job, parts, settings = beginning.job, beginning.parts, beginning.settings
+    check_pairing(
+        settings.credential,
+        settings.user_id,
+        rows_with_user=plan.rows_with_user,
+        rows_without=plan.rows_without_user,
+    )
+    _refuse_too_many(job, plan)
+    _warn_of_short_time(plan, parts)
+    if not parts.approve(plan):
+        raise DeclinedError("Nothing was sent.")
+    _refuse_when_over(beginning.limit)
 
 
 def _refuse_too_many(job: Job, plan: Plan) -> None:
@@ -134,15 +171,46 @@ def _refuse_too_many(job: Job, plan: Plan) -> None:
         )
 
 
+def _time_limit(job: Job) -> TimeLimit | None:
+    return time_limit(job.max_duration, job.deadline, job.zone, system_clock())
+
+
+def _refuse_when_over(limit: TimeLimit | None) -> None:
+    if limit is not None and not limit.left_s(system_clock().monotonic()):
+        raise DeclinedError(f"{limit.sentence} Nothing was sent.", advice="Run it earlier, or give it more time.")
+
+
+def _warn_of_short_time(plan: Plan, parts: Parts) -> None:
+    left_s = plan.time.left_s(system_clock().monotonic()) if plan.time else None
+    if left_s is not None and plan.cancels and plan.duration_s > left_s:
+        parts.log.warning("run.time_short", needs=show_duration(plan.duration_s), left=show_duration(left_s))
+
+
+def _nothing_done(run_id: str, ledger: str, why: str) -> Summary:
+    return Summary(
+        run_id=run_id,
+        rows=0,
+        targets=0,
+        counts={},
+        requests=Requests(),
+        elapsed_s=0.0,
+        exit_code=Exit.OK,
+        out=None,
+        ledger=ledger,
+        next=why,
+    )
+
+
 def reconcile_ledger(job: Job, parts: Parts) -> Summary:
     """Settle the ledger's unknown targets by reads alone."""
-    settings = settings_of(job, parts.environ)
-    with _open_ledger(job, parts.environ, settings) as ledger:
+    settings, limit = settings_of(job, parts.environ), _time_limit(job)
+    _refuse_when_over(limit)
+    with _open_ledger(job, parts.environ, settings, limit) as ledger:
         clock = system_clock()
         run_id = new_run_id()
         run_no = _stage(ledger, RunStart(run_id, clock.now(), clock.base, program=program()), (), clock)
         lines = open_lines(job, settings)
-        facts = RunFacts(run_id, run_no, None, clock, clock.monotonic(), Tally())
+        facts = RunFacts(run_id, run_no, None, clock, clock.monotonic(), Tally(), limit)
         end = anyio.run(carry_out, Carrying(job, parts, ledger, settings, lines, facts, Runner.reconcile_only))
         return finish(ledger, job, facts, end, parts.log)
 
@@ -171,11 +239,14 @@ def _adopt(folder: Path, out: Path) -> None:
 
 
 @contextmanager
-def _open_ledger(job: Job, environ: Mapping[str, str], settings: ApiSettings) -> Iterator[SqliteLedger]:
-    """Hold the ledger and the credential's limit for the life of a run."""
+def _open_ledger(
+    job: Job, environ: Mapping[str, str], settings: ApiSettings, limit: TimeLimit | None
+) -> Iterator[SqliteLedger]:
+    """Hold the ledger and the credential's limit for the life of a run; wait for them no longer than there is time."""
+    wait_s = min(job.lock_wait, limit.left_s(system_clock().monotonic())) if limit else job.lock_wait
     path = ledger_path(job.ledger, settings.base_url)
     key = credential_lock(settings.credential.fingerprint)
-    with held(ledger_lock(path), f"the ledger {path}", job.lock_wait), held(key, "this credential", job.lock_wait):
+    with held(ledger_lock(path), f"the ledger {path}", wait_s), held(key, "this credential", wait_s):
         ledger = SqliteLedger.open(path)
         try:
             _refuse_other_api(ledger, settings.base_url)

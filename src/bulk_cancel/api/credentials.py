@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -44,7 +46,7 @@ def find_credential(environ: Mapping[str, str]) -> Credential:
         if stripped(environ.get(name, "")):
             return _checked(environ[name], name)
     if file := environ.get("MEETERGO_TOKEN_FILE"):
-        return _checked(_read(Path(file)), f"the file {file}")
+        return _checked(_read_private(Path(file)), f"the file {file}")
     folder = environ.get("CREDENTIALS_DIRECTORY")
     if folder and (path := Path(folder) / SYSTEMD_NAME).exists():
         return _checked(_read(path), f"systemd's credential {SYSTEMD_NAME}")
@@ -54,6 +56,17 @@ def find_credential(environ: Mapping[str, str]) -> Credential:
 def stripped(value: str) -> str:
     """Remove white space and stray quotes, as they come with copying."""
     return value.strip().strip("\"'").strip()
+
+
+def _read_private(path: Path) -> str:
+    """Read a file that not everybody may read; a group may be meant. systemd's own folder is closed to others."""
+    text = _read(path)
+    if os.name == "posix" and path.stat().st_mode & stat.S_IROTH:
+        raise ConfigError(
+            f"Every user of this machine can read the credential file {path}.",
+            advice=f"Nothing was sent. Close it with: chmod o-rwx {path}  Who may have read it has the credential.",
+        )
+    return text
 
 
 def _read(path: Path) -> str:

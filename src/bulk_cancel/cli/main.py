@@ -239,7 +239,7 @@ def config_show(source: Source, **flags: object) -> None:
 def sandbox(  # noqa: PLR0913 - options of a command
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8717,
     count: Annotated[int, typer.Option(help="How many appointments to make up.")] = 200,
-    seed_file: Annotated[Path | None, typer.Option("--seed", help="Serve exactly the ids of this CSV file.")] = None,
+    seed: Annotated[str, typer.Option(metavar="SOURCE", help="Serve the ids of this input, or job file.")] = "",
     faults: Annotated[str, typer.Option(metavar="SPEC", help="E.g. cut-after=0.1,502-before=0.05,429=0.02")] = "",
     rate: Annotated[str, typer.Option(metavar="N/s|N/min", help="The limit it enforces.")] = "100/min",
     burst: Annotated[int, typer.Option(help="Requests it allows at once.")] = 200,
@@ -247,7 +247,7 @@ def sandbox(  # noqa: PLR0913 - options of a command
     """Serve a local stand-in for the API, to rehearse with. Needs the extra [sandbox]."""
     from bulk_cancel.cli.rehearsing import sandbox_command
 
-    sandbox_command(port=port, count=count, seed_file=seed_file, faults=faults, rate=rate, burst=burst)
+    sandbox_command(seed, port=port, count=count, faults=faults, rate=rate, burst=burst)
 
 
 @app.command()

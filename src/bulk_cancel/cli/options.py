@@ -34,6 +34,8 @@ class JobOption:
 
 JOB_OPTIONS = (
     JobOption("reason", ("--reason",), "Reason for rows without one; it is printed in the mails.", "TEXT"),
+    JobOption("missing_input", ("--missing-input",), "ok: no input means nothing to do. (default: error)", "error|ok"),
+    JobOption("timezone", ("--timezone",), "Whose days and hours. (default: this machine's)", "ZONE"),
     JobOption(
         "map", ("--map",), "Read FIELD from COLUMN, e.g. appointment_id=Termin.", "FIELD=COLUMN", repeatable=True
     ),
@@ -62,6 +64,8 @@ JOB_OPTIONS = (
     JobOption("wait", ("--wait/--no-wait",), "Stay until unknown outcomes are settled."),
     JobOption("max_errors", ("--max-errors",), "Halt when more targets are refused.", "N|N%"),
     JobOption("lock_wait", ("--lock-wait",), "Wait so long for another run to end. (default: 0s)", "DUR"),
+    JobOption("max_duration", ("--max-duration",), "Send no longer than this; then stop, rows left.", "DUR"),
+    JobOption("deadline", ("--deadline",), "Send nothing from then on, today or on a day.", "HH:MM|DATETIME"),
     JobOption("ledger", ("--ledger",), LEDGER_HELP, "PATH|URL"),
     JobOption("out", ("--out",), "Folder of the result files. (default: runs/<run-id>)", "DIR"),
     JobOption("yes", ("--yes/--no-yes", "-y"), "Do not ask."),
@@ -69,6 +73,8 @@ JOB_OPTIONS = (
     JobOption("quiet", ("--quiet/--no-quiet", "-q"), "No progress; only warnings and errors."),
     JobOption("log_format", ("--log-format",), "How log lines on stderr look. (default: auto)", "auto|console|json"),
     JobOption("log_file", ("--log-file",), "Write the full log here, as JSON lines.", "PATH"),
+    JobOption("metrics_file", ("--metrics-file",), "Write metrics for Prometheus here. Extra [metrics].", "PATH"),
+    JobOption("notify_on", ("--notify-on",), "When to notify. (default: failure,unknown,halt)", "EVENTS"),
 )
 
 Command = Callable[..., None]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -32,15 +34,20 @@ def _require_extra() -> None:
         raise ConfigError("The sandbox is not installed.", advice='pip install "bulk-cancel[sandbox]"')
 
 
-def sandbox_command(**given: object) -> None:
-    """Serve until Ctrl-C."""
+def sandbox_command(seed: str, **given: object) -> None:
+    """Serve until Ctrl-C; with `seed` exactly the appointments that this input, or this job's, names."""
     _require_extra()
+    from bulk_cancel.rehearsal import write_seed
     from bulk_cancel.sandbox.options import SandboxOptions
     from bulk_cancel.sandbox.server import serve
 
     try:
         rate_per_s = parse_rate(str(given.pop("rate")))
-        serve(SandboxOptions(rate_per_s=rate_per_s, **given))  # type: ignore[arg-type]  # as main.py declares them
+        with tempfile.TemporaryDirectory(prefix="bulk-cancel-") as folder:
+            seed_file = write_seed(seed, Path(folder)) if seed else None
+            options = SandboxOptions(rate_per_s=rate_per_s, seed_file=seed_file, **given)  # type: ignore[arg-type]  # as main.py declares them
+            world = options.make_world()
+        serve(replace(options, world=world))
     except (ValueError, OSError) as error:
         raise UsageError(f"The sandbox cannot start: {error}.") from error
 

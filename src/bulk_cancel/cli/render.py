@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 
 from rich.console import Console
@@ -21,6 +22,9 @@ _TELLING = {Status.CANCELLED: "green", Status.ALREADY_CANCELLED: "green", Status
 
 def show_plan(console: Console, plan: Plan, source: str) -> None:
     """Say what a run would do: counts, the invalid rows, the first cancels, mails and time."""
+    if plan.nothing:
+        console.print(escape(plan.nothing), soft_wrap=True)
+        return
     console.print(f"[bold]Plan[/] for {escape(source)}: {plan.rows} rows, {plan.targets} different targets")
     for line in _counts(plan):
         console.print(f"  {line}")
@@ -38,6 +42,18 @@ def show_plan(console: Console, plan: Plan, source: str) -> None:
             f"[bold]{_time(plan)}[/] at {_rate(plan)}. It cannot be undone.",
             highlight=False,
         )
+    if plan.cancels and plan.time and (short := _short_of_time(plan, plan.time.left_s(time.monotonic()))):
+        console.print(f"[bold]{short}[/]", highlight=False)
+
+
+def _short_of_time(plan: Plan, left_s: float) -> str:
+    """Say that the job's --deadline or --max-duration does not suffice; empty when it does."""
+    if not left_s:
+        return "The time for it is over: a run would send nothing."
+    if plan.duration_s <= left_s:
+        return ""
+    needs = show_duration(plan.duration_s)
+    return f"It needs at least {needs}, and {show_duration(left_s)} are left: the run will stop, and go on next time."
 
 
 def _people(live: Live) -> str:
@@ -107,6 +123,9 @@ def _asked(line: PlanLine) -> str:
 
 def show_summary(console: Console, summary: Summary) -> None:
     """Say what came of the run and what to do now."""
+    if not summary.rows and not summary.requests.gets:
+        console.print(escape(summary.next), soft_wrap=True)
+        return
     table = Table(box=None, show_header=False, pad_edge=False)
     for status in Status:
         if count := summary.counts.get(status, 0):

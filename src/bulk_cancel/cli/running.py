@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -20,7 +21,8 @@ from bulk_cancel.job import Job, load_job
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary, to_json
-from bulk_cancel.wiring import Parts, plan_job, run_job
+from bulk_cancel.telling import run_and_tell
+from bulk_cancel.wiring import Parts, plan_job
 
 
 def run_command(source: str, flags: Mapping[str, Any]) -> None:
@@ -42,7 +44,7 @@ def _run(job: Job) -> None:
             show_plan(console, plan, job.label)
         return job.yes or ask(console, plan)
 
-    finish(job, console, run_job(job, parts_of(job, approve)))
+    finish(job, console, run_and_tell(job, parts_of(job, approve)))
 
 
 def parts_of(job: Job, approve: Any = lambda _: True) -> Parts:
@@ -94,6 +96,8 @@ def _document(plan: Plan, source: str) -> dict[str, Any]:
         "duration_s": round(plan.duration_s, 1),
         **({"live": _live_document(plan.live)} if plan.live else {}),
         **({"digest": plan.digest} if plan.digest else {}),
+        **({"nothing": plan.nothing} if plan.nothing else {}),
+        **({"left_s": round(plan.time.left_s(time.monotonic()), 1)} if plan.time else {}),
         "exit_code": int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK),
     }
 

@@ -9,6 +9,7 @@ import anyio
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.api.port import Line, Page, Query
+from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.drift import Expectation
 from bulk_cancel.core.foresight import Action, Rules
 from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
@@ -46,6 +47,7 @@ class Limits:
     stop_outside: bool = False  #: outside of them stop, instead of waiting
     check_drift: bool = False  #: read again before each cancel, and leave out what is not as it was planned
     canary: int = 0  #: cancel so many, verify each by a read, then go on
+    time: TimeLimit | None = None  #: when it is over, the run drains
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.foresight import Action, moment_of
 from bulk_cancel.core.model import Appointment, InputRow, Request, Target
 from bulk_cancel.core.pacing import Pace, duration_s
@@ -57,6 +58,8 @@ class Plan:
     rows_without_user: int = 0
     live: Live | None = None
     digest: str | None = None  #: of the plan file, when one was written
+    time: TimeLimit | None = None  #: how long the job lets a run send
+    nothing: str = ""  #: why there is nothing to do, a sentence: the job allows its input to be missing
 
     @property
     def cancels(self) -> int:

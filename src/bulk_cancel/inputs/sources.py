@@ -65,7 +65,7 @@ def reading_errors(source: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{name}: {error}", advice=error.advice) from error
+        raise type(error)(f"{name}: {error}", advice=error.advice) from error
     except (pl.exceptions.ComputeError, pl.exceptions.NoDataError) as error:
         raise InputError(f"{name}: cannot be read: {str(error).partition(chr(10))[0]}") from error
 

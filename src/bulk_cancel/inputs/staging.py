@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from bulk_cancel.errors import InputError
+from bulk_cancel.errors import InputError, NoRowsError
 from bulk_cancel.inputs.column_types import refuse_wrong_types, text_columns
 from bulk_cancel.inputs.columns import BC_FIRST_ROW, BC_ROW
 from bulk_cancel.inputs.formats import format_of
@@ -91,7 +91,7 @@ def _refuse_lost_records(table: Table, snapshot: Path) -> None:
     """Refuse an empty input, and one that polars cuts into other records than the check of its bytes did."""
     last_row = pl.scan_parquet(snapshot, glob=False).select(pl.col(BC_ROW).max()).collect().item()
     if last_row is None:
-        raise InputError("the input has a header but no rows")
+        raise NoRowsError("the input has a header but no rows")
     if table.last_row is None or table.last_row == last_row:
         return
     # Blank rows at the end are in the text and not in the snapshot, so ask polars for its own last row.

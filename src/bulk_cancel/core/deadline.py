@@ -1,0 +1,52 @@
+"""When a run has to be over: a time of day, or a moment."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, time, tzinfo
+
+_HOURS = re.compile(r"(\d{1,2}):(\d{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A time of day, of the day on which the run starts, or a moment; without an offset both are of the job's zone."""
+
+    when: time | datetime
+
+    def __str__(self) -> str:
+        return self.when.isoformat(" ", "minutes") if isinstance(self.when, datetime) else f"{self.when:%H:%M}"
+
+    def at(self, now: float, zone: tzinfo | None) -> float:
+        """Return it in seconds since the epoch, as `now` is. `zone` is the job's; None: this machine's."""
+        if isinstance(self.when, datetime):
+            moment = self.when if self.when.tzinfo or zone is None else self.when.replace(tzinfo=zone)
+        else:
+            moment = datetime.combine(datetime.fromtimestamp(now, zone), self.when, zone)
+        return moment.timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimit:
+    """Until when a run may send, on the monotonic clock, in seconds; and the sentence that ends it."""
+
+    ends_at: float
+    sentence: str
+
+    def left_s(self, mono: float) -> float:
+        """Return how many seconds are left; 0 when none are."""
+        return max(0.0, self.ends_at - mono)
+
+
+def parse_deadline(text: str) -> Deadline:
+    """Read `18:00`, or `2026-12-24T18:00` with or without an offset. Raises ValueError, a sentence."""
+    try:
+        match = _HOURS.fullmatch(text.strip())
+        if match:
+            return Deadline(time(int(match[1]), int(match[2])))
+        if ":" in text:  # a day alone would silently mean its first minute
+            return Deadline(datetime.fromisoformat(text.strip()))
+    except ValueError:
+        pass
+    raise ValueError(f'"{text}" is no deadline; write for example 18:00 or 2026-12-24T18:00+01:00')

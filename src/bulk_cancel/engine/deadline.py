@@ -1,0 +1,36 @@
+"""The end of a run's time: found out once, at its start, and then watched on the monotonic clock."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+import anyio
+
+from bulk_cancel.core.deadline import Deadline, TimeLimit
+from bulk_cancel.core.units import show_duration
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.context import Context
+from bulk_cancel.errors import Exit
+
+
+def time_limit(
+    max_duration_s: float | None, deadline: Deadline | None, zone: tzinfo | None, clock: Clock
+) -> TimeLimit | None:
+    """Return when a command that starts now has to stop sending: the earlier of the two; None when neither is given."""
+    mono, now = clock.monotonic(), clock.now()
+    limits = []
+    if max_duration_s is not None:
+        limits.append(TimeLimit(mono + max_duration_s, f"The time of {show_duration(max_duration_s)} is over."))
+    if deadline is not None:
+        limits.append(TimeLimit(mono + deadline.at(now, zone) - now, f"The deadline {deadline} has passed."))
+    return min(limits, key=lambda limit: limit.ends_at, default=None)
+
+
+async def watch_time(context: Context) -> None:
+    """Drain the run when its time is over: nothing new is sent, what is in flight settles."""
+    limit = context.limits.time
+    if limit is None:
+        return
+    await anyio.sleep(limit.left_s(context.clock.monotonic()))
+    context.log.warning("run.time_over", in_flight=context.tally.in_flight)
+    context.halt(Exit.STOPPED, limit.sentence)

@@ -1,0 +1,53 @@
+"""Where a credential comes from when it is in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bulk_cancel.api.credentials import SYSTEMD_NAME, find_credential
+from bulk_cancel.errors import ConfigError
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / SYSTEMD_NAME
+    path.write_text(' "rgo-from-a-file"\n')
+    path.chmod(0o640)
+    return path
+
+
+def test_a_named_file(file: Path) -> None:
+    assert find_credential({"MEETERGO_TOKEN_FILE": str(file)}).secret == "rgo-from-a-file"
+
+
+def test_systemds_credential_whatever_its_mode(file: Path) -> None:
+    file.chmod(0o444)
+    assert find_credential({"CREDENTIALS_DIRECTORY": str(file.parent)}).secret == "rgo-from-a-file"
+
+
+def test_the_variable_comes_first(file: Path) -> None:
+    environ = {"MEETERGO_TOKEN": "rgo-from-a-variable", "MEETERGO_TOKEN_FILE": str(file)}
+    assert find_credential(environ).secret == "rgo-from-a-variable"
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o644])
+def test_a_file_that_everybody_can_read_is_refused(mode: int, file: Path) -> None:
+    file.chmod(mode)
+    with pytest.raises(ConfigError, match="Every user of this machine can read") as caught:
+        find_credential({"MEETERGO_TOKEN_FILE": str(file)})
+    assert "chmod o-rwx" in caught.value.advice
+    assert "rgo-from" not in f"{caught.value} {caught.value.advice}"
+
+
+@pytest.mark.parametrize("content", [b"", b"  \n", b"two words", b"\xff\xfe"])
+def test_a_file_that_holds_no_credential_is_refused(content: bytes, file: Path) -> None:
+    file.write_bytes(content)
+    with pytest.raises(ConfigError):
+        find_credential({"MEETERGO_TOKEN_FILE": str(file)})
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        find_credential({"MEETERGO_TOKEN_FILE": str(tmp_path / "none")})
