@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -204,8 +205,8 @@ class Job(BaseSettings):
         return (init_settings, env_settings, *job_file)
 
 
-def load_job(source: str, flags: Mapping[str, Any]) -> Job:
-    """Read the settings for SOURCE, a job file (`.toml`) or an input.
+def load_job(source: str, flags: Mapping[str, Any] = MappingProxyType({})) -> Job:
+    """Read the settings for SOURCE, a job file (`.toml`) or an input. What `flags` name comes before all others.
 
     Raises ConfigError (exit 78) for a job file or setting that is wrong, InputMissingError when there is no job file.
     """
