@@ -100,7 +100,8 @@ def run(
 
     `approve` receives the plan and says whether to go on; without it the job has to have `yes`. `stop.request()`, from
     any thread, lets the run drain. The rest is as in `plan`. Returns the summary of a run that began, however it ended:
-    look at its exit code. Raises BulkCancelError when none began: then nothing was sent.
+    look at its exit code. Raises BulkCancelError when none began: then nothing was sent; or when the disk or the ledger
+    does not take a run's end or its results (exit codes 74 and 78).
     """
     _refuse_unasked(job, approve)
     stop = stop or Stop()
