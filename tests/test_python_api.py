@@ -28,10 +28,12 @@ from bulk_cancel import (
     Exit,
     Job,
     PlanResult,
+    Requests,
     Status,
     Stop,
     Summary,
     load_job,
+    plan_async,
     reconcile,
     reconcile_async,
     run,
@@ -74,6 +76,13 @@ def test_every_name_is_there_and_nothing_else() -> None:
     assert set(bulk_cancel.__all__) <= set(dir(bulk_cancel))
     with pytest.raises(AttributeError, match="no attribute 'cancel_everything'"):
         bulk_cancel.cancel_everything  # noqa: B018
+
+
+def test_every_name_and_field_is_described() -> None:
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    fields = [field.name for kind in (PlanResult, Summary, Requests) for field in dataclasses.fields(kind)]
+    missing = [name for name in (*bulk_cancel.__all__, *fields) if not re.search(rf"`{name}\b", page)]
+    assert missing == ["schema_version"]
 
 
 def test_importing_does_nothing() -> None:
@@ -226,11 +235,11 @@ def test_a_wish_to_stop_drains_a_run(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_awaited(backend: str, sandbox: Sandbox) -> None:
-    async def both() -> tuple[Summary, Summary]:
-        return await run_async(job(yes=True)), await reconcile_async(job())
+    async def one_after_the_other() -> tuple[PlanResult, Summary, Summary]:
+        return await plan_async(job(live=True)), await run_async(job(yes=True)), await reconcile_async(job())
 
-    first, second = anyio.run(both, backend=backend)
-    assert (first.counts[Status.CANCELLED], second.rows) == (COUNT, 0)
+    planned, summary, settled = anyio.run(one_after_the_other, backend=backend)
+    assert (planned.rows, summary.counts[Status.CANCELLED], settled.rows) == (COUNT, COUNT, 0)
 
 
 def test_an_error_comes_as_it_is(sandbox: Sandbox) -> None:

@@ -137,6 +137,13 @@ async def run_async(
     return await _in_thread(partial(run, job, approve=approve, environ=environ, log=log, stop=stop), stop)
 
 
+async def plan_async(
+    job: Job, *, environ: Mapping[str, str] | None = None, log: FilteringBoundLogger | None = None
+) -> PlanResult:
+    """As `plan`, in a thread of its own. A cancelled wait ends when the plan has: it sends nothing."""
+    return await _in_thread(partial(plan, job, environ=environ, log=log), Stop())
+
+
 async def reconcile_async(
     job: Job, *, environ: Mapping[str, str] | None = None, log: FilteringBoundLogger | None = None
 ) -> Summary:
@@ -183,7 +190,8 @@ def _refuse_running_loop() -> None:
     except RuntimeError:
         return
     raise UsageError(
-        "This thread runs an event loop already.", advice="Await run_async, or call it in a thread. Nothing was sent."
+        "This thread runs an event loop already.",
+        advice="Await run_async, plan_async or reconcile_async instead. Nothing was sent.",
     )
 
 

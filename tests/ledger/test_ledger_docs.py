@@ -18,6 +18,8 @@ import structlog
 from bulk_cancel import load_job, run
 from bulk_cancel.core.states import TRANSITIONS, Event
 from bulk_cancel.ledger import making
+from bulk_cancel.ledger.staging import complete
+from bulk_cancel.ledger.statements import statements
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
 from bulk_cancel.sandbox.server import SandboxOptions, running
 from bulk_cancel.sandbox.world import Wanted, World
@@ -45,7 +47,7 @@ def schema(tmp_path: Path) -> Iterator[Callable[[str], list[str]]]:
     connection = apsw.Connection(str(tmp_path / "ledger.db"))
     connection.execute("INSERT INTO targets (appointment_id) VALUES ('x')")
     with connection:
-        making.complete(connection, making.statements())
+        complete(connection, statements())
     yield lambda question: [str(name) for (name,) in connection.execute(question)]
     connection.close()
 
