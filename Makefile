@@ -19,6 +19,9 @@ crash: .venv/ready           ## the long sweeps: kill -9 at every point, power c
 test-httpx2: .venv/ready     ## the HTTP tests over httpx2, the maintained successor of httpx
 	BULK_CANCEL_TEST_HTTPX2=1 $(BIN)/pytest tests/edges tests/cli/test_end_to_end.py
 
+docs: .venv/ready            ## write docs/cli.md anew, from the commands' own --help
+	$(BIN)/python tests/cli/reference.py
+
 lock: .venv/ready            ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --group dev pyproject.toml --extra excel --extra metrics --extra notify --extra sandbox -o requirements.lock
@@ -46,4 +49,4 @@ clean:                       ## remove what make made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-.PHONY: demo test check crash test-httpx2 seeded-bugs bench bench-long lock clean
+.PHONY: demo test check crash test-httpx2 docs seeded-bugs bench bench-long lock clean

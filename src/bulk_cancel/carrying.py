@@ -32,6 +32,7 @@ from bulk_cancel.ledger.sqlite import SqliteLedger
 from bulk_cancel.looking import limiter_of
 from bulk_cancel.ops.progress import Display, Standing
 from bulk_cancel.ops.signals import watch_signals
+from bulk_cancel.ops.stopping import Stop
 from bulk_cancel.reporting import write_run
 from bulk_cancel.reports.rebooking import Keep, rebooking_list
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
@@ -42,12 +43,13 @@ _UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the surroundings provide: the environment, a log, a display, and who approves a plan."""
+    """What the surroundings provide: the environment, a log, a display, who approves a plan and who stops a run."""
 
     environ: Mapping[str, str]
     log: FilteringBoundLogger
     display: Display
     approve: Callable[[Plan], bool] = lambda _: True
+    stop: Stop = field(default_factory=Stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ async def _with_surroundings(carrying: Carrying, context: Context) -> RunEnd:
     async with anyio.create_task_group() as surroundings:
         surroundings.start_soon(watch_signals, drain, display.stop)
         surroundings.start_soon(watch_time, context)
+        surroundings.start_soon(carrying.parts.stop.watch, drain)
         surroundings.start_soon(_show, display, context)
         end = await carrying.what(Runner(context))
         surroundings.cancel_scope.cancel()

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime, time, tzinfo
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -268,8 +269,8 @@ def _ours(variable: str) -> bool:
     return variable.upper().startswith(("BULK_CANCEL_", "MEETERGO_"))
 
 
-def load_job(source: str, flags: Mapping[str, Any]) -> Job:
-    """Read the settings for SOURCE, a job file (`.toml`) or an input.
+def load_job(source: str, flags: Mapping[str, Any] = MappingProxyType({})) -> Job:
+    """Read the settings for SOURCE, a job file (`.toml`) or an input. What `flags` name comes before all others.
 
     Raises ConfigError (exit 78) for a job file or setting that is wrong, InputMissingError when there is no job file.
     """

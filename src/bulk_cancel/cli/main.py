@@ -113,7 +113,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 @app.command()
 def report(
     run_id: Annotated[
-        str, typer.Argument(metavar="[RUN]", help="The run's id. Default: the newest.", show_default=False)
+        str, typer.Argument(metavar="RUN", help="The run's id. Default: the newest.", show_default=False)
     ] = "",
     ledger: LedgerOption = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write. Default: where the run did.")] = None,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -32,11 +33,26 @@ def make_log(log_format: str = "auto", log_file: Path | None = None, *, quiet: b
     `log_file` gets everything as JSON lines. stderr gets info and above, but warnings only when `quiet`, or when `auto`
     finds a terminal: there the plan, the bar and the summary tell the rest.
     """
+    return _log_to(_private_file(log_file) if log_file is not None else None, log_format, quiet=quiet)
+
+
+@contextmanager
+def logging_to(log_format: str, log_file: Path | None) -> Iterator[FilteringBoundLogger]:
+    """Yield a quiet log for a program that lives longer than a run: `log_file` is closed after the block."""
+    file = _private_file(log_file) if log_file is not None else None
+    try:
+        yield _log_to(file, log_format, quiet=True)
+    finally:
+        if file is not None:
+            file.close()
+
+
+def _log_to(file: TextIO | None, log_format: str, *, quiet: bool) -> FilteringBoundLogger:
     _hush_libraries()
     few = quiet or (log_format == "auto" and sys.stderr.isatty())
     sinks = [Sink(None, logging.WARNING if few else _INFO, _renderer(log_format))]
-    if log_file is not None:
-        sinks.append(Sink(_private_file(log_file), _DEBUG, structlog.processors.JSONRenderer()))
+    if file is not None:
+        sinks.append(Sink(file, _DEBUG, structlog.processors.JSONRenderer()))
     log = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[

@@ -1,10 +1,15 @@
-"""Signals: the first one drains, the second one dies by the signal."""
+"""Signals: the first one drains, the second one dies by the signal. In a program's main thread only.
+
+Python lets no other thread watch signals, and there they are the host program's matter: it stops a run by `Stop`.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import anyio
 
@@ -15,7 +20,9 @@ if hasattr(signal, "SIGHUP"):
 
 async def watch_signals(drain: Callable[[str], None], before_death: Callable[[], None]) -> None:
     """Call `drain` with the first signal's name; die by the second one, as a shell expects it."""
-    with anyio.open_signal_receiver(*_WATCHED) as received:
+    if threading.current_thread() is not threading.main_thread():
+        return
+    with _handlers_kept(), anyio.open_signal_receiver(*_WATCHED) as received:
         seen = 0
         async for number in received:
             seen += 1
@@ -25,3 +32,15 @@ async def watch_signals(drain: Callable[[str], None], before_death: Callable[[],
                 before_death()
                 signal.signal(number, signal.SIG_DFL)
                 os.kill(os.getpid(), number)
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Give the program back what it did at these signals: asyncio leaves Python's defaults behind."""
+    before = {number: signal.getsignal(number) for number in _WATCHED}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # None: not set by Python, so Python cannot set it again
+                signal.signal(number, handler)

@@ -1,0 +1,38 @@
+"""A wish to stop, uttered in any thread: the run drains as it does at a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from functools import partial
+
+
+class Stop:
+    """Asks one run to drain. A wish that comes before the run begins is kept for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tell: Callable[[], object] | None = None
+        self.wanted = False
+
+    def request(self) -> None:
+        """Wish for it. Returns at once."""
+        with self._lock:  # the loop cannot close meanwhile: `watch` takes the lock before it ends
+            self.wanted = True
+            if self._tell is not None:
+                self._tell()
+
+    async def watch(self, drain: Callable[[str], None]) -> None:
+        """Call `drain` with who stops the run, once that is wished for. Ends when it was, or when it is cancelled."""
+        uttered, loop = asyncio.Event(), asyncio.get_running_loop()
+        with self._lock:
+            self._tell = partial(loop.call_soon_threadsafe, uttered.set)
+            if self.wanted:
+                uttered.set()
+        try:
+            await uttered.wait()
+            drain("the program that began it")
+        finally:
+            with self._lock:
+                self._tell = None
