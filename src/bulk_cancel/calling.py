@@ -24,7 +24,8 @@ from bulk_cancel.ops.logs import logging_to
 from bulk_cancel.ops.progress import Silence
 from bulk_cancel.ops.stopping import Stop
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.wiring import Parts, plan_job, reconcile_ledger, run_job
+from bulk_cancel.telling import run_and_tell
+from bulk_cancel.wiring import Parts, plan_job, reconcile_ledger
 
 T = TypeVar("T")
 
@@ -107,7 +108,7 @@ def run(
     stop = stop or Stop()
     with _parts(job, environ, log) as parts:
         agreed = partial(_agreed, approve or (lambda _: True), stop)
-        return _frozen(run_job(job, replace(parts, approve=agreed, stop=stop)))
+        return _frozen(run_and_tell(job, replace(parts, approve=agreed, stop=stop)))
 
 
 def reconcile(
