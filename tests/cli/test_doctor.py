@@ -167,6 +167,13 @@ def test_an_open_folder_and_a_missing_input(shell: Shell, write: Callable[..., P
     assert found["input"]["exit_code"] == 66
 
 
+def test_an_input_that_may_be_missing_is_no_failure(shell: Shell, write: Callable[..., Path]) -> None:
+    job = write("job.toml", 'input = "closures/{today:%Y-%m-%d}.csv"\nmissing_input = "ok"\n')
+    assert by_name(shell("doctor", job, "--json"))["input"]["level"] == "fail", "its folder is missing, too"
+    (shell.folder / "closures").mkdir()
+    assert by_name(shell("doctor", job, "--json"))["input"]["level"] == "ok"
+
+
 def test_a_run_at_work_is_named_and_its_limit_left_alone(shell: Shell, sandbox: Sandbox) -> None:
     state = Path(shell.environ["HOME"]) / ".local/state/bulk-cancel/locks"
     key = "credential-" + by_name(shell("doctor", "--json"))["credential"]["found"].rstrip(".").split()[-1]
