@@ -18,12 +18,16 @@ app = typer.Typer(
     name="bulk-cancel",
     help="Cancel many meetergo appointments safely: never twice, never lost, within the limit.",
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 Source = Annotated[
-    str, typer.Argument(help="A job file (.toml), an input file, or - for CSV on stdin.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="SOURCE", help="A job file (.toml), an input file, or - for CSV on stdin.", show_default=False
+    ),
 ]
 
 
@@ -84,7 +88,7 @@ def find(  # noqa: PLR0913 - options of a command
     json: Annotated[bool | None, typer.Option("--json/--no-json", help="Print one JSON document; needs -o.")] = None,
     quiet: Annotated[bool | None, typer.Option("--quiet/--no-quiet", "-q", help="Only warnings and errors.")] = None,
 ) -> None:
-    """Find the appointments of whole days: the input for an office closure. Only reads; sends nothing."""
+    """Find appointments of whole days: an input for a closure. Only reads; sends nothing."""
     from bulk_cancel.cli.finding import Wish, find_command
 
     select: Values = {"from": first, "to": last, "timezone": timezone, "location": location, "host": host or None}
@@ -106,7 +110,9 @@ def show(
 
 
 LedgerOption = Annotated[str | None, typer.Option("--ledger", metavar="PATH|URL", help=LEDGER_HELP, show_default=False)]
-Target = Annotated[str, typer.Argument(help="An appointment's id, or APPOINTMENT/ATTENDEE.", show_default=False)]
+Target = Annotated[
+    str, typer.Argument(metavar="TARGET", help="An appointment's id, or APPOINTMENT/ATTENDEE.", show_default=False)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -141,7 +147,7 @@ def status(
 @app.command()
 def doctor(
     source: Annotated[
-        str, typer.Argument(help="A job file or an input that a run is to take.", show_default=False)
+        str, typer.Argument(metavar="SOURCE", help="A job file or an input that a run is to take.", show_default=False)
     ] = "",
     ledger: LedgerOption = None,
     as_json: JsonOption = False,
@@ -154,7 +160,7 @@ def doctor(
 
 @app.command()
 def explain(target: Target, ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
-    """Tell one appointment's whole history over all runs, and what follows from it."""
+    """Tell one appointment's whole history over all runs. And what follows from it."""
     from bulk_cancel.cli.watching import explain_command
 
     explain_command(target, ledger, as_json=as_json)
@@ -184,7 +190,7 @@ def resolve(
     because: Annotated[str, typer.Option("--because", metavar="TEXT", help="How you know.", show_default=False)],
     ledger: LedgerOption = None,
 ) -> None:
-    """Record a person's decision about a cancel whose outcome is unknown."""
+    """Record a person's decision about an unknown cancel."""
     from bulk_cancel.cli.keeping import resolve_command
     from bulk_cancel.upkeep import Decision
 
@@ -204,7 +210,9 @@ def ledger_verify(ledger: LedgerOption = None) -> None:
 
 
 @ledger_app.command("backup")
-def ledger_backup(to: Annotated[Path, typer.Argument(help="The new file.")], ledger: LedgerOption = None) -> None:
+def ledger_backup(
+    to: Annotated[Path, typer.Argument(metavar="FILE", help="The new file.")], ledger: LedgerOption = None
+) -> None:
     """Copy the ledger, whole and consistent, also while a run writes to it."""
     from bulk_cancel.cli.keeping import backup_command
 
@@ -254,7 +262,7 @@ def sandbox(  # noqa: PLR0913 - options of a command
 def demo(
     folder: Annotated[Path, typer.Option("--in", help="Where ledger and results of the demo go.")] = Path(".demo"),
 ) -> None:
-    """Run the sample job against a sandbox, twice: no account, no mail, a few seconds."""
+    """Run the sample job twice against a sandbox. No account, no mail, a few seconds."""
     from bulk_cancel.cli.rehearsing import demo_command
 
     demo_command(folder)
