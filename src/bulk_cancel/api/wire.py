@@ -1,18 +1,15 @@
 """One kept connection without a pool: an httpx transport made of an asyncio protocol and the parser httptools.
 
-It exists for its cost, a tenth of the CPU of httpx's own transport (docs/benchmarks.md). It speaks HTTP/1.1, with or
-without TLS, to the host itself; proxies are left to httpx's own transport.
+It exists for its cost, a tenth of the CPU of httpx's own (docs/benchmarks.md). Proxies are left to httpx's own.
 
-"No byte left" is certain here: `send_request_headers.started` is announced (httpcore's documented trace) when the
-connection and its TLS handshake stand, just before the only write. What fails before it has sent nothing, what fails
-after it may have. A connection carries one request at a time. It is not used again after an error, a surplus byte, an
-answer that ends with it, a request given up, or a pause long enough for the server to close it.
+"No byte left" is certain: `send_request_headers.started` is announced (httpcore's documented trace) when the connection
+and its TLS handshake stand, just before the only write. A connection carries one request at a time. It is not used
+again after an error, a surplus byte, an answer that ends with it, a request given up, or a long pause.
 """
 
 from __future__ import annotations
 
 import asyncio
-import select
 import ssl
 import time
 from typing import cast
@@ -21,6 +18,7 @@ import httptools
 
 from bulk_cancel.api.http import httpx
 from bulk_cancel.api.serial import serialised
+from bulk_cancel.api.sockets import is_readable
 
 LONGEST_HEAD = 128 * 1024  #: so long may headers be, and chunk sizes; common servers stop at 64 KiB
 
@@ -30,7 +28,8 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, longest_body: int) -> None:
         self._longest_body = longest_body
-        self._answer: asyncio.Future[httpx.Response] | None = None
+        self._answer: asyncio.Future[httpx.Response] = asyncio.get_running_loop().create_future()
+        self._answer.cancel()  # nobody waits for one
         self._idle_since = time.monotonic()
         self.usable = True  #: for one more request
 
@@ -38,9 +37,7 @@ class _Connection(asyncio.Protocol):
         """Whether one more request may be sent: nothing has come since the last answer, not even unread."""
         if not self.usable or self._transport.is_closing() or time.monotonic() - self._idle_since >= keepalive_s:
             return False
-        poll = select.poll()
-        poll.register(self._transport.get_extra_info("socket"), select.POLLIN)
-        return not poll.poll(0)
+        return not is_readable(self._transport.get_extra_info("socket"))
 
     def ask(self, request: bytes) -> asyncio.Future[httpx.Response]:
         """Write a request; the future is its answer, or why there is none."""
@@ -57,20 +54,14 @@ class _Connection(asyncio.Protocol):
         """Close at once. Who still waits for an answer gets the error."""
         self.usable = False
         self._transport.abort()
-        if error is not None and self._answer is not None and not self._answer.done():
+        if error is not None and not self._answer.done():
             self._answer.set_exception(error)
-
-    def _finish(self) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._idle_since = time.monotonic()
-            body = httpx.ByteStream(b"".join(self._body))
-            self._answer.set_result(httpx.Response(self._parser.get_status_code(), headers=self._headers, stream=body))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._answer is None or self._answer.done():
+        if self._answer.done():
             self.drop()  # bytes that belong to no request: the next answer could not be told from them
             return
         self._length += len(data)
@@ -83,14 +74,12 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
-        if exc is None and self._answer is not None and self._head_ended and self._ends_with_connection:
-            self._finish()
+        if exc is None and not self._answer.done() and self._head_ended and self._ends_with_connection:
+            self.on_message_complete()
         self.drop(httpx.ReadError(f"the connection was lost before the answer was whole: {exc or 'closed'}"))
 
-    # Called by the parser:
-
     def on_message_begin(self) -> None:
-        if self._answer is None or self._answer.done():
+        if self._answer.done():
             self.drop()  # a second answer in the same breath
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -105,16 +94,17 @@ class _Connection(asyncio.Protocol):
             self._headers.clear()
             return
         self._head_ended = True
-        names = {name for name, _ in self._headers}
-        self._ends_with_connection = names.isdisjoint((b"content-length", b"transfer-encoding"))
+        self._ends_with_connection = dict(self._headers).keys().isdisjoint((b"content-length", b"transfer-encoding"))
         self.usable = self.usable and self._parser.should_keep_alive() and not self._ends_with_connection
 
     def on_body(self, data: bytes) -> None:
         self._body.append(data)
 
     def on_message_complete(self) -> None:
-        if self._head_ended:
-            self._finish()
+        if self._head_ended and not self._answer.done():
+            self._idle_since = time.monotonic()
+            body = httpx.ByteStream(b"".join(self._body))
+            self._answer.set_result(httpx.Response(self._parser.get_status_code(), headers=self._headers, stream=body))
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -128,7 +118,11 @@ class Wire(httpx.AsyncBaseTransport):
         """Send a request and return its whole answer. Raises httpx's exceptions for all that the network does."""
         written, announce = serialised(request), request.extensions["trace"]
         await announce("connection.acquire.started", {})
-        connection = self._take() or await self._connect(request.url)
+        kept, self._kept = self._kept, None
+        if kept is not None and not kept.is_fresh(self._keepalive_s):
+            kept.drop()
+            kept = None
+        connection = kept or await self._connect(request.url)
         try:
             await announce("http11.send_request_headers.started", {})
             answer = connection.ask(written)
@@ -137,23 +131,12 @@ class Wire(httpx.AsyncBaseTransport):
         except BaseException:
             connection.drop()
             raise
-        if connection.usable:
-            self._kept = connection
-        else:
-            connection.drop()
+        self._kept = connection  # whether it is fit for another request is seen then
         return response
 
-    def _take(self) -> _Connection | None:
-        kept, self._kept = self._kept, None
-        if kept is not None and not kept.is_fresh(self._keepalive_s):
-            kept.drop()
-            return None
-        return kept
-
     async def _connect(self, url: httpx.URL) -> _Connection:
-        tls = self._tls if url.scheme == "https" else None
+        loop, tls = asyncio.get_running_loop(), self._tls if url.scheme == "https" else None
         port, make = url.port or (443 if tls else 80), lambda: _Connection(self._longest_body)
-        loop = asyncio.get_running_loop()
         try:
             _, connection = await loop.create_connection(make, url.host, port, ssl=tls, happy_eyeballs_delay=0.25)
         except OSError as error:  # as those of TLS are, too
