@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions, running
+from crash.processes import Zygote, serving_processes
 
 #: Fast enough not to wait, slow enough to be a limit.
 QUICK = ("--rate", "500/s", "--burst", "500", "--settle", "1s", "--timeout", "2s")
@@ -42,8 +44,24 @@ class Shell:
 
     folder: Path
     environ: dict[str, str]
+    zygote: Zygote
 
     def __call__(self, *words: str | Path, stdin: str | None = None, **environ: str) -> Result:
+        """Run a command to its end, in a process forked from one that has imported everything already."""
+        if _for_python(environ):
+            return self.start_anew(*words, stdin=stdin, **environ)
+        with tempfile.TemporaryDirectory() as folder:
+            texts = {name: Path(folder) / name for name in ("stdin", "stdout", "stderr")}
+            texts["stdin"].write_text(stdin or "", encoding="utf-8")
+            request = {name: str(path) for name, path in texts.items()}
+            request |= {"folder": str(self.folder)}
+            told = {"environ": {**self.environ, **environ}, "words": [*map(str, words)]}
+            process = self.zygote.start({**request, **told}, self.folder)
+            code = process.wait()
+            return Result(code, *(texts[name].read_text(encoding="utf-8") for name in ("stdout", "stderr")))
+
+    def start_anew(self, *words: str | Path, stdin: str | None = None, **environ: str) -> Result:
+        """Run a command to its end in a Python of its own, as a user does."""
         done = subprocess.run(
             [sys.executable, "-m", "bulk_cancel", *map(str, words)],
             cwd=self.folder,
@@ -66,6 +84,17 @@ class Shell:
             return list(csv.DictReader(file))
 
 
+def _for_python(environ: Mapping[str, str]) -> bool:
+    """Whether something in here is looked at only when Python or a library begins."""
+    return any(name.startswith(("PYTHON", "POLARS", "LC_", "LANG", "SSL_")) for name in environ)
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    with tempfile.TemporaryDirectory() as folder, serving_processes(Path(folder)) as zygote:
+        yield zygote
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[Sandbox]:
     with running(SandboxOptions(rate_per_s=10_000, burst=10_000)) as sandbox:
@@ -79,7 +108,7 @@ def sandbox(server: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, sandbox: Sandbox) -> Shell:
+def shell(tmp_path: Path, sandbox: Sandbox, zygote: Zygote) -> Shell:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("MEETERGO", "BULK_CANCEL", "XDG"))
     }
@@ -88,7 +117,7 @@ def shell(tmp_path: Path, sandbox: Sandbox) -> Shell:
     told = {"HOME": str(home), "MEETERGO_API_URL": sandbox.url, "MEETERGO_TOKEN": OWNER_TOKEN, "COLUMNS": "120"}
     folder = tmp_path / "work"
     folder.mkdir()
-    return Shell(folder, {**kept, **told})
+    return Shell(folder, {**kept, **told}, zygote)
 
 
 @pytest.fixture

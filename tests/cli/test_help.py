@@ -35,7 +35,7 @@ def test_bash_gets_a_script_and_the_commands(shell: Shell) -> None:
     asked = {"_BULK_CANCEL_COMPLETE": "complete_bash", "COMP_WORDS": "bulk-cancel ", "COMP_CWORD": "1"}
     assert set(shell(**asked).stdout.split()) >= COMMANDS
     asked = {**asked, "COMP_WORDS": "bulk-cancel run a.csv --max", "COMP_CWORD": "3"}
-    assert set(shell(**asked).stdout.split()) == {"--max-attempts", "--max-cancel", "--max-errors"}
+    assert set(shell(**asked).stdout.split()) == {"--max-attempts", "--max-cancel", "--max-duration", "--max-errors"}
 
 
 @pytest.mark.parametrize("name", ["bulk-cancel", "Python", "httpx", "polars", "SQLite"])

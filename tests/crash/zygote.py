@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn
@@ -61,12 +62,13 @@ def _become(request: dict[str, Any]) -> NoReturn:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environ"])
-    _redirect(0, Path(os.devnull), os.O_RDONLY)
+    time.tzset()
+    _redirect(0, Path(request.get("stdin", os.devnull)), os.O_RDONLY)
     _redirect(1, Path(request["stdout"]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     _redirect(2, Path(request["stderr"]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     code = 1
     try:
-        driver.play(request)
+        _play(request)
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
@@ -75,6 +77,15 @@ def _become(request: dict[str, Any]) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _play(request: dict[str, Any]) -> None:
+    """Run the command line: as it is, or with the points of the crash tests."""
+    if "words" in request:
+        sys.argv = ["bulk-cancel", *request["words"]]
+        driver.main()
+    else:
+        driver.play(request)
 
 
 def _redirect(descriptor: int, path: Path, flags: int) -> None:
