@@ -40,12 +40,18 @@ from bulk_cancel import (
     run_async,
 )
 from bulk_cancel import plan as make_plan
+from bulk_cancel.api.credentials import Credential
+from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.engine.clock import system_clock
+from bulk_cancel.ledger.port import PaceUpdate, RunStart
+from bulk_cancel.ledger.sqlite import SqliteLedger
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions, running
 from bulk_cancel.sandbox.world import Wanted, World
 
 ROOT = Path(__file__).resolve().parents[1]
 COUNT = 12
+KEY = Credential(OWNER_TOKEN).fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +75,30 @@ def sandbox(server: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def job(**flags: Any) -> Job:
     return load_job("closure.csv", {"rate": "500/s", "burst": 500, "settle": "1s", "timeout": "2s", **flags})
+
+
+def test_a_reconcile_that_is_stopped_at_once_does_not_say_done(sandbox: Sandbox) -> None:
+    world = World.of([Wanted() for _ in range(COUNT)], seed=5)
+    faults = f"lost@{next(iter(world.appointments))}"
+    sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000, faults=faults))
+    assert run(job(yes=True, settle="1h")).exit_code == Exit.UNKNOWN
+    stop = Stop()
+    stop.request()
+    ended = reconcile(job(settle="1h"), stop=stop)
+    assert ended.exit_code == Exit.UNKNOWN
+    assert "Done" not in ended.next
+
+
+def test_a_pause_of_hours_that_an_earlier_run_was_asked_for_still_holds(sandbox: Sandbox) -> None:
+    clock = system_clock()
+    away = PaceRecord(clock.now() + 7200, clock.monotonic() + 7200, clock.base.boot_id)
+    ledger = SqliteLedger.open(Path("l.db"))
+    ledger.append(ledger.begin_run(RunStart("r", clock.now(), clock.base)), [], PaceUpdate(KEY, away))
+    ledger.close()
+    ended = run(job(yes=True, ledger="l.db"))
+    assert ended.exit_code == Exit.STOPPED
+    assert "asked to wait" in ended.next
+    assert not sandbox.truth().requests
 
 
 def test_every_name_is_there_and_nothing_else() -> None:

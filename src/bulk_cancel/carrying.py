@@ -190,9 +190,11 @@ def _summary(ledger: SqliteLedger, job: Job, facts: RunFacts, end: RunEnd) -> Su
     for state, count in ledger.counts(facts.run_no).items():
         counts[status_of(state)] += count
     # A reconcile has no rows of its own: its matter are the ledger's unknown targets.
-    matter = counts or Counter({Status.UNKNOWN: end.reconciled.unknown})
+    matter = counts or Counter({Status.UNKNOWN: ledger.unknown_count()})
     exit_code = decide_exit(matter, end.halt)
-    due_at = facts.clock.now() + end.reconciled.due_in_s if end.reconciled.unknown else None
+    # Of a reconcile that was stopped nobody knows when the rest is due.
+    known_due = end.reconciled.unknown and not end.halt
+    due_at = facts.clock.now() + end.reconciled.due_in_s if known_due else None
     tally = facts.tally
     return Summary(
         run_id=facts.run_id,

@@ -86,12 +86,57 @@ async def test_answers_to_requests_from_before_the_pause_say_nothing_new(clock: 
     started = clock.monotonic()
     await anyio.sleep(1)
     paced.throttled(started, retry_after_s=10.0)
-    until = paced.paused_until
+    until, pace = paced.paused_until, paced.current_pace()
     await anyio.sleep(1)
     for _ in range(15):
-        paced.throttled(started, retry_after_s=10.0)
+        paced.throttled(started, retry_after_s=None)
     assert paced.paused_until == until
     assert paced.throttles_in_a_row == 1
+    assert paced.current_pace().rate_per_s == pytest.approx(pace.rate_per_s, abs=0.1)
+
+
+async def test_a_longer_wish_counts_whichever_answer_brings_it(clock: Clock) -> None:
+    paced = limiter(clock, Pace(10, 20))
+    started = clock.monotonic()
+    paced.throttled(started, retry_after_s=1.0)
+    await anyio.sleep(0.2)
+    assert paced.throttled(started - 1, retry_after_s=20.0) == pytest.approx(20)
+    assert paced.wait_s() >= 20
+    assert paced.throttled(started - 1, retry_after_s=3.0) == pytest.approx(20), "a shorter one does not"
+    assert paced.throttles_in_a_row == 1
+
+
+async def test_slots_that_a_slow_disk_holds_are_not_given_a_second_time(clock: Clock) -> None:
+    """What was held leaves at once when the disk is back; beside it there is only what is left of the burst."""
+    paced = limiter(clock, Pace(20, 40))
+    for _ in range(32):
+        assert paced.try_hold()
+    await anyio.sleep(60)
+    left = 0
+    while paced.try_hold():
+        left += 1
+    assert left == 8
+    for _ in range(40):
+        paced.use()
+    assert not paced.try_hold()
+    assert paced.wait_s() == pytest.approx(1 / 20)
+
+
+async def test_a_slot_that_is_given_back_can_be_had_again(clock: Clock) -> None:
+    paced = limiter(clock, Pace(1, 1))
+    await paced.hold()
+    assert not paced.try_hold()
+    paced.give_back()
+    assert paced.try_hold()
+
+
+async def test_the_record_counts_what_is_held_as_sent(clock: Clock) -> None:
+    """After a crash nobody can tell whether it left."""
+    paced = limiter(clock, Pace(10, 5))
+    for _ in range(5):
+        await paced.hold()
+    again = limiter(clock, Pace(10, 5), paced.record().tat(clock.base, clock.monotonic(), 100))
+    assert not again.try_hold()
 
 
 async def test_a_waiter_that_gives_up_has_taken_nothing(clock: Clock) -> None:

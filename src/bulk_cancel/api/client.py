@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,7 +22,7 @@ from bulk_cancel.api.leftovers import close_surplus
 from bulk_cancel.api.port import Page, Query, Users
 from bulk_cancel.api.transports import LONGEST_BODY, transport_factory
 from bulk_cancel.core.model import Answer, Request, Target
-from bulk_cancel.core.retry import parse_retry_after
+from bulk_cancel.core.retry import parse_date, parse_retry_after
 from bulk_cancel.core.text import clean
 
 
@@ -69,10 +68,7 @@ class HttpLine:
     @property
     def server_date_at(self) -> float | None:
         """What time the last answer said it was, seconds since the epoch; None when it did not, or not legibly."""
-        try:
-            return parsedate_to_datetime(self._date).timestamp() if self._date else None
-        except ValueError:
-            return None
+        return parse_date(self._date) if self._date else None
 
     async def cancel(self, target: Target, request: Request) -> Answer:
         """POST /appointment/{id}/cancel with exactly the fields that are set (documented)."""

@@ -1,10 +1,8 @@
 """One kept connection without a pool: an httpx transport made of an asyncio protocol and the parser httptools.
 
-It exists for its cost, a tenth of the CPU of httpx's own (docs/benchmarks.md). Proxies are left to httpx's own.
-
-"No byte left" is certain: `send_request_headers.started` is announced (httpcore's documented trace) when the connection
-and its TLS handshake stand, just before the only write. A connection carries one request at a time. It is not used
-again after an error, a surplus byte, an answer that ends with it, a request given up, or a long pause.
+It costs a tenth of the CPU of httpx's own. "No byte left" is certain: `send_request_headers.started` is announced
+(httpcore's documented trace) when the connection and its TLS handshake stand, just before the only write. It is not
+used again after an error, a surplus byte, an answer that ends with it, a request given up, or a long pause.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from functools import partial
 from typing import cast
 
 import httptools
@@ -136,9 +135,10 @@ class Wire(httpx.AsyncBaseTransport):
 
     async def _connect(self, url: httpx.URL) -> _Connection:
         loop, tls = asyncio.get_running_loop(), self._tls if url.scheme == "https" else None
-        port, make = url.port or (443 if tls else 80), lambda: _Connection(self._longest_body)
+        host, port = url.raw_host.decode("ascii"), url.port or (443 if tls else 80)
+        make = partial(_Connection, self._longest_body)
         try:
-            _, connection = await loop.create_connection(make, url.host, port, ssl=tls, happy_eyeballs_delay=0.25)
+            _, connection = await loop.create_connection(make, host, port, ssl=tls, happy_eyeballs_delay=0.25)
         except OSError as error:  # as those of TLS are, too
             raise httpx.ConnectError(str(error) or type(error).__name__) from error
         return connection

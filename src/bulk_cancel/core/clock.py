@@ -43,7 +43,10 @@ class PaceRecord:
     boot_id: str | None
 
     def tat(self, base: TimeBase, mono: float, longest_s: float) -> float:
-        """Return the TAT on this process's monotonic clock, at most `longest_s` ahead of `mono`."""
-        same_boot = base.boot_id is not None and base.boot_id == self.boot_id
-        tat = self.tat_mono if same_boot else self.tat_at - base.offset_s
-        return min(tat, mono + longest_s)
+        """Return the TAT on this process's monotonic clock.
+
+        Where only the wall clock relates the two, which may have been set, it is at most `longest_s` ahead of `mono`.
+        """
+        if base.boot_id is not None and base.boot_id == self.boot_id:
+            return self.tat_mono
+        return min(self.tat_at - base.offset_s, mono + longest_s)

@@ -46,7 +46,9 @@ def parse_deadline(text: str) -> Deadline:
         if match:
             return Deadline(time(int(match[1]), int(match[2])))
         if ":" in text:  # a day alone would silently mean its first minute
-            return Deadline(datetime.fromisoformat(text.strip()))
-    except ValueError:
+            moment = datetime.fromisoformat(text.strip())
+            moment.timestamp()  # of the years 2 to 9998 it is known in every zone
+            return Deadline(moment)
+    except (ValueError, OverflowError):
         pass
     raise ValueError(f'"{text}" is no deadline; write for example 18:00 or 2026-12-24T18:00+01:00')

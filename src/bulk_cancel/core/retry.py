@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 #: Too Many Requests: the key's limit is spent.
@@ -30,12 +30,17 @@ def _as_number(value: str) -> float | None:
 
 
 def _as_date(value: str, now: float) -> float | None:
+    date = parse_date(value)
+    return None if date is None else date - now
+
+
+def parse_date(value: str) -> float | None:
+    """Read the date of an HTTP header, seconds since the epoch; None when it is none. Without a zone it is UTC."""
     try:
         date = parsedate_to_datetime(value)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    date = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return (date - datetime.fromtimestamp(now, UTC)).total_seconds()
 
 
 def throttle_pause_s(retry_after_s: float | None, throttles_in_a_row: int, jitter: float) -> float:

@@ -82,14 +82,16 @@ class Context:
     keep: Callable[[Target, Appointment], None] | None = None  #: adds to the rebooking list, when there is one
 
     async def turn(self) -> bool:
-        """Wait for the next slot; False when the intake closed meanwhile. Nothing is in flight in here."""
-        if not self.intake.closed and self.limiter.take():
+        """Wait for the next slot and hold it; False when the intake closed meanwhile. Nothing is in flight in here."""
+        if not self.intake.closed and self.limiter.try_hold():
             return True
-        acquired = False
+        holds = False
         with self.intake.waiting():
-            await self.limiter.acquire()
-            acquired = True
-        return acquired and not self.intake.closed
+            await self.limiter.hold()
+            holds = True
+        if holds and self.intake.closed:
+            self.limiter.give_back()
+        return holds and not self.intake.closed
 
     async def hours(self) -> bool:
         """Wait for the send window; False when the run stops instead."""
@@ -154,6 +156,7 @@ class Context:
             return False
         await self.commits.record()
         self.tally.gets += 1
+        self.limiter.use()
         return True
 
     async def _heed_read(self, answer: Answer, started_at: float) -> None:

@@ -30,6 +30,7 @@ class Limiter:
 
     def __post_init__(self) -> None:
         self._turn = anyio.Lock()
+        self._held = 0
         self._paused_until = 0.0
         self._throttles_in_a_row = 0
         self._factor = 1.0
@@ -50,26 +51,51 @@ class Limiter:
         elapsed_s = self.clock.monotonic() - self._slowed_at
         return self.pace.slowed(recovered_factor(self._factor, elapsed_s))
 
-    def take(self) -> bool:
-        """Take a slot that is free at this moment, if nobody waits for one."""
-        if self._turn.locked():
+    def try_hold(self) -> bool:
+        """Hold a slot that is free at this moment, if nobody waits for one."""
+        if self._turn.locked() or self.wait_s() > 0:
             return False
-        now, pace = self.clock.monotonic(), self.current_pace()
-        if earliest_start(self.tat, now, pace) > now:
-            return False
-        self.tat = after_start(self.tat, now, pace)
+        self._held += 1
         return True
 
-    async def acquire(self) -> None:
-        """Return when one request may start. Cancelled while waiting, it has taken nothing."""
+    async def hold(self) -> None:
+        """Return when one request may start; its slot is held until `use` or `give_back`.
+
+        Cancelled while waiting, it holds nothing.
+        """
         async with self._turn:
             while True:
-                now, pace = self.clock.monotonic(), self.current_pace()
-                start = earliest_start(self.tat, now, pace)
-                if start <= now:
+                wait_s = self.wait_s()
+                if wait_s <= 0:
                     break
-                await anyio.sleep(start - now)  # a throttle may have moved the start meanwhile: look again
-            self.tat = after_start(self.tat, now, pace)
+                await anyio.sleep(wait_s)  # a throttle may have moved the start meanwhile: look again
+            self._held += 1
+
+    def use(self) -> None:
+        """A request with a held slot leaves at this moment."""
+        self._held -= 1
+        self.tat = after_start(self.tat, self.clock.monotonic(), self.current_pace())
+
+    def give_back(self) -> None:
+        """A held slot is not needed."""
+        self._held -= 1
+
+    async def acquire(self) -> None:
+        """Return when one request may start, which it does at this moment."""
+        await self.hold()
+        self.use()
+
+    def wait_s(self) -> float:
+        """Return how long until one more request may start.
+
+        What holds a slot has not left. If a slow disk keeps it, time passes, and the bucket must not fill up again
+        beside it: else all that was held would leave together with a whole burst.
+        """
+        now, pace = self.clock.monotonic(), self.current_pace()
+        return earliest_start(self._expected_tat(now, pace), now, pace) - now
+
+    def _expected_tat(self, now: float, pace: Pace) -> float:
+        return max(self.tat, now) + self._held * pace.interval_s if self._held else self.tat
 
     def served(self) -> None:
         """A request was not throttled."""
@@ -78,22 +104,27 @@ class Limiter:
     def throttled(self, started_at: float, retry_after_s: float | None) -> float:
         """A 429 came for a request that started at `started_at`: pause everyone, go slower. Returns the pause, seconds.
 
-        Answers to requests that had started before the last pause began say nothing new.
+        Answers to requests that had started before the last pause began say nothing new, except a longer wish.
         """
         now = self.clock.monotonic()
         if started_at < self._slowed_at and now < self._paused_until:
+            self._pause_until(max(self._paused_until, now + (retry_after_s or 0.0)))
             return self._paused_until - now
         pause_s = throttle_pause_s(retry_after_s, self._throttles_in_a_row + 1, self.jitter.random())
         self._factor = max(_SLOWEST, recovered_factor(self._factor, now - self._slowed_at) * _SLOWDOWN)
         self._throttles_in_a_row += 1
         self._slowed_at = now
-        self._paused_until = now + pause_s
-        self.tat = after_pause(self.tat, self._paused_until, self.pace)
+        self._pause_until(now + pause_s)
         return pause_s
 
+    def _pause_until(self, moment: float) -> None:
+        self._paused_until = moment
+        self.tat = after_pause(self.tat, moment, self.pace)
+
     def record(self) -> PaceRecord:
-        """Return the state for the ledger."""
-        return PaceRecord(self.clock.base.wall(self.tat), self.tat, self.clock.base.boot_id)
+        """Return the state for the ledger, as if what is held had left: after a crash nobody can tell."""
+        tat = self._expected_tat(self.clock.monotonic(), self.current_pace())
+        return PaceRecord(self.clock.base.wall(tat), tat, self.clock.base.boot_id)
 
     def duration_s(self, count: int) -> float:
         """Return how long `count` requests from now take at least."""

@@ -11,7 +11,9 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_ra
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.model import Answer, Work
 from bulk_cancel.core.outcome import Sight, classify_read
+from bulk_cancel.core.retry import LONGEST_PAUSE_S
 from bulk_cancel.core.text import clean
+from bulk_cancel.core.units import show_duration
 from bulk_cancel.core.verdict import Halt
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context
@@ -68,6 +70,7 @@ class Runner:
         await self._recover()
         if not await self._something_to_do():
             return Reconciled()
+        self._refuse_long_pause()
         await self._preflight()
         return await self._passes(await self._reconciler.run())
 
@@ -75,8 +78,16 @@ class Runner:
         await self._recover()
         if not await self._context.commits.ask(lambda ledger: ledger.unknown_count()):
             return Reconciled()
+        self._refuse_long_pause()
         await self._preflight()
         return await self._reconciler.run()
+
+    def _refuse_long_pause(self) -> None:
+        """An earlier run was asked to stay away for longer than a run waits: that holds for this one, too."""
+        limiter = self._context.limiter
+        wait_s = limiter.wait_s()
+        if wait_s > LONGEST_PAUSE_S + limiter.pace.span_s:
+            self._context.halt(Exit.STOPPED, f"The API asked to wait; {show_duration(wait_s)} of that are left.")
 
     async def _recover(self) -> None:
         run_no, at = self._context.run_no, self._context.clock.now()
@@ -93,7 +104,11 @@ class Runner:
         context = self._context
         for _ in range(_MOST_PASSES):
             await self._send_all()
-            if context.intake.closed or not await context.commits.ask(lambda ledger: ledger.unknown_count()):
+            if context.intake.closed:
+                break
+            if not await context.commits.ask(lambda ledger: ledger.unknown_count()):
+                if await context.commits.ask(lambda ledger: ledger.sendable_count(context.run_no)):
+                    continue  # passed over while a cancel of the same appointment was on its way
                 break
             reconciled = await self._reconciler.run()
             if context.limits.wait and reconciled.unknown > reconciled.missing:

@@ -85,6 +85,7 @@ class Sender:
                 return False
             if context.is_open_hour():
                 return True
+            context.limiter.give_back()
 
     async def _to_be_sent(self, work: Work) -> bool:
         if await self._left_out(work) or await self._drifted(work):
@@ -167,6 +168,7 @@ class Sender:
         if not await self._turn(work):
             return Step.DONE
         await context.move(work, Event.INTENT)
+        context.limiter.use()
         started_at = context.clock.monotonic()
         context.tally.posts += 1
         context.tally.in_flight += 1
