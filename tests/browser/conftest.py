@@ -40,8 +40,9 @@ HOSTILE = (
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one module, and closed with it: while it is open, its event loop keeps other tests from having one."""
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None and os.environ.get("CI") == "true":
         pytest.fail(f"none of {', '.join(_NAMES)} is installed, and here the pages have to be seen")

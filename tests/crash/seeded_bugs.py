@@ -38,7 +38,8 @@ class Bug:
 _SENDER, _SQLITE, _OUTCOME = "engine/sender.py", "ledger/sqlite.py", "core/outcome.py"
 _QUERIES, _RECONCILE = "ledger/sql/queries.sql", "engine/reconcile.py"
 _INTENT = "        await context.move(work, Event.INTENT)\n"
-_SENDING = """        started_at = context.clock.monotonic()
+_SENDING = """        context.limiter.use()
+        started_at = context.clock.monotonic()
         context.tally.posts += 1
         context.tally.in_flight += 1
         try:
@@ -206,8 +207,8 @@ BUGS = (
     Bug(
         "a 429 pauses nobody else",
         "engine/limiter.py",
-        "self.tat = after_pause(self.tat, self._paused_until, self.pace)",
-        "after_pause(self.tat, self._paused_until, self.pace)",
+        "self.tat = after_pause(self.tat, moment, self.pace)",
+        "after_pause(self.tat, moment, self.pace)",
         "tests/engine/test_limiter.py::test_a_throttle_pauses_everyone_then_goes_slower_then_recovers",
     ),
     Bug(
