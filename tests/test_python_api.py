@@ -208,13 +208,13 @@ def test_who_approves_gets_the_plan(sandbox: Sandbox) -> None:
 def test_in_a_thread_and_signals_stay_as_they_were(sandbox: Sandbox) -> None:
     def mine(*_: object) -> None: ...
 
-    before = signal.signal(signal.SIGTERM, mine)
+    before, interrupt = signal.signal(signal.SIGTERM, mine), signal.getsignal(signal.SIGINT)
     try:
         with ThreadPoolExecutor(1) as threads:
             assert threads.submit(run, job(yes=True)).result().counts[Status.CANCELLED] == COUNT
         assert run(job(yes=True)).requests.posts == 0
         assert signal.getsignal(signal.SIGTERM) is mine
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGINT) is interrupt
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -116,6 +116,18 @@ def test_a_run_that_never_began_tells_why(shell: Shell, mailbox: Mailbox, source
     titles = [told["title"] for told in mailbox.received]
     assert titles == [f"bulk-cancel {source}: exit 77", "bulk-cancel none.csv: exit 66"]
     assert "none.csv does not exist" in mailbox.received[1]["message"]
+    assert {told["type"] for told in mailbox.received} == {"failure"}
+
+
+def test_quiet_is_silent_only_about_what_is_good(shell: Shell, source: Path) -> None:
+    """cron mails what a command says: nothing after a good night, a line after any other."""
+    failed = shell("run", source, "--yes", "--quiet", MEETERGO_TOKEN="rgo-nobody")
+    assert failed.code == 77
+    assert "ended with 77" in failed.stderr
+    assert "Check MEETERGO_TOKEN" in failed.stderr
+    assert (failed.stderr.count("\n"), failed.stdout) == (1, "")
+    good = shell("run", source, "--yes", "--quiet")
+    assert (good.code, good.stdout, good.stderr) == (0, "", "")
 
 
 def test_nobody_there_changes_nothing(shell: Shell, mailbox: Mailbox, source: Path) -> None:

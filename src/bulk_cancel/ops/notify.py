@@ -47,11 +47,11 @@ class Notifier:
 
     def tell(self, ending: RunEnding, log: FilteringBoundLogger) -> None:
         """Tell everybody at once, and wait for at most `longest_s` seconds in all. Never raises."""
-        title, body = title_of(ending), body_of(ending)
+        text = (title_of(ending), body_of(ending), "failure" if ending.exit_code else "success")
         told: list[int] = []
         # Daemons: one that hangs does not keep the process alive.
         threads = [
-            threading.Thread(target=_tell, args=(receiver, number, (title, body), told), daemon=True)
+            threading.Thread(target=_tell, args=(receiver, number, text, told), daemon=True)
             for number, receiver in enumerate(self._receivers, start=1)
         ]
         for thread in threads:
@@ -63,9 +63,9 @@ class Notifier:
             log.warning("notify.failed", address_no=number, hint="nobody was told there; the run is not affected")
 
 
-def _tell(receiver: Apprise, number: int, text: tuple[str, str], told: list[int]) -> None:
+def _tell(receiver: Apprise, number: int, text: tuple[str, str, str], told: list[int]) -> None:
     try:
-        if receiver.notify(title=text[0], body=text[1]):
+        if receiver.notify(title=text[0], body=text[1], notify_type=text[2]):
             told.append(number)
     except Exception:  # noqa: S110 - whatever a service's plugin does; its absence from `told` is logged
         pass
