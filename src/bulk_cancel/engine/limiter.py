@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
 import anyio
 
@@ -14,6 +15,14 @@ from bulk_cancel.engine.clock import Clock
 
 _SLOWEST = 0.25
 _SLOWDOWN = 0.7
+
+
+@dataclass(eq=False)
+class _Waiter:
+    """One who waits for a slot: woken when it has one, or is the first."""
+
+    woken: anyio.Event = field(default_factory=anyio.Event)
+    granted: bool = False
 
 
 @dataclass
@@ -29,7 +38,7 @@ class Limiter:
     jitter: random.Random
 
     def __post_init__(self) -> None:
-        self._turn = anyio.Lock()
+        self._waiting: deque[_Waiter] = deque()
         self._held = 0
         self._paused_until = 0.0
         self._throttles_in_a_row = 0
@@ -53,7 +62,7 @@ class Limiter:
 
     def try_hold(self) -> bool:
         """Hold a slot that is free at this moment, if nobody waits for one."""
-        if self._turn.locked() or self.wait_s() > 0:
+        if self._waiting or self.wait_s() > 0:
             return False
         self._held += 1
         return True
@@ -61,15 +70,41 @@ class Limiter:
     async def hold(self) -> None:
         """Return when one request may start; its slot is held until `use` or `give_back`.
 
-        Cancelled while waiting, it holds nothing.
+        First come, first served; the first of those who wait watches the clock for all. Cancelled while waiting, it
+        holds nothing.
         """
-        async with self._turn:
-            while True:
-                wait_s = self.wait_s()
-                if wait_s <= 0:
-                    break
-                await anyio.sleep(wait_s)  # a throttle may have moved the start meanwhile: look again
+        waiter = _Waiter()
+        self._waiting.append(waiter)
+        try:
+            while not waiter.granted:
+                if self._waiting[0] is waiter:
+                    await anyio.sleep(self.wait_s())  # a throttle may have moved the start meanwhile: look again
+                    self._grant()
+                else:
+                    await waiter.woken.wait()
+        except BaseException:
+            self._leave(waiter)
+            raise
+
+    def _grant(self) -> None:
+        """Give out all that is free at once: a slot per turn of the event loop would be too few at high rates."""
+        while self._waiting and self.wait_s() <= 0:
+            waiter = self._waiting.popleft()
             self._held += 1
+            waiter.granted = True
+            waiter.woken.set()
+        self._wake_first()
+
+    def _leave(self, waiter: _Waiter) -> None:
+        if waiter.granted:
+            self.give_back()
+        else:
+            self._waiting.remove(waiter)
+        self._wake_first()
+
+    def _wake_first(self) -> None:
+        if self._waiting:
+            self._waiting[0].woken.set()
 
     def use(self) -> None:
         """A request with a held slot leaves at this moment."""
