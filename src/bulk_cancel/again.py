@@ -21,7 +21,7 @@ from bulk_cancel.errors import BulkCancelError, InputError
 from bulk_cancel.inputs import StagedInput, digest_of, first_invalid, open_staged, options_digest
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import Ledger, RunStart, StagedRun
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite import reading
 from bulk_cancel.places import SNAPSHOT, api_url, ledger_path
 from bulk_cancel.sources import InputFile, may_share, options_of
 
@@ -67,12 +67,8 @@ def find_again(job: Job, environ: Mapping[str, str], folder: Path) -> Again | No
 
 def _last_staged(path: Path) -> StagedRun | None:
     """Peek into the ledger. What is wrong with it will be said when it is opened for the run."""
-    with suppress(BulkCancelError):
-        ledger = SqliteLedger.open_to_read(path)
-        try:
-            return ledger.last_staged()
-        finally:
-            ledger.close()
+    with suppress(BulkCancelError), reading(path) as ledger:
+        return ledger.last_staged()
     return None
 
 

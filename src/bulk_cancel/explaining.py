@@ -14,7 +14,7 @@ from bulk_cancel.core.text import clean
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import HistoryLine, Naming
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite import SqliteLedger, reading
 from bulk_cancel.overview import Open, open_one
 
 #: So many rows that name an appointment are told.
@@ -48,8 +48,7 @@ def explain(path: Path, name: str, settle_s: float) -> tuple[Story, ...]:
     Raises UsageError when the ledger does not know it, LedgerError when there is no ledger, or none that is ours.
     """
     appointment_id, attendee_id = parse_target_name(name)
-    ledger = SqliteLedger.open_to_read(path)
-    try:
+    with reading(path) as ledger:
         found = [
             work
             for work in ledger.find_targets(appointment_id)
@@ -62,8 +61,6 @@ def explain(path: Path, name: str, settle_s: float) -> tuple[Story, ...]:
             )
         named = ledger.namings(appointment_id, MOST_ROWS)
         return tuple(_story(ledger, work, named, settle_s) for work in found)
-    finally:
-        ledger.close()
 
 
 def _story(ledger: SqliteLedger, work: Work, named: Sequence[Naming], settle_s: float) -> Story:

@@ -21,8 +21,7 @@ from bulk_cancel.engine.reader import Reader
 from bulk_cancel.engine.search import Search
 from bulk_cancel.errors import BulkCancelError, ConfigError
 from bulk_cancel.job import Job
-from bulk_cancel.ledger.sqlite import SqliteLedger
-from bulk_cancel.looking import limiter_of, settings_of
+from bulk_cancel.looking import known_pace, limiter_of, settings_of
 from bulk_cancel.ops.locks import held
 from bulk_cancel.ops.pace_file import remember_pace
 from bulk_cancel.ops.progress import Display, Silence, Standing
@@ -92,15 +91,9 @@ def _refuse_wrong_pairing(settings: ApiSettings) -> None:
 
 
 def _known_pace(job: Job, settings: ApiSettings) -> PaceRecord | None:
-    """Ask the ledger what the last run used of the limit. No search fails for want of an answer."""
-    with suppress(BulkCancelError):
-        path = ledger_path(job.ledger, settings.base_url)
-        if path.exists() and path.stat().st_size:
-            ledger = SqliteLedger.open_to_read(path)
-            try:
-                return ledger.load_pace(settings.credential.fingerprint)
-            finally:
-                ledger.close()
+    """A ledger of another kind is a run's trouble, not a search's."""
+    with suppress(ConfigError):
+        return known_pace(ledger_path(job.ledger, settings.base_url), settings.credential.fingerprint)
     return None
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 import anyio
 from structlog.typing import FilteringBoundLogger
@@ -22,8 +24,9 @@ from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.live import LiveLook
 from bulk_cancel.engine.plan import PlanLine
 from bulk_cancel.engine.reader import Reader
-from bulk_cancel.errors import ConfigError
+from bulk_cancel.errors import BulkCancelError, ConfigError
 from bulk_cancel.job import Job
+from bulk_cancel.ledger.sqlite import reading
 from bulk_cancel.ops.pace_file import remember_pace, remembered_pace
 from bulk_cancel.places import api_url, credential_pace
 from bulk_cancel.version import version
@@ -68,6 +71,15 @@ def limiter_of(job: Job, key: str, clock: Clock, known: PaceRecord | None) -> Li
     records = [record for record in (known, remembered_pace(credential_pace(key))) if record]
     tat = max((record.tat(clock.base, now, LONGEST_PAUSE_S + pace.span_s) for record in records), default=now)
     return Limiter(pace, clock, tat, random.Random())  # noqa: S311 - jitter, no secret
+
+
+def known_pace(path: Path, key: str) -> PaceRecord | None:
+    """Ask the ledger what the last run used of the limit. No look fails for want of an answer."""
+    with suppress(BulkCancelError):
+        if path.exists() and path.stat().st_size:
+            with reading(path) as ledger:
+                return ledger.load_pace(key)
+    return None
 
 
 def settings_of(job: Job, environ: Mapping[str, str]) -> ApiSettings:

@@ -16,7 +16,7 @@ from bulk_cancel.core.verdict import decide_exit
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import RunRecord, Unknown
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite import SqliteLedger, reading
 from bulk_cancel.ops.locks import Holder, holder_of
 from bulk_cancel.places import ledger_lock
 from bulk_cancel.reports.next_step import Ending, next_step
@@ -72,11 +72,8 @@ class Overview:
 
 def look_over(path: Path, settle_s: float, limit: int) -> Overview:
     """Read the last `limit` runs and what is open. Raises LedgerError when there is no ledger, or none that is ours."""
-    ledger = SqliteLedger.open_to_read(path)
-    try:
+    with reading(path) as ledger:
         return _overview(ledger, settle_s, limit)
-    finally:
-        ledger.close()
 
 
 def _overview(ledger: SqliteLedger, settle_s: float, limit: int) -> Overview:

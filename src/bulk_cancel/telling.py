@@ -12,12 +12,12 @@ from bulk_cancel.carrying import Parts
 from bulk_cancel.core.model import Status
 from bulk_cancel.errors import BulkCancelError, Exit, InputError
 from bulk_cancel.job import Job
+from bulk_cancel.ledger.sqlite import reading
 from bulk_cancel.ops.ending import RunEnding
 from bulk_cancel.ops.metrics import require_metrics, write_metrics
 from bulk_cancel.ops.notify import Notifier
 from bulk_cancel.places import api_url, ledger_path
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.upkeep import reading
 from bulk_cancel.wiring import run_job
 
 _BUG = "A bug of bulk-cancel: see its log, and report it."

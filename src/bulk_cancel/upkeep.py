@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,21 +15,11 @@ from bulk_cancel.core.text import clean
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import RunStart
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite import SqliteLedger, reading
 from bulk_cancel.ops.locks import held
 from bulk_cancel.places import ledger_lock, new_run_id
 from bulk_cancel.reporting import write_run
 from bulk_cancel.reports.workbook import require_excel
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[SqliteLedger]:
-    """Open a ledger that stays as it is."""
-    ledger = SqliteLedger.open_to_read(path)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
 
 
 @dataclass(frozen=True, slots=True)

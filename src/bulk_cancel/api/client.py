@@ -1,7 +1,7 @@
 """One connection to the API: builds requests, bounds every exchange in time and size, and returns what came of it.
 
-Each worker has a client of its own with a pool of one connection. One shared httpx 0.28 pool is quadratic in waiting
-requests and can close a connection that it has just given to a queued one, which for us would be a false unknown.
+Each worker has a line of its own with one connection. One shared httpx 0.28 pool is quadratic in waiting requests and
+can close a connection that it has just given to a queued one, which for us would be a false unknown.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One kept connection without a pool: an httpx transport made of an asyncio protocol and the parser httptools.
 
 It costs a tenth of the CPU of httpx's own. "No byte left" is certain: `send_request_headers.started` is announced
-(httpcore's documented trace) when the connection and its TLS handshake stand, just before the only write. It is not
-used again after an error, a surplus byte, an answer that ends with it, a request given up, or a long pause.
+(httpcore's documented trace) when the connection and its TLS handshake stand, just before the only write. A
+connection is not used again after an error, a surplus byte, an answer that ends it, a request given up, a long pause.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from bulk_cancel.checkup.storage import check_lock, check_storage
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.job import Job
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.looking import known_pace
 from bulk_cancel.places import api_url, credential_lock, ledger_lock, ledger_path
 
 
@@ -39,7 +39,7 @@ def examine(source: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -
     if isinstance(settings, ApiSettings):
         key = settings.credential.fingerprint
         yield check_lock("credential lock", credential_lock(key), "this credential")
-        yield from check_access(job, settings, _known_pace(path, key))
+        yield from check_access(job, settings, _pace_of(path, key))
 
 
 def _zones(job: Job) -> tuple[str, ...]:
@@ -54,15 +54,5 @@ def _place(job: Job, environ: Mapping[str, str]) -> Path | Check:
         return failed("ledger", error)
 
 
-def _known_pace(path: Path | Check, key: str) -> PaceRecord | None:
-    """What the last run used of the limit; a ledger that cannot be read has been told about already."""
-    if isinstance(path, Check) or not path.exists():
-        return None
-    try:
-        ledger = SqliteLedger.open_to_read(path)
-    except BulkCancelError:
-        return None
-    try:
-        return ledger.load_pace(key)
-    finally:
-        ledger.close()
+def _pace_of(path: Path | Check, key: str) -> PaceRecord | None:
+    return None if isinstance(path, Check) else known_pace(path, key)

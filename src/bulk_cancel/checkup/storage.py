@@ -12,7 +12,7 @@ from bulk_cancel.checkup.check import Check, failed, good, warning
 from bulk_cancel.errors import BulkCancelError, ConfigError, LedgerCreateError, LedgerDiskError, LedgerError
 from bulk_cancel.ledger.opening import QUICK_CHECK_BYTES
 from bulk_cancel.ledger.port import Health
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite import reading
 from bulk_cancel.ops.locks import holder_of
 
 _MIB = 1024 * 1024
@@ -57,11 +57,8 @@ def _check_space(folder: Path) -> Check:
 def _check_ledger(path: Path, url: str) -> Iterator[Check]:
     pages = path.stat().st_size <= QUICK_CHECK_BYTES
     try:
-        ledger = SqliteLedger.open_to_read(path)
-        try:
+        with reading(path) as ledger:
             health, bound, unknown = ledger.health(pages=pages), ledger.meta("api_url"), ledger.unknown_count()
-        finally:
-            ledger.close()
     except BulkCancelError as error:
         yield failed("ledger", error)
         return

@@ -12,7 +12,8 @@ from bulk_cancel.cli.output import errors_told, path_of, put_document
 from bulk_cancel.cli.running import finish, parts_of
 from bulk_cancel.errors import Exit
 from bulk_cancel.job import load_job
-from bulk_cancel.upkeep import Decision, export, reading, report_run, resolve
+from bulk_cancel.ledger.sqlite import reading
+from bulk_cancel.upkeep import Decision, export, report_run, resolve
 from bulk_cancel.wiring import reconcile_ledger
 
 

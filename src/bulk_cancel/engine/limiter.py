@@ -29,7 +29,7 @@ class _Waiter:
 class Limiter:
     """GCRA on the process's monotonic clock, first come, first served.
 
-    `tat` is all its state; the ledger keeps it, so that a restart goes on where the last process stopped.
+    `tat` and what is held beside it is its state. The ledger keeps it, and a restart goes on from there.
     """
 
     pace: Pace

@@ -163,7 +163,10 @@ class SqliteLedger:
         return int(self._rows("sendable_count", run_no)[0][0])
 
     def counts(self, run_no: int) -> Mapping[State | None, int]:
-        counts = self._rows("counts", run_no)[0]
+        return self._counts(run_no, firsts=False)
+
+    def _counts(self, run_no: int, *, firsts: bool) -> dict[State | None, int]:
+        counts = self._rows("counts", run_no, firsts)[0]
         return {state: count for state, count in zip((*State, None), counts, strict=True) if count}
 
     def target_count(self, run_no: int) -> int:
@@ -195,8 +198,7 @@ class SqliteLedger:
         return StagedRun(run_no, input_digest, options_digest, outs)
 
     def target_states(self, run_no: int) -> Mapping[State, int]:
-        counts = self._rows("target_states", run_no)[0]
-        return {state: count for state, count in zip(State, counts, strict=True) if count}
+        return {state: count for state, count in self._counts(run_no, firsts=True).items() if state is not None}
 
     def first_to_send(self, rows_of: int, limit: int) -> list[tuple[int, Work]]:
         found = [row for series in (False, True) for row in self._rows("first_sendable", rows_of, limit, series)]
@@ -263,6 +265,16 @@ class SqliteLedger:
     def _rows(self, name: str, *values: Any) -> list[Row]:
         with translated(self.path):
             return self._connection.execute(self._sql[name], values).fetchall()
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[SqliteLedger]:
+    """Open a ledger that stays as it is, for the length of a block. Errors as `open_to_read` says."""
+    ledger = SqliteLedger.open_to_read(path)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
 
 
 def _identity(path: Path) -> tuple[int, ...]:

@@ -193,7 +193,8 @@ WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id 
 -- name: unknown_count
 SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown');
 
--- Here and below, a column per state in the order of State: to group by it would sort every row.
+-- Of all rows, or (?2) of those that first name a target. A column per state in the order of State: to group by it
+-- would sort every row.
 -- name: counts
 SELECT count(*) FILTER (WHERE t.state = 'pending'),
   count(*) FILTER (WHERE t.state = 'sending'),
@@ -206,21 +207,8 @@ SELECT count(*) FILTER (WHERE t.state = 'pending'),
   count(*) FILTER (WHERE t.state = 'failed'),
   count(*) FILTER (WHERE t.state = 'skipped'),
   count(*) FILTER (WHERE t.state IS NULL)
-FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?);
-
--- name: target_states
-SELECT count(*) FILTER (WHERE t.state = 'pending'),
-  count(*) FILTER (WHERE t.state = 'sending'),
-  count(*) FILTER (WHERE t.state = 'waiting'),
-  count(*) FILTER (WHERE t.state = 'unknown'),
-  count(*) FILTER (WHERE t.state = 'cancelled'),
-  count(*) FILTER (WHERE t.state = 'already_cancelled'),
-  count(*) FILTER (WHERE t.state = 'not_found'),
-  count(*) FILTER (WHERE t.state = 'rejected'),
-  count(*) FILTER (WHERE t.state = 'failed'),
-  count(*) FILTER (WHERE t.state = 'skipped')
-FROM input_rows r JOIN targets t USING (target_id)
-WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?) AND r.first_row = r.row;
+FROM input_rows r LEFT JOIN targets t USING (target_id)
+WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?1) AND (r.first_row = r.row OR NOT ?2);
 
 -- name: target_count
 SELECT count(*) FROM input_rows WHERE run_no = (SELECT rows_of FROM runs WHERE run_no = ?) AND first_row = row;
