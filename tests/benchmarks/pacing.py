@@ -41,7 +41,7 @@ class Setting:
 
 SETTINGS = (
     Setting(50, 100, 600, 1.01),
-    Setting(1000, 2000, 12_000, 1.01, workers=64),
+    Setting(1000, 2000, 20_000, 1.01, workers=64),
     Setting(40, 80, 480, 1.03, latency_s=0.02),
 )
 
@@ -124,13 +124,14 @@ def main() -> None:
     """Measure and print, or be the measured process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--only", type=int, choices=range(len(SETTINGS)), help="one setting, by its number")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         index, folder, origin = options.child
         run_both(SETTINGS[int(index)], Path(folder), origin)
         return
-    for setting in SETTINGS:
+    for setting in SETTINGS if options.only is None else [SETTINGS[options.only]]:
         print(told(setting, [measure(setting) for _ in range(options.rounds)]), flush=True)
 
 

@@ -159,3 +159,41 @@ async def test_the_time_left_counts_what_the_bucket_holds(clock: Clock) -> None:
     assert paced.duration_s(20) == 0
     await starts(paced, 20)
     assert paced.duration_s(50) == pytest.approx(5, abs=0.2)
+
+
+@pytest.mark.parametrize(("rate", "burst", "late_s"), [(1000, 2000, 0.15), (50, 100, 0.15), (1000, 2000, 0.02)])
+def test_connects_that_delay_the_first_arrivals_earn_no_429(rate: float, burst: int, late_s: float) -> None:
+    """The server's bucket is full until the first requests arrive, late and all at once: nothing dripped into it."""
+    now = [100.0]
+    paced = limiter(Clock(lambda: now[0], TimeBase("boot", 0.0)), Pace(rate, burst))
+    server_tat, underway, refused, sent = 0.0, [], 0, 0  # the server has the same numbers, and no margin
+    for step in range(4000):
+        now[0] = 100.0 + step * 0.001
+        for moment in [moment for moment in underway if moment <= now[0]]:
+            underway.remove(moment)
+            refused += server_tat - now[0] > (burst - 1) / rate + 1e-9
+            server_tat = max(server_tat, now[0]) + 1 / rate
+            paced.ended()
+        while len(underway) < 64 and paced.try_hold():
+            paced.use()
+            sent += 1
+            underway.append(now[0] + late_s if sent <= 64 else now[0] + 0.001)
+    assert refused == 0
+    assert sent >= burst + rate * (3.9 - late_s) - 64
+
+
+async def test_a_small_burst_behind_a_long_latency_keeps_its_rate(clock: Clock) -> None:
+    paced, answered = limiter(clock, Pace(10, 1)), []
+
+    async def exchange() -> None:
+        await paced.hold()
+        paced.use()
+        await anyio.sleep(2)
+        paced.ended()
+        answered.append(clock.monotonic())
+
+    began = clock.monotonic()
+    async with anyio.create_task_group() as group:
+        for _ in range(51):
+            group.start_soon(exchange)
+    assert answered[-1] - began == pytest.approx(5 + 2)

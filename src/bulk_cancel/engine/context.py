@@ -167,6 +167,7 @@ class Context:
 
     def heed(self, answer: Answer, started_at: float) -> None:
         """Let the limiter learn from an answer."""
+        self.limiter.ended()
         if answer.status != THROTTLED:
             if answer.status is not None:
                 self.limiter.served()

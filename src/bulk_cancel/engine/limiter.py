@@ -30,6 +30,11 @@ class Limiter:
     """GCRA on the process's monotonic clock, first come, first served.
 
     `tat` and what is held beside it is its state. The ledger keeps it, and a restart goes on from there.
+
+    The server's bucket is drawn on when a request arrives, which is some time between its leaving and its answer. While
+    its bucket is full nothing drips into it: had we counted that time as refilling, we would ask for more than there
+    is. So a second TAT counts the requests from their answers on, and what is on its way beside it. It is trusted up to
+    a share of the burst: behind a long latency a small burst would otherwise be a limit of its own.
     """
 
     pace: Pace
@@ -40,6 +45,8 @@ class Limiter:
     def __post_init__(self) -> None:
         self._waiting: deque[_Waiter] = deque()
         self._held = 0
+        self._underway = 0
+        self._answered_tat = self.tat
         self._paused_until = 0.0
         self._throttles_in_a_row = 0
         self._factor = 1.0
@@ -109,16 +116,23 @@ class Limiter:
     def use(self) -> None:
         """A request with a held slot leaves at this moment."""
         self._held -= 1
+        self._underway += 1
         self.tat = after_start(self.tat, self.clock.monotonic(), self.current_pace())
+
+    def ended(self) -> None:
+        """A request that left has its answer, or never gets one."""
+        self._underway -= 1
+        self._answered_tat = after_start(self._answered_tat, self.clock.monotonic(), self.current_pace())
 
     def give_back(self) -> None:
         """A held slot is not needed."""
         self._held -= 1
 
     async def acquire(self) -> None:
-        """Return when one request may start, which it does at this moment."""
+        """Return when one request may start, which it does at this moment; it counts as answered at once."""
         await self.hold()
         self.use()
+        self.ended()
 
     def wait_s(self) -> float:
         """Return how long until one more request may start.
@@ -130,7 +144,13 @@ class Limiter:
         return earliest_start(self._expected_tat(now, pace), now, pace) - now
 
     def _expected_tat(self, now: float, pace: Pace) -> float:
-        return max(self.tat, now) + self._held * pace.interval_s if self._held else self.tat
+        tat = max(self.tat, min(self._tat_by_answers(now, pace), self.tat + _late_s(pace)))
+        return max(tat, now) + self._held * pace.interval_s if self._held else tat
+
+    def _tat_by_answers(self, now: float, pace: Pace) -> float:
+        if not self._underway:
+            return self._answered_tat
+        return max(self._answered_tat, now) + self._underway * pace.interval_s
 
     def served(self) -> None:
         """A request was not throttled."""
@@ -166,3 +186,8 @@ class Limiter:
         now, pace = self.clock.monotonic(), self.current_pace()
         ready = int((now - self.tat) * pace.rate_per_s) + pace.burst
         return duration_s(count, pace, min(pace.burst, ready))
+
+
+def _late_s(pace: Pace) -> float:
+    """How much later than it left a request is taken to arrive, at most: a tenth of the burst's time."""
+    return 0.1 * (pace.burst - 1) * pace.interval_s
