@@ -172,7 +172,7 @@ def _standing(context: Context) -> Standing:
 
 
 def finish(ledger: SqliteLedger, job: Job, facts: RunFacts, end: RunEnd, log: FilteringBoundLogger) -> Summary:
-    """Write the result files and the summary, from the ledger alone. What that takes is not counted as the run's time."""
+    """Write the result files and the summary, from the ledger alone. Not counted as the run's time."""
     elapsed_s = facts.clock.monotonic() - facts.began
     summary = _summary(ledger, job, facts, end, elapsed_s)
     ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
