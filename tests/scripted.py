@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from bulk_cancel.api.port import Page, Query
-from bulk_cancel.core.model import Answer, Appointment, Entry, Request, Target, Work
+from bulk_cancel.core.model import Answer, Appointment, Entry, Request, Scope, Target, Work
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event, State, next_state
 from bulk_cancel.engine.clock import Clock
@@ -79,7 +79,7 @@ class MemoryCommits:
     async def ask(self, question: Callable[[Any], Any]) -> Any:
         return question(self)
 
-    def unknown(self, after_target: int, limit: int) -> list[Unknown]:
+    def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         left = [item for item in self.unknowns if self.states[item.work.target_id] is State.UNKNOWN]
         return [item for item in left if item.work.target_id > after_target][:limit]
 

@@ -118,4 +118,5 @@ def _states(ledger: Ledger, run_no: int) -> dict[State, int]:
 def _row(number: int, work: Work) -> InputRow:
     target, request = work.target, work.request
     key = (target.appointment_id, target.attendee_id, target.entire_series)
-    return InputRow(number, *key, request.cancel_all, request.reason, request.user_id, number, None)
+    asked = (request.cancel_all, request.reason, request.user_id)
+    return InputRow(number, *key, *asked, number, None, request.account or None)

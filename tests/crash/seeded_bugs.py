@@ -130,7 +130,7 @@ BUGS = (
     Bug(
         "recovery is left out",
         "engine/runner.py",
-        "ledger.recover(run_no, at)",
+        "ledger.recover(run_no, at, scope)",
         "0",
         f"{_KILL}::test_a_run_that_is_killed_converges",
     ),

@@ -45,6 +45,7 @@ class InputRow(NamedTuple):
     user_id: str | None
     first_row: int | None  #: the first row that names the same target; None when invalid
     problems: str | None  #: all reasons why the row is invalid, joined with "; "
+    account: str | None = None  #: whose credential and limit are used; None: the run's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,25 @@ class Request:
     reason: str | None = None
     cancel_all: bool = False
     user_id: str | None = None  #: the acting user (`x-meetergo-api-user-id`), Platform keys only
+    account: str = ""  #: whose credential and limit are used; empty: the run's own
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one runner works on: the targets of one account, of the whole ledger or of a chunk of a run's rows."""
+
+    account: str = ""
+    chunk: Chunk | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a run's work: the targets of one account that these rows were the last to ask for."""
+
+    run_no: int
+    chunk_no: int
+    after_row: int
+    last_row: int
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.drift import Expectation
 from bulk_cancel.core.foresight import Action, Rules
-from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
+from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
 from bulk_cancel.core.outcome import classify_read
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
 from bulk_cancel.core.states import Event, State, next_state
@@ -25,6 +25,7 @@ from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.tally import REFUSED, Tally
 from bulk_cancel.errors import Exit
+from bulk_cancel.ledger.port import ALL_ROWS
 
 #: So many throttles in a row, with growing pauses between them, mean that the key is not to be had today.
 MOST_THROTTLES_IN_A_ROW = 10
@@ -78,6 +79,7 @@ class Context:
     limits: Limits
     log: FilteringBoundLogger
     lines: Sequence[Line]
+    scope: Scope = ALL_ROWS
     foresight: Foresight = field(default_factory=Foresight)
     keep: Callable[[Target, Appointment], None] | None = None  #: adds to the rebooking list, when there is one
 

@@ -49,9 +49,9 @@ class Feed:
 
     async def _fetch(self) -> bool:
         """Take the next chunk from the ledger; False when there is none."""
-        run_no, after_row = self._context.run_no, self._after_row
+        run_no, after_row, scope = self._context.run_no, self._after_row, self._context.scope
         found = await self._context.commits.ask(
-            lambda ledger: ledger.work(run_no, after_row, series=self._series, limit=self._chunk)
+            lambda ledger: ledger.work(run_no, after_row, series=self._series, limit=self._chunk, scope=scope)
         )
         self._after_row = found[-1][0] if found else after_row
         self._ready.extend(work for _, work in found)

@@ -90,7 +90,7 @@ def target_of(row: InputRow) -> Target:
 
 def request_of(row: InputRow) -> Request:
     """Return what a valid row asks for."""
-    return Request(row.reason, row.cancel_all, row.user_id)
+    return Request(row.reason, row.cancel_all, row.user_id, row.account or "")
 
 
 def plan_lines(rows: Sequence[InputRow], states: Sequence[State | None]) -> Iterable[PlanLine]:

@@ -17,7 +17,7 @@ import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from bulk_cancel.api.port import Line, Query
-from bulk_cancel.core.model import Answer, Appointment, Work
+from bulk_cancel.core.model import Answer, Appointment, Scope, Work
 from bulk_cancel.core.outcome import Sight, classify_read, resolve_unknown, shows_cancelled
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.context import Context, appointments_by_id
@@ -40,7 +40,7 @@ class Reconciled:
 
 
 class Reconciler:
-    """Goes through all unknown targets of the ledger."""
+    """Goes through all unknown targets of its scope."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -57,7 +57,7 @@ class Reconciler:
     async def _unknown(self) -> AsyncIterator[list[Unknown]]:
         after = 0
         while not self._context.intake.closed:
-            chunk = await self._context.commits.ask(partial(_next_unknown, after))
+            chunk = await self._context.commits.ask(partial(_next_unknown, after, self._context.scope))
             if not chunk:
                 return
             after = chunk[-1].work.target_id
@@ -136,8 +136,8 @@ class Reconciler:
         return not self._context.intake.closed
 
 
-def _next_unknown(after_target: int, ledger: Ledger) -> list[Unknown]:
-    return ledger.unknown(after_target, _CHUNK)
+def _next_unknown(after_target: int, scope: Scope, ledger: Ledger) -> list[Unknown]:
+    return ledger.unknown(after_target, _CHUNK, scope)
 
 
 async def read_surely(context: Context, line: Line, work: Work) -> Answer | None:

@@ -21,6 +21,7 @@ from bulk_cancel.engine.feed import Feed
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler, read_surely
 from bulk_cancel.engine.sender import Doubts, Sender, conclude_doubts
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, Exit, UnreachableError
+from bulk_cancel.ledger.port import Ledger
 
 #: A target whose intent was proven not applied is sent again; so often at most in one run.
 _MOST_PASSES = 5
@@ -76,7 +77,7 @@ class Runner:
 
     async def _reconcile_only(self) -> Reconciled:
         await self._recover()
-        if not await self._context.commits.ask(lambda ledger: ledger.unknown_count()):
+        if not await self._context.commits.ask(lambda ledger: ledger.unknown_count(self._context.scope)):
             return Reconciled()
         self._refuse_long_pause()
         await self._preflight()
@@ -90,15 +91,15 @@ class Runner:
             self._context.halt(Exit.STOPPED, f"The API asked to wait; {show_duration(wait_s)} of that are left.")
 
     async def _recover(self) -> None:
-        run_no, at = self._context.run_no, self._context.clock.now()
-        recovered = await self._context.commits.ask(lambda ledger: ledger.recover(run_no, at))
+        run_no, at, scope = self._context.run_no, self._context.clock.now(), self._context.scope
+        recovered = await self._context.commits.ask(lambda ledger: ledger.recover(run_no, at, scope))
         if recovered:
             self._context.log.warning("run.recovered", unknown=recovered)
 
     async def _something_to_do(self) -> bool:
-        ask, run_no = self._context.commits.ask, self._context.run_no
-        self._context.tally.targets = await ask(lambda ledger: ledger.sendable_count(run_no))
-        return bool(self._context.tally.targets or await ask(lambda ledger: ledger.unknown_count()))
+        ask, run_no, scope = self._context.commits.ask, self._context.run_no, self._context.scope
+        self._context.tally.targets = await ask(lambda ledger: ledger.sendable_count(run_no, scope))
+        return bool(self._context.tally.targets or await ask(lambda ledger: ledger.unknown_count(self._context.scope)))
 
     async def _passes(self, reconciled: Reconciled) -> Reconciled:
         context = self._context
@@ -106,8 +107,8 @@ class Runner:
             await self._send_all()
             if context.intake.closed:
                 break
-            if not await context.commits.ask(lambda ledger: ledger.unknown_count()):
-                if await context.commits.ask(lambda ledger: ledger.sendable_count(context.run_no)):
+            if not await context.commits.ask(lambda ledger: ledger.unknown_count(self._context.scope)):
+                if await context.commits.ask(lambda ledger: ledger.sendable_count(context.run_no, context.scope)):
                     continue  # passed over while a cancel of the same appointment was on its way
                 break
             reconciled = await self._reconciler.run()
@@ -173,11 +174,12 @@ class Runner:
 
     async def _first_user(self) -> str | None:
         """Return as whom the first request acts: a Platform key may have no acting user but those of the rows."""
-        ask, run_no = self._context.commits.ask, self._context.run_no
-        work = [item for _, item in await ask(lambda ledger: ledger.work(run_no, 0, series=False, limit=1))]
-        work += [item for _, item in await ask(lambda ledger: ledger.work(run_no, 0, series=True, limit=1))]
-        work += [item.work for item in await ask(lambda ledger: ledger.unknown(0, 1))]
-        return _user(work)
+        return _user(await self._context.commits.ask(self._first_work))
+
+    def _first_work(self, ledger: Ledger) -> list[Work]:
+        run_no, scope = self._context.run_no, self._context.scope
+        found = [ledger.work(run_no, 0, series=series, limit=1, scope=scope) for series in (False, True)]
+        return [work for one in found for _, work in one] + [item.work for item in ledger.unknown(0, 1, scope)]
 
     async def _preflight(self) -> None:
         """Ask for one appointment with the headers of the cancels: is the API there, does it take the credential?"""

@@ -13,6 +13,7 @@ ATTENDEE_ID: Final = "attendee_id"
 CANCEL_ALL: Final = "cancel_all"
 ENTIRE_SERIES: Final = "cancel_entire_series"
 USER_ID: Final = "user_id"
+ACCOUNT: Final = "account"
 
 FIELDS: Final = (APPOINTMENT_ID, REASON, ATTENDEE_ID, CANCEL_ALL, ENTIRE_SERIES, USER_ID)
 
@@ -25,6 +26,7 @@ BC_REASON: Final = "__bc_reason"
 BC_USER_ID: Final = "__bc_user_id"
 BC_FIRST_ROW: Final = "__bc_first_row"
 BC_PROBLEMS: Final = "__bc_problems"
+BC_ACCOUNT: Final = "__bc_account"
 
 #: In the order of InputRow.
 ADDED_COLUMNS: Final = (
@@ -37,6 +39,7 @@ ADDED_COLUMNS: Final = (
     BC_USER_ID,
     BC_FIRST_ROW,
     BC_PROBLEMS,
+    BC_ACCOUNT,
 )
 
 #: The added column each field of the input ends up in.
@@ -47,4 +50,5 @@ ADDED_FOR: Final = {
     CANCEL_ALL: BC_CANCEL_ALL,
     ENTIRE_SERIES: BC_ENTIRE_SERIES,
     USER_ID: BC_USER_ID,
+    ACCOUNT: BC_ACCOUNT,
 }

@@ -17,7 +17,7 @@ from bulk_cancel.ledger.staging import complete
 from bulk_cancel.ledger.statements import schema, statements
 
 APPLICATION_ID = 0x62634C31  # "bcL1"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _COMPANIONS = ("", "-journal", "-wal", "-shm")
 
 

@@ -13,8 +13,11 @@ from enum import StrEnum
 from typing import Protocol
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
-from bulk_cancel.core.model import Entry, InputRow, Target, Work
+from bulk_cancel.core.model import Entry, InputRow, Scope, Target, Work
 from bulk_cancel.core.states import State
+
+#: Of the run's own account; where a scope may be None, that means all accounts.
+ALL_ROWS = Scope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class RowRecord:
     reason: str | None
     user_id: str | None
     warnings: str
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,20 +184,25 @@ class Ledger(Protocol):
     def end_run(self, run_no: int, at: float, summary: str) -> None:
         """Record the end of a run."""
 
-    def recover(self, run_no: int, at: float) -> int:
+    def recover(self, run_no: int, at: float, scope: Scope | None = None) -> int:
         """Turn every `sending` that a dead process left behind into `unknown`; return how many there were."""
 
-    def work(self, run_no: int, after_row: int, *, series: bool, limit: int) -> list[tuple[int, Work]]:
+    def work(
+        self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope = ALL_ROWS
+    ) -> list[tuple[int, Work]]:
         """Return the next sendable targets of a run with the row that names each, in row order."""
 
-    def unknown(self, after_target: int, limit: int) -> list[Unknown]:
-        """Return unknown targets of the whole ledger in the order of their ids."""
+    def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
+        """Return unknown targets, of the whole ledger or of a scope, in the order of their ids."""
 
-    def unknown_count(self) -> int:
+    def unknown_count(self, scope: Scope | None = None) -> int:
         """Count the targets without a trustworthy outcome."""
 
-    def sendable_count(self, run_no: int) -> int:
+    def sendable_count(self, run_no: int, scope: Scope | None = None) -> int:
         """Count the run's targets that may be sent."""
+
+    def accounts(self, run_no: int) -> list[str]:
+        """Return the accounts of the run's sendable targets and of all that are open in the ledger, in order."""
 
     def counts(self, run_no: int) -> Mapping[State | None, int]:
         """Count the run's rows by the state of their targets; None counts the invalid rows."""

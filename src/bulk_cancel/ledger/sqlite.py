@@ -10,7 +10,7 @@ from typing import Any, Self
 import apsw
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
-from bulk_cancel.core.model import Entry, InputRow, Request, Target, Work
+from bulk_cancel.core.model import Entry, InputRow, Request, Scope, Target, Work
 from bulk_cancel.core.states import DONE, SETTLED, State
 from bulk_cancel.errors import LedgerError
 from bulk_cancel.ledger import appending, integrity, staging
@@ -18,6 +18,7 @@ from bulk_cancel.ledger.failures import translated
 from bulk_cancel.ledger.making import backup
 from bulk_cancel.ledger.opening import close, open_for_reading, open_for_writing
 from bulk_cancel.ledger.port import (
+    ALL_ROWS,
     Concern,
     GuardError,
     Health,
@@ -111,11 +112,11 @@ class SqliteLedger:
         with self._transaction():
             self._run("end_run", at, summary, run_no)
 
-    def recover(self, run_no: int, at: float) -> int:
+    def recover(self, run_no: int, at: float, scope: Scope | None = None) -> int:
         with self._transaction():
-            self._run("recover_events", run_no, at)
+            self._run("recover_events", run_no, at, *_scoped(scope))
             recovered = self._connection.changes()
-            self._run("recover_targets")
+            self._run("recover_targets", *_scoped(scope))
             self._seal()
         return recovered
 
@@ -144,23 +145,30 @@ class SqliteLedger:
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def work(self, run_no: int, after_row: int, *, series: bool, limit: int) -> list[tuple[int, Work]]:
+    def work(
+        self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope = ALL_ROWS
+    ) -> list[tuple[int, Work]]:
+        account, _, first, last = _scoped(scope)
+        after = max(after_row, first)
         return [
-            (row[0], _work(row[1:10], look_first=bool(row[10]), start=row[11]))
-            for row in self._rows("work", run_no, after_row, series, limit)
+            (row[0], _work(row[1:11], look_first=bool(row[11]), start=row[12]))
+            for row in self._rows("work", run_no, after, series, limit, account, last)
         ]
 
-    def unknown(self, after_target: int, limit: int) -> list[Unknown]:
+    def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(_work(row[:9]), row[9], TimeBase(row[10], row[11]), row[12], row[13])
-            for row in self._rows("unknown", after_target, limit)
+            Unknown(_work(row[:10]), row[10], TimeBase(row[11], row[12]), row[13], row[14])
+            for row in self._rows("unknown", after_target, limit, *_scoped(scope))
         ]
 
-    def unknown_count(self) -> int:
-        return int(self._rows("unknown_count")[0][0])
+    def unknown_count(self, scope: Scope | None = None) -> int:
+        return int(self._rows("unknown_count", *_scoped(scope))[0][0])
 
-    def sendable_count(self, run_no: int) -> int:
-        return int(self._rows("sendable_count", run_no)[0][0])
+    def sendable_count(self, run_no: int, scope: Scope | None = None) -> int:
+        return int(self._rows("sendable_count", run_no, *_scoped(scope))[0][0])
+
+    def accounts(self, run_no: int) -> list[str]:
+        return [str(row[0]) for row in self._rows("accounts", run_no)]
 
     def counts(self, run_no: int) -> Mapping[State | None, int]:
         return self._counts(run_no, firsts=False)
@@ -185,7 +193,7 @@ class SqliteLedger:
         if not found:
             return None
         state, *asked = found[0]
-        amended = asked != [row.reason, int(row.cancel_all), row.user_id]
+        amended = asked != [row.reason, int(row.cancel_all), row.user_id, row.account or ""]
         reopened = state in (State.FAILED, State.SKIPPED) or (amended and State(state) in SETTLED - DONE)
         return State.PENDING if reopened else State(state)
 
@@ -285,20 +293,27 @@ def _identity(path: Path) -> tuple[int, ...]:
     return tuple(number for status in statuses for number in (status.st_dev, status.st_ino))
 
 
+def _scoped(scope: Scope | None) -> tuple[str | None, int | None, int, int | None]:
+    """Return the account, and the run and the rows of a chunk, as the statements take them: NULL is no limit."""
+    chunk = scope.chunk if scope else None
+    rows = (chunk.run_no, chunk.after_row, chunk.last_row) if chunk else (None, 0, None)
+    return (scope.account if scope else None, *rows)
+
+
 def _target(appointment_id: str, attendee_id: str, entire_series: int) -> Target:
     return Target(appointment_id, attendee_id or None, bool(entire_series))
 
 
 def _work(row: Row, *, look_first: bool = False, start: str | None = None) -> Work:
-    target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, state, attempts = row
+    target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, account, state, attempts = row
     target = _target(appointment_id, attendee_id, series)
-    request = Request(reason, bool(cancel_all), user_id)
+    request = Request(reason, bool(cancel_all), user_id, account)
     return Work(target_id, target, request, State(state), attempts, look_first, start)
 
 
 def _row_record(row: Row) -> RowRecord:
     number, first_row, problems, state, detail, http_status, attempts, settled_at = row[:8]
-    appointment_id, attendee_id, series, cancel_all, reason, user_id, warnings = row[8:]
+    appointment_id, attendee_id, series, cancel_all, reason, user_id, warnings, account = row[8:]
     return RowRecord(
         row=number,
         first_row=first_row,
@@ -313,4 +328,5 @@ def _row_record(row: Row) -> RowRecord:
         reason=reason,
         user_id=user_id,
         warnings=warnings or "",
+        account=account or "",
     )

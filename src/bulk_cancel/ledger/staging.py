@@ -80,9 +80,9 @@ def _value(connection: apsw.Connection, statement: str) -> Any:
 
 def _first_target(row: InputRow, run_no: int) -> tuple[Any, ...]:
     key = (row.row, row.appointment_id, row.attendee_id, row.entire_series)
-    return (*key, row.reason, row.cancel_all, row.user_id, run_no)
+    return (*key, row.reason, row.cancel_all, row.user_id, run_no, row.account)
 
 
 def _staged(row: InputRow) -> tuple[Any, ...]:
     key = (row.row, row.appointment_id, row.attendee_id, row.entire_series)
-    return (*key, row.cancel_all, row.reason, row.user_id, row.first_row, row.problems)
+    return (*key, row.cancel_all, row.reason, row.user_id, row.account, row.first_row, row.problems)

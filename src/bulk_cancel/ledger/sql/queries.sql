@@ -77,8 +77,8 @@ UPDATE targets SET has_sibling = 1 WHERE appointment_id IN
 
 -- name: first_targets
 INSERT INTO targets (target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, asked_by,
-  asked_row)
-VALUES (?1 - 1, ?2, ifnull(?3, ''), ?4, ?5, ?6, ?7, ?8, ?1);
+  asked_row, account)
+VALUES (?1 - 1, ?2, ifnull(?3, ''), ?4, ?5, ?6, ?7, ?8, ?1, ifnull(?9, ''));
 
 -- name: first_rows
 INSERT INTO input_rows (run_no, row, first_row, target_id, problems) VALUES (?1, ?2, ?3, ?3 - 1, ?4);
@@ -86,10 +86,10 @@ INSERT INTO input_rows (run_no, row, first_row, target_id, problems) VALUES (?1,
 -- name: create_staging
 CREATE TEMP TABLE IF NOT EXISTS staging (
   row INTEGER PRIMARY KEY, appointment_id TEXT, attendee_id TEXT, entire_series INTEGER, cancel_all INTEGER,
-  reason TEXT, user_id TEXT, first_row INTEGER, problems TEXT, target_id INTEGER) STRICT;
+  reason TEXT, user_id TEXT, account TEXT, first_row INTEGER, problems TEXT, target_id INTEGER) STRICT;
 
 -- name: fill_staging
-INSERT INTO staging VALUES (?, ?, ifnull(?, ''), ?, ?, ?, ?, ?, ?, NULL);
+INSERT INTO staging VALUES (?, ?, ifnull(?, ''), ?, ?, ?, ?, ifnull(?, ''), ?, ?, NULL);
 
 -- name: find_staged
 UPDATE staging SET target_id = (SELECT t.target_id FROM targets t WHERE t.appointment_id = staging.appointment_id
@@ -100,8 +100,9 @@ WHERE target_id IS NULL AND appointment_id IS NOT NULL;
 SELECT coalesce(max(target_id), 0) FROM targets;
 
 -- name: stage_targets
-INSERT INTO targets (appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, asked_by, asked_row)
-SELECT appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, ?1, row
+INSERT INTO targets (appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, asked_by,
+  asked_row)
+SELECT appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, ?1, row
 FROM staging WHERE first_row = row AND target_id IS NULL ORDER BY row
 ON CONFLICT (appointment_id, attendee_id, entire_series) DO NOTHING;
 
@@ -117,12 +118,13 @@ INSERT INTO events (target_id, run_no, event, attempt_no, at)
 SELECT t.target_id, ?1, 'restaged', t.attempts, ?2
 FROM staging s CROSS JOIN targets t USING (target_id)
 WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
-  AND (t.reason, t.cancel_all, t.user_id) IS NOT (s.reason, s.cancel_all, s.user_id))
+  AND (t.reason, t.cancel_all, t.user_id, t.account) IS NOT (s.reason, s.cancel_all, s.user_id, s.account))
 ORDER BY s.row;
 
 -- A target without an outcome takes the newest request as well: if it proves not applied, that is what is sent.
 -- name: stage_requests
-UPDATE targets SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.user_id, asked_by = ?1, asked_row = s.row,
+UPDATE targets SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.user_id, account = s.account,
+  asked_by = ?1, asked_row = s.row,
   state = CASE WHEN targets.state IN ('waiting', 'sending', 'unknown') THEN targets.state ELSE 'pending' END,
   settled_at = NULL,
   http_status = CASE WHEN targets.state IN ('sending', 'unknown') THEN http_status END,
@@ -131,7 +133,8 @@ FROM staging s
 WHERE targets.target_id = s.target_id AND s.first_row = s.row AND s.target_id <= ?2
   AND (targets.state IN ('pending', 'waiting', 'sending', 'unknown', 'failed', 'skipped')
     OR targets.state IN ('rejected', 'not_found')
-      AND (targets.reason, targets.cancel_all, targets.user_id) IS NOT (s.reason, s.cancel_all, s.user_id));
+      AND (targets.reason, targets.cancel_all, targets.user_id, targets.account)
+        IS NOT (s.reason, s.cancel_all, s.user_id, s.account));
 
 -- name: stage_rows
 INSERT INTO input_rows (run_no, row, first_row, target_id, problems)
@@ -143,25 +146,28 @@ DELETE FROM staging;
 -- Here and below, the second condition on the state names the partial index: without it every target would be read.
 -- name: recover_events
 INSERT INTO events (target_id, run_no, event, attempt_no, at)
-SELECT target_id, ?1, 'recovered', attempts, ?2 FROM targets WHERE state = 'sending' AND state IN ('sending', 'unknown');
+SELECT target_id, ?1, 'recovered', attempts, ?2 FROM targets
+WHERE state = 'sending' AND state IN ('sending', 'unknown')
+  AND (?3 IS NULL OR account = ?3) AND (?4 IS NULL OR asked_by = ?4 AND asked_row > ?5 AND asked_row <= ?6);
 
 -- name: recover_targets
 UPDATE targets SET state = 'unknown', detail = 'the program ended before the answer was recorded'
-WHERE state = 'sending' AND state IN ('sending', 'unknown');
+WHERE state = 'sending' AND state IN ('sending', 'unknown')
+  AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR asked_by = ?2 AND asked_row > ?3 AND asked_row <= ?4);
 
 -- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
 -- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. A series waits
 -- while any other one is open: they may be the same, and the open one may still take effect.
 -- name: work
 SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
-  t.state, t.attempts,
+  t.account, t.state, t.attempts,
   EXISTS (SELECT 1 FROM targets WHERE entire_series = 1 AND attempts > 0 AND target_id <> t.target_id)
   OR (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id))) AS look_first,
   t.start_at
 FROM targets t
 WHERE t.asked_by = (SELECT rows_of FROM runs WHERE run_no = ?1) AND t.entire_series = ?3 AND t.asked_row > ?2
-  AND t.state IN ('pending', 'waiting')
+  AND (?6 IS NULL OR t.asked_row <= ?6) AND t.account = ?5 AND t.state IN ('pending', 'waiting')
   AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)))
   AND (t.entire_series = 0 OR NOT EXISTS (SELECT 1 FROM targets o
@@ -170,28 +176,36 @@ ORDER BY t.asked_row LIMIT ?4;
 
 -- name: sendable_count
 SELECT count(*) FROM targets
-WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = ?) AND state IN ('pending', 'waiting');
+WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = ?1) AND state IN ('pending', 'waiting')
+  AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR asked_by = ?3 AND asked_row > ?4 AND asked_row <= ?5);
+
+-- name: accounts
+SELECT account FROM targets WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = ?1) AND state IN ('pending', 'waiting')
+UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY account;
 
 -- name: first_sendable
-SELECT asked_row, target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, state, attempts
+SELECT asked_row, target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, state, attempts
 FROM targets WHERE asked_by = ?1 AND entire_series = ?3 AND state IN ('pending', 'waiting')
 ORDER BY asked_row LIMIT ?2;
 
 -- name: first_given_up
-SELECT asked_row, target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, state, attempts
+SELECT asked_row, target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, state, attempts
 FROM targets WHERE asked_by = ?1 AND state IN ('failed', 'skipped') ORDER BY asked_row LIMIT ?2;
 
 -- The sending run's last event of a target tells until when its cancel was on the way: a process that was stopped
 -- between intent and send, or a server that it waited for, may have let much time pass since the intent.
 -- name: unknown
-SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id, t.state,
-  t.attempts, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
+SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id, t.account,
+  t.state, t.attempts, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
   (SELECT max(e.at) FROM events e WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no)
 FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
-WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > ? ORDER BY t.target_id LIMIT ?;
+WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > ?1
+  AND (?3 IS NULL OR t.account = ?3) AND (?4 IS NULL OR t.asked_by = ?4 AND t.asked_row > ?5 AND t.asked_row <= ?6)
+ORDER BY t.target_id LIMIT ?2;
 
 -- name: unknown_count
-SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown');
+SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown')
+  AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR asked_by = ?2 AND asked_row > ?3 AND asked_row <= ?4);
 
 -- Of all rows, or (?2) of those that first name a target. A column per state in the order of State: to group by it
 -- would sort every row.
@@ -215,16 +229,16 @@ SELECT count(*) FROM input_rows WHERE run_no = (SELECT rows_of FROM runs WHERE r
 
 -- name: rows
 SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
-  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings
+  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account
 FROM input_rows r LEFT JOIN targets t USING (target_id)
 WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?) AND r.row > ? ORDER BY r.row LIMIT ?;
 
 -- name: state_of
-SELECT state, reason, cancel_all, user_id FROM targets
+SELECT state, reason, cancel_all, user_id, account FROM targets
 WHERE appointment_id = ? AND attendee_id = ? AND entire_series = ?;
 
 -- name: find_target
-SELECT target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, state, attempts
+SELECT target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, state, attempts
 FROM targets WHERE appointment_id = ? ORDER BY target_id;
 
 -- name: history
@@ -250,7 +264,7 @@ FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = (SELECT
 
 -- name: concerning_rows
 SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
-  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings
+  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account
 FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?1) AND CASE ?2
   WHEN 'invalid' THEN t.target_id IS NULL
   WHEN 'unknown' THEN t.state IN ('unknown', 'sending')
