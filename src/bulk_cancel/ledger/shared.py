@@ -1,0 +1,109 @@
+"""What a ledger offers beside the contract in `port` when many workers on many machines share it.
+
+A worker takes a chunk and owns it until it has ended, or until another one takes it over. Every call that names a
+`Hold` is fenced: it checks, in the transaction of what it writes, that the hold still stands, and raises LostChunkError
+when it does not. So a worker that was frozen, or cut off, writes nothing more once its chunk has a new owner: no intent,
+hence no send; no heartbeat; no reserved pace.
+
+All times are the database's: the clocks of the machines need not agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bulk_cancel.core.clock import TimeBase
+from bulk_cancel.core.model import Chunk
+from bulk_cancel.core.pacing import Pace
+from bulk_cancel.errors import LedgerError
+from bulk_cancel.ledger.port import Ledger
+
+
+class LostChunkError(LedgerError):
+    """Another worker has taken the chunk over, or it has ended: nothing of the call was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A chunk that a worker owns. Whoever takes the chunk next gets a higher `epoch`; the newest one holds it."""
+
+    chunk: Chunk
+    account: str
+    series: bool
+    owner: str  #: names the worker, for people
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRecord:
+    """A chunk as the ledger knows it."""
+
+    chunk: Chunk
+    account: str
+    series: bool  #: its targets are series: to be sent when all other chunks of the run have ended
+    targets: int  #: it was planned for
+    owner: str  #: the last one who took it; empty: nobody yet
+    epoch: int  #: how often it was taken
+    silent_s: float | None  #: since the owner's last sign of life; None when nobody has taken it
+    ended: bool
+    note: str  #: how it ended, for people
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Slots of a credential's limit, for one process alone: the k-th (from 0) may start as GCRA says for TAT + k."""
+
+    count: int
+    ahead_s: float  #: the TAT before the first of them, relative to the moment of the reservation; may be negative
+    end_at: float  #: the TAT after the last of them, on the database's clock: names the reservation when giving back
+
+
+class SharedLedger(Ledger, Protocol):
+    """A ledger for many workers."""
+
+    def plan_chunks(self, run_no: int, size: int) -> None:
+        """Cut what the run may send into chunks of at most `size` targets of one account, series apart from others.
+
+        Numbers them from 1 in row order of their first rows. Does nothing when the run has chunks already.
+        """
+
+    def chunks(self, run_no: int) -> Sequence[ChunkRecord]:
+        """Return the run's chunks by number."""
+
+    def take_chunk(self, run_no: int, chunk_no: int, owner: str) -> Hold | None:
+        """Take a chunk, whoever had it before; None when it has ended or does not exist."""
+
+    def hold(self, hold: Hold) -> None:
+        """From now on every `append` of this ledger object is fenced by `hold` and counts as a heartbeat."""
+
+    def heartbeat(self, hold: Hold) -> None:
+        """Give a sign of life. Fenced."""
+
+    def end_chunk(self, hold: Hold, note: str) -> None:
+        """Mark the chunk as ended. Fenced."""
+
+    def reopen_chunk(self, hold: Hold) -> None:
+        """Let go of a chunk that has to be worked on again later, without ending it: its next owner may come. Fenced."""
+
+    def silent_chunks(self, longer_than_s: float) -> Sequence[ChunkRecord]:
+        """Return the chunks, of all runs, that somebody took, that have not ended and whose owner has been silent."""
+
+    def reserve(self, credential: str, count: int, pace: Pace, hold: Hold | None = None) -> Reservation:
+        """Move the credential's TAT on by `count` intervals of `pace`, in one atomic statement. Fenced by `hold`."""
+
+    def give_back(self, credential: str, reservation: Reservation, unused: int, pace: Pace) -> None:
+        """Return the last `unused` slots of a reservation, if nobody has reserved after it. Never fails for a lost race."""
+
+    def pause(self, credential: str, seconds: float, pace: Pace) -> None:
+        """Let nothing start with this credential for so long, and no burst afterwards; a longer pause stands."""
+
+    def held_alone(self, wait_s: float) -> None:
+        """Hold the whole ledger until `close`: no other process runs or works on it. Raises LockedError, naming one."""
+
+    def held_with_others(self, wait_s: float) -> None:
+        """Hold the ledger together with other workers until `close`, against those who want it alone. LockedError."""
+
+    def time_base(self) -> TimeBase:
+        """Relate this process's monotonic clock to the database's clock."""
