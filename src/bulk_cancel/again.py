@@ -21,8 +21,8 @@ from bulk_cancel.errors import BulkCancelError, InputError
 from bulk_cancel.inputs import StagedInput, digest_of, first_invalid, open_staged, options_digest
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import Ledger, RunStart, StagedRun
-from bulk_cancel.ledger.sqlite import reading
-from bulk_cancel.places import SNAPSHOT, api_url, ledger_path
+from bulk_cancel.ledgers import LedgerPlace, ledger_place
+from bulk_cancel.places import SNAPSHOT, api_url
 from bulk_cancel.sources import InputFile, may_share, options_of
 
 
@@ -56,7 +56,7 @@ def find_again(job: Job, environ: Mapping[str, str], folder: Path) -> Again | No
     """Return the job's input as the ledger has it, its snapshot linked into `folder`; None when it has to be read."""
     if not may_share(job):
         return None
-    known = _last_staged(ledger_path(job.ledger, api_url(environ)))
+    known = _last_staged(ledger_place(job.ledger, api_url(environ)))
     if known is None or not known.options_digest or not _is_input_of(job, known):
         return None
     for out in known.outs:
@@ -65,9 +65,9 @@ def find_again(job: Job, environ: Mapping[str, str], folder: Path) -> Again | No
     return None
 
 
-def _last_staged(path: Path) -> StagedRun | None:
+def _last_staged(place: LedgerPlace) -> StagedRun | None:
     """Peek into the ledger. What is wrong with it will be said when it is opened for the run."""
-    with suppress(BulkCancelError), reading(path) as ledger:
+    with suppress(BulkCancelError), place.reading() as ledger:
         return ledger.last_staged()
     return None
 

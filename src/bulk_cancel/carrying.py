@@ -27,8 +27,7 @@ from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.engine.tally import Tally
 from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.job import Job
-from bulk_cancel.ledger.port import PaceUpdate
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.port import Ledger, PaceUpdate
 from bulk_cancel.looking import limiter_of
 from bulk_cancel.ops.progress import Display, Standing
 from bulk_cancel.ops.signals import watch_signals
@@ -77,7 +76,7 @@ class Carrying:
 
     job: Job
     parts: Parts
-    ledger: SqliteLedger
+    ledger: Ledger
     settings: ApiSettings
     lines: Sequence[Line]
     facts: RunFacts
@@ -171,7 +170,7 @@ def _standing(context: Context) -> Standing:
     return Standing(done, tally.targets, tally.posts + tally.gets, shown, context.limiter.duration_s(left), tally.note)
 
 
-def finish(ledger: SqliteLedger, job: Job, facts: RunFacts, end: RunEnd, log: FilteringBoundLogger) -> Summary:
+def finish(ledger: Ledger, job: Job, facts: RunFacts, end: RunEnd, log: FilteringBoundLogger) -> Summary:
     """Write the result files and the summary, from the ledger alone. Not counted as the run's time."""
     elapsed_s = facts.clock.monotonic() - facts.began
     summary = _summary(ledger, job, facts, end, elapsed_s)
@@ -186,7 +185,7 @@ def finish(ledger: SqliteLedger, job: Job, facts: RunFacts, end: RunEnd, log: Fi
     return summary
 
 
-def _summary(ledger: SqliteLedger, job: Job, facts: RunFacts, end: RunEnd, elapsed_s: float) -> Summary:
+def _summary(ledger: Ledger, job: Job, facts: RunFacts, end: RunEnd, elapsed_s: float) -> Summary:
     counts: Counter[Status] = Counter()
     for state, count in ledger.counts(facts.run_no).items():
         counts[status_of(state)] += count
@@ -206,7 +205,7 @@ def _summary(ledger: SqliteLedger, job: Job, facts: RunFacts, end: RunEnd, elaps
         elapsed_s=elapsed_s,
         exit_code=exit_code,
         out=str(facts.out) if facts.out else None,
-        ledger=str(ledger.path),
+        ledger=ledger.place,
         next=next_step(Ending(matter, exit_code, due_at, end.halt.message if end.halt else "", end.reconciled.missing)),
         pace=job.pace,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from bulk_cancel.core.model import Work
 from bulk_cancel.core.states import Event, State
@@ -13,8 +12,8 @@ from bulk_cancel.core.target_name import parse_target_name
 from bulk_cancel.core.text import clean
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import UsageError
-from bulk_cancel.ledger.port import HistoryLine, Naming
-from bulk_cancel.ledger.sqlite import SqliteLedger, reading
+from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming
+from bulk_cancel.ledgers import LedgerPlace
 from bulk_cancel.overview import Open, open_one
 
 #: So many rows that name an appointment are told.
@@ -42,13 +41,13 @@ class Story:
     events: tuple[Told, ...]
 
 
-def explain(path: Path, name: str, settle_s: float) -> tuple[Story, ...]:
+def explain(place: LedgerPlace, name: str, settle_s: float) -> tuple[Story, ...]:
     """Tell of every target of the appointment `name`, or of APPOINTMENT/ATTENDEE alone.
 
     Raises UsageError when the ledger does not know it, LedgerError when there is no ledger, or none that is ours.
     """
     appointment_id, attendee_id = parse_target_name(name)
-    with reading(path) as ledger:
+    with place.reading() as ledger:
         found = [
             work
             for work in ledger.find_targets(appointment_id)
@@ -56,14 +55,14 @@ def explain(path: Path, name: str, settle_s: float) -> tuple[Story, ...]:
         ]
         if not found:
             raise UsageError(
-                f"The ledger {path} knows nothing of {name}: no run ever named it.",
+                f"The ledger {place} knows nothing of {name}: no run ever named it.",
                 advice="Check the id, or name another ledger with --ledger.",
             )
         named = ledger.namings(appointment_id, MOST_ROWS)
         return tuple(_story(ledger, work, named, settle_s) for work in found)
 
 
-def _story(ledger: SqliteLedger, work: Work, named: Sequence[Naming], settle_s: float) -> Story:
+def _story(ledger: Ledger, work: Work, named: Sequence[Naming], settle_s: float) -> Story:
     stands, follows = STANDINGS[work.state]
     rows = tuple(naming for naming in named if naming.target_id == work.target_id)
     return Story(
@@ -77,14 +76,14 @@ def _story(ledger: SqliteLedger, work: Work, named: Sequence[Naming], settle_s: 
     )
 
 
-def _open(ledger: SqliteLedger, work: Work, settle_s: float) -> Open | None:
+def _open(ledger: Ledger, work: Work, settle_s: float) -> Open | None:
     if work.state is not State.UNKNOWN:
         return None
     (item,) = ledger.unknown(work.target_id - 1, 1)
     return open_one(item, system_clock(), settle_s)
 
 
-def _warnings(ledger: SqliteLedger, rows: Sequence[Naming]) -> tuple[str, ...]:
+def _warnings(ledger: Ledger, rows: Sequence[Naming]) -> tuple[str, ...]:
     """The row of any run shows what is known of its target today."""
     records = ledger.rows(rows[-1].run_no, rows[-1].row - 1, 1) if rows else []
     return tuple(filter(None, records[0].warnings.split(","))) if records else ()

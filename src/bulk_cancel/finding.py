@@ -21,11 +21,12 @@ from bulk_cancel.engine.reader import Reader
 from bulk_cancel.engine.search import Search
 from bulk_cancel.errors import BulkCancelError, ConfigError
 from bulk_cancel.job import Job
+from bulk_cancel.ledgers import ledger_place
 from bulk_cancel.looking import known_pace, limiter_of, settings_of
 from bulk_cancel.ops.locks import held
 from bulk_cancel.ops.pace_file import remember_pace
 from bulk_cancel.ops.progress import Display, Silence, Standing
-from bulk_cancel.places import credential_lock, credential_pace, ledger_path
+from bulk_cancel.places import credential_lock, credential_pace
 from bulk_cancel.reports.found import Layout, write_found
 
 SELECTED = "selected.csv"
@@ -93,7 +94,7 @@ def _refuse_wrong_pairing(settings: ApiSettings) -> None:
 def _known_pace(job: Job, settings: ApiSettings) -> PaceRecord | None:
     """A ledger of another kind is a run's trouble, not a search's."""
     with suppress(ConfigError):
-        return known_pace(ledger_path(job.ledger, settings.base_url), settings.credential.fingerprint)
+        return known_pace(ledger_place(job.ledger, settings.base_url), settings.credential.fingerprint)
     return None
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 import anyio
 from structlog.typing import FilteringBoundLogger
@@ -26,7 +25,7 @@ from bulk_cancel.engine.plan import PlanLine
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.errors import BulkCancelError, ConfigError
 from bulk_cancel.job import Job
-from bulk_cancel.ledger.sqlite import reading
+from bulk_cancel.ledgers import LedgerPlace
 from bulk_cancel.ops.pace_file import remember_pace, remembered_pace
 from bulk_cancel.places import api_url, credential_pace
 from bulk_cancel.version import version
@@ -73,11 +72,11 @@ def limiter_of(job: Job, key: str, clock: Clock, known: PaceRecord | None) -> Li
     return Limiter(pace, clock, tat, random.Random())  # noqa: S311 - jitter, no secret
 
 
-def known_pace(path: Path, key: str) -> PaceRecord | None:
+def known_pace(place: LedgerPlace, key: str) -> PaceRecord | None:
     """Ask the ledger what the last run used of the limit. No look fails for want of an answer."""
     with suppress(BulkCancelError):
-        if path.exists() and path.stat().st_size:
-            with reading(path) as ledger:
+        if place.exists():
+            with place.reading() as ledger:
                 return ledger.load_pace(key)
     return None
 

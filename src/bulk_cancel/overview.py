@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from bulk_cancel.core.model import Status, Target, status_of
@@ -15,10 +14,9 @@ from bulk_cancel.core.states import State
 from bulk_cancel.core.verdict import decide_exit
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.errors import Exit
-from bulk_cancel.ledger.port import RunRecord, Unknown
-from bulk_cancel.ledger.sqlite import SqliteLedger, reading
-from bulk_cancel.ops.locks import Holder, holder_of
-from bulk_cancel.places import ledger_lock
+from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown
+from bulk_cancel.ledgers import LedgerPlace
+from bulk_cancel.ops.locks import Holder
 from bulk_cancel.reports.next_step import Ending, next_step
 
 #: So many unknown targets are told one by one.
@@ -61,7 +59,7 @@ class Open:
 class Overview:
     """The state of a ledger."""
 
-    ledger: Path
+    ledger: str
     holder: Holder | None
     runs: tuple[Ran, ...]  #: the newest first
     unknown: tuple[Open, ...]  #: the first of them
@@ -70,25 +68,24 @@ class Overview:
     next: str  #: a sentence: what to do now
 
 
-def look_over(path: Path, settle_s: float, limit: int) -> Overview:
+def look_over(place: LedgerPlace, settle_s: float, limit: int) -> Overview:
     """Read the last `limit` runs and what is open. Raises LedgerError when there is no ledger, or none that is ours."""
-    with reading(path) as ledger:
-        return _overview(ledger, settle_s, limit)
+    with place.reading() as ledger:
+        return _overview(place, ledger, settle_s, limit)
 
 
-def _overview(ledger: SqliteLedger, settle_s: float, limit: int) -> Overview:
-    lock = ledger_lock(ledger.path)
-    holder = holder_of(lock)
+def _overview(place: LedgerPlace, ledger: Ledger, settle_s: float, limit: int) -> Overview:
+    holder = place.holder()
     records = ledger.runs(limit=max(limit, _FAR_ENOUGH))
     if holder is None and any(record.status != "ended" for record in records):
-        holder = holder_of(lock)  # it may have begun between the two looks
+        holder = place.holder()  # it may have begun between the two looks
     runs = [_ran(ledger, record, holder) for record in records]
     last = next((run for run in runs if run.record.input_digest), None)
     now_counts = ledger.counts(last.record.run_no) if last else {}
     clock = system_clock()
     unknown = tuple(open_one(item, clock, settle_s) for item in ledger.unknown(0, MOST_UNKNOWN))
     return Overview(
-        ledger=ledger.path,
+        ledger=ledger.place,
         holder=holder,
         runs=tuple(runs[:limit]),
         unknown=unknown,
@@ -105,7 +102,7 @@ def open_one(item: Unknown, clock: Clock, settle_s: float) -> Open:
     return Open(item.work.target, item.intent_at, age_s, due_at)
 
 
-def _ran(ledger: SqliteLedger, record: RunRecord, holder: Holder | None) -> Ran:
+def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> Ran:
     if record.status == "ended":
         return _ended(record)
     counts = _by_status(ledger.counts(record.run_no))

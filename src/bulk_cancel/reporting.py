@@ -5,15 +5,14 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from bulk_cancel.ledger.port import RunRecord
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.port import Ledger, RunRecord
 from bulk_cancel.places import SNAPSHOT
 from bulk_cancel.reports.pages.run_page import write_run_page
 from bulk_cancel.reports.records import write_records
 from bulk_cancel.reports.workbook import why_no_workbook
 
 
-def write_run(ledger: SqliteLedger, run: RunRecord, out: Path, *, excel: bool) -> str:
+def write_run(ledger: Ledger, run: RunRecord, out: Path, *, excel: bool) -> str:
     """Write all files of a run into `out`; return why a workbook that was wanted is missing, a sentence, or nothing.
 
     Raises ReportError when the disk refuses, LedgerError and InputError when ledger and snapshot do not fit.

@@ -12,11 +12,11 @@ from bulk_cancel.carrying import Parts
 from bulk_cancel.core.model import Status
 from bulk_cancel.errors import BulkCancelError, Exit, InputError
 from bulk_cancel.job import Job
-from bulk_cancel.ledger.sqlite import reading
+from bulk_cancel.ledgers import ledger_place
 from bulk_cancel.ops.ending import RunEnding
 from bulk_cancel.ops.metrics import require_metrics, write_metrics
 from bulk_cancel.ops.notify import Notifier
-from bulk_cancel.places import api_url, ledger_path
+from bulk_cancel.places import api_url
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.wiring import run_job
 
@@ -76,9 +76,9 @@ def _why(error: Exception) -> str:
 def _unknown_open(job: Job, environ: Mapping[str, str]) -> int | None:
     """Ask the ledger; no run fails for want of an answer."""
     with suppress(BulkCancelError):
-        path = ledger_path(job.ledger, api_url(environ))
-        if not path.exists():
+        place = ledger_place(job.ledger, api_url(environ))
+        if not place.exists():
             return 0
-        with reading(path) as ledger:
+        with place.reading() as ledger:
             return ledger.unknown_count()
     return None

@@ -14,10 +14,9 @@ from bulk_cancel.core.target_name import parse_target_name
 from bulk_cancel.core.text import clean
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import UsageError
-from bulk_cancel.ledger.port import RunStart
-from bulk_cancel.ledger.sqlite import SqliteLedger, reading
-from bulk_cancel.ops.locks import held
-from bulk_cancel.places import ledger_lock, new_run_id
+from bulk_cancel.ledger.port import Ledger, RunStart
+from bulk_cancel.ledgers import LedgerPlace
+from bulk_cancel.places import new_run_id
 from bulk_cancel.reporting import write_run
 from bulk_cancel.reports.workbook import require_excel
 
@@ -31,15 +30,15 @@ class Reported:
     missing: str  #: why there is no workbook although one was wanted, a sentence; or empty
 
 
-def report_run(path: Path, run_id: str, out: Path | None, *, excel: bool = False) -> Reported:
+def report_run(place: LedgerPlace, run_id: str, out: Path | None, *, excel: bool = False) -> Reported:
     """Write the files of a run again (the newest one without a `run_id`), as the ledger knows its rows today."""
     if excel:
         require_excel()
-    with reading(path) as ledger:
+    with place.reading() as ledger:
         runs = [run for run in ledger.runs(run_id) if run.input_digest]
         if not runs:
             which = f"no run {run_id}" if run_id else "no run yet"
-            raise UsageError(f"The ledger {path} knows {which}.")
+            raise UsageError(f"The ledger {place} knows {which}.")
         folder = out or Path(runs[0].out)
         return Reported(runs[0].run_id, folder, write_run(ledger, runs[0], folder, excel=excel))
 
@@ -58,31 +57,27 @@ class Decision:
         return Event.RESOLVED_CANCELLED if self.cancelled else Event.RESOLVED_NOT_CANCELLED
 
 
-def resolve(path: Path, name: str, decision: Decision) -> Work:
+def resolve(place: LedgerPlace, name: str, decision: Decision) -> Work:
     """Record a person's decision about the unknown target `name`: an appointment's id, or `appointment/attendee`.
 
     Raises UsageError when there is no such unknown target, LockedError while a run holds the ledger.
     """
-    with held(ledger_lock(path), f"the ledger {path}"):
-        with reading(path):
-            pass  # an existing ledger, or a clear error: deciding must not create one
-        ledger = SqliteLedger.open(path)
-        try:
-            clock = system_clock()
-            run_no = ledger.begin_run(RunStart(new_run_id(), clock.now(), clock.base, source="resolve"))
-            ledger.recover(run_no, clock.now())
-            work = _unknown_target(ledger, name)
-            detail = clean(f"{decision.by}: {decision.because}", 400)
-            ledger.append(
-                run_no, [Entry(work.target_id, decision.event, work.state, work.attempts, clock.now(), detail=detail)]
-            )
-            ledger.end_run(run_no, clock.now(), "")
-        finally:
-            ledger.close()
+    with place.reading():
+        pass  # an existing ledger, or a clear error: deciding must not create one
+    with place.alone() as ledger:
+        clock = system_clock()
+        run_no = ledger.begin_run(RunStart(new_run_id(), clock.now(), clock.base, source="resolve"))
+        ledger.recover(run_no, clock.now())
+        work = _unknown_target(ledger, name)
+        detail = clean(f"{decision.by}: {decision.because}", 400)
+        ledger.append(
+            run_no, [Entry(work.target_id, decision.event, work.state, work.attempts, clock.now(), detail=detail)]
+        )
+        ledger.end_run(run_no, clock.now(), "")
     return work
 
 
-def _unknown_target(ledger: SqliteLedger, name: str) -> Work:
+def _unknown_target(ledger: Ledger, name: str) -> Work:
     appointment_id, attendee_id = parse_target_name(name)
     found = [
         work
@@ -99,7 +94,7 @@ def _unknown_target(ledger: SqliteLedger, name: str) -> Work:
     raise UsageError(f"{name} is {state}: only an unknown target can be resolved.")
 
 
-def export(path: Path, to: TextIO) -> int:
+def export(place: LedgerPlace, to: TextIO) -> int:
     """Write the whole history as JSON lines; return how many."""
     names = (
         "appointment_id",
@@ -113,7 +108,7 @@ def export(path: Path, to: TextIO) -> int:
         "detail",
     )
     count = 0
-    with reading(path) as ledger:
+    with place.reading() as ledger:
         for values in ledger.all_events():
             event = dict(zip(names, values, strict=True))
             event["entire_series"] = bool(event["entire_series"])

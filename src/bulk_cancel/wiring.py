@@ -27,11 +27,11 @@ from bulk_cancel.engine.tally import Tally
 from bulk_cancel.errors import ConfigError, Exit
 from bulk_cancel.finding import SELECTED
 from bulk_cancel.job import Job
-from bulk_cancel.ledger.port import RunStart
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.port import Ledger, RunStart
+from bulk_cancel.ledgers import ledger_place
 from bulk_cancel.looking import Looking, settings_of
 from bulk_cancel.ops.locks import held
-from bulk_cancel.places import SNAPSHOT, api_url, credential_lock, ledger_lock, ledger_path, new_run_id
+from bulk_cancel.places import SNAPSHOT, api_url, credential_lock, new_run_id
 from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
 from bulk_cancel.sources import PlannedRows, Source, open_if_any, open_source, plan_outputs, program
@@ -53,12 +53,11 @@ def plan_job(job: Job, parts: Parts) -> Plan:
         source = open_if_any(job, parts.environ, parts.log, Path(folder))
         if isinstance(source, str):
             return Plan(job.pace, nothing=source)
-        path = ledger_path(job.ledger, api_url(parts.environ))
+        place = ledger_place(job.ledger, api_url(parts.environ))
         states_of, known_pace = _nothing_known, None
         settings = settings_of(job, parts.environ) if job.live else None
-        if path.exists() and path.stat().st_size:
-            ledger = SqliteLedger.open_to_read(path)
-            stack.callback(ledger.close)
+        if place.exists():
+            ledger = stack.enter_context(place.reading())
             states_of = ledger.states_of
             known_pace = ledger.load_pace(settings.credential.fingerprint) if settings else None
         looking = None
@@ -103,7 +102,7 @@ def run_job(job: Job, parts: Parts) -> Summary:
         again = find_again(job, parts.environ, folder)
         source = again.source if again else open_if_any(job, parts.environ, parts.log, folder)
         if isinstance(source, str):
-            return _nothing_done(run_id, str(ledger_path(job.ledger, settings.base_url)), source)
+            return _nothing_done(run_id, str(ledger_place(job.ledger, settings.base_url)), source)
         return _run_over(source, again, _Beginning(job, parts, settings, limit, run_id, out, folder))
 
 
@@ -241,30 +240,25 @@ def _adopt(folder: Path, out: Path) -> None:
 @contextmanager
 def _open_ledger(
     job: Job, environ: Mapping[str, str], settings: ApiSettings, limit: TimeLimit | None
-) -> Iterator[SqliteLedger]:
+) -> Iterator[Ledger]:
     """Hold the ledger and the credential's limit for the life of a run; wait for them no longer than there is time."""
     wait_s = min(job.lock_wait, limit.left_s(system_clock().monotonic())) if limit else job.lock_wait
-    path = ledger_path(job.ledger, settings.base_url)
-    key = credential_lock(settings.credential.fingerprint)
-    with held(ledger_lock(path), f"the ledger {path}", wait_s), held(key, "this credential", wait_s):
-        ledger = SqliteLedger.open(path)
-        try:
-            _refuse_other_api(ledger, settings.base_url)
-            yield ledger
-        finally:
-            ledger.close()
+    place, key = ledger_place(job.ledger, settings.base_url), credential_lock(settings.credential.fingerprint)
+    with place.alone(wait_s) as ledger, held(key, "this credential", wait_s):
+        _refuse_other_api(ledger, settings.base_url)
+        yield ledger
 
 
-def _refuse_other_api(ledger: SqliteLedger, url: str) -> None:
+def _refuse_other_api(ledger: Ledger, url: str) -> None:
     bound = ledger.bind("api_url", url)
     if bound != url:
         raise ConfigError(
-            f"The ledger {ledger.path} belongs to the API at {bound}, not to {url}.",
+            f"The ledger {ledger.place} belongs to the API at {bound}, not to {url}.",
             advice="Name another --ledger, or correct MEETERGO_API_URL. Nothing was sent.",
         )
 
 
-def _stage(ledger: SqliteLedger, start: RunStart, chunks: Iterable[Sequence[InputRow]], clock: Clock) -> int:
+def _stage(ledger: Ledger, start: RunStart, chunks: Iterable[Sequence[InputRow]], clock: Clock) -> int:
     run_no = ledger.begin_run(start)
     for rows in chunks:
         ledger.stage(run_no, rows, clock.now())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 from bulk_cancel.api.client import ApiSettings
@@ -11,12 +11,14 @@ from bulk_cancel.checkup.access import check_access, settings_or_why
 from bulk_cancel.checkup.check import Check, Level, failed
 from bulk_cancel.checkup.machine import check_versions, check_zones
 from bulk_cancel.checkup.settings import check_input, check_job
-from bulk_cancel.checkup.storage import check_lock, check_storage
+from bulk_cancel.checkup.storage import check_database, check_lock, check_storage
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.job import Job
+from bulk_cancel.ledgers import LedgerFile, LedgerPlace, ledger_place
 from bulk_cancel.looking import known_pace
-from bulk_cancel.places import api_url, credential_lock, ledger_lock, ledger_path
+from bulk_cancel.ops.locks import holder_of
+from bulk_cancel.places import api_url, credential_lock
 
 
 def examine(source: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Check]:
@@ -30,16 +32,15 @@ def examine(source: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -
         yield check_input(job)
     yield check_versions()
     yield check_zones(("UTC", *_zones(job)))
-    path = _place(job, environ)
-    if isinstance(path, Path):
-        yield from check_storage(path, api_url(environ))
-        yield check_lock("ledger lock", ledger_lock(path), "the ledger")
+    place = _place(job, environ)
+    if not isinstance(place, Check):
+        yield from _check_ledger(place, api_url(environ))
     elif not isinstance(settings, Check):
-        yield path
+        yield place
     if isinstance(settings, ApiSettings):
         key = settings.credential.fingerprint
-        yield check_lock("credential lock", credential_lock(key), "this credential")
-        yield from check_access(job, settings, _pace_of(path, key))
+        yield check_lock("credential lock", holder_of(credential_lock(key)), "this credential")
+        yield from check_access(job, settings, _pace_of(place, key))
 
 
 def _zones(job: Job) -> tuple[str, ...]:
@@ -47,12 +48,21 @@ def _zones(job: Job) -> tuple[str, ...]:
     return tuple(sorted({"Europe/Berlin", *filter(None, named)}))
 
 
-def _place(job: Job, environ: Mapping[str, str]) -> Path | Check:
+def _place(job: Job, environ: Mapping[str, str]) -> LedgerPlace | Check:
     try:
-        return ledger_path(job.ledger, api_url(environ))
+        return ledger_place(job.ledger, api_url(environ))
     except BulkCancelError as error:
         return failed("ledger", error)
 
 
-def _pace_of(path: Path | Check, key: str) -> PaceRecord | None:
-    return None if isinstance(path, Check) else known_pace(path, key)
+def _check_ledger(place: LedgerPlace, url: str) -> Iterator[Check]:
+    if isinstance(place, LedgerFile):
+        yield from check_storage(place.path, url)
+    else:
+        yield from check_database(place, url)
+    with suppress(BulkCancelError):
+        yield check_lock("ledger lock", place.holder(), "the ledger")
+
+
+def _pace_of(place: LedgerPlace | Check, key: str) -> PaceRecord | None:
+    return None if isinstance(place, Check) else known_pace(place, key)

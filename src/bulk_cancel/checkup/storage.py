@@ -13,7 +13,8 @@ from bulk_cancel.errors import BulkCancelError, ConfigError, LedgerCreateError, 
 from bulk_cancel.ledger.opening import QUICK_CHECK_BYTES
 from bulk_cancel.ledger.port import Health
 from bulk_cancel.ledger.sqlite import reading
-from bulk_cancel.ops.locks import holder_of
+from bulk_cancel.ledgers import LedgerPlace
+from bulk_cancel.ops.locks import Holder
 
 _MIB = 1024 * 1024
 #: Less free space than this is too little for a run; and so much is little.
@@ -70,6 +71,23 @@ def _check_ledger(path: Path, url: str) -> Iterator[Check]:
         yield warning("unknown", _open(unknown), "Type: bulk-cancel status")
 
 
+def check_database(place: LedgerPlace, url: str) -> Iterator[Check]:
+    """Look at a ledger that is kept in a database."""
+    try:
+        if not place.exists():
+            yield good("ledger", f"{place} answers; there is no ledger in it yet: the first run makes it.")
+            return
+        with place.reading() as ledger:
+            health, bound, unknown = ledger.health(pages=False), ledger.meta("api_url"), ledger.unknown_count()
+    except BulkCancelError as error:
+        yield failed("ledger", error)
+        return
+    yield good("ledger", f"{place} opens: schema {health.schema}, {health.journal}.")
+    yield from _owner(place, bound, url)
+    if unknown:
+        yield warning("unknown", _open(unknown), "Type: bulk-cancel status")
+
+
 def _judge(path: Path, health: Health, *, pages: bool) -> Check:
     if health.fault:
         advice = "Restore a backup made after the last run; `bulk-cancel ledger verify` tells more."
@@ -82,9 +100,9 @@ def _judge(path: Path, health: Health, *, pages: bool) -> Check:
     return good("ledger", f"{size}; its pages are whole. Runs write it with full sync, each commit on disk.")
 
 
-def _owner(path: Path, bound: str | None, url: str) -> Iterator[Check]:
+def _owner(place: object, bound: str | None, url: str) -> Iterator[Check]:
     if bound is not None and bound != url:
-        what = f"The ledger {path} belongs to the API at {bound}, not to {url}."
+        what = f"The ledger {place} belongs to the API at {bound}, not to {url}."
         yield failed("ledger", ConfigError(what, advice="Name another --ledger, or correct MEETERGO_API_URL."))
 
 
@@ -92,9 +110,8 @@ def _open(count: int) -> str:
     return f"{'1 target has' if count == 1 else f'{count} targets have'} no known outcome."
 
 
-def check_lock(name: str, path: Path, what: str) -> Check:
+def check_lock(name: str, holder: Holder | None, what: str) -> Check:
     """Say whether a run holds a lock."""
-    holder = holder_of(path)
     if holder is None:
         return good(name, f"No run holds {what}.")
     return warning(name, f"A run holds {what}: {holder}.", "Another one waits for it with --lock-wait 30m.")

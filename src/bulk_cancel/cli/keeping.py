@@ -8,11 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bulk_cancel.cli.output import errors_told, path_of, put_document
+from bulk_cancel.cli.output import errors_told, place_of, put_document
 from bulk_cancel.cli.running import finish, parts_of
 from bulk_cancel.errors import Exit
 from bulk_cancel.job import load_job
-from bulk_cancel.ledger.sqlite import reading
 from bulk_cancel.upkeep import Decision, export, report_run, resolve
 from bulk_cancel.wiring import reconcile_ledger
 
@@ -20,7 +19,7 @@ from bulk_cancel.wiring import reconcile_ledger
 def report_command(run_id: str, ledger: str | None, out: Path | None, *, excel: bool, as_json: bool) -> None:
     """Write a run's result files again."""
     with errors_told(as_json=as_json):
-        done = report_run(path_of(ledger), run_id, out, excel=excel)
+        done = report_run(place_of(ledger), run_id, out, excel=excel)
     if as_json:
         missing = {"missing": done.missing} if done.missing else {}
         put_document({"run_id": done.run_id, "out": str(done.out), **missing})
@@ -38,38 +37,38 @@ def reconcile_command(flags: dict[str, object]) -> None:
 
 def resolve_command(target: str, decision: Decision, ledger: str | None) -> None:
     """Record a person's decision."""
-    work = resolve(path_of(ledger), target, decision)
+    work = resolve(place_of(ledger), target, decision)
     after = "cancelled" if decision.cancelled else "not cancelled: the next run that names it sends it again"
     print(f"{work.target.appointment_id}: recorded as {after}.")
 
 
 def verify_command(ledger: str | None) -> None:
     """Check a ledger in full."""
-    path = path_of(ledger)
-    with reading(path) as opened:
+    place = place_of(ledger)
+    with place.reading() as opened:
         wrong = opened.verify()
     for line in wrong:
         print(line)
-    print(f"{path}: {f'{len(wrong)} faults' if wrong else 'whole: pages, history and states agree'}.")
+    print(f"{place}: {f'{len(wrong)} faults' if wrong else 'whole: pages, history and states agree'}.")
     if wrong:
         raise SystemExit(int(Exit.CONFIG))
 
 
 def backup_command(to: Path, ledger: str | None) -> None:
     """Copy a ledger."""
-    path = path_of(ledger)
-    with reading(path) as opened:
+    place = place_of(ledger)
+    with place.reading() as opened:
         opened.backup(to)
-    print(f"{path} copied to {to}.")
+    print(f"{place} copied to {to}.")
 
 
 def export_command(to: Path | None, ledger: str | None) -> None:
     """Write a ledger's history as JSON lines."""
-    path = path_of(ledger)
+    place = place_of(ledger)
     if to is None:
-        export(path, sys.stdout)
+        export(place, sys.stdout)
         return
     descriptor = os.open(to, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - the mode has to hold from the start
-        count = export(path, file)
+        count = export(place, file)
     print(f"{count} events written to {to}.", file=sys.stderr)

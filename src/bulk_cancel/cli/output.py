@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bulk_cancel.errors import BulkCancelError, OutputError
+
+if TYPE_CHECKING:
+    from bulk_cancel.ledgers import LedgerPlace
 
 
 def put_out(text: str) -> None:
@@ -38,8 +40,9 @@ def errors_told(*, as_json: bool) -> Iterator[None]:
         raise
 
 
-def path_of(given: str | None) -> Path:
+def place_of(given: str | None) -> LedgerPlace:
     """Return the ledger that is meant."""
-    from bulk_cancel.places import api_url, ledger_path
+    from bulk_cancel.ledgers import ledger_place
+    from bulk_cancel.places import api_url
 
-    return ledger_path(given or os.environ.get("BULK_CANCEL_LEDGER"), api_url(os.environ))
+    return ledger_place(given or os.environ.get("BULK_CANCEL_LEDGER"), api_url(os.environ))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
@@ -144,6 +145,10 @@ class PaceUpdate:
 class Ledger(Protocol):
     """The history of intents and outcomes, and the targets' states folded from it."""
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people, without any password."""
+
     def append(self, run_no: int, entries: Sequence[Entry], pace: PaceUpdate | None = None) -> None:
         """Write events and move their targets, all or nothing.
 
@@ -249,6 +254,9 @@ class Ledger(Protocol):
     def bind(self, key: str, value: str) -> str:
         """Write a fact about the ledger once (`api_url`, `company_id`); return the value that holds."""
 
+    def meta(self, key: str) -> str | None:
+        """Return a fact about the ledger."""
+
     def verify(self) -> list[str]:
         """Check everything: pages, chain of digests, states against the history. Return what is wrong, in sentences."""
 
@@ -257,6 +265,9 @@ class Ledger(Protocol):
 
     def health(self, *, pages: bool) -> Health:
         """Return what the ledger is like; with `pages` after a look at every page, which takes time in a large one."""
+
+    def backup(self, to: Path) -> None:
+        """Copy the ledger to a new file, whole and consistent. Raises LedgerError where it has to be done elsewhere."""
 
     def close(self) -> None:
         """Let go of the ledger; a second time does nothing."""

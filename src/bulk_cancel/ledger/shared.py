@@ -94,7 +94,7 @@ class SharedLedger(Ledger, Protocol):
         """Move the credential's TAT on by `count` intervals of `pace`, in one atomic statement. Fenced by `hold`."""
 
     def give_back(self, credential: str, reservation: Reservation, unused: int, pace: Pace) -> None:
-        """Return the last `unused` slots of a reservation, unless somebody has reserved after it: then it does nothing."""
+        """Return the last `unused` slots of a reservation, unless somebody has reserved after it."""
 
     def pause(self, credential: str, seconds: float, pace: Pace) -> None:
         """Let nothing start with this credential for so long, and no burst afterwards; a longer pause stands."""

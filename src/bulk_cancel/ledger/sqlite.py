@@ -48,6 +48,10 @@ class SqliteLedger:
         self._identity = _identity(path)
         self._closed = False
 
+    @property
+    def place(self) -> str:
+        return str(self.path)
+
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open the ledger at `path` for writing, creating it when there is none. Errors as `opening` says."""
