@@ -38,7 +38,10 @@ class Bug:
 _SENDER, _SQLITE, _OUTCOME = "engine/sender.py", "ledger/sqlite.py", "core/outcome.py"
 _QUERIES, _RECONCILE = "ledger/sql/queries.sql", "engine/reconcile.py"
 _INTENT = "        await context.move(work, Event.INTENT)\n"
-_SENDING = """        context.limiter.use()
+_SENDING = """        if context.clock.now() - work.moved_at > context.limits.send_within_s:
+            context.limiter.give_back()
+            return await self._not_sent(work, Answer(bytes_left=False, message="too late: the process stood still"))
+        context.limiter.use()
         started_at = context.clock.monotonic()
         context.tally.posts += 1
         context.tally.in_flight += 1

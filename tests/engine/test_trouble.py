@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import anyio
 import pytest
 
-from bulk_cancel.core.model import Answer, Target, Work
+from bulk_cancel.core.model import Answer, Entry, Target, Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.engine.context import Context, Limits
+from bulk_cancel.engine.context import SEND_WITHIN_S, Context, Limits
 from bulk_cancel.engine.sender import Doubts, Sender, conclude_doubts
 from bulk_cancel.errors import Exit
 from scripted import NO_ANSWER, NOT_SENT, ScriptedLine, active, cancelled, context_of, works
@@ -57,6 +57,23 @@ async def test_the_order_inside_a_worker(clock: Clock) -> None:
     line.on_cancel = seen_at_the_send
     await send(context, line, list(works(1)))
     assert commits.events() == [Event.INTENT, Event.CANCELLED]
+
+
+async def test_a_process_that_stood_still_after_an_intent_does_not_send_under_it(clock: Clock) -> None:
+    line = ScriptedLine(clock)
+    context, commits = context_of(clock, line)
+    record, stood_still = commits.record, []
+
+    async def slow_once(*entries: Entry) -> None:
+        await record(*entries)
+        if not stood_still and entries and entries[0].event is Event.INTENT:
+            stood_still.append(True)
+            await anyio.sleep(SEND_WITHIN_S + 1)
+
+    commits.record = slow_once  # type: ignore[method-assign]
+    await send(context, line, list(works(1)))
+    assert commits.events() == [Event.INTENT, Event.NOT_APPLIED, Event.INTENT, Event.CANCELLED]
+    assert len(line.posts) == 1
 
 
 @pytest.mark.parametrize("answer", [NO_ANSWER, Answer(500), Answer(502), Answer(200), Answer(302), Answer(204)])

@@ -36,6 +36,7 @@ class ApiSettings:
     timeout_s: float = 30.0
     agent: str = "bulk-cancel"
     with_contacts: bool = False  #: read names and addresses as well: a person asked for them
+    send_within_s: float = 15.0  #: of the beginning of an exchange its first byte has to leave, or none does
 
 
 class _TooLongError(Exception):
@@ -133,7 +134,7 @@ class HttpLine:
 
     async def _exchange(self, request: httpx.Request) -> tuple[Answer, Any]:
         """Send and read under one deadline: a per-read timeout would not stop a server that drips bytes."""
-        trace = Trace()
+        trace = Trace(self._settings.send_within_s)
         request.extensions["trace"] = trace
         try:
             async with asyncio.timeout(self._settings.timeout_s):

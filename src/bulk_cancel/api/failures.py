@@ -10,6 +10,8 @@ connection after it has read the request (measured).
 
 from __future__ import annotations
 
+import math
+import time
 from typing import Any
 
 from bulk_cancel.api.http import httpx
@@ -57,10 +59,15 @@ MAYBE_SENT: frozenset[type[Exception]] = frozenset(
 EXCHANGE_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, OSError)
 
 
-class Trace:
-    """Listens to one request of the default transport."""
+class TooLateError(httpx.TimeoutException):
+    """The connection stood only when nothing was to be sent any more."""
 
-    def __init__(self) -> None:
+
+class Trace:
+    """Listens to one request of the default transport. Forbids its first byte after `send_within_s` seconds."""
+
+    def __init__(self, send_within_s: float = math.inf) -> None:
+        self._send_by = time.monotonic() + send_within_s
         self.spoke = False
         self.began_to_send = False
         self._connected: Any = None
@@ -70,6 +77,8 @@ class Trace:
         """Note the transport's announcement, such as `http11.send_request_headers.started`."""
         self.spoke = True
         if event.endswith(".send_request_headers.started"):
+            if time.monotonic() > self._send_by:
+                raise TooLateError("the connection stood too late")
             self.began_to_send = True
         elif event.endswith(".connect_tcp.complete"):
             self._connected = info.get("return_value")

@@ -27,6 +27,8 @@ from bulk_cancel.engine.tally import REFUSED, Tally
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import ALL_ROWS
 
+#: A process that was stopped for longer between an intent and its send must not send: others may have judged meanwhile.
+SEND_WITHIN_S = 15.0
 #: So many throttles in a row, with growing pauses between them, mean that the key is not to be had today.
 MOST_THROTTLES_IN_A_ROW = 10
 _LOOK_AGAIN_S = 300.0
@@ -49,6 +51,7 @@ class Limits:
     check_drift: bool = False  #: read again before each cancel, and leave out what is not as it was planned
     canary: int = 0  #: cancel so many, verify each by a read, then go on
     time: TimeLimit | None = None  #: when it is over, the run drains
+    send_within_s: float = SEND_WITHIN_S  #: of its intent a cancel has to leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ class Context:
         if becomes is State.CANCELLED and self.keep is not None and appointment is not None:
             self.keep(work.target, self.foresight.seen.get(work.target.appointment_id) or appointment)
         await self.commits.record(Entry(work.target_id, event, work.state, attempt_no, at, status, detail, appointment))
+        work.moved_at = at
         self.tally.moved(work.state, becomes)
         work.state, work.attempts, work.sent = becomes, attempt_no, work.sent or event is Event.INTENT
         if becomes in REFUSED and exceeds(self.tally.refused, self.tally.targets, self.limits.max_errors):

@@ -69,10 +69,17 @@ class Limiter:
 
     def try_hold(self) -> bool:
         """Hold a slot that is free at this moment, if nobody waits for one."""
-        if self._waiting or self.wait_s() > 0:
+        if self._waiting or not self._granted():
             return False
         self._held += 1
         return True
+
+    def _granted(self) -> bool:
+        """Whether one more may start now; who asks takes it."""
+        return self.wait_s() <= 0
+
+    async def _supply(self) -> None:
+        """Get what waiting alone does not bring: nothing, where the limit is this process's own."""
 
     async def hold(self) -> None:
         """Return when one request may start; its slot is held until `use` or `give_back`.
@@ -85,6 +92,7 @@ class Limiter:
         try:
             while not waiter.granted:
                 if self._waiting[0] is waiter:
+                    await self._supply()
                     await anyio.sleep(self.wait_s())  # a throttle may have moved the start meanwhile: look again
                     self._grant()
                 else:
@@ -95,7 +103,7 @@ class Limiter:
 
     def _grant(self) -> None:
         """Give out all that is free at once: a slot per turn of the event loop would be too few at high rates."""
-        while self._waiting and self.wait_s() <= 0:
+        while self._waiting and self._granted():
             waiter = self._waiting.popleft()
             self._held += 1
             waiter.granted = True

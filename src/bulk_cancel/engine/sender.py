@@ -1,8 +1,9 @@
 """One target through a worker: acquire → intent → POST → classify → outcome. The order is the safety; do not change it.
 
 The slot is acquired before the intent, or every crash while waiting for a slot would leave a false unknown. The intent
-is durable before the first byte leaves, or a crash could hide a cancel that was sent. From the intent to the outcome
-nothing may be interrupted by a drain: a lost outcome costs a read, a lost intent could cost a second cancel.
+is durable before the first byte leaves, or a crash could hide a cancel that was sent. A process that was stopped for
+long in between does not send: others may have taken its intent for unknown, and judged it. From the intent to the
+outcome nothing may be interrupted by a drain: a lost outcome costs a read, a lost intent could cost a second cancel.
 """
 
 from __future__ import annotations
@@ -168,6 +169,9 @@ class Sender:
         if not await self._turn(work):
             return Step.DONE
         await context.move(work, Event.INTENT)
+        if context.clock.now() - work.moved_at > context.limits.send_within_s:
+            context.limiter.give_back()
+            return await self._not_sent(work, Answer(bytes_left=False, message="too late: the process stood still"))
         context.limiter.use()
         started_at = context.clock.monotonic()
         context.tally.posts += 1
