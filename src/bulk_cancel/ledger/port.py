@@ -16,6 +16,8 @@ from bulk_cancel.core.clock import PaceRecord, TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Scope, Target, Work
 from bulk_cancel.core.states import State
 
+#: In so many folders of runs that share rows a snapshot of them is looked for.
+MOST_OUTS = 20
 #: Of the run's own account; where a scope may be None, that means all accounts.
 ALL_ROWS = Scope()
 
@@ -143,6 +145,10 @@ class PaceUpdate:
 
 class Ledger(Protocol):
     """The history of intents and outcomes, and the targets' states folded from it."""
+
+    @property
+    def place(self) -> str:
+        """Where the ledger is, for people: a path, or an address without its password."""
 
     def append(self, run_no: int, entries: Sequence[Entry], pace: PaceUpdate | None = None) -> None:
         """Write events and move their targets, all or nothing.
