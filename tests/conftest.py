@@ -10,6 +10,9 @@ if os.environ.get("BULK_CANCEL_TEST_HTTPX2") == "1":
 
 import pytest
 
+from postgres import postgres_server as postgres_server
+from postgres import postgres_url as postgres_url
+
 
 @pytest.fixture
 def anyio_backend() -> str:

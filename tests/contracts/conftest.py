@@ -15,16 +15,24 @@ from contracts.places import tmp_path as tmp_path
 Open = Callable[[], Ledger]
 
 
-def _sqlite(folder: Path) -> Open:
+def _sqlite(request: pytest.FixtureRequest) -> Open:
+    folder: Path = request.getfixturevalue("tmp_path")
     return lambda: SqliteLedger.open(folder / "ledger.db")
 
 
-_IMPLEMENTATIONS = {"sqlite": _sqlite}
+def _postgres(request: pytest.FixtureRequest) -> Open:
+    from bulk_cancel.ledger.postgres import PostgresLedger
+
+    url: str = request.getfixturevalue("postgres_url")
+    return lambda: PostgresLedger.open(url)
+
+
+_IMPLEMENTATIONS = {"sqlite": _sqlite, "postgres": _postgres}
 
 
 @pytest.fixture(params=sorted(_IMPLEMENTATIONS))
-def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
-    open_one = _IMPLEMENTATIONS[request.param](tmp_path)
+def open_ledger(request: pytest.FixtureRequest) -> Iterator[Open]:
+    open_one = _IMPLEMENTATIONS[request.param](request)
     opened: list[Ledger] = []
 
     def opens() -> Ledger:

@@ -13,7 +13,7 @@ from bulk_cancel.core.states import Event, IllegalTransitionError, fold
 from bulk_cancel.ledger.staging import has_key
 
 Row = tuple[Any, ...]
-_GENESIS = "0" * 64
+GENESIS = "0" * 64
 _NO_LIMIT = 2**62
 
 
@@ -22,7 +22,7 @@ def seal(connection: apsw.Connection, sql: Mapping[str, str]) -> None:
     last_event_id, digest = _newest(connection, sql)
     events: list[Row] = connection.execute(sql["unsealed"], (last_event_id, _NO_LIMIT)).fetchall()
     if events:
-        connection.execute(sql["insert_seal"], (events[-1][0], _digest(digest, events)))
+        connection.execute(sql["insert_seal"], (events[-1][0], digest_of(digest, events)))
 
 
 def seal_events(connection: apsw.Connection, sql: Mapping[str, str], events: Sequence[Row]) -> None:
@@ -30,16 +30,20 @@ def seal_events(connection: apsw.Connection, sql: Mapping[str, str], events: Seq
     _, digest = _newest(connection, sql)
     last = connection.last_insert_rowid()
     numbered = ((event_id, *event) for event_id, event in enumerate(events, last - len(events) + 1))
-    connection.execute(sql["insert_seal"], (last, _digest(digest, numbered)))
+    connection.execute(sql["insert_seal"], (last, digest_of(digest, numbered)))
 
 
 def _newest(connection: apsw.Connection, sql: Mapping[str, str]) -> tuple[int, str]:
     found: list[Row] = connection.execute(sql["last_seal"]).fetchall()
-    return found[0] if found else (0, _GENESIS)
+    return found[0] if found else (0, GENESIS)
 
 
-def _digest(before: str, events: Iterable[Row]) -> str:
-    return hashlib.sha256("".join((before, *map(repr, events))).encode()).hexdigest()
+def digest_of(before: str, events: Iterable[Row]) -> str:
+    """Return the link over events after the link `before`; an event is a tuple as `unsealed` returns it."""
+    sha256 = hashlib.sha256(before.encode())
+    for event in events:
+        sha256.update(repr(event).encode())
+    return sha256.hexdigest()
 
 
 def verify(connection: apsw.Connection, sql: Mapping[str, str]) -> list[str]:
@@ -58,10 +62,10 @@ def _wrong_pages(connection: apsw.Connection) -> list[str]:
 
 
 def _wrong_links(connection: apsw.Connection, sql: Mapping[str, str]) -> Iterator[str]:
-    covered, link = 0, _GENESIS
+    covered, link = 0, GENESIS
     for last_event_id, digest in connection.execute("SELECT last_event_id, digest FROM seals ORDER BY last_event_id"):
         events = connection.execute(sql["unsealed"], (covered, last_event_id)).fetchall()
-        if _digest(link, events) != digest:
+        if digest_of(link, events) != digest:
             yield f"The history of the events {covered + 1} to {last_event_id} was changed after it was written."
         covered, link = int(str(last_event_id)), str(digest)
     if connection.execute(sql["unsealed"], (covered, _NO_LIMIT)).fetchall():
@@ -72,7 +76,7 @@ def _wrong_states(connection: apsw.Connection, sql: Mapping[str, str]) -> Iterat
     rows = connection.execute(sql["states_by_target"])
     for (target_id, state, attempts), events in groupby(rows, key=lambda row: row[:3]):
         history = [(event, attempt_no) for *_, event, attempt_no in events if event is not None]
-        yield from _wrong_state(target_id, str(state), attempts, history)
+        yield from wrong_state(target_id, str(state), attempts, history)
 
 
 def _wrong_siblings(connection: apsw.Connection, sql: Mapping[str, str]) -> Iterator[str]:
@@ -82,7 +86,8 @@ def _wrong_siblings(connection: apsw.Connection, sql: Mapping[str, str]) -> Iter
             yield f"Target {target_id} is marked as the only one of its appointment, but it has a sibling."
 
 
-def _wrong_state(target_id: int, state: str, attempts: int, history: list[tuple[str, int]]) -> Iterator[str]:
+def wrong_state(target_id: int, state: str, attempts: int, history: list[tuple[str, int]]) -> Iterator[str]:
+    """Compare what a target says of itself with its history, as (event, attempt) in order."""
     try:
         folded = fold(Event(event) for event, _ in history)
     except (IllegalTransitionError, ValueError) as error:

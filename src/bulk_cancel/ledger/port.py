@@ -17,6 +17,8 @@ from bulk_cancel.core.clock import PaceRecord, TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Scope, Target, Work
 from bulk_cancel.core.states import State
 
+#: In so many folders of runs that share rows a snapshot of them is looked for.
+MOST_OUTS = 20
 #: Of the run's own account; where a scope may be None, that means all accounts.
 ALL_ROWS = Scope()
 

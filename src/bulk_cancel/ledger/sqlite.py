@@ -10,8 +10,8 @@ from typing import Any, Self
 import apsw
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
-from bulk_cancel.core.model import Entry, InputRow, Request, Scope, Target, Work
-from bulk_cancel.core.states import DONE, SETTLED, State
+from bulk_cancel.core.model import Entry, InputRow, Scope, Work
+from bulk_cancel.core.states import State
 from bulk_cancel.errors import LedgerError
 from bulk_cancel.ledger import appending, integrity, staging
 from bulk_cancel.ledger.failures import translated
@@ -19,6 +19,7 @@ from bulk_cancel.ledger.making import backup
 from bulk_cancel.ledger.opening import close, open_for_reading, open_for_writing
 from bulk_cancel.ledger.port import (
     ALL_ROWS,
+    MOST_OUTS,
     Concern,
     GuardError,
     Health,
@@ -31,11 +32,8 @@ from bulk_cancel.ledger.port import (
     StagedRun,
     Unknown,
 )
+from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, scoped, staged_state, work_of
 from bulk_cancel.ledger.statements import statements
-
-#: In so many folders of runs that share rows a snapshot of them is looked for.
-_MOST_OUTS = 20
-Row = tuple[Any, ...]
 
 
 class SqliteLedger:
@@ -48,10 +46,6 @@ class SqliteLedger:
         self._identity = _identity(path)
         self._closed = False
 
-    @property
-    def place(self) -> str:
-        return str(self.path)
-
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open the ledger at `path` for writing, creating it when there is none. Errors as `opening` says."""
@@ -61,6 +55,11 @@ class SqliteLedger:
     def open_to_read(cls, path: Path) -> Self:
         """Open an existing ledger; it stays byte for byte what it is."""
         return cls(path, open_for_reading(path))
+
+    @property
+    def place(self) -> str:
+        """Where the ledger is, for people."""
+        return str(self.path)
 
     def close(self) -> None:
         """Let go of the file; a second time does nothing."""
@@ -118,9 +117,9 @@ class SqliteLedger:
 
     def recover(self, run_no: int, at: float, scope: Scope | None = None) -> int:
         with self._transaction():
-            self._run("recover_events", run_no, at, *_scoped(scope))
+            self._run("recover_events", run_no, at, *scoped(scope))
             recovered = self._connection.changes()
-            self._run("recover_targets", *_scoped(scope))
+            self._run("recover_targets", *scoped(scope))
             self._seal()
         return recovered
 
@@ -152,24 +151,21 @@ class SqliteLedger:
     def work(
         self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope = ALL_ROWS
     ) -> list[tuple[int, Work]]:
-        account, _, first, last = _scoped(scope)
+        account, _, first, last = scoped(scope)
         after = max(after_row, first)
-        return [
-            (row[0], _work(row[1:11], look_first=bool(row[11]), start=row[12]))
-            for row in self._rows("work", run_no, after, series, limit, account, last)
-        ]
+        return [numbered_work_of(row) for row in self._rows("work", run_no, after, series, limit, account, last)]
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(_work(row[:10]), row[10], TimeBase(row[11], row[12]), row[13], row[14])
-            for row in self._rows("unknown", after_target, limit, *_scoped(scope))
+            Unknown(work_of(row[:10]), row[10], TimeBase(row[11], row[12]), row[13], row[14])
+            for row in self._rows("unknown", after_target, limit, *scoped(scope))
         ]
 
     def unknown_count(self, scope: Scope | None = None) -> int:
-        return int(self._rows("unknown_count", *_scoped(scope))[0][0])
+        return int(self._rows("unknown_count", *scoped(scope))[0][0])
 
     def sendable_count(self, run_no: int, scope: Scope | None = None) -> int:
-        return int(self._rows("sendable_count", run_no, *_scoped(scope))[0][0])
+        return int(self._rows("sendable_count", run_no, *scoped(scope))[0][0])
 
     def accounts(self, run_no: int) -> list[str]:
         return [str(row[0]) for row in self._rows("accounts", run_no)]
@@ -185,7 +181,7 @@ class SqliteLedger:
         return int(self._rows("target_count", run_no)[0][0])
 
     def rows(self, run_no: int, after_row: int, limit: int) -> list[RowRecord]:
-        return [_row_record(row) for row in self._rows("rows", run_no, after_row, limit)]
+        return [row_record_of(row) for row in self._rows("rows", run_no, after_row, limit)]
 
     def states_of(self, rows: Sequence[InputRow]) -> list[State | None]:
         if not staging.has_key(self._connection, self._sql):
@@ -197,16 +193,14 @@ class SqliteLedger:
         if not found:
             return None
         state, *asked = found[0]
-        amended = asked != [row.reason, int(row.cancel_all), row.user_id, row.account or ""]
-        reopened = state in (State.FAILED, State.SKIPPED) or (amended and State(state) in SETTLED - DONE)
-        return State.PENDING if reopened else State(state)
+        return staged_state(row, state, asked)
 
     def last_staged(self) -> StagedRun | None:
         found = self._rows("last_staged")
         if not found or found[0][1] == "staging":
             return None
         run_no, _, input_digest, options_digest = found[0]
-        outs = tuple(row[0] for row in self._rows("outs_of", run_no, _MOST_OUTS))
+        outs = tuple(row[0] for row in self._rows("outs_of", run_no, MOST_OUTS))
         return StagedRun(run_no, input_digest, options_digest, outs)
 
     def target_states(self, run_no: int) -> Mapping[State, int]:
@@ -215,10 +209,10 @@ class SqliteLedger:
     def first_to_send(self, rows_of: int, limit: int) -> list[tuple[int, Work]]:
         found = [row for series in (False, True) for row in self._rows("first_sendable", rows_of, limit, series)]
         found += self._rows("first_given_up", rows_of, limit)
-        return [(row[0], _work(row[1:])) for row in sorted(found)[:limit]]
+        return [(row[0], work_of(row[1:])) for row in sorted(found)[:limit]]
 
     def find_targets(self, appointment_id: str) -> list[Work]:
-        return [_work(row) for row in self._rows("find_target", appointment_id)]
+        return [work_of(row) for row in self._rows("find_target", appointment_id)]
 
     def history(self, target_id: int) -> list[HistoryLine]:
         return [HistoryLine(*row) for row in self._rows("history", target_id)]
@@ -234,7 +228,7 @@ class SqliteLedger:
         return dict(zip(Concern, self._rows("concerns", run_no)[0], strict=True))
 
     def concerning_rows(self, run_no: int, concern: Concern, limit: int) -> list[RowRecord]:
-        return [_row_record(row) for row in self._rows("concerning_rows", run_no, concern.value, limit)]
+        return [row_record_of(row) for row in self._rows("concerning_rows", run_no, concern.value, limit)]
 
     def send_span(self, run_no: int) -> tuple[float, float] | None:
         ((first_at, last_at),) = self._rows("send_span", run_no)
@@ -295,42 +289,3 @@ def _identity(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return tuple(number for status in statuses for number in (status.st_dev, status.st_ino))
-
-
-def _scoped(scope: Scope | None) -> tuple[str | None, int | None, int, int | None]:
-    """Return the account, and the run and the rows of a chunk, as the statements take them: NULL is no limit."""
-    chunk = scope.chunk if scope else None
-    rows = (chunk.run_no, chunk.after_row, chunk.last_row) if chunk else (None, 0, None)
-    return (scope.account if scope else None, *rows)
-
-
-def _target(appointment_id: str, attendee_id: str, entire_series: int) -> Target:
-    return Target(appointment_id, attendee_id or None, bool(entire_series))
-
-
-def _work(row: Row, *, look_first: bool = False, start: str | None = None) -> Work:
-    target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, account, state, attempts = row
-    target = _target(appointment_id, attendee_id, series)
-    request = Request(reason, bool(cancel_all), user_id, account)
-    return Work(target_id, target, request, State(state), attempts, look_first, start)
-
-
-def _row_record(row: Row) -> RowRecord:
-    number, first_row, problems, state, detail, http_status, attempts, settled_at = row[:8]
-    appointment_id, attendee_id, series, cancel_all, reason, user_id, warnings, account = row[8:]
-    return RowRecord(
-        row=number,
-        first_row=first_row,
-        problems=problems,
-        state=State(state) if state else None,
-        detail=detail or "",
-        http_status=http_status,
-        attempts=attempts or 0,
-        settled_at=settled_at,
-        target=_target(appointment_id, attendee_id, series) if appointment_id else None,
-        cancel_all=bool(cancel_all),
-        reason=reason,
-        user_id=user_id,
-        warnings=warnings or "",
-        account=account or "",
-    )

@@ -9,15 +9,15 @@ _MARK = "-- name: "
 
 
 @cache
-def schema(version: int) -> str:
+def schema(version: int, kind: str = "schema") -> str:
     """Return the script that makes schema `version`, from nothing (1) or from the version before."""
-    return files(__package__).joinpath(f"sql/schema_{version}.sql").read_text(encoding="utf-8")
+    return files(__package__).joinpath(f"sql/{kind}_{version}.sql").read_text(encoding="utf-8")
 
 
 @cache
-def statements() -> dict[str, str]:
-    """Return every named statement of queries.sql."""
-    text = files(__package__).joinpath("sql/queries.sql").read_text(encoding="utf-8")
+def statements(name: str = "queries") -> dict[str, str]:
+    """Return every named statement of a file: `queries` are SQLite's, `postgres` PostgreSQL's."""
+    text = files(__package__).joinpath(f"sql/{name}.sql").read_text(encoding="utf-8")
     parts = (part.split("\n", 1) for part in text.split(_MARK)[1:])
     return {name.strip(): _without_comments(body) for name, body in parts}
 

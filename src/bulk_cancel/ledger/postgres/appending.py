@@ -1,0 +1,100 @@
+"""Appends a batch to the history in three round trips: look and lock, write, commit.
+
+Who writes locks in this order: its chunk, its chain, its targets by their ids, the pace. So writers wait for each other
+but never in a circle. A target is locked before it is looked at: where it is then, it still is when it is moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bulk_cancel.core.model import Entry
+from bulk_cancel.core.states import Event, next_state
+from bulk_cancel.ledger.appending import Written, elsewhere, intent, outcome, waves
+from bulk_cancel.ledger.integrity import digest_of
+from bulk_cancel.ledger.port import GuardError
+from bulk_cancel.ledger.postgres.chain import link
+from bulk_cancel.ledger.postgres.session import Session
+from bulk_cancel.ledger.records import Row
+
+Wave = dict[int, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a batch finds when it has locked everything."""
+
+    keys: dict[int, Row]
+    places: dict[int, Row]  #: state and attempts
+    before: str  #: the newest link of the chain
+    event_ids: list[int]
+
+
+def append(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry]) -> None:
+    """Write events and move their targets, within the caller's transaction, which rolls back after an error.
+
+    Raises IllegalTransitionError or GuardError.
+    """
+    parts = waves(entries)
+    moves = [_moves(run_no, wave) for wave in parts]  # what the law forbids does not get to the database
+    found = _look(session, run_no, chunk_no, entries)
+    if unmoved := [target_id for target_id in {entry.target_id for entry in entries} if target_id not in found.keys]:
+        raise GuardError("; ".join(f"there is no target {target_id}" for target_id in unmoved))
+    counts = [[session.run(name, *columns) for name, columns in wave] for wave in moves]
+    _write(session, run_no, chunk_no, entries, found)
+    for wave, cursors in zip(parts, counts, strict=True):
+        if sum(cursor.fetchall()[0][0] for cursor in cursors) != len(wave):
+            raise GuardError("; ".join(elsewhere(wave, found.places)))
+        found.places.update({entry.target_id: _place_after(entry) for entry in wave.values()})
+
+
+def _look(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry]) -> _Found:
+    session.run("lock_chain", run_no, chunk_no)
+    targets = session.run("where_they_are", sorted({entry.target_id for entry in entries}))
+    seals = session.run("last_seal", run_no, chunk_no)
+    ids = session.run("event_ids", len(entries))
+    rows = targets.fetchall()
+    return _Found(
+        keys={row[0]: row[3:] for row in rows},
+        places={row[0]: row[1:3] for row in rows},
+        before=link(seals.fetchall()),
+        event_ids=[row[0] for row in ids.fetchall()],
+    )
+
+
+def _moves(run_no: int, wave: Wave) -> list[tuple[str, list[list[Any]]]]:
+    intents = [intent(run_no, entry) for entry in wave.values() if entry.event is Event.INTENT]
+    outcomes = [_clean(outcome(entry)) for entry in wave.values() if entry.event is not Event.INTENT]
+    return [(name, _columns(rows)) for name, rows in (("apply_intents", intents), ("apply_outcomes", outcomes)) if rows]
+
+
+def _write(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry], found: _Found) -> None:
+    written = [Written(run_no, entry, tuple(found.keys[entry.target_id])) for entry in entries]
+    stored = [(event_id, *_clean(event.stored)) for event_id, event in zip(found.event_ids, written, strict=True)]
+    sealed = [(event_id, *_clean(event.sealed)) for event_id, event in zip(found.event_ids, written, strict=True)]
+    session.run("insert_events", *_columns(stored), chunk_no)
+    session.run("insert_seal", run_no, chunk_no, found.event_ids[-1], digest_of(found.before, sealed))
+
+
+def _place_after(entry: Entry) -> Row:
+    return next_state(entry.was, entry.event).value, entry.attempt_no
+
+
+def _columns(rows: Iterable[Row]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _clean(row: Row) -> Row:
+    """An answer's message must never keep its outcome from being recorded: no NUL, no half of a character."""
+    return tuple(cleaned(value) if isinstance(value, str) and not value.isascii() else _no_nul(value) for value in row)
+
+
+def cleaned(text: str) -> str:
+    """Return a text as the database can hold it."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _no_nul(value: Any) -> Any:
+    return cleaned(value) if isinstance(value, str) and "\0" in value else value

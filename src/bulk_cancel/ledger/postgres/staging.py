@@ -1,0 +1,46 @@
+"""How rows get into a ledger: copied into a table of the session, then compared with what is there, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+
+from bulk_cancel.core.model import InputRow
+from bulk_cancel.ledger.postgres import chain
+from bulk_cancel.ledger.postgres.making import LOCKS
+from bulk_cancel.ledger.postgres.session import Session
+from bulk_cancel.ledger.records import Row
+
+#: From so many rows on the database should know them before it plans.
+_MANY = 1000
+
+
+def stage(session: Session, run_no: int, rows: Sequence[InputRow], at: float) -> None:
+    """Stage a chunk within the caller's transaction. Its targets are locked before anything is decided of them."""
+    session.run("lock_staging", LOCKS)
+    session.run("lock_chain", run_no, 0)
+    _copy(session, rows)
+    newest = session.run("newest_target").fetchall()[0][0]
+    session.run("find_staged")
+    session.run("lock_staged")
+    session.run("stage_targets", run_no)
+    session.run("find_staged")
+    session.run("mark_siblings", newest)
+    chain.seal(session, run_no, 0, session.stream("stage_restaged", run_no, at))
+    session.run("stage_requests", run_no, newest)
+    session.run("stage_rows", run_no)
+
+
+def _copy(session: Session, rows: Sequence[InputRow]) -> None:
+    session.run("create_staging")
+    with psycopg.RawCursor(session.connection).copy(session.sql["fill_staging"].encode()) as copy:
+        for row in rows:
+            copy.write_row(_staged(row))
+    if len(rows) >= _MANY:
+        session.run("know_staging")
+
+
+def _staged(row: InputRow) -> Row:
+    key = (row.row, row.appointment_id, row.attendee_id or "", row.entire_series)
+    return (*key, row.cancel_all, row.reason, row.user_id, row.account or "", row.first_row, row.problems)

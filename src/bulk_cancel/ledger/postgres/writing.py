@@ -1,0 +1,105 @@
+"""What writes to the ledger: each call one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from bulk_cancel.core.model import Entry, InputRow, Scope
+from bulk_cancel.ledger.port import GuardError, PaceUpdate, RunStart
+from bulk_cancel.ledger.postgres import appending, chain, staging
+from bulk_cancel.ledger.postgres.making import LOCKS
+from bulk_cancel.ledger.postgres.reading import Reading
+from bulk_cancel.ledger.postgres.session import Session
+from bulk_cancel.ledger.records import scoped
+from bulk_cancel.ledger.shared import Hold, LostChunkError
+
+
+class Writing(Reading):
+    """The writing half of the contract. With a hold every entry is fenced."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._hold: Hold | None = None
+
+    def append(self, run_no: int, entries: Sequence[Entry], pace: PaceUpdate | None = None) -> None:
+        with self._session.batch():
+            self._fence(self._hold)
+            if entries:
+                appending.append(self._session, run_no, self._chunk_no(run_no), entries)
+            if pace is not None:
+                record = pace.record
+                self._session.run("save_pace", pace.credential, record.tat_at, record.tat_mono, record.boot_id)
+
+    def begin_run(self, start: RunStart) -> int:
+        with self._session.transaction():
+            return self._begin(start, "staging", None)
+
+    def _begin(self, start: RunStart, status: str, rows_of: int | None) -> int:
+        base = (start.base.boot_id, start.base.offset_s)
+        about = (start.source, start.input_digest, start.out, start.program, start.options_digest)
+        return int(self._session.value("begin_run", start.run_id, status, start.started_at, *base, *about, rows_of))
+
+    def share_run(self, start: RunStart, rows_of: int) -> int:
+        with self._session.transaction():
+            self._session.run("lock_staging", LOCKS)
+            staged = self.last_staged()
+            if staged is None or staged.run_no != rows_of:
+                raise GuardError(f"run {rows_of} is not the last one that staged its rows")
+            run_no = self._begin(start, "running", rows_of)
+            self._session.run("lock_chain", run_no, 0)
+            self._session.run("lock_given_up", rows_of)
+            restaged = self._session.stream("restage_given_up_events", run_no, start.started_at, rows_of)
+            chain.seal(self._session, run_no, 0, restaged)
+            self._session.run("restage_given_up", rows_of)
+        return run_no
+
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float) -> None:
+        with self._session.transaction():
+            staging.stage(self._session, run_no, rows, at)
+
+    def start_run(self, run_no: int) -> None:
+        with self._session.transaction():
+            self._session.run("start_run", run_no)
+
+    def end_run(self, run_no: int, at: float, summary: str) -> None:
+        with self._session.transaction():
+            self._session.run("end_run", at, summary, run_no)
+
+    def recover(self, run_no: int, at: float, scope: Scope | None = None) -> int:
+        chunk_no, within = self._chunk_no(run_no), scoped(scope)
+        with self._session.transaction():
+            self._fence(self._hold)
+            self._session.run("lock_chain", run_no, chunk_no)
+            self._session.run("lock_sending", *within)
+            events = self._session.stream("recover_events", run_no, chunk_no, at, *within)
+            recovered = chain.seal(self._session, run_no, chunk_no, events)
+            self._session.run("recover_targets", *within)
+        return recovered
+
+    def bind(self, key: str, value: str) -> str:
+        with self._session.transaction():
+            self._session.run("set_meta", key, value)
+        return self.meta(key) or value
+
+    def _chunk_no(self, run_no: int) -> int:
+        """Return of which chain an entry is: every holder of a chunk extends its own."""
+        chunk = self._hold.chunk if self._hold else None
+        return chunk.chunk_no if chunk and chunk.run_no == run_no else 0
+
+    def _fence(self, hold: Hold | None) -> None:
+        """Lock the chunk's row until the transaction ends, so that nobody takes the chunk over in between."""
+        if hold is None:
+            return
+        chunk = hold.chunk
+        if not self._session.run("fence", chunk.run_no, chunk.chunk_no, hold.epoch, hold.owner).fetchall():
+            raise LostChunkError(
+                f"Chunk {chunk.chunk_no} of run {chunk.run_no} has another owner, or it has ended.",
+                advice="Nothing to do: whoever has it now goes on with it.",
+            )
+
+    @contextmanager
+    def _fenced(self, hold: Hold | None) -> Iterator[None]:
+        with self._session.transaction():
+            self._fence(hold)
+            yield

@@ -1,0 +1,65 @@
+"""What rows of the tables mean, whichever database they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bulk_cancel.core.model import InputRow, Request, Scope, Target, Work
+from bulk_cancel.core.states import DONE, SETTLED, State
+from bulk_cancel.ledger.port import RowRecord
+
+Row = tuple[Any, ...]
+
+
+def scoped(scope: Scope | None) -> tuple[str | None, int | None, int, int | None]:
+    """Return the account, and the run and the rows of a chunk, as the statements take them: NULL is no limit."""
+    chunk = scope.chunk if scope else None
+    rows = (chunk.run_no, chunk.after_row, chunk.last_row) if chunk else (None, 0, None)
+    return (scope.account if scope else None, *rows)
+
+
+def _target(appointment_id: str, attendee_id: str, entire_series: int) -> Target:
+    return Target(appointment_id, attendee_id or None, bool(entire_series))
+
+
+def work_of(row: Row, *, look_first: bool = False, start: str | None = None) -> Work:
+    """Return the work of a row: key, request, state and attempts of a target."""
+    target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, account, state, attempts = row
+    target = _target(appointment_id, attendee_id, series)
+    request = Request(reason, bool(cancel_all), user_id, account)
+    return Work(target_id, target, request, State(state), attempts, look_first, start)
+
+
+def numbered_work_of(row: Row) -> tuple[int, Work]:
+    """Return the number and the work of a row of the statement `work`."""
+    return row[0], work_of(row[1:11], look_first=bool(row[11]), start=row[12])
+
+
+def row_record_of(row: Row) -> RowRecord:
+    """Return the record of a row of the statements `rows` and `concerning_rows`."""
+    number, first_row, problems, state, detail, http_status, attempts, settled_at = row[:8]
+    appointment_id, attendee_id, series, cancel_all, reason, user_id, warnings, account = row[8:]
+    return RowRecord(
+        row=number,
+        first_row=first_row,
+        problems=problems,
+        state=State(state) if state else None,
+        detail=detail or "",
+        http_status=http_status,
+        attempts=attempts or 0,
+        settled_at=settled_at,
+        target=_target(appointment_id, attendee_id, series) if appointment_id else None,
+        cancel_all=bool(cancel_all),
+        reason=reason,
+        user_id=user_id,
+        warnings=warnings or "",
+        account=account or "",
+    )
+
+
+def staged_state(row: InputRow, state: str, asked: Sequence[Any]) -> State:
+    """Return what staging a row makes of its target's state, whose request is `asked`: reason, flag, user, account."""
+    amended = [*asked] != [row.reason, row.cancel_all, row.user_id, row.account or ""]
+    reopened = state in (State.FAILED, State.SKIPPED) or (amended and State(state) in SETTLED - DONE)
+    return State.PENDING if reopened else State(state)

