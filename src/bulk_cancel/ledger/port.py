@@ -144,8 +144,8 @@ class PaceUpdate:
 class Ledger(Protocol):
     """The history of intents and outcomes, and the targets' states folded from it."""
 
-    def append(self, run_no: int, entries: Sequence[Entry], pace: PaceUpdate | None = None) -> None:
-        """Write events and move their targets, all or nothing.
+    def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
+        """Write events and move their targets, and the limiters' states, all or nothing.
 
         Raises IllegalTransitionError when the law forbids an event, GuardError when a target is not where the entry
         believes it to be, LockedError when another program keeps the ledger locked: in each case nothing is written.
