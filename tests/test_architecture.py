@@ -92,6 +92,8 @@ def test_imports_point_inwards(path: Path) -> None:
             "checkup",
             "explaining",
             "looking",
+            "keyring",
+            "teams",
             "filling",
             "finding",
             "carrying",

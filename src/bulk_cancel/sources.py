@@ -22,7 +22,7 @@ from bulk_cancel.filling import Rows, template_of
 from bulk_cancel.finding import select_input
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.job import Job
-from bulk_cancel.looking import Looking
+from bulk_cancel.looking import Looks
 from bulk_cancel.places import SNAPSHOT, api_url
 from bulk_cancel.plans import LeftOut, PlanAbout, PlanFile, holds_plan, is_plan, open_plan, writing_plan
 from bulk_cancel.reports.pages.plan_page import PlanFacts, writing_plan_page
@@ -49,9 +49,9 @@ class Source(Protocol):
     @property
     def options_digest(self) -> str: ...
 
-    def rows(self, looking: Looking | None) -> PlannedRows: ...
+    def rows(self, looking: Looks | None) -> PlannedRows: ...
 
-    def foresight(self, looking: Looking | None) -> Foresight: ...
+    def foresight(self, looking: Looks | None) -> Foresight: ...
 
 
 def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source:
@@ -143,10 +143,10 @@ class InputFile:
     def options_digest(self) -> str:
         return self.staged.options_digest if may_share(self.job) else ""
 
-    def rows(self, looking: Looking | None) -> Rows:
+    def rows(self, looking: Looks | None) -> Rows:
         return Rows(self.staged, template_of(self.job), looking.seen if looking else {})
 
-    def foresight(self, looking: Looking | None) -> Foresight:
+    def foresight(self, looking: Looks | None) -> Foresight:
         return Foresight(seen=looking.seen if looking else {})
 
 
@@ -168,7 +168,7 @@ class ApprovedPlan:
     def options_digest(self) -> str:
         return ""  # the plan is read again
 
-    def rows(self, looking: Looking | None) -> ApprovedPlan:
+    def rows(self, looking: Looks | None) -> ApprovedPlan:
         return self
 
     def chunks(self) -> Iterator[list[InputRow]]:
@@ -189,7 +189,7 @@ class ApprovedPlan:
         left = self.left_out.get(target_of(line.row)) if line.action is Action.CANCEL else None
         return replace(line, action=left.action, why=left.why) if left else line
 
-    def foresight(self, looking: Looking | None) -> Foresight:
+    def foresight(self, looking: Looks | None) -> Foresight:
         left_out = {target: (left.action, left.why) for target, left in self.left_out.items()}
         return Foresight(looking.seen if looking else {}, left_out, self.plan.expectations())
 
