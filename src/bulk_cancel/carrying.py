@@ -11,33 +11,25 @@ from pathlib import Path
 import anyio
 from structlog.typing import FilteringBoundLogger
 
-from bulk_cancel.api.client import ApiSettings, line_factory
-from bulk_cancel.api.port import Line
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Status, status_of
-from bulk_cancel.core.states import State
 from bulk_cancel.core.verdict import decide_exit
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.context import Context, Foresight, Limits
 from bulk_cancel.engine.deadline import watch_time
-from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.plan import Plan
+from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
-from bulk_cancel.engine.tally import Tally
 from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.job import Job
-from bulk_cancel.ledger.port import Ledger, PaceUpdate
-from bulk_cancel.looking import limiter_of
-from bulk_cancel.ops.progress import Display, Standing
+from bulk_cancel.ledger.port import Ledger
+from bulk_cancel.ops.progress import Display
 from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.ops.stopping import Stop
 from bulk_cancel.reporting import write_run
 from bulk_cancel.reports.rebooking import Keep, rebooking_list
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
-
-#: Not yet an end: these targets are still on their way.
-_UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)
+from bulk_cancel.teams import Member, Shared, about_left, contexts_of, standing_of, work_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +52,8 @@ class RunFacts:
     out: Path | None
     clock: Clock
     began: float  #: monotonic
-    tally: Tally
+    members: Sequence[Member]
+    left: Mapping[str, int] = field(default_factory=dict)  #: unknown outcomes of accounts that are not to be had
     time: TimeLimit | None = None
 
 
@@ -77,42 +70,33 @@ class Carrying:
     job: Job
     parts: Parts
     ledger: Ledger
-    settings: ApiSettings
-    lines: Sequence[Line]
     facts: RunFacts
     what: Callable[[Runner], Awaitable[RunEnd]]
     foresight: Foresight = field(default_factory=Foresight)
 
 
-def open_lines(job: Job, settings: ApiSettings) -> list[Line]:
-    make_line = line_factory(settings)
-    return [make_line() for _ in range(job.concurrency)]
-
-
 async def carry_out(carrying: Carrying) -> RunEnd:
+    if not carrying.facts.members:
+        return RunEnd(None, Reconciled())
     out = carrying.facts.out if carrying.job.rebooking_list else None
     try:
         with rebooking_list(out) if out else nullcontext() as keep:
-            return await _with_surroundings(carrying, _context(carrying, keep))
+            return await _with_surroundings(carrying, contexts_of(_shared(carrying, keep)))
     finally:
         with anyio.CancelScope(shield=True):
-            for line in carrying.lines:
+            for line in (line for member in carrying.facts.members for line in member.lines):
                 await line.aclose()
 
 
-def _context(carrying: Carrying, keep: Keep | None) -> Context:
-    job, facts, key = carrying.job, carrying.facts, carrying.settings.credential.fingerprint
-    limiter = limiter_of(job, key, facts.clock, carrying.ledger.load_pace(key))
-    return Context(
+def _shared(carrying: Carrying, keep: Keep | None) -> Shared:
+    facts = carrying.facts
+    return Shared(
         run_no=facts.run_no,
-        commits=GroupCommit(carrying.ledger, facts.run_no, lambda: PaceUpdate(key, limiter.record())),
-        limiter=limiter,
+        ledger=carrying.ledger,
+        members=facts.members,
         clock=facts.clock,
-        intake=Intake(),
-        tally=facts.tally,
-        limits=_limits(job, facts.time),
+        limits=_limits(carrying.job, facts.time),
         log=carrying.parts.log,
-        lines=carrying.lines,
         foresight=carrying.foresight,
         keep=keep,
     )
@@ -135,39 +119,35 @@ def _limits(job: Job, time: TimeLimit | None) -> Limits:
     )
 
 
-async def _with_surroundings(carrying: Carrying, context: Context) -> RunEnd:
+async def _with_surroundings(carrying: Carrying, contexts: Sequence[Context]) -> RunEnd:
     """Run with signals and the time watched and progress shown; all of that ends with the run."""
     display = carrying.parts.display
 
     def drain(signal_name: str) -> None:
-        in_flight, at_most_s = context.tally.in_flight, carrying.settings.timeout_s
+        in_flight = sum(context.tally.in_flight for context in contexts)
+        at_most_s = carrying.facts.members[0].settings.timeout_s
         hint = "a second signal stops at once; nothing is lost either way"
-        context.log.warning("run.draining", signal=signal_name, in_flight=in_flight, at_most_s=at_most_s, hint=hint)
-        context.halt(Exit.STOPPED, f"Stopped by {signal_name}.")
+        carrying.parts.log.warning(
+            "run.draining", signal=signal_name, in_flight=in_flight, at_most_s=at_most_s, hint=hint
+        )
+        for context in contexts:
+            context.halt(Exit.STOPPED, f"Stopped by {signal_name}.")
 
     async with anyio.create_task_group() as surroundings:
         surroundings.start_soon(watch_signals, drain, display.stop)
-        surroundings.start_soon(watch_time, context)
+        for context in contexts:
+            surroundings.start_soon(watch_time, context)
         surroundings.start_soon(carrying.parts.stop.watch, drain)
-        surroundings.start_soon(_show, display, context)
-        end = await carrying.what(Runner(context))
+        surroundings.start_soon(_show, display, contexts)
+        end = await work_together(contexts, carrying.what)
         surroundings.cancel_scope.cancel()
     return end
 
 
-async def _show(display: Display, context: Context) -> None:
+async def _show(display: Display, contexts: Sequence[Context]) -> None:
     """A terminal that went away must not stop the run."""
     with suppress(OSError):
-        await display.follow(lambda: _standing(context))
-
-
-def _standing(context: Context) -> Standing:
-    tally = context.tally
-    counts = {state: count for state, count in tally.states.items() if count > 0}
-    shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in _UNDERWAY)
-    done = sum(count for state, count in counts.items() if state not in _UNDERWAY)
-    left = max(0, tally.targets - done)
-    return Standing(done, tally.targets, tally.posts + tally.gets, shown, context.limiter.duration_s(left), tally.note)
+        await display.follow(lambda: standing_of(contexts))
 
 
 def finish(ledger: Ledger, job: Job, facts: RunFacts, end: RunEnd, log: FilteringBoundLogger) -> Summary:
@@ -190,22 +170,24 @@ def _summary(ledger: Ledger, job: Job, facts: RunFacts, end: RunEnd, elapsed_s: 
     for state, count in ledger.counts(facts.run_no).items():
         counts[status_of(state)] += count
     # A reconcile has no rows of its own: its matter are the ledger's unknown targets.
-    matter = counts or Counter({Status.UNKNOWN: ledger.unknown_count()})
+    left = Counter({Status.UNKNOWN: sum(facts.left.values())})
+    matter = counts + left if counts else Counter({Status.UNKNOWN: ledger.unknown_count()})
     exit_code = decide_exit(matter, end.halt)
     # Of a reconcile that was stopped nobody knows when the rest is due.
     known_due = end.reconciled.unknown and not end.halt
     due_at = facts.clock.now() + end.reconciled.due_in_s if known_due else None
-    tally = facts.tally
+    tallies = [member.tally for member in facts.members]
+    halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left))))
     return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),
         targets=ledger.target_count(facts.run_no),
         counts=counts,
-        requests=Requests(tally.posts, tally.gets, tally.throttled),
+        requests=Requests(*(sum(getattr(tally, what) for tally in tallies) for what in ("posts", "gets", "throttled"))),
         elapsed_s=elapsed_s,
         exit_code=exit_code,
         out=str(facts.out) if facts.out else None,
         ledger=ledger.place,
-        next=next_step(Ending(matter, exit_code, due_at, end.halt.message if end.halt else "", end.reconciled.missing)),
+        next=next_step(Ending(matter, exit_code, due_at, halt, end.reconciled.missing)),
         pace=job.pace,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 import anyio
 from structlog.typing import FilteringBoundLogger
 
+from bulk_cancel.accounts import load_accounts
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.credentials import CredentialKind, check_pairing
 from bulk_cancel.api.port import Line
@@ -68,12 +69,13 @@ def find_appointments(
     """
     if job.select is None:
         raise ConfigError("There is no [select] table to search by.")
-    settings = replace(settings_of(job, environ), with_contacts=with_contacts)
+    account = load_accounts(job.accounts, environ, job).find(job.account)
+    settings = replace(settings_of(job, environ, account), with_contacts=with_contacts)
     _refuse_wrong_pairing(settings)
     key = settings.credential.fingerprint
     with held(credential_lock(key), "this credential", job.lock_wait):
         line = line_factory(settings)()
-        limiter = limiter_of(job, key, system_clock(), _known_pace(job, settings))
+        limiter = limiter_of(account.pace, key, system_clock(), _known_pace(job, settings))
         reader = Reader(line, limiter, log, partial(remember_pace, credential_pace(key)))
         search = Search(reader, job.select.selection())
         anyio.run(_carry_out, search, line, display)

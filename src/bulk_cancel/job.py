@@ -46,7 +46,7 @@ from bulk_cancel.core.units import parse_duration, parse_rate
 from bulk_cancel.core.window import SendWindow, parse_window
 from bulk_cancel.errors import ConfigError, InputMissingError, UsageError
 
-_PATHS = ("input", "ledger", "out", "log_file", "plan_file", "metrics_file")
+_PATHS = ("input", "ledger", "out", "log_file", "plan_file", "metrics_file", "accounts")
 #: Not the ledger: one for all days knows what was sent.
 _DATED = ("input", "out", "log_file", "plan_file")
 
@@ -112,7 +112,8 @@ def _zone(value: str) -> str:
 
 
 Duration = Annotated[float, _parsed(parse_duration), Field(ge=0)]
-Field_ = Literal["appointment_id", "reason", "attendee_id", "cancel_all", "cancel_entire_series", "user_id"]
+Rate = Annotated[float, _parsed(parse_rate), Field(gt=0)]
+Field_ = Literal["appointment_id", "reason", "attendee_id", "cancel_all", "cancel_entire_series", "user_id", "account"]
 
 
 #: Not empty: a variable of a shell that is not set must not select everything.
@@ -183,7 +184,9 @@ class Job(BaseSettings):
     user_id: Annotated[str, BeforeValidator(_uuid)] | None = Field(
         None, validation_alias=AliasChoices("user_id", "BULK_CANCEL_USER_ID", "MEETERGO_USER_ID")
     )
-    rate: Annotated[float, _parsed(parse_rate), Field(gt=0)] = 100 / 60
+    accounts: Path | None = None  #: a TOML file of credentials' places and limits: see `accounts.py`
+    account: str = ""  #: of the rows that name none; empty: the environment's credential
+    rate: Rate = 100 / 60
     burst: int = Field(200, ge=1)
     concurrency: int = Field(16, ge=1, le=256)
     timeout: Duration = 30.0
@@ -224,6 +227,12 @@ class Job(BaseSettings):
     def _has_one_source(self) -> Self:
         if bool(self.input) == (self.select is not None):
             raise ValueError("name an input or a table [select], and not both")
+        return self
+
+    @model_validator(mode="after")
+    def _knows_accounts(self) -> Self:
+        if self.account and self.accounts is None:
+            raise ValueError("account names an account: name the file of the accounts, too (accounts)")
         return self
 
     @property
@@ -293,7 +302,7 @@ def search_job(select: Mapping[str, Any], flags: Mapping[str, Any]) -> Job:
     try:
         Select.model_validate(wanted)
     except ValidationError as error:
-        raise UsageError(f"The options of find are wrong: {_complaints(error, 'together')}.") from error
+        raise UsageError(f"The options of find are wrong: {complaints(error, 'together')}.") from error
     return _validated(Job, {**given, "input": "", "select": wanted}, "find")
 
 
@@ -301,12 +310,12 @@ def _validated(model: type[Job], given: Mapping[str, Any], source: str) -> Job:
     try:
         return model(**given)
     except ValidationError as error:
-        raise ConfigError(f"The settings for {source} are wrong: {_complaints(error)}.") from error
+        raise ConfigError(f"The settings for {source} are wrong: {complaints(error)}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{source} is not a readable TOML file: {error}.") from error
 
 
-def _complaints(error: ValidationError, whole: str = "the file") -> str:
+def complaints(error: ValidationError, whole: str = "the file") -> str:
     """Name each setting and what is wrong with it, without the value: it may be a secret in the wrong place."""
     lines = []
     for item in error.errors(include_url=False, include_input=False):

@@ -25,7 +25,9 @@ def write_seed(source: str, folder: Path) -> Path:
             "A job with a [select] table has no file to rehearse with.",
             advice="Write what it finds with: bulk-cancel find … -o FILE. Then: bulk-cancel sandbox --seed FILE",
         )
-    options = InputOptions({str(name): column for name, column in job.map.items()}, None, cancel_all=False)
+    options = InputOptions(
+        {str(name): column for name, column in job.map.items() if name != "account"}, None, cancel_all=False
+    )
     staged = stage_input(job.input, options, folder / "seed.parquet")
     path = folder / "seed.csv"
     with path.open("w", encoding="utf-8", newline="") as file:

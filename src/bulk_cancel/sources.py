@@ -11,6 +11,7 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from bulk_cancel.accounts import load_accounts
 from bulk_cancel.core.foresight import Action
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.engine.clock import system_clock
@@ -19,9 +20,9 @@ from bulk_cancel.engine.plan import Look, PlanLine, target_of
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError, UsageError
 from bulk_cancel.filling import Rows, template_of
 from bulk_cancel.finding import select_input
-from bulk_cancel.inputs import InputOptions, StagedInput, stage_input
+from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.job import Job
-from bulk_cancel.looking import Looking
+from bulk_cancel.looking import Looks
 from bulk_cancel.places import SNAPSHOT, api_url
 from bulk_cancel.plans import LeftOut, PlanAbout, PlanFile, holds_plan, is_plan, open_plan, writing_plan
 from bulk_cancel.reports.pages.plan_page import PlanFacts, writing_plan_page
@@ -48,15 +49,15 @@ class Source(Protocol):
     @property
     def options_digest(self) -> str: ...
 
-    def rows(self, looking: Looking | None) -> PlannedRows: ...
+    def rows(self, looking: Looks | None) -> PlannedRows: ...
 
-    def foresight(self, looking: Looking | None) -> Foresight: ...
+    def foresight(self, looking: Looks | None) -> Foresight: ...
 
 
 def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source:
     """Pin in a folder what the job names: a file, or what its [select] table finds. A plan is verified as a whole."""
     if not job.select and is_plan(job.input):
-        if given := job.model_fields_set & {"reason", "map", "cancel_all"}:
+        if given := job.model_fields_set & {"reason", "map", "cancel_all", "account"}:
             raise ConfigError(
                 f"A plan is carried out as it is: {', '.join(sorted(given))} cannot be given with it.",
                 advice="Plan again with the other setting, or leave it out.",
@@ -66,13 +67,18 @@ def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger,
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
     source = str(select_input(job, environ, log, folder)) if job.select else job.input
-    return InputFile(job, stage_input(source, options_of(job), folder / SNAPSHOT))
+    return InputFile(job, stage_input(source, options_of(job, _account_names(job, environ)), folder / SNAPSHOT))
 
 
-def options_of(job: Job) -> InputOptions:
+def _account_names(job: Job, environ: Mapping[str, str]) -> AccountNames | None:
+    accounts = load_accounts(job.accounts, environ, job)
+    return AccountNames(accounts.names, job.account) if accounts.given else None
+
+
+def options_of(job: Job, accounts: AccountNames | None = None) -> InputOptions:
     """Return how the job wants its input read. With blanks to fill in, the reason comes later, row by row."""
     mapping = {str(name): column for name, column in job.map.items()}
-    return InputOptions(mapping, None if template_of(job) else job.reason, job.cancel_all, program())
+    return InputOptions(mapping, None if template_of(job) else job.reason, job.cancel_all, program(), accounts)
 
 
 def program() -> str:
@@ -81,8 +87,12 @@ def program() -> str:
 
 
 def may_share(job: Job) -> bool:
-    """Tell whether a file's bytes and the options alone decide the rows: no search, no plan, no look, no blanks."""
-    return not (job.select or job.live or job.expect_digest or template_of(job) or is_plan(job.input))
+    """Tell whether a file's bytes and the options alone decide the rows: no search, no plan, no look, no blanks.
+
+    Nor accounts: a plan counts each one's rows, and a ledger does not tell them apart.
+    """
+    decided_elsewhere = job.select or job.live or job.expect_digest or job.accounts
+    return not (decided_elsewhere or template_of(job) or is_plan(job.input))
 
 
 def open_if_any(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source | str:
@@ -133,10 +143,10 @@ class InputFile:
     def options_digest(self) -> str:
         return self.staged.options_digest if may_share(self.job) else ""
 
-    def rows(self, looking: Looking | None) -> Rows:
+    def rows(self, looking: Looks | None) -> Rows:
         return Rows(self.staged, template_of(self.job), looking.seen if looking else {})
 
-    def foresight(self, looking: Looking | None) -> Foresight:
+    def foresight(self, looking: Looks | None) -> Foresight:
         return Foresight(seen=looking.seen if looking else {})
 
 
@@ -158,7 +168,7 @@ class ApprovedPlan:
     def options_digest(self) -> str:
         return ""  # the plan is read again
 
-    def rows(self, looking: Looking | None) -> ApprovedPlan:
+    def rows(self, looking: Looks | None) -> ApprovedPlan:
         return self
 
     def chunks(self) -> Iterator[list[InputRow]]:
@@ -179,7 +189,7 @@ class ApprovedPlan:
         left = self.left_out.get(target_of(line.row)) if line.action is Action.CANCEL else None
         return replace(line, action=left.action, why=left.why) if left else line
 
-    def foresight(self, looking: Looking | None) -> Foresight:
+    def foresight(self, looking: Looks | None) -> Foresight:
         left_out = {target: (left.action, left.why) for target, left in self.left_out.items()}
         return Foresight(looking.seen if looking else {}, left_out, self.plan.expectations())
 
@@ -228,5 +238,7 @@ def _refuse_overwriting(path: Path) -> None:
 def _about(job: Job, source: Source, environ: Mapping[str, str]) -> PlanAbout:
     now = system_clock().now()
     decisive = {"reason", "cancel_all", "user_id", "map", "live", "skip_past", "late_within", "select"}
+    if job.accounts is not None:
+        decisive |= {"account"}
     options = job.model_dump(mode="json", include=decisive)
     return PlanAbout(now, now + job.plan_ttl, api_url(environ), job.label, source.digest, options)

@@ -4,40 +4,43 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
 
+from bulk_cancel.accounts import OWN
 from bulk_cancel.again import Again, find_again
-from bulk_cancel.api.client import ApiSettings
-from bulk_cancel.api.credentials import check_pairing
-from bulk_cancel.carrying import Carrying, DeclinedError, Parts, RunFacts, carry_out, finish, open_lines
+from bulk_cancel.carrying import Carrying, DeclinedError, Parts, RunFacts, carry_out, finish
+from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.deadline import TimeLimit
-from bulk_cancel.core.model import InputRow
+from bulk_cancel.core.model import Appointment, InputRow
 from bulk_cancel.core.states import State
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.deadline import time_limit
 from bulk_cancel.engine.plan import Plan, PlanLine, make_plan
 from bulk_cancel.engine.runner import Runner
-from bulk_cancel.engine.tally import Tally
 from bulk_cancel.errors import ConfigError, Exit
 from bulk_cancel.finding import SELECTED
 from bulk_cancel.job import Job
+from bulk_cancel.keyring import Keyring, keyring
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledgers import ledger_place
-from bulk_cancel.looking import Looking, settings_of
-from bulk_cancel.ops.locks import held
-from bulk_cancel.places import SNAPSHOT, api_url, credential_lock, new_run_id
+from bulk_cancel.looking import Looking, Looks
+from bulk_cancel.places import SNAPSHOT, api_url, new_run_id
 from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
 from bulk_cancel.sources import PlannedRows, Source, open_if_any, open_source, plan_outputs, program
+from bulk_cancel.teams import Member, gather_members, leave_others
 
 __all__ = ["DeclinedError", "Parts", "plan_job", "reconcile_ledger", "run_job"]
 
+#: No run has this number: asked for its accounts, a ledger returns those of whatever is open.
+_NO_RUN = 0
+KnownPace = Callable[[str], PaceRecord | None]
 StatesOf = Callable[[Sequence[InputRow]], Sequence[State | None]]
 
 
@@ -49,34 +52,56 @@ def plan_job(job: Job, parts: Parts) -> Plan:
 
     Raises as staging, opening, writing and (live) reading do.
     """
-    with tempfile.TemporaryDirectory(prefix="bulk-cancel-") as folder, ExitStack() as stack:
+    temporary = tempfile.TemporaryDirectory(prefix="bulk-cancel-")
+    with keyring(job, parts.environ) as keys, temporary as folder, ExitStack() as stack:
         source = open_if_any(job, parts.environ, parts.log, Path(folder))
         if isinstance(source, str):
             return Plan(job.pace, nothing=source)
         place = ledger_place(job.ledger, api_url(parts.environ))
-        states_of, known_pace = _nothing_known, None
-        settings = settings_of(job, parts.environ) if job.live else None
+        states_of: StatesOf = _nothing_known
+        known_pace: KnownPace = _no_pace
+        if job.live and not keys.accounts.given:
+            keys.settings(OWN)
         if place.exists():
             ledger = stack.enter_context(place.reading())
             states_of = ledger.states_of
-            known_pace = ledger.load_pace(settings.credential.fingerprint) if settings else None
-        looking = None
-        if settings is not None:
-            key = credential_lock(settings.credential.fingerprint)
-            stack.enter_context(held(key, "this credential", job.lock_wait))
-            looking = Looking(job, settings, parts.log, known_pace)
+            known_pace = ledger.load_pace
+        looking = _looks(keys, parts, known_pace, job.lock_wait) if job.live else None
         with plan_outputs(job, source, parts.environ) as outputs:
-            plan = _planned(job, source.rows(looking), states_of, looking, outputs.add)
+            plan = _planned(keys, source.rows(looking), states_of, looking, outputs.add)
         plan.digest, plan.time = outputs.digest, _time_limit(job)
         return plan
 
 
 def _planned(
-    job: Job, rows: PlannedRows, states_of: StatesOf, looking: Looking | None, each: Callable[[PlanLine], None] | None
+    keys: Keyring,
+    rows: PlannedRows,
+    states_of: StatesOf,
+    looking: Looks | None,
+    each: Callable[[PlanLine], None] | None,
 ) -> Plan:
-    plan = make_plan(rows.chunks(), states_of, job.pace, rows.look(looking), each)
+    plan = make_plan(rows.chunks(), states_of, keys.job.pace, rows.look(looking), each)
+    if keys.accounts.given or plan.shares.keys() - {OWN}:
+        plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}
     plan.live = replace(plan.live, requests=looking.requests) if plan.live and looking else None
     return plan
+
+
+def _looks(keys: Keyring, parts: Parts, known_pace: KnownPace, wait_s: float) -> Looks:
+    """Return the looks of a live plan. An account's limit is held from its first look on."""
+    if not keys.accounts.given:
+        keys.hold([OWN], wait_s)
+
+    def begin(account: str, seen: dict[str, Appointment | None]) -> Looking:
+        keys.hold([account], wait_s)
+        settings, pace = keys.settings(account), keys.accounts.pace(account)
+        return Looking(keys.job, settings, pace, parts.log, known_pace(settings.credential.fingerprint), seen=seen)
+
+    return Looks(begin)
+
+
+def _no_pace(key: str) -> PaceRecord | None:
+    return None
 
 
 def _nothing_known(rows: Sequence[InputRow]) -> list[State | None]:
@@ -94,7 +119,12 @@ def run_job(job: Job, parts: Parts) -> Summary:
     """
     if job.excel:
         require_excel()
-    settings, limit = settings_of(job, parts.environ), _time_limit(job)
+    with keyring(job, parts.environ) as keys:
+        return _run_with(keys, job, parts)
+
+
+def _run_with(keys: Keyring, job: Job, parts: Parts) -> Summary:
+    url, limit = _api_of(keys), _time_limit(job)
     _refuse_when_over(limit)
     run_id = new_run_id()
     out = job.out or Path("runs") / run_id
@@ -102,8 +132,13 @@ def run_job(job: Job, parts: Parts) -> Summary:
         again = find_again(job, parts.environ, folder)
         source = again.source if again else open_if_any(job, parts.environ, parts.log, folder)
         if isinstance(source, str):
-            return _nothing_done(run_id, str(ledger_place(job.ledger, settings.base_url)), source)
-        return _run_over(source, again, _Beginning(job, parts, settings, limit, run_id, out, folder))
+            return _nothing_done(run_id, str(ledger_place(job.ledger, url)), source)
+        return _run_over(source, again, _Beginning(job, parts, keys, limit, run_id, out, folder))
+
+
+def _api_of(keys: Keyring) -> str:
+    """Return the API's address. Without an accounts file the run's own credential has to be there as well."""
+    return api_url(keys.environ) if keys.accounts.given else keys.settings(OWN).base_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +147,7 @@ class _Beginning:
 
     job: Job
     parts: Parts
-    settings: ApiSettings
+    keys: Keyring
     limit: TimeLimit | None
     run_id: str
     out: Path
@@ -120,16 +155,16 @@ class _Beginning:
 
 
 def _run_over(source: Source, again: Again | None, beginning: _Beginning) -> Summary:
-    job, parts, settings = beginning.job, beginning.parts, beginning.settings
-    with _open_ledger(job, parts.environ, settings, beginning.limit) as ledger:
+    job, parts, keys = beginning.job, beginning.parts, beginning.keys
+    with _open_ledger(keys, beginning.limit) as ledger:
         plan = again.plan(ledger) if again else None
         if again and plan is None:  # another run came first
             again, source = None, open_source(job, parts.environ, parts.log, beginning.folder)
-        known_pace = ledger.load_pace(settings.credential.fingerprint)
-        looking = Looking(job, settings, parts.log, known_pace) if job.live else None
+        looking = _looks(keys, parts, ledger.load_pace, _lock_wait_s(job, beginning.limit)) if job.live else None
         rows = source.rows(looking)
-        plan = plan or _planned(job, rows, ledger.states_of, looking, None)
+        plan = plan or _planned(keys, rows, ledger.states_of, looking, None)
         plan.time = beginning.limit
+        keys.hold_all(plan, ledger.accounts(_NO_RUN), _lock_wait_s(job, beginning.limit))
         _approved(plan, beginning)
         clock = system_clock()
         about = (job.label, source.digest, str(beginning.out.resolve()), program(), source.options_digest)
@@ -137,24 +172,20 @@ def _run_over(source: Source, again: Again | None, beginning: _Beginning) -> Sum
         foresight = source.foresight(looking)
         run_no = again.share(ledger, start) if again else _stage(ledger, start, rows.filled_chunks(), clock)
         _adopt(beginning.folder, beginning.out)
-        lines = open_lines(job, settings)
-        facts = RunFacts(beginning.run_id, run_no, beginning.out, clock, clock.monotonic(), Tally(), beginning.limit)
+        began = clock.monotonic()
+        members, left = _members(keys, ledger, run_no, parts)
+        facts = RunFacts(beginning.run_id, run_no, beginning.out, clock, began, members, left, beginning.limit)
         parts.log.info(
             "run.started", run_id=beginning.run_id, rows=plan.rows, cancels=plan.cancels, out=str(beginning.out)
         )
-        end = anyio.run(carry_out, Carrying(job, parts, ledger, settings, lines, facts, Runner.run, foresight))
+        end = anyio.run(carry_out, Carrying(job, parts, ledger, facts, Runner.run, foresight))
         return finish(ledger, job, facts, end, parts.log)
 
 
 def _approved(plan: Plan, beginning: _Beginning) -> None:
     """Return when everything and everybody says yes. Raises DeclinedError or ConfigError."""
-    job, parts, settings = beginning.job, beginning.parts, beginning.settings
-    check_pairing(
-        settings.credential,
-        settings.user_id,
-        rows_with_user=plan.rows_with_user,
-        rows_without=plan.rows_without_user,
-    )
+    job, parts = beginning.job, beginning.parts
+    beginning.keys.refuse_wrong_pairings(plan)
     _refuse_too_many(job, plan)
     _warn_of_short_time(plan, parts)
     if not parts.approve(plan):
@@ -202,16 +233,34 @@ def _nothing_done(run_id: str, ledger: str, why: str) -> Summary:
 
 def reconcile_ledger(job: Job, parts: Parts) -> Summary:
     """Settle the ledger's unknown targets by reads alone."""
-    settings, limit = settings_of(job, parts.environ), _time_limit(job)
-    _refuse_when_over(limit)
-    with _open_ledger(job, parts.environ, settings, limit) as ledger:
+    limit = _time_limit(job)
+    with keyring(job, parts.environ) as keys:
+        _api_of(keys)
+        _refuse_when_over(limit)
+        return _reconciled(keys, parts, limit)
+
+
+def _reconciled(keys: Keyring, parts: Parts, limit: TimeLimit | None) -> Summary:
+    job = keys.job
+    with _open_ledger(keys, limit) as ledger:
+        keys.hold_all(Plan(job.pace), ledger.accounts(_NO_RUN), _lock_wait_s(job, limit))
         clock = system_clock()
         run_id = new_run_id()
         run_no = _stage(ledger, RunStart(run_id, clock.now(), clock.base, program=program()), (), clock)
-        lines = open_lines(job, settings)
-        facts = RunFacts(run_id, run_no, None, clock, clock.monotonic(), Tally(), limit)
-        end = anyio.run(carry_out, Carrying(job, parts, ledger, settings, lines, facts, Runner.reconcile_only))
+        began = clock.monotonic()
+        members, left = _members(keys, ledger, run_no, parts)
+        facts = RunFacts(run_id, run_no, None, clock, began, members, left, limit)
+        end = anyio.run(carry_out, Carrying(job, parts, ledger, facts, Runner.reconcile_only))
         return finish(ledger, job, facts, end, parts.log)
+
+
+def _members(keys: Keyring, ledger: Ledger, run_no: int, parts: Parts) -> tuple[list[Member], dict[str, int]]:
+    """Return who works on the run, and how many outcomes are unknown of accounts that are not to be had."""
+    members = gather_members(keys, ledger, run_no)
+    left = leave_others(members, ledger, run_no, system_clock())
+    for name, count in left.items():
+        parts.log.warning("account.left", account=name, unknown=count, why=keys.missing.get(name, ""))
+    return members, left
 
 
 @contextmanager
@@ -238,15 +287,19 @@ def _adopt(folder: Path, out: Path) -> None:
 
 
 @contextmanager
-def _open_ledger(
-    job: Job, environ: Mapping[str, str], settings: ApiSettings, limit: TimeLimit | None
-) -> Iterator[Ledger]:
-    """Hold the ledger and the credential's limit for the life of a run; wait for them no longer than there is time."""
-    wait_s = min(job.lock_wait, limit.left_s(system_clock().monotonic())) if limit else job.lock_wait
-    place, key = ledger_place(job.ledger, settings.base_url), credential_lock(settings.credential.fingerprint)
-    with place.alone(wait_s) as ledger, held(key, "this credential", wait_s):
-        _refuse_other_api(ledger, settings.base_url)
+def _open_ledger(keys: Keyring, limit: TimeLimit | None) -> Iterator[Ledger]:
+    """Hold the ledger for the life of a run, and the limit of a credential that is needed in any case."""
+    url, wait_s = api_url(keys.environ), _lock_wait_s(keys.job, limit)
+    with ledger_place(keys.job.ledger, url).alone(wait_s) as ledger:
+        if not keys.accounts.given:
+            keys.hold([OWN], wait_s)
+        _refuse_other_api(ledger, url)
         yield ledger
+
+
+def _lock_wait_s(job: Job, limit: TimeLimit | None) -> float:
+    """Wait for a lock no longer than there is time."""
+    return min(job.lock_wait, limit.left_s(system_clock().monotonic())) if limit else job.lock_wait
 
 
 def _refuse_other_api(ledger: Ledger, url: str) -> None:

@@ -189,8 +189,8 @@ BUGS = (
     Bug(
         "the pace is not durable",
         _SQLITE,
-        "if pace is not None:",
-        "if pace is None:",
+        "for pace in paces:",
+        "for pace in ():",
         f"{_SIGNALS}::test_a_crash_loop_does_not_take_the_burst_each_time",
     ),
     Bug(

@@ -53,6 +53,21 @@ def find_credential(environ: Mapping[str, str]) -> Credential:
     raise ConfigError("There is no credential for the API.", advice=_WHERE)
 
 
+def credential_of(environ: Mapping[str, str], variable: str | None, file: Path | None, whose: str) -> Credential:
+    """Read the credential from the one place that is named for `whose`. Errors name the key, not what it holds."""
+    if variable is not None:
+        if not stripped(environ.get(variable, "")):
+            raise ConfigError(f"There is no credential of {whose}: the variable that token_env names is not set.")
+        return _checked(environ[variable], f"token_env of {whose}")
+    key = f"token_file of {whose}"
+    try:
+        value = _read_private(file or Path())
+    except ConfigError as error:
+        why = "every user of this machine can read it" if error.__cause__ is None else "it cannot be read"
+        raise ConfigError(f"The file that {key} names cannot be used: {why}.", advice="Nothing was sent.") from None
+    return _checked(value, key)
+
+
 def stripped(value: str) -> str:
     """Remove white space and stray quotes, as they come with copying."""
     return value.strip().strip("\"'").strip()

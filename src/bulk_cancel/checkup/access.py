@@ -116,7 +116,7 @@ async def _ask(job: Job, settings: ApiSettings, known: PaceRecord | None) -> Ask
     None: the limit is used up for longer than a person would wait.
     """
     clock, key = system_clock(), settings.credential.fingerprint
-    limiter = limiter_of(job, key, clock, known)
+    limiter = limiter_of(job.pace, key, clock, known)
     line: HttpLine = line_factory(settings)()
     try:
         with anyio.move_on_after(_PATIENCE_S) as patience:

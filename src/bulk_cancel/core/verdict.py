@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bulk_cancel.core.model import Status
@@ -18,6 +18,24 @@ class Halt:
 
     exit_code: Exit
     message: str  #: a sentence
+
+
+#: The gravest first: of several halts it decides how the run ends.
+_GRAVITY = (
+    Exit.BUG,
+    Exit.DISK,
+    Exit.CANNOT_CREATE,
+    Exit.CONFIG,
+    Exit.CREDENTIAL,
+    Exit.LOCKED,
+    Exit.UNREACHABLE,
+    Exit.STOPPED,
+)
+
+
+def gravest(codes: Iterable[Exit]) -> Exit:
+    """Return the gravest of some reasons to halt."""
+    return min(codes, key=lambda code: _GRAVITY.index(code) if code in _GRAVITY else -1)
 
 
 def decide_exit(counts: Mapping[Status, int], halt: Halt | None) -> Exit:

@@ -6,7 +6,8 @@ commit per event, with sixty-four a sixty-fourth.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -17,11 +18,14 @@ from bulk_cancel.core.model import Entry
 from bulk_cancel.ledger.port import Ledger, PaceUpdate
 
 T = TypeVar("T")
+#: Tells the state of a limiter at this moment.
+Pacing = Callable[[], PaceUpdate]
 
 
 @dataclass
 class _Batch:
     entries: list[Entry] = field(default_factory=list)
+    paces: dict[Pacing, None] = field(default_factory=dict)  #: of those who recorded in it, each once
     done: anyio.Event = field(default_factory=anyio.Event)
     led: bool = False
     error: BaseException | None = None
@@ -30,13 +34,15 @@ class _Batch:
 class GroupCommit:
     """The engine's only way to the ledger: keeps the calls one at a time and off the event loop."""
 
-    def __init__(self, ledger: Ledger, run_no: int, pace: Callable[[], PaceUpdate]) -> None:
-        self._ledger = ledger
-        self._run_no = run_no
+    def __init__(self, ledger: Ledger, run_no: int, pace: Pacing) -> None:
+        self._queue = _Queue(ledger, run_no)
         self._pace = pace
-        self._turn = anyio.Lock()
-        self._batch = _Batch()
-        self._broken: BaseException | None = None
+
+    def beside(self, pace: Pacing) -> GroupCommit:
+        """Return another one for a runner with a limiter of its own: they share their commits."""
+        other = copy(self)
+        other._pace = pace
+        return other
 
     async def record(self, *entries: Entry) -> None:
         """Return when the entries and the limiter's state are durable.
@@ -44,8 +50,27 @@ class GroupCommit:
         Raises what the ledger raises, to everyone in the batch; from then on nothing is written any more, since a
         failed write or fsync must not be tried again on the same file.
         """
+        await self._queue.record(entries, self._pace)
+
+    async def ask(self, question: Callable[[Ledger], T]) -> T:
+        """Run any other call on the ledger, between two commits."""
+        return await self._queue.ask(question)
+
+
+class _Queue:
+    """What is to be written next, and whose turn it is."""
+
+    def __init__(self, ledger: Ledger, run_no: int) -> None:
+        self._ledger = ledger
+        self._run_no = run_no
+        self._turn = anyio.Lock()
+        self._batch = _Batch()
+        self._broken: BaseException | None = None
+
+    async def record(self, entries: Sequence[Entry], pace: Pacing) -> None:
         batch = self._batch
         batch.entries.extend(entries)
+        batch.paces[pace] = None
         if batch.led:
             await batch.done.wait()
         else:
@@ -62,13 +87,13 @@ class GroupCommit:
             try:
                 if self._broken is not None:
                     raise self._broken
-                await to_thread.run_sync(self._ledger.append, self._run_no, batch.entries, self._pace())
+                paces = [pace() for pace in batch.paces]
+                await to_thread.run_sync(self._ledger.append, self._run_no, batch.entries, *paces)
             except BaseException as error:
                 self._broken = batch.error = error
             finally:
                 batch.done.set()
 
     async def ask(self, question: Callable[[Ledger], T]) -> T:
-        """Run any other call on the ledger, between two commits."""
         async with self._turn:
             return await to_thread.run_sync(question, self._ledger)

@@ -23,6 +23,7 @@ from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
+from bulk_cancel.engine.order import Order
 from bulk_cancel.engine.tally import REFUSED, Tally
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import ALL_ROWS
@@ -83,6 +84,7 @@ class Context:
     log: FilteringBoundLogger
     lines: Sequence[Line]
     scope: Scope = ALL_ROWS
+    order: Order = field(default_factory=Order)  #: shared by the runners of all accounts
     foresight: Foresight = field(default_factory=Foresight)
     keep: Callable[[Target, Appointment], None] | None = None  #: adds to the rebooking list, when there is one
 

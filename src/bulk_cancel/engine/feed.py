@@ -19,7 +19,7 @@ class Feed:
 
     def __init__(self, context: Context, *, series: bool, most: int | None = None) -> None:
         self._context = context
-        self._series = series
+        self.series = series
         # Whether a target must be read first is decided when it is fetched, and each series sent changes the answer.
         self._chunk = 1 if series else _CHUNK
         self._ready: deque[Work] = deque()
@@ -51,7 +51,7 @@ class Feed:
         """Take the next chunk from the ledger; False when there is none."""
         run_no, after_row, scope = self._context.run_no, self._after_row, self._context.scope
         found = await self._context.commits.ask(
-            lambda ledger: ledger.work(run_no, after_row, series=self._series, limit=self._chunk, scope=scope)
+            lambda ledger: ledger.work(run_no, after_row, series=self.series, limit=self._chunk, scope=scope)
         )
         self._after_row = found[-1][0] if found else after_row
         self._ready.extend(work for _, work in found)

@@ -16,7 +16,7 @@ from bulk_cancel.engine.reader import Reader, each_page
 #: From so many on, a page may show more of them than a single read.
 _WORTH_PAGES = 3
 #: An unknown target is settled by the reconcile; the look only tells what a reason's blanks may want.
-_LOOKED_AT = (Action.CANCEL, Action.READ_FIRST)
+LOOKED_AT = (Action.CANCEL, Action.READ_FIRST)
 
 
 @dataclass
@@ -36,7 +36,7 @@ class LiveLook:
         """Read the coming appointments by start, as long as pages show targets. Each acting user has an own list."""
         by_user: dict[str | None, set[str]] = {}
         for line in lines:
-            if line.action in _LOOKED_AT and line.row.appointment_id:
+            if line.action in LOOKED_AT and line.row.appointment_id:
                 by_user.setdefault(line.row.user_id, set()).add(line.row.appointment_id)
         for user_id, wanted in by_user.items():
             if len(wanted) >= _WORTH_PAGES:
@@ -54,7 +54,7 @@ class LiveLook:
         await each_page(self.reader, lambda number: Query(number, start=start, user_id=user_id), take)
 
     async def _looked_at(self, line: PlanLine) -> PlanLine:
-        if line.action not in _LOOKED_AT:
+        if line.action not in LOOKED_AT:
             return line
         target, request = target_of(line.row), request_of(line.row)
         if target.appointment_id not in self.seen:

@@ -18,7 +18,18 @@ PREVIEW = 10
 #: What staging takes up again, whatever is asked.
 RESTAGED = frozenset({State.FAILED, State.SKIPPED})
 
-__all__ = ["Action", "Live", "Plan", "PlanLine", "Staged", "make_plan", "plan_staged", "request_of", "target_of"]
+__all__ = [
+    "Action",
+    "Live",
+    "Plan",
+    "PlanLine",
+    "Share",
+    "Staged",
+    "make_plan",
+    "plan_staged",
+    "request_of",
+    "target_of",
+]
 
 
 @dataclass(slots=True)
@@ -44,6 +55,16 @@ class Live:
 
 
 @dataclass(slots=True)
+class Share:
+    """What of a plan falls to one account."""
+
+    cancels: int = 0
+    open: int = 0  #: rows whose targets a run has to do with
+    with_user: int = 0  #: valid rows that name an acting user
+    without_user: int = 0
+
+
+@dataclass(slots=True)
 class Plan:
     """The sum of a plan: counts, and its first lines. Flat in memory whatever the input's size."""
 
@@ -56,6 +77,8 @@ class Plan:
     left_out: list[PlanLine] = field(default_factory=list)  #: the first rows that a look shows are not to be sent
     rows_with_user: int = 0
     rows_without_user: int = 0
+    shares: dict[str, Share] = field(default_factory=dict)  #: by account; empty: the run's own
+    paces: Mapping[str, Pace] = field(default_factory=dict)  #: by account, where there is a file of them
     live: Live | None = None
     digest: str | None = None  #: of the plan file, when one was written
     time: TimeLimit | None = None  #: how long the job lets a run send
@@ -78,8 +101,14 @@ class Plan:
 
     @property
     def duration_s(self) -> float:
-        """How long the cancels take at least, at this rate and with a full burst."""
-        return duration_s(self.cancels + 1, self.pace)  # one read precedes them
+        """How long the cancels take at least, at this rate and with a full burst; of several accounts the slowest."""
+        if not self.paces:
+            return duration_s(self.cancels + 1, self.pace)  # one read precedes them
+        return max((self.duration_of(name) for name, share in self.shares.items() if share.cancels), default=0.0)
+
+    def duration_of(self, account: str) -> float:
+        """How long the cancels of one account take at least."""
+        return duration_s(self.shares[account].cancels + 1, self.paces[account])
 
 
 def target_of(row: InputRow) -> Target:
@@ -164,6 +193,8 @@ def plan_staged(staged: Staged, pace: Pace) -> Plan | None:
         action, _ = _decide_target(None if state in RESTAGED else state)
         plan.actions[action] += count
         plan.settled[state] += count if action is Action.NOTHING else 0
+    open_count = plan.actions[Action.CANCEL] + plan.actions[Action.READ_FIRST]
+    plan.shares[""] = Share(plan.cancels, open_count, plan.rows_with_user, plan.rows_without_user)
     plan.actions, plan.settled = +plan.actions, +plan.settled  # without those that count nothing
     plan.first = list(plan_lines(staged.first[:PREVIEW], [None] * len(staged.first[:PREVIEW])))
     plan.invalid = list(plan_lines(staged.invalid[:PREVIEW], [None] * len(staged.invalid[:PREVIEW])))
@@ -183,8 +214,16 @@ def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
     if line.action is not Action.INVALID:
         plan.rows_with_user += bool(line.row.user_id)
         plan.rows_without_user += not line.row.user_id
+        _count_share(plan.shares.setdefault(line.row.account or "", Share()), line)
     if plan.live is not None and line.seen is not None and line.is_sent:
         _count_live(plan.live, line.seen)
+
+
+def _count_share(share: Share, line: PlanLine) -> None:
+    share.cancels += line.action is Action.CANCEL
+    share.open += line.action not in (Action.NOTHING, Action.SAME)
+    share.with_user += bool(line.row.user_id)
+    share.without_user += not line.row.user_id
 
 
 def _count_live(live: Live, seen: Appointment) -> None:

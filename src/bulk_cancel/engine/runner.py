@@ -157,7 +157,9 @@ class Runner:
                 self._context.halt(Exit.STOPPED, f"The canary did not verify: {where} is {work.state.value}.")
 
     async def _work(self, feed: Feed, workers: int) -> None:
-        async with anyio.create_task_group() as group:
+        context = self._context
+        turn = context.order.turn(context.scope.account, context.intake, series=feed.series)
+        async with turn, anyio.create_task_group() as group:
             for line in self._context.lines[:workers]:
                 group.start_soon(self._worker, feed, line)
 
@@ -193,7 +195,7 @@ class Runner:
         )
         page: Page | None = await retrying(self._context.read_page, self._context.lines[0], self._breaker.probe)
         if page is not None and page.appointments is None:
-            raise _preflight_error(page.answer)
+            raise _preflight_error(page.answer, self._context.scope.account)
         for company_id in {found.company_id for found in (page.appointments if page else None) or ()} - {None}:
             await self._refuse_other_company(str(company_id))
 
@@ -215,11 +217,13 @@ def _worth_asking_again(page: Page | None) -> bool:
     return page is not None and page.appointments is None and page.answer.status not in (400, 401, 403, 404)
 
 
-def _preflight_error(answer: Answer) -> BulkCancelError:
+def _preflight_error(answer: Answer, account: str) -> BulkCancelError:
     if answer.status in (400, 401, 403):
+        own = "Nothing was sent. Check MEETERGO_TOKEN (keys expire after 1 to 90 days) and the user id."
+        its = "Nothing was sent with it. Check its token (keys expire after 1 to 90 days) and its user id."
         return CredentialError(
             f"The API refuses the credential ({answer.status}): {answer.message or 'no reason given'}.",
-            advice="Nothing was sent. Check MEETERGO_TOKEN (keys expire after 1 to 90 days) and the user id.",
+            advice=its if account else own,
         )
     what = f"answers {answer.status}, which is no list of appointments" if answer.status else answer.message
     return UnreachableError(

@@ -4,12 +4,13 @@ With reports/ the only importer of polars. Importing this package imports polars
 """
 
 from bulk_cancel import frugal  # noqa: F401 - before polars is loaded
-from bulk_cancel.inputs.rows import InputOptions, InputRow, StagedInput
+from bulk_cancel.inputs.rows import AccountNames, InputOptions, InputRow, StagedInput
 from bulk_cancel.inputs.snapshot import first_invalid, open_staged, read_columns, read_rows
 from bulk_cancel.inputs.sources import digest_of
 from bulk_cancel.inputs.staging import options_digest, stage_input
 
 __all__ = [
+    "AccountNames",
     "InputOptions",
     "InputRow",
     "StagedInput",

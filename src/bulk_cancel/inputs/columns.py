@@ -16,6 +16,8 @@ USER_ID: Final = "user_id"
 ACCOUNT: Final = "account"
 
 FIELDS: Final = (APPOINTMENT_ID, REASON, ATTENDEE_ID, CANCEL_ALL, ENTIRE_SERIES, USER_ID)
+#: What may be mapped. A column `account` that is not mapped has a meaning only where there are accounts.
+MAPPABLE: Final = (*FIELDS, ACCOUNT)
 
 BC_ROW: Final = ROW
 BC_APPOINTMENT_ID: Final = "__bc_appointment_id"

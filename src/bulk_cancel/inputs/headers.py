@@ -6,17 +6,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from bulk_cancel.errors import InputError
-from bulk_cancel.inputs.columns import APPOINTMENT_ID, FIELDS, PREFIX
+from bulk_cancel.inputs.columns import APPOINTMENT_ID, FIELDS, MAPPABLE, PREFIX
 
 _SHORT_NAMES = {"id": APPOINTMENT_ID}
 
 
-def resolve_columns(columns: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
+def resolve_columns(
+    columns: Sequence[str], mapping: Mapping[str, str], *, with_accounts: bool = False
+) -> dict[str, str]:
     """Return field -> column. The mapping beats the headers, a full name beats a short one; a tie is refused."""
     refuse_unusable_headers(columns)
     found = _mapped(columns, mapping)
     free = [column for column in columns if column not in found.values()]
-    for field in FIELDS:
+    for field in MAPPABLE if with_accounts else FIELDS:
         if field not in found and (column := _column_for(field, free)) is not None:
             found[field] = column
     if APPOINTMENT_ID not in found:
@@ -52,8 +54,8 @@ def same_header(header: str) -> str:
 
 def _mapped(columns: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
     for field, column in mapping.items():
-        if field not in FIELDS:
-            raise InputError(f'"{field}" cannot be mapped; the fields are {", ".join(FIELDS)}')
+        if field not in MAPPABLE:
+            raise InputError(f'"{field}" cannot be mapped; the fields are {", ".join(MAPPABLE)}')
         if column not in columns:
             raise InputError(f'there is no column "{column}" for {field}; the columns are {_listed(columns)}')
     for column, count in Counter(mapping.values()).items():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bulk_cancel.core.model import InputRow
 
-__all__ = ["InputOptions", "InputRow", "StagedInput"]
+__all__ = ["AccountNames", "InputOptions", "InputRow", "StagedInput"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,15 @@ class InputOptions:
     reason: str | None  #: for rows without one
     cancel_all: bool  #: for rows that say nothing about it and name neither an attendee nor a series
     program: str = ""  #: which program reads it
+    accounts: AccountNames | None = None  #: None: rows have no accounts, unless a column is mapped to them
+
+
+@dataclass(frozen=True, slots=True)
+class AccountNames:
+    """Which accounts rows may name, and which one those have that name none."""
+
+    names: tuple[str, ...] = ()
+    default: str = ""  #: empty: the run's own
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from polars.io.plugins import register_io_source
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.columns import (
     ADDED_COLUMNS,
+    BC_ACCOUNT,
     BC_APPOINTMENT_ID,
     BC_ATTENDEE_ID,
     BC_CANCEL_ALL,
@@ -79,16 +80,16 @@ def open_staged(path: Path) -> StagedInput:
 
 def read_rows(staged: StagedInput, chunk: int = 50_000) -> Iterator[list[InputRow]]:
     """Yield every row, in row order, `chunk` at a time."""
-    frame = pl.scan_parquet(staged.path, glob=False).select(ADDED_COLUMNS)
+    frame = _rows_in(staged.path).select(ADDED_COLUMNS)
     for batch in _batches(frame, chunk):
         yield list(map(InputRow._make, batch.rows()))
 
 
 def first_invalid(staged: StagedInput, most: int) -> list[InputRow]:
     """Return the first invalid rows, so many at most. Raises InputError for a snapshot that cannot be read."""
-    frame = pl.scan_parquet(staged.path, glob=False).select(ADDED_COLUMNS).filter(_PROBLEMS.is_not_null())
     found: list[InputRow] = []
     try:
+        frame = _rows_in(staged.path).select(ADDED_COLUMNS).filter(_PROBLEMS.is_not_null())
         for batch in _batches(frame, ROWS_PER_GROUP) if staged.invalid_count else ():
             found += map(InputRow._make, batch.head(most - len(found)).rows())
             if len(found) == most:
@@ -96,6 +97,13 @@ def first_invalid(staged: StagedInput, most: int) -> list[InputRow]:
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _damaged(staged.path) from error
     return found
+
+
+def _rows_in(path: Path) -> pl.LazyFrame:
+    """Snapshots of earlier versions know no accounts."""
+    frame = pl.scan_parquet(path, glob=False)
+    known = BC_ACCOUNT in frame.collect_schema().names()
+    return frame if known else frame.with_columns(pl.lit(None, pl.String).alias(BC_ACCOUNT))
 
 
 def _damaged(path: Path) -> InputError:
@@ -106,7 +114,7 @@ def read_columns(
     staged: StagedInput, names: Sequence[str], chunk: int = 50_000
 ) -> Iterator[tuple[list[InputRow], list[dict[str, str | None]]]]:
     """Yield every row as `read_rows` does, and beside them the values of the original columns `names`."""
-    frame = pl.scan_parquet(staged.path, glob=False).select(selectors.by_name(*ADDED_COLUMNS, *names))
+    frame = _rows_in(staged.path).select(selectors.by_name(*ADDED_COLUMNS, *names))
     for batch in _batches(frame, chunk):
         rows = list(map(InputRow._make, batch.select(ADDED_COLUMNS).rows()))
         yield rows, batch.select(selectors.by_name(*names)).rows(named=True) if names else [{} for _ in rows]
@@ -121,7 +129,7 @@ def _changed(batch: pl.DataFrame, changes: list[Path]) -> pl.DataFrame:
     here = pl.scan_parquet(changes, glob=False).filter(_ROW.is_between(first, last)).collect()
     merged = batch.join(here, on=BC_ROW, how="left", maintain_order="left", suffix="_new")
     new_first, contradicts = pl.col(f"{BC_FIRST_ROW}_new"), pl.col(f"{BC_PROBLEMS}_new").is_not_null()
-    emptied = (BC_APPOINTMENT_ID, BC_ATTENDEE_ID, BC_REASON, BC_USER_ID)
+    emptied = (BC_APPOINTMENT_ID, BC_ATTENDEE_ID, BC_REASON, BC_USER_ID, BC_ACCOUNT)
     return merged.with_columns(
         *(pl.when(~contradicts).then(column).alias(column) for column in emptied),
         *((pl.col(column) & ~contradicts).alias(column) for column in (BC_ENTIRE_SERIES, BC_CANCEL_ALL)),

@@ -45,7 +45,7 @@ def stage_input(source: str, options: InputOptions, into: Path) -> StagedInput:
 
 def _snapshot(source: str, options: InputOptions, work: Path) -> Path:
     table = open_source(source, work, options.mapping)
-    fields = resolve_columns(table.columns, options.mapping)
+    fields = resolve_columns(table.columns, options.mapping, with_accounts=options.accounts is not None)
     first = work / "first.parquet"
     digests = (table.digest, options_digest(source, options))
     write_snapshot(validated(_as_text(table, fields), fields, options), first, *digests)
@@ -68,6 +68,8 @@ def options_digest(source: str, options: InputOptions) -> str:
         "cancel_all": options.cancel_all,
         "programs": [options.program, *(_version_of(library) for library in _READERS)],
     }
+    if options.accounts is not None:
+        decisive["accounts"] = [sorted(options.accounts.names), options.accounts.default]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 

@@ -13,6 +13,8 @@ import polars as pl
 
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.columns import (
+    ACCOUNT,
+    BC_ACCOUNT,
     BC_APPOINTMENT_ID,
     BC_ATTENDEE_ID,
     BC_CANCEL_ALL,
@@ -33,11 +35,11 @@ _APPOINTMENT = [BC_APPOINTMENT_ID]
 _TARGET = [BC_APPOINTMENT_ID, BC_ATTENDEE_ID, BC_ENTIRE_SERIES]
 _WHOLE, _ATTENDEE, _SERIES = _SCOPES = ("whole", "attendee", "series")
 _SCOPE, _DIFFERS = "scope", "differs"
-_OTHER_ROW, _OTHER_CANCEL_ALL = "other_row", "other_cancel_all"
+_OTHER_ROW, _OTHER_CANCEL_ALL, _OTHER_USER = "other_row", "other_cancel_all", "other_user"
 _OTHER_SCOPE, _OTHER_USE = "other_scope", "other_use"
 _HASH = pl.col(BC_APPOINTMENT_ID).hash()
 _ROW = pl.col(BC_ROW)
-_USER = pl.col(BC_USER_ID).fill_null("")
+_USER, _ACCOUNT = (pl.col(column).fill_null("") for column in (BC_USER_ID, BC_ACCOUNT))
 
 
 def find_changes(snapshot: Path, valid_count: int) -> Iterator[pl.DataFrame]:
@@ -72,7 +74,7 @@ def _contradictory_rows(rows: pl.DataFrame) -> pl.DataFrame:
 
     Appointments whose rows are all alike, nearly all of them, are set aside first: window functions are slow.
     """
-    scope, uses = pl.col(_SCOPE), (pl.col(BC_CANCEL_ALL), _USER)
+    scope, uses = pl.col(_SCOPE), (pl.col(BC_CANCEL_ALL), _USER, _ACCOUNT)
     unlike = pl.any_horizontal(value.min() != value.max() for value in (scope, *uses))
     suspects = rows.group_by(_APPOINTMENT).agg(unlike.alias("unlike")).filter("unlike")
     return rows.join(suspects, on=BC_APPOINTMENT_ID, how="semi", maintain_order="left").filter(
@@ -114,7 +116,7 @@ def _split(repeated: pl.DataFrame) -> Iterator[pl.Series]:
 
 
 def _rows_with(snapshot: Path, hashes: pl.Series) -> pl.DataFrame:
-    rows = pl.scan_parquet(snapshot, glob=False).select(BC_ROW, *_TARGET, BC_CANCEL_ALL, BC_USER_ID)
+    rows = pl.scan_parquet(snapshot, glob=False).select(BC_ROW, *_TARGET, BC_CANCEL_ALL, BC_USER_ID, BC_ACCOUNT)
     wanted = pl.col(BC_APPOINTMENT_ID).is_not_null() & _HASH.is_in(hashes.implode())
     return rows.filter(wanted).collect(engine="streaming")
 
@@ -136,19 +138,23 @@ def _with_scope_problem(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_use_problem(rows: pl.DataFrame) -> pl.DataFrame:
-    """One target with another cancel_all or another acting user: which is meant cannot be told."""
-    use = pl.struct(BC_CANCEL_ALL, _USER)
+    """One target with another cancel_all, acting user or account: which is meant cannot be told."""
+    use = pl.struct(BC_CANCEL_ALL, _USER, _ACCOUNT)
     marked = rows.with_columns((use.first().over(_TARGET) != use).alias(_DIFFERS))
     differing = pl.col(_DIFFERS)
     # The row to name: the target's first for those that differ from it, and for the others the first that differs.
     # In a step of its own: polars 2.1 can panic when it formats text beside window functions.
     compared = marked.with_columns(
         pl.when(differing).then(value.first().over(_TARGET)).otherwise(value.filter(differing).first().over(_TARGET))
-        for value in (_ROW.alias(_OTHER_ROW), pl.col(BC_CANCEL_ALL).alias(_OTHER_CANCEL_ALL))
+        for value in (_ROW.alias(_OTHER_ROW), pl.col(BC_CANCEL_ALL).alias(_OTHER_CANCEL_ALL), _USER.alias(_OTHER_USER))
     )
     sentence = pl.format(
         "row {} names the same target with another {}; nothing is sent for either until one is removed",
         pl.col(_OTHER_ROW),
-        pl.when(pl.col(BC_CANCEL_ALL) != pl.col(_OTHER_CANCEL_ALL)).then(pl.lit(CANCEL_ALL)).otherwise(pl.lit(USER_ID)),
+        pl.when(pl.col(BC_CANCEL_ALL) != pl.col(_OTHER_CANCEL_ALL))
+        .then(pl.lit(CANCEL_ALL))
+        .when(pl.col(_OTHER_USER) != _USER)
+        .then(pl.lit(USER_ID))
+        .otherwise(pl.lit(ACCOUNT)),
     )
     return compared.with_columns(sentence.alias(_OTHER_USE))

@@ -12,10 +12,12 @@ import polars as pl
 
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.columns import (
+    ACCOUNT,
     ADDED_COLUMNS,
     ADDED_FOR,
     APPOINTMENT_ID,
     ATTENDEE_ID,
+    BC_ACCOUNT,
     BC_APPOINTMENT_ID,
     BC_ATTENDEE_ID,
     BC_CANCEL_ALL,
@@ -30,7 +32,7 @@ from bulk_cancel.inputs.columns import (
     REASON,
     USER_ID,
 )
-from bulk_cancel.inputs.rows import InputOptions
+from bulk_cancel.inputs.rows import AccountNames, InputOptions
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM
 
 MAX_REASON = 500
@@ -51,7 +53,7 @@ def validated(frame: pl.LazyFrame, fields: Mapping[str, str], options: InputOpti
     columns = [name for name in frame.collect_schema().names() if name not in (BC_ROW, LAYOUT_PROBLEM)]
     filled = pl.any_horizontal(pl.col(name).str.strip_chars() != "" for name in columns)
     found = frame.filter(filled).with_columns(_given(field, fields.get(field)) for field in ADDED_FOR)
-    judged = found.with_columns(_all_problems().alias(BC_PROBLEMS)).with_columns(
+    judged = found.with_columns(_all_problems(options).alias(BC_PROBLEMS)).with_columns(
         pl.when(pl.col(BC_PROBLEMS) != "").then(BC_PROBLEMS).alias(BC_PROBLEMS)
     )
     return judged.with_columns(_usable(options)).select(*columns, *ADDED_COLUMNS)
@@ -83,7 +85,7 @@ def _given(field: str, column: str | None) -> pl.Expr:
     return pl.when(value != "").then(value).alias(ADDED_FOR[field])
 
 
-def _all_problems() -> pl.Expr:
+def _all_problems(options: InputOptions) -> pl.Expr:
     sentences = [
         pl.col(LAYOUT_PROBLEM),
         pl.when(pl.col(BC_APPOINTMENT_ID).is_null()).then(pl.lit("appointment_id is empty")),
@@ -91,6 +93,7 @@ def _all_problems() -> pl.Expr:
         *_reason_problems(),
         *(_flag_problem(field) for field in _FLAGS),
         *_contradictions(),
+        _account_problem(options.accounts or AccountNames()),
     ]
     return pl.concat_str(sentences, separator="; ", ignore_nulls=True)
 
@@ -105,6 +108,12 @@ def _flag_problem(field: str) -> pl.Expr:
     value = pl.col(ADDED_FOR[field])
     wrong = pl.when(~value.str.to_lowercase().is_in(_YES + _NO)).then(value)
     return _sentence(f"{field} is not a yes/no value", wrong)
+
+
+def _account_problem(accounts: AccountNames) -> pl.Expr:
+    value = pl.col(BC_ACCOUNT)
+    wrong = pl.when(~value.is_in(accounts.names)).then(value) if accounts.names else value
+    return _sentence(f"{ACCOUNT} is not in the accounts file", wrong)
 
 
 def _reason_problems() -> Iterator[pl.Expr]:
@@ -156,4 +165,7 @@ def _usable(options: InputOptions) -> Iterator[pl.Expr]:
     yield (valid & _says_yes(BC_ENTIRE_SERIES)).alias(BC_ENTIRE_SERIES)
     reason = pl.col(BC_REASON).fill_null(pl.lit(default_reason(options), pl.String))
     yield pl.when(valid).then(reason).alias(BC_REASON)
+    default = options.accounts.default if options.accounts else ""
+    account = pl.col(BC_ACCOUNT).fill_null(pl.lit(default or None, pl.String))
+    yield pl.when(valid).then(account).alias(BC_ACCOUNT)
     yield pl.when(valid).then(pl.col(BC_ROW)).alias(BC_FIRST_ROW)

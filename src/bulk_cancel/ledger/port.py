@@ -151,8 +151,8 @@ class Ledger(Protocol):
     def place(self) -> str:
         """Where it is, for people, without any password."""
 
-    def append(self, run_no: int, entries: Sequence[Entry], pace: PaceUpdate | None = None) -> None:
-        """Write events and move their targets, all or nothing.
+    def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
+        """Write events and move their targets, and the limiters' states, all or nothing.
 
         Raises IllegalTransitionError when the law forbids an event, GuardError when a target is not where the entry
         believes it to be, LockedError when another program keeps the ledger locked: in each case nothing is written.

@@ -70,10 +70,10 @@ class SqliteLedger:
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
-    def append(self, run_no: int, entries: Sequence[Entry], pace: PaceUpdate | None = None) -> None:
+    def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
         with self._transaction():
             appending.append(self._connection, self._sql, run_no, entries)
-            if pace is not None:
+            for pace in paces:
                 record = pace.record
                 self._run("save_pace", pace.credential, record.tat_at, record.tat_mono, record.boot_id)
 

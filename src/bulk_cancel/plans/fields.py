@@ -11,6 +11,7 @@ from bulk_cancel.core.foresight import Action, moment_of
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_ACCOUNT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _ACTIONS = frozenset(action.value for action in Action)
 
 
@@ -37,6 +38,10 @@ def _is_number(value: Any) -> bool:
 
 def _is_id(value: Any) -> bool:
     return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def _is_account(value: Any) -> bool:
+    return isinstance(value, str) and _ACCOUNT.fullmatch(value) is not None
 
 
 def _is_digest(value: Any) -> bool:
@@ -79,6 +84,7 @@ LINE_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
         "cancel_all": lambda value: value is True,
         "reason": _is_text,
         "user_id": _is_id,
+        "account": _is_account,
         "start": _is_text,
         "host_ids": lambda value: isinstance(value, list) and all(map(_is_text, value)),
     }

@@ -140,6 +140,7 @@ def line_record(line: PlanLine) -> Record:
         "cancel_all": row.cancel_all or None,
         "reason": row.reason,
         "user_id": row.user_id,
+        "account": row.account,
         "start": seen.start if seen else None,
         "host_ids": list(seen.host_ids) if seen else None,
     }
@@ -179,6 +180,7 @@ def _input_row(record: Record) -> InputRow:
         user_id=record.get("user_id"),
         first_row=record.get("first_row", record["row"]),
         problems=None,
+        account=record.get("account"),
     )
 
 

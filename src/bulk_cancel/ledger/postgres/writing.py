@@ -22,12 +22,12 @@ class Writing(Reading):
         super().__init__(session)
         self._hold: Hold | None = None
 
-    def append(self, run_no: int, entries: Sequence[Entry], pace: PaceUpdate | None = None) -> None:
+    def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
         with self._session.batch():
             self._fence(self._hold)
             if entries:
                 appending.append(self._session, run_no, self._chunk_no(run_no), entries)
-            if pace is not None:
+            for pace in sorted(paces, key=lambda pace: pace.credential):  # as all do: else two could block each other
                 record = pace.record
                 self._session.run("save_pace", pace.credential, record.tat_at, record.tat_mono, record.boot_id)
 

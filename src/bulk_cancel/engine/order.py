@@ -1,0 +1,69 @@
+"""Keeps series apart from all else, over the runners of several accounts that work at the same time.
+
+The answer to a series cancel does not name the siblings that it took along. So no series is sent before every runner
+has sent its other rows, and none while another runner sends anything: what a runner has fetched to be sent without a
+look would be stale as soon as another one's series took it along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+import anyio
+
+from bulk_cancel.engine.intake import Intake
+
+
+class Order:
+    """Who may send what now. Everything happens in one event loop, so nothing here needs a lock."""
+
+    def __init__(self, runners: Iterable[str] = ()) -> None:
+        self._ahead = set(runners)  #: whose other rows have not been gone through yet
+        self._others = 0  #: runners that send other rows at this moment
+        self._series = False  #: whether one sends series
+        self._changed: anyio.Event | None = None
+
+    @asynccontextmanager
+    async def turn(self, runner: str, intake: Intake, *, series: bool) -> AsyncIterator[None]:
+        """Wait for the turn and have it for the block; without it only when the intake has closed meanwhile.
+
+        Who asks to send series has sent all others that it could.
+        """
+        if series:
+            self.leave(runner)
+        taken = False
+        with intake.waiting():
+            while not self._is_free(series=series):
+                await self._change()
+            taken = True
+            self._count(1, series=series)
+        try:
+            yield
+        finally:
+            if taken:
+                self._count(-1, series=series)
+            self._tell()
+
+    def leave(self, runner: str) -> None:
+        """Nobody needs to wait for this runner's other rows any more."""
+        self._ahead.discard(runner)
+        self._tell()
+
+    def _is_free(self, *, series: bool) -> bool:
+        return not (self._series or (series and (self._ahead or self._others)))
+
+    def _count(self, one: int, *, series: bool) -> None:
+        if series:
+            self._series = one > 0
+        else:
+            self._others += one
+
+    async def _change(self) -> None:
+        self._changed = self._changed or anyio.Event()
+        await self._changed.wait()
+
+    def _tell(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None

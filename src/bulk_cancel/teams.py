@@ -1,0 +1,196 @@
+"""Several accounts at work in one run: each with its own credential, limit and lines, over one ledger."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+from structlog.typing import FilteringBoundLogger
+
+from bulk_cancel.accounts import OWN, label_of
+from bulk_cancel.api.client import ApiSettings, line_factory
+from bulk_cancel.api.port import Line
+from bulk_cancel.core.model import Appointment, Scope, Target, status_of
+from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.states import State
+from bulk_cancel.core.verdict import Halt, gravest
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.commits import GroupCommit
+from bulk_cancel.engine.context import Context, Foresight, Limits
+from bulk_cancel.engine.intake import Intake
+from bulk_cancel.engine.limiter import Limiter
+from bulk_cancel.engine.order import Order
+from bulk_cancel.engine.reconcile import Reconciled
+from bulk_cancel.engine.runner import RunEnd, Runner
+from bulk_cancel.engine.tally import Tally
+from bulk_cancel.errors import Exit
+from bulk_cancel.keyring import Keyring
+from bulk_cancel.ledger.port import Ledger, PaceUpdate
+from bulk_cancel.looking import limiter_of
+from bulk_cancel.ops.progress import Standing
+
+#: Not yet an end: these targets are still on their way.
+_UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An account at work in a run."""
+
+    name: str
+    settings: ApiSettings
+    pace: Pace
+    lines: Sequence[Line]
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def key(self) -> str:
+        """The credential's fingerprint."""
+        return self.settings.credential.fingerprint
+
+
+def gather_members(keys: Keyring, ledger: Ledger, run_no: int) -> list[Member]:
+    """Return the accounts that have anything to do and whose limits are held. Without a file that is the run's own."""
+    names = sorted(keys.held.intersection(ledger.accounts(run_no))) if keys.accounts.given else [OWN]
+    return [_member(keys, name) for name in names]
+
+
+def _member(keys: Keyring, name: str) -> Member:
+    settings, make_line = (held := keys.settings(name)), line_factory(held)
+    count = keys.accounts.find(name).concurrency
+    return Member(name, settings, keys.accounts.pace(name), [make_line() for _ in range(count)])
+
+
+def leave_others(members: Iterable[Member], ledger: Ledger, run_no: int, clock: Clock) -> dict[str, int]:
+    """Recover what no member works on, and leave it; return how many outcomes of each such account are unknown."""
+    left = sorted({*ledger.accounts(run_no)} - {member.name for member in members})
+    for name in left:
+        ledger.recover(run_no, clock.now(), Scope(name))
+    counts = {name: ledger.unknown_count(Scope(name)) for name in left}
+    return {name: count for name, count in counts.items() if count}
+
+
+def about_left(left: Mapping[str, int]) -> str:
+    """Say whose outcomes nobody has looked up, a sentence; empty when there are none."""
+    if not left:
+        return ""
+    named = ", ".join(f"{count:,} of {label_of(name)}" for name, count in left.items())
+    return f"Outcomes stay unknown, since nobody here may look them up: {named}. Put these accounts into the file."
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the members of a run share."""
+
+    run_no: int
+    ledger: Ledger
+    members: Sequence[Member]
+    clock: Clock
+    limits: Limits
+    log: FilteringBoundLogger
+    foresight: Foresight
+    keep: Callable[[Target, Appointment], None] | None
+
+
+def contexts_of(shared: Shared) -> list[Context]:
+    """Return a context per member. Each has a limiter and an intake of its own; their commits are shared."""
+    order, contexts = Order(member.name for member in shared.members), list[Context]()
+    for member in shared.members:
+        limiter = limiter_of(member.pace, member.key, shared.clock, shared.ledger.load_pace(member.key))
+        pacing = _pacing(member.key, limiter)
+        first = contexts[0].commits if contexts else None
+        contexts.append(
+            Context(
+                run_no=shared.run_no,
+                commits=first.beside(pacing) if first else GroupCommit(shared.ledger, shared.run_no, pacing),
+                limiter=limiter,
+                clock=shared.clock,
+                intake=Intake(),
+                tally=member.tally,
+                limits=shared.limits,
+                log=shared.log.bind(account=member.name) if member.name else shared.log,
+                lines=member.lines,
+                scope=Scope(member.name),
+                order=order,
+                foresight=shared.foresight,
+                keep=shared.keep,
+            )
+        )
+    return contexts
+
+
+def _pacing(key: str, limiter: Limiter) -> Callable[[], PaceUpdate]:
+    return lambda: PaceUpdate(key, limiter.record())
+
+
+async def work_together(contexts: Sequence[Context], what: Callable[[Runner], Awaitable[RunEnd]]) -> RunEnd:
+    """Let all work at the same time; what stops one stops nobody else. Return how they ended, as one."""
+    ends: dict[str, RunEnd] = {}
+
+    async def work(context: Context) -> None:
+        name = context.scope.account
+        try:
+            ends[name] = await what(Runner(context))
+        finally:
+            context.order.leave(name)
+
+    async with anyio.create_task_group() as group:
+        for context in contexts:
+            group.start_soon(work, context)
+    return RunEnd(
+        _halt_of({name: end.halt for name, end in ends.items() if end.halt}, contexts),
+        _sum_of([end.reconciled for end in ends.values()]),
+    )
+
+
+def _sum_of(parts: Sequence[Reconciled]) -> Reconciled:
+    return Reconciled(
+        settled=sum(part.settled for part in parts),
+        sendable=sum(part.sendable for part in parts),
+        unknown=sum(part.unknown for part in parts),
+        due_in_s=max((part.due_in_s for part in parts), default=0.0),
+        missing=sum(part.missing for part in parts),
+    )
+
+
+def _halt_of(halts: Mapping[str, Halt], contexts: Sequence[Context]) -> Halt | None:
+    """Return the gravest halt, with what stopped each account: a sentence that holds for all is said once."""
+    if not halts:
+        return None
+    code = gravest(halt.exit_code for halt in halts.values())
+    if code is Exit.UNREACHABLE and any(context.tally.posts for context in contexts):
+        code = Exit.STOPPED  # that code promises that nothing was cancelled
+    by_sentence: defaultdict[str, list[str]] = defaultdict(list)
+    for name, halt in sorted(halts.items(), key=lambda item: (item[1].exit_code is not code, item[0])):
+        by_sentence[halt.message].append(name)
+    return Halt(code, " ".join(_told(names, said, len(contexts)) for said, names in by_sentence.items()))
+
+
+def _told(names: Sequence[str], sentence: str, member_count: int) -> str:
+    if ([*names] == [OWN] and member_count == 1) or len(names) == member_count > 1:
+        return sentence
+    labels = " and ".join(label_of(name) for name in names)
+    return f"{labels[:1].upper()}{labels[1:]}: {sentence}"
+
+
+def standing_of(contexts: Sequence[Context]) -> Standing:
+    """Sum up where the accounts stand. The time left is that of the slowest."""
+    counts: Counter[State] = Counter()
+    for context in contexts:
+        counts.update({state: count for state, count in context.tally.states.items() if count > 0})
+    shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in _UNDERWAY)
+    done, total = sum(map(_done, contexts)), sum(context.tally.targets for context in contexts)
+    sent = sum(context.tally.posts + context.tally.gets for context in contexts)
+    left_s = max(context.limiter.duration_s(max(0, context.tally.targets - _done(context))) for context in contexts)
+    return Standing(done, total, sent, shown, left_s, "; ".join(filter(None, map(_note, contexts))))
+
+
+def _done(context: Context) -> int:
+    return sum(count for state, count in context.tally.states.items() if count > 0 and state not in _UNDERWAY)
+
+
+def _note(context: Context) -> str:
+    note, account = context.tally.note, context.scope.account
+    return f"{account}: {note}" if note and account else note
