@@ -1,0 +1,201 @@
+"""One chunk, carried out by the same runner as a run on one machine, under a hold that fences all it writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Self
+
+import anyio
+from anyio import to_thread
+from structlog.typing import FilteringBoundLogger
+
+from bulk_cancel.accounts import Account, Accounts
+from bulk_cancel.api.client import ApiSettings, line_factory
+from bulk_cancel.api.port import Line
+from bulk_cancel.cluster.rules import Rules
+from bulk_cancel.core.model import Scope
+from bulk_cancel.core.verdict import Halt
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.commits import GroupCommit
+from bulk_cancel.engine.context import SEND_WITHIN_S, Context
+from bulk_cancel.engine.deadline import watch_time
+from bulk_cancel.engine.intake import Intake
+from bulk_cancel.engine.runner import RunEnd, Runner
+from bulk_cancel.engine.shared_limiter import LedgerSlots, SharedLimiter, shared_pace, window_of
+from bulk_cancel.engine.tally import REFUSED, Tally
+from bulk_cancel.errors import BulkCancelError, Exit
+from bulk_cancel.ledger.port import Ledger
+from bulk_cancel.ledger.shared import Hold, SharedLedger
+from bulk_cancel.version import version
+
+#: How often in the time after which a silent owner loses its chunk it gives a sign of life.
+_BEATS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a worker brings along for every chunk."""
+
+    base_url: str
+    accounts: Accounts
+    owner: str  #: names the worker
+    silence_s: float  #: a chunk whose owner is silent for so long is taken over
+    log: FilteringBoundLogger
+
+    @property
+    def send_within_s(self) -> float:
+        """Well before a takeover an intent must have become a send, or it becomes none."""
+        return min(SEND_WITHIN_S, self.silence_s / 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """How the work on a chunk ended. Kept with the chunk, as JSON."""
+
+    posts: int = 0
+    gets: int = 0
+    throttled: int = 0
+    exit_code: int | None = None  #: of what halted it
+    message: str = ""
+    unknown: int = 0
+    missing: int = 0
+    due_in_s: float = 0.0
+    due_at: float | None = None  #: seconds since the epoch, when reads may settle what is unknown
+
+    def to_json(self) -> str:
+        """Return it as the ledger keeps it."""
+        return json.dumps({name: value for name, value in asdict(self).items() if value})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what the ledger kept."""
+        return cls(**json.loads(text)) if text else cls()
+
+    @property
+    def halt(self) -> Halt | None:
+        """What halted the work."""
+        return Halt(Exit(self.exit_code), self.message) if self.exit_code is not None else None
+
+
+class ChunkRun:
+    """The work on a chunk under one hold."""
+
+    def __init__(self, ledger: SharedLedger, hold: Hold, rules: Rules, around: Surroundings) -> None:
+        self._ledger = ledger
+        self._hold = hold
+        self._rules = rules
+        self._around = around
+        self._intake = Intake()
+        self._tally = Tally()
+
+    def stop(self, halt: Halt) -> None:
+        """Take nothing new; what is in flight settles."""
+        self._intake.close(halt)
+
+    async def run(self) -> Note:
+        """Carry the chunk out. Raises LostChunkError when it has another owner by now, LedgerError when it is away."""
+        account = self._around.accounts.find(self._hold.account)
+        clock = await self._clock()
+        pace = shared_pace(account.pace)
+        slots = LedgerSlots(
+            GroupCommit(self._ledger, self._hold.chunk.run_no, lambda: None),
+            account.credential.fingerprint,
+            pace,
+            window_of(account.pace),
+            self._hold,
+        )
+        limiter = SharedLimiter(pace, clock, slots)
+        lines = self._lines(account)
+        try:
+            context = await self._context(clock, slots.commits, limiter, lines)
+            end = await self._carry_out(context)
+            await limiter.finish()
+        finally:
+            with anyio.CancelScope(shield=True):
+                for line in lines:
+                    await line.aclose()
+        await slots.commits.ask(lambda _: self._ledger.heartbeat(self._hold))
+        return self._note(end, clock)
+
+    async def _clock(self) -> Clock:
+        base = await to_thread.run_sync(self._ledger.time_base)
+        return Clock(anyio.current_time, base)
+
+    def _lines(self, account: Account) -> list[Line]:
+        around, rules = self._around, self._rules
+        make_line = line_factory(
+            ApiSettings(
+                around.base_url,
+                account.credential,
+                account.user_id,
+                rules.timeout_s,
+                f"bulk-cancel/{version()}",
+                send_within_s=around.send_within_s,
+            )
+        )
+        return [make_line() for _ in range(account.concurrency)]
+
+    async def _context(
+        self, clock: Clock, commits: GroupCommit, limiter: SharedLimiter, lines: Sequence[Line]
+    ) -> Context:
+        run_no = self._hold.chunk.run_no
+        if self._rules.max_errors:
+            counts = await commits.ask(lambda ledger: ledger.target_states(run_no))
+            self._tally.states.update({state: counts.get(state, 0) for state in REFUSED})
+        return Context(
+            run_no=run_no,
+            commits=commits,
+            limiter=limiter,
+            clock=clock,
+            intake=self._intake,
+            tally=self._tally,
+            limits=self._rules.limits(clock, self._around.send_within_s),
+            log=self._around.log,
+            lines=lines,
+            scope=Scope(self._hold.account, self._hold.chunk),
+        )
+
+    async def _carry_out(self, context: Context) -> RunEnd:
+        async with anyio.create_task_group() as surroundings:
+            surroundings.start_soon(self._beat, context)
+            surroundings.start_soon(watch_time, context)
+            end = await Runner(context).run()
+            surroundings.cancel_scope.cancel()
+        return end
+
+    async def _beat(self, context: Context) -> None:
+        """Give signs of life, notice when the run is to be stopped, and stop when the chunk has another owner."""
+        while not context.intake.closed:
+            try:
+                message = await context.commits.ask(self._alive)
+            except BulkCancelError as error:
+                context.halt(error.exit_code, str(error))
+                return
+            if message:
+                context.halt(Exit.STOPPED, message)
+            await anyio.sleep(self._around.silence_s / _BEATS)
+
+    def _alive(self, ledger: Ledger) -> str | None:
+        self._ledger.heartbeat(self._hold)
+        return ledger.meta(stop_key(self._hold.chunk.run_no))
+
+    def _note(self, end: RunEnd, clock: Clock) -> Note:
+        halt, found = end.halt, end.reconciled
+        return Note(
+            posts=self._tally.posts,
+            gets=self._tally.gets,
+            throttled=self._tally.throttled,
+            exit_code=int(halt.exit_code) if halt else None,
+            message=halt.message if halt else "",
+            unknown=found.unknown,
+            missing=found.missing,
+            due_in_s=found.due_in_s,
+            due_at=clock.now() + found.due_in_s if found.unknown else None,
+        )
+
+
+def stop_key(run_no: int) -> str:
+    """Return the fact in the ledger that tells every worker to stop working on a run."""
+    return f"stop:{run_no}"

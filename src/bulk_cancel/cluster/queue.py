@@ -1,0 +1,141 @@
+"""The queue of chunks, as DBOS keeps it: names, versions, and what is asked of it from outside of a workflow.
+
+A partition of the queue is an account, and one chunk of a partition is worked on at a time. What travels through the
+queue are numbers of runs and chunks as JSON: no settings, no tokens, and no pickles, which would let whoever can write
+to the database run code in the workers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions
+
+from bulk_cancel.ledger.shared import ChunkRecord
+
+APPLICATION = "bulk-cancel"
+#: Workers take only what has their version. It is that of the workflows below, not of the program.
+VERSION = "bulk-cancel-1"
+SCHEMA = "bulk_cancel_dbos"
+CHUNKS, RUNS = "bulk-cancel-chunks", "bulk-cancel-runs"
+CARRY_CHUNK, START_RUN, RESCUE = "carry_chunk", "start_run", "rescue"
+#: DBOS wants a partition key that is not empty; no account's name has a star.
+OWN_ACCOUNT = "*"
+#: All series of all accounts go one after the other.
+SERIES = "*series"
+#: So long a finished workflow is kept: DBOS itself never forgets one.
+KEPT = timedelta(days=7)
+
+
+def migrate(url: str) -> None:
+    """Make the tables of DBOS, or bring them up to date. Needs the right to create a schema."""
+    quiet()
+    DBOS.migrate(_sqlalchemy(url), schema=SCHEMA)
+
+
+def configuration(url: str, executor_id: str) -> DBOSConfig:
+    """Return the settings of a worker."""
+    return {
+        "name": APPLICATION,
+        "system_database_url": _sqlalchemy(url),
+        "dbos_system_schema": SCHEMA,
+        "executor_id": executor_id,
+        "application_version": VERSION,
+        "serializer": DBOSPortableJSONSerializer(),
+        "log_level": "WARNING",
+        "scheduler_polling_interval_sec": 5.0,
+    }
+
+
+def quiet() -> None:
+    """Leave DBOS's warnings and errors, and nothing else, to the log."""
+    logging.getLogger("dbos").setLevel(logging.WARNING)
+
+
+def _sqlalchemy(url: str) -> str:
+    return url.replace("postgres://", "postgresql://", 1)
+
+
+def workflow_id(run_id: str, chunk_no: int, again: int = 0) -> str:
+    """Name the work on a chunk: planned twice it is the same work. `again` counts when it has to be taken up anew."""
+    return f"{run_id}/{chunk_no}" + (f"/again-{again}" if again else "")
+
+
+def partition_of(account: str, *, series: bool) -> str:
+    """Return which chunks have to wait for each other."""
+    return SERIES if series else account or OWN_ACCOUNT
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What the program asks of the queue. All calls are synchronous and reach the database."""
+
+    client: DBOSClient
+
+    def enqueue(self, run_id: str, chunk: ChunkRecord, *, again: int = 0, delay_s: float = 0.0) -> None:
+        """Have a chunk worked on, not before `delay_s` seconds have passed."""
+        options: EnqueueOptions = {
+            "workflow_name": CARRY_CHUNK,
+            "queue_name": CHUNKS,
+            "workflow_id": workflow_id(run_id, chunk.chunk.chunk_no, again),
+            "app_version": VERSION,
+            "queue_partition_key": partition_of(chunk.account, series=chunk.series),
+        }
+        if delay_s > 0:
+            options["delay_seconds"] = delay_s
+        self.client.enqueue(options, run_id, chunk.chunk.chunk_no)
+
+    def enqueue_all(self, run_id: str, chunks: Iterable[ChunkRecord]) -> None:
+        """Have chunks worked on, in this order within each partition."""
+        for chunk in chunks:
+            self.enqueue(run_id, chunk)
+
+    def status(self, workflow: str) -> tuple[str, str] | None:
+        """Return what DBOS says of a workflow: its status and who executes it; None when it knows of none."""
+        found = self.client.list_workflows(workflow_ids=[workflow], load_input=False, load_output=False)
+        return (found[0].status, found[0].executor_id or "") if found else None
+
+    def stuck(self, queue: str, longer_than_s: float) -> list[Any]:
+        """Return the workflows that were claimed so long ago and have not come to an end."""
+        before = datetime.now(UTC) - timedelta(seconds=longer_than_s)
+        return self.client.list_workflows(
+            status="PENDING",
+            queue_name=queue,
+            dequeued_before=before.isoformat(),
+            load_input=False,
+            load_output=False,
+        )
+
+    def resume(self, workflow: str, queue: str) -> None:
+        """Hand a workflow back to the queue. Who still executes it cannot end it any more."""
+        self.client.resume_workflow(workflow, queue_name=queue)
+
+    def forget_old(self) -> None:
+        """Delete what ended long ago."""
+        before = (datetime.now(UTC) - KEPT).isoformat()
+        old = self.client.list_workflows(
+            status=["SUCCESS", "ERROR", "CANCELLED"], end_time=before, limit=1000, load_input=False, load_output=False
+        )
+        if old:
+            self.client.delete_workflows([workflow.workflow_id for workflow in old])
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Queue]:
+    """Open the queue from outside of a worker. Its tables have to be there."""
+    quiet()
+    client = DBOSClient(
+        system_database_url=_sqlalchemy(url),
+        dbos_system_schema=SCHEMA,
+        serializer=DBOSPortableJSONSerializer(),
+        application_name=APPLICATION,
+    )
+    try:
+        yield Queue(client)
+    finally:
+        client.destroy()

@@ -1,0 +1,66 @@
+"""Hands the chunks of dead workers to living ones.
+
+DBOS leaves what a dead worker had claimed pending, and with one chunk per partition that blocks an account for good. It
+cannot tell dead from slow; the ledger can: whoever works on a chunk gives signs of life there. Only what is pending
+*and* silent is taken away, and taking it from somebody who lives after all does no harm: the ledger's fence stops him.
+"""
+
+from __future__ import annotations
+
+from bulk_cancel.cluster import ending
+from bulk_cancel.cluster.chunk import Surroundings
+from bulk_cancel.cluster.queue import CHUNKS, Queue, workflow_id
+from bulk_cancel.ledger.port import RunRecord
+from bulk_cancel.ledger.postgres import PostgresLedger
+from bulk_cancel.ledger.shared import ChunkRecord
+
+_UNDERWAY = ("ENQUEUED", "PENDING", "DELAYED")
+#: So many of the newest runs are looked at for one that nobody has ended.
+_RUNS = 100
+
+
+def rescue(url: str, queue: Queue, around: Surroundings) -> None:
+    """Look once. Raises LedgerError."""
+    ledger = PostgresLedger.open(url)
+    try:
+        _resume_stuck(ledger, queue, around)
+        _enqueue_forgotten(ledger, queue, around)
+        _end_finished(ledger, queue)
+    finally:
+        ledger.close()
+    queue.forget_old()
+
+
+def _resume_stuck(ledger: PostgresLedger, queue: Queue, around: Surroundings) -> None:
+    """A worker may have died between claiming a workflow and its first sign of life, so both have to be old."""
+    for stuck in queue.stuck(CHUNKS, around.silence_s):
+        record = _chunk_of(ledger, stuck.workflow_id)
+        if record is None or record.ended or record.silent_s is None or record.silent_s > around.silence_s:
+            around.log.warning("chunk.rescued", workflow=stuck.workflow_id, owner=record.owner if record else "")
+            queue.resume(stuck.workflow_id, CHUNKS)
+
+
+def _enqueue_forgotten(ledger: PostgresLedger, queue: Queue, around: Surroundings) -> None:
+    """A chunk that nobody works on, and no workflow either: its worker gave up while the database was away."""
+    runs = {run.run_no: run for run in ledger.runs(limit=_RUNS)}
+    for record in ledger.silent_chunks(around.silence_s):
+        run, number = runs.get(record.chunk.run_no), record.chunk.chunk_no
+        if run is None:
+            continue
+        names = [workflow_id(run.run_id, number, again) for again in range(record.epoch + 1)]
+        if not any((status := queue.status(name)) and status[0] in _UNDERWAY for name in names):
+            queue.enqueue(run.run_id, record, again=record.epoch)
+
+
+def _end_finished(ledger: PostgresLedger, queue: Queue) -> None:
+    """The worker that ended a run's last chunk may have died before it could end the run."""
+    for run in ledger.runs(limit=_RUNS):
+        if run.status == "running" and ledger.chunks(run.run_no):
+            ending.go_on(ledger, queue, run)
+
+
+def _chunk_of(ledger: PostgresLedger, workflow: str) -> ChunkRecord | None:
+    run_id, number, *_ = workflow.split("/")
+    runs: list[RunRecord] = ledger.runs(run_id)
+    chunks = ledger.chunks(runs[0].run_no) if runs else ()
+    return next((chunk for chunk in chunks if chunk.chunk.chunk_no == int(number)), None)

@@ -1,0 +1,191 @@
+"""A worker: takes chunks from the queue and carries them out, until it is told to stop. Any number of them, anywhere."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import anyio
+from anyio import to_thread
+from dbos import DBOS
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from bulk_cancel.cluster import ending, queue, rescue
+from bulk_cancel.cluster.chunk import ChunkRun, Note, Surroundings
+from bulk_cancel.cluster.queue import Queue
+from bulk_cancel.cluster.rules import Rules
+from bulk_cancel.core.verdict import Halt
+from bulk_cancel.errors import Exit, LedgerError
+from bulk_cancel.ledger.port import RunRecord
+from bulk_cancel.ledger.postgres import PostgresLedger
+from bulk_cancel.ledger.shared import Hold, LostChunkError
+from bulk_cancel.ops.signals import watch_signals
+
+#: So long a worker tries to reach a database that is away, before it leaves a chunk to others.
+_PATIENCE_S = 900.0
+_DRAIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Where a worker works, and how."""
+
+    url: str = field(repr=False)
+    executor_id: str = ""
+    around: Surroundings = field(kw_only=True)
+    at_once: int = 16  #: chunks, each of another account
+    polling_s: float = 0.5
+    rescue_every: str = "*/15 * * * * *"  #: cron, with seconds
+
+
+def owner_name(executor_id: str) -> str:
+    """Name a worker process so that no other one, nor a later one in its slot, has the same name."""
+    return f"{executor_id}@{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
+
+
+class Worker:
+    """The process's chunks, and what it does when it is told to stop."""
+
+    def __init__(self, post: Post, opened: Queue) -> None:
+        self.post = post
+        self._queue = opened
+        self._running: set[ChunkRun] = set()
+        self._stopped: Halt | None = None
+
+    def stop(self, reason: str) -> None:
+        """Take nothing new; what is in flight settles, and the rest goes back to the queue."""
+        self._stopped = Halt(Exit.STOPPED, reason)
+        for run in self._running:
+            run.stop(self._stopped)
+
+    async def carry_chunk(self, run_id: str, chunk_no: int) -> None:
+        """Work on a chunk until it has ended or has another owner; again, when the database was away."""
+        retrying = AsyncRetrying(
+            stop=stop_after_delay(_PATIENCE_S),
+            wait=wait_random_exponential(multiplier=0.5, max=10),
+            retry=retry_if_exception(_may_come_back),
+            sleep=anyio.sleep,
+            reraise=True,
+        )
+        try:
+            await retrying(self._carry_once, run_id, chunk_no)
+        except LostChunkError as error:
+            self.post.around.log.warning("chunk.lost", run_id=run_id, chunk=chunk_no, why=str(error))
+
+    async def _carry_once(self, run_id: str, chunk_no: int) -> None:
+        ledger = await to_thread.run_sync(PostgresLedger.open, self.post.url)
+        try:
+            await self._carry(ledger, run_id, chunk_no)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(ledger.close)
+
+    async def _carry(self, ledger: PostgresLedger, run_id: str, chunk_no: int) -> None:
+        log = self.post.around.log
+        (run,) = await to_thread.run_sync(ledger.runs, run_id)
+        hold = await to_thread.run_sync(ledger.take_chunk, run.run_no, chunk_no, self.post.around.owner)
+        if hold is None:
+            return
+        await to_thread.run_sync(ledger.held_with_others, 0.0)
+        ledger.hold(hold)
+        rules = await to_thread.run_sync(Rules.kept, ledger, run.run_no)
+        log.info("chunk.taken", run_id=run_id, chunk=chunk_no, account=hold.account, epoch=hold.epoch)
+        work = ChunkRun(ledger, hold, rules, self.post.around)
+        if self._stopped:
+            work.stop(self._stopped)
+        self._running.add(work)
+        try:
+            note = await work.run()
+        finally:
+            self._running.discard(work)
+        await to_thread.run_sync(self._conclude, ledger, run, hold, (rules, note))
+        log.info("chunk.left", run_id=run_id, chunk=chunk_no, posts=note.posts, unknown=note.unknown)
+
+    def _conclude(self, ledger: PostgresLedger, run: RunRecord, hold: Hold, found: tuple[Rules, Note]) -> None:
+        """End the chunk, or have it come back: when this worker stops, or when something is to be waited for."""
+        rules, note = found
+        comes_back = rules.wait and note.halt is None and note.unknown > note.missing
+        if self._stopped or comes_back:
+            delay_s = 0.0 if self._stopped else note.due_in_s + 1.0
+            record = ledger.chunks(run.run_no)[hold.chunk.chunk_no - 1]
+            # In this order: a crash in between leaves two who want the chunk, which does no harm, and not nobody.
+            self._queue.enqueue(run.run_id, record, again=hold.epoch, delay_s=delay_s)
+            ledger.reopen_chunk(hold)
+            return
+        ledger.end_chunk(hold, note.to_json())
+        ending.go_on(ledger, self._queue, run)
+
+    async def wait_until_idle(self) -> None:
+        """Return when no chunk is worked on any more, or after a minute."""
+        with anyio.move_on_after(_DRAIN_S):
+            while self._running:
+                await anyio.sleep(0.05)
+
+
+def _may_come_back(error: BaseException) -> bool:
+    return isinstance(error, LedgerError) and not isinstance(error, LostChunkError)
+
+
+def _workflows(worker: Worker, opened: Queue) -> Any:
+    """Tell DBOS what it may run here. Returns the rescue, which is put on a schedule."""
+    post = worker.post
+
+    @DBOS.workflow(name=queue.CARRY_CHUNK, max_recovery_attempts=1000)
+    async def carry_chunk(run_id: str, chunk_no: int) -> None:
+        await worker.carry_chunk(run_id, chunk_no)
+
+    @DBOS.workflow(name=queue.RESCUE)
+    async def rescue_silent(_: datetime, __: Any) -> None:
+        await to_thread.run_sync(rescue.rescue, post.url, opened, post.around)
+
+    return rescue_silent
+
+
+async def work(post: Post, before_death: Callable[[], None] = lambda: None) -> None:
+    """Work until a signal comes; then let what is in flight settle, and hand back the rest. Raises LedgerError."""
+    await to_thread.run_sync(queue.migrate, post.url)
+    with queue.opened(post.url) as opened:
+        worker = Worker(post, opened)
+        DBOS(config=queue.configuration(post.url, post.executor_id))
+        rescuing = _workflows(worker, opened)
+        DBOS.launch()
+        try:
+            await _register(post, rescuing)
+            await _until_stopped(worker, before_death)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(lambda: DBOS.destroy(workflow_completion_timeout_sec=5))
+
+
+async def _register(post: Post, rescuing: Any) -> None:
+    await DBOS.register_queue_async(
+        queue.CHUNKS,
+        partition_concurrency=1,
+        worker_concurrency=post.at_once,
+        polling_interval_sec=post.polling_s,
+        on_conflict="always_update",
+    )
+    await DBOS.apply_schedules_async(
+        [{"schedule_name": queue.RESCUE, "workflow_fn": rescuing, "schedule": post.rescue_every, "context": None}]
+    )
+
+
+async def _until_stopped(worker: Worker, before_death: Callable[[], None]) -> None:
+    stopped = anyio.Event()
+
+    def drain(signal_name: str) -> None:
+        worker.post.around.log.warning("worker.draining", signal=signal_name)
+        worker.stop(f"The worker was stopped by {signal_name}.")
+        stopped.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(watch_signals, drain, before_death)
+        worker.post.around.log.info("worker.ready", executor=worker.post.executor_id)
+        await stopped.wait()
+        await worker.wait_until_idle()
+        group.cancel_scope.cancel()

@@ -1,0 +1,131 @@
+"""A credential's limit that many processes share: slots are reserved, some at a time, on one row of the ledger.
+
+What is reserved counts as used, by whomever. So the limit holds across hand-overs, machines and other jobs with the same
+key, and a crash costs at most one window of slots. Between two reservations this process alone decides when its slots
+are used; two windows of the burst stay unspent, for what another process may have reserved and not used yet.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import anyio
+
+from bulk_cancel.core.pacing import JITTER_S, Pace
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.commits import GroupCommit
+from bulk_cancel.engine.limiter import Limiter
+from bulk_cancel.ledger.port import Ledger
+from bulk_cancel.ledger.shared import Hold, Reservation, SharedLedger
+
+#: Slots for so long are reserved at once.
+WINDOW_S = 0.5
+#: Of the rate: the clocks of the database and of the server need not run alike.
+_RATE_SHARE = 0.98
+
+
+def window_of(pace: Pace) -> int:
+    """Return how many slots of a limit to reserve at once: half a second's, but few where the burst is small."""
+    return max(1, min(math.ceil(pace.rate_per_s * WINDOW_S), pace.burst // 8))
+
+
+def shared_pace(pace: Pace) -> Pace:
+    """Return what all processes together use of a limit: 98 % of the rate, and the burst less two windows."""
+    unspent = 2 * window_of(pace) + 1 + math.ceil(pace.rate_per_s * JITTER_S)
+    return Pace(pace.rate_per_s * _RATE_SHARE, max(1, pace.burst - unspent))
+
+
+class Slots(Protocol):
+    """Where slots come from."""
+
+    async def reserve(self) -> Reservation:
+        """Reserve a window of them."""
+
+    async def give_back(self, reservation: Reservation, unused: int) -> None:
+        """Return the last of them, unless somebody has reserved after it."""
+
+    async def pause(self, seconds: float) -> None:
+        """Let nobody start for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSlots:
+    """Slots of one credential, by a `SharedLedger`; of a chunk only as long as its hold stands."""
+
+    commits: GroupCommit
+    credential: str
+    pace: Pace  #: as `shared_pace` has made it
+    window: int
+    hold: Hold | None = None
+
+    async def reserve(self) -> Reservation:
+        """As `Slots` says. Raises LostChunkError, LedgerError."""
+        return await self.commits.ask(self._reserve)
+
+    def _reserve(self, ledger: Ledger) -> Reservation:
+        return cast(SharedLedger, ledger).reserve(self.credential, self.window, self.pace, self.hold)
+
+    async def give_back(self, reservation: Reservation, unused: int) -> None:
+        """As `Slots` says. Raises LedgerError."""
+        await self.commits.ask(
+            lambda ledger: cast(SharedLedger, ledger).give_back(self.credential, reservation, unused, self.pace)
+        )
+
+    async def pause(self, seconds: float) -> None:
+        """As `Slots` says. Raises LedgerError."""
+        await self.commits.ask(lambda ledger: cast(SharedLedger, ledger).pause(self.credential, seconds, self.pace))
+
+
+class SharedLimiter(Limiter):
+    """A limiter that starts what it has slots for, when their time has come."""
+
+    def __init__(self, pace: Pace, clock: Clock, slots: Slots) -> None:
+        super().__init__(pace, clock, clock.monotonic(), random.Random())  # noqa: S311 - jitter, no secret
+        self._slots = slots
+        self._reserved: Reservation | None = None
+        self._left = 0
+        self._owed_pause_s = 0.0
+        self._supplying = anyio.Lock()
+
+    def _granted(self) -> bool:
+        if not self._left or self._owed_pause_s or not super()._granted():
+            return False
+        self._left -= 1
+        return True
+
+    def give_back(self) -> None:
+        """A held slot is not needed."""
+        super().give_back()
+        self._left += 1
+
+    def throttled(self, started_at: float, retry_after_s: float | None) -> float:
+        """As `Limiter.throttled`; the others hear of the pause before this process starts anything more."""
+        pause_s = super().throttled(started_at, retry_after_s)
+        self._owed_pause_s = max(self._owed_pause_s, pause_s)
+        return pause_s
+
+    async def _supply(self) -> None:
+        async with self._supplying:
+            await self._tell_pause()
+            if not self._left:
+                self._reserved = await self._slots.reserve()
+                self._left = self._reserved.count
+                # The answer came later than the database looked at its clock: that errs on the safe side.
+                self.tat = max(self.tat, self.clock.monotonic() + self._reserved.ahead_s)
+
+    async def _tell_pause(self) -> None:
+        """What was reserved before the pause is forfeit: the server's bucket is empty after it."""
+        seconds, self._owed_pause_s = self._owed_pause_s, 0.0
+        if seconds:
+            self._left = 0
+            await self._slots.pause(seconds)
+
+    async def finish(self) -> None:
+        """Nothing more starts: tell a pause that nobody else knows of, and return what is left. Raises LedgerError."""
+        await self._tell_pause()
+        unused, self._left = self._left, 0
+        if unused and self._reserved is not None:
+            await self._slots.give_back(self._reserved, unused)
