@@ -23,6 +23,7 @@ HOMES = {
     "markupsafe": ("reports/pages/rendering.py",),
     "apsw": ("ledger", "checkup/machine.py"),
     "sqlite3": (),
+    "psycopg": ("ledger/postgres",),
     "typer": ("cli",),
     "rich": ("cli", "ops/progress.py"),
     "tenacity": ("engine", "cluster"),
@@ -139,6 +140,18 @@ def test_importing_the_package_does_nothing() -> None:
     code = "import sys, bulk_cancel; print(sorted(set(sys.modules) & {'httpx', 'polars', 'apsw', 'anyio', 'pydantic'}))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_who_uses_sqlite_needs_no_driver_of_another_database() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, bulk_cancel.cli.main, bulk_cancel.wiring, bulk_cancel.ledger.sqlite, bulk_cancel.ledger.shared; "
+    )
+    code += "print('psycopg' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"
 
 
 def test_the_top_level_holds_what_was_agreed() -> None:

@@ -56,7 +56,7 @@ class Reservation:
     """Slots of a credential's limit, for one process alone: the k-th (from 0) may start as GCRA says for TAT + k."""
 
     count: int
-    ahead_s: float  #: the TAT before the first of them, relative to the moment of the reservation; may be negative
+    ahead_s: float  #: the TAT before the first of them, relative to the moment of the reservation: never in the past
     end_at: float  #: the TAT after the last of them, on the database's clock: names the reservation when giving back
 
 
@@ -75,8 +75,8 @@ class SharedLedger(Ledger, Protocol):
     def take_chunk(self, run_no: int, chunk_no: int, owner: str) -> Hold | None:
         """Take a chunk, whoever had it before; None when it has ended or does not exist."""
 
-    def hold(self, hold: Hold) -> None:
-        """From now on every `append` of this ledger object is fenced by `hold` and counts as a heartbeat."""
+    def hold(self, hold: Hold | None) -> None:
+        """From now on `append` and `recover` are fenced by `hold`, and count as heartbeats; None: not any more."""
 
     def heartbeat(self, hold: Hold) -> None:
         """Give a sign of life. Fenced."""
@@ -85,7 +85,7 @@ class SharedLedger(Ledger, Protocol):
         """Mark the chunk as ended. Fenced."""
 
     def reopen_chunk(self, hold: Hold) -> None:
-        """Let go of a chunk that is to be worked on again later, without ending it: its next owner may come. Fenced."""
+        """Let go of a chunk that has to be worked on again later, without ending it: the hold is over. Fenced."""
 
     def silent_chunks(self, longer_than_s: float) -> Sequence[ChunkRecord]:
         """Return the chunks, of all runs, that somebody took, that have not ended and whose owner has been silent."""
@@ -94,7 +94,10 @@ class SharedLedger(Ledger, Protocol):
         """Move the credential's TAT on by `count` intervals of `pace`, in one atomic statement. Fenced by `hold`."""
 
     def give_back(self, credential: str, reservation: Reservation, unused: int, pace: Pace) -> None:
-        """Return the last `unused` slots of a reservation, unless somebody has reserved after it."""
+        """Return the last `unused` slots of a reservation, if nobody has reserved after it; a pause stands.
+
+        Never fails for a lost race.
+        """
 
     def pause(self, credential: str, seconds: float, pace: Pace) -> None:
         """Let nothing start with this credential for so long, and no burst afterwards; a longer pause stands."""

@@ -1,4 +1,4 @@
-"""The ledger in PostgreSQL, for many workers on many machines. Needs the extra `cluster`; nothing else imports psycopg."""
+"""The ledger in PostgreSQL, for many workers on many machines. Needs the extra `cluster`."""
 
 from bulk_cancel.ledger.postgres.ledger import PostgresLedger
 

@@ -51,7 +51,7 @@ def _translation(error: psycopg.Error, place: str) -> Exception:
     if state in _LOST or (state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)):
         return LedgerError(
             f"The connection to the ledger {place} was lost: {_said(error)}.",
-            advice=f"What was on its way has an unknown outcome until it is read. Mend the database or the network. {_AGAIN}",
+            advice=f"What was on its way is unknown until it is read. Mend the database or the network. {_AGAIN}",
         )
     return LedgerError(
         f"The database refused what was asked of the ledger {place}: {_said(error)} ({state}).",

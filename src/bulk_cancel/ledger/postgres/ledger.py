@@ -6,10 +6,10 @@ from typing import Self
 
 from bulk_cancel.ledger.postgres.making import make_ready, refuse_missing
 from bulk_cancel.ledger.postgres.session import connect
-from bulk_cancel.ledger.postgres.writing import Writing
+from bulk_cancel.ledger.postgres.sharing import Sharing
 
 
-class PostgresLedger(Writing):
+class PostgresLedger(Sharing):
     """One connection. Not for use by two threads at the same time; many ledger objects may share a database."""
 
     @classmethod

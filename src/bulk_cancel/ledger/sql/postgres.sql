@@ -371,3 +371,79 @@ SELECT current_setting('fsync');
 UPDATE chunks SET heartbeat_at = clock_timestamp()
 WHERE run_no = $1 AND chunk_no = $2 AND epoch = $3 AND owner = $4 AND heartbeat_at IS NOT NULL AND ended_at IS NULL
 RETURNING 1;
+
+-- Two who plan at once would mix their plans.
+-- name: lock_plan
+SELECT pg_advisory_xact_lock($1::integer, 4);
+
+-- A chunk begins where the one before it ends, so that no row of its account lies between two chunks.
+-- name: plan_chunks
+WITH sendable AS (
+  SELECT account, entire_series, asked_row,
+    (row_number() OVER (PARTITION BY account, entire_series ORDER BY asked_row) - 1) / $2::bigint AS piece
+  FROM targets
+  WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = $1) AND state IN ('pending', 'waiting')),
+pieces AS (
+  SELECT account, entire_series, min(asked_row) AS first_row, max(asked_row) AS last_row, count(*) AS targets
+  FROM sendable GROUP BY account, entire_series, piece)
+INSERT INTO chunks (run_no, chunk_no, account, series, after_row, last_row, targets)
+SELECT $1, row_number() OVER (ORDER BY first_row, entire_series), account, entire_series,
+  lag(last_row, 1, 0::bigint) OVER (PARTITION BY account, entire_series ORDER BY first_row), last_row, targets
+FROM pieces WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE run_no = $1);
+
+-- name: chunks
+SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, epoch,
+  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, ended_at IS NOT NULL, note
+FROM chunks WHERE run_no = $1 ORDER BY chunk_no;
+
+-- name: silent_chunks
+SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, epoch,
+  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, false, note
+FROM chunks WHERE ended_at IS NULL AND heartbeat_at <= clock_timestamp() - make_interval(secs => $1)
+ORDER BY run_no, chunk_no;
+
+-- name: take_chunk
+UPDATE chunks SET owner = $3, epoch = epoch + 1, heartbeat_at = clock_timestamp()
+WHERE run_no = $1 AND chunk_no = $2 AND ended_at IS NULL
+RETURNING run_no, chunk_no, after_row, last_row, account, series, owner, epoch;
+
+-- name: end_chunk
+UPDATE chunks SET ended_at = clock_timestamp(), note = $3 WHERE run_no = $1 AND chunk_no = $2;
+
+-- name: reopen_chunk
+UPDATE chunks SET owner = '', heartbeat_at = NULL WHERE run_no = $1 AND chunk_no = $2;
+
+-- Whoever finds the row locked waits, and then counts from what the other one has left.
+-- name: reserve
+INSERT INTO pace AS p (credential, tat_at)
+VALUES ($1, extract(epoch FROM clock_timestamp())::double precision + $2::double precision)
+ON CONFLICT (credential) DO UPDATE SET tat_mono = 0, boot_id = NULL,
+  tat_at = greatest(p.tat_at, extract(epoch FROM clock_timestamp())::double precision) + $2::double precision
+RETURNING tat_at - $2::double precision - extract(epoch FROM clock_timestamp())::double precision, tat_at;
+
+-- name: give_back
+UPDATE pace SET tat_at = greatest(tat_at - $3::double precision, paused_to)
+WHERE credential = $1 AND tat_at = $2::double precision;
+
+-- name: pause
+INSERT INTO pace AS p (credential, tat_at, paused_to)
+SELECT $1, n.demanded, n.demanded
+FROM (SELECT extract(epoch FROM clock_timestamp())::double precision + $2::double precision AS demanded) n
+ON CONFLICT (credential) DO UPDATE SET tat_mono = 0, boot_id = NULL,
+  tat_at = greatest(p.tat_at, excluded.tat_at), paused_to = greatest(p.paused_to, excluded.paused_to);
+
+-- name: try_alone
+SELECT pg_try_advisory_lock($1::integer, 1);
+
+-- name: try_with_others
+SELECT pg_try_advisory_lock_shared($1::integer, 1);
+
+-- name: holders
+SELECT a.application_name, a.pid, coalesce(a.client_hostname, host(a.client_addr), 'this machine')
+FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1::bigint::oid AND l.objid = 1 AND l.objsubid = 2
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND a.pid <> pg_backend_pid()
+ORDER BY a.pid LIMIT 1;
+
+-- name: clock
+SELECT extract(epoch FROM clock_timestamp())::double precision;

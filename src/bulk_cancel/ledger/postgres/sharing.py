@@ -1,0 +1,106 @@
+"""What many workers need of a ledger: chunks with owners, one pace for all, and the ledger as a whole held or not.
+
+A fenced call locks the row of its chunk for the length of its transaction, and a takeover changes that row. So one of
+the two waits for the other: either all of the call is there before the new owner looks, or nothing of it ever is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from bulk_cancel.core.clock import TimeBase
+from bulk_cancel.core.model import Chunk
+from bulk_cancel.core.pacing import Pace
+from bulk_cancel.errors import LockedError
+from bulk_cancel.ledger.postgres.making import LOCKS
+from bulk_cancel.ledger.postgres.writing import Writing
+from bulk_cancel.ledger.records import Row
+from bulk_cancel.ledger.shared import ChunkRecord, Hold, Reservation
+
+_POLL_S = 0.1
+#: The clocks are compared so often, and the quickest answer counts.
+_LOOKS = 3
+
+
+class Sharing(Writing):
+    """The part of `SharedLedger` beside the contract of all ledgers."""
+
+    def plan_chunks(self, run_no: int, size: int) -> None:
+        with self._session.transaction():
+            self._session.run("lock_plan", LOCKS)
+            self._session.run("plan_chunks", run_no, size)
+
+    def chunks(self, run_no: int) -> Sequence[ChunkRecord]:
+        return [_chunk_record(row) for row in self._rows("chunks", run_no)]
+
+    def take_chunk(self, run_no: int, chunk_no: int, owner: str) -> Hold | None:
+        with self._session.transaction():
+            found = self._session.run("take_chunk", run_no, chunk_no, owner).fetchall()
+        return Hold(Chunk(*found[0][:4]), *found[0][4:]) if found else None
+
+    def silent_chunks(self, longer_than_s: float) -> Sequence[ChunkRecord]:
+        return [_chunk_record(row) for row in self._rows("silent_chunks", float(longer_than_s))]
+
+    def hold(self, hold: Hold | None) -> None:
+        self._hold = hold
+
+    def heartbeat(self, hold: Hold) -> None:
+        with self._fenced(hold):
+            pass  # the fence itself leaves the time
+
+    def end_chunk(self, hold: Hold, note: str) -> None:
+        with self._fenced(hold):
+            self._session.run("end_chunk", hold.chunk.run_no, hold.chunk.chunk_no, note)
+
+    def reopen_chunk(self, hold: Hold) -> None:
+        with self._fenced(hold):
+            self._session.run("reopen_chunk", hold.chunk.run_no, hold.chunk.chunk_no)
+
+    def reserve(self, credential: str, count: int, pace: Pace, hold: Hold | None = None) -> Reservation:
+        with self._fenced(hold):
+            ((ahead_s, end_at),) = self._session.run("reserve", credential, count * pace.interval_s).fetchall()
+        return Reservation(count, ahead_s, end_at)
+
+    def give_back(self, credential: str, reservation: Reservation, unused: int, pace: Pace) -> None:
+        span_s = min(unused, reservation.count) * pace.interval_s
+        with self._session.transaction():
+            self._session.run("give_back", credential, reservation.end_at, span_s)
+
+    def pause(self, credential: str, seconds: float, pace: Pace) -> None:
+        with self._session.transaction():
+            self._session.run("pause", credential, seconds + (pace.burst - 1) * pace.interval_s)
+
+    def held_alone(self, wait_s: float) -> None:
+        self._hold_ledger("try_alone", wait_s)
+
+    def held_with_others(self, wait_s: float) -> None:
+        self._hold_ledger("try_with_others", wait_s)
+
+    def time_base(self) -> TimeBase:
+        return min((self._compared() for _ in range(_LOOKS)), key=lambda look: look[0])[1]
+
+    def _compared(self) -> tuple[float, TimeBase]:
+        before = time.monotonic()
+        now = self._session.value("clock")
+        took = time.monotonic() - before
+        return took, TimeBase(None, now - (before + took / 2))
+
+    def _hold_ledger(self, attempt: str, wait_s: float) -> None:
+        until = time.monotonic() + wait_s
+        while not self._session.value(attempt, LOCKS):
+            if time.monotonic() >= until:
+                raise self._locked()
+            time.sleep(_POLL_S)
+
+    def _locked(self) -> LockedError:
+        holders = self._rows("holders", LOCKS)
+        who = "{} (process {} of the database, from {})".format(*holders[0]) if holders else "Another program"
+        return LockedError(
+            f"{who} holds the ledger {self.place}.",
+            advice="Wait until it has ended, then run the same command again.",
+        )
+
+
+def _chunk_record(row: Row) -> ChunkRecord:
+    return ChunkRecord(Chunk(*row[:4]), *row[4:])
