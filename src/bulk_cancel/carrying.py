@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Status, status_of
+from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.verdict import decide_exit
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Context, Foresight, Limits
@@ -41,6 +42,7 @@ class Parts:
     display: Display
     approve: Callable[[Plan], bool] = lambda _: True
     stop: Stop = field(default_factory=Stop)
+    leave: Callable[[], bool] = lambda: True  #: whether workers go on with a run that nobody watches any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,22 +152,39 @@ async def _show(display: Display, contexts: Sequence[Context]) -> None:
         await display.follow(lambda: standing_of(contexts))
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a run took: its requests, its seconds, and the limit that it kept."""
+
+    requests: Requests
+    elapsed_s: float
+    pace: Pace | None
+
+
 def finish(ledger: Ledger, job: Job, facts: RunFacts, end: RunEnd, log: FilteringBoundLogger) -> Summary:
     """Write the result files and the summary, from the ledger alone. Not counted as the run's time."""
     elapsed_s = facts.clock.monotonic() - facts.began
-    summary = _summary(ledger, job, facts, end, elapsed_s)
+    tallies = [member.tally for member in facts.members]
+    requests = Requests(*(sum(getattr(tally, what) for tally in tallies) for what in ("posts", "gets", "throttled")))
+    summary = summarised(ledger, facts, end, Effort(requests, elapsed_s, job.pace))
+    conclude(ledger, facts, summary, log, excel=job.excel)
+    return summary
+
+
+def conclude(ledger: Ledger, facts: RunFacts, summary: Summary, log: FilteringBoundLogger, *, excel: bool) -> None:
+    """Write down the run's end, in the ledger and in its files."""
     ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
     if facts.out is not None:
         (run,) = ledger.runs(facts.run_id)
-        if missing := write_run(ledger, run, facts.out, excel=job.excel):
+        if missing := write_run(ledger, run, facts.out, excel=excel):
             log.warning("run.no_workbook", why=missing)
         write_summary(summary, facts.out)
     counts = {status.value: count for status, count in summary.counts.items() if count}
     log.info("run.ended", run_id=facts.run_id, exit_code=int(summary.exit_code), **counts)
-    return summary
 
 
-def _summary(ledger: Ledger, job: Job, facts: RunFacts, end: RunEnd, elapsed_s: float) -> Summary:
+def summarised(ledger: Ledger, facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
+    """Sum a run up, from the ledger and from how it ended."""
     counts: Counter[Status] = Counter()
     for state, count in ledger.counts(facts.run_no).items():
         counts[status_of(state)] += count
@@ -176,18 +195,17 @@ def _summary(ledger: Ledger, job: Job, facts: RunFacts, end: RunEnd, elapsed_s: 
     # Of a reconcile that was stopped nobody knows when the rest is due.
     known_due = end.reconciled.unknown and not end.halt
     due_at = facts.clock.now() + end.reconciled.due_in_s if known_due else None
-    tallies = [member.tally for member in facts.members]
     halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left))))
     return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),
         targets=ledger.target_count(facts.run_no),
         counts=counts,
-        requests=Requests(*(sum(getattr(tally, what) for tally in tallies) for what in ("posts", "gets", "throttled"))),
-        elapsed_s=elapsed_s,
+        requests=effort.requests,
+        elapsed_s=effort.elapsed_s,
         exit_code=exit_code,
         out=str(facts.out) if facts.out else None,
         ledger=ledger.place,
         next=next_step(Ending(matter, exit_code, due_at, halt, end.reconciled.missing)),
-        pace=job.pace,
+        pace=effort.pace,
     )

@@ -10,10 +10,9 @@ from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.story import STANDINGS, sentence_of
 from bulk_cancel.core.target_name import parse_target_name
 from bulk_cancel.core.text import clean
-from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming
-from bulk_cancel.ledgers import LedgerPlace
+from bulk_cancel.ledgers import LedgerPlace, clock_of
 from bulk_cancel.overview import Open, open_one
 
 #: So many rows that name an appointment are told.
@@ -80,7 +79,7 @@ def _open(ledger: Ledger, work: Work, settle_s: float) -> Open | None:
     if work.state is not State.UNKNOWN:
         return None
     (item,) = ledger.unknown(work.target_id - 1, 1)
-    return open_one(item, system_clock(), settle_s)
+    return open_one(item, clock_of(ledger), settle_s)
 
 
 def _warnings(ledger: Ledger, rows: Sequence[Naming]) -> tuple[str, ...]:

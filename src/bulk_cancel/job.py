@@ -212,6 +212,8 @@ class Job(BaseSettings):
     max_duration: Annotated[Duration, Field(gt=0)] | None = None
     deadline: Annotated[Deadline, BeforeValidator(_deadline)] | None = None
     ledger: str | None = None
+    engine: Literal["local", "dbos"] = "local"
+    chunk: int = Field(250, ge=1, le=500)
     out: Path | None = None
     yes: bool = False
     dry_run: bool = False

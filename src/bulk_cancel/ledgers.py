@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from types import ModuleType
+from typing import Protocol, cast
 
+from bulk_cancel.engine.clock import Clock, system_clock
+from bulk_cancel.errors import ConfigError
 from bulk_cancel.ledger.port import Ledger
+from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ledger.sqlite import SqliteLedger, reading
 from bulk_cancel.ops.locks import Holder, held, holder_of
 from bulk_cancel.places import ledger_lock, ledger_path
@@ -65,6 +71,66 @@ class LedgerFile:
         return holder_of(ledger_lock(self.path))
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerDatabase:
+    """A ledger in PostgreSQL, for the processes of many machines. Needs the extra `cluster`."""
+
+    url: str = field(repr=False)  #: with the password, if it has one
+
+    def __str__(self) -> str:
+        return str(_postgres().place_of(self.url))
+
+    def exists(self) -> bool:
+        """As `LedgerPlace` says. Raises LedgerError when the database cannot be reached."""
+        return bool(_postgres().has_ledger(self.url))
+
+    @contextmanager
+    def reading(self) -> Iterator[Ledger]:
+        """As `LedgerPlace` says."""
+        with closing(_postgres().PostgresLedger.open_to_read(self.url)) as ledger:
+            yield ledger
+
+    @contextmanager
+    def alone(self, wait_s: float = 0.0) -> Iterator[Ledger]:
+        """As `LedgerPlace` says; the lock is the session's, and ends with it."""
+        with closing(_postgres().PostgresLedger.open(self.url)) as ledger:
+            ledger.held_alone(wait_s)
+            yield ledger
+
+    @contextmanager
+    def together(self, wait_s: float = 0.0) -> Iterator[SharedLedger]:
+        """Open the ledger beside workers, against those only who want it alone. Raises as `alone` does."""
+        with closing(_postgres().PostgresLedger.open(self.url)) as ledger:
+            ledger.held_with_others(wait_s)
+            yield ledger
+
+    def holder(self) -> Holder | None:
+        """Return who holds the ledger alone, as far as the database tells."""
+        return None
+
+
 def ledger_place(given: str | None, url: str) -> LedgerPlace:
     """Return where the ledger is: as `--ledger` says, else a file per API address. ConfigError for an unknown kind."""
+    if given is not None and given.startswith(("postgresql://", "postgres://")):
+        return LedgerDatabase(given)
     return LedgerFile(ledger_path(given, url))
+
+
+def shared_of(ledger: Ledger) -> SharedLedger | None:
+    """Return a ledger as one that many processes share; None for one that only this process may write."""
+    return cast(SharedLedger, ledger) if hasattr(ledger, "reserve") else None
+
+
+def clock_of(ledger: Ledger) -> Clock:
+    """Return the clock that the ledger's times are of: the database's, or this machine's."""
+    shared = shared_of(ledger)
+    return Clock(time.monotonic, shared.time_base()) if shared else system_clock()
+
+
+def _postgres() -> ModuleType:
+    try:
+        return importlib.import_module("bulk_cancel.ledger.postgres")
+    except ImportError as error:
+        raise ConfigError(
+            "A ledger in PostgreSQL needs the extra [cluster].", advice="Type: pip install 'bulk-cancel[cluster]'"
+        ) from error

@@ -12,10 +12,10 @@ from typing import Any
 from bulk_cancel.core.model import Status, Target, status_of
 from bulk_cancel.core.states import State
 from bulk_cancel.core.verdict import decide_exit
-from bulk_cancel.engine.clock import Clock, system_clock
+from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown
-from bulk_cancel.ledgers import LedgerPlace
+from bulk_cancel.ledgers import LedgerPlace, clock_of
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.reports.next_step import Ending, next_step
 
@@ -82,7 +82,7 @@ def _overview(place: LedgerPlace, ledger: Ledger, settle_s: float, limit: int) -
     runs = [_ran(ledger, record, holder) for record in records]
     last = next((run for run in runs if run.record.input_digest), None)
     now_counts = ledger.counts(last.record.run_no) if last else {}
-    clock = system_clock()
+    clock = clock_of(ledger)
     unknown = tuple(open_one(item, clock, settle_s) for item in ledger.unknown(0, MOST_UNKNOWN))
     return Overview(
         ledger=ledger.place,

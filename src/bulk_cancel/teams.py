@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import anyio
@@ -24,10 +25,12 @@ from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.order import Order
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
+from bulk_cancel.engine.shared_limiter import LedgerSlots, SharedLimiter, shared_pace, window_of
 from bulk_cancel.engine.tally import Tally
-from bulk_cancel.errors import Exit
+from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.keyring import Keyring
 from bulk_cancel.ledger.port import Ledger, PaceUpdate
+from bulk_cancel.ledgers import shared_of
 from bulk_cancel.looking import limiter_of
 from bulk_cancel.ops.progress import Standing
 
@@ -97,14 +100,13 @@ class Shared:
 def contexts_of(shared: Shared) -> list[Context]:
     """Return a context per member. Each has a limiter and an intake of its own; their commits are shared."""
     order, contexts = Order(member.name for member in shared.members), list[Context]()
+    first = GroupCommit(shared.ledger, shared.run_no, lambda: None)
     for member in shared.members:
-        limiter = limiter_of(member.pace, member.key, shared.clock, shared.ledger.load_pace(member.key))
-        pacing = _pacing(member.key, limiter)
-        first = contexts[0].commits if contexts else None
+        commits, limiter = _paced(shared, member, first)
         contexts.append(
             Context(
                 run_no=shared.run_no,
-                commits=first.beside(pacing) if first else GroupCommit(shared.ledger, shared.run_no, pacing),
+                commits=commits,
                 limiter=limiter,
                 clock=shared.clock,
                 intake=Intake(),
@@ -121,8 +123,14 @@ def contexts_of(shared: Shared) -> list[Context]:
     return contexts
 
 
-def _pacing(key: str, limiter: Limiter) -> Callable[[], PaceUpdate]:
-    return lambda: PaceUpdate(key, limiter.record())
+def _paced(shared: Shared, member: Member, commits: GroupCommit) -> tuple[GroupCommit, Limiter]:
+    """Return a member's limiter: of its own, its state kept with its commits, or one whose slots the ledger gives."""
+    if shared_of(shared.ledger) is not None:
+        pace = shared_pace(member.pace)
+        slots = LedgerSlots(commits, member.key, pace, window_of(member.pace))
+        return commits, SharedLimiter(pace, shared.clock, slots)
+    limiter = limiter_of(member.pace, member.key, shared.clock, shared.ledger.load_pace(member.key))
+    return commits.beside(lambda: PaceUpdate(member.key, limiter.record())), limiter
 
 
 async def work_together(contexts: Sequence[Context], what: Callable[[Runner], Awaitable[RunEnd]]) -> RunEnd:
@@ -133,6 +141,8 @@ async def work_together(contexts: Sequence[Context], what: Callable[[Runner], Aw
         name = context.scope.account
         try:
             ends[name] = await what(Runner(context))
+            with suppress(LedgerError):  # it has been told already
+                await context.limiter.finish()
         finally:
             context.order.leave(name)
 

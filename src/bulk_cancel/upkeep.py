@@ -12,10 +12,9 @@ from bulk_cancel.core.model import Entry, Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.target_name import parse_target_name
 from bulk_cancel.core.text import clean
-from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import Ledger, RunStart
-from bulk_cancel.ledgers import LedgerPlace
+from bulk_cancel.ledgers import LedgerPlace, clock_of
 from bulk_cancel.places import new_run_id
 from bulk_cancel.reporting import write_run
 from bulk_cancel.reports.workbook import require_excel
@@ -65,7 +64,7 @@ def resolve(place: LedgerPlace, name: str, decision: Decision) -> Work:
     with place.reading():
         pass  # an existing ledger, or a clear error: deciding must not create one
     with place.alone() as ledger:
-        clock = system_clock()
+        clock = clock_of(ledger)
         run_no = ledger.begin_run(RunStart(new_run_id(), clock.now(), clock.base, source="resolve"))
         ledger.recover(run_no, clock.now())
         work = _unknown_target(ledger, name)

@@ -5,21 +5,24 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import anyio
 
 from bulk_cancel.accounts import OWN
 from bulk_cancel.again import Again, find_again
 from bulk_cancel.carrying import Carrying, DeclinedError, Parts, RunFacts, carry_out, finish
+from bulk_cancel.cluster.rules import Rules, refuse_others
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Appointment, InputRow
 from bulk_cancel.core.states import State
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock, system_clock
+from bulk_cancel.engine.context import Foresight
 from bulk_cancel.engine.deadline import time_limit
 from bulk_cancel.engine.plan import Plan, PlanLine, make_plan
 from bulk_cancel.engine.runner import Runner
@@ -28,7 +31,8 @@ from bulk_cancel.finding import SELECTED
 from bulk_cancel.job import Job
 from bulk_cancel.keyring import Keyring, keyring
 from bulk_cancel.ledger.port import Ledger, RunStart
-from bulk_cancel.ledgers import ledger_place
+from bulk_cancel.ledger.shared import SharedLedger
+from bulk_cancel.ledgers import LedgerDatabase, LedgerPlace, clock_of, ledger_place
 from bulk_cancel.looking import Looking, Looks
 from bulk_cancel.places import SNAPSHOT, api_url, new_run_id
 from bulk_cancel.reports.summary import Requests, Summary
@@ -138,7 +142,8 @@ def _run_with(keys: Keyring, job: Job, parts: Parts) -> Summary:
 
 def _api_of(keys: Keyring) -> str:
     """Return the API's address. Without an accounts file the run's own credential has to be there as well."""
-    return api_url(keys.environ) if keys.accounts.given else keys.settings(OWN).base_url
+    here = keys.accounts.given or keys.job.engine == "dbos"
+    return api_url(keys.environ) if here else keys.settings(OWN).base_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,37 +160,60 @@ class _Beginning:
 
 
 def _run_over(source: Source, again: Again | None, beginning: _Beginning) -> Summary:
+    with _open_ledger(beginning.keys, beginning.limit) as ledger:
+        run_no, clock, foresight = _begun(ledger, source, again, beginning)
+        if beginning.job.engine == "dbos":
+            return _dispatched(ledger, beginning, clock)
+        return _carried(ledger, beginning, run_no, (clock, foresight))
+
+
+def _begun(ledger: Ledger, source: Source, again: Again | None, beginning: _Beginning) -> tuple[int, Clock, Foresight]:
+    """Plan, have it approved and stage it. Return the run's number, its clock and what is known beforehand."""
     job, parts, keys = beginning.job, beginning.parts, beginning.keys
-    with _open_ledger(keys, beginning.limit) as ledger:
-        plan = again.plan(ledger) if again else None
-        if again and plan is None:  # another run came first
-            again, source = None, open_source(job, parts.environ, parts.log, beginning.folder)
-        looking = _looks(keys, parts, ledger.load_pace, _lock_wait_s(job, beginning.limit)) if job.live else None
-        rows = source.rows(looking)
-        plan = plan or _planned(keys, rows, ledger.states_of, looking, None)
-        plan.time = beginning.limit
+    plan = again.plan(ledger) if again else None
+    if again and plan is None:  # another run came first
+        again, source = None, open_source(job, parts.environ, parts.log, beginning.folder)
+    looking = _looks(keys, parts, ledger.load_pace, _lock_wait_s(job, beginning.limit)) if job.live else None
+    rows = source.rows(looking)
+    plan = plan or _planned(keys, rows, ledger.states_of, looking, None)
+    plan.time = beginning.limit
+    if job.engine == "local":
         keys.hold_all(plan, ledger.accounts(_NO_RUN), _lock_wait_s(job, beginning.limit))
-        _approved(plan, beginning)
-        clock = system_clock()
-        about = (job.label, source.digest, str(beginning.out.resolve()), program(), source.options_digest)
-        start = RunStart(beginning.run_id, clock.now(), clock.base, *about)
-        foresight = source.foresight(looking)
-        run_no = again.share(ledger, start) if again else _stage(ledger, start, rows.filled_chunks(), clock)
-        _adopt(beginning.folder, beginning.out)
-        began = clock.monotonic()
-        members, left = _members(keys, ledger, run_no, parts)
-        facts = RunFacts(beginning.run_id, run_no, beginning.out, clock, began, members, left, beginning.limit)
-        parts.log.info(
-            "run.started", run_id=beginning.run_id, rows=plan.rows, cancels=plan.cancels, out=str(beginning.out)
-        )
-        end = anyio.run(carry_out, Carrying(job, parts, ledger, facts, Runner.run, foresight))
-        return finish(ledger, job, facts, end, parts.log)
+    _approved(plan, beginning)
+    clock = clock_of(ledger)
+    about = (job.label, source.digest, str(beginning.out.resolve()), program(), source.options_digest)
+    start = RunStart(beginning.run_id, clock.now(), clock.base, *about)
+    foresight = source.foresight(looking)
+    run_no = again.share(ledger, start) if again else _stage(ledger, start, rows.filled_chunks(), clock)
+    _adopt(beginning.folder, beginning.out)
+    parts.log.info("run.started", run_id=beginning.run_id, rows=plan.rows, cancels=plan.cancels, out=str(beginning.out))
+    return run_no, clock, foresight
+
+
+def _carried(ledger: Ledger, beginning: _Beginning, run_no: int, found: tuple[Clock, Foresight]) -> Summary:
+    """Carry the run out in this process."""
+    job, parts, (clock, foresight) = beginning.job, beginning.parts, found
+    began = clock.monotonic()
+    members, left = _members(beginning.keys, ledger, run_no, parts)
+    facts = RunFacts(beginning.run_id, run_no, beginning.out, clock, began, members, left, beginning.limit)
+    end = anyio.run(carry_out, Carrying(job, parts, ledger, facts, Runner.run, foresight))
+    return finish(ledger, job, facts, end, parts.log)
+
+
+def _dispatched(ledger: Ledger, beginning: _Beginning, clock: Clock) -> Summary:
+    """Have workers carry the run out: they bring the credentials. What runs a queue is imported only here."""
+    from bulk_cancel.cluster.dispatch import Dispatch, dispatch
+
+    job, rules = beginning.job, Rules.of(beginning.job, beginning.limit, clock)
+    what = Dispatch(str(job.ledger), job, beginning.parts, rules, beginning.run_id, beginning.out)
+    return dispatch(cast(SharedLedger, ledger), what)
 
 
 def _approved(plan: Plan, beginning: _Beginning) -> None:
     """Return when everything and everybody says yes. Raises DeclinedError or ConfigError."""
     job, parts = beginning.job, beginning.parts
-    beginning.keys.refuse_wrong_pairings(plan)
+    if job.engine == "local":
+        beginning.keys.refuse_wrong_pairings(plan)
     _refuse_too_many(job, plan)
     _warn_of_short_time(plan, parts)
     if not parts.approve(plan):
@@ -244,7 +272,7 @@ def _reconciled(keys: Keyring, parts: Parts, limit: TimeLimit | None) -> Summary
     job = keys.job
     with _open_ledger(keys, limit) as ledger:
         keys.hold_all(Plan(job.pace), ledger.accounts(_NO_RUN), _lock_wait_s(job, limit))
-        clock = system_clock()
+        clock = clock_of(ledger)
         run_id = new_run_id()
         run_no = _stage(ledger, RunStart(run_id, clock.now(), clock.base, program=program()), (), clock)
         began = clock.monotonic()
@@ -257,7 +285,7 @@ def _reconciled(keys: Keyring, parts: Parts, limit: TimeLimit | None) -> Summary
 def _members(keys: Keyring, ledger: Ledger, run_no: int, parts: Parts) -> tuple[list[Member], dict[str, int]]:
     """Return who works on the run, and how many outcomes are unknown of accounts that are not to be had."""
     members = gather_members(keys, ledger, run_no)
-    left = leave_others(members, ledger, run_no, system_clock())
+    left = leave_others(members, ledger, run_no, clock_of(ledger))
     for name, count in left.items():
         parts.log.warning("account.left", account=name, unknown=count, why=keys.missing.get(name, ""))
     return members, left
@@ -289,12 +317,24 @@ def _adopt(folder: Path, out: Path) -> None:
 @contextmanager
 def _open_ledger(keys: Keyring, limit: TimeLimit | None) -> Iterator[Ledger]:
     """Hold the ledger for the life of a run, and the limit of a credential that is needed in any case."""
-    url, wait_s = api_url(keys.environ), _lock_wait_s(keys.job, limit)
-    with ledger_place(keys.job.ledger, url).alone(wait_s) as ledger:
-        if not keys.accounts.given:
+    job, url, wait_s = keys.job, api_url(keys.environ), _lock_wait_s(keys.job, limit)
+    place = ledger_place(job.ledger, url)
+    with _beside_workers(place, job, wait_s) if job.engine == "dbos" else place.alone(wait_s) as ledger:
+        if not keys.accounts.given and job.engine == "local":
             keys.hold([OWN], wait_s)
         _refuse_other_api(ledger, url)
         yield ledger
+
+
+def _beside_workers(place: LedgerPlace, job: Job, wait_s: float) -> AbstractContextManager[Ledger]:
+    """Open a ledger that workers use, too. Refuses what they cannot do."""
+    if not isinstance(place, LedgerDatabase):
+        raise ConfigError(
+            "--engine dbos needs a ledger that workers can share.",
+            advice="Nothing was sent. Name it: --ledger postgresql://user@host/database",
+        )
+    refuse_others(job)
+    return place.together(wait_s)
 
 
 def _lock_wait_s(job: Job, limit: TimeLimit | None) -> float:

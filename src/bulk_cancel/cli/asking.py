@@ -32,3 +32,11 @@ def ask(console: Console, plan: Plan) -> bool:
         return Confirm.ask(f"Cancel these {plan.may_send} now?", console=console, default=False)
     typed = Prompt.ask(f"Type [bold]{plan.may_send}[/] to cancel that many now, anything else to stop", console=console)
     return typed.strip() == str(plan.may_send)
+
+
+def leave_to_workers() -> bool:
+    """Ask whether the workers go on with a run that is no longer watched; without a terminal they do."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    console = Console(stderr=True)
+    return Confirm.ask("The workers can go on without you. Leave them to it? (n stops the run)", console=console)

@@ -109,6 +109,7 @@ def show(
     show_plan_file(plan, as_json=as_json)
 
 
+EXECUTOR_HELP = "The slot's name: the same one after a restart gets its chunks back at once."
 LedgerOption = Annotated[str | None, typer.Option("--ledger", metavar="PATH|URL", help=LEDGER_HELP, show_default=False)]
 Target = Annotated[
     str, typer.Argument(metavar="TARGET", help="An appointment's id, or APPOINTMENT/ATTENDEE.", show_default=False)
@@ -228,6 +229,46 @@ def ledger_export(
     from bulk_cancel.cli.keeping import export_command
 
     export_command(to, ledger)
+
+
+@app.command()
+@with_job_options
+def worker(
+    executor_id: Annotated[
+        str | None,
+        typer.Option("--executor-id", metavar="NAME", envvar="BULK_CANCEL_EXECUTOR_ID", help=EXECUTOR_HELP),
+    ] = None,
+    silence: Annotated[str, typer.Option(metavar="DUR", help="A worker silent for so long loses its chunk.")] = "90s",
+    at_once: Annotated[int, typer.Option(metavar="N", min=1, help="Accounts to work for at the same time.")] = 16,
+    **flags: object,
+) -> None:
+    """Carry out chunks of runs that were begun with --engine dbos. Start any number, anywhere. Extra [cluster]."""
+    from bulk_cancel.cli.clustering import worker_command
+
+    worker_command(flags, executor_id, silence, at_once)
+
+
+cluster_app = typer.Typer(help="See and stop what workers do.", no_args_is_help=True)
+app.add_typer(cluster_app, name="cluster")
+
+
+@cluster_app.command("status")
+def cluster_status(ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
+    """Show the runs of workers: chunks, owners, who has not been heard of."""
+    from bulk_cancel.cli.clustering import cluster_status_command
+
+    cluster_status_command(ledger, as_json=as_json)
+
+
+@cluster_app.command("stop")
+def cluster_stop(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.", show_default=False)],
+    ledger: LedgerOption = None,
+) -> None:
+    """Stop a run on all workers. What is in flight settles; run it again to go on."""
+    from bulk_cancel.cli.clustering import stop_command
+
+    stop_command(run_id, ledger)
 
 
 config_app = typer.Typer(help="See the settings of a run.", no_args_is_help=True)

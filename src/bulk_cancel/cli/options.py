@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-LEDGER_HELP = "The ledger: a file. Default: in your state folder, one per API address."
+LEDGER_HELP = "The ledger: a file, or postgresql://… Default: in your state folder, one per API address."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ JOB_OPTIONS = (
     JobOption("max_duration", ("--max-duration",), "Send no longer than this; then stop, rows left.", "DUR"),
     JobOption("deadline", ("--deadline",), "Send nothing from then on, today or on a day.", "HH:MM|DATETIME"),
     JobOption("ledger", ("--ledger",), LEDGER_HELP, "PATH|URL"),
+    JobOption("engine", ("--engine",), "dbos: workers carry it out, over a PostgreSQL ledger.", "local|dbos"),
+    JobOption("chunk", ("--chunk",), "Rows that a worker takes at once, with dbos. (default: 250)", "N"),
     JobOption("out", ("--out",), "Folder of the result files. (default: runs/<run-id>)", "DIR"),
     JobOption("yes", ("--yes/--no-yes", "-y"), "Do not ask."),
     JobOption("json", ("--json/--no-json",), "Print the summary as one JSON document."),

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bulk_cancel.cli.asking import ask, refuse_without_terminal
+from bulk_cancel.cli.asking import ask, leave_to_workers, refuse_without_terminal
 from bulk_cancel.cli.output import errors_told
 from bulk_cancel.cli.output import put_out as put_out
 from bulk_cancel.cli.render import show_plan, show_summary
@@ -50,7 +50,7 @@ def _run(job: Job) -> None:
 def parts_of(job: Job, approve: Any = lambda _: True) -> Parts:
     """Return the surroundings of a command line."""
     log = make_log(job.log_format, job.log_file, quiet=job.quiet)
-    return Parts(os.environ, log, make_display(log, quiet=job.quiet), approve)
+    return Parts(os.environ, log, make_display(log, quiet=job.quiet), approve, leave=leave_to_workers)
 
 
 def finish(job: Job, console: Console, summary: Summary) -> None:

@@ -7,22 +7,18 @@ ended stays ended.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from bulk_cancel.carrying import RunFacts, summarised
+from bulk_cancel.carrying import Effort, RunFacts, summarised
 from bulk_cancel.cluster.chunk import Note
 from bulk_cancel.cluster.queue import Queue
-from bulk_cancel.core.verdict import Halt
-from bulk_cancel.engine.clock import Clock
+from bulk_cancel.core.verdict import Halt, gravest
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd
-from bulk_cancel.engine.tally import Tally
-from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
-from bulk_cancel.reports.summary import to_json
-
-#: Of several halts the first of these is told; any other one before none.
-_GRAVEST = (Exit.BUG, Exit.CREDENTIAL, Exit.DISK, Exit.CONFIG, Exit.UNREACHABLE, Exit.STOPPED)
+from bulk_cancel.ledgers import clock_of
+from bulk_cancel.reports.summary import Requests, Summary, to_json
 
 
 def go_on(ledger: SharedLedger, queue: Queue, run: RunRecord) -> bool:
@@ -40,42 +36,38 @@ def go_on(ledger: SharedLedger, queue: Queue, run: RunRecord) -> bool:
 
 def end(ledger: SharedLedger, run: RunRecord, chunks: Sequence[ChunkRecord]) -> None:
     """Write the end of a run whose chunks have all ended. Its files are made by who watches it, or by `report`."""
-    clock = Clock(lambda: 0.0, ledger.time_base())
-    now = time_of(ledger)
-    facts = RunFacts(run.run_id, run.run_no, None, clock, 0.0, tally_of(chunks))
-    summary = summarised(ledger, facts, run_end(chunks, now), max(0.0, now - run.started_at))
-    ledger.end_run(run.run_no, now, to_json(summary))
+    facts = facts_of(ledger, run, None)
+    ledger.end_run(run.run_no, facts.clock.now(), to_json(summary_of(ledger, facts, run, chunks)))
 
 
-def time_of(ledger: SharedLedger) -> float:
-    """Return the database's time, seconds since the epoch."""
-    import time
-
-    return ledger.time_base().wall(time.monotonic())
+def facts_of(ledger: SharedLedger, run: RunRecord, out: Path | None) -> RunFacts:
+    """Return what is known of a run without having worked on it."""
+    return RunFacts(run.run_id, run.run_no, out, clock_of(ledger), 0.0, ())
 
 
-def tally_of(chunks: Sequence[ChunkRecord]) -> Tally:
-    """Sum what the workers counted."""
-    notes = [Note.from_json(chunk.note) for chunk in chunks]
-    return Tally(
-        posts=sum(note.posts for note in notes),
-        gets=sum(note.gets for note in notes),
-        throttled=sum(note.throttled for note in notes),
+def summary_of(ledger: SharedLedger, facts: RunFacts, run: RunRecord, chunks: Sequence[ChunkRecord]) -> Summary:
+    """Sum up a run from the ledger and from what its workers noted."""
+    notes, now = [Note.from_json(chunk.note) for chunk in chunks], facts.clock.now()
+    requests = Requests(
+        sum(note.posts for note in notes), sum(note.gets for note in notes), sum(note.throttled for note in notes)
     )
+    elapsed_s = max(0.0, (run.ended_at or now) - run.started_at)
+    return summarised(ledger, facts, run_end(chunks, now), Effort(requests, elapsed_s, None))
 
 
 def run_end(chunks: Sequence[ChunkRecord], now: float) -> RunEnd:
-    """Return how a run ended, from how its chunks did: its halt is the gravest one, and names its account."""
+    """Return how a run ended, from how its chunks did: the gravest of their halts, with the accounts it befell."""
     notes = [(chunk, Note.from_json(chunk.note)) for chunk in chunks]
-    halts = [Halt(note.halt.exit_code, _told(chunk, note.halt)) for chunk, note in notes if note.halt]
-    halts.sort(key=lambda halt: _GRAVEST.index(halt.exit_code) if halt.exit_code in _GRAVEST else 0)
+    halts = [(chunk, note.halt) for chunk, note in notes if note.halt]
+    code = gravest(halt.exit_code for _, halt in halts) if halts else None
+    told = dict.fromkeys(_told(chunk, halt) for chunk, halt in halts if halt.exit_code is code)
     due_at = [note.due_at for _, note in notes if note.due_at]
     reconciled = Reconciled(
         unknown=sum(note.unknown for _, note in notes),
         missing=sum(note.missing for _, note in notes),
         due_in_s=max(0.0, max(due_at) - now) if due_at else 0.0,
     )
-    return RunEnd(halts[0] if halts else None, reconciled)
+    return RunEnd(Halt(code, " ".join(told)) if code is not None else None, reconciled)
 
 
 def _told(chunk: ChunkRecord, halt: Halt) -> str:

@@ -1,4 +1,4 @@
-"""What workers have to know of a job to carry a chunk of it out. It is kept in the ledger; credentials are not in it."""
+"""What workers have to know of a job to carry a chunk of it out. It is kept in the ledger; no credential is in it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Rules:
     @classmethod
     def of(cls, job: Job, limit: TimeLimit | None, clock: Clock) -> Self:
         """Take them from a job. Raises ConfigError for what only a run on one machine can do."""
-        _refuse_others(job)
+        refuse_others(job)
         window = job.send_window
         return cls(
             label=job.label,
@@ -88,7 +88,8 @@ def _key(run_no: int) -> str:
     return f"rules:{run_no}"
 
 
-def _refuse_others(job: Job) -> None:
+def refuse_others(job: Job) -> None:
+    """Refuse what only a run on one machine can do. Raises ConfigError."""
     wanted = {
         "live": job.live,
         "canary": job.canary,

@@ -1,4 +1,4 @@
-"""A worker: takes chunks from the queue and carries them out, until it is told to stop. Any number of them, anywhere."""
+"""A worker: takes chunks from the queue and carries them out until it is told to stop. Any number of them, anywhere."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ class Worker:
         self._queue = opened
         self._running: set[ChunkRun] = set()
         self._stopped: Halt | None = None
+        self._left = anyio.Event()  #: a chunk was left
 
     def stop(self, reason: str) -> None:
         """Take nothing new; what is in flight settles, and the rest goes back to the queue."""
@@ -103,6 +104,7 @@ class Worker:
             note = await work.run()
         finally:
             self._running.discard(work)
+            self._left.set()
         await to_thread.run_sync(self._conclude, ledger, run, hold, (rules, note))
         log.info("chunk.left", run_id=run_id, chunk=chunk_no, posts=note.posts, unknown=note.unknown)
 
@@ -124,7 +126,8 @@ class Worker:
         """Return when no chunk is worked on any more, or after a minute."""
         with anyio.move_on_after(_DRAIN_S):
             while self._running:
-                await anyio.sleep(0.05)
+                self._left = anyio.Event()
+                await self._left.wait()
 
 
 def _may_come_back(error: BaseException) -> bool:

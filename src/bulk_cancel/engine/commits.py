@@ -18,8 +18,8 @@ from bulk_cancel.core.model import Entry
 from bulk_cancel.ledger.port import Ledger, PaceUpdate
 
 T = TypeVar("T")
-#: Tells the state of a limiter at this moment.
-Pacing = Callable[[], PaceUpdate]
+#: Tells the state of a limiter at this moment; None where the ledger knows it already.
+Pacing = Callable[[], PaceUpdate | None]
 
 
 @dataclass
@@ -87,7 +87,7 @@ class _Queue:
             try:
                 if self._broken is not None:
                     raise self._broken
-                paces = [pace() for pace in batch.paces]
+                paces = [state for pace in batch.paces if (state := pace()) is not None]
                 await to_thread.run_sync(self._ledger.append, self._run_no, batch.entries, *paces)
             except BaseException as error:
                 self._broken = batch.error = error

@@ -136,6 +136,9 @@ class Limiter:
         """A held slot is not needed."""
         self._held -= 1
 
+    async def finish(self) -> None:
+        """Nothing more starts."""
+
     async def acquire(self) -> None:
         """Return when one request may start, which it does at this moment; it counts as answered at once."""
         await self.hold()

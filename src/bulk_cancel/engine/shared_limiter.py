@@ -1,8 +1,8 @@
 """A credential's limit that many processes share: slots are reserved, some at a time, on one row of the ledger.
 
-What is reserved counts as used, by whomever. So the limit holds across hand-overs, machines and other jobs with the same
-key, and a crash costs at most one window of slots. Between two reservations this process alone decides when its slots
-are used; two windows of the burst stay unspent, for what another process may have reserved and not used yet.
+What is reserved counts as used, by whomever. So the limit holds across hand-overs, machines and other jobs with the
+same key, and a crash costs at most one window of slots. Between two reservations this process alone decides when its
+slots are used; two windows of the burst stay unspent, for what another process may have reserved and not used yet.
 """
 
 from __future__ import annotations

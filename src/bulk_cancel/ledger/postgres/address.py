@@ -45,6 +45,11 @@ def parse(url: str) -> Address:
     return Address(_place(parts), PATIENCE | parts)
 
 
+def place_of(url: str) -> str:
+    """Return what people call the address: without password and options. Raises ConfigError when it is none."""
+    return parse(url).place
+
+
 def _is_torn(parts: dict[str, str]) -> bool:
     """A password with a bare @ or / in it ends early, and its rest gets to where it would be shown."""
     where = parts.get("host", "") + parts.get("dbname", "")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
 from bulk_cancel.core.model import InputRow, Scope, Work
 from bulk_cancel.core.states import State
+from bulk_cancel.errors import LedgerError
 from bulk_cancel.ledger.port import (
     ALL_ROWS,
     MOST_OUTS,
@@ -122,6 +124,12 @@ class Reading:
     def load_pace(self, credential: str) -> PaceRecord | None:
         found = self._rows("load_pace", credential)
         return PaceRecord(*found[0]) if found else None
+
+    def backup(self, to: Path) -> None:
+        raise LedgerError(
+            f"The ledger {self.place} is copied with the database's own tools.",
+            advice=f"Type: pg_dump --format=custom --schema=bulk_cancel --file={to} (and the database's address)",
+        )
 
     def meta(self, key: str) -> str | None:
         """Return a fact about the ledger."""

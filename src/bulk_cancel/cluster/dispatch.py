@@ -1,0 +1,136 @@
+"""Hands a staged run to the workers and watches them: `run --engine dbos` works on nothing itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import anyio
+from anyio import to_thread
+
+from bulk_cancel.carrying import Parts, conclude
+from bulk_cancel.cluster import ending, queue
+from bulk_cancel.cluster.chunk import stop_key
+from bulk_cancel.cluster.rules import Rules
+from bulk_cancel.core.model import status_of
+from bulk_cancel.core.states import State
+from bulk_cancel.errors import Exit
+from bulk_cancel.job import Job
+from bulk_cancel.ledger.port import RunRecord
+from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
+from bulk_cancel.ops.progress import Standing
+from bulk_cancel.ops.signals import watch_signals
+from bulk_cancel.reports.summary import Summary
+
+_POLL_S = 1.0
+_UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """A run that is staged and handed out."""
+
+    url: str
+    job: Job
+    parts: Parts
+    rules: Rules
+    run_id: str
+    out: Path
+
+
+def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
+    """Cut a staged run into chunks, enqueue them, wait for the workers, and report. Raises LedgerError."""
+    queue.migrate(what.url)
+    (run,) = ledger.runs(what.run_id)
+    what.rules.keep(ledger, run.run_no)
+    ledger.plan_chunks(run.run_no, what.job.chunk)
+    with queue.opened(what.url) as opened:
+        enqueue(ledger, opened, run)
+        ended = anyio.run(_watch, ledger, what, run)
+        if not ended and not what.parts.leave():
+            ledger.bind(stop_key(run.run_no), "The run was stopped by who had begun it.")
+            what.parts.log.warning("run.stopping", run_id=run.run_id)
+            ended = anyio.run(_watch, ledger, what, run)
+    return _reported(ledger, what) if ended else _left(ledger, what)
+
+
+def enqueue(ledger: SharedLedger, opened: queue.Queue, run: RunRecord) -> None:
+    """Enqueue what is not series; those follow when all else has ended. Twice is as once."""
+    opened.enqueue_all(run.run_id, [chunk for chunk in ledger.chunks(run.run_no) if not chunk.series])
+    ending.go_on(ledger, opened, run)
+
+
+async def _watch(ledger: SharedLedger, what: Dispatch, run: RunRecord) -> bool:
+    """Show how the run goes on until it has ended or somebody wants to go; tell whether it has ended."""
+    gone, ended, seen = anyio.Event(), False, _Seen(ledger, run.run_no)
+    display = what.parts.display
+    async with anyio.create_task_group() as group:
+        group.start_soon(watch_signals, lambda _: gone.set(), display.stop)
+        group.start_soon(what.parts.stop.watch, lambda _: gone.set())
+        await to_thread.run_sync(seen.look)
+        group.start_soon(_show, what, seen)
+        while not gone.is_set() and not ended:
+            with anyio.move_on_after(_POLL_S):
+                await gone.wait()
+            await to_thread.run_sync(seen.look)
+            ended = (await to_thread.run_sync(ledger.runs, what.run_id))[0].status == "ended"
+        group.cancel_scope.cancel()
+    return ended
+
+
+async def _show(what: Dispatch, seen: _Seen) -> None:
+    """A terminal that went away must not stop anything."""
+    with suppress(OSError):
+        await what.parts.display.follow(lambda: seen.standing)
+
+
+class _Seen:
+    """Where a run stands, as the ledger showed it last."""
+
+    def __init__(self, ledger: SharedLedger, run_no: int) -> None:
+        self._ledger = ledger
+        self._run_no = run_no
+        self._total = sum(chunk.targets for chunk in ledger.chunks(run_no))
+        self._began: tuple[float, int] | None = None
+        self.standing = Standing(0, self._total, 0, "", 0.0)
+
+    def look(self) -> None:
+        """Ask the ledger."""
+        chunks = self._ledger.chunks(self._run_no)
+        left = self._ledger.sendable_count(self._run_no)
+        counts = self._ledger.target_states(self._run_no)
+        done, now = self._total - min(left, self._total), time.monotonic()
+        self._began = self._began or (now, done)
+        pace = (done - self._began[1]) / max(now - self._began[0], 1e-9)
+        shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in _UNDERWAY)
+        self.standing = Standing(done, self._total, done, shown, left / pace if pace else 0.0, _workers(chunks))
+
+
+def _workers(chunks: Sequence[ChunkRecord]) -> str:
+    owners = {chunk.owner for chunk in chunks if chunk.owner and not chunk.ended}
+    left = sum(not chunk.ended for chunk in chunks)
+    at_work = "1 worker" if len(owners) == 1 else f"{len(owners)} workers"
+    return f"{at_work}, {left} of {len(chunks)} chunks left"
+
+
+def _reported(ledger: SharedLedger, what: Dispatch) -> Summary:
+    (run,) = ledger.runs(what.run_id)
+    facts = ending.facts_of(ledger, run, what.out)
+    summary = ending.summary_of(ledger, facts, run, ledger.chunks(run.run_no))
+    conclude(ledger, facts, summary, what.parts.log, excel=what.job.excel)
+    return summary
+
+
+def _left(ledger: SharedLedger, what: Dispatch) -> Summary:
+    """The work goes on; this is how far it has come."""
+    (run,) = ledger.runs(what.run_id)
+    facts = ending.facts_of(ledger, run, what.out)
+    summary = ending.summary_of(ledger, facts, run, ledger.chunks(run.run_no))
+    told = (
+        f"The workers go on with run {run.run_id}. To see how: bulk-cancel cluster status. "
+        f"To stop it: bulk-cancel cluster stop {run.run_id}. Its files, afterwards: bulk-cancel report {run.run_id}."
+    )
+    return replace(summary, exit_code=int(Exit.STOPPED), next=told)
