@@ -29,7 +29,7 @@ from bulk_cancel.ops.stopping import Stop
 from bulk_cancel.reporting import write_run
 from bulk_cancel.reports.rebooking import Keep, rebooking_list
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
-from bulk_cancel.teams import Member, Shared, about_left, contexts_of, standing_of, work_together
+from bulk_cancel.teams import Member, Shared, about_left, contexts_of, pace_of, standing_of, work_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,5 +189,5 @@ def _summary(ledger: SqliteLedger, job: Job, facts: RunFacts, end: RunEnd, elaps
         out=str(facts.out) if facts.out else None,
         ledger=str(ledger.path),
         next=next_step(Ending(matter, exit_code, due_at, halt, end.reconciled.missing)),
-        pace=job.pace,
+        pace=pace_of(facts.members) or job.pace,
     )

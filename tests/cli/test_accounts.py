@@ -190,6 +190,9 @@ def test_an_account_that_left_the_file_is_left_and_told(shell: Shell, sandbox: S
     assert result.summary["counts"]["cancelled"] == 3
     assert "3 of the account paris" in result.summary["next"]
     assert "account.left" in result.stderr
+    without = shell.run(write("c.csv", "id\n" + "\n".join(berlin)), "--ledger", "ledger.db")
+    assert (without.code, without.summary["requests"]["gets"]) == (4, 0)
+    assert "3 of the account paris" in without.summary["next"]
     write("accounts.toml", FILE)
     settled = shell("reconcile", "--accounts", "accounts.toml", "--ledger", "ledger.db", "--json", *QUICK)
     assert settled.code == 0, settled.stderr
