@@ -30,7 +30,7 @@ from bulk_cancel.ops.stopping import Stop
 from bulk_cancel.reporting import write_run
 from bulk_cancel.reports.rebooking import Keep, rebooking_list
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
-from bulk_cancel.teams import Member, Shared, about_left, contexts_of, standing_of, work_together
+from bulk_cancel.teams import Member, Shared, about_left, contexts_of, pace_of, standing_of, work_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def finish(ledger: Ledger, job: Job, facts: RunFacts, end: RunEnd, log: Filterin
     elapsed_s = facts.clock.monotonic() - facts.began
     tallies = [member.tally for member in facts.members]
     requests = Requests(*(sum(getattr(tally, what) for tally in tallies) for what in ("posts", "gets", "throttled")))
-    summary = summarised(ledger, facts, end, Effort(requests, elapsed_s, job.pace))
+    summary = summarised(ledger, facts, end, Effort(requests, elapsed_s, pace_of(facts.members) or job.pace))
     conclude(ledger, facts, summary, log, excel=job.excel)
     return summary
 

@@ -32,7 +32,8 @@ class Keyring:
 
     def settings(self, name: str) -> ApiSettings:
         """Return how an account speaks to the API. Raises ConfigError when its credential is not there."""
-        return settings_of(self.job, self.environ, self.accounts.find(name) if self.accounts.given else None)
+        account = None if name == OWN and not self.accounts.given else self.accounts.find(name)
+        return settings_of(self.job, self.environ, account)
 
     def hold(self, names: Iterable[str], wait_s: float) -> None:
         """Hold the limits of accounts until the command ends. Raises ConfigError and LockedError."""

@@ -9,7 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from bulk_cancel.api.credentials import find_credential
+from bulk_cancel.accounts import load_accounts
+from bulk_cancel.api.credentials import Credential, find_credential
 from bulk_cancel.core.text import redact
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.errors import BulkCancelError
@@ -25,6 +26,7 @@ class Origin(StrEnum):
     FLAG = "flag"
     ENVIRONMENT = "environment"
     JOB_FILE = "job file"
+    ACCOUNTS = "accounts file"
     DEFAULT = "default"
 
 
@@ -113,7 +115,21 @@ def _surroundings(job: Job, environ: Mapping[str, str], origins: _Origins) -> It
     url = api_url(environ)
     yield Setting("api_url", url, *origins.of_variable("MEETERGO_API_URL"))
     yield Setting("credential", _credential(environ), *origins.of_variable(*_CREDENTIALS))
+    yield from _accounts(job, environ)
     yield Setting("ledger_file", redact(str(ledger_path(job.ledger, url))), *origins.of("ledger"))
+
+
+def _accounts(job: Job, environ: Mapping[str, str]) -> Iterator[Setting]:
+    """What is known of each account: the kind of its credential, where that comes from, and the limit."""
+    accounts = load_accounts(job.accounts, environ, job)
+    for name in accounts.names:
+        try:
+            credential = _told(accounts.find(name).credential)
+        except BulkCancelError:
+            credential = "no credential"
+        pace = accounts.pace(name)
+        value = f"{credential}, by {accounts.place(name)}; {pace.rate_per_s:.4g}/s, burst {pace.burst}"
+        yield Setting(f"account {name}", value, Origin.ACCOUNTS, str(job.accounts))
 
 
 _CREDENTIALS = ("MEETERGO_TOKEN", "MEETERGO_API_KEY", "MEETERGO_TOKEN_FILE", "CREDENTIALS_DIRECTORY")
@@ -121,7 +137,10 @@ _CREDENTIALS = ("MEETERGO_TOKEN", "MEETERGO_API_KEY", "MEETERGO_TOKEN_FILE", "CR
 
 def _credential(environ: Mapping[str, str]) -> str | None:
     try:
-        credential = find_credential(environ)
+        return _told(find_credential(environ))
     except BulkCancelError:
         return None
+
+
+def _told(credential: Credential) -> str:
     return f"{credential.kind.value}, fingerprint {credential.fingerprint}"

@@ -212,9 +212,9 @@ def plan_outputs(job: Job, source: Source, environ: Mapping[str, str]) -> Iterat
     outputs = PlanOutputs()
     with ExitStack() as stack:
         if job.out is not None:
-            records = stack.enter_context(plan_records(job.out))
+            records = stack.enter_context(plan_records(job.out, with_accounts=job.accounts is not None))
             records.summary.update({"source": job.label, "input_digest": source.digest})
-            page = stack.enter_context(writing_plan_page(job.out, _facts(job, source)))
+            page = stack.enter_context(writing_plan_page(job.out, _facts(job, source, environ)))
             outputs.takers += [records.add, page.add]
         draft = None
         if job.plan_file is not None:
@@ -225,8 +225,10 @@ def plan_outputs(job: Job, source: Source, environ: Mapping[str, str]) -> Iterat
     outputs.digest = draft.digest if draft else None
 
 
-def _facts(job: Job, source: Source) -> PlanFacts:
-    return PlanFacts(job.label, source.digest, system_clock().now(), job.pace)
+def _facts(job: Job, source: Source, environ: Mapping[str, str]) -> PlanFacts:
+    accounts = load_accounts(job.accounts, environ, job)
+    paces = {name: accounts.pace(name) for name in ("", *accounts.names)} if accounts.given else {}
+    return PlanFacts(job.label, source.digest, system_clock().now(), job.pace, paces)
 
 
 def _refuse_overwriting(path: Path) -> None:

@@ -54,6 +54,12 @@ class Member:
         return self.settings.credential.fingerprint
 
 
+def pace_of(members: Sequence[Member]) -> Pace | None:
+    """Return what the limits of all allow together."""
+    rate_per_s, burst = sum(member.pace.rate_per_s for member in members), sum(member.pace.burst for member in members)
+    return Pace(rate_per_s, burst) if members else None
+
+
 def gather_members(keys: Keyring, ledger: Ledger, run_no: int) -> list[Member]:
     """Return the accounts that have anything to do and whose limits are held. Without a file that is the run's own."""
     names = sorted(keys.held.intersection(ledger.accounts(run_no))) if keys.accounts.given else [OWN]
@@ -66,9 +72,9 @@ def _member(keys: Keyring, name: str) -> Member:
     return Member(name, settings, keys.accounts.pace(name), [make_line() for _ in range(count)])
 
 
-def leave_others(members: Iterable[Member], ledger: Ledger, run_no: int, clock: Clock) -> dict[str, int]:
+def leave_others(left: Iterable[str], ledger: Ledger, run_no: int, clock: Clock) -> dict[str, int]:
     """Recover what no member works on, and leave it; return how many outcomes of each such account are unknown."""
-    left = sorted({*ledger.accounts(run_no)} - {member.name for member in members})
+    left = sorted(left)
     for name in left:
         ledger.recover(run_no, clock.now(), Scope(name))
     counts = {name: ledger.unknown_count(Scope(name)) for name in left}

@@ -285,7 +285,9 @@ def _reconciled(keys: Keyring, parts: Parts, limit: TimeLimit | None) -> Summary
 def _members(keys: Keyring, ledger: Ledger, run_no: int, parts: Parts) -> tuple[list[Member], dict[str, int]]:
     """Return who works on the run, and how many outcomes are unknown of accounts that are not to be had."""
     members = gather_members(keys, ledger, run_no)
-    left = leave_others(members, ledger, run_no, clock_of(ledger))
+    # Without an accounts file no row of the run has one, and to ask for them would mean to look at every row.
+    others = ledger.accounts(run_no if keys.accounts.given else _NO_RUN)
+    left = leave_others({*others} - {member.name for member in members}, ledger, run_no, clock_of(ledger))
     for name, count in left.items():
         parts.log.warning("account.left", account=name, unknown=count, why=keys.missing.get(name, ""))
     return members, left

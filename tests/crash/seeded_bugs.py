@@ -131,6 +131,20 @@ BUGS = (
         f"{_LATE}::test_a_series_waits_while_another_one_is_open",
     ),
     Bug(
+        "the series of one account are sent beside another's rows",
+        "engine/order.py",
+        "return not (self._series or (series and (self._ahead or self._others)))",
+        "return True",
+        "tests/cli/test_accounts.py::test_series_go_last_one_by_one_over_all_accounts",
+    ),
+    Bug(
+        "only one limit is in a commit of several accounts",
+        "engine/commits.py",
+        "batch.paces[pace] = None",
+        "batch.paces = {pace: None}",
+        "tests/engine/test_commits.py::test_those_with_limits_of_their_own_share_a_commit_and_each_limit_is_in_it_once",
+    ),
+    Bug(
         "recovery is left out",
         "engine/runner.py",
         "ledger.recover(run_no, at, scope)",

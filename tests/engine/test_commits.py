@@ -93,3 +93,20 @@ async def test_a_cancelled_scope_does_not_stop_a_commit_for_the_others() -> None
             await group.record(entry(1))
     assert done == [2]
     assert sorted(number for batch in ledger.batches for number in batch) == [1, 2]
+
+
+async def test_those_with_limits_of_their_own_share_a_commit_and_each_limit_is_in_it_once() -> None:
+    batches: list[tuple[list[int], list[str]]] = []
+
+    class Ledger(SlowLedger):
+        def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
+            super().append(run_no, entries)
+            batches.append(([entry.target_id for entry in entries], [pace.credential for pace in paces]))
+
+    first = commits(Ledger())
+    second = first.beside(lambda: PaceUpdate("other", PaceRecord(0, 0, None)))
+    async with anyio.create_task_group() as tasks:
+        for number in range(20):
+            tasks.start_soon((first if number % 2 else second).record, entry(number))
+    assert len(batches) <= 3
+    assert sorted(batches[-1][1]) == ["key", "other"]

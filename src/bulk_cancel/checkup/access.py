@@ -17,6 +17,7 @@ from bulk_cancel.api.port import Page, Query
 from bulk_cancel.api.transports import proxy_for
 from bulk_cancel.checkup.check import Check, failed, good, warning
 from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, LockedError, UnreachableError
@@ -50,7 +51,7 @@ def settings_or_why(job: Job, environ: Mapping[str, str]) -> ApiSettings | Check
     return settings
 
 
-def check_access(job: Job, settings: ApiSettings, known: PaceRecord | None) -> Iterator[Check]:
+def check_access(pace: Pace, settings: ApiSettings, known: PaceRecord | None) -> Iterator[Check]:
     """Look at the credential, the way to the API, and ask it for one appointment."""
     yield from _check_kind(settings)
     proxy = proxy_for(httpx.URL(settings.base_url))
@@ -60,7 +61,7 @@ def check_access(job: Job, settings: ApiSettings, known: PaceRecord | None) -> I
         error = UnreachableError(f"The name {host} cannot be resolved: {why}.", advice="Check the network and its DNS.")
         yield failed("API", error)
         return
-    yield from _check_answer(job, settings, known)
+    yield from _check_answer(pace, settings, known)
 
 
 def _check_kind(settings: ApiSettings) -> Iterator[Check]:
@@ -89,13 +90,13 @@ def _unknown_name(host: str) -> str:
     return ""
 
 
-def _check_answer(job: Job, settings: ApiSettings, known: PaceRecord | None) -> Iterator[Check]:
+def _check_answer(pace: Pace, settings: ApiSettings, known: PaceRecord | None) -> Iterator[Check]:
     if settings.credential.kind is CredentialKind.PLATFORM and not settings.user_id:
         yield warning("API", "It was not asked: without a user it would refuse the key.", "Name one and ask again.")
         return
     try:
         with held(credential_lock(settings.credential.fingerprint), "this credential"):
-            asked = anyio.run(_ask, job, settings, known)
+            asked = anyio.run(_ask, pace, settings, known)
     except LockedError as error:
         yield warning("API", f"It was not asked, so that the limit stays the run's. {error}", "Ask again later.")
         return
@@ -110,13 +111,13 @@ def _check_answer(job: Job, settings: ApiSettings, known: PaceRecord | None) -> 
         yield _judge_clock(asked.skew_s)
 
 
-async def _ask(job: Job, settings: ApiSettings, known: PaceRecord | None) -> Asked | None:
+async def _ask(pace: Pace, settings: ApiSettings, known: PaceRecord | None) -> Asked | None:
     """Ask in turn with the key's limit, with the same headers as the cancels: `/user/me` would prove little.
 
     None: the limit is used up for longer than a person would wait.
     """
     clock, key = system_clock(), settings.credential.fingerprint
-    limiter = limiter_of(job.pace, key, clock, known)
+    limiter = limiter_of(pace, key, clock, known)
     line: HttpLine = line_factory(settings)()
     try:
         with anyio.move_on_after(_PATIENCE_S) as patience:

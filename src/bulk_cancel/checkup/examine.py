@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.checkup.access import check_access, settings_or_why
-from bulk_cancel.checkup.check import Check, Level, failed
+from bulk_cancel.checkup.accounts import check_accounts
+from bulk_cancel.checkup.check import Check, Level, failed, warning
 from bulk_cancel.checkup.machine import check_versions, check_zones
 from bulk_cancel.checkup.settings import check_input, check_job
 from bulk_cancel.checkup.storage import check_database, check_lock, check_storage
@@ -27,7 +29,7 @@ def examine(source: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -
     yield valid
     settings = settings_or_why(job, environ)
     if isinstance(settings, Check):
-        yield settings
+        yield _where_others_do(settings) if job.accounts else settings
     if source and valid.level is Level.OK:
         yield check_input(job)
     yield check_versions()
@@ -40,7 +42,13 @@ def examine(source: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -
     if isinstance(settings, ApiSettings):
         key = settings.credential.fingerprint
         yield check_lock("credential lock", holder_of(credential_lock(key)), "this credential")
-        yield from check_access(job, settings, _pace_of(place, key))
+        yield from check_access(job.pace, settings, _pace_of(place, key))
+    yield from check_accounts(job, environ, partial(_pace_of, place))
+
+
+def _where_others_do(missing: Check) -> Check:
+    """A run whose rows all name accounts needs no credential of its own."""
+    return warning("own credential", missing.found, "Rows that name no account cannot be sent.")
 
 
 def _zones(job: Job) -> tuple[str, ...]:

@@ -81,6 +81,8 @@ def find(  # noqa: PLR0913 - options of a command
         Path | None, typer.Option("-o", "--output", metavar="FILE", help=".csv, .parquet or .xlsx. Default: stdout.")
     ] = None,
     user_id: Annotated[str | None, typer.Option(metavar="UUID", help="Act as this user. (Platform API keys)")] = None,
+    accounts: Annotated[str | None, typer.Option(metavar="FILE", help="Several credentials: a TOML file.")] = None,
+    account: Annotated[str | None, typer.Option(metavar="NAME", help="Which of them to search with.")] = None,
     rate: Annotated[str | None, typer.Option(metavar="N/s|N/min", help="The key's limit. (default: 100/min)")] = None,
     burst: Annotated[str | None, typer.Option(metavar="N", help="Requests allowed at once. (default: 200)")] = None,
     timeout: Annotated[str | None, typer.Option(metavar="DUR", help="For one exchange. (default: 30s)")] = None,
@@ -94,7 +96,7 @@ def find(  # noqa: PLR0913 - options of a command
     select: Values = {"from": first, "to": last, "timezone": timezone, "location": location, "host": host or None}
     select |= {"all_hosts": all_hosts, "meeting_type": meeting_type, "channel": channel}
     flags: Values = {"user_id": user_id, "rate": rate, "burst": burst, "timeout": timeout, "lock_wait": lock_wait}
-    flags |= {"json": json, "quiet": quiet}
+    flags |= {"accounts": accounts, "account": account, "json": json, "quiet": quiet}
     find_command(select, flags, Wish(out, with_cancelled, with_contacts))
 
 
@@ -292,11 +294,12 @@ def sandbox(  # noqa: PLR0913 - options of a command
     faults: Annotated[str, typer.Option(metavar="SPEC", help="E.g. cut-after=0.1,502-before=0.05,429=0.02")] = "",
     rate: Annotated[str, typer.Option(metavar="N/s|N/min", help="The limit it enforces.")] = "100/min",
     burst: Annotated[int, typer.Option(help="Requests it allows at once.")] = 200,
+    any_token: Annotated[bool, typer.Option("--any-token", help="Take any rgo-… token, each with its limit.")] = False,
 ) -> None:
     """Serve a local stand-in for the API, to rehearse with. Needs the extra [sandbox]."""
     from bulk_cancel.cli.rehearsing import sandbox_command
 
-    sandbox_command(seed, port=port, count=count, faults=faults, rate=rate, burst=burst)
+    sandbox_command(seed, port=port, count=count, faults=faults, rate=rate, burst=burst, any_personal_token=any_token)
 
 
 @app.command()

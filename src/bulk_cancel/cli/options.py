@@ -41,6 +41,8 @@ JOB_OPTIONS = (
     ),
     JobOption("cancel_all", ("--cancel-all/--no-cancel-all",), "Cancel group bookings for everyone in them."),
     JobOption("user_id", ("--user-id",), "Act as this user (Platform API keys only).", "UUID"),
+    JobOption("accounts", ("--accounts",), "Several credentials, each with its own limit: a TOML file.", "FILE"),
+    JobOption("account", ("--account",), "The account of rows that name none.", "NAME"),
     JobOption("rate", ("--rate",), "The key's limit. (default: 100/min)", "N/s|N/min"),
     JobOption("burst", ("--burst",), "Requests the limit allows at once. (default: 200)", "N"),
     JobOption("concurrency", ("--concurrency",), "Cancels in flight at most. (default: 16)", "N"),

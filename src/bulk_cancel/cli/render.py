@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bulk_cancel.accounts import label_of
 from bulk_cancel.core.model import Status
+from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.plan import Action, Live, Plan, PlanLine
@@ -42,6 +45,8 @@ def show_plan(console: Console, plan: Plan, source: str) -> None:
             f"[bold]{_time(plan)}[/] at {_rate(plan)}. It cannot be undone.",
             highlight=False,
         )
+        for line in _accounts(plan):
+            console.print(f"  {escape(line)}", highlight=False)
     if plan.cancels and plan.time and (short := _short_of_time(plan, plan.time.left_s(time.monotonic()))):
         console.print(f"[bold]{short}[/]", highlight=False)
 
@@ -90,9 +95,21 @@ def _time(plan: Plan) -> str:
 
 
 def _rate(plan: Plan) -> str:
-    per_minute = plan.pace.rate_per_s * 60
-    rate = f"{plan.pace.rate_per_s:g}/s" if per_minute > 600 else f"{per_minute:g}/min"
-    return f"{rate} after a burst of {plan.pace.burst}"
+    return "each account's own rate" if plan.paces else _shown(plan.pace)
+
+
+def _shown(pace: Pace) -> str:
+    per_minute = pace.rate_per_s * 60
+    rate = f"{pace.rate_per_s:g}/s" if per_minute > 600 else f"{per_minute:g}/min"
+    return f"{rate} after a burst of {pace.burst}"
+
+
+def _accounts(plan: Plan) -> Iterator[str]:
+    """Say what falls to each account."""
+    for name, pace in plan.paces.items():
+        if cancels := plan.shares[name].cancels:
+            takes = show_duration(plan.duration_of(name))
+            yield f"{cancels:>6}  with {label_of(name)}: at least {takes} at {_shown(pace)}"
 
 
 def _table(title: str, lines: list[PlanLine], total: int) -> Table:

@@ -97,11 +97,20 @@ def _document(plan: Plan, source: str) -> dict[str, Any]:
         "actions": {action.value: count for action, count in sorted(plan.actions.items())},
         "settled": {state.value: count for state, count in sorted(plan.settled.items())},
         "duration_s": round(plan.duration_s, 1),
+        **({"accounts": _accounts_document(plan)} if plan.paces else {}),
         **({"live": _live_document(plan.live)} if plan.live else {}),
         **({"digest": plan.digest} if plan.digest else {}),
         **({"nothing": plan.nothing} if plan.nothing else {}),
         **({"left_s": round(plan.time.left_s(time.monotonic()), 1)} if plan.time else {}),
         "exit_code": int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK),
+    }
+
+
+def _accounts_document(plan: Plan) -> dict[str, Any]:
+    """What falls to each account; the empty name is the run's own credential."""
+    return {
+        name: {"cancels": plan.shares[name].cancels, "duration_s": round(plan.duration_of(name), 1)}
+        for name in plan.paces
     }
 
 

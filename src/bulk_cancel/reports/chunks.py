@@ -29,13 +29,16 @@ CHUNK: Final = 50_000
 #: What stands in for the input's columns when the snapshot is gone. An input can have them.
 LEDGER_COLUMNS: Final = ("appointment_id", "attendee_id", "cancel_all", "cancel_entire_series", "reason", "user_id")
 
+#: Last among them, and only where an account was used.
+_ACCOUNT: Final = "account"
+
 _SETTLED_AT = internal("settled_at")
 
 
-def original_columns(snapshot: Path | None) -> list[str]:
+def original_columns(snapshot: Path | None, rows: Rows) -> list[str]:
     """Return the names of the input's columns, or of those that stand in for them."""
     if snapshot is None:
-        return list(LEDGER_COLUMNS)
+        return [*LEDGER_COLUMNS, *([_ACCOUNT] if _has_accounts(rows) else [])]
     try:
         names = pl.scan_parquet(snapshot, glob=False).collect_schema().names()
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -45,9 +48,9 @@ def original_columns(snapshot: Path | None) -> list[str]:
 
 def read_chunks(snapshot: Path | None, rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield all rows in row order: first none of them, so that there is a chunk when there is no row."""
-    originals = original_columns(snapshot)
+    originals = original_columns(snapshot, rows)
     yield pl.DataFrame(schema=dict.fromkeys(originals, pl.String())).hstack(_added([]))
-    yield from _from_snapshot(snapshot, originals, rows) if snapshot else _from_ledger(rows)
+    yield from _from_snapshot(snapshot, originals, rows) if snapshot else _from_ledger(originals, rows)
 
 
 def _from_snapshot(snapshot: Path, originals: list[str], rows: Rows) -> Iterator[pl.DataFrame]:
@@ -86,20 +89,29 @@ def _refuse_other_rows(expected: list[int], records: Sequence[RowRecord]) -> Non
     )
 
 
-def _from_ledger(rows: Rows) -> Iterator[pl.DataFrame]:
+def _from_ledger(originals: list[str], rows: Rows) -> Iterator[pl.DataFrame]:
+    for records in _records(rows):
+        cells = [_cells(record)[: len(originals)] for record in records]
+        texts = pl.DataFrame(cells, schema=dict.fromkeys(originals, pl.String()), orient="row")
+        yield texts.hstack(_added(records))
+
+
+def _has_accounts(rows: Rows) -> bool:
+    return any(record.account for records in _records(rows) for record in records)
+
+
+def _records(rows: Rows) -> Iterator[Sequence[RowRecord]]:
     after = 0
     while records := rows(after, CHUNK):
-        cells = [_cells(record) for record in records]
-        texts = pl.DataFrame(cells, schema=dict.fromkeys(LEDGER_COLUMNS, pl.String()), orient="row")
-        yield texts.hstack(_added(records))
+        yield records
         after = records[-1].row
 
 
 def _cells(record: RowRecord) -> tuple[str | None, ...]:
-    """Return the cells of LEDGER_COLUMNS. Of an invalid row the ledger keeps none."""
+    """Return the cells of LEDGER_COLUMNS, and the account. Of an invalid row the ledger keeps none."""
     target = record.target
     if target is None:
-        return (None,) * len(LEDGER_COLUMNS)
+        return (None,) * (len(LEDGER_COLUMNS) + 1)
     return (
         target.appointment_id,
         target.attendee_id,
@@ -107,6 +119,7 @@ def _cells(record: RowRecord) -> tuple[str | None, ...]:
         str(target.entire_series).lower(),
         record.reason,
         record.user_id,
+        record.account or None,
     )
 
 

@@ -50,6 +50,9 @@ COLUMNS: Mapping[str, pl.DataType] = MappingProxyType(
     }
 )
 
+#: Last, and only where there are accounts.
+ACCOUNT: Final = "account"
+
 _TEXTS = [name for name, kind in COLUMNS.items() if kind == pl.String()]
 _AT_A_TIME = 20_000
 _LONGEST_WHY = 2000
@@ -62,6 +65,7 @@ class PlanRecords:
 
     out: Path
     _parts: Path = field(repr=False)
+    _columns: Mapping[str, pl.DataType] = field(default_factory=lambda: COLUMNS, repr=False)
     summary: dict[str, object] = field(default_factory=dict)  #: what summary.json says besides the counts
     actions: Counter[Action] = field(default_factory=Counter)
     _cells: list[tuple[Any, ...]] = field(default_factory=list, repr=False)
@@ -70,7 +74,8 @@ class PlanRecords:
     def add(self, line: PlanLine) -> None:
         """Add the next line. Raises ReportError."""
         self.actions[line.action] += 1
-        self._cells.append(_cells_of(line))
+        cells = _cells_of(line)
+        self._cells.append((*cells, line.row.account) if ACCOUNT in self._columns else cells)
         if len(self._cells) == _AT_A_TIME:
             self._flush()
 
@@ -81,11 +86,11 @@ class PlanRecords:
         with _for_a_plan(self.out), written_aside(self.out, PLAN_FILES) as folder:
             parts = sorted(self._parts.iterdir())
             pl.scan_parquet(parts, glob=False).sink_parquet(folder / PLAN_PARQUET, row_group_size=CHUNK)
-            _write_csv(parts, folder / PLAN_CSV)
+            _write_csv(parts, folder / PLAN_CSV, self._columns)
             (folder / SUMMARY_JSON).write_text(self._summary(), encoding="ascii")
 
     def _flush(self) -> None:
-        frame = pl.DataFrame(self._cells, schema=dict(COLUMNS), orient="row")
+        frame = pl.DataFrame(self._cells, schema=dict(self._columns), orient="row")
         with _for_a_plan(self._parts):
             frame.write_parquet(self._parts / f"{self._part_count:06}", compression="lz4", statistics=False)
         self._part_count += 1
@@ -98,13 +103,14 @@ class PlanRecords:
 
 
 @contextmanager
-def plan_records(out: Path) -> Iterator[PlanRecords]:
+def plan_records(out: Path, *, with_accounts: bool = False) -> Iterator[PlanRecords]:
     """Yield what takes the lines of a plan; after the block plan.csv, plan.parquet and summary.json are in `out`.
 
     After an error in the block `out` is as it was. Raises ReportError when the disk refuses.
     """
     with TemporaryDirectory(prefix="bulk-cancel-") as folder:
-        records = PlanRecords(out, Path(folder))
+        columns = {**COLUMNS, ACCOUNT: pl.String()} if with_accounts else COLUMNS
+        records = PlanRecords(out, Path(folder), columns)
         yield records
         records.put_in_place()
 
@@ -135,8 +141,8 @@ def _cells_of(line: PlanLine) -> tuple[Any, ...]:
     return (*asked, seen.start, seen.end, seen.meeting_type_id, " ".join(seen.host_ids), "yes" if seen.paid else "no")
 
 
-def _write_csv(parts: list[Path], path: Path) -> None:
-    file = CsvFile(path, {name: name for name in COLUMNS})
+def _write_csv(parts: list[Path], path: Path, columns: Mapping[str, pl.DataType]) -> None:
+    file = CsvFile(path, {name: name for name in columns})
     for part in parts:
         file.append(pl.read_parquet(part, glob=False).with_columns([harmless(name) for name in _TEXTS]))
 

@@ -61,7 +61,7 @@ def write_records(snapshot: Path | None, rows: Rows, out: Path, *, excel: bool =
     Without a snapshot what the ledger knows stands in for the input's columns. With `excel` there is a workbook, too:
     it wants its extra, and no more rows than a sheet holds.
     """
-    originals = original_columns(snapshot)
+    originals = original_columns(snapshot, rows)
     missing = why_no_workbook(0, len(result_columns(originals))) if excel else ""
     try:
         with written_aside(out, FILES) as folder:

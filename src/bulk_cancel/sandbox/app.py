@@ -67,7 +67,8 @@ class _Api:
         return JSONResponse(error_document(404, f"Cannot {request.method} {request.url.path}"), 404)
 
     def _arrive(self, request: Request, route: str, target: str | None) -> None:
-        self._sandbox.record.arrivals.append(Arrival(self._sandbox.now(), request.method, route, target))
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        self._sandbox.record.arrivals.append(Arrival(self._sandbox.now(), request.method, route, target, token))
 
     async def _respond(self, route: ApiRoute, request: Request) -> tuple[str, Response]:
         sandbox = self._sandbox

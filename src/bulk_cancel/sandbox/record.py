@@ -15,6 +15,7 @@ class Arrival:
     method: str
     route: str
     target: str | None
+    token: str = ""  #: as it came, accepted or not
 
 
 @dataclass(slots=True)

@@ -57,6 +57,7 @@ class PlanFacts:
     input_digest: str
     made_at: float  #: seconds since the epoch
     pace: Pace
+    paces: Mapping[str, Pace] = field(default_factory=dict)  #: by account, where there are any
 
 
 @dataclass(slots=True)
@@ -65,6 +66,7 @@ class PlanPage:
 
     facts: PlanFacts
     actions: Counter[Action] = field(default_factory=Counter)
+    cancels: Counter[str] = field(default_factory=Counter)  #: by account
     paid: int = 0
     starts: tuple[str, str] | None = None  #: the first and the last start of what is to be cancelled
     _concerning: defaultdict[Action, list[Row]] = field(default_factory=lambda: defaultdict(list), repr=False)
@@ -74,6 +76,7 @@ class PlanPage:
     def add(self, line: PlanLine) -> None:
         """Take the next line."""
         self.actions[line.action] += 1
+        self.cancels[line.row.account or ""] += line.action is Action.CANCEL
         paid = line.is_sent and line.seen is not None and line.seen.paid
         if line.is_sent and line.seen and (start := line.seen.start):
             first, last = self.starts or (start, start)
@@ -130,9 +133,11 @@ class PlanPage:
         cancels = self.actions[Action.CANCEL]
         if not cancels:
             return "This plan would send no mail."
-        lasting = duration_s(cancels, self.facts.pace)
+        paces = self.facts.paces
+        lasting = max(duration_s(count, paces.get(name, self.facts.pace)) for name, count in self.cancels.items())
         takes = f"takes at least {show_duration(lasting)}" if lasting >= 1 else "takes a moment"
-        return f"Each of them mails people and cannot be undone. It {takes} at {layout.show_pace(self.facts.pace)}."
+        rate = "each account's own rate" if paces else layout.show_pace(self.facts.pace)
+        return f"Each of them mails people and cannot be undone. It {takes} at {rate}."
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         yield "Rows", f"{self.actions.total():,}"

@@ -1,0 +1,66 @@
+"""Which account a row has: the column where there are accounts, else the job's, else none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from bulk_cancel.inputs import AccountNames, InputOptions, open_staged, options_digest, read_rows, stage_input
+from bulk_cancel.inputs.columns import BC_ACCOUNT
+
+IDS = [f"6f0e8f5e-0000-4000-8000-{number:012}" for number in range(5)]
+SOME = AccountNames(("berlin", "rome"))
+
+
+def accounts_of(folder: Path, text: str, options: InputOptions) -> list[tuple[str | None, str | None]]:
+    source = folder / "a.csv"
+    source.write_text(text)
+    staged = stage_input(str(source), options, folder / "input.parquet")
+    return [(row.account, row.problems) for chunk in read_rows(staged) for row in chunk]
+
+
+def test_the_column_then_the_default(tmp_path: Path) -> None:
+    text = f"id,Account\n{IDS[0]}, berlin \n{IDS[1]},\n{IDS[2]},paris\nx,rome\n"
+    found = accounts_of(tmp_path, text, InputOptions({}, None, False, accounts=AccountNames(SOME.names, "rome")))
+    wrong = 'account is not in the accounts file: "paris"'
+    assert found == [("berlin", None), ("rome", None), (None, wrong), (None, 'appointment_id is not a UUID: "x"')]
+
+
+@pytest.mark.parametrize("accounts", [None, SOME])
+def test_a_mapped_column_counts_with_and_without_a_file(tmp_path: Path, accounts: AccountNames | None) -> None:
+    text = f"id,office,account\n{IDS[0]},berlin,17\n{IDS[1]},,18\n"
+    found = accounts_of(tmp_path, text, InputOptions({"account": "office"}, None, False, accounts=accounts))
+    assert found[0] == (("berlin", None) if accounts else (None, 'account is not in the accounts file: "berlin"'))
+    assert found[1] == (None, None)
+
+
+def test_without_accounts_the_column_is_one_like_any_other(tmp_path: Path) -> None:
+    assert accounts_of(tmp_path, f"id,account\n{IDS[0]},17\n", InputOptions({}, None, False)) == [(None, None)]
+
+
+def test_rows_of_one_target_have_one_account(tmp_path: Path) -> None:
+    text = f"id,account\n{IDS[0]},berlin\n{IDS[1]},rome\n{IDS[0]},rome\n{IDS[1]},rome\n"
+    found = accounts_of(tmp_path, text, InputOptions({}, None, False, accounts=SOME))
+    assert [account for account, _ in found] == [None, "rome", None, "rome"]
+    assert (
+        found[2][1]
+        == "row 2 names the same target with another account; nothing is sent for either until one is removed"
+    )
+
+
+def test_the_digest_of_the_options_covers_accounts() -> None:
+    choices = [None, AccountNames(), SOME, AccountNames(SOME.names, "rome"), AccountNames(("berlin",))]
+    digests = [options_digest("a.csv", InputOptions({}, None, False, accounts=choice)) for choice in choices]
+    assert len({*digests}) == len(choices)
+
+
+def test_a_snapshot_of_before_has_no_accounts(tmp_path: Path) -> None:
+    accounts_of(tmp_path, f"id\n{IDS[0]}\n", InputOptions({}, None, False))
+    metadata = pl.read_parquet_metadata(tmp_path / "input.parquet")
+    old = pl.read_parquet(tmp_path / "input.parquet").drop(BC_ACCOUNT)
+    kept = {name: value for name, value in metadata.items() if not name.startswith("ARROW")}
+    old.write_parquet(tmp_path / "old.parquet", metadata=kept)
+    (rows,) = read_rows(open_staged(tmp_path / "old.parquet"))
+    assert [(row.appointment_id, row.account) for row in rows] == [(IDS[0], None)]
