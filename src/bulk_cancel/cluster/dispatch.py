@@ -26,6 +26,8 @@ from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.reports.summary import Summary
 
 _POLL_S = 1.0
+#: So many times as long as a look took, the next one waits.
+_REST = 9
 _UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)
 
 
@@ -95,10 +97,14 @@ class _Seen:
         self._run_no = run_no
         self._total = sum(chunk.targets for chunk in ledger.chunks(run_no))
         self._began: tuple[float, int] | None = None
+        self._next_at = 0.0
         self.standing = Standing(0, self._total, 0, "", 0.0)
 
     def look(self) -> None:
-        """Ask the ledger."""
+        """Ask the ledger; of many millions of rows that takes long, and it has other work to do."""
+        began = time.monotonic()
+        if began < self._next_at:
+            return
         chunks = self._ledger.chunks(self._run_no)
         left = self._ledger.sendable_count(self._run_no)
         counts = self._ledger.target_states(self._run_no)
@@ -107,6 +113,7 @@ class _Seen:
         pace = (done - self._began[1]) / max(now - self._began[0], 1e-9)
         shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in _UNDERWAY)
         self.standing = Standing(done, self._total, done, shown, left / pace if pace else 0.0, _workers(chunks))
+        self._next_at = time.monotonic() + _REST * (time.monotonic() - began)
 
 
 def _workers(chunks: Sequence[ChunkRecord]) -> str:

@@ -72,6 +72,12 @@ class SharedLedger(Ledger, Protocol):
     def chunks(self, run_no: int) -> Sequence[ChunkRecord]:
         """Return the run's chunks by number."""
 
+    def chunk(self, run_no: int, chunk_no: int) -> ChunkRecord | None:
+        """Return one of them; None when the run has no such chunk."""
+
+    def open_chunks(self, run_no: int) -> tuple[bool, bool]:
+        """Tell whether chunks of the run have not ended yet: some that are not series, some that are."""
+
     def take_chunk(self, run_no: int, chunk_no: int, owner: str) -> Hold | None:
         """Take a chunk, whoever had it before; None when it has ended or does not exist."""
 
