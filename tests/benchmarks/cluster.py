@@ -34,7 +34,6 @@ from bulk_cancel.ledger.shared import Hold
 
 REASON = "Our office is closed on Monday. Please book again online."
 PACE = Pace(100 / 60, 200)
-TOGETHER = 16  #: intents, or outcomes, that share a commit
 STAGED = 20_000  #: rows in a transaction, as the program stages them
 SETTINGS = {
     "listen_addresses": "",
@@ -56,6 +55,7 @@ class Bench:
     keys: int
     connections: int
     chunks: tuple[int, ...]
+    together: int  #: intents, or outcomes, that share a commit
 
     def ask(self, statement: str, *values: Any) -> list[Any]:
         """Run a statement beside the program."""
@@ -156,15 +156,15 @@ def tell_sizes(found: Sizes, tables: tuple[str, ...], number: int, unit: str) ->
 # -- attempts ---------------------------------------------------------------------------------------------------------
 
 
-def carry(ledger: PostgresLedger, hold: Hold) -> int:
+def carry(ledger: PostgresLedger, hold: Hold, together: int) -> int:
     """Cancel the targets of a chunk as far as the ledger sees it; return how many commits that took."""
     run_no, commits = hold.chunk.run_no, 0
     ledger.hold(hold)
     found = [
         work for _, work in ledger.work(run_no, 0, series=False, limit=1000, scope=Scope(hold.account, hold.chunk))
     ]
-    for start in range(0, len(found), TOGETHER):
-        some = found[start : start + TOGETHER]
+    for start in range(0, len(found), together):
+        some = found[start : start + together]
         ledger.append(run_no, [entry(work, Event.INTENT) for work in some])
         ledger.append(run_no, [outcome(work) for work in some])
         commits += 2
@@ -195,7 +195,7 @@ def outcome(work: Work) -> Entry:
 
 def attempt(bench: Bench, run_no: int) -> None:
     """Append intents and outcomes: one connection, then many, each with chunks of its own."""
-    print(f"\nIntents and outcomes, {TOGETHER} a commit, {bench.attempts:,} targets")
+    print(f"\nIntents and outcomes, {bench.together} a commit, {bench.attempts:,} targets")
     with closing(PostgresLedger.open(bench.url)) as ledger:
         chunks = iter(ledger.chunks(run_no))
     todo, before = bench.attempts, sizes(bench)
@@ -210,11 +210,14 @@ def attempt(bench: Bench, run_no: int) -> None:
 
             def work(number: int, ledgers: list[PostgresLedger] = ledgers, mine: list[list[int]] = mine) -> int:
                 holds = (ledgers[number].take_chunk(run_no, chunk_no, "bench") for chunk_no in mine[number])
-                return sum(carry(ledgers[number], hold) for hold in holds if hold)
+                return sum(carry(ledgers[number], hold, bench.together) for hold in holds if hold)
 
             rate = per_second([work] * connections)
         show(
-            f"commits by {connections} connection(s)", rate, "a second", f"{rate * TOGETHER / 2:,.0f} cancels a second"
+            f"commits by {connections} connection(s)",
+            rate,
+            "a second",
+            f"{rate * bench.together / 2:,.0f} cancels a second",
         )
     tell_attempts(bench, before)
 
@@ -374,6 +377,7 @@ def main() -> None:
     parser.add_argument(
         "--chunks", type=int, action="append", help="in the queue; may be repeated; default 2,000 and 20,000"
     )
+    parser.add_argument("--together", type=int, default=16, help="intents, or outcomes, that share a commit")
     options = parser.parse_args()
     sizes = (
         options.rows,
@@ -381,6 +385,7 @@ def main() -> None:
         options.keys,
         options.connections,
         tuple(options.chunks or (2_000, 20_000)),
+        options.together,
     )
     with ExitStack() as stack:
         url = options.url
