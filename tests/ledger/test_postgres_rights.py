@@ -1,4 +1,4 @@
-"""docs/cluster.md: a worker's rights suffice, and there are no more of them; the questions to the database are answered."""
+"""docs/cluster.md: a worker's rights suffice and are no wider than said; its questions are answered."""
 
 from __future__ import annotations
 
