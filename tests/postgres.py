@@ -39,8 +39,8 @@ _numbers = count(1)
 class Server:
     """A running server."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self.folder, self.programs = folder, programs
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """Return the address of a database."""
@@ -76,7 +76,7 @@ def serving() -> Iterator[Server]:
         programs = _within_reach(programs, folder, user)
         _initialise(programs, folder, user)
         with _running(programs, folder, user):
-            yield Server(folder)
+            yield Server(folder, programs / "bin")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -148,7 +148,7 @@ def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
     until = time.monotonic() + _START_S
     while server.poll() is None and time.monotonic() < until:
         try:
-            psycopg.connect(Server(folder).url()).close()
+            psycopg.connect(Server(folder, folder).url()).close()
         except psycopg.OperationalError:
             time.sleep(0.02)
         else:

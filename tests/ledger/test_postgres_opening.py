@@ -11,6 +11,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.states import Event
 from bulk_cancel.errors import BulkCancelError, ConfigError, LedgerError
 from bulk_cancel.ledger.postgres import PostgresLedger, making
@@ -175,7 +176,8 @@ def test_what_an_answer_says_never_keeps_its_outcome_out(postgres_url: str) -> N
     ledger = PostgresLedger.open(postgres_url)
     run_no = staged(ledger, row(2, 1))
     ledger.append(run_no, [entry(target(ledger, 1), Event.INTENT)])
-    odd = replace(entry(target(ledger, 1), Event.NO_PROOF), detail="a\0b\ud800c\u00e9")
+    seen = Appointment("a", False, start="2027\0", warnings=("REFUND\0",))
+    odd = replace(entry(target(ledger, 1), Event.NO_PROOF), detail="a\0b\ud800c\u00e9", appointment=seen)
     ledger.append(run_no, [odd])
     assert ledger.history(1)[-1].detail == "a\N{REPLACEMENT CHARACTER}b?c\u00e9"
     assert ledger.verify() == []

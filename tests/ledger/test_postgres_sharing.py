@@ -276,7 +276,7 @@ def test_of_writers_at_the_same_target_one_wins_and_none_waits_in_a_circle(opens
     assert ledgers[0].verify() == []
 
 
-# -- pace ---------------------------------------------------------------------------------------------------------------
+# -- pace --------------------------------------------------------------------------------------------------------------
 
 
 def test_reservations_never_overlap_and_lose_nothing(opens: Open) -> None:
@@ -332,7 +332,7 @@ def test_a_pause_stands_when_something_is_given_back_after_it(ledger: PostgresLe
     assert ledger.reserve("key", 1, PACE).ahead_s == pytest.approx(30 + 4 * PACE.interval_s, abs=1)
 
 
-# -- the whole ledger ---------------------------------------------------------------------------------------------------
+# -- the whole ledger --------------------------------------------------------------------------------------------------
 
 
 def test_workers_hold_it_together_and_keep_out_who_wants_it_alone(opens: Open) -> None:
