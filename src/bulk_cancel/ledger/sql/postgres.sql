@@ -211,11 +211,17 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NUL
 
 -- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
 -- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. A series waits
--- while any other one is open: they may be the same, and the open one may still take effect.
+-- while any other one is open: they may be the same, and the open one may still take effect. Two series suffice to know
+-- of one beside the target's own; they are looked up once, in their order, which leads through their partial indexes
+-- also before the database knows how few they are.
 -- name: work
+WITH sent_series AS MATERIALIZED (
+  SELECT target_id FROM targets WHERE entire_series AND attempts > 0 ORDER BY target_id LIMIT 2),
+open_series AS MATERIALIZED (
+  SELECT target_id FROM targets WHERE entire_series AND state IN ('sending', 'unknown') ORDER BY target_id LIMIT 2)
 SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
   t.account, t.state, t.attempts,
-  EXISTS (SELECT 1 FROM targets o WHERE o.entire_series AND o.attempts > 0 AND o.target_id <> t.target_id)
+  EXISTS (SELECT 1 FROM sent_series s WHERE s.target_id <> t.target_id)
   OR (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id))) AS look_first,
   t.start_at
@@ -224,8 +230,7 @@ WHERE t.asked_by = (SELECT rows_of FROM runs WHERE run_no = $1) AND t.entire_ser
   AND ($6::bigint IS NULL OR t.asked_row <= $6) AND t.account = $5 AND t.state IN ('pending', 'waiting')
   AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)))
-  AND (NOT t.entire_series OR NOT EXISTS (SELECT 1 FROM targets o
-    WHERE o.entire_series AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown')))
+  AND (NOT t.entire_series OR NOT EXISTS (SELECT 1 FROM open_series s WHERE s.target_id <> t.target_id))
 ORDER BY t.asked_row LIMIT $4;
 
 -- name: sendable_count
