@@ -15,7 +15,8 @@ from anyio import to_thread
 from dbos import DBOS
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from bulk_cancel.cluster import ending, queue, rescue
+from bulk_cancel.carrying import Parts
+from bulk_cancel.cluster import ending, queue, rescue, scheduled
 from bulk_cancel.cluster.chunk import ChunkRun, Note, Surroundings
 from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.cluster.rules import Rules
@@ -38,6 +39,7 @@ class Post:
     url: str = field(repr=False)
     executor_id: str = ""
     around: Surroundings = field(kw_only=True)
+    parts: Parts = field(kw_only=True)
     at_once: int = 16  #: chunks, each of another account
     polling_s: float = 0.5
     rescue_every: str = "*/15 * * * * *"  #: cron, with seconds
@@ -141,6 +143,11 @@ def _workflows(worker: Worker, opened: Queue) -> Any:
     @DBOS.workflow(name=queue.CARRY_CHUNK, max_recovery_attempts=1000)
     async def carry_chunk(run_id: str, chunk_no: int) -> None:
         await worker.carry_chunk(run_id, chunk_no)
+
+    @DBOS.workflow(name=queue.START_RUN, max_recovery_attempts=1000)
+    async def start_scheduled(_: datetime, context: Any) -> None:
+        tick = str(DBOS.workflow_id)
+        await to_thread.run_sync(scheduled.start_run, post.url, opened, tick, context, post.parts)
 
     @DBOS.workflow(name=queue.RESCUE)
     async def rescue_silent(_: datetime, __: Any) -> None:

@@ -74,6 +74,10 @@ class Sharing(Writing):
     def held_alone(self, wait_s: float) -> None:
         self._hold_ledger("try_alone", wait_s)
 
+    def hold_name(self, name: str) -> bool:
+        """Hold a name of the caller's choice until `close`; False when another session holds it."""
+        return bool(self._session.value("try_name", LOCKS, name))
+
     def held_with_others(self, wait_s: float) -> None:
         self._hold_ledger("try_with_others", wait_s)
 

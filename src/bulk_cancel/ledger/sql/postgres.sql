@@ -452,3 +452,6 @@ ORDER BY a.pid LIMIT 1;
 
 -- name: clock
 SELECT extract(epoch FROM clock_timestamp())::double precision;
+
+-- name: try_name
+SELECT pg_try_advisory_lock(hashtextextended($1::text || ' ' || $2::text, 0));
