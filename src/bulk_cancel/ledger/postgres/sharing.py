@@ -81,6 +81,11 @@ class Sharing(Writing):
     def held_with_others(self, wait_s: float) -> None:
         self._hold_ledger("try_with_others", wait_s)
 
+    def holder_alone(self) -> tuple[int, str, float] | None:
+        """Return who holds the whole ledger: the process in the database, its host, since when."""
+        found = self._rows("holder_alone", LOCKS)
+        return (found[0][0], found[0][1], found[0][2]) if found else None
+
     def time_base(self) -> TimeBase:
         return min((self._compared() for _ in range(_LOOKS)), key=lambda look: look[0])[1]
 

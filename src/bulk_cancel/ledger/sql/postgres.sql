@@ -450,6 +450,13 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1::bigint::oid AND 
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND a.pid <> pg_backend_pid()
 ORDER BY a.pid LIMIT 1;
 
+-- name: holder_alone
+SELECT a.pid, coalesce(a.client_hostname, host(a.client_addr), 'this machine'),
+  extract(epoch FROM a.backend_start)::double precision
+FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.mode = 'ExclusiveLock' AND l.classid = $1::bigint::oid
+  AND l.objid = 1 AND l.objsubid = 2 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database());
+
 -- name: clock
 SELECT extract(epoch FROM clock_timestamp())::double precision;
 
