@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bulk_cancel.cli.options import LEDGER_HELP, with_job_options
+from bulk_cancel.cli.options import LEDGER_HELP, with_job_options, with_worker_options
 from bulk_cancel.errors import BulkCancelError, Exit, OutputError
 
 app = typer.Typer(
@@ -234,7 +234,7 @@ def ledger_export(
 
 
 @app.command()
-@with_job_options
+@with_worker_options
 def worker(
     executor_id: Annotated[
         str | None,
