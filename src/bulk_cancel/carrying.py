@@ -20,6 +20,7 @@ from bulk_cancel.engine.deadline import watch_time
 from bulk_cancel.engine.plan import Plan
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
+from bulk_cancel.engine.tally import Tally
 from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.sqlite import SqliteLedger
@@ -165,6 +166,14 @@ def finish(ledger: SqliteLedger, job: Job, facts: RunFacts, end: RunEnd, log: Fi
     return summary
 
 
+def _requests(*tallies: Tally) -> Requests:
+    return Requests(
+        posts=sum(tally.posts for tally in tallies),
+        gets=sum(tally.gets for tally in tallies),
+        throttled=sum(tally.throttled for tally in tallies),
+    )
+
+
 def _summary(ledger: SqliteLedger, job: Job, facts: RunFacts, end: RunEnd, elapsed_s: float) -> Summary:
     counts: Counter[Status] = Counter()
     for state, count in ledger.counts(facts.run_no).items():
@@ -176,14 +185,14 @@ def _summary(ledger: SqliteLedger, job: Job, facts: RunFacts, end: RunEnd, elaps
     # Of a reconcile that was stopped nobody knows when the rest is due.
     known_due = end.reconciled.unknown and not end.halt
     due_at = facts.clock.now() + end.reconciled.due_in_s if known_due else None
-    tallies = [member.tally for member in facts.members]
     halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left))))
     return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),
         targets=ledger.target_count(facts.run_no),
         counts=counts,
-        requests=Requests(*(sum(getattr(tally, what) for tally in tallies) for what in ("posts", "gets", "throttled"))),
+        requests=_requests(*(member.tally for member in facts.members)),
+        accounts={member.name: _requests(member.tally) for member in facts.members} if job.accounts else {},
         elapsed_s=elapsed_s,
         exit_code=exit_code,
         out=str(facts.out) if facts.out else None,
