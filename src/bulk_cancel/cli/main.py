@@ -326,12 +326,14 @@ def sandbox(  # noqa: PLR0913 - options of a command
     faults: Annotated[str, typer.Option(metavar="SPEC", help="E.g. cut-after=0.1,502-before=0.05,429=0.02")] = "",
     rate: Annotated[str, typer.Option(metavar="N/s|N/min", help="The limit it enforces.")] = "100/min",
     burst: Annotated[int, typer.Option(help="Requests it allows at once.")] = 200,
-    any_token: Annotated[bool, typer.Option("--any-token", help="Take any rgo-… token, each with its limit.")] = False,
+    any_caller: Annotated[
+        bool, typer.Option("--any-caller", help="Take any rgo-… token, each with its limit.")
+    ] = False,
 ) -> None:
     """Serve a local stand-in for the API, to rehearse with. Needs the extra [sandbox]."""
     from bulk_cancel.cli.rehearsing import sandbox_command
 
-    sandbox_command(seed, port=port, count=count, faults=faults, rate=rate, burst=burst, any_personal_token=any_token)
+    sandbox_command(seed, port=port, count=count, faults=faults, rate=rate, burst=burst, any_personal_token=any_caller)
 
 
 @app.command()
