@@ -1,8 +1,11 @@
--- A server's commit is durable from `on` upwards; what an administrator set stronger stays. Whoever is frozen within a
--- transaction is thrown out of it, so that others can go on.
+-- A server's commit is durable from `on` upwards; what an administrator set stronger stays. Who is frozen within a
+-- transaction is thrown out of it before others, who wait for its locks, give up; a machine that is gone is noticed, and
+-- lets go of its locks, within a minute.
 -- name: session
-SELECT set_config('search_path', 'bulk_cancel', false), set_config('lock_timeout', '10s', false),
-  set_config('idle_in_transaction_session_timeout', '60s', false),
+SELECT set_config('search_path', 'bulk_cancel', false),
+  set_config('idle_in_transaction_session_timeout', '10s', false), set_config('lock_timeout', '15s', false),
+  set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),
+  set_config('tcp_keepalives_count', '3', false),
   set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
     ELSE current_setting('synchronous_commit') END, false),
   set_config('default_transaction_isolation', 'read committed', false),
@@ -424,7 +427,7 @@ INSERT INTO pace AS p (credential, tat_at)
 VALUES ($1, extract(epoch FROM clock_timestamp())::double precision + $2::double precision)
 ON CONFLICT (credential) DO UPDATE SET tat_mono = 0, boot_id = NULL,
   tat_at = greatest(p.tat_at, extract(epoch FROM clock_timestamp())::double precision) + $2::double precision
-RETURNING tat_at - $2::double precision - extract(epoch FROM clock_timestamp())::double precision, tat_at;
+RETURNING greatest(0, tat_at - $2::double precision - extract(epoch FROM clock_timestamp())::double precision), tat_at;
 
 -- name: give_back
 UPDATE pace SET tat_at = greatest(tat_at - $3::double precision, paused_to)
