@@ -37,7 +37,7 @@ class Sharing(Writing):
     def take_chunk(self, run_no: int, chunk_no: int, owner: str) -> Hold | None:
         with self._session.transaction():
             found = self._session.run("take_chunk", run_no, chunk_no, owner).fetchall()
-        return Hold(Chunk(*found[0][:4]), *found[0][4:]) if found else None
+        return Hold(_chunk(found[0]), found[0][4], *found[0][6:]) if found else None
 
     def silent_chunks(self, longer_than_s: float) -> Sequence[ChunkRecord]:
         return [_chunk_record(row) for row in self._rows("silent_chunks", float(longer_than_s))]
@@ -112,4 +112,9 @@ class Sharing(Writing):
 
 
 def _chunk_record(row: Row) -> ChunkRecord:
-    return ChunkRecord(Chunk(*row[:4]), *row[4:])
+    return ChunkRecord(_chunk(row), row[4], *row[6:])
+
+
+def _chunk(row: Row) -> Chunk:
+    run_no, chunk_no, after_row, last_row, _, series = row[:6]
+    return Chunk(run_no, chunk_no, after_row, last_row, series)

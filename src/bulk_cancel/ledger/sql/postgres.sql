@@ -193,7 +193,8 @@ SELECT $1, row, first_row, target_id, problems FROM staging ORDER BY row;
 -- name: lock_sending
 SELECT count(*) FROM (SELECT 1 FROM targets WHERE state = 'sending' AND state IN ('sending', 'unknown')
   AND ($1::text IS NULL OR account = $1)
-  AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4)
+  AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4
+    AND entire_series = $5)
   ORDER BY target_id FOR UPDATE) locked;
 
 -- Here and below, the second condition on the state names the partial index.
@@ -202,7 +203,8 @@ WITH written AS (
   INSERT INTO events (target_id, run_no, chunk_no, event, attempt_no, at)
   SELECT target_id, $1, $2::bigint, 'recovered', attempts, $3 FROM targets
   WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($4::text IS NULL OR account = $4)
-    AND ($5::bigint IS NULL OR asked_by = $5 AND asked_row > $6 AND asked_row <= $7)
+    AND ($5::bigint IS NULL OR asked_by = $5 AND asked_row > $6 AND asked_row <= $7
+    AND entire_series = $8)
   ORDER BY target_id RETURNING *)
 SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
   w.http_status, w.detail FROM written w JOIN targets t USING (target_id) ORDER BY w.event_id;
@@ -210,7 +212,8 @@ SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w
 -- name: recover_targets
 UPDATE targets SET state = 'unknown', detail = 'the program ended before the answer was recorded'
 WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NULL OR account = $1)
-  AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4);
+  AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4
+    AND entire_series = $5);
 
 -- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
 -- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. A series waits
@@ -240,7 +243,8 @@ ORDER BY t.asked_row LIMIT $4;
 SELECT count(*) FROM targets
 WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = $1) AND state IN ('pending', 'waiting')
   AND ($2::text IS NULL OR account = $2)
-  AND ($3::bigint IS NULL OR asked_by = $3 AND asked_row > $4 AND asked_row <= $5);
+  AND ($3::bigint IS NULL OR asked_by = $3 AND asked_row > $4 AND asked_row <= $5
+    AND entire_series = $6);
 
 -- name: accounts
 SELECT account FROM targets
@@ -267,12 +271,14 @@ SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, 
 FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > $1
   AND ($3::text IS NULL OR t.account = $3)
-  AND ($4::bigint IS NULL OR t.asked_by = $4 AND t.asked_row > $5 AND t.asked_row <= $6)
+  AND ($4::bigint IS NULL OR t.asked_by = $4 AND t.asked_row > $5 AND t.asked_row <= $6
+    AND t.entire_series = $7)
 ORDER BY t.target_id LIMIT $2;
 
 -- name: unknown_count
 SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown') AND ($1::text IS NULL OR account = $1)
-  AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4);
+  AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4
+    AND entire_series = $5);
 
 -- Of all rows, or ($2) of those that first name a target.
 -- name: counts
@@ -390,7 +396,8 @@ WITH sendable AS (
   SELECT account, entire_series, asked_row,
     (row_number() OVER (PARTITION BY account, entire_series ORDER BY asked_row) - 1) / $2::bigint AS piece
   FROM targets
-  WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = $1) AND state IN ('pending', 'waiting')),
+  WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = $1)
+    AND state IN ('pending', 'waiting', 'sending', 'unknown')),
 pieces AS (
   SELECT account, entire_series, min(asked_row) AS first_row, max(asked_row) AS last_row, count(*) AS targets
   FROM sendable GROUP BY account, entire_series, piece)
