@@ -6,8 +6,8 @@ import pytest
 
 from bulk_cancel.core.model import Chunk, Scope
 from bulk_cancel.core.states import Event, State
-from bulk_cancel.ledger.port import Ledger
-from contracts.given import AT, begin, move, put, row, staged, target
+from bulk_cancel.ledger.port import Ledger, RunStart
+from contracts.given import AT, BASE, begin, move, put, row, staged, target
 
 BERLIN, PARIS = Scope("berlin"), Scope("paris")
 
@@ -50,6 +50,15 @@ def test_a_chunk_has_series_or_all_else(ledger: Ledger) -> None:
     assert [ledger.unknown_count(scope) for scope in (others, series)] == [0, 1]
     assert [ledger.recover(run_no, AT, scope) for scope in (others, series)] == [0, 1]
     assert [len(ledger.unknown(0, 9, scope)) for scope in (others, series)] == [0, 1]
+
+
+def test_a_chunk_of_a_run_that_shares_its_rows_is_of_those_rows(ledger: Ledger, run_no: int) -> None:
+    again = ledger.share_run(RunStart("run-2", AT, BASE), run_no)
+    chunk = Scope("berlin", Chunk(again, 1, 2, 4))
+    assert rows_to_send(ledger, again, chunk) == [4]
+    assert ledger.sendable_count(again, chunk) == 1
+    put(ledger, again, State.UNKNOWN, 4)
+    assert ledger.unknown_count(chunk) == 1
 
 
 def test_the_accounts_are_those_of_what_can_be_sent_and_of_what_is_open(ledger: Ledger, run_no: int) -> None:

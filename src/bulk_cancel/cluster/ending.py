@@ -25,15 +25,12 @@ from bulk_cancel.reports.summary import Summary, to_json
 
 def go_on(ledger: SharedLedger, queue: Queue, run: RunRecord) -> bool:
     """Have the next phase of a run worked on, or end it; tell whether it has ended."""
-    chunks = ledger.chunks(run.run_no)
-    open_ones = [chunk for chunk in chunks if not chunk.ended]
-    if not open_ones:
-        if run.status != "ended":
-            end(ledger, run, chunks)
-        return True
-    if all(chunk.series for chunk in open_ones):
-        queue.enqueue_all(run.run_id, open_ones)
-    return False
+    others, series = ledger.open_chunks(run.run_no)
+    if series and not others:
+        queue.enqueue_all(run.run_id, [chunk for chunk in ledger.chunks(run.run_no) if not chunk.ended])
+    elif not others and run.status != "ended":
+        end(ledger, run, ledger.chunks(run.run_no))
+    return not others and not series
 
 
 def end(ledger: SharedLedger, run: RunRecord, chunks: Sequence[ChunkRecord]) -> None:

@@ -21,7 +21,7 @@ from bulk_cancel.cluster.chunk import ChunkRun, Note, Surroundings
 from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.cluster.rules import Rules
 from bulk_cancel.core.verdict import Halt
-from bulk_cancel.errors import Exit, LedgerError
+from bulk_cancel.errors import BulkCancelError, Exit, LedgerError, LockedError
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import Hold, LostChunkError
@@ -30,6 +30,8 @@ from bulk_cancel.ops.signals import watch_signals
 #: So long a worker tries to reach a database that is away, before it leaves a chunk to others.
 _PATIENCE_S = 900.0
 _DRAIN_S = 60.0
+#: A run, or a decision, on one machine may hold the ledger alone for a while.
+_LOCK_WAIT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Worker:
         hold = await to_thread.run_sync(ledger.take_chunk, run.run_no, chunk_no, self.post.around.owner)
         if hold is None:
             return
-        await to_thread.run_sync(ledger.held_with_others, 0.0)
+        await to_thread.run_sync(ledger.held_with_others, _LOCK_WAIT_S)
         ledger.hold(hold)
         rules = await to_thread.run_sync(Rules.kept, ledger, run.run_no)
         log.info("chunk.taken", run_id=run_id, chunk=chunk_no, account=hold.account, epoch=hold.epoch)
@@ -104,6 +106,10 @@ class Worker:
         self._running.add(work)
         try:
             note = await work.run()
+        except LedgerError:
+            raise
+        except BulkCancelError as error:  # an account that this worker does not have: a run without end would be worse
+            note = Note(exit_code=int(error.exit_code), message=f"{error} {error.advice}".strip())
         finally:
             self._running.discard(work)
             self._left.set()
@@ -133,7 +139,7 @@ class Worker:
 
 
 def _may_come_back(error: BaseException) -> bool:
-    return isinstance(error, LedgerError) and not isinstance(error, LostChunkError)
+    return isinstance(error, LedgerError | LockedError) and not isinstance(error, LostChunkError)
 
 
 def _workflows(worker: Worker, opened: Queue) -> Any:

@@ -75,6 +75,9 @@ class SharedLedger(Ledger, Protocol):
     def chunks(self, run_no: int) -> Sequence[ChunkRecord]:
         """Return the run's chunks by number."""
 
+    def open_chunks(self, run_no: int) -> tuple[int, int]:
+        """Count the run's chunks that have not ended: those of all else, and those of series."""
+
     def take_chunk(self, run_no: int, chunk_no: int, owner: str) -> Hold | None:
         """Take a chunk, whoever had it before; None when it has ended or does not exist."""
 

@@ -34,6 +34,10 @@ class Sharing(Writing):
     def chunks(self, run_no: int) -> Sequence[ChunkRecord]:
         return [_chunk_record(row) for row in self._rows("chunks", run_no)]
 
+    def open_chunks(self, run_no: int) -> tuple[int, int]:
+        others, series = self._rows("open_chunks", run_no)[0]
+        return others, series
+
     def take_chunk(self, run_no: int, chunk_no: int, owner: str) -> Hold | None:
         with self._session.transaction():
             found = self._session.run("take_chunk", run_no, chunk_no, owner).fetchall()

@@ -193,7 +193,8 @@ SELECT $1, row, first_row, target_id, problems FROM staging ORDER BY row;
 -- name: lock_sending
 SELECT count(*) FROM (SELECT 1 FROM targets WHERE state = 'sending' AND state IN ('sending', 'unknown')
   AND ($1::text IS NULL OR account = $1)
-  AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4
+  AND ($2::bigint IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = $2)
+    AND asked_row > $3 AND asked_row <= $4
     AND entire_series = $5)
   ORDER BY target_id FOR UPDATE) locked;
 
@@ -203,7 +204,8 @@ WITH written AS (
   INSERT INTO events (target_id, run_no, chunk_no, event, attempt_no, at)
   SELECT target_id, $1, $2::bigint, 'recovered', attempts, $3 FROM targets
   WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($4::text IS NULL OR account = $4)
-    AND ($5::bigint IS NULL OR asked_by = $5 AND asked_row > $6 AND asked_row <= $7
+    AND ($5::bigint IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = $5)
+    AND asked_row > $6 AND asked_row <= $7
     AND entire_series = $8)
   ORDER BY target_id RETURNING *)
 SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
@@ -212,7 +214,8 @@ SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w
 -- name: recover_targets
 UPDATE targets SET state = 'unknown', detail = 'the program ended before the answer was recorded'
 WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NULL OR account = $1)
-  AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4
+  AND ($2::bigint IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = $2)
+    AND asked_row > $3 AND asked_row <= $4
     AND entire_series = $5);
 
 -- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
@@ -243,7 +246,8 @@ ORDER BY t.asked_row LIMIT $4;
 SELECT count(*) FROM targets
 WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = $1) AND state IN ('pending', 'waiting')
   AND ($2::text IS NULL OR account = $2)
-  AND ($3::bigint IS NULL OR asked_by = $3 AND asked_row > $4 AND asked_row <= $5
+  AND ($3::bigint IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = $3)
+    AND asked_row > $4 AND asked_row <= $5
     AND entire_series = $6);
 
 -- name: accounts
@@ -271,13 +275,15 @@ SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, 
 FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > $1
   AND ($3::text IS NULL OR t.account = $3)
-  AND ($4::bigint IS NULL OR t.asked_by = $4 AND t.asked_row > $5 AND t.asked_row <= $6
+  AND ($4::bigint IS NULL OR t.asked_by = (SELECT rows_of FROM runs WHERE run_no = $4)
+    AND t.asked_row > $5 AND t.asked_row <= $6
     AND t.entire_series = $7)
 ORDER BY t.target_id LIMIT $2;
 
 -- name: unknown_count
 SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown') AND ($1::text IS NULL OR account = $1)
-  AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4
+  AND ($2::bigint IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = $2)
+    AND asked_row > $3 AND asked_row <= $4
     AND entire_series = $5);
 
 -- Of all rows, or ($2) of those that first name a target.
@@ -410,6 +416,10 @@ FROM pieces WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE run_no = $1);
 SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, epoch,
   extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, ended_at IS NOT NULL, note
 FROM chunks WHERE run_no = $1 ORDER BY chunk_no;
+
+-- name: open_chunks
+SELECT count(*) FILTER (WHERE NOT series), count(*) FILTER (WHERE series) FROM chunks
+WHERE run_no = $1 AND ended_at IS NULL;
 
 -- name: silent_chunks
 SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, epoch,
