@@ -29,7 +29,7 @@ from bulk_cancel.ops.signals import watch_signals
 
 #: So long a worker tries to reach a database that is away, before it leaves a chunk to others.
 _PATIENCE_S = 900.0
-_DRAIN_S = 60.0
+_DRAIN_S = 60
 #: A run, or a decision, on one machine may hold the ledger alone for a while.
 _LOCK_WAIT_S = 10.0
 
@@ -60,7 +60,6 @@ class Worker:
         self._queue = opened
         self._running: set[ChunkRun] = set()
         self._stopped: Halt | None = None
-        self._left = anyio.Event()  #: a chunk was left
 
     def stop(self, reason: str) -> None:
         """Take nothing new; what is in flight settles, and the rest goes back to the queue."""
@@ -112,7 +111,6 @@ class Worker:
             note = Note(exit_code=int(error.exit_code), message=f"{error} {error.advice}".strip())
         finally:
             self._running.discard(work)
-            self._left.set()
         await to_thread.run_sync(self._conclude, ledger, run, hold, (rules, note))
         log.info("chunk.left", run_id=run_id, chunk=chunk_no, posts=note.posts, unknown=note.unknown)
 
@@ -129,13 +127,6 @@ class Worker:
             return
         ledger.end_chunk(hold, note.to_json())
         ending.go_on(ledger, self._queue, run)
-
-    async def wait_until_idle(self) -> None:
-        """Return when no chunk is worked on any more, or after a minute."""
-        with anyio.move_on_after(_DRAIN_S):
-            while self._running:
-                self._left = anyio.Event()
-                await self._left.wait()
 
 
 def _may_come_back(error: BaseException) -> bool:
@@ -166,16 +157,30 @@ async def work(post: Post, before_death: Callable[[], None] = lambda: None) -> N
     """Work until a signal comes; then let what is in flight settle, and hand back the rest. Raises LedgerError."""
     await to_thread.run_sync(queue.migrate, post.url)
     with queue.opened(post.url) as opened:
-        worker = Worker(post, opened)
-        DBOS(config=queue.configuration(post.url, post.executor_id))
-        rescuing = _workflows(worker, opened)
-        DBOS.launch()
-        try:
-            await _register(post, rescuing)
-            await _until_stopped(worker, before_death)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await to_thread.run_sync(lambda: DBOS.destroy(workflow_completion_timeout_sec=5))
+        worker, stopped = Worker(post, opened), anyio.Event()
+
+        def drain(signal_name: str) -> None:
+            post.around.log.warning("worker.draining", signal=signal_name)
+            worker.stop(f"The worker was stopped by {signal_name}.")
+            stopped.set()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(watch_signals, drain, before_death)
+            await _work_until(stopped, worker, opened)
+            group.cancel_scope.cancel()
+
+
+async def _work_until(stopped: anyio.Event, worker: Worker, opened: Queue) -> None:
+    DBOS(config=queue.configuration(worker.post.url, worker.post.executor_id))
+    rescuing = _workflows(worker, opened)
+    DBOS.launch()
+    try:
+        await _register(worker.post, rescuing)
+        worker.post.around.log.info("worker.ready", executor=worker.post.executor_id)
+        await stopped.wait()
+    finally:
+        with anyio.CancelScope(shield=True):  # first it claims no more, then it waits for what is in flight
+            await to_thread.run_sync(lambda: DBOS.destroy(workflow_completion_timeout_sec=_DRAIN_S))
 
 
 async def _register(post: Post, rescuing: Any) -> None:
@@ -189,19 +194,3 @@ async def _register(post: Post, rescuing: Any) -> None:
     await DBOS.apply_schedules_async(
         [{"schedule_name": queue.RESCUE, "workflow_fn": rescuing, "schedule": post.rescue_every, "context": None}]
     )
-
-
-async def _until_stopped(worker: Worker, before_death: Callable[[], None]) -> None:
-    stopped = anyio.Event()
-
-    def drain(signal_name: str) -> None:
-        worker.post.around.log.warning("worker.draining", signal=signal_name)
-        worker.stop(f"The worker was stopped by {signal_name}.")
-        stopped.set()
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(watch_signals, drain, before_death)
-        worker.post.around.log.info("worker.ready", executor=worker.post.executor_id)
-        await stopped.wait()
-        await worker.wait_until_idle()
-        group.cancel_scope.cancel()
