@@ -29,6 +29,8 @@ from bulk_cancel.ops.signals import watch_signals
 #: So long a worker tries to reach a database that is away, before it leaves a chunk to others.
 _PATIENCE_S = 900.0
 _DRAIN_S = 60.0
+#: When to look for the chunks of dead workers: cron, with seconds.
+RESCUE_EVERY = "*/15 * * * * *"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Post:
     around: Surroundings = field(kw_only=True)
     at_once: int = 16  #: chunks, each of another account
     polling_s: float = 0.5
-    rescue_every: str = "*/15 * * * * *"  #: cron, with seconds
+    rescue_every: str = RESCUE_EVERY
 
 
 def owner_name(executor_id: str) -> str:
