@@ -40,7 +40,7 @@ def play(request: Mapping[str, Any]) -> None:
         setattr(SqliteLedger, name, around(points, name, getattr(SqliteLedger, name)))
     for name in _LINE:
         setattr(HttpLine, name, around_async(points, name, getattr(HttpLine, name)))
-    Trace.__call__ = _with_steps(points, Trace.__call__)  # type: ignore[method-assign]
+    Trace.__call__ = with_steps(points, Trace.__call__)  # type: ignore[method-assign]
     setattr(Limits, "__init__", partialmethod(Limits.__init__, confirm_s=CONFIRM_S))  # noqa: B010
     _set_clock(request.get("wall_jump_s", 0.0))
     vfs = Vfs(points)
@@ -130,7 +130,7 @@ def around_async(points: Points, name: str, call: Callable[..., Any]) -> Callabl
     return wrapper
 
 
-def _with_steps(points: Points, call: Callable[..., Any]) -> Callable[..., Any]:
+def with_steps(points: Points, call: Callable[..., Any]) -> Callable[..., Any]:
     """Each step of an exchange: `http send_request_body.complete` and the like."""
 
     async def wrapper(self: Trace, event: str, info: dict[str, Any]) -> None:
