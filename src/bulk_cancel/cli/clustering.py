@@ -41,14 +41,15 @@ def worker_command(flags: Mapping[str, Any], executor_id: str | None, silence: s
             "A worker that waits for an answer must not be taken for dead.",
             advice=f"Let --silence be longer than one exchange may take, {show_duration(job.timeout)}.",
         )
-    from bulk_cancel.cluster.worker import Post, owner_name, work
+    from bulk_cancel.cluster.worker import RESCUE_EVERY, Post, owner_name, work
 
     slot = executor_id or os.environ.get("BULK_CANCEL_EXECUTOR_ID") or f"{socket.gethostname()}-{os.getpid()}"
     url = api_url(parts.environ)
     with place.together() as ledger:
         _refuse_other_api(ledger, url)
     around = Surroundings(url, accounts, owner_name(slot), silence_s, parts.log)
-    anyio.run(work, Post(place.url, slot, around=around, parts=parts, at_once=at_once))
+    every = os.environ.get("BULK_CANCEL_RESCUE_EVERY", RESCUE_EVERY)  # for tests; not documented
+    anyio.run(work, Post(place.url, slot, around=around, parts=parts, at_once=at_once, rescue_every=every))
 
 
 def cluster_status_command(ledger: str | None, *, as_json: bool) -> None:

@@ -29,9 +29,12 @@ from bulk_cancel.ops.signals import watch_signals
 
 #: So long a worker tries to reach a database that is away, before it leaves a chunk to others.
 _PATIENCE_S = 900.0
+#: A worker that is told to stop waits so long, in whole seconds, for what is in flight.
 _DRAIN_S = 60
 #: A run, or a decision, on one machine may hold the ledger alone for a while.
 _LOCK_WAIT_S = 10.0
+#: When to look for the chunks of dead workers: cron, with seconds.
+RESCUE_EVERY = "*/15 * * * * *"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Post:
     parts: Parts = field(kw_only=True)
     at_once: int = 16  #: chunks, each of another account
     polling_s: float = 0.5
-    rescue_every: str = "*/15 * * * * *"  #: cron, with seconds
+    rescue_every: str = RESCUE_EVERY
 
 
 def owner_name(executor_id: str) -> str:
