@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -39,8 +38,8 @@ _numbers = count(1)
 class Server:
     """A running server."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self.folder, self.programs = folder, programs
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """Return the address of a database."""
@@ -75,7 +74,7 @@ def serving(settings: Mapping[str, str] = _SETTINGS, place: Path = Path("/dev/sh
         programs = _within_reach(programs, folder, user)
         _initialise(programs, folder, user)
         with _running(programs, folder, user, settings):
-            yield Server(folder)
+            yield Server(folder, programs / "bin")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -122,23 +121,34 @@ def _initialise(programs: Path, folder: Path, user: str | None) -> None:
         pytest.skip(f"PostgreSQL is not tested: initdb says {made.stderr.strip()[-300:]}")
 
 
+#: Ends the server, and removes what it wrote, also when the tests are killed: then nobody holds the other end of stdin.
+_WATCHED = """
+folder="$1"; shift
+"$@" & server=$!
+read -r _
+kill -INT $server; wait $server; rm -rf "$folder"
+"""
+
+
 @contextmanager
 def _running(programs: Path, folder: Path, user: str | None, settings: Mapping[str, str]) -> Iterator[None]:
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    command = [programs / "bin" / "postgres", "-D", folder / "data", "-k", folder, *options]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
-            [programs / "bin" / "postgres", "-D", folder / "data", "-k", folder, *options],
+            ["sh", "-c", _WATCHED, "sh", folder, *command],
             user=user,
-            cwd=folder,
+            cwd="/",
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
+            start_new_session=True,
         )
     try:
         _wait(server, folder)
         yield
     finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(_START_S)
+        server.communicate(timeout=_START_S)
 
 
 def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
@@ -147,7 +157,7 @@ def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
     until = time.monotonic() + _START_S
     while server.poll() is None and time.monotonic() < until:
         try:
-            psycopg.connect(Server(folder).url()).close()
+            psycopg.connect(Server(folder, folder).url()).close()
         except psycopg.OperationalError:
             time.sleep(0.02)
         else:

@@ -41,6 +41,7 @@ class PlannedRow:
     attendee_id: str | None  #: None: the whole appointment
     entire_series: bool
     reason: str | None  #: as the mails print it
+    account: str | None = None  #: with whose credential; None: the run's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +236,7 @@ def _row(line: PlanLine) -> PlannedRow:
         attendee_id=row.attendee_id,
         entire_series=row.entire_series,
         reason=row.reason,
+        account=row.account,
     )
 
 

@@ -21,6 +21,7 @@ from bulk_cancel.engine.deadline import watch_time
 from bulk_cancel.engine.plan import Plan
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
+from bulk_cancel.engine.tally import Tally
 from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import Ledger
@@ -154,9 +155,10 @@ async def _show(display: Display, contexts: Sequence[Context]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What a run took: its requests, its seconds, and the limit that it kept."""
+    """What a run took: the requests of its accounts, its seconds, and the limit that it kept."""
 
-    requests: Requests
+    tallies: Mapping[str, Sequence[Tally]]  #: by account
+    by_account: bool  #: whether there are several, or might be
     elapsed_s: float
     pace: Pace | None
 
@@ -164,9 +166,9 @@ class Effort:
 def finish(ledger: Ledger, job: Job, facts: RunFacts, end: RunEnd, log: FilteringBoundLogger) -> Summary:
     """Write the result files and the summary, from the ledger alone. Not counted as the run's time."""
     elapsed_s = facts.clock.monotonic() - facts.began
-    tallies = [member.tally for member in facts.members]
-    requests = Requests(*(sum(getattr(tally, what) for tally in tallies) for what in ("posts", "gets", "throttled")))
-    summary = summarised(ledger, facts, end, Effort(requests, elapsed_s, pace_of(facts.members) or job.pace))
+    tallies = {member.name: [member.tally] for member in facts.members}
+    effort = Effort(tallies, job.accounts is not None, elapsed_s, pace_of(facts.members) or job.pace)
+    summary = summarised(ledger, facts, end, effort)
     conclude(ledger, facts, summary, log, excel=job.excel)
     return summary
 
@@ -181,6 +183,15 @@ def conclude(ledger: Ledger, facts: RunFacts, summary: Summary, log: FilteringBo
         write_summary(summary, facts.out)
     counts = {status.value: count for status, count in summary.counts.items() if count}
     log.info("run.ended", run_id=facts.run_id, exit_code=int(summary.exit_code), **counts)
+
+
+def requests_of(*tallies: Tally) -> Requests:
+    """Sum the requests of some who worked."""
+    return Requests(
+        posts=sum(tally.posts for tally in tallies),
+        gets=sum(tally.gets for tally in tallies),
+        throttled=sum(tally.throttled for tally in tallies),
+    )
 
 
 def summarised(ledger: Ledger, facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
@@ -201,7 +212,8 @@ def summarised(ledger: Ledger, facts: RunFacts, end: RunEnd, effort: Effort) -> 
         rows=sum(counts.values()),
         targets=ledger.target_count(facts.run_no),
         counts=counts,
-        requests=effort.requests,
+        requests=requests_of(*(tally for tallies in effort.tallies.values() for tally in tallies)),
+        accounts={name: requests_of(*tallies) for name, tallies in effort.tallies.items()} if effort.by_account else {},
         elapsed_s=effort.elapsed_s,
         exit_code=exit_code,
         out=str(facts.out) if facts.out else None,

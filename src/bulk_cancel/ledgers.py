@@ -105,8 +105,10 @@ class LedgerDatabase:
             yield ledger
 
     def holder(self) -> Holder | None:
-        """Return who holds the ledger alone, as far as the database tells."""
-        return None
+        """Return who holds the ledger alone, by the process that the database has for it."""
+        with closing(_postgres().PostgresLedger.open_to_read(self.url)) as ledger:
+            found = ledger.holder_alone()
+        return Holder(*found) if found else None
 
 
 def ledger_place(given: str | None, url: str) -> LedgerPlace:

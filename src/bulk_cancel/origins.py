@@ -15,8 +15,9 @@ from bulk_cancel.core.text import redact
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.job import Job, Select
+from bulk_cancel.ledgers import ledger_place
 from bulk_cancel.looking import TIMEOUT_VARIABLE, timeout_of
-from bulk_cancel.places import api_url, ledger_path
+from bulk_cancel.places import DEFAULT_API, api_url
 
 
 class Origin(StrEnum):
@@ -58,6 +59,8 @@ def _names() -> list[str]:
 def _setting(job: Job, name: str, origins: _Origins) -> Setting:
     value = getattr(job, "json_" if name == "json" else name)
     unit = "" if not isinstance(value, float) else "/s" if name == "rate" else "s"
+    if name == "ledger" and value is not None:
+        value = str(ledger_place(value, DEFAULT_API))  # a database's address may hold a password
     return Setting(name, _shown(value), *origins.of(name), unit)
 
 
@@ -116,7 +119,7 @@ def _surroundings(job: Job, environ: Mapping[str, str], origins: _Origins) -> It
     yield Setting("api_url", url, *origins.of_variable("MEETERGO_API_URL"))
     yield Setting("credential", _credential(environ), *origins.of_variable(*_CREDENTIALS))
     yield from _accounts(job, environ)
-    yield Setting("ledger_file", redact(str(ledger_path(job.ledger, url))), *origins.of("ledger"))
+    yield Setting("ledger_file", redact(str(ledger_place(job.ledger, url))), *origins.of("ledger"))
 
 
 def _accounts(job: Job, environ: Mapping[str, str]) -> Iterator[Setting]:

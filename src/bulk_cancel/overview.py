@@ -15,7 +15,7 @@ from bulk_cancel.core.verdict import decide_exit
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown
-from bulk_cancel.ledgers import LedgerPlace, clock_of
+from bulk_cancel.ledgers import LedgerPlace, clock_of, shared_of
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.reports.next_step import Ending, next_step
 
@@ -106,6 +106,11 @@ def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> Ran:
     if record.status == "ended":
         return _ended(record)
     counts = _by_status(ledger.counts(record.run_no))
+    shared = shared_of(ledger)
+    if shared is not None and (chunks := shared.chunks(record.run_no)):
+        left = sum(not chunk.ended for chunk in chunks)
+        said = f"Workers carry it out: {left} of {len(chunks)} chunks are left. Who: bulk-cancel cluster status"
+        return Ran(record, How.AT_WORK, None, said, counts)
     if holder is not None and (holder.since is None or record.started_at >= holder.since - _TOLERANCE_S):
         return Ran(record, How.AT_WORK, None, f"At work: {holder}.", counts)
     sent = "before it sent anything" if record.status == "staging" else "before its end"
@@ -132,6 +137,8 @@ def _next(last: Ran | None, holder: Holder | None, counts: Mapping[Status, int],
         return f"A run is at work ({holder}). Let it come to its end, then type: bulk-cancel status"
     if last is None:
         return _settle(unknown) or "Nothing is left to do: this ledger knows of no run with an input."
+    if last.how is How.AT_WORK:
+        return f"Workers are at the run {last.record.run_id}. Let it come to its end, then type: bulk-cancel status"
     if last.how is How.KILLED:
         return (
             f"The run {last.record.run_id} was killed; run again, it goes on where it stopped. {_again(last.record)}."

@@ -67,9 +67,9 @@ def gather_members(keys: Keyring, ledger: Ledger, run_no: int) -> list[Member]:
 
 
 def _member(keys: Keyring, name: str) -> Member:
-    settings, make_line = (held := keys.settings(name)), line_factory(held)
-    count = keys.accounts.find(name).concurrency
-    return Member(name, settings, keys.accounts.pace(name), [make_line() for _ in range(count)])
+    settings, account = keys.settings(name), keys.accounts.find(name)
+    make_line = line_factory(settings)
+    return Member(name, settings, account.pace, [make_line() for _ in range(account.concurrency)])
 
 
 def leave_others(left: Iterable[str], ledger: Ledger, run_no: int, clock: Clock) -> dict[str, int]:
@@ -86,7 +86,8 @@ def about_left(left: Mapping[str, int]) -> str:
     if not left:
         return ""
     named = ", ".join(f"{count:,} of {label_of(name)}" for name, count in left.items())
-    return f"Outcomes stay unknown, since nobody here may look them up: {named}. Put these accounts into the file."
+    known = "Make their credentials known and run again."
+    return f"Outcomes stay unknown, since nobody here may look them up: {named}. {known}"
 
 
 @dataclass(frozen=True, slots=True)

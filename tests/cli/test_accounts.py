@@ -63,6 +63,7 @@ def test_each_row_goes_with_the_token_of_its_account(shell: Shell, sandbox: Sand
     assert result.code == 0, result.stderr
     assert {arrival.target: arrival.token for arrival in cancels(sandbox)} == {i: TOKENS[n] for i, n in owners.items()}
     assert result.summary["requests"]["posts"] == 40
+    assert {name: its["posts"] for name, its in result.summary["accounts"].items()} == dict.fromkeys(TOKENS, 10)
     assert set(sandbox.truth().applied.values()) == {1}
     written = b"".join(path.read_bytes() for path in shell.folder.parent.rglob("*") if path.is_file())
     told = written + (result.stdout + result.stderr).encode()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bulk_cancel.core.model import Chunk, Scope
-from bulk_cancel.core.states import State
-from bulk_cancel.ledger.port import Ledger
-from contracts.given import AT, begin, put, row, staged, target
+from bulk_cancel.core.states import Event, State
+from bulk_cancel.ledger.port import Ledger, RunStart
+from contracts.given import AT, BASE, begin, move, put, row, staged, target
 
 BERLIN, PARIS = Scope("berlin"), Scope("paris")
 
@@ -37,6 +37,28 @@ def test_a_chunk_ends_with_its_rows(ledger: Ledger, run_no: int) -> None:
     assert rows_to_send(ledger, run_no, chunk) == [4]
     assert ledger.sendable_count(run_no, chunk) == 1
     assert ledger.sendable_count(run_no, Scope("berlin", Chunk(run_no + 1, 1, 2, 4))) == 0
+
+
+def test_a_chunk_has_series_or_all_else(ledger: Ledger) -> None:
+    run_no = staged(ledger, row(2, 2), row(3, 3, entire_series=True), row(4, 4), row(5, 5, entire_series=True))
+    others, series = Scope("", Chunk(run_no, 1, 0, 4)), Scope("", Chunk(run_no, 2, 0, 4, series=True))
+    asked = [(scope, kind) for scope in (others, series) for kind in (False, True)]
+    found = [[number for number, _ in ledger.work(run_no, 0, series=k, limit=9, scope=s)] for s, k in asked]
+    assert found == [[2, 4], [], [], [3]]
+    assert [ledger.sendable_count(run_no, scope) for scope in (others, series)] == [2, 1]
+    move(ledger, run_no, target(ledger, 3, series=True), Event.INTENT)
+    assert [ledger.unknown_count(scope) for scope in (others, series)] == [0, 1]
+    assert [ledger.recover(run_no, AT, scope) for scope in (others, series)] == [0, 1]
+    assert [len(ledger.unknown(0, 9, scope)) for scope in (others, series)] == [0, 1]
+
+
+def test_a_chunk_of_a_run_that_shares_its_rows_is_of_those_rows(ledger: Ledger, run_no: int) -> None:
+    again = ledger.share_run(RunStart("run-2", AT, BASE), run_no)
+    chunk = Scope("berlin", Chunk(again, 1, 2, 4))
+    assert rows_to_send(ledger, again, chunk) == [4]
+    assert ledger.sendable_count(again, chunk) == 1
+    put(ledger, again, State.UNKNOWN, 4)
+    assert ledger.unknown_count(chunk) == 1
 
 
 def test_the_accounts_are_those_of_what_can_be_sent_and_of_what_is_open(ledger: Ledger, run_no: int) -> None:

@@ -37,10 +37,10 @@ def play(request: Mapping[str, Any]) -> None:
     """Run the command line of a request, with its points."""
     points = Points(request.get("points", {}), request.get("noted"))
     for name in _LEDGER:
-        setattr(SqliteLedger, name, _around(points, name, getattr(SqliteLedger, name)))
+        setattr(SqliteLedger, name, around(points, name, getattr(SqliteLedger, name)))
     for name in _LINE:
-        setattr(HttpLine, name, _around_async(points, name, getattr(HttpLine, name)))
-    Trace.__call__ = _with_steps(points, Trace.__call__)  # type: ignore[method-assign]
+        setattr(HttpLine, name, around_async(points, name, getattr(HttpLine, name)))
+    Trace.__call__ = with_steps(points, Trace.__call__)  # type: ignore[method-assign]
     setattr(Limits, "__init__", partialmethod(Limits.__init__, confirm_s=CONFIRM_S))  # noqa: B010
     _set_clock(request.get("wall_jump_s", 0.0))
     vfs = Vfs(points)
@@ -64,6 +64,11 @@ class Points:
         self._plan = plan
         self._passed: Counter[str] = Counter()
         self._noted = os.open(noted, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if noted else None
+
+    @property
+    def planned(self) -> bool:
+        """Whether anything is planned at all."""
+        return bool(self._plan)
 
     def passed(self, seam: str) -> None:
         """Note a passing. `seam:3` in the plan acts at the third one, `seam:3+` from the third one on."""
@@ -103,7 +108,7 @@ def _act(what: str) -> None:
             raise ValueError(what)
 
 
-def _around(points: Points, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+def around(points: Points, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(call)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         points.passed(f"before {name}")
@@ -114,7 +119,7 @@ def _around(points: Points, name: str, call: Callable[..., Any]) -> Callable[...
     return wrapper
 
 
-def _around_async(points: Points, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+def around_async(points: Points, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(call)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         points.passed(f"before {name}")
@@ -125,7 +130,7 @@ def _around_async(points: Points, name: str, call: Callable[..., Any]) -> Callab
     return wrapper
 
 
-def _with_steps(points: Points, call: Callable[..., Any]) -> Callable[..., Any]:
+def with_steps(points: Points, call: Callable[..., Any]) -> Callable[..., Any]:
     """Each step of an exchange: `http send_request_body.complete` and the like."""
 
     async def wrapper(self: Trace, event: str, info: dict[str, Any]) -> None:

@@ -74,12 +74,12 @@ def _line(channel: socket.socket) -> str:
 
 
 @contextmanager
-def serving_processes(folder: Path) -> Iterator[Zygote]:
-    """Run a zygote while the block runs."""
+def serving_processes(folder: Path, *modules: str) -> Iterator[Zygote]:
+    """Run a zygote, which imports `modules` beforehand, while the block runs."""
     address = str(folder / "zygote")
     paths = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(TESTS))))
     environ = {**os.environ, "PYTHONPATH": paths}
-    command = [sys.executable, "-m", "crash.zygote", address]
+    command = [sys.executable, "-m", "crash.zygote", address, *modules]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -7,6 +7,7 @@ Unix socket; the answer is the process's id and, when it has ended, its return c
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,8 +28,10 @@ from crash import driver
 _WARM = (anyio, httpcore)
 
 
-def main(address: str) -> None:
-    """Serve until the socket's other side, the test process, is gone: then stdin ends."""
+def main(address: str, modules: Sequence[str] = ()) -> None:
+    """Serve until the socket's other side, the test process, is gone: then stdin ends. Imports `modules` as well."""
+    for module in modules:
+        importlib.import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
@@ -85,7 +89,7 @@ def _play(request: dict[str, Any]) -> None:
         sys.argv = ["bulk-cancel", *request["words"]]
         driver.main()
     else:
-        driver.play(request)
+        importlib.import_module(request.get("driver", "crash.driver")).play(request)
 
 
 def _redirect(descriptor: int, path: Path, flags: int) -> None:
@@ -95,4 +99,4 @@ def _redirect(descriptor: int, path: Path, flags: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2:])

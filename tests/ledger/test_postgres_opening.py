@@ -6,13 +6,15 @@ import logging
 import threading
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psycopg
 import pytest
 
+from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.states import Event
-from bulk_cancel.errors import BulkCancelError, ConfigError, LedgerError
+from bulk_cancel.errors import BulkCancelError, ConfigError, LedgerError, LockedError
 from bulk_cancel.ledger.postgres import PostgresLedger, making
 from bulk_cancel.ledger.postgres.address import parse
 from contracts.given import entry, row, staged, target
@@ -175,8 +177,44 @@ def test_what_an_answer_says_never_keeps_its_outcome_out(postgres_url: str) -> N
     ledger = PostgresLedger.open(postgres_url)
     run_no = staged(ledger, row(2, 1))
     ledger.append(run_no, [entry(target(ledger, 1), Event.INTENT)])
-    odd = replace(entry(target(ledger, 1), Event.NO_PROOF), detail="a\0b\ud800c\u00e9")
+    seen = Appointment("a", False, start="2027\0", warnings=("REFUND\0",))
+    odd = replace(entry(target(ledger, 1), Event.NO_PROOF), detail="a\0b\ud800c\u00e9", appointment=seen)
     ledger.append(run_no, [odd])
     assert ledger.history(1)[-1].detail == "a\N{REPLACEMENT CHARACTER}b?c\u00e9"
     assert ledger.verify() == []
     ledger.close()
+
+
+def test_who_waits_too_long_is_told_and_may_go_on(postgres_url: str) -> None:
+    ledger, other = PostgresLedger.open(postgres_url), PostgresLedger.open(postgres_url)
+    run_no = staged(ledger, row(2, 1))
+    intent = entry(target(ledger, 1), Event.INTENT)
+    ledger._session.connection.execute("SET lock_timeout = '20ms'")
+    for lock in (("lock_chain", run_no, 0), ("where_they_are", [1])):
+        with other._session.transaction():
+            other._session.run(*lock)
+            with pytest.raises(LockedError, match=r"Another program keeps the ledger .* locked"):
+                ledger.append(run_no, [intent])
+    ledger.append(run_no, [intent])
+    assert ledger.verify() == []
+    for each in (ledger, other):
+        each.close()
+
+
+def test_a_connection_that_is_lost_while_writing_leaves_nothing(postgres_url: str) -> None:
+    ledger, other = PostgresLedger.open(postgres_url), PostgresLedger.open(postgres_url)
+    run_no = staged(ledger, row(2, 1))
+    intent = entry(target(ledger, 1), Event.INTENT)
+    pid = ledger._session.connection.info.backend_pid
+    with ThreadPoolExecutor(1) as pool, other._session.transaction():
+        other._session.run("where_they_are", [1])
+        writes = pool.submit(ledger.append, run_no, [intent])
+        while not execute(postgres_url, f"SELECT 1 FROM pg_locks WHERE pid = {pid} AND NOT granted"):
+            pass
+        execute(postgres_url, f"SELECT pg_terminate_backend({pid}, 5000)")
+        with pytest.raises(LedgerError, match="was lost"):
+            writes.result()
+    assert list(other.all_events()) == []
+    assert target(other, 1).attempts == 0
+    for each in (ledger, other):
+        each.close()

@@ -15,7 +15,7 @@ import pytest
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event, State
-from bulk_cancel.errors import LockedError
+from bulk_cancel.errors import LedgerError, LockedError
 from bulk_cancel.ledger.port import GuardError
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import Hold, LostChunkError, Reservation, SharedLedger
@@ -393,3 +393,20 @@ def test_the_time_base_is_the_databases_clock(ledger: PostgresLedger) -> None:
     base = ledger.time_base()
     assert base.boot_id is None
     assert base.wall(time.monotonic()) == pytest.approx(time.time(), abs=0.5)
+
+
+def test_who_is_frozen_while_writing_is_thrown_out_of_its_chunk(opens: Open) -> None:
+    frozen, taker = opens(), opens()
+    run_no = chunked(frozen)
+    hold = taken(frozen, run_no)
+    frozen._session.connection.execute("SET idle_in_transaction_session_timeout = '100ms'")
+
+    def writes() -> None:
+        with frozen._fenced(hold):
+            frozen._session.run("end_run", AT, "written", run_no)
+            assert taken(taker, run_no, owner="two").epoch == 2
+            frozen._session.run("end_run", AT, "written", run_no)
+
+    with pytest.raises(LedgerError, match="was lost"):
+        writes()
+    assert taker.runs()[0].summary is None

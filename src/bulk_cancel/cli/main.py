@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bulk_cancel.cli.options import LEDGER_HELP, with_job_options
+from bulk_cancel.cli.options import LEDGER_HELP, with_job_options, with_worker_options
 from bulk_cancel.errors import BulkCancelError, Exit, OutputError
 
 app = typer.Typer(
@@ -234,7 +234,7 @@ def ledger_export(
 
 
 @app.command()
-@with_job_options
+@with_worker_options
 def worker(
     executor_id: Annotated[
         str | None,
@@ -273,6 +273,38 @@ def cluster_stop(
     stop_command(run_id, ledger)
 
 
+@cluster_app.command("schedule")
+def cluster_schedule(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="A job file that every worker has.", show_default=False)],
+    cron: Annotated[str, typer.Option(metavar="SPEC", help='When: "0 6 * * 1-5".', show_default=False)],
+    timezone: Annotated[str, typer.Option(metavar="ZONE", help="Whose hours.")] = "UTC",
+    ledger: LedgerOption = None,
+) -> None:
+    """Have workers run a job on a schedule: one run per tick, never two at once."""
+    from bulk_cancel.cli.clustering import schedule_command
+
+    schedule_command(job, cron, timezone, ledger)
+
+
+@cluster_app.command("schedules")
+def cluster_schedules(ledger: LedgerOption = None) -> None:
+    """List the scheduled jobs."""
+    from bulk_cancel.cli.clustering import schedules_command
+
+    schedules_command(ledger)
+
+
+@cluster_app.command("unschedule")
+def cluster_unschedule(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As cluster schedules shows it.", show_default=False)],
+    ledger: LedgerOption = None,
+) -> None:
+    """Take a job off the schedule. A run that is at work goes on."""
+    from bulk_cancel.cli.clustering import unschedule_command
+
+    unschedule_command(name, ledger)
+
+
 config_app = typer.Typer(help="See the settings of a run.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 
@@ -294,12 +326,14 @@ def sandbox(  # noqa: PLR0913 - options of a command
     faults: Annotated[str, typer.Option(metavar="SPEC", help="E.g. cut-after=0.1,502-before=0.05,429=0.02")] = "",
     rate: Annotated[str, typer.Option(metavar="N/s|N/min", help="The limit it enforces.")] = "100/min",
     burst: Annotated[int, typer.Option(help="Requests it allows at once.")] = 200,
-    any_token: Annotated[bool, typer.Option("--any-token", help="Take any rgo-… token, each with its limit.")] = False,
+    any_caller: Annotated[
+        bool, typer.Option("--any-caller", help="Take any rgo-… token, each with its limit.")
+    ] = False,
 ) -> None:
     """Serve a local stand-in for the API, to rehearse with. Needs the extra [sandbox]."""
     from bulk_cancel.cli.rehearsing import sandbox_command
 
-    sandbox_command(seed, port=port, count=count, faults=faults, rate=rate, burst=burst, any_personal_token=any_token)
+    sandbox_command(seed, port=port, count=count, faults=faults, rate=rate, burst=burst, any_personal_token=any_caller)
 
 
 @app.command()

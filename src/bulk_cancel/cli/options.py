@@ -84,14 +84,29 @@ JOB_OPTIONS = (
 Command = Callable[..., None]
 
 
+#: What a worker takes of a job: the rest travels with the run.
+WORKER_OPTIONS = (
+    "accounts",
+    "rate",
+    "burst",
+    "concurrency",
+    "timeout",
+    "user_id",
+    "ledger",
+    "quiet",
+    "log_format",
+    "log_file",
+)
+
+
 @cache
-def _shared() -> tuple[inspect.Parameter, ...]:
+def _parameters(names: tuple[str, ...]) -> tuple[inspect.Parameter, ...]:
     """Make the parameters once for all commands: `--help` waits for this."""
-    return tuple(option.parameter() for option in JOB_OPTIONS)
+    return tuple(option.parameter() for option in JOB_OPTIONS if not names or option.name in names)
 
 
-def with_job_options(command: Callable[..., None]) -> Command:
-    """Give a command the shared options as keyword parameters; it receives them as `**flags`."""
+def with_job_options(command: Callable[..., None], names: tuple[str, ...] = ()) -> Command:
+    """Give a command the shared options, or some of them, as keyword parameters; it receives them as `**flags`."""
     own = [
         parameter
         for parameter in inspect.signature(command, eval_str=True).parameters.values()
@@ -102,7 +117,12 @@ def with_job_options(command: Callable[..., None]) -> Command:
         command(**values)
 
     wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
-    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *_shared())]
+    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *_parameters(names))]
     wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return wrapper
+
+
+def with_worker_options(command: Callable[..., None]) -> Command:
+    """Give a command the options of a worker."""
+    return with_job_options(command, WORKER_OPTIONS)

@@ -26,8 +26,6 @@ from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.reports.summary import Summary
 
 _POLL_S = 1.0
-#: So many times as long as a look took, the next one waits.
-_REST = 9
 _UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)
 
 
@@ -75,7 +73,7 @@ async def _watch(ledger: SharedLedger, what: Dispatch, run: RunRecord) -> bool:
         await to_thread.run_sync(seen.look)
         group.start_soon(_show, what, seen)
         while not gone.is_set() and not ended:
-            with anyio.move_on_after(_POLL_S):
+            with anyio.move_on_after(seen.pause_s):
                 await gone.wait()
             await to_thread.run_sync(seen.look)
             ended = (await to_thread.run_sync(ledger.runs, what.run_id))[0].status == "ended"
@@ -97,14 +95,12 @@ class _Seen:
         self._run_no = run_no
         self._total = sum(chunk.targets for chunk in ledger.chunks(run_no))
         self._began: tuple[float, int] | None = None
-        self._next_at = 0.0
+        self.pause_s = _POLL_S  #: a look at a hundred million rows takes its time, and the workers need the database
         self.standing = Standing(0, self._total, 0, "", 0.0)
 
     def look(self) -> None:
-        """Ask the ledger; of many millions of rows that takes long, and it has other work to do."""
-        began = time.monotonic()
-        if began < self._next_at:
-            return
+        """Ask the ledger."""
+        before = time.monotonic()
         chunks = self._ledger.chunks(self._run_no)
         left = self._ledger.sendable_count(self._run_no)
         counts = self._ledger.target_states(self._run_no)
@@ -113,7 +109,7 @@ class _Seen:
         pace = (done - self._began[1]) / max(now - self._began[0], 1e-9)
         shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in _UNDERWAY)
         self.standing = Standing(done, self._total, done, shown, left / pace if pace else 0.0, _workers(chunks))
-        self._next_at = time.monotonic() + _REST * (time.monotonic() - began)
+        self.pause_s = max(_POLL_S, 20 * (time.monotonic() - before))
 
 
 def _workers(chunks: Sequence[ChunkRecord]) -> str:

@@ -6,6 +6,7 @@ ended stays ended.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,23 +16,21 @@ from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.core.verdict import Halt, gravest
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd
+from bulk_cancel.engine.tally import Tally
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
 from bulk_cancel.ledgers import clock_of
-from bulk_cancel.reports.summary import Requests, Summary, to_json
+from bulk_cancel.reports.summary import Summary, to_json
 
 
 def go_on(ledger: SharedLedger, queue: Queue, run: RunRecord) -> bool:
     """Have the next phase of a run worked on, or end it; tell whether it has ended."""
     others, series = ledger.open_chunks(run.run_no)
-    if others:
-        return False
-    chunks = ledger.chunks(run.run_no)
-    if series:
-        queue.enqueue_all(run.run_id, [chunk for chunk in chunks if not chunk.ended])
-    elif run.status != "ended":
-        end(ledger, run, chunks)
-    return not series
+    if series and not others:
+        queue.enqueue_all(run.run_id, [chunk for chunk in ledger.chunks(run.run_no) if not chunk.ended])
+    elif not others and run.status != "ended":
+        end(ledger, run, ledger.chunks(run.run_no))
+    return not others and not series
 
 
 def end(ledger: SharedLedger, run: RunRecord, chunks: Sequence[ChunkRecord]) -> None:
@@ -47,12 +46,14 @@ def facts_of(ledger: SharedLedger, run: RunRecord, out: Path | None) -> RunFacts
 
 def summary_of(ledger: SharedLedger, facts: RunFacts, run: RunRecord, chunks: Sequence[ChunkRecord]) -> Summary:
     """Sum up a run from the ledger and from what its workers noted."""
-    notes, now = [Note.from_json(chunk.note) for chunk in chunks], facts.clock.now()
-    requests = Requests(
-        sum(note.posts for note in notes), sum(note.gets for note in notes), sum(note.throttled for note in notes)
-    )
+    now = facts.clock.now()
+    tallies: defaultdict[str, list[Tally]] = defaultdict(list)
+    for chunk in chunks:
+        note = Note.from_json(chunk.note)
+        tallies[chunk.account].append(Tally(posts=note.posts, gets=note.gets, throttled=note.throttled))
     elapsed_s = max(0.0, (run.ended_at or now) - run.started_at)
-    return summarised(ledger, facts, run_end(chunks, now), Effort(requests, elapsed_s, None))
+    effort = Effort(tallies, any(chunk.account for chunk in chunks), elapsed_s, None)
+    return summarised(ledger, facts, run_end(chunks, now), effort)
 
 
 def run_end(chunks: Sequence[ChunkRecord], now: float) -> RunEnd:

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions, WorkflowStatus
 
 from bulk_cancel.ledger.shared import ChunkRecord
 
@@ -100,16 +99,25 @@ class Queue:
         found = self.client.list_workflows(workflow_ids=[workflow], load_input=False, load_output=False)
         return (found[0].status, found[0].executor_id or "") if found else None
 
-    def stuck(self, queue: str, longer_than_s: float) -> list[Any]:
-        """Return the workflows that were claimed so long ago and have not come to an end."""
+    def stuck(self, workflow: str, longer_than_s: float) -> list[WorkflowStatus]:
+        """Return the workflows of this kind that were claimed so long ago and have not come to an end."""
         before = datetime.now(UTC) - timedelta(seconds=longer_than_s)
         return self.client.list_workflows(
             status="PENDING",
-            queue_name=queue,
+            name=workflow,
+            queues_only=True,
             dequeued_before=before.isoformat(),
             load_input=False,
             load_output=False,
         )
+
+    def is_newer_waiting(self, tick: str) -> bool:
+        """Tell whether a later tick of the same schedule waits. A tick's name begins with its schedule's."""
+        name, _, moment = tick.rpartition("-20")
+        waiting = self.client.list_workflows(
+            status="ENQUEUED", workflow_id_prefix=f"{name}-20", load_input=False, load_output=False
+        )
+        return any(other.workflow_id.rpartition("-20")[2] > moment for other in waiting)
 
     def resume(self, workflow: str, queue: str) -> None:
         """Hand a workflow back to the queue. Who still executes it cannot end it any more."""

@@ -15,12 +15,13 @@ from anyio import to_thread
 from dbos import DBOS
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from bulk_cancel.cluster import ending, queue, rescue
+from bulk_cancel.carrying import Parts
+from bulk_cancel.cluster import ending, queue, rescue, scheduled
 from bulk_cancel.cluster.chunk import ChunkRun, Note, Surroundings
 from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.cluster.rules import Rules
 from bulk_cancel.core.verdict import Halt
-from bulk_cancel.errors import Exit, LedgerError
+from bulk_cancel.errors import BulkCancelError, Exit, LedgerError, LockedError
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import Hold, LostChunkError
@@ -28,7 +29,12 @@ from bulk_cancel.ops.signals import watch_signals
 
 #: So long a worker tries to reach a database that is away, before it leaves a chunk to others.
 _PATIENCE_S = 900.0
-_DRAIN_S = 60.0
+#: A worker that is told to stop waits so long, in whole seconds, for what is in flight.
+_DRAIN_S = 60
+#: A run, or a decision, on one machine may hold the ledger alone for a while.
+_LOCK_WAIT_S = 10.0
+#: When to look for the chunks of dead workers: cron, with seconds.
+RESCUE_EVERY = "*/15 * * * * *"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +44,10 @@ class Post:
     url: str = field(repr=False)
     executor_id: str = ""
     around: Surroundings = field(kw_only=True)
+    parts: Parts = field(kw_only=True)
     at_once: int = 16  #: chunks, each of another account
     polling_s: float = 0.5
-    rescue_every: str = "*/15 * * * * *"  #: cron, with seconds
+    rescue_every: str = RESCUE_EVERY
 
 
 def owner_name(executor_id: str) -> str:
@@ -56,7 +63,6 @@ class Worker:
         self._queue = opened
         self._running: set[ChunkRun] = set()
         self._stopped: Halt | None = None
-        self._left = anyio.Event()  #: a chunk was left
 
     def stop(self, reason: str) -> None:
         """Take nothing new; what is in flight settles, and the rest goes back to the queue."""
@@ -92,7 +98,7 @@ class Worker:
         hold = await to_thread.run_sync(ledger.take_chunk, run.run_no, chunk_no, self.post.around.owner)
         if hold is None:
             return
-        await to_thread.run_sync(ledger.held_with_others, 0.0)
+        await to_thread.run_sync(ledger.held_with_others, _LOCK_WAIT_S)
         ledger.hold(hold)
         rules = await to_thread.run_sync(Rules.kept, ledger, run.run_no)
         log.info("chunk.taken", run_id=run_id, chunk=chunk_no, account=hold.account, epoch=hold.epoch)
@@ -102,9 +108,12 @@ class Worker:
         self._running.add(work)
         try:
             note = await work.run()
+        except LedgerError:
+            raise
+        except BulkCancelError as error:  # an account that this worker does not have: a run without end would be worse
+            note = Note(exit_code=int(error.exit_code), message=f"{error} {error.advice}".strip())
         finally:
             self._running.discard(work)
-            self._left.set()
         await to_thread.run_sync(self._conclude, ledger, run, hold, (rules, note))
         log.info("chunk.left", run_id=run_id, chunk=chunk_no, posts=note.posts, unknown=note.unknown)
 
@@ -123,16 +132,9 @@ class Worker:
         ledger.end_chunk(hold, note.to_json())
         ending.go_on(ledger, self._queue, run)
 
-    async def wait_until_idle(self) -> None:
-        """Return when no chunk is worked on any more, or after a minute."""
-        with anyio.move_on_after(_DRAIN_S):
-            while self._running:
-                self._left = anyio.Event()
-                await self._left.wait()
-
 
 def _may_come_back(error: BaseException) -> bool:
-    return isinstance(error, LedgerError) and not isinstance(error, LostChunkError)
+    return isinstance(error, LedgerError | LockedError) and not isinstance(error, LostChunkError)
 
 
 def _workflows(worker: Worker, opened: Queue) -> Any:
@@ -142,6 +144,11 @@ def _workflows(worker: Worker, opened: Queue) -> Any:
     @DBOS.workflow(name=queue.CARRY_CHUNK, max_recovery_attempts=1000)
     async def carry_chunk(run_id: str, chunk_no: int) -> None:
         await worker.carry_chunk(run_id, chunk_no)
+
+    @DBOS.workflow(name=queue.START_RUN, max_recovery_attempts=1000)
+    async def start_scheduled(_: datetime, context: Any) -> None:
+        tick = str(DBOS.workflow_id)
+        await to_thread.run_sync(scheduled.start_run, post.url, opened, tick, context, post.parts)
 
     @DBOS.workflow(name=queue.RESCUE)
     async def rescue_silent(_: datetime, __: Any) -> None:
@@ -154,16 +161,30 @@ async def work(post: Post, before_death: Callable[[], None] = lambda: None) -> N
     """Work until a signal comes; then let what is in flight settle, and hand back the rest. Raises LedgerError."""
     await to_thread.run_sync(queue.migrate, post.url)
     with queue.opened(post.url) as opened:
-        worker = Worker(post, opened)
-        DBOS(config=queue.configuration(post.url, post.executor_id))
-        rescuing = _workflows(worker, opened)
-        DBOS.launch()
-        try:
-            await _register(post, rescuing)
-            await _until_stopped(worker, before_death)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await to_thread.run_sync(lambda: DBOS.destroy(workflow_completion_timeout_sec=5))
+        worker, stopped = Worker(post, opened), anyio.Event()
+
+        def drain(signal_name: str) -> None:
+            post.around.log.warning("worker.draining", signal=signal_name)
+            worker.stop(f"The worker was stopped by {signal_name}.")
+            stopped.set()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(watch_signals, drain, before_death)
+            await _work_until(stopped, worker, opened)
+            group.cancel_scope.cancel()
+
+
+async def _work_until(stopped: anyio.Event, worker: Worker, opened: Queue) -> None:
+    DBOS(config=queue.configuration(worker.post.url, worker.post.executor_id))
+    rescuing = _workflows(worker, opened)
+    DBOS.launch()
+    try:
+        await _register(worker.post, rescuing)
+        worker.post.around.log.info("worker.ready", executor=worker.post.executor_id)
+        await stopped.wait()
+    finally:
+        with anyio.CancelScope(shield=True):  # first it claims no more, then it waits for what is in flight
+            await to_thread.run_sync(lambda: DBOS.destroy(workflow_completion_timeout_sec=_DRAIN_S))
 
 
 async def _register(post: Post, rescuing: Any) -> None:
@@ -177,19 +198,3 @@ async def _register(post: Post, rescuing: Any) -> None:
     await DBOS.apply_schedules_async(
         [{"schedule_name": queue.RESCUE, "workflow_fn": rescuing, "schedule": post.rescue_every, "context": None}]
     )
-
-
-async def _until_stopped(worker: Worker, before_death: Callable[[], None]) -> None:
-    stopped = anyio.Event()
-
-    def drain(signal_name: str) -> None:
-        worker.post.around.log.warning("worker.draining", signal=signal_name)
-        worker.stop(f"The worker was stopped by {signal_name}.")
-        stopped.set()
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(watch_signals, drain, before_death)
-        worker.post.around.log.info("worker.ready", executor=worker.post.executor_id)
-        await stopped.wait()
-        await worker.wait_until_idle()
-        group.cancel_scope.cancel()

@@ -77,12 +77,13 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a run's work: the targets of one account that these rows were the last to ask for."""
+    """A piece of a run's work: the targets of one account that these rows were the last to ask for, or its series."""
 
     run_no: int
     chunk_no: int
     after_row: int
     last_row: int
+    series: bool = False
 
 
 @dataclass(slots=True)

@@ -88,7 +88,8 @@ class _Queue:
                 if self._broken is not None:
                     raise self._broken
                 paces = [state for pace in batch.paces if (state := pace()) is not None]
-                await to_thread.run_sync(self._ledger.append, self._run_no, batch.entries, *paces)
+                if batch.entries or paces:
+                    await to_thread.run_sync(self._ledger.append, self._run_no, batch.entries, *paces)
             except BaseException as error:
                 self._broken = batch.error = error
             finally:

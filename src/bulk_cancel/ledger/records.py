@@ -12,10 +12,10 @@ from bulk_cancel.ledger.port import RowRecord
 Row = tuple[Any, ...]
 
 
-def scoped(scope: Scope | None) -> tuple[str | None, int | None, int, int | None]:
-    """Return the account, and the run and the rows of a chunk, as the statements take them: NULL is no limit."""
+def scoped(scope: Scope | None) -> tuple[str | None, int | None, int, int | None, bool]:
+    """Return the account, and the run, rows and kind of a chunk, as the statements take them: NULL is no limit."""
     chunk = scope.chunk if scope else None
-    rows = (chunk.run_no, chunk.after_row, chunk.last_row) if chunk else (None, 0, None)
+    rows = (chunk.run_no, chunk.after_row, chunk.last_row, chunk.series) if chunk else (None, 0, None, False)
     return (scope.account if scope else None, *rows)
 
 

@@ -31,7 +31,6 @@ class Hold:
 
     chunk: Chunk
     account: str
-    series: bool
     owner: str  #: names the worker, for people
     epoch: int
 
@@ -42,13 +41,17 @@ class ChunkRecord:
 
     chunk: Chunk
     account: str
-    series: bool  #: its targets are series: to be sent when all other chunks of the run have ended
     targets: int  #: it was planned for
     owner: str  #: the last one who took it; empty: nobody yet
     epoch: int  #: how often it was taken
     silent_s: float | None  #: since the owner's last sign of life; None when nobody has taken it
     ended: bool
     note: str  #: how it ended, for people
+
+    @property
+    def series(self) -> bool:
+        """Whether its targets are series: to be sent when all other chunks of the run have ended."""
+        return self.chunk.series
 
 
 @dataclass(frozen=True, slots=True)

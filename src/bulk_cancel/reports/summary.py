@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bulk_cancel.core.model import Status
@@ -41,12 +41,12 @@ class Summary:
     out: str | None
     ledger: str
     next: str  #: a sentence: what to do now
-    pace: Pace | None = None  #: the limit that the run kept
+    pace: Pace | None = None  #: the limit that the run kept; of several accounts what theirs allow together
+    accounts: Mapping[str, Requests] = field(default_factory=dict)  #: by account, where there are any
 
 
 def to_json(summary: Summary) -> str:
     """Return the JSON document. All statuses are in it, and it is ASCII: it goes to terminals of any encoding."""
-    requests = summary.requests
     document = {
         "schema_version": summary.schema_version,
         "run_id": summary.run_id,
@@ -54,7 +54,8 @@ def to_json(summary: Summary) -> str:
         "targets": summary.targets,
         "counts": {status.value: summary.counts.get(status, 0) for status in Status},
         "limit": {"rate_per_s": summary.pace.rate_per_s, "burst": summary.pace.burst} if summary.pace else None,
-        "requests": {"posts": requests.posts, "gets": requests.gets, "throttled": requests.throttled},
+        "requests": asdict(summary.requests),
+        **({"accounts": {name: asdict(its) for name, its in summary.accounts.items()}} if summary.accounts else {}),
         "elapsed_s": round(summary.elapsed_s, 3),
         "exit_code": int(summary.exit_code),
         "out": summary.out,

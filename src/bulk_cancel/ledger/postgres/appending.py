@@ -7,10 +7,10 @@ but never in a circle. A target is locked before it is looked at: where it is th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from bulk_cancel.core.model import Entry
+from bulk_cancel.core.model import Appointment, Entry
 from bulk_cancel.core.states import Event, next_state
 from bulk_cancel.ledger.appending import Written, elsewhere, intent, outcome, waves
 from bulk_cancel.ledger.integrity import digest_of
@@ -37,6 +37,7 @@ def append(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry
 
     Raises IllegalTransitionError or GuardError.
     """
+    entries = [_storable(entry) for entry in entries]
     parts = waves(entries)
     moves = [_moves(run_no, wave) for wave in parts]  # what the law forbids does not get to the database
     found = _look(session, run_no, chunk_no, entries)
@@ -66,14 +67,14 @@ def _look(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry]
 
 def _moves(run_no: int, wave: Wave) -> list[tuple[str, list[list[Any]]]]:
     intents = [intent(run_no, entry) for entry in wave.values() if entry.event is Event.INTENT]
-    outcomes = [_clean(outcome(entry)) for entry in wave.values() if entry.event is not Event.INTENT]
+    outcomes = [outcome(entry) for entry in wave.values() if entry.event is not Event.INTENT]
     return [(name, _columns(rows)) for name, rows in (("apply_intents", intents), ("apply_outcomes", outcomes)) if rows]
 
 
 def _write(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry], found: _Found) -> None:
     written = [Written(run_no, entry, tuple(found.keys[entry.target_id])) for entry in entries]
-    stored = [(event_id, *_clean(event.stored)) for event_id, event in zip(found.event_ids, written, strict=True)]
-    sealed = [(event_id, *_clean(event.sealed)) for event_id, event in zip(found.event_ids, written, strict=True)]
+    stored = [(event_id, *event.stored) for event_id, event in zip(found.event_ids, written, strict=True)]
+    sealed = [(event_id, *event.sealed) for event_id, event in zip(found.event_ids, written, strict=True)]
     session.run("insert_events", *_columns(stored), chunk_no)
     session.run("insert_seal", run_no, chunk_no, found.event_ids[-1], digest_of(found.before, sealed))
 
@@ -86,15 +87,25 @@ def _columns(rows: Iterable[Row]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _clean(row: Row) -> Row:
-    """An answer's message must never keep its outcome from being recorded: no NUL, no half of a character."""
-    return tuple(cleaned(value) if isinstance(value, str) and not value.isascii() else _no_nul(value) for value in row)
+def _storable(entry: Entry) -> Entry:
+    """An answer's texts must never keep its outcome from being recorded: no NUL, no half of a character."""
+    seen = entry.appointment
+    if _is_storable(entry.detail) and (seen is None or all(map(_is_storable, _texts(seen)))):
+        return entry
+    if seen is not None:
+        start, end, meeting, *warnings = (_stored(text) for text in _texts(seen))
+        told = replace(seen, start=start or None, end=end or None, meeting_type_id=meeting or None)
+        seen = replace(told, warnings=tuple(warnings))
+    return replace(entry, detail=_stored(entry.detail), appointment=seen)
 
 
-def cleaned(text: str) -> str:
-    """Return a text as the database can hold it."""
+def _texts(seen: Appointment) -> tuple[str, ...]:
+    return seen.start or "", seen.end or "", seen.meeting_type_id or "", *seen.warnings
+
+
+def _is_storable(text: str) -> bool:
+    return text.isascii() and "\0" not in text
+
+
+def _stored(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
-def _no_nul(value: Any) -> Any:
-    return cleaned(value) if isinstance(value, str) and "\0" in value else value

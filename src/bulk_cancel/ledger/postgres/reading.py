@@ -42,7 +42,9 @@ class Reading:
     def work(
         self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope = ALL_ROWS
     ) -> list[tuple[int, Work]]:
-        account, _, first, last = scoped(scope)
+        account, _, first, last, _ = scoped(scope)
+        if scope.chunk and scope.chunk.series != series:
+            return []
         after = max(after_row, first)
         return [numbered_work_of(row) for row in self._rows("work", run_no, after, series, limit, account, last)]
 

@@ -45,7 +45,7 @@ class Sharing(Writing):
     def take_chunk(self, run_no: int, chunk_no: int, owner: str) -> Hold | None:
         with self._session.transaction():
             found = self._session.run("take_chunk", run_no, chunk_no, owner).fetchall()
-        return Hold(Chunk(*found[0][:4]), *found[0][4:]) if found else None
+        return Hold(_chunk(found[0]), found[0][4], *found[0][6:]) if found else None
 
     def silent_chunks(self, longer_than_s: float) -> Sequence[ChunkRecord]:
         return [_chunk_record(row) for row in self._rows("silent_chunks", float(longer_than_s))]
@@ -82,8 +82,17 @@ class Sharing(Writing):
     def held_alone(self, wait_s: float) -> None:
         self._hold_ledger("try_alone", wait_s)
 
+    def hold_name(self, name: str) -> bool:
+        """Hold a name of the caller's choice until `close`; False when another session holds it."""
+        return bool(self._session.value("try_name", LOCKS, name))
+
     def held_with_others(self, wait_s: float) -> None:
         self._hold_ledger("try_with_others", wait_s)
+
+    def holder_alone(self) -> tuple[int, str, float] | None:
+        """Return who holds the whole ledger: the process in the database, its host, since when."""
+        found = self._rows("holder_alone", LOCKS)
+        return (found[0][0], found[0][1], found[0][2]) if found else None
 
     def time_base(self) -> TimeBase:
         return min((self._compared() for _ in range(_LOOKS)), key=lambda look: look[0])[1]
@@ -111,4 +120,9 @@ class Sharing(Writing):
 
 
 def _chunk_record(row: Row) -> ChunkRecord:
-    return ChunkRecord(Chunk(*row[:4]), *row[4:])
+    return ChunkRecord(_chunk(row), row[4], *row[6:])
+
+
+def _chunk(row: Row) -> Chunk:
+    run_no, chunk_no, after_row, last_row, _, series = row[:6]
+    return Chunk(run_no, chunk_no, after_row, last_row, series)

@@ -1,8 +1,11 @@
--- A server's commit is durable from `on` upwards; what an administrator set stronger stays. Whoever is frozen within a
--- transaction is thrown out of it, so that others can go on.
+-- A server's commit is durable from `on` upwards; what an administrator set stronger stays. Who is frozen within a
+-- transaction is thrown out of it before others, who wait for its locks, give up; a machine that is gone is noticed, and
+-- lets go of its locks, within a minute.
 -- name: session
-SELECT set_config('search_path', 'bulk_cancel', false), set_config('lock_timeout', '10s', false),
-  set_config('idle_in_transaction_session_timeout', '60s', false),
+SELECT set_config('search_path', 'bulk_cancel', false),
+  set_config('idle_in_transaction_session_timeout', '10s', false), set_config('lock_timeout', '15s', false),
+  set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),
+  set_config('tcp_keepalives_count', '3', false),
   set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
     ELSE current_setting('synchronous_commit') END, false),
   set_config('default_transaction_isolation', 'read committed', false),
@@ -190,7 +193,9 @@ SELECT $1, row, first_row, target_id, problems FROM staging ORDER BY row;
 -- name: lock_sending
 SELECT count(*) FROM (SELECT 1 FROM targets WHERE state = 'sending' AND state IN ('sending', 'unknown')
   AND ($1::text IS NULL OR account = $1)
-  AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4)
+  AND ($2::bigint IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = $2)
+    AND asked_row > $3 AND asked_row <= $4
+    AND entire_series = $5)
   ORDER BY target_id FOR UPDATE) locked;
 
 -- Here and below, the second condition on the state names the partial index.
@@ -199,7 +204,9 @@ WITH written AS (
   INSERT INTO events (target_id, run_no, chunk_no, event, attempt_no, at)
   SELECT target_id, $1, $2::bigint, 'recovered', attempts, $3 FROM targets
   WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($4::text IS NULL OR account = $4)
-    AND ($5::bigint IS NULL OR asked_by = $5 AND asked_row > $6 AND asked_row <= $7)
+    AND ($5::bigint IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = $5)
+    AND asked_row > $6 AND asked_row <= $7
+    AND entire_series = $8)
   ORDER BY target_id RETURNING *)
 SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
   w.http_status, w.detail FROM written w JOIN targets t USING (target_id) ORDER BY w.event_id;
@@ -207,15 +214,23 @@ SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w
 -- name: recover_targets
 UPDATE targets SET state = 'unknown', detail = 'the program ended before the answer was recorded'
 WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NULL OR account = $1)
-  AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4);
+  AND ($2::bigint IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = $2)
+    AND asked_row > $3 AND asked_row <= $4
+    AND entire_series = $5);
 
 -- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
 -- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. A series waits
--- while any other one is open: they may be the same, and the open one may still take effect.
+-- while any other one is open: they may be the same, and the open one may still take effect. Two series suffice to know
+-- of one beside the target's own; they are looked up once, in their order, which leads through their partial indexes
+-- also before the database knows how few they are.
 -- name: work
+WITH sent_series AS MATERIALIZED (
+  SELECT target_id FROM targets WHERE entire_series AND attempts > 0 ORDER BY target_id LIMIT 2),
+open_series AS MATERIALIZED (
+  SELECT target_id FROM targets WHERE entire_series AND state IN ('sending', 'unknown') ORDER BY target_id LIMIT 2)
 SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
   t.account, t.state, t.attempts,
-  EXISTS (SELECT 1 FROM targets o WHERE o.entire_series AND o.attempts > 0 AND o.target_id <> t.target_id)
+  EXISTS (SELECT 1 FROM sent_series s WHERE s.target_id <> t.target_id)
   OR (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id))) AS look_first,
   t.start_at
@@ -224,15 +239,16 @@ WHERE t.asked_by = (SELECT rows_of FROM runs WHERE run_no = $1) AND t.entire_ser
   AND ($6::bigint IS NULL OR t.asked_row <= $6) AND t.account = $5 AND t.state IN ('pending', 'waiting')
   AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)))
-  AND (NOT t.entire_series OR NOT EXISTS (SELECT 1 FROM targets o
-    WHERE o.entire_series AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown')))
+  AND (NOT t.entire_series OR NOT EXISTS (SELECT 1 FROM open_series s WHERE s.target_id <> t.target_id))
 ORDER BY t.asked_row LIMIT $4;
 
 -- name: sendable_count
 SELECT count(*) FROM targets
 WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = $1) AND state IN ('pending', 'waiting')
   AND ($2::text IS NULL OR account = $2)
-  AND ($3::bigint IS NULL OR asked_by = $3 AND asked_row > $4 AND asked_row <= $5);
+  AND ($3::bigint IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = $3)
+    AND asked_row > $4 AND asked_row <= $5
+    AND entire_series = $6);
 
 -- name: accounts
 SELECT account FROM targets
@@ -259,12 +275,16 @@ SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, 
 FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > $1
   AND ($3::text IS NULL OR t.account = $3)
-  AND ($4::bigint IS NULL OR t.asked_by = $4 AND t.asked_row > $5 AND t.asked_row <= $6)
+  AND ($4::bigint IS NULL OR t.asked_by = (SELECT rows_of FROM runs WHERE run_no = $4)
+    AND t.asked_row > $5 AND t.asked_row <= $6
+    AND t.entire_series = $7)
 ORDER BY t.target_id LIMIT $2;
 
 -- name: unknown_count
 SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown') AND ($1::text IS NULL OR account = $1)
-  AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4);
+  AND ($2::bigint IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = $2)
+    AND asked_row > $3 AND asked_row <= $4
+    AND entire_series = $5);
 
 -- Of all rows, or ($2) of those that first name a target.
 -- name: counts
@@ -382,7 +402,8 @@ WITH sendable AS (
   SELECT account, entire_series, asked_row,
     (row_number() OVER (PARTITION BY account, entire_series ORDER BY asked_row) - 1) / $2::bigint AS piece
   FROM targets
-  WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = $1) AND state IN ('pending', 'waiting')),
+  WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = $1)
+    AND state IN ('pending', 'waiting', 'sending', 'unknown')),
 pieces AS (
   SELECT account, entire_series, min(asked_row) AS first_row, max(asked_row) AS last_row, count(*) AS targets
   FROM sendable GROUP BY account, entire_series, piece)
@@ -429,7 +450,7 @@ INSERT INTO pace AS p (credential, tat_at)
 VALUES ($1, extract(epoch FROM clock_timestamp())::double precision + $2::double precision)
 ON CONFLICT (credential) DO UPDATE SET tat_mono = 0, boot_id = NULL,
   tat_at = greatest(p.tat_at, extract(epoch FROM clock_timestamp())::double precision) + $2::double precision
-RETURNING tat_at - $2::double precision - extract(epoch FROM clock_timestamp())::double precision, tat_at;
+RETURNING greatest(0, tat_at - $2::double precision - extract(epoch FROM clock_timestamp())::double precision), tat_at;
 
 -- name: give_back
 UPDATE pace SET tat_at = greatest(tat_at - $3::double precision, paused_to)
@@ -455,5 +476,15 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1::bigint::oid AND 
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND a.pid <> pg_backend_pid()
 ORDER BY a.pid LIMIT 1;
 
+-- name: holder_alone
+SELECT a.pid, coalesce(a.client_hostname, host(a.client_addr), 'this machine'),
+  extract(epoch FROM a.backend_start)::double precision
+FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.mode = 'ExclusiveLock' AND l.classid = $1::bigint::oid
+  AND l.objid = 1 AND l.objsubid = 2 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database());
+
 -- name: clock
 SELECT extract(epoch FROM clock_timestamp())::double precision;
+
+-- name: try_name
+SELECT pg_try_advisory_lock(hashtextextended($1::text || ' ' || $2::text, 0));

@@ -148,12 +148,16 @@ DELETE FROM staging;
 INSERT INTO events (target_id, run_no, event, attempt_no, at)
 SELECT target_id, ?1, 'recovered', attempts, ?2 FROM targets
 WHERE state = 'sending' AND state IN ('sending', 'unknown')
-  AND (?3 IS NULL OR account = ?3) AND (?4 IS NULL OR asked_by = ?4 AND asked_row > ?5 AND asked_row <= ?6);
+  AND (?3 IS NULL OR account = ?3) AND (?4 IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = ?4)
+    AND asked_row > ?5 AND asked_row <= ?6
+    AND entire_series = ?7);
 
 -- name: recover_targets
 UPDATE targets SET state = 'unknown', detail = 'the program ended before the answer was recorded'
 WHERE state = 'sending' AND state IN ('sending', 'unknown')
-  AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR asked_by = ?2 AND asked_row > ?3 AND asked_row <= ?4);
+  AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = ?2)
+    AND asked_row > ?3 AND asked_row <= ?4
+    AND entire_series = ?5);
 
 -- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
 -- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. A series waits
@@ -177,7 +181,9 @@ ORDER BY t.asked_row LIMIT ?4;
 -- name: sendable_count
 SELECT count(*) FROM targets
 WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = ?1) AND state IN ('pending', 'waiting')
-  AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR asked_by = ?3 AND asked_row > ?4 AND asked_row <= ?5);
+  AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = ?3)
+    AND asked_row > ?4 AND asked_row <= ?5
+    AND entire_series = ?6);
 
 -- name: accounts
 SELECT account FROM targets WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = ?1) AND state IN ('pending', 'waiting')
@@ -200,12 +206,16 @@ SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, 
   (SELECT max(e.at) FROM events e WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no)
 FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > ?1
-  AND (?3 IS NULL OR t.account = ?3) AND (?4 IS NULL OR t.asked_by = ?4 AND t.asked_row > ?5 AND t.asked_row <= ?6)
+  AND (?3 IS NULL OR t.account = ?3) AND (?4 IS NULL OR t.asked_by = (SELECT rows_of FROM runs WHERE run_no = ?4)
+    AND t.asked_row > ?5 AND t.asked_row <= ?6
+    AND t.entire_series = ?7)
 ORDER BY t.target_id LIMIT ?2;
 
 -- name: unknown_count
 SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown')
-  AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR asked_by = ?2 AND asked_row > ?3 AND asked_row <= ?4);
+  AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = ?2)
+    AND asked_row > ?3 AND asked_row <= ?4
+    AND entire_series = ?5);
 
 -- Of all rows, or (?2) of those that first name a target. A column per state in the order of State: to group by it
 -- would sort every row.

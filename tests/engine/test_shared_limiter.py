@@ -1,0 +1,235 @@
+"""One limit for many processes, in virtual time: never above the server's bucket, hardly below, one pause for all."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+import anyio
+import pytest
+import trio
+import trio.testing
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bulk_cancel.core.clock import TimeBase
+from bulk_cancel.core.pacing import Pace
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.shared_limiter import SharedLimiter, shared_pace, window_of
+from bulk_cancel.ledger.shared import LostChunkError, Reservation
+from bulk_cancel.sandbox.bucket import TokenBucket
+
+pytestmark = pytest.mark.anyio
+
+#: The documented one, those of the acceptance tests, fast, slow, and so small that there is nothing to save.
+LIMITS = [(100 / 60, 200), (25.0, 200), (100.0, 100), (1000.0, 2000), (50.0, 10), (2.0, 1)]
+
+
+@dataclass
+class Row:
+    """The row of a credential's pace, as the database keeps it. Each call takes a moment to get there and back."""
+
+    pace: Pace
+    window: int
+    trip_s: float = 0.002
+    tat: float = 0.0
+    paused_to: float = 0.0
+    calls: Counter[str] = field(default_factory=Counter)
+    lost: bool = False  #: the caller's chunk has another owner
+
+    async def reserve(self) -> Reservation:
+        await anyio.sleep(self.trip_s)
+        self.calls["reserve"] += 1
+        if self.lost:
+            raise LostChunkError("Chunk 1 of run 1 has another owner, or it has ended.")
+        now = trio.current_time()
+        before = max(self.tat, now)
+        self.tat = before + self.window * self.pace.interval_s
+        reservation = Reservation(self.window, before - now, self.tat)
+        await anyio.sleep(self.trip_s)
+        return reservation
+
+    async def give_back(self, reservation: Reservation, unused: int) -> None:
+        await anyio.sleep(self.trip_s)
+        self.calls["give_back"] += unused
+        if self.tat == reservation.end_at:
+            self.tat = max(self.tat - unused * self.pace.interval_s, self.paused_to)
+
+    async def pause(self, seconds: float) -> None:
+        await anyio.sleep(self.trip_s)
+        self.calls["pause"] += 1
+        demanded = trio.current_time() + seconds + (self.pace.burst - 1) * self.pace.interval_s
+        self.tat, self.paused_to = max(self.tat, demanded), max(self.paused_to, demanded)
+
+
+def shared(clock: Clock, limit: Pace, processes: int, **more: float) -> tuple[Row, list[SharedLimiter]]:
+    """Limiters of so many processes over one row."""
+    pace = shared_pace(limit)
+    row = Row(pace, window_of(limit), tat=clock.monotonic(), **more)
+    return row, [SharedLimiter(pace, clock, row) for _ in range(processes)]
+
+
+async def starts(limiters: list[SharedLimiter], seconds: float, workers: int = 8) -> list[float]:
+    """Let all start what they may for so long; return when each start was, from now on."""
+    began, times = limiters[0].clock.monotonic(), []
+
+    async def work(limiter: SharedLimiter) -> None:
+        while True:
+            await limiter.acquire()
+            times.append(limiter.clock.monotonic() - began)
+
+    with anyio.move_on_after(seconds):
+        async with anyio.create_task_group() as group:
+            for limiter in limiters * workers:
+                group.start_soon(work, limiter)
+    return sorted(times)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    limit=st.sampled_from(LIMITS),
+    processes=st.integers(1, 5),
+    workers=st.integers(1, 16),
+    latency_s=st.floats(0.001, 0.15),
+    seed=st.integers(0, 1000),
+)
+def test_the_servers_bucket_is_never_exceeded(
+    limit: tuple[float, int], processes: int, workers: int, latency_s: float, seed: int
+) -> None:
+    """Several processes come and go, at other moments, with other delays: the server has no cause to refuse."""
+    refused = trio.run(
+        _use, Pace(*limit), (processes, workers, latency_s, seed), clock=trio.testing.MockClock(autojump_threshold=0)
+    )
+    assert refused == 0
+
+
+async def _use(limit: Pace, how: tuple[int, int, float, int]) -> int:
+    processes, workers, latency_s, seed = how
+    clock, chance = Clock(trio.current_time, TimeBase(None, 0.0)), random.Random(seed)
+    server = TokenBucket(limit.rate_per_s, limit.burst, trio.current_time)
+    _, limiters = shared(clock, limit, processes, trip_s=chance.uniform(0.0005, 0.02))
+    answers: Counter[bool] = Counter()
+
+    async def exchange(limiter: SharedLimiter) -> None:
+        await limiter.hold()
+        limiter.use()
+        await anyio.sleep(latency_s + chance.uniform(0, 0.01))
+        answers[server.take()] += 1
+        await anyio.sleep(chance.uniform(0, latency_s))
+        limiter.ended()
+
+    async def process(limiter: SharedLimiter) -> None:
+        await anyio.sleep(chance.choice([0, 0, chance.uniform(0, 3)]))
+        async with anyio.create_task_group() as group:
+            for _ in range(workers):
+                group.start_soon(worker, limiter, clock.monotonic() + chance.uniform(0.5, 6))
+        await limiter.finish()
+
+    async def worker(limiter: SharedLimiter, until: float) -> None:
+        while clock.monotonic() < until:
+            await exchange(limiter)
+            if chance.random() < 0.02:
+                await anyio.sleep(chance.uniform(0, 1))
+
+    with anyio.move_on_after(12):
+        async with anyio.create_task_group() as group:
+            for limiter in limiters:
+                group.start_soon(process, limiter)
+    return answers[False]
+
+
+@pytest.mark.parametrize("processes", [1, 2, 5])
+@pytest.mark.parametrize("limit", LIMITS)
+async def test_hardly_anything_is_left_unused(clock: Clock, limit: tuple[float, int], processes: int) -> None:
+    """At least 97 % of what the shared pace lets through: the burst, and 98 % of the rate."""
+    pace = shared_pace(Pace(*limit))
+    row, limiters = shared(clock, Pace(*limit), processes)
+    lasting_s = max(10.0, 50 / pace.rate_per_s)
+    count = len(await starts(limiters, lasting_s))
+    possible = pace.burst + pace.rate_per_s * lasting_s
+    assert 0.97 * possible - processes * row.window <= count <= possible + 1
+
+
+async def test_a_throttle_of_one_pauses_all(clock: Clock) -> None:
+    """The others start what they have reserved already, at most a window each, and then nothing for so long."""
+    limit = Pace(20, 40)
+    row, (one, *others) = shared(clock, limit, 3)
+    await starts([one, *others], 5)
+    one.throttled(clock.monotonic(), 30.0)
+    times: list[float] = []
+    async with anyio.create_task_group() as group:
+        group.start_soon(_note, [one], 40.0, times)
+        await anyio.sleep(0.05)
+        group.start_soon(_note, others, 40.0, times)
+    assert row.calls["pause"] == 1
+    assert len([at for at in times if at < 29.9]) <= 2 * row.window
+    after = [at for at in times if at >= 29.9]
+    assert 0 < len(after) <= 1 + 10.1 * limit.rate_per_s, "and no burst afterwards"
+
+
+async def _note(limiters: list[SharedLimiter], seconds: float, times: list[float]) -> None:
+    times.extend(await starts(limiters, seconds))
+
+
+async def test_a_pause_is_told_even_when_nothing_follows(clock: Clock) -> None:
+    row, (one,) = shared(clock, Pace(20, 40), 1)
+    await one.acquire()
+    one.throttled(clock.monotonic(), 30.0)
+    await one.finish()
+    assert row.calls["pause"] == 1
+    assert row.calls["give_back"] == 0, "what was reserved before it is forfeit"
+
+
+async def test_what_is_not_used_is_given_back(clock: Clock) -> None:
+    row, (one, two) = shared(clock, Pace(1, 16), 2)
+    for _ in range(3):
+        await one.acquire()
+    held = row.tat
+    await one.finish()
+    unused = row.window * row.calls["reserve"] - 3
+    assert row.calls["give_back"] == unused
+    assert row.tat == pytest.approx(held - unused)
+    immediately = [at for at in await starts([two], 0.5) if at < 0.1]
+    assert len(immediately) == row.pace.burst - 3
+
+
+async def test_what_is_given_back_after_somebody_else_reserved_is_lost(clock: Clock) -> None:
+    """The other one's slots follow it: to move them would give them out twice."""
+    row, (one, two) = shared(clock, Pace(1, 32), 2)
+    await one.acquire()
+    await two.acquire()
+    held = row.tat
+    await one.finish()
+    assert row.tat == held
+
+
+async def test_a_held_slot_that_is_not_needed_serves_the_next(clock: Clock) -> None:
+    row, (one,) = shared(clock, Pace(1, 16), 1)
+    for _ in range(10):
+        await one.hold()
+        one.give_back()
+    assert row.calls["reserve"] == 1
+
+
+async def test_a_crash_costs_a_window_at_most(clock: Clock) -> None:
+    """What the dead one had reserved counts as used; the burst is not granted again."""
+    limit = Pace(10, 40)
+    row, (dead, heir) = shared(clock, limit, 2)
+    await starts([dead], 0.5)
+    found = await starts([heir], 10)
+    possible = row.pace.rate_per_s * 10
+    assert possible - row.window - 2 <= len(found) <= possible + row.window
+
+
+async def test_who_has_lost_its_chunk_gets_no_slots(clock: Clock) -> None:
+    row, (one,) = shared(clock, Pace(10, 40), 1)
+    row.lost = True
+    with pytest.raises(LostChunkError):
+        await one.hold()
+
+
+def test_a_window_is_half_a_second_and_a_small_part_of_the_burst() -> None:
+    assert [window_of(Pace(*limit)) for limit in LIMITS] == [1, 13, 12, 250, 1, 1]
+    for limit in LIMITS:
+        assert 1 <= shared_pace(Pace(*limit)).burst <= max(1, limit[1] - 2 * window_of(Pace(*limit)))
