@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions, WorkflowStatus
+from dbos._serialization import DefaultSerializer
 
 from bulk_cancel.ledger.shared import ChunkRecord
 
@@ -39,6 +41,7 @@ def migrate(url: str) -> None:
 
 def configuration(url: str, executor_id: str) -> DBOSConfig:
     """Return the settings of a worker."""
+    refuse_pickles()
     return {
         "name": APPLICATION,
         "system_database_url": _sqlalchemy(url),
@@ -49,6 +52,19 @@ def configuration(url: str, executor_id: str) -> DBOSConfig:
         "log_level": "WARNING",
         "scheduler_polling_interval_sec": 5.0,
     }
+
+
+def refuse_pickles() -> None:
+    """Let nothing in the queue be read as a pickle.
+
+    DBOS reads each row as the row itself says it was written. So a serializer of our own settles how we write, and does
+    not keep somebody who can write to the queue's tables from having a pickle of theirs run in the workers.
+    """
+    DefaultSerializer.deserialize = _refuse  # type: ignore[assignment,method-assign]
+
+
+def _refuse(_: DefaultSerializer, __: str) -> NoReturn:
+    raise PermissionError("A row of the queue claims to be a pickle. It was not read.")
 
 
 def quiet() -> None:
@@ -137,6 +153,7 @@ class Queue:
 def opened(url: str) -> Iterator[Queue]:
     """Open the queue from outside of a worker. Its tables have to be there."""
     quiet()
+    refuse_pickles()
     client = DBOSClient(
         system_database_url=_sqlalchemy(url),
         dbos_system_schema=SCHEMA,
