@@ -36,9 +36,10 @@ bench: .venv/ready           ## speed and its price: starting, CPU per cancel be
 	$(BIN)/python tests/benchmarks/pacing.py
 	$(BIN)/python tests/benchmarks/memory.py
 
-bench-long: bench            ## and a run that waits for the documented limit (8 minutes), and ten million rows (an hour)
+bench-long: bench            ## and a run that waits for the limit (8 minutes), ten million rows (an hour), a ledger in PostgreSQL (a minute)
 	$(BIN)/python tests/benchmarks/idle.py
 	$(BIN)/python tests/benchmarks/scale.py
+	$(BIN)/python tests/benchmarks/cluster.py
 
 clean:                       ## remove what make made
 	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -65,16 +65,15 @@ class Server:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """Run a server. Skips the test, with the reason, where none can run."""
+def serving(settings: Mapping[str, str] = _SETTINGS, place: Path = Path("/dev/shm")) -> Iterator[Server]:
+    """Run a server with its data in a folder of `place`. Skips the test, with the reason, where none can run."""
     programs = _programs()
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="bc-pg-", dir=memory if os.access(memory, os.W_OK) else None))
+    folder = Path(tempfile.mkdtemp(prefix="bc-pg-", dir=place if os.access(place, os.W_OK) else None))
     try:
         user = _give_to_user(folder)
         programs = _within_reach(programs, folder, user)
         _initialise(programs, folder, user)
-        with _running(programs, folder, user):
+        with _running(programs, folder, user, settings):
             yield Server(folder, programs / "bin")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -132,9 +131,9 @@ kill -INT $server; wait $server; rm -rf "$folder"
 
 
 @contextmanager
-def _running(programs: Path, folder: Path, user: str | None) -> Iterator[None]:
-    settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
-    command = [programs / "bin" / "postgres", "-D", folder / "data", "-k", folder, *settings]
+def _running(programs: Path, folder: Path, user: str | None, settings: Mapping[str, str]) -> Iterator[None]:
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    command = [programs / "bin" / "postgres", "-D", folder / "data", "-k", folder, *options]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             ["sh", "-c", _WATCHED, "sh", folder, *command],

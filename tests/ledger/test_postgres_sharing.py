@@ -228,6 +228,26 @@ def test_a_chunk_that_has_ended_is_not_taken_again(ledger: PostgresLedger) -> No
     assert (record.ended, record.note, record.owner) == (True, "all cancelled", "one")
 
 
+def test_a_chunk_is_found_by_its_number_and_what_is_open_is_told_apart(ledger: PostgresLedger) -> None:
+    rows = [row(number, number) for number in range(2, 5)] + [row(5, 5, entire_series=True)]
+    run_no = staged(ledger, *rows)
+    assert ledger.chunk(run_no, 1) is None
+    assert ledger.open_chunks(run_no) == (False, False)
+    ledger.plan_chunks(run_no, 2)
+    for chunk in ledger.chunks(run_no):
+        assert ledger.chunk(run_no, chunk.chunk.chunk_no) == chunk
+    others, series = (
+        [c.chunk.chunk_no for c in ledger.chunks(run_no) if c.series is is_series] for is_series in (False, True)
+    )
+    assert ledger.open_chunks(run_no) == (True, True)
+    for number in others:
+        ledger.end_chunk(taken(ledger, run_no, number), "")
+    assert ledger.open_chunks(run_no) == (False, True)
+    for number in series:
+        ledger.end_chunk(taken(ledger, run_no, number), "")
+    assert ledger.open_chunks(run_no) == (False, False)
+
+
 def test_silent_chunks_are_those_that_somebody_has_and_says_nothing_of(ledger: PostgresLedger) -> None:
     run_no = chunked(ledger)
     first, second, third = (taken(ledger, run_no, number) for number in (1, 2, 3))

@@ -14,7 +14,7 @@ from bulk_cancel.api.credentials import SYSTEMD_NAME
 from bulk_cancel.core.units import parse_duration
 from schedule.conftest import DRAIN_S, SCHEDULE, is_unattended, job_of
 
-UNITS = ("bulk-cancel.service", "bulk-cancel.timer", "bulk-cancel-failed@.service")
+UNITS = ("bulk-cancel.service", "bulk-cancel.timer", "bulk-cancel-failed@.service", "bulk-cancel-worker@.service")
 
 
 def unit(name: str) -> configparser.RawConfigParser:

@@ -71,7 +71,7 @@ def stop_command(run_id: str, ledger: str | None) -> None:
     """Have all workers stop working on a run."""
     with _database(ledger).together() as shared:
         runs = shared.runs(run_id)
-        if not runs or not shared.chunks(runs[0].run_no):
+        if not runs or not shared.chunk(runs[0].run_no, 1):
             raise UsageError(f"No run {run_id} is carried out by workers.", advice="See: bulk-cancel cluster status")
         shared.bind(stop_key(runs[0].run_no), "The run was stopped: bulk-cancel cluster stop.")
     print(f"Run {run_id} is being stopped: what is in flight settles, the rest stays pending.")

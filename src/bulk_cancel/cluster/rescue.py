@@ -62,12 +62,11 @@ def _enqueue_forgotten(ledger: PostgresLedger, queue: Queue, around: Surrounding
 def _end_finished(ledger: PostgresLedger, queue: Queue) -> None:
     """The worker that ended a run's last chunk may have died before it could end the run."""
     for run in ledger.runs(limit=_RUNS):
-        if run.status == "running" and ledger.chunks(run.run_no):
+        if run.status == "running" and ledger.chunk(run.run_no, 1):
             ending.go_on(ledger, queue, run)
 
 
 def _chunk_of(ledger: PostgresLedger, workflow: str) -> ChunkRecord | None:
     run_id, number, *_ = workflow.split("/")
     runs: list[RunRecord] = ledger.runs(run_id)
-    chunks = ledger.chunks(runs[0].run_no) if runs else ()
-    return next((chunk for chunk in chunks if chunk.chunk.chunk_no == int(number)), None)
+    return ledger.chunk(runs[0].run_no, int(number)) if runs else None

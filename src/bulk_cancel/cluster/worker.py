@@ -123,9 +123,10 @@ class Worker:
         comes_back = rules.wait and note.halt is None and note.unknown > note.missing
         if self._stopped or comes_back:
             delay_s = 0.0 if self._stopped else note.due_in_s + 1.0
-            record = ledger.chunks(run.run_no)[hold.chunk.chunk_no - 1]
+            record = ledger.chunk(run.run_no, hold.chunk.chunk_no)
             # In this order: a crash in between leaves two who want the chunk, which does no harm, and not nobody.
-            self._queue.enqueue(run.run_id, record, again=hold.epoch, delay_s=delay_s)
+            if record is not None:
+                self._queue.enqueue(run.run_id, record, again=hold.epoch, delay_s=delay_s)
             ledger.reopen_chunk(hold)
             return
         ledger.end_chunk(hold, note.to_json())

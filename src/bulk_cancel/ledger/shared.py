@@ -75,8 +75,11 @@ class SharedLedger(Ledger, Protocol):
     def chunks(self, run_no: int) -> Sequence[ChunkRecord]:
         """Return the run's chunks by number."""
 
-    def open_chunks(self, run_no: int) -> tuple[int, int]:
-        """Count the run's chunks that have not ended: those of all else, and those of series."""
+    def chunk(self, run_no: int, chunk_no: int) -> ChunkRecord | None:
+        """Return one of them; None when the run has no such chunk."""
+
+    def open_chunks(self, run_no: int) -> tuple[bool, bool]:
+        """Tell whether chunks of the run have not ended yet: some that are not series, some that are."""
 
     def take_chunk(self, run_no: int, chunk_no: int, owner: str) -> Hold | None:
         """Take a chunk, whoever had it before; None when it has ended or does not exist."""

@@ -34,8 +34,12 @@ class Sharing(Writing):
     def chunks(self, run_no: int) -> Sequence[ChunkRecord]:
         return [_chunk_record(row) for row in self._rows("chunks", run_no)]
 
-    def open_chunks(self, run_no: int) -> tuple[int, int]:
-        others, series = self._rows("open_chunks", run_no)[0]
+    def chunk(self, run_no: int, chunk_no: int) -> ChunkRecord | None:
+        found = self._rows("chunk", run_no, chunk_no)
+        return _chunk_record(found[0]) if found else None
+
+    def open_chunks(self, run_no: int) -> tuple[bool, bool]:
+        ((others, series),) = self._rows("open_chunks", run_no)
         return others, series
 
     def take_chunk(self, run_no: int, chunk_no: int, owner: str) -> Hold | None:

@@ -417,9 +417,15 @@ SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, e
   extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, ended_at IS NOT NULL, note
 FROM chunks WHERE run_no = $1 ORDER BY chunk_no;
 
+-- name: chunk
+SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, epoch,
+  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, ended_at IS NOT NULL, note
+FROM chunks WHERE run_no = $1 AND chunk_no = $2;
+
+-- Asked whenever a chunk ends: it must not read all the others.
 -- name: open_chunks
-SELECT count(*) FILTER (WHERE NOT series), count(*) FILTER (WHERE series) FROM chunks
-WHERE run_no = $1 AND ended_at IS NULL;
+SELECT EXISTS (SELECT 1 FROM chunks WHERE run_no = $1 AND ended_at IS NULL AND NOT series),
+  EXISTS (SELECT 1 FROM chunks WHERE run_no = $1 AND ended_at IS NULL AND series);
 
 -- name: silent_chunks
 SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, epoch,
