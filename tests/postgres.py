@@ -39,8 +39,10 @@ _numbers = count(1)
 class Server:
     """A running server."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, programs: Path = Path(), user: str | None = None) -> None:
         self.folder = folder
+        self._programs, self._user = programs, user
+        self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """Return the address of a database."""
@@ -53,6 +55,33 @@ class Server:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
+
+    def start(self) -> None:
+        """Start the server; return when it answers. Skips the test when it does not."""
+        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._programs / "bin" / "postgres", "-D", self.folder / "data", "-k", self.folder, *settings],
+                user=self._user,
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+            )
+        _wait(self._process, self.folder)
+
+    def stop(self, how: int = signal.SIGINT) -> None:
+        """Stop the server: SIGINT cuts all connections, SIGKILL leaves its end to the next start."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(_START_S)
+
+    def restart(self, *, kill: bool = False) -> None:
+        """Stop it, the hard way or not, and start it again."""
+        self.stop(signal.SIGKILL if kill else signal.SIGINT)
+        if kill:
+            (self.folder / "data" / "postmaster.pid").unlink()
+            _wait_until_alone(self.folder)
+        self.start()
 
     @contextmanager
     def database(self, template: str = "template0") -> Iterator[str]:
@@ -75,8 +104,12 @@ def serving() -> Iterator[Server]:
         user = _give_to_user(folder)
         programs = _within_reach(programs, folder, user)
         _initialise(programs, folder, user)
-        with _running(programs, folder, user):
-            yield Server(folder)
+        server = Server(folder, programs, user)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -123,23 +156,18 @@ def _initialise(programs: Path, folder: Path, user: str | None) -> None:
         pytest.skip(f"PostgreSQL is not tested: initdb says {made.stderr.strip()[-300:]}")
 
 
-@contextmanager
-def _running(programs: Path, folder: Path, user: str | None) -> Iterator[None]:
-    settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [programs / "bin" / "postgres", "-D", folder / "data", "-k", folder, *settings],
-            user=user,
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-        )
+def _wait_until_alone(folder: Path) -> None:
+    """The processes that a killed server leaves behind end by themselves; before that no other one may start."""
+    until = time.monotonic() + _START_S
+    while time.monotonic() < until and any(_works_in(process, folder / "data") for process in Path("/proc").iterdir()):
+        time.sleep(0.02)
+
+
+def _works_in(process: Path, folder: Path) -> bool:
     try:
-        _wait(server, folder)
-        yield
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(_START_S)
+        return (process / "cwd").readlink() == folder and (process / "stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
 
 
 def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
