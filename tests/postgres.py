@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -30,6 +31,14 @@ _SETTINGS = {
     "max_wal_size": "4GB",
 }
 _START_S = 20.0
+#: Stops the server when told to, or when the tests are gone: then nobody holds the other end of stdin.
+_WATCHED = """
+folder="$1"; shift
+"$@" & server=$!
+read -r word
+kill -INT $server; wait $server
+[ "$word" = keep ] || rm -rf "$folder"
+"""
 #: Makes a database that is gone after the test; returns its URL.
 NewDatabase = Callable[[], str]
 _numbers = count(1)
@@ -38,8 +47,10 @@ _numbers = count(1)
 class Server:
     """A running server."""
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, user: str | None, settings: Mapping[str, str]) -> None:
         self.folder, self.programs = folder, programs
+        self._user, self._settings = user, settings
+        self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """Return the address of a database."""
@@ -52,6 +63,38 @@ class Server:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
+
+    def start(self) -> None:
+        """Start the server; return when it answers. Skips the test when it does not."""
+        options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
+        command = [self.programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *options]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                ["sh", "-c", _WATCHED, "sh", self.folder, *command],
+                user=self._user,
+                cwd="/",
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        _wait(self._process, self)
+
+    def stop(self) -> None:
+        """Stop the server, cutting all connections. What it wrote stays."""
+        if self._process is not None:
+            self._process.communicate(b"keep\n", timeout=_START_S)
+
+    def restart(self, *, kill: bool = False) -> None:
+        """Stop it, the hard way or not, and start it again."""
+        lock = self.folder / "data" / "postmaster.pid"
+        if kill:
+            os.kill(int(lock.read_text().split()[0]), signal.SIGKILL)
+        self.stop()
+        if kill:
+            lock.unlink()
+            _wait_until_alone(self.folder)
+        self.start()
 
     @contextmanager
     def database(self, template: str = "template0") -> Iterator[str]:
@@ -73,8 +116,12 @@ def serving(settings: Mapping[str, str] = _SETTINGS, place: Path = Path("/dev/sh
         user = _give_to_user(folder)
         programs = _within_reach(programs, folder, user)
         _initialise(programs, folder, user)
-        with _running(programs, folder, user, settings):
-            yield Server(folder, programs / "bin")
+        server = Server(folder, programs / "bin", user, settings)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -121,48 +168,32 @@ def _initialise(programs: Path, folder: Path, user: str | None) -> None:
         pytest.skip(f"PostgreSQL is not tested: initdb says {made.stderr.strip()[-300:]}")
 
 
-#: Ends the server, and removes what it wrote, also when the tests are killed: then nobody holds the other end of stdin.
-_WATCHED = """
-folder="$1"; shift
-"$@" & server=$!
-read -r _
-kill -INT $server; wait $server; rm -rf "$folder"
-"""
+def _wait_until_alone(folder: Path) -> None:
+    """The processes that a killed server leaves behind end by themselves; before that no other one may start."""
+    until = time.monotonic() + _START_S
+    while time.monotonic() < until and any(_works_in(process, folder / "data") for process in Path("/proc").iterdir()):
+        time.sleep(0.02)
 
 
-@contextmanager
-def _running(programs: Path, folder: Path, user: str | None, settings: Mapping[str, str]) -> Iterator[None]:
-    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    command = [programs / "bin" / "postgres", "-D", folder / "data", "-k", folder, *options]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            ["sh", "-c", _WATCHED, "sh", folder, *command],
-            user=user,
-            cwd="/",
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+def _works_in(process: Path, folder: Path) -> bool:
     try:
-        _wait(server, folder)
-        yield
-    finally:
-        server.communicate(timeout=_START_S)
+        return (process / "cwd").readlink() == folder and (process / "stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
 
 
-def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
+def _wait(process: subprocess.Popen[bytes], server: Server) -> None:
     import psycopg
 
     until = time.monotonic() + _START_S
-    while server.poll() is None and time.monotonic() < until:
+    while process.poll() is None and time.monotonic() < until:
         try:
-            psycopg.connect(Server(folder, folder).url()).close()
+            psycopg.connect(server.url()).close()
         except psycopg.OperationalError:
             time.sleep(0.02)
         else:
             return
-    pytest.skip(f"PostgreSQL is not tested: the server does not start: {(folder / 'log').read_text()[-300:]}")
+    pytest.skip(f"PostgreSQL is not tested: the server does not start: {(server.folder / 'log').read_text()[-300:]}")
 
 
 @pytest.fixture(scope="session")

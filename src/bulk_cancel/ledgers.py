@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,10 +29,11 @@ class LedgerPlace(Protocol):
     def reading(self) -> AbstractContextManager[Ledger]:
         """Open an existing ledger that stays as it is. Raises LedgerError when there is none, or none that is ours."""
 
-    def alone(self, wait_s: float = 0.0) -> AbstractContextManager[Ledger]:
+    def alone(self, wait_s: float = 0.0, locked: Callable[[], None] = lambda: None) -> AbstractContextManager[Ledger]:
         """Hold the ledger against everybody else and open it for writing; make it when there is none.
 
-        Raises LockedError (exit 75) when somebody holds it for longer than `wait_s` seconds; else as opening does.
+        `locked` is called in between: when it raises, nothing is made. Raises LockedError (exit 75) when somebody holds
+        the ledger for longer than `wait_s` seconds; else as opening does.
         """
 
     def holder(self) -> Holder | None:
@@ -57,9 +58,10 @@ class LedgerFile:
         return reading(self.path)
 
     @contextmanager
-    def alone(self, wait_s: float = 0.0) -> Iterator[Ledger]:
+    def alone(self, wait_s: float = 0.0, locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
         """As `LedgerPlace` says; the lock is a file beside the ledger."""
         with held(ledger_lock(self.path), f"the ledger {self.path}", wait_s):
+            locked()
             ledger = SqliteLedger.open(self.path)
             try:
                 yield ledger
@@ -91,10 +93,11 @@ class LedgerDatabase:
             yield ledger
 
     @contextmanager
-    def alone(self, wait_s: float = 0.0) -> Iterator[Ledger]:
+    def alone(self, wait_s: float = 0.0, locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
         """As `LedgerPlace` says; the lock is the session's, and ends with it."""
         with closing(_postgres().PostgresLedger.open(self.url)) as ledger:
             ledger.held_alone(wait_s)
+            locked()
             yield ledger
 
     @contextmanager

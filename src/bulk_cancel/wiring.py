@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -321,9 +322,9 @@ def _open_ledger(keys: Keyring, limit: TimeLimit | None) -> Iterator[Ledger]:
     """Hold the ledger for the life of a run, and the limit of a credential that is needed in any case."""
     job, url, wait_s = keys.job, api_url(keys.environ), _lock_wait_s(keys.job, limit)
     place = ledger_place(job.ledger, url)
-    with _beside_workers(place, job, wait_s) if job.engine == "dbos" else place.alone(wait_s) as ledger:
-        if not keys.accounts.given and job.engine == "local":
-            keys.hold([OWN], wait_s)
+    own = [] if keys.accounts.given else [OWN]
+    alone = partial(place.alone, wait_s, lambda: keys.hold(own, wait_s))
+    with _beside_workers(place, job, wait_s) if job.engine == "dbos" else alone() as ledger:
         _refuse_other_api(ledger, url)
         yield ledger
 

@@ -57,7 +57,7 @@ def make_cluster(
             url = url or stack.enter_context(postgres_server.database(cluster_template))
             folder = tmp_path / "work"
             folder.mkdir()
-            cluster = Cluster(folder, url, sandbox, worker_zygote)
+            cluster = Cluster(folder, url, sandbox, worker_zygote, lambda: postgres_server.database(cluster_template))
             cluster.limits = limits or f'rate = "{given["rate_per_s"]}/s"\nburst = {given["burst"]}'
             cluster.write_accounts(*NAMES)
             stack.callback(cluster.kill_all)

@@ -1,7 +1,8 @@
 """Runs `bulk-cancel` in this process and does something to it at an enumerated point: the seams that workers pass.
 
-The seams are the calls of a PostgreSQL ledger (`after intent` and `after outcome` tell its two kinds of appends apart)
-the cancels of a line, and the steps of an exchange. What may happen there, `crash.driver` says.
+The seams are the calls of a PostgreSQL ledger, the cancels of a line and the steps of an exchange. `after intent` and
+`after outcome` tell the two kinds of appends apart; `after look` is in the middle of their transaction. What may happen
+there, `crash.driver` says.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from bulk_cancel.api.failures import Trace
 from bulk_cancel.cli.main import main
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.context import Limits
-from bulk_cancel.ledger.postgres import PostgresLedger
+from bulk_cancel.ledger.postgres import PostgresLedger, appending
 from crash.driver import CONFIRM_S, Points, around, around_async, with_steps
 
 _LEDGER = ("take_chunk", "recover", "reserve", "end_chunk", "reopen_chunk", "plan_chunks", "give_back", "end_run")
@@ -30,6 +31,7 @@ def play(request: Mapping[str, Any]) -> None:
             setattr(PostgresLedger, name, around(points, name, getattr(PostgresLedger, name)))
         setattr(PostgresLedger, "append", _told_apart(points, PostgresLedger.append))  # noqa: B010
         setattr(HttpLine, "cancel", around_async(points, "cancel", HttpLine.cancel))  # noqa: B010
+        setattr(appending, "_look", around(points, "look", appending._look))  # noqa: B010
         Trace.__call__ = with_steps(points, Trace.__call__)  # type: ignore[method-assign]
     setattr(Limits, "__init__", partialmethod(Limits.__init__, confirm_s=CONFIRM_S))  # noqa: B010
     sys.argv = ["bulk-cancel", *request["argv"]]

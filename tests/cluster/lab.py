@@ -9,13 +9,14 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from bulk_cancel.core.model import Target
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord
@@ -40,6 +41,7 @@ class Cluster:
     url: str
     sandbox: Sandbox
     zygote: Zygote
+    another_database: Callable[[], AbstractContextManager[str]]
     silence_s: float = SILENCE_S
     processes: dict[str, Process] = field(default_factory=dict)
     limits: str = ""  #: lines of every account in the accounts file
@@ -137,10 +139,10 @@ class Cluster:
         return [a for a in self.sandbox.arrivals() if a.method == "POST" and (a.token in tokens or not tokens)]
 
     def states(self) -> dict[str, State]:
-        """Each appointment's state in the ledger."""
+        """Each target's state in the ledger, named as the server counts: attendees after their appointments."""
         with self.ledger() as ledger:
             rows = [row for run in ledger.runs(limit=100) for row in ledger.rows(run.run_no, 0, 100_000)]
-        return {row.target.appointment_id: row.state for row in rows if row.target and row.state}
+        return {_named(row.target): row.state for row in rows if row.target and row.state}
 
     def dump(self) -> str:
         """All tables of all schemas, as text."""
@@ -185,6 +187,10 @@ class Cluster:
         """End everything that was started."""
         for process in self.processes.values():
             process.kill()
+
+
+def _named(target: Target) -> str:
+    return f"{target.appointment_id}/{target.attendee_id}" if target.attendee_id else target.appointment_id
 
 
 def token_of(name: str) -> str:

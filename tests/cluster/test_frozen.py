@@ -80,3 +80,12 @@ def test_one_that_froze_between_its_intent_and_its_send_does_not_send(make_clust
         seen = [event[0] for event in ledger.all_events() if event[4] == Event.SEEN_ACTIVE]
     assert len(seen) == 1
     assert len([arrival for arrival in cluster.cancels() if arrival.target == seen[0]]) == 1
+
+
+def test_one_that_froze_within_a_transaction_does_not_keep_the_others_out(make_cluster: MakeCluster) -> None:
+    """It holds the lock of its chunk's row; the database gives up on it, and it does not take the chunk back."""
+    cluster = make_cluster(12, limits=ALONE)
+    one, run = start(cluster, {"after look:6": "stop"})
+    take_over(cluster, one)
+    thaw(cluster, one)
+    check_end(cluster, run, 12)

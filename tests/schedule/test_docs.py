@@ -26,8 +26,8 @@ def test_the_permanent_codes() -> None:
 
 
 def test_the_occasions_and_the_patience() -> None:
-    telling = TEXT.split("## Telling people")[1]
-    assert tuple(re.findall(r"^\| `(\w+)` \| ", telling, re.MULTILINE)[1:5]) == get_args(Occasion)
+    told = TEXT.split("## Telling people")[1]
+    assert tuple(re.findall(r"^\| `(\w+)` \| ", told, re.MULTILINE)[1:5]) == get_args(Occasion)
     assert f"at most {LONGEST_S:g} seconds" in TEXT
 
 

@@ -111,6 +111,8 @@ class ChunkRun:
         try:
             context = await self._context(clock, slots.commits, limiter, lines)
             end = await self._carry_out(context)
+            if slots.commits.failure is not None:  # a run on one machine ends with it; a chunk is taken up again
+                raise slots.commits.failure
             await limiter.finish()
         finally:
             with anyio.CancelScope(shield=True):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,15 +17,18 @@ from bulk_cancel.cluster.chunk import stop_key
 from bulk_cancel.cluster.rules import Rules
 from bulk_cancel.core.model import status_of
 from bulk_cancel.core.states import State
-from bulk_cancel.errors import Exit
+from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import RunRecord
+from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
 from bulk_cancel.ops.progress import Standing
 from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.reports.summary import Summary
 
 _POLL_S = 1.0
+#: So long a watcher bears with a ledger that is away.
+_PATIENCE_S = 900.0
 _UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)
 
 
@@ -49,12 +52,21 @@ def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
     ledger.plan_chunks(run.run_no, what.job.chunk)
     with queue.opened(what.url) as opened:
         enqueue(ledger, opened, run)
-        ended = anyio.run(_watch, ledger, what, run)
-        if not ended and not what.parts.leave():
-            ledger.bind(stop_key(run.run_no), "The run was stopped by who had begun it.")
-            what.parts.log.warning("run.stopping", run_id=run.run_id)
-            ended = anyio.run(_watch, ledger, what, run)
-    return _reported(ledger, what) if ended else _left(ledger, what)
+    ended = anyio.run(_watch, what, run)
+    if not ended and not what.parts.leave():
+        with _opened(what.url) as fresh:
+            fresh.bind(stop_key(run.run_no), "The run was stopped by who had begun it.")
+        what.parts.log.warning("run.stopping", run_id=run.run_id)
+        ended = anyio.run(_watch, what, run)
+    with _opened(what.url) as fresh:  # the ledger may have been away meanwhile
+        return _reported(fresh, what) if ended else _left(fresh, what)
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[SharedLedger]:
+    with closing(PostgresLedger.open(url)) as ledger:
+        ledger.held_with_others(0.0)
+        yield ledger
 
 
 def enqueue(ledger: SharedLedger, opened: queue.Queue, run: RunRecord) -> None:
@@ -63,22 +75,27 @@ def enqueue(ledger: SharedLedger, opened: queue.Queue, run: RunRecord) -> None:
     ending.go_on(ledger, opened, run)
 
 
-async def _watch(ledger: SharedLedger, what: Dispatch, run: RunRecord) -> bool:
+async def _watch(what: Dispatch, run: RunRecord) -> bool:
     """Show how the run goes on until it has ended or somebody wants to go; tell whether it has ended."""
-    gone, ended, seen = anyio.Event(), False, _Seen(ledger, run.run_no)
-    display = what.parts.display
+    with closing(_Seen(what.url, run)) as seen:
+        await _watch_until_seen(what, seen)
+    if seen.failure is not None:
+        raise seen.failure
+    return seen.ended
+
+
+async def _watch_until_seen(what: Dispatch, seen: _Seen) -> None:
+    gone, display = anyio.Event(), what.parts.display
     async with anyio.create_task_group() as group:
         group.start_soon(watch_signals, lambda _: gone.set(), display.stop)
         group.start_soon(what.parts.stop.watch, lambda _: gone.set())
         await to_thread.run_sync(seen.look)
         group.start_soon(_show, what, seen)
-        while not gone.is_set() and not ended:
+        while not (gone.is_set() or seen.ended or seen.failure):
             with anyio.move_on_after(seen.pause_s):
                 await gone.wait()
             await to_thread.run_sync(seen.look)
-            ended = (await to_thread.run_sync(ledger.runs, what.run_id))[0].status == "ended"
         group.cancel_scope.cancel()
-    return ended
 
 
 async def _show(what: Dispatch, seen: _Seen) -> None:
@@ -88,28 +105,48 @@ async def _show(what: Dispatch, seen: _Seen) -> None:
 
 
 class _Seen:
-    """Where a run stands, as the ledger showed it last."""
+    """Where a run stands, as the ledger showed it last. The workers survive a ledger that is away; so does this."""
 
-    def __init__(self, ledger: SharedLedger, run_no: int) -> None:
-        self._ledger = ledger
-        self._run_no = run_no
-        self._total = sum(chunk.targets for chunk in ledger.chunks(run_no))
+    def __init__(self, url: str, run: RunRecord) -> None:
+        self._url = url
+        self._run = run
+        self._ledger: PostgresLedger | None = None
+        self._seen_at = time.monotonic()
         self._began: tuple[float, int] | None = None
         self.pause_s = _POLL_S  #: a look at a hundred million rows takes its time, and the workers need the database
-        self.standing = Standing(0, self._total, 0, "", 0.0)
+        self.standing = Standing(0, 0, 0, "", 0.0)
+        self.ended = False
+        self.failure: LedgerError | None = None
 
     def look(self) -> None:
-        """Ask the ledger."""
-        before = time.monotonic()
-        chunks = self._ledger.chunks(self._run_no)
-        left = self._ledger.sendable_count(self._run_no)
-        counts = self._ledger.target_states(self._run_no)
-        done, now = self._total - min(left, self._total), time.monotonic()
+        """Ask the ledger. What it cannot tell now it may tell the next time."""
+        try:
+            self._ledger = self._ledger or PostgresLedger.open_to_read(self._url)
+            began = time.monotonic()
+            self._look(self._ledger)
+            self._seen_at = time.monotonic()
+            self.pause_s = max(_POLL_S, 20 * (self._seen_at - began))
+        except LedgerError as error:
+            self.close()
+            if time.monotonic() - self._seen_at > _PATIENCE_S:
+                self.failure = error
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._ledger is not None:
+            self._ledger.close()
+        self._ledger = None
+
+    def _look(self, ledger: PostgresLedger) -> None:
+        run_no = self._run.run_no
+        chunks, left, counts = ledger.chunks(run_no), ledger.sendable_count(run_no), ledger.target_states(run_no)
+        total = sum(chunk.targets for chunk in chunks)
+        done, now = total - min(left, total), time.monotonic()
         self._began = self._began or (now, done)
         pace = (done - self._began[1]) / max(now - self._began[0], 1e-9)
         shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in _UNDERWAY)
-        self.standing = Standing(done, self._total, done, shown, left / pace if pace else 0.0, _workers(chunks))
-        self.pause_s = max(_POLL_S, 20 * (time.monotonic() - before))
+        self.standing = Standing(done, total, done, shown, left / pace if pace else 0.0, _workers(chunks))
+        self.ended = ledger.runs(self._run.run_id)[0].status == "ended"
 
 
 def _workers(chunks: Sequence[ChunkRecord]) -> str:

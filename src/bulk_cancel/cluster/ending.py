@@ -26,11 +26,14 @@ from bulk_cancel.reports.summary import Summary, to_json
 def go_on(ledger: SharedLedger, queue: Queue, run: RunRecord) -> bool:
     """Have the next phase of a run worked on, or end it; tell whether it has ended."""
     others, series = ledger.open_chunks(run.run_no)
-    if series and not others:
-        queue.enqueue_all(run.run_id, [chunk for chunk in ledger.chunks(run.run_no) if not chunk.ended])
-    elif not others and run.status != "ended":
-        end(ledger, run, ledger.chunks(run.run_no))
-    return not others and not series
+    if others:
+        return False
+    chunks = ledger.chunks(run.run_no)
+    if series:
+        queue.enqueue_all(run.run_id, [chunk for chunk in chunks if not chunk.ended])
+    elif run.status != "ended":
+        end(ledger, run, chunks)
+    return not series
 
 
 def end(ledger: SharedLedger, run: RunRecord, chunks: Sequence[ChunkRecord]) -> None:

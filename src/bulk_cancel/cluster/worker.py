@@ -80,22 +80,24 @@ class Worker:
             reraise=True,
         )
         try:
-            await retrying(self._carry_once, run_id, chunk_no)
+            await retrying(self._carry_once, run_id, chunk_no, _Held())
         except LostChunkError as error:
             self.post.around.log.warning("chunk.lost", run_id=run_id, chunk=chunk_no, why=str(error))
 
-    async def _carry_once(self, run_id: str, chunk_no: int) -> None:
+    async def _carry_once(self, run_id: str, chunk_no: int, held: _Held) -> None:
         ledger = await to_thread.run_sync(PostgresLedger.open, self.post.url)
         try:
-            await self._carry(ledger, run_id, chunk_no)
+            await to_thread.run_sync(ledger.limit_transactions, self.post.around.silence_s / 2)
+            await self._carry(ledger, run_id, chunk_no, held)
         finally:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(ledger.close)
 
-    async def _carry(self, ledger: PostgresLedger, run_id: str, chunk_no: int) -> None:
+    async def _carry(self, ledger: PostgresLedger, run_id: str, chunk_no: int, held: _Held) -> None:
         log = self.post.around.log
         (run,) = await to_thread.run_sync(ledger.runs, run_id)
-        hold = await to_thread.run_sync(ledger.take_chunk, run.run_no, chunk_no, self.post.around.owner)
+        await to_thread.run_sync(held.refuse_lost, ledger, run.run_no, chunk_no)
+        hold = held.hold = await to_thread.run_sync(ledger.take_chunk, run.run_no, chunk_no, self.post.around.owner)
         if hold is None:
             return
         await to_thread.run_sync(ledger.held_with_others, _LOCK_WAIT_S)
@@ -131,6 +133,18 @@ class Worker:
             return
         ledger.end_chunk(hold, note.to_json())
         ending.go_on(ledger, self._queue, run)
+
+
+@dataclass
+class _Held:
+    """The hold that a worker had before the database was away."""
+
+    hold: Hold | None = None
+
+    def refuse_lost(self, ledger: PostgresLedger, run_no: int, chunk_no: int) -> None:
+        """Raise LostChunkError when somebody else has taken the chunk meanwhile: it must not be taken back from him."""
+        if self.hold and ledger.chunks(run_no)[chunk_no - 1].epoch != self.hold.epoch:
+            raise LostChunkError(f"Chunk {chunk_no} of run {run_no} was taken over while the database was away.")
 
 
 def _may_come_back(error: BaseException) -> bool:

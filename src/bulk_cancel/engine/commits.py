@@ -15,6 +15,7 @@ import anyio
 from anyio import to_thread
 
 from bulk_cancel.core.model import Entry
+from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ledger.port import Ledger, PaceUpdate
 
 T = TypeVar("T")
@@ -56,6 +57,11 @@ class GroupCommit:
         """Run any other call on the ledger, between two commits."""
         return await self._queue.ask(question)
 
+    @property
+    def failure(self) -> BulkCancelError | None:
+        """What the ledger refused first, whoever had asked for it; None when all went well."""
+        return self._queue.failure
+
 
 class _Queue:
     """What is to be written next, and whose turn it is."""
@@ -66,6 +72,7 @@ class _Queue:
         self._turn = anyio.Lock()
         self._batch = _Batch()
         self._broken: BaseException | None = None
+        self.failure: BulkCancelError | None = None
 
     async def record(self, entries: Sequence[Entry], pace: Pacing) -> None:
         batch = self._batch
@@ -92,9 +99,18 @@ class _Queue:
                     await to_thread.run_sync(self._ledger.append, self._run_no, batch.entries, *paces)
             except BaseException as error:
                 self._broken = batch.error = error
+                self._note(error)
             finally:
                 batch.done.set()
 
     async def ask(self, question: Callable[[Ledger], T]) -> T:
         async with self._turn:
-            return await to_thread.run_sync(question, self._ledger)
+            try:
+                return await to_thread.run_sync(question, self._ledger)
+            except BulkCancelError as error:
+                self._note(error)
+                raise
+
+    def _note(self, error: BaseException) -> None:
+        if self.failure is None and isinstance(error, BulkCancelError):
+            self.failure = error

@@ -6,6 +6,7 @@ the two waits for the other: either all of the call is there before the new owne
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 
@@ -49,6 +50,10 @@ class Sharing(Writing):
 
     def silent_chunks(self, longer_than_s: float) -> Sequence[ChunkRecord]:
         return [_chunk_record(row) for row in self._rows("silent_chunks", float(longer_than_s))]
+
+    def limit_transactions(self, seconds: float) -> None:
+        """Let the server end every transaction of this session that lasts longer: its locks keep others waiting."""
+        self._session.rows("limit_transactions", f"{math.ceil(seconds * 1000)}ms")
 
     def hold(self, hold: Hold | None) -> None:
         self._hold = hold

@@ -11,6 +11,12 @@ SELECT set_config('search_path', 'bulk_cancel', false),
   set_config('default_transaction_isolation', 'read committed', false),
   current_setting('server_encoding');
 
+-- A process that stands still in the middle of a transaction keeps others from its chunk: the server gives it up.
+-- Within a batch only the other two end it; servers before 17 do not have the first of them.
+-- name: limit_transactions
+SELECT set_config(name, $1, false) FROM pg_settings
+WHERE name IN ('transaction_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout');
+
 -- name: read_only
 SELECT set_config('default_transaction_read_only', 'on', false);
 

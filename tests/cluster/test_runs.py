@@ -1,0 +1,101 @@
+"""Runs over workers: stopped, handed out twice, beside each other, with a wrong token; and what must be in no table."""
+
+from __future__ import annotations
+
+import json
+
+from bulk_cancel.cluster import queue
+from bulk_cancel.cluster.dispatch import enqueue
+from bulk_cancel.ledger.postgres import PostgresLedger
+from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN
+from cluster.conftest import MakeCluster
+from cluster.lab import Cluster, ended, secrets_in, share_out
+
+SLOW = 'rate = "40/s"\nburst = 10'
+
+
+def halfway(cluster: Cluster, sent: int = 20) -> str:
+    """Return the run's id when it is in the middle."""
+    cluster.wait_for(lambda: len(cluster.cancels()) >= sent, "it is in the middle")
+    with cluster.ledger() as ledger:
+        return ledger.runs()[0].run_id
+
+
+def test_a_run_is_stopped_on_all_workers_and_gone_on_with(make_cluster: MakeCluster) -> None:
+    """Beside that: it is handed out a second time in the middle, which changes nothing."""
+    cluster = make_cluster(200, limits=SLOW)
+    for name in ("one", "two"):
+        cluster.worker(name)
+    source = cluster.write_rows(share_out(cluster.sandbox.world.appointments, ("berlin", "paris")))
+    run = cluster.start_run(source, "--chunk", "25")
+    run_id = halfway(cluster)
+    hand_out_again(cluster, run_id)
+    assert cluster.start("stop", "cluster", "stop", run_id, "--ledger", cluster.url).wait() == 0
+    told = ended(run, code=5)
+    sent = len(cluster.cancels())
+    assert told["counts"]["pending"] == 200 - sent > 0
+    assert "bulk-cancel cluster stop" in told["next"]
+    status = ended(cluster.start("status", "cluster", "status", "--json", "--ledger", cluster.url))
+    assert all(chunk["ended"] for chunk in status["runs"][0]["chunks"])
+    again = cluster.run(source)
+    assert again["counts"]["cancelled"] == 200
+    assert len(cluster.cancels()) == 200
+    cluster.check()
+
+
+def hand_out_again(cluster: Cluster, run_id: str) -> None:
+    ledger = PostgresLedger.open(cluster.url)
+    try:
+        (run,) = ledger.runs(run_id)
+        before = [chunk.chunk for chunk in ledger.chunks(run.run_no)]
+        ledger.plan_chunks(run.run_no, 3)
+        assert [chunk.chunk for chunk in ledger.chunks(run.run_no)] == before
+        with queue.opened(cluster.url) as opened:
+            enqueue(ledger, opened, run)
+    finally:
+        ledger.close()
+
+
+def test_two_runs_with_the_same_rows_cancel_nothing_twice(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster(120, limits=SLOW)
+    for name in ("one", "two"):
+        cluster.worker(name)
+    rows = share_out(cluster.sandbox.world.appointments, ("berlin",))
+    first = cluster.start_run(cluster.write_rows(rows[:80]), "--chunk", "20", "--wait")
+    halfway(cluster)
+    second = cluster.start_run(cluster.write_rows(rows[40:], "second.csv"), "--chunk", "20", "--wait")
+    codes = {ended(process, code=None)["exit_code"] for process in (first, second)}
+    assert codes <= {0, 5}
+    assert cluster.run(cluster.write_rows(rows, "all.csv"), "--wait")["counts"]["cancelled"] == 120
+    assert cluster.sandbox.truth().applied == dict.fromkeys(cluster.sandbox.world.appointments, 1)
+    cluster.check()
+
+
+def test_a_wrong_token_ends_its_account_alone(make_cluster: MakeCluster) -> None:
+    """And no secret is in any table: neither of the ledger nor of the queue."""
+    cluster = make_cluster(60)
+    cluster.worker("one", TOKEN_PARIS=EXPIRED_TOKEN)
+    rows = share_out(cluster.sandbox.world.appointments, ("berlin", "paris", "rome"))
+    told = ended(cluster.start_run(cluster.write_rows(rows), "--chunk", "10"), code=77)
+    assert (told["counts"]["cancelled"], told["counts"]["pending"]) == (40, 20)
+    assert "Account paris: The API refuses the credential" in told["next"]
+    assert {arrival.target for arrival in cluster.cancels()} == {id_ for id_, name in rows if name != "paris"}
+    assert len([line for line in cluster.dump().splitlines() if "chunk" in line]) > 0
+    cluster.check()
+
+
+def test_no_secret_is_in_any_log_or_table(make_cluster: MakeCluster) -> None:
+    """The database's password included: it is part of the address."""
+    cluster = make_cluster(30)
+    cluster.url = cluster.url.replace("postgres@", "postgres:rgo-secret-password@")
+    cluster.worker("one", "--log-file", "full.log")
+    rows = share_out(cluster.sandbox.world.appointments, ("berlin", "paris"))
+    told = ended(cluster.start_run(cluster.write_rows(rows), "--log-file", "run.log"))
+    status = cluster.start("status", "cluster", "status", "--ledger", cluster.url)
+    assert status.wait() == 0
+    assert told["counts"]["cancelled"] == 30
+    dump = cluster.dump()
+    assert "carry_chunk" in dump
+    assert cluster.sandbox.world.appointments.keys() & set(dump.replace(",", " ").split()), "the ledger is in it"
+    assert secrets_in({"tables": dump, "summary": json.dumps(told)}) == []
+    cluster.check()
