@@ -22,7 +22,7 @@ class Key:
 
 def test_a_worker_dies_in_the_middle(make_cluster: MakeCluster) -> None:
     """In so short a run the gap until the takeover is most of it: how much of the rate is used, the long one tells."""
-    _survive(make_cluster, 1200, Key(100, 100), chunk=100)
+    _survive(make_cluster, 800, Key(100, 50), chunk=50)
 
 
 @pytest.mark.long

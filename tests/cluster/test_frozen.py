@@ -68,7 +68,9 @@ def test_a_thawed_worker_sends_nothing_more(make_cluster: MakeCluster) -> None:
     assert requests_by(cluster, ONE) < 100 < requests_by(cluster, ONE) + requests_by(cluster, TWO)
 
 
-@pytest.mark.parametrize("point", ["after intent:6", "http send_request_headers.started:8"])
+@pytest.mark.parametrize(
+    "point", ["after intent:6", pytest.param("http send_request_headers.started:8", marks=pytest.mark.long)]
+)
 def test_one_that_froze_between_its_intent_and_its_send_does_not_send(make_cluster: MakeCluster, point: str) -> None:
     """What it had announced is unknown to the other one, who looks twice, and then sends it himself."""
     cluster = make_cluster(12, limits=ALONE)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from bulk_cancel.cluster import queue
 from bulk_cancel.cluster.dispatch import enqueue
 from bulk_cancel.ledger.postgres import PostgresLedger
@@ -56,6 +58,7 @@ def hand_out_again(cluster: Cluster, run_id: str) -> None:
         ledger.close()
 
 
+@pytest.mark.long
 def test_two_runs_with_the_same_rows_cancel_nothing_twice(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(120, limits=SLOW)
     for name in ("one", "two"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+import pytest
+
 from cluster.conftest import MakeCluster
 from cluster.lab import Cluster, ended, share_out, terminate, token_of
 
@@ -17,6 +19,7 @@ def halfway(cluster: Cluster, name: str, sent: int = 15) -> None:
     cluster.wait_for(lambda: cluster.held_by(name) and len(cluster.cancels()) >= sent, f"{name} is halfway")
 
 
+@pytest.mark.long
 def test_two_workers_share_the_accounts_of_a_run(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(160, limits=SLOW)
     one, two = cluster.worker("one", "--at-once", "2"), cluster.worker("two", "--at-once", "2")
@@ -30,6 +33,7 @@ def test_two_workers_share_the_accounts_of_a_run(make_cluster: MakeCluster) -> N
     cluster.check()
 
 
+@pytest.mark.long
 def test_what_a_killed_worker_held_is_finished_by_the_other(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(120, limits=SLOW)
     cluster.worker("one")
@@ -91,6 +95,7 @@ def test_a_worker_that_dies_before_its_first_sign_of_life(make_cluster: MakeClus
     cluster.check()
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_before_it_can_end_the_run(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(10)
     one = cluster.worker("one", points={"after end_chunk:1": "kill"})
