@@ -15,7 +15,7 @@ import pytest
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event, State
-from bulk_cancel.errors import LockedError
+from bulk_cancel.errors import LedgerError, LockedError
 from bulk_cancel.ledger.port import GuardError
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import Hold, LostChunkError, Reservation, SharedLedger
@@ -373,3 +373,21 @@ def test_the_time_base_is_the_databases_clock(ledger: PostgresLedger) -> None:
     base = ledger.time_base()
     assert base.boot_id is None
     assert base.wall(time.monotonic()) == pytest.approx(time.time(), abs=0.5)
+
+
+def test_who_stands_still_in_a_transaction_keeps_a_taker_waiting_for_a_while_only(opens: Open) -> None:
+    """In the middle of a batch as well: there the server does not count a session as idle."""
+    frozen, taker = opens(), opens()
+    run_no = chunked(frozen)
+    hold = taken(frozen, run_no)
+    frozen.hold(hold)
+    frozen.limit_transactions(0.3)
+    batch = frozen._session.batch()
+    batch.__enter__()
+    frozen._fence(hold)
+    began = time.monotonic()
+    assert taken(taker, run_no, owner="two").epoch == 2
+    assert 0.1 < time.monotonic() - began < 5
+    with pytest.raises(LedgerError):
+        frozen.heartbeat(hold)
+    frozen.close()
