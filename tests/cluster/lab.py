@@ -28,7 +28,7 @@ from crash.processes import Process, Zygote
 NAMES = ("berlin", "paris", "rome", "wien")
 SECRET = "rgo-secret"
 #: A worker that is silent for so long has lost its chunk. Longer than one exchange may take.
-SILENCE_S, TIMEOUT_S = 3.0, 2.0
+SILENCE_S, TIMEOUT_S = 2.5, 2.0
 LONGEST_S = 60.0
 _APPLIED_NOT = (State.PENDING, State.WAITING, State.REJECTED, State.NOT_FOUND, State.FAILED, State.SKIPPED)
 
@@ -86,12 +86,16 @@ class Cluster:
         return {**kept, **tokens, **told}
 
     def worker(self, name: str, *words: str, points: Mapping[str, str] | None = None, **env: str) -> Process:
-        """Start a worker with an executor id; return when it is ready."""
+        """Start a worker with an executor id. It takes its time to get ready."""
         given = ["--ledger", self.url, "--accounts", "accounts.toml", "--executor-id", name, "--log-format", "json"]
         patience = ["--silence", f"{self.silence_s:g}s", "--timeout", f"{TIMEOUT_S:g}s"]
-        process = self.start(name, "worker", *given, *patience, *words, points=points, **env)
-        self.wait_for(lambda: "worker.ready" in process.stderr.read_text(), f"{name} is ready")
-        return process
+        return self.start(name, "worker", *given, *patience, *words, points=points, **env)
+
+    def workers(self, *names: str, at_once: int = 16) -> list[Process]:
+        """Start workers; return when all are ready."""
+        started = [self.worker(name, "--at-once", str(at_once)) for name in names]
+        self.wait_for(lambda: all("worker.ready" in one.stderr.read_text() for one in started), "all are ready")
+        return started
 
     def start_run(self, source: Path, *words: str, points: Mapping[str, str] | None = None) -> Process:
         """Start a run that hands its rows to the workers, and watches them."""

@@ -21,13 +21,13 @@ def other_server() -> Iterator[Server]:
 @pytest.mark.parametrize("how", ["stopped", pytest.param("killed", marks=pytest.mark.long)])
 def test_the_run_goes_on_when_the_database_is_back(make_cluster: MakeCluster, other_server: Server, how: str) -> None:
     with other_server.database() as url:
-        cluster = make_cluster(150, url=url, limits='rate = "40/s"\nburst = 10')
-        workers = [cluster.worker(name) for name in ("one", "two")]
+        cluster = make_cluster(120, url=url, limits='rate = "40/s"\nburst = 10')
+        workers = cluster.workers("one", "two")
         rows = share_out(cluster.sandbox.world.appointments, ("berlin", "paris"))
         run = cluster.start_run(cluster.write_rows(rows), "--wait", "--chunk", "50")
         cluster.wait_for(lambda: len(cluster.cancels()) > 40, "it is in the middle")
         other_server.restart(kill=how == "killed")
-        assert ended(run)["counts"]["cancelled"] == 150
+        assert ended(run)["counts"]["cancelled"] == 120
         assert cluster.sandbox.truth().applied == dict.fromkeys(cluster.sandbox.world.appointments, 1)
         assert [terminate(worker) for worker in workers] == [0, 0]
         cluster.check()

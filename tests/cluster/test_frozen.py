@@ -21,17 +21,17 @@ ALONE = 'rate = "40/s"\nburst = 10\nconcurrency = 1'
 
 
 def start(cluster: Cluster, points: dict[str, str] | None = None) -> tuple[Process, Process]:
-    """A worker that has the run's only chunk, and the run."""
+    """A worker that has the run's only chunk, and the run; another worker has nothing to do yet."""
     one = cluster.worker("one", points=points, TOKEN_BERLIN=ONE)
     run = cluster.start_run(cluster.write_rows(share_out(cluster.sandbox.world.appointments, ("berlin",))), "--wait")
     cluster.wait_for(lambda: cluster.held_by("one"), "one has the chunk")
+    cluster.worker("two", TOKEN_BERLIN=TWO)
     return one, run
 
 
 def take_over(cluster: Cluster, frozen: Process) -> None:
     """Another worker takes the chunk of one that stands still."""
     cluster.wait_for(lambda: is_stopped(frozen), "it stands still")
-    cluster.worker("two", TOKEN_BERLIN=TWO)
     cluster.wait_for(lambda: cluster.chunks()[0].owner.startswith("two@"), "the chunk is taken over", 20)
 
 
@@ -68,7 +68,9 @@ def test_a_thawed_worker_sends_nothing_more(make_cluster: MakeCluster) -> None:
     assert requests_by(cluster, ONE) < 100 < requests_by(cluster, ONE) + requests_by(cluster, TWO)
 
 
-@pytest.mark.parametrize("point", ["after intent:6", "http send_request_headers.started:8"])
+@pytest.mark.parametrize(
+    "point", ["after intent:6", pytest.param("http send_request_headers.started:8", marks=pytest.mark.long)]
+)
 def test_one_that_froze_between_its_intent_and_its_send_does_not_send(make_cluster: MakeCluster, point: str) -> None:
     """What it had announced is unknown to the other one, who looks twice, and then sends it himself."""
     cluster = make_cluster(12, limits=ALONE)
@@ -82,6 +84,7 @@ def test_one_that_froze_between_its_intent_and_its_send_does_not_send(make_clust
     assert len([arrival for arrival in cluster.cancels() if arrival.target == seen[0]]) == 1
 
 
+@pytest.mark.long
 def test_one_that_froze_within_a_transaction_does_not_keep_the_others_out(make_cluster: MakeCluster) -> None:
     """It holds the lock of its chunk's row; the database gives up on it, and it does not take the chunk back."""
     cluster = make_cluster(12, limits=ALONE)

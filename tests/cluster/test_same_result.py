@@ -49,8 +49,7 @@ def test_one_job_in_three_ways(make_cluster: MakeCluster) -> None:
     alone = carry_out(cluster, source, cluster.url, "alone")
     with cluster.another_database() as url:
         cluster.url = url
-        for name in ("one", "two", "three"):
-            cluster.worker(name, "--at-once", "2")
+        cluster.workers("one", "two", "three", at_once=2)
         together = carry_out(cluster, source, url, "together", "--engine", "dbos", "--chunk", "4")
         assert len({chunk.owner for chunk in cluster.chunks()}) > 1, "several had a share in it"
         cluster.check()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+import pytest
+
 from cluster.conftest import MakeCluster
 from cluster.lab import Cluster, ended, share_out, terminate, token_of
 
@@ -17,9 +19,10 @@ def halfway(cluster: Cluster, name: str, sent: int = 15) -> None:
     cluster.wait_for(lambda: cluster.held_by(name) and len(cluster.cancels()) >= sent, f"{name} is halfway")
 
 
+@pytest.mark.long
 def test_two_workers_share_the_accounts_of_a_run(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(160, limits=SLOW)
-    one, two = cluster.worker("one", "--at-once", "2"), cluster.worker("two", "--at-once", "2")
+    one, two = cluster.workers("one", "two", at_once=2)
     rows = share_out(cluster.sandbox.world.appointments, ("berlin", "paris", "rome", "wien"))
     run = cluster.start_run(cluster.write_rows(rows), "--chunk", "20")
     cluster.wait_for(lambda: cluster.held_by("one") and cluster.held_by("two"), "both work")
@@ -30,15 +33,16 @@ def test_two_workers_share_the_accounts_of_a_run(make_cluster: MakeCluster) -> N
     cluster.check()
 
 
+@pytest.mark.long
 def test_what_a_killed_worker_held_is_finished_by_the_other(make_cluster: MakeCluster) -> None:
-    cluster = make_cluster(120, limits=SLOW)
+    cluster = make_cluster(90, limits=SLOW)
     cluster.worker("one")
     run = cluster.start_run(cluster.write_rows(share_out(cluster.sandbox.world.appointments, ("berlin",))), "--wait")
     halfway(cluster, "one")
     cluster.processes["1 one"].kill()
     cluster.worker("two")
     told = ended(run)
-    assert told["counts"]["cancelled"] == 120
+    assert told["counts"]["cancelled"] == 90
     (chunk,) = cluster.chunks()
     assert (chunk.owner[:4], chunk.epoch >= 2) == ("two@", True)
     cluster.check()
@@ -46,7 +50,7 @@ def test_what_a_killed_worker_held_is_finished_by_the_other(make_cluster: MakeCl
 
 def test_a_worker_that_returns_gets_its_chunk_back_at_once(make_cluster: MakeCluster) -> None:
     """With the same executor id it need not wait until it would be taken for dead."""
-    cluster = make_cluster(120, limits=SLOW)
+    cluster = make_cluster(90, limits=SLOW)
     cluster.silence_s = 60.0
     cluster.worker("one")
     run = cluster.start_run(cluster.write_rows(share_out(cluster.sandbox.world.appointments, ("berlin",))), "--wait")
@@ -56,12 +60,12 @@ def test_a_worker_that_returns_gets_its_chunk_back_at_once(make_cluster: MakeClu
     cluster.worker("one")
     cluster.wait_for(lambda: cluster.chunks()[0].epoch == 2, "the chunk is taken again", 10)
     assert time.monotonic() - died_at < 10
-    assert ended(run)["counts"]["cancelled"] == 120
+    assert ended(run)["counts"]["cancelled"] == 90
     cluster.check()
 
 
 def test_a_worker_that_is_told_to_stop_hands_its_chunk_back(make_cluster: MakeCluster) -> None:
-    cluster = make_cluster(120, limits=SLOW)
+    cluster = make_cluster(90, limits=SLOW)
     cluster.silence_s = 60.0
     one = cluster.worker("one")
     run = cluster.start_run(cluster.write_rows(share_out(cluster.sandbox.world.appointments, ("berlin",))))
@@ -74,8 +78,8 @@ def test_a_worker_that_is_told_to_stop_hands_its_chunk_back(make_cluster: MakeCl
     assert cluster.chunks()[0].silent_s is None, "nobody holds it"
     cluster.worker("two")
     told = ended(run)
-    assert told["counts"]["cancelled"] == 120
-    assert len(cluster.cancels()) == 120, "nothing was left without an answer"
+    assert told["counts"]["cancelled"] == 90
+    assert len(cluster.cancels()) == 90, "nothing was left without an answer"
     cluster.check()
 
 
@@ -91,6 +95,7 @@ def test_a_worker_that_dies_before_its_first_sign_of_life(make_cluster: MakeClus
     cluster.check()
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_before_it_can_end_the_run(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(10)
     one = cluster.worker("one", points={"after end_chunk:1": "kill"})

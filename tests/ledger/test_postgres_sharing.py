@@ -410,3 +410,21 @@ def test_who_is_frozen_while_writing_is_thrown_out_of_its_chunk(opens: Open) -> 
     with pytest.raises(LedgerError, match="was lost"):
         writes()
     assert taker.runs()[0].summary is None
+
+
+def test_who_stands_still_in_a_transaction_keeps_a_taker_waiting_for_a_while_only(opens: Open) -> None:
+    """In the middle of a batch as well: there the server does not count a session as idle."""
+    frozen, taker = opens(), opens()
+    run_no = chunked(frozen)
+    hold = taken(frozen, run_no)
+    frozen.hold(hold)
+    frozen.limit_transactions(0.3)
+    batch = frozen._session.batch()
+    batch.__enter__()
+    frozen._fence(hold)
+    began = time.monotonic()
+    assert taken(taker, run_no, owner="two").epoch == 2
+    assert 0.1 < time.monotonic() - began < 5
+    with pytest.raises(LedgerError):
+        frozen.heartbeat(hold)
+    frozen.close()

@@ -7,6 +7,8 @@ cannot tell dead from slow; the ledger can: whoever works on a chunk gives signs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bulk_cancel.cluster import ending
 from bulk_cancel.cluster.chunk import Surroundings
 from bulk_cancel.cluster.queue import CARRY_CHUNK, CHUNKS, START_RUN, Queue, workflow_id
@@ -62,8 +64,16 @@ def _enqueue_forgotten(ledger: PostgresLedger, queue: Queue, around: Surrounding
 def _end_finished(ledger: PostgresLedger, queue: Queue) -> None:
     """The worker that ended a run's last chunk may have died before it could end the run."""
     for run in ledger.runs(limit=_RUNS):
-        if run.status == "running" and ledger.chunk(run.run_no, 1):
+        if run.status == "running" and (chunks := ledger.chunks(run.run_no)):
+            _enqueue_unbegun(queue, run, chunks)
             ending.go_on(ledger, queue, run)
+
+
+def _enqueue_unbegun(queue: Queue, run: RunRecord, chunks: Sequence[ChunkRecord]) -> None:
+    """Who had begun the run may have died before all its chunks were in the queue. They get there in their order."""
+    unbegun = [chunk for chunk in chunks if not (chunk.epoch or chunk.ended or chunk.series)]
+    if unbegun and queue.status(workflow_id(run.run_id, unbegun[-1].chunk.chunk_no)) is None:
+        queue.enqueue_all(run.run_id, unbegun)
 
 
 def _chunk_of(ledger: PostgresLedger, workflow: str) -> ChunkRecord | None:
