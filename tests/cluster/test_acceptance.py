@@ -56,7 +56,7 @@ def _survive(make_cluster: MakeCluster, count: int, key: Key, *, chunk: int) -> 
 
 def _kill_the_busier(cluster: Cluster) -> tuple[float, list[int], str]:
     """Kill who has more chunks; return when, which ones, and who survives."""
-    held = {name: 0 for name in ("one", "two")}
+    held = dict.fromkeys(("one", "two"), 0)
 
     def is_busy() -> bool:
         held.update({name: len(cluster.held_by(name)) for name in held})
