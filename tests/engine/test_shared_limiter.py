@@ -86,9 +86,9 @@ async def starts(limiters: list[SharedLimiter], seconds: float, workers: int = 8
     return sorted(times)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
-    limit=st.sampled_from(LIMITS),
+    limit=st.sampled_from([(25.0, 200), (100.0, 100)]),  # a burst of 1 has nothing to leave unspent
     dawdlers=st.integers(0, 2),
     workers=st.integers(8, 32),
     connect_s=st.floats(0, 0.1),
@@ -133,7 +133,7 @@ async def _use(limit: Pace, how: tuple[int, int, float, int]) -> int:
         """Reserve a window, and use the rest of it in one go, when the bucket is as empty as it gets."""
         while clock.monotonic() < until:
             await exchange(limiter)
-            await anyio.sleep(chance.choice([0.1, until / 2, until - clock.monotonic()]))
+            await anyio.sleep(chance.choice([0.1, until / 2, max(0.0, until - clock.monotonic())]))
             async with anyio.create_task_group() as group:
                 for _ in range(row.window - 1):
                     group.start_soon(exchange, limiter)
