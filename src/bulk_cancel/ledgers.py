@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol, cast
 
-from bulk_cancel.engine.clock import Clock, system_clock
+from bulk_cancel.engine.clock import Clock, suspended_or_not, system_clock
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import SharedLedger
@@ -129,7 +129,7 @@ def shared_of(ledger: Ledger) -> SharedLedger | None:
 def clock_of(ledger: Ledger) -> Clock:
     """Return the clock that the ledger's times are of: the database's, or this machine's."""
     shared = shared_of(ledger)
-    return Clock(time.monotonic, shared.time_base()) if shared else system_clock()
+    return Clock(time.monotonic, shared.time_base(), suspended_or_not) if shared else system_clock()
 
 
 def _postgres() -> ModuleType:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from bulk_cancel.accounts import OWN
 from bulk_cancel.again import Again, find_again
 from bulk_cancel.carrying import Carrying, DeclinedError, Parts, RunFacts, carry_out, finish
 from bulk_cancel.cluster.rules import Rules, refuse_others
+from bulk_cancel.cluster.turns import take_turn
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Appointment, InputRow
@@ -329,15 +330,18 @@ def _open_ledger(keys: Keyring, limit: TimeLimit | None) -> Iterator[Ledger]:
         yield ledger
 
 
-def _beside_workers(place: LedgerPlace, job: Job, wait_s: float) -> AbstractContextManager[Ledger]:
-    """Open a ledger that workers use, too. Refuses what they cannot do."""
+@contextmanager
+def _beside_workers(place: LedgerPlace, job: Job, wait_s: float) -> Iterator[Ledger]:
+    """Open a ledger that workers use, too, when no run of theirs is at work. Refuses what they cannot do."""
     if not isinstance(place, LedgerDatabase):
         raise ConfigError(
             "--engine dbos needs a ledger that workers can share.",
             advice="Nothing was sent. Name it: --ledger postgresql://user@host/database",
         )
     refuse_others(job)
-    return place.together(wait_s)
+    with place.together(wait_s) as ledger:
+        take_turn(ledger, wait_s)
+        yield ledger
 
 
 def _lock_wait_s(job: Job, limit: TimeLimit | None) -> float:

@@ -14,7 +14,7 @@ import structlog
 from bulk_cancel.accounts import load_accounts
 from bulk_cancel.cluster import ending, rescue
 from bulk_cancel.cluster.chunk import Note, Surroundings
-from bulk_cancel.cluster.queue import partition_of, workflow_id
+from bulk_cancel.cluster.queue import CARRY_CHUNK, partition_of, workflow_id
 from bulk_cancel.cluster.rules import Rules
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.deadline import TimeLimit
@@ -43,8 +43,12 @@ class Line:
     known: dict[str, str] = field(default_factory=dict)  #: status by workflow
     done: list[tuple[str, str]] = field(default_factory=list)
 
-    def stuck(self, queue: str, longer_than_s: float) -> list[Any]:
-        return [type("Workflow", (), {"workflow_id": name}) for name in self.pending]
+    def stuck(self, workflow: str, longer_than_s: float) -> list[Any]:
+        names = self.pending if workflow == CARRY_CHUNK else []
+        return [type("Workflow", (), {"workflow_id": name}) for name in names]
+
+    def failed(self, prefix: str) -> list[str]:
+        return [name for name, status in self.known.items() if status == "ERROR" and name.startswith(prefix)]
 
     def resume(self, workflow: str, queue: str) -> None:
         self.done.append(("resumed", workflow))
@@ -52,10 +56,11 @@ class Line:
     def status(self, workflow: str) -> tuple[str, str] | None:
         return (self.known[workflow], "") if workflow in self.known else None
 
-    def enqueue(self, run_id: str, chunk: ChunkRecord, *, again: int = 0, delay_s: float = 0.0) -> None:
-        name = workflow_id(run_id, chunk.chunk.chunk_no, again)
+    def enqueue(self, run_id: str, chunk: ChunkRecord, *, why: str = "", delay_s: float = 0.0) -> None:
+        name = workflow_id(run_id, chunk.chunk.chunk_no, why)
         if name not in self.known:  # twice is as once
             self.done.append(("enqueued", name))
+            self.known[name] = "ENQUEUED"
 
     def enqueue_all(self, run_id: str, chunks: Any) -> None:
         for chunk in chunks:
@@ -67,7 +72,7 @@ class Line:
 
 def record(number: int, note: Note | None = None, account: str = "berlin") -> ChunkRecord:
     told = note.to_json() if note else ""
-    return ChunkRecord(Chunk(1, number, 0, 9), account, False, 9, "one", 1, 0.0, note is not None, told)
+    return ChunkRecord(Chunk(1, number, 0, 9), account, 9, "one", 1, 0.0, note is not None, told)
 
 
 def rescue_once(url: str, line: Any, silence_s: float) -> list[tuple[str, str]]:
@@ -141,7 +146,25 @@ def test_a_chunk_without_a_workflow_is_enqueued_anew(ledger: PostgresLedger, pos
     run_no, run_id = planned(ledger)
     ledger.take_chunk(run_no, 1, "one")
     line = Line(known={f"{run_id}/1": "ERROR"} | {f"{run_id}/{n}": "ENQUEUED" for n in (2, 3, 4)})
-    assert rescue_once(postgres_url, line, 0.0) == [("enqueued", f"{run_id}/1/again-1")]
+    assert rescue_once(postgres_url, line, 0.0) == [("enqueued", f"{run_id}/1/rescue-1")]
+    assert rescue_once(postgres_url, line, 0.0) == line.done[:1], "somebody is at it"
+    line.known[f"{run_id}/1/rescue-1"] = "ERROR"
+    assert rescue_once(postgres_url, line, 0.0)[1:] == [("enqueued", f"{run_id}/1/rescue-2")]
+
+
+def test_a_chunk_whose_work_failed_before_anybody_had_it_is_enqueued_anew(
+    ledger: PostgresLedger, postgres_url: str
+) -> None:
+    _, run_id = planned(ledger)
+    line = Line(known={f"{run_id}/{n}": "ENQUEUED" for n in (1, 3)} | {f"{run_id}/2": "ERROR"})
+    assert rescue_once(postgres_url, line, 60) == [("enqueued", f"{run_id}/2/rescue-1")]
+
+
+def test_a_share_of_errors_is_one_of_the_run() -> None:
+    rules = Rules.of(load_job("-", {"max_errors": "5%"}), None, CLOCK).over(199, 3)
+    assert (rules.max_errors, rules.refused_before) == ("9", 3)
+    assert Rules.of(load_job("-", {"max_errors": "7"}), None, CLOCK).over(199, 0).max_errors == "7"
+    assert Rules.of(load_job("-", {}), None, CLOCK).over(199, 0).max_errors == ""
 
 
 def test_series_follow_when_all_others_have_ended(ledger: PostgresLedger) -> None:

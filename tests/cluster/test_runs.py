@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 
-import pytest
+import psycopg
 
 from bulk_cancel.cluster import queue
 from bulk_cancel.cluster.dispatch import enqueue
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN
+from bulk_cancel.sandbox.world import Kind, Wanted
 from cluster.conftest import MakeCluster
 from cluster.lab import Cluster, ended, secrets_in, share_out
 
@@ -58,20 +59,37 @@ def hand_out_again(cluster: Cluster, run_id: str) -> None:
         ledger.close()
 
 
-@pytest.mark.long
-def test_two_runs_with_the_same_rows_cancel_nothing_twice(make_cluster: MakeCluster) -> None:
-    cluster = make_cluster(120, limits=SLOW)
-    for name in ("one", "two"):
-        cluster.worker(name)
-    rows = share_out(cluster.sandbox.world.appointments, ("berlin",))
-    first = cluster.start_run(cluster.write_rows(rows[:80]), "--chunk", "20", "--wait")
-    halfway(cluster)
-    second = cluster.start_run(cluster.write_rows(rows[40:], "second.csv"), "--chunk", "20", "--wait")
-    codes = {ended(process, code=None)["exit_code"] for process in (first, second)}
-    assert codes <= {0, 5}
-    assert cluster.run(cluster.write_rows(rows, "all.csv"), "--wait")["counts"]["cancelled"] == 120
-    assert cluster.sandbox.truth().applied == dict.fromkeys(cluster.sandbox.world.appointments, 1)
+def test_one_run_at_a_time(make_cluster: MakeCluster) -> None:
+    """What another run sends could take rows of this one along, as a series does, or be asked for anew by it."""
+    cluster = make_cluster(wanted=[Wanted(Kind.SERIES)] * 4 + [Wanted()] * 60, limits=SLOW)
+    first, *others = [one.id for one in cluster.sandbox.world.of_kind(Kind.SERIES)]
+    singles = [one.id for one in cluster.sandbox.world.of_kind(Kind.SINGLE)]
+    cluster.worker("one")
+    run = cluster.start_run(cluster.write_rows(share_out([*singles, *others], ("berlin",))), "--chunk", "20")
+    run_id = halfway(cluster)
+    series = cluster.folder / "series.csv"
+    series.write_text(f"id,account,cancel_entire_series\n{first},paris,true\n")
+    refused = ended(cluster.start_run(series), code=75)
+    assert run_id in refused["error"]
+    waiting = cluster.start_run(series, "--lock-wait", "60s")
+    assert ended(run)["counts"]["cancelled"] == 63
+    assert ended(waiting)["exit_code"] == 0
     cluster.check()
+
+
+def test_a_chunk_whose_work_failed_before_it_was_taken(make_cluster: MakeCluster) -> None:
+    """As when no connection was to be had for longer than a worker's patience."""
+    cluster = make_cluster(5)
+    run = cluster.start_run(cluster.write_rows(share_out(cluster.sandbox.world.appointments, ("berlin",))))
+    cluster.wait_for(cluster.chunks, "planned")
+    with cluster.ledger() as ledger:
+        name = queue.workflow_id(ledger.runs()[0].run_id, 1)
+    with queue.opened(cluster.url) as opened:
+        cluster.wait_for(lambda: opened.status(name), "enqueued")
+    with psycopg.connect(cluster.url) as other:
+        other.execute("UPDATE bulk_cancel_dbos.workflow_status SET status = 'ERROR' WHERE workflow_uuid = %s", [name])
+    cluster.worker("one")
+    assert ended(run)["counts"]["cancelled"] == 5
 
 
 def test_a_wrong_token_ends_its_account_alone(make_cluster: MakeCluster) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from bulk_cancel.ledger.port import RunRecord
 from cluster.conftest import MakeCluster
 from cluster.lab import Cluster, share_out
@@ -48,9 +50,10 @@ def test_a_tick_that_meets_a_run_at_work_does_nothing(make_cluster: MakeCluster)
     cluster.check()
 
 
-def test_a_tick_whose_worker_died_does_not_keep_the_later_ones_waiting(make_cluster: MakeCluster) -> None:
+@pytest.mark.parametrize("moment", ["before plan_chunks:1", "after plan_chunks:1"])
+def test_a_tick_whose_worker_died_does_not_keep_the_later_ones_waiting(make_cluster: MakeCluster, moment: str) -> None:
     cluster = make_cluster(20)
-    one = cluster.worker("one", points={"before plan_chunks:1": "kill"})
+    one = cluster.worker("one", points={moment: "kill"})
     do(cluster, "cluster", "schedule", str(job_of(cluster)), "--cron", _EVERY_TWO_SECONDS)
     assert one.wait() == -9
     assert [run.status for run in runs(cluster)] == ["running"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Self
@@ -16,8 +17,9 @@ from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.port import Line
 from bulk_cancel.cluster.rules import Rules
 from bulk_cancel.core.model import Scope
+from bulk_cancel.core.states import State
 from bulk_cancel.core.verdict import Halt
-from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.clock import Clock, suspended_or_not
 from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.context import SEND_WITHIN_S, Context
 from bulk_cancel.engine.deadline import watch_time
@@ -110,6 +112,8 @@ class ChunkRun:
         lines = self._lines(account)
         try:
             context = await self._context(clock, slots.commits, limiter, lines)
+            if message := await slots.commits.ask(self._alive):
+                context.halt(Exit.STOPPED, message)
             end = await self._carry_out(context)
             if slots.commits.failure is not None:  # a run on one machine ends with it; a chunk is taken up again
                 raise slots.commits.failure
@@ -123,7 +127,7 @@ class ChunkRun:
 
     async def _clock(self) -> Clock:
         base = await to_thread.run_sync(self._ledger.time_base)
-        return Clock(anyio.current_time, base)
+        return Clock(time.monotonic, base, suspended_or_not)
 
     def _lines(self, account: Account) -> list[Line]:
         around, rules = self._around, self._rules
@@ -145,7 +149,9 @@ class ChunkRun:
         run_no = self._hold.chunk.run_no
         if self._rules.max_errors:
             counts = await commits.ask(lambda ledger: ledger.target_states(run_no))
-            self._tally.states.update({state: counts.get(state, 0) for state in REFUSED})
+            # Those of the whole run and of no earlier one; what each of them came to does not matter here.
+            refused = sum(counts.get(state, 0) for state in REFUSED) - self._rules.refused_before
+            self._tally.states[State.FAILED] = max(0, refused)
         return Context(
             run_no=run_no,
             commits=commits,
@@ -168,8 +174,12 @@ class ChunkRun:
         return end
 
     async def _beat(self, context: Context) -> None:
-        """Give signs of life, notice when the run is to be stopped, and stop when the chunk has another owner."""
-        while not context.intake.closed:
+        """Give signs of life, notice when the run is to be stopped, and stop when the chunk has another owner.
+
+        To the end: what is in flight when the intake closes may take as long as an exchange may.
+        """
+        while True:
+            await anyio.sleep(self._around.silence_s / _BEATS)
             try:
                 message = await context.commits.ask(self._alive)
             except BulkCancelError as error:
@@ -177,7 +187,6 @@ class ChunkRun:
                 return
             if message:
                 context.halt(Exit.STOPPED, message)
-            await anyio.sleep(self._around.silence_s / _BEATS)
 
     def _alive(self, ledger: Ledger) -> str | None:
         self._ledger.heartbeat(self._hold)

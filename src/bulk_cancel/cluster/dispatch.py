@@ -17,6 +17,7 @@ from bulk_cancel.cluster.chunk import stop_key
 from bulk_cancel.cluster.rules import Rules
 from bulk_cancel.core.model import status_of
 from bulk_cancel.core.states import State
+from bulk_cancel.engine.tally import REFUSED
 from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import RunRecord
@@ -48,7 +49,8 @@ def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
     """Cut a staged run into chunks, enqueue them, wait for the workers, and report. Raises LedgerError."""
     queue.migrate(what.url)
     (run,) = ledger.runs(what.run_id)
-    what.rules.keep(ledger, run.run_no)
+    refused = sum(ledger.target_states(run.run_no).get(state, 0) for state in REFUSED)
+    what.rules.over(ledger.target_count(run.run_no), refused).keep(ledger, run.run_no)
     ledger.plan_chunks(run.run_no, what.job.chunk)
     with queue.opened(what.url) as opened:
         enqueue(ledger, opened, run)

@@ -76,9 +76,9 @@ def _sqlalchemy(url: str) -> str:
     return url.replace("postgres://", "postgresql://", 1)
 
 
-def workflow_id(run_id: str, chunk_no: int, again: int = 0) -> str:
-    """Name the work on a chunk: planned twice it is the same work. `again` counts when it has to be taken up anew."""
-    return f"{run_id}/{chunk_no}" + (f"/again-{again}" if again else "")
+def workflow_id(run_id: str, chunk_no: int, why: str = "") -> str:
+    """Name the work on a chunk: planned twice it is the same work. `why` it has to be taken up anew is part of it."""
+    return f"{run_id}/{chunk_no}" + (f"/{why}" if why else "")
 
 
 def partition_of(account: str, *, series: bool) -> str:
@@ -92,12 +92,12 @@ class Queue:
 
     client: DBOSClient
 
-    def enqueue(self, run_id: str, chunk: ChunkRecord, *, again: int = 0, delay_s: float = 0.0) -> None:
+    def enqueue(self, run_id: str, chunk: ChunkRecord, *, why: str = "", delay_s: float = 0.0) -> None:
         """Have a chunk worked on, not before `delay_s` seconds have passed."""
         options: EnqueueOptions = {
             "workflow_name": CARRY_CHUNK,
             "queue_name": CHUNKS,
-            "workflow_id": workflow_id(run_id, chunk.chunk.chunk_no, again),
+            "workflow_id": workflow_id(run_id, chunk.chunk.chunk_no, why),
             "app_version": VERSION,
             "queue_partition_key": partition_of(chunk.account, series=chunk.series),
         }
@@ -134,6 +134,17 @@ class Queue:
             status="ENQUEUED", workflow_id_prefix=f"{name}-20", load_input=False, load_output=False
         )
         return any(other.workflow_id.rpartition("-20")[2] > moment for other in waiting)
+
+    def failed(self, prefix: str) -> list[str]:
+        """Return the workflows whose names begin so and that ended without a result."""
+        found = self.client.list_workflows(
+            status=["ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
+            name=CARRY_CHUNK,
+            workflow_id_prefix=prefix,
+            load_input=False,
+            load_output=False,
+        )
+        return [workflow.workflow_id for workflow in found]
 
     def resume(self, workflow: str, queue: str) -> None:
         """Hand a workflow back to the queue. Who still executes it cannot end it any more."""

@@ -8,6 +8,7 @@ cannot tell dead from slow; the ledger can: whoever works on a chunk gives signs
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 
 from bulk_cancel.cluster import ending
 from bulk_cancel.cluster.chunk import Surroundings
@@ -50,15 +51,39 @@ def _resume_ticks(queue: Queue, around: Surroundings) -> None:
 
 
 def _enqueue_forgotten(ledger: PostgresLedger, queue: Queue, around: Surroundings) -> None:
-    """A chunk that nobody works on, and no workflow either: its worker gave up while the database was away."""
+    """A chunk that nobody works on, and no workflow either: its worker gave up while the database was away.
+
+    Whether it was ever taken or not: what failed before is found among the queue's failures.
+    """
     runs = {run.run_no: run for run in ledger.runs(limit=_RUNS)}
-    for record in ledger.silent_chunks(around.silence_s):
-        run, number = runs.get(record.chunk.run_no), record.chunk.chunk_no
-        if run is None:
-            continue
-        names = [workflow_id(run.run_id, number, again) for again in range(record.epoch + 1)]
-        if not any((status := queue.status(name)) and status[0] in _UNDERWAY for name in names):
-            queue.enqueue(run.run_id, record, again=record.epoch)
+    silent = [(runs.get(record.chunk.run_no), record) for record in ledger.silent_chunks(around.silence_s)]
+    failed = [(run, ledger.chunk(run.run_no, no)) for run in runs.values() for no in _failed(queue, run)]
+    for run, record in (*silent, *failed):
+        if run is not None and record is not None and not record.ended:
+            _enqueue_again(queue, run, record)
+
+
+def _failed(queue: Queue, run: RunRecord) -> set[int]:
+    return {int(name.split("/")[1]) for name in queue.failed(f"{run.run_id}/")} if run.status == "running" else set()
+
+
+def _enqueue_again(queue: Queue, run: RunRecord, record: ChunkRecord) -> None:
+    """Under the first name that no work on the chunk has had, unless some is underway."""
+    number = record.chunk.chunk_no
+    named = ["", *(f"after-{epoch}" for epoch in range(1, record.epoch + 1))]
+    if any(_is_underway(queue, workflow_id(run.run_id, number, why)) for why in named):
+        return
+    for why in (f"rescue-{times}" for times in count(1)):
+        if _is_underway(queue, workflow_id(run.run_id, number, why)):
+            return
+        if queue.status(workflow_id(run.run_id, number, why)) is None:
+            queue.enqueue(run.run_id, record, why=why)
+            return
+
+
+def _is_underway(queue: Queue, name: str) -> bool:
+    status = queue.status(name)
+    return status is not None and status[0] in _UNDERWAY
 
 
 def _end_finished(ledger: PostgresLedger, queue: Queue) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Self
 
 from bulk_cancel.core.deadline import TimeLimit
@@ -32,6 +32,7 @@ class Rules:
     stop_outside: bool
     ends_at: float | None
     ends_with: str
+    refused_before: int = 0  #: targets that had been refused when the run began
 
     @classmethod
     def of(cls, job: Job, limit: TimeLimit | None, clock: Clock) -> Self:
@@ -53,6 +54,13 @@ class Rules:
             ends_at=clock.base.wall(limit.ends_at) if limit else None,
             ends_with=limit.sentence if limit else "",
         )
+
+    def over(self, targets: int, refused_before: int) -> Self:
+        """Return them for a run over so many targets: a share of errors is one of the run, whatever the chunks are."""
+        allowed = self.max_errors
+        if allowed.endswith("%"):
+            allowed = str(int(float(allowed[:-1]) * targets / 100))
+        return replace(self, max_errors=allowed, refused_before=refused_before)
 
     def limits(self, clock: Clock, send_within_s: float) -> Limits:
         """Return them as a runner of one chunk takes them. What is unknown is not waited for: the chunk comes back."""

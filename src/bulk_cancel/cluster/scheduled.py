@@ -14,16 +14,14 @@ from pathlib import Path
 
 from bulk_cancel.carrying import Parts
 from bulk_cancel.cluster.queue import RUNS, START_RUN, Queue
-from bulk_cancel.errors import BulkCancelError, ConfigError, UsageError
+from bulk_cancel.cluster.turns import run_at_work
+from bulk_cancel.errors import BulkCancelError, ConfigError, LockedError, UsageError
 from bulk_cancel.job import Job, load_job
 from bulk_cancel.ledger.postgres import PostgresLedger
-from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ops.stopping import Stop
 from bulk_cancel.wiring import run_job
 
 _PREFIX = "job-"
-#: So many of the newest runs are looked at for one of the same job that is still at work.
-_RUNS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +90,9 @@ def start_run(url: str, queue: Queue, tick: str, context: Mapping[str, str], par
         stop.request()  # nobody watches it
         try:
             summary = run_job(job, replace(parts, stop=stop))
+        except LockedError as error:
+            parts.log.warning("schedule.skipped", job=job.name, tick=tick, why=str(error))
+            return
         except BulkCancelError as error:
             parts.log.error("schedule.failed", job=job.name, tick=tick, error=str(error), advice=error.advice)
             return
@@ -103,16 +104,8 @@ def _why_not(ledger: PostgresLedger, queue: Queue, job: Job, tick: str) -> str:
         return "another worker is at it"
     if queue.is_newer_waiting(tick):
         return "a newer tick waits"
-    running = _at_work(ledger, job.label)
+    running = run_at_work(ledger)
     return f"run {running} is still at work" if running else ""
-
-
-def _at_work(ledger: SharedLedger, label: str) -> str:
-    """Return the run of the same job that workers have not ended yet."""
-    for run in ledger.runs(limit=_RUNS):
-        if run.status == "running" and run.source == label and any(not one.ended for one in ledger.chunks(run.run_no)):
-            return run.run_id
-    return ""
 
 
 def _job(path: str, url: str) -> Job:

@@ -128,7 +128,7 @@ class Worker:
             record = ledger.chunk(run.run_no, hold.chunk.chunk_no)
             # In this order: a crash in between leaves two who want the chunk, which does no harm, and not nobody.
             if record is not None:
-                self._queue.enqueue(run.run_id, record, again=hold.epoch, delay_s=delay_s)
+                self._queue.enqueue(run.run_id, record, why=f"after-{hold.epoch}", delay_s=delay_s)
             ledger.reopen_chunk(hold)
             return
         ledger.end_chunk(hold, note.to_json())

@@ -98,7 +98,7 @@ class Work:
     look_first: bool = False  #: another cancel may have taken it along: read before sending
     start: str | None = None  #: when the appointment starts, where an answer told
     sent: bool = False  #: in this run
-    moved_at: float = 0.0  #: when its last event was written down, before that was durable
+    moved_at: float = 0.0  #: before its last event was made durable, on the clock of `elapsed`
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,12 +127,11 @@ class Context:
         attempt_no = work.attempts + 1 if event is Event.INTENT else work.attempts
         status, appointment = (answer.status, answer.appointment) if answer else (None, None)
         detail = detail or (answer.message if answer else "")
-        at = self.clock.now()
+        at, work.moved_at = self.clock.now(), self.clock.elapsed()
         # Listed before it is recorded: after a crash in between somebody is listed twice, but nobody is forgotten.
         if becomes is State.CANCELLED and self.keep is not None and appointment is not None:
             self.keep(work.target, self.foresight.seen.get(work.target.appointment_id) or appointment)
         await self.commits.record(Entry(work.target_id, event, work.state, attempt_no, at, status, detail, appointment))
-        work.moved_at = at
         self.tally.moved(work.state, becomes)
         work.state, work.attempts, work.sent = becomes, attempt_no, work.sent or event is Event.INTENT
         if becomes in REFUSED and exceeds(self.tally.refused, self.tally.targets, self.limits.max_errors):

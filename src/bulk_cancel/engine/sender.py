@@ -169,7 +169,7 @@ class Sender:
         if not await self._turn(work):
             return Step.DONE
         await context.move(work, Event.INTENT)
-        if context.clock.now() - work.moved_at > context.limits.send_within_s:
+        if context.clock.elapsed() - work.moved_at > context.limits.send_within_s:
             context.limiter.give_back()
             return await self._not_sent(work, Answer(bytes_left=False, message="too late: the process stood still"))
         context.limiter.use()
