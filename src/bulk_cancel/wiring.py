@@ -339,6 +339,9 @@ def _beside_workers(place: LedgerPlace, job: Job, wait_s: float) -> Iterator[Led
             advice="Nothing was sent. Name it: --ledger postgresql://user@host/database",
         )
     refuse_others(job)
+    from bulk_cancel.cluster.queue import migrate
+
+    migrate(place.url)  # before anything is staged: what cannot be handed out is not begun
     with place.together(wait_s) as ledger:
         take_turn(ledger, wait_s)
         yield ledger

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
@@ -37,7 +37,7 @@ _UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)
 class Dispatch:
     """A run that is staged and handed out."""
 
-    url: str
+    url: str = field(repr=False)
     job: Job
     parts: Parts
     rules: Rules
@@ -47,7 +47,6 @@ class Dispatch:
 
 def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
     """Cut a staged run into chunks, enqueue them, wait for the workers, and report. Raises LedgerError."""
-    queue.migrate(what.url)
     (run,) = ledger.runs(what.run_id)
     refused = sum(ledger.target_states(run.run_no).get(state, 0) for state in REFUSED)
     what.rules.over(ledger.target_count(run.run_no), refused).keep(ledger, run.run_no)

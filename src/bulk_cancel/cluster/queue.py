@@ -16,7 +16,10 @@ from typing import NoReturn
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions, WorkflowStatus
 from dbos._serialization import DefaultSerializer
+from sqlalchemy.exc import SQLAlchemyError
 
+from bulk_cancel.errors import LedgerError
+from bulk_cancel.ledger.postgres import place_of
 from bulk_cancel.ledger.shared import ChunkRecord
 
 APPLICATION = "bulk-cancel"
@@ -36,7 +39,8 @@ KEPT = timedelta(days=7)
 def migrate(url: str) -> None:
     """Make the tables of DBOS, or bring them up to date. Needs the right to create a schema."""
     quiet()
-    DBOS.migrate(_sqlalchemy(url), schema=SCHEMA)
+    with _told(url):
+        DBOS.migrate(_sqlalchemy(url), schema=SCHEMA)
 
 
 def configuration(url: str, executor_id: str) -> DBOSConfig:
@@ -70,6 +74,19 @@ def _refuse(_: DefaultSerializer, __: str) -> NoReturn:
 def quiet() -> None:
     """Leave DBOS's warnings and errors, and nothing else, to the log."""
     logging.getLogger("dbos").setLevel(logging.WARNING)
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    """Turn what the queue's libraries raise when they cannot reach it into a sentence without any secret."""
+    try:
+        yield
+    except (SQLAlchemyError, ValueError, OSError) as error:
+        raise LedgerError(
+            f"The queue of workers in {place_of(url)} cannot be used ({type(error).__name__}).",
+            advice="Is the server there, and may this user use the schema bulk_cancel_dbos? See docs/cluster.md. "
+            "Several hosts are written postgresql:///database?host=one,two&port=5432,5432",
+        ) from error
 
 
 def _sqlalchemy(url: str) -> str:
@@ -165,12 +182,13 @@ def opened(url: str) -> Iterator[Queue]:
     """Open the queue from outside of a worker. Its tables have to be there."""
     quiet()
     refuse_pickles()
-    client = DBOSClient(
-        system_database_url=_sqlalchemy(url),
-        dbos_system_schema=SCHEMA,
-        serializer=DBOSPortableJSONSerializer(),
-        application_name=APPLICATION,
-    )
+    with _told(url):
+        client = DBOSClient(
+            system_database_url=_sqlalchemy(url),
+            dbos_system_schema=SCHEMA,
+            serializer=DBOSPortableJSONSerializer(),
+            application_name=APPLICATION,
+        )
     try:
         yield Queue(client)
     finally:

@@ -171,6 +171,7 @@ class Context:
         self.heed(answer, started_at)
         if answer.status == THROTTLED:
             await self.commits.record()
+            await self.limiter.tell_pause()
 
     def heed(self, answer: Answer, started_at: float) -> None:
         """Let the limiter learn from an answer."""

@@ -139,6 +139,9 @@ class Limiter:
     async def finish(self) -> None:
         """Nothing more starts."""
 
+    async def tell_pause(self) -> None:
+        """Let others who share the limit hear of a pause: nobody does, where it is this process's own."""
+
     async def acquire(self) -> None:
         """Return when one request may start, which it does at this moment; it counts as answered at once."""
         await self.hold()

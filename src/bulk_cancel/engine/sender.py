@@ -226,7 +226,10 @@ class Sender:
 
     async def _not_processed(self, work: Work, answer: Answer) -> Step:
         await self._context.move(work, Event.NOT_APPLIED, answer)
-        return Step.PACED if answer.status == THROTTLED else Step.AGAIN
+        if answer.status != THROTTLED:
+            return Step.AGAIN
+        await self._context.limiter.tell_pause()
+        return Step.PACED
 
     async def _no_proof(self, work: Work, answer: Answer) -> Step:
         detail = answer.message or (f"the answer {answer.status} proves nothing" if answer.status else "no answer")

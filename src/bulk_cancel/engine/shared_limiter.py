@@ -109,15 +109,15 @@ class SharedLimiter(Limiter):
 
     async def _supply(self) -> None:
         async with self._supplying:
-            await self._tell_pause()
+            await self.tell_pause()
             if not self._left:
                 self._reserved = await self._slots.reserve()
                 self._left = self._reserved.count
                 # The answer came later than the database looked at its clock: that errs on the safe side.
                 self.tat = max(self.tat, self.clock.monotonic() + self._reserved.ahead_s)
 
-    async def _tell_pause(self) -> None:
-        """What was reserved before the pause is forfeit: the server's bucket is empty after it."""
+    async def tell_pause(self) -> None:
+        """As `Limiter.tell_pause`. What was reserved before it is forfeit: the server's bucket is empty then."""
         seconds, self._owed_pause_s = self._owed_pause_s, 0.0
         if seconds:
             self._left = 0
@@ -125,7 +125,7 @@ class SharedLimiter(Limiter):
 
     async def finish(self) -> None:
         """Nothing more starts: tell a pause that nobody else knows of, and return what is left. Raises LedgerError."""
-        await self._tell_pause()
+        await self.tell_pause()
         unused, self._left = self._left, 0
         if unused and self._reserved is not None:
             await self._slots.give_back(self._reserved, unused)
