@@ -132,6 +132,16 @@ def clock_of(ledger: Ledger) -> Clock:
     return Clock(time.monotonic, shared.time_base(), suspended_or_not) if shared else system_clock()
 
 
+def refuse_other_api(ledger: Ledger, url: str) -> None:
+    """Bind the ledger to an API's address. Raises ConfigError when it belongs to another one."""
+    bound = ledger.bind("api_url", url)
+    if bound != url:
+        raise ConfigError(
+            f"The ledger {ledger.place} belongs to the API at {bound}, not to {url}.",
+            advice="Name another --ledger, or correct MEETERGO_API_URL. Nothing was sent.",
+        )
+
+
 def _postgres() -> ModuleType:
     try:
         return importlib.import_module("bulk_cancel.ledger.postgres")

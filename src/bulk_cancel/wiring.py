@@ -34,7 +34,7 @@ from bulk_cancel.job import Job
 from bulk_cancel.keyring import Keyring, keyring
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
-from bulk_cancel.ledgers import LedgerDatabase, LedgerPlace, clock_of, ledger_place
+from bulk_cancel.ledgers import LedgerDatabase, LedgerPlace, clock_of, ledger_place, refuse_other_api
 from bulk_cancel.looking import Looking, Looks
 from bulk_cancel.places import SNAPSHOT, api_url, new_run_id
 from bulk_cancel.reports.summary import Requests, Summary
@@ -326,7 +326,7 @@ def _open_ledger(keys: Keyring, limit: TimeLimit | None) -> Iterator[Ledger]:
     own = [] if keys.accounts.given else [OWN]
     alone = partial(place.alone, wait_s, lambda: keys.hold(own, wait_s))
     with _beside_workers(place, job, wait_s) if job.engine == "dbos" else alone() as ledger:
-        _refuse_other_api(ledger, url)
+        refuse_other_api(ledger, url)
         yield ledger
 
 
@@ -350,15 +350,6 @@ def _beside_workers(place: LedgerPlace, job: Job, wait_s: float) -> Iterator[Led
 def _lock_wait_s(job: Job, limit: TimeLimit | None) -> float:
     """Wait for a lock no longer than there is time."""
     return min(job.lock_wait, limit.left_s(system_clock().monotonic())) if limit else job.lock_wait
-
-
-def _refuse_other_api(ledger: Ledger, url: str) -> None:
-    bound = ledger.bind("api_url", url)
-    if bound != url:
-        raise ConfigError(
-            f"The ledger {ledger.place} belongs to the API at {bound}, not to {url}.",
-            advice="Name another --ledger, or correct MEETERGO_API_URL. Nothing was sent.",
-        )
 
 
 def _stage(ledger: Ledger, start: RunStart, chunks: Iterable[Sequence[InputRow]], clock: Clock) -> int:

@@ -129,7 +129,7 @@ class Cluster:
 
     def held_by(self, name: str, run_no: int = 1) -> list[ChunkRecord]:
         """The chunks that a worker works on at this moment."""
-        return [chunk for chunk in self.chunks(run_no) if chunk.owner.startswith(f"{name}@") and not chunk.ended]
+        return [chunk for chunk in self.chunks(run_no) if chunk.owner.startswith(f"{name}/") and not chunk.ended]
 
     def wait_for(self, condition: Callable[[], Any], what: str, seconds: float = LONGEST_S) -> None:
         """Wait until something is true."""

@@ -32,7 +32,7 @@ def start(cluster: Cluster, points: dict[str, str] | None = None) -> tuple[Proce
 def take_over(cluster: Cluster, frozen: Process) -> None:
     """Another worker takes the chunk of one that stands still."""
     cluster.wait_for(lambda: is_stopped(frozen), "it stands still")
-    cluster.wait_for(lambda: cluster.chunks()[0].owner.startswith("two@"), "the chunk is taken over", 20)
+    cluster.wait_for(lambda: cluster.chunks()[0].owner.startswith("two/"), "the chunk is taken over", 20)
 
 
 def thaw(cluster: Cluster, frozen: Process) -> None:

@@ -44,7 +44,7 @@ def test_what_a_killed_worker_held_is_finished_by_the_other(make_cluster: MakeCl
     told = ended(run)
     assert told["counts"]["cancelled"] == 90
     (chunk,) = cluster.chunks()
-    assert (chunk.owner[:4], chunk.epoch >= 2) == ("two@", True)
+    assert (chunk.owner[:4], chunk.epoch >= 2) == ("two/", True)
     cluster.check()
 
 

@@ -299,6 +299,13 @@ BUGS = (
         "tests/engine/test_shared_limiter.py::test_the_servers_bucket_is_never_exceeded",
     ),
     Bug(
+        "the whole burst of a shared limit is used",
+        "engine/shared_limiter.py",
+        "max(1, pace.burst - unspent)",
+        "max(1, pace.burst - 0 * unspent)",
+        "tests/engine/test_shared_limiter.py::test_a_window_that_was_kept_for_long_fits_into_what_stays_unspent",
+    ),
+    Bug(
         "a throttle pauses its own process only",
         "engine/shared_limiter.py",
         "self._owed_pause_s = max(self._owed_pause_s, pause_s)",

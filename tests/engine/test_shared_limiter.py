@@ -237,6 +237,25 @@ async def test_who_has_lost_its_chunk_gets_no_slots(clock: Clock) -> None:
         await one.hold()
 
 
+async def test_a_window_that_was_kept_for_long_fits_into_what_stays_unspent(clock: Clock) -> None:
+    """The row counts it as used long ago; the server's bucket has it still, and is full."""
+    limit = Pace(25, 200)
+    row, (keeper, busy) = shared(clock, limit, 2)
+    server = TokenBucket(limit.rate_per_s, limit.burst, trio.current_time)
+    await keeper.acquire()
+    answered = [server.take()]
+    await anyio.sleep(60)
+    with anyio.move_on_after(0.3):
+        while True:
+            await busy.acquire()
+            answered.append(server.take())
+    for _ in range(row.window - 1):
+        await keeper.acquire()
+        answered.append(server.take())
+    assert all(answered)
+    assert len(answered) >= row.pace.burst + row.window
+
+
 def test_a_window_is_half_a_second_and_a_small_part_of_the_burst() -> None:
     assert [window_of(Pace(*limit)) for limit in LIMITS] == [1, 13, 12, 250, 1, 1]
     for limit in LIMITS:

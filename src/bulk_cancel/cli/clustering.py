@@ -20,7 +20,7 @@ from bulk_cancel.errors import ConfigError, UsageError
 from bulk_cancel.job import load_job
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
-from bulk_cancel.ledgers import LedgerDatabase
+from bulk_cancel.ledgers import LedgerDatabase, refuse_other_api
 from bulk_cancel.places import api_url
 
 #: So many of the newest runs are shown.
@@ -46,7 +46,7 @@ def worker_command(flags: Mapping[str, Any], executor_id: str | None, silence: s
     slot = executor_id or os.environ.get("BULK_CANCEL_EXECUTOR_ID") or f"{socket.gethostname()}-{os.getpid()}"
     url = api_url(parts.environ)
     with place.together() as ledger:
-        _refuse_other_api(ledger, url)
+        refuse_other_api(ledger, url)
     around = Surroundings(url, accounts, owner_name(slot), silence_s, parts.log)
     every = os.environ.get("BULK_CANCEL_RESCUE_EVERY", RESCUE_EVERY)  # for tests; not documented
     anyio.run(work, Post(place.url, slot, around=around, parts=parts, at_once=at_once, rescue_every=every))
@@ -116,15 +116,6 @@ def unschedule_command(name: str, ledger: str | None) -> None:
         if not remove(opened, name):
             raise UsageError(f"Nothing is scheduled as {name}.", advice="See: bulk-cancel cluster schedules")
     print(f"{name} is not scheduled any more. A run that is at work goes on.")
-
-
-def _refuse_other_api(ledger: SharedLedger, url: str) -> None:
-    bound = ledger.bind("api_url", url)
-    if bound != url:
-        raise ConfigError(
-            f"The ledger {ledger.place} belongs to the API at {bound}, not to {url}.",
-            advice="Name another --ledger, or correct MEETERGO_API_URL.",
-        )
 
 
 def _database(given: str | None) -> LedgerDatabase:

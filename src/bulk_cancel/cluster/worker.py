@@ -52,7 +52,7 @@ class Post:
 
 def owner_name(executor_id: str) -> str:
     """Name a worker process so that no other one, nor a later one in its slot, has the same name."""
-    return f"{executor_id}@{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
+    return f"{executor_id}/{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
 
 
 class Worker:
