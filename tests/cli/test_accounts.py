@@ -178,6 +178,7 @@ def test_the_own_credential_is_needed_for_rows_of_its_own(shell: Shell, sandbox:
     assert Counter(arrival.token for arrival in cancels(sandbox)) == {TOKENS["berlin"]: 2, TOKENS["rome"]: 2}
 
 
+@pytest.mark.long
 def test_an_account_that_left_the_file_is_left_and_told(shell: Shell, sandbox: Sandbox, write: Write) -> None:
     owners = share_out(serve(sandbox, [Wanted()] * 6, faults="cut-before=1"), ["berlin", "paris"])
     everything = write("a.csv", as_csv(owners))

@@ -50,7 +50,9 @@ def test_a_tick_that_meets_a_run_at_work_does_nothing(make_cluster: MakeCluster)
     cluster.check()
 
 
-@pytest.mark.parametrize("moment", ["before plan_chunks:1", "after plan_chunks:1"])
+@pytest.mark.parametrize(
+    "moment", [pytest.param("before plan_chunks:1", marks=pytest.mark.long), "after plan_chunks:1"]
+)
 def test_a_tick_whose_worker_died_does_not_keep_the_later_ones_waiting(make_cluster: MakeCluster, moment: str) -> None:
     cluster = make_cluster(20)
     one = cluster.worker("one", points={moment: "kill"})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from signal import SIGKILL
 
+import pytest
+
 from crash.conftest import MakeLab
 from crash.lab import HOSTILE, Lab, told
 
@@ -42,6 +44,7 @@ def test_two_ticks_after_a_kill(make_lab: MakeLab) -> None:
     lab.check_converges()
 
 
+@pytest.mark.long
 def test_a_deadline_leaves_the_rest_to_the_next_tick(make_lab: MakeLab) -> None:
     lab = make_lab(replace(HOSTILE, rate_per_s=2, burst=8), count=30)
     ended = lab.run(max_duration="3s")
