@@ -25,7 +25,7 @@ def kind(answer: Answer) -> Kind:
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 async def test_what_arrived_has_left(fault: Fault, line_to: LineTo) -> None:
-    async with serving(fault.script) as server, line_to(server.url, timeout_s=0.15) as line:
+    async with serving(fault.script) as server, line_to(server.url, timeout_s=0.3) as line:
         answer = await line.cancel(TARGET, Request(reason="office closure"))
 
         assert server.bytes_heard == 0 or answer.bytes_left
