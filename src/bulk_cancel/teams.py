@@ -25,7 +25,7 @@ from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.order import Order
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
-from bulk_cancel.engine.shared_limiter import LedgerSlots, SharedLimiter, shared_pace, window_of
+from bulk_cancel.engine.shared_limiter import limiter_over
 from bulk_cancel.engine.tally import Tally
 from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.keyring import Keyring
@@ -35,7 +35,7 @@ from bulk_cancel.looking import limiter_of
 from bulk_cancel.ops.progress import Standing
 
 #: Not yet an end: these targets are still on their way.
-_UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)
+UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +133,7 @@ def contexts_of(shared: Shared) -> list[Context]:
 def _paced(shared: Shared, member: Member, commits: GroupCommit) -> tuple[GroupCommit, Limiter]:
     """Return a member's limiter: of its own, its state kept with its commits, or one whose slots the ledger gives."""
     if shared_of(shared.ledger) is not None:
-        pace = shared_pace(member.pace)
-        slots = LedgerSlots(commits, member.key, pace, window_of(member.pace))
-        return commits, SharedLimiter(pace, shared.clock, slots)
+        return commits, limiter_over(commits, member.key, member.pace, shared.clock, None)
     limiter = limiter_of(member.pace, member.key, shared.clock, shared.ledger.load_pace(member.key))
     return commits.beside(lambda: PaceUpdate(member.key, limiter.record())), limiter
 
@@ -197,7 +195,7 @@ def standing_of(contexts: Sequence[Context]) -> Standing:
     counts: Counter[State] = Counter()
     for context in contexts:
         counts.update({state: count for state, count in context.tally.states.items() if count > 0})
-    shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in _UNDERWAY)
+    shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in UNDERWAY)
     done, total = sum(map(_done, contexts)), sum(context.tally.targets for context in contexts)
     sent = sum(context.tally.posts + context.tally.gets for context in contexts)
     left_s = max(context.limiter.duration_s(max(0, context.tally.targets - _done(context))) for context in contexts)
@@ -205,7 +203,7 @@ def standing_of(contexts: Sequence[Context]) -> Standing:
 
 
 def _done(context: Context) -> int:
-    return sum(count for state, count in context.tally.states.items() if count > 0 and state not in _UNDERWAY)
+    return sum(count for state, count in context.tally.states.items() if count > 0 and state not in UNDERWAY)
 
 
 def _note(context: Context) -> str:

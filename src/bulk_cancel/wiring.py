@@ -196,7 +196,7 @@ def _carried(ledger: Ledger, beginning: _Beginning, run_no: int, found: tuple[Cl
     """Carry the run out in this process."""
     job, parts, (clock, foresight) = beginning.job, beginning.parts, found
     began = clock.monotonic()
-    members, left = _members(beginning.keys, ledger, run_no, parts)
+    members, left = _members(beginning.keys, ledger, run_no, parts, clock)
     facts = RunFacts(beginning.run_id, run_no, beginning.out, clock, began, members, left, beginning.limit)
     end = anyio.run(carry_out, Carrying(job, parts, ledger, facts, Runner.run, foresight))
     return finish(ledger, job, facts, end, parts.log)
@@ -278,18 +278,20 @@ def _reconciled(keys: Keyring, parts: Parts, limit: TimeLimit | None) -> Summary
         run_id = new_run_id()
         run_no = _stage(ledger, RunStart(run_id, clock.now(), clock.base, program=program()), (), clock)
         began = clock.monotonic()
-        members, left = _members(keys, ledger, run_no, parts)
+        members, left = _members(keys, ledger, run_no, parts, clock)
         facts = RunFacts(run_id, run_no, None, clock, began, members, left, limit)
         end = anyio.run(carry_out, Carrying(job, parts, ledger, facts, Runner.reconcile_only))
         return finish(ledger, job, facts, end, parts.log)
 
 
-def _members(keys: Keyring, ledger: Ledger, run_no: int, parts: Parts) -> tuple[list[Member], dict[str, int]]:
+def _members(
+    keys: Keyring, ledger: Ledger, run_no: int, parts: Parts, clock: Clock
+) -> tuple[list[Member], dict[str, int]]:
     """Return who works on the run, and how many outcomes are unknown of accounts that are not to be had."""
     members = gather_members(keys, ledger, run_no)
     # Without an accounts file no row of the run has one, and to ask for them would mean to look at every row.
     others = ledger.accounts(run_no if keys.accounts.given else _NO_RUN)
-    left = leave_others({*others} - {member.name for member in members}, ledger, run_no, clock_of(ledger))
+    left = leave_others({*others} - {member.name for member in members}, ledger, run_no, clock)
     for name, count in left.items():
         parts.log.warning("account.left", account=name, unknown=count, why=keys.missing.get(name, ""))
     return members, left

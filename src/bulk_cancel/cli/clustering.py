@@ -43,7 +43,7 @@ def worker_command(flags: Mapping[str, Any], executor_id: str | None, silence: s
         )
     from bulk_cancel.cluster.worker import RESCUE_EVERY, Post, owner_name, work
 
-    slot = executor_id or os.environ.get("BULK_CANCEL_EXECUTOR_ID") or f"{socket.gethostname()}-{os.getpid()}"
+    slot = executor_id or f"{socket.gethostname()}-{os.getpid()}"
     url = api_url(parts.environ)
     with place.together() as ledger:
         refuse_other_api(ledger, url)

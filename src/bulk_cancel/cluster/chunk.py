@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Self
@@ -19,17 +18,18 @@ from bulk_cancel.cluster.rules import Rules
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.states import State
 from bulk_cancel.core.verdict import Halt
-from bulk_cancel.engine.clock import Clock, suspended_or_not
+from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.context import SEND_WITHIN_S, Context
 from bulk_cancel.engine.deadline import watch_time
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.runner import RunEnd, Runner
-from bulk_cancel.engine.shared_limiter import LedgerSlots, SharedLimiter, shared_pace, window_of
+from bulk_cancel.engine.shared_limiter import SharedLimiter, limiter_over
 from bulk_cancel.engine.tally import REFUSED, Tally
 from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import Hold, SharedLedger
+from bulk_cancel.ledgers import clock_of
 from bulk_cancel.version import version
 
 #: How often in the time after which a silent owner loses its chunk it gives a sign of life.
@@ -99,35 +99,24 @@ class ChunkRun:
     async def run(self) -> Note:
         """Carry the chunk out. Raises LostChunkError when it has another owner by now, LedgerError when it is away."""
         account = self._around.accounts.find(self._hold.account)
-        clock = await self._clock()
-        pace = shared_pace(account.pace)
-        slots = LedgerSlots(
-            GroupCommit(self._ledger, self._hold.chunk.run_no, lambda: None),
-            account.credential.fingerprint,
-            pace,
-            window_of(account.pace),
-            self._hold,
-        )
-        limiter = SharedLimiter(pace, clock, slots)
+        clock = await to_thread.run_sync(clock_of, self._ledger)
+        commits = GroupCommit(self._ledger, self._hold.chunk.run_no, lambda: None)
+        limiter = limiter_over(commits, account.credential.fingerprint, account.pace, clock, self._hold)
         lines = self._lines(account)
         try:
-            context = await self._context(clock, slots.commits, limiter, lines)
-            if message := await slots.commits.ask(self._alive):
+            context = await self._context(clock, commits, limiter, lines)
+            if message := await commits.ask(self._alive):
                 context.halt(Exit.STOPPED, message)
             end = await self._carry_out(context)
-            if slots.commits.failure is not None:  # a run on one machine ends with it; a chunk is taken up again
-                raise slots.commits.failure
+            if commits.failure is not None:  # a run on one machine ends with it; a chunk is taken up again
+                raise commits.failure
             await limiter.finish()
         finally:
             with anyio.CancelScope(shield=True):
                 for line in lines:
                     await line.aclose()
-        await slots.commits.ask(lambda _: self._ledger.heartbeat(self._hold))
+        await commits.ask(lambda _: self._ledger.heartbeat(self._hold))
         return self._note(end, clock)
-
-    async def _clock(self) -> Clock:
-        base = await to_thread.run_sync(self._ledger.time_base)
-        return Clock(time.monotonic, base, suspended_or_not)
 
     def _lines(self, account: Account) -> list[Line]:
         around, rules = self._around, self._rules

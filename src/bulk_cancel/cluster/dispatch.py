@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,21 +16,21 @@ from bulk_cancel.cluster import ending, queue
 from bulk_cancel.cluster.chunk import stop_key
 from bulk_cancel.cluster.rules import Rules
 from bulk_cancel.core.model import status_of
-from bulk_cancel.core.states import State
 from bulk_cancel.engine.tally import REFUSED
 from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
+from bulk_cancel.ledgers import LedgerDatabase
 from bulk_cancel.ops.progress import Standing
 from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.reports.summary import Summary
+from bulk_cancel.teams import UNDERWAY
 
 _POLL_S = 1.0
 #: So long a watcher bears with a ledger that is away.
 _PATIENCE_S = 900.0
-_UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +55,12 @@ def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
         enqueue(ledger, opened, run)
     ended = anyio.run(_watch, what, run)
     if not ended and not what.parts.leave():
-        with _opened(what.url) as fresh:
+        with LedgerDatabase(what.url).together() as fresh:
             fresh.bind(stop_key(run.run_no), "The run was stopped by who had begun it.")
         what.parts.log.warning("run.stopping", run_id=run.run_id)
         ended = anyio.run(_watch, what, run)
-    with _opened(what.url) as fresh:  # the ledger may have been away meanwhile
+    with LedgerDatabase(what.url).together() as fresh:  # the ledger may have been away meanwhile
         return _reported(fresh, what) if ended else _left(fresh, what)
-
-
-@contextmanager
-def _opened(url: str) -> Iterator[SharedLedger]:
-    with closing(PostgresLedger.open(url)) as ledger:
-        ledger.held_with_others(0.0)
-        yield ledger
 
 
 def enqueue(ledger: SharedLedger, opened: queue.Queue, run: RunRecord) -> None:
@@ -145,7 +138,7 @@ class _Seen:
         done, now = total - min(left, total), time.monotonic()
         self._began = self._began or (now, done)
         pace = (done - self._began[1]) / max(now - self._began[0], 1e-9)
-        shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in _UNDERWAY)
+        shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in UNDERWAY)
         self.standing = Standing(done, total, done, shown, left / pace if pace else 0.0, _workers(chunks))
         self.ended = ledger.runs(self._run.run_id)[0].status == "ended"
 

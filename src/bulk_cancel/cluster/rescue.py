@@ -74,10 +74,10 @@ def _enqueue_again(queue: Queue, run: RunRecord, record: ChunkRecord) -> None:
     if any(_is_underway(queue, workflow_id(run.run_id, number, why)) for why in named):
         return
     for why in (f"rescue-{times}" for times in count(1)):
-        if _is_underway(queue, workflow_id(run.run_id, number, why)):
-            return
-        if queue.status(workflow_id(run.run_id, number, why)) is None:
+        status = queue.status(workflow_id(run.run_id, number, why))
+        if status is None:
             queue.enqueue(run.run_id, record, why=why)
+        if status is None or status[0] in _UNDERWAY:
             return
 
 

@@ -143,7 +143,10 @@ class _Held:
 
     def refuse_lost(self, ledger: PostgresLedger, run_no: int, chunk_no: int) -> None:
         """Raise LostChunkError when somebody else has taken the chunk meanwhile: it must not be taken back from him."""
-        if self.hold and ledger.chunks(run_no)[chunk_no - 1].epoch != self.hold.epoch:
+        if self.hold is None:
+            return
+        now = ledger.chunk(run_no, chunk_no)
+        if now is None or now.epoch != self.hold.epoch:
             raise LostChunkError(f"Chunk {chunk_no} of run {run_no} was taken over while the database was away.")
 
 

@@ -79,6 +79,12 @@ class LedgerSlots:
         await self.commits.ask(lambda ledger: cast(SharedLedger, ledger).pause(self.credential, seconds, self.pace))
 
 
+def limiter_over(commits: GroupCommit, credential: str, limit: Pace, clock: Clock, hold: Hold | None) -> SharedLimiter:
+    """Return a limiter for this process's share of a credential's limit, of a chunk only as long as its hold stands."""
+    pace = shared_pace(limit)
+    return SharedLimiter(pace, clock, LedgerSlots(commits, credential, pace, window_of(limit), hold))
+
+
 class SharedLimiter(Limiter):
     """A limiter that starts what it has slots for, when their time has come."""
 
