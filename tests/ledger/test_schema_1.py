@@ -86,15 +86,6 @@ def test_it_is_whole_and_has_its_key(old: Path) -> None:
     ledger.close()
 
 
-def test_its_rows_are_never_shared(old: Path) -> None:
-    """Nobody knows which options made them."""
-    ledger = SqliteLedger.open(old)
-    known = ledger.last_staged()
-    assert known is not None
-    assert known.options_digest == ""
-    ledger.close()
-
-
 def test_a_new_run_over_it_sends_what_is_left(old: Path) -> None:
     ledger = SqliteLedger.open(old)
     run_no = staged(ledger, *(row(number + 1, number) for number in range(1, len(STATES) + 1)), run_id="run-2")
