@@ -13,7 +13,7 @@ import pytest
 
 from bulk_cancel.checkup.check import Check, Level, exit_code_of
 from bulk_cancel.errors import Exit
-from bulk_cancel.ledger.making import SCHEMA_VERSION
+from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
 from bulk_cancel.ops.locks import held, holder_of
 from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, OWNER_TOKEN, PLATFORM_KEY
 from bulk_cancel.sandbox.people import OWNER
