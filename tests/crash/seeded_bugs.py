@@ -36,7 +36,7 @@ class Bug:
 
 
 _SENDER, _SQLITE, _OUTCOME = "engine/sender.py", "ledger/sqlite.py", "core/outcome.py"
-_QUERIES, _RECONCILE = "ledger/sql/queries.sql", "engine/reconcile.py"
+_QUERIES, _RECONCILE = "ledger/sql/sqlite.sql", "engine/reconcile.py"
 _INTENT = "        await context.move(work, Event.INTENT)\n"
 _SENDING = """        if context.clock.elapsed() - work.moved_at > context.limits.send_within_s:
             context.limiter.give_back()

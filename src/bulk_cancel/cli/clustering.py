@@ -41,15 +41,14 @@ def worker_command(flags: Mapping[str, Any], executor_id: str | None, silence: s
             "A worker that waits for an answer must not be taken for dead.",
             advice=f"Let --silence be longer than one exchange may take, {show_duration(job.timeout)}.",
         )
-    from bulk_cancel.cluster.worker import RESCUE_EVERY, Post, owner_name, work
+    from bulk_cancel.cluster.worker import Post, owner_name, work
 
     slot = executor_id or f"{socket.gethostname()}-{os.getpid()}"
     url = api_url(parts.environ)
     with place.together() as ledger:
         refuse_other_api(ledger, url)
     around = Surroundings(url, accounts, owner_name(slot), silence_s, parts.log)
-    every = os.environ.get("BULK_CANCEL_RESCUE_EVERY", RESCUE_EVERY)  # for tests; not documented
-    anyio.run(work, Post(place.url, slot, around=around, parts=parts, at_once=at_once, rescue_every=every))
+    anyio.run(work, Post(place.url, slot, around=around, at_once=at_once))
 
 
 def cluster_status_command(ledger: str | None, *, as_json: bool) -> None:
@@ -82,40 +81,6 @@ def _seconds(text: str) -> float:
         return parse_duration(text)
     except ValueError as error:
         raise UsageError(f"--silence is wrong: {error}.") from error
-
-
-def schedule_command(source: str, cron: str, zone: str, ledger: str | None) -> None:
-    """Have workers run a job file again and again."""
-    from bulk_cancel.cluster import queue
-    from bulk_cancel.cluster.scheduled import add, schedule_of
-
-    place = _database(ledger)
-    wanted = schedule_of(source, cron, zone, place.url)
-    queue.migrate(place.url)
-    with queue.opened(place.url) as opened:
-        add(opened, wanted)
-    print(f"{wanted.name}: {wanted.job} at {wanted.cron} ({wanted.zone}). Every worker needs the file at this place.")
-
-
-def schedules_command(ledger: str | None) -> None:
-    """List what is scheduled."""
-    from bulk_cancel.cluster import queue
-    from bulk_cancel.cluster.scheduled import listed
-
-    with queue.opened(_database(ledger).url) as opened:
-        for one in listed(opened):
-            print(f"{one.name}: {one.job} at {one.cron} ({one.zone})")
-
-
-def unschedule_command(name: str, ledger: str | None) -> None:
-    """Take a job off the calendar."""
-    from bulk_cancel.cluster import queue
-    from bulk_cancel.cluster.scheduled import remove
-
-    with queue.opened(_database(ledger).url) as opened:
-        if not remove(opened, name):
-            raise UsageError(f"Nothing is scheduled as {name}.", advice="See: bulk-cancel cluster schedules")
-    print(f"{name} is not scheduled any more. A run that is at work goes on.")
 
 
 def _database(given: str | None) -> LedgerDatabase:

@@ -273,38 +273,6 @@ def cluster_stop(
     stop_command(run_id, ledger)
 
 
-@cluster_app.command("schedule")
-def cluster_schedule(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="A job file that every worker has.", show_default=False)],
-    cron: Annotated[str, typer.Option(metavar="SPEC", help='When: "0 6 * * 1-5".', show_default=False)],
-    timezone: Annotated[str, typer.Option(metavar="ZONE", help="Whose hours.")] = "UTC",
-    ledger: LedgerOption = None,
-) -> None:
-    """Have workers run a job on a schedule: one run per tick, never two at once."""
-    from bulk_cancel.cli.clustering import schedule_command
-
-    schedule_command(job, cron, timezone, ledger)
-
-
-@cluster_app.command("schedules")
-def cluster_schedules(ledger: LedgerOption = None) -> None:
-    """List the scheduled jobs."""
-    from bulk_cancel.cli.clustering import schedules_command
-
-    schedules_command(ledger)
-
-
-@cluster_app.command("unschedule")
-def cluster_unschedule(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As cluster schedules shows it.", show_default=False)],
-    ledger: LedgerOption = None,
-) -> None:
-    """Take a job off the schedule. A run that is at work goes on."""
-    from bulk_cancel.cli.clustering import unschedule_command
-
-    unschedule_command(name, ledger)
-
-
 config_app = typer.Typer(help="See the settings of a run.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 

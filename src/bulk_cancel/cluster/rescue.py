@@ -12,7 +12,7 @@ from itertools import count
 
 from bulk_cancel.cluster import ending
 from bulk_cancel.cluster.chunk import Surroundings
-from bulk_cancel.cluster.queue import CARRY_CHUNK, CHUNKS, START_RUN, Queue, workflow_id
+from bulk_cancel.cluster.queue import Queue, workflow_id
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord
@@ -27,7 +27,6 @@ def rescue(url: str, queue: Queue, around: Surroundings) -> None:
     ledger = PostgresLedger.open(url)
     try:
         _resume_stuck(ledger, queue, around)
-        _resume_ticks(queue, around)
         _enqueue_forgotten(ledger, queue, around)
         _end_finished(ledger, queue)
     finally:
@@ -37,17 +36,11 @@ def rescue(url: str, queue: Queue, around: Surroundings) -> None:
 
 def _resume_stuck(ledger: PostgresLedger, queue: Queue, around: Surroundings) -> None:
     """A worker may have died between claiming a workflow and its first sign of life, so both have to be old."""
-    for stuck in queue.stuck(CARRY_CHUNK, around.silence_s):
+    for stuck in queue.stuck(around.silence_s):
         record = _chunk_of(ledger, stuck.workflow_id)
         if record is None or record.ended or record.silent_s is None or record.silent_s > around.silence_s:
             around.log.warning("chunk.rescued", workflow=stuck.workflow_id, owner=record.owner if record else "")
-            queue.resume(stuck.workflow_id, CHUNKS)
-
-
-def _resume_ticks(queue: Queue, around: Surroundings) -> None:
-    """A tick whose worker died would keep all later ones waiting. One that is alive has its job's lock."""
-    for stuck in queue.stuck(START_RUN, around.silence_s):
-        queue.resume(stuck.workflow_id, str(stuck.queue_name))
+            queue.resume(stuck.workflow_id)
 
 
 def _enqueue_forgotten(ledger: PostgresLedger, queue: Queue, around: Surroundings) -> None:

@@ -39,7 +39,7 @@ class SqliteLedger:
     def __init__(self, path: Path, connection: apsw.Connection) -> None:
         self.path = path
         self._connection = connection
-        self._sql = statements()
+        self._sql = statements("sqlite")
         self._identity = _identity(path)
         self._closed = False
 
