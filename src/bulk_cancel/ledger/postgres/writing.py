@@ -33,8 +33,8 @@ class Writing(Reading):
     def begin_run(self, start: RunStart) -> int:
         with self._session.transaction():
             base = (start.base.boot_id, start.base.offset_s)
-            about = (start.source, start.input_digest, start.out, start.program, "", None)
-            return int(self._session.value("begin_run", start.run_id, "staging", start.started_at, *base, *about))
+            about = (start.source, start.input_digest, start.out, start.program)
+            return int(self._session.value("begin_run", start.run_id, start.started_at, *base, *about))
 
     def stage(self, run_no: int, rows: Sequence[InputRow], at: float) -> None:
         with self._session.transaction():

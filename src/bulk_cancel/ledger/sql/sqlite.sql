@@ -6,8 +6,6 @@ CREATE TABLE meta (
 
 -- One line per start of `run`, `reconcile` or `resolve`. boot_id and mono_offset (wall clock minus monotonic clock at
 -- the start) let a later run on the same boot compute ages from the monotonic clock alone, whatever the wall clock did.
--- rows_of: the run that staged this run's rows: itself, or an earlier one that staged the very same input.
--- options_digest: what decided the rows, apart from the input's bytes; empty when that cannot be said.
 CREATE TABLE runs (
   run_no         INTEGER PRIMARY KEY,
   run_id         TEXT NOT NULL UNIQUE,
@@ -20,9 +18,7 @@ CREATE TABLE runs (
   input_digest   TEXT NOT NULL DEFAULT '',
   out            TEXT NOT NULL DEFAULT '',
   program        TEXT NOT NULL DEFAULT '',
-  summary        TEXT,
-  rows_of        INTEGER,
-  options_digest TEXT NOT NULL DEFAULT ''
+  summary        TEXT
 ) STRICT;
 
 -- One line per target, ever. `state` is the cached fold of the target's events.
@@ -60,7 +56,6 @@ CREATE TABLE targets (
 CREATE INDEX targets_open ON targets (target_id) WHERE state IN ('sending', 'unknown');
 CREATE INDEX targets_series_sent ON targets (target_id) WHERE entire_series = 1 AND attempts > 0;
 CREATE INDEX targets_sendable ON targets (asked_by, entire_series, asked_row) WHERE state IN ('pending', 'waiting');
-CREATE INDEX targets_given_up ON targets (asked_by, asked_row) WHERE state IN ('failed', 'skipped');
 
 -- Every line of every input, with the target it names (none when it is invalid).
 CREATE TABLE input_rows (
@@ -157,9 +152,8 @@ ON CONFLICT (credential) DO UPDATE SET tat_at = excluded.tat_at, tat_mono = excl
 SELECT tat_at, tat_mono, boot_id FROM pace WHERE credential = ?;
 
 -- name: begin_run
-INSERT INTO runs (run_no, run_id, status, started_at, boot_id, mono_offset, source, input_digest, out, program,
-  rows_of)
-SELECT new.run_no, ?1, 'staging', ?2, ?3, ?4, ?5, ?6, ?7, ?8, new.run_no
+INSERT INTO runs (run_no, run_id, status, started_at, boot_id, mono_offset, source, input_digest, out, program)
+SELECT new.run_no, ?1, 'staging', ?2, ?3, ?4, ?5, ?6, ?7, ?8
 FROM (SELECT coalesce(max(run_no), 0) + 1 AS run_no FROM runs) new RETURNING run_no;
 
 -- name: start_run
