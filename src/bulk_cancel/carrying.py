@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from bulk_cancel.engine.tally import Tally
 from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import Ledger
-from bulk_cancel.ops.progress import Display
+from bulk_cancel.ops.progress import Display, show_progress
 from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.ops.stopping import Stop
 from bulk_cancel.reporting import write_run
@@ -141,16 +141,10 @@ async def _with_surroundings(carrying: Carrying, contexts: Sequence[Context]) ->
         for context in contexts:
             surroundings.start_soon(watch_time, context)
         surroundings.start_soon(carrying.parts.stop.watch, drain)
-        surroundings.start_soon(_show, display, contexts)
+        surroundings.start_soon(show_progress, display, lambda: standing_of(contexts))
         end = await work_together(contexts, carrying.what)
         surroundings.cancel_scope.cancel()
     return end
-
-
-async def _show(display: Display, contexts: Sequence[Context]) -> None:
-    """A terminal that went away must not stop the run."""
-    with suppress(OSError):
-        await display.follow(lambda: standing_of(contexts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.story import STANDINGS, sentence_of
 from bulk_cancel.core.target_name import parse_target_name
 from bulk_cancel.core.text import clean
+from bulk_cancel.engine.unknowns import Open, open_one
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming
 from bulk_cancel.ledgers import LedgerPlace, clock_of
-from bulk_cancel.overview import Open, open_one
 
 #: So many rows that name an appointment are told.
 MOST_ROWS = 1000
@@ -45,20 +45,22 @@ def explain(place: LedgerPlace, name: str, settle_s: float) -> tuple[Story, ...]
 
     Raises UsageError when the ledger does not know it, LedgerError when there is no ledger, or none that is ours.
     """
-    appointment_id, attendee_id = parse_target_name(name)
     with place.reading() as ledger:
-        found = [
-            work
-            for work in ledger.find_targets(appointment_id)
-            if not attendee_id or work.target.attendee_id == attendee_id
-        ]
+        found = find_named(ledger, name)
         if not found:
             raise UsageError(
                 f"The ledger {place} knows nothing of {name}: no run ever named it.",
                 advice="Check the id, or name another ledger with --ledger.",
             )
-        named = ledger.namings(appointment_id, MOST_ROWS)
+        named = ledger.namings(found[0].target.appointment_id, MOST_ROWS)
         return tuple(_story(ledger, work, named, settle_s) for work in found)
+
+
+def find_named(ledger: Ledger, name: str) -> list[Work]:
+    """Return the targets of the appointment `name`, or of APPOINTMENT/ATTENDEE alone. Raises UsageError for no name."""
+    appointment_id, attendee_id = parse_target_name(name)
+    found = ledger.find_targets(appointment_id)
+    return [work for work in found if not attendee_id or work.target.attendee_id == attendee_id]
 
 
 def _story(ledger: Ledger, work: Work, named: Sequence[Naming], settle_s: float) -> Story:

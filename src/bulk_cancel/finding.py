@@ -26,7 +26,7 @@ from bulk_cancel.ledgers import ledger_place
 from bulk_cancel.looking import known_pace, limiter_of, settings_of
 from bulk_cancel.ops.locks import held
 from bulk_cancel.ops.pace_file import remember_pace
-from bulk_cancel.ops.progress import Display, Silence, Standing
+from bulk_cancel.ops.progress import Display, Silence, Standing, show_progress
 from bulk_cancel.places import credential_lock, credential_pace
 from bulk_cancel.reports.found import Layout, write_found
 
@@ -104,7 +104,7 @@ async def _carry_out(search: Search, line: Line, display: Display) -> None:
     """Search while the display follows; an error comes out as itself, not as a group of one."""
     failure: BulkCancelError | None = None
     async with anyio.create_task_group() as surroundings:
-        surroundings.start_soon(_show, display, search)
+        surroundings.start_soon(show_progress, display, lambda: _standing(search))
         try:
             await search.run()
         except BulkCancelError as error:
@@ -116,12 +116,6 @@ async def _carry_out(search: Search, line: Line, display: Display) -> None:
         surroundings.cancel_scope.cancel()
     if failure is not None:
         raise failure
-
-
-async def _show(display: Display, search: Search) -> None:
-    """A terminal that went away must not stop the search."""
-    with suppress(OSError):
-        await display.follow(lambda: _standing(search))
 
 
 def _standing(search: Search) -> Standing:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from bulk_cancel.core.model import Status, Target, status_of
+from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.states import State
 from bulk_cancel.core.verdict import decide_exit
-from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.unknowns import Open, open_one
 from bulk_cancel.errors import Exit
-from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown
+from bulk_cancel.ledger.port import Ledger, RunRecord
 from bulk_cancel.ledgers import LedgerPlace, clock_of, shared_of
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.reports.next_step import Ending, next_step
@@ -43,16 +43,6 @@ class Ran:
     exit_code: Exit | None  #: None: it did not come to its end, or recorded a decision only
     said: str  #: how it ended, a sentence
     counts: Mapping[Status, int]  #: status -> rows, as they were at its end; of an open run: as they are now
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """A target without a known outcome."""
-
-    target: Target
-    sent_at: float  #: seconds since the epoch
-    age_s: float
-    due_at: float | None  #: from when on it may be sent again if reads show it active; None: now
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +83,6 @@ def _overview(place: LedgerPlace, ledger: Ledger, settle_s: float, limit: int) -
         left={state: now_counts[state] for state in (State.PENDING, State.WAITING) if now_counts.get(state)},
         next=_next(last, holder, _by_status(now_counts), unknown),
     )
-
-
-def open_one(item: Unknown, clock: Clock, settle_s: float) -> Open:
-    """Say how old an unknown cancel is, and from when on reads may prove that it was not applied."""
-    age_s = clock.base.age_s(item.last_at, item.base, clock.monotonic())
-    due_at = clock.now() + settle_s - age_s if age_s < settle_s else None
-    return Open(item.work.target, item.intent_at, age_s, due_at)
 
 
 def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> Ran:

@@ -10,9 +10,9 @@ from typing import TextIO
 
 from bulk_cancel.core.model import Entry, Work
 from bulk_cancel.core.states import Event, State
-from bulk_cancel.core.target_name import parse_target_name
 from bulk_cancel.core.text import clean
 from bulk_cancel.errors import UsageError
+from bulk_cancel.explaining import find_named
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledgers import LedgerPlace, clock_of
 from bulk_cancel.places import new_run_id
@@ -77,17 +77,12 @@ def resolve(place: LedgerPlace, name: str, decision: Decision) -> Work:
 
 
 def _unknown_target(ledger: Ledger, name: str) -> Work:
-    appointment_id, attendee_id = parse_target_name(name)
-    found = [
-        work
-        for work in ledger.find_targets(appointment_id)
-        if not attendee_id or work.target.attendee_id == attendee_id
-    ]
+    found = find_named(ledger, name)
     unknown = [work for work in found if work.state is State.UNKNOWN]
     if len(unknown) == 1:
         return unknown[0]
     if unknown:
-        names = ", ".join(f"{appointment_id}/{work.target.attendee_id}" for work in unknown)
+        names = ", ".join(f"{work.target.appointment_id}/{work.target.attendee_id}" for work in unknown)
         raise UsageError(f"Several targets of this appointment are unknown: {names}.", advice="Name one of them.")
     state = found[0].state.value if found else "not in the ledger"
     raise UsageError(f"{name} is {state}: only an unknown target can be resolved.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,20 +24,11 @@ def doctor_command(source: str, ledger: str | None, *, as_json: bool) -> None:
     checks = list(examine(source, flags, os.environ))
     code = int(exit_code_of(checks))
     if as_json:
-        put_document({"checks": [_document(check) for check in checks], "exit_code": code})
+        told = [asdict(check) | {"found": clean(check.found, 1000)} for check in checks]
+        put_document({"checks": told, "exit_code": code})
     else:
         _show(Console(highlight=False), checks)
     raise SystemExit(code)
-
-
-def _document(check: Check) -> dict[str, str | int]:
-    return {
-        "name": check.name,
-        "level": check.level.value,
-        "found": clean(check.found, 1000),
-        "advice": check.advice,
-        "exit_code": int(check.exit_code),
-    }
 
 
 def _show(console: Console, checks: Iterable[Check]) -> None:

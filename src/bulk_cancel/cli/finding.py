@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from bulk_cancel.cli.running import put_out, told_as_json
+from bulk_cancel.cli.output import put_document, put_out
+from bulk_cancel.cli.running import told_as_json
 from bulk_cancel.core.foresight import moment_of
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.selection import Fit
@@ -47,7 +47,7 @@ def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], wish: Wish
         rows = found.gathering.chosen(Fit.ACTIVE, *([Fit.CANCELLED] if wish.with_cancelled else []))
         _put(rows, Layout(found.selection.days.zone, wish.with_cancelled, wish.with_contacts), wish.out)
         if job.json_:
-            put_out(json.dumps(_document(found, rows, wish), indent=2) + "\n")
+            put_document(_document(found, rows, wish))
     if not job.quiet:
         _show(Console(stderr=True), found, rows, wish)
 
@@ -74,7 +74,6 @@ def _document(found: Found, rows: tuple[Appointment, ...], wish: Wish) -> dict[s
     days = found.selection.days
     first, last = _ends(found, rows)
     return {
-        "schema_version": 1,
         "found": len(rows),
         "cancelled": found.gathering.count(Fit.CANCELLED),
         "cancelled_included": wish.with_cancelled,

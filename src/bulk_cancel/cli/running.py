@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -12,8 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from bulk_cancel.cli.asking import ask, leave_to_workers, refuse_without_terminal
-from bulk_cancel.cli.output import errors_told
-from bulk_cancel.cli.output import put_out as put_out
+from bulk_cancel.cli.output import errors_told, put_document, put_out
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.engine.plan import Live, Plan
 from bulk_cancel.errors import Exit
@@ -80,7 +78,7 @@ def plan_command(source: str, flags: Mapping[str, Any]) -> None:
 def _plan(job: Job) -> None:
     plan = plan_job(job, parts_of(job))
     if job.json_:
-        put_out(json.dumps(_document(plan, job.label), indent=2) + "\n")
+        put_document(_document(plan, job.label))
     else:
         show_plan(Console(), plan, job.label)
         if plan.digest:
@@ -90,7 +88,6 @@ def _plan(job: Job) -> None:
 
 def _document(plan: Plan, source: str) -> dict[str, Any]:
     return {
-        "schema_version": 1,
         "source": source,
         "rows": plan.rows,
         "targets": plan.targets,

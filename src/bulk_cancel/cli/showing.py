@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bulk_cancel.cli.running import put_out
+from bulk_cancel.cli.output import put_document
 from bulk_cancel.core.foresight import Action
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
@@ -38,7 +37,7 @@ def show_plan_file(path: Path, *, as_json: bool) -> None:
     now = system_clock().now()
     plan = open_plan(path, now=now, ignore_expiry=True)
     if as_json:
-        put_out(json.dumps(_document(plan, now), indent=2) + "\n")
+        put_document(_document(plan, now))
         return
     console = Console(highlight=False)
     for line in _facts(plan, now):
@@ -49,7 +48,7 @@ def show_plan_file(path: Path, *, as_json: bool) -> None:
 
 def _document(plan: PlanFile, now: float) -> dict[str, Any]:
     state = {"whole": True, "expired": plan.header.expired(now), "digest": plan.digest}
-    return {"schema_version": 1, "path": str(plan.path), **state, "header": header_record(plan.header)}
+    return {"path": str(plan.path), **state, "header": header_record(plan.header)}
 
 
 def _facts(plan: PlanFile, now: float) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,9 +17,10 @@ from bulk_cancel.core.model import Status, Target
 from bulk_cancel.core.story import name_of
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import parse_duration, show_duration
+from bulk_cancel.engine.unknowns import Open
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.explaining import Story, explain
-from bulk_cancel.overview import How, Open, Overview, Ran, look_over
+from bulk_cancel.overview import How, Overview, Ran, look_over
 
 _COLOURS = {How.AT_WORK: "cyan", How.KILLED: "bold red", How.ENDED: "default"}
 
@@ -142,18 +144,10 @@ def _run_document(run: Ran) -> dict[str, Any]:
 
 def _open_document(item: Open) -> dict[str, Any]:
     return {
-        **_target_document(item.target),
+        **asdict(item.target),
         "sent_at": _iso(item.sent_at),
         "age_s": round(item.age_s, 1),
         "due_at": _iso(item.due_at),
-    }
-
-
-def _target_document(target: Target) -> dict[str, Any]:
-    return {
-        "appointment_id": target.appointment_id,
-        "attendee_id": target.attendee_id,
-        "entire_series": target.entire_series,
     }
 
 
@@ -196,7 +190,7 @@ def _listed(rows: list[int]) -> str:
 
 def _story_document(story: Story) -> dict[str, Any]:
     return {
-        **_target_document(story.work.target),
+        **asdict(story.work.target),
         "state": story.work.state.value,
         "attempts": story.work.attempts,
         "stands": story.stands,

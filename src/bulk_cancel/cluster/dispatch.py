@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
 from bulk_cancel.ledgers import LedgerDatabase
-from bulk_cancel.ops.progress import Standing
+from bulk_cancel.ops.progress import Standing, show_progress
 from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.teams import UNDERWAY
@@ -84,18 +84,12 @@ async def _watch_until_seen(what: Dispatch, seen: _Seen) -> None:
         group.start_soon(watch_signals, lambda _: gone.set(), display.stop)
         group.start_soon(what.parts.stop.watch, lambda _: gone.set())
         await to_thread.run_sync(seen.look)
-        group.start_soon(_show, what, seen)
+        group.start_soon(show_progress, display, lambda: seen.standing)
         while not (gone.is_set() or seen.ended or seen.failure):
             with anyio.move_on_after(seen.pause_s):
                 await gone.wait()
             await to_thread.run_sync(seen.look)
         group.cancel_scope.cancel()
-
-
-async def _show(what: Dispatch, seen: _Seen) -> None:
-    """A terminal that went away must not stop anything."""
-    with suppress(OSError):
-        await what.parts.display.follow(lambda: seen.standing)
 
 
 class _Seen:

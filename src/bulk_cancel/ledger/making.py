@@ -15,6 +15,7 @@ from bulk_cancel.errors import LedgerCreateError, LedgerError
 from bulk_cancel.ledger.failures import DISK_ERRORS
 from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
 from bulk_cancel.ledger.statements import statements
+from bulk_cancel.ops.disk import sync
 
 APPLICATION_ID = 0x62634C31  # "bcL1"
 _COMPANIONS = ("", "-journal", "-wal", "-shm")
@@ -52,7 +53,7 @@ def _make_folders(folder: Path) -> None:
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for place in missing:
-        _sync_folder(place.parent)
+        sync(place.parent)
 
 
 def _make(path: Path) -> None:
@@ -69,7 +70,7 @@ def _make(path: Path) -> None:
     finally:
         connection.close()
     aside.replace(path)
-    _sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _fill(connection: apsw.Connection) -> None:
@@ -110,13 +111,3 @@ def _touch(path: Path) -> None:
 def _remove(path: Path) -> None:
     for suffix in _COMPANIONS:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name in `folder` durable. Windows cannot open folders, and keeps their entries itself."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
