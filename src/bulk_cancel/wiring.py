@@ -14,7 +14,7 @@ from typing import cast
 import anyio
 
 from bulk_cancel.accounts import OWN
-from bulk_cancel.carrying import Carrying, DeclinedError, Parts, RunFacts, carry_out, finish
+from bulk_cancel.carrying import Carrying, Parts, RunFacts, carry_out, finish
 from bulk_cancel.cluster.rules import Rules, refuse_others
 from bulk_cancel.cluster.turns import take_turn
 from bulk_cancel.core.clock import PaceRecord
@@ -27,7 +27,7 @@ from bulk_cancel.engine.context import Foresight
 from bulk_cancel.engine.deadline import time_limit
 from bulk_cancel.engine.plan import Plan, PlanLine, make_plan
 from bulk_cancel.engine.runner import Runner
-from bulk_cancel.errors import ConfigError, Exit
+from bulk_cancel.errors import ConfigError, DeclinedError, Exit
 from bulk_cancel.finding import SELECTED
 from bulk_cancel.job import Job
 from bulk_cancel.keyring import Keyring, keyring
