@@ -11,6 +11,7 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from bulk_cancel.access.places import SNAPSHOT, api_url
 from bulk_cancel.accounts import load_accounts
 from bulk_cancel.core.foresight import Action
 from bulk_cancel.core.model import InputRow, Target
@@ -23,7 +24,6 @@ from bulk_cancel.finding import select_input
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.job import Job
 from bulk_cancel.looking import Looks
-from bulk_cancel.places import SNAPSHOT, api_url
 from bulk_cancel.plans import LeftOut, PlanAbout, PlanFile, holds_plan, is_plan, open_plan, writing_plan
 from bulk_cancel.reports.pages.plan_page import PlanFacts, writing_plan_page
 from bulk_cancel.reports.plan_records import plan_records

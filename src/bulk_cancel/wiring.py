@@ -13,6 +13,9 @@ from typing import cast
 
 import anyio
 
+from bulk_cancel.access.credential_locks import Keyring, keyring
+from bulk_cancel.access.ledgers import LedgerDatabase, LedgerPlace, clock_of, ledger_place, refuse_other_api
+from bulk_cancel.access.places import SNAPSHOT, api_url, new_run_id
 from bulk_cancel.accounts import OWN
 from bulk_cancel.carrying import Carrying, Parts, RunFacts, carry_out, finish
 from bulk_cancel.cluster.rules import Rules, refuse_others
@@ -30,12 +33,9 @@ from bulk_cancel.engine.runner import Runner
 from bulk_cancel.errors import ConfigError, DeclinedError, Exit
 from bulk_cancel.finding import SELECTED
 from bulk_cancel.job import Job
-from bulk_cancel.keyring import Keyring, keyring
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
-from bulk_cancel.ledgers import LedgerDatabase, LedgerPlace, clock_of, ledger_place, refuse_other_api
 from bulk_cancel.looking import Looking, Looks
-from bulk_cancel.places import SNAPSHOT, api_url, new_run_id
 from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
 from bulk_cancel.sources import PlannedRows, Source, open_if_any, plan_outputs, program
