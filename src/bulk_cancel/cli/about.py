@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bulk_cancel.checkup.machine import versions
-from bulk_cancel.cli.output import put_out
+from bulk_cancel.cli.stdout import put_out
 
 
 def print_versions() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from rich.console import Console
 
-from bulk_cancel.cli.asking import ask, leave_to_workers, refuse_without_terminal
-from bulk_cancel.cli.output import errors_told, put_document, put_out
+from bulk_cancel.cli.prompt import ask, leave_to_workers, refuse_without_terminal
 from bulk_cancel.cli.render import show_plan, show_summary
+from bulk_cancel.cli.stdout import errors_told, put_document, put_out
 from bulk_cancel.engine.plan import Live, Plan
 from bulk_cancel.errors import Exit
 from bulk_cancel.job import Job, load_job

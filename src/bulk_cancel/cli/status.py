@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from bulk_cancel.cli.output import errors_told, place_of, put_document
+from bulk_cancel.cli.stdout import errors_told, place_of, put_document
 from bulk_cancel.core.model import Status, Target
 from bulk_cancel.core.story import name_of
 from bulk_cancel.core.text import clean

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bulk_cancel.cli.output import errors_told, place_of, put_document
-from bulk_cancel.cli.running import finish, parts_of
+from bulk_cancel.cli.run import finish, parts_of
+from bulk_cancel.cli.stdout import errors_told, place_of, put_document
 from bulk_cancel.errors import Exit
 from bulk_cancel.job import load_job
 from bulk_cancel.upkeep import Decision, export, report_run, resolve
