@@ -18,8 +18,8 @@ from bulk_cancel.access.ledgers import LedgerDatabase, LedgerPlace, clock_of, le
 from bulk_cancel.access.places import SNAPSHOT, api_url, new_run_id
 from bulk_cancel.accounts import OWN
 from bulk_cancel.carrying import Carrying, Parts, RunFacts, carry_out, finish
-from bulk_cancel.cluster.rules import Rules, refuse_others
-from bulk_cancel.cluster.turns import take_turn
+from bulk_cancel.cluster.exclusive_run import take_turn
+from bulk_cancel.cluster.run_settings import Rules, refuse_others
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Appointment, InputRow
