@@ -195,7 +195,7 @@ def resolve(
 ) -> None:
     """Record a person's decision about an unknown cancel."""
     from bulk_cancel.cli.ledger import resolve_command
-    from bulk_cancel.upkeep import Decision
+    from bulk_cancel.commands.resolve import Decision
 
     resolve_command(target, Decision(verdict is Verdict.CANCELLED, by, because), ledger)
 
