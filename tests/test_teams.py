@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import structlog
 
+from bulk_cancel.core.exit_codes import Halt, gravest
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import State
-from bulk_cancel.core.verdict import Halt, gravest
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.intake import Intake

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         run,
         run_async,
     )
-    from bulk_cancel.core.foresight import Action
+    from bulk_cancel.core.actions import Action
     from bulk_cancel.core.model import Status
     from bulk_cancel.core.states import State
     from bulk_cancel.errors import BulkCancelError, DeclinedError, Exit

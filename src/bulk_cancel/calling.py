@@ -17,10 +17,10 @@ from structlog.typing import FilteringBoundLogger
 from bulk_cancel.commands.plan import plan_job
 from bulk_cancel.commands.reconcile import reconcile_ledger
 from bulk_cancel.commands.run import Parts, run_and_tell
-from bulk_cancel.core.foresight import Action
+from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Status
+from bulk_cancel.core.plan import Plan, PlanLine
 from bulk_cancel.core.states import State
-from bulk_cancel.engine.plan import Plan, PlanLine
 from bulk_cancel.errors import Exit, UsageError
 from bulk_cancel.job import Job
 from bulk_cancel.ops.logs import logging_to

@@ -12,13 +12,13 @@ import anyio
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.core.deadline import TimeLimit
+from bulk_cancel.core.exit_codes import decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.verdict import decide_exit
+from bulk_cancel.core.plan import Plan
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Context, Foresight, Limits
 from bulk_cancel.engine.deadline import watch_time
-from bulk_cancel.engine.plan import Plan
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.engine.tally import Tally

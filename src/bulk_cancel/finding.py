@@ -17,9 +17,9 @@ from bulk_cancel.access.places import credential_lock, credential_pace
 from bulk_cancel.access.rate_limits import known_pace, limiter_of, remember_pace
 from bulk_cancel.accounts import load_accounts
 from bulk_cancel.api.client import ApiSettings, line_factory
-from bulk_cancel.api.credentials import CredentialKind, check_pairing
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.credential import CredentialKind, check_pairing
 from bulk_cancel.core.selection import Fit, Gathering, Selection
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.reader import Reader

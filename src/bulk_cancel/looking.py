@@ -14,13 +14,13 @@ from bulk_cancel.access.places import credential_pace
 from bulk_cancel.access.rate_limits import limiter_of, remember_pace
 from bulk_cancel.accounts import label_of
 from bulk_cancel.api.client import ApiSettings, line_factory
+from bulk_cancel.core.actions import Rules
 from bulk_cancel.core.clock import PaceRecord
-from bulk_cancel.core.foresight import Rules
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.live import LOOKED_AT, LiveLook
-from bulk_cancel.engine.plan import PlanLine
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.errors import BulkCancelError, ConfigError
 from bulk_cancel.job import Job

@@ -13,11 +13,11 @@ from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.access.places import SNAPSHOT, api_url
 from bulk_cancel.accounts import load_accounts
-from bulk_cancel.core.foresight import Action
+from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import InputRow, Target
+from bulk_cancel.core.plan import Look, PlanLine, target_of
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.context import Foresight
-from bulk_cancel.engine.plan import Look, PlanLine, target_of
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError, UsageError
 from bulk_cancel.filling import Rows, template_of
 from bulk_cancel.finding import select_input

@@ -16,10 +16,10 @@ from bulk_cancel.access.rate_limits import limiter_of
 from bulk_cancel.accounts import OWN, label_of
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.port import Line
+from bulk_cancel.core.exit_codes import Halt, gravest
 from bulk_cancel.core.model import Appointment, Scope, Target, status_of
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.states import State
-from bulk_cancel.core.verdict import Halt, gravest
+from bulk_cancel.core.states import UNDERWAY, State
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.context import Context, Foresight, Limits
@@ -33,9 +33,6 @@ from bulk_cancel.engine.tally import Tally
 from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.ledger.port import Ledger, PaceUpdate
 from bulk_cancel.ops.progress import Standing
-
-#: Not yet an end: these targets are still on their way.
-UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)
 
 
 @dataclass(frozen=True, slots=True)

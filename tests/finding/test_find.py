@@ -17,8 +17,8 @@ import structlog
 from bulk_cancel import errors
 from bulk_cancel.access.places import credential_lock, credential_pace
 from bulk_cancel.access.rate_limits import remember_pace, remembered_pace
-from bulk_cancel.api.credentials import Credential
 from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.credential import Credential
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.finding import SELECTED, find_appointments, select_input

@@ -12,8 +12,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from bulk_cancel.core.foresight import Action
-from bulk_cancel.core.plan_line import PlanLine
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.errors import Exit
 from bulk_cancel.reports import plan_records as plan_records_module
 from bulk_cancel.reports.files import ReportError

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
-from bulk_cancel.api.credentials import stripped
+from bulk_cancel.core.text import stripped
 from bulk_cancel.errors import ConfigError
 
 DEFAULT_API = "https://api.meetergo.com/v4"

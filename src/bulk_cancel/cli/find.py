@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from bulk_cancel.cli.run import told_as_json
 from bulk_cancel.cli.stdout import put_document, put_out
-from bulk_cancel.core.foresight import moment_of
+from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.selection import Fit
 from bulk_cancel.errors import Exit, UsageError

@@ -7,7 +7,7 @@ import sys
 from rich.console import Console
 from rich.prompt import Confirm, Prompt
 
-from bulk_cancel.engine.plan import Plan
+from bulk_cancel.core.plan import Plan
 from bulk_cancel.errors import UsageError
 
 #: Above this the number has to be typed: a reflex is no decision.

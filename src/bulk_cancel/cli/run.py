@@ -15,7 +15,7 @@ from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.stdout import errors_told, put_document, put_out
 from bulk_cancel.commands.plan import plan_job
 from bulk_cancel.commands.run import Parts, run_and_tell
-from bulk_cancel.engine.plan import Live, Plan
+from bulk_cancel.core.plan import Live, Plan
 from bulk_cancel.errors import Exit
 from bulk_cancel.job import Job, load_job
 from bulk_cancel.ops.logs import make_log

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.commands.run import Parts, run_job
+from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import parse_rate
-from bulk_cancel.engine.plan import Plan
 from bulk_cancel.errors import ConfigError, Exit, UsageError
 from bulk_cancel.job import load_job
 from bulk_cancel.ops.logs import make_log

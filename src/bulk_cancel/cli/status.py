@@ -15,8 +15,8 @@ from rich.markup import escape
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document
 from bulk_cancel.commands.explain import Story, explain
 from bulk_cancel.commands.status import How, Overview, Ran, look_over
+from bulk_cancel.core.explanations import name_of
 from bulk_cancel.core.model import Status, Target
-from bulk_cancel.core.story import name_of
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import parse_duration, show_duration
 from bulk_cancel.engine.unknowns import Open

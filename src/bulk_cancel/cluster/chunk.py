@@ -16,9 +16,9 @@ from bulk_cancel.accounts import Account, Accounts
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.port import Line
 from bulk_cancel.cluster.run_settings import Rules
+from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.states import State
-from bulk_cancel.core.verdict import Halt
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.context import SEND_WITHIN_S, Context

@@ -14,7 +14,7 @@ from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.carrying import Effort, RunFacts, summarised
 from bulk_cancel.cluster.chunk import Note
 from bulk_cancel.cluster.queue import Queue
-from bulk_cancel.core.verdict import Halt, gravest
+from bulk_cancel.core.exit_codes import Halt, gravest
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd
 from bulk_cancel.engine.tally import Tally

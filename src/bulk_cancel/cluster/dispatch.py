@@ -18,6 +18,7 @@ from bulk_cancel.cluster import queue
 from bulk_cancel.cluster.chunk import stop_key
 from bulk_cancel.cluster.run_settings import Rules
 from bulk_cancel.core.model import status_of
+from bulk_cancel.core.states import UNDERWAY
 from bulk_cancel.engine.tally import REFUSED
 from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.job import Job
@@ -27,7 +28,6 @@ from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
 from bulk_cancel.ops.progress import Standing, show_progress
 from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.teams import UNDERWAY
 
 _POLL_S = 1.0
 #: So long a watcher bears with a ledger that is away.

@@ -21,7 +21,7 @@ from bulk_cancel.cluster import stalled as rescue
 from bulk_cancel.cluster.chunk import ChunkRun, Note, Surroundings
 from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.cluster.run_settings import Rules
-from bulk_cancel.core.verdict import Halt
+from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.errors import BulkCancelError, Exit, LedgerError, LockedError
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger

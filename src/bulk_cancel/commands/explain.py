@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of
+from bulk_cancel.core.explanations import STANDINGS, sentence_of
 from bulk_cancel.core.model import Work
 from bulk_cancel.core.states import Event, State
-from bulk_cancel.core.story import STANDINGS, sentence_of
 from bulk_cancel.core.target_name import parse_target_name
 from bulk_cancel.core.text import clean
 from bulk_cancel.engine.unknowns import Open, open_one

@@ -16,8 +16,8 @@ from bulk_cancel.commands.run import KnownPace, StatesOf, _looks, _planned
 from bulk_cancel.commands.run_setup import _time_limit
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow
+from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.states import State
-from bulk_cancel.engine.plan import Plan
 from bulk_cancel.job import Job
 from bulk_cancel.sources import open_if_any, plan_outputs
 

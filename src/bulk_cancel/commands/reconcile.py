@@ -19,7 +19,7 @@ from bulk_cancel.commands.run_setup import (
     _time_limit,
 )
 from bulk_cancel.core.deadline import TimeLimit
-from bulk_cancel.engine.plan import Plan
+from bulk_cancel.core.plan import Plan
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import RunStart

@@ -31,11 +31,11 @@ from bulk_cancel.commands.run_setup import (
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Appointment, InputRow
+from bulk_cancel.core.plan import Plan, PlanLine, make_plan
 from bulk_cancel.core.states import State
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.context import Foresight
-from bulk_cancel.engine.plan import Plan, PlanLine, make_plan
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.errors import DeclinedError, Exit
 from bulk_cancel.finding import SELECTED

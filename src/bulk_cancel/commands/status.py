@@ -10,9 +10,9 @@ from enum import StrEnum
 from typing import Any
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of, shared_of
+from bulk_cancel.core.exit_codes import decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.states import State
-from bulk_cancel.core.verdict import decide_exit
 from bulk_cancel.engine.unknowns import Open, open_one
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import Ledger, RunRecord

@@ -9,15 +9,15 @@ import anyio
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.api.port import Line, Page, Query
+from bulk_cancel.core.actions import Action, Rules
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.drift import Expectation
-from bulk_cancel.core.foresight import Action, Rules
+from bulk_cancel.core.exit_codes import Halt, exceeds
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
 from bulk_cancel.core.outcome import classify_read
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
 from bulk_cancel.core.states import Event, State, next_state
 from bulk_cancel.core.units import show_duration
-from bulk_cancel.core.verdict import Halt, exceeds
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from bulk_cancel.api.port import Query
-from bulk_cancel.core.foresight import Action, Rules, foresee
+from bulk_cancel.core.actions import Action, Rules, foresee
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.outcome import MISSING
-from bulk_cancel.engine.plan import PlanLine, request_of, target_of
+from bulk_cancel.core.plan import PlanLine, request_of, target_of
 from bulk_cancel.engine.reader import Reader, each_page
 
 #: From so many on, a page may show more of them than a single read.

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from bulk_cancel.core.foresight import Action
-from bulk_cancel.core.plan_line import PlanLine
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.ops.disk import sync
 from bulk_cancel.plans.failures import PlanWriteError
 from bulk_cancel.plans.fields import MalformedError

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from bulk_cancel.core.foresight import Action
-from bulk_cancel.core.plan_line import PlanLine
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
 from bulk_cancel.reports.chunks import CHUNK
 from bulk_cancel.reports.csv_file import CsvFile

@@ -14,12 +14,12 @@ from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.places import credential_lock, credential_pace
 from bulk_cancel.access.rate_limits import limiter_of, remember_pace
 from bulk_cancel.api.client import ApiSettings, HttpLine, line_factory
-from bulk_cancel.api.credentials import CredentialKind, check_pairing
 from bulk_cancel.api.http import httpx
 from bulk_cancel.api.port import Page, Query
 from bulk_cancel.api.transports import proxy_for
 from bulk_cancel.commands.doctor.check import Check, failed, good, warning
 from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.credential import CredentialKind, check_pairing
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import system_clock

@@ -6,12 +6,27 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bulk_cancel.core.actions import Action, moment_of
 from bulk_cancel.core.deadline import TimeLimit
-from bulk_cancel.core.foresight import Action, moment_of
 from bulk_cancel.core.model import Appointment, InputRow, Request, Target
 from bulk_cancel.core.pacing import Pace, duration_s
-from bulk_cancel.core.plan_line import PlanLine
 from bulk_cancel.core.states import OPEN, SENDABLE, State
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLine:
+    """One row's action with its reason."""
+
+    row: InputRow
+    action: Action
+    why: str
+    seen: Appointment | None = None  #: what a look showed, in a live plan
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether a run would send it."""
+        return self.action is Action.CANCEL
+
 
 #: So many lines of a kind are shown.
 PREVIEW = 10
