@@ -18,10 +18,10 @@ from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Context, Foresight, Limits
+from bulk_cancel.engine.counters import Tally
 from bulk_cancel.engine.deadline import watch_time
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
-from bulk_cancel.engine.tally import Tally
 from bulk_cancel.errors import Exit
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import Ledger

@@ -20,7 +20,7 @@ from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.engine.clock import Clock, system_clock
-from bulk_cancel.engine.live import LOOKED_AT, LiveLook
+from bulk_cancel.engine.live_read import LOOKED_AT, LiveLook
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.errors import BulkCancelError, ConfigError
 from bulk_cancel.job import Job

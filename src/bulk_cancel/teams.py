@@ -23,13 +23,13 @@ from bulk_cancel.core.states import UNDERWAY, State
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.context import Context, Foresight, Limits
+from bulk_cancel.engine.counters import Tally
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
-from bulk_cancel.engine.order import Order
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
+from bulk_cancel.engine.series_order import Order
 from bulk_cancel.engine.shared_limiter import limiter_over
-from bulk_cancel.engine.tally import Tally
 from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.ledger.port import Ledger, PaceUpdate
 from bulk_cancel.ops.progress import Standing

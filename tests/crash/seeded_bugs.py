@@ -132,7 +132,7 @@ BUGS = (
     ),
     Bug(
         "the series of one account are sent beside another's rows",
-        "engine/order.py",
+        "engine/series_order.py",
         "return not (self._series or (series and (self._ahead or self._others)))",
         "return True",
         "tests/cli/test_accounts.py::test_series_go_last_one_by_one_over_all_accounts",

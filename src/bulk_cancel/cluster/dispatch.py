@@ -19,7 +19,7 @@ from bulk_cancel.cluster.chunk import stop_key
 from bulk_cancel.cluster.run_settings import Rules
 from bulk_cancel.core.model import status_of
 from bulk_cancel.core.states import UNDERWAY
-from bulk_cancel.engine.tally import REFUSED
+from bulk_cancel.engine.counters import REFUSED
 from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import RunRecord

@@ -21,10 +21,10 @@ from bulk_cancel.core.units import show_duration
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
+from bulk_cancel.engine.counters import REFUSED, Tally
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
-from bulk_cancel.engine.order import Order
-from bulk_cancel.engine.tally import REFUSED, Tally
+from bulk_cancel.engine.series_order import Order
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import ALL_ROWS
 
