@@ -20,7 +20,7 @@ from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd
 from bulk_cancel.errors import Exit
-from bulk_cancel.teams import standing_of, work_together
+from bulk_cancel.execution.runners import standing_of, work_together
 
 pytestmark = pytest.mark.anyio
 

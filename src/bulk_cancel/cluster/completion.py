@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bulk_cancel.access.ledgers import clock_of
-from bulk_cancel.carrying import Effort, RunFacts, summarised
 from bulk_cancel.cluster.chunk import Note
 from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.core.exit_codes import Halt, gravest
 from bulk_cancel.engine.counters import Tally
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd
+from bulk_cancel.execution.execute import RunFacts
+from bulk_cancel.execution.finish import Effort, summarised
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
 from bulk_cancel.reports.summary import Summary, to_json

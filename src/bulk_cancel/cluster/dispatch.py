@@ -12,7 +12,6 @@ import anyio
 from anyio import to_thread
 
 from bulk_cancel.access.ledgers import LedgerDatabase
-from bulk_cancel.carrying import Parts, conclude
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import queue
 from bulk_cancel.cluster.chunk import stop_key
@@ -21,6 +20,8 @@ from bulk_cancel.core.model import status_of
 from bulk_cancel.core.states import UNDERWAY
 from bulk_cancel.engine.counters import REFUSED
 from bulk_cancel.errors import Exit, LedgerError
+from bulk_cancel.execution.caller import Parts
+from bulk_cancel.execution.finish import conclude
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger

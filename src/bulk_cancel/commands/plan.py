@@ -11,13 +11,13 @@ from bulk_cancel.access.credential_locks import keyring
 from bulk_cancel.access.ledgers import ledger_place
 from bulk_cancel.access.places import api_url
 from bulk_cancel.accounts import OWN
-from bulk_cancel.carrying import Parts
 from bulk_cancel.commands.run import KnownPace, StatesOf, _looks, _planned
 from bulk_cancel.commands.run_setup import _time_limit
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.states import State
+from bulk_cancel.execution.caller import Parts
 from bulk_cancel.job import Job
 from bulk_cancel.sources import open_if_any, plan_outputs
 

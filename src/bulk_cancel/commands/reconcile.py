@@ -7,7 +7,6 @@ import anyio
 from bulk_cancel.access.credential_locks import Keyring, keyring
 from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.access.places import new_run_id
-from bulk_cancel.carrying import Carrying, Parts, RunFacts, carry_out, finish
 from bulk_cancel.commands.run_setup import (
     _NO_RUN,
     _api_of,
@@ -21,6 +20,9 @@ from bulk_cancel.commands.run_setup import (
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.engine.runner import Runner
+from bulk_cancel.execution.caller import Parts
+from bulk_cancel.execution.execute import Carrying, RunFacts, carry_out
+from bulk_cancel.execution.finish import finish
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import RunStart
 from bulk_cancel.reports.summary import Summary

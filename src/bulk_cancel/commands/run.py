@@ -16,7 +16,6 @@ from bulk_cancel.access.credential_locks import Keyring, keyring
 from bulk_cancel.access.ledgers import clock_of, ledger_place
 from bulk_cancel.access.places import SNAPSHOT, new_run_id
 from bulk_cancel.accounts import OWN
-from bulk_cancel.carrying import Carrying, Parts, RunFacts, carry_out, finish
 from bulk_cancel.cluster.run_settings import Rules
 from bulk_cancel.commands.run_setup import (
     _NO_RUN,
@@ -38,6 +37,10 @@ from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.context import Foresight
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.errors import DeclinedError, Exit
+from bulk_cancel.execution.caller import Parts
+from bulk_cancel.execution.execute import Carrying, RunFacts, carry_out
+from bulk_cancel.execution.finish import finish
+from bulk_cancel.execution.notifications import _ended, _not_begun, _tell
 from bulk_cancel.finding import SELECTED
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import Ledger, RunStart
@@ -48,7 +51,6 @@ from bulk_cancel.ops.notify import Notifier
 from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
 from bulk_cancel.sources import PlannedRows, Source, open_if_any, program
-from bulk_cancel.telling import _ended, _not_begun, _tell
 
 __all__ = ["DeclinedError", "Parts", "plan_job", "reconcile_ledger", "run_job"]
 

@@ -10,7 +10,6 @@ from bulk_cancel.access.credential_locks import Keyring
 from bulk_cancel.access.ledgers import LedgerDatabase, LedgerPlace, ledger_place, refuse_other_api
 from bulk_cancel.access.places import api_url
 from bulk_cancel.accounts import OWN
-from bulk_cancel.carrying import Parts
 from bulk_cancel.cluster.exclusive_run import take_turn
 from bulk_cancel.cluster.queue import migrate
 from bulk_cancel.cluster.run_settings import refuse_others
@@ -19,9 +18,10 @@ from bulk_cancel.core.model import InputRow
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.deadline import time_limit
 from bulk_cancel.errors import ConfigError, DeclinedError
+from bulk_cancel.execution.active_accounts import Member, gather_members, leave_others
+from bulk_cancel.execution.caller import Parts
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import Ledger, RunStart
-from bulk_cancel.teams import Member, gather_members, leave_others
 
 #: No run has this number: asked for its accounts, a ledger returns those of whatever is open.
 _NO_RUN = 0

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from bulk_cancel.access.ledgers import ledger_place
 from bulk_cancel.access.places import api_url
-from bulk_cancel.carrying import Parts
 from bulk_cancel.core.model import Status
 from bulk_cancel.errors import BulkCancelError, Exit, InputError
+from bulk_cancel.execution.caller import Parts
 from bulk_cancel.job import Job
 from bulk_cancel.ops.ending import RunEnding
 from bulk_cancel.ops.metrics import write_metrics
