@@ -12,9 +12,9 @@ from bulk_cancel.errors import InputError, NoRowsError
 from bulk_cancel.inputs.column_types import refuse_wrong_types, text_columns
 from bulk_cancel.inputs.columns import BC_FIRST_ROW, BC_ROW
 from bulk_cancel.inputs.headers import resolve_columns
+from bulk_cancel.inputs.reading import open_source, reading_errors, unchanged
 from bulk_cancel.inputs.rows import InputOptions, StagedInput
 from bulk_cancel.inputs.snapshot import with_changes, write_snapshot
-from bulk_cancel.inputs.sources import open_source, reading_errors, unchanged
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
 from bulk_cancel.inputs.targets import find_changes
 from bulk_cancel.inputs.validation import refuse_bad_default_reason, validated
