@@ -15,7 +15,7 @@ from bulk_cancel.core.states import Event, next_state
 from bulk_cancel.ledger.appending import Written, elsewhere, intent, outcome, waves
 from bulk_cancel.ledger.integrity import digest_of
 from bulk_cancel.ledger.port import GuardError
-from bulk_cancel.ledger.postgres.chain import link
+from bulk_cancel.ledger.postgres.integrity import link
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import Row
 
