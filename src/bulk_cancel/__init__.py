@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bulk_cancel.library.awaited import plan_async, reconcile_async, run_async
     from bulk_cancel.library.calls import plan, reconcile, run
     from bulk_cancel.library.results import PlannedRow, PlanResult, Seen
-    from bulk_cancel.ops.stopping import Stop
+    from bulk_cancel.ops.stop_request import Stop
     from bulk_cancel.reports.summary import Requests, Summary
 
 __all__ = [

@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from bulk_cancel.job import Job
 from bulk_cancel.library.calls import plan, reconcile, run
 from bulk_cancel.library.results import Approve, PlanResult
-from bulk_cancel.ops.stopping import Stop
+from bulk_cancel.ops.stop_request import Stop
 from bulk_cancel.reports.summary import Summary
 
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from bulk_cancel.job import Job
 from bulk_cancel.library.results import Approve, PlannedRow, PlanResult, Seen, _frozen, _row
 from bulk_cancel.ops.logs import logging_to
 from bulk_cancel.ops.progress import Silence
-from bulk_cancel.ops.stopping import Stop
+from bulk_cancel.ops.stop_request import Stop
 from bulk_cancel.reports.summary import Summary
 
 R = TypeVar("R", PlannedRow, Seen, PlanResult)
