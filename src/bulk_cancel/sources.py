@@ -24,7 +24,7 @@ from bulk_cancel.finding import select_input
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.job import Job
 from bulk_cancel.looking import Looks
-from bulk_cancel.plans import LeftOut, PlanAbout, PlanFile, holds_plan, is_plan, open_plan, writing_plan
+from bulk_cancel.plan_files import LeftOut, PlanAbout, PlanFile, holds_plan, is_plan, open_plan, writing_plan
 from bulk_cancel.reports.pages.plan_page import PlanFacts, writing_plan_page
 from bulk_cancel.reports.plan_records import plan_records
 from bulk_cancel.version import version
