@@ -22,7 +22,7 @@ from bulk_cancel.job import Job, search_job
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.planning.search import Found, find_appointments
-from bulk_cancel.reports.found import Layout, check_kind, found_csv, write_found
+from bulk_cancel.reports.found_file import Layout, check_kind, found_csv, write_found
 
 _APART = "Bookings that nobody has confirmed yet (double opt-in) are kept apart by the API: they are not in it."
 
