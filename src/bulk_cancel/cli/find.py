@@ -18,11 +18,11 @@ from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.selection import Fit
 from bulk_cancel.errors import Exit, UsageError
-from bulk_cancel.job import Job, search_job
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.planning.search import Found, find_appointments
 from bulk_cancel.reports.found_file import Layout, check_kind, found_csv, write_found
+from bulk_cancel.settings.job import Job, search_job
 
 _APART = "Bookings that nobody has confirmed yet (double opt-in) are kept apart by the API: they are not in it."
 
@@ -40,7 +40,7 @@ def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], wish: Wish
     """Search, write what was found, say what it is."""
     job = search_job(select, flags)
     with told_as_json(job):
-        _refuse_contradictions(job, wish)
+        refuse_contradictions(job, wish)
         log = make_log(job.log_format, job.log_file, quiet=job.quiet)
         display = make_display(log, quiet=job.quiet)
         found = find_appointments(job, os.environ, log, display, with_contacts=wish.with_contacts)
@@ -52,7 +52,7 @@ def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], wish: Wish
         _show(Console(stderr=True), found, rows, wish)
 
 
-def _refuse_contradictions(job: Job, wish: Wish) -> None:
+def refuse_contradictions(job: Job, wish: Wish) -> None:
     if wish.out is not None:
         check_kind(wish.out)
     elif job.json_:

@@ -15,17 +15,16 @@ import anyio
 from bulk_cancel.access.credential_locks import Keyring, keyring
 from bulk_cancel.access.ledgers import clock_of, ledger_place
 from bulk_cancel.access.places import SNAPSHOT, new_run_id
-from bulk_cancel.accounts import OWN
 from bulk_cancel.cluster.run_settings import Rules
 from bulk_cancel.commands.run_setup import (
-    _NO_RUN,
-    _api_of,
-    _lock_wait_s,
-    _members,
-    _open_ledger,
-    _refuse_when_over,
-    _stage,
-    _time_limit,
+    NO_RUN,
+    api_of,
+    gather_accounts,
+    lock_wait_of,
+    open_ledger,
+    refuse_when_over,
+    stage_rows,
+    time_limit_of,
 )
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.deadline import TimeLimit
@@ -40,8 +39,7 @@ from bulk_cancel.errors import DeclinedError, Exit
 from bulk_cancel.execution.caller import Parts
 from bulk_cancel.execution.execute import Carrying, RunFacts, carry_out
 from bulk_cancel.execution.finish import finish
-from bulk_cancel.execution.notifications import _ended, _not_begun, _tell
-from bulk_cancel.job import Job
+from bulk_cancel.execution.notifications import notice_of_end, notice_of_failure, send_notice
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ops.metrics import require_metrics
@@ -51,8 +49,10 @@ from bulk_cancel.planning.search import SELECTED
 from bulk_cancel.planning.sources import PlannedRows, Source, open_if_any, program
 from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
+from bulk_cancel.settings.accounts import OWN
+from bulk_cancel.settings.job import Job
 
-__all__ = ["DeclinedError", "Parts", "plan_job", "reconcile_ledger", "run_job"]
+__all__ = ["DeclinedError", "Parts", "run_job"]
 
 KnownPace = Callable[[str], PaceRecord | None]
 StatesOf = Callable[[Sequence[InputRow]], Sequence[State | None]]
@@ -61,7 +61,7 @@ StatesOf = Callable[[Sequence[InputRow]], Sequence[State | None]]
 # -- plan ------------------------------------------------------------------------------------------
 
 
-def _planned(
+def planned(
     keys: Keyring,
     rows: PlannedRows,
     states_of: StatesOf,
@@ -75,7 +75,7 @@ def _planned(
     return plan
 
 
-def _looks(keys: Keyring, parts: Parts, known_pace: KnownPace, wait_s: float) -> Looks:
+def live_reads(keys: Keyring, parts: Parts, known_pace: KnownPace, wait_s: float) -> Looks:
     """Return the looks of a live plan. An account's limit is held from its first look on."""
     if not keys.accounts.given:
         keys.hold([OWN], wait_s)
@@ -104,8 +104,8 @@ def run_job(job: Job, parts: Parts) -> Summary:
 
 
 def _run_with(keys: Keyring, job: Job, parts: Parts) -> Summary:
-    url, limit = _api_of(keys), _time_limit(job)
-    _refuse_when_over(limit)
+    url, limit = api_of(keys), time_limit_of(job)
+    refuse_when_over(limit)
     run_id = new_run_id()
     out = job.out or Path("runs") / run_id
     with _private(out, run_id) as folder:
@@ -129,7 +129,7 @@ class _Beginning:
 
 
 def _run_over(source: Source, beginning: _Beginning) -> Summary:
-    with _open_ledger(beginning.keys, beginning.limit) as ledger:
+    with open_ledger(beginning.keys, beginning.limit) as ledger:
         run_no, clock, foresight = _begun(ledger, source, beginning)
         if beginning.job.engine == "dbos":
             return _dispatched(ledger, beginning, clock)
@@ -139,18 +139,18 @@ def _run_over(source: Source, beginning: _Beginning) -> Summary:
 def _begun(ledger: Ledger, source: Source, beginning: _Beginning) -> tuple[int, Clock, Foresight]:
     """Plan, have it approved and stage it. Return the run's number, its clock and what is known beforehand."""
     job, parts, keys = beginning.job, beginning.parts, beginning.keys
-    looking = _looks(keys, parts, ledger.load_pace, _lock_wait_s(job, beginning.limit)) if job.live else None
+    looking = live_reads(keys, parts, ledger.load_pace, lock_wait_of(job, beginning.limit)) if job.live else None
     rows = source.rows(looking)
-    plan = _planned(keys, rows, ledger.states_of, looking, None)
+    plan = planned(keys, rows, ledger.states_of, looking, None)
     plan.time = beginning.limit
     if job.engine == "local":
-        keys.hold_all(plan, ledger.accounts(_NO_RUN), _lock_wait_s(job, beginning.limit))
+        keys.hold_all(plan, ledger.accounts(NO_RUN), lock_wait_of(job, beginning.limit))
     _approved(plan, beginning)
     clock = clock_of(ledger)
     about = (job.label, source.digest, str(beginning.out.resolve()), program())
     start = RunStart(beginning.run_id, clock.now(), clock.base, *about)
     foresight = source.foresight(looking)
-    run_no = _stage(ledger, start, rows.filled_chunks(), clock)
+    run_no = stage_rows(ledger, start, rows.filled_chunks(), clock)
     _adopt(beginning.folder, beginning.out)
     parts.log.info("run.started", run_id=beginning.run_id, rows=plan.rows, cancels=plan.cancels, out=str(beginning.out))
     return run_no, clock, foresight
@@ -160,7 +160,7 @@ def _carried(ledger: Ledger, beginning: _Beginning, run_no: int, found: tuple[Cl
     """Carry the run out in this process."""
     job, parts, (clock, foresight) = beginning.job, beginning.parts, found
     began = clock.monotonic()
-    members, left = _members(beginning.keys, ledger, run_no, parts, clock)
+    members, left = gather_accounts(beginning.keys, ledger, run_no, parts, clock)
     facts = RunFacts(beginning.run_id, run_no, beginning.out, clock, began, members, left, beginning.limit)
     end = anyio.run(carry_out, Carrying(job, parts, ledger, facts, Runner.run, foresight))
     return finish(ledger, job, facts, end, parts.log)
@@ -184,7 +184,7 @@ def _approved(plan: Plan, beginning: _Beginning) -> None:
     _warn_of_short_time(plan, parts)
     if not parts.approve(plan):
         raise DeclinedError("Nothing was sent.")
-    _refuse_when_over(beginning.limit)
+    refuse_when_over(beginning.limit)
 
 
 def _refuse_too_many(job: Job, plan: Plan) -> None:
@@ -248,7 +248,7 @@ def run_and_tell(job: Job, parts: Parts) -> Summary:
     try:
         summary = run_job(job, parts)
     except Exception as error:
-        _tell(job, parts, notifier, _not_begun(job, error, time.monotonic() - began))
+        send_notice(job, parts, notifier, notice_of_failure(job, error, time.monotonic() - began))
         raise
-    _tell(job, parts, notifier, _ended(job, summary))
+    send_notice(job, parts, notifier, notice_of_end(job, summary))
     return summary

@@ -12,7 +12,6 @@ from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.access.places import credential_pace
 from bulk_cancel.access.rate_limits import limiter_of, remember_pace
-from bulk_cancel.accounts import label_of
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.core.actions import Rules
 from bulk_cancel.core.clock import PaceRecord
@@ -23,7 +22,8 @@ from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.live_read import LOOKED_AT, LiveLook
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.errors import BulkCancelError, ConfigError
-from bulk_cancel.job import Job
+from bulk_cancel.settings.accounts import label_of
+from bulk_cancel.settings.job import Job
 
 #: The official client's variable; a timeout of ours beats it.
 TIMEOUT_VARIABLE = "MEETERGO_TIMEOUT_MS"

@@ -19,8 +19,8 @@ from bulk_cancel.commands.doctor.settings import check_input, check_job
 from bulk_cancel.commands.doctor.storage import check_database, check_lock, check_storage
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.errors import BulkCancelError
-from bulk_cancel.job import Job
 from bulk_cancel.ops.locks import holder_of
+from bulk_cancel.settings.job import Job
 
 
 def examine(source: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Check]:
