@@ -87,7 +87,6 @@ def test_imports_point_inwards(path: Path) -> None:
             "cli",
             "calling",
             "wiring",
-            "again",
             "upkeep",
             "overview",
             "origins",

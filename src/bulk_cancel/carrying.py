@@ -22,7 +22,7 @@ from bulk_cancel.engine.plan import Plan
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.engine.tally import Tally
-from bulk_cancel.errors import BulkCancelError, Exit
+from bulk_cancel.errors import Exit
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ops.progress import Display, show_progress
@@ -58,12 +58,6 @@ class RunFacts:
     members: Sequence[Member]
     left: Mapping[str, int] = field(default_factory=dict)  #: unknown outcomes of accounts that are not to be had
     time: TimeLimit | None = None
-
-
-class DeclinedError(BulkCancelError):
-    """The person, or a limit, said no. Nothing was sent or recorded."""
-
-    exit_code = Exit.STOPPED
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bulk_cancel.access.ledgers import LedgerPlace, clock_of
 from bulk_cancel.core.model import Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.story import STANDINGS, sentence_of
@@ -13,7 +14,6 @@ from bulk_cancel.core.text import clean
 from bulk_cancel.engine.unknowns import Open, open_one
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming
-from bulk_cancel.ledgers import LedgerPlace, clock_of
 
 #: So many rows that name an appointment are told.
 MOST_ROWS = 1000

@@ -11,6 +11,10 @@ from pathlib import Path
 import anyio
 from structlog.typing import FilteringBoundLogger
 
+from bulk_cancel.access.connection import settings_of
+from bulk_cancel.access.ledgers import ledger_place
+from bulk_cancel.access.places import credential_lock, credential_pace
+from bulk_cancel.access.rate_limits import known_pace, limiter_of, remember_pace
 from bulk_cancel.accounts import load_accounts
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.credentials import CredentialKind, check_pairing
@@ -22,12 +26,8 @@ from bulk_cancel.engine.reader import Reader
 from bulk_cancel.engine.search import Search
 from bulk_cancel.errors import BulkCancelError, ConfigError
 from bulk_cancel.job import Job
-from bulk_cancel.ledgers import ledger_place
-from bulk_cancel.looking import known_pace, limiter_of, settings_of
 from bulk_cancel.ops.locks import held
-from bulk_cancel.ops.pace_file import remember_pace
 from bulk_cancel.ops.progress import Display, Silence, Standing, show_progress
-from bulk_cancel.places import credential_lock, credential_pace
 from bulk_cancel.reports.found import Layout, write_found
 
 SELECTED = "selected.csv"

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from bulk_cancel.access.ledgers import LedgerPlace, clock_of, shared_of
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.states import State
 from bulk_cancel.core.verdict import decide_exit
 from bulk_cancel.engine.unknowns import Open, open_one
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import Ledger, RunRecord
-from bulk_cancel.ledgers import LedgerPlace, clock_of, shared_of
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.reports.next_step import Ending, next_step
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 import anyio
 from structlog.typing import FilteringBoundLogger
 
+from bulk_cancel.access.credential_locks import Keyring
+from bulk_cancel.access.ledgers import shared_of
+from bulk_cancel.access.rate_limits import limiter_of
 from bulk_cancel.accounts import OWN, label_of
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.port import Line
@@ -28,10 +31,7 @@ from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.engine.shared_limiter import limiter_over
 from bulk_cancel.engine.tally import Tally
 from bulk_cancel.errors import Exit, LedgerError
-from bulk_cancel.keyring import Keyring
 from bulk_cancel.ledger.port import Ledger, PaceUpdate
-from bulk_cancel.ledgers import shared_of
-from bulk_cancel.looking import limiter_of
 from bulk_cancel.ops.progress import Standing
 
 #: Not yet an end: these targets are still on their way.

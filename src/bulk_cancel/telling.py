@@ -8,15 +8,15 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from bulk_cancel.access.ledgers import ledger_place
+from bulk_cancel.access.places import api_url
 from bulk_cancel.carrying import Parts
 from bulk_cancel.core.model import Status
 from bulk_cancel.errors import BulkCancelError, Exit, InputError
 from bulk_cancel.job import Job
-from bulk_cancel.ledgers import ledger_place
 from bulk_cancel.ops.ending import RunEnding
 from bulk_cancel.ops.metrics import require_metrics, write_metrics
 from bulk_cancel.ops.notify import Notifier
-from bulk_cancel.places import api_url
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.wiring import run_job
 

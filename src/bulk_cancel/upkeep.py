@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from bulk_cancel.access.ledgers import LedgerPlace, clock_of
+from bulk_cancel.access.places import new_run_id
 from bulk_cancel.core.model import Entry, Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.text import clean
 from bulk_cancel.errors import UsageError
 from bulk_cancel.explaining import find_named
 from bulk_cancel.ledger.port import Ledger, RunStart
-from bulk_cancel.ledgers import LedgerPlace, clock_of
-from bulk_cancel.places import new_run_id
 from bulk_cancel.reporting import write_run
 from bulk_cancel.reports.workbook import require_excel
 

@@ -13,9 +13,11 @@ from typing import cast
 
 import anyio
 
+from bulk_cancel.access.credential_locks import Keyring, keyring
+from bulk_cancel.access.ledgers import LedgerDatabase, LedgerPlace, clock_of, ledger_place, refuse_other_api
+from bulk_cancel.access.places import SNAPSHOT, api_url, new_run_id
 from bulk_cancel.accounts import OWN
-from bulk_cancel.again import Again, find_again
-from bulk_cancel.carrying import Carrying, DeclinedError, Parts, RunFacts, carry_out, finish
+from bulk_cancel.carrying import Carrying, Parts, RunFacts, carry_out, finish
 from bulk_cancel.cluster.rules import Rules, refuse_others
 from bulk_cancel.cluster.turns import take_turn
 from bulk_cancel.core.clock import PaceRecord
@@ -28,18 +30,15 @@ from bulk_cancel.engine.context import Foresight
 from bulk_cancel.engine.deadline import time_limit
 from bulk_cancel.engine.plan import Plan, PlanLine, make_plan
 from bulk_cancel.engine.runner import Runner
-from bulk_cancel.errors import ConfigError, Exit
+from bulk_cancel.errors import ConfigError, DeclinedError, Exit
 from bulk_cancel.finding import SELECTED
 from bulk_cancel.job import Job
-from bulk_cancel.keyring import Keyring, keyring
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
-from bulk_cancel.ledgers import LedgerDatabase, LedgerPlace, clock_of, ledger_place, refuse_other_api
 from bulk_cancel.looking import Looking, Looks
-from bulk_cancel.places import SNAPSHOT, api_url, new_run_id
 from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
-from bulk_cancel.sources import PlannedRows, Source, open_if_any, open_source, plan_outputs, program
+from bulk_cancel.sources import PlannedRows, Source, open_if_any, plan_outputs, program
 from bulk_cancel.teams import Member, gather_members, leave_others
 
 __all__ = ["DeclinedError", "Parts", "plan_job", "reconcile_ledger", "run_job"]
@@ -135,11 +134,10 @@ def _run_with(keys: Keyring, job: Job, parts: Parts) -> Summary:
     run_id = new_run_id()
     out = job.out or Path("runs") / run_id
     with _private(out, run_id) as folder:
-        again = find_again(job, parts.environ, folder)
-        source = again.source if again else open_if_any(job, parts.environ, parts.log, folder)
+        source = open_if_any(job, parts.environ, parts.log, folder)
         if isinstance(source, str):
             return _nothing_done(run_id, str(ledger_place(job.ledger, url)), source)
-        return _run_over(source, again, _Beginning(job, parts, keys, limit, run_id, out, folder))
+        return _run_over(source, _Beginning(job, parts, keys, limit, run_id, out, folder))
 
 
 def _api_of(keys: Keyring) -> str:
@@ -161,32 +159,29 @@ class _Beginning:
     folder: Path  #: the run's own, in `out`
 
 
-def _run_over(source: Source, again: Again | None, beginning: _Beginning) -> Summary:
+def _run_over(source: Source, beginning: _Beginning) -> Summary:
     with _open_ledger(beginning.keys, beginning.limit) as ledger:
-        run_no, clock, foresight = _begun(ledger, source, again, beginning)
+        run_no, clock, foresight = _begun(ledger, source, beginning)
         if beginning.job.engine == "dbos":
             return _dispatched(ledger, beginning, clock)
         return _carried(ledger, beginning, run_no, (clock, foresight))
 
 
-def _begun(ledger: Ledger, source: Source, again: Again | None, beginning: _Beginning) -> tuple[int, Clock, Foresight]:
+def _begun(ledger: Ledger, source: Source, beginning: _Beginning) -> tuple[int, Clock, Foresight]:
     """Plan, have it approved and stage it. Return the run's number, its clock and what is known beforehand."""
     job, parts, keys = beginning.job, beginning.parts, beginning.keys
-    plan = again.plan(ledger) if again else None
-    if again and plan is None:  # another run came first
-        again, source = None, open_source(job, parts.environ, parts.log, beginning.folder)
     looking = _looks(keys, parts, ledger.load_pace, _lock_wait_s(job, beginning.limit)) if job.live else None
     rows = source.rows(looking)
-    plan = plan or _planned(keys, rows, ledger.states_of, looking, None)
+    plan = _planned(keys, rows, ledger.states_of, looking, None)
     plan.time = beginning.limit
     if job.engine == "local":
         keys.hold_all(plan, ledger.accounts(_NO_RUN), _lock_wait_s(job, beginning.limit))
     _approved(plan, beginning)
     clock = clock_of(ledger)
-    about = (job.label, source.digest, str(beginning.out.resolve()), program(), source.options_digest)
+    about = (job.label, source.digest, str(beginning.out.resolve()), program())
     start = RunStart(beginning.run_id, clock.now(), clock.base, *about)
     foresight = source.foresight(looking)
-    run_no = again.share(ledger, start) if again else _stage(ledger, start, rows.filled_chunks(), clock)
+    run_no = _stage(ledger, start, rows.filled_chunks(), clock)
     _adopt(beginning.folder, beginning.out)
     parts.log.info("run.started", run_id=beginning.run_id, rows=plan.rows, cancels=plan.cancels, out=str(beginning.out))
     return run_no, clock, foresight

@@ -29,7 +29,7 @@ from bulk_cancel.ledger.sqlite import SqliteLedger
 
 #: Between the two reads that must agree: seconds in earnest, less than that here.
 CONFIRM_S = 0.2
-_LEDGER = ("begin_run", "share_run", "stage", "start_run", "recover", "append", "end_run")
+_LEDGER = ("begin_run", "stage", "start_run", "recover", "append", "end_run")
 _LINE = ("cancel", "read", "page")
 
 

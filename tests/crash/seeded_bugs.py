@@ -230,7 +230,7 @@ BUGS = (
     ),
     Bug(
         "our transport takes a stray answer for the next one",
-        "api/sockets.py",
+        "api/wire.py",
         "return bool(poll.poll(0))",
         "return False",
         "tests/edges/test_wire.py::test_a_stray_answer_that_nobody_has_read_yet_is_seen",

@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 
 import anyio
 
+from bulk_cancel.access.connection import settings_of
+from bulk_cancel.access.places import credential_lock, credential_pace
+from bulk_cancel.access.rate_limits import limiter_of, remember_pace
 from bulk_cancel.api.client import ApiSettings, HttpLine, line_factory
 from bulk_cancel.api.credentials import CredentialKind, check_pairing
 from bulk_cancel.api.http import httpx
@@ -22,10 +25,7 @@ from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, LockedError, UnreachableError
 from bulk_cancel.job import Job
-from bulk_cancel.looking import limiter_of, settings_of
 from bulk_cancel.ops.locks import held
-from bulk_cancel.ops.pace_file import remember_pace
-from bulk_cancel.places import credential_lock, credential_pace
 
 #: A clock that is further off than this confuses who cancelled first, and when a credential expires.
 MOST_SKEW_S = 30.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+from bulk_cancel.access.connection import settings_of
+from bulk_cancel.access.places import credential_lock
 from bulk_cancel.accounts import Account, Accounts, load_accounts
 from bulk_cancel.api.credentials import check_pairing
 from bulk_cancel.checkup.access import check_access
@@ -13,9 +15,7 @@ from bulk_cancel.checkup.storage import check_lock
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.job import Job
-from bulk_cancel.looking import settings_of
 from bulk_cancel.ops.locks import holder_of
-from bulk_cancel.places import credential_lock
 
 KnownPace = Callable[[str], PaceRecord | None]
 #: The same for all accounts, and said once already.

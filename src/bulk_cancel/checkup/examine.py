@@ -7,6 +7,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace, ledger_place
+from bulk_cancel.access.places import api_url, credential_lock
+from bulk_cancel.access.rate_limits import known_pace
 from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.checkup.access import check_access, settings_or_why
 from bulk_cancel.checkup.accounts import check_accounts
@@ -17,10 +20,7 @@ from bulk_cancel.checkup.storage import check_database, check_lock, check_storag
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.job import Job
-from bulk_cancel.ledgers import LedgerFile, LedgerPlace, ledger_place
-from bulk_cancel.looking import known_pace
 from bulk_cancel.ops.locks import holder_of
-from bulk_cancel.places import api_url, credential_lock
 
 
 def examine(source: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Check]:

@@ -11,6 +11,8 @@ import anyio
 from rich.console import Console
 from rich.markup import escape
 
+from bulk_cancel.access.ledgers import LedgerDatabase, refuse_other_api
+from bulk_cancel.access.places import api_url
 from bulk_cancel.accounts import load_accounts
 from bulk_cancel.cli.output import errors_told, place_of, put_document
 from bulk_cancel.cli.running import parts_of
@@ -20,8 +22,6 @@ from bulk_cancel.errors import ConfigError, UsageError
 from bulk_cancel.job import load_job
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
-from bulk_cancel.ledgers import LedgerDatabase, refuse_other_api
-from bulk_cancel.places import api_url
 
 #: So many of the newest runs are shown.
 _RUNS = 5

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bulk_cancel.errors import BulkCancelError, OutputError
 
 if TYPE_CHECKING:
-    from bulk_cancel.ledgers import LedgerPlace
+    from bulk_cancel.access.ledgers import LedgerPlace
 
 
 def put_out(text: str) -> None:
@@ -42,7 +42,7 @@ def errors_told(*, as_json: bool) -> Iterator[None]:
 
 def place_of(given: str | None) -> LedgerPlace:
     """Return the ledger that is meant."""
-    from bulk_cancel.ledgers import ledger_place
-    from bulk_cancel.places import api_url
+    from bulk_cancel.access.ledgers import ledger_place
+    from bulk_cancel.access.places import api_url
 
     return ledger_place(given or os.environ.get("BULK_CANCEL_LEDGER"), api_url(os.environ))

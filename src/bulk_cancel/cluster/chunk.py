@@ -11,6 +11,7 @@ import anyio
 from anyio import to_thread
 from structlog.typing import FilteringBoundLogger
 
+from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.accounts import Account, Accounts
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.port import Line
@@ -29,7 +30,6 @@ from bulk_cancel.engine.tally import REFUSED, Tally
 from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import Hold, SharedLedger
-from bulk_cancel.ledgers import clock_of
 from bulk_cancel.version import version
 
 #: How often in the time after which a silent owner loses its chunk it gives a sign of life.

@@ -11,6 +11,7 @@ from pathlib import Path
 import anyio
 from anyio import to_thread
 
+from bulk_cancel.access.ledgers import LedgerDatabase
 from bulk_cancel.carrying import Parts, conclude
 from bulk_cancel.cluster import ending, queue
 from bulk_cancel.cluster.chunk import stop_key
@@ -22,7 +23,6 @@ from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
-from bulk_cancel.ledgers import LedgerDatabase
 from bulk_cancel.ops.progress import Standing, show_progress
 from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.reports.summary import Summary

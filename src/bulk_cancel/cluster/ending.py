@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.carrying import Effort, RunFacts, summarised
 from bulk_cancel.cluster.chunk import Note
 from bulk_cancel.cluster.queue import Queue
@@ -19,7 +20,6 @@ from bulk_cancel.engine.runner import RunEnd
 from bulk_cancel.engine.tally import Tally
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
-from bulk_cancel.ledgers import clock_of
 from bulk_cancel.reports.summary import Summary, to_json
 
 

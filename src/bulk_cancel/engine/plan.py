@@ -15,8 +15,6 @@ from bulk_cancel.core.states import OPEN, SENDABLE, State
 
 #: So many lines of a kind are shown.
 PREVIEW = 10
-#: What staging takes up again, whatever is asked.
-RESTAGED = frozenset({State.FAILED, State.SKIPPED})
 
 __all__ = [
     "Action",
@@ -24,9 +22,7 @@ __all__ = [
     "Plan",
     "PlanLine",
     "Share",
-    "Staged",
     "make_plan",
-    "plan_staged",
     "request_of",
     "target_of",
 ]
@@ -133,10 +129,6 @@ def _decide(row: InputRow, state: State | None) -> tuple[Action, str]:
         return Action.INVALID, row.problems
     if row.first_row != row.row:
         return Action.SAME, f"same target as row {row.first_row}"
-    return _decide_target(state)
-
-
-def _decide_target(state: State | None) -> tuple[Action, str]:
     if state is None or state in SENDABLE:
         return Action.CANCEL, "to be cancelled"
     if state in OPEN:
@@ -166,38 +158,6 @@ def make_plan(
             _count(plan, line, state)
             if each is not None:
                 each(line)
-    return plan
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """What is known of rows that the ledger has already, without looking at each."""
-
-    row_count: int
-    invalid_count: int
-    duplicate_count: int  #: valid rows that name a target which an earlier row named
-    user_count: int  #: valid rows that name an acting user
-    states: Mapping[State, int]  #: the distinct targets by state
-    first: Sequence[InputRow]  #: the first rows whose targets may be sent once what failed or was skipped is taken up
-    invalid: Sequence[InputRow]  #: the first invalid rows
-
-
-def plan_staged(staged: Staged, pace: Pace) -> Plan | None:
-    """Plan rows that were staged before as `make_plan` would. None when the counts do not fit together."""
-    if sum(staged.states.values()) + staged.duplicate_count + staged.invalid_count != staged.row_count:
-        return None
-    plan = Plan(pace, staged.row_count, rows_with_user=staged.user_count)
-    plan.rows_without_user = staged.row_count - staged.invalid_count - staged.user_count
-    plan.actions.update({Action.SAME: staged.duplicate_count, Action.INVALID: staged.invalid_count})
-    for state, count in staged.states.items():
-        action, _ = _decide_target(None if state in RESTAGED else state)
-        plan.actions[action] += count
-        plan.settled[state] += count if action is Action.NOTHING else 0
-    open_count = plan.actions[Action.CANCEL] + plan.actions[Action.READ_FIRST]
-    plan.shares[""] = Share(plan.cancels, open_count, plan.rows_with_user, plan.rows_without_user)
-    plan.actions, plan.settled = +plan.actions, +plan.settled  # without those that count nothing
-    plan.first = list(plan_lines(staged.first[:PREVIEW], [None] * len(staged.first[:PREVIEW])))
-    plan.invalid = list(plan_lines(staged.invalid[:PREVIEW], [None] * len(staged.invalid[:PREVIEW])))
     return plan
 
 

@@ -70,17 +70,6 @@ def reading_errors(source: str) -> Iterator[None]:
         raise InputError(f"{name}: cannot be read: {str(error).partition(chr(10))[0]}") from error
 
 
-def digest_of(source: str) -> str | None:
-    """Return the digest of a local file's bytes, as reading it would; None for what can be read only once or not here.
-
-    Raises as reading does.
-    """
-    if source == "-" or is_cloud(source):
-        return None
-    with reading_errors(source), unchanged(source):
-        return _digest(Path(source))
-
-
 def _identity_if_any(source: str) -> Identity | None:
     try:
         return _identity(source)

@@ -6,8 +6,6 @@ CREATE TABLE meta (
 
 -- One line per start of `run`, `reconcile` or `resolve`. boot_id and mono_offset (wall clock minus monotonic clock at
 -- the start) let a later run on the same boot compute ages from the monotonic clock alone, whatever the wall clock did.
--- rows_of: the run that staged this run's rows: itself, or an earlier one that staged the very same input.
--- options_digest: what decided the rows, apart from the input's bytes; empty when that cannot be said.
 CREATE TABLE runs (
   run_no         INTEGER PRIMARY KEY,
   run_id         TEXT NOT NULL UNIQUE,
@@ -20,9 +18,7 @@ CREATE TABLE runs (
   input_digest   TEXT NOT NULL DEFAULT '',
   out            TEXT NOT NULL DEFAULT '',
   program        TEXT NOT NULL DEFAULT '',
-  summary        TEXT,
-  rows_of        INTEGER,
-  options_digest TEXT NOT NULL DEFAULT ''
+  summary        TEXT
 ) STRICT;
 
 -- One line per target, ever. `state` is the cached fold of the target's events.
@@ -60,7 +56,6 @@ CREATE TABLE targets (
 CREATE INDEX targets_open ON targets (target_id) WHERE state IN ('sending', 'unknown');
 CREATE INDEX targets_series_sent ON targets (target_id) WHERE entire_series = 1 AND attempts > 0;
 CREATE INDEX targets_sendable ON targets (asked_by, entire_series, asked_row) WHERE state IN ('pending', 'waiting');
-CREATE INDEX targets_given_up ON targets (asked_by, asked_row) WHERE state IN ('failed', 'skipped');
 
 -- Every line of every input, with the target it names (none when it is invalid).
 CREATE TABLE input_rows (
@@ -157,9 +152,8 @@ ON CONFLICT (credential) DO UPDATE SET tat_at = excluded.tat_at, tat_mono = excl
 SELECT tat_at, tat_mono, boot_id FROM pace WHERE credential = ?;
 
 -- name: begin_run
-INSERT INTO runs (run_no, run_id, status, started_at, boot_id, mono_offset, source, input_digest, out, program,
-  options_digest, rows_of)
-SELECT new.run_no, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, coalesce(?11, new.run_no)
+INSERT INTO runs (run_no, run_id, status, started_at, boot_id, mono_offset, source, input_digest, out, program)
+SELECT new.run_no, ?1, 'staging', ?2, ?3, ?4, ?5, ?6, ?7, ?8
 FROM (SELECT coalesce(max(run_no), 0) + 1 AS run_no FROM runs) new RETURNING run_no;
 
 -- name: start_run
@@ -167,22 +161,6 @@ UPDATE runs SET status = 'running' WHERE run_no = ? AND status = 'staging';
 
 -- name: end_run
 UPDATE runs SET status = 'ended', ended_at = ?, summary = ? WHERE run_no = ?;
-
--- The last run that staged any row: what it asked for is what the targets carry.
--- name: last_staged
-SELECT run_no, status, input_digest, options_digest FROM runs WHERE run_no = (SELECT max(run_no) FROM input_rows);
-
--- name: outs_of
-SELECT out FROM runs WHERE rows_of = ?1 AND out <> '' ORDER BY run_no DESC LIMIT ?2;
-
--- name: restage_given_up_events
-INSERT INTO events (target_id, run_no, event, attempt_no, at)
-SELECT target_id, ?1, 'restaged', attempts, ?2 FROM targets
-WHERE asked_by = ?3 AND state IN ('failed', 'skipped') ORDER BY asked_row;
-
--- name: restage_given_up
-UPDATE targets SET state = 'pending', settled_at = NULL, http_status = NULL, detail = ''
-WHERE asked_by = ?1 AND state IN ('failed', 'skipped');
 
 -- name: has_key
 SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'targets_key');
@@ -270,14 +248,14 @@ DELETE FROM staging;
 INSERT INTO events (target_id, run_no, event, attempt_no, at)
 SELECT target_id, ?1, 'recovered', attempts, ?2 FROM targets
 WHERE state = 'sending' AND state IN ('sending', 'unknown')
-  AND (?3 IS NULL OR account = ?3) AND (?4 IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = ?4)
+  AND (?3 IS NULL OR account = ?3) AND (?4 IS NULL OR asked_by = ?4
     AND asked_row > ?5 AND asked_row <= ?6
     AND entire_series = ?7);
 
 -- name: recover_targets
 UPDATE targets SET state = 'unknown', detail = 'the program ended before the answer was recorded'
 WHERE state = 'sending' AND state IN ('sending', 'unknown')
-  AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = ?2)
+  AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR asked_by = ?2
     AND asked_row > ?3 AND asked_row <= ?4
     AND entire_series = ?5);
 
@@ -292,7 +270,7 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
     AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id))) AS look_first,
   t.start_at
 FROM targets t
-WHERE t.asked_by = (SELECT rows_of FROM runs WHERE run_no = ?1) AND t.entire_series = ?3 AND t.asked_row > ?2
+WHERE t.asked_by = ?1 AND t.entire_series = ?3 AND t.asked_row > ?2
   AND (?6 IS NULL OR t.asked_row <= ?6) AND t.account = ?5 AND t.state IN ('pending', 'waiting')
   AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)))
@@ -302,23 +280,14 @@ ORDER BY t.asked_row LIMIT ?4;
 
 -- name: sendable_count
 SELECT count(*) FROM targets
-WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = ?1) AND state IN ('pending', 'waiting')
-  AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = ?3)
+WHERE asked_by = ?1 AND state IN ('pending', 'waiting')
+  AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR asked_by = ?3
     AND asked_row > ?4 AND asked_row <= ?5
     AND entire_series = ?6);
 
 -- name: accounts
-SELECT account FROM targets WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = ?1) AND state IN ('pending', 'waiting')
+SELECT account FROM targets WHERE asked_by = ?1 AND state IN ('pending', 'waiting')
 UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY account;
-
--- name: first_sendable
-SELECT asked_row, target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, state, attempts
-FROM targets WHERE asked_by = ?1 AND entire_series = ?3 AND state IN ('pending', 'waiting')
-ORDER BY asked_row LIMIT ?2;
-
--- name: first_given_up
-SELECT asked_row, target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, state, attempts
-FROM targets WHERE asked_by = ?1 AND state IN ('failed', 'skipped') ORDER BY asked_row LIMIT ?2;
 
 -- The sending run's last event of a target tells until when its cancel was on the way: a process that was stopped
 -- between intent and send, or a server that it waited for, may have let much time pass since the intent.
@@ -328,14 +297,14 @@ SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, 
   (SELECT max(e.at) FROM events e WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no)
 FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > ?1
-  AND (?3 IS NULL OR t.account = ?3) AND (?4 IS NULL OR t.asked_by = (SELECT rows_of FROM runs WHERE run_no = ?4)
+  AND (?3 IS NULL OR t.account = ?3) AND (?4 IS NULL OR t.asked_by = ?4
     AND t.asked_row > ?5 AND t.asked_row <= ?6
     AND t.entire_series = ?7)
 ORDER BY t.target_id LIMIT ?2;
 
 -- name: unknown_count
 SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown')
-  AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = ?2)
+  AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR asked_by = ?2
     AND asked_row > ?3 AND asked_row <= ?4
     AND entire_series = ?5);
 
@@ -354,16 +323,16 @@ SELECT count(*) FILTER (WHERE t.state = 'pending'),
   count(*) FILTER (WHERE t.state = 'skipped'),
   count(*) FILTER (WHERE t.state IS NULL)
 FROM input_rows r LEFT JOIN targets t USING (target_id)
-WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?1) AND (r.first_row = r.row OR NOT ?2);
+WHERE r.run_no = ?1 AND (r.first_row = r.row OR NOT ?2);
 
 -- name: target_count
-SELECT count(*) FROM input_rows WHERE run_no = (SELECT rows_of FROM runs WHERE run_no = ?) AND first_row = row;
+SELECT count(*) FROM input_rows WHERE run_no = ? AND first_row = row;
 
 -- name: rows
 SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
   t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account
 FROM input_rows r LEFT JOIN targets t USING (target_id)
-WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?) AND r.row > ? ORDER BY r.row LIMIT ?;
+WHERE r.run_no = ? AND r.row > ? ORDER BY r.row LIMIT ?;
 
 -- name: state_of
 SELECT state, reason, cancel_all, user_id, account FROM targets
@@ -392,12 +361,12 @@ SELECT count(*) FILTER (WHERE t.state IN ('unknown', 'sending')), count(*) FILTE
   count(*) FILTER (WHERE t.target_id IS NULL),
   count(*) FILTER (WHERE r.first_row = r.row AND t.state = 'cancelled' AND t.paid = 1),
   count(*) FILTER (WHERE r.first_row = r.row AND t.warnings <> '')
-FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?);
+FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = ?;
 
 -- name: concerning_rows
 SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
   t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account
-FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?1) AND CASE ?2
+FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = ?1 AND CASE ?2
   WHEN 'invalid' THEN t.target_id IS NULL
   WHEN 'unknown' THEN t.state IN ('unknown', 'sending')
   WHEN 'paid' THEN r.first_row = r.row AND t.state = 'cancelled' AND t.paid = 1
@@ -408,12 +377,12 @@ ORDER BY r.row LIMIT ?3;
 -- A run sends what its own rows name, so that its sends are found without reading the whole history.
 -- name: send_span
 SELECT min(e.at), max(e.at) FROM input_rows r CROSS JOIN events e USING (target_id)
-WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?1) AND r.first_row = r.row
+WHERE r.run_no = ?1 AND r.first_row = r.row
   AND e.run_no = ?1 AND e.event = 'intent';
 
 -- name: sends
 SELECT CAST((e.at - ?2) / ?3 AS INTEGER) AS interval_no, count(*) FROM input_rows r CROSS JOIN events e USING (target_id)
-WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = ?1) AND r.first_row = r.row
+WHERE r.run_no = ?1 AND r.first_row = r.row
   AND e.run_no = ?1 AND e.event = 'intent'
 GROUP BY interval_no ORDER BY interval_no;
 
@@ -433,5 +402,5 @@ INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING;
 
 -- Input rows have no index by target, so this reads them all, once per question of a person: hence the order.
 -- name: namings
-SELECT r.run_no, r.run_id, i.row, i.target_id FROM input_rows i CROSS JOIN runs r ON r.rows_of = i.run_no
+SELECT r.run_no, r.run_id, i.row, i.target_id FROM input_rows i CROSS JOIN runs r USING (run_no)
 WHERE i.target_id IN (SELECT target_id FROM targets WHERE appointment_id = ?1) ORDER BY r.run_no, i.row LIMIT ?2;

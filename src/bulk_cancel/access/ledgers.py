@@ -11,13 +11,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol, cast
 
+from bulk_cancel.access.places import ledger_lock, ledger_path
 from bulk_cancel.engine.clock import Clock, suspended_or_not, system_clock
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ledger.sqlite import SqliteLedger, reading
 from bulk_cancel.ops.locks import Holder, held, holder_of
-from bulk_cancel.places import ledger_lock, ledger_path
 
 
 class LedgerPlace(Protocol):
