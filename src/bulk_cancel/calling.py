@@ -14,6 +14,9 @@ from typing import Any, TypeVar
 import anyio
 from structlog.typing import FilteringBoundLogger
 
+from bulk_cancel.commands.plan import plan_job
+from bulk_cancel.commands.reconcile import reconcile_ledger
+from bulk_cancel.commands.run import Parts, run_and_tell
 from bulk_cancel.core.foresight import Action
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.states import State
@@ -24,8 +27,6 @@ from bulk_cancel.ops.logs import logging_to
 from bulk_cancel.ops.progress import Silence
 from bulk_cancel.ops.stopping import Stop
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.telling import run_and_tell
-from bulk_cancel.wiring import Parts, plan_job, reconcile_ledger
 
 T = TypeVar("T")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -15,27 +14,11 @@ from bulk_cancel.core.model import Status
 from bulk_cancel.errors import BulkCancelError, Exit, InputError
 from bulk_cancel.job import Job
 from bulk_cancel.ops.ending import RunEnding
-from bulk_cancel.ops.metrics import require_metrics, write_metrics
+from bulk_cancel.ops.metrics import write_metrics
 from bulk_cancel.ops.notify import Notifier
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.wiring import run_job
 
 _BUG = "A bug of bulk-cancel: see its log, and report it."
-
-
-def run_and_tell(job: Job, parts: Parts) -> Summary:
-    """Run a job as `run_job` does, then tell. Raises as it does, and ConfigError for what nobody could be told by."""
-    notifier = Notifier([address.get_secret_value() for address in job.notify]) if job.notify else None
-    if job.metrics_file is not None:
-        require_metrics()
-    began = time.monotonic()
-    try:
-        summary = run_job(job, parts)
-    except Exception as error:
-        _tell(job, parts, notifier, _not_begun(job, error, time.monotonic() - began))
-        raise
-    _tell(job, parts, notifier, _ended(job, summary))
-    return summary
 
 
 def _tell(job: Job, parts: Parts, notifier: Notifier | None, ending: RunEnding) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bulk_cancel.checkup.check import Check, Level, exit_code_of
+from bulk_cancel.commands.doctor.check import Check, Level, exit_code_of
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
 from bulk_cancel.ops.locks import held, holder_of

@@ -12,10 +12,11 @@ import pytest
 import structlog
 
 from bulk_cancel.accounts import load_accounts
-from bulk_cancel.cluster import ending, rescue
+from bulk_cancel.cluster import completion as ending
+from bulk_cancel.cluster import stalled as rescue
 from bulk_cancel.cluster.chunk import Note, Surroundings
 from bulk_cancel.cluster.queue import partition_of, workflow_id
-from bulk_cancel.cluster.rules import Rules
+from bulk_cancel.cluster.run_settings import Rules
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Chunk

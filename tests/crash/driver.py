@@ -23,7 +23,7 @@ import apsw
 from bulk_cancel.api.client import HttpLine
 from bulk_cancel.api.failures import Trace
 from bulk_cancel.cli.main import main
-from bulk_cancel.cli.running import run_command  # noqa: F401 - its imports are the expensive ones
+from bulk_cancel.cli.run import run_command  # noqa: F401 - its imports are the expensive ones
 from bulk_cancel.engine.context import Limits
 from bulk_cancel.ledger.sqlite import SqliteLedger
 

@@ -15,7 +15,7 @@ from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.accounts import Account, Accounts
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.port import Line
-from bulk_cancel.cluster.rules import Rules
+from bulk_cancel.cluster.run_settings import Rules
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.states import State
 from bulk_cancel.core.verdict import Halt

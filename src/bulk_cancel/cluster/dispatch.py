@@ -13,9 +13,10 @@ from anyio import to_thread
 
 from bulk_cancel.access.ledgers import LedgerDatabase
 from bulk_cancel.carrying import Parts, conclude
-from bulk_cancel.cluster import ending, queue
+from bulk_cancel.cluster import completion as ending
+from bulk_cancel.cluster import queue
 from bulk_cancel.cluster.chunk import stop_key
-from bulk_cancel.cluster.rules import Rules
+from bulk_cancel.cluster.run_settings import Rules
 from bulk_cancel.core.model import status_of
 from bulk_cancel.engine.tally import REFUSED
 from bulk_cancel.errors import Exit, LedgerError

@@ -15,10 +15,12 @@ from anyio import to_thread
 from dbos import DBOS
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from bulk_cancel.cluster import ending, queue, rescue
+from bulk_cancel.cluster import completion as ending
+from bulk_cancel.cluster import queue
+from bulk_cancel.cluster import stalled as rescue
 from bulk_cancel.cluster.chunk import ChunkRun, Note, Surroundings
 from bulk_cancel.cluster.queue import Queue
-from bulk_cancel.cluster.rules import Rules
+from bulk_cancel.cluster.run_settings import Rules
 from bulk_cancel.core.verdict import Halt
 from bulk_cancel.errors import BulkCancelError, Exit, LedgerError, LockedError
 from bulk_cancel.ledger.port import RunRecord

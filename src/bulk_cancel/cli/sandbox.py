@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bulk_cancel.cli.render import show_plan, show_summary
+from bulk_cancel.commands.run import Parts, run_job
 from bulk_cancel.core.units import parse_rate
 from bulk_cancel.engine.plan import Plan
 from bulk_cancel.errors import ConfigError, Exit, UsageError
@@ -21,7 +22,6 @@ from bulk_cancel.job import load_job
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.wiring import Parts, run_job
 
 #: Limits that finish in seconds; the sandbox enforces none below them.
 _QUICK = {"rate": "20/s", "burst": "60", "timeout": "3s", "settle": "2s"}
@@ -37,7 +37,7 @@ def _require_extra() -> None:
 def sandbox_command(seed: str, **given: object) -> None:
     """Serve until Ctrl-C; with `seed` exactly the appointments that this input, or this job's, names."""
     _require_extra()
-    from bulk_cancel.rehearsal import write_seed
+    from bulk_cancel.commands.rehearse import write_seed
     from bulk_cancel.sandbox.options import SandboxOptions
     from bulk_cancel.sandbox.server import serve
 

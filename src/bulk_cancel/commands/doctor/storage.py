@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bulk_cancel.access.ledgers import LedgerPlace
-from bulk_cancel.checkup.check import Check, failed, good, warning
+from bulk_cancel.commands.doctor.check import Check, failed, good, warning
 from bulk_cancel.errors import BulkCancelError, ConfigError, LedgerCreateError, LedgerDiskError, LedgerError
 from bulk_cancel.ledger.opening import QUICK_CHECK_BYTES
 from bulk_cancel.ledger.port import Health

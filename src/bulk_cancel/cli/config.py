@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bulk_cancel.cli.output import errors_told, put_document
+from bulk_cancel.cli.stdout import errors_told, put_document
+from bulk_cancel.commands.config import Origin, Setting, settings_shown
 from bulk_cancel.core.text import clean
 from bulk_cancel.job import load_job
-from bulk_cancel.origins import Origin, Setting, settings_shown
 
 
 def show_command(source: str, flags: Mapping[str, Any]) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from bulk_cancel.cli.output import put_document, put_out
-from bulk_cancel.cli.running import told_as_json
+from bulk_cancel.cli.run import told_as_json
+from bulk_cancel.cli.stdout import put_document, put_out
 from bulk_cancel.core.foresight import moment_of
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.selection import Fit

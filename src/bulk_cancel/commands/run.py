@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import cast
 
 import anyio
 
 from bulk_cancel.access.credential_locks import Keyring, keyring
-from bulk_cancel.access.ledgers import LedgerDatabase, LedgerPlace, clock_of, ledger_place, refuse_other_api
-from bulk_cancel.access.places import SNAPSHOT, api_url, new_run_id
+from bulk_cancel.access.ledgers import clock_of, ledger_place
+from bulk_cancel.access.places import SNAPSHOT, new_run_id
 from bulk_cancel.accounts import OWN
 from bulk_cancel.carrying import Carrying, Parts, RunFacts, carry_out, finish
-from bulk_cancel.cluster.rules import Rules, refuse_others
-from bulk_cancel.cluster.turns import take_turn
+from bulk_cancel.cluster.run_settings import Rules
+from bulk_cancel.commands.run_setup import (
+    _NO_RUN,
+    _api_of,
+    _lock_wait_s,
+    _members,
+    _open_ledger,
+    _refuse_when_over,
+    _stage,
+    _time_limit,
+)
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Appointment, InputRow
@@ -27,55 +35,28 @@ from bulk_cancel.core.states import State
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.context import Foresight
-from bulk_cancel.engine.deadline import time_limit
 from bulk_cancel.engine.plan import Plan, PlanLine, make_plan
 from bulk_cancel.engine.runner import Runner
-from bulk_cancel.errors import ConfigError, DeclinedError, Exit
+from bulk_cancel.errors import DeclinedError, Exit
 from bulk_cancel.finding import SELECTED
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.looking import Looking, Looks
+from bulk_cancel.ops.metrics import require_metrics
+from bulk_cancel.ops.notify import Notifier
 from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
-from bulk_cancel.sources import PlannedRows, Source, open_if_any, plan_outputs, program
-from bulk_cancel.teams import Member, gather_members, leave_others
+from bulk_cancel.sources import PlannedRows, Source, open_if_any, program
+from bulk_cancel.telling import _ended, _not_begun, _tell
 
 __all__ = ["DeclinedError", "Parts", "plan_job", "reconcile_ledger", "run_job"]
 
-#: No run has this number: asked for its accounts, a ledger returns those of whatever is open.
-_NO_RUN = 0
 KnownPace = Callable[[str], PaceRecord | None]
 StatesOf = Callable[[Sequence[InputRow]], Sequence[State | None]]
 
 
 # -- plan ------------------------------------------------------------------------------------------
-
-
-def plan_job(job: Job, parts: Parts) -> Plan:
-    """Plan without sending anything or writing the ledger; write the plan file and the audit files that the job names.
-
-    Raises as staging, opening, writing and (live) reading do.
-    """
-    temporary = tempfile.TemporaryDirectory(prefix="bulk-cancel-")
-    with keyring(job, parts.environ) as keys, temporary as folder, ExitStack() as stack:
-        source = open_if_any(job, parts.environ, parts.log, Path(folder))
-        if isinstance(source, str):
-            return Plan(job.pace, nothing=source)
-        place = ledger_place(job.ledger, api_url(parts.environ))
-        states_of: StatesOf = _nothing_known
-        known_pace: KnownPace = _no_pace
-        if job.live and not keys.accounts.given:
-            keys.settings(OWN)
-        if place.exists():
-            ledger = stack.enter_context(place.reading())
-            states_of = ledger.states_of
-            known_pace = ledger.load_pace
-        looking = _looks(keys, parts, known_pace, job.lock_wait) if job.live else None
-        with plan_outputs(job, source, parts.environ) as outputs:
-            plan = _planned(keys, source.rows(looking), states_of, looking, outputs.add)
-        plan.digest, plan.time = outputs.digest, _time_limit(job)
-        return plan
 
 
 def _planned(
@@ -105,14 +86,6 @@ def _looks(keys: Keyring, parts: Parts, known_pace: KnownPace, wait_s: float) ->
     return Looks(begin)
 
 
-def _no_pace(key: str) -> PaceRecord | None:
-    return None
-
-
-def _nothing_known(rows: Sequence[InputRow]) -> list[State | None]:
-    return [None] * len(rows)
-
-
 # -- run -------------------------------------------------------------------------------------------
 
 
@@ -138,12 +111,6 @@ def _run_with(keys: Keyring, job: Job, parts: Parts) -> Summary:
         if isinstance(source, str):
             return _nothing_done(run_id, str(ledger_place(job.ledger, url)), source)
         return _run_over(source, _Beginning(job, parts, keys, limit, run_id, out, folder))
-
-
-def _api_of(keys: Keyring) -> str:
-    """Return the API's address. Without an accounts file the run's own credential has to be there as well."""
-    here = keys.accounts.given or keys.job.engine == "dbos"
-    return api_url(keys.environ) if here else keys.settings(OWN).base_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,15 +193,6 @@ def _refuse_too_many(job: Job, plan: Plan) -> None:
         )
 
 
-def _time_limit(job: Job) -> TimeLimit | None:
-    return time_limit(job.max_duration, job.deadline, job.zone, system_clock())
-
-
-def _refuse_when_over(limit: TimeLimit | None) -> None:
-    if limit is not None and not limit.left_s(system_clock().monotonic()):
-        raise DeclinedError(f"{limit.sentence} Nothing was sent.", advice="Run it earlier, or give it more time.")
-
-
 def _warn_of_short_time(plan: Plan, parts: Parts) -> None:
     left_s = plan.time.left_s(system_clock().monotonic()) if plan.time else None
     if left_s is not None and plan.cancels and plan.duration_s > left_s:
@@ -254,42 +212,6 @@ def _nothing_done(run_id: str, ledger: str, why: str) -> Summary:
         ledger=ledger,
         next=why,
     )
-
-
-def reconcile_ledger(job: Job, parts: Parts) -> Summary:
-    """Settle the ledger's unknown targets by reads alone."""
-    limit = _time_limit(job)
-    with keyring(job, parts.environ) as keys:
-        _api_of(keys)
-        _refuse_when_over(limit)
-        return _reconciled(keys, parts, limit)
-
-
-def _reconciled(keys: Keyring, parts: Parts, limit: TimeLimit | None) -> Summary:
-    job = keys.job
-    with _open_ledger(keys, limit) as ledger:
-        keys.hold_all(Plan(job.pace), ledger.accounts(_NO_RUN), _lock_wait_s(job, limit))
-        clock = clock_of(ledger)
-        run_id = new_run_id()
-        run_no = _stage(ledger, RunStart(run_id, clock.now(), clock.base, program=program()), (), clock)
-        began = clock.monotonic()
-        members, left = _members(keys, ledger, run_no, parts, clock)
-        facts = RunFacts(run_id, run_no, None, clock, began, members, left, limit)
-        end = anyio.run(carry_out, Carrying(job, parts, ledger, facts, Runner.reconcile_only))
-        return finish(ledger, job, facts, end, parts.log)
-
-
-def _members(
-    keys: Keyring, ledger: Ledger, run_no: int, parts: Parts, clock: Clock
-) -> tuple[list[Member], dict[str, int]]:
-    """Return who works on the run, and how many outcomes are unknown of accounts that are not to be had."""
-    members = gather_members(keys, ledger, run_no)
-    # Without an accounts file no row of the run has one, and to ask for them would mean to look at every row.
-    others = ledger.accounts(run_no if keys.accounts.given else _NO_RUN)
-    left = leave_others({*others} - {member.name for member in members}, ledger, run_no, clock)
-    for name, count in left.items():
-        parts.log.warning("account.left", account=name, unknown=count, why=keys.missing.get(name, ""))
-    return members, left
 
 
 @contextmanager
@@ -315,43 +237,16 @@ def _adopt(folder: Path, out: Path) -> None:
             (folder / name).replace(out / name)
 
 
-@contextmanager
-def _open_ledger(keys: Keyring, limit: TimeLimit | None) -> Iterator[Ledger]:
-    """Hold the ledger for the life of a run, and the limit of a credential that is needed in any case."""
-    job, url, wait_s = keys.job, api_url(keys.environ), _lock_wait_s(keys.job, limit)
-    place = ledger_place(job.ledger, url)
-    own = [] if keys.accounts.given else [OWN]
-    alone = partial(place.alone, wait_s, lambda: keys.hold(own, wait_s))
-    with _beside_workers(place, job, wait_s) if job.engine == "dbos" else alone() as ledger:
-        refuse_other_api(ledger, url)
-        yield ledger
-
-
-@contextmanager
-def _beside_workers(place: LedgerPlace, job: Job, wait_s: float) -> Iterator[Ledger]:
-    """Open a ledger that workers use, too, when no run of theirs is at work. Refuses what they cannot do."""
-    if not isinstance(place, LedgerDatabase):
-        raise ConfigError(
-            "--engine dbos needs a ledger that workers can share.",
-            advice="Nothing was sent. Name it: --ledger postgresql://user@host/database",
-        )
-    refuse_others(job)
-    from bulk_cancel.cluster.queue import migrate
-
-    migrate(place.url)  # before anything is staged: what cannot be handed out is not begun
-    with place.together(wait_s) as ledger:
-        take_turn(ledger, wait_s)
-        yield ledger
-
-
-def _lock_wait_s(job: Job, limit: TimeLimit | None) -> float:
-    """Wait for a lock no longer than there is time."""
-    return min(job.lock_wait, limit.left_s(system_clock().monotonic())) if limit else job.lock_wait
-
-
-def _stage(ledger: Ledger, start: RunStart, chunks: Iterable[Sequence[InputRow]], clock: Clock) -> int:
-    run_no = ledger.begin_run(start)
-    for rows in chunks:
-        ledger.stage(run_no, rows, clock.now())
-    ledger.start_run(run_no)
-    return run_no
+def run_and_tell(job: Job, parts: Parts) -> Summary:
+    """Run a job as `run_job` does, then tell. Raises as it does, and ConfigError for what nobody could be told by."""
+    notifier = Notifier([address.get_secret_value() for address in job.notify]) if job.notify else None
+    if job.metrics_file is not None:
+        require_metrics()
+    began = time.monotonic()
+    try:
+        summary = run_job(job, parts)
+    except Exception as error:
+        _tell(job, parts, notifier, _not_begun(job, error, time.monotonic() - began))
+        raise
+    _tell(job, parts, notifier, _ended(job, summary))
+    return summary

@@ -12,15 +12,15 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from bulk_cancel.cli.output import errors_told, place_of, put_document
+from bulk_cancel.cli.stdout import errors_told, place_of, put_document
+from bulk_cancel.commands.explain import Story, explain
+from bulk_cancel.commands.status import How, Overview, Ran, look_over
 from bulk_cancel.core.model import Status, Target
 from bulk_cancel.core.story import name_of
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import parse_duration, show_duration
 from bulk_cancel.engine.unknowns import Open
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.explaining import Story, explain
-from bulk_cancel.overview import How, Overview, Ran, look_over
 
 _COLOURS = {How.AT_WORK: "cyan", How.KILLED: "bold red", How.ENDED: "default"}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 
-from bulk_cancel.cluster import ending
+from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster.chunk import Surroundings
 from bulk_cancel.cluster.queue import Queue, workflow_id
 from bulk_cancel.ledger.port import RunRecord

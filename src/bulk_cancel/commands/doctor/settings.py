@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bulk_cancel.checkup.check import Check, failed, good
+from bulk_cancel.commands.doctor.check import Check, failed, good
 from bulk_cancel.errors import BulkCancelError, InputError, InputMissingError
 from bulk_cancel.job import Job, load_job
 

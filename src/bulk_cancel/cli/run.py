@@ -10,17 +10,17 @@ from typing import Any
 
 from rich.console import Console
 
-from bulk_cancel.cli.asking import ask, leave_to_workers, refuse_without_terminal
-from bulk_cancel.cli.output import errors_told, put_document, put_out
+from bulk_cancel.cli.prompt import ask, leave_to_workers, refuse_without_terminal
 from bulk_cancel.cli.render import show_plan, show_summary
+from bulk_cancel.cli.stdout import errors_told, put_document, put_out
+from bulk_cancel.commands.plan import plan_job
+from bulk_cancel.commands.run import Parts, run_and_tell
 from bulk_cancel.engine.plan import Live, Plan
 from bulk_cancel.errors import Exit
 from bulk_cancel.job import Job, load_job
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary, to_json
-from bulk_cancel.telling import run_and_tell
-from bulk_cancel.wiring import Parts, plan_job
 
 
 def run_command(source: str, flags: Mapping[str, Any]) -> None:

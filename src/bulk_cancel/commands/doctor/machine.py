@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import apsw
 
-from bulk_cancel.checkup.check import Check, failed, good
+from bulk_cancel.commands.doctor.check import Check, failed, good
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.version import version
 

@@ -11,12 +11,12 @@ from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace, ledger_place
 from bulk_cancel.access.places import api_url, credential_lock
 from bulk_cancel.access.rate_limits import known_pace
 from bulk_cancel.api.client import ApiSettings
-from bulk_cancel.checkup.access import check_access, settings_or_why
-from bulk_cancel.checkup.accounts import check_accounts
-from bulk_cancel.checkup.check import Check, Level, failed, warning
-from bulk_cancel.checkup.machine import check_versions, check_zones
-from bulk_cancel.checkup.settings import check_input, check_job
-from bulk_cancel.checkup.storage import check_database, check_lock, check_storage
+from bulk_cancel.commands.doctor.accounts import check_accounts
+from bulk_cancel.commands.doctor.api import check_access, settings_or_why
+from bulk_cancel.commands.doctor.check import Check, Level, failed, warning
+from bulk_cancel.commands.doctor.machine import check_versions, check_zones
+from bulk_cancel.commands.doctor.settings import check_input, check_job
+from bulk_cancel.commands.doctor.storage import check_database, check_lock, check_storage
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.job import Job

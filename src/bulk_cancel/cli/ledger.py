@@ -8,12 +8,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bulk_cancel.cli.output import errors_told, place_of, put_document
-from bulk_cancel.cli.running import finish, parts_of
+from bulk_cancel.cli.run import finish, parts_of
+from bulk_cancel.cli.stdout import errors_told, place_of, put_document
+from bulk_cancel.commands.export import export
+from bulk_cancel.commands.reconcile import reconcile_ledger
+from bulk_cancel.commands.report import report_run
+from bulk_cancel.commands.resolve import Decision, resolve
 from bulk_cancel.errors import Exit
 from bulk_cancel.job import load_job
-from bulk_cancel.upkeep import Decision, export, report_run, resolve
-from bulk_cancel.wiring import reconcile_ledger
 
 
 def report_command(run_id: str, ledger: str | None, out: Path | None, *, excel: bool, as_json: bool) -> None:

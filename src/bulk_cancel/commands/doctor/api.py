@@ -18,7 +18,7 @@ from bulk_cancel.api.credentials import CredentialKind, check_pairing
 from bulk_cancel.api.http import httpx
 from bulk_cancel.api.port import Page, Query
 from bulk_cancel.api.transports import proxy_for
-from bulk_cancel.checkup.check import Check, failed, good, warning
+from bulk_cancel.commands.doctor.check import Check, failed, good, warning
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.units import show_duration

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bulk_cancel.cli.output import put_document
+from bulk_cancel.cli.stdout import put_document
 from bulk_cancel.core.foresight import Action
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration

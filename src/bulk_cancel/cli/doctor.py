@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bulk_cancel.checkup.check import Check, Level, exit_code_of
-from bulk_cancel.checkup.examine import examine
-from bulk_cancel.cli.output import put_document
+from bulk_cancel.cli.stdout import put_document
+from bulk_cancel.commands.doctor.check import Check, Level, exit_code_of
+from bulk_cancel.commands.doctor.examine import examine
 from bulk_cancel.core.text import clean
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}

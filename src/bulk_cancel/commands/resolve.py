@@ -2,44 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TextIO
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of
 from bulk_cancel.access.places import new_run_id
+from bulk_cancel.commands.explain import find_named
 from bulk_cancel.core.model import Entry, Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.text import clean
 from bulk_cancel.errors import UsageError
-from bulk_cancel.explaining import find_named
 from bulk_cancel.ledger.port import Ledger, RunStart
-from bulk_cancel.reporting import write_run
-from bulk_cancel.reports.workbook import require_excel
-
-
-@dataclass(frozen=True, slots=True)
-class Reported:
-    """What was written again."""
-
-    run_id: str
-    out: Path
-    missing: str  #: why there is no workbook although one was wanted, a sentence; or empty
-
-
-def report_run(place: LedgerPlace, run_id: str, out: Path | None, *, excel: bool = False) -> Reported:
-    """Write the files of a run again (the newest one without a `run_id`), as the ledger knows its rows today."""
-    if excel:
-        require_excel()
-    with place.reading() as ledger:
-        runs = [run for run in ledger.runs(run_id) if run.input_digest]
-        if not runs:
-            which = f"no run {run_id}" if run_id else "no run yet"
-            raise UsageError(f"The ledger {place} knows {which}.")
-        folder = out or Path(runs[0].out)
-        return Reported(runs[0].run_id, folder, write_run(ledger, runs[0], folder, excel=excel))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +58,3 @@ def _unknown_target(ledger: Ledger, name: str) -> Work:
         raise UsageError(f"Several targets of this appointment are unknown: {names}.", advice="Name one of them.")
     state = found[0].state.value if found else "not in the ledger"
     raise UsageError(f"{name} is {state}: only an unknown target can be resolved.")
-
-
-def export(place: LedgerPlace, to: TextIO) -> int:
-    """Write the whole history as JSON lines; return how many."""
-    names = (
-        "appointment_id",
-        "attendee_id",
-        "entire_series",
-        "run_id",
-        "event",
-        "attempt",
-        "at",
-        "http_status",
-        "detail",
-    )
-    count = 0
-    with place.reading() as ledger:
-        for values in ledger.all_events():
-            event = dict(zip(names, values, strict=True))
-            event["entire_series"] = bool(event["entire_series"])
-            event["at"] = datetime.fromtimestamp(float(str(event["at"])), UTC).isoformat(timespec="milliseconds")
-            to.write(json.dumps(event, ensure_ascii=False) + "\n")
-            count += 1
-    return count
