@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bulk_cancel.access.places import SNAPSHOT
+from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Wanted, World
 from conftest_types import Shell

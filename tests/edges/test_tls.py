@@ -10,8 +10,8 @@ import pytest
 import trustme
 
 from bulk_cancel.api.client import ApiSettings, HttpLine
-from bulk_cancel.api.credentials import Credential
 from bulk_cancel.api.transports import over_httpx
+from bulk_cancel.core.credential import Credential
 from bulk_cancel.core.model import Request
 from bulk_cancel.core.outcome import Kind, classify_cancel
 from edges.catalogue import GOOD, TARGET, close_after_the_request, never_answer, obedient

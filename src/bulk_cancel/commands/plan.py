@@ -9,7 +9,6 @@ from pathlib import Path
 
 from bulk_cancel.access.credential_locks import keyring
 from bulk_cancel.access.ledgers import ledger_place
-from bulk_cancel.access.places import api_url
 from bulk_cancel.commands.run import KnownPace, StatesOf, live_reads, planned
 from bulk_cancel.commands.run_setup import time_limit_of
 from bulk_cancel.core.clock import PaceRecord
@@ -20,6 +19,7 @@ from bulk_cancel.execution.caller import Parts
 from bulk_cancel.planning.outputs import plan_outputs
 from bulk_cancel.planning.sources import open_if_any
 from bulk_cancel.settings.accounts import OWN
+from bulk_cancel.settings.environment import api_url
 from bulk_cancel.settings.job import Job
 
 

@@ -14,7 +14,7 @@ import anyio
 
 from bulk_cancel.access.credential_locks import Keyring, keyring
 from bulk_cancel.access.ledgers import clock_of, ledger_place
-from bulk_cancel.access.places import SNAPSHOT, new_run_id
+from bulk_cancel.access.places import new_run_id
 from bulk_cancel.cluster.run_settings import Rules
 from bulk_cancel.commands.run_setup import (
     NO_RUN,
@@ -27,6 +27,7 @@ from bulk_cancel.commands.run_setup import (
     time_limit_of,
 )
 from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Appointment, InputRow
 from bulk_cancel.core.plan import Plan, PlanLine, make_plan

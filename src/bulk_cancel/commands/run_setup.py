@@ -8,7 +8,6 @@ from functools import partial
 
 from bulk_cancel.access.credential_locks import Keyring
 from bulk_cancel.access.ledgers import LedgerDatabase, LedgerPlace, ledger_place, refuse_other_api
-from bulk_cancel.access.places import api_url
 from bulk_cancel.cluster.exclusive_run import take_turn
 from bulk_cancel.cluster.queue import migrate
 from bulk_cancel.cluster.run_settings import refuse_others
@@ -21,6 +20,7 @@ from bulk_cancel.execution.active_accounts import Member, gather_members, leave_
 from bulk_cancel.execution.caller import Parts
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.settings.accounts import OWN
+from bulk_cancel.settings.environment import api_url
 from bulk_cancel.settings.job import Job
 
 #: No run has this number: asked for its accounts, a ledger returns those of whatever is open.
