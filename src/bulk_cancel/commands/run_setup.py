@@ -9,7 +9,6 @@ from functools import partial
 from bulk_cancel.access.credential_locks import Keyring
 from bulk_cancel.access.ledgers import LedgerDatabase, LedgerPlace, ledger_place, refuse_other_api
 from bulk_cancel.cluster.exclusive_run import take_turn
-from bulk_cancel.cluster.queue import migrate
 from bulk_cancel.cluster.run_settings import refuse_others
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import InputRow
@@ -76,6 +75,8 @@ def _beside_workers(place: LedgerPlace, job: Job, wait_s: float) -> Iterator[Led
             advice="Nothing was sent. Name it: --ledger postgresql://user@host/database",
         )
     refuse_others(job)
+
+    from bulk_cancel.cluster.queue import migrate
 
     migrate(place.url)  # before anything is staged: what cannot be handed out is not begun
     with place.together(wait_s) as ledger:
