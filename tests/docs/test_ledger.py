@@ -93,6 +93,7 @@ def ask(path: Path, appointment_id: str) -> dict[str, list[list[Any]]]:
     return answered
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 37), reason="strict tables are of SQLite 3.37")
 def test_the_questions_are_answered_while_a_run_is_at_work_and_after_it(tmp_path: Path) -> None:
     world = World.of([Wanted() for _ in range(6)], seed=4)

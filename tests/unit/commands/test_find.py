@@ -315,6 +315,7 @@ def test_what_was_used_of_the_limit_is_remembered_and_heeded(find: Find, environ
 # -- as an input -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx"])
 def test_what_was_found_is_an_input(kind: str, find: Find, environ: dict[str, str]) -> None:
     found = find("--json", "-o", f"closure.{kind}", "--location", "berlin").document["found"]
@@ -323,6 +324,7 @@ def test_what_was_found_is_an_input(kind: str, find: Find, environ: dict[str, st
     assert planned.document["rows"] == planned.document["targets"] == found
 
 
+@pytest.mark.process
 def test_the_columns_are_carried_through(find: Find, environ: dict[str, str], sandbox: Sandbox) -> None:
     find("-o", "closure.csv", "--location", "hamburg")
     done = bulk_cancel(environ, "run", "closure.csv", "--yes", "--cancel-all", "--out", "out", *QUICK, "--no-skip-past")

@@ -115,6 +115,7 @@ def test_every_name_and_field_is_described() -> None:
     assert missing == ["schema_version"]
 
 
+@pytest.mark.process
 def test_importing_does_nothing() -> None:
     code = "import sys; before = set(sys.modules); import bulk_cancel; print(sorted(set(sys.modules) - before))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
