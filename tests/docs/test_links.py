@@ -61,3 +61,17 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         waiting += linked - reached
         reached |= linked
     assert reached == set(PAGES)
+
+
+NAMED = [
+    (page, path)
+    for page in PAGES
+    for path in sorted(
+        set(re.findall(r"`(?:\.venv/bin/\w+ )?((?:src|tests|jobs|docs|sample_inputs)/[\w./-]*)", prose(page)))
+    )
+]
+
+
+@pytest.mark.parametrize(("page", "path"), NAMED, ids=[f"{name_of(page)}:{path}" for page, path in NAMED])
+def test_a_file_that_a_page_names_exists(page: Path, path: str) -> None:
+    assert (ROOT / path).exists()
