@@ -7,7 +7,7 @@ import pytest
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.port import GuardError, Ledger, RunStart
 from contracts.conftest import Open
-from contracts.given import AT, BASE, begin, invalid, put, row, staged, target, uuid
+from support.given import AT, BASE, begin, invalid, put, row, staged, target, uuid
 
 STATES = tuple(State)
 ROWS = [row(number, number) for number in range(2, 2 + len(STATES))]
