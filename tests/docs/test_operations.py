@@ -6,8 +6,8 @@ import re
 from typing import get_args
 
 from bulk_cancel.errors import PERMANENT
-from bulk_cancel.job import Occasion
 from bulk_cancel.ops.notify import LONGEST_S
+from bulk_cancel.settings.job import Occasion
 from support.schedules import ROOT, SCHEDULE
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")

@@ -15,6 +15,8 @@ from support.catalogue import CANCELLED, TARGET
 
 pytestmark = pytest.mark.anyio
 
+EXCEPTIONS = sorted(NEVER_SENT | MAYBE_SENT, key=lambda error: error.__name__)
+
 
 def public_exceptions() -> Iterator[type[Exception]]:
     for name, value in vars(httpx).items():
@@ -35,12 +37,12 @@ def test_every_exception_is_in_exactly_one_set() -> None:
     assert found == NEVER_SENT | MAYBE_SENT
 
 
-@pytest.mark.parametrize("error", sorted(NEVER_SENT | MAYBE_SENT, key=lambda error: error.__name__))
+@pytest.mark.parametrize("error", EXCEPTIONS)
 def test_every_exception_is_answered_and_none_escapes(error: type[Exception]) -> None:
     assert issubclass(error, EXCHANGE_ERRORS)
 
 
-@pytest.mark.parametrize("error", sorted(NEVER_SENT | MAYBE_SENT, key=lambda error: error.__name__))
+@pytest.mark.parametrize("error", EXCEPTIONS)
 async def test_what_counts_is_the_trace_whatever_the_class(error: type[Exception]) -> None:
     connecting, sending = Trace(), Trace()
     for event in ("connection.connect_tcp.started", "connection.connect_tcp.complete"):
@@ -52,7 +54,7 @@ async def test_what_counts_is_the_trace_whatever_the_class(error: type[Exception
     assert sending.bytes_left(made(error))
 
 
-@pytest.mark.parametrize("error", [*NEVER_SENT, *MAYBE_SENT, TimeoutError, ConnectionResetError, OSError])
+@pytest.mark.parametrize("error", [*EXCEPTIONS, TimeoutError, ConnectionResetError, OSError])
 def test_without_a_trace_only_the_classes_that_prove_it_count(error: type[Exception]) -> None:
     assert Trace().bytes_left(made(error)) is (error not in NEVER_SENT)
 

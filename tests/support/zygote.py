@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import anyio._backends._asyncio
 import httpcore
 
-from support import driver
+from support import driver, own_home
 
 #: Imported by a run when it begins, and slow to import: here, so that they are there.
 _WARM = (anyio, httpcore)
@@ -30,6 +30,7 @@ _WARM = (anyio, httpcore)
 
 def main(address: str, modules: Sequence[str] = ()) -> None:
     """Serve until the socket's other side, the test process, is gone: then stdin ends. Imports `modules` as well."""
+    own_home.guard()
     for module in modules:
         importlib.import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

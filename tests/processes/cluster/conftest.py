@@ -20,7 +20,7 @@ _MODULES = (
     "support.cluster_driver",
     "bulk_cancel.cluster.worker",
     "bulk_cancel.cluster.dispatch",
-    "bulk_cancel.wiring",
+    "bulk_cancel.commands.run",
 )
 MakeCluster = Callable[..., Cluster]
 

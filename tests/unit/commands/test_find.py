@@ -15,21 +15,21 @@ import pytest
 import structlog
 
 from bulk_cancel import errors
-from bulk_cancel.api.credentials import Credential
+from bulk_cancel.access.places import credential_lock, credential_pace
+from bulk_cancel.access.rate_limits import remember_pace, remembered_pace
 from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.credential import Credential
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.finding import SELECTED, find_appointments, select_input
-from bulk_cancel.job import load_job, search_job
 from bulk_cancel.ops.locks import held
-from bulk_cancel.ops.pace_file import remember_pace, remembered_pace
 from bulk_cancel.ops.progress import Silence
-from bulk_cancel.places import credential_lock, credential_pace
+from bulk_cancel.planning.search import SELECTED, find_appointments, select_input
 from bulk_cancel.sandbox import documents
 from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, HOST_TOKEN, OWNER_TOKEN, PLATFORM_KEY
 from bulk_cancel.sandbox.people import CHECK_UP, COLLEAGUE, HOST, OWNER
 from bulk_cancel.sandbox.server import Sandbox
 from bulk_cancel.sandbox.world import CANARY
+from bulk_cancel.settings.job import load_job, search_job
 from unit.commands.conftest import AUTUMN, BERLIN, QUICK, SPRING, WORLDS, Find, Result, expected, of_owner, options
 
 LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
@@ -315,6 +315,7 @@ def test_what_was_used_of_the_limit_is_remembered_and_heeded(find: Find, environ
 # -- as an input -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx"])
 def test_what_was_found_is_an_input(kind: str, find: Find, environ: dict[str, str]) -> None:
     found = find("--json", "-o", f"closure.{kind}", "--location", "berlin").document["found"]
@@ -323,6 +324,7 @@ def test_what_was_found_is_an_input(kind: str, find: Find, environ: dict[str, st
     assert planned.document["rows"] == planned.document["targets"] == found
 
 
+@pytest.mark.process
 def test_the_columns_are_carried_through(find: Find, environ: dict[str, str], sandbox: Sandbox) -> None:
     find("-o", "closure.csv", "--location", "hamburg")
     done = bulk_cancel(environ, "run", "closure.csv", "--yes", "--cancel-all", "--out", "out", *QUICK, "--no-skip-past")

@@ -40,11 +40,11 @@ from bulk_cancel import (
     run_async,
 )
 from bulk_cancel import plan as make_plan
-from bulk_cancel.api.credentials import Credential
 from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.credential import Credential
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.ledger.port import PaceUpdate, RunStart
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions, running
 from bulk_cancel.sandbox.world import Wanted, World
@@ -115,6 +115,7 @@ def test_every_name_and_field_is_described() -> None:
     assert missing == ["schema_version"]
 
 
+@pytest.mark.process
 def test_importing_does_nothing() -> None:
     code = "import sys; before = set(sys.modules); import bulk_cancel; print(sorted(set(sys.modules) - before))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -74,6 +74,7 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "a.txt").is_symlink()
 
 
+@pytest.mark.process
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("old")
     code = (

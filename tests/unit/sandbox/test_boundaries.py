@@ -30,6 +30,7 @@ def test_it_imports_nothing_else_of_the_project(path):
     assert all(name.startswith("bulk_cancel.sandbox.") for name in own)
 
 
+@pytest.mark.process
 def test_the_rest_works_without_the_extra():
     names = [f"bulk_cancel.sandbox.{path.stem}" for path in MODULES if path.stem not in SERVING | {"__init__"}]
     script = f"import sys, {', '.join(names)}; assert not {{'starlette', 'uvicorn'}} & sys.modules.keys()"

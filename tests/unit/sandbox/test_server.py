@@ -77,6 +77,7 @@ def test_truth_and_arrivals_over_http():
     assert began <= arrival["at"] <= time.monotonic()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("ending", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)])
 def test_in_the_foreground_it_says_where_and_ends_quietly(ending, code):
     script = "from bulk_cancel.sandbox.server import *; serve(SandboxOptions(count=5))"

@@ -22,7 +22,7 @@ from bulk_cancel.core.model import Appointment, Entry, InputRow, Work
 from bulk_cancel.core.outcome import resolve_unknown
 from bulk_cancel.core.states import DONE, OPEN, SENDABLE, SETTLED, Event, State, fold
 from bulk_cancel.ledger.port import RunStart, Unknown
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from support.given import uuid
 from support.hostile import SETTLE_S, Clocks, Truth
 from support.ledger_files import kill
