@@ -14,8 +14,6 @@ from bulk_cancel.core.states import State
 from bulk_cancel.errors import Exit
 from bulk_cancel.reports.summary import Summary
 
-R = TypeVar("R", PlannedRow, Seen, PlanResult)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRow:
@@ -63,6 +61,7 @@ class PlanResult:
     exit_code: Exit  #: that the command `plan` would end with
 
 
+R = TypeVar("R", PlannedRow, Seen, PlanResult)
 Approve = Callable[[PlanResult], bool]
 
 
