@@ -75,3 +75,24 @@ NAMED = [
 @pytest.mark.parametrize(("page", "path"), NAMED, ids=[f"{name_of(page)}:{path}" for page, path in NAMED])
 def test_a_file_that_a_page_names_exists(page: Path, path: str) -> None:
     assert (ROOT / path).exists()
+
+
+PLACED = [
+    (page, name, target)
+    for page in PAGES
+    for name, target in re.findall(r"`(\w+)`\s+in\s+\[[^\]]*\]\(([^)#]+\.py)\)", prose(page))
+]
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "target"), PLACED, ids=[f"{name_of(page)}:{name}" for page, name, _ in PLACED]
+)
+def test_a_function_is_where_a_page_says(page: Path, name: str, target: str) -> None:
+    assert re.search(rf"^\s*(async )?def {name}\(", (page.parent / target).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_the_readme_says_where_a_429_a_column_and_an_exit_code_are_decided() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for topic, module in (("A 429", "outcome"), ("An input column", "headers"), ("The exit code", "exit_codes")):
+        assert re.search(rf"^- \*\*{topic}\*\*: .*{module}\.py", text, re.MULTILINE), topic
+    assert {name for _, name, _ in PLACED} >= {"throttled", "decide_exit", "resolve_columns"}
