@@ -17,8 +17,8 @@ from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.credentials import find_credential
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.foresight import Rules
-from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.pacing import Pace, with_margin
+from bulk_cancel.core.readings import Reading
 from bulk_cancel.core.retry import LONGEST_PAUSE_S
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.limiter import Limiter
@@ -40,8 +40,8 @@ TIMEOUT_VARIABLE = "MEETERGO_TIMEOUT_MS"
 class Looks:
     """The look of one plan, over all accounts: each looks with its own credential and limit, all at the same time."""
 
-    of: Callable[[str, dict[str, Appointment | None]], Looking]  #: begins an account's look
-    seen: dict[str, Appointment | None] = field(default_factory=dict)
+    of: Callable[[str, dict[str, Reading]], Looking]  #: begins an account's look
+    seen: dict[str, Reading] = field(default_factory=dict)
     _begun: dict[str, Looking] = field(default_factory=dict)
 
     @property
@@ -94,7 +94,7 @@ class Looking:
     log: FilteringBoundLogger
     known_pace: PaceRecord | None = None  #: what the ledger knows of the limiter
     clock: Clock = field(default_factory=system_clock)
-    seen: dict[str, Appointment | None] = field(default_factory=dict)
+    seen: dict[str, Reading] = field(default_factory=dict)
     requests: int = 0
 
     async def look(self, lines: Sequence[PlanLine]) -> list[PlanLine]:

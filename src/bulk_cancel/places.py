@@ -16,6 +16,8 @@ from bulk_cancel.errors import ConfigError
 
 DEFAULT_API = "https://api.meetergo.com/v4"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+#: A server that answers nothing for 30 s, and applies then, has still not been trusted too early.
+SHORTEST_SETTLE_S = 60.0
 SNAPSHOT = "input.parquet"
 
 
@@ -30,6 +32,15 @@ def api_url(environ: Mapping[str, str]) -> str:
             f"MEETERGO_API_URL would send the credential to {parts.hostname} unencrypted.", advice="Use https://"
         )
     return url
+
+
+def refuse_short_settle(settle_s: float, url: str) -> None:
+    """Refuse a settle time within which a real API may still apply a cancel that it did not answer."""
+    if settle_s < SHORTEST_SETTLE_S and urlsplit(url).hostname not in _LOOPBACK:
+        raise ConfigError(
+            f"A settle time of {settle_s:g} s is too short: a cancel whose answer was lost may take effect later.",
+            advice=f"Nothing was sent. Give --settle at least {SHORTEST_SETTLE_S:g}s, or leave it out (10m).",
+        )
 
 
 def state_folder() -> Path:

@@ -67,12 +67,10 @@ def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger,
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
     source = str(select_input(job, environ, log, folder)) if job.select else job.input
-    return InputFile(job, stage_input(source, options_of(job, _account_names(job, environ)), folder / SNAPSHOT))
-
-
-def _account_names(job: Job, environ: Mapping[str, str]) -> AccountNames | None:
     accounts = load_accounts(job.accounts, environ, job)
-    return AccountNames(accounts.names, job.account) if accounts.given else None
+    names = AccountNames(accounts.names, job.account) if accounts.given else None
+    users = {name: user for name in ("", *accounts.names) if (user := accounts.user_id(name))}
+    return InputFile(job, stage_input(source, options_of(job, names), folder / SNAPSHOT), users)
 
 
 def options_of(job: Job, accounts: AccountNames | None = None) -> InputOptions:
@@ -91,7 +89,7 @@ def may_share(job: Job) -> bool:
 
     Nor accounts: a plan counts each one's rows, and a ledger does not tell them apart.
     """
-    decided_elsewhere = job.select or job.live or job.expect_digest or job.accounts
+    decided_elsewhere = job.select or job.live or job.expect_digest or job.accounts or job.retry_refused or job.user_id
     return not (decided_elsewhere or template_of(job) or is_plan(job.input))
 
 
@@ -134,6 +132,7 @@ class InputFile:
 
     job: Job
     staged: StagedInput
+    users: Mapping[str, str] = field(default_factory=dict)  #: as whom each account acts where a row does not say it
 
     @property
     def digest(self) -> str:
@@ -144,7 +143,7 @@ class InputFile:
         return self.staged.options_digest if may_share(self.job) else ""
 
     def rows(self, looking: Looks | None) -> Rows:
-        return Rows(self.staged, template_of(self.job), looking.seen if looking else {})
+        return Rows(self.staged, template_of(self.job), looking.seen if looking else {}, self.users)
 
     def foresight(self, looking: Looks | None) -> Foresight:
         return Foresight(seen=looking.seen if looking else {})

@@ -20,7 +20,8 @@ from bulk_cancel.cluster.rules import Rules, refuse_others
 from bulk_cancel.cluster.turns import take_turn
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.deadline import TimeLimit
-from bulk_cancel.core.model import Appointment, InputRow
+from bulk_cancel.core.model import InputRow
+from bulk_cancel.core.readings import Reading
 from bulk_cancel.core.states import State
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock, system_clock
@@ -36,7 +37,7 @@ from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ledgers import LedgerDatabase, LedgerPlace, clock_of, ledger_place, refuse_other_api
 from bulk_cancel.looking import Looking, Looks
-from bulk_cancel.places import SNAPSHOT, api_url, new_run_id
+from bulk_cancel.places import SNAPSHOT, api_url, new_run_id, refuse_short_settle
 from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
 from bulk_cancel.sources import PlannedRows, Source, open_if_any, open_source, plan_outputs, program
@@ -70,7 +71,7 @@ def plan_job(job: Job, parts: Parts) -> Plan:
             keys.settings(OWN)
         if place.exists():
             ledger = stack.enter_context(place.reading())
-            states_of = ledger.states_of
+            states_of = partial(ledger.states_of, retry_before=_retry_before(job, system_clock()))
             known_pace = ledger.load_pace
         looking = _looks(keys, parts, known_pace, job.lock_wait) if job.live else None
         with plan_outputs(job, source, parts.environ) as outputs:
@@ -98,7 +99,7 @@ def _looks(keys: Keyring, parts: Parts, known_pace: KnownPace, wait_s: float) ->
     if not keys.accounts.given:
         keys.hold([OWN], wait_s)
 
-    def begin(account: str, seen: dict[str, Appointment | None]) -> Looking:
+    def begin(account: str, seen: dict[str, Reading]) -> Looking:
         keys.hold([account], wait_s)
         settings, pace = keys.settings(account), keys.accounts.pace(account)
         return Looking(keys.job, settings, pace, parts.log, known_pace(settings.credential.fingerprint), seen=seen)
@@ -145,7 +146,9 @@ def _run_with(keys: Keyring, job: Job, parts: Parts) -> Summary:
 def _api_of(keys: Keyring) -> str:
     """Return the API's address. Without an accounts file the run's own credential has to be there as well."""
     here = keys.accounts.given or keys.job.engine == "dbos"
-    return api_url(keys.environ) if here else keys.settings(OWN).base_url
+    url = api_url(keys.environ) if here else keys.settings(OWN).base_url
+    refuse_short_settle(keys.job.settle, url)
+    return url
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +180,18 @@ def _begun(ledger: Ledger, source: Source, again: Again | None, beginning: _Begi
         again, source = None, open_source(job, parts.environ, parts.log, beginning.folder)
     looking = _looks(keys, parts, ledger.load_pace, _lock_wait_s(job, beginning.limit)) if job.live else None
     rows = source.rows(looking)
-    plan = plan or _planned(keys, rows, ledger.states_of, looking, None)
+    clock = clock_of(ledger)
+    retry_before = _retry_before(job, clock)
+    plan = plan or _planned(keys, rows, partial(ledger.states_of, retry_before=retry_before), looking, None)
     plan.time = beginning.limit
     if job.engine == "local":
         keys.hold_all(plan, ledger.accounts(_NO_RUN), _lock_wait_s(job, beginning.limit))
+    _warn_of_late_refusals(plan, job, parts)
     _approved(plan, beginning)
-    clock = clock_of(ledger)
     about = (job.label, source.digest, str(beginning.out.resolve()), program(), source.options_digest)
     start = RunStart(beginning.run_id, clock.now(), clock.base, *about)
     foresight = source.foresight(looking)
-    run_no = again.share(ledger, start) if again else _stage(ledger, start, rows.filled_chunks(), clock)
+    run_no = again.share(ledger, start) if again else _stage(ledger, start, rows.filled_chunks(), clock, retry_before)
     _adopt(beginning.folder, beginning.out)
     parts.log.info("run.started", run_id=beginning.run_id, rows=plan.rows, cancels=plan.cancels, out=str(beginning.out))
     return run_no, clock, foresight
@@ -229,6 +234,18 @@ def _refuse_too_many(job: Job, plan: Plan) -> None:
             f"{plan.may_send} cancels are more than --max-cancel {job.max_cancel} allows.",
             advice="Nothing was sent. Check the input, or raise the limit if this is meant.",
         )
+
+
+def _retry_before(job: Job, clock: Clock) -> float | None:
+    """Return which refusals are taken up again: those from before this moment, if any are."""
+    return clock.now() - job.settle if job.retry_refused else None
+
+
+def _warn_of_late_refusals(plan: Plan, job: Job, parts: Parts) -> None:
+    """A refusal is not asked again within the settle time: what refused it may still show an old state."""
+    rows = plan.settled[State.REJECTED] + plan.settled[State.NOT_FOUND]
+    if job.retry_refused and rows:
+        parts.log.warning("run.refused_too_recently", rows=rows, try_again_in=f"at most {show_duration(job.settle)}")
 
 
 def _time_limit(job: Job) -> TimeLimit | None:
@@ -354,9 +371,15 @@ def _lock_wait_s(job: Job, limit: TimeLimit | None) -> float:
     return min(job.lock_wait, limit.left_s(system_clock().monotonic())) if limit else job.lock_wait
 
 
-def _stage(ledger: Ledger, start: RunStart, chunks: Iterable[Sequence[InputRow]], clock: Clock) -> int:
+def _stage(
+    ledger: Ledger,
+    start: RunStart,
+    chunks: Iterable[Sequence[InputRow]],
+    clock: Clock,
+    retry_before: float | None = None,
+) -> int:
     run_no = ledger.begin_run(start)
     for rows in chunks:
-        ledger.stage(run_no, rows, clock.now())
+        ledger.stage(run_no, rows, clock.now(), retry_before=retry_before)
     ledger.start_run(run_no)
     return run_no

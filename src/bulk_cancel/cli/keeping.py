@@ -10,6 +10,7 @@ from rich.console import Console
 
 from bulk_cancel.cli.output import errors_told, place_of, put_document
 from bulk_cancel.cli.running import finish, parts_of
+from bulk_cancel.cli.watching import settle_s
 from bulk_cancel.errors import Exit
 from bulk_cancel.job import load_job
 from bulk_cancel.upkeep import Decision, export, report_run, resolve
@@ -37,8 +38,12 @@ def reconcile_command(flags: dict[str, object]) -> None:
 
 def resolve_command(target: str, decision: Decision, ledger: str | None) -> None:
     """Record a person's decision."""
-    work = resolve(place_of(ledger), target, decision)
-    after = "cancelled" if decision.cancelled else "not cancelled: the next run that names it sends it again"
+    work = resolve(place_of(ledger), target, decision, settle_s())
+    after = (
+        "cancelled"
+        if decision.cancelled
+        else "not cancelled: the next run that names it reads it, and sends it again if it is active"
+    )
     print(f"{work.target.appointment_id}: recorded as {after}.")
 
 

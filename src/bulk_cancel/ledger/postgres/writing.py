@@ -54,9 +54,9 @@ class Writing(Reading):
             self._session.run("restage_given_up", rows_of)
         return run_no
 
-    def stage(self, run_no: int, rows: Sequence[InputRow], at: float) -> None:
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
         with self._session.transaction():
-            staging.stage(self._session, run_no, rows, at)
+            staging.stage(self._session, (run_no, at, retry_before), rows)
 
     def start_run(self, run_no: int) -> None:
         with self._session.transaction():
