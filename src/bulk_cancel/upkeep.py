@@ -89,7 +89,7 @@ def _refuse_too_early(ledger: Ledger, work: Work, clock: Clock, settle_s: float)
     left_s = settle_s - clock.base.age_s(item.last_at, item.base, clock.monotonic())
     if left_s > 0:
         raise UsageError(
-            f"The cancel of {work.target.appointment_id} may still take effect: it is too early to say that it did not.",
+            f"The cancel of {work.target.appointment_id} may still take effect: it is too early to say no.",
             advice=f"Nothing was recorded. Look at the appointment again in {show_duration(math.ceil(left_s))}.",
         )
 

@@ -159,7 +159,7 @@ class SqliteLedger:
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(work_of(row[:13]), row[13], TimeBase(row[14], row[15]), row[12], row[16], bool(row[17]))
+            Unknown(work_of(row[:13]), row[13], TimeBase(row[14], row[15]), row[16], row[17], bool(row[18]))
             for row in self._rows("unknown", after_target, limit, *scoped(scope))
         ]
 

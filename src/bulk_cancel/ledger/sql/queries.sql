@@ -210,9 +210,9 @@ FROM targets WHERE asked_by = ?1 AND state IN ('failed', 'skipped') ORDER BY ask
 -- between intent and send, or a server that it waited for, may have let much time pass since the intent.
 -- name: unknown
 SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id, t.account,
-  t.state, t.attempts, 1,
+  t.state, t.attempts, 0,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
-  t.start_at, t.intent_at, r.boot_id, r.mono_offset,
+  NULL, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
   (SELECT max(e.at) FROM events e
     WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event <> 'undecided'),
   EXISTS (SELECT 1 FROM events e
