@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_cancel.core.foresight import NOTHING_EXPECTED, Action, Expectation, Rules, decide, moment_of, why_left_out
+from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Expectation, Rules, decide, moment_of, why_left_out
 from bulk_cancel.core.model import Appointment, Request, Target
 from bulk_cancel.core.outcome import ONE_OCCURRENCE
 from bulk_cancel.core.readings import Reading, Source

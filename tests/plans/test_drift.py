@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulk_cancel.core.foresight import Expectation, why_changed
+from bulk_cancel.core.actions import Expectation, why_changed
 from bulk_cancel.core.model import Appointment
 from plans.conftest import seen, uuid
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulk_cancel.core.exit_codes import Halt, decide_exit
 from bulk_cancel.core.model import Status
-from bulk_cancel.core.verdict import Halt, decide_exit
 from bulk_cancel.errors import Exit
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
 
@@ -162,7 +162,9 @@ def test_when_to_look_again_is_local_time_and_never_too_early(due_at: float, whe
 
 
 def test_what_no_read_can_settle_is_for_a_person() -> None:
-    for_a_person = "No read can settle 1 unknown outcome, unknown.csv says why: a person decides, with `bulk-cancel resolve`."
+    for_a_person = (
+        "No read can settle 1 unknown outcome, unknown.csv says why: a person decides, with `bulk-cancel resolve`."
+    )
     assert next_step(Ending({S.UNKNOWN: 2}, Exit.UNKNOWN, undecided=1)).endswith(for_a_person)
     assert next_step(Ending({S.UNKNOWN: 1}, Exit.REFUSED_ROWS, undecided=1)) == for_a_person
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bulk_cancel.core.foresight import moment_of
+from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment, Contact
 from bulk_cancel.core.text import clean, one_line
 

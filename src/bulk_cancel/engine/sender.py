@@ -18,7 +18,7 @@ import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from bulk_cancel.api.port import Line
-from bulk_cancel.core.foresight import Action, decide
+from bulk_cancel.core.actions import Action, decide
 from bulk_cancel.core.model import Answer, Appointment, Work
 from bulk_cancel.core.outcome import ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
 from bulk_cancel.core.readings import Reading, Sight, see
