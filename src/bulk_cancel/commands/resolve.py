@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of
-from bulk_cancel.access.places import new_run_id, refuse_short_settle
+from bulk_cancel.access.places import new_run_id
 from bulk_cancel.commands.explain import find_named
 from bulk_cancel.core.model import Entry, Work
 from bulk_cancel.core.states import Event, State
@@ -15,6 +15,7 @@ from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import Ledger, RunStart
+from bulk_cancel.settings.environment import refuse_short_settle
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from bulk_cancel.core.actions import Action, Expectation, moment_of
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
-from bulk_cancel.plans.fields import HEADER_FIELDS, LINE_FIELDS, MalformedError, refuse_odd
+from bulk_cancel.plan_files.fields import HEADER_FIELDS, LINE_FIELDS, MalformedError, refuse_odd
 
 FORMAT: Final = "bulk-cancel plan"
 VERSION: Final = 1
