@@ -13,6 +13,7 @@ from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.unknowns import due_in_s
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.settings.environment import refuse_short_settle
@@ -59,7 +60,7 @@ def resolve(place: LedgerPlace, name: str, decision: Decision, settle_s: float =
 def _refuse_too_early(ledger: Ledger, work: Work, clock: Clock, settle_s: float) -> None:
     """Nobody can know within the settle time that a cancel will not take effect: it may still be on its way."""
     (item,) = ledger.unknown(work.target_id - 1, 1)
-    left_s = settle_s - clock.base.age_s(item.last_at, item.base, clock.monotonic())
+    left_s = due_in_s(item, clock, settle_s)
     if left_s > 0:
         raise UsageError(
             f"The cancel of {work.target.appointment_id} may still take effect: it is too early to say no.",
