@@ -129,7 +129,7 @@ def _row(appointment: Appointment, zone: tzinfo) -> dict[str, Any]:
         "start": _local(appointment.start, zone),
         "end": _local(appointment.end, zone),
         "location": appointment.location,
-        "host_ids": one_line(" ".join(appointment.host_ids)) or None,
+        "host_ids": one_line(" ".join(appointment.host_ids or ())) or None,
         "meeting_type_id": appointment.meeting_type_id,
         "meeting": appointment.meeting,
         "group_booking": appointment.group_booking,
