@@ -1,4 +1,4 @@
-"""What follows when chunks end: series after all others, and the end of the run. Asked by whoever ends a chunk last.
+"""What follows when chunks end: series after all others, and the end of the run. Called by the worker that ends the last chunk.
 
 Every step may be done twice, by two workers at once or after a crash: enqueueing goes by names, and a run that has
 ended stays ended.

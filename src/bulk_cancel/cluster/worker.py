@@ -28,7 +28,7 @@ from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import Hold, LostChunkError
 from bulk_cancel.ops.signals import watch_signals
 
-#: So long a worker tries to reach a database that is away, before it leaves a chunk to others.
+#: Seconds to try to reach an unreachable database before a chunk is left to other workers.
 _PATIENCE_S = 900.0
 #: A worker that is told to stop waits so long, in whole seconds, for what is in flight.
 _DRAIN_S = 60
