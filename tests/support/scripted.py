@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from bulk_cancel.api.port import Page, Query
+from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Answer, Appointment, Entry, Request, Scope, Target, Work
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event, State, next_state
@@ -60,8 +61,9 @@ class ScriptedLine:
 
     async def page(self, query: Query) -> Page:
         self.pages.append(self.clock.monotonic())
-        answer = self.on_page()
-        part = self.listed[query.page * query.page_size : (query.page + 1) * query.page_size]
+        answer, first = self.on_page(), moment_of(query.start) or 0.0
+        coming = [one for one in self.listed if one.start is None or (moment_of(one.start) or 0.0) >= first]
+        part = coming[query.page * query.page_size : (query.page + 1) * query.page_size]
         return Page(answer, tuple(part) if answer.status == 200 else None)
 
     async def aclose(self) -> None: ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
@@ -131,7 +130,7 @@ def shared_of(ledger: Ledger) -> SharedLedger | None:
 def clock_of(ledger: Ledger) -> Clock:
     """Return the clock that the ledger's times are of: the database's, or this machine's."""
     shared = shared_of(ledger)
-    return Clock(time.monotonic, shared.time_base(), suspended_or_not) if shared else system_clock()
+    return Clock(suspended_or_not, shared.time_base()) if shared else system_clock()
 
 
 def refuse_other_api(ledger: Ledger, url: str) -> None:

@@ -12,6 +12,8 @@ from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Context
 from bulk_cancel.errors import Exit
 
+_LOOK_AGAIN_S = 10.0
+
 
 def time_limit(
     max_duration_s: float | None, deadline: Deadline | None, zone: tzinfo | None, clock: Clock
@@ -31,6 +33,9 @@ async def watch_time(context: Context) -> None:
     limit = context.limits.time
     if limit is None:
         return
-    await anyio.sleep(limit.left_s(context.clock.monotonic()))
+    left_s = limit.left_s(context.clock.monotonic())
+    while left_s:
+        await anyio.sleep(min(left_s, _LOOK_AGAIN_S))  # which does not see how long a suspension lasted
+        left_s = limit.left_s(context.clock.monotonic())
     context.log.warning("run.time_over", in_flight=context.counters.in_flight)
     context.halt(Exit.STOPPED, limit.sentence)

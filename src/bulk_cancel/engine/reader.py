@@ -62,7 +62,7 @@ class Reader:
         """Read one appointment. A 404 of the API is a reading; raises as `page` does when there is none."""
 
         async def ask() -> tuple[Answer, Reading | None]:
-            asked_at = self.limiter.clock.elapsed()
+            asked_at = self.limiter.clock.monotonic()
             answer = await self.line.read(target, request)
             return answer, reading_of(target.appointment_id, answer, asked_at)
 

@@ -7,7 +7,7 @@ nothing of a call that had not, unless it holds all of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -175,6 +175,12 @@ class Ledger(Protocol):
         self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope = ALL_ROWS
     ) -> list[tuple[int, Work]]:
         """Return the next sendable targets of a run with the row that names each, in row order."""
+
+    def listed_work(self, run_no: int, appointment_ids: Collection[str], *, scope: Scope = ALL_ROWS) -> list[Work]:
+        """Return the run's sendable targets of these appointments, in row order; never one of a series."""
+
+    def acting_users(self, run_no: int, *, scope: Scope = ALL_ROWS) -> dict[str | None, int]:
+        """Count the run's sendable targets by their acting user, the most first; without those of series."""
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         """Return unknown targets, of the whole ledger or of a scope, in the order of their ids."""

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.breaker import Breaker
@@ -251,7 +252,7 @@ async def test_what_may_have_been_taken_along_is_read_first(
     line = ScriptedLine(clock, on_read=read)
     context, commits = context_of(clock, line)
     work = next(works(1))
-    work.look_first = True
+    work.must_be_read = True
     await send(context, line, [work])
     assert commits.states.get(1) is state
     assert len(line.posts) == posts
@@ -274,7 +275,7 @@ async def test_a_look_that_does_not_tell_sends_nothing_and_says_why(
     read: Callable[[Target], Answer], state: State | None, why: str, clock: Clock
 ) -> None:
     line = ScriptedLine(clock, on_read=read)
-    context, commits = context_of(clock, line, Limits(look_first=True))
+    context, commits = context_of(clock, line, Limits(look=Look.EACH))
     await send(context, line, list(works(1)))
     assert not line.posts
     assert commits.states.get(1) is state
@@ -306,7 +307,7 @@ async def test_an_attendee_who_is_not_in_it_was_cancelled_only_if_seen_in_it_bef
     attended: bool, look_first: bool, state: State, clock: Clock
 ) -> None:
     line = ScriptedLine(clock, on_read=GONE)
-    context, commits = context_of(clock, line, Limits(look_first=look_first))
+    context, commits = context_of(clock, line, Limits(look=Look.EACH if look_first else Look.NEVER))
     await send(context, line, [anna(attended=attended)])
     assert not line.posts
     assert commits.states[1] is state
@@ -314,7 +315,7 @@ async def test_an_attendee_who_is_not_in_it_was_cancelled_only_if_seen_in_it_bef
 
 async def test_a_series_is_not_done_because_a_look_finds_its_occurrence_cancelled(clock: Clock) -> None:
     line = ScriptedLine(clock, on_read=cancelled)
-    context, commits = context_of(clock, line, Limits(look_first=True))
+    context, commits = context_of(clock, line, Limits(look=Look.EACH))
     (work,) = works(1)
     work.target = Target(work.target.appointment_id, entire_series=True)
     await send(context, line, [work])
@@ -363,7 +364,7 @@ async def test_403s_that_nobody_could_judge_before_a_stop_stay_pending(clock: Cl
 
 async def test_look_first_leaves_alone_what_is_cancelled_already(clock: Clock) -> None:
     line = ScriptedLine(clock, on_read=cancelled)
-    context, commits = context_of(clock, line, Limits(look_first=True))
+    context, commits = context_of(clock, line, Limits(look=Look.EACH))
     await send(context, line, list(works(3)))
     assert set(commits.states.values()) == {State.ALREADY_CANCELLED}
     assert not line.posts
@@ -380,7 +381,7 @@ async def test_the_looks_come_after_the_long_waits(clock: Clock) -> None:
     began = clock.monotonic()
     line = ScriptedLine(clock)
     line.on_read = lambda target: cancelled(target) if clock.monotonic() - began > 3600 else active(target)
-    context, commits = context_of(clock, line, Limits(look_first=True, window=window))
+    context, commits = context_of(clock, line, Limits(look=Look.EACH, window=window))
     await send(context, line, list(works(20)), workers=8)
     assert not line.posts
     assert set(commits.states.values()) == {State.ALREADY_CANCELLED}

@@ -86,7 +86,7 @@ CREATE TABLE targets (
 ) WITH (fillfactor = 90);
 
 CREATE INDEX targets_open ON targets (target_id) WHERE state IN ('sending', 'unknown');
-CREATE INDEX targets_series_sent ON targets (target_id) WHERE entire_series AND attempts > 0;
+CREATE INDEX targets_series_sent ON targets (intent_at) WHERE entire_series AND attempts > 0;
 CREATE INDEX targets_series_open ON targets (target_id) WHERE entire_series AND state IN ('sending', 'unknown');
 CREATE INDEX targets_sendable ON targets (asked_by, account, entire_series, asked_row)
   WHERE state IN ('pending', 'waiting');
@@ -167,7 +167,7 @@ CREATE TRIGGER targets_abide BEFORE TRUNCATE ON targets EXECUTE FUNCTION refuse(
 -- stands outside of the function, which is called for what is refused only.
 CREATE TRIGGER targets_obey BEFORE UPDATE ON targets FOR EACH ROW
 WHEN (OLD.state IS DISTINCT FROM NEW.state AND strpos(
-  ' pending>sending pending>already_cancelled pending>not_found pending>rejected pending>skipped'
+  ' pending>sending pending>already_cancelled pending>not_found pending>rejected pending>skipped pending>failed'
   || ' sending>cancelled sending>already_cancelled sending>not_found sending>rejected'
   || ' sending>waiting sending>pending sending>unknown'
   || ' waiting>sending waiting>already_cancelled waiting>not_found waiting>rejected waiting>failed waiting>skipped'
@@ -356,9 +356,11 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NUL
 -- while any other one is open: they may be the same, and the open one may still take effect. Two series suffice to know
 -- of one beside the target's own; they are looked up once, in their order, which leads through their partial indexes
 -- also before the database knows how few they are.
--- name: work
+-- What a worker has to know of a target before it sends: whether it must be read first, since another cancel may have
+-- taken it along or it was refused once; whether its attendee was seen in it; when the last series was sent.
+-- name: work_columns
 WITH sent_series AS MATERIALIZED (
-  SELECT target_id FROM targets WHERE entire_series AND attempts > 0 ORDER BY target_id LIMIT 2),
+  SELECT target_id FROM targets WHERE entire_series AND attempts > 0 ORDER BY intent_at DESC LIMIT 2),
 open_series AS MATERIALIZED (
   SELECT o.target_id FROM targets o WHERE o.entire_series AND o.state IN ('sending', 'unknown')
     AND NOT EXISTS (SELECT 1 FROM events e
@@ -370,16 +372,37 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
   OR (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id)))
   OR EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event IN
-    ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS look_first,
+    ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS must_be_read,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
-  t.start_at
-FROM targets t
+  t.start_at,
+  (SELECT max(intent_at) FROM targets WHERE entire_series AND attempts > 0)
+
+-- name: work_conditions
 WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
   AND ($6::bigint IS NULL OR t.asked_row <= $6) AND t.account = $5 AND t.state IN ('pending', 'waiting')
   AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)))
   AND (NOT t.entire_series OR NOT EXISTS (SELECT 1 FROM open_series s WHERE s.target_id <> t.target_id))
+
+-- name: work
+{work_columns}
+FROM targets t
+{work_conditions}
 ORDER BY t.asked_row LIMIT $4;
+
+-- Those of one page of the API's list.
+-- name: listed_work
+{work_columns}
+FROM targets t
+{work_conditions}
+  AND t.appointment_id = ANY ($7)
+ORDER BY t.asked_row LIMIT $4;
+
+-- name: acting_users
+SELECT user_id, count(*) FROM targets t
+WHERE t.asked_by = $1 AND NOT t.entire_series AND t.asked_row > $2 AND ($3::bigint IS NULL OR t.asked_row <= $3)
+  AND t.account = $4 AND t.state IN ('pending', 'waiting')
+GROUP BY user_id ORDER BY count(*) DESC;
 
 -- name: sendable_count
 SELECT count(*) FROM targets
@@ -400,7 +423,7 @@ UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY
 SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id, t.account,
   t.state, t.attempts, false,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
-  NULL, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
+  NULL, NULL, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
   (SELECT max(e.at) FROM events e
     WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event <> 'undecided'),
   EXISTS (SELECT 1 FROM events e
