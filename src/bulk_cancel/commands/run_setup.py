@@ -46,7 +46,7 @@ def refuse_when_over(limit: TimeLimit | None) -> None:
 def gather_accounts(
     keys: Keyring, ledger: Ledger, run_no: int, parts: Parts, clock: Clock
 ) -> tuple[list[Member], dict[str, int]]:
-    """Return the accounts that work on the run and, per account without a credential, its number of unknown outcomes."""
+    """Return the accounts at work and, per account without a credential, the number of unknown outcomes."""
     members = gather_members(keys, ledger, run_no)
     # Without an accounts file no row of the run has one, and to ask for them would mean to look at every row.
     others = ledger.accounts(run_no if keys.accounts.given else NO_RUN)
