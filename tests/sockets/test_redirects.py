@@ -6,7 +6,7 @@ import pytest
 
 from bulk_cancel.api.port import Query
 from bulk_cancel.core.model import Request
-from bulk_cancel.core.outcome import Kind, Sight, classify_cancel, classify_read
+from bulk_cancel.core.outcome import Kind, ReadResult, classify_cancel, classify_read
 from sockets.conftest import LineTo
 from support.catalogue import TARGET, obedient
 from support.fault_server import answering, response, serving
@@ -26,7 +26,7 @@ async def test_the_trap_sees_no_connection(status: str, line_to: LineTo) -> None
             page = await line.page(Query(0))
 
             assert classify_cancel(TARGET, cancelled).kind is Kind.NONSENSE
-            assert classify_read(TARGET, read) is Sight.NOTHING
+            assert classify_read(TARGET, read) is ReadResult.NOTHING
             assert page.appointments is None
             assert len(server.requests) == 3
         assert trap.connections == []

@@ -43,8 +43,8 @@ _SENDING = """        if context.clock.elapsed() - work.moved_at > context.limit
             return await self._not_sent(work, Answer(bytes_left=False, message="too late: the process stood still"))
         context.limiter.use()
         started_at = context.clock.monotonic()
-        context.tally.posts += 1
-        context.tally.in_flight += 1
+        context.counters.posts += 1
+        context.counters.in_flight += 1
         try:
             answer = await self._line.cancel(work.target, work.request)
 """
@@ -116,7 +116,7 @@ BUGS = (
     Bug(
         "one read confirms that a target is active",
         _RECONCILE,
-        "if await self._look(item) is Sight.ACTIVE:",
+        "if await self._look(item) is ReadResult.ACTIVE:",
         "if item:",
         "tests/unit/engine/test_reconcile.py::test_the_second_read_may_find_it_cancelled",
     ),

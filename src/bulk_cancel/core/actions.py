@@ -28,7 +28,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class SkipRules:
     """What is left out although it could be cancelled. `now` in seconds since the epoch, durations in seconds."""
 
     now: float
@@ -36,7 +36,7 @@ class Rules:
     late_within_s: float = 0.0  #: leave out what starts within this time: people are on their way
 
 
-def foresee(target: Target, request: Request, seen: Appointment | None, rules: Rules) -> tuple[Action, str]:
+def foresee(target: Target, request: Request, seen: Appointment | None, rules: SkipRules) -> tuple[Action, str]:
     """Return what a run would do with a sendable target, and why. `seen` is None when the API knows no such one."""
     if seen is None:
         return Action.NOT_FOUND, "the API knows no such appointment"
@@ -59,7 +59,7 @@ def _of_an_active_one(target: Target, request: Request, seen: Appointment) -> tu
     return Action.CANCEL, "would be cancelled" + (", paid: think of a refund" if seen.paid else "")
 
 
-def why_left_out(start: str | None, rules: Rules) -> str:
+def why_left_out(start: str | None, rules: SkipRules) -> str:
     """Return why a rule leaves out an appointment that starts then, a sentence; empty when none does."""
     starts_at = moment_of(start)
     if starts_at is None:

@@ -32,7 +32,7 @@ class Kind(Enum):
     NO_ANSWER = "no_answer"  #: cut, late, reset, or a server error: it may have been applied
 
 
-class Sight(Enum):
+class ReadResult(Enum):
     """What a read shows of a target."""
 
     CANCELLED = "cancelled"
@@ -92,18 +92,18 @@ def _attends(attendee_id: str, appointment: Appointment) -> bool:
     return appointment.attendee_ids is None or attendee_id in appointment.attendee_ids
 
 
-def classify_read(target: Target, answer: Answer) -> Sight:
+def classify_read(target: Target, answer: Answer) -> ReadResult:
     """Decide what the answer to a read shows of `target`."""
     if answer.status in MISSING:
-        return Sight.MISSING
+        return ReadResult.MISSING
     appointment = answer.appointment
     if answer.status is None or not 200 <= answer.status < 300 or appointment is None:
-        return Sight.NOTHING
+        return ReadResult.NOTHING
     if appointment.appointment_id != target.appointment_id:
-        return Sight.NOTHING
+        return ReadResult.NOTHING
     if shows_cancelled(target, appointment):
-        return Sight.CANCELLED
-    return Sight.ACTIVE if _tells_of(target, appointment) else Sight.NOTHING
+        return ReadResult.CANCELLED
+    return ReadResult.ACTIVE if _tells_of(target, appointment) else ReadResult.NOTHING
 
 
 def _tells_of(target: Target, appointment: Appointment) -> bool:
@@ -118,11 +118,11 @@ def resolve_refusal(target: Target, refusal: Answer, read: Answer) -> Event:
     asking again would bring the same, the refusal stands as it was given.
     """
     sight = classify_read(target, read)
-    if sight is Sight.NOTHING:
+    if sight is ReadResult.NOTHING:
         return _plain_refusal(refusal) if _will_say_no_more(target, read) else Event.NO_PROOF
-    if sight is Sight.MISSING:
+    if sight is ReadResult.MISSING:
         return Event.NOT_FOUND
-    if sight is Sight.ACTIVE:
+    if sight is ReadResult.ACTIVE:
         return Event.REJECTED
     # An attendee who is absent without a deletion mark was perhaps never in it: a typing error must not look like
     # a good end.

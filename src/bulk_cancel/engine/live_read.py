@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from bulk_cancel.api.port import Query
-from bulk_cancel.core.actions import Action, Rules, foresee
+from bulk_cancel.core.actions import Action, SkipRules, foresee
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.outcome import MISSING
 from bulk_cancel.core.plan import PlanLine, request_of, target_of
@@ -24,7 +24,7 @@ class LiveLook:
     """Looks for one plan. `seen` keeps what was found, None for what the API does not know."""
 
     reader: Reader
-    rules: Rules
+    rules: SkipRules
     seen: dict[str, Appointment | None] = field(default_factory=dict)
 
     async def look(self, lines: Sequence[PlanLine]) -> list[PlanLine]:

@@ -18,7 +18,7 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_ra
 
 from bulk_cancel.api.port import Line, Query
 from bulk_cancel.core.model import Answer, Appointment, Scope, Work
-from bulk_cancel.core.outcome import Sight, classify_read, resolve_unknown, shows_cancelled
+from bulk_cancel.core.outcome import ReadResult, classify_read, resolve_unknown, shows_cancelled
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.context import Context, appointments_by_id
 from bulk_cancel.engine.unknowns import due_in_s
@@ -86,7 +86,7 @@ class Reconciler:
 
     async def _by_single_reads(self, unknown: Sequence[Unknown]) -> None:
         """Read each; those that are active and old enough are read once more after the confirmation time."""
-        active = [item for item in unknown if await self._look(item) is Sight.ACTIVE]
+        active = [item for item in unknown if await self._look(item) is ReadResult.ACTIVE]
         old_enough = [item for item in active if self._due_in_s(item) <= 0]
         for item in active:
             if self._due_in_s(item) > 0:
@@ -98,19 +98,19 @@ class Reconciler:
             for item in old_enough:
                 self._keep(item)
 
-    async def _look(self, item: Unknown) -> Sight:
+    async def _look(self, item: Unknown) -> ReadResult:
         """Read one target; settle it when it is cancelled. An active one is left to the caller."""
         answer = await self._read(item)
-        sight = classify_read(item.work.target, answer) if answer else Sight.NOTHING
-        if sight is Sight.CANCELLED and answer is not None:
+        sight = classify_read(item.work.target, answer) if answer else ReadResult.NOTHING
+        if sight is ReadResult.CANCELLED and answer is not None:
             await self._settle(item, answer)
-        elif sight is not Sight.ACTIVE:
-            self._result.missing += sight is Sight.MISSING
+        elif sight is not ReadResult.ACTIVE:
+            self._result.missing += sight is ReadResult.MISSING
             self._keep(item)
         return sight
 
     async def _confirm(self, item: Unknown) -> None:
-        if await self._look(item) is Sight.ACTIVE:
+        if await self._look(item) is ReadResult.ACTIVE:
             await self._context.move(item.work, Event.SEEN_ACTIVE, detail="found active after the settle time, twice")
             self._result.sendable += 1
 
@@ -158,7 +158,7 @@ async def read_surely(context: Context, line: Line, work: Work) -> Answer | None
 
 
 def _proves_nothing(work: Work, answer: Answer) -> bool:
-    return classify_read(work.target, answer) is Sight.NOTHING and answer.status not in (401, 403)
+    return classify_read(work.target, answer) is ReadResult.NOTHING and answer.status not in (401, 403)
 
 
 def _told_by(appointment: Appointment | None) -> str:

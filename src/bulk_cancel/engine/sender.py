@@ -21,7 +21,7 @@ from bulk_cancel.api.port import Line
 from bulk_cancel.core.actions import Action, foresee, why_left_out
 from bulk_cancel.core.drift import drift
 from bulk_cancel.core.model import Answer, Work
-from bulk_cancel.core.outcome import Kind, Outcome, Sight, classify_cancel, classify_read, resolve_refusal
+from bulk_cancel.core.outcome import Kind, Outcome, ReadResult, classify_cancel, classify_read, resolve_refusal
 from bulk_cancel.core.retry import THROTTLED
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.breaker import Breaker
@@ -34,7 +34,7 @@ _NEEDS_NO_CANCEL = {
     Action.NOT_FOUND: Event.SEEN_MISSING,
     Action.REFUSED: Event.SEEN_REFUSED,
 }
-_DRIFTED = {Sight.CANCELLED: Event.SEEN_CANCELLED, Sight.MISSING: Event.SEEN_MISSING}
+_DRIFTED = {ReadResult.CANCELLED: Event.SEEN_CANCELLED, ReadResult.MISSING: Event.SEEN_MISSING}
 #: So many 403 answers before any success mean that the credential, not the rows, is at fault.
 FORBIDDEN_MEANS_CREDENTIAL = 5
 
@@ -48,7 +48,7 @@ class Step(Enum):
 
 
 @dataclass
-class Doubts:
+class HeldForbidden:
     """The 403 answers nobody can interpret yet: a row's own fault, or the credential's.
 
     They are held back from the ledger until a success says "the rows'" or their number says "the credential's". If the
@@ -60,13 +60,13 @@ class Doubts:
 
 
 class Sender:
-    """Settles targets, one at a time, over one line. `doubts` and `breaker` are shared by all senders of a run."""
+    """Settles targets, one at a time, over one line. `forbidden` and `breaker` are shared by all senders of a run."""
 
-    def __init__(self, context: Context, line: Line, breaker: Breaker, doubts: Doubts) -> None:
+    def __init__(self, context: Context, line: Line, breaker: Breaker, forbidden: HeldForbidden) -> None:
         self._context = context
         self._line = line
         self._breaker = breaker
-        self._doubts = doubts
+        self._held_forbidden = forbidden
 
     async def settle(self, work: Work) -> None:
         """Bring a sendable target as far as this run can."""
@@ -120,7 +120,7 @@ class Sender:
         if not self._context.limits.check_drift or expected is None:
             return False
         answer = await self._context.read(self._line, work)
-        if answer is None or classify_read(work.target, answer) is Sight.NOTHING:
+        if answer is None or classify_read(work.target, answer) is ReadResult.NOTHING:
             return True
         why = drift(expected, answer.appointment)
         if why:
@@ -158,11 +158,11 @@ class Sender:
         if answer is None:
             return False
         sight = classify_read(work.target, answer)
-        if sight is Sight.CANCELLED:
+        if sight is ReadResult.CANCELLED:
             await self._context.move(work, Event.SEEN_CANCELLED, answer, "found cancelled before it was sent")
-        elif sight is Sight.MISSING:
+        elif sight is ReadResult.MISSING:
             await self._context.move(work, Event.SEEN_MISSING, answer)
-        return sight is Sight.ACTIVE
+        return sight is ReadResult.ACTIVE
 
     async def _attempt(self, work: Work) -> Step:
         context = self._context
@@ -174,12 +174,12 @@ class Sender:
             return await self._not_sent(work, Answer(bytes_left=False, message="too late: the process stood still"))
         context.limiter.use()
         started_at = context.clock.monotonic()
-        context.tally.posts += 1
-        context.tally.in_flight += 1
+        context.counters.posts += 1
+        context.counters.in_flight += 1
         try:
             answer = await self._line.cancel(work.target, work.request)
         finally:
-            context.tally.in_flight -= 1
+            context.counters.in_flight -= 1
         context.heed(answer, started_at)
         outcome = classify_cancel(work.target, answer)
         self._breaker.note(outcome.kind)
@@ -200,13 +200,13 @@ class Sender:
 
     async def _cancelled(self, work: Work, answer: Answer) -> Step:
         await self._context.move(work, Event.CANCELLED, answer)
-        if not self._doubts.credential_works:
+        if not self._held_forbidden.credential_works:
             await self._dispel_doubts()
         return Step.DONE
 
     async def _dispel_doubts(self) -> None:
-        self._doubts.credential_works = True
-        held, self._doubts.held = self._doubts.held, []
+        self._held_forbidden.credential_works = True
+        held, self._held_forbidden.held = self._held_forbidden.held, []
         for work, answer in held:
             await self._context.move(work, Event.REJECTED, answer)
 
@@ -242,11 +242,11 @@ class Sender:
         return Step.DONE
 
     async def _forbidden(self, work: Work, answer: Answer) -> Step:
-        if self._doubts.credential_works:
+        if self._held_forbidden.credential_works:
             await self._context.move(work, Event.REJECTED, answer)
             return Step.DONE
-        self._doubts.held.append((work, answer))
-        if len(self._doubts.held) >= FORBIDDEN_MEANS_CREDENTIAL:
+        self._held_forbidden.held.append((work, answer))
+        if len(self._held_forbidden.held) >= FORBIDDEN_MEANS_CREDENTIAL:
             self._context.halt(
                 Exit.CREDENTIAL,
                 f"The API forbids every cancel (403): the credential may not do it. {answer.message}".strip(),
@@ -254,12 +254,12 @@ class Sender:
         return Step.DONE
 
 
-async def conclude_doubts(context: Context, doubts: Doubts) -> None:
+async def conclude_forbidden(context: Context, forbidden: HeldForbidden) -> None:
     """Decide what is still in doubt when all senders are done: few 403s are rows, many are the credential.
 
     A run that was stopped before it could tell leaves them pending.
     """
-    held, doubts.held = doubts.held, []
+    held, forbidden.held = forbidden.held, []
     for work, answer in held:
         await context.move(work, Event.CREDENTIAL_REFUSED if context.intake.closed else Event.REJECTED, answer)
 

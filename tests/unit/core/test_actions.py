@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulk_cancel.core.actions import Action, Rules, foresee, moment_of, why_left_out
+from bulk_cancel.core.actions import Action, SkipRules, foresee, moment_of, why_left_out
 from bulk_cancel.core.model import Appointment, Request, Target
 
 ID, ANNA, BERT = "a", "anna", "bert"
@@ -12,7 +12,7 @@ NOON = moment_of("2026-11-22T12:00:00Z") or 0.0
 LATER = "2026-11-22T13:00:00+00:00"
 WHOLE, ONE = Target(ID), Target(ID, ANNA)
 PLAIN, EVERYONE = Request(), Request(cancel_all=True)
-RULES = Rules(NOON)
+RULES = SkipRules(NOON)
 
 
 def seen(**facts: object) -> Appointment:
@@ -60,16 +60,16 @@ def test_the_table(
 @pytest.mark.parametrize(
     ("start", "rules", "why"),
     [
-        ("2026-11-22T11:59:59Z", Rules(NOON), "it started on 2026-11-22 11:59 UTC: past"),
-        ("2026-11-22T11:59:59Z", Rules(NOON, skip_past=False), ""),
-        ("2026-11-22T12:30:00Z", Rules(NOON), ""),
-        ("2026-11-22T12:30:00Z", Rules(NOON, late_within_s=3600), "it starts in 30 min: too late"),
-        ("2026-11-22T14:30:00+01:00", Rules(NOON, late_within_s=3600), ""),
-        ("2026-11-22T12:30:00+01:00", Rules(NOON), "it started on 2026-11-22 11:30 UTC: past"),
-        ("2026-11-22T11:00:00", Rules(NOON), "it started on 2026-11-22 11:00 UTC: past"),
-        ("soon", Rules(NOON), ""),
-        (None, Rules(NOON), ""),
+        ("2026-11-22T11:59:59Z", SkipRules(NOON), "it started on 2026-11-22 11:59 UTC: past"),
+        ("2026-11-22T11:59:59Z", SkipRules(NOON, skip_past=False), ""),
+        ("2026-11-22T12:30:00Z", SkipRules(NOON), ""),
+        ("2026-11-22T12:30:00Z", SkipRules(NOON, late_within_s=3600), "it starts in 30 min: too late"),
+        ("2026-11-22T14:30:00+01:00", SkipRules(NOON, late_within_s=3600), ""),
+        ("2026-11-22T12:30:00+01:00", SkipRules(NOON), "it started on 2026-11-22 11:30 UTC: past"),
+        ("2026-11-22T11:00:00", SkipRules(NOON), "it started on 2026-11-22 11:00 UTC: past"),
+        ("soon", SkipRules(NOON), ""),
+        (None, SkipRules(NOON), ""),
     ],
 )
-def test_what_a_rule_leaves_out(start: str | None, rules: Rules, why: str) -> None:
+def test_what_a_rule_leaves_out(start: str | None, rules: SkipRules, why: str) -> None:
     assert why_left_out(start, rules) == why

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bulk_cancel.core.model import Answer, Appointment, Target
-from bulk_cancel.core.outcome import Kind, Sight, classify_cancel, classify_read, resolve_refusal, resolve_unknown
+from bulk_cancel.core.outcome import Kind, ReadResult, classify_cancel, classify_read, resolve_refusal, resolve_unknown
 from bulk_cancel.core.states import Event
 
 ID, OTHER = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
@@ -104,16 +104,16 @@ def test_an_outcome_keeps_its_answer() -> None:
 
 @pytest.mark.parametrize(("body", "name", "mark"), CASES)
 def test_what_a_read_shows(body: str, name: str, mark: str) -> None:
-    sights = {"C": Sight.CANCELLED, "A": Sight.ACTIVE, "-": Sight.NOTHING}
+    sights = {"C": ReadResult.CANCELLED, "A": ReadResult.ACTIVE, "-": ReadResult.NOTHING}
     found = {s: classify_read(TARGETS[name], Answer(s, appointment=BODIES[body])) for s in range(100, 600)}
 
-    missing = dict.fromkeys((404, 410), Sight.MISSING)
+    missing = dict.fromkeys((404, 410), ReadResult.MISSING)
     good = dict.fromkeys(range(200, 300), sights[mark])
-    assert found == dict.fromkeys(range(100, 600), Sight.NOTHING) | missing | good
+    assert found == dict.fromkeys(range(100, 600), ReadResult.NOTHING) | missing | good
 
 
 def test_a_read_without_an_answer_shows_nothing() -> None:
-    assert classify_read(TARGETS["whole"], Answer()) is Sight.NOTHING
+    assert classify_read(TARGETS["whole"], Answer()) is ReadResult.NOTHING
 
 
 def read(body: str) -> Answer:
