@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 
@@ -15,7 +17,8 @@ from bulk_cancel.api.credentials import stripped
 from bulk_cancel.errors import ConfigError
 
 DEFAULT_API = "https://api.meetergo.com/v4"
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LOOPBACK = "127.0.0.1"
+_PORTS = {"http": 80, "https": 443}
 SNAPSHOT = "input.parquet"
 
 
@@ -23,13 +26,35 @@ def api_url(environ: Mapping[str, str]) -> str:
     """Return the API's base URL, with `/v4`. Raises ConfigError for one that would send the credential openly."""
     url = stripped(environ.get("MEETERGO_API_URL", "")).rstrip("/") or DEFAULT_API
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+    odd = parts.username or parts.query or parts.fragment or not _is_possible(parts)
+    if parts.scheme not in _PORTS or not parts.hostname or odd:
         raise ConfigError("MEETERGO_API_URL is not the address of an API.", advice=f"It looks like {DEFAULT_API}")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and _host(parts) != _LOOPBACK:
         raise ConfigError(
             f"MEETERGO_API_URL would send the credential to {parts.hostname} unencrypted.", advice="Use https://"
         )
     return url
+
+
+def canonical_api(url: str) -> str:
+    """Return the one name of an API, however its address is written: a ledger belongs to it."""
+    parts = urlsplit(url)
+    port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{_host(parts)}{port}{parts.path.rstrip('/')}"
+
+
+def _host(parts: SplitResult) -> str:
+    host = (parts.hostname or "").rstrip(".")
+    if ":" in host:
+        host = f"[{ip_address(host)}]"  # one spelling of an IPv6 address
+    return _LOOPBACK if host in ("localhost", "[::1]") else host
+
+
+def _is_possible(parts: SplitResult) -> bool:
+    """Return whether there are such hosts and such ports."""
+    with suppress(ValueError):
+        return parts.port != 0 and bool(_host(parts))
+    return False
 
 
 def state_folder() -> Path:
@@ -43,9 +68,10 @@ def ledger_path(given: str | None, url: str) -> Path:
         raise ConfigError(f"There is no ledger of the kind {given.split('://')[0]}://", advice="Name a file.")
     if given is not None:
         return Path(given.removeprefix("sqlite://")).expanduser()
-    if url == DEFAULT_API:
+    name = canonical_api(url)
+    if name == DEFAULT_API:
         return state_folder() / "ledger.db"
-    return state_folder() / f"ledger-{re.sub(r'[^a-z0-9]+', '-', url.partition('://')[2].lower())}.db"
+    return state_folder() / f"ledger-{re.sub(r'[^a-z0-9]+', '-', name.partition('://')[2].lower())}.db"
 
 
 def ledger_lock(path: Path) -> Path:

@@ -23,7 +23,7 @@ from bulk_cancel.finding import select_input
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.job import Job
 from bulk_cancel.looking import Looks
-from bulk_cancel.places import SNAPSHOT, api_url
+from bulk_cancel.places import SNAPSHOT, api_url, canonical_api
 from bulk_cancel.plans import LeftOut, PlanAbout, PlanFile, holds_plan, is_plan, open_plan, writing_plan
 from bulk_cancel.reports.pages.plan_page import PlanFacts, writing_plan_page
 from bulk_cancel.reports.plan_records import plan_records
@@ -120,7 +120,7 @@ def _why_nothing(job: Job, error: InputMissingError | NoRowsError) -> str:
 
 
 def _of_this_api(plan: PlanFile, url: str) -> PlanFile:
-    if plan.header.api_url != url:
+    if canonical_api(plan.header.api_url) != canonical_api(url):
         raise ConfigError(
             f"The plan {plan.path} was made for the API at {plan.header.api_url}, not for {url}.",
             advice="Nothing was sent. Correct MEETERGO_API_URL, or plan again.",

@@ -33,6 +33,7 @@ from bulk_cancel.ledger.port import Ledger, PaceUpdate
 from bulk_cancel.ledgers import shared_of
 from bulk_cancel.looking import limiter_of
 from bulk_cancel.ops.progress import Standing
+from bulk_cancel.places import canonical_api
 
 #: Not yet an end: these targets are still on their way.
 UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)
@@ -125,6 +126,7 @@ def contexts_of(shared: Shared) -> list[Context]:
                 order=order,
                 foresight=shared.foresight,
                 keep=shared.keep,
+                api=canonical_api(member.settings.base_url),
             )
         )
     return contexts

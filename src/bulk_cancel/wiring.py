@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import cast
 
 import anyio
+from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.accounts import OWN
 from bulk_cancel.again import Again, find_again
@@ -64,6 +65,7 @@ def plan_job(job: Job, parts: Parts) -> Plan:
         if isinstance(source, str):
             return Plan(job.pace, nothing=source)
         place = ledger_place(job.ledger, api_url(parts.environ))
+        place.refuse_lost()
         states_of: StatesOf = _nothing_known
         known_pace: KnownPace = _no_pace
         if job.live and not keys.accounts.given:
@@ -162,7 +164,7 @@ class _Beginning:
 
 
 def _run_over(source: Source, again: Again | None, beginning: _Beginning) -> Summary:
-    with _open_ledger(beginning.keys, beginning.limit) as ledger:
+    with _open_ledger(beginning.keys, beginning.limit, beginning.parts.log) as ledger:
         run_no, clock, foresight = _begun(ledger, source, again, beginning)
         if beginning.job.engine == "dbos":
             return _dispatched(ledger, beginning, clock)
@@ -272,7 +274,7 @@ def reconcile_ledger(job: Job, parts: Parts) -> Summary:
 
 def _reconciled(keys: Keyring, parts: Parts, limit: TimeLimit | None) -> Summary:
     job = keys.job
-    with _open_ledger(keys, limit) as ledger:
+    with _open_ledger(keys, limit, parts.log) as ledger:
         keys.hold_all(Plan(job.pace), ledger.accounts(_NO_RUN), _lock_wait_s(job, limit))
         clock = clock_of(ledger)
         run_id = new_run_id()
@@ -321,7 +323,7 @@ def _adopt(folder: Path, out: Path) -> None:
 
 
 @contextmanager
-def _open_ledger(keys: Keyring, limit: TimeLimit | None) -> Iterator[Ledger]:
+def _open_ledger(keys: Keyring, limit: TimeLimit | None, log: FilteringBoundLogger) -> Iterator[Ledger]:
     """Hold the ledger for the life of a run, and the limit of a credential that is needed in any case."""
     job, url, wait_s = keys.job, api_url(keys.environ), _lock_wait_s(keys.job, limit)
     place = ledger_place(job.ledger, url)
@@ -329,6 +331,8 @@ def _open_ledger(keys: Keyring, limit: TimeLimit | None) -> Iterator[Ledger]:
     alone = partial(place.alone, wait_s, lambda: keys.hold(own, wait_s))
     with _beside_workers(place, job, wait_s) if job.engine == "dbos" else alone() as ledger:
         refuse_other_api(ledger, url)
+        if ledger.notice:
+            log.warning("ledger.notice", told=ledger.notice)
         yield ledger
 
 

@@ -222,6 +222,14 @@ def ledger_backup(
     backup_command(to, ledger)
 
 
+@ledger_app.command("forget")
+def ledger_forget(ledger: LedgerOption = None) -> None:
+    """Forget a ledger that is lost for good, so that a new one, or an older copy, may be used."""
+    from bulk_cancel.cli.keeping import forget_command
+
+    forget_command(ledger)
+
+
 @ledger_app.command("export")
 def ledger_export(
     to: Annotated[Path | None, typer.Option("--to", "-o", help="File to write. Default: stdout.")] = None,

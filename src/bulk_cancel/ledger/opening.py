@@ -18,6 +18,8 @@ import apsw
 from bulk_cancel.errors import LedgerError
 from bulk_cancel.ledger import making
 from bulk_cancel.ledger.failures import damaged, translated
+from bulk_cancel.ledger.high_water import Marks
+from bulk_cancel.ledger.recognising import Recognised, place_of, recognise
 from bulk_cancel.ledger.staging import complete
 from bulk_cancel.ledger.statements import statements
 
@@ -30,36 +32,42 @@ SAFETY = ("trusted_schema = OFF", "cell_size_check = ON")
 WRITING = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "temp_store = FILE")
 
 
-def open_for_writing(path: Path) -> apsw.Connection:
+def open_for_writing(path: Path, marks: Marks | None = None) -> tuple[apsw.Connection, Recognised]:
     """Open the ledger, make it when there is none, bring an older one up to date.
 
-    Raises LedgerError for a foreign, damaged or newer file, LedgerCreateError or LedgerDiskError when the disk refuses,
-    LockedError when another program has it locked.
+    Raises LedgerError for a foreign, damaged or newer file, and for one that is older than its mark in `marks`;
+    LedgerCreateError or LedgerDiskError when the disk refuses, LockedError when another program has it locked.
     """
     _refuse_odd_places(path)
     if not path.exists():
+        making.refuse_orphans(path)
+        if marks:
+            marks.refuse_missing(place_of(path))
         making.create(path)
     with translated(path):
         connection = _connect(path)
         try:
-            _make_ready(connection, path)
+            recognised = _make_ready(connection, path, marks)
         except BaseException:
             close(connection, path)
             raise
-    return connection
+    return connection, recognised
 
 
-def _make_ready(connection: apsw.Connection, path: Path) -> None:
+def _make_ready(connection: apsw.Connection, path: Path, marks: Marks | None) -> Recognised:
     _refuse_read_only(connection, path)
     _set(connection, SAFETY)
     version = _refuse_foreign(connection, path)
     _check_pages(connection, path)
+    recognised = recognise(connection, statements(), path, marks)
     _set(connection, WRITING)
     connection.transaction_mode = "IMMEDIATE"
     making.migrate(connection, path, version)
     with connection:
         complete(connection, statements())
+        connection.execute(statements()["forget_meta"], (making.BACKUP_AT,))  # what is run on is no backup any more
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+    return recognised
 
 
 def open_for_reading(path: Path) -> apsw.Connection:
