@@ -126,24 +126,25 @@ class Keeper:
         os.close(self._descriptor)
 
 
-def refuse_older(place: str, mark: Mark, newest: int, digest: str | None) -> None:
+def refuse_older(place: str, mark: Mark, newest: int, digest: str | None, about: str) -> None:
     """Raise LedgerError for a ledger that is not what this machine has seen of it, or what became of that.
 
     `newest` is the number of its newest event, `digest` its link at the mark's number; None when it has none there.
+    `about` is a sentence that goes before.
     """
     seen, name = mark.seen.number, Path(place).name
     if newest < seen:
         missing = seen - newest
         raise LedgerError(
-            f"The ledger {place} is an older state of itself: of the {_events(seen)} that this machine has seen of it "
-            f"the newest {missing:,} {'is' if missing == 1 else 'are'} missing. Nothing was sent.",
+            f"{about}The ledger {place} is older than this machine knows it: the newest {missing:,} of its "
+            f"{_events(seen)} {'is' if missing == 1 else 'are'} missing. Nothing was sent.",
             advice=f"A copy, a move or a link of {name} without the {name}-wal beside it leaves the newest events out: "
             f"bring both back, or the newest copy. {mark.lost('they are')}",
         )
     if digest != mark.seen.digest:
         raise LedgerError(
-            f"The ledger {place} went on from an older copy of itself: its event {seen:,} is not the one that this "
-            "machine has seen. What that history knows is missing here. Nothing was sent.",
+            f"{about}The ledger {place} went on from an older copy of itself: its event {seen:,} is not the one that "
+            "this machine has seen. What that history knows is missing here. Nothing was sent.",
             advice=f"Bring back the copy that this machine wrote last. {mark.lost('it is')}",
         )
 

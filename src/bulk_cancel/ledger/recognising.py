@@ -56,7 +56,7 @@ def _refuse_older(connection: apsw.Connection, sql: Sql, path: Path, mark: Mark 
         return
     newest, _ = integrity.newest(connection, sql)
     found = connection.execute(sql["seal_of"], (mark.seen.number,)).fetchall()
-    high_water.refuse_older(str(path), mark, newest, str(found[0][0]) if found else None)
+    high_water.refuse_older(str(path), mark, newest, str(found[0][0]) if found else None, _backup(connection, sql))
 
 
 def _refuse_mixed(connection: apsw.Connection, sql: Sql, path: Path, mark: Mark | None) -> None:
@@ -73,14 +73,18 @@ def _refuse_mixed(connection: apsw.Connection, sql: Sql, path: Path, mark: Mark 
 
 def _notice(connection: apsw.Connection, sql: Sql, path: Path, mark: Mark | None) -> str:
     newest, _ = integrity.newest(connection, sql)
-    backup_at = _meta(connection, sql, BACKUP_AT)
+    backup = _backup(connection, sql)
     if mark is None and newest:
-        known = "This machine has not seen it before, and cannot tell whether any of its newest events are missing."
-    else:
-        known = "Nothing is missing that this machine has seen." if backup_at else ""
-    if backup_at:
-        return f"The ledger {path} is a backup of {_minute(float(backup_at))}. {known}"
-    return f"The ledger {path} ends with its event {newest:,}. {known}" if known else ""
+        unseen = "This machine has not seen it before, and cannot tell whether any of its newest events are missing."
+        return f"{backup}The ledger {path} ends with its event {newest:,}. {unseen}"
+    return f"{backup}The ledger {path} lacks nothing that this machine has seen of it." if backup else ""
+
+
+def _backup(connection: apsw.Connection, sql: Sql) -> str:
+    at = _meta(connection, sql, BACKUP_AT)
+    return (
+        f"This is a backup of {datetime.fromtimestamp(float(at), UTC).astimezone():%Y-%m-%d %H:%M %Z}. " if at else ""
+    )
 
 
 def _mark(connection: apsw.Connection, sql: Sql, marks: Marks | None) -> Mark | None:
@@ -90,7 +94,3 @@ def _mark(connection: apsw.Connection, sql: Sql, marks: Marks | None) -> Mark | 
 def _meta(connection: apsw.Connection, sql: Sql, key: str) -> str:
     found = connection.execute(sql["get_meta"], (key,)).fetchall()
     return str(found[0][0]) if found else ""
-
-
-def _minute(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC).astimezone():%Y-%m-%d %H:%M %Z}"
