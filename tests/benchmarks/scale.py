@@ -71,7 +71,7 @@ def run_command(words: list[str]) -> None:
 
 def stage_only(words: list[str]) -> None:
     """Run the command line up to the moment before the first request."""
-    from bulk_cancel import wiring
+    from bulk_cancel.commands import run as wiring
     from bulk_cancel.engine.reconcile import Reconciled
     from bulk_cancel.engine.runner import RunEnd, Runner
 
@@ -85,7 +85,7 @@ def stage_only(words: list[str]) -> None:
 
 def settle(path: Path) -> None:
     """Write the events and states of a run that cancelled all but the last targets, sealed like any other."""
-    from bulk_cancel.ledger.sqlite import SqliteLedger
+    from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 
     ledger = SqliteLedger.open(path)
     connection = ledger._connection

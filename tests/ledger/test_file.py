@@ -11,8 +11,9 @@ import pytest
 
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.errors import Exit, LedgerCreateError, LedgerError, LockedError
-from bulk_cancel.ledger import making, opening
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite import create as making
+from bulk_cancel.ledger.sqlite import open as opening
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from contracts.given import begin, entry, put, row, staged, target
 from ledger.files import COMPANIONS, fingerprint, kill, make
 
@@ -61,7 +62,7 @@ def test_a_ledger_is_made_whole_or_not_at_all(path: Path, monkeypatch: pytest.Mo
         return lambda *args, **kwargs: (dies(), function(*args, **kwargs))[1]  # type: ignore[operator]
 
     with monkeypatch.context() as patched:
-        for module, name in ((os, "open"), (os, "fsync"), (os, "close"), (making, "schema"), (Path, "replace")):
+        for module, name in ((os, "open"), (os, "fsync"), (os, "close"), (making, "statements"), (Path, "replace")):
             patched.setattr(module, name, after(getattr(module, name)))
         try:
             making.create(path)

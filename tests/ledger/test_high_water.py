@@ -14,10 +14,10 @@ import pytest
 from bulk_cancel.core.model import Entry
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.errors import Exit, LedgerError
-from bulk_cancel.ledger import appending, file_guard
 from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.port import GuardError
-from bulk_cancel.ledger.sqlite import SqliteLedger, reading
+from bulk_cancel.ledger.sqlite import appending, file_guard
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger, reading
 from contracts.given import AT, HISTORIES, move, row, staged, target
 
 

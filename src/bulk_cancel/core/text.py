@@ -29,3 +29,8 @@ def redact(text: str) -> str:
 def one_line(text: str) -> str:
     """Remove control characters and terminal escapes, and nothing else."""
     return _CONTROLS.sub(" ", _ESCAPES.sub("", text)).strip()
+
+
+def stripped(value: str) -> str:
+    """Remove white space and stray quotes, as they come with copying."""
+    return value.strip().strip("\"'").strip()

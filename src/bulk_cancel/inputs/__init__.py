@@ -3,21 +3,16 @@
 With reports/ the only importer of polars. Importing this package imports polars: do it inside the command.
 """
 
-from bulk_cancel import frugal  # noqa: F401 - before polars is loaded
+import bulk_cancel.ops.polars_memory  # noqa: F401 - sets what polars reads when it is imported
 from bulk_cancel.inputs.rows import AccountNames, InputOptions, InputRow, StagedInput
-from bulk_cancel.inputs.snapshot import first_invalid, open_staged, read_columns, read_rows
-from bulk_cancel.inputs.sources import digest_of
-from bulk_cancel.inputs.staging import options_digest, stage_input
+from bulk_cancel.inputs.snapshot import read_columns, read_rows
+from bulk_cancel.inputs.staging import stage_input
 
 __all__ = [
     "AccountNames",
     "InputOptions",
     "InputRow",
     "StagedInput",
-    "digest_of",
-    "first_invalid",
-    "open_staged",
-    "options_digest",
     "read_columns",
     "read_rows",
     "stage_input",

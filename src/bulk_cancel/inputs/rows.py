@@ -18,7 +18,6 @@ class InputOptions:
     mapping: Mapping[str, str]  #: field -> column header, from --map
     reason: str | None  #: for rows without one
     cancel_all: bool  #: for rows that say nothing about it and name neither an attendee nor a series
-    program: str = ""  #: which program reads it
     accounts: AccountNames | None = None  #: None: rows have no accounts, unless a column is mapped to them
 
 
@@ -36,9 +35,4 @@ class StagedInput:
 
     path: Path  #: a Parquet file, mode 0600
     columns: tuple[str, ...]  #: original column names in order
-    row_count: int
-    invalid_count: int
-    duplicate_count: int  #: valid rows that name a target which an earlier row named
     digest: str  #: sha256 of the input's bytes as read
-    options_digest: str  #: of everything else that decided the rows: options, format, programs
-    user_count: int  #: valid rows that name an acting user

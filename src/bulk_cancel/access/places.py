@@ -1,0 +1,94 @@
+"""Where things live: the API, the ledger, the locks, the results."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+import platformdirs
+
+from bulk_cancel.core.text import stripped
+from bulk_cancel.errors import ConfigError
+
+DEFAULT_API = "https://api.meetergo.com/v4"
+_LOOPBACK = "127.0.0.1"
+_PORTS = {"http": 80, "https": 443}
+SNAPSHOT = "input.parquet"
+
+
+def api_url(environ: Mapping[str, str]) -> str:
+    """Return the API's base URL, with `/v4`. Raises ConfigError for one that would send the credential openly."""
+    url = stripped(environ.get("MEETERGO_API_URL", "")).rstrip("/") or DEFAULT_API
+    parts = urlsplit(url)
+    odd = parts.username or parts.query or parts.fragment or not _is_possible(parts)
+    if parts.scheme not in _PORTS or not parts.hostname or odd:
+        raise ConfigError("MEETERGO_API_URL is not the address of an API.", advice=f"It looks like {DEFAULT_API}")
+    if parts.scheme == "http" and _host(parts) != _LOOPBACK:
+        raise ConfigError(
+            f"MEETERGO_API_URL would send the credential to {parts.hostname} unencrypted.", advice="Use https://"
+        )
+    return url
+
+
+def canonical_api(url: str) -> str:
+    """Return the one name of an API, however its address is written: a ledger belongs to it."""
+    parts = urlsplit(url)
+    port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{_host(parts)}{port}{parts.path.rstrip('/')}"
+
+
+def _host(parts: SplitResult) -> str:
+    host = (parts.hostname or "").rstrip(".")
+    if ":" in host:
+        host = f"[{ip_address(host)}]"  # one spelling of an IPv6 address
+    return _LOOPBACK if host in ("localhost", "[::1]") else host
+
+
+def _is_possible(parts: SplitResult) -> bool:
+    """Return whether there are such hosts and such ports."""
+    with suppress(ValueError):
+        return parts.port != 0 and bool(_host(parts))
+    return False
+
+
+def state_folder() -> Path:
+    """Return the user's state folder for this program: kept, not a cache."""
+    return platformdirs.user_state_path("bulk-cancel", appauthor=False)
+
+
+def ledger_path(given: str | None, url: str) -> Path:
+    """Return the ledger's file. Without one given, one per API address: a rehearsal never meets the real one."""
+    if given is not None and "://" in given and not given.startswith("sqlite://"):
+        raise ConfigError(f"There is no ledger of the kind {given.split('://')[0]}://", advice="Name a file.")
+    if given is not None:
+        return Path(given.removeprefix("sqlite://")).expanduser()
+    name = canonical_api(url)
+    if name == DEFAULT_API:
+        return state_folder() / "ledger.db"
+    return state_folder() / f"ledger-{re.sub(r'[^a-z0-9]+', '-', name.partition('://')[2].lower())}.db"
+
+
+def ledger_lock(path: Path) -> Path:
+    """Return the lock file beside a ledger."""
+    return path.with_name(f"{path.name}.lock")
+
+
+def credential_lock(fingerprint: str) -> Path:
+    """Return the lock file of a credential: two ledgers must not spend one key's limit unknowingly."""
+    return state_folder() / "locks" / f"credential-{fingerprint}.lock"
+
+
+def credential_pace(fingerprint: str) -> Path:
+    """Return the file that remembers what plans and searches used of a credential's limit."""
+    return state_folder() / "locks" / f"credential-{fingerprint}.pace"
+
+
+def new_run_id() -> str:
+    """Return a name that sorts by time and is unique: `20261122-093015-4f1c`."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"

@@ -1,0 +1,73 @@
+"""The chains of digests over the history, one for each run and chunk, and the full check of a ledger against itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from bulk_cancel.ledger.postgres.session import Session
+from bulk_cancel.ledger.records import Row
+from bulk_cancel.ledger.sqlite.integrity import GENESIS, digest_of, wrong_state
+
+
+def seal(session: Session, run_no: int, chunk_no: int, events: Iterable[Row]) -> int:
+    """Add a link over events just written, which begin with their ids; return how many there were.
+
+    The caller holds the chain's lock since before it chose the ids.
+    """
+    before, last = link(session.run("last_seal", run_no, chunk_no).fetchall()), Last(events)
+    digest = digest_of(before, last)
+    if last.count:
+        session.run("insert_seal", run_no, chunk_no, last.event_id, digest)
+    return last.count
+
+
+def link(found: list[Row]) -> str:
+    """Return the newest link of a chain, given what `last_seal` found."""
+    return str(found[0][1]) if found else GENESIS
+
+
+class Last:
+    """Passes events on, and remembers how many there were and the id of the last."""
+
+    def __init__(self, events: Iterable[Row]) -> None:
+        self._events = events
+        self.count, self.event_id = 0, 0
+
+    def __iter__(self) -> Iterator[Row]:
+        for event in self._events:
+            self.count, self.event_id = self.count + 1, event[0]
+            yield event
+
+
+def verify(session: Session) -> list[str]:
+    """Return everything that is wrong with a ledger, in sentences; an empty list when it is whole."""
+    with session.transaction():
+        session.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return [*_wrong_links(session), *_wrong_states(session), *_wrong_siblings(session)]
+
+
+def _wrong_links(session: Session) -> Iterator[str]:
+    before, chain = GENESIS, None
+    for seal_of, rows in groupby(session.pages("sealed_events"), key=lambda row: row[:4]):
+        events = [row[4:] for row in rows if row[4] is not None]
+        *of_chain, last_event_id, digest = seal_of
+        if digest is None:
+            yield f"The history has {len(events)} events from {events[0][0]} on that no seal covers."
+            continue
+        before = before if of_chain == chain else GENESIS
+        if digest_of(before, events) != digest:
+            yield f"The history up to the event {last_event_id} of run {of_chain[0]} was changed after it was written."
+        before, chain = digest, of_chain
+
+
+def _wrong_states(session: Session) -> Iterator[str]:
+    for (target_id, state, attempts), events in groupby(session.pages("states_by_target"), key=lambda row: row[:3]):
+        history = [(event, attempt_no) for *_, event, attempt_no in events if event is not None]
+        yield from wrong_state(target_id, state, attempts, history)
+
+
+def _wrong_siblings(session: Session) -> Iterator[str]:
+    """A target that does not know of another one of its appointment would be sent beside it."""
+    for (target_id,) in session.pages("lost_siblings"):
+        yield f"Target {target_id} is marked as the only one of its appointment, but it has a sibling."

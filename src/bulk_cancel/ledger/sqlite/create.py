@@ -1,0 +1,118 @@
+"""Makes a ledger's file, and copies one. Each whole or not at all.
+
+A new ledger is made aside and renamed. So a ledger is never an empty file, and a file of zero bytes under its name is
+a history that was lost, not a new one to be begun: beginning anew would cancel everything a second time.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from pathlib import Path
+
+import apsw
+
+from bulk_cancel.errors import LedgerCreateError, LedgerError
+from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
+from bulk_cancel.ledger.sqlite.failures import DISK_ERRORS
+from bulk_cancel.ledger.statements import statements
+from bulk_cancel.ops.disk import sync
+
+APPLICATION_ID = 0x62634C31  # "bcL1"
+#: In `meta`: what the ledger's mark is named by, and of a backup when it was made, seconds since the epoch.
+LEDGER_ID, BACKUP_AT = "ledger_id", "backup_at"
+_COMPANIONS = ("", "-journal", "-wal", "-shm")
+
+
+def create(path: Path) -> None:
+    """Make a new, empty ledger. The caller holds the run's lock, so nobody else makes the same one."""
+    try:
+        _make_folders(path.parent)
+        _make(path)
+    except (OSError, *DISK_ERRORS) as error:
+        raise _cannot_create(path, error) from error
+
+
+def _cannot_create(path: Path, error: Exception) -> LedgerCreateError:
+    why = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
+    return LedgerCreateError(
+        f"The ledger {path} cannot be created: {why}.",
+        advice="Choose another place, free some space, or mend the folder's permissions.",
+    )
+
+
+def refuse_orphans(path: Path) -> None:
+    """SQLite would play the journal of a ledger that is gone into the new one."""
+    for orphan in (Path(f"{path}-wal"), Path(f"{path}-journal")):
+        if orphan.exists() and orphan.stat().st_size:
+            raise LedgerError(
+                f"The ledger {path} is gone, but {orphan.name} still holds a part of its history.",
+                advice=f"Put the ledger back beside it. Only if nothing was ever sent from it, delete {orphan}.",
+            )
+
+
+def _make_folders(folder: Path) -> None:
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for place in missing:
+        sync(place.parent)
+
+
+def _make(path: Path) -> None:
+    aside = path.with_name(f".{path.name}.new")
+    _remove(aside)  # of a run that was killed here: SQLite would read its journal into ours
+    _touch(aside)
+    connection = apsw.Connection(str(aside))
+    try:
+        # Before the rename: a later change of the mode would pass through a rollback journal, and a power cut may
+        # bring back a deleted one.
+        connection.pragma("journal_mode", "WAL")
+        with connection:
+            _fill(connection)
+            connection.execute(statements("sqlite")["set_meta"], (LEDGER_ID, secrets.token_hex(16)))
+    finally:
+        connection.close()
+    aside.replace(path)
+    sync(path.parent)
+
+
+def _fill(connection: apsw.Connection) -> None:
+    connection.execute(statements("sqlite")["create_tables"])
+    connection.pragma("application_id", APPLICATION_ID)
+    connection.pragma("user_version", SCHEMA_VERSION)
+
+
+def backup(connection: apsw.Connection, to: Path) -> None:
+    """Copy the ledger to the new file `to`, whole, also while a run writes. Raises LedgerError when `to` exists."""
+    try:
+        _touch(to)
+    except FileExistsError as error:
+        raise LedgerError(f"{to} exists already.", advice="Name a new file for the backup.") from error
+    except OSError as error:
+        raise _cannot_create(to, error) from error
+    try:
+        _copy(connection, to)
+    except BaseException:
+        _remove(to)  # half a backup is worse than none
+        raise
+
+
+def _copy(connection: apsw.Connection, to: Path) -> None:
+    target = apsw.Connection(str(to))
+    try:
+        with target.backup("main", connection, "main") as copying:
+            while not copying.done:
+                copying.step(1000)
+        target.execute("REPLACE INTO meta (key, value) VALUES (?, ?)", (BACKUP_AT, str(int(time.time()))))
+    finally:
+        target.close()
+
+
+def _touch(path: Path) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _remove(path: Path) -> None:
+    for suffix in _COMPANIONS:
+        Path(f"{path}{suffix}").unlink(missing_ok=True)

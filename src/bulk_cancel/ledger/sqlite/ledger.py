@@ -1,0 +1,281 @@
+"""The ledger in one SQLite file. See `port` for the contract and `opening` for the durability setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Self
+
+import apsw
+
+from bulk_cancel.core.clock import PaceRecord, TimeBase
+from bulk_cancel.core.model import Entry, InputRow, Scope, Work
+from bulk_cancel.core.states import State
+from bulk_cancel.errors import BulkCancelError, LedgerError
+from bulk_cancel.ledger.high_water import Mark, Marks
+from bulk_cancel.ledger.port import (
+    ALL_ROWS,
+    Concern,
+    Health,
+    HistoryLine,
+    Naming,
+    PaceUpdate,
+    RowRecord,
+    RunRecord,
+    RunStart,
+    Unknown,
+)
+from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, scoped, staged_state, work_of
+from bulk_cancel.ledger.sqlite import appending, integrity, staging
+from bulk_cancel.ledger.sqlite.create import LEDGER_ID, backup
+from bulk_cancel.ledger.sqlite.failures import translated
+from bulk_cancel.ledger.sqlite.file_guard import FileGuard
+from bulk_cancel.ledger.sqlite.open import close, open_for_reading, open_for_writing
+from bulk_cancel.ledger.sqlite.recognise import refuse_older
+from bulk_cancel.ledger.statements import statements
+
+
+class SqliteLedger:
+    """One connection, one writer. Not for use by two threads at the same time."""
+
+    def __init__(self, path: Path, connection: apsw.Connection, marks: Marks | None = None) -> None:
+        self.path = path
+        self._connection = connection
+        self._sql = statements("sqlite")
+        self._marks = marks
+        self._guard: FileGuard | None = None
+        self._closed = False
+        self.notice = ""
+
+    @classmethod
+    def open(cls, path: Path, marks: Marks | None = None) -> Self:
+        """Open the ledger at `path` for writing, creating it when there is none. Errors as `opening` says."""
+        connection, recognised = open_for_writing(path, marks)
+        ledger = cls(path, connection, marks)
+        ledger.notice = recognised.notice
+        ledger._guard = FileGuard(path, connection, ledger._sql, recognised.keeper)
+        return ledger
+
+    @classmethod
+    def open_to_read(cls, path: Path, marks: Marks | None = None) -> Self:
+        """Open an existing ledger; it stays byte for byte what it is."""
+        return cls(path, open_for_reading(path), marks)
+
+    @property
+    def place(self) -> str:
+        """Where the ledger is, for people."""
+        return str(self.path)
+
+    def close(self) -> None:
+        """Let go of the file; a second time does nothing."""
+        if not self._closed:
+            self._closed = True
+            if self._guard:
+                self._guard.close()
+            with translated(self.path):
+                close(self._connection, self.path)
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
+        with self._transaction():
+            appending.append(self._connection, self._sql, run_no, entries)
+            for pace in paces:
+                record = pace.record
+                self._run("save_pace", pace.credential, record.tat_at, record.tat_mono, record.boot_id)
+
+    def begin_run(self, start: RunStart) -> int:
+        with self._transaction():
+            base = (start.base.boot_id, start.base.offset_s)
+            about = (start.source, start.input_digest, start.out, start.program)
+            return int(self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0])
+
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float) -> None:
+        with self._transaction():
+            if staging.is_first(self._connection, self._sql, run_no, rows):
+                staging.stage_first(self._connection, self._sql, run_no, rows)
+            else:
+                staging.make_key(self._connection, self._sql)
+                staging.stage_more(self._connection, self._sql, run_no, rows, at)
+                self._seal()
+
+    def start_run(self, run_no: int) -> None:
+        with self._transaction():
+            staging.complete(self._connection, self._sql)
+            self._run("start_run", run_no)
+
+    def end_run(self, run_no: int, at: float, summary: str) -> None:
+        with self._transaction():
+            self._run("end_run", at, summary, run_no)
+
+    def recover(self, run_no: int, at: float, scope: Scope | None = None) -> int:
+        with self._transaction():
+            self._run("recover_events", run_no, at, *scoped(scope))
+            recovered = self._connection.changes()
+            self._run("recover_targets", *scoped(scope))
+            self._seal()
+        return recovered
+
+    def bind(self, key: str, value: str) -> str:
+        with self._transaction():
+            self._run("set_meta", key, value)
+        return self.meta(key) or value
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        watched = self._guard.watched() if self._guard else nullcontext()
+        with watched, translated(self.path), self._connection:
+            yield
+        if self._guard:
+            self._guard.settle()
+
+    def _seal(self) -> None:
+        """Extend the chain of digests over the events of this transaction."""
+        integrity.seal(self._connection, self._sql)
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def work(
+        self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope = ALL_ROWS
+    ) -> list[tuple[int, Work]]:
+        account, _, first, last, _ = scoped(scope)
+        if scope.chunk and scope.chunk.series != series:
+            return []
+        after = max(after_row, first)
+        return [numbered_work_of(row) for row in self._rows("work", run_no, after, series, limit, account, last)]
+
+    def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
+        return [
+            Unknown(work_of(row[:10]), row[10], TimeBase(row[11], row[12]), row[13], row[14])
+            for row in self._rows("unknown", after_target, limit, *scoped(scope))
+        ]
+
+    def unknown_count(self, scope: Scope | None = None) -> int:
+        return int(self._rows("unknown_count", *scoped(scope))[0][0])
+
+    def sendable_count(self, run_no: int, scope: Scope | None = None) -> int:
+        return int(self._rows("sendable_count", run_no, *scoped(scope))[0][0])
+
+    def accounts(self, run_no: int) -> list[str]:
+        return [str(row[0]) for row in self._rows("accounts", run_no)]
+
+    def counts(self, run_no: int) -> Mapping[State | None, int]:
+        return self._counts(run_no, firsts=False)
+
+    def _counts(self, run_no: int, *, firsts: bool) -> dict[State | None, int]:
+        counts = self._rows("counts", run_no, firsts)[0]
+        return {state: count for state, count in zip((*State, None), counts, strict=True) if count}
+
+    def target_count(self, run_no: int) -> int:
+        return int(self._rows("target_count", run_no)[0][0])
+
+    def rows(self, run_no: int, after_row: int, limit: int) -> list[RowRecord]:
+        return [row_record_of(row) for row in self._rows("rows", run_no, after_row, limit)]
+
+    def states_of(self, rows: Sequence[InputRow]) -> list[State | None]:
+        if not staging.has_key(self._connection, self._sql):
+            return [None] * len(rows)  # nothing was ever sent
+        return [self._state_of(row) if row.appointment_id else None for row in rows]
+
+    def _state_of(self, row: InputRow) -> State | None:
+        found = self._rows("state_of", row.appointment_id, row.attendee_id or "", row.entire_series)
+        if not found:
+            return None
+        state, *asked = found[0]
+        return staged_state(row, state, asked)
+
+    def target_states(self, run_no: int) -> Mapping[State, int]:
+        return {state: count for state, count in self._counts(run_no, firsts=True).items() if state is not None}
+
+    def find_targets(self, appointment_id: str) -> list[Work]:
+        return [work_of(row) for row in self._rows("find_target", appointment_id)]
+
+    def history(self, target_id: int) -> list[HistoryLine]:
+        return [HistoryLine(*row) for row in self._rows("history", target_id)]
+
+    def all_events(self) -> Iterator[Row]:
+        with translated(self.path):
+            yield from self._connection.execute(self._sql["all_events"])
+
+    def runs(self, run_id: str = "", limit: int = 20) -> list[RunRecord]:
+        return [RunRecord(*row) for row in self._rows("runs", run_id, limit)]
+
+    def concerns(self, run_no: int) -> Mapping[Concern, int]:
+        return dict(zip(Concern, self._rows("concerns", run_no)[0], strict=True))
+
+    def concerning_rows(self, run_no: int, concern: Concern, limit: int) -> list[RowRecord]:
+        return [row_record_of(row) for row in self._rows("concerning_rows", run_no, concern.value, limit)]
+
+    def send_span(self, run_no: int) -> tuple[float, float] | None:
+        ((first_at, last_at),) = self._rows("send_span", run_no)
+        return None if first_at is None else (first_at, last_at)
+
+    def sends(self, run_no: int, since: float, width_s: float) -> list[tuple[int, int]]:
+        return [(number, count) for number, count in self._rows("sends", run_no, since, width_s)]
+
+    def load_pace(self, credential: str) -> PaceRecord | None:
+        found = self._rows("load_pace", credential)
+        return PaceRecord(*found[0]) if found else None
+
+    def meta(self, key: str) -> str | None:
+        """Return a fact about the ledger."""
+        found = self._rows("get_meta", key)
+        return str(found[0][0]) if found else None
+
+    def verify(self) -> list[str]:
+        with translated(self.path):
+            return [*self._missing(), *integrity.verify(self._connection, self._sql)]
+
+    def _missing(self) -> Iterator[str]:
+        try:
+            self.refuse_older()
+        except LedgerError as error:
+            yield str(error)
+
+    def mark(self) -> Mark | None:
+        """Return what this machine has seen of the ledger."""
+        ledger_id = self.meta(LEDGER_ID)
+        return self._marks.of(ledger_id) if self._marks and ledger_id else None
+
+    def refuse_older(self) -> None:
+        """Raise LedgerError when the ledger is older than what this machine has seen of it."""
+        with translated(self.path):
+            refuse_older(self._connection, self._sql, self.path, self._marks)
+
+    def namings(self, appointment_id: str, limit: int) -> list[Naming]:
+        return [Naming(*row) for row in self._rows("namings", appointment_id, limit)]
+
+    def health(self, *, pages: bool) -> Health:
+        with translated(self.path):
+            checked = self._connection.execute("PRAGMA quick_check(1)").fetchall() if pages else [("ok",)]
+            fault = str(checked[0][0]).removeprefix("ok")
+            ask = self._connection.pragma
+            return Health(int(ask("user_version")), str(ask("journal_mode")), fault)
+
+    def backup(self, to: Path) -> None:
+        """Copy the ledger to a new file, whole and consistent."""
+        with translated(to):
+            backup(self._connection, to)
+
+    def _run(self, name: str, *values: Any) -> None:
+        self._connection.execute(self._sql[name], values)
+
+    def _rows(self, name: str, *values: Any) -> list[Row]:
+        try:
+            with translated(self.path):
+                return self._connection.execute(self._sql[name], values).fetchall()
+        except BulkCancelError:
+            if self._guard:
+                self._guard.refuse_changed()
+            raise
+
+
+@contextmanager
+def reading(path: Path, marks: Marks | None = None) -> Iterator[SqliteLedger]:
+    """Open a ledger that stays as it is, for the length of a block. Errors as `open_to_read` says."""
+    ledger = SqliteLedger.open_to_read(path, marks)
+    try:
+        yield ledger
+    finally:
+        ledger.close()

@@ -1,0 +1,188 @@
+"""Opens and checks the ledger's SQLite file. Refuses what it does not understand, and leaves that as it is.
+
+Durability: WAL with synchronous=FULL. It costs one fsync per commit, and in a simulation of power cuts no acknowledged
+commit was lost (`tests/ledger/power_cut.py`), where WAL with NORMAL loses many and a rollback journal with FULL a few.
+WAL needs SQLite 3.51.3 or later (older ones can corrupt it); apsw brings its own, whatever the machine has.
+
+Nothing here may open the ledger's file except SQLite: closing any other descriptor of it would drop the process's
+locks on it (POSIX), and another process could then remove the WAL under a running writer.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import apsw
+
+from bulk_cancel.errors import LedgerError
+from bulk_cancel.ledger.high_water import Marks
+from bulk_cancel.ledger.schema_version import refuse_other_schema
+from bulk_cancel.ledger.sqlite import create as making
+from bulk_cancel.ledger.sqlite.failures import damaged, translated
+from bulk_cancel.ledger.sqlite.recognise import Recognised, place_of, recognise
+from bulk_cancel.ledger.sqlite.staging import complete
+from bulk_cancel.ledger.statements import statements
+
+#: Up to this size every page is checked on start; above, opening must not take minutes: `ledger verify` does it.
+QUICK_CHECK_BYTES = 64 * 1024 * 1024
+#: How long to wait for another program's lock.
+BUSY_TIMEOUT_MS = 5000
+SAFETY = ("trusted_schema = OFF", "cell_size_check = ON")
+#: What is sorted goes to a file: the key of ten million targets takes half a gigabyte.
+WRITING = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "temp_store = FILE")
+
+
+def open_for_writing(path: Path, marks: Marks | None = None) -> tuple[apsw.Connection, Recognised]:
+    """Open the ledger, or make it when there is none.
+
+    Raises LedgerError for a foreign or damaged file, for one with another schema, and for one that is older than its
+    mark in `marks`; LedgerCreateError or LedgerDiskError when the disk refuses, LockedError when another program has
+    it locked.
+    """
+    _refuse_odd_places(path)
+    if not path.exists():
+        making.refuse_orphans(path)
+        if marks:
+            marks.refuse_missing(place_of(path))
+        making.create(path)
+    with translated(path):
+        connection = _connect(path)
+        try:
+            recognised = _make_ready(connection, path, marks)
+        except BaseException:
+            close(connection, path)
+            raise
+    return connection, recognised
+
+
+def _make_ready(connection: apsw.Connection, path: Path, marks: Marks | None) -> Recognised:
+    _refuse_read_only(connection, path)
+    _set(connection, SAFETY)
+    _refuse_foreign(connection, path)
+    _check_pages(connection, path)
+    recognised = recognise(connection, statements("sqlite"), path, marks)
+    _set(connection, WRITING)
+    connection.transaction_mode = "IMMEDIATE"
+    with connection:
+        complete(connection, statements("sqlite"))
+        # What is run on is no backup any more.
+        connection.execute(statements("sqlite")["forget_meta"], (making.BACKUP_AT,))
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+    return recognised
+
+
+def open_for_reading(path: Path) -> apsw.Connection:
+    """Open an existing ledger without changing it. Raises LedgerError as above, and when there is none."""
+    if not path.exists():
+        raise LedgerError(f"There is no ledger at {path}.", advice="Name it with --ledger, or run a job first.")
+    with translated(path):
+        connection = _connect_to_read(path)
+        try:
+            _set(connection, SAFETY)
+            _refuse_foreign(connection, path)
+        except BaseException:
+            close(connection, path)
+            raise
+    return connection
+
+
+def close(connection: apsw.Connection, path: Path) -> None:
+    """Let go of the file. Who only looked at it leaves it, and the WAL of a killed writer, as they were.
+
+    Without that WAL there is nothing that SQLite could change by closing: then it removes what it put beside the file.
+    """
+    if connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, -1) and _wal_is_empty(path):
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+    connection.close()
+
+
+def _wal_is_empty(path: Path) -> bool:
+    wal = Path(f"{path}-wal")
+    return not wal.exists() or wal.stat().st_size == 0
+
+
+def _connect(path: Path) -> apsw.Connection:
+    """Connect without reading or changing anything: not before it is known what this is and what we may do."""
+    _refuse_odd_files(path)
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    return connection
+
+
+def _connect_to_read(path: Path) -> apsw.Connection:
+    """Connect with the right to write where there is one: only then SQLite can clear away what it puts beside the file.
+
+    Without that right, and without a WAL that somebody else writes, the file is read as it is.
+    """
+    connection = _connect(path)
+    if Path(f"{path}-wal").exists() or _may_add_files(connection):
+        connection.pragma("query_only", True)
+        return connection
+    connection.close()
+    return apsw.Connection(
+        f"{path.absolute().as_uri()}?immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    )
+
+
+def _may_add_files(connection: apsw.Connection) -> bool:
+    try:
+        return not connection.readonly("main") and connection.pragma("user_version") is not None
+    except (apsw.CantOpenError, apsw.ReadOnlyError):
+        return False
+
+
+def _set(connection: apsw.Connection, pragmas: tuple[str, ...]) -> None:
+    for pragma in pragmas:
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _refuse_odd_places(path: Path) -> None:
+    if path.is_symlink():
+        raise LedgerError(
+            f"The ledger {path} is a symbolic link.", advice="Name the file itself: a link can be turned."
+        )
+    parent = path.parent
+    if parent.exists() and _others_may_write(parent.stat().st_mode):
+        raise LedgerError(
+            f"Everybody may write into {parent}, so anybody could replace the ledger there.",
+            advice=f"Choose another folder, or: chmod o-w '{parent}'",
+        )
+
+
+def _others_may_write(mode: int) -> bool:
+    """A sticky folder such as /tmp protects the files of others, as far as this goes."""
+    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
+
+
+def _refuse_odd_files(path: Path) -> None:
+    if not path.is_file():
+        raise LedgerError(f"The ledger {path} is not a file.", advice="Name a file with --ledger.")
+    if path.stat().st_size == 0:
+        raise LedgerError(
+            f"The ledger {path} is empty: its history is lost, or it never was a ledger.",
+            advice="Restore a backup made after the last run. Only if nothing was ever sent from it, delete the file.",
+        )
+
+
+def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
+    application_id = connection.pragma("application_id")
+    if application_id != making.APPLICATION_ID:
+        raise LedgerError(f"{path} is an SQLite file of another program.", advice="Name another --ledger.")
+    refuse_other_schema(int(connection.pragma("user_version")), path)
+
+
+def _refuse_read_only(connection: apsw.Connection, path: Path) -> None:
+    if connection.readonly("main"):
+        raise LedgerError(
+            f"The ledger {path} may only be read, so nothing can be recorded in it.",
+            advice=f"Choose another one with --ledger, or: chmod u+w '{path}'",
+        )
+
+
+def _check_pages(connection: apsw.Connection, path: Path) -> None:
+    if path.stat().st_size <= QUICK_CHECK_BYTES:
+        result = str(connection.execute("PRAGMA quick_check(1)").fetchall()[0][0])
+        if result != "ok":
+            raise damaged(path, result.splitlines()[-1])

@@ -1,0 +1,124 @@
+"""What programs call: plan, run and reconcile with frozen results, from any thread, and awaited."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import fields, replace
+from functools import partial
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import anyio
+from structlog.typing import FilteringBoundLogger
+
+from bulk_cancel.commands.plan import plan_job
+from bulk_cancel.commands.reconcile import reconcile_ledger
+from bulk_cancel.commands.run import Parts, run_and_tell
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.plan import Plan
+from bulk_cancel.errors import Exit, UsageError
+from bulk_cancel.library.results import Approve, PlannedRow, PlanResult, Seen, freeze_plan, planned_row
+from bulk_cancel.ops.logs import logging_to
+from bulk_cancel.ops.progress import Silence
+from bulk_cancel.ops.stop_request import Stop
+from bulk_cancel.reports.summary import Summary
+from bulk_cancel.settings.job import Job
+
+R = TypeVar("R", PlannedRow, Seen, PlanResult)
+
+
+def plan(job: Job, *, environ: Mapping[str, str] | None = None, log: FilteringBoundLogger | None = None) -> PlanResult:
+    """Return what a run of the job would do. Sends nothing and writes no ledger; writes the files that the job names.
+
+    `environ` (default: os.environ) has the credential and the API's address. `log` takes the events; the default
+    writes warnings to stderr and everything to the job's `log_file`. Raises BulkCancelError, and UsageError in a
+    thread with a running event loop.
+    """
+    with _parts(job, environ, log) as parts:
+        return _planned(plan_job(job, parts))
+
+
+def run(
+    job: Job,
+    *,
+    approve: Approve | None = None,
+    environ: Mapping[str, str] | None = None,
+    log: FilteringBoundLogger | None = None,
+    stop: Stop | None = None,
+) -> Summary:
+    """Validate, plan, have it approved, cancel, report. The same job again resumes and never repeats.
+
+    `approve` receives the plan and says whether to go on; without it the job has to have `yes`. `stop.request()`, from
+    any thread, lets the run drain. The rest is as in `plan`. Returns the summary of a run that began, however it ended:
+    look at its exit code. Raises BulkCancelError when none began: then nothing was sent; or when the disk or the ledger
+    does not take a run's end or its results (exit codes 74 and 78).
+    """
+    _refuse_unasked(job, approve)
+    stop = stop or Stop()
+    with _parts(job, environ, log) as parts:
+        agreed = partial(_agreed, approve or (lambda _: True), stop)
+        return freeze_plan(run_and_tell(job, replace(parts, approve=agreed, stop=stop)))
+
+
+def reconcile(
+    job: Job,
+    *,
+    environ: Mapping[str, str] | None = None,
+    log: FilteringBoundLogger | None = None,
+    stop: Stop | None = None,
+) -> Summary:
+    """Settle the unknown targets of the job's ledger by reads alone, whatever the job's input is. Else as `run`."""
+    with _parts(job, environ, log) as parts:
+        return freeze_plan(reconcile_ledger(job, replace(parts, stop=stop or Stop())))
+
+
+@contextmanager
+def _parts(job: Job, environ: Mapping[str, str] | None, log: FilteringBoundLogger | None) -> Iterator[Parts]:
+    _refuse_running_loop()
+    with nullcontext(log) if log else logging_to(job.log_format, job.log_file) as bound:
+        yield Parts(os.environ if environ is None else environ, bound, Silence())
+
+
+def _refuse_running_loop() -> None:
+    """Before anything is staged: the run needs an event loop of its own, and a thread has one at most."""
+    try:
+        anyio.get_current_task()
+    except RuntimeError:
+        return
+    raise UsageError(
+        "This thread runs an event loop already.",
+        advice="Await run_async, plan_async or reconcile_async instead. Nothing was sent.",
+    )
+
+
+def _refuse_unasked(job: Job, approve: Approve | None) -> None:
+    if job.dry_run:
+        raise UsageError("The job has dry_run: it is to be planned only.", advice="Call plan. Nothing was sent.")
+    if approve is None and not job.yes:
+        raise UsageError("Nobody approves the plan.", advice="Give approve=…, or a job with yes. Nothing was sent.")
+
+
+def _agreed(approve: Approve, stop: Stop, plan: Plan) -> bool:
+    return not stop.wanted and approve(_planned(plan)) and not stop.wanted
+
+
+def _planned(plan: Plan) -> PlanResult:
+    return _copied(
+        PlanResult,
+        plan,
+        actions=MappingProxyType({action: plan.actions[action] for action in Action}),
+        settled=MappingProxyType(dict(plan.settled)),
+        first=tuple(map(planned_row, plan.first)),
+        invalid=tuple(map(planned_row, plan.invalid)),
+        left_out=tuple(map(planned_row, plan.left_out)),
+        seen=_copied(Seen, plan.live, hosts=len(plan.live.hosts)) if plan.live else None,
+        exit_code=Exit.REFUSED_ROWS if plan.invalid else Exit.OK,
+    )
+
+
+def _copied(kind: type[R], source: object, **given: Any) -> R:
+    """Return a result of this kind with the values given, and every other field as the source has it."""
+    rest = {field.name: getattr(source, field.name) for field in fields(kind) if field.name not in given}
+    return kind(**rest, **given)

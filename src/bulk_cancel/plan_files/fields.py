@@ -1,0 +1,91 @@
+"""What each field of a plan file may hold. A file that a person made up is refused like a damaged one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from bulk_cancel.core.actions import Action, moment_of
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_ACCOUNT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_ACTIONS = frozenset(action.value for action in Action)
+
+
+class MalformedError(ValueError):
+    """A line is not what a plan holds there; says what is wrong without the value."""
+
+
+def refuse_odd(record: Mapping[str, Any], known: Mapping[str, Callable[[Any], bool]]) -> None:
+    """Refuse a field that is not known, or holds what it cannot hold. Raises MalformedError."""
+    for key, value in record.items():
+        if key not in known:
+            raise MalformedError("it has a field that a plan does not have there")
+        if not known[key](value):
+            raise MalformedError(f"{key} is not what a plan has there")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def _is_account(value: Any) -> bool:
+    return isinstance(value, str) and _ACCOUNT.fullmatch(value) is not None
+
+
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, str) and moment_of(value) is not None
+
+
+def _is_action(value: Any) -> bool:
+    return isinstance(value, str) and value in _ACTIONS
+
+
+def _are_counts(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_action(name) and _is_number(value[name]) for name in value)
+
+
+HEADER_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
+    {
+        "created_at": _is_moment,
+        "expires_at": _is_moment,
+        "api_url": _is_text,
+        "input": _is_text,
+        "input_digest": _is_digest,
+        "options_digest": _is_digest,
+        "rows": _is_number,
+        "actions": _are_counts,
+    }
+)
+LINE_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
+    {
+        "row": _is_number,
+        "action": _is_action,
+        "why": _is_text,
+        "first_row": _is_number,
+        "appointment_id": _is_id,
+        "attendee_id": _is_id,
+        "entire_series": lambda value: value is True,
+        "cancel_all": lambda value: value is True,
+        "reason": _is_text,
+        "user_id": _is_id,
+        "account": _is_account,
+        "start": _is_text,
+        "host_ids": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    }
+)

@@ -1,0 +1,198 @@
+"""How a plan is written down: one JSON object a line, in ASCII, with the keys in a fixed order.
+
+ASCII, so that nothing in a reason can hide or turn text before the eyes of the person who approves the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from bulk_cancel.core.actions import Action, moment_of
+from bulk_cancel.core.drift import Expectation
+from bulk_cancel.core.model import InputRow
+from bulk_cancel.core.plan import PlanLine
+from bulk_cancel.core.text import clean
+from bulk_cancel.plan_files.fields import HEADER_FIELDS, LINE_FIELDS, MalformedError, refuse_odd
+
+FORMAT: Final = "bulk-cancel plan"
+VERSION: Final = 1
+LONGEST_LINE: Final = 4 << 20
+
+_LONGEST_WHY = 2000
+_LONGEST_NAME = 200
+_LATEST_AT = 253_402_300_799.0  # the end of the year 9999
+#: What a complaint about a row quotes: the beginning of a cell, which may hold a name.
+_QUOTED = re.compile(r'".*"', re.DOTALL)
+
+_NOTHING: Final = (None, None, False, False, None, None, None)
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanHeader:
+    """The first line. Times in seconds since the epoch."""
+
+    created_at: float
+    expires_at: float
+    api_url: str
+    input: str
+    input_digest: str
+    options_digest: str
+    rows: int
+    actions: Mapping[Action, int]
+
+    def expired(self, now: float) -> bool:
+        """Whether it is too late to carry it out."""
+        return now >= self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLine:
+    """One line of a plan, as the file holds it."""
+
+    row: InputRow
+    action: Action
+    why: str
+    planned: Expectation  #: what the plan has seen of the appointment
+
+
+def options_digest(options: Mapping[str, object]) -> str:
+    """Return the digest of the settings that decide what a plan does; their order does not matter."""
+    text = json.dumps(options, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def encode(record: Mapping[str, object]) -> bytes:
+    """Return one line of the file."""
+    return f"{_encode(record)}\n".encode("ascii")
+
+
+def decode(line: bytes) -> Record:
+    """Read one line of the file. Raises MalformedError."""
+    try:
+        record = json.loads(line.decode("ascii"))
+    except (ValueError, RecursionError) as error:
+        raise MalformedError("it is not JSON in ASCII") from error
+    if not isinstance(record, dict):
+        raise MalformedError("it is not a JSON object")
+    return record
+
+
+def closing_line(digest: str) -> bytes:
+    """Return the last line."""
+    return encode({"digest": digest})
+
+
+def header_record(header: PlanHeader) -> Record:
+    """Return the first line."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "created_at": show_time(header.created_at),
+        "expires_at": show_time(header.expires_at),
+        "api_url": header.api_url,
+        "input": clean(header.input, _LONGEST_NAME),
+        "input_digest": header.input_digest,
+        "options_digest": header.options_digest,
+        "rows": header.rows,
+        "actions": {action.value: header.actions[action] for action in Action if header.actions.get(action)},
+    }
+
+
+def read_header(record: Record) -> PlanHeader:
+    """Understand the first line. Raises MalformedError."""
+    refuse_odd({key: value for key, value in record.items() if key not in ("format", "version")}, HEADER_FIELDS)
+    if missing := HEADER_FIELDS.keys() - record.keys():
+        raise MalformedError(f"{min(missing)} is missing")
+    return PlanHeader(
+        created_at=moment_of(record["created_at"]) or 0.0,
+        expires_at=moment_of(record["expires_at"]) or 0.0,
+        api_url=record["api_url"],
+        input=record["input"],
+        input_digest=record["input_digest"],
+        options_digest=record["options_digest"],
+        rows=record["rows"],
+        actions={Action(name): count for name, count in record["actions"].items()},
+    )
+
+
+def line_record(line: PlanLine) -> Record:
+    """Return what the file holds of a line: only fields that are set, and nothing about a person."""
+    row, seen, why = line.row, line.seen, _clean_why(line.why)
+    if line.action is Action.INVALID:
+        return {"row": row.row, "action": line.action.value, "why": _QUOTED.sub('"…"', why)}
+    record = {
+        "row": row.row,
+        "action": line.action.value,
+        "why": why,
+        "first_row": row.first_row if line.action is Action.SAME else None,
+        "appointment_id": row.appointment_id,
+        "attendee_id": row.attendee_id,
+        "entire_series": row.entire_series or None,
+        "cancel_all": row.cancel_all or None,
+        "reason": row.reason,
+        "user_id": row.user_id,
+        "account": row.account,
+        "start": seen.start if seen else None,
+        "host_ids": list(seen.host_ids) if seen else None,
+    }
+    return {key: value for key, value in record.items() if value is not None}
+
+
+@lru_cache(maxsize=256)
+def _clean_why(why: str) -> str:
+    """Most lines of a plan share a few reasons."""
+    return clean(why, _LONGEST_WHY)
+
+
+def read_line(record: Record) -> PlannedLine:
+    """Understand a line of the plan. Raises MalformedError."""
+    refuse_odd(record, LINE_FIELDS)
+    if missing := {"row", "action", "why"} - record.keys():
+        raise MalformedError(f"{min(missing)} is missing")
+    action = Action(record["action"])
+    if action is Action.INVALID:
+        refuse_odd(record, {key: LINE_FIELDS[key] for key in ("row", "action", "why")})
+        row = InputRow(record["row"], *_NOTHING, problems=record["why"])
+        return PlannedLine(row, action, record["why"], Expectation())
+    _refuse_contradictions(record, action)
+    hosts = record.get("host_ids")
+    expected = Expectation(record.get("start"), None if hosts is None else tuple(hosts))
+    return PlannedLine(_input_row(record), action, record["why"], expected)
+
+
+def _input_row(record: Record) -> InputRow:
+    return InputRow(
+        row=record["row"],
+        appointment_id=record["appointment_id"],
+        attendee_id=record.get("attendee_id"),
+        entire_series=record.get("entire_series", False),
+        cancel_all=record.get("cancel_all", False),
+        reason=record.get("reason"),
+        user_id=record.get("user_id"),
+        first_row=record.get("first_row", record["row"]),
+        problems=None,
+        account=record.get("account"),
+    )
+
+
+def _refuse_contradictions(record: Record, action: Action) -> None:
+    if "appointment_id" not in record:
+        raise MalformedError("appointment_id is missing")
+    if len(record.keys() & {"attendee_id", "cancel_all", "entire_series"}) > 1:
+        raise MalformedError("attendee_id, cancel_all and entire_series contradict each other")
+    if (action is Action.SAME) != (record.get("first_row", record["row"]) < record["row"]):
+        raise MalformedError("first_row does not fit the action")
+
+
+def show_time(at: float) -> str:
+    """Write a moment as the header does: ISO 8601 in UTC, whole seconds."""
+    return f"{datetime.fromtimestamp(min(at, _LATEST_AT), UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,236 @@
+"""Reads a plan file. It is verified as a whole before anything of it is used, and again whenever it is read through."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final, NamedTuple
+
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.drift import Expectation
+from bulk_cancel.core.model import InputRow, Target
+from bulk_cancel.errors import InputMissingError, UsageError
+from bulk_cancel.plan_files.failures import PlanError
+from bulk_cancel.plan_files.fields import MalformedError
+from bulk_cancel.plan_files.format import (
+    FORMAT,
+    LONGEST_LINE,
+    VERSION,
+    PlanHeader,
+    PlannedLine,
+    closing_line,
+    decode,
+    encode,
+    read_header,
+    read_line,
+    show_time,
+)
+
+_BLOCK: Final = 1 << 20
+_CLOSING: Final = re.compile(rb'\{"digest":"([0-9a-f]{64})"\}\n')
+_CLOSING_SIZE: Final = len(closing_line("0" * 64))
+_APPROVED: Final = re.compile(r"[0-9a-f]{12,64}")
+_BEGINNING: Final = encode({"format": FORMAT})[:-2]
+_SENT: Final = (Action.CANCEL, Action.READ_FIRST)
+_AGAIN: Final = "Make a new plan with `bulk-cancel plan … -o FILE`, and have it approved again."
+
+
+class LeftOut(NamedTuple):
+    """A target that the plan names and does not send."""
+
+    target: Target
+    action: Action
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """A plan file that was found whole. Its lines are read from the disk each time.
+
+    Every method that reads raises PlanError at the end when the file is not the one that was opened any more: act on
+    what was read only when all of it was.
+    """
+
+    path: Path
+    header: PlanHeader
+    digest: str  #: what is approved
+
+    def lines(self) -> Iterator[PlannedLine]:
+        """Yield the lines."""
+        for number, line in enumerate(_lines(self.path, self.digest), 1):
+            if number > 1:
+                with _malformed(self.path, number):
+                    yield read_line(decode(line))
+
+    def rows(self, chunk: int = 50_000) -> Iterator[list[InputRow]]:
+        """Yield what a run stages: every row, so many at a time, also those of targets that are left out."""
+        rows: list[InputRow] = []
+        for line in self.lines():
+            rows.append(line.row)
+            if len(rows) == chunk:
+                yield rows
+                rows = []
+        if rows:
+            yield rows
+
+    def left_out(self) -> Iterator[LeftOut]:
+        """Yield the targets that must not be sent, with the reason."""
+        for line in self.lines():
+            if line.action not in (*_SENT, Action.SAME, Action.INVALID):
+                yield LeftOut(_target(line.row), line.action, line.why)
+
+    def skips(self) -> Iterator[tuple[Target, str]]:
+        """Yield the targets that a rule leaves out, with the reason."""
+        return ((left.target, left.why) for left in self.left_out() if left.action is Action.SKIP)
+
+    def expectations(self) -> dict[str, Expectation]:
+        """Return what the plan has seen of each appointment that it cancels, by its id."""
+        return {str(line.row.appointment_id): line.planned for line in self.lines() if line.action is Action.CANCEL}
+
+
+def is_plan(source: str) -> bool:
+    """Whether a run's source is meant to be a plan file: by its name, or by how it begins."""
+    return source.endswith(".plan") or holds_plan(Path(source))
+
+
+def holds_plan(path: Path) -> bool:
+    """Whether a file begins like a plan file."""
+    try:
+        with open(path, "rb", opener=_never_waiting) as file:
+            return stat.S_ISREG(os.fstat(file.fileno()).st_mode) and file.read(len(_BEGINNING)) == _BEGINNING
+    except (OSError, ValueError):
+        return False
+
+
+def open_plan(path: Path, *, now: float, expect_digest: str | None = None, ignore_expiry: bool = False) -> PlanFile:
+    """Verify a plan file as a whole. `expect_digest` is the approved digest, or at least 12 digits of its beginning.
+
+    Raises PlanError when it is no plan, damaged, of a newer version, not the approved one, or expired at `now`;
+    InputMissingError when there is none; UsageError when `expect_digest` is no digest.
+    """
+    header = _read_header(path)
+    plan = PlanFile(path, header, _verified_digest(path))
+    if expect_digest is not None:
+        _refuse_unapproved(plan, expect_digest)
+    _refuse_miscounted(plan)
+    if header.expired(now) and not ignore_expiry:
+        raise PlanError(f"The plan {path} expired at {show_time(header.expires_at)}.", advice=_AGAIN)
+    return plan
+
+
+def _read_header(path: Path) -> PlanHeader:
+    with _opened(path) as file:
+        line = file.readline(LONGEST_LINE)
+    try:
+        record = decode(line)
+    except MalformedError as error:
+        raise PlanError(f"{path} is not a plan, or is damaged: its first line is no header of a plan.") from error
+    if record.get("format") != FORMAT:
+        raise PlanError(f"{path} is not a plan, or is damaged: its first line does not say {FORMAT!r}.")
+    if record.get("version") != VERSION:
+        raise PlanError(
+            f"{path} is a plan of another version than {VERSION}, the one that this program reads, or is damaged.",
+            advice="Carry it out with the version of bulk-cancel that wrote it, or plan again.",
+        )
+    with _malformed(path, 1):
+        return read_header(record)
+
+
+def _verified_digest(path: Path) -> str:
+    with _opened(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _CLOSING_SIZE))
+        closing = _CLOSING.fullmatch(file.read())
+        if closing is None:
+            raise _damaged(path, "its last line is not its digest, so something is cut off, added or changed")
+        file.seek(0)
+        digest = _digest_of(file, size - _CLOSING_SIZE)
+    if digest != closing[1].decode():
+        raise _damaged(path, "its content does not have the digest in its last line")
+    return digest
+
+
+def _digest_of(file: IO[bytes], size: int) -> str:
+    hashed = hashlib.sha256()
+    while size > 0 and (block := file.read(min(size, _BLOCK))):
+        hashed.update(block)
+        size -= len(block)
+    return hashed.hexdigest()
+
+
+def _refuse_unapproved(plan: PlanFile, expected: str) -> None:
+    approved = expected.strip().lower().removeprefix("sha256:")
+    if not _APPROVED.fullmatch(approved):
+        raise UsageError("--expect-digest is not the digest of a plan, or at least 12 digits of its beginning.")
+    if not plan.digest.startswith(approved):
+        raise PlanError(
+            f"{plan.path} is not the approved plan: its digest is {plan.digest}, and {approved} was approved.",
+            advice="Compare both with `bulk-cancel show`. Nothing was sent.",
+        )
+
+
+def _refuse_miscounted(plan: PlanFile) -> None:
+    """Read all lines, so that what is wrong in one is known before anything is done."""
+    actions: Counter[Action] = Counter()
+    last = -1
+    for line in plan.lines():
+        if line.row.row <= last:
+            raise _damaged(plan.path, f"row {line.row.row} comes after row {last}")
+        last = line.row.row
+        actions[line.action] += 1
+    if actions != Counter(plan.header.actions) or actions.total() != plan.header.rows:
+        raise _damaged(plan.path, "its header counts other lines than it has")
+
+
+def _lines(path: Path, digest: str) -> Iterator[bytes]:
+    """Yield all lines but the last, and at the end make sure that they were those of the digest."""
+    hashed = hashlib.sha256()
+    with _opened(path) as file:
+        while (line := file.readline(LONGEST_LINE)) and not _CLOSING.fullmatch(line):
+            hashed.update(line)
+            yield line
+        more = file.read(1)
+    if line != closing_line(digest) or more or hashed.hexdigest() != digest:
+        raise _damaged(path, "it was changed while it was in use")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        with open(path, "rb", opener=_never_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise PlanError(f"{path} is not a file.")
+            yield file
+    except FileNotFoundError as error:
+        raise InputMissingError(f"There is no plan {path}.", advice="Check the name and the current folder.") from error
+    except OSError as error:
+        raise PlanError(f"The plan {path} cannot be read: {error.strerror or error}.") from error
+
+
+def _never_waiting(path: str, flags: int) -> int:
+    """Open without waiting for the other end of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+@contextmanager
+def _malformed(path: Path, number: int) -> Iterator[None]:
+    try:
+        yield
+    except MalformedError as error:
+        raise _damaged(path, f"line {number}: {error}") from error
+
+
+def _damaged(path: Path, how: str) -> PlanError:
+    return PlanError(f"The plan {path} is damaged: {how}.", advice=f"Nothing was sent. {_AGAIN}")
+
+
+def _target(row: InputRow) -> Target:
+    assert row.appointment_id is not None  # noqa: S101 - only of valid rows
+    return Target(row.appointment_id, row.attendee_id, row.entire_series)

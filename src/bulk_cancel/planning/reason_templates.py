@@ -1,0 +1,92 @@
+"""Rows on their way to the plan and to the ledger, with reasons filled in where the job's reason has blanks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.model import Appointment, InputRow
+from bulk_cancel.core.plan import Look, PlanLine
+from bulk_cancel.core.template import LIVE_NAMES, Template, live_values, parse_template
+from bulk_cancel.errors import ConfigError
+from bulk_cancel.inputs import StagedInput, read_columns, read_rows
+from bulk_cancel.settings.job import Job
+
+_NOTHING: Mapping[str, str | None] = {}
+
+
+def template_of(job: Job) -> Template | None:
+    """Return the job's reason as a template; None when it has no blanks. Raises ConfigError when it cannot be read."""
+    if not job.reason or not set(job.reason) & set("{}"):
+        return None
+    try:
+        return parse_template(job.reason)
+    except ValueError as error:
+        raise ConfigError(f"The reason cannot be used: {error}.") from error
+
+
+@dataclass
+class Rows:
+    """The rows of a staged input. `seen` is what a live plan has seen by then: it may know what a blank wants."""
+
+    staged: StagedInput
+    template: Template | None
+    seen: Mapping[str, Appointment | None] = field(default_factory=dict)
+    _unfit: set[int] = field(default_factory=set)  #: rows to be sent whose reason cannot be filled in
+    _columns: dict[int, Mapping[str, str | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unheard_of = {*(self.template.names if self.template else ())} - {*self.staged.columns, *LIVE_NAMES}
+        if unheard_of:
+            known = ", ".join(self.staged.columns)
+            raise ConfigError(
+                f"The reason has a blank {{{min(unheard_of)}}}, but the input has no such column.",
+                advice=f"It has: {known}. A live plan also knows: {', '.join(LIVE_NAMES)}.",
+            )
+
+    def chunks(self) -> Iterator[list[InputRow]]:
+        """Yield the rows as they are; `look` fills them in for a plan."""
+        if self.template is None:
+            yield from read_rows(self.staged)
+            return
+        names = [name for name in self.template.names if name in self.staged.columns]
+        for rows, columns in read_columns(self.staged, names):
+            self._columns = {row.row: values for row, values in zip(rows, columns, strict=True)}
+            # What the columns alone can fill in is filled in at once: the ledger compares reasons.
+            yield [self._fit(row) for row in rows] if len(names) == len(self.template.names) else rows
+
+    def filled_chunks(self) -> Iterator[list[InputRow]]:
+        """Yield the rows as the ledger gets them."""
+        for rows in self.chunks():
+            yield [self._fit(row) for row in rows] if self.template else rows
+
+    def look(self, look: Look | None) -> Look | None:
+        """Return a look that also fills in the reasons, after `look` has seen what there is to know."""
+        if self.template is None:
+            return look
+        return lambda lines: [self._filled_line(line) for line in (look(lines) if look else lines)]
+
+    def _filled_line(self, line: PlanLine) -> PlanLine:
+        row = self._filled(line.row)
+        if row.problems is None or line.action is Action.INVALID:
+            return replace(line, row=row)
+        if line.action is not Action.CANCEL:
+            return line  # nothing is sent for it, so nothing has to be filled in
+        self._unfit.add(row.row)
+        return replace(line, row=row, action=Action.INVALID, why=row.problems)
+
+    def _fit(self, row: InputRow) -> InputRow:
+        """Fill a row in for the ledger: invalid is only what the plan found unfit."""
+        filled = self._filled(row)
+        return filled if filled.problems is None or row.row in self._unfit else row
+
+    def _filled(self, row: InputRow) -> InputRow:
+        if self.template is None or row.problems is not None or row.reason is not None or row.first_row != row.row:
+            return row
+        seen = self.seen.get(row.appointment_id or "")
+        own = {name: value for name, value in self._columns.get(row.row, _NOTHING).items() if value}
+        try:
+            return row._replace(reason=self.template.fill({**live_values(seen), **own}))
+        except ValueError as error:
+            return InputRow(row.row, None, None, False, False, None, None, None, str(error))

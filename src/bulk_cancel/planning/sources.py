@@ -1,0 +1,172 @@
+"""Where a run's rows come from: an input file, a search, or an approved plan. And where a plan's lines go."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from structlog.typing import FilteringBoundLogger
+
+from bulk_cancel.access.places import SNAPSHOT, api_url, canonical_api
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.model import InputRow, Target
+from bulk_cancel.core.plan import Look, PlanLine, target_of
+from bulk_cancel.engine.clock import system_clock
+from bulk_cancel.engine.context import Foresight
+from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
+from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
+from bulk_cancel.plan_files import LeftOut, PlanFile, is_plan, open_plan
+from bulk_cancel.planning.live import Looks
+from bulk_cancel.planning.reason_templates import Rows, template_of
+from bulk_cancel.planning.search import select_input
+from bulk_cancel.settings.accounts import load_accounts
+from bulk_cancel.settings.job import Job
+from bulk_cancel.version import version
+
+
+class PlannedRows(Protocol):
+    """Rows on their way to the plan and to the ledger."""
+
+    def chunks(self) -> Iterator[list[InputRow]]: ...
+
+    def filled_chunks(self) -> Iterator[list[InputRow]]: ...
+
+    def look(self, look: Look | None) -> Look | None: ...
+
+
+class Source(Protocol):
+    """What a job runs on."""
+
+    @property
+    def digest(self) -> str: ...
+
+    def rows(self, looking: Looks | None) -> PlannedRows: ...
+
+    def foresight(self, looking: Looks | None) -> Foresight: ...
+
+
+def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source:
+    """Pin in a folder what the job names: a file, or what its [select] table finds. A plan is verified as a whole."""
+    if not job.select and is_plan(job.input):
+        if given := job.model_fields_set & {"reason", "map", "cancel_all", "account"}:
+            raise ConfigError(
+                f"A plan is carried out as it is: {', '.join(sorted(given))} cannot be given with it.",
+                advice="Plan again with the other setting, or leave it out.",
+            )
+        plan = open_plan(Path(job.input), now=system_clock().now(), expect_digest=job.expect_digest)
+        return ApprovedPlan(_of_this_api(plan, api_url(environ)))
+    if job.expect_digest is not None:
+        raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
+    source = str(select_input(job, environ, log, folder)) if job.select else job.input
+    return InputFile(job, stage_input(source, _options_of(job, environ), folder / SNAPSHOT))
+
+
+def _account_names(job: Job, environ: Mapping[str, str]) -> AccountNames | None:
+    accounts = load_accounts(job.accounts, environ, job)
+    return AccountNames(accounts.names, job.account) if accounts.given else None
+
+
+def _options_of(job: Job, environ: Mapping[str, str]) -> InputOptions:
+    """Return how the job wants its input read. With blanks to fill in, the reason comes later, row by row."""
+    mapping = {str(name): column for name, column in job.map.items()}
+    reason = None if template_of(job) else job.reason
+    return InputOptions(mapping, reason, job.cancel_all, _account_names(job, environ))
+
+
+def program() -> str:
+    """Return which program this is, as runs record it."""
+    return f"bulk-cancel {version()}, Python {platform.python_version()}"
+
+
+def open_if_any(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source | str:
+    """Return what `open_source` does, or a sentence: why there is nothing to do, where the job allows for that."""
+    try:
+        return open_source(job, environ, log, folder)
+    except (InputMissingError, NoRowsError) as error:
+        if job.missing_input != "ok" or (isinstance(error, InputMissingError) and not _has_folder(job.input)):
+            raise
+        sentence = _why_nothing(job, error)
+        log.info("run.nothing_to_do", why=sentence)
+        return sentence
+
+
+def _has_folder(name: str) -> bool:
+    """Whether a missing input is missing by itself: where its folder is gone, too, a disk may not be mounted."""
+    return "://" in name or Path(name).parent.is_dir()
+
+
+def _why_nothing(job: Job, error: InputMissingError | NoRowsError) -> str:
+    if job.select is not None:
+        return "Nothing to do: the search found no appointment."
+    what = "does not exist" if isinstance(error, InputMissingError) else "has a header and no rows"
+    return f"Nothing to do: {job.label} {what}."
+
+
+def _of_this_api(plan: PlanFile, url: str) -> PlanFile:
+    if canonical_api(plan.header.api_url) != canonical_api(url):
+        raise ConfigError(
+            f"The plan {plan.path} was made for the API at {plan.header.api_url}, not for {url}.",
+            advice="Nothing was sent. Correct MEETERGO_API_URL, or plan again.",
+        )
+    return plan
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """An input file, pinned."""
+
+    job: Job
+    staged: StagedInput
+
+    @property
+    def digest(self) -> str:
+        return self.staged.digest
+
+    def rows(self, looking: Looks | None) -> Rows:
+        return Rows(self.staged, template_of(self.job), looking.seen if looking else {})
+
+    def foresight(self, looking: Looks | None) -> Foresight:
+        return Foresight(seen=looking.seen if looking else {})
+
+
+@dataclass
+class ApprovedPlan:
+    """A plan file: exactly what it says is done, and nothing else."""
+
+    plan: PlanFile
+    left_out: dict[Target, LeftOut] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.left_out = {left.target: left for left in self.plan.left_out()}
+
+    @property
+    def digest(self) -> str:
+        return self.plan.digest
+
+    def rows(self, looking: Looks | None) -> ApprovedPlan:
+        return self
+
+    def chunks(self) -> Iterator[list[InputRow]]:
+        """Yield the plan's rows."""
+        return self.plan.rows()
+
+    filled_chunks = chunks
+
+    def look(self, look: Look | None) -> Look:
+        """Return a look that leaves out what the plan leaves out."""
+        return lambda lines: self._looked(look, [self._marked(line) for line in lines])
+
+    @staticmethod
+    def _looked(look: Look | None, lines: Sequence[PlanLine]) -> Sequence[PlanLine]:
+        return look(lines) if look else lines
+
+    def _marked(self, line: PlanLine) -> PlanLine:
+        left = self.left_out.get(target_of(line.row)) if line.action is Action.CANCEL else None
+        return replace(line, action=left.action, why=left.why) if left else line
+
+    def foresight(self, looking: Looks | None) -> Foresight:
+        left_out = {target: (left.action, left.why) for target, left in self.left_out.items()}
+        return Foresight(looking.seen if looking else {}, left_out, self.plan.expectations())

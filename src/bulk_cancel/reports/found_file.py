@@ -1,0 +1,156 @@
+"""The file of what a search found, made to be the input of a run.
+
+Times are those of the zone that was asked for, with their offset. Texts come from the server and from whoever booked: a
+CSV cell that a spreadsheet would take for a formula gets an apostrophe before it. Parquet and XLSX hold them as they
+are, since there a text is a text.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import polars as pl
+import polars.selectors as cs
+
+from bulk_cancel.core.actions import moment_of
+from bulk_cancel.core.model import Appointment
+from bulk_cancel.core.text import one_line
+from bulk_cancel.errors import ConfigError, OutputError, UsageError
+from bulk_cancel.reports.files import ReportError, written_aside
+from bulk_cancel.reports.workbook import MADE_ON, MOST_ROWS, TEXTS_STAY
+
+_COLUMNS: Final[Mapping[str, type[pl.DataType]]] = MappingProxyType(
+    {
+        "appointment_id": pl.String,
+        "start": pl.String,
+        "end": pl.String,
+        "location": pl.String,
+        "host_ids": pl.String,
+        "meeting_type_id": pl.String,
+        "meeting": pl.String,
+        "group_booking": pl.Boolean,
+        "attendee_count": pl.Int64,
+        "paid": pl.Boolean,
+    }
+)
+_CANCELLED: Final = MappingProxyType({"is_cancelled": pl.Boolean})
+_CONTACTS: Final = MappingProxyType(dict.fromkeys(("attendee_names", "attendee_emails", "attendee_phones"), pl.String))
+#: At the beginning, or after what a spreadsheet may take for the end of a cell.
+_FORMULA = r"""(^|[;,\t\r\n][\s"]*)([=+\-@\t\r＝＋－＠])"""
+_KINDS = (".csv", ".parquet", ".xlsx")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """In which zone times are shown, and which columns there are beside those that are always there."""
+
+    zone: tzinfo
+    with_cancelled: bool = False
+    with_contacts: bool = False
+
+    @property
+    def columns(self) -> dict[str, type[pl.DataType]]:
+        """Name and type of each column, in their order."""
+        return {
+            **_COLUMNS,
+            **(_CANCELLED if self.with_cancelled else {}),
+            **(_CONTACTS if self.with_contacts else {}),
+        }
+
+
+def check_kind(file: Path) -> None:
+    """Refuse a file that cannot be written: UsageError for an unknown ending, ConfigError without the extra."""
+    kind = file.suffix.lower()
+    if kind not in _KINDS:
+        raise UsageError(
+            f"{file} has no known kind.", advice=f"Give it one of the endings {', '.join(_KINDS)}. Nothing was read."
+        )
+    if kind == ".xlsx" and importlib.util.find_spec("xlsxwriter") is None:
+        raise ConfigError("Workbooks need an extra.", advice='pip install "bulk-cancel[excel]", or write a .csv file.')
+
+
+def found_csv(appointments: Sequence[Appointment], layout: Layout) -> str:
+    """Return the CSV text: a header, and a row for each appointment."""
+    frame = _frame(appointments, layout)
+    return frame.with_columns(cs.string().str.replace_all(_FORMULA, "${1}'${2}")).write_csv()
+
+
+def write_found(appointments: Sequence[Appointment], layout: Layout, file: Path) -> None:
+    """Write the file in the kind that its ending names, whole or not at all, for the user's eyes only.
+
+    Raises OutputError when the disk refuses it; what was there before stands then.
+    """
+    check_kind(file)
+    try:
+        with written_aside(file.parent, [file.name]) as aside:
+            _write(appointments, layout, aside / file.name)
+    except (ReportError, pl.exceptions.PolarsError) as error:
+        raise OutputError(f"{file} cannot be written: {error.__cause__ or error}.") from error
+
+
+def _write(appointments: Sequence[Appointment], layout: Layout, file: Path) -> None:
+    file.touch(mode=0o600)
+    match file.suffix.lower():
+        case ".parquet":
+            _frame(appointments, layout).write_parquet(file)
+        case ".xlsx":
+            _write_workbook(_frame(appointments, layout), file)
+        case _:
+            file.write_text(found_csv(appointments, layout), encoding="utf-8")
+
+
+def _write_workbook(frame: pl.DataFrame, file: Path) -> None:
+    from xlsxwriter import Workbook  # type: ignore[import-untyped]  # it comes without types
+
+    if frame.height > MOST_ROWS:
+        raise OutputError(f"A sheet does not hold {frame.height} rows.", advice="Write a .csv or .parquet file.")
+    with Workbook(file, dict(TEXTS_STAY)) as workbook:
+        workbook.set_properties({"created": MADE_ON})
+        frame.write_excel(workbook, "found", autofit=True)
+
+
+def _frame(appointments: Iterable[Appointment], layout: Layout) -> pl.DataFrame:
+    columns = layout.columns
+    rows = [_row(appointment, layout.zone) for appointment in appointments]
+    return pl.DataFrame({name: [row[name] for row in rows] for name in columns}, schema=columns)
+
+
+def _row(appointment: Appointment, zone: tzinfo) -> dict[str, Any]:
+    attending, contacts = appointment.attendee_ids, appointment.contacts
+    return {
+        "appointment_id": one_line(appointment.appointment_id),
+        "start": _local(appointment.start, zone),
+        "end": _local(appointment.end, zone),
+        "location": appointment.location,
+        "host_ids": one_line(" ".join(appointment.host_ids)) or None,
+        "meeting_type_id": appointment.meeting_type_id,
+        "meeting": appointment.meeting,
+        "group_booking": appointment.group_booking,
+        "attendee_count": None if attending is None else len(attending),
+        "paid": appointment.paid,
+        "is_cancelled": appointment.is_cancelled,
+        "attendee_names": _joined(contact.name for contact in contacts),
+        "attendee_emails": _joined(contact.email for contact in contacts),
+        "attendee_phones": _joined(contact.phone for contact in contacts),
+    }
+
+
+def _local(text: str | None, zone: tzinfo) -> str | None:
+    """Return a time as the zone has it; what is no time stays as it is."""
+    at = moment_of(text)
+    with suppress(OverflowError, ValueError):
+        return text if at is None else datetime.fromtimestamp(at, zone).isoformat()
+    return text
+
+
+def _joined(parts: Iterable[str]) -> str | None:
+    """The third name, address and number belong to the third attendee, so that gaps stay."""
+    parts = list(parts)
+    return "; ".join(parts) if any(parts) else None

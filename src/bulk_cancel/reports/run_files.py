@@ -1,0 +1,25 @@
+"""Writes what a run leaves behind for people, its result files and its page: when it ends, and when asked again."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from bulk_cancel.access.places import SNAPSHOT
+from bulk_cancel.ledger.port import Ledger, RunRecord
+from bulk_cancel.reports.pages.run_page import write_run_page
+from bulk_cancel.reports.records import write_records
+from bulk_cancel.reports.workbook import why_no_workbook
+
+
+def write_run(ledger: Ledger, run: RunRecord, out: Path, *, excel: bool) -> str:
+    """Write all files of a run into `out`; return why a workbook that was wanted is missing, a sentence, or nothing.
+
+    Raises ReportError when the disk refuses, LedgerError and InputError when ledger and snapshot do not fit.
+    """
+    snapshot = Path(run.out) / SNAPSHOT
+    too_much = why_no_workbook(sum(ledger.counts(run.run_no).values())) if excel else ""
+    rows = partial(ledger.rows, run.run_no)
+    files = write_records(snapshot if snapshot.exists() else None, rows, out, excel=excel and not too_much)
+    write_run_page(ledger, run, out)
+    return too_much or files.missing
