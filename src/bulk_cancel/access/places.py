@@ -25,9 +25,8 @@ SNAPSHOT = "input.parquet"
 def api_url(environ: Mapping[str, str]) -> str:
     """Return the API's base URL, with `/v4`. Raises ConfigError for one that would send the credential openly."""
     url = stripped(environ.get("MEETERGO_API_URL", "")).rstrip("/") or DEFAULT_API
-    parts = urlsplit(url)
-    odd = parts.username or parts.query or parts.fragment or not _is_possible(parts)
-    if parts.scheme not in _PORTS or not parts.hostname or odd:
+    parts = _parts(url)
+    if parts is None or parts.username or parts.query or parts.fragment:
         raise ConfigError("MEETERGO_API_URL is not the address of an API.", advice=f"It looks like {DEFAULT_API}")
     if parts.scheme == "http" and _host(parts) != _LOOPBACK:
         raise ConfigError(
@@ -50,11 +49,13 @@ def _host(parts: SplitResult) -> str:
     return _LOOPBACK if host in ("localhost", "[::1]") else host
 
 
-def _is_possible(parts: SplitResult) -> bool:
-    """Return whether there are such hosts and such ports."""
+def _parts(url: str) -> SplitResult | None:
+    """Return the parts of an address; None when there is no such scheme, host or port."""
     with suppress(ValueError):
-        return parts.port != 0 and bool(_host(parts))
-    return False
+        parts = urlsplit(url)
+        if parts.scheme in _PORTS and _host(parts) and parts.port != 0:
+            return parts
+    return None
 
 
 def state_folder() -> Path:

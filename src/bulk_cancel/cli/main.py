@@ -331,7 +331,8 @@ def main() -> None:
         _complain(error)
         _leave(error.exit_code)
     except OSError as error:
-        _complain(OutputError(f"The output cannot be written: {error.strerror}."))
+        what = f"{error.filename} cannot be used" if error.filename else "The output cannot be written"
+        _complain(OutputError(f"{what}: {error.strerror}."))
         _leave(Exit.DISK)
     except Exception:
         from bulk_cancel.core.text import redact

@@ -64,6 +64,9 @@ class Runner:
         return RunEnd(self._context.intake.halt, reconciled)
 
     def _halt_for_bug(self, error: Exception) -> None:
+        if isinstance(error, OSError) and error.filename:  # a file that vanished, or a disk that refuses
+            self._context.halt(Exit.DISK, f"{error.strerror}: {error.filename}.")
+            return
         self._context.halt(Exit.BUG, f"A bug of bulk-cancel: {type(error).__name__}: {clean(str(error))}.")
         self._context.log.error("run.bug", exc_info=error)
 
