@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol, cast
 
-from bulk_cancel.access.places import canonical_api, ledger_lock, ledger_path, state_folder
+from bulk_cancel.access.places import ledger_lock, ledger_path, state_folder
 from bulk_cancel.engine.clock import Clock, suspended_or_not, system_clock
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.ledger.high_water import Marks
@@ -20,6 +20,7 @@ from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger, reading
 from bulk_cancel.ledger.sqlite.recognise import place_of
 from bulk_cancel.ops.locks import Holder, held, holder_of
+from bulk_cancel.settings.environment import canonical_api
 
 
 class LedgerPlace(Protocol):

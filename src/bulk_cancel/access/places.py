@@ -4,58 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 
-from bulk_cancel.core.text import stripped
 from bulk_cancel.errors import ConfigError
-
-DEFAULT_API = "https://api.meetergo.com/v4"
-_LOOPBACK = "127.0.0.1"
-_PORTS = {"http": 80, "https": 443}
-SNAPSHOT = "input.parquet"
-
-
-def api_url(environ: Mapping[str, str]) -> str:
-    """Return the API's base URL, with `/v4`. Raises ConfigError for one that would send the credential openly."""
-    url = stripped(environ.get("MEETERGO_API_URL", "")).rstrip("/") or DEFAULT_API
-    parts = _parts(url)
-    if parts is None or parts.username or parts.query or parts.fragment:
-        raise ConfigError("MEETERGO_API_URL is not the address of an API.", advice=f"It looks like {DEFAULT_API}")
-    if parts.scheme == "http" and _host(parts) != _LOOPBACK:
-        raise ConfigError(
-            f"MEETERGO_API_URL would send the credential to {parts.hostname} unencrypted.", advice="Use https://"
-        )
-    return url
-
-
-def canonical_api(url: str) -> str:
-    """Return the one name of an API, however its address is written: a ledger belongs to it."""
-    parts = urlsplit(url)
-    port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
-    return f"{parts.scheme}://{_host(parts)}{port}{parts.path.rstrip('/')}"
-
-
-def _host(parts: SplitResult) -> str:
-    host = (parts.hostname or "").rstrip(".")
-    if ":" in host:
-        host = f"[{ip_address(host)}]"  # one spelling of an IPv6 address
-    return _LOOPBACK if host in ("localhost", "[::1]") else host
-
-
-def _parts(url: str) -> SplitResult | None:
-    """Return the parts of an address; None when there is no such scheme, host or port."""
-    with suppress(ValueError):
-        parts = urlsplit(url)
-        if parts.scheme in _PORTS and _host(parts) and parts.port != 0:
-            return parts
-    return None
+from bulk_cancel.settings.environment import DEFAULT_API, canonical_api
 
 
 def state_folder() -> Path:

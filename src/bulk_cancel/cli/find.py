@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from rich.markup import escape
 
 from bulk_cancel.cli.run import told_as_json
 from bulk_cancel.cli.stdout import put_document, put_out
+from bulk_cancel.commands.find import Wish
 from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.selection import Fit
@@ -25,15 +25,6 @@ from bulk_cancel.reports.found_file import Layout, check_kind, found_csv, write_
 from bulk_cancel.settings.job import Job, search_job
 
 _APART = "Bookings that nobody has confirmed yet (double opt-in) are kept apart by the API: they are not in it."
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What to put where."""
-
-    out: Path | None = None  #: None: CSV on stdout
-    with_cancelled: bool = False
-    with_contacts: bool = False
 
 
 def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], wish: Wish) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from rich.console import Console
 
 from bulk_cancel.access.ledgers import ledger_place
-from bulk_cancel.access.places import DEFAULT_API
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.commands.run import Parts, run_job
 from bulk_cancel.core.plan import Plan
@@ -23,6 +22,7 @@ from bulk_cancel.errors import ConfigError, Exit, UsageError
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary
+from bulk_cancel.settings.environment import DEFAULT_API
 from bulk_cancel.settings.job import load_job
 
 #: Limits that finish in seconds; the sandbox enforces none below them.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +14,7 @@ import anyio
 
 from bulk_cancel.access.credential_locks import Keyring, keyring
 from bulk_cancel.access.ledgers import clock_of, ledger_place
-from bulk_cancel.access.places import SNAPSHOT, new_run_id
+from bulk_cancel.access.places import new_run_id
 from bulk_cancel.cluster.run_settings import Rules
 from bulk_cancel.commands.run_setup import (
     NO_RUN,
@@ -26,11 +26,9 @@ from bulk_cancel.commands.run_setup import (
     stage_rows,
     time_limit_of,
 )
-from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.deadline import TimeLimit
-from bulk_cancel.core.model import Appointment, InputRow
-from bulk_cancel.core.plan import Plan, PlanLine, make_plan
-from bulk_cancel.core.states import State
+from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.context import Foresight
@@ -44,48 +42,16 @@ from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ops.metrics import require_metrics
 from bulk_cancel.ops.notify import Notifier
-from bulk_cancel.planning.live import Looking, Looks
+from bulk_cancel.planning.planner import live_reads, planned
 from bulk_cancel.planning.search import SELECTED
-from bulk_cancel.planning.sources import PlannedRows, Source, open_if_any, program
+from bulk_cancel.planning.sources import Source, open_if_any, program
 from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
-from bulk_cancel.settings.accounts import OWN
 from bulk_cancel.settings.job import Job
 
 __all__ = ["DeclinedError", "Parts", "run_job"]
 
-KnownPace = Callable[[str], PaceRecord | None]
-StatesOf = Callable[[Sequence[InputRow]], Sequence[State | None]]
-
-
 # -- plan ------------------------------------------------------------------------------------------
-
-
-def planned(
-    keys: Keyring,
-    rows: PlannedRows,
-    states_of: StatesOf,
-    looking: Looks | None,
-    each: Callable[[PlanLine], None] | None,
-) -> Plan:
-    plan = make_plan(rows.chunks(), states_of, keys.job.pace, rows.look(looking), each)
-    if keys.accounts.given or plan.shares.keys() - {OWN}:
-        plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}
-    plan.live = replace(plan.live, requests=looking.requests) if plan.live and looking else None
-    return plan
-
-
-def live_reads(keys: Keyring, parts: Parts, known_pace: KnownPace, wait_s: float) -> Looks:
-    """Return the looks of a live plan. An account's limit is held from its first look on."""
-    if not keys.accounts.given:
-        keys.hold([OWN], wait_s)
-
-    def begin(account: str, seen: dict[str, Appointment | None]) -> Looking:
-        keys.hold([account], wait_s)
-        settings, pace = keys.settings(account), keys.accounts.pace(account)
-        return Looking(keys.job, settings, pace, parts.log, known_pace(settings.credential.fingerprint), seen=seen)
-
-    return Looks(begin)
 
 
 # -- run -------------------------------------------------------------------------------------------
@@ -139,7 +105,7 @@ def _run_over(source: Source, beginning: _Beginning) -> Summary:
 def _begun(ledger: Ledger, source: Source, beginning: _Beginning) -> tuple[int, Clock, Foresight]:
     """Plan, have it approved and stage it. Return the run's number, its clock and what is known beforehand."""
     job, parts, keys = beginning.job, beginning.parts, beginning.keys
-    looking = live_reads(keys, parts, ledger.load_pace, lock_wait_of(job, beginning.limit)) if job.live else None
+    looking = live_reads(keys, parts.log, ledger.load_pace, lock_wait_of(job, beginning.limit)) if job.live else None
     rows = source.rows(looking)
     plan = planned(keys, rows, ledger.states_of, looking, None)
     plan.time = beginning.limit

@@ -10,9 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.access.credential_locks import Keyring
 from bulk_cancel.access.ledgers import LedgerDatabase, LedgerPlace, ledger_place, refuse_other_api
-from bulk_cancel.access.places import api_url
 from bulk_cancel.cluster.exclusive_run import take_turn
-from bulk_cancel.cluster.queue import migrate
 from bulk_cancel.cluster.run_settings import refuse_others
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import InputRow
@@ -23,6 +21,7 @@ from bulk_cancel.execution.active_accounts import Member, gather_members, leave_
 from bulk_cancel.execution.caller import Parts
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.settings.accounts import OWN
+from bulk_cancel.settings.environment import api_url
 from bulk_cancel.settings.job import Job
 
 #: No run has this number: asked for its accounts, a ledger returns those of whatever is open.
@@ -80,6 +79,8 @@ def _beside_workers(place: LedgerPlace, job: Job, wait_s: float) -> Iterator[Led
             advice="Nothing was sent. Name it: --ledger postgresql://user@host/database",
         )
     refuse_others(job)
+
+    from bulk_cancel.cluster.queue import migrate
 
     migrate(place.url)  # before anything is staged: what cannot be handed out is not begun
     with place.together(wait_s) as ledger:

@@ -8,3 +8,6 @@ from typing import Final
 PREFIX: Final = "__bc_"
 #: The number of the row, as a spreadsheet shows it.
 ROW: Final = "__bc_row"
+
+
+SNAPSHOT = "input.parquet"

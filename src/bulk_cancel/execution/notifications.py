@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from bulk_cancel.access.ledgers import ledger_place
-from bulk_cancel.access.places import api_url
 from bulk_cancel.core.model import Status
 from bulk_cancel.errors import BulkCancelError, Exit, InputError
 from bulk_cancel.execution.caller import Parts
@@ -16,6 +15,7 @@ from bulk_cancel.ops.metrics import write_metrics
 from bulk_cancel.ops.notice import RunEnding
 from bulk_cancel.ops.notify import Notifier
 from bulk_cancel.reports.summary import Summary
+from bulk_cancel.settings.environment import api_url
 from bulk_cancel.settings.job import Job
 
 _BUG = "A bug of bulk-cancel: see its log, and report it."

@@ -11,7 +11,6 @@ import anyio
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.access.ledgers import shared_of
-from bulk_cancel.access.places import canonical_api
 from bulk_cancel.access.rate_limits import limiter_of
 from bulk_cancel.core.exit_codes import Halt, gravest
 from bulk_cancel.core.model import Appointment, Scope, Target, status_of
@@ -30,6 +29,7 @@ from bulk_cancel.execution.active_accounts import Member
 from bulk_cancel.ledger.port import Ledger, PaceUpdate
 from bulk_cancel.ops.progress import Standing
 from bulk_cancel.settings.accounts import OWN, label_of
+from bulk_cancel.settings.environment import canonical_api
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from bulk_cancel.access.places import SNAPSHOT, api_url, canonical_api
 from bulk_cancel.core.actions import Action
+from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.core.plan import Look, PlanLine, target_of
 from bulk_cancel.engine.clock import system_clock
@@ -23,6 +23,7 @@ from bulk_cancel.planning.live import Looks
 from bulk_cancel.planning.reason_templates import Rows, template_of
 from bulk_cancel.planning.search import select_input
 from bulk_cancel.settings.accounts import load_accounts
+from bulk_cancel.settings.environment import api_url, canonical_api
 from bulk_cancel.settings.job import Job
 from bulk_cancel.version import version
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bulk_cancel.access.ledgers import LedgerPlace
-from bulk_cancel.access.places import canonical_api
 from bulk_cancel.commands.doctor.check import Check, failed, good, warning
 from bulk_cancel.errors import BulkCancelError, ConfigError, LedgerCreateError, LedgerDiskError, LedgerError
 from bulk_cancel.ledger.port import Health
 from bulk_cancel.ledger.sqlite.ledger import reading
 from bulk_cancel.ledger.sqlite.open import QUICK_CHECK_BYTES
 from bulk_cancel.ops.locks import Holder
+from bulk_cancel.settings.environment import canonical_api
 
 _MIB = 1024 * 1024
 #: Less free space than this is too little for a run; and so much is little.
