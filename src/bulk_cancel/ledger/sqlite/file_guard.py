@@ -35,7 +35,8 @@ class FileGuard:
         self._sql = sql
         self._keeper = keeper
         self._newest = integrity.newest(connection, sql)
-        self._main, self._wal = print_of(str(path)), print_of(f"{path}-wal")
+        self._names = (str(path), f"{path}-wal")
+        self._main, self._wal = print_of(self._names[0]), print_of(self._names[1])
         self._pages = 0
         connection.set_wal_hook(self._committed)
 
@@ -46,18 +47,16 @@ class FileGuard:
         try:
             yield
         except Exception:
-            self.refuse_changed()
-            self._wal = print_of(f"{self._path}-wal")  # of a transaction that was rolled back some pages may remain
+            self._wal = self._refuse_changed(whole=False)  # of what was rolled back some pages may remain
             raise
 
     def settle(self) -> None:
         """Take what a commit made of the files for ours, make the checkpoint that is due, move the mark on."""
-        self.refuse_changed()
+        self._wal = self._refuse_changed(whole=False)
         if self._pages >= CHECKPOINT_PAGES:
             self._pages = 0
             self._connection.wal_checkpoint(None, apsw.SQLITE_CHECKPOINT_PASSIVE)
-            self._main = print_of(str(self._path))
-        self._wal = print_of(f"{self._path}-wal")
+            self._main = print_of(self._names[0])
         newest = integrity.newest(self._connection, self._sql)
         if newest != self._newest:
             self._newest = newest
@@ -77,10 +76,11 @@ class FileGuard:
         self._pages = pages
         return apsw.SQLITE_OK
 
-    def _refuse_changed(self, *, whole: bool) -> None:
-        main, wal = print_of(str(self._path)), print_of(f"{self._path}-wal")
+    def _refuse_changed(self, *, whole: bool) -> Print:
+        """Return what the WAL is now."""
+        main, wal = print_of(self._names[0]), print_of(self._names[1])
         if main == self._main and (wal == self._wal if whole else wal[:2] == self._wal[:2]):
-            return
+            return wal
         # What is left of both files is kept as it is: a checkpoint on closing would write the one into the other.
         self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         raise LedgerError(
