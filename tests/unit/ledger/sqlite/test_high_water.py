@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.given import AT, HISTORIES, move, row, staged, target
 
 from bulk_cancel.core.model import Entry
 from bulk_cancel.core.states import Event, State
@@ -19,6 +18,7 @@ from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.port import GuardError
 from bulk_cancel.ledger.sqlite import appending, file_guard
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger, reading
+from support.given import AT, HISTORIES, move, row, staged, target
 
 
 @pytest.fixture
