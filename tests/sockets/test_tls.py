@@ -8,7 +8,6 @@ from collections.abc import Callable
 import anyio
 import pytest
 import trustme
-from bulk_cancel.api.credentials import Credential
 
 from bulk_cancel.api.client import ApiSettings, HttpLine
 from bulk_cancel.api.transports import over_httpx
