@@ -15,6 +15,8 @@ from bulk_cancel.settings.job import Job
 TIMEOUT_VARIABLE = "MEETERGO_TIMEOUT_MS"
 DEFAULT_API = "https://api.meetergo.com/v4"
 _LOOPBACK = "127.0.0.1"
+#: A server that is silent for 30 s, the usual limit of a client, and applies then, is not trusted too early.
+SHORTEST_SETTLE_S = 60.0
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -62,3 +64,12 @@ def _parts(url: str) -> SplitResult | None:
         if parts.scheme in _PORTS and _host(parts) and parts.port != 0:
             return parts
     return None
+
+
+def refuse_short_settle(settle_s: float, url: str) -> None:
+    """Refuse a settle time within which a real API may still apply a cancel that it did not answer."""
+    if settle_s < SHORTEST_SETTLE_S and _host(urlsplit(url)) != _LOOPBACK:
+        raise ConfigError(
+            f"A settle time of {settle_s:g} s is too short: a cancel whose answer was lost may take effect later.",
+            advice=f"Nothing was sent. Give --settle at least {SHORTEST_SETTLE_S:g}s, or leave it out (10m).",
+        )
