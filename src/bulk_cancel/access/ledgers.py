@@ -19,7 +19,7 @@ from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger, reading
 from bulk_cancel.ledger.sqlite.recognise import place_of
-from bulk_cancel.ops.locks import Holder, held, holder_of
+from bulk_cancel.ops.locks import Holder, locked, holder_of
 from bulk_cancel.settings.environment import canonical_api
 
 
@@ -70,7 +70,7 @@ class LedgerFile:
     @contextmanager
     def alone(self, wait_s: float = 0.0, locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
         """As `LedgerPlace` says; the lock is a file beside the ledger."""
-        with held(ledger_lock(self.path), f"the ledger {self.path}", wait_s):
+        with locked(ledger_lock(self.path), f"the ledger {self.path}", wait_s):
             locked()
             ledger = SqliteLedger.open(self.path, self.marks)
             try:
@@ -90,7 +90,7 @@ class LedgerFile:
         """As `LedgerPlace` says. Of a file that is there its own mark is forgotten, wherever it was opened last."""
         marks = self.marks.at(place_of(self.path))
         if self.path.exists():
-            with held(ledger_lock(self.path), f"the ledger {self.path}"), reading(self.path, self.marks) as ledger:
+            with locked(ledger_lock(self.path), f"the ledger {self.path}"), reading(self.path, self.marks) as ledger:
                 marks += [own] if (own := ledger.mark()) and own not in marks else []
         for mark in marks:
             mark.forget()
@@ -124,7 +124,7 @@ class LedgerDatabase:
     def alone(self, wait_s: float = 0.0, locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
         """As `LedgerPlace` says; the lock is the session's, and ends with it."""
         with closing(_postgres().PostgresLedger.open(self.url)) as ledger:
-            ledger.held_alone(wait_s)
+            ledger.lock_alone(wait_s)
             locked()
             yield ledger
 
@@ -132,7 +132,7 @@ class LedgerDatabase:
     def together(self, wait_s: float = 0.0) -> Iterator[SharedLedger]:
         """Open the ledger beside workers, against those only who want it alone. Raises as `alone` does."""
         with closing(_postgres().PostgresLedger.open(self.url)) as ledger:
-            ledger.held_with_others(wait_s)
+            ledger.lock_with_others(wait_s)
             yield ledger
 
     def refuse_lost(self) -> None:
