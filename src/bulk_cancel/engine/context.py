@@ -91,6 +91,7 @@ class Context:
     scope: Scope = ALL_ROWS
     order: Order = field(default_factory=Order)  #: shared by the runners of all accounts
     foresight: Foresight = field(default_factory=Foresight)
+    api: str = ""  #: which one the ledger is bound to when it has answered; empty: to none
     keep: Callable[[Target, Appointment], None] | None = None  #: adds to the rebooking list, when there is one
 
     async def turn(self) -> bool:
