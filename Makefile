@@ -1,6 +1,8 @@
 # Everything works from a fresh checkout: the environment in .venv is made on the way. Needs Python 3.11 or later.
 PYTHON ?= python3
 BIN := .venv/bin
+# Without compiled files each process of the tests would compile its libraries anew: most of what it does.
+unexport PYTHONDONTWRITEBYTECODE
 # A worker for each core; one that has nothing left takes tests from the other.
 PARALLEL := --numprocesses=auto --dist=worksteal
 
@@ -22,7 +24,8 @@ check: .venv/ready           ## formatting, lint and types
 	$(BIN)/mypy
 
 test-httpx2: .venv/ready     ## the HTTP tests over httpx2, the maintained successor of httpx
-	BULK_CANCEL_TEST_HTTPX2=1 $(BIN)/pytest tests/sockets tests/processes/commands/test_end_to_end.py
+	BULK_CANCEL_TEST_HTTPX2=1 $(BIN)/pytest $(PARALLEL) -m "not process" \
+	  tests/sockets tests/unit/api tests/unit/commands tests/unit/library
 
 docs: .venv/ready            ## write docs/cli.md anew, from the commands' own --help
 	$(BIN)/python tests/support/reference.py

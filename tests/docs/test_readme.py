@@ -12,7 +12,7 @@ import pytest
 from bulk_cancel.cli.options import JOB_OPTIONS
 from bulk_cancel.core.model import Status
 from bulk_cancel.errors import Exit
-from support.shell_types import Shell
+from support.shell import Shell
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
