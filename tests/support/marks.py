@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 _PROCESSES = Path(__file__).parents[1] / "processes"
-_STARTING = {"zygote", "worker_zygote", "postgres_server", "browser"}
+_STARTING = {"zygote", "postgres_server", "browser"}
 _running: list[pytest.Item] = []
 
 
