@@ -28,7 +28,7 @@ class Keyring:
     held: set[str] = field(default_factory=set)  #: accounts
     missing: dict[str, str] = field(
         default_factory=dict
-    )  #: accounts that the ledger knows, and why they are not to be had
+    )  #: accounts that the ledger knows -> why their credential is missing
 
     def settings(self, name: str) -> ApiSettings:
         """Return how an account speaks to the API. Raises ConfigError when its credential is not there."""
@@ -44,7 +44,7 @@ class Keyring:
             self.held.add(name)
 
     def hold_all(self, plan: Plan, open_accounts: Iterable[str], wait_s: float) -> None:
-        """Hold those that the plan needs, and of those that are open in the ledger whatever is to be had."""
+        """Lock the limits that the plan needs, and those of open accounts in the ledger whose credentials are there."""
         needed = {name for name, share in plan.shares.items() if share.open}
         self.hold(needed, wait_s)
         for name in sorted({*open_accounts} - self.held):

@@ -50,7 +50,7 @@ class LedgerFile:
         return str(self.path)
 
     def exists(self) -> bool:
-        """An empty file is no new ledger, but a lost one: whoever reads it is told so."""
+        """Tell whether the file is there. An empty file is a lost ledger, not a new one: reading it says so."""
         return self.path.exists()
 
     def reading(self) -> AbstractContextManager[Ledger]:

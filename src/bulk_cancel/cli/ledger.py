@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bulk_cancel.cli.run import finish, parts_of
+from bulk_cancel.cli.status import settle_s
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document
 from bulk_cancel.commands.export import export
 from bulk_cancel.commands.reconcile import reconcile_ledger
@@ -39,8 +40,12 @@ def reconcile_command(flags: dict[str, object]) -> None:
 
 def resolve_command(target: str, decision: Decision, ledger: str | None) -> None:
     """Record a person's decision."""
-    work = resolve(place_of(ledger), target, decision)
-    after = "cancelled" if decision.cancelled else "not cancelled: the next run that names it sends it again"
+    work = resolve(place_of(ledger), target, decision, settle_s())
+    after = (
+        "cancelled"
+        if decision.cancelled
+        else "not cancelled: the next run that names it reads it, and sends it again if it is active"
+    )
     print(f"{work.target.appointment_id}: recorded as {after}.")
 
 

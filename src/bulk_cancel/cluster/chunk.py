@@ -62,7 +62,7 @@ class Note:
     exit_code: int | None = None  #: of what halted it
     message: str = ""
     unknown: int = 0
-    missing: int = 0
+    undecided: int = 0
     due_in_s: float = 0.0
     due_at: float | None = None  #: seconds since the epoch, when reads may settle what is unknown
 
@@ -190,7 +190,7 @@ class ChunkRun:
             exit_code=int(halt.exit_code) if halt else None,
             message=halt.message if halt else "",
             unknown=found.unknown,
-            missing=found.missing,
+            undecided=found.undecided,
             due_in_s=found.due_in_s,
             due_at=clock.now() + found.due_in_s if found.unknown else None,
         )

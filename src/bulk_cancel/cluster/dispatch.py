@@ -31,7 +31,7 @@ from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import Job
 
 _POLL_S = 1.0
-#: So long a watcher bears with a ledger that is away.
+#: Seconds to keep watching while the database is unreachable.
 _PATIENCE_S = 900.0
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from bulk_cancel.access.credential_locks import keyring
 from bulk_cancel.access.ledgers import ledger_place
-from bulk_cancel.commands.run_setup import time_limit_of
+from bulk_cancel.commands.run_setup import retry_before_of, time_limit_of
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.states import State
+from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.execution.caller import Parts
 from bulk_cancel.planning.outputs import plan_outputs
 from bulk_cancel.planning.planner import KnownPace, StatesOf, live_reads, planned
@@ -40,7 +42,7 @@ def plan_job(job: Job, parts: Parts) -> Plan:
             keys.settings(OWN)
         if place.exists():
             ledger = stack.enter_context(place.reading())
-            states_of = ledger.states_of
+            states_of = partial(ledger.states_of, retry_before=retry_before_of(job, system_clock()))
             known_pace = ledger.load_pace
         looking = live_reads(keys, parts.log, known_pace, job.lock_wait) if job.live else None
         with plan_outputs(job, source, parts.environ) as outputs:

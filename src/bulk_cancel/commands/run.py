@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -23,12 +24,14 @@ from bulk_cancel.commands.run_setup import (
     lock_wait_of,
     open_ledger,
     refuse_when_over,
+    retry_before_of,
     stage_rows,
     time_limit_of,
 )
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.plan import Plan
+from bulk_cancel.core.states import State
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.context import Foresight
@@ -107,16 +110,18 @@ def _begun(ledger: Ledger, source: Source, beginning: _Beginning) -> tuple[int, 
     job, parts, keys = beginning.job, beginning.parts, beginning.keys
     looking = live_reads(keys, parts.log, ledger.load_pace, lock_wait_of(job, beginning.limit)) if job.live else None
     rows = source.rows(looking)
-    plan = planned(keys, rows, ledger.states_of, looking, None)
+    clock = clock_of(ledger)
+    retry_before = retry_before_of(job, clock)
+    plan = planned(keys, rows, partial(ledger.states_of, retry_before=retry_before), looking, None)
     plan.time = beginning.limit
     if job.engine == "local":
         keys.hold_all(plan, ledger.accounts(NO_RUN), lock_wait_of(job, beginning.limit))
+    _warn_of_late_refusals(plan, job, parts)
     _approved(plan, beginning)
-    clock = clock_of(ledger)
     about = (job.label, source.digest, str(beginning.out.resolve()), program())
     start = RunStart(beginning.run_id, clock.now(), clock.base, *about)
     foresight = source.foresight(looking)
-    run_no = stage_rows(ledger, start, rows.filled_chunks(), clock)
+    run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_before)
     _adopt(beginning.folder, beginning.out)
     parts.log.info("run.started", run_id=beginning.run_id, rows=plan.rows, cancels=plan.cancels, out=str(beginning.out))
     return run_no, clock, foresight
@@ -159,6 +164,13 @@ def _refuse_too_many(job: Job, plan: Plan) -> None:
             f"{plan.may_send} cancels are more than --max-cancel {job.max_cancel} allows.",
             advice="Nothing was sent. Check the input, or raise the limit if this is meant.",
         )
+
+
+def _warn_of_late_refusals(plan: Plan, job: Job, parts: Parts) -> None:
+    """A refusal is not asked again within the settle time: what refused it may still show an old state."""
+    rows = plan.settled[State.REJECTED] + plan.settled[State.NOT_FOUND]
+    if job.retry_refused and rows:
+        parts.log.warning("run.refused_too_recently", rows=rows, try_again_in=f"at most {show_duration(job.settle)}")
 
 
 def _warn_of_short_time(plan: Plan, parts: Parts) -> None:

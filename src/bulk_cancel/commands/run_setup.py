@@ -19,7 +19,7 @@ from bulk_cancel.execution.active_accounts import Member, gather_members, leave_
 from bulk_cancel.execution.caller import Parts
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.settings.accounts import OWN
-from bulk_cancel.settings.environment import api_url
+from bulk_cancel.settings.environment import api_url, refuse_short_settle
 from bulk_cancel.settings.job import Job
 
 #: No run has this number: asked for its accounts, a ledger returns those of whatever is open.
@@ -29,7 +29,9 @@ NO_RUN = 0
 def api_of(keys: Keyring) -> str:
     """Return the API's address. Without an accounts file the run's own credential has to be there as well."""
     here = keys.accounts.given or keys.job.engine == "dbos"
-    return api_url(keys.environ) if here else keys.settings(OWN).base_url
+    url = api_url(keys.environ) if here else keys.settings(OWN).base_url
+    refuse_short_settle(keys.job.settle, url)
+    return url
 
 
 def time_limit_of(job: Job) -> TimeLimit | None:
@@ -44,7 +46,7 @@ def refuse_when_over(limit: TimeLimit | None) -> None:
 def gather_accounts(
     keys: Keyring, ledger: Ledger, run_no: int, parts: Parts, clock: Clock
 ) -> tuple[list[Member], dict[str, int]]:
-    """Return who works on the run, and how many outcomes are unknown of accounts that are not to be had."""
+    """Return the accounts that work on the run and, per account without a credential, its number of unknown outcomes."""
     members = gather_members(keys, ledger, run_no)
     # Without an accounts file no row of the run has one, and to ask for them would mean to look at every row.
     others = ledger.accounts(run_no if keys.accounts.given else NO_RUN)
@@ -89,9 +91,20 @@ def lock_wait_of(job: Job, limit: TimeLimit | None) -> float:
     return min(job.lock_wait, limit.left_s(system_clock().monotonic())) if limit else job.lock_wait
 
 
-def stage_rows(ledger: Ledger, start: RunStart, chunks: Iterable[Sequence[InputRow]], clock: Clock) -> int:
+def retry_before_of(job: Job, clock: Clock) -> float | None:
+    """Return which refusals are taken up again: those from before this moment, if any are."""
+    return clock.now() - job.settle if job.retry_refused else None
+
+
+def stage_rows(
+    ledger: Ledger,
+    start: RunStart,
+    chunks: Iterable[Sequence[InputRow]],
+    clock: Clock,
+    retry_before: float | None = None,
+) -> int:
     run_no = ledger.begin_run(start)
     for rows in chunks:
-        ledger.stage(run_no, rows, clock.now())
+        ledger.stage(run_no, rows, clock.now(), retry_before=retry_before)
     ledger.start_run(run_no)
     return run_no

@@ -11,12 +11,12 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_ra
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.model import Answer, Work
-from bulk_cancel.core.outcome import Sight, classify_read
+from bulk_cancel.core.readings import Sight, is_missing_route, see
 from bulk_cancel.core.retry import LONGEST_PAUSE_S
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
-from bulk_cancel.engine.context import Context
+from bulk_cancel.engine.context import Context, no_route
 from bulk_cancel.engine.feed import Feed
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler, read_surely
 from bulk_cancel.engine.sender import Doubts, Sender, conclude_doubts
@@ -112,7 +112,7 @@ class Runner:
                     continue  # passed over while a cancel of the same appointment was on its way
                 break
             reconciled = await self._reconciler.run()
-            if context.limits.wait and reconciled.unknown > reconciled.missing:
+            if context.limits.wait and reconciled.unknown > reconciled.undecided:
                 await self._wait_until_due(reconciled.due_in_s)
                 reconciled = await self._reconciler.run()
             if not reconciled.sendable and not reconciled.settled:
@@ -151,8 +151,8 @@ class Runner:
         for work in sent:
             if self._context.intake.closed:
                 return
-            answer = await read_surely(self._context, self._context.lines[0], work)
-            if answer is None or classify_read(work.target, answer) is not Sight.CANCELLED:
+            reading = await read_surely(self._context, self._context.lines[0], work)
+            if see(work.target, reading, attended=True) not in (Sight.CANCELLED, Sight.ONE_OCCURRENCE):
                 where = work.target.appointment_id
                 self._context.halt(Exit.STOPPED, f"The canary did not verify: {where} is {work.state.value}.")
 
@@ -214,11 +214,13 @@ def _user(work: Iterable[Work]) -> str | None:
 
 
 def _worth_asking_again(page: Page | None) -> bool:
-    return page is not None and page.appointments is None and page.answer.status not in (400, 401, 403, 404)
+    return page is not None and page.appointments is None and not page.answer.is_api_error
 
 
 def _preflight_error(answer: Answer, account: str) -> BulkCancelError:
-    if answer.status in (400, 401, 403):
+    if is_missing_route(answer):
+        return ConfigError(no_route(answer), advice="Nothing was sent.")
+    if answer.is_api_error and answer.status in (400, 401, 403):
         own = "Nothing was sent. Check MEETERGO_TOKEN (keys expire after 1 to 90 days) and the user id."
         its = "Nothing was sent with it. Check its token (keys expire after 1 to 90 days) and its user id."
         return CredentialError(

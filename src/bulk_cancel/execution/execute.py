@@ -36,7 +36,7 @@ class RunFacts:
     clock: Clock
     began: float  #: monotonic
     members: Sequence[Member]
-    left: Mapping[str, int] = field(default_factory=dict)  #: unknown outcomes of accounts that are not to be had
+    left: Mapping[str, int] = field(default_factory=dict)  #: account without a credential -> number of unknown outcomes
     time: TimeLimit | None = None
 
 

@@ -15,9 +15,9 @@ from bulk_cancel.access.rate_limits import limiter_of, remember_pace
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.core.actions import Rules
 from bulk_cancel.core.clock import PaceRecord
-from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import PlanLine
+from bulk_cancel.core.readings import Reading
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.live_read import LOOKED_AT, LiveLook
 from bulk_cancel.engine.reader import Reader
@@ -30,8 +30,8 @@ from bulk_cancel.settings.job import Job
 class Looks:
     """The look of one plan, over all accounts: each looks with its own credential and limit, all at the same time."""
 
-    of: Callable[[str, dict[str, Appointment | None]], Looking]  #: begins an account's look
-    seen: dict[str, Appointment | None] = field(default_factory=dict)
+    of: Callable[[str, dict[str, Reading]], Looking]  #: begins an account's look
+    seen: dict[str, Reading] = field(default_factory=dict)
     _begun: dict[str, Looking] = field(default_factory=dict)
 
     @property
@@ -84,7 +84,7 @@ class Looking:
     log: FilteringBoundLogger
     known_pace: PaceRecord | None = None  #: what the ledger knows of the limiter
     clock: Clock = field(default_factory=system_clock)
-    seen: dict[str, Appointment | None] = field(default_factory=dict)
+    seen: dict[str, Reading] = field(default_factory=dict)
     requests: int = 0
 
     async def look(self, lines: Sequence[PlanLine]) -> list[PlanLine]:

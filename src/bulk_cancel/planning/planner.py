@@ -9,8 +9,9 @@ from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.access.credential_locks import Keyring
 from bulk_cancel.core.clock import PaceRecord
-from bulk_cancel.core.model import Appointment, InputRow
+from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Plan, PlanLine, make_plan
+from bulk_cancel.core.readings import Reading
 from bulk_cancel.core.states import State
 from bulk_cancel.planning.live import Looking, Looks
 from bulk_cancel.planning.sources import PlannedRows
@@ -41,7 +42,7 @@ def live_reads(keys: Keyring, log: FilteringBoundLogger, known_pace: KnownPace, 
     if not keys.accounts.given:
         keys.hold([OWN], wait_s)
 
-    def begin(account: str, seen: dict[str, Appointment | None]) -> Looking:
+    def begin(account: str, seen: dict[str, Reading]) -> Looking:
         keys.hold([account], wait_s)
         settings, pace = keys.settings(account), keys.accounts.pace(account)
         return Looking(keys.job, settings, pace, log, known_pace(settings.credential.fingerprint), seen=seen)

@@ -62,19 +62,17 @@ def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger,
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
     source = str(select_input(job, environ, log, folder)) if job.select else job.input
-    return InputFile(job, stage_input(source, _options_of(job, environ), folder / SNAPSHOT))
-
-
-def _account_names(job: Job, environ: Mapping[str, str]) -> AccountNames | None:
     accounts = load_accounts(job.accounts, environ, job)
-    return AccountNames(accounts.names, job.account) if accounts.given else None
+    names = AccountNames(accounts.names, job.account) if accounts.given else None
+    users = {name: user for name in ("", *accounts.names) if (user := accounts.user_id(name))}
+    return InputFile(job, stage_input(source, _options_of(job, names), folder / SNAPSHOT), users)
 
 
-def _options_of(job: Job, environ: Mapping[str, str]) -> InputOptions:
+def _options_of(job: Job, accounts: AccountNames | None) -> InputOptions:
     """Return how the job wants its input read. With blanks to fill in, the reason comes later, row by row."""
     mapping = {str(name): column for name, column in job.map.items()}
     reason = None if template_of(job) else job.reason
-    return InputOptions(mapping, reason, job.cancel_all, _account_names(job, environ))
+    return InputOptions(mapping, reason, job.cancel_all, accounts)
 
 
 def program() -> str:
@@ -121,13 +119,14 @@ class InputFile:
 
     job: Job
     staged: StagedInput
+    users: Mapping[str, str] = field(default_factory=dict)  #: as whom each account acts where a row does not say it
 
     @property
     def digest(self) -> str:
         return self.staged.digest
 
     def rows(self, looking: Looks | None) -> Rows:
-        return Rows(self.staged, template_of(self.job), looking.seen if looking else {})
+        return Rows(self.staged, template_of(self.job), looking.seen if looking else {}, self.users)
 
     def foresight(self, looking: Looks | None) -> Foresight:
         return Foresight(seen=looking.seen if looking else {})

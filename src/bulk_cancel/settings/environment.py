@@ -26,6 +26,8 @@ def timeout_of(job: Job, environ: Mapping[str, str]) -> float:
 DEFAULT_API = "https://api.meetergo.com/v4"
 
 
+#: A server that is silent for 30 s, the usual limit of a client, and applies then, is not trusted too early.
+SHORTEST_SETTLE_S = 60.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -40,3 +42,12 @@ def api_url(environ: Mapping[str, str]) -> str:
             f"MEETERGO_API_URL would send the credential to {parts.hostname} unencrypted.", advice="Use https://"
         )
     return url
+
+
+def refuse_short_settle(settle_s: float, url: str) -> None:
+    """Refuse a settle time within which a real API may still apply a cancel that it did not answer."""
+    if settle_s < SHORTEST_SETTLE_S and urlsplit(url).hostname not in _LOOPBACK:
+        raise ConfigError(
+            f"A settle time of {settle_s:g} s is too short: a cancel whose answer was lost may take effect later.",
+            advice=f"Nothing was sent. Give --settle at least {SHORTEST_SETTLE_S:g}s, or leave it out (10m).",
+        )

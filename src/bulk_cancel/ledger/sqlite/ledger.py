@@ -80,13 +80,13 @@ class SqliteLedger:
             about = (start.source, start.input_digest, start.out, start.program)
             return int(self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0])
 
-    def stage(self, run_no: int, rows: Sequence[InputRow], at: float) -> None:
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
         with self._transaction():
             if staging.is_first(self._connection, self._sql, run_no, rows):
                 staging.stage_first(self._connection, self._sql, run_no, rows)
             else:
                 staging.make_key(self._connection, self._sql)
-                staging.stage_more(self._connection, self._sql, run_no, rows, at)
+                staging.stage_more(self._connection, self._sql, (run_no, at, retry_before), rows)
                 self._seal()
 
     def start_run(self, run_no: int) -> None:
@@ -142,7 +142,7 @@ class SqliteLedger:
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(work_of(row[:10]), row[10], TimeBase(row[11], row[12]), row[13], row[14])
+            Unknown(work_of(row[:13]), row[13], TimeBase(row[14], row[15]), row[16], row[17], bool(row[18]))
             for row in self._rows("unknown", after_target, limit, *scoped(scope))
         ]
 
@@ -168,17 +168,14 @@ class SqliteLedger:
     def rows(self, run_no: int, after_row: int, limit: int) -> list[RowRecord]:
         return [row_record_of(row) for row in self._rows("rows", run_no, after_row, limit)]
 
-    def states_of(self, rows: Sequence[InputRow]) -> list[State | None]:
+    def states_of(self, rows: Sequence[InputRow], *, retry_before: float | None = None) -> list[State | None]:
         if not staging.has_key(self._connection, self._sql):
             return [None] * len(rows)  # nothing was ever sent
-        return [self._state_of(row) if row.appointment_id else None for row in rows]
+        return [self._state_of(row, retry_before) if row.appointment_id else None for row in rows]
 
-    def _state_of(self, row: InputRow) -> State | None:
+    def _state_of(self, row: InputRow, retry_before: float | None) -> State | None:
         found = self._rows("state_of", row.appointment_id, row.attendee_id or "", row.entire_series)
-        if not found:
-            return None
-        state, *asked = found[0]
-        return staged_state(row, state, asked)
+        return staged_state(row, found[0], retry_before) if found else None
 
     def target_states(self, run_no: int) -> Mapping[State, int]:
         return {state: count for state, count in self._counts(run_no, firsts=True).items() if state is not None}
