@@ -9,10 +9,10 @@ PARALLEL := --numprocesses=auto --dist=worksteal
 demo: .venv/ready            ## run the sample job against a sandbox: no account, no mail
 	$(BIN)/bulk-cancel demo
 
-test-fast: .venv/ready       ## the tests that start no process (a minute)
+test-fast: .venv/ready       ## the tests that start no process
 	$(BIN)/pytest $(PARALLEL) -m "not process and not long" --ignore=tests/processes
 
-test: .venv/ready            ## the tests, all but the long sweeps (5 minutes)
+test: .venv/ready            ## the tests, all but the long sweeps
 	$(BIN)/pytest $(PARALLEL)
 
 test-long: .venv/ready       ## the long sweeps: kill -9 at every point, power cuts, ten times the random examples
