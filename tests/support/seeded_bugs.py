@@ -43,8 +43,8 @@ _SENDING = """        if context.clock.elapsed() - work.moved_at > context.limit
             return await self._not_sent(work, Answer(bytes_left=False, message="too late: the process stood still"))
         context.limiter.use()
         started_at = context.clock.monotonic()
-        context.tally.posts += 1
-        context.tally.in_flight += 1
+        context.counters.posts += 1
+        context.counters.in_flight += 1
         try:
             answer = await self._line.cancel(work.target, work.request)
 """
@@ -130,7 +130,7 @@ BUGS = (
     Bug(
         "a document that does not say counts as active",
         "core/readings.py",
-        "    if appointment.is_cancelled is None:\n        return Sight.NOTHING\n    if not",
+        "    if appointment.is_cancelled is None:\n        return ReadResult.NOTHING\n    if not",
         "    if not",
         "tests/unit/core/test_outcome.py::test_what_a_read_shows",
     ),
@@ -144,8 +144,8 @@ BUGS = (
     Bug(
         "an attendee nobody saw in it counts as cancelled",
         "core/readings.py",
-        "return Sight.CANCELLED if attended else Sight.ABSENT",
-        "return Sight.CANCELLED",
+        "return ReadResult.CANCELLED if attended else ReadResult.ABSENT",
+        "return ReadResult.CANCELLED",
         "tests/unit/core/test_outcome.py::test_what_a_read_shows",
     ),
     Bug(
@@ -165,8 +165,8 @@ BUGS = (
     Bug(
         "a series is called done by one occurrence",
         "core/readings.py",
-        "return Sight.ONE_OCCURRENCE if target.entire_series else Sight.CANCELLED",
-        "return Sight.CANCELLED",
+        "return ReadResult.ONE_OCCURRENCE if target.entire_series else ReadResult.CANCELLED",
+        "return ReadResult.CANCELLED",
         "tests/unit/core/test_outcome.py::test_what_a_read_shows",
     ),
     Bug(
@@ -228,15 +228,15 @@ BUGS = (
     Bug(
         "an answer without attendees shows the attendee removed",
         "core/readings.py",
-        "    if appointment.is_cancelled is None or listed is None:\n        return Sight.NOTHING\n",
+        "    if appointment.is_cancelled is None or listed is None:\n        return ReadResult.NOTHING\n",
         "    listed = listed or frozenset()\n",
         "tests/unit/core/test_outcome.py::test_every_status_with_every_body",
     ),
     Bug(
         "there is no settle time",
         "engine/unknowns.py",
-        "return settle_s - clock.base.age_s(",
-        "return 0.0 * clock.base.age_s(",
+        "return settle_s - clock",
+        "return 0.0 * clock",
         "tests/processes/crash/test_clock.py::test_an_unknown_target_is_not_sent_before_its_settle_time",
     ),
     Bug(
@@ -249,7 +249,7 @@ BUGS = (
     Bug(
         "one read confirms that a target is active",
         _RECONCILE,
-        "if await self._look(item) is Sight.ACTIVE:",
+        "if await self._look(item) is ReadResult.ACTIVE:",
         "if item:",
         "tests/unit/engine/test_reconcile.py::test_the_second_read_may_find_it_cancelled",
     ),

@@ -17,7 +17,7 @@ from bulk_cancel.errors import ConfigError
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger, reading
-from bulk_cancel.ops.locks import Holder, held, holder_of
+from bulk_cancel.ops.locks import Holder, holder_of, locked
 
 
 class LedgerPlace(Protocol):
@@ -29,11 +29,13 @@ class LedgerPlace(Protocol):
     def reading(self) -> AbstractContextManager[Ledger]:
         """Open an existing ledger that stays as it is. Raises LedgerError when there is none, or none that is ours."""
 
-    def alone(self, wait_s: float = 0.0, locked: Callable[[], None] = lambda: None) -> AbstractContextManager[Ledger]:
+    def alone(
+        self, wait_s: float = 0.0, once_locked: Callable[[], None] = lambda: None
+    ) -> AbstractContextManager[Ledger]:
         """Hold the ledger against everybody else and open it for writing; make it when there is none.
 
-        `locked` is called in between: when it raises, nothing is made. Raises LockedError (exit 75) when somebody holds
-        the ledger for longer than `wait_s` seconds; else as opening does.
+        `once_locked` is called in between: when it raises, nothing is made. Raises LockedError (exit 75) when somebody
+        holds the ledger for longer than `wait_s` seconds; else as opening does.
         """
 
     def holder(self) -> Holder | None:
@@ -50,7 +52,7 @@ class LedgerFile:
         return str(self.path)
 
     def exists(self) -> bool:
-        """An empty file is no new ledger, but a lost one: whoever reads it is told so."""
+        """Tell whether the file is there. An empty file is a lost ledger, not a new one: reading it says so."""
         return self.path.exists()
 
     def reading(self) -> AbstractContextManager[Ledger]:
@@ -58,10 +60,10 @@ class LedgerFile:
         return reading(self.path)
 
     @contextmanager
-    def alone(self, wait_s: float = 0.0, locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
+    def alone(self, wait_s: float = 0.0, once_locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
         """As `LedgerPlace` says; the lock is a file beside the ledger."""
-        with held(ledger_lock(self.path), f"the ledger {self.path}", wait_s):
-            locked()
+        with locked(ledger_lock(self.path), f"the ledger {self.path}", wait_s):
+            once_locked()
             ledger = SqliteLedger.open(self.path)
             try:
                 yield ledger
@@ -93,18 +95,18 @@ class LedgerDatabase:
             yield ledger
 
     @contextmanager
-    def alone(self, wait_s: float = 0.0, locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
+    def alone(self, wait_s: float = 0.0, once_locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
         """As `LedgerPlace` says; the lock is the session's, and ends with it."""
         with closing(_postgres().PostgresLedger.open(self.url)) as ledger:
-            ledger.held_alone(wait_s)
-            locked()
+            ledger.lock_alone(wait_s)
+            once_locked()
             yield ledger
 
     @contextmanager
     def together(self, wait_s: float = 0.0) -> Iterator[SharedLedger]:
         """Open the ledger beside workers, against those only who want it alone. Raises as `alone` does."""
         with closing(_postgres().PostgresLedger.open(self.url)) as ledger:
-            ledger.held_with_others(wait_s)
+            ledger.lock_with_others(wait_s)
             yield ledger
 
     def holder(self) -> Holder | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bulk_cancel.cli.run import finish, parts_of
+from bulk_cancel.cli.run import caller_of, finish
 from bulk_cancel.cli.status import settle_s
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document
 from bulk_cancel.commands.export import export
@@ -35,7 +35,7 @@ def report_command(run_id: str, ledger: str | None, out: Path | None, *, excel: 
 def reconcile_command(flags: dict[str, object]) -> None:
     """Settle unknown targets by reads alone."""
     job = load_job("-", flags)
-    finish(job, Console(stderr=True), reconcile_ledger(job, parts_of(job)))
+    finish(job, Console(stderr=True), reconcile_ledger(job, caller_of(job)))
 
 
 def resolve_command(target: str, decision: Decision, ledger: str | None) -> None:

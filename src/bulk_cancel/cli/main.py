@@ -92,13 +92,13 @@ def find(  # noqa: PLR0913 - options of a command
 ) -> None:
     """Find appointments of whole days: an input for a closure. Only reads; sends nothing."""
     from bulk_cancel.cli.find import find_command
-    from bulk_cancel.commands.find import Wish
+    from bulk_cancel.commands.find import FindOutput
 
     select: Values = {"from": first, "to": last, "timezone": timezone, "location": location, "host": host or None}
     select |= {"all_hosts": all_hosts, "meeting_type": meeting_type, "channel": channel}
     flags: Values = {"user_id": user_id, "rate": rate, "burst": burst, "timeout": timeout, "lock_wait": lock_wait}
     flags |= {"accounts": accounts, "account": account, "json": json, "quiet": quiet}
-    find_command(select, flags, Wish(out, with_cancelled, with_contacts))
+    find_command(select, flags, FindOutput(out, with_cancelled, with_contacts))
 
 
 @app.command()

@@ -1,8 +1,8 @@
 """The queue of chunks, as DBOS keeps it: names, versions, and what is asked of it from outside of a workflow.
 
 A partition of the queue is an account, and one chunk of a partition is worked on at a time. What travels through the
-queue are numbers of runs and chunks as JSON: no settings, no tokens, and no pickles, which would let whoever can write
-to the database run code in the workers.
+queue are numbers of runs and chunks as JSON: no settings, no tokens, and no pickles, which would let anybody with
+write access to the database run code in the workers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CARRY_CHUNK, RESCUE = "carry_chunk", "rescue"
 OWN_ACCOUNT = "*"
 #: All series of all accounts go one after the other.
 SERIES = "*series"
-#: So long a finished workflow is kept: DBOS itself never forgets one.
+#: Time for which a finished workflow is kept: DBOS itself never forgets one.
 KEPT = timedelta(days=7)
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from bulk_cancel.core.model import Appointment, Request, Target
 from bulk_cancel.core.outcome import ONE_OCCURRENCE
-from bulk_cancel.core.readings import Reading, Sight, Source, see
+from bulk_cancel.core.readings import Reading, ReadResult, Source, see
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 
@@ -51,7 +51,7 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class SkipRules:
     """What is left out although it could be cancelled. `now` in seconds since the epoch, durations in seconds."""
 
     now: float
@@ -64,7 +64,9 @@ NOTHING_EXPECTED = Expectation()
 _NEWER = "the last reading is too old to send by: it is read again before anything is sent"
 
 
-def decide(target: Target, request: Request, reading: Reading | None, expected: Expectation, rules: Rules) -> Decision:
+def decide(
+    target: Target, request: Request, reading: Reading | None, expected: Expectation, rules: SkipRules
+) -> Decision:
     """Return what is to be done with a sendable target, and why.
 
     The action is one of CANCEL, SKIP, ALREADY_CANCELLED, NOT_FOUND, REFUSED and READ_FIRST (look again). `reading` is
@@ -77,7 +79,7 @@ def decide(target: Target, request: Request, reading: Reading | None, expected: 
         return final
     if not reading.is_fresh(rules.elapsed):
         return Decision(Action.READ_FIRST, _NEWER)
-    if sight is not Sight.ACTIVE or reading.appointment is None:
+    if sight is not ReadResult.ACTIVE or reading.appointment is None:
         return _untold(target, reading)
     if changed := why_changed(expected, reading.appointment):
         return Decision(Action.SKIP, changed)
@@ -86,7 +88,7 @@ def decide(target: Target, request: Request, reading: Reading | None, expected: 
     return _of_an_active_one(target, request, reading.appointment)
 
 
-def _unread(target: Target, expected: Expectation, rules: Rules) -> Decision:
+def _unread(target: Target, expected: Expectation, rules: SkipRules) -> Decision:
     if expected.must_be_read:
         return Decision(Action.READ_FIRST, "it is read before anything is sent")
     if target.attendee_id is not None and not expected.attended:
@@ -98,15 +100,15 @@ def _unread(target: Target, expected: Expectation, rules: Rules) -> Decision:
     return Decision(Action.CANCEL, "to be cancelled")
 
 
-def _needs_no_cancel(sight: Sight, reading: Reading) -> Decision | None:
+def _needs_no_cancel(sight: ReadResult, reading: Reading) -> Decision | None:
     match sight:
-        case Sight.CANCELLED:
+        case ReadResult.CANCELLED:
             return Decision(Action.ALREADY_CANCELLED, _cancelled_how(reading.appointment))
-        case Sight.MISSING:
+        case ReadResult.MISSING:
             return Decision(Action.NOT_FOUND, "the API knows no such appointment")
-        case Sight.ABSENT:
+        case ReadResult.ABSENT:
             return Decision(Action.NOT_FOUND, "the attendee is not in this appointment")
-        case Sight.ONE_OCCURRENCE:
+        case ReadResult.ONE_OCCURRENCE:
             return Decision(Action.REFUSED, ONE_OCCURRENCE)
     return None
 
@@ -157,7 +159,7 @@ def _same_moment(planned: str, start: str) -> bool:
     return planned == start if moment is None else moment == moment_of(start)
 
 
-def why_left_out(start: str | None, rules: Rules) -> str:
+def why_left_out(start: str | None, rules: SkipRules) -> str:
     """Return why a rule leaves out an appointment that starts then, a sentence; empty when none does."""
     starts_at = moment_of(start)
     if starts_at is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bulk_cancel.core.model import Answer, Appointment, Target
-from bulk_cancel.core.readings import MISSING, Reading, Sight, is_missing_route, see
+from bulk_cancel.core.readings import MISSING, Reading, ReadResult, is_missing_route, see
 from bulk_cancel.core.states import Event
 
 #: The only status that proves that nothing was processed. The official client repeats a mutation on nothing else.
@@ -85,7 +85,7 @@ def shows_cancelled(target: Target, appointment: Appointment | None) -> bool:
     if appointment is None or appointment.appointment_id != target.appointment_id:
         return False
     reading = Reading(target.appointment_id, appointment, 0.0)
-    return see(target, reading, attended=True) in (Sight.CANCELLED, Sight.ONE_OCCURRENCE)
+    return see(target, reading, attended=True) in (ReadResult.CANCELLED, ReadResult.ONE_OCCURRENCE)
 
 
 def resolve_refusal(target: Target, refusal: Answer, reading: Reading | None, *, attended: bool = False) -> Event:
@@ -97,11 +97,11 @@ def resolve_refusal(target: Target, refusal: Answer, reading: Reading | None, *,
     if reading is None:
         return Event.NO_PROOF
     match see(target, reading, attended=attended):
-        case Sight.CANCELLED:
+        case ReadResult.CANCELLED:
             return Event.ALREADY_CANCELLED
-        case Sight.MISSING | Sight.ABSENT:
+        case ReadResult.MISSING | ReadResult.ABSENT:
             return Event.NOT_FOUND
-        case Sight.ACTIVE | Sight.ONE_OCCURRENCE:
+        case ReadResult.ACTIVE | ReadResult.ONE_OCCURRENCE:
             return Event.REJECTED
         case _:
             return Event.NOT_FOUND if refusal.status in MISSING else Event.REJECTED
@@ -118,10 +118,10 @@ def resolve_unknown(intent_at: float, appointment: Appointment | None) -> Event:
     return Event.SEEN_CANCELLED
 
 
-def why_undecided(sight: Sight) -> str:
+def why_undecided(sight: ReadResult) -> str:
     """Return why reads cannot settle a target whose cancel has no known outcome, a clause for the person who can."""
     return {
-        Sight.MISSING: "the API does not find this appointment",
-        Sight.ABSENT: "the attendee is not in it, and no reading before the cancel showed that attendee in it",
-        Sight.ONE_OCCURRENCE: ONE_OCCURRENCE,
+        ReadResult.MISSING: "the API does not find this appointment",
+        ReadResult.ABSENT: "the attendee is not in it, and no reading before the cancel showed that attendee in it",
+        ReadResult.ONE_OCCURRENCE: ONE_OCCURRENCE,
     }.get(sight, "the API does not say whether it is cancelled")

@@ -28,7 +28,7 @@ class PlanLine:
         return self.action is Action.CANCEL
 
 
-#: So many lines of a kind are shown.
+#: Number of lines of a kind that are shown.
 PREVIEW = 10
 
 __all__ = [

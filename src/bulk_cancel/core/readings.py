@@ -21,7 +21,7 @@ _NOT_SHOWN = frozenset({400, 403, 422})
 _NO_ROUTE = re.compile(r"Cannot [A-Z]+ /")
 
 
-class Sight(Enum):
+class ReadResult(Enum):
     """What a reading shows of a target."""
 
     CANCELLED = "cancelled"
@@ -82,32 +82,32 @@ def reading_of(appointment_id: str, answer: Answer, taken_at: float) -> Reading 
     return Reading(appointment_id, appointment, at)
 
 
-def see(target: Target, reading: Reading | None, *, attended: bool = False) -> Sight:
+def see(target: Target, reading: Reading | None, *, attended: bool = False) -> ReadResult:
     """Return what a reading shows of `target`. `attended`: an earlier one showed its attendee in the appointment."""
     if reading is None or reading.refusal or reading.appointment_id != target.appointment_id:
-        return Sight.NOTHING
+        return ReadResult.NOTHING
     appointment = reading.appointment
     if appointment is None:
-        return Sight.MISSING
+        return ReadResult.MISSING
     if target.attendee_id is not None:
         return _see_attendee(target.attendee_id, appointment, attended=attended)
     if appointment.is_cancelled is None:
-        return Sight.NOTHING
+        return ReadResult.NOTHING
     if not appointment.is_cancelled:
-        return Sight.ACTIVE
-    return Sight.ONE_OCCURRENCE if target.entire_series else Sight.CANCELLED
+        return ReadResult.ACTIVE
+    return ReadResult.ONE_OCCURRENCE if target.entire_series else ReadResult.CANCELLED
 
 
-def _see_attendee(attendee_id: str, appointment: Appointment, *, attended: bool) -> Sight:
+def _see_attendee(attendee_id: str, appointment: Appointment, *, attended: bool) -> ReadResult:
     """Absence is told by a list without the attendee, never by a list that is not there."""
     if attendee_id in appointment.removed_ids:
-        return Sight.CANCELLED
+        return ReadResult.CANCELLED
     listed = appointment.attendee_ids
     if appointment.is_cancelled:
         is_stranger = bool(listed) and listed is not None and attendee_id not in listed and not attended
-        return Sight.ABSENT if is_stranger else Sight.CANCELLED
+        return ReadResult.ABSENT if is_stranger else ReadResult.CANCELLED
     if appointment.is_cancelled is None or listed is None:
-        return Sight.NOTHING
+        return ReadResult.NOTHING
     if attendee_id in listed:
-        return Sight.ACTIVE
-    return Sight.CANCELLED if attended else Sight.ABSENT
+        return ReadResult.ACTIVE
+    return ReadResult.CANCELLED if attended else ReadResult.ABSENT

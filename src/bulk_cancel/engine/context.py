@@ -9,7 +9,7 @@ import anyio
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.api.port import Line, Page, Query
-from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Expectation, Rules
+from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Expectation, SkipRules
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.exit_codes import Halt, exceeds
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
@@ -20,7 +20,7 @@ from bulk_cancel.core.units import show_duration
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
-from bulk_cancel.engine.counters import REFUSED, Tally
+from bulk_cancel.engine.counters import REFUSED, Counters
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.series_order import Order
@@ -84,7 +84,7 @@ class Context:
     limiter: Limiter
     clock: Clock
     intake: Intake
-    tally: Tally
+    counters: Counters
     limits: Limits
     log: FilteringBoundLogger
     lines: Sequence[Line]
@@ -112,19 +112,19 @@ class Context:
             if self.limits.stop_outside:
                 self.halt(Exit.STOPPED, f"The send window opens in {show_duration(wait_s)}.")
                 break
-            self.tally.note = f"the send window opens in {show_duration(wait_s)}"
+            self.counters.note = f"the send window opens in {show_duration(wait_s)}"
             with self.intake.waiting():
                 await anyio.sleep(min(wait_s, _LOOK_AGAIN_S))
-            self.tally.note = ""
+            self.counters.note = ""
         return not self.intake.closed
 
     def is_open_hour(self) -> bool:
         """Whether cancels may be sent at this moment."""
         return self.limits.window is None or self.limits.window.is_open(self.clock.now())
 
-    def rules(self) -> Rules:
+    def rules(self) -> SkipRules:
         """What is left out at this moment."""
-        return Rules(self.clock.now(), self.limits.skip_past, self.limits.late_within_s, self.clock.elapsed())
+        return SkipRules(self.clock.now(), self.limits.skip_past, self.limits.late_within_s, self.clock.elapsed())
 
     def expected(self, work: Work) -> Expectation:
         """Return what is known of a target before it is read."""
@@ -145,10 +145,10 @@ class Context:
         if becomes is State.CANCELLED and self.keep is not None and appointment is not None:
             self.keep(work.target, self.foresight.appointment(work.target.appointment_id) or appointment)
         await self.commits.record(Entry(work.target_id, event, work.state, attempt_no, at, status, detail, appointment))
-        self.tally.moved(work.state, becomes)
+        self.counters.moved(work.state, becomes)
         work.state, work.attempts, work.sent = becomes, attempt_no, work.sent or event is Event.INTENT
-        if becomes in REFUSED and exceeds(self.tally.refused, self.tally.targets, self.limits.max_errors):
-            self.halt(Exit.STOPPED, f"{self.tally.refused} targets were refused, more than --max-errors allows.")
+        if becomes in REFUSED and exceeds(self.counters.refused, self.counters.targets, self.limits.max_errors):
+            self.halt(Exit.STOPPED, f"{self.counters.refused} targets were refused, more than --max-errors allows.")
 
     async def reading(self, line: Line, work: Work) -> Reading | None:
         """Read a target's appointment, in turn; None when the intake closed, or when the answer proves nothing."""
@@ -177,7 +177,7 @@ class Context:
         if not await self.turn():
             return False
         await self.commits.record()
-        self.tally.gets += 1
+        self.counters.gets += 1
         self.limiter.use()
         return True
 
@@ -199,7 +199,7 @@ class Context:
             if answer.status is not None:
                 self.limiter.served()
             return
-        self.tally.throttled += 1
+        self.counters.throttled += 1
         pause_s = self.limiter.throttled(started_at, answer.retry_after_s)
         self.log.warning("run.throttled", pause_s=round(pause_s, 1), in_a_row=self.limiter.throttles_in_a_row)
         if pause_s > LONGEST_PAUSE_S:

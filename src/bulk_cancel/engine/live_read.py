@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from bulk_cancel.api.port import Query
-from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Decision, Rules, decide
+from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Decision, SkipRules, decide
 from bulk_cancel.core.model import Appointment, Request, Target
 from bulk_cancel.core.plan import PlanLine, request_of, target_of
 from bulk_cancel.core.readings import Reading, Source
@@ -25,7 +25,7 @@ class LiveLook:
     """Looks for one plan. `seen` keeps the readings, by appointment."""
 
     reader: Reader
-    rules: Rules
+    rules: SkipRules
     seen: dict[str, Reading] = field(default_factory=dict)
 
     async def look(self, lines: Sequence[PlanLine]) -> list[PlanLine]:

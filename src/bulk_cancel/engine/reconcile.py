@@ -20,7 +20,7 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_ra
 from bulk_cancel.api.port import Line, Query
 from bulk_cancel.core.model import Answer, Appointment, Scope, Work
 from bulk_cancel.core.outcome import resolve_unknown, why_undecided
-from bulk_cancel.core.readings import Reading, Sight, Source, see
+from bulk_cancel.core.readings import Reading, ReadResult, Source, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.context import Context, appointments_by_id
 from bulk_cancel.engine.unknowns import due_in_s
@@ -83,7 +83,7 @@ class Reconciler:
             for appointment_id in found:
                 seen, work = listed[appointment_id], left[appointment_id].work
                 reading = Reading(appointment_id, seen, self._context.clock.elapsed(), Source.PAGE)
-                if see(work.target, reading, attended=work.attended) is Sight.CANCELLED:
+                if see(work.target, reading, attended=work.attended) is ReadResult.CANCELLED:
                     await self._settle(left.pop(appointment_id), seen)
             if len(found) < 2:
                 break
@@ -91,7 +91,7 @@ class Reconciler:
 
     async def _by_single_reads(self, unknown: Sequence[Unknown]) -> None:
         """Read each; those that are active and old enough are read once more after the confirmation time."""
-        active = [item for item in unknown if await self._look(item) is Sight.ACTIVE]
+        active = [item for item in unknown if await self._look(item) is ReadResult.ACTIVE]
         old_enough = [item for item in active if self._due_in_s(item) <= 0]
         for item in active:
             if self._due_in_s(item) > 0:
@@ -103,13 +103,13 @@ class Reconciler:
             for item in old_enough:
                 self._keep(item)
 
-    async def _look(self, item: Unknown) -> Sight:
+    async def _look(self, item: Unknown) -> ReadResult:
         """Read one target; settle it when it is cancelled. An active one is left to the caller."""
         reading = await read_surely(self._context, self._context.lines[0], item.work)
         sight = see(item.work.target, reading, attended=item.work.attended)
-        if sight is Sight.CANCELLED and reading is not None:
+        if sight is ReadResult.CANCELLED and reading is not None:
             await self._settle(item, reading.appointment)
-        elif sight is not Sight.ACTIVE:
+        elif sight is not ReadResult.ACTIVE:
             if reading is not None and self._due_in_s(item) <= 0:
                 await self._leave_to_a_person(item, reading.refusal or why_undecided(sight))
             self._keep(item)
@@ -121,7 +121,7 @@ class Reconciler:
             await self._context.move(item.work, Event.UNDECIDED, detail=f"{why}; tell with: bulk-cancel resolve")
 
     async def _confirm(self, item: Unknown) -> None:
-        if await self._look(item) is Sight.ACTIVE:
+        if await self._look(item) is ReadResult.ACTIVE:
             await self._context.move(item.work, Event.SEEN_ACTIVE, detail="found active after the settle time, twice")
             self._result.sendable += 1
 

@@ -11,7 +11,7 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_ra
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.model import Answer, Work
-from bulk_cancel.core.readings import Sight, is_missing_route, see
+from bulk_cancel.core.readings import ReadResult, is_missing_route, see
 from bulk_cancel.core.retry import LONGEST_PAUSE_S
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
@@ -19,7 +19,7 @@ from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context, no_route
 from bulk_cancel.engine.feed import Feed
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler, read_surely
-from bulk_cancel.engine.sender import Doubts, Sender, conclude_doubts
+from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, Exit, UnreachableError
 from bulk_cancel.ledger.port import Ledger
 
@@ -41,8 +41,8 @@ class Runner:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._breaker = Breaker(context)
-        self._doubts = Doubts()
-        self._sang = False
+        self._held_forbidden = HeldForbidden()
+        self._canary_done = False
         self._reconciler = Reconciler(context)
 
     async def run(self) -> RunEnd:
@@ -98,8 +98,10 @@ class Runner:
 
     async def _something_to_do(self) -> bool:
         ask, run_no, scope = self._context.commits.ask, self._context.run_no, self._context.scope
-        self._context.tally.targets = await ask(lambda ledger: ledger.sendable_count(run_no, scope))
-        return bool(self._context.tally.targets or await ask(lambda ledger: ledger.unknown_count(self._context.scope)))
+        self._context.counters.targets = await ask(lambda ledger: ledger.sendable_count(run_no, scope))
+        return bool(
+            self._context.counters.targets or await ask(lambda ledger: ledger.unknown_count(self._context.scope))
+        )
 
     async def _passes(self, reconciled: Reconciled) -> Reconciled:
         context = self._context
@@ -120,23 +122,23 @@ class Runner:
         return reconciled
 
     async def _wait_until_due(self, due_in_s: float) -> None:
-        self._context.tally.note = f"waiting {due_in_s:.0f} s until unanswered cancels can no longer be applied"
+        self._context.counters.note = f"waiting {due_in_s:.0f} s until unanswered cancels can no longer be applied"
         self._context.log.info("run.waiting", due_in_s=round(due_in_s))
         with self._context.intake.waiting():
             await anyio.sleep(max(0.0, due_in_s))
-        self._context.tally.note = ""
+        self._context.counters.note = ""
 
     async def _send_all(self) -> None:
         """First all others, then the series one by one: what one may have taken along is read before it is sent."""
-        if self._context.limits.canary and not self._sang:
+        if self._context.limits.canary and not self._canary_done:
             await self._send_canary()
         await self._work(Feed(self._context, series=False), len(self._context.lines))
         await self._work(Feed(self._context, series=True), 1)
-        await conclude_doubts(self._context, self._doubts)
+        await conclude_forbidden(self._context, self._held_forbidden)
 
     async def _send_canary(self) -> None:
         """Cancel a few and verify each by a read before all the others."""
-        self._sang, left = True, self._context.limits.canary
+        self._canary_done, left = True, self._context.limits.canary
         for series in (False, True):
             while left > 0 and not self._context.intake.closed:
                 feed = Feed(self._context, series=series, most=left)
@@ -152,7 +154,7 @@ class Runner:
             if self._context.intake.closed:
                 return
             reading = await read_surely(self._context, self._context.lines[0], work)
-            if see(work.target, reading, attended=True) not in (Sight.CANCELLED, Sight.ONE_OCCURRENCE):
+            if see(work.target, reading, attended=True) not in (ReadResult.CANCELLED, ReadResult.ONE_OCCURRENCE):
                 where = work.target.appointment_id
                 self._context.halt(Exit.STOPPED, f"The canary did not verify: {where} is {work.state.value}.")
 
@@ -165,7 +167,7 @@ class Runner:
 
     async def _worker(self, feed: Feed, line: Line) -> None:
         """Settle targets until there are none. An error here halts the run; the other workers drain."""
-        sender = Sender(self._context, line, self._breaker, self._doubts)
+        sender = Sender(self._context, line, self._breaker, self._held_forbidden)
         try:
             while (work := await feed.next()) is not None:
                 await sender.settle(work)

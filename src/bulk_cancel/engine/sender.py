@@ -21,7 +21,7 @@ from bulk_cancel.api.port import Line
 from bulk_cancel.core.actions import Action, decide
 from bulk_cancel.core.model import Answer, Appointment, Work
 from bulk_cancel.core.outcome import ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
-from bulk_cancel.core.readings import Reading, Sight, see
+from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context, no_route
@@ -46,7 +46,7 @@ class Step(Enum):
 
 
 @dataclass
-class Doubts:
+class HeldForbidden:
     """The 403 answers nobody can interpret yet: a row's own fault, or the credential's.
 
     They are held back from the ledger until a success says "the rows'" or their number says "the credential's". If the
@@ -60,11 +60,11 @@ class Doubts:
 class Sender:
     """Settles targets, one at a time, over one line. `doubts` and `breaker` are shared by all senders of a run."""
 
-    def __init__(self, context: Context, line: Line, breaker: Breaker, doubts: Doubts) -> None:
+    def __init__(self, context: Context, line: Line, breaker: Breaker, forbidden: HeldForbidden) -> None:
         self._context = context
         self._line = line
         self._breaker = breaker
-        self._doubts = doubts
+        self._held_forbidden = forbidden
 
     async def settle(self, work: Work) -> None:
         """Bring a sendable target as far as this run can."""
@@ -113,7 +113,7 @@ class Sender:
 
     async def _note_attendee(self, work: Work, reading: Reading | None) -> None:
         """Have it on record before the cancel leaves that the attendee was in it: what absence proves hangs on that."""
-        if work.target.attendee_id is not None and not work.attended and see(work.target, reading) is Sight.ACTIVE:
+        if work.target.attendee_id is not None and not work.attended and see(work.target, reading) is ReadResult.ACTIVE:
             await self._context.move(work, Event.SEEN_ACTIVE, detail="the attendee is in it")
             work.attended = True
 
@@ -151,12 +151,12 @@ class Sender:
             return await self._not_sent(work, Answer(bytes_left=False, message="too late: the process stood still"))
         context.limiter.use()
         started_at = context.clock.monotonic()
-        context.tally.posts += 1
-        context.tally.in_flight += 1
+        context.counters.posts += 1
+        context.counters.in_flight += 1
         try:
             answer = await self._line.cancel(work.target, work.request)
         finally:
-            context.tally.in_flight -= 1
+            context.counters.in_flight -= 1
         context.heed(answer, started_at)
         outcome = classify_cancel(work.target, answer)
         self._breaker.note(outcome.kind)
@@ -177,13 +177,13 @@ class Sender:
 
     async def _cancelled(self, work: Work, answer: Answer) -> Step:
         await self._context.move(work, Event.CANCELLED, answer)
-        if not self._doubts.credential_works:
+        if not self._held_forbidden.credential_works:
             await self._dispel_doubts()
         return Step.DONE
 
     async def _dispel_doubts(self) -> None:
-        self._doubts.credential_works = True
-        held, self._doubts.held = self._doubts.held, []
+        self._held_forbidden.credential_works = True
+        held, self._held_forbidden.held = self._held_forbidden.held, []
         for work, answer in held:
             await self._context.move(work, Event.REJECTED, answer)
 
@@ -191,7 +191,7 @@ class Sender:
         reading = await self._context.reading(self._line, work)
         event = resolve_refusal(work.target, answer, reading, attended=work.attended)
         why = "refused; whether someone else had cancelled it could not be read" if reading is None else answer.message
-        if reading is not None and see(work.target, reading) is Sight.ONE_OCCURRENCE:
+        if reading is not None and see(work.target, reading) is ReadResult.ONE_OCCURRENCE:
             why = f"{answer.message or 'refused'}; {ONE_OCCURRENCE}"
         await self._context.move(work, event, Answer(answer.status, appointment=_document(reading)), why)
         return Step.DONE
@@ -220,11 +220,11 @@ class Sender:
         return Step.DONE
 
     async def _forbidden(self, work: Work, answer: Answer) -> Step:
-        if self._doubts.credential_works:
+        if self._held_forbidden.credential_works:
             await self._context.move(work, Event.REJECTED, answer)
             return Step.DONE
-        self._doubts.held.append((work, answer))
-        if len(self._doubts.held) >= FORBIDDEN_MEANS_CREDENTIAL:
+        self._held_forbidden.held.append((work, answer))
+        if len(self._held_forbidden.held) >= FORBIDDEN_MEANS_CREDENTIAL:
             self._context.halt(
                 Exit.CREDENTIAL,
                 f"The API forbids every cancel (403): the credential may not do it. {answer.message}".strip(),
@@ -232,12 +232,12 @@ class Sender:
         return Step.DONE
 
 
-async def conclude_doubts(context: Context, doubts: Doubts) -> None:
+async def conclude_forbidden(context: Context, forbidden: HeldForbidden) -> None:
     """Decide what is still in doubt when all senders are done: few 403s are rows, many are the credential.
 
     A run that was stopped before it could tell leaves them pending.
     """
-    held, doubts.held = doubts.held, []
+    held, forbidden.held = forbidden.held, []
     for work, answer in held:
         await context.move(work, Event.CREDENTIAL_REFUSED if context.intake.closed else Event.REJECTED, answer)
 

@@ -19,7 +19,7 @@ from bulk_cancel.engine.context import Foresight
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.plan_files import LeftOut, PlanFile, is_plan, open_plan
-from bulk_cancel.planning.live import Looks
+from bulk_cancel.planning.live import LiveReads
 from bulk_cancel.planning.reason_templates import Rows, template_of
 from bulk_cancel.planning.search import select_input
 from bulk_cancel.settings.accounts import load_accounts
@@ -44,9 +44,9 @@ class Source(Protocol):
     @property
     def digest(self) -> str: ...
 
-    def rows(self, looking: Looks | None) -> PlannedRows: ...
+    def rows(self, reads: LiveReads | None) -> PlannedRows: ...
 
-    def foresight(self, looking: Looks | None) -> Foresight: ...
+    def foresight(self, reads: LiveReads | None) -> Foresight: ...
 
 
 def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source:
@@ -125,11 +125,11 @@ class InputFile:
     def digest(self) -> str:
         return self.staged.digest
 
-    def rows(self, looking: Looks | None) -> Rows:
-        return Rows(self.staged, template_of(self.job), looking.seen if looking else {}, self.users)
+    def rows(self, reads: LiveReads | None) -> Rows:
+        return Rows(self.staged, template_of(self.job), reads.seen if reads else {}, self.users)
 
-    def foresight(self, looking: Looks | None) -> Foresight:
-        return Foresight(seen=looking.seen if looking else {})
+    def foresight(self, reads: LiveReads | None) -> Foresight:
+        return Foresight(seen=reads.seen if reads else {})
 
 
 @dataclass
@@ -146,7 +146,7 @@ class ApprovedPlan:
     def digest(self) -> str:
         return self.plan.digest
 
-    def rows(self, looking: Looks | None) -> ApprovedPlan:
+    def rows(self, reads: LiveReads | None) -> ApprovedPlan:
         return self
 
     def chunks(self) -> Iterator[list[InputRow]]:
@@ -167,6 +167,6 @@ class ApprovedPlan:
         left = self.left_out.get(target_of(line.row)) if line.action is Action.CANCEL else None
         return replace(line, action=left.action, why=left.why) if left else line
 
-    def foresight(self, looking: Looks | None) -> Foresight:
+    def foresight(self, reads: LiveReads | None) -> Foresight:
         left_out = {target: (left.action, left.why) for target, left in self.left_out.items()}
-        return Foresight(looking.seen if looking else {}, left_out, self.plan.expectations())
+        return Foresight(reads.seen if reads else {}, left_out, self.plan.expectations())

@@ -2,7 +2,7 @@
 
 The empty name is the run's own credential, from the environment with the job's limit. A credential is read when
 somebody asks for its account, so that a run needs those only that its rows name. Two accounts with one credential would
-share one limit unknowingly: whoever asks for both is refused.
+share one limit unknowingly: a file that names both is refused.
 """
 
 from __future__ import annotations

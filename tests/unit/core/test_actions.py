@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Expectation, Rules, decide, moment_of, why_left_out
+from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Expectation, SkipRules, decide, moment_of, why_left_out
 from bulk_cancel.core.model import Appointment, Request, Target
 from bulk_cancel.core.outcome import ONE_OCCURRENCE
 from bulk_cancel.core.readings import Reading, Source
@@ -16,7 +16,7 @@ NOON = moment_of("2026-11-22T12:00:00Z") or 0.0
 LATER = "2026-11-22T13:00:00+00:00"
 WHOLE, ONE, SERIES = Target(ID), Target(ID, ANNA), Target(ID, entire_series=True)
 PLAIN, EVERYONE = Request(), Request(cancel_all=True)
-RULES = Rules(NOON)
+RULES = SkipRules(NOON)
 
 
 def seen(**facts: object) -> Appointment:
@@ -103,7 +103,7 @@ ACTIVE_PAGE = Reading(ID, seen(), 0.0, Source.PAGE)
 def test_what_a_reading_its_age_and_what_was_expected_come_to(
     target: Target, reading: Reading | None, expected: Expectation, elapsed: float, action: Action
 ) -> None:
-    assert decide(target, PLAIN, reading, expected, Rules(NOON, elapsed=elapsed)).action is action
+    assert decide(target, PLAIN, reading, expected, SkipRules(NOON, elapsed=elapsed)).action is action
 
 
 MAYBE = st.none() | st.booleans()
@@ -132,7 +132,7 @@ ANY = {"target": st.sampled_from([WHOLE, ONE, SERIES]), "request_": st.sampled_f
 def test_a_cancel_that_was_read_first_rests_on_a_fresh_reading_that_shows_the_target_active(
     target: Target, request_: Request, reading: Reading, expected: Expectation, elapsed: float
 ) -> None:
-    decision = decide(target, request_, reading, expected, Rules(NOON, elapsed=elapsed))
+    decision = decide(target, request_, reading, expected, SkipRules(NOON, elapsed=elapsed))
     assert decision.why
     if decision.action is Action.CANCEL:
         document = reading.appointment
@@ -146,7 +146,7 @@ def test_a_cancel_that_was_read_first_rests_on_a_fresh_reading_that_shows_the_ta
 def test_already_cancelled_is_never_said_of_a_series_or_of_an_attendee_nobody_saw(
     target: Target, request_: Request, reading: Reading, expected: Expectation, elapsed: float
 ) -> None:
-    decision = decide(target, request_, reading, expected, Rules(NOON, elapsed=elapsed))
+    decision = decide(target, request_, reading, expected, SkipRules(NOON, elapsed=elapsed))
     if decision.action is Action.ALREADY_CANCELLED:
         assert not target.entire_series
         document = reading.appointment
@@ -165,16 +165,16 @@ def test_a_fresh_single_get_always_comes_to_an_end(
 @pytest.mark.parametrize(
     ("start", "rules", "why"),
     [
-        ("2026-11-22T11:59:59Z", Rules(NOON), "it started on 2026-11-22 11:59 UTC: past"),
-        ("2026-11-22T11:59:59Z", Rules(NOON, skip_past=False), ""),
-        ("2026-11-22T12:30:00Z", Rules(NOON), ""),
-        ("2026-11-22T12:30:00Z", Rules(NOON, late_within_s=3600), "it starts in 30 min: too late"),
-        ("2026-11-22T14:30:00+01:00", Rules(NOON, late_within_s=3600), ""),
-        ("2026-11-22T12:30:00+01:00", Rules(NOON), "it started on 2026-11-22 11:30 UTC: past"),
-        ("2026-11-22T11:00:00", Rules(NOON), "it started on 2026-11-22 11:00 UTC: past"),
-        ("soon", Rules(NOON), ""),
-        (None, Rules(NOON), ""),
+        ("2026-11-22T11:59:59Z", SkipRules(NOON), "it started on 2026-11-22 11:59 UTC: past"),
+        ("2026-11-22T11:59:59Z", SkipRules(NOON, skip_past=False), ""),
+        ("2026-11-22T12:30:00Z", SkipRules(NOON), ""),
+        ("2026-11-22T12:30:00Z", SkipRules(NOON, late_within_s=3600), "it starts in 30 min: too late"),
+        ("2026-11-22T14:30:00+01:00", SkipRules(NOON, late_within_s=3600), ""),
+        ("2026-11-22T12:30:00+01:00", SkipRules(NOON), "it started on 2026-11-22 11:30 UTC: past"),
+        ("2026-11-22T11:00:00", SkipRules(NOON), "it started on 2026-11-22 11:00 UTC: past"),
+        ("soon", SkipRules(NOON), ""),
+        (None, SkipRules(NOON), ""),
     ],
 )
-def test_what_a_rule_leaves_out(start: str | None, rules: Rules, why: str) -> None:
+def test_what_a_rule_leaves_out(start: str | None, rules: SkipRules, why: str) -> None:
     assert why_left_out(start, rules) == why

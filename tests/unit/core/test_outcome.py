@@ -9,7 +9,7 @@ import pytest
 
 from bulk_cancel.core.model import Answer, Appointment, Target
 from bulk_cancel.core.outcome import Kind, classify_cancel, resolve_refusal, resolve_unknown
-from bulk_cancel.core.readings import Reading, Sight, reading_of, see
+from bulk_cancel.core.readings import Reading, ReadResult, reading_of, see
 from bulk_cancel.core.states import Event
 
 ID, OTHER = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
@@ -57,12 +57,12 @@ SHOWN = """
 """
 #: What is another thing when a read shows it and nobody has seen the attendee in it before.
 READ = {
-    ("cancelled", "series"): Sight.ONE_OCCURRENCE,
-    ("cancelled, attendee listed", "series"): Sight.ONE_OCCURRENCE,
-    ("cancelled, others listed", "series"): Sight.ONE_OCCURRENCE,
-    ("cancelled, others listed", "attendee"): Sight.ABSENT,
-    ("active, attendee gone", "attendee"): Sight.ABSENT,
-    ("active, nobody left", "attendee"): Sight.ABSENT,
+    ("cancelled", "series"): ReadResult.ONE_OCCURRENCE,
+    ("cancelled, attendee listed", "series"): ReadResult.ONE_OCCURRENCE,
+    ("cancelled, others listed", "series"): ReadResult.ONE_OCCURRENCE,
+    ("cancelled, others listed", "attendee"): ReadResult.ABSENT,
+    ("active, attendee gone", "attendee"): ReadResult.ABSENT,
+    ("active, nobody left", "attendee"): ReadResult.ABSENT,
 }
 #: What a complete answer means by its status alone. For 2xx the body decides.
 STATUSES = {
@@ -152,30 +152,30 @@ def test_an_outcome_keeps_its_answer() -> None:
 
 @pytest.mark.parametrize(("body", "name", "mark"), CASES)
 def test_what_a_read_shows(body: str, name: str, mark: str) -> None:
-    sights = {"C": Sight.CANCELLED, "A": Sight.ACTIVE, "-": Sight.NOTHING}
+    sights = {"C": ReadResult.CANCELLED, "A": ReadResult.ACTIVE, "-": ReadResult.NOTHING}
     found = {s: read(name, Answer(s, appointment=BODIES[body])) for s in range(100, 600)}
 
     good = dict.fromkeys(range(200, 300), READ.get((body, name), sights[mark]))
-    assert found == dict.fromkeys(range(100, 600), Sight.NOTHING) | good
+    assert found == dict.fromkeys(range(100, 600), ReadResult.NOTHING) | good
 
 
-def read(name: str, answer: Answer, *, attended: bool = False) -> Sight:
+def read(name: str, answer: Answer, *, attended: bool = False) -> ReadResult:
     return see(TARGETS[name], reading_of(ID, answer, 0.0), attended=attended)
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_an_appointment_is_missing_only_in_the_words_of_the_api(name: str) -> None:
     found = {status: read(name, said(status)) for status in range(100, 600)}
-    assert found == dict.fromkeys(range(100, 600), Sight.NOTHING) | dict.fromkeys((404, 410), Sight.MISSING)
+    assert found == dict.fromkeys(range(100, 600), ReadResult.NOTHING) | dict.fromkeys((404, 410), ReadResult.MISSING)
 
 
 @pytest.mark.parametrize("body", ["active, attendee gone", "active, nobody left", "cancelled, others listed"])
 def test_an_attendee_who_was_seen_in_it_and_is_gone_is_cancelled(body: str) -> None:
-    assert read("attendee", Answer(200, appointment=BODIES[body]), attended=True) is Sight.CANCELLED
+    assert read("attendee", Answer(200, appointment=BODIES[body]), attended=True) is ReadResult.CANCELLED
 
 
 def test_a_read_without_an_answer_shows_nothing() -> None:
-    assert read("whole", Answer()) is Sight.NOTHING
+    assert read("whole", Answer()) is ReadResult.NOTHING
 
 
 def test_what_a_cache_kept_is_as_old_as_the_cache_says() -> None:

@@ -13,7 +13,7 @@ from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import SEND_WITHIN_S, Context, Limits
-from bulk_cancel.engine.sender import Doubts, Sender, conclude_doubts
+from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
 from bulk_cancel.errors import Exit
 from support.scripted import NO_ANSWER, NOT_SENT, ScriptedLine, active, cancelled, context_of, said, works
 
@@ -32,10 +32,10 @@ def script(*answers: Answer | Callable[[Target], Answer]) -> Callable[[Target], 
 
 
 async def send(context: Context, line: ScriptedLine, work: list[Work], workers: int = 1) -> None:
-    breaker, doubts, left = Breaker(context), Doubts(), iter(work)
+    breaker, forbidden, left = Breaker(context), HeldForbidden(), iter(work)
 
     async def worker() -> None:
-        sender = Sender(context, line, breaker, doubts)
+        sender = Sender(context, line, breaker, forbidden)
         for item in left:
             if context.intake.closed:
                 return
@@ -44,7 +44,7 @@ async def send(context: Context, line: ScriptedLine, work: list[Work], workers: 
     async with anyio.create_task_group() as group:
         for _ in range(workers):
             group.start_soon(worker)
-    await conclude_doubts(context, doubts)
+    await conclude_forbidden(context, forbidden)
 
 
 async def test_the_order_inside_a_worker(clock: Clock) -> None:

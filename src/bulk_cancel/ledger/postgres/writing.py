@@ -78,7 +78,7 @@ class Writing(Reading):
         if not self._session.run("fence", chunk.run_no, chunk.chunk_no, hold.epoch, hold.owner).fetchall():
             raise LostChunkError(
                 f"Chunk {chunk.chunk_no} of run {chunk.run_no} has another owner, or it has ended.",
-                advice="Nothing to do: whoever has it now goes on with it.",
+                advice="Nothing to do: the worker that has it now goes on with it.",
             )
 
     @contextmanager
