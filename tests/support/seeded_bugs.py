@@ -36,6 +36,7 @@ class Bug:
 
 
 _SENDER, _SQLITE, _OUTCOME = "engine/sender.py", "ledger/sqlite/ledger.py", "core/outcome.py"
+_GUARD, _MARKS = "ledger/sqlite/file_guard.py", "tests/unit/ledger/sqlite/test_high_water.py"
 _QUERIES, _RECONCILE = "ledger/sql/sqlite.sql", "engine/reconcile.py"
 _INTENT = "        await context.move(work, Event.INTENT)\n"
 _SENDING = """        if context.clock.elapsed() - work.moved_at > context.limits.send_within_s:
@@ -318,10 +319,87 @@ BUGS = (
     ),
     Bug(
         "a ledger that was replaced is not noticed",
-        _SQLITE,
-        "if _identity(self.path) != self._identity:",
-        "if False:",
+        _GUARD,
+        "if main == self._main and (",
+        "if True or (",
         "tests/processes/crash/test_ledger_gone.py::test_the_run_halts",
+    ),
+    Bug(
+        "a ledger that is written over in place is not noticed",
+        _GUARD,
+        "status.st_mtime_ns if os.name ==",
+        "0 if os.name ==",
+        f"{_MARKS}::test_a_file_that_somebody_writes_to_is_noticed_at_the_next_commit",
+    ),
+    Bug(
+        "closing copies the WAL into a file that took the ledger's place",
+        _GUARD,
+        "self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)",
+        "pass",
+        f"{_MARKS}::test_a_file_that_somebody_writes_to_is_noticed_at_the_next_commit",
+    ),
+    Bug(
+        "no mark is moved on",
+        _GUARD,
+        "if newest != self._newest:",
+        "if False:",
+        f"{_MARKS}::test_the_main_file_alone_is_refused_with_what_is_missing_and_what_to_do",
+    ),
+    Bug(
+        "a mark is moved on by a commit that fails",
+        _GUARD,
+        "            raise\n\n    def settle",
+        "            self._keeper.move(Seen(9, 64 * '0'))\n            raise\n\n    def settle",
+        f"{_MARKS}::test_a_commit_that_fails_moves_no_mark",
+    ),
+    Bug(
+        "a ledger below its mark is taken",
+        "ledger/high_water.py",
+        "if newest < seen:",
+        "if False:",
+        f"{_MARKS}::test_an_older_copy_is_refused_whole_as_it_is",
+    ),
+    Bug(
+        "a ledger with another history is taken",
+        "ledger/high_water.py",
+        "if digest != mark.seen.digest:",
+        "if False:",
+        f"{_MARKS}::test_a_history_that_went_on_from_an_older_copy_is_refused",
+    ),
+    Bug(
+        "a lost ledger is begun anew without a word",
+        "ledger/sqlite/open.py",
+        "marks.refuse_missing(place_of(path))",
+        "pass",
+        f"{_MARKS}::test_a_ledger_that_is_gone_is_not_begun_anew_until_it_is_forgotten",
+    ),
+    Bug(
+        "a WAL is played into any main file",
+        "ledger/sqlite/recognise.py",
+        "if wrong := integrity.verify(connection, sql):",
+        "if wrong := list[str]():",
+        f"{_MARKS}::test_a_wal_beside_an_older_main_file_is_no_history",
+    ),
+    Bug(
+        "the API that answers binds no ledger",
+        "engine/runner.py",
+        'await self._bind("api_url"',
+        'self._context.api or await self._bind("api_url"',
+        "tests/processes/commands/test_exit_codes.py::test_78_a_ledger_of_another_api",
+    ),
+    Bug(
+        "an address binds the ledger before it answers",
+        "access/ledgers.py",
+        'bound = ledger.meta("api_url")',
+        'bound = ledger.bind("api_url", canonical_api(url))',
+        "tests/processes/commands/test_exit_codes.py::test_an_address_that_never_answered_binds_no_ledger",
+    ),
+    Bug(
+        "each spelling of an address has a ledger of its own",
+        "settings/environment.py",
+        'return _LOOPBACK if host in ("localhost", "[::1]") else host',
+        "return host",
+        "tests/unit/settings/test_api_address.py::test_every_spelling_of_an_address_has_one_name_and_one_ledger",
     ),
     Bug(
         "there is no lock",
@@ -509,6 +587,8 @@ def _copy(folder: Path) -> Path:
 
 def _break(folder: Path, bug: Bug) -> Path:
     path = folder / "src" / "bulk_cancel" / bug.file
+    if not path.is_file():
+        raise SystemExit(f"{bug.name}: there is no src/bulk_cancel/{bug.file}; say where the text is now.")
     text = path.read_text(encoding="utf-8")
     if text.count(bug.old) != 1:
         raise SystemExit(f"{bug.name}: the text to replace is {text.count(bug.old)} times in {bug.file}, not once.")
@@ -518,7 +598,7 @@ def _break(folder: Path, bug: Bug) -> Path:
 
 def _judge(folder: Path, tests: Sequence[str]) -> Verdict:
     """Run tests against a copy. An editable install adds the checkout's src to the path, but after PYTHONPATH."""
-    environ = {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    environ = {**os.environ, "PYTHONPATH": str(folder / "src")}
     _refuse_wrong_copy(folder, environ)
     command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", f"--basetemp={folder / 'tmp'}", *tests]
     began = time.monotonic()

@@ -69,6 +69,14 @@ def backup_command(to: Path, ledger: str | None) -> None:
     print(f"{place} copied to {to}.")
 
 
+def forget_command(ledger: str | None) -> None:
+    """Forget a ledger that is lost."""
+    place = place_of(ledger)
+    events = place.forget()
+    told = "nothing was remembered" if not events else f"{events:,} events are forgotten"
+    print(f"{place}: {told}. Run with --look-first: every appointment is then read before its cancel.")
+
+
 def export_command(to: Path | None, ledger: str | None) -> None:
     """Write a ledger's history as JSON lines."""
     place = place_of(ledger)

@@ -30,6 +30,7 @@ from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import Hold, SharedLedger
 from bulk_cancel.settings.accounts import Account, Accounts
+from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.version import version
 
 #: How often in the time after which a silent owner loses its chunk it gives a sign of life.
@@ -152,6 +153,7 @@ class ChunkRun:
             log=self._around.log,
             lines=lines,
             scope=Scope(self._hold.account, self._hold.chunk),
+            api=canonical_api(self._around.base_url),
         )
 
     async def _carry_out(self, context: Context) -> RunEnd:

@@ -1,4 +1,6 @@
-"""What follows when chunks end: series after all others, and the end of the run. Called by the worker that ends the last chunk.
+"""What follows when chunks end: series after all others, and the end of the run.
+
+The worker that ends the last chunk calls it.
 
 Every step may be done twice, by two workers at once or after a crash: enqueueing goes by names, and a run that has
 ended stays ended.

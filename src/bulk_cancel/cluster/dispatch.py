@@ -19,7 +19,7 @@ from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.model import status_of
 from bulk_cancel.core.states import UNDERWAY
 from bulk_cancel.engine.counters import REFUSED
-from bulk_cancel.errors import Exit, LedgerError
+from bulk_cancel.errors import Exit, LedgerError, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.ledger.port import RunRecord
@@ -119,7 +119,7 @@ class _Seen:
         except LedgerError as error:
             self.close()
             if time.monotonic() - self._seen_at > _PATIENCE_S:
-                self.failure = error
+                self.failure = _lost(error)
 
     def close(self) -> None:
         """End the connection."""
@@ -137,6 +137,14 @@ class _Seen:
         shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in UNDERWAY)
         self.standing = Standing(done, total, done, shown, left / pace if pace else 0.0, _workers(chunks))
         self.ended = ledger.runs(self._run.run_id)[0].status == "ended"
+
+
+def _lost(error: LedgerError) -> LedgerError:
+    """The run had begun: that the database cannot be reached now does not mean that nothing was sent."""
+    if not isinstance(error, LedgerUnreachableError):
+        return error
+    then = "The workers go on when the database is back. To see how: bulk-cancel cluster status"
+    return LedgerLostError(str(error), advice=then)
 
 
 def _workers(chunks: Sequence[ChunkRecord]) -> str:

@@ -16,9 +16,9 @@ from typing import NoReturn
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions, WorkflowStatus
 from dbos._serialization import DefaultSerializer
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from bulk_cancel.errors import LedgerError
+from bulk_cancel.errors import LedgerError, LedgerUnreachableError
 from bulk_cancel.ledger.postgres import place_of
 from bulk_cancel.ledger.shared import ChunkRecord
 
@@ -82,7 +82,8 @@ def _told(url: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, ValueError, OSError) as error:
-        raise LedgerError(
+        away = isinstance(error, OperationalError | OSError)
+        raise (LedgerUnreachableError if away else LedgerError)(
             f"The queue of workers in {place_of(url)} cannot be used ({type(error).__name__}).",
             advice="Is the server there, and may this user use the schema bulk_cancel_dbos? See docs/cluster.md. "
             "Several hosts are written postgresql:///database?host=one,two&port=5432,5432",

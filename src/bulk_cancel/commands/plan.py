@@ -40,6 +40,7 @@ def plan_job(job: Job, caller: Caller) -> Plan:
         known_pace: KnownPace = _no_pace
         if job.live and not keys.accounts.given:
             keys.settings(OWN)
+        place.refuse_lost()
         if place.exists():
             ledger = stack.enter_context(place.reading())
             states_of = partial(ledger.states_of, retry_before=retry_before_of(job, system_clock()))

@@ -40,7 +40,7 @@ def reconcile_ledger(job: Job, caller: Caller) -> Summary:
 
 def _reconciled(keys: CredentialLocks, caller: Caller, limit: TimeLimit | None) -> Summary:
     job = keys.job
-    with open_ledger(keys, limit) as ledger:
+    with open_ledger(keys, limit, caller.log) as ledger:
         keys.lock_all(Plan(job.pace), ledger.accounts(NO_RUN), lock_wait_of(job, limit))
         clock = clock_of(ledger)
         run_id = new_run_id()

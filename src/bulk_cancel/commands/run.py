@@ -98,7 +98,7 @@ class _Beginning:
 
 
 def _run_over(source: Source, beginning: _Beginning) -> Summary:
-    with open_ledger(beginning.keys, beginning.limit) as ledger:
+    with open_ledger(beginning.keys, beginning.limit, beginning.caller.log) as ledger:
         run_no, clock, foresight = _begun(ledger, source, beginning)
         if beginning.job.engine == "dbos":
             return _dispatched(ledger, beginning, clock)

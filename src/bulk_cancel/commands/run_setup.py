@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+from structlog.typing import FilteringBoundLogger
+
 from bulk_cancel.access.credential_locks import CredentialLocks
 from bulk_cancel.access.ledgers import LedgerDatabase, LedgerPlace, ledger_place, refuse_other_api
 from bulk_cancel.cluster.exclusive_run import take_turn
@@ -46,7 +48,7 @@ def refuse_when_over(limit: TimeLimit | None) -> None:
 def gather_accounts(
     keys: CredentialLocks, ledger: Ledger, run_no: int, caller: Caller, clock: Clock
 ) -> tuple[list[ActiveAccount], dict[str, int]]:
-    """Return the accounts that work on the run and, per account without a credential, its number of unknown outcomes."""
+    """Return the accounts at work and, per account without a credential, the number of unknown outcomes."""
     members = active_accounts(keys, ledger, run_no)
     # Without an accounts file no row of the run has one, and to ask for them would mean to look at every row.
     others = ledger.accounts(run_no if keys.accounts.given else NO_RUN)
@@ -57,7 +59,7 @@ def gather_accounts(
 
 
 @contextmanager
-def open_ledger(keys: CredentialLocks, limit: TimeLimit | None) -> Iterator[Ledger]:
+def open_ledger(keys: CredentialLocks, limit: TimeLimit | None, log: FilteringBoundLogger) -> Iterator[Ledger]:
     """Hold the ledger for the life of a run, and the limit of a credential that is needed in any case."""
     job, url, wait_s = keys.job, api_url(keys.environ), lock_wait_of(keys.job, limit)
     place = ledger_place(job.ledger, url)
@@ -65,6 +67,8 @@ def open_ledger(keys: CredentialLocks, limit: TimeLimit | None) -> Iterator[Ledg
     alone = partial(place.alone, wait_s, lambda: keys.lock(own, wait_s))
     with _beside_workers(place, job, wait_s) if job.engine == "dbos" else alone() as ledger:
         refuse_other_api(ledger, url)
+        if ledger.notice:
+            log.warning("ledger.notice", told=ledger.notice)
         yield ledger
 
 

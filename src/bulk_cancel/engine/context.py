@@ -74,6 +74,7 @@ class Context:
     order: Order = field(default_factory=Order)  #: shared by the runners of all accounts
     health: Health = field(default_factory=Health)
     approved: Mapping[Target, Approved] | None = None  #: what an approved plan says of each target; None: there is none
+    api: str = ""  #: which one the ledger is bound to when it has answered; empty: to none
     keep: Callable[[Target, Appointment], None] | None = None  #: adds to the rebooking list, when there is one
 
     async def turn(self, count: int = 1) -> bool:

@@ -66,6 +66,9 @@ class Runner:
         return RunEnd(self._context.intake.halt, reconciled)
 
     def _halt_for_bug(self, error: Exception) -> None:
+        if isinstance(error, OSError) and error.filename:  # a file that vanished, or a disk that refuses
+            self._context.halt(Exit.DISK, f"{error.strerror}: {error.filename}.")
+            return
         self._context.halt(Exit.BUG, f"A bug of bulk-cancel: {type(error).__name__}: {clean(str(error))}.")
         self._context.log.error("run.bug", exc_info=error)
 
@@ -213,15 +216,20 @@ class Runner:
         page: Page | None = await retrying(self._context.read_page, self._context.lines[0], self._breaker.probe)
         if page is not None and page.appointments is None:
             raise _preflight_error(page.answer, self._context.scope.account)
+        if page is not None and self._context.api:
+            await self._bind("api_url", self._context.api, "another API than the one that answered")
         for company_id in {found.company_id for found in (page.appointments if page else None) or ()} - {None}:
-            await self._refuse_other_company(str(company_id))
+            await self._bind("company_id", str(company_id), "another company than this credential")
 
-    async def _refuse_other_company(self, company_id: str) -> None:
-        """Another company's ledger would take its targets for settled, and its appointments for not found."""
-        bound = await self._context.commits.ask(lambda ledger: ledger.bind("company_id", company_id))
-        if bound != company_id:
+    async def _bind(self, key: str, value: str, what: str) -> None:
+        """Bind the ledger to what has just answered, before anything is sent to it.
+
+        The ledger of another API or company would take its targets for settled, and its appointments for not found.
+        """
+        bound = await self._context.commits.ask(lambda ledger: ledger.bind(key, value))
+        if bound != value:
             raise ConfigError(
-                "The ledger belongs to another company than this credential.",
+                f"The ledger belongs to {what}.",
                 advice="Nothing was sent. Name another --ledger, or use the other credential.",
             )
 

@@ -29,6 +29,7 @@ from bulk_cancel.execution.active_accounts import ActiveAccount
 from bulk_cancel.ledger.port import Ledger, PaceUpdate
 from bulk_cancel.ops.progress import Standing
 from bulk_cancel.settings.accounts import OWN, label_of
+from bulk_cancel.settings.environment import canonical_api
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def contexts_of(shared: Shared) -> list[Context]:
                 order=order,
                 foresight=shared.foresight,
                 keep=shared.keep,
+                api=canonical_api(member.settings.base_url),
             )
         )
     return contexts

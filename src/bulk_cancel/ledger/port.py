@@ -135,6 +135,8 @@ class PaceUpdate:
 class Ledger(Protocol):
     """The history of intents and outcomes, and the targets' states folded from it."""
 
+    notice: str  #: what a person should know of the ledger that was opened, told once; or empty
+
     @property
     def place(self) -> str:
         """Where it is, for people, without any password."""

@@ -23,7 +23,7 @@ from bulk_cancel.planning.live import LiveReads
 from bulk_cancel.planning.reason_templates import Rows, template_of
 from bulk_cancel.planning.search import select_input
 from bulk_cancel.settings.accounts import load_accounts
-from bulk_cancel.settings.environment import api_url
+from bulk_cancel.settings.environment import api_url, canonical_api
 from bulk_cancel.settings.job import Job
 from bulk_cancel.version import version
 
@@ -105,7 +105,7 @@ def _why_nothing(job: Job, error: InputMissingError | NoRowsError) -> str:
 
 
 def _of_this_api(plan: PlanFile, url: str) -> PlanFile:
-    if plan.header.api_url != url:
+    if canonical_api(plan.header.api_url) != canonical_api(url):
         raise ConfigError(
             f"The plan {plan.path} was made for the API at {plan.header.api_url}, not for {url}.",
             advice="Nothing was sent. Correct MEETERGO_API_URL, or plan again.",

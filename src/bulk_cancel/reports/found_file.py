@@ -1,6 +1,6 @@
 """The file of what a search found, made to be the input of a run.
 
-Times are those of the zone that was asked for, with their offset. Texts come from the server and from people who booked: a
+Times are those of the zone that was asked for, with their offset. Texts come from the server and from people: a
 CSV cell that a spreadsheet would take for a formula gets an apostrophe before it. Parquet and XLSX hold them as they
 are, since there a text is a text.
 """

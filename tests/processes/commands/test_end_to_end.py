@@ -17,7 +17,7 @@ from bulk_cancel.core.states import State
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Appointment, Kind, Wanted, World
-from support.shell_types import Shell
+from support.shell import Shell
 from support.worlds import post_count
 
 GOOD = 300

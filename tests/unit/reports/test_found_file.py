@@ -14,7 +14,7 @@ from bulk_cancel.errors import OutputError, UsageError
 from bulk_cancel.inputs import InputOptions, read_rows, stage_input
 from bulk_cancel.reports import found_file as module
 from bulk_cancel.reports.found_file import Layout, check_kind, found_csv, write_found
-from unit.commands.conftest import BERLIN
+from support.find import BERLIN
 
 ID, HOST = "44444444-4444-4444-8444-444444444444", "11111111-1111-4111-8111-111111111111"
 PLAIN = Layout(BERLIN)

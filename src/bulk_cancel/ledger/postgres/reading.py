@@ -31,6 +31,7 @@ class Reading:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._rows = session.rows
+        self.notice = ""
 
     @property
     def place(self) -> str:

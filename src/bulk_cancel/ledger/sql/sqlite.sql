@@ -140,6 +140,9 @@ FROM events e JOIN targets t USING (target_id) WHERE e.event_id > ?1 AND e.event
 -- name: last_seal
 SELECT last_event_id, digest FROM seals ORDER BY last_event_id DESC LIMIT 1;
 
+-- name: seal_of
+SELECT digest FROM seals WHERE last_event_id = ?;
+
 -- name: insert_seal
 INSERT INTO seals (last_event_id, digest) VALUES (?, ?);
 
@@ -431,6 +434,9 @@ SELECT t.target_id FROM targets t WHERE t.has_sibling = 0 AND EXISTS
 
 -- name: get_meta
 SELECT value FROM meta WHERE key = ?;
+
+-- name: forget_meta
+DELETE FROM meta WHERE key = ?;
 
 -- name: set_meta
 INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING;
