@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Protocol, cast
 
 from bulk_cancel.access.places import ledger_lock, ledger_path, state_folder
-from bulk_cancel.engine.clock import Clock, suspended_or_not, system_clock
+from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.port import Ledger
@@ -19,6 +19,7 @@ from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger, reading
 from bulk_cancel.ledger.sqlite.recognise import place_of
 from bulk_cancel.ops.locks import Holder, holder_of, locked
+from bulk_cancel.ops.uptime import uptime
 from bulk_cancel.settings.environment import canonical_api
 
 
@@ -165,7 +166,7 @@ def shared_of(ledger: Ledger) -> SharedLedger | None:
 def clock_of(ledger: Ledger) -> Clock:
     """Return the clock that the ledger's times are of: the database's, or this machine's."""
     shared = shared_of(ledger)
-    return Clock(suspended_or_not, shared.time_base()) if shared else system_clock()
+    return Clock(uptime, shared.time_base()) if shared else system_clock()
 
 
 def refuse_other_api(ledger: Ledger, url: str) -> None:

@@ -54,7 +54,9 @@ JOB_OPTIONS = (
         "How long an unanswered cancel may still be applied; at least 60s. (default: 10m)",
         "DUR",
     ),
-    JobOption("live", ("--live/--no-live",), "Read every target's present state before anything is decided."),
+    JobOption(
+        "look", ("--look",), "Which appointments to read before their cancels. (default: auto)", "auto|each|never"
+    ),
     JobOption("skip_past", ("--skip-past/--no-skip-past",), "Leave out what has started, if known. (default: yes)"),
     JobOption("late_within", ("--late-within",), "Leave out what starts within this time, if known.", "DUR"),
     JobOption("max_cancel", ("--max-cancel",), "Stop before the first cancel if there are more.", "N"),
@@ -66,8 +68,6 @@ JOB_OPTIONS = (
     JobOption("plan_file", ("--plan-file", "-o"), "plan: write what was planned here, to be approved.", "FILE"),
     JobOption("plan_ttl", ("--plan-ttl",), "plan: how long the file may be carried out. (default: 24h)", "DUR"),
     JobOption("expect_digest", ("--expect-digest",), "run: only the approved plan, by its digest.", "DIGEST"),
-    JobOption("check_drift", ("--check-drift/--no-check-drift",), "run: read again, leave out what changed since."),
-    JobOption("look_first", ("--look-first/--no-look-first",), "Read every appointment before its cancel."),
     JobOption(
         "retry_refused",
         ("--retry-refused/--no-retry-refused",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -12,9 +11,10 @@ from rich.table import Table
 
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.plan import Action, Live, Plan, PlanLine
+from bulk_cancel.core.plan import Action, LookSummary, Plan, PlanLine
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
+from bulk_cancel.ops.uptime import uptime
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.accounts import label_of
 
@@ -38,8 +38,8 @@ def show_plan(console: Console, plan: Plan, source: str) -> None:
         console.print(_table("Not to be cancelled", plan.left_out, total))
     if plan.first:
         console.print(_table("First cancels", plan.first, plan.cancels))
-        if plan.live:
-            console.print(_people(plan.live), highlight=False)
+        for line in _looked(plan.look):
+            console.print(escape(line), highlight=False, soft_wrap=True)
         console.print(
             f"This sends mails for at least [bold]{plan.cancels}[/] cancellations and takes "
             f"[bold]{_time(plan)}[/] at {_rate(plan)}. It cannot be undone.",
@@ -47,7 +47,7 @@ def show_plan(console: Console, plan: Plan, source: str) -> None:
         )
         for line in _accounts(plan):
             console.print(f"  {escape(line)}", highlight=False)
-    if plan.cancels and plan.time and (short := _short_of_time(plan, plan.time.left_s(time.monotonic()))):
+    if plan.cancels and plan.time and (short := _short_of_time(plan, plan.time.left_s(uptime()))):
         console.print(f"[bold]{short}[/]", highlight=False)
 
 
@@ -61,13 +61,21 @@ def _short_of_time(plan: Plan, left_s: float) -> str:
     return f"It needs at least {needs}, and {show_duration(left_s)} are left: the run will stop, and go on next time."
 
 
-def _people(live: Live) -> str:
-    again = f", {live.mailed_again} of them more than one" if live.mailed_again else ""
-    when = f" Starts: {live.first_start} to {live.last_start}." if live.first_start else ""
-    return (
-        f"{live.mailed} people get a mail{again}. {live.paid} appointments are paid, {len(live.hosts)} hosts are "
-        f"concerned.{when} The look took {live.requests} requests."
-    )
+def _looked(look: LookSummary | None) -> Iterator[str]:
+    """Say what the looks have shown, and what they have not."""
+    if look is None:
+        return
+    if look.offline:
+        yield f"Nobody has looked at these appointments: {look.offline}"
+    elif look.unseen:
+        yield f"{look.unseen} of them were not looked at; --look each reads every one."
+    if look.mailed:
+        again = f", {look.mailed_again} of them more than one" if look.mailed_again else ""
+        when = f" Starts: {look.first_start} to {look.last_start}." if look.first_start else ""
+        yield (
+            f"{look.mailed} people get a mail{again}. {look.paid} appointments are paid, {len(look.hosts)} hosts are "
+            f"concerned.{when} The look took {look.requests} requests."
+        )
 
 
 def _counts(plan: Plan) -> list[str]:
@@ -152,6 +160,10 @@ def show_summary(console: Console, summary: Summary) -> None:
     requests = summary.requests
     throttled = f", {requests.throttled} throttled" if requests.throttled else ""
     console.print(f"{requests.posts} cancels sent, {requests.gets} reads{throttled}.")
+    if requests.unseen:
+        console.print(
+            f"Of the cancels {requests.unseen} left without a look; --look each reads every appointment first."
+        )
     if summary.out:
         console.print(f"Results: {escape(summary.out)}", soft_wrap=True)
     console.print(f"[bold]{escape(summary.next)}[/]", soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Self
 
@@ -14,9 +14,11 @@ from structlog.typing import FilteringBoundLogger
 from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.port import Line
+from bulk_cancel.cluster.approved_rows import approved_of
 from bulk_cancel.cluster.run_settings import RunSettings
+from bulk_cancel.core.actions import Approved
 from bulk_cancel.core.exit_codes import Halt
-from bulk_cancel.core.model import Scope
+from bulk_cancel.core.model import Scope, Target
 from bulk_cancel.core.states import State
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
@@ -58,6 +60,7 @@ class ChunkResult:
     """How the work on a chunk ended. Kept with the chunk, as JSON."""
 
     posts: int = 0
+    unseen: int = 0
     gets: int = 0
     throttled: int = 0
     exit_code: int | None = None  #: of what halted it
@@ -153,8 +156,12 @@ class ChunkRun:
             log=self._around.log,
             lines=lines,
             scope=Scope(self._hold.account, self._hold.chunk),
+            approved=await commits.ask(self._approved),
             api=canonical_api(self._around.base_url),
         )
+
+    def _approved(self, ledger: Ledger) -> Mapping[Target, Approved] | None:
+        return approved_of(ledger, self._hold.chunk) if self._rules.is_approved else None
 
     async def _carry_out(self, context: Context) -> RunEnd:
         async with anyio.create_task_group() as surroundings:
@@ -187,6 +194,7 @@ class ChunkRun:
         halt, found = end.halt, end.reconciled
         return ChunkResult(
             posts=self._counters.posts,
+            unseen=self._counters.unseen,
             gets=self._counters.gets,
             throttled=self._counters.throttled,
             exit_code=int(halt.exit_code) if halt else None,

@@ -56,7 +56,9 @@ def summary_of(ledger: SharedLedger, facts: RunFacts, run: RunRecord, chunks: Se
     all_counters: defaultdict[str, list[Counters]] = defaultdict(list)
     for chunk in chunks:
         note = ChunkResult.from_json(chunk.note)
-        all_counters[chunk.account].append(Counters(posts=note.posts, gets=note.gets, throttled=note.throttled))
+        all_counters[chunk.account].append(
+            Counters(posts=note.posts, gets=note.gets, throttled=note.throttled, unseen=note.unseen)
+        )
     elapsed_s = max(0.0, (run.ended_at or now) - run.started_at)
     effort = Effort(all_counters, any(chunk.account for chunk in chunks), elapsed_s, None)
     return summarised(ledger, facts, run_end(chunks, now), effort)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from anyio import to_thread
 from bulk_cancel.access.ledgers import LedgerDatabase
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import queue
+from bulk_cancel.cluster.approved_rows import ApprovedRow, keep_approved
 from bulk_cancel.cluster.chunk import stop_key
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.model import status_of
@@ -45,13 +46,17 @@ class Dispatch:
     run_settings: RunSettings
     run_id: str
     out: Path
+    approved: Iterable[ApprovedRow] | None = None  #: what an approved plan says of its rows
 
 
 def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
     """Cut a staged run into chunks, enqueue them, wait for the workers, and report. Raises LedgerError."""
     (run,) = ledger.runs(what.run_id)
     refused = sum(ledger.target_states(run.run_no).get(state, 0) for state in REFUSED)
-    what.run_settings.over(ledger.target_count(run.run_no), refused).keep(ledger, run.run_no)
+    if what.approved is not None:
+        keep_approved(ledger, run.run_no, what.approved)
+    settings = replace(what.run_settings, is_approved=what.approved is not None)
+    settings.over(ledger.target_count(run.run_no), refused).keep(ledger, run.run_no)
     ledger.plan_chunks(run.run_no, what.job.chunk)
     with queue.opened(what.url) as opened:
         enqueue(ledger, opened, run)

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Self
 
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.window import parse_window
 from bulk_cancel.engine.clock import Clock
@@ -24,7 +25,7 @@ class RunSettings:
     max_attempts: int
     settle_s: float
     max_errors: str
-    look_first: bool
+    look: str
     wait: bool
     skip_past: bool
     late_within_s: float
@@ -33,6 +34,7 @@ class RunSettings:
     ends_at: float | None
     ends_with: str
     refused_before: int = 0  #: targets that had been refused when the run began
+    is_approved: bool = False  #: the run carries out an approved plan
 
     @classmethod
     def of(cls, job: Job, limit: TimeLimit | None, clock: Clock) -> Self:
@@ -45,7 +47,7 @@ class RunSettings:
             max_attempts=job.max_attempts,
             settle_s=job.settle,
             max_errors=job.max_errors,
-            look_first=job.look_first,
+            look=job.look,
             wait=job.wait,
             skip_past=job.skip_past,
             late_within_s=job.late_within,
@@ -69,7 +71,7 @@ class RunSettings:
             max_attempts=self.max_attempts,
             settle_s=self.settle_s,
             max_errors=self.max_errors,
-            look_first=self.look_first,
+            look=Look(self.look),
             skip_past=self.skip_past,
             late_within_s=self.late_within_s,
             window=parse_window(self.window) if self.window else None,
@@ -98,14 +100,9 @@ def _key(run_no: int) -> str:
 
 def refuse_others(job: Job) -> None:
     """Refuse what only a run on one machine can do. Raises ConfigError."""
-    wanted = {
-        "live": job.live,
-        "canary": job.canary,
-        "check_drift": job.check_drift,
-        "rebooking_list": job.rebooking_list,
-    }
+    wanted = {"canary": job.canary, "rebooking_list": job.rebooking_list}
     if asked := [f"--{name.replace('_', '-')}" for name, value in wanted.items() if value]:
         raise ConfigError(
             f"{' and '.join(asked)} cannot be had with --engine dbos.",
-            advice="Nothing was sent. Use --look-first instead, or leave out --engine: one machine does it.",
+            advice="Nothing was sent. Leave out --engine: one machine does it.",
         )

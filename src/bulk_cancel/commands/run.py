@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -28,15 +28,17 @@ from bulk_cancel.commands.run_setup import (
     stage_rows,
     time_limit_of,
 )
+from bulk_cancel.core.actions import Approved, Look
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.deadline import TimeLimit
+from bulk_cancel.core.model import Target
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.states import State
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock, system_clock
-from bulk_cancel.engine.context import Foresight
+from bulk_cancel.engine.deadline import earlier, expiry
 from bulk_cancel.engine.runner import Runner
-from bulk_cancel.errors import DeclinedError, Exit
+from bulk_cancel.errors import ConfigError, DeclinedError, Exit
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import Carrying, RunFacts, carry_out
 from bulk_cancel.execution.finish import finish
@@ -45,7 +47,7 @@ from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ops.metrics import require_metrics
 from bulk_cancel.ops.notify import Notifier
-from bulk_cancel.planning.planner import live_reads, planned
+from bulk_cancel.planning.planner import plan_reads, planned
 from bulk_cancel.planning.search import SELECTED
 from bulk_cancel.planning.sources import Source, open_if_any, program
 from bulk_cancel.reports.summary import Requests, Summary
@@ -54,10 +56,7 @@ from bulk_cancel.settings.job import Job
 
 __all__ = ["Caller", "DeclinedError", "run_job"]
 
-# -- plan ------------------------------------------------------------------------------------------
-
-
-# -- run -------------------------------------------------------------------------------------------
+ApprovedRows = Mapping[Target, Approved] | None
 
 
 def run_job(job: Job, caller: Caller) -> Summary:
@@ -98,17 +97,23 @@ class _Beginning:
 
 
 def _run_over(source: Source, beginning: _Beginning) -> Summary:
+    beginning = replace(beginning, limit=earlier(beginning.limit, expiry(source.expires_at, system_clock())))
     with open_ledger(beginning.keys, beginning.limit, beginning.caller.log) as ledger:
-        run_no, clock, foresight = _begun(ledger, source, beginning)
+        run_no, clock = _begun(ledger, source, beginning)
         if beginning.job.engine == "dbos":
-            return _dispatched(ledger, beginning, clock)
-        return _carried(ledger, beginning, run_no, (clock, foresight))
+            return _dispatched(ledger, beginning, source, clock)
+        return _carried(ledger, beginning, run_no, (clock, source.approved))
 
 
-def _begun(ledger: Ledger, source: Source, beginning: _Beginning) -> tuple[int, Clock, Foresight]:
-    """Plan, have it approved and stage it. Return the run's number, its clock and what is known beforehand."""
+def _begun(ledger: Ledger, source: Source, beginning: _Beginning) -> tuple[int, Clock]:
+    """Plan, have it approved and stage it. Return the run's number and its clock."""
     job, caller, keys = beginning.job, beginning.caller, beginning.keys
-    reads = live_reads(keys, caller.log, ledger.load_pace, lock_wait_of(job, beginning.limit)) if job.live else None
+    wait_s = lock_wait_of(job, beginning.limit)
+    # What is sent is read when it is about to be sent: here only what reasons want of it, which are staged.
+    is_due = source.needs_looks and job.look is not Look.NEVER
+    if is_due and job.engine == "dbos":
+        raise ConfigError("A reason that only looks can fill in is not for --engine dbos.", advice="Nothing was sent.")
+    reads = plan_reads(keys, caller.log, Look.EACH, ledger.load_pace, wait_s) if is_due else None
     rows = source.rows(reads)
     clock = clock_of(ledger)
     retry_before = retry_before_of(job, clock)
@@ -120,31 +125,31 @@ def _begun(ledger: Ledger, source: Source, beginning: _Beginning) -> tuple[int, 
     _approved(plan, beginning)
     about = (job.label, source.digest, str(beginning.out.resolve()), program())
     start = RunStart(beginning.run_id, clock.now(), clock.base, *about)
-    foresight = source.foresight(reads)
     run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_before)
     _adopt(beginning.folder, beginning.out)
     caller.log.info(
         "run.started", run_id=beginning.run_id, rows=plan.rows, cancels=plan.cancels, out=str(beginning.out)
     )
-    return run_no, clock, foresight
+    return run_no, clock
 
 
-def _carried(ledger: Ledger, beginning: _Beginning, run_no: int, found: tuple[Clock, Foresight]) -> Summary:
+def _carried(ledger: Ledger, beginning: _Beginning, run_no: int, found: tuple[Clock, ApprovedRows]) -> Summary:
     """Carry the run out in this process."""
-    job, caller, (clock, foresight) = beginning.job, beginning.caller, found
+    job, caller, (clock, approved) = beginning.job, beginning.caller, found
     began = clock.monotonic()
     members, left = gather_accounts(beginning.keys, ledger, run_no, caller, clock)
     facts = RunFacts(beginning.run_id, run_no, beginning.out, clock, began, members, left, beginning.limit)
-    end = anyio.run(carry_out, Carrying(job, caller, ledger, facts, Runner.run, foresight))
+    end = anyio.run(carry_out, Carrying(job, caller, ledger, facts, Runner.run, approved))
     return finish(ledger, job, facts, end, caller.log)
 
 
-def _dispatched(ledger: Ledger, beginning: _Beginning, clock: Clock) -> Summary:
+def _dispatched(ledger: Ledger, beginning: _Beginning, source: Source, clock: Clock) -> Summary:
     """Have workers carry the run out: they bring the credentials. What runs a queue is imported only here."""
     from bulk_cancel.cluster.dispatch import Dispatch, dispatch
 
     job, run_settings = beginning.job, RunSettings.of(beginning.job, beginning.limit, clock)
-    what = Dispatch(str(job.ledger), job, beginning.caller, run_settings, beginning.run_id, beginning.out)
+    approved = source.approved_rows()
+    what = Dispatch(str(job.ledger), job, beginning.caller, run_settings, beginning.run_id, beginning.out, approved)
     return dispatch(cast(SharedLedger, ledger), what)
 
 

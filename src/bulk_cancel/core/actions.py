@@ -58,9 +58,7 @@ class Expectation:
 
     start: str | None = None  #: ISO 8601, as an approved plan has seen it: another one is a change
     host_ids: tuple[str, ...] | None = None  #: as an approved plan has seen them: others are a change
-    attendee_ids: tuple[str, ...] | None = (
-        None  #: as an approved plan has seen them: others are a change
-    )
+    attendee_ids: tuple[str, ...] | None = None  #: as an approved plan has seen them: others are a change
     last_start: str | None = None  #: as the ledger knows it; it may have moved, so it only tells that a look is due
     attended: bool = False  #: a reading showed the target's attendee in the appointment
     must_be_read: bool = False  #: another cancel may have taken it along, it was refused once, or a person decided

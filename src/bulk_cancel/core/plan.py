@@ -20,7 +20,7 @@ class PlanLine:
     row: InputRow
     action: Action
     why: str
-    seen: Appointment | None = None  #: what a look showed, in a live plan
+    seen: Appointment | None = None  #: what a look showed
 
     @property
     def is_sent(self) -> bool:
@@ -33,7 +33,7 @@ PREVIEW = 10
 
 __all__ = [
     "Action",
-    "Live",
+    "LookSummary",
     "Plan",
     "PlanLine",
     "Share",
@@ -44,10 +44,12 @@ __all__ = [
 
 
 @dataclass(slots=True)
-class Live:
-    """What a live plan adds for the people concerned."""
+class LookSummary:
+    """What looks add for the people concerned."""
 
     requests: int = 0  #: that the looks took
+    unseen: int = 0  #: rows to be sent that nobody has looked at
+    offline: str = ""  #: why nobody could look, a sentence
     mails: Counter[str] = field(default_factory=Counter, repr=False)  #: address → mails; never leaves memory
     paid: int = 0
     hosts: set[str] = field(default_factory=set)
@@ -90,7 +92,7 @@ class Plan:
     rows_without_user: int = 0
     shares: dict[str, Share] = field(default_factory=dict)  #: by account; empty: the run's own
     paces: Mapping[str, Pace] = field(default_factory=dict)  #: by account, where there is a file of them
-    live: Live | None = None
+    look: LookSummary | None = None  #: None: nobody was to look
     digest: str | None = None  #: of the plan file, when one was written
     time: TimeLimit | None = None  #: how long the job lets a run send
     nothing: str = ""  #: why there is nothing to do, a sentence: the job allows its input to be missing
@@ -165,7 +167,7 @@ def make_plan(
     each: Callable[[PlanLine], None] | None = None,
 ) -> Plan:
     """Plan every row. `states_of` asks the ledger about a chunk, `look` the API, `each` receives every line."""
-    plan = Plan(pace, live=Live() if look else None)
+    plan = Plan(pace, look=LookSummary() if look else None)
     for rows in chunks:
         states = states_of(rows)
         lines: Sequence[PlanLine] = list(plan_lines(rows, states))
@@ -190,8 +192,8 @@ def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
         plan.rows_with_user += bool(line.row.user_id)
         plan.rows_without_user += not line.row.user_id
         _count_share(plan.shares.setdefault(line.row.account or "", Share()), line)
-    if plan.live is not None and line.seen is not None and line.is_sent:
-        _count_live(plan.live, line.seen)
+    if plan.look is not None and line.is_sent:
+        _count_look(plan.look, line.seen)
 
 
 def _count_share(share: Share, line: PlanLine) -> None:
@@ -201,12 +203,15 @@ def _count_share(share: Share, line: PlanLine) -> None:
     share.without_user += not line.row.user_id
 
 
-def _count_live(live: Live, seen: Appointment) -> None:
+def _count_look(look: LookSummary, seen: Appointment | None) -> None:
     """Everybody in the appointment gets a mail (documented), also when only one of them is removed."""
-    live.mails.update(contact.email.lower() or f"{seen.appointment_id}/{n}" for n, contact in enumerate(seen.contacts))
-    live.paid += seen.paid
-    live.hosts.update(seen.host_ids or ())
+    if seen is None:
+        look.unseen += 1
+        return
+    look.mails.update(contact.email.lower() or f"{seen.appointment_id}/{n}" for n, contact in enumerate(seen.contacts))
+    look.paid += seen.paid
+    look.hosts.update(seen.host_ids or ())
     if moment_of(seen.start) is not None:
-        starts = [start for start in (live.first_start, live.last_start, seen.start) if start]
-        live.first_start = min(starts, key=lambda start: moment_of(start) or 0.0)
-        live.last_start = max(starts, key=lambda start: moment_of(start) or 0.0)
+        starts = [start for start in (look.first_start, look.last_start, seen.start) if start]
+        look.first_start = min(starts, key=lambda start: moment_of(start) or 0.0)
+        look.last_start = max(starts, key=lambda start: moment_of(start) or 0.0)

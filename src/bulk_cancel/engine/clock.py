@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulk_cancel.core.clock import TimeBase
+from bulk_cancel.ops.uptime import uptime
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -27,12 +28,4 @@ class Clock:
 def system_clock() -> Clock:
     """Fix the relation of the two clocks now."""
     boot_id = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else None
-    return Clock(suspended_or_not, TimeBase(boot_id, time.time() - suspended_or_not()))
-
-
-def suspended_or_not() -> float:
-    """Return seconds since the boot, where the system counts them with those in which the machine was suspended.
-
-    Linux stops CLOCK_MONOTONIC, and with it the event loop's clock, during a suspension; CLOCK_BOOTTIME runs on.
-    """
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+    return Clock(uptime, TimeBase(boot_id, time.time() - uptime()))

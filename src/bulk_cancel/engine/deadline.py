@@ -28,6 +28,18 @@ def time_limit(
     return min(limits, key=lambda limit: limit.ends_at, default=None)
 
 
+def expiry(expires_at: float | None, clock: Clock) -> TimeLimit | None:
+    """Return when a plan may not be carried out any more; `expires_at` in seconds since the epoch."""
+    if expires_at is None:
+        return None
+    return TimeLimit(clock.monotonic() + expires_at - clock.now(), "The plan has expired: make a new one.")
+
+
+def earlier(one: TimeLimit | None, other: TimeLimit | None) -> TimeLimit | None:
+    """Return the limit that ends sooner; None when there is none."""
+    return min((limit for limit in (one, other) if limit), key=lambda limit: limit.ends_at, default=None)
+
+
 async def watch_time(context: Context) -> None:
     """Drain the run when its time is over: nothing new is sent, what is in flight settles."""
     limit = context.limits.time

@@ -18,7 +18,7 @@ from enum import Enum
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from bulk_cancel.api.port import Line
-from bulk_cancel.core.actions import Action
+from bulk_cancel.core.actions import Action, Look
 from bulk_cancel.core.model import Answer, Appointment, Work
 from bulk_cancel.core.outcome import ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
 from bulk_cancel.core.readings import Reading, ReadResult, see
@@ -199,7 +199,7 @@ class Sender:
         context.limiter.use()
         started_at = context.clock.monotonic()
         context.counters.posts += 1
-        context.counters.unseen += work.reading is None
+        context.counters.unseen += work.reading is None and context.limits.look is Look.AUTO
         context.counters.in_flight += 1
         try:
             answer = await self._line.cancel(work.target, work.request)

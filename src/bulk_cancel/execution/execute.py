@@ -9,9 +9,11 @@ from pathlib import Path
 
 import anyio
 
+from bulk_cancel.core.actions import Approved
 from bulk_cancel.core.deadline import TimeLimit
+from bulk_cancel.core.model import Target
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.engine.context import Context, Foresight, Limits
+from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.deadline import watch_time
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
@@ -49,7 +51,7 @@ class Carrying:
     ledger: Ledger
     facts: RunFacts
     what: Callable[[Runner], Awaitable[RunEnd]]
-    foresight: Foresight = field(default_factory=Foresight)
+    approved: Mapping[Target, Approved] | None = None
 
 
 async def carry_out(carrying: Carrying) -> RunEnd:
@@ -74,7 +76,7 @@ def _shared(carrying: Carrying, keep: Keep | None) -> Shared:
         clock=facts.clock,
         limits=_limits(carrying.job, facts.time),
         log=carrying.caller.log,
-        foresight=carrying.foresight,
+        approved=carrying.approved,
         keep=keep,
     )
 
@@ -84,14 +86,13 @@ def _limits(job: Job, time: TimeLimit | None) -> Limits:
         max_attempts=job.max_attempts,
         settle_s=job.settle,
         max_errors=job.max_errors,
-        look_first=job.look_first,
+        look=job.look,
         wait=job.wait,
         skip_past=job.skip_past,
         late_within_s=job.late_within,
         window=job.send_window,
         stop_outside=job.outside_window == "stop",
         canary=job.canary,
-        check_drift=job.check_drift,
         time=time,
     )
 

@@ -12,12 +12,13 @@ from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.access.ledgers import shared_of
 from bulk_cancel.access.rate_limits import limiter_of
+from bulk_cancel.core.actions import Approved
 from bulk_cancel.core.exit_codes import Halt, gravest
 from bulk_cancel.core.model import Appointment, Scope, Target, status_of
 from bulk_cancel.core.states import UNDERWAY, State
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
-from bulk_cancel.engine.context import Context, Foresight, Limits
+from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.reconcile import Reconciled
@@ -42,7 +43,7 @@ class Shared:
     clock: Clock
     limits: Limits
     log: FilteringBoundLogger
-    foresight: Foresight
+    approved: Mapping[Target, Approved] | None
     keep: Callable[[Target, Appointment], None] | None
 
 
@@ -65,7 +66,7 @@ def contexts_of(shared: Shared) -> list[Context]:
                 lines=member.lines,
                 scope=Scope(member.name),
                 order=order,
-                foresight=shared.foresight,
+                approved=shared.approved,
                 keep=shared.keep,
                 api=canonical_api(member.settings.base_url),
             )
@@ -123,7 +124,8 @@ def _halt_of(halts: Mapping[str, Halt], contexts: Sequence[Context]) -> Halt | N
     by_sentence: defaultdict[str, list[str]] = defaultdict(list)
     for name, halt in sorted(halts.items(), key=lambda item: (item[1].exit_code is not code, item[0])):
         by_sentence[halt.message].append(name)
-    return Halt(code, " ".join(_told(names, said, len(contexts)) for said, names in by_sentence.items()))
+    told = " ".join(_told(names, said, len(contexts)) for said, names in by_sentence.items())
+    return Halt(code, told, any(halt.for_a_person for halt in halts.values()))
 
 
 def _told(names: Sequence[str], sentence: str, member_count: int) -> str:

@@ -2,11 +2,10 @@
 
 from bulk_cancel.plan_files.failures import PlanError, PlanWriteError
 from bulk_cancel.plan_files.format import PlanHeader, PlannedLine, options_digest
-from bulk_cancel.plan_files.reading import LeftOut, PlanFile, holds_plan, is_plan, open_plan
+from bulk_cancel.plan_files.reading import PlanFile, holds_plan, is_plan, open_plan
 from bulk_cancel.plan_files.writing import PlanAbout, PlanDraft, write_plan, writing_plan
 
 __all__ = [
-    "LeftOut",
     "PlanAbout",
     "PlanDraft",
     "PlanError",

@@ -64,7 +64,7 @@ def _refuse_overwriting(path: Path) -> None:
 
 def _about(job: Job, source: Source, environ: Mapping[str, str]) -> PlanAbout:
     now = system_clock().now()
-    decisive = {"reason", "cancel_all", "user_id", "map", "live", "skip_past", "late_within", "select"}
+    decisive = {"reason", "cancel_all", "user_id", "map", "look", "skip_past", "late_within", "select"}
     if job.accounts is not None:
         decisive |= {"account"}
     options = job.model_dump(mode="json", include=decisive)

@@ -10,17 +10,16 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from bulk_cancel.core.actions import Action
+from bulk_cancel.core.actions import SENT, Action, Approved
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.core.plan import Look, PlanLine, target_of
 from bulk_cancel.engine.clock import system_clock
-from bulk_cancel.engine.context import Foresight
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
-from bulk_cancel.plan_files import LeftOut, PlanFile, is_plan, open_plan
-from bulk_cancel.planning.live import LiveReads
-from bulk_cancel.planning.reason_templates import Rows, template_of
+from bulk_cancel.plan_files import PlanFile, is_plan, open_plan
+from bulk_cancel.planning.plan_reads import PlanReads
+from bulk_cancel.planning.reason_templates import Rows, needs_looks, template_of
 from bulk_cancel.planning.search import select_input
 from bulk_cancel.settings.accounts import load_accounts
 from bulk_cancel.settings.environment import api_url, canonical_api
@@ -44,9 +43,18 @@ class Source(Protocol):
     @property
     def digest(self) -> str: ...
 
-    def rows(self, reads: LiveReads | None) -> PlannedRows: ...
+    @property
+    def needs_looks(self) -> bool: ...  # to fill in its reasons
 
-    def foresight(self, reads: LiveReads | None) -> Foresight: ...
+    @property
+    def approved(self) -> Mapping[Target, Approved] | None: ...
+
+    @property
+    def expires_at(self) -> float | None: ...  # seconds since the epoch
+
+    def approved_rows(self) -> Iterator[tuple[int, Target, Approved]] | None: ...
+
+    def rows(self, reads: PlanReads | None) -> PlannedRows: ...
 
 
 def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source:
@@ -125,11 +133,23 @@ class InputFile:
     def digest(self) -> str:
         return self.staged.digest
 
-    def rows(self, reads: LiveReads | None) -> Rows:
+    def approved_rows(self) -> None:
+        return None
+
+    def rows(self, reads: PlanReads | None) -> Rows:
         return Rows(self.staged, template_of(self.job), reads.seen if reads else {}, self.users)
 
-    def foresight(self, reads: LiveReads | None) -> Foresight:
-        return Foresight(seen=reads.seen if reads else {})
+    @property
+    def needs_looks(self) -> bool:
+        return needs_looks(template_of(self.job), self.staged.columns)
+
+    @property
+    def approved(self) -> None:
+        return None
+
+    @property
+    def expires_at(self) -> None:
+        return None
 
 
 @dataclass
@@ -137,16 +157,25 @@ class ApprovedPlan:
     """A plan file: exactly what it says is done, and nothing else."""
 
     plan: PlanFile
-    left_out: dict[Target, LeftOut] = field(default_factory=dict)
+    approved: dict[Target, Approved] = field(default_factory=dict)
+    needs_looks: bool = False  #: its reasons are filled in
 
     def __post_init__(self) -> None:
-        self.left_out = {left.target: left for left in self.plan.left_out()}
+        self.approved = {target: approved for _, target, approved in self.plan.approved()}
+
+    @property
+    def expires_at(self) -> float:
+        return self.plan.header.expires_at
 
     @property
     def digest(self) -> str:
         return self.plan.digest
 
-    def rows(self, reads: LiveReads | None) -> ApprovedPlan:
+    def approved_rows(self) -> Iterator[tuple[int, Target, Approved]]:
+        """Yield what was approved once more, in the order of the rows."""
+        return self.plan.approved()
+
+    def rows(self, reads: PlanReads | None) -> ApprovedPlan:
         return self
 
     def chunks(self) -> Iterator[list[InputRow]]:
@@ -164,9 +193,6 @@ class ApprovedPlan:
         return look(lines) if look else lines
 
     def _marked(self, line: PlanLine) -> PlanLine:
-        left = self.left_out.get(target_of(line.row)) if line.action is Action.CANCEL else None
-        return replace(line, action=left.action, why=left.why) if left else line
-
-    def foresight(self, reads: LiveReads | None) -> Foresight:
-        left_out = {target: (left.action, left.why) for target, left in self.left_out.items()}
-        return Foresight(reads.seen if reads else {}, left_out, self.plan.expectations())
+        approved = self.approved.get(target_of(line.row)) if line.action is Action.CANCEL else None
+        is_left_out = approved is not None and approved.action not in SENT
+        return replace(line, action=approved.action, why=approved.why) if approved and is_left_out else line
