@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -25,8 +25,8 @@ from bulk_cancel.ledger.port import Ledger
 
 #: A target whose intent was proven not applied is sent again; so often at most in one run.
 _MOST_PASSES = 5
-#: Of a canary; two in a row have to show it cancelled.
-_CANARY_READS = 5
+#: Of a canary, at most, and how many in a row have to show it cancelled.
+_CANARY_READS, _AGREEING_READS = 5, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,26 +154,23 @@ class Runner:
                 left -= len(sent)
                 await self._verify(sent)
 
-    async def _verify(self, sent: Iterable[Work]) -> None:
-        for work in sent:
-            if self._context.intake.closed:
-                return
-            if not await self._verifies(work) and not self._context.intake.closed:
-                is_state = f"{work.target.appointment_id} is {work.state.value}, and reads do not show it cancelled"
-                sentence = f"The canary did not verify: {is_state}. Look it up in meetergo."
-                self._context.halt(Exit.STOPPED, sentence, for_a_person=True)
-
-    async def _verifies(self, work: Work) -> bool:
-        """Whether two reads in a row show it cancelled; the first ones may come from a replica that lags."""
-        in_a_row = 0
+    async def _verify(self, sent: Sequence[Work]) -> None:
+        """Halt unless two reads in a row show each of them cancelled; the first may come from a replica that lags."""
+        in_a_row = dict.fromkeys((work.target_id for work in sent), 0)
+        left = list(sent)
         for _ in range(_CANARY_READS):
-            reading = await read_surely(self._context, self._context.lines[0], work)
-            is_shown = see(work.target, reading, attended=True) in (ReadResult.CANCELLED, ReadResult.ONE_OCCURRENCE)
-            in_a_row = in_a_row + 1 if is_shown else 0
-            if in_a_row == 2:
-                return True
+            for work in left:
+                reading = await read_surely(self._context, self._context.lines[0], work)
+                shows = see(work.target, reading, attended=True)
+                is_gone = shows in (ReadResult.CANCELLED, ReadResult.ONE_OCCURRENCE)
+                in_a_row[work.target_id] = in_a_row[work.target_id] + 1 if is_gone else 0
+            left = [work for work in left if in_a_row[work.target_id] < _AGREEING_READS]
+            if not left or self._context.intake.closed:
+                return
             await self._context.pause(self._context.limits.lag_s / 2)
-        return False
+        is_state = f"{left[0].target.appointment_id} is {left[0].state.value}, and reads do not show it cancelled"
+        sentence = f"The canary did not verify: {is_state}. Look it up in meetergo."
+        self._context.halt(Exit.STOPPED, sentence, for_a_person=True)
 
     async def _work(self, feed: Feed, workers: int) -> None:
         context = self._context

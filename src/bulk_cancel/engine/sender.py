@@ -126,9 +126,9 @@ class Sender:
             if work.reading is None:
                 context.limiter.give_back()
                 return self._unread()
-        if not await self._is_to_be_sent(work):
+        if step := await self._decide(work):
             context.limiter.give_back()
-            return Step.DONE
+            return step
         return None if await context.due() else Step.DONE
 
     def _may_lag(self, work: Work) -> bool:
@@ -143,8 +143,8 @@ class Sender:
         work.reading = await context.reading(self._line, work)
         if work.reading is None:
             return self._unread()
-        if not await self._is_to_be_sent(work):
-            return Step.DONE
+        if step := await self._decide(work):
+            return step
         await context.pause(lag_s)
         return None
 
@@ -152,15 +152,18 @@ class Sender:
         self._why = "it has to be read first, and no answer of the API came"
         return Step.DONE if self._context.intake.closed else Step.AGAIN
 
-    async def _is_to_be_sent(self, work: Work) -> bool:
-        """Record what needs no cancel."""
+    async def _decide(self, work: Work) -> Step | None:
+        """Record what needs no cancel; None: send it. What was read too long ago by now is looked at again."""
         context, (action, why) = self._context, self._context.decide(work)
         event = _NEEDS_NO_CANCEL.get(action)
         if event is not None:
             await context.move(work, event, Answer(appointment=_document(work.reading)), why)
-        elif action is Action.CANCEL:
-            await self._note_attendee(work)
-        return event is None
+            return Step.DONE
+        if action is not Action.CANCEL:
+            self._why = why
+            return Step.AGAIN
+        await self._note_attendee(work)
+        return None
 
     async def _note_attendee(self, work: Work) -> None:
         """Have it on record before the cancel leaves that the attendee was in it: what absence proves hangs on that."""

@@ -22,7 +22,7 @@ from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.feed import WORTH_PAGES
 from bulk_cancel.engine.list_walk import ListWalk
 from bulk_cancel.engine.reader import Reader
-from bulk_cancel.errors import BulkCancelError, ConfigError, LockedError
+from bulk_cancel.errors import BulkCancelError, ConfigError, LockedError, UnreachableError
 from bulk_cancel.settings.accounts import label_of
 from bulk_cancel.settings.job import Job
 
@@ -37,7 +37,9 @@ class PlanReads:
     """The looks of one plan. `seen` keeps the readings, by appointment."""
 
     look: Look
-    begin: Callable[[str], AccountReads]  #: begins an account's looks; raises ConfigError, LockedError
+    begin: Callable[
+        [str], AccountReads
+    ]  #: begins an account's looks; raises ConfigError, LockedError, UnreachableError
     seen: dict[str, Reading] = field(default_factory=dict)
     offline: dict[str, str] = field(default_factory=dict)  #: accounts whose appointments nobody can look at, and why
     _begun: dict[str, AccountReads] = field(default_factory=dict)
@@ -76,6 +78,8 @@ class PlanReads:
             try:
                 found = await self._begun[account].look([lines[place] for place in places[account]], self.seen)
             except BulkCancelError as error:
+                if isinstance(error, UnreachableError) and self.look is Look.AUTO:
+                    error.advice = f"{error.advice} To plan without looks: --look never."
                 if account:
                     error.args = (f"With {label_of(account)}: {error}",)
                 failures.append(error)

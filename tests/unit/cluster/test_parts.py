@@ -104,7 +104,7 @@ def test_rules_come_back_from_the_ledger_as_they_were(ledger: PostgresLedger) ->
         RunSettings.kept(ledger, 8)
 
 
-@pytest.mark.parametrize("setting", [{"live": True}, {"canary": "3"}, {"rebooking_list": True}])
+@pytest.mark.parametrize("setting", [{"canary": "3"}, {"rebooking_list": True}])
 def test_what_only_one_machine_can_do_is_refused(setting: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"--{next(iter(setting)).replace('_', '-')} cannot be had"):
         RunSettings.of(load_job("-", setting), None, CLOCK)
