@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 from polars import selectors
 from polars.io.plugins import register_io_source
 
+from bulk_cancel.core.columns import rows_at_a_time
+from bulk_cancel.core.csv_dialect import DIALECT, CsvDialect
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.columns import (
     ADDED_COLUMNS,
@@ -33,15 +36,29 @@ _ROW = pl.col(BC_ROW)
 _PROBLEMS = pl.col(BC_PROBLEMS)
 
 
-def write_snapshot(frame: pl.LazyFrame, path: Path, digest: str, options_digest: str) -> None:
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a snapshot says of its input beside the rows."""
+
+    digest: str
+    options_digest: str
+    notes: tuple[str, ...] = ()
+    dialect: CsvDialect = CsvDialect()
+
+    def metadata(self) -> dict[str, str]:
+        """Return it as a Parquet file keeps it."""
+        about = {"version": 1, "digest": self.digest, "options": self.options_digest, "notes": self.notes}
+        return {_METADATA: json.dumps(about), DIALECT: self.dialect.as_text()}
+
+
+def write_snapshot(frame: pl.LazyFrame, path: Path, about: About) -> None:
     """Write the rows in order and in constant memory."""
-    metadata = {_METADATA: json.dumps({"version": 1, "digest": digest, "options": options_digest})}
     frame.sink_parquet(
         path,
         compression="zstd",
         compression_level=1,
-        row_group_size=ROWS_PER_GROUP,
-        metadata=metadata,
+        row_group_size=rows_at_a_time(len(frame.collect_schema())),
+        metadata=about.metadata(),
         sync_on_close="all",
     )
 
@@ -53,7 +70,7 @@ def with_changes(snapshot: Path, changes: list[Path]) -> pl.LazyFrame:
     def batches(
         _columns: list[str] | None, _predicate: pl.Expr | None, _n_rows: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
-        for batch in _batches(pl.scan_parquet(snapshot, glob=False), ROWS_PER_GROUP):
+        for batch in _batches(pl.scan_parquet(snapshot, glob=False), rows_at_a_time(len(schema))):
             yield _changed(batch, changes)
 
     return register_io_source(batches, schema=schema, validate_schema=False)
@@ -75,7 +92,9 @@ def open_staged(path: Path) -> StagedInput:
         raise _damaged(path) from error
     digests = (metadata["digest"], metadata.get("options", ""))
     row_count, invalid_count, duplicate_count, user_count = counts.row(0)
-    return StagedInput(path, columns, row_count, invalid_count, duplicate_count, *digests, user_count)
+    return StagedInput(
+        path, columns, row_count, invalid_count, duplicate_count, *digests, user_count, tuple(metadata["notes"])
+    )
 
 
 def read_rows(staged: StagedInput, chunk: int = 50_000) -> Iterator[list[InputRow]]:

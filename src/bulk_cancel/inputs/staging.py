@@ -11,20 +11,21 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from bulk_cancel.core.text import shown
 from bulk_cancel.errors import InputError, NoRowsError
 from bulk_cancel.inputs.column_types import refuse_wrong_types, text_columns
 from bulk_cancel.inputs.columns import BC_FIRST_ROW, BC_ROW
 from bulk_cancel.inputs.formats import format_of
 from bulk_cancel.inputs.headers import resolve_columns
 from bulk_cancel.inputs.rows import InputOptions, StagedInput
-from bulk_cancel.inputs.snapshot import open_staged, with_changes, write_snapshot
+from bulk_cancel.inputs.snapshot import About, open_staged, with_changes, write_snapshot
 from bulk_cancel.inputs.sources import open_source, reading_errors, unchanged
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
 from bulk_cancel.inputs.targets import find_changes
 from bulk_cancel.inputs.validation import refuse_bad_default_reason, validated
 
 #: Another version of these may read the same bytes differently.
-_READERS = ("polars", "fastexcel")
+_READERS = ("polars",)
 
 
 def stage_input(source: str, options: InputOptions, into: Path) -> StagedInput:
@@ -44,17 +45,17 @@ def stage_input(source: str, options: InputOptions, into: Path) -> StagedInput:
 
 
 def _snapshot(source: str, options: InputOptions, work: Path) -> Path:
-    table = open_source(source, work, options.mapping)
+    table = open_source(source, work, options)
     fields = resolve_columns(table.columns, options.mapping, with_accounts=options.accounts is not None)
     first = work / "first.parquet"
-    digests = (table.digest, options_digest(source, options))
-    write_snapshot(validated(_as_text(table, fields), fields, options), first, *digests)
+    about = About(table.digest, options_digest(source, options), table.notes, table.dialect)
+    write_snapshot(validated(_as_text(table, fields), fields, options), first, about)
     _refuse_lost_records(table, first)
     changes = _write_changes(first, work / "changes")
     if not changes:
         return first
     second = work / "second.parquet"
-    write_snapshot(with_changes(first, changes), second, *digests)
+    write_snapshot(with_changes(first, changes), second, about)
     return second
 
 
@@ -66,6 +67,9 @@ def options_digest(source: str, options: InputOptions) -> str:
         "map": sorted(options.mapping.items()),
         "reason": options.reason,
         "cancel_all": options.cancel_all,
+        "hidden_rows": options.hidden_rows,
+        "encoding": options.encoding,
+        "blanks": options.blanks,
         "programs": [options.program, *(_version_of(library) for library in _READERS)],
     }
     if options.accounts is not None:
@@ -83,10 +87,11 @@ def _version_of(library: str) -> str:
 def _as_text(table: Table, fields: Mapping[str, str]) -> pl.LazyFrame:
     for column in fields.values():
         if column in table.nested:
-            raise InputError(f'column "{column}" holds a list or an object on line {table.nested[column]}')
-    schema = pl.Schema({name: table.frame.collect_schema()[name] for name in table.columns})
+            raise InputError(f'column "{shown(column)}" holds a list or an object on {table.nested[column]}')
+    known = table.frame.collect_schema()
+    schema = pl.Schema({name: known[name] for name in table.columns})
     refuse_wrong_types(schema, fields)
-    return table.frame.select(*text_columns(schema), BC_ROW, LAYOUT_PROBLEM)
+    return table.frame.select(*text_columns(schema, fields), BC_ROW, LAYOUT_PROBLEM)
 
 
 def _refuse_lost_records(table: Table, snapshot: Path) -> None:

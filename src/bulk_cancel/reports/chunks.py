@@ -12,7 +12,7 @@ from typing import Any, Final
 import polars as pl
 import polars.selectors as cs
 
-from bulk_cancel.core.columns import PREFIX, ROW
+from bulk_cancel.core.columns import PREFIX, ROW, rows_at_a_time
 from bulk_cancel.core.model import status_of
 from bulk_cancel.errors import InputError, LedgerError
 from bulk_cancel.ledger.port import RowRecord
@@ -67,7 +67,7 @@ def _batches(snapshot: Path, columns: list[str]) -> Iterator[pl.DataFrame]:
     # Not select(columns): the name "*" or "^…$" would be taken for a pattern.
     frame = pl.scan_parquet(snapshot, glob=False).select(cs.by_name(columns))
     try:
-        yield from frame.collect_batches(chunk_size=CHUNK, maintain_order=True, engine="streaming")
+        yield from frame.collect_batches(chunk_size=rows_at_a_time(len(columns)), maintain_order=True, engine="streaming")
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _damaged(snapshot) from error
 
