@@ -15,9 +15,9 @@ from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event, State, next_state
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Context, Limits
+from bulk_cancel.engine.counters import Tally
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
-from bulk_cancel.engine.tally import Tally
 from bulk_cancel.ledger.port import Unknown
 
 NO_ANSWER = Answer(message="reset")

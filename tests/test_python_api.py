@@ -40,8 +40,8 @@ from bulk_cancel import (
     run_async,
 )
 from bulk_cancel import plan as make_plan
-from bulk_cancel.api.credentials import Credential
 from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.credential import Credential
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.ledger.port import PaceUpdate, RunStart
 from bulk_cancel.ledger.sqlite import SqliteLedger

@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 import structlog
 
+from bulk_cancel.core.exit_codes import Halt, gravest
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import State
-from bulk_cancel.core.verdict import Halt, gravest
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.context import Context, Limits
+from bulk_cancel.engine.counters import Tally
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd
-from bulk_cancel.engine.tally import Tally
 from bulk_cancel.errors import Exit
-from bulk_cancel.teams import standing_of, work_together
+from bulk_cancel.execution.runners import standing_of, work_together
 
 pytestmark = pytest.mark.anyio
 

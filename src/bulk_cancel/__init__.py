@@ -21,11 +21,10 @@ if TYPE_CHECKING:
         run,
         run_async,
     )
-    from bulk_cancel.carrying import DeclinedError
-    from bulk_cancel.core.foresight import Action
+    from bulk_cancel.core.actions import Action
     from bulk_cancel.core.model import Status
     from bulk_cancel.core.states import State
-    from bulk_cancel.errors import BulkCancelError, Exit
+    from bulk_cancel.errors import BulkCancelError, DeclinedError, Exit
     from bulk_cancel.job import Job, load_job
     from bulk_cancel.ops.stopping import Stop
     from bulk_cancel.reports.summary import Requests, Summary

@@ -6,26 +6,27 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 from structlog.typing import FilteringBoundLogger
 
-from bulk_cancel.core.foresight import Action
+from bulk_cancel.commands.plan import plan_job
+from bulk_cancel.commands.reconcile import reconcile_ledger
+from bulk_cancel.commands.run import Parts, run_and_tell
+from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Status
+from bulk_cancel.core.plan import Plan, PlanLine
 from bulk_cancel.core.states import State
-from bulk_cancel.engine.plan import Live, Plan, PlanLine
 from bulk_cancel.errors import Exit, UsageError
 from bulk_cancel.job import Job
 from bulk_cancel.ops.logs import logging_to
 from bulk_cancel.ops.progress import Silence
 from bulk_cancel.ops.stopping import Stop
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.telling import run_and_tell
-from bulk_cancel.wiring import Parts, plan_job, reconcile_ledger
 
 T = TypeVar("T")
 
@@ -76,6 +77,7 @@ class PlanResult:
     exit_code: Exit  #: that the command `plan` would end with
 
 
+R = TypeVar("R", PlannedRow, Seen, PlanResult)
 Approve = Callable[[PlanResult], bool]
 
 
@@ -209,47 +211,27 @@ def _agreed(approve: Approve, stop: Stop, plan: Plan) -> bool:
 
 
 def _planned(plan: Plan) -> PlanResult:
-    return PlanResult(
-        rows=plan.rows,
-        targets=plan.targets,
-        cancels=plan.cancels,
-        may_send=plan.may_send,
-        duration_s=plan.duration_s,
+    return _copied(
+        PlanResult,
+        plan,
         actions=MappingProxyType({action: plan.actions[action] for action in Action}),
         settled=MappingProxyType(dict(plan.settled)),
         first=tuple(map(_row, plan.first)),
         invalid=tuple(map(_row, plan.invalid)),
         left_out=tuple(map(_row, plan.left_out)),
-        seen=_seen(plan.live) if plan.live else None,
-        digest=plan.digest,
+        seen=_copied(Seen, plan.live, hosts=len(plan.live.hosts)) if plan.live else None,
         exit_code=Exit.REFUSED_ROWS if plan.invalid else Exit.OK,
     )
 
 
 def _row(line: PlanLine) -> PlannedRow:
-    row = line.row
-    return PlannedRow(
-        row=row.row,
-        action=line.action,
-        why=line.why,
-        appointment_id=row.appointment_id,
-        attendee_id=row.attendee_id,
-        entire_series=row.entire_series,
-        reason=row.reason,
-        account=row.account,
-    )
+    return _copied(PlannedRow, line.row, action=line.action, why=line.why)
 
 
-def _seen(live: Live) -> Seen:
-    return Seen(
-        requests=live.requests,
-        mailed=live.mailed,
-        mailed_again=live.mailed_again,
-        paid=live.paid,
-        hosts=len(live.hosts),
-        first_start=live.first_start,
-        last_start=live.last_start,
-    )
+def _copied(kind: type[R], source: object, **given: Any) -> R:
+    """Return a result of this kind with the values given, and every other field as the source has it."""
+    rest = {field.name: getattr(source, field.name) for field in fields(kind) if field.name not in given}
+    return kind(**rest, **given)
 
 
 def _frozen(summary: Summary) -> Summary:

@@ -116,3 +116,9 @@ class OutputError(BulkCancelError):
     """stdout is closed or full."""
 
     exit_code = Exit.DISK
+
+
+class DeclinedError(BulkCancelError):
+    """The person, or a limit, said no. Nothing was sent or recorded."""
+
+    exit_code = Exit.STOPPED

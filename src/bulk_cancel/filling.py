@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from bulk_cancel.core.foresight import Action
+from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Appointment, InputRow
+from bulk_cancel.core.plan import Look, PlanLine
 from bulk_cancel.core.template import LIVE_NAMES, Template, live_values, parse_template
-from bulk_cancel.engine.plan import Look, PlanLine
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.inputs import StagedInput, read_columns, read_rows
 from bulk_cancel.job import Job

@@ -11,23 +11,23 @@ from pathlib import Path
 import anyio
 from structlog.typing import FilteringBoundLogger
 
+from bulk_cancel.access.connection import settings_of
+from bulk_cancel.access.ledgers import ledger_place
+from bulk_cancel.access.places import credential_lock, credential_pace
+from bulk_cancel.access.rate_limits import known_pace, limiter_of, remember_pace
 from bulk_cancel.accounts import load_accounts
 from bulk_cancel.api.client import ApiSettings, line_factory
-from bulk_cancel.api.credentials import CredentialKind, check_pairing
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.credential import CredentialKind, check_pairing
 from bulk_cancel.core.selection import Fit, Gathering, Selection
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.engine.search import Search
 from bulk_cancel.errors import BulkCancelError, ConfigError
 from bulk_cancel.job import Job
-from bulk_cancel.ledgers import ledger_place
-from bulk_cancel.looking import known_pace, limiter_of, settings_of
 from bulk_cancel.ops.locks import held
-from bulk_cancel.ops.pace_file import remember_pace
-from bulk_cancel.ops.progress import Display, Silence, Standing
-from bulk_cancel.places import credential_lock, credential_pace
+from bulk_cancel.ops.progress import Display, Silence, Standing, show_progress
 from bulk_cancel.reports.found import Layout, write_found
 
 SELECTED = "selected.csv"
@@ -104,7 +104,7 @@ async def _carry_out(search: Search, line: Line, display: Display) -> None:
     """Search while the display follows; an error comes out as itself, not as a group of one."""
     failure: BulkCancelError | None = None
     async with anyio.create_task_group() as surroundings:
-        surroundings.start_soon(_show, display, search)
+        surroundings.start_soon(show_progress, display, lambda: _standing(search))
         try:
             await search.run()
         except BulkCancelError as error:
@@ -116,12 +116,6 @@ async def _carry_out(search: Search, line: Line, display: Display) -> None:
         surroundings.cancel_scope.cancel()
     if failure is not None:
         raise failure
-
-
-async def _show(display: Display, search: Search) -> None:
-    """A terminal that went away must not stop the search."""
-    with suppress(OSError):
-        await display.follow(lambda: _standing(search))
 
 
 def _standing(search: Search) -> Standing:

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import anyio
 from structlog.typing import FilteringBoundLogger
 
-from bulk_cancel.accounts import Account, label_of
+from bulk_cancel.access.places import credential_pace
+from bulk_cancel.access.rate_limits import limiter_of, remember_pace
+from bulk_cancel.accounts import label_of
 from bulk_cancel.api.client import ApiSettings, line_factory
-from bulk_cancel.api.credentials import find_credential
+from bulk_cancel.core.actions import Rules
 from bulk_cancel.core.clock import PaceRecord
-from bulk_cancel.core.foresight import Rules
 from bulk_cancel.core.model import Appointment
-from bulk_cancel.core.pacing import Pace, with_margin
-from bulk_cancel.core.retry import LONGEST_PAUSE_S
+from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.engine.clock import Clock, system_clock
-from bulk_cancel.engine.limiter import Limiter
-from bulk_cancel.engine.live import LOOKED_AT, LiveLook
-from bulk_cancel.engine.plan import PlanLine
+from bulk_cancel.engine.live_read import LOOKED_AT, LiveLook
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.errors import BulkCancelError, ConfigError
 from bulk_cancel.job import Job
-from bulk_cancel.ledgers import LedgerPlace
-from bulk_cancel.ops.pace_file import remember_pace, remembered_pace
-from bulk_cancel.places import api_url, credential_pace
-from bulk_cancel.version import version
 
 #: The official client's variable; a timeout of ours beats it.
 TIMEOUT_VARIABLE = "MEETERGO_TIMEOUT_MS"
@@ -110,34 +103,6 @@ class Looking:
             self.requests += reader.requests
             reader.remember(reader.limiter.record())
             await line.aclose()
-
-
-def limiter_of(pace: Pace, key: str, clock: Clock, known: PaceRecord | None) -> Limiter:
-    """Return a limiter that goes on where the last run, plan or search with this credential stopped."""
-    pace, now = with_margin(pace), clock.monotonic()
-    records = [record for record in (known, remembered_pace(credential_pace(key))) if record]
-    tat = max((record.tat(clock.base, now, LONGEST_PAUSE_S + pace.span_s) for record in records), default=now)
-    return Limiter(pace, clock, tat, random.Random())  # noqa: S311 - jitter, no secret
-
-
-def known_pace(place: LedgerPlace, key: str) -> PaceRecord | None:
-    """Ask the ledger what the last run used of the limit. No look fails for want of an answer."""
-    with suppress(BulkCancelError):
-        if place.exists():
-            with place.reading() as ledger:
-                return ledger.load_pace(key)
-    return None
-
-
-def settings_of(job: Job, environ: Mapping[str, str], account: Account | None = None) -> ApiSettings:
-    """Return where the API is and who asks: the account, or the environment's credential.
-
-    Raises ConfigError when the environment does not say it rightly.
-    """
-    url, agent = api_url(environ), f"bulk-cancel/{version()}"
-    credential = account.credential if account else find_credential(environ)
-    user_id = account.user_id if account else job.user_id
-    return ApiSettings(url, credential, user_id, timeout_of(job, environ), agent, job.rebooking_list)
 
 
 def timeout_of(job: Job, environ: Mapping[str, str]) -> float:

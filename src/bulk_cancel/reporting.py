@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from bulk_cancel.access.places import SNAPSHOT
 from bulk_cancel.ledger.port import Ledger, RunRecord
-from bulk_cancel.places import SNAPSHOT
 from bulk_cancel.reports.pages.run_page import write_run_page
 from bulk_cancel.reports.records import write_records
 from bulk_cancel.reports.workbook import why_no_workbook

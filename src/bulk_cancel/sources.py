@@ -11,19 +11,19 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from bulk_cancel.access.places import SNAPSHOT, api_url
 from bulk_cancel.accounts import load_accounts
-from bulk_cancel.core.foresight import Action
+from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import InputRow, Target
+from bulk_cancel.core.plan import Look, PlanLine, target_of
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.context import Foresight
-from bulk_cancel.engine.plan import Look, PlanLine, target_of
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError, UsageError
 from bulk_cancel.filling import Rows, template_of
 from bulk_cancel.finding import select_input
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.job import Job
 from bulk_cancel.looking import Looks
-from bulk_cancel.places import SNAPSHOT, api_url
 from bulk_cancel.plans import LeftOut, PlanAbout, PlanFile, holds_plan, is_plan, open_plan, writing_plan
 from bulk_cancel.reports.pages.plan_page import PlanFacts, writing_plan_page
 from bulk_cancel.reports.plan_records import plan_records
@@ -46,9 +46,6 @@ class Source(Protocol):
     @property
     def digest(self) -> str: ...
 
-    @property
-    def options_digest(self) -> str: ...
-
     def rows(self, looking: Looks | None) -> PlannedRows: ...
 
     def foresight(self, looking: Looks | None) -> Foresight: ...
@@ -67,7 +64,7 @@ def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger,
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
     source = str(select_input(job, environ, log, folder)) if job.select else job.input
-    return InputFile(job, stage_input(source, options_of(job, _account_names(job, environ)), folder / SNAPSHOT))
+    return InputFile(job, stage_input(source, _options_of(job, environ), folder / SNAPSHOT))
 
 
 def _account_names(job: Job, environ: Mapping[str, str]) -> AccountNames | None:
@@ -75,24 +72,16 @@ def _account_names(job: Job, environ: Mapping[str, str]) -> AccountNames | None:
     return AccountNames(accounts.names, job.account) if accounts.given else None
 
 
-def options_of(job: Job, accounts: AccountNames | None = None) -> InputOptions:
+def _options_of(job: Job, environ: Mapping[str, str]) -> InputOptions:
     """Return how the job wants its input read. With blanks to fill in, the reason comes later, row by row."""
     mapping = {str(name): column for name, column in job.map.items()}
-    return InputOptions(mapping, None if template_of(job) else job.reason, job.cancel_all, program(), accounts)
+    reason = None if template_of(job) else job.reason
+    return InputOptions(mapping, reason, job.cancel_all, _account_names(job, environ))
 
 
 def program() -> str:
     """Return which program this is, as runs record it."""
     return f"bulk-cancel {version()}, Python {platform.python_version()}"
-
-
-def may_share(job: Job) -> bool:
-    """Tell whether a file's bytes and the options alone decide the rows: no search, no plan, no look, no blanks.
-
-    Nor accounts: a plan counts each one's rows, and a ledger does not tell them apart.
-    """
-    decided_elsewhere = job.select or job.live or job.expect_digest or job.accounts
-    return not (decided_elsewhere or template_of(job) or is_plan(job.input))
 
 
 def open_if_any(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source | str:
@@ -139,10 +128,6 @@ class InputFile:
     def digest(self) -> str:
         return self.staged.digest
 
-    @property
-    def options_digest(self) -> str:
-        return self.staged.options_digest if may_share(self.job) else ""
-
     def rows(self, looking: Looks | None) -> Rows:
         return Rows(self.staged, template_of(self.job), looking.seen if looking else {})
 
@@ -163,10 +148,6 @@ class ApprovedPlan:
     @property
     def digest(self) -> str:
         return self.plan.digest
-
-    @property
-    def options_digest(self) -> str:
-        return ""  # the plan is read again
 
     def rows(self, looking: Looks | None) -> ApprovedPlan:
         return self

@@ -71,7 +71,7 @@ def run_command(words: list[str]) -> None:
 
 def stage_only(words: list[str]) -> None:
     """Run the command line up to the moment before the first request."""
-    from bulk_cancel import wiring
+    from bulk_cancel.commands import run as wiring
     from bulk_cancel.engine.reconcile import Reconciled
     from bulk_cancel.engine.runner import RunEnd, Runner
 

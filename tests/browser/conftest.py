@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from bulk_cancel.core.foresight import Action
+from bulk_cancel.core.actions import Action
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.plan_line import PlanLine
+from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.sqlite import SqliteLedger

@@ -11,6 +11,7 @@ import pytest
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import CANARY, Kind, Wanted, World
 from conftest_types import Shell
+from worlds import cancel_elsewhere, post_count, reschedule_elsewhere
 
 KINDS = [*(Kind.SINGLE for _ in range(20)), Kind.GROUP, Kind.CANCELLED, Kind.PAST, Kind.PAID]
 
@@ -47,10 +48,10 @@ def test_exactly_the_approved_plan_is_done(shell: Shell, sandbox: Sandbox, world
     counts = {status: count for status, count in result.summary["counts"].items() if count}
     assert counts == {"cancelled": 21, "already_cancelled": 1, "rejected": 1, "skipped": 1, "invalid": 1}
     assert len(shell.rows("out/results.csv")) == len(KINDS) + 1
-    posts = sandbox.truth().post_count
+    posts = post_count(sandbox.truth())
     again = shell.run("closure.plan", "--ledger", "l.db")
     assert again.summary["requests"]["posts"] == 0
-    assert sandbox.truth().post_count == posts
+    assert post_count(sandbox.truth()) == posts
 
 
 def test_what_changed_since_is_left_out_with_its_reason(
@@ -58,8 +59,8 @@ def test_what_changed_since_is_left_out_with_its_reason(
 ) -> None:
     plan(shell, source)
     moved, gone, *_ = (id_ for id_, each in world.appointments.items() if each.kind is Kind.SINGLE)
-    sandbox.reschedule_elsewhere(moved, timedelta(days=1))
-    sandbox.cancel_elsewhere(gone)
+    reschedule_elsewhere(sandbox, moved, timedelta(days=1))
+    cancel_elsewhere(sandbox, gone)
     result = shell.run("closure.plan", "--check-drift", "--ledger", "l.db", "--out", "out")
     details = {row["appointment_id"]: row["detail"] for row in shell.rows("out/results.csv")}
     assert "rescheduled from" in details[moved]
@@ -73,11 +74,11 @@ def test_a_changed_byte_is_refused(shell: Shell, sandbox: Sandbox, source: Path)
     path = shell.folder / "closure.plan"
     text = path.read_bytes()
     path.write_bytes(text.replace(b'"action":"skip"', b'"action":"cancel"'))
-    before = sandbox.truth().post_count
+    before = post_count(sandbox.truth())
     refused = shell.run("closure.plan", "--ledger", "l.db")
     assert refused.code == 65
     assert "damaged" in refused.stderr
-    assert sandbox.truth().post_count == before
+    assert post_count(sandbox.truth()) == before
 
 
 @pytest.mark.parametrize(

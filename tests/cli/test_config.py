@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bulk_cancel.commands.config import Origin, settings_shown
 from bulk_cancel.job import Job, load_job
-from bulk_cancel.origins import Origin, settings_shown
 from bulk_cancel.sandbox.credentials import PLATFORM_KEY
 from conftest_types import Shell
 

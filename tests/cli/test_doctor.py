@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 
-from bulk_cancel.checkup.check import Check, Level, exit_code_of
+from bulk_cancel.commands.doctor.check import Check, Level, exit_code_of
 from bulk_cancel.errors import Exit
-from bulk_cancel.ledger.making import SCHEMA_VERSION
+from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
 from bulk_cancel.ops.locks import held, holder_of
 from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, OWNER_TOKEN, PLATFORM_KEY
 from bulk_cancel.sandbox.people import OWNER
 from bulk_cancel.sandbox.server import Sandbox
 from conftest_types import Result, Shell
 from ledger.files import fingerprint, make, raw
+from worlds import post_count
 
 Found = dict[str, dict[str, Any]]
 
@@ -70,7 +71,7 @@ def test_all_is_well(shell: Shell, sandbox: Sandbox, write: Callable[..., Path])
     assert "within 30 s" in found["clock"]["found"]
     assert OWNER_TOKEN not in result.stdout.replace("rgo-sandbox-", "")
     assert len(sandbox.arrivals()) == 1
-    assert not sandbox.truth().post_count
+    assert not post_count(sandbox.truth())
     after = fingerprint(shell.folder)
     assert {name: after[name] for name in before} == before, "the ledger is as it was"
 

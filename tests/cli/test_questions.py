@@ -13,6 +13,7 @@ import pytest
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Wanted, World
 from conftest_types import Shell
+from worlds import post_count
 
 
 def ids_of(sandbox: Sandbox, count: int) -> list[str]:
@@ -44,7 +45,7 @@ def test_yes_goes_on_and_shows_the_bar(
     child = terminal("run", "a.csv", "--rate", "500/s", "--out", "out")
     child.expect("Cancel these")
     assert "12  to cancel" in plain(child.before)
-    assert not sandbox.truth().post_count
+    assert not post_count(sandbox.truth())
     child.sendline("y")
     child.expect(pexpect.EOF)
     assert "12/12" in plain(child.before)

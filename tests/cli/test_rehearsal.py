@@ -15,8 +15,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from bulk_cancel.commands.rehearse import write_seed
 from bulk_cancel.errors import UsageError
-from bulk_cancel.rehearsal import write_seed
 from bulk_cancel.sandbox.seed_file import read_world
 from bulk_cancel.sandbox.world import Kind
 from conftest_types import Shell

@@ -16,6 +16,7 @@ from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Wanted, World
 from conftest_types import Shell
 from ledger.files import fingerprint
+from worlds import post_count
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def at_work(shell: Shell, sandbox: Sandbox) -> Iterator[subprocess.Popen[bytes]]
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 30
-        while not sandbox.truth().post_count and time.monotonic() < deadline:
+        while not post_count(sandbox.truth()) and time.monotonic() < deadline:
             time.sleep(0.05)
         yield process
     finally:

@@ -22,9 +22,10 @@ from bulk_cancel.ops.ending import RunEnding
 from bulk_cancel.ops.metrics import write_metrics
 from bulk_cancel.ops.notify import Notifier, body_of
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
-from bulk_cancel.sandbox.world import CANARY, World
+from bulk_cancel.sandbox.world import CANARY
 from conftest_types import Shell
 from crash.lab import made_ids
+from worlds import post_count, single
 
 IDS = made_ids(3)
 SECRET = "s3cret-of-the-channel"
@@ -65,7 +66,7 @@ def mailbox() -> Iterator[Mailbox]:
 
 @pytest.fixture
 def source(sandbox: Sandbox, write: Write) -> Path:
-    sandbox.reset(SandboxOptions(world=World.from_ids(IDS), rate_per_s=10_000, burst=10_000))
+    sandbox.reset(SandboxOptions(world=single(IDS), rate_per_s=10_000, burst=10_000))
     return write("a.csv", "id,guest\n" + "\n".join(f"{id_},{CANARY} {CANARY}@example.com" for id_ in IDS) + "\n")
 
 
@@ -158,7 +159,7 @@ def test_an_address_that_is_none_is_refused_before_anything_is_sent(
     assert result.code == 78
     assert "Address 1 of notify" in result.stderr
     assert SECRET not in result.stderr + result.stdout
-    assert sandbox.truth().post_count == 0
+    assert post_count(sandbox.truth()) == 0
 
 
 @pytest.mark.parametrize(("extra", "setting"), [("apprise", "notify"), ("prometheus_client", "metrics")])

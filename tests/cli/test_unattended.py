@@ -13,9 +13,9 @@ import pytest
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.job import load_job
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
-from bulk_cancel.sandbox.world import World
 from conftest_types import Shell
 from crash.lab import made_ids
+from worlds import post_count, single
 
 IDS = made_ids(4)
 Write = Callable[..., Path]
@@ -23,7 +23,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def source(sandbox: Sandbox, write: Write) -> Path:
-    sandbox.reset(SandboxOptions(world=World.from_ids(IDS), rate_per_s=10_000, burst=10_000))
+    sandbox.reset(SandboxOptions(world=single(IDS), rate_per_s=10_000, burst=10_000))
     return write("a.csv", "id\n" + "\n".join(IDS) + "\n")
 
 
@@ -92,7 +92,7 @@ def nothing(shell: Shell, *words: str | Path) -> dict[str, Any]:
 
 def test_a_day_without_a_file_is_a_good_day(shell: Shell, sandbox: Sandbox) -> None:
     assert nothing(shell, "none.csv")["next"] == "Nothing to do: none.csv does not exist."
-    assert sandbox.truth().post_count == 0
+    assert post_count(sandbox.truth()) == 0
     assert shell("run", "none.csv", "--yes").code == 66
     planned = shell("plan", "none.csv", "--missing-input", "ok")
     assert (planned.code, planned.stdout) == (0, "Nothing to do: none.csv does not exist.\n")
@@ -124,7 +124,7 @@ def test_a_deadline_that_has_passed_sends_nothing(shell: Shell, sandbox: Sandbox
     result = shell.run(source, "--deadline", "2020-01-01T18:00Z")
     assert result.code == 5
     assert "The deadline 2020-01-01 18:00+00:00 has passed. Nothing was sent." in result.stderr
-    assert sandbox.truth().post_count == 0
+    assert post_count(sandbox.truth()) == 0
     assert not (shell.folder / "runs").exists()
 
 

@@ -16,7 +16,7 @@ from cluster.lab import NAMES, Cluster
 from crash.processes import Zygote, serving_processes
 from postgres import Server
 
-_MODULES = ("cluster.driver", "bulk_cancel.cluster.worker", "bulk_cancel.cluster.dispatch", "bulk_cancel.wiring")
+_MODULES = ("cluster.driver", "bulk_cancel.cluster.worker", "bulk_cancel.cluster.dispatch", "bulk_cancel.commands.run")
 MakeCluster = Callable[..., Cluster]
 
 

@@ -78,11 +78,7 @@ class Cluster:
     def _environ(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "TZ") if name in os.environ}
         tokens = {f"TOKEN_{name.upper()}": token_of(name) for name in NAMES}
-        told = {
-            "HOME": str(self.folder),
-            "MEETERGO_API_URL": self.sandbox.url,
-            "BULK_CANCEL_RESCUE_EVERY": "* * * * * *",
-        }
+        told = {"HOME": str(self.folder), "MEETERGO_API_URL": self.sandbox.url}
         return {**kept, **tokens, **told}
 
     def worker(self, name: str, *words: str, points: Mapping[str, str] | None = None, **env: str) -> Process:

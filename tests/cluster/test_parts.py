@@ -12,10 +12,11 @@ import pytest
 import structlog
 
 from bulk_cancel.accounts import load_accounts
-from bulk_cancel.cluster import ending, rescue
+from bulk_cancel.cluster import completion as ending
+from bulk_cancel.cluster import stalled as rescue
 from bulk_cancel.cluster.chunk import Note, Surroundings
-from bulk_cancel.cluster.queue import CARRY_CHUNK, partition_of, workflow_id
-from bulk_cancel.cluster.rules import Rules
+from bulk_cancel.cluster.queue import partition_of, workflow_id
+from bulk_cancel.cluster.run_settings import Rules
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Chunk
@@ -43,14 +44,13 @@ class Line:
     known: dict[str, str] = field(default_factory=dict)  #: status by workflow
     done: list[tuple[str, str]] = field(default_factory=list)
 
-    def stuck(self, workflow: str, longer_than_s: float) -> list[Any]:
-        names = self.pending if workflow == CARRY_CHUNK else []
-        return [type("Workflow", (), {"workflow_id": name}) for name in names]
+    def stuck(self, longer_than_s: float) -> list[Any]:
+        return [type("Workflow", (), {"workflow_id": name}) for name in self.pending]
 
     def failed(self, prefix: str) -> list[str]:
         return [name for name, status in self.known.items() if status == "ERROR" and name.startswith(prefix)]
 
-    def resume(self, workflow: str, queue: str) -> None:
+    def resume(self, workflow: str) -> None:
         self.done.append(("resumed", workflow))
 
     def status(self, workflow: str) -> tuple[str, str] | None:

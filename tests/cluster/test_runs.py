@@ -13,6 +13,7 @@ from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN
 from bulk_cancel.sandbox.world import Kind, Wanted
 from cluster.conftest import MakeCluster
 from cluster.lab import Cluster, ended, secrets_in, share_out
+from worlds import of_kind
 
 SLOW = 'rate = "40/s"\nburst = 10'
 
@@ -62,8 +63,8 @@ def hand_out_again(cluster: Cluster, run_id: str) -> None:
 def test_one_run_at_a_time(make_cluster: MakeCluster) -> None:
     """What another run sends could take rows of this one along, as a series does, or be asked for anew by it."""
     cluster = make_cluster(wanted=[Wanted(Kind.SERIES)] * 4 + [Wanted()] * 60, limits=SLOW)
-    first, *others = [one.id for one in cluster.sandbox.world.of_kind(Kind.SERIES)]
-    singles = [one.id for one in cluster.sandbox.world.of_kind(Kind.SINGLE)]
+    first, *others = [one.id for one in of_kind(cluster.sandbox.world, Kind.SERIES)]
+    singles = [one.id for one in of_kind(cluster.sandbox.world, Kind.SINGLE)]
     cluster.worker("one")
     run = cluster.start_run(cluster.write_rows(share_out([*singles, *others], ("berlin",))), "--chunk", "20")
     run_id = halfway(cluster)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bulk_cancel.access.ledgers import ledger_place
 from bulk_cancel.ledger.port import Ledger
-from bulk_cancel.ledgers import ledger_place
 from bulk_cancel.sandbox.world import Kind, Wanted
 from cluster.conftest import MakeCluster
 from cluster.lab import Cluster, ended, records

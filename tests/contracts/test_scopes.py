@@ -6,8 +6,8 @@ import pytest
 
 from bulk_cancel.core.model import Chunk, Scope
 from bulk_cancel.core.states import Event, State
-from bulk_cancel.ledger.port import Ledger, RunStart
-from contracts.given import AT, BASE, begin, move, put, row, staged, target
+from bulk_cancel.ledger.port import Ledger
+from contracts.given import AT, begin, move, put, row, staged, target
 
 BERLIN, PARIS = Scope("berlin"), Scope("paris")
 
@@ -52,11 +52,12 @@ def test_a_chunk_has_series_or_all_else(ledger: Ledger) -> None:
     assert [len(ledger.unknown(0, 9, scope)) for scope in (others, series)] == [0, 1]
 
 
-def test_a_chunk_of_a_run_that_shares_its_rows_is_of_those_rows(ledger: Ledger, run_no: int) -> None:
-    again = ledger.share_run(RunStart("run-2", AT, BASE), run_no)
+def test_after_a_rerun_the_rows_are_in_its_chunks_alone(ledger: Ledger, run_no: int) -> None:
+    again = staged(ledger, *(row(number, number, account="berlin") for number in range(2, 8)), run_id="run-2")
+    assert rows_to_send(ledger, run_no, Scope("berlin", Chunk(run_no, 1, 2, 4))) == []
     chunk = Scope("berlin", Chunk(again, 1, 2, 4))
-    assert rows_to_send(ledger, again, chunk) == [4]
-    assert ledger.sendable_count(again, chunk) == 1
+    assert rows_to_send(ledger, again, chunk) == [3, 4]
+    assert ledger.sendable_count(again, chunk) == 2
     put(ledger, again, State.UNKNOWN, 4)
     assert ledger.unknown_count(chunk) == 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulk_cancel.core.foresight import Action, Rules, foresee, moment_of, why_left_out
+from bulk_cancel.core.actions import Action, Rules, foresee, moment_of, why_left_out
 from bulk_cancel.core.model import Appointment, Request, Target
 
 ID, ANNA, BERT = "a", "anna", "bert"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bulk_cancel.core.explanations import SENTENCES, STANDINGS, name_of, sentence_of
 from bulk_cancel.core.model import Target
 from bulk_cancel.core.states import Event, State
-from bulk_cancel.core.story import SENTENCES, STANDINGS, name_of, sentence_of
 
 
 @pytest.mark.parametrize("event", Event)

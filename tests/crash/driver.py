@@ -23,13 +23,13 @@ import apsw
 from bulk_cancel.api.client import HttpLine
 from bulk_cancel.api.failures import Trace
 from bulk_cancel.cli.main import main
-from bulk_cancel.cli.running import run_command  # noqa: F401 - its imports are the expensive ones
+from bulk_cancel.cli.run import run_command  # noqa: F401 - its imports are the expensive ones
 from bulk_cancel.engine.context import Limits
 from bulk_cancel.ledger.sqlite import SqliteLedger
 
 #: Between the two reads that must agree: seconds in earnest, less than that here.
 CONFIRM_S = 0.2
-_LEDGER = ("begin_run", "share_run", "stage", "start_run", "recover", "append", "end_run")
+_LEDGER = ("begin_run", "stage", "start_run", "recover", "append", "end_run")
 _LINE = ("cancel", "read", "page")
 
 

@@ -17,9 +17,9 @@ from typing import Any
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
 from bulk_cancel.sandbox.options import SandboxOptions
 from bulk_cancel.sandbox.server import Sandbox, running
-from bulk_cancel.sandbox.world import World
 from checker import Crash, Ended, Evidence, check, posts_by_appointment
 from crash.processes import LONGEST_S, Process, Zygote
+from worlds import single
 
 #: A cancelled appointment is cancelled, and mailed about, again: the server that forgives nothing.
 HOSTILE = SandboxOptions(rate_per_s=400, burst=2000, second_cancel="mail_again", seed=7)
@@ -208,7 +208,7 @@ def laboratory(
 ) -> Iterator[Lab]:
     """A laboratory with `count` ordinary appointments, unless the options bring a world."""
     if options.world is None:
-        options = replace(options, world=World.from_ids(made_ids(count), options.seed))
+        options = replace(options, world=single(made_ids(count), options.seed))
     with running(options) as sandbox:
         yield Lab(folder, zygote, sandbox, settings)
 

@@ -36,7 +36,7 @@ class Bug:
 
 
 _SENDER, _SQLITE, _OUTCOME = "engine/sender.py", "ledger/sqlite.py", "core/outcome.py"
-_QUERIES, _RECONCILE = "ledger/sql/queries.sql", "engine/reconcile.py"
+_QUERIES, _RECONCILE = "ledger/sql/sqlite.sql", "engine/reconcile.py"
 _INTENT = "        await context.move(work, Event.INTENT)\n"
 _SENDING = """        if context.clock.elapsed() - work.moved_at > context.limits.send_within_s:
             context.limiter.give_back()
@@ -132,7 +132,7 @@ BUGS = (
     ),
     Bug(
         "the series of one account are sent beside another's rows",
-        "engine/order.py",
+        "engine/series_order.py",
         "return not (self._series or (series and (self._ahead or self._others)))",
         "return True",
         "tests/cli/test_accounts.py::test_series_go_last_one_by_one_over_all_accounts",
@@ -230,7 +230,7 @@ BUGS = (
     ),
     Bug(
         "our transport takes a stray answer for the next one",
-        "api/sockets.py",
+        "api/wire.py",
         "return bool(poll.poll(0))",
         "return False",
         "tests/edges/test_wire.py::test_a_stray_answer_that_nobody_has_read_yet_is_seen",

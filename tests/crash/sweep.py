@@ -11,9 +11,9 @@ from itertools import count
 from pathlib import Path
 from signal import SIGKILL
 
-from bulk_cancel.sandbox.world import World
 from crash.lab import HOSTILE, Lab, laboratory, made_ids
 from crash.processes import Zygote
+from worlds import single
 
 #: Runs at the same time. They wait more than they work.
 AT_ONCE = 4
@@ -68,7 +68,7 @@ class Sweeper:
 
     @contextmanager
     def _lab_at(self, stage: Stage) -> Iterator[Lab]:
-        options = replace(HOSTILE, faults=FAULTS, world=World.from_ids(IDS, HOSTILE.seed))
+        options = replace(HOSTILE, faults=FAULTS, world=single(IDS, HOSTILE.seed))
         with laboratory(self.folder / f"lab-{next(self._numbers)}", self.zygote, options, settle="0.4s") as lab:
             for point in stage.before:
                 lab.run({point: "kill"}, wait="")

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from bulk_cancel.api.client import ApiSettings, HttpLine
-from bulk_cancel.api.credentials import Credential
 from bulk_cancel.api.transports import over_httpx, over_wire
+from bulk_cancel.core.credential import Credential
 
 TOKEN = "rgo-canary-7f3a"
 DEADLINE_S = 0.3

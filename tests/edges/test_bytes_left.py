@@ -81,6 +81,5 @@ async def test_a_line_that_is_closed_lets_its_connection_go(line_to: LineTo) -> 
     async with serving(obedient) as server:
         async with line_to(server.url) as line:
             await line.cancel(TARGET, Request())
-            assert not server.closed.is_set()
         with anyio.fail_after(2):
             await server.closed.wait()

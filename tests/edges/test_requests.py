@@ -111,11 +111,3 @@ async def test_cookies_are_neither_kept_nor_sent(line_to: LineTo) -> None:
 
     assert len(server.requests) == 2
     assert b"cookie" not in server.requests[1].lower()
-
-
-async def test_one_connection_serves_many_requests(line_to: LineTo) -> None:
-    async with serving(obedient) as server, line_to(server.url, timeout_s=5) as line:
-        for _ in range(20):
-            await line.cancel(TARGET, Request())
-
-    assert (len(server.requests), len(server.connections)) == (20, 1)

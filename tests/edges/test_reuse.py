@@ -1,10 +1,11 @@
-"""Kept connections: a closing one, and one that still holds something of an earlier answer."""
+"""Kept connections: a closing one, and one that holds something of an earlier answer. Behind a proxy none is kept."""
 
 from __future__ import annotations
 
 import anyio
 import pytest
 
+from bulk_cancel.api.transports import over_httpx, over_wire
 from bulk_cancel.core.model import Request, Target
 from bulk_cancel.core.outcome import Kind, classify_cancel
 from edges.catalogue import GOOD, OTHER, TARGET, obedient
@@ -14,6 +15,28 @@ from fault_server import Wire, answering, answering_and_closing, document, respo
 pytestmark = pytest.mark.anyio
 
 SECOND = Target(OTHER)
+KEPT = pytest.mark.parametrize("carrier", [over_wire], indirect=True)
+NOT_KEPT = pytest.mark.parametrize("carrier", [over_httpx], indirect=True)
+
+
+@KEPT
+async def test_one_connection_serves_many_requests(line_to: LineTo) -> None:
+    async with serving(obedient) as server, line_to(server.url, timeout_s=5) as line:
+        for _ in range(20):
+            await line.cancel(TARGET, Request())
+
+    assert (len(server.requests), len(server.connections)) == (20, 1)
+
+
+@NOT_KEPT
+async def test_a_connection_of_the_library_is_closed_once_it_has_answered(line_to: LineTo) -> None:
+    async with serving(obedient) as server, line_to(server.url, timeout_s=5) as line:
+        for number in range(1, 4):
+            server.closed.clear()
+            await line.cancel(TARGET, Request())
+            with anyio.fail_after(2):
+                await server.closed.wait()
+            assert (len(server.requests), len(server.connections)) == (number, number)
 
 
 async def answer_once_then_close_on_the_next_request(wire: Wire) -> None:
@@ -28,6 +51,7 @@ async def answer_once_then_reset_on_the_next_request(wire: Wire) -> None:
     wire.reset()
 
 
+@KEPT
 @pytest.mark.parametrize(
     "stale", [answer_once_then_close_on_the_next_request, answer_once_then_reset_on_the_next_request]
 )

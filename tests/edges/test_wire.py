@@ -9,9 +9,8 @@ import anyio
 import pytest
 
 from bulk_cancel.api.http import httpx
-from bulk_cancel.api.serial import serialised
 from bulk_cancel.api.transports import over_httpx, proxy_for, transport_factory
-from bulk_cancel.api.wire import LONGEST_HEAD, Wire
+from bulk_cancel.api.wire import LONGEST_HEAD, Wire, serialised
 from bulk_cancel.core.model import Answer, Request, Target
 from bulk_cancel.core.outcome import Kind, classify_cancel
 from edges.catalogue import GOOD, OTHER, TARGET, obedient

@@ -7,9 +7,9 @@ import random
 import anyio
 import pytest
 
-from bulk_cancel.core.verdict import Halt
+from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.engine.intake import Intake
-from bulk_cancel.engine.order import Order
+from bulk_cancel.engine.series_order import Order
 from bulk_cancel.errors import Exit
 
 pytestmark = pytest.mark.anyio

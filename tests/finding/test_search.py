@@ -11,7 +11,7 @@ import pytest
 from bulk_cancel.api.port import Query
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.selection import Days, Fit, Selection
-from bulk_cancel.engine import search as engine_search
+from bulk_cancel.engine import reader as engine_reader
 from bulk_cancel.engine.search import Search
 from bulk_cancel.errors import CredentialError, UnreachableError
 
@@ -118,7 +118,7 @@ async def test_a_company_without_users_is_no_answer() -> None:
 
 
 async def test_a_list_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_search, "_MOST_PAGES", 3)
+    monkeypatch.setattr(engine_reader, "MOST_PAGES", 3)
     with pytest.raises(UnreachableError, match="no end"):
         await searched(ScriptedReader({None: [full(100 * number) for number in range(9)]}))
 

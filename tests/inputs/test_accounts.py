@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
 import pytest
 
-from bulk_cancel.inputs import AccountNames, InputOptions, open_staged, options_digest, read_rows, stage_input
-from bulk_cancel.inputs.columns import BC_ACCOUNT
+from bulk_cancel.inputs import AccountNames, InputOptions, read_rows, stage_input
 
 IDS = [f"6f0e8f5e-0000-4000-8000-{number:012}" for number in range(5)]
 SOME = AccountNames(("berlin", "rome"))
@@ -48,19 +46,3 @@ def test_rows_of_one_target_have_one_account(tmp_path: Path) -> None:
         found[2][1]
         == "row 2 names the same target with another account; nothing is sent for either until one is removed"
     )
-
-
-def test_the_digest_of_the_options_covers_accounts() -> None:
-    choices = [None, AccountNames(), SOME, AccountNames(SOME.names, "rome"), AccountNames(("berlin",))]
-    digests = [options_digest("a.csv", InputOptions({}, None, False, accounts=choice)) for choice in choices]
-    assert len({*digests}) == len(choices)
-
-
-def test_a_snapshot_of_before_has_no_accounts(tmp_path: Path) -> None:
-    accounts_of(tmp_path, f"id\n{IDS[0]}\n", InputOptions({}, None, False))
-    metadata = pl.read_parquet_metadata(tmp_path / "input.parquet")
-    old = pl.read_parquet(tmp_path / "input.parquet").drop(BC_ACCOUNT)
-    kept = {name: value for name, value in metadata.items() if not name.startswith("ARROW")}
-    old.write_parquet(tmp_path / "old.parquet", metadata=kept)
-    (rows,) = read_rows(open_staged(tmp_path / "old.parquet"))
-    assert [(row.appointment_id, row.account) for row in rows] == [(IDS[0], None)]

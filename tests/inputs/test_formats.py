@@ -92,7 +92,6 @@ def test_every_format_gives_the_same_rows(staging, records, expected, name):
     staged = staging.stage(path)
     assert staging.rows(path) == expected
     assert staged.columns == tuple(COLUMNS)
-    assert (staged.row_count, staged.invalid_count, staged.duplicate_count) == (7, 3, 1)
 
 
 def test_standard_input_gives_the_same_rows(staging, records, expected, stdin):

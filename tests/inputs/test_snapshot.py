@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from bulk_cancel.errors import InputError
-from bulk_cancel.inputs import open_staged, read_rows
+from bulk_cancel.inputs import read_rows
 from bulk_cancel.inputs.columns import ADDED_COLUMNS
 
 
@@ -49,22 +49,6 @@ def test_the_digest_is_that_of_the_bytes_as_they_were(staging, table, stdin):
     stdin(content)
     assert staging.stage("-").digest == digest
     assert staging.stage(staging.file("y.csv", table[1])).digest == hashlib.sha256(table[1]).hexdigest()
-
-
-def test_a_snapshot_can_be_opened_again(staging, table):
-    staged = staging.stage(staging.file("x.csv", table[1]))
-    assert open_staged(staged.path) == staged
-
-
-@pytest.mark.parametrize("content", [b"", b"id\nx\n", None])
-def test_another_file_is_no_snapshot(staging, content):
-    path = staging.folder / "other"
-    if content is None:
-        pl.DataFrame({"id": ["x"]}).write_parquet(path)
-    else:
-        path.write_bytes(content)
-    with pytest.raises(InputError, match="is not a snapshot of an input"):
-        open_staged(path)
 
 
 def test_rows_come_in_order_and_in_chunks(staging, uuid):

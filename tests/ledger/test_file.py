@@ -61,7 +61,7 @@ def test_a_ledger_is_made_whole_or_not_at_all(path: Path, monkeypatch: pytest.Mo
         return lambda *args, **kwargs: (dies(), function(*args, **kwargs))[1]  # type: ignore[operator]
 
     with monkeypatch.context() as patched:
-        for module, name in ((os, "open"), (os, "fsync"), (os, "close"), (making, "schema"), (Path, "replace")):
+        for module, name in ((os, "open"), (os, "fsync"), (os, "close"), (making, "statements"), (Path, "replace")):
             patched.setattr(module, name, after(getattr(module, name)))
         try:
             making.create(path)

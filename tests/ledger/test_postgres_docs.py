@@ -14,9 +14,9 @@ from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger.port import PaceUpdate, RunStart
+from bulk_cancel.ledger.port import PaceUpdate
 from bulk_cancel.ledger.postgres import PostgresLedger
-from contracts.given import AT, BASE, entry, invalid, put, row, staged, target
+from contracts.given import AT, entry, invalid, put, row, staged, target
 from postgres import Server
 
 DOCS = (Path(__file__).resolve().parents[2] / "docs" / "ledger.md").read_text("utf-8")
@@ -48,26 +48,27 @@ def execute(url: str, statements: str) -> None:
 
 def work_with(ledger: PostgresLedger) -> None:
     """Everything that a run and its workers ask of a ledger."""
-    run_no = staged(ledger, *(row(n, n) for n in range(2, 8)), invalid(8))
+    rows = [*(row(n, n) for n in range(2, 8)), invalid(8)]
+    run_no = staged(ledger, *rows)
     put(ledger, run_no, State.SKIPPED, 2)
     put(ledger, run_no, State.SENDING, 3)
-    shared = ledger.share_run(RunStart("run-2", AT, BASE), run_no)
+    again = staged(ledger, *rows, run_id="run-2")
     ledger.held_with_others(0)
     ledger.bind("api_url", "https://one.example")
-    assert ledger.recover(shared, AT) == 1
-    ledger.plan_chunks(shared, 2)
-    hold = ledger.take_chunk(shared, 1, "one")
+    assert ledger.recover(again, AT) == 1
+    ledger.plan_chunks(again, 2)
+    hold = ledger.take_chunk(again, 1, "one")
     assert hold is not None
     ledger.hold(hold)
     ledger.append(
-        shared, [entry(target(ledger, 4), Event.INTENT)], PaceUpdate("key", PaceRecord(AT, 1.0, "boot"))
+        again, [entry(target(ledger, 4), Event.INTENT)], PaceUpdate("key", PaceRecord(AT, 1.0, "boot"))
     )  # fmt: skip
     ledger.give_back("key", ledger.reserve("key", 5, PACE, hold), 2, PACE)
     ledger.pause("key", 1.0, PACE)
     ledger.end_chunk(hold, "done")
     ledger.hold(None)
     staged(ledger, row(2, 4, reason="another"), row(3, 50), run_id="run-3")
-    ledger.end_run(shared, AT, "{}")
+    ledger.end_run(again, AT, "{}")
     assert ledger.verify() == []
     assert len(list(ledger.all_events())) == 5
 

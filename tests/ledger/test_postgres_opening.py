@@ -1,4 +1,4 @@
-"""Opening a ledger in PostgreSQL: made, brought up to date, refused when not understood; no password is shown."""
+"""Opening a ledger in PostgreSQL: made, refused when not understood; no password is shown."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ import pytest
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.states import Event
 from bulk_cancel.errors import BulkCancelError, ConfigError, LedgerError, LockedError
-from bulk_cancel.ledger.postgres import PostgresLedger, making
+from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.postgres.address import parse
+from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
+from bulk_cancel.ledger.statements import statements
 from contracts.given import entry, row, staged, target
 from postgres import Server
 
@@ -59,7 +61,7 @@ def test_a_prepared_schema_needs_no_right_to_create_one(postgres_server: Server,
     postgres_server.run("DROP ROLE IF EXISTS keeper", "CREATE ROLE keeper LOGIN")
     execute(empty_url, "CREATE SCHEMA bulk_cancel AUTHORIZATION keeper")
     ledger = PostgresLedger.open(empty_url.replace("postgres@", "keeper@"))
-    assert ledger.health(pages=True).schema == making.SCHEMA_VERSION
+    assert ledger.health(pages=True).schema == SCHEMA_VERSION
     ledger.close()
 
 
@@ -85,29 +87,25 @@ def test_the_schema_of_somebody_else_is_left_alone(empty_url: str) -> None:
         PostgresLedger.open(empty_url)
 
 
-def test_a_newer_ledger_is_refused(postgres_url: str) -> None:
-    execute(postgres_url, "UPDATE bulk_cancel.meta SET value = '99' WHERE key = 'schema'")
+@pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1])
+def test_a_ledger_with_another_schema_is_refused_and_left_as_it_is(postgres_url: str, version: int) -> None:
+    execute(postgres_url, f"UPDATE bulk_cancel.meta SET value = '{version}' WHERE key = 'schema'")
     for opens in (PostgresLedger.open, PostgresLedger.open_to_read):
-        with pytest.raises(LedgerError, match="written by a newer bulk-cancel: schema 99"):
+        with pytest.raises(LedgerError, match=f"has schema {version}; this bulk-cancel knows") as refused:
             opens(postgres_url)
+        assert "Keep it" in refused.value.advice
+        assert execute(postgres_url, "SELECT value FROM bulk_cancel.meta WHERE key = 'schema'") == [(str(version),)]
 
 
-def test_an_older_ledger_is_brought_up_to_date_whole_or_not_at_all(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steps = {"2": "ALTER TABLE runs ADD COLUMN more text; nonsense"}
-    monkeypatch.setattr(making, "SCHEMA_VERSION", 2)
-    monkeypatch.setattr(making, "schema", lambda step, kind: steps[str(step)])
-    with pytest.raises(LedgerError, match="written by an older bulk-cancel"):
-        PostgresLedger.open_to_read(postgres_url)
-    with pytest.raises(LedgerError, match="syntax error"):
-        PostgresLedger.open(postgres_url)
-    columns = "SELECT column_name FROM information_schema.columns WHERE column_name = 'more'"
-    assert execute(postgres_url, columns) == []
-    steps["2"] = "ALTER TABLE runs ADD COLUMN more text"
-    PostgresLedger.open(postgres_url).close()
-    assert execute(postgres_url, columns) == [("more",)]
-    assert execute(postgres_url, "SELECT value FROM bulk_cancel.meta WHERE key = 'schema'") == [("2",)]
+def test_a_ledger_is_made_whole_or_not_at_all(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = statements("postgres")
+    with monkeypatch.context() as patched:
+        patched.setitem(good, "create_tables", good["create_tables"] + "; nonsense")
+        with pytest.raises(LedgerError, match="syntax error"):
+            PostgresLedger.open(empty_url)
+    assert execute(empty_url, "SELECT to_regnamespace('bulk_cancel')") == [(None,)]
+    PostgresLedger.open(empty_url).close()
+    assert execute(empty_url, "SELECT value FROM bulk_cancel.meta WHERE key = 'schema'") == [(str(SCHEMA_VERSION),)]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from bulk_cancel.errors import Exit, LedgerCreateError, LedgerDiskError, LedgerError
-from bulk_cancel.ledger import making
+from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
 from bulk_cancel.ledger.sqlite import SqliteLedger
 from contracts.given import begin
 from ledger.files import fingerprint, make
@@ -79,14 +79,15 @@ def _torn(path: Path) -> None:
         file.write(os.urandom(4096))
 
 
-NEWER = making.SCHEMA_VERSION + 1
+def _of_schema(version: int) -> Callable[[Path], None]:
+    def spoil(path: Path) -> None:
+        make(path)
+        connection = apsw.Connection(str(path))
+        connection.pragma("user_version", version)
+        connection.close()
 
-
-def _newer(path: Path) -> None:
-    make(path)
-    connection = apsw.Connection(str(path))
-    connection.pragma("user_version", NEWER)
-    connection.close()
+    spoil.__name__ = f"_of_schema_{version}"
+    return spoil
 
 
 REFUSED: list[tuple[Callable[[Path], None], str, str]] = [
@@ -101,10 +102,9 @@ REFUSED: list[tuple[Callable[[Path], None], str, str]] = [
     (_cut_to_a_page, "is damaged", "Restore a backup"),
     (_cut_in_the_middle, "is damaged", "Restore a backup"),
     (_torn, "is damaged", "Restore a backup"),
-    (
-        _newer,
-        f"a newer bulk-cancel: schema {NEWER}, this one knows {NEWER - 1}",
-        "Update bulk-cancel",
+    *(
+        (_of_schema(version), f"has schema {version}; this bulk-cancel knows schema {SCHEMA_VERSION} alone", "Keep it")
+        for version in (0, SCHEMA_VERSION + 1, SCHEMA_VERSION + 2)
     ),
 ]
 #: A reader does not look at every page.

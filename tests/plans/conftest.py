@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bulk_cancel.core.foresight import Action
+from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Appointment, InputRow
-from bulk_cancel.core.plan_line import PlanLine
+from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.plans import PlanAbout, PlanFile, open_plan, write_plan
 
 NOW = 1_795_384_800.0  # 2026-11-22 22:00 UTC

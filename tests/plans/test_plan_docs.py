@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 
-from bulk_cancel.core.foresight import Action
+from bulk_cancel.core.actions import Action
 from bulk_cancel.plans import PlanFile
 from bulk_cancel.plans.fields import HEADER_FIELDS, LINE_FIELDS
 

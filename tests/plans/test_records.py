@@ -5,18 +5,27 @@ from __future__ import annotations
 import csv
 import json
 import tracemalloc
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from bulk_cancel.core.foresight import Action
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.errors import Exit
 from bulk_cancel.reports import plan_records as plan_records_module
 from bulk_cancel.reports.files import ReportError
-from bulk_cancel.reports.plan_records import COLUMNS, PLAN_FILES, plan_records, write_plan_records
+from bulk_cancel.reports.plan_records import COLUMNS, PLAN_FILES, plan_records
 from plans.conftest import ONE_OF_EACH, broken_off, line, many, seen, uuid
+
+
+def write_plan_records(lines: Iterable[PlanLine], summary: Mapping[str, object], out: Path) -> None:
+    with plan_records(out) as records:
+        records.summary.update(summary)
+        for each in lines:
+            records.add(each)
 
 
 def rows_of(out: Path) -> list[dict[str, str]]:

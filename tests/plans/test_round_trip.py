@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bulk_cancel.core.actions import Action
 from bulk_cancel.core.drift import Expectation
-from bulk_cancel.core.foresight import Action
 from bulk_cancel.core.model import Contact, InputRow, Target
-from bulk_cancel.core.plan_line import PlanLine
+from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
 from bulk_cancel.plans import LeftOut, PlanFile, open_plan, options_digest, write_plan
 from plans.conftest import ABOUT, DAY, NOW, ONE_OF_EACH, invalid_row, line, row_of, seen, uuid

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bulk_cancel.cli import showing
-from bulk_cancel.cli.showing import show_plan_file
+from bulk_cancel.cli import show as showing
+from bulk_cancel.cli.show import show_plan_file
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.plans import PlanError, PlanFile, write_plan

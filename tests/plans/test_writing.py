@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bulk_cancel.core.plan_line import PlanLine
+from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.errors import Exit
 from bulk_cancel.plans import PlanWriteError, open_plan, write_plan, writing, writing_plan
 from bulk_cancel.plans.fields import MalformedError

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bulk_cancel.core.foresight import Action
+from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Appointment, Entry
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event, State

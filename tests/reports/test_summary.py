@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulk_cancel.core.exit_codes import Halt, decide_exit
 from bulk_cancel.core.model import Status
-from bulk_cancel.core.verdict import Halt, decide_exit
 from bulk_cancel.errors import Exit
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
 

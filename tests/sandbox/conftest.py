@@ -11,6 +11,7 @@ import pytest
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions, running
 from bulk_cancel.sandbox.world import Kind, Wanted, World
+from worlds import of_kind
 
 
 @dataclass
@@ -76,7 +77,7 @@ def api(connect: Callable[..., httpx.Client]) -> httpx.Client:
 @pytest.fixture
 def an(sandbox: Sandbox) -> Callable[[str], str]:
     """The id of the first appointment of a kind."""
-    return lambda kind: sandbox.world.of_kind(Kind(kind))[0].id
+    return lambda kind: of_kind(sandbox.world, Kind(kind))[0].id
 
 
 @pytest.fixture

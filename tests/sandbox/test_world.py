@@ -11,6 +11,7 @@ from bulk_cancel.sandbox.options import SandboxOptions
 from bulk_cancel.sandbox.people import OWNER, made_id
 from bulk_cancel.sandbox.seed_file import read_world
 from bulk_cancel.sandbox.world import Kind, World
+from worlds import of_kind, single
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 A, B, C = (made_id(name) for name in "abc")
@@ -33,18 +34,18 @@ def test_every_kind_occurs_and_most_are_single():
 
 def test_each_kind_is_what_it_says():
     world = World.generate(1000, 2, NOW)
-    assert all(each.start < NOW for each in world.of_kind(Kind.PAST))
+    assert all(each.start < NOW for each in of_kind(world, Kind.PAST))
     assert all(each.start > NOW for each in world.appointments.values() if each.kind is not Kind.PAST)
-    assert all(len(each.attendee_ids) > 1 for each in world.of_kind(Kind.GROUP))
-    assert all(each.cancellation for each in world.of_kind(Kind.CANCELLED))
-    assert all(OWNER.id not in each.host_ids for each in world.of_kind(Kind.OTHER_HOST))
-    assert all(len(each.host_ids) > 1 for each in world.of_kind(Kind.COHOSTED))
-    first, second = world.of_kind(Kind.SERIES)[:2]
+    assert all(len(each.attendee_ids) > 1 for each in of_kind(world, Kind.GROUP))
+    assert all(each.cancellation for each in of_kind(world, Kind.CANCELLED))
+    assert all(OWNER.id not in each.host_ids for each in of_kind(world, Kind.OTHER_HOST))
+    assert all(len(each.host_ids) > 1 for each in of_kind(world, Kind.COHOSTED))
+    first, second = of_kind(world, Kind.SERIES)[:2]
     assert (first.series_id, second.start - first.start) == (second.series_id, timedelta(weeks=1))
 
 
 def test_a_world_of_given_ids_is_all_single():
-    world = World.from_ids([A, B])
+    world = single([A, B])
     assert list(world.appointments) == [A, B]
     assert {each.kind for each in world.appointments.values()} == {Kind.SINGLE}
 

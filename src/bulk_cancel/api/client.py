@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from bulk_cancel.api.credentials import Credential
 from bulk_cancel.api.documents import parse_appointment, parse_json, parse_message, parse_page, parse_users
 from bulk_cancel.api.failures import EXCHANGE_ERRORS, Trace
 from bulk_cancel.api.http import httpx
-from bulk_cancel.api.leftovers import close_surplus
 from bulk_cancel.api.port import Page, Query, Users
 from bulk_cancel.api.transports import LONGEST_BODY, transport_factory
+from bulk_cancel.core.credential import Credential
 from bulk_cancel.core.model import Answer, Request, Target
 from bulk_cancel.core.retry import parse_date, parse_retry_after
 from bulk_cancel.core.text import clean
@@ -143,7 +142,6 @@ class HttpLine:
                     body = await _read_capped(response)
                 finally:
                     await response.aclose()
-                await close_surplus(self._transport)
         except _TooLongError:
             return Answer(message=f"the answer is longer than {LONGEST_BODY} bytes"), None
         except EXCHANGE_ERRORS as error:

@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 
+from bulk_cancel.core.credential import Credential
+from bulk_cancel.core.text import stripped
 from bulk_cancel.errors import ConfigError
 
 _WHERE = "Set MEETERGO_TOKEN, or MEETERGO_TOKEN_FILE to the name of a file that holds it."
 SYSTEMD_NAME = "meetergo-token"
-
-
-class CredentialKind(Enum):
-    """Documented: a personal token acts as its owner, a Platform key as whoever the user header names."""
-
-    PERSONAL = "personal access token"
-    PLATFORM = "Platform API key"
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """A bearer credential. Its value appears in no repr, log or file; `fingerprint` stands for it."""
-
-    secret: str = field(repr=False)
-
-    @property
-    def kind(self) -> CredentialKind:
-        """Platform keys look like `ak_live:<uuid>:<secret>`; everything else is taken for a personal token."""
-        return CredentialKind.PLATFORM if self.secret.startswith("ak_") else CredentialKind.PERSONAL
-
-    @property
-    def fingerprint(self) -> str:
-        """12 hexadecimal digits of its SHA-256: tells credentials apart, reveals nothing of a random token."""
-        return hashlib.sha256(self.secret.encode()).hexdigest()[:12]
 
 
 def find_credential(environ: Mapping[str, str]) -> Credential:
@@ -68,11 +43,6 @@ def credential_of(environ: Mapping[str, str], variable: str | None, file: Path |
     return _checked(value, key)
 
 
-def stripped(value: str) -> str:
-    """Remove white space and stray quotes, as they come with copying."""
-    return value.strip().strip("\"'").strip()
-
-
 def _read_private(path: Path) -> str:
     """Read a file that not everybody may read; a group may be meant. systemd's own folder is closed to others."""
     text = _read(path)
@@ -98,17 +68,3 @@ def _checked(value: str, origin: str) -> Credential:
             f"The credential in {origin} is empty or has characters that no credential has.", advice=_WHERE
         )
     return Credential(secret)
-
-
-def check_pairing(credential: Credential, user_id: str | None, *, rows_with_user: int, rows_without: int) -> None:
-    """Refuse what the API would answer with 403 or 400 to every row. Raises ConfigError before any request."""
-    if credential.kind is CredentialKind.PERSONAL and (user_id or rows_with_user):
-        raise ConfigError(
-            "A personal access token acts as its owner: it cannot be used with a user id.",
-            advice="Remove MEETERGO_USER_ID, --user-id and the column user_id, or use a Platform API key.",
-        )
-    if credential.kind is CredentialKind.PLATFORM and not user_id and rows_without:
-        raise ConfigError(
-            f"A Platform API key needs to know as whom it acts; {rows_without} rows do not say it.",
-            advice="Set MEETERGO_USER_ID or --user-id, or fill the column user_id.",
-        )

@@ -28,8 +28,12 @@ def over_wire(tls: ssl.SSLContext) -> httpx.AsyncBaseTransport:
 
 
 def over_httpx(tls: ssl.SSLContext, proxy: str | None = None) -> httpx.AsyncBaseTransport:
-    """Return httpx's own transport, cut down to one connection."""
-    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S)
+    """Return httpx's own transport, with a new connection for each request.
+
+    On a kept one the library would take what a server sent too much for the answer to the next request. A stray 429
+    would then read as "not processed", and a cancel that took effect would be sent again.
+    """
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=0)
     return _OneConnection(verify=tls, limits=limits, proxy=proxy)
 
 

@@ -8,16 +8,15 @@ connection is not used again after an error, a surplus byte, an answer that ends
 from __future__ import annotations
 
 import asyncio
+import select
 import ssl
 import time
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import httptools
 
 from bulk_cancel.api.http import httpx
-from bulk_cancel.api.serial import serialised
-from bulk_cancel.api.sockets import is_readable
 
 LONGEST_HEAD = 128 * 1024  #: so long may headers be, and chunk sizes; common servers stop at 64 KiB
 
@@ -147,3 +146,27 @@ class Wire(httpx.AsyncBaseTransport):
         """Close the kept connection."""
         if self._kept is not None:
             self._kept.drop()
+
+
+def is_readable(sock: Any) -> bool:
+    """Whether something lies in the kernel: bytes that came unasked, or the other side's end."""
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([sock], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def serialised(request: httpx.Request) -> bytes:
+    """Return a request whose body is in memory as it goes over the wire.
+
+    The extension `target` takes the place of the URL's path, as httpx documents. Raises for a line break in the head.
+    """
+    lines = [request.method.encode(), b" ", request.extensions.get("target", request.url.raw_path), b" HTTP/1.1\r\n"]
+    for name, value in request.headers.raw:
+        lines += (name, b": ", value, b"\r\n")
+    head = b"".join(lines)
+    if not head.count(b"\r") == head.count(b"\n") == len(request.headers.raw) + 1:
+        raise httpx.LocalProtocolError("a line break in the target or a header")
+    body: Any = request.stream
+    return b"".join((head, b"\r\n", *body))

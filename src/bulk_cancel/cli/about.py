@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bulk_cancel.checkup.machine import versions
-from bulk_cancel.cli.output import put_out
+from bulk_cancel.cli.stdout import put_out
+from bulk_cancel.commands.doctor.machine import versions
 
 
 def print_versions() -> None:

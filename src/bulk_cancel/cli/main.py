@@ -48,7 +48,7 @@ def run(
     **flags: object,
 ) -> None:
     """Validate, plan, ask, cancel, report. Running again resumes and never repeats."""
-    from bulk_cancel.cli.running import run_command
+    from bulk_cancel.cli.run import run_command
 
     run_command(source, {**flags, "dry_run": dry_run})
 
@@ -57,7 +57,7 @@ def run(
 @with_job_options
 def plan(source: Source, **flags: object) -> None:
     """Show what a run would do, and why. Sends nothing, writes no ledger."""
-    from bulk_cancel.cli.running import plan_command
+    from bulk_cancel.cli.run import plan_command
 
     plan_command(source, flags)
 
@@ -91,7 +91,7 @@ def find(  # noqa: PLR0913 - options of a command
     quiet: Annotated[bool | None, typer.Option("--quiet/--no-quiet", "-q", help="Only warnings and errors.")] = None,
 ) -> None:
     """Find appointments of whole days: an input for a closure. Only reads; sends nothing."""
-    from bulk_cancel.cli.finding import Wish, find_command
+    from bulk_cancel.cli.find import Wish, find_command
 
     select: Values = {"from": first, "to": last, "timezone": timezone, "location": location, "host": host or None}
     select |= {"all_hosts": all_hosts, "meeting_type": meeting_type, "channel": channel}
@@ -106,7 +106,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Show what a plan file says, and its digest."""
-    from bulk_cancel.cli.showing import show_plan_file
+    from bulk_cancel.cli.show import show_plan_file
 
     show_plan_file(plan, as_json=as_json)
 
@@ -130,7 +130,7 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write a run's result files and page again, from the ledger."""
-    from bulk_cancel.cli.keeping import report_command
+    from bulk_cancel.cli.ledger import report_command
 
     report_command(run_id, ledger, out, excel=excel, as_json=as_json)
 
@@ -142,7 +142,7 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show the last runs, what is open, and what to do now. Only reads, also while a run is at work."""
-    from bulk_cancel.cli.watching import status_command
+    from bulk_cancel.cli.status import status_command
 
     status_command(ledger, limit, as_json=as_json)
 
@@ -156,7 +156,7 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Check the settings, the ledger, the credential and the API. Sends no cancel; ends as a run would."""
-    from bulk_cancel.cli.examining import doctor_command
+    from bulk_cancel.cli.doctor import doctor_command
 
     doctor_command(source, ledger, as_json=as_json)
 
@@ -164,7 +164,7 @@ def doctor(
 @app.command()
 def explain(target: Target, ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
     """Tell one appointment's whole history over all runs. And what follows from it."""
-    from bulk_cancel.cli.watching import explain_command
+    from bulk_cancel.cli.status import explain_command
 
     explain_command(target, ledger, as_json=as_json)
 
@@ -173,7 +173,7 @@ def explain(target: Target, ledger: LedgerOption = None, as_json: JsonOption = F
 @with_job_options
 def reconcile(**flags: object) -> None:
     """Look up cancels without a known outcome. Only reads; sends nothing."""
-    from bulk_cancel.cli.keeping import reconcile_command
+    from bulk_cancel.cli.ledger import reconcile_command
 
     reconcile_command(flags)
 
@@ -194,8 +194,8 @@ def resolve(
     ledger: LedgerOption = None,
 ) -> None:
     """Record a person's decision about an unknown cancel."""
-    from bulk_cancel.cli.keeping import resolve_command
-    from bulk_cancel.upkeep import Decision
+    from bulk_cancel.cli.ledger import resolve_command
+    from bulk_cancel.commands.resolve import Decision
 
     resolve_command(target, Decision(verdict is Verdict.CANCELLED, by, because), ledger)
 
@@ -207,7 +207,7 @@ app.add_typer(ledger_app, name="ledger")
 @ledger_app.command("verify")
 def ledger_verify(ledger: LedgerOption = None) -> None:
     """Check everything: pages, the chain over the history, every state against its history."""
-    from bulk_cancel.cli.keeping import verify_command
+    from bulk_cancel.cli.ledger import verify_command
 
     verify_command(ledger)
 
@@ -217,7 +217,7 @@ def ledger_backup(
     to: Annotated[Path, typer.Argument(metavar="FILE", help="The new file.")], ledger: LedgerOption = None
 ) -> None:
     """Copy the ledger, whole and consistent, also while a run writes to it."""
-    from bulk_cancel.cli.keeping import backup_command
+    from bulk_cancel.cli.ledger import backup_command
 
     backup_command(to, ledger)
 
@@ -228,7 +228,7 @@ def ledger_export(
     ledger: LedgerOption = None,
 ) -> None:
     """Write the whole history as JSON lines, an event a line."""
-    from bulk_cancel.cli.keeping import export_command
+    from bulk_cancel.cli.ledger import export_command
 
     export_command(to, ledger)
 
@@ -245,7 +245,7 @@ def worker(
     **flags: object,
 ) -> None:
     """Carry out chunks of runs that were begun with --engine dbos. Start any number, anywhere. Extra [cluster]."""
-    from bulk_cancel.cli.clustering import worker_command
+    from bulk_cancel.cli.cluster import worker_command
 
     worker_command(flags, executor_id, silence, at_once)
 
@@ -257,7 +257,7 @@ app.add_typer(cluster_app, name="cluster")
 @cluster_app.command("status")
 def cluster_status(ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
     """Show the runs of workers: chunks, owners, who has not been heard of."""
-    from bulk_cancel.cli.clustering import cluster_status_command
+    from bulk_cancel.cli.cluster import cluster_status_command
 
     cluster_status_command(ledger, as_json=as_json)
 
@@ -268,41 +268,9 @@ def cluster_stop(
     ledger: LedgerOption = None,
 ) -> None:
     """Stop a run on all workers. What is in flight settles; run it again to go on."""
-    from bulk_cancel.cli.clustering import stop_command
+    from bulk_cancel.cli.cluster import stop_command
 
     stop_command(run_id, ledger)
-
-
-@cluster_app.command("schedule")
-def cluster_schedule(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="A job file that every worker has.", show_default=False)],
-    cron: Annotated[str, typer.Option(metavar="SPEC", help='When: "0 6 * * 1-5".', show_default=False)],
-    timezone: Annotated[str, typer.Option(metavar="ZONE", help="Whose hours.")] = "UTC",
-    ledger: LedgerOption = None,
-) -> None:
-    """Have workers run a job on a schedule: one run per tick, never two at once."""
-    from bulk_cancel.cli.clustering import schedule_command
-
-    schedule_command(job, cron, timezone, ledger)
-
-
-@cluster_app.command("schedules")
-def cluster_schedules(ledger: LedgerOption = None) -> None:
-    """List the scheduled jobs."""
-    from bulk_cancel.cli.clustering import schedules_command
-
-    schedules_command(ledger)
-
-
-@cluster_app.command("unschedule")
-def cluster_unschedule(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As cluster schedules shows it.", show_default=False)],
-    ledger: LedgerOption = None,
-) -> None:
-    """Take a job off the schedule. A run that is at work goes on."""
-    from bulk_cancel.cli.clustering import unschedule_command
-
-    unschedule_command(name, ledger)
 
 
 config_app = typer.Typer(help="See the settings of a run.", no_args_is_help=True)
@@ -313,7 +281,7 @@ app.add_typer(config_app, name="config")
 @with_job_options
 def config_show(source: Source, **flags: object) -> None:
     """Show each setting, its value and where it came from. Takes the options of run; sends nothing."""
-    from bulk_cancel.cli.configuring import show_command
+    from bulk_cancel.cli.config import show_command
 
     show_command(source, flags)
 
@@ -331,7 +299,7 @@ def sandbox(  # noqa: PLR0913 - options of a command
     ] = False,
 ) -> None:
     """Serve a local stand-in for the API, to rehearse with. Needs the extra [sandbox]."""
-    from bulk_cancel.cli.rehearsing import sandbox_command
+    from bulk_cancel.cli.sandbox import sandbox_command
 
     sandbox_command(seed, port=port, count=count, faults=faults, rate=rate, burst=burst, any_personal_token=any_caller)
 
@@ -341,7 +309,7 @@ def demo(
     folder: Annotated[Path, typer.Option("--in", help="Where ledger and results of the demo go.")] = Path(".demo"),
 ) -> None:
     """Run the sample job twice against a sandbox. No account, no mail, a few seconds."""
-    from bulk_cancel.cli.rehearsing import demo_command
+    from bulk_cancel.cli.sandbox import demo_command
 
     demo_command(folder)
 

@@ -11,25 +11,25 @@ import anyio
 from anyio import to_thread
 from structlog.typing import FilteringBoundLogger
 
+from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.accounts import Account, Accounts
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.port import Line
-from bulk_cancel.cluster.rules import Rules
+from bulk_cancel.cluster.run_settings import Rules
+from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.states import State
-from bulk_cancel.core.verdict import Halt
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.context import SEND_WITHIN_S, Context
+from bulk_cancel.engine.counters import REFUSED, Tally
 from bulk_cancel.engine.deadline import watch_time
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.engine.shared_limiter import SharedLimiter, limiter_over
-from bulk_cancel.engine.tally import REFUSED, Tally
 from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import Hold, SharedLedger
-from bulk_cancel.ledgers import clock_of
 from bulk_cancel.version import version
 
 #: How often in the time after which a silent owner loses its chunk it gives a sign of life.

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
 from anyio import to_thread
 
-from bulk_cancel.carrying import Parts, conclude
-from bulk_cancel.cluster import ending, queue
+from bulk_cancel.access.ledgers import LedgerDatabase
+from bulk_cancel.cluster import completion as ending
+from bulk_cancel.cluster import queue
 from bulk_cancel.cluster.chunk import stop_key
-from bulk_cancel.cluster.rules import Rules
+from bulk_cancel.cluster.run_settings import Rules
 from bulk_cancel.core.model import status_of
-from bulk_cancel.engine.tally import REFUSED
+from bulk_cancel.core.states import UNDERWAY
+from bulk_cancel.engine.counters import REFUSED
 from bulk_cancel.errors import Exit, LedgerError
+from bulk_cancel.execution.caller import Parts
+from bulk_cancel.execution.finish import conclude
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
-from bulk_cancel.ledgers import LedgerDatabase
-from bulk_cancel.ops.progress import Standing
+from bulk_cancel.ops.progress import Standing, show_progress
 from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.teams import UNDERWAY
 
 _POLL_S = 1.0
 #: So long a watcher bears with a ledger that is away.
@@ -84,18 +86,12 @@ async def _watch_until_seen(what: Dispatch, seen: _Seen) -> None:
         group.start_soon(watch_signals, lambda _: gone.set(), display.stop)
         group.start_soon(what.parts.stop.watch, lambda _: gone.set())
         await to_thread.run_sync(seen.look)
-        group.start_soon(_show, what, seen)
+        group.start_soon(show_progress, display, lambda: seen.standing)
         while not (gone.is_set() or seen.ended or seen.failure):
             with anyio.move_on_after(seen.pause_s):
                 await gone.wait()
             await to_thread.run_sync(seen.look)
         group.cancel_scope.cancel()
-
-
-async def _show(what: Dispatch, seen: _Seen) -> None:
-    """A terminal that went away must not stop anything."""
-    with suppress(OSError):
-        await what.parts.display.follow(lambda: seen.standing)
 
 
 class _Seen:

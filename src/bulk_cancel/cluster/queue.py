@@ -26,8 +26,8 @@ APPLICATION = "bulk-cancel"
 #: Workers take only what has their version. It is that of the workflows below, not of the program.
 VERSION = "bulk-cancel-1"
 SCHEMA = "bulk_cancel_dbos"
-CHUNKS, RUNS = "bulk-cancel-chunks", "bulk-cancel-runs"
-CARRY_CHUNK, START_RUN, RESCUE = "carry_chunk", "start_run", "rescue"
+CHUNKS = "bulk-cancel-chunks"
+CARRY_CHUNK, RESCUE = "carry_chunk", "rescue"
 #: DBOS wants a partition key that is not empty; no account's name has a star.
 OWN_ACCOUNT = "*"
 #: All series of all accounts go one after the other.
@@ -132,25 +132,17 @@ class Queue:
         found = self.client.list_workflows(workflow_ids=[workflow], load_input=False, load_output=False)
         return (found[0].status, found[0].executor_id or "") if found else None
 
-    def stuck(self, workflow: str, longer_than_s: float) -> list[WorkflowStatus]:
-        """Return the workflows of this kind that were claimed so long ago and have not come to an end."""
+    def stuck(self, longer_than_s: float) -> list[WorkflowStatus]:
+        """Return the work on chunks that was claimed longer ago than that and has not come to an end."""
         before = datetime.now(UTC) - timedelta(seconds=longer_than_s)
         return self.client.list_workflows(
             status="PENDING",
-            name=workflow,
+            name=CARRY_CHUNK,
             queues_only=True,
             dequeued_before=before.isoformat(),
             load_input=False,
             load_output=False,
         )
-
-    def is_newer_waiting(self, tick: str) -> bool:
-        """Tell whether a later tick of the same schedule waits. A tick's name begins with its schedule's."""
-        name, _, moment = tick.rpartition("-20")
-        waiting = self.client.list_workflows(
-            status="ENQUEUED", workflow_id_prefix=f"{name}-20", load_input=False, load_output=False
-        )
-        return any(other.workflow_id.rpartition("-20")[2] > moment for other in waiting)
 
     def failed(self, prefix: str) -> list[str]:
         """Return the workflows whose names begin so and that ended without a result."""
@@ -163,9 +155,9 @@ class Queue:
         )
         return [workflow.workflow_id for workflow in found]
 
-    def resume(self, workflow: str, queue: str) -> None:
+    def resume(self, workflow: str) -> None:
         """Hand a workflow back to the queue. Who still executes it cannot end it any more."""
-        self.client.resume_workflow(workflow, queue_name=queue)
+        self.client.resume_workflow(workflow, queue_name=CHUNKS)
 
     def forget_old(self) -> None:
         """Delete what ended long ago."""

@@ -15,12 +15,13 @@ from anyio import to_thread
 from dbos import DBOS
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from bulk_cancel.carrying import Parts
-from bulk_cancel.cluster import ending, queue, rescue, scheduled
+from bulk_cancel.cluster import completion as ending
+from bulk_cancel.cluster import queue
+from bulk_cancel.cluster import stalled as rescue
 from bulk_cancel.cluster.chunk import ChunkRun, Note, Surroundings
 from bulk_cancel.cluster.queue import Queue
-from bulk_cancel.cluster.rules import Rules
-from bulk_cancel.core.verdict import Halt
+from bulk_cancel.cluster.run_settings import Rules
+from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.errors import BulkCancelError, Exit, LedgerError, LockedError
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
@@ -33,8 +34,6 @@ _PATIENCE_S = 900.0
 _DRAIN_S = 60
 #: A run, or a decision, on one machine may hold the ledger alone for a while.
 _LOCK_WAIT_S = 10.0
-#: When to look for the chunks of dead workers: cron, with seconds.
-RESCUE_EVERY = "*/15 * * * * *"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +43,9 @@ class Post:
     url: str = field(repr=False)
     executor_id: str = ""
     around: Surroundings = field(kw_only=True)
-    parts: Parts = field(kw_only=True)
     at_once: int = 16  #: chunks, each of another account
     polling_s: float = 0.5
-    rescue_every: str = RESCUE_EVERY
+    rescue_every: str = "*/15 * * * * *"  #: when to look for the chunks of dead workers: cron, with seconds
 
 
 def owner_name(executor_id: str) -> str:
@@ -161,11 +159,6 @@ def _workflows(worker: Worker, opened: Queue) -> Any:
     @DBOS.workflow(name=queue.CARRY_CHUNK, max_recovery_attempts=1000)
     async def carry_chunk(run_id: str, chunk_no: int) -> None:
         await worker.carry_chunk(run_id, chunk_no)
-
-    @DBOS.workflow(name=queue.START_RUN, max_recovery_attempts=1000)
-    async def start_scheduled(_: datetime, context: Any) -> None:
-        tick = str(DBOS.workflow_id)
-        await to_thread.run_sync(scheduled.start_run, post.url, opened, tick, context, post.parts)
 
     @DBOS.workflow(name=queue.RESCUE)
     async def rescue_silent(_: datetime, __: Any) -> None:

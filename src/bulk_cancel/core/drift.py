@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bulk_cancel.core.foresight import moment_of
+from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.text import clean
 

@@ -9,7 +9,7 @@ from enum import Enum
 from unicodedata import normalize
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bulk_cancel.core.foresight import moment_of
+from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
 
 _DAY = timedelta(days=1)

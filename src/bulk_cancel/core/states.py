@@ -126,3 +126,7 @@ def fold(events: Iterable[Event]) -> State:
     for event in events:
         state = next_state(state, event)
     return state
+
+
+#: Not yet an end: these targets are still on their way.
+UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)

@@ -73,3 +73,8 @@ def is_sheet_error(text: str) -> bool:
 def unwrapped(text: str) -> str:
     """Return the text within a formula that is nothing but a text, ="007"; any other text as it is."""
     return _FORMULA_TEXT.sub(r"\1", text)
+
+
+def stripped(value: str) -> str:
+    """Remove white space and stray quotes, as they come with copying."""
+    return value.strip().strip("\"'").strip()

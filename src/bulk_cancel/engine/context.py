@@ -9,22 +9,22 @@ import anyio
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.api.port import Line, Page, Query
+from bulk_cancel.core.actions import Action, Rules
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.drift import Expectation
-from bulk_cancel.core.foresight import Action, Rules
+from bulk_cancel.core.exit_codes import Halt, exceeds
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
 from bulk_cancel.core.outcome import classify_read
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
 from bulk_cancel.core.states import Event, State, next_state
 from bulk_cancel.core.units import show_duration
-from bulk_cancel.core.verdict import Halt, exceeds
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
+from bulk_cancel.engine.counters import REFUSED, Tally
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
-from bulk_cancel.engine.order import Order
-from bulk_cancel.engine.tally import REFUSED, Tally
+from bulk_cancel.engine.series_order import Order
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import ALL_ROWS
 

@@ -7,7 +7,7 @@ from collections import deque
 
 import anyio
 
-from bulk_cancel.core.foresight import moment_of
+from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Work
 from bulk_cancel.engine.context import Context
 

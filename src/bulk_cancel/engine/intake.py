@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import anyio
 
-from bulk_cancel.core.verdict import Halt
+from bulk_cancel.core.exit_codes import Halt
 
 
 class Intake:

@@ -53,11 +53,6 @@ class Limiter:
         self._slowed_at = 0.0
 
     @property
-    def paused_until(self) -> float:
-        """The monotonic time until which a throttle pauses everyone."""
-        return self._paused_until
-
-    @property
     def throttles_in_a_row(self) -> int:
         """Throttles since the last request that was served."""
         return self._throttles_in_a_row

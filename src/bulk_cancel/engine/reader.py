@@ -21,8 +21,10 @@ T = TypeVar("T")
 
 _ATTEMPTS = 5
 _PAGE_SIZE = 100
-#: No company has more; a server that never ends a list must not keep us for ever.
-_MOST_PAGES = 10_000
+#: A list or a company that has more pages than this is a server that does not know where it ends.
+MOST_PAGES = 10_000
+#: A page that holds less is the last one. Of a fuller one some items may just not have been readable.
+_LAST_PAGE = 50
 
 
 @dataclass
@@ -110,8 +112,12 @@ def _failure(answer: Answer, what: str) -> BulkCancelError:
 async def each_page(
     reader: Reader, query: Callable[[int], Query], take: Callable[[tuple[Appointment, ...]], bool]
 ) -> None:
-    """Read page after page until `take` has enough, or a page is short: then it was the last one."""
-    for number in range(_MOST_PAGES):
-        found = await reader.page(query(number))
-        if not take(found) or len(found) < query(number).page_size:
+    """Read page after page until `take` returns False, or a page is short: then it was the last one.
+
+    Raises as `Reader.page` does, and UnreachableError for a list that has no end.
+    """
+    for number in range(MOST_PAGES):
+        page = await reader.page(query(number))
+        if not take(page) or len(page) < _LAST_PAGE:
             return
+    raise UnreachableError("The API's list of appointments has no end.", advice="Ask for fewer days.")

@@ -21,6 +21,7 @@ from bulk_cancel.core.model import Answer, Appointment, Scope, Work
 from bulk_cancel.core.outcome import Sight, classify_read, resolve_unknown, shows_cancelled
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.context import Context, appointments_by_id
+from bulk_cancel.engine.unknowns import due_in_s
 from bulk_cancel.ledger.port import Ledger, Unknown
 
 _CHUNK = 1000
@@ -123,9 +124,7 @@ class Reconciler:
         self._result.due_in_s = max(self._result.due_in_s, self._due_in_s(item))
 
     def _due_in_s(self, item: Unknown) -> float:
-        clock = self._context.clock
-        age_s = clock.base.age_s(item.last_at, item.base, clock.monotonic())
-        return self._context.limits.settle_s - age_s
+        return due_in_s(item, self._context.clock, self._context.limits.settle_s)
 
     async def _read(self, item: Unknown) -> Answer | None:
         return await read_surely(self._context, self._context.lines[0], item.work)

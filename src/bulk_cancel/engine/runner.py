@@ -9,12 +9,12 @@ import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from bulk_cancel.api.port import Line, Page, Query
+from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.model import Answer, Work
 from bulk_cancel.core.outcome import Sight, classify_read
 from bulk_cancel.core.retry import LONGEST_PAUSE_S
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
-from bulk_cancel.core.verdict import Halt
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context
 from bulk_cancel.engine.feed import Feed

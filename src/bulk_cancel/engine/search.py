@@ -7,14 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bulk_cancel.api.port import Query
+from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.selection import Gathering, Selection
-from bulk_cancel.engine.reader import Reader
+from bulk_cancel.engine.reader import MOST_PAGES, Reader, each_page
 from bulk_cancel.errors import CredentialError, UnreachableError
-
-#: A list or a company that has more pages than this is a server that does not know where it ends.
-_MOST_PAGES = 10_000
-#: A page that holds less is the last one. Of a fuller one some items may just not have been readable.
-_LAST_PAGE = 50
 
 
 @dataclass
@@ -50,7 +46,7 @@ class Search:
         """Parts overlap, or are all the same, where the server understands its page parameters otherwise."""
         known: dict[str, None] = {}
         offset = 0
-        for _ in range(_MOST_PAGES):
+        for _ in range(MOST_PAGES):
             part = await self.reader.users(offset)
             if known.keys() >= set(part):
                 break
@@ -63,14 +59,14 @@ class Search:
     async def _read_list(self, host_id: str | None) -> None:
         """What is new counts within this list: all of it may have been seen in a co-host's."""
         seen: set[str] = set()
-        for number in range(_MOST_PAGES):
-            page = await self.reader.page(self._query(number, host_id))
+
+        def take(page: tuple[Appointment, ...]) -> bool:
             self.gathering.take(page)
             known = len(seen)
             seen.update(appointment.appointment_id for appointment in page)
-            if len(page) < _LAST_PAGE or len(seen) == known:
-                return
-        raise UnreachableError("The API's list of appointments has no end.", advice="Ask for fewer days.")
+            return len(seen) > known
+
+        await each_page(self.reader, lambda number: self._query(number, host_id), take)
 
     def _query(self, number: int, host_id: str | None) -> Query:
         start, end = self.selection.days.bounds()

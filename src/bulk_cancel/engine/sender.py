@@ -18,8 +18,8 @@ import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from bulk_cancel.api.port import Line
+from bulk_cancel.core.actions import Action, foresee, why_left_out
 from bulk_cancel.core.drift import drift
-from bulk_cancel.core.foresight import Action, foresee, why_left_out
 from bulk_cancel.core.model import Answer, Work
 from bulk_cancel.core.outcome import Kind, Outcome, Sight, classify_cancel, classify_read, resolve_refusal
 from bulk_cancel.core.retry import THROTTLED

@@ -5,19 +5,14 @@ With reports/ the only importer of polars. Importing this package imports polars
 
 from bulk_cancel import frugal  # noqa: F401 - before polars is loaded
 from bulk_cancel.inputs.rows import AccountNames, InputOptions, InputRow, StagedInput
-from bulk_cancel.inputs.snapshot import first_invalid, open_staged, read_columns, read_rows
-from bulk_cancel.inputs.sources import digest_of
-from bulk_cancel.inputs.staging import options_digest, stage_input
+from bulk_cancel.inputs.snapshot import read_columns, read_rows
+from bulk_cancel.inputs.staging import stage_input
 
 __all__ = [
     "AccountNames",
     "InputOptions",
     "InputRow",
     "StagedInput",
-    "digest_of",
-    "first_invalid",
-    "open_staged",
-    "options_digest",
     "read_columns",
     "read_rows",
     "stage_input",

@@ -46,7 +46,7 @@ def text_columns(schema: pl.Schema, fields: Mapping[str, str]) -> Iterator[pl.Ex
 
 
 def _bytes_as_text(column: pl.Expr, *, is_id: bool, is_field: bool) -> pl.Expr:
-    """What is no field is carried through as base64. Bytes that are no text are shown as hex, and so are 16 of an id."""
+    """Carry through as base64 what is no field; show bytes that are no text as hex, and so 16 bytes of an id."""
     if not is_field:
         return column.bin.encode("base64")
     text, digits = column.cast(pl.String, strict=False), column.bin.encode("hex")

@@ -21,7 +21,7 @@ _QUOTED_OR_LINE_END = re.compile(r'"[^"]*"?|\r\n|\r|\n')
 _QUOTED = re.compile(r'"[^"]*"?')
 #: As Excel writes it for itself. No spreadsheet counts it as a row.
 _NAMED_SEPARATOR = re.compile(r'"?sep=([,;\t|:^~])"?[,;\t| ]*(?:\r\n|\r|\n)', re.IGNORECASE)
-_BLANK = " \t\r\n,;|\""
+_BLANK = ' \t\r\n,;|"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from bulk_cancel.inputs.rows import InputOptions
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
 from bulk_cancel.inputs.unpack import PlainText, read_blocks
 
-
 _UNNAMED = f"{PREFIX}unnamed_"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 
+from bulk_cancel.core.text import shown
 from bulk_cancel.errors import InputError
 
 #: What an office program writes that does not write UTF-8: Windows, DOS, an old Mac.
@@ -31,4 +32,6 @@ def check_encoding(name: str) -> str:
             return found.name
     except (LookupError, ValueError):
         pass
-    raise InputError(f'"{name[:40]}" is no encoding that is known', advice="Common ones: utf-8, cp1252, cp850, latin-1.")
+    raise InputError(
+        f'"{shown(name)}" is no encoding that is known', advice="Common ones: utf-8, cp1252, cp850, latin-1."
+    )

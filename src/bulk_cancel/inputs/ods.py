@@ -16,9 +16,12 @@ from bulk_cancel.inputs.xml_pass import Texts, parse
 
 _CONTENT = "content.xml"
 _HIDDEN = ("collapse", "filter")
+#: Notes and drawings: their texts are not the cell's.
+_ASIDE = ("annotation", "shapes", "frame", "custom-shape")
 #: Attributes are looked up under these, so they have to mean what they usually do.
 _PREFIXES = {
-    f"xmlns:{name}": f"urn:oasis:names:tc:opendocument:xmlns:{name}:1.0" for name in ("office", "table", "text", "style")
+    f"xmlns:{name}": f"urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"
+    for name in ("office", "table", "text", "style")
 }
 _STORED = {
     "float": "office:value",
@@ -35,7 +38,9 @@ def ods_sheets(archive: zipfile.ZipFile) -> list[Sheet]:
     found = _Tables()
     for _ in parse(archive, _CONTENT, found):
         pass
-    return [_OdsSheet(name, style not in found.hidden_styles, archive, no) for no, (name, style) in enumerate(found.tables)]
+    return [
+        _OdsSheet(name, style not in found.hidden_styles, archive, no) for no, (name, style) in enumerate(found.tables)
+    ]
 
 
 class _Tables:
@@ -69,7 +74,7 @@ class _Tables:
 class _OdsSheet(Sheet):
     """A sheet whose rows come out of the document's content."""
 
-    def __init__(self, name: str, visible: bool, archive: zipfile.ZipFile, number: int) -> None:  # noqa: FBT001
+    def __init__(self, name: str, visible: bool, archive: zipfile.ZipFile, number: int) -> None:
         super().__init__(name, visible)
         self._archive, self._number = archive, number
 
@@ -86,7 +91,7 @@ class _Cells:
         self._sheet, self._number = sheet, number
         self._table = -1
         self._tables_open = 0
-        self._aside = 0  # open notes and drawings: their texts are not the cell's
+        self._aside = 0  # how many of _ASIDE are open
         self._merges = Merges()
         self._done: list[tuple[int, int, bool, dict[int, str]]] = []  # first row, rows, hidden, cells
         self._row = self._repeated_row = self._column = self._columns = 0
@@ -112,11 +117,13 @@ class _Cells:
             self._tables_open += 1
         if self._table != self._number or self._tables_open != 1:
             return
-        if name in ("annotation", "shapes", "frame", "custom-shape"):
+        if name in _ASIDE:
             self._aside += 1
-        elif self._aside:
-            return
-        elif name in ("table-cell", "covered-table-cell"):
+        elif not self._aside:
+            self._start_part(name, attributes)
+
+    def _start_part(self, name: str, attributes: dict[str, str]) -> None:
+        if name in ("table-cell", "covered-table-cell"):
             self._cell, self._lines = attributes, 0
         elif name == "p":
             self._text.add("\n" if self._lines else "")
@@ -139,7 +146,7 @@ class _Cells:
             self._tables_open -= 1
         if self._table != self._number or self._tables_open != 1:
             return
-        if name in ("annotation", "shapes", "frame", "custom-shape"):
+        if name in _ASIDE:
             self._aside -= 1
         elif self._aside:
             return

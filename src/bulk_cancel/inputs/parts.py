@@ -7,7 +7,6 @@ from pathlib import Path
 
 import polars as pl
 
-from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.columns import BC_ROW
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM, refuse_many_columns
 

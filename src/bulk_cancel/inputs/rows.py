@@ -19,7 +19,6 @@ class InputOptions:
     mapping: Mapping[str, str]  #: field -> column header, from --map
     reason: str | None  #: for rows without one
     cancel_all: bool  #: for rows that say nothing about it and name neither an attendee nor a series
-    program: str = ""  #: which program reads it
     accounts: AccountNames | None = None  #: None: rows have no accounts, unless a column is mapped to them
     blanks: tuple[str, ...] = ()  #: further columns that are read: what the reason has blanks for
     hidden_rows: Literal["", "skip", "include"] = ""  #: of a sheet; empty: refuse a sheet that hides rows
@@ -40,10 +39,5 @@ class StagedInput:
 
     path: Path  #: a Parquet file, mode 0600
     columns: tuple[str, ...]  #: original column names in order
-    row_count: int
-    invalid_count: int
-    duplicate_count: int  #: valid rows that name a target which an earlier row named
     digest: str  #: sha256 of the input's bytes as read
-    options_digest: str  #: of everything else that decided the rows: options, format, programs
-    user_count: int  #: valid rows that name an acting user
     notes: tuple[str, ...] = ()  #: what a person should know of how it was read, a sentence each

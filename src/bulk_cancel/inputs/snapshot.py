@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +11,6 @@ from polars.io.plugins import register_io_source
 
 from bulk_cancel.core.columns import rows_at_a_time
 from bulk_cancel.core.csv_dialect import DIALECT, CsvDialect
-from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.columns import (
     ADDED_COLUMNS,
     BC_ACCOUNT,
@@ -29,36 +26,17 @@ from bulk_cancel.inputs.columns import (
 )
 from bulk_cancel.inputs.rows import InputRow, StagedInput
 
-ROWS_PER_GROUP = 50_000
-
-_METADATA = "bulk_cancel_input"
 _ROW = pl.col(BC_ROW)
-_PROBLEMS = pl.col(BC_PROBLEMS)
 
 
-@dataclass(frozen=True, slots=True)
-class About:
-    """What a snapshot says of its input beside the rows."""
-
-    digest: str
-    options_digest: str
-    notes: tuple[str, ...] = ()
-    dialect: CsvDialect = CsvDialect()
-
-    def metadata(self) -> dict[str, str]:
-        """Return it as a Parquet file keeps it."""
-        about = {"version": 1, "digest": self.digest, "options": self.options_digest, "notes": self.notes}
-        return {_METADATA: json.dumps(about), DIALECT: self.dialect.as_text()}
-
-
-def write_snapshot(frame: pl.LazyFrame, path: Path, about: About) -> None:
+def write_snapshot(frame: pl.LazyFrame, path: Path, dialect: CsvDialect) -> None:
     """Write the rows in order and in constant memory."""
     frame.sink_parquet(
         path,
         compression="zstd",
         compression_level=1,
         row_group_size=rows_at_a_time(len(frame.collect_schema())),
-        metadata=about.metadata(),
+        metadata={DIALECT: dialect.as_text()},
         sync_on_close="all",
     )
 
@@ -76,64 +54,18 @@ def with_changes(snapshot: Path, changes: list[Path]) -> pl.LazyFrame:
     return register_io_source(batches, schema=schema, validate_schema=False)
 
 
-def open_staged(path: Path) -> StagedInput:
-    """Open a snapshot written earlier."""
-    try:
-        metadata = json.loads(pl.read_parquet_metadata(path)[_METADATA])
-        frame = pl.scan_parquet(path, glob=False)
-        columns = tuple(name for name in frame.collect_schema().names() if name not in ADDED_COLUMNS)
-        counts = frame.select(
-            rows=pl.len(),
-            invalid=_PROBLEMS.is_not_null().sum(),
-            duplicates=(pl.col(BC_FIRST_ROW) != _ROW).sum(),
-            users=(pl.col(BC_USER_ID).is_not_null() & _PROBLEMS.is_null()).sum(),
-        ).collect(engine="streaming")
-    except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
-        raise _damaged(path) from error
-    digests = (metadata["digest"], metadata.get("options", ""))
-    row_count, invalid_count, duplicate_count, user_count = counts.row(0)
-    return StagedInput(
-        path, columns, row_count, invalid_count, duplicate_count, *digests, user_count, tuple(metadata["notes"])
-    )
-
-
 def read_rows(staged: StagedInput, chunk: int = 50_000) -> Iterator[list[InputRow]]:
     """Yield every row, in row order, `chunk` at a time."""
-    frame = _rows_in(staged.path).select(ADDED_COLUMNS)
+    frame = pl.scan_parquet(staged.path, glob=False).select(ADDED_COLUMNS)
     for batch in _batches(frame, chunk):
         yield list(map(InputRow._make, batch.rows()))
-
-
-def first_invalid(staged: StagedInput, most: int) -> list[InputRow]:
-    """Return the first invalid rows, so many at most. Raises InputError for a snapshot that cannot be read."""
-    found: list[InputRow] = []
-    try:
-        frame = _rows_in(staged.path).select(ADDED_COLUMNS).filter(_PROBLEMS.is_not_null())
-        for batch in _batches(frame, ROWS_PER_GROUP) if staged.invalid_count else ():
-            found += map(InputRow._make, batch.head(most - len(found)).rows())
-            if len(found) == most:
-                break
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise _damaged(staged.path) from error
-    return found
-
-
-def _rows_in(path: Path) -> pl.LazyFrame:
-    """Snapshots of earlier versions know no accounts."""
-    frame = pl.scan_parquet(path, glob=False)
-    known = BC_ACCOUNT in frame.collect_schema().names()
-    return frame if known else frame.with_columns(pl.lit(None, pl.String).alias(BC_ACCOUNT))
-
-
-def _damaged(path: Path) -> InputError:
-    return InputError(f"{path} is not a snapshot of an input, or is damaged")
 
 
 def read_columns(
     staged: StagedInput, names: Sequence[str], chunk: int = 50_000
 ) -> Iterator[tuple[list[InputRow], list[dict[str, str | None]]]]:
     """Yield every row as `read_rows` does, and beside them the values of the original columns `names`."""
-    frame = _rows_in(staged.path).select(selectors.by_name(*ADDED_COLUMNS, *names))
+    frame = pl.scan_parquet(staged.path, glob=False).select(selectors.by_name(*ADDED_COLUMNS, *names))
     for batch in _batches(frame, chunk):
         rows = list(map(InputRow._make, batch.select(ADDED_COLUMNS).rows()))
         yield rows, batch.select(selectors.by_name(*names)).rows(named=True) if names else [{} for _ in rows]

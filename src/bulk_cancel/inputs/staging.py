@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,17 +12,13 @@ from bulk_cancel.core.text import shown
 from bulk_cancel.errors import InputError, NoRowsError
 from bulk_cancel.inputs.column_types import refuse_wrong_types, text_columns
 from bulk_cancel.inputs.columns import BC_FIRST_ROW, BC_ROW
-from bulk_cancel.inputs.formats import format_of
 from bulk_cancel.inputs.headers import resolve_columns
+from bulk_cancel.inputs.reading import open_source, reading_errors, unchanged
 from bulk_cancel.inputs.rows import InputOptions, StagedInput
-from bulk_cancel.inputs.snapshot import About, open_staged, with_changes, write_snapshot
-from bulk_cancel.inputs.sources import open_source, reading_errors, unchanged
+from bulk_cancel.inputs.snapshot import with_changes, write_snapshot
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
 from bulk_cancel.inputs.targets import find_changes
 from bulk_cancel.inputs.validation import refuse_bad_default_reason, validated
-
-#: Another version of these may read the same bytes differently.
-_READERS = ("polars",)
 
 
 def stage_input(source: str, options: InputOptions, into: Path) -> StagedInput:
@@ -38,50 +31,24 @@ def stage_input(source: str, options: InputOptions, into: Path) -> StagedInput:
     # The folder is readable by its owner only, and so is everything unpacked or half written in it.
     with TemporaryDirectory(dir=into.parent, prefix=".reading-") as work:
         with reading_errors(source), unchanged(source):
-            finished = _snapshot(source, options, Path(work))
+            table = open_source(source, Path(work), options)
+            finished = _snapshot(table, options, Path(work))
         finished.chmod(0o600)
         finished.replace(into)
-    return open_staged(into)
+    return StagedInput(into, table.columns, table.digest, table.notes)
 
 
-def _snapshot(source: str, options: InputOptions, work: Path) -> Path:
-    table = open_source(source, work, options)
+def _snapshot(table: Table, options: InputOptions, work: Path) -> Path:
     fields = resolve_columns(table.columns, options.mapping, with_accounts=options.accounts is not None)
     first = work / "first.parquet"
-    about = About(table.digest, options_digest(source, options), table.notes, table.dialect)
-    write_snapshot(validated(_as_text(table, fields), fields, options), first, about)
+    write_snapshot(validated(_as_text(table, fields), fields, options), first, table.dialect)
     _refuse_lost_records(table, first)
     changes = _write_changes(first, work / "changes")
     if not changes:
         return first
     second = work / "second.parquet"
-    write_snapshot(with_changes(first, changes), second, about)
+    write_snapshot(with_changes(first, changes), second, table.dialect)
     return second
-
-
-def options_digest(source: str, options: InputOptions) -> str:
-    """Return the digest of all that decides the rows of an input apart from its bytes: with them it names the rows."""
-    form = format_of(source)
-    decisive = {
-        "format": [form.kind.value, form.packing.value],
-        "map": sorted(options.mapping.items()),
-        "reason": options.reason,
-        "cancel_all": options.cancel_all,
-        "hidden_rows": options.hidden_rows,
-        "encoding": options.encoding,
-        "blanks": options.blanks,
-        "programs": [options.program, *(_version_of(library) for library in _READERS)],
-    }
-    if options.accounts is not None:
-        decisive["accounts"] = [sorted(options.accounts.names), options.accounts.default]
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
-
-
-def _version_of(library: str) -> str:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return ""
 
 
 def _as_text(table: Table, fields: Mapping[str, str]) -> pl.LazyFrame:

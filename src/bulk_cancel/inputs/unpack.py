@@ -1,7 +1,7 @@
 """Turn what a person has (compressed, UTF-16, standard input, an object store) into plain local bytes.
 
-What is really unpacked is counted. It may be at most 64 GiB, and beyond 256 MiB at most a thousand times its packed size: a real table
-compresses ten or twenty times, a bomb millions of times.
+What is really unpacked is counted. It may be at most 64 GiB, and beyond 256 MiB at most a thousand times its packed
+size: a real table compresses ten or twenty times, a bomb millions of times.
 """
 
 from __future__ import annotations

@@ -59,7 +59,11 @@ def validated(frame: pl.LazyFrame, fields: Mapping[str, str], options: InputOpti
     columns = [name for name in frame.collect_schema().names() if name not in (BC_ROW, LAYOUT_PROBLEM)]
     # In a column of its own: as a predicate of a scan, polars 2.1 takes time and memory by the square of the columns.
     filled = pl.concat_str(cs.by_name(columns), ignore_nulls=True).str.contains(r"\S")
-    found = frame.with_columns(filled.alias(_FILLED)).filter(_FILLED).with_columns(_given(field, fields.get(field)) for field in ADDED_FOR)
+    found = (
+        frame.with_columns(filled.alias(_FILLED))
+        .filter(_FILLED)
+        .with_columns(_given(field, fields.get(field)) for field in ADDED_FOR)
+    )
     judged = found.with_columns(_all_problems(options).alias(BC_PROBLEMS)).with_columns(
         pl.when(pl.col(BC_PROBLEMS) != "").then(BC_PROBLEMS).alias(BC_PROBLEMS)
     )

@@ -81,7 +81,7 @@ class _Reading:
             self.parts.add(row.number, {name: row.cells.get(no) for no, name in self.header.columns.items()})
         if self.hidden_count and not self.options.hidden_rows:
             raise InputError(
-                f"{_rows(self.hidden_count)} of the sheet hidden, by hand or by a filter: {self._hidden_listed()}",
+                f"{_rows(self.hidden_count)} hidden in the sheet, by hand or by a filter: {self._hidden_listed()}",
                 advice="Say --hidden-rows skip to leave them out, or --hidden-rows include to take them like the rest.",
             )
 

@@ -162,7 +162,7 @@ class _Shared(_Quiet):
 class _Values:
     """Turns what a cell stores into what it says."""
 
-    def __init__(self, shared: list[str], formats: _Formats, since_1904: bool) -> None:  # noqa: FBT001
+    def __init__(self, shared: list[str], formats: _Formats, since_1904: bool) -> None:
         self._shared, self._formats, self._since_1904 = shared, formats, since_1904
 
     def text(self, kind: str, style: str, stored: str) -> str:
@@ -194,7 +194,7 @@ class _Values:
 class _XlsxSheet(Sheet):
     """A sheet whose rows come out of its XML."""
 
-    def __init__(self, name: str, visible: bool, archive: zipfile.ZipFile, member: str, values: _Values) -> None:  # noqa: FBT001
+    def __init__(self, name: str, visible: bool, archive: zipfile.ZipFile, member: str, values: _Values) -> None:
         super().__init__(name, visible)
         self._archive, self._member, self._values = archive, member, values
 
@@ -280,8 +280,10 @@ class _Cells(_Quiet):
 
     def _start_row(self, attributes: dict[str, str]) -> None:
         number = int(attributes.get("r", self._row + 1))
-        if not self._row < number <= MAX_ROW:
-            raise InputError(f"the sheet has a row {number:,} after row {self._row:,}", advice="Save it again.")
+        if number > MAX_ROW:
+            raise InputError(f"the sheet claims a row {number:,}, no sheet has more than {MAX_ROW:,}")
+        if number <= self._row:
+            raise InputError(f"the sheet has row {number:,} after row {self._row:,}", advice="Save it again.")
         self._row, self._column, self._cells = number, -1, {}
         self._hidden = attributes.get("hidden") in _TRUE or attributes.get("ht") == "0"
 

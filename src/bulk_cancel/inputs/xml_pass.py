@@ -71,12 +71,12 @@ def parse(archive: zipfile.ZipFile, member: str, handler: Handler) -> Iterator[N
     parser = _parser_for(handler)
     fed = 0
     for block in blocks(archive, member):
-        parser.Parse(block, False)  # noqa: FBT003 - expat's own way
+        parser.Parse(block, False)
         fed += len(block)
         if fed - parser.CurrentByteIndex > MAX_TAG:
             raise InputError("the workbook holds a tag that does not end")
         yield
-    parser.Parse(b"", True)  # noqa: FBT003
+    parser.Parse(b"", True)
     yield
 
 
@@ -154,4 +154,3 @@ class Texts:
         self._pieces.clear()
         self._size = 0
         return text
-

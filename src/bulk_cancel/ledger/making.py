@@ -1,4 +1,4 @@
-"""Makes a ledger's file, brings an older one up to date, copies one. Each whole or not at all.
+"""Makes a ledger's file, and copies one. Each whole or not at all.
 
 A new ledger is made aside and renamed. So a ledger is never an empty file, and a file of zero bytes under its name is
 a history that was lost, not a new one to be begun: beginning anew would cancel everything a second time.
@@ -13,11 +13,11 @@ import apsw
 
 from bulk_cancel.errors import LedgerCreateError, LedgerError
 from bulk_cancel.ledger.failures import DISK_ERRORS
-from bulk_cancel.ledger.staging import complete
-from bulk_cancel.ledger.statements import schema, statements
+from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
+from bulk_cancel.ledger.statements import statements
+from bulk_cancel.ops.disk import sync
 
 APPLICATION_ID = 0x62634C31  # "bcL1"
-SCHEMA_VERSION = 3
 _COMPANIONS = ("", "-journal", "-wal", "-shm")
 
 
@@ -53,7 +53,7 @@ def _make_folders(folder: Path) -> None:
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for place in missing:
-        _sync_folder(place.parent)
+        sync(place.parent)
 
 
 def _make(path: Path) -> None:
@@ -66,32 +66,17 @@ def _make(path: Path) -> None:
         # bring back a deleted one.
         connection.pragma("journal_mode", "WAL")
         with connection:
-            _upgrade(connection, 0)
+            _fill(connection)
     finally:
         connection.close()
     aside.replace(path)
-    _sync_folder(path.parent)
+    sync(path.parent)
 
 
-def _upgrade(connection: apsw.Connection, version: int) -> None:
-    for step in range(version + 1, SCHEMA_VERSION + 1):
-        connection.execute(schema(step))
+def _fill(connection: apsw.Connection) -> None:
+    connection.execute(statements("sqlite")["create_tables"])
     connection.pragma("application_id", APPLICATION_ID)
     connection.pragma("user_version", SCHEMA_VERSION)
-
-
-def migrate(connection: apsw.Connection, path: Path, version: int) -> None:
-    """Bring a ledger of an older schema up to date, after a backup beside it."""
-    if version == SCHEMA_VERSION:
-        return
-    aside = path.with_name(f".{path.name}.schema-{version}.new")
-    _remove(aside)
-    backup(connection, aside)
-    aside.replace(path.with_name(f"{path.name}.schema-{version}.bak"))
-    _sync_folder(path.parent)
-    with connection:  # one transaction: a crash leaves the old schema or the new one
-        _upgrade(connection, version)
-        complete(connection, statements())
 
 
 def backup(connection: apsw.Connection, to: Path) -> None:
@@ -126,13 +111,3 @@ def _touch(path: Path) -> None:
 def _remove(path: Path) -> None:
     for suffix in _COMPANIONS:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name in `folder` durable. Windows cannot open folders, and keeps their entries itself."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

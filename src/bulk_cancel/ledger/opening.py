@@ -18,6 +18,7 @@ import apsw
 from bulk_cancel.errors import LedgerError
 from bulk_cancel.ledger import making
 from bulk_cancel.ledger.failures import damaged, translated
+from bulk_cancel.ledger.schema_version import refuse_other_schema
 from bulk_cancel.ledger.staging import complete
 from bulk_cancel.ledger.statements import statements
 
@@ -31,10 +32,10 @@ WRITING = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "temp_s
 
 
 def open_for_writing(path: Path) -> apsw.Connection:
-    """Open the ledger, make it when there is none, bring an older one up to date.
+    """Open the ledger, or make it when there is none.
 
-    Raises LedgerError for a foreign, damaged or newer file, LedgerCreateError or LedgerDiskError when the disk refuses,
-    LockedError when another program has it locked.
+    Raises LedgerError for a foreign or damaged file and for one with another schema, LedgerCreateError or
+    LedgerDiskError when the disk refuses, LockedError when another program has it locked.
     """
     _refuse_odd_places(path)
     if not path.exists():
@@ -52,25 +53,24 @@ def open_for_writing(path: Path) -> apsw.Connection:
 def _make_ready(connection: apsw.Connection, path: Path) -> None:
     _refuse_read_only(connection, path)
     _set(connection, SAFETY)
-    version = _refuse_foreign(connection, path)
+    _refuse_foreign(connection, path)
     _check_pages(connection, path)
     _set(connection, WRITING)
     connection.transaction_mode = "IMMEDIATE"
-    making.migrate(connection, path, version)
     with connection:
-        complete(connection, statements())
+        complete(connection, statements("sqlite"))
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
 
 
 def open_for_reading(path: Path) -> apsw.Connection:
-    """Open an existing ledger without changing it. Raises LedgerError as above, when there is none, or an older one."""
+    """Open an existing ledger without changing it. Raises LedgerError as above, and when there is none."""
     if not path.exists():
         raise LedgerError(f"There is no ledger at {path}.", advice="Name it with --ledger, or run a job first.")
     with translated(path):
         connection = _connect_to_read(path)
         try:
             _set(connection, SAFETY)
-            _refuse_older(_refuse_foreign(connection, path), path)
+            _refuse_foreign(connection, path)
         except BaseException:
             close(connection, path)
             raise
@@ -156,30 +156,11 @@ def _refuse_odd_files(path: Path) -> None:
         )
 
 
-def _refuse_foreign(connection: apsw.Connection, path: Path) -> int:
+def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
     application_id = connection.pragma("application_id")
     if application_id != making.APPLICATION_ID:
         raise LedgerError(f"{path} is an SQLite file of another program.", advice="Name another --ledger.")
-    return _refuse_newer(int(connection.pragma("user_version")), path)
-
-
-def _refuse_newer(version: int, path: Path) -> int:
-    if version > making.SCHEMA_VERSION:
-        raise LedgerError(
-            f"The ledger {path} was written by a newer bulk-cancel: schema {version}, "
-            f"this one knows {making.SCHEMA_VERSION}.",
-            advice="Update bulk-cancel; nothing was sent.",
-        )
-    return version
-
-
-def _refuse_older(version: int, path: Path) -> None:
-    if version < making.SCHEMA_VERSION:
-        raise LedgerError(
-            f"The ledger {path} was written by an older bulk-cancel: schema {version}, "
-            f"this one knows {making.SCHEMA_VERSION}.",
-            advice="`bulk-cancel reconcile` brings it up to date, after a backup.",
-        )
+    refuse_other_schema(int(connection.pragma("user_version")), path)
 
 
 def _refuse_read_only(connection: apsw.Connection, path: Path) -> None:

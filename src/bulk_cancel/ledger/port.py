@@ -17,8 +17,6 @@ from bulk_cancel.core.clock import PaceRecord, TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Scope, Target, Work
 from bulk_cancel.core.states import State
 
-#: In so many folders of runs that share rows a snapshot of them is looked for.
-MOST_OUTS = 20
 #: Of the run's own account; where a scope may be None, that means all accounts.
 ALL_ROWS = Scope()
 
@@ -34,17 +32,6 @@ class RunStart:
     input_digest: str = ""
     out: str = ""
     program: str = ""
-    options_digest: str = ""  #: of what decides the rows beside the input's bytes; empty: no later run can share them
-
-
-@dataclass(frozen=True, slots=True)
-class StagedRun:
-    """A run whose rows a run of the very same input may share."""
-
-    run_no: int
-    input_digest: str
-    options_digest: str
-    outs: tuple[str, ...]  #: folders of the runs that have these rows, the newest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,21 +159,8 @@ class Ledger(Protocol):
     def start_run(self, run_no: int) -> None:
         """All rows are staged: sending may begin. A run that never got here has sent nothing."""
 
-    def share_run(self, start: RunStart, rows_of: int) -> int:
-        """Begin a run of the rows that an earlier run staged, ready to send, in one transaction; return its number.
-
-        What failed or was skipped is taken up again, as by staging the rows once more. Raises GuardError when
-        `rows_of` is not the run that `last_staged` names: its targets may carry the requests of another input.
-        """
-
-    def last_staged(self) -> StagedRun | None:
-        """Return the last run that staged any rows; None when there is none or when it died before it had all."""
-
     def target_states(self, run_no: int) -> Mapping[State, int]:
         """Count the distinct targets that the run's valid rows name by their states."""
-
-    def first_to_send(self, rows_of: int, limit: int) -> list[tuple[int, Work]]:
-        """Return the first targets, in row order, that a run which shared these rows could send."""
 
     def end_run(self, run_no: int, at: float, summary: str) -> None:
         """Record the end of a run."""

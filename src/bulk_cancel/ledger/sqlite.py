@@ -19,9 +19,7 @@ from bulk_cancel.ledger.making import backup
 from bulk_cancel.ledger.opening import close, open_for_reading, open_for_writing
 from bulk_cancel.ledger.port import (
     ALL_ROWS,
-    MOST_OUTS,
     Concern,
-    GuardError,
     Health,
     HistoryLine,
     Naming,
@@ -29,7 +27,6 @@ from bulk_cancel.ledger.port import (
     RowRecord,
     RunRecord,
     RunStart,
-    StagedRun,
     Unknown,
 )
 from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, scoped, staged_state, work_of
@@ -42,7 +39,7 @@ class SqliteLedger:
     def __init__(self, path: Path, connection: apsw.Connection) -> None:
         self.path = path
         self._connection = connection
-        self._sql = statements()
+        self._sql = statements("sqlite")
         self._identity = _identity(path)
         self._closed = False
 
@@ -79,23 +76,9 @@ class SqliteLedger:
 
     def begin_run(self, start: RunStart) -> int:
         with self._transaction():
-            return self._begin(start, "staging", None)
-
-    def _begin(self, start: RunStart, status: str, rows_of: int | None) -> int:
-        base = (start.base.boot_id, start.base.offset_s)
-        about = (start.source, start.input_digest, start.out, start.program, start.options_digest)
-        return int(self._rows("begin_run", start.run_id, status, start.started_at, *base, *about, rows_of)[0][0])
-
-    def share_run(self, start: RunStart, rows_of: int) -> int:
-        with self._transaction():
-            staged = self.last_staged()
-            if staged is None or staged.run_no != rows_of:
-                raise GuardError(f"run {rows_of} is not the last one that staged its rows")
-            run_no = self._begin(start, "running", rows_of)
-            self._run("restage_given_up_events", run_no, start.started_at, rows_of)
-            self._run("restage_given_up", rows_of)
-            self._seal()
-        return run_no
+            base = (start.base.boot_id, start.base.offset_s)
+            about = (start.source, start.input_digest, start.out, start.program)
+            return int(self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0])
 
     def stage(self, run_no: int, rows: Sequence[InputRow], at: float) -> None:
         with self._transaction():
@@ -197,21 +180,8 @@ class SqliteLedger:
         state, *asked = found[0]
         return staged_state(row, state, asked)
 
-    def last_staged(self) -> StagedRun | None:
-        found = self._rows("last_staged")
-        if not found or found[0][1] == "staging":
-            return None
-        run_no, _, input_digest, options_digest = found[0]
-        outs = tuple(row[0] for row in self._rows("outs_of", run_no, MOST_OUTS))
-        return StagedRun(run_no, input_digest, options_digest, outs)
-
     def target_states(self, run_no: int) -> Mapping[State, int]:
         return {state: count for state, count in self._counts(run_no, firsts=True).items() if state is not None}
-
-    def first_to_send(self, rows_of: int, limit: int) -> list[tuple[int, Work]]:
-        found = [row for series in (False, True) for row in self._rows("first_sendable", rows_of, limit, series)]
-        found += self._rows("first_given_up", rows_of, limit)
-        return [(row[0], work_of(row[1:])) for row in sorted(found)[:limit]]
 
     def find_targets(self, appointment_id: str) -> list[Work]:
         return [work_of(row) for row in self._rows("find_target", appointment_id)]

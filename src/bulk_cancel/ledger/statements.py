@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 
 _MARK = "-- name: "
 
 
 @cache
-def schema(version: int, kind: str = "schema") -> str:
-    """Return the script that makes schema `version`, from nothing (1) or from the version before."""
-    return files(__package__).joinpath(f"sql/{kind}_{version}.sql").read_text(encoding="utf-8")
-
-
-@cache
-def statements(name: str = "queries") -> dict[str, str]:
-    """Return every named statement of a file: `queries` are SQLite's, `postgres` PostgreSQL's."""
-    text = files(__package__).joinpath(f"sql/{name}.sql").read_text(encoding="utf-8")
+def statements(database: Literal["sqlite", "postgres"]) -> dict[str, str]:
+    """Return every named statement of a database; `create_tables` is a script of many."""
+    text = files(__package__).joinpath(f"sql/{database}.sql").read_text(encoding="utf-8")
     parts = (part.split("\n", 1) for part in text.split(_MARK)[1:])
     return {name.strip(): _without_comments(body) for name, body in parts}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,6 +47,12 @@ def make_display(log: FilteringBoundLogger, *, quiet: bool) -> Display:
     if quiet:
         return Silence()
     return Bar() if sys.stderr.isatty() else Lines(log)
+
+
+async def show_progress(display: Display, standing: Callable[[], Standing]) -> None:
+    """Follow until it is cancelled. A terminal that went away must not stop the work that is shown."""
+    with suppress(OSError):
+        await display.follow(standing)
 
 
 class Silence:

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from bulk_cancel.core.actions import Action, moment_of
 from bulk_cancel.core.drift import Expectation
-from bulk_cancel.core.foresight import Action, moment_of
 from bulk_cancel.core.model import InputRow
-from bulk_cancel.core.plan_line import PlanLine
+from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
 from bulk_cancel.plans.fields import HEADER_FIELDS, LINE_FIELDS, MalformedError, refuse_odd
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from bulk_cancel.core.foresight import Action
-from bulk_cancel.core.plan_line import PlanLine
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.plan import PlanLine
+from bulk_cancel.ops.disk import sync
 from bulk_cancel.plans.failures import PlanWriteError
 from bulk_cancel.plans.fields import MalformedError
 from bulk_cancel.plans.format import (
@@ -128,7 +129,7 @@ def _put_in_place(path: Path, first: bytes, body: IO[bytes]) -> str:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync(path.parent)
     return digest
 
 
@@ -140,14 +141,6 @@ def _write(file: IO[bytes], first: bytes, body: IO[bytes]) -> str:
         file.write(block)
     file.write(closing_line(hashed.hexdigest()))
     return hashed.hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

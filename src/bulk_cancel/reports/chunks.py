@@ -67,7 +67,9 @@ def _batches(snapshot: Path, columns: list[str]) -> Iterator[pl.DataFrame]:
     # Not select(columns): the name "*" or "^…$" would be taken for a pattern.
     frame = pl.scan_parquet(snapshot, glob=False).select(cs.by_name(columns))
     try:
-        yield from frame.collect_batches(chunk_size=rows_at_a_time(len(columns)), maintain_order=True, engine="streaming")
+        yield from frame.collect_batches(
+            chunk_size=rows_at_a_time(len(columns)), maintain_order=True, engine="streaming"
+        )
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _damaged(snapshot) from error
 

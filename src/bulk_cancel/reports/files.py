@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bulk_cancel.errors import BulkCancelError, Exit
+from bulk_cancel.ops.disk import sync
 
 _ASIDE = ".writing"
 
@@ -52,12 +53,12 @@ def _put_in_place(aside: Path, folder: Path, names: Collection[str]) -> None:
     written = [name for name in names if (aside / name).exists()]
     for name in written:
         (aside / name).chmod(0o600)
-        _sync(aside / name)
+        sync(aside / name)
     for name in written:
         (aside / name).replace(folder / name)
     for name in set(names).difference(written):
         (folder / name).unlink(missing_ok=True)
-    _sync(folder)
+    sync(folder)
 
 
 @contextmanager
@@ -70,13 +71,5 @@ def _only_writer(folder: Path) -> Iterator[None]:
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)

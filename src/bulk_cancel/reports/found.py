@@ -19,7 +19,7 @@ from typing import Any, Final
 import polars as pl
 import polars.selectors as cs
 
-from bulk_cancel.core.foresight import moment_of
+from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.text import one_line
 from bulk_cancel.errors import ConfigError, OutputError, UsageError

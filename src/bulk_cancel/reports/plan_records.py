@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +18,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from bulk_cancel.core.foresight import Action
-from bulk_cancel.core.plan_line import PlanLine
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
 from bulk_cancel.reports.chunks import CHUNK
 from bulk_cancel.reports.csv_file import CsvFile
@@ -113,14 +113,6 @@ def plan_records(out: Path, *, with_accounts: bool = False) -> Iterator[PlanReco
         records = PlanRecords(out, Path(folder), columns)
         yield records
         records.put_in_place()
-
-
-def write_plan_records(lines: Iterable[PlanLine], summary: Mapping[str, object], out: Path) -> None:
-    """Write the files of a plan from all of its lines. Raises ReportError."""
-    with plan_records(out) as records:
-        records.summary.update(summary)
-        for line in lines:
-            records.add(line)
 
 
 def _cells_of(line: PlanLine) -> tuple[Any, ...]:

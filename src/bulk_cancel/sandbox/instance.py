@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from threading import RLock
 
 from bulk_cancel.sandbox.book import Book
@@ -13,9 +11,8 @@ from bulk_cancel.sandbox.bucket import Limits
 from bulk_cancel.sandbox.cancelling import Desk
 from bulk_cancel.sandbox.faults import FaultPlan
 from bulk_cancel.sandbox.options import SandboxOptions
-from bulk_cancel.sandbox.people import COLLEAGUE
 from bulk_cancel.sandbox.record import Arrival, Record, Truth
-from bulk_cancel.sandbox.world import Appointment, Cancellation
+from bulk_cancel.sandbox.world import Appointment
 
 
 class Sandbox:
@@ -71,15 +68,3 @@ class Sandbox:
         if found is None:
             raise KeyError(id_)
         return found
-
-    def cancel_elsewhere(self, id_: str) -> None:
-        """Somebody else cancels the appointment, past this API: no effect is counted."""
-        with self.lock:
-            cancellation = Cancellation(datetime.now(UTC), COLLEAGUE.id, "host", "cancelled elsewhere")
-            self.book.replace(replace(self.appointment(id_), cancellation=cancellation))
-
-    def reschedule_elsewhere(self, id_: str, by: timedelta) -> None:
-        """Somebody else moves the appointment."""
-        with self.lock:
-            appointment = self.appointment(id_)
-            self.book.replace(replace(appointment, start=appointment.start + by))

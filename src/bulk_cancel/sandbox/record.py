@@ -47,8 +47,3 @@ class Truth:
     def doubled(self) -> tuple[str, ...]:
         """The targets on which more than one cancel took effect."""
         return tuple(target for target, times in self.applied.items() if times > 1)
-
-    @property
-    def post_count(self) -> int:
-        """How many cancel requests were answered or lost in any way."""
-        return sum(times for label, times in self.requests.items() if label.startswith("POST cancel "))

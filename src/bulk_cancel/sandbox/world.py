@@ -115,11 +115,6 @@ class World:
         return World.of((Wanted(kind) for kind in kinds), seed, now)
 
     @staticmethod
-    def from_ids(ids: Iterable[str], seed: int = 1, now: datetime | None = None) -> World:
-        """Exactly these appointments, all single."""
-        return World.of((Wanted(id=id_) for id_ in ids), seed, now)
-
-    @staticmethod
     def of(wanted: Iterable[Wanted], seed: int = 1, now: datetime | None = None) -> World:
         """Exactly these appointments, in this order."""
         now = now or datetime.now(UTC)
@@ -127,10 +122,6 @@ class World:
         maker = _Maker(seed, now, midnight)
         made = (maker.make(index, each) for index, each in enumerate(wanted))
         return World({appointment.id: appointment for appointment in made}, now)
-
-    def of_kind(self, kind: Kind) -> list[Appointment]:
-        """The appointments of one kind, in the order in which they were made."""
-        return [appointment for appointment in self.appointments.values() if appointment.kind is kind]
 
 
 @dataclass(slots=True)

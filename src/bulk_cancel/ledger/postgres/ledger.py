@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from bulk_cancel.ledger.postgres.making import make_ready, refuse_missing, version_of
+from bulk_cancel.ledger.postgres.making import has_tables, make_ready, refuse_missing
 from bulk_cancel.ledger.postgres.session import connect
 from bulk_cancel.ledger.postgres.sharing import Sharing
 
@@ -47,6 +47,6 @@ def has_ledger(url: str) -> bool:
     """Tell whether there is a ledger in a database. Raises as `PostgresLedger.open_to_read` does, but not for none."""
     session = connect(url, read_only=True)
     try:
-        return version_of(session) > 0
+        return has_tables(session)
     finally:
         session.close()

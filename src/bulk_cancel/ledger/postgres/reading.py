@@ -11,14 +11,12 @@ from bulk_cancel.core.states import State
 from bulk_cancel.errors import LedgerError
 from bulk_cancel.ledger.port import (
     ALL_ROWS,
-    MOST_OUTS,
     Concern,
     Health,
     HistoryLine,
     Naming,
     RowRecord,
     RunRecord,
-    StagedRun,
     Unknown,
 )
 from bulk_cancel.ledger.postgres.chain import verify
@@ -84,19 +82,6 @@ class Reading:
         return [
             staged_state(row, state, asked) if state else None for row, (state, *asked) in zip(rows, found, strict=True)
         ]
-
-    def last_staged(self) -> StagedRun | None:
-        found = self._rows("last_staged")
-        if not found or found[0][1] == "staging":
-            return None
-        run_no, _, input_digest, options_digest = found[0]
-        outs = tuple(row[0] for row in self._rows("outs_of", run_no, MOST_OUTS))
-        return StagedRun(run_no, input_digest, options_digest, outs)
-
-    def first_to_send(self, rows_of: int, limit: int) -> list[tuple[int, Work]]:
-        found = [row for series in (False, True) for row in self._rows("first_sendable", rows_of, limit, series)]
-        found += self._rows("first_given_up", rows_of, limit)
-        return [(row[0], work_of(row[1:])) for row in sorted(found, key=lambda row: row[:2])[:limit]]
 
     def find_targets(self, appointment_id: str) -> list[Work]:
         return [work_of(row) for row in self._rows("find_target", appointment_id)]

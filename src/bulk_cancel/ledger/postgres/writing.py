@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from bulk_cancel.core.model import Entry, InputRow, Scope
-from bulk_cancel.ledger.port import GuardError, PaceUpdate, RunStart
+from bulk_cancel.ledger.port import PaceUpdate, RunStart
 from bulk_cancel.ledger.postgres import appending, chain, staging
-from bulk_cancel.ledger.postgres.making import LOCKS
 from bulk_cancel.ledger.postgres.reading import Reading
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import scoped
@@ -33,26 +32,9 @@ class Writing(Reading):
 
     def begin_run(self, start: RunStart) -> int:
         with self._session.transaction():
-            return self._begin(start, "staging", None)
-
-    def _begin(self, start: RunStart, status: str, rows_of: int | None) -> int:
-        base = (start.base.boot_id, start.base.offset_s)
-        about = (start.source, start.input_digest, start.out, start.program, start.options_digest)
-        return int(self._session.value("begin_run", start.run_id, status, start.started_at, *base, *about, rows_of))
-
-    def share_run(self, start: RunStart, rows_of: int) -> int:
-        with self._session.transaction():
-            self._session.run("lock_staging", LOCKS)
-            staged = self.last_staged()
-            if staged is None or staged.run_no != rows_of:
-                raise GuardError(f"run {rows_of} is not the last one that staged its rows")
-            run_no = self._begin(start, "running", rows_of)
-            self._session.run("lock_chain", run_no, 0)
-            self._session.run("lock_given_up", rows_of)
-            restaged = self._session.stream("restage_given_up_events", run_no, start.started_at, rows_of)
-            chain.seal(self._session, run_no, 0, restaged)
-            self._session.run("restage_given_up", rows_of)
-        return run_no
+            base = (start.base.boot_id, start.base.offset_s)
+            about = (start.source, start.input_digest, start.out, start.program)
+            return int(self._session.value("begin_run", start.run_id, start.started_at, *base, *about))
 
     def stage(self, run_no: int, rows: Sequence[InputRow], at: float) -> None:
         with self._session.transaction():

@@ -30,6 +30,156 @@ SELECT to_regnamespace('bulk_cancel') IS NOT NULL, to_regclass('bulk_cancel.meta
 -- name: create_schema
 CREATE SCHEMA bulk_cancel;
 
+-- name: create_tables
+-- Tables and columns are those of docs/ledger.md; what only a shared ledger has is said here. Texts compare byte by byte,
+-- as in Python: hence COLLATE "C". Times are seconds since the epoch, in which every float of Python keeps its value.
+CREATE TABLE meta (
+  key   text COLLATE "C" PRIMARY KEY,
+  value text NOT NULL
+);
+
+CREATE SEQUENCE run_numbers;
+
+CREATE TABLE runs (
+  run_no         bigint PRIMARY KEY,
+  run_id         text COLLATE "C" NOT NULL UNIQUE,
+  status         text COLLATE "C" NOT NULL CHECK (status IN ('staging', 'running', 'ended')),
+  started_at     double precision NOT NULL,
+  ended_at       double precision,
+  boot_id        text,
+  mono_offset    double precision NOT NULL,
+  source         text NOT NULL DEFAULT '',
+  input_digest   text NOT NULL DEFAULT '',
+  out            text NOT NULL DEFAULT '',
+  program        text NOT NULL DEFAULT '',
+  summary        text
+);
+
+CREATE SEQUENCE target_numbers;
+
+-- What changes with every attempt stays on its page: a tenth of it is left free.
+CREATE TABLE targets (
+  target_id       bigint PRIMARY KEY DEFAULT nextval('target_numbers'),
+  appointment_id  text COLLATE "C" NOT NULL,
+  attendee_id     text COLLATE "C" NOT NULL DEFAULT '',
+  entire_series   boolean NOT NULL DEFAULT false,
+  reason          text,
+  cancel_all      boolean NOT NULL DEFAULT false,
+  user_id         text,
+  account         text COLLATE "C" NOT NULL DEFAULT '',
+  state           text COLLATE "C" NOT NULL DEFAULT 'pending',
+  attempts        integer NOT NULL DEFAULT 0,
+  asked_by        bigint,
+  asked_row       bigint,
+  has_sibling     boolean NOT NULL DEFAULT false,
+  intent_at       double precision,
+  intent_run_no   bigint,
+  settled_at      double precision,
+  http_status     integer,
+  detail          text NOT NULL DEFAULT '',
+  start_at        text,
+  end_at          text,
+  meeting_type_id text,
+  paid            boolean,
+  warnings        text,
+  CONSTRAINT targets_key UNIQUE (appointment_id, attendee_id, entire_series)
+) WITH (fillfactor = 90);
+
+CREATE INDEX targets_open ON targets (target_id) WHERE state IN ('sending', 'unknown');
+CREATE INDEX targets_series_sent ON targets (target_id) WHERE entire_series AND attempts > 0;
+CREATE INDEX targets_series_open ON targets (target_id) WHERE entire_series AND state IN ('sending', 'unknown');
+CREATE INDEX targets_sendable ON targets (asked_by, account, entire_series, asked_row)
+  WHERE state IN ('pending', 'waiting');
+
+CREATE TABLE input_rows (
+  run_no    bigint NOT NULL,
+  row       bigint NOT NULL,
+  first_row bigint,
+  target_id bigint,
+  problems  text,
+  PRIMARY KEY (run_no, row)
+);
+
+CREATE SEQUENCE event_numbers;
+
+-- chunk_no: of the chunk under whose hold it was written; 0 outside of chunks.
+CREATE TABLE events (
+  event_id    bigint PRIMARY KEY DEFAULT nextval('event_numbers'),
+  target_id   bigint NOT NULL,
+  run_no      bigint NOT NULL,
+  chunk_no    bigint NOT NULL DEFAULT 0,
+  event       text COLLATE "C" NOT NULL,
+  attempt_no  integer NOT NULL,
+  at          double precision NOT NULL,
+  http_status integer,
+  detail      text NOT NULL DEFAULT ''
+);
+CREATE INDEX events_of_target ON events (target_id);
+
+-- A chain of digests for each run and chunk, so that the workers of a run do not wait for each other.
+CREATE TABLE seals (
+  run_no        bigint NOT NULL,
+  chunk_no      bigint NOT NULL,
+  last_event_id bigint NOT NULL,
+  digest        text NOT NULL,
+  PRIMARY KEY (run_no, chunk_no, last_event_id)
+);
+
+-- paused_to: the TAT that the last pause demands; what is given back does not go below it.
+CREATE TABLE pace (
+  credential text COLLATE "C" PRIMARY KEY,
+  tat_at     double precision NOT NULL,
+  tat_mono   double precision NOT NULL DEFAULT 0,
+  boot_id    text,
+  paused_to  double precision NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+
+-- What workers take. heartbeat_at: the owner's last sign of life; NULL: nobody has it.
+CREATE TABLE chunks (
+  run_no       bigint NOT NULL,
+  chunk_no     bigint NOT NULL,
+  account      text COLLATE "C" NOT NULL,
+  series       boolean NOT NULL,
+  after_row    bigint NOT NULL,
+  last_row     bigint NOT NULL,
+  targets      bigint NOT NULL,
+  owner        text NOT NULL DEFAULT '',
+  epoch        bigint NOT NULL DEFAULT 0,
+  heartbeat_at timestamptz,
+  ended_at     timestamptz,
+  note         text NOT NULL DEFAULT '',
+  PRIMARY KEY (run_no, chunk_no)
+) WITH (fillfactor = 50);
+CREATE INDEX chunks_open ON chunks (run_no, chunk_no) WHERE ended_at IS NULL;
+
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+CREATE TRIGGER events_stay BEFORE UPDATE ON events FOR EACH ROW EXECUTE FUNCTION refuse('events are never changed');
+CREATE TRIGGER events_remain BEFORE DELETE ON events FOR EACH ROW EXECUTE FUNCTION refuse('events are never deleted');
+CREATE TRIGGER events_abide BEFORE TRUNCATE ON events EXECUTE FUNCTION refuse('events are never deleted');
+CREATE TRIGGER targets_remain BEFORE DELETE ON targets FOR EACH ROW EXECUTE FUNCTION refuse('targets are never deleted');
+CREATE TRIGGER targets_abide BEFORE TRUNCATE ON targets EXECUTE FUNCTION refuse('targets are never deleted');
+
+-- The law of core/states.py once more, for what writes past the program. A test compares the two. The condition
+-- stands outside of the function, which is called for what is refused only.
+CREATE TRIGGER targets_obey BEFORE UPDATE ON targets FOR EACH ROW
+WHEN (OLD.state IS DISTINCT FROM NEW.state AND strpos(
+  ' pending>sending pending>already_cancelled pending>not_found pending>rejected pending>skipped'
+  || ' sending>cancelled sending>already_cancelled sending>not_found sending>rejected'
+  || ' sending>waiting sending>pending sending>unknown'
+  || ' waiting>sending waiting>already_cancelled waiting>not_found waiting>rejected waiting>failed waiting>skipped'
+  || ' failed>pending skipped>pending rejected>pending not_found>pending'
+  || ' unknown>cancelled unknown>already_cancelled unknown>waiting ',
+  ' ' || OLD.state || '>' || NEW.state || ' ') = 0)
+EXECUTE FUNCTION refuse('the states do not allow this');
+
+CREATE TRIGGER targets_begin BEFORE INSERT ON targets FOR EACH ROW
+WHEN (NEW.state <> 'pending' OR NEW.attempts <> 0)
+EXECUTE FUNCTION refuse('a target begins as pending, without attempts');
+
 -- name: lock_schema
 SELECT pg_advisory_xact_lock($1::integer, 2);
 
@@ -42,7 +192,7 @@ SELECT pg_advisory_xact_lock($1::integer, 3);
 SELECT pg_advisory_xact_lock(hashtextextended(format('bulk_cancel %s %s', $1::bigint, $2::bigint), 0));
 
 -- name: set_schema
-INSERT INTO meta (key, value) VALUES ('schema', $1::text) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+INSERT INTO meta (key, value) VALUES ('schema', $1::text);
 
 -- name: event_ids
 SELECT nextval('event_numbers') FROM generate_series(1, $1::bigint);
@@ -95,38 +245,14 @@ SELECT tat_at, tat_mono, boot_id FROM pace WHERE credential = $1;
 
 -- name: begin_run
 WITH new AS (SELECT nextval('run_numbers') AS run_no)
-INSERT INTO runs (run_no, run_id, status, started_at, boot_id, mono_offset, source, input_digest, out, program,
-  options_digest, rows_of)
-SELECT new.run_no, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, coalesce($11::bigint, new.run_no) FROM new RETURNING run_no;
+INSERT INTO runs (run_no, run_id, status, started_at, boot_id, mono_offset, source, input_digest, out, program)
+SELECT new.run_no, $1, 'staging', $2, $3, $4, $5, $6, $7, $8 FROM new RETURNING run_no;
 
 -- name: start_run
 UPDATE runs SET status = 'running' WHERE run_no = $1 AND status = 'staging';
 
 -- name: end_run
 UPDATE runs SET status = 'ended', ended_at = $1, summary = $2 WHERE run_no = $3;
-
--- The last run that staged any row: what it asked for is what the targets carry.
--- name: last_staged
-SELECT run_no, status, input_digest, options_digest FROM runs WHERE run_no = (SELECT max(run_no) FROM input_rows);
-
--- name: outs_of
-SELECT out FROM runs WHERE rows_of = $1 AND out <> '' ORDER BY run_no DESC LIMIT $2;
-
--- name: lock_given_up
-SELECT count(*) FROM (SELECT 1 FROM targets WHERE asked_by = $1 AND state IN ('failed', 'skipped')
-  ORDER BY target_id FOR UPDATE) locked;
-
--- name: restage_given_up_events
-WITH written AS (
-  INSERT INTO events (target_id, run_no, event, attempt_no, at)
-  SELECT target_id, $1, 'restaged', attempts, $2 FROM targets
-  WHERE asked_by = $3 AND state IN ('failed', 'skipped') ORDER BY asked_row RETURNING *)
-SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
-  w.http_status, w.detail FROM written w JOIN targets t USING (target_id) ORDER BY w.event_id;
-
--- name: restage_given_up
-UPDATE targets SET state = 'pending', settled_at = NULL, http_status = NULL, detail = ''
-WHERE asked_by = $1 AND state IN ('failed', 'skipped');
 
 -- name: create_staging
 CREATE TEMPORARY TABLE staging (
@@ -199,7 +325,7 @@ SELECT $1, row, first_row, target_id, problems FROM staging ORDER BY row;
 -- name: lock_sending
 SELECT count(*) FROM (SELECT 1 FROM targets WHERE state = 'sending' AND state IN ('sending', 'unknown')
   AND ($1::text IS NULL OR account = $1)
-  AND ($2::bigint IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = $2)
+  AND ($2::bigint IS NULL OR asked_by = $2
     AND asked_row > $3 AND asked_row <= $4
     AND entire_series = $5)
   ORDER BY target_id FOR UPDATE) locked;
@@ -210,7 +336,7 @@ WITH written AS (
   INSERT INTO events (target_id, run_no, chunk_no, event, attempt_no, at)
   SELECT target_id, $1, $2::bigint, 'recovered', attempts, $3 FROM targets
   WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($4::text IS NULL OR account = $4)
-    AND ($5::bigint IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = $5)
+    AND ($5::bigint IS NULL OR asked_by = $5
     AND asked_row > $6 AND asked_row <= $7
     AND entire_series = $8)
   ORDER BY target_id RETURNING *)
@@ -220,7 +346,7 @@ SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w
 -- name: recover_targets
 UPDATE targets SET state = 'unknown', detail = 'the program ended before the answer was recorded'
 WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NULL OR account = $1)
-  AND ($2::bigint IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = $2)
+  AND ($2::bigint IS NULL OR asked_by = $2
     AND asked_row > $3 AND asked_row <= $4
     AND entire_series = $5);
 
@@ -241,7 +367,7 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
     AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id))) AS look_first,
   t.start_at
 FROM targets t
-WHERE t.asked_by = (SELECT rows_of FROM runs WHERE run_no = $1) AND t.entire_series = $3 AND t.asked_row > $2
+WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
   AND ($6::bigint IS NULL OR t.asked_row <= $6) AND t.account = $5 AND t.state IN ('pending', 'waiting')
   AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)))
@@ -250,27 +376,16 @@ ORDER BY t.asked_row LIMIT $4;
 
 -- name: sendable_count
 SELECT count(*) FROM targets
-WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = $1) AND state IN ('pending', 'waiting')
+WHERE asked_by = $1 AND state IN ('pending', 'waiting')
   AND ($2::text IS NULL OR account = $2)
-  AND ($3::bigint IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = $3)
+  AND ($3::bigint IS NULL OR asked_by = $3
     AND asked_row > $4 AND asked_row <= $5
     AND entire_series = $6);
 
 -- name: accounts
 SELECT account FROM targets
-WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = $1) AND state IN ('pending', 'waiting')
+WHERE asked_by = $1 AND state IN ('pending', 'waiting')
 UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY account;
-
--- name: first_sendable
-SELECT asked_row, target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, state,
-  attempts
-FROM targets WHERE asked_by = $1 AND entire_series = $3 AND state IN ('pending', 'waiting')
-ORDER BY asked_row LIMIT $2;
-
--- name: first_given_up
-SELECT asked_row, target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, state,
-  attempts
-FROM targets WHERE asked_by = $1 AND state IN ('failed', 'skipped') ORDER BY asked_row LIMIT $2;
 
 -- The sending run's last event of a target tells until when its cancel was on the way: a process that was stopped
 -- between intent and send, or a server that it waited for, may have let much time pass since the intent.
@@ -281,30 +396,30 @@ SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, 
 FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > $1
   AND ($3::text IS NULL OR t.account = $3)
-  AND ($4::bigint IS NULL OR t.asked_by = (SELECT rows_of FROM runs WHERE run_no = $4)
+  AND ($4::bigint IS NULL OR t.asked_by = $4
     AND t.asked_row > $5 AND t.asked_row <= $6
     AND t.entire_series = $7)
 ORDER BY t.target_id LIMIT $2;
 
 -- name: unknown_count
 SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown') AND ($1::text IS NULL OR account = $1)
-  AND ($2::bigint IS NULL OR asked_by = (SELECT rows_of FROM runs WHERE run_no = $2)
+  AND ($2::bigint IS NULL OR asked_by = $2
     AND asked_row > $3 AND asked_row <= $4
     AND entire_series = $5);
 
 -- Of all rows, or ($2) of those that first name a target.
 -- name: counts
 SELECT t.state, count(*) FROM input_rows r LEFT JOIN targets t USING (target_id)
-WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = $1) AND (r.first_row = r.row OR NOT $2) GROUP BY t.state;
+WHERE r.run_no = $1 AND (r.first_row = r.row OR NOT $2) GROUP BY t.state;
 
 -- name: target_count
-SELECT count(*) FROM input_rows WHERE run_no = (SELECT rows_of FROM runs WHERE run_no = $1) AND first_row = row;
+SELECT count(*) FROM input_rows WHERE run_no = $1 AND first_row = row;
 
 -- name: rows
 SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
   t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account
 FROM input_rows r LEFT JOIN targets t USING (target_id)
-WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = $1) AND r.row > $2 ORDER BY r.row LIMIT $3;
+WHERE r.run_no = $1 AND r.row > $2 ORDER BY r.row LIMIT $3;
 
 -- name: states_of
 SELECT t.state, t.reason, t.cancel_all, t.user_id, t.account
@@ -337,13 +452,13 @@ SELECT count(*) FILTER (WHERE t.state IN ('unknown', 'sending')), count(*) FILTE
   count(*) FILTER (WHERE r.first_row = r.row AND t.state = 'cancelled' AND t.paid),
   count(*) FILTER (WHERE r.first_row = r.row AND t.warnings <> '')
 FROM input_rows r LEFT JOIN targets t USING (target_id)
-WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = $1);
+WHERE r.run_no = $1;
 
 -- name: concerning_rows
 SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
   t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account
 FROM input_rows r LEFT JOIN targets t USING (target_id)
-WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = $1) AND CASE $2::text
+WHERE r.run_no = $1 AND CASE $2::text
   WHEN 'invalid' THEN t.target_id IS NULL
   WHEN 'unknown' THEN t.state IN ('unknown', 'sending')
   WHEN 'paid' THEN r.first_row = r.row AND t.state = 'cancelled' AND t.paid
@@ -353,13 +468,13 @@ ORDER BY r.row LIMIT $3;
 
 -- name: send_span
 SELECT min(e.at), max(e.at) FROM input_rows r JOIN events e USING (target_id)
-WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = $1) AND r.first_row = r.row
+WHERE r.run_no = $1 AND r.first_row = r.row
   AND e.run_no = $1 AND e.event = 'intent';
 
 -- name: sends
 SELECT trunc((e.at - $2::double precision) / $3::double precision)::bigint AS interval_no, count(*)
 FROM input_rows r JOIN events e USING (target_id)
-WHERE r.run_no = (SELECT rows_of FROM runs WHERE run_no = $1) AND r.first_row = r.row
+WHERE r.run_no = $1 AND r.first_row = r.row
   AND e.run_no = $1 AND e.event = 'intent'
 GROUP BY interval_no ORDER BY interval_no;
 
@@ -387,7 +502,7 @@ SELECT value FROM meta WHERE key = $1;
 INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING;
 
 -- name: namings
-SELECT r.run_no, r.run_id, i.row, i.target_id FROM input_rows i JOIN runs r ON r.rows_of = i.run_no
+SELECT r.run_no, r.run_id, i.row, i.target_id FROM input_rows i JOIN runs r USING (run_no)
 WHERE i.target_id IN (SELECT target_id FROM targets WHERE appointment_id = $1) ORDER BY r.run_no, i.row LIMIT $2;
 
 -- name: durability
@@ -408,7 +523,7 @@ WITH sendable AS (
   SELECT account, entire_series, asked_row,
     (row_number() OVER (PARTITION BY account, entire_series ORDER BY asked_row) - 1) / $2::bigint AS piece
   FROM targets
-  WHERE asked_by = (SELECT rows_of FROM runs WHERE run_no = $1)
+  WHERE asked_by = $1
     AND state IN ('pending', 'waiting', 'sending', 'unknown')),
 pieces AS (
   SELECT account, entire_series, min(asked_row) AS first_row, max(asked_row) AS last_row, count(*) AS targets

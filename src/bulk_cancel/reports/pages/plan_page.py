@@ -10,9 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from bulk_cancel.core.foresight import Action, moment_of
+from bulk_cancel.core.actions import Action, moment_of
 from bulk_cancel.core.pacing import Pace, duration_s
-from bulk_cancel.core.plan_line import PlanLine
+from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.reports.pages import layout

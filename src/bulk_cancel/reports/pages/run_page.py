@@ -14,11 +14,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from bulk_cancel.core.exit_codes import BAD, decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
-from bulk_cancel.core.verdict import BAD, decide_exit
 from bulk_cancel.ledger.port import Concern, Ledger, RowRecord, RunRecord
 from bulk_cancel.reports.details import detail_of
 from bulk_cancel.reports.next_step import Ending, next_step

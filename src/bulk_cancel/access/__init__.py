@@ -1,0 +1,1 @@
+"""Opens and locks what a command needs: settings resolved once, the ledger, credentials, rate limits."""

@@ -1,0 +1,24 @@
+"""How an account speaks to the API: its address, its credential, its acting user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bulk_cancel.access.places import api_url
+from bulk_cancel.accounts import Account
+from bulk_cancel.api.client import ApiSettings
+from bulk_cancel.api.credentials import find_credential
+from bulk_cancel.job import Job
+from bulk_cancel.looking import timeout_of
+from bulk_cancel.version import version
+
+
+def settings_of(job: Job, environ: Mapping[str, str], account: Account | None = None) -> ApiSettings:
+    """Return where the API is and who asks: the account, or the environment's credential.
+
+    Raises ConfigError when the environment does not say it rightly.
+    """
+    url, agent = api_url(environ), f"bulk-cancel/{version()}"
+    credential = account.credential if account else find_credential(environ)
+    user_id = account.user_id if account else job.user_id
+    return ApiSettings(url, credential, user_id, timeout_of(job, environ), agent, job.rebooking_list)

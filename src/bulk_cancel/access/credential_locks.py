@@ -1,0 +1,82 @@
+"""The credentials of one command: each is found when it is wanted, and its limit is held against other processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from bulk_cancel.access.connection import settings_of
+from bulk_cancel.access.places import credential_lock
+from bulk_cancel.accounts import OWN, Accounts, load_accounts
+from bulk_cancel.api.client import ApiSettings
+from bulk_cancel.core.credential import check_pairing
+from bulk_cancel.core.plan import Plan, Share
+from bulk_cancel.errors import ConfigError
+from bulk_cancel.job import Job
+from bulk_cancel.ops.locks import held
+
+
+@dataclass
+class Keyring:
+    """Knows the accounts of a job, and which of their limits this process holds."""
+
+    job: Job
+    environ: Mapping[str, str] = field(repr=False)
+    accounts: Accounts
+    _locks: ExitStack = field(repr=False)
+    held: set[str] = field(default_factory=set)  #: accounts
+    missing: dict[str, str] = field(
+        default_factory=dict
+    )  #: accounts that the ledger knows, and why they are not to be had
+
+    def settings(self, name: str) -> ApiSettings:
+        """Return how an account speaks to the API. Raises ConfigError when its credential is not there."""
+        account = None if name == OWN and not self.accounts.given else self.accounts.find(name)
+        return settings_of(self.job, self.environ, account)
+
+    def hold(self, names: Iterable[str], wait_s: float) -> None:
+        """Hold the limits of accounts until the command ends. Raises ConfigError and LockedError."""
+        for name in sorted({*names} - self.held):
+            what = f"the credential of the account {name}" if name else "this credential"
+            lock = credential_lock(self.settings(name).credential.fingerprint)
+            self._locks.enter_context(held(lock, what, wait_s))
+            self.held.add(name)
+
+    def hold_all(self, plan: Plan, open_accounts: Iterable[str], wait_s: float) -> None:
+        """Hold those that the plan needs, and of those that are open in the ledger whatever is to be had."""
+        needed = {name for name, share in plan.shares.items() if share.open}
+        self.hold(needed, wait_s)
+        for name in sorted({*open_accounts} - self.held):
+            try:
+                self.settings(name)
+            except ConfigError as error:
+                self.missing[name] = str(error)
+            else:
+                self.hold([name], wait_s)
+
+    def refuse_wrong_pairings(self, plan: Plan) -> None:
+        """Refuse users that a credential cannot act as. Raises ConfigError before any request."""
+        if not self.accounts.given:
+            self._refuse_wrong_pairing(OWN, plan.shares.get(OWN, Share()))
+            return
+        for name, share in plan.shares.items():
+            if share.open:
+                self._refuse_wrong_pairing(name, share)
+
+    def _refuse_wrong_pairing(self, name: str, share: Share) -> None:
+        settings, counts = self.settings(name), {"rows_with_user": share.with_user, "rows_without": share.without_user}
+        try:
+            check_pairing(settings.credential, settings.user_id, **counts)
+        except ConfigError as error:
+            if name == OWN:
+                raise
+            advice = "Nothing was sent. Correct user_id of the account, or the column user_id."
+            raise ConfigError(f"The account {name}: {error}", advice=advice) from error
+
+
+@contextmanager
+def keyring(job: Job, environ: Mapping[str, str]) -> Iterator[Keyring]:
+    """Yield the keyring of a command. A job without an accounts file needs its credential in any case."""
+    with ExitStack() as locks:
+        yield Keyring(job, environ, load_accounts(job.accounts, environ, job), locks)

@@ -1,0 +1,151 @@
+"""Where a ledger is kept and how it is opened: the only module that knows every kind."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol, cast
+
+from bulk_cancel.access.places import ledger_lock, ledger_path
+from bulk_cancel.engine.clock import Clock, suspended_or_not, system_clock
+from bulk_cancel.errors import ConfigError
+from bulk_cancel.ledger.port import Ledger
+from bulk_cancel.ledger.shared import SharedLedger
+from bulk_cancel.ledger.sqlite import SqliteLedger, reading
+from bulk_cancel.ops.locks import Holder, held, holder_of
+
+
+class LedgerPlace(Protocol):
+    """A place for one ledger. As text it is what people call it, without any password."""
+
+    def exists(self) -> bool:
+        """Tell whether there is a ledger to be read."""
+
+    def reading(self) -> AbstractContextManager[Ledger]:
+        """Open an existing ledger that stays as it is. Raises LedgerError when there is none, or none that is ours."""
+
+    def alone(self, wait_s: float = 0.0, locked: Callable[[], None] = lambda: None) -> AbstractContextManager[Ledger]:
+        """Hold the ledger against everybody else and open it for writing; make it when there is none.
+
+        `locked` is called in between: when it raises, nothing is made. Raises LockedError (exit 75) when somebody holds
+        the ledger for longer than `wait_s` seconds; else as opening does.
+        """
+
+    def holder(self) -> Holder | None:
+        """Return who holds the ledger at this moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFile:
+    """A ledger in an SQLite file, for the processes of one machine."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def exists(self) -> bool:
+        """An empty file is no new ledger, but a lost one: whoever reads it is told so."""
+        return self.path.exists()
+
+    def reading(self) -> AbstractContextManager[Ledger]:
+        """As `LedgerPlace` says."""
+        return reading(self.path)
+
+    @contextmanager
+    def alone(self, wait_s: float = 0.0, locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
+        """As `LedgerPlace` says; the lock is a file beside the ledger."""
+        with held(ledger_lock(self.path), f"the ledger {self.path}", wait_s):
+            locked()
+            ledger = SqliteLedger.open(self.path)
+            try:
+                yield ledger
+            finally:
+                ledger.close()
+
+    def holder(self) -> Holder | None:
+        """As `LedgerPlace` says."""
+        return holder_of(ledger_lock(self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDatabase:
+    """A ledger in PostgreSQL, for the processes of many machines. Needs the extra `cluster`."""
+
+    url: str = field(repr=False)  #: with the password, if it has one
+
+    def __str__(self) -> str:
+        return str(_postgres().place_of(self.url))
+
+    def exists(self) -> bool:
+        """As `LedgerPlace` says. Raises LedgerError when the database cannot be reached."""
+        return bool(_postgres().has_ledger(self.url))
+
+    @contextmanager
+    def reading(self) -> Iterator[Ledger]:
+        """As `LedgerPlace` says."""
+        with closing(_postgres().PostgresLedger.open_to_read(self.url)) as ledger:
+            yield ledger
+
+    @contextmanager
+    def alone(self, wait_s: float = 0.0, locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
+        """As `LedgerPlace` says; the lock is the session's, and ends with it."""
+        with closing(_postgres().PostgresLedger.open(self.url)) as ledger:
+            ledger.held_alone(wait_s)
+            locked()
+            yield ledger
+
+    @contextmanager
+    def together(self, wait_s: float = 0.0) -> Iterator[SharedLedger]:
+        """Open the ledger beside workers, against those only who want it alone. Raises as `alone` does."""
+        with closing(_postgres().PostgresLedger.open(self.url)) as ledger:
+            ledger.held_with_others(wait_s)
+            yield ledger
+
+    def holder(self) -> Holder | None:
+        """Return who holds the ledger alone, by the process that the database has for it."""
+        with closing(_postgres().PostgresLedger.open_to_read(self.url)) as ledger:
+            found = ledger.holder_alone()
+        return Holder(*found) if found else None
+
+
+def ledger_place(given: str | None, url: str) -> LedgerPlace:
+    """Return where the ledger is: as `--ledger` says, else a file per API address. ConfigError for an unknown kind."""
+    if given is not None and given.startswith(("postgresql://", "postgres://")):
+        return LedgerDatabase(given)
+    return LedgerFile(ledger_path(given, url))
+
+
+def shared_of(ledger: Ledger) -> SharedLedger | None:
+    """Return a ledger as one that many processes share; None for one that only this process may write."""
+    return cast(SharedLedger, ledger) if hasattr(ledger, "reserve") else None
+
+
+def clock_of(ledger: Ledger) -> Clock:
+    """Return the clock that the ledger's times are of: the database's, or this machine's."""
+    shared = shared_of(ledger)
+    return Clock(time.monotonic, shared.time_base(), suspended_or_not) if shared else system_clock()
+
+
+def refuse_other_api(ledger: Ledger, url: str) -> None:
+    """Bind the ledger to an API's address. Raises ConfigError when it belongs to another one."""
+    bound = ledger.bind("api_url", url)
+    if bound != url:
+        raise ConfigError(
+            f"The ledger {ledger.place} belongs to the API at {bound}, not to {url}.",
+            advice="Name another --ledger, or correct MEETERGO_API_URL. Nothing was sent.",
+        )
+
+
+def _postgres() -> ModuleType:
+    try:
+        return importlib.import_module("bulk_cancel.ledger.postgres")
+    except ImportError as error:
+        raise ConfigError(
+            "A ledger in PostgreSQL needs the extra [cluster].", advice="Type: pip install 'bulk-cancel[cluster]'"
+        ) from error

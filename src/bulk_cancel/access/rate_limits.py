@@ -1,0 +1,53 @@
+"""A credential's rate limit: a limiter that goes on where the last command with that credential stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from contextlib import suppress
+from pathlib import Path
+
+from bulk_cancel.access.ledgers import LedgerPlace
+from bulk_cancel.access.places import credential_pace
+from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.pacing import Pace, with_margin
+from bulk_cancel.core.retry import LONGEST_PAUSE_S
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.limiter import Limiter
+from bulk_cancel.errors import BulkCancelError
+
+
+def limiter_of(pace: Pace, key: str, clock: Clock, known: PaceRecord | None) -> Limiter:
+    """Return a limiter that goes on where the last run, plan or search with this credential stopped."""
+    pace, now = with_margin(pace), clock.monotonic()
+    records = [record for record in (known, remembered_pace(credential_pace(key))) if record]
+    tat = max((record.tat(clock.base, now, LONGEST_PAUSE_S + pace.span_s) for record in records), default=now)
+    return Limiter(pace, clock, tat, random.Random())  # noqa: S311 - jitter, no secret
+
+
+def known_pace(place: LedgerPlace, key: str) -> PaceRecord | None:
+    """Ask the ledger what the last run used of the limit. No look fails for want of an answer."""
+    with suppress(BulkCancelError):
+        if place.exists():
+            with place.reading() as ledger:
+                return ledger.load_pace(key)
+    return None
+
+
+def remember_pace(path: Path, record: PaceRecord) -> None:
+    """Write the limiter's state. Losing it costs a pause that the API asks for, so nothing here may fail a plan."""
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        aside = path.with_name(f"{path.name}.{os.getpid()}")
+        aside.write_text(json.dumps([record.tat_at, record.tat_mono, record.boot_id]), encoding="utf-8")
+        aside.replace(path)
+
+
+def remembered_pace(path: Path) -> PaceRecord | None:
+    """Read what was remembered; None when there is nothing, or nothing that can be read."""
+    try:
+        tat_at, tat_mono, boot_id = json.loads(path.read_text(encoding="utf-8"))
+        return PaceRecord(float(tat_at), float(tat_mono), None if boot_id is None else str(boot_id))
+    except (OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,147 @@
+"""`find`: parse, call, render."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from bulk_cancel.cli.run import told_as_json
+from bulk_cancel.cli.stdout import put_document, put_out
+from bulk_cancel.core.actions import moment_of
+from bulk_cancel.core.model import Appointment
+from bulk_cancel.core.selection import Fit
+from bulk_cancel.errors import Exit, UsageError
+from bulk_cancel.finding import Found, find_appointments
+from bulk_cancel.job import Job, search_job
+from bulk_cancel.ops.logs import make_log
+from bulk_cancel.ops.progress import make_display
+from bulk_cancel.reports.found import Layout, check_kind, found_csv, write_found
+
+_APART = "Bookings that nobody has confirmed yet (double opt-in) are kept apart by the API: they are not in it."
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to put where."""
+
+    out: Path | None = None  #: None: CSV on stdout
+    with_cancelled: bool = False
+    with_contacts: bool = False
+
+
+def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], wish: Wish) -> None:
+    """Search, write what was found, say what it is."""
+    job = search_job(select, flags)
+    with told_as_json(job):
+        _refuse_contradictions(job, wish)
+        log = make_log(job.log_format, job.log_file, quiet=job.quiet)
+        display = make_display(log, quiet=job.quiet)
+        found = find_appointments(job, os.environ, log, display, with_contacts=wish.with_contacts)
+        rows = found.gathering.chosen(Fit.ACTIVE, *([Fit.CANCELLED] if wish.with_cancelled else []))
+        _put(rows, Layout(found.selection.days.zone, wish.with_cancelled, wish.with_contacts), wish.out)
+        if job.json_:
+            put_document(_document(found, rows, wish))
+    if not job.quiet:
+        _show(Console(stderr=True), found, rows, wish)
+
+
+def _refuse_contradictions(job: Job, wish: Wish) -> None:
+    if wish.out is not None:
+        check_kind(wish.out)
+    elif job.json_:
+        raise UsageError("Standard output holds either the rows or --json.", advice="Name a file with -o.")
+    elif wish.with_contacts:
+        raise UsageError(
+            "Names and addresses go into a file that only you can read.", advice="Name it with -o. Nothing was read."
+        )
+
+
+def _put(rows: tuple[Appointment, ...], layout: Layout, out: Path | None) -> None:
+    if out is None:
+        put_out(found_csv(rows, layout))
+    else:
+        write_found(rows, layout, out)
+
+
+def _document(found: Found, rows: tuple[Appointment, ...], wish: Wish) -> dict[str, Any]:
+    days = found.selection.days
+    first, last = _ends(found, rows)
+    return {
+        "found": len(rows),
+        "cancelled": found.gathering.count(Fit.CANCELLED),
+        "cancelled_included": wish.with_cancelled,
+        "unreadable": found.gathering.count(Fit.UNREADABLE),
+        "hosts": found.hosts,
+        "requests": found.requests,
+        "throttled": found.throttled,
+        "from": days.first.isoformat(),
+        "to": days.last.isoformat(),
+        "timezone": str(days.zone),
+        "first_start": first.isoformat() if first else None,
+        "last_start": last.isoformat() if last else None,
+        "out": str(wish.out),
+        "note": _APART,
+        "exit_code": int(Exit.OK),
+    }
+
+
+def _ends(found: Found, rows: tuple[Appointment, ...]) -> tuple[datetime | None, datetime | None]:
+    """Return the first and the last start, in the zone that was asked for."""
+    moments = [moment_of(row.start) for row in (rows[:1] + rows[-1:])]
+    local = [datetime.fromtimestamp(at, found.selection.days.zone) for at in moments if at is not None]
+    return (local[0], local[-1]) if local else (None, None)
+
+
+def _show(console: Console, found: Found, rows: tuple[Appointment, ...], wish: Wish) -> None:
+    for line in _lines(found, rows, wish):
+        console.print(line, soft_wrap=True, highlight=False)
+    if wish.out is not None:
+        console.print(f"Written to {escape(str(wish.out))}, for your eyes only.", soft_wrap=True, highlight=False)
+
+
+def _lines(found: Found, rows: tuple[Appointment, ...], wish: Wish) -> list[str]:
+    lines = [_headline(found, rows), _effort(found)]
+    cancelled, unreadable = found.gathering.count(Fit.CANCELLED), found.gathering.count(Fit.UNREADABLE)
+    if cancelled and wish.with_cancelled:
+        lines.append(f"{cancelled} of them {_are(cancelled)} cancelled already: see the column is_cancelled.")
+    elif cancelled:
+        lines.append(f"{cancelled} more {_are(cancelled)} left out, being cancelled already.")
+    if unreadable:
+        lines.append(f"[bold]{unreadable} more {_are(unreadable)} left out: their start cannot be read.[/]")
+    return [*lines, _APART]
+
+
+def _headline(found: Found, rows: tuple[Appointment, ...]) -> str:
+    days = found.selection.days
+    span = f"{days.first}" if days.first == days.last else f"{days.first} to {days.last}"
+    first, last = _ends(found, rows)
+    if first is None or last is None:
+        return f"[bold]Nothing found:[/] no appointment that fits starts on {span} ({days.zone})."
+    count = "1 appointment" if len(rows) == 1 else f"{len(rows)} appointments"
+    return f"[bold]{count}[/] on {span} ({days.zone}): the first starts {_minute(first)}, the last {_minute(last)}."
+
+
+def _effort(found: Found) -> str:
+    others = found.selection.all_hosts or found.selection.host_ids
+    whose = _hosts(found.hosts) if others else "the list of whoever asks"
+    throttled = f", {found.throttled} of them throttled" if found.throttled else ""
+    return f"Read {whose} in {found.requests} request{'' if found.requests == 1 else 's'}{throttled}."
+
+
+def _hosts(count: int) -> str:
+    return "the list of 1 host" if count == 1 else f"the lists of {count} hosts"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M %Z}"

@@ -1,0 +1,123 @@
+"""`run` and `plan`: parse, call, render."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from rich.console import Console
+
+from bulk_cancel.cli.prompt import ask, leave_to_workers, refuse_without_terminal
+from bulk_cancel.cli.render import show_plan, show_summary
+from bulk_cancel.cli.stdout import errors_told, put_document, put_out
+from bulk_cancel.commands.plan import plan_job
+from bulk_cancel.commands.run import Parts, run_and_tell
+from bulk_cancel.core.plan import Live, Plan
+from bulk_cancel.errors import Exit
+from bulk_cancel.job import Job, load_job
+from bulk_cancel.ops.logs import make_log
+from bulk_cancel.ops.progress import make_display
+from bulk_cancel.reports.summary import Summary, to_json
+
+
+def run_command(source: str, flags: Mapping[str, Any]) -> None:
+    """Run a job; ends with the run's exit code."""
+    job = load_job(source, flags)
+    with told_as_json(job):
+        if job.dry_run:
+            _plan(job)
+        else:
+            _run(job)
+
+
+def _run(job: Job) -> None:
+    refuse_without_terminal(yes=job.yes, source=job.label)
+    console = Console(stderr=True)
+
+    def approve(plan: Plan) -> bool:
+        if not job.quiet:
+            show_plan(console, plan, job.label)
+        return job.yes or ask(console, plan)
+
+    finish(job, console, run_and_tell(job, parts_of(job, approve)))
+
+
+def parts_of(job: Job, approve: Any = lambda _: True) -> Parts:
+    """Return the surroundings of a command line."""
+    log = make_log(job.log_format, job.log_file, quiet=job.quiet)
+    return Parts(os.environ, log, make_display(log, quiet=job.quiet), approve, leave=leave_to_workers)
+
+
+def finish(job: Job, console: Console, summary: Summary) -> None:
+    """Show the summary and end with its exit code."""
+    if job.json_:
+        put_out(to_json(summary))
+    if not job.quiet:
+        show_summary(console, summary)
+    elif summary.exit_code:  # cron mails what is said, so whoever has to look must hear of it
+        line = f"bulk-cancel: run {summary.run_id} ended with {int(summary.exit_code)}. {summary.next}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    raise SystemExit(int(summary.exit_code))
+
+
+def told_as_json(job: Job) -> AbstractContextManager[None]:
+    """With --json an error is one JSON document on stdout as well."""
+    return errors_told(as_json=job.json_)
+
+
+def plan_command(source: str, flags: Mapping[str, Any]) -> None:
+    """Plan a job."""
+    job = load_job(source, flags)
+    with told_as_json(job):
+        _plan(job)
+
+
+def _plan(job: Job) -> None:
+    plan = plan_job(job, parts_of(job))
+    if job.json_:
+        put_document(_document(plan, job.label))
+    else:
+        show_plan(Console(), plan, job.label)
+        if plan.digest:
+            put_out(f"Plan file {job.plan_file}, digest {plan.digest}\n")
+    raise SystemExit(int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK))
+
+
+def _document(plan: Plan, source: str) -> dict[str, Any]:
+    return {
+        "source": source,
+        "rows": plan.rows,
+        "targets": plan.targets,
+        "actions": {action.value: count for action, count in sorted(plan.actions.items())},
+        "settled": {state.value: count for state, count in sorted(plan.settled.items())},
+        "duration_s": round(plan.duration_s, 1),
+        **({"accounts": _accounts_document(plan)} if plan.paces else {}),
+        **({"live": _live_document(plan.live)} if plan.live else {}),
+        **({"digest": plan.digest} if plan.digest else {}),
+        **({"nothing": plan.nothing} if plan.nothing else {}),
+        **({"left_s": round(plan.time.left_s(time.monotonic()), 1)} if plan.time else {}),
+        "exit_code": int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK),
+    }
+
+
+def _accounts_document(plan: Plan) -> dict[str, Any]:
+    """What falls to each account; the empty name is the run's own credential."""
+    return {
+        name: {"cancels": plan.shares[name].cancels, "duration_s": round(plan.duration_of(name), 1)}
+        for name in plan.paces
+    }
+
+
+def _live_document(live: Live) -> dict[str, Any]:
+    return {
+        "requests": live.requests,
+        "mailed": live.mailed,
+        "mailed_again": live.mailed_again,
+        "paid": live.paid,
+        "hosts": len(live.hosts),
+        "first_start": live.first_start,
+        "last_start": live.last_start,
+    }

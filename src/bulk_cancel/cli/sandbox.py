@@ -1,0 +1,104 @@
+"""`sandbox` and `demo`: trying everything without an account."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+from rich.console import Console
+
+from bulk_cancel.cli.render import show_plan, show_summary
+from bulk_cancel.commands.run import Parts, run_job
+from bulk_cancel.core.plan import Plan
+from bulk_cancel.core.units import parse_rate
+from bulk_cancel.errors import ConfigError, Exit, UsageError
+from bulk_cancel.job import load_job
+from bulk_cancel.ops.logs import make_log
+from bulk_cancel.ops.progress import make_display
+from bulk_cancel.reports.summary import Summary
+
+#: Limits that finish in seconds; the sandbox enforces none below them.
+_QUICK = {"rate": "20/s", "burst": "60", "timeout": "3s", "settle": "2s"}
+_JOB = "jobs/office_closure.toml"
+_INPUT = "sample_inputs/office_closure.csv"
+
+
+def _require_extra() -> None:
+    if importlib.util.find_spec("uvicorn") is None or importlib.util.find_spec("starlette") is None:
+        raise ConfigError("The sandbox is not installed.", advice='pip install "bulk-cancel[sandbox]"')
+
+
+def sandbox_command(seed: str, **given: object) -> None:
+    """Serve until Ctrl-C; with `seed` exactly the appointments that this input, or this job's, names."""
+    _require_extra()
+    from bulk_cancel.commands.rehearse import write_seed
+    from bulk_cancel.sandbox.options import SandboxOptions
+    from bulk_cancel.sandbox.server import serve
+
+    try:
+        rate_per_s = parse_rate(str(given.pop("rate")))
+        with tempfile.TemporaryDirectory(prefix="bulk-cancel-") as folder:
+            seed_file = write_seed(seed, Path(folder)) if seed else None
+            options = SandboxOptions(rate_per_s=rate_per_s, seed_file=seed_file, **given)  # type: ignore[arg-type]  # as main.py declares them
+            world = options.make_world()
+        serve(replace(options, world=world))
+    except (ValueError, OSError) as error:
+        raise UsageError(f"The sandbox cannot start: {error}.") from error
+
+
+def demo_command(folder: Path) -> None:
+    """Run the sample job twice against a sandbox of its own; the second time there is nothing left to send."""
+    _require_extra()
+    from bulk_cancel.sandbox.credentials import OWNER_TOKEN
+    from bulk_cancel.sandbox.demo_data import demo_options
+    from bulk_cancel.sandbox.server import running
+
+    console = Console(stderr=True)
+    job_file = _sample_job(folder)
+    with running(demo_options()) as sandbox:
+        console.rule("A sandbox stands in for the API: nobody gets a mail")
+        environ = {**os.environ, "MEETERGO_API_URL": sandbox.url, "MEETERGO_TOKEN": OWNER_TOKEN}
+        first = _run(console, environ, job_file, folder / "first")
+        console.rule("The same job again")
+        again = _run(console, environ, job_file, folder / "again")
+        truth = sandbox.truth()
+        console.rule("What the sandbox counted")
+        console.print(
+            f"{len(truth.applied)} cancellations, those that a series took along included; "
+            f"{len(truth.doubled)} of them twice."
+        )
+    if truth.doubled or again.requests.posts or first.exit_code != again.exit_code:
+        raise SystemExit(int(Exit.BUG))
+
+
+def _sample_job(folder: Path) -> Path:
+    """Lay the sample job out in a fresh folder. An installed package brings it along, a checkout has it at its root."""
+    if folder.exists() and not (folder / _JOB).exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty and not a demo's.", advice="Name another folder with --in.")
+    shutil.rmtree(folder, ignore_errors=True)
+    packaged = Path(str(files("bulk_cancel.sandbox"))) / "demo"
+    root = packaged if packaged.exists() else Path(__file__).resolve().parents[3]
+    for name in (_JOB, _INPUT):
+        (folder / name).parent.mkdir(parents=True)
+        shutil.copyfile(root / name, folder / name)
+    return folder / _JOB
+
+
+def _run(console: Console, environ: Mapping[str, str], job_file: Path, out: Path) -> Summary:
+    flags = {"ledger": str(out.parent / "ledger.db"), "out": str(out), "yes": True}
+    job = load_job(str(job_file), {**_QUICK, **flags})
+    log = make_log(quiet=True)
+
+    def approve(plan: Plan) -> bool:
+        show_plan(console, plan, _INPUT)
+        return True
+
+    summary = run_job(job, Parts(environ, log, make_display(log, quiet=False), approve))
+    show_summary(console, summary)
+    return summary

@@ -1,0 +1,111 @@
+"""`show`: what a plan file says. On stdout, since it is what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bulk_cancel.cli.stdout import put_document
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.text import clean
+from bulk_cancel.core.units import show_duration
+from bulk_cancel.engine.clock import system_clock
+from bulk_cancel.plans import PlanFile, PlannedLine, open_plan
+from bulk_cancel.plans.format import header_record, show_time
+
+_PREVIEW = 5
+_TITLES = {
+    Action.CANCEL: "To cancel",
+    Action.READ_FIRST: "To look up first: an earlier cancel has no known outcome",
+    Action.NOTHING: "Settled in an earlier run: nothing is sent",
+    Action.SAME: "Name a target that an earlier row names: sent once",
+    Action.ALREADY_CANCELLED: "Already cancelled: nothing is sent",
+    Action.NOT_FOUND: "Not found: nothing is sent",
+    Action.REFUSED: "The API would refuse them",
+    Action.SKIP: "Left out by a rule: nothing is sent",
+    Action.INVALID: "Invalid: nothing is sent",
+}
+
+
+def show_plan_file(path: Path, *, as_json: bool) -> None:
+    """Show a plan file, also an expired one. Raises PlanError when it is damaged, InputMissingError when not there."""
+    now = system_clock().now()
+    plan = open_plan(path, now=now, ignore_expiry=True)
+    if as_json:
+        put_document(_document(plan, now))
+        return
+    console = Console(highlight=False)
+    for line in _facts(plan, now):
+        console.print(line, soft_wrap=True)
+    for action, lines in _first_lines(plan).items():
+        console.print(_table(action, lines, plan.header.actions[action]))
+
+
+def _document(plan: PlanFile, now: float) -> dict[str, Any]:
+    state = {"whole": True, "expired": plan.header.expired(now), "digest": plan.digest}
+    return {"path": str(plan.path), **state, "header": header_record(plan.header)}
+
+
+def _facts(plan: PlanFile, now: float) -> Iterator[str]:
+    header = plan.header
+    yield f"[bold]Plan[/] {escape(str(plan.path))}: {header.rows} rows"
+    yield "  whole     yes, every byte is as it was written"
+    yield f"  digest    {plan.digest}"
+    yield f"  made      {show_time(header.created_at)}"
+    yield f"  expires   {_expiry(plan, now)}"
+    yield f"  API       {escape(clean(header.api_url))}"
+    yield f"  input     {escape(clean(header.input))}, sha256 {header.input_digest}"
+    yield f"  options   sha256 {header.options_digest}"
+
+
+def _expiry(plan: PlanFile, now: float) -> str:
+    at = show_time(plan.header.expires_at)
+    if plan.header.expired(now):
+        return f"[bold red]{at}: it has expired, and a run refuses it[/]"
+    return f"{at}, in {show_duration(plan.header.expires_at - now)}"
+
+
+def _first_lines(plan: PlanFile) -> dict[Action, list[PlannedLine]]:
+    """Return the first lines of each action that the plan has."""
+    first: dict[Action, list[PlannedLine]] = {action: [] for action in Action if plan.header.actions.get(action)}
+    for line in plan.lines():
+        if len(first[line.action]) < _PREVIEW:
+            first[line.action].append(line)
+    return first
+
+
+def _table(action: Action, lines: list[PlannedLine], total: int) -> Table:
+    more = f", the first {len(lines)}" if total > len(lines) else ""
+    table = Table(title=f"\n{_TITLES[action]} ({total}{more})", title_justify="left", title_style="bold", box=None)
+    table.add_column("row", justify="right", min_width=3)
+    if action is not Action.INVALID:
+        table.add_column("appointment", no_wrap=True, min_width=36)
+    table.add_column("why", overflow="fold")
+    for line in lines:
+        table.add_row(*_cells(action, line))
+    return table
+
+
+def _cells(action: Action, line: PlannedLine) -> Iterator[str]:
+    yield str(line.row.row)
+    if action is not Action.INVALID:
+        yield line.row.appointment_id or "–"
+    yield escape(clean(_what(action, line), 300))
+
+
+def _what(action: Action, line: PlannedLine) -> str:
+    row, reason = line.row, clean(line.row.reason or "", 60)
+    notes = (
+        line.why,
+        f"starts {line.planned.start}" if line.planned.start else "",
+        f"attendee {row.attendee_id} only" if row.attendee_id else "",
+        "everyone in the group" if row.cancel_all else "",
+        "the whole series" if row.entire_series else "",
+        (f"reason: {reason}" if reason else "no reason") if action is Action.CANCEL else "",
+    )
+    return "; ".join(note for note in notes if note)

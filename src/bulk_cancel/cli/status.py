@@ -1,0 +1,221 @@
+"""`status` and `explain`: parse, call, render. On stdout, since it is what was asked for."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from bulk_cancel.cli.stdout import errors_told, place_of, put_document
+from bulk_cancel.commands.explain import Story, explain
+from bulk_cancel.commands.status import How, Overview, Ran, look_over
+from bulk_cancel.core.explanations import name_of
+from bulk_cancel.core.model import Status, Target
+from bulk_cancel.core.text import clean
+from bulk_cancel.core.units import parse_duration, show_duration
+from bulk_cancel.engine.unknowns import Open
+from bulk_cancel.errors import ConfigError
+
+_COLOURS = {How.AT_WORK: "cyan", How.KILLED: "bold red", How.ENDED: "default"}
+
+
+def status_command(ledger: str | None, limit: int, *, as_json: bool) -> None:
+    """Show the last runs, what is open, and what to do now."""
+    with errors_told(as_json=as_json):
+        overview = look_over(place_of(ledger), _settle_s(), limit)
+    if as_json:
+        put_document(_status_document(overview))
+    else:
+        _show_status(_console(), overview)
+
+
+def explain_command(target: str, ledger: str | None, *, as_json: bool) -> None:
+    """Tell an appointment's history."""
+    with errors_told(as_json=as_json):
+        stories = explain(place_of(ledger), target, _settle_s())
+    if as_json:
+        first = stories[0].work.target
+        put_document({"appointment_id": first.appointment_id, "targets": [_story_document(one) for one in stories]})
+    else:
+        _show_stories(_console(), stories)
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def _settle_s() -> float:
+    """The settle time is a setting of runs, and not in the ledger: what runs would take without a flag or job file."""
+    try:
+        return parse_duration(os.environ.get("BULK_CANCEL_SETTLE") or "10m")
+    except ValueError as error:
+        raise ConfigError(f"BULK_CANCEL_SETTLE is wrong: {error}.") from error
+
+
+# -- status -------------------------------------------------------------------------------------------------------
+
+
+def _show_status(console: Console, overview: Overview) -> None:
+    console.print(f"[bold]Ledger[/] {escape(str(overview.ledger))}")
+    for line in _run_lines(overview.runs):
+        console.print(line)
+    for line in _open_lines(overview):
+        console.print(line)
+    console.print(f"[bold]{escape(clean(overview.next, 1000))}[/]")
+
+
+def _run_lines(runs: tuple[Ran, ...]) -> Iterator[str]:
+    """Two lines for a run: a table would be too wide for a terminal."""
+    for run in runs:
+        colour, record = _COLOURS[run.how], run.record
+        code = "" if run.exit_code is None else f"  exit {int(run.exit_code)}"
+        source = escape(clean(record.source or "reconcile", 200))
+        yield f"\n[bold]{record.run_id}[/]  {_moment(record.started_at)}  {source}{code}"
+        yield f"  {_counts(run.counts)}[{colour}]{escape(clean(run.said, 600))}[/]"
+    yield "" if runs else "No run yet."
+
+
+def _counts(counts: Mapping[Status, int]) -> str:
+    told = ", ".join(f"{counts[status]} {status}" for status in Status if counts.get(status))
+    return f"{told}. " if told else ""
+
+
+def _open_lines(overview: Overview) -> Iterator[str]:
+    if overview.holder is not None:
+        yield f"[cyan]A run is at work:[/] {escape(str(overview.holder))}"
+    if overview.left:
+        waiting = ", ".join(f"{count} {state}" for state, count in overview.left.items())
+        yield f"[yellow]Rows of the last run that are still to be sent:[/] {waiting}"
+    if overview.unknown_count:
+        flying = ", those in flight included" if overview.holder is not None else ""
+        yield f"[yellow]Without a known outcome:[/] {_targets(overview.unknown_count)}{flying}"
+    for item in overview.unknown:
+        yield f"  {_name(item.target)}: {_age(item)}"
+    if overview.unknown and len(overview.unknown) < overview.unknown_count:
+        yield f"  and {overview.unknown_count - len(overview.unknown)} more"
+
+
+def _targets(count: int) -> str:
+    return "1 target" if count == 1 else f"{count} targets"
+
+
+def _name(target: Target) -> str:
+    series = " and its series" if target.entire_series else ""
+    return f"{target.appointment_id}{f'/{target.attendee_id}' if target.attendee_id else ''}{series}"
+
+
+def _age(item: Open) -> str:
+    when = f"from {_moment(math.ceil(item.due_at / 60) * 60)} on" if item.due_at is not None else "now"
+    return f"given up {show_duration(item.age_s)} ago; if reads show it active, it may be sent again {when}"
+
+
+def _status_document(overview: Overview) -> dict[str, Any]:
+    holder = overview.holder
+    return {
+        "ledger": str(overview.ledger),
+        "at_work": {"pid": holder.pid, "host": holder.host, "since": _iso(holder.since)} if holder else None,
+        "runs": [_run_document(run) for run in overview.runs],
+        "unknown_count": overview.unknown_count,
+        "unknown": [_open_document(item) for item in overview.unknown],
+        "left": {state.value: count for state, count in overview.left.items()},
+        "next": overview.next,
+    }
+
+
+def _run_document(run: Ran) -> dict[str, Any]:
+    return {
+        "run_id": run.record.run_id,
+        "started_at": _iso(run.record.started_at),
+        "ended_at": _iso(run.record.ended_at),
+        "source": run.record.source,
+        "out": run.record.out or None,
+        "how": run.how.value,
+        "exit_code": None if run.exit_code is None else int(run.exit_code),
+        "said": run.said,
+        "counts": {status.value: run.counts.get(status, 0) for status in Status},
+    }
+
+
+def _open_document(item: Open) -> dict[str, Any]:
+    return {
+        **asdict(item.target),
+        "sent_at": _iso(item.sent_at),
+        "age_s": round(item.age_s, 1),
+        "due_at": _iso(item.due_at),
+    }
+
+
+# -- explain ------------------------------------------------------------------------------------------------------
+
+
+def _show_stories(console: Console, stories: tuple[Story, ...]) -> None:
+    console.print(f"[bold]Appointment[/] {stories[0].work.target.appointment_id}")
+    for story in stories:
+        for line in _story_lines(story):
+            console.print(line)
+
+
+def _story_lines(story: Story) -> Iterator[str]:
+    yield f"\n[bold]{name_of(story.work.target).capitalize()}:[/] {story.work.state}"
+    yield f"  {story.stands} {story.follows}"
+    if story.open is not None:
+        yield f"  Its last cancel was {_age(story.open)}."
+    if story.warnings:
+        yield f"  A person should look, the API reports: {escape(clean(', '.join(story.warnings)))}"
+    yield f"  Named by {_rows(story)}."
+    for told in story.events:
+        yield f"  {_moment(told.line.at, seconds=True)}  {told.line.run_id}  {escape(told.sentence)}"
+    if not story.events:
+        yield "  Nothing has happened to it yet."
+
+
+def _rows(story: Story) -> str:
+    by_run: dict[str, list[int]] = {}
+    for naming in story.rows:
+        by_run.setdefault(naming.run_id, []).append(naming.row)
+    named = (f"row{'s' if len(rows) > 1 else ''} {_listed(rows)} of run {run_id}" for run_id, rows in by_run.items())
+    return "; ".join(named) or "no row"
+
+
+def _listed(rows: list[int]) -> str:
+    more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
+    return ", ".join(map(str, rows[:10])) + more
+
+
+def _story_document(story: Story) -> dict[str, Any]:
+    return {
+        **asdict(story.work.target),
+        "state": story.work.state.value,
+        "attempts": story.work.attempts,
+        "stands": story.stands,
+        "follows": story.follows,
+        "unknown": _open_document(story.open) if story.open else None,
+        "warnings": list(story.warnings),
+        "rows": [{"run_id": naming.run_id, "row": naming.row} for naming in story.rows],
+        "events": [
+            {
+                "at": _iso(told.line.at),
+                "run_id": told.line.run_id,
+                "event": told.line.event,
+                "attempt": told.line.attempt_no,
+                "http_status": told.line.http_status,
+                "sentence": told.sentence,
+            }
+            for told in story.events
+        ],
+    }
+
+
+def _moment(at: float, *, seconds: bool = False) -> str:
+    moment = datetime.fromtimestamp(at, UTC).astimezone()
+    return f"{moment:%Y-%m-%d %H:%M:%S}" if seconds else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _iso(at: float | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")

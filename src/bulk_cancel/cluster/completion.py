@@ -1,0 +1,79 @@
+"""What follows when chunks end: series after all others, and the end of the run. Asked by whoever ends a chunk last.
+
+Every step may be done twice, by two workers at once or after a crash: enqueueing goes by names, and a run that has
+ended stays ended.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from bulk_cancel.access.ledgers import clock_of
+from bulk_cancel.cluster.chunk import Note
+from bulk_cancel.cluster.queue import Queue
+from bulk_cancel.core.exit_codes import Halt, gravest
+from bulk_cancel.engine.counters import Tally
+from bulk_cancel.engine.reconcile import Reconciled
+from bulk_cancel.engine.runner import RunEnd
+from bulk_cancel.execution.execute import RunFacts
+from bulk_cancel.execution.finish import Effort, summarised
+from bulk_cancel.ledger.port import RunRecord
+from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
+from bulk_cancel.reports.summary import Summary, to_json
+
+
+def go_on(ledger: SharedLedger, queue: Queue, run: RunRecord) -> bool:
+    """Have the next phase of a run worked on, or end it; tell whether it has ended."""
+    others, series = ledger.open_chunks(run.run_no)
+    if others:
+        return False
+    chunks = ledger.chunks(run.run_no)
+    if series:
+        queue.enqueue_all(run.run_id, [chunk for chunk in chunks if not chunk.ended])
+    elif run.status != "ended":
+        end(ledger, run, chunks)
+    return not series
+
+
+def end(ledger: SharedLedger, run: RunRecord, chunks: Sequence[ChunkRecord]) -> None:
+    """Write the end of a run whose chunks have all ended. Its files are made by who watches it, or by `report`."""
+    facts = facts_of(ledger, run, None)
+    ledger.end_run(run.run_no, facts.clock.now(), to_json(summary_of(ledger, facts, run, chunks)))
+
+
+def facts_of(ledger: SharedLedger, run: RunRecord, out: Path | None) -> RunFacts:
+    """Return what is known of a run without having worked on it."""
+    return RunFacts(run.run_id, run.run_no, out, clock_of(ledger), 0.0, ())
+
+
+def summary_of(ledger: SharedLedger, facts: RunFacts, run: RunRecord, chunks: Sequence[ChunkRecord]) -> Summary:
+    """Sum up a run from the ledger and from what its workers noted."""
+    now = facts.clock.now()
+    tallies: defaultdict[str, list[Tally]] = defaultdict(list)
+    for chunk in chunks:
+        note = Note.from_json(chunk.note)
+        tallies[chunk.account].append(Tally(posts=note.posts, gets=note.gets, throttled=note.throttled))
+    elapsed_s = max(0.0, (run.ended_at or now) - run.started_at)
+    effort = Effort(tallies, any(chunk.account for chunk in chunks), elapsed_s, None)
+    return summarised(ledger, facts, run_end(chunks, now), effort)
+
+
+def run_end(chunks: Sequence[ChunkRecord], now: float) -> RunEnd:
+    """Return how a run ended, from how its chunks did: the gravest of their halts, with the accounts it befell."""
+    notes = [(chunk, Note.from_json(chunk.note)) for chunk in chunks]
+    halts = [(chunk, note.halt) for chunk, note in notes if note.halt]
+    code = gravest(halt.exit_code for _, halt in halts) if halts else None
+    told = dict.fromkeys(_told(chunk, halt) for chunk, halt in halts if halt.exit_code is code)
+    due_at = [note.due_at for _, note in notes if note.due_at]
+    reconciled = Reconciled(
+        unknown=sum(note.unknown for _, note in notes),
+        missing=sum(note.missing for _, note in notes),
+        due_in_s=max(0.0, max(due_at) - now) if due_at else 0.0,
+    )
+    return RunEnd(Halt(code, " ".join(told)) if code is not None else None, reconciled)
+
+
+def _told(chunk: ChunkRecord, halt: Halt) -> str:
+    return f"Account {chunk.account}: {halt.message}" if chunk.account else halt.message

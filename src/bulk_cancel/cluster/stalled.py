@@ -1,0 +1,100 @@
+"""Hands the chunks of dead workers to living ones.
+
+DBOS leaves what a dead worker had claimed pending, and with one chunk per partition that blocks an account for good. It
+cannot tell dead from slow; the ledger can: whoever works on a chunk gives signs of life there. Only what is pending
+*and* silent is taken away, and taking it from somebody who lives after all does no harm: the ledger's fence stops him.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+from bulk_cancel.cluster import completion as ending
+from bulk_cancel.cluster.chunk import Surroundings
+from bulk_cancel.cluster.queue import Queue, workflow_id
+from bulk_cancel.ledger.port import RunRecord
+from bulk_cancel.ledger.postgres import PostgresLedger
+from bulk_cancel.ledger.shared import ChunkRecord
+
+_UNDERWAY = ("ENQUEUED", "PENDING", "DELAYED")
+#: So many of the newest runs are looked at for one that nobody has ended.
+_RUNS = 100
+
+
+def rescue(url: str, queue: Queue, around: Surroundings) -> None:
+    """Look once. Raises LedgerError."""
+    ledger = PostgresLedger.open(url)
+    try:
+        _resume_stuck(ledger, queue, around)
+        _enqueue_forgotten(ledger, queue, around)
+        _end_finished(ledger, queue)
+    finally:
+        ledger.close()
+    queue.forget_old()
+
+
+def _resume_stuck(ledger: PostgresLedger, queue: Queue, around: Surroundings) -> None:
+    """A worker may have died between claiming a workflow and its first sign of life, so both have to be old."""
+    for stuck in queue.stuck(around.silence_s):
+        record = _chunk_of(ledger, stuck.workflow_id)
+        if record is None or record.ended or record.silent_s is None or record.silent_s > around.silence_s:
+            around.log.warning("chunk.rescued", workflow=stuck.workflow_id, owner=record.owner if record else "")
+            queue.resume(stuck.workflow_id)
+
+
+def _enqueue_forgotten(ledger: PostgresLedger, queue: Queue, around: Surroundings) -> None:
+    """A chunk that nobody works on, and no workflow either: its worker gave up while the database was away.
+
+    Whether it was ever taken or not: what failed before is found among the queue's failures.
+    """
+    runs = {run.run_no: run for run in ledger.runs(limit=_RUNS)}
+    silent = [(runs.get(record.chunk.run_no), record) for record in ledger.silent_chunks(around.silence_s)]
+    failed = [(run, ledger.chunk(run.run_no, no)) for run in runs.values() for no in _failed(queue, run)]
+    for run, record in (*silent, *failed):
+        if run is not None and record is not None and not record.ended:
+            _enqueue_again(queue, run, record)
+
+
+def _failed(queue: Queue, run: RunRecord) -> set[int]:
+    return {int(name.split("/")[1]) for name in queue.failed(f"{run.run_id}/")} if run.status == "running" else set()
+
+
+def _enqueue_again(queue: Queue, run: RunRecord, record: ChunkRecord) -> None:
+    """Under the first name that no work on the chunk has had, unless some is underway."""
+    number = record.chunk.chunk_no
+    named = ["", *(f"after-{epoch}" for epoch in range(1, record.epoch + 1))]
+    if any(_is_underway(queue, workflow_id(run.run_id, number, why)) for why in named):
+        return
+    for why in (f"rescue-{times}" for times in count(1)):
+        status = queue.status(workflow_id(run.run_id, number, why))
+        if status is None:
+            queue.enqueue(run.run_id, record, why=why)
+        if status is None or status[0] in _UNDERWAY:
+            return
+
+
+def _is_underway(queue: Queue, name: str) -> bool:
+    status = queue.status(name)
+    return status is not None and status[0] in _UNDERWAY
+
+
+def _end_finished(ledger: PostgresLedger, queue: Queue) -> None:
+    """The worker that ended a run's last chunk may have died before it could end the run."""
+    for run in ledger.runs(limit=_RUNS):
+        if run.status == "running" and (chunks := ledger.chunks(run.run_no)):
+            _enqueue_unbegun(queue, run, chunks)
+            ending.go_on(ledger, queue, run)
+
+
+def _enqueue_unbegun(queue: Queue, run: RunRecord, chunks: Sequence[ChunkRecord]) -> None:
+    """Who had begun the run may have died before all its chunks were in the queue. They get there in their order."""
+    unbegun = [chunk for chunk in chunks if not (chunk.epoch or chunk.ended or chunk.series)]
+    if unbegun and queue.status(workflow_id(run.run_id, unbegun[-1].chunk.chunk_no)) is None:
+        queue.enqueue_all(run.run_id, unbegun)
+
+
+def _chunk_of(ledger: PostgresLedger, workflow: str) -> ChunkRecord | None:
+    run_id, number, *_ = workflow.split("/")
+    runs: list[RunRecord] = ledger.runs(run_id)
+    return ledger.chunk(runs[0].run_no, int(number)) if runs else None

@@ -1,0 +1,150 @@
+"""Which settings a run would take, and where each comes from. Credentials are named, never shown."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from bulk_cancel.access.ledgers import ledger_place
+from bulk_cancel.access.places import DEFAULT_API, api_url
+from bulk_cancel.accounts import load_accounts
+from bulk_cancel.api.credentials import find_credential
+from bulk_cancel.core.credential import Credential
+from bulk_cancel.core.text import redact
+from bulk_cancel.core.window import SendWindow
+from bulk_cancel.errors import BulkCancelError
+from bulk_cancel.job import Job, Select
+from bulk_cancel.looking import TIMEOUT_VARIABLE, timeout_of
+
+
+class Origin(StrEnum):
+    """Where a value came from."""
+
+    ARGUMENT = "argument"
+    FLAG = "flag"
+    ENVIRONMENT = "environment"
+    JOB_FILE = "job file"
+    ACCOUNTS = "accounts file"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as a run would take it."""
+
+    name: str
+    value: Any  #: fit for JSON
+    origin: Origin
+    where: str = ""  #: the flag, the variable, the file
+    unit: str = ""  #: of a number that has one
+
+
+def settings_shown(job: Job, source: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> list[Setting]:
+    """Return every setting of `job`, which was loaded from `source` and `flags`, and what the environment adds.
+
+    Raises ConfigError for an address of the API that is none.
+    """
+    origins = _Origins(source, {name for name, value in flags.items() if value is not None}, environ)
+    seen = job.model_copy(update={"timeout": timeout_of(job, environ)})
+    return [*(_setting(seen, name, origins) for name in _names()), *_surroundings(job, environ, origins)]
+
+
+def _names() -> list[str]:
+    return [field.alias or name for name, field in Job.model_fields.items()]
+
+
+def _setting(job: Job, name: str, origins: _Origins) -> Setting:
+    value = getattr(job, "json_" if name == "json" else name)
+    unit = "" if not isinstance(value, float) else "/s" if name == "rate" else "s"
+    if name == "ledger" and value is not None:
+        value = str(ledger_place(value, DEFAULT_API))  # a database's address may hold a password
+    return Setting(name, _shown(value), *origins.of(name), unit)
+
+
+def _shown(value: Any) -> Any:
+    """Return a value that JSON can hold, without anything that looks like a credential or a mail address."""
+    if isinstance(value, Select):
+        return _shown(value.model_dump(mode="json", by_alias=True))
+    if isinstance(value, SendWindow):
+        return f"{value.opens:%H:%M}-{value.closes:%H:%M} {value.zone.key}"
+    if isinstance(value, Mapping):
+        return {name: _shown(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else redact(str(value))
+
+
+class _Origins:
+    """Knows what was given where."""
+
+    def __init__(self, source: str, given: set[str], environ: Mapping[str, str]) -> None:
+        self._source, self._given, self._environ = source, given, environ
+        self._variables = {name.upper(): name for name in environ}
+        self._keys = _keys_of(source)
+
+    def of(self, name: str) -> tuple[Origin, str]:
+        """Return where a setting of the job came from. The order is that of `Job`."""
+        if name == "input" and self._keys is None:
+            return Origin.ARGUMENT, self._source
+        if name in self._given:
+            return Origin.FLAG, f"--{name.replace('_', '-')}"
+        for variable in (f"BULK_CANCEL_{name.upper()}", *(["MEETERGO_USER_ID"] if name == "user_id" else [])):
+            if variable in self._variables:
+                return Origin.ENVIRONMENT, self._variables[variable]
+        if self._keys is not None and name in self._keys:
+            return Origin.JOB_FILE, self._source
+        if name == "timeout":
+            return self.of_variable(TIMEOUT_VARIABLE)
+        return Origin.DEFAULT, ""
+
+    def of_variable(self, *names: str) -> tuple[Origin, str]:
+        """Return which of these variables is set."""
+        variable = next((name for name in names if self._environ.get(name, "").strip()), None)
+        return (Origin.ENVIRONMENT, variable) if variable else (Origin.DEFAULT, "")
+
+
+def _keys_of(source: str) -> set[str] | None:
+    """Return what the job file sets; None when the source is none."""
+    if not source.endswith(".toml"):
+        return None
+    return set(tomllib.loads(Path(source).read_text(encoding="utf-8")))
+
+
+def _surroundings(job: Job, environ: Mapping[str, str], origins: _Origins) -> Iterator[Setting]:
+    """What a run takes from its surroundings besides the job."""
+    url = api_url(environ)
+    yield Setting("api_url", url, *origins.of_variable("MEETERGO_API_URL"))
+    yield Setting("credential", _credential(environ), *origins.of_variable(*_CREDENTIALS))
+    yield from _accounts(job, environ)
+    yield Setting("ledger_file", redact(str(ledger_place(job.ledger, url))), *origins.of("ledger"))
+
+
+def _accounts(job: Job, environ: Mapping[str, str]) -> Iterator[Setting]:
+    """What is known of each account: the kind of its credential, where that comes from, and the limit."""
+    accounts = load_accounts(job.accounts, environ, job)
+    for name in accounts.names:
+        try:
+            credential = _told(accounts.find(name).credential)
+        except BulkCancelError:
+            credential = "no credential"
+        pace = accounts.pace(name)
+        value = f"{credential}, by {accounts.place(name)}; {pace.rate_per_s:.4g}/s, burst {pace.burst}"
+        yield Setting(f"account {name}", value, Origin.ACCOUNTS, str(job.accounts))
+
+
+_CREDENTIALS = ("MEETERGO_TOKEN", "MEETERGO_API_KEY", "MEETERGO_TOKEN_FILE", "CREDENTIALS_DIRECTORY")
+
+
+def _credential(environ: Mapping[str, str]) -> str | None:
+    try:
+        return _told(find_credential(environ))
+    except BulkCancelError:
+        return None
+
+
+def _told(credential: Credential) -> str:
+    return f"{credential.kind.value}, fingerprint {credential.fingerprint}"

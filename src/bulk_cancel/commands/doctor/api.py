@@ -1,0 +1,173 @@
+"""The credential and the API: who asks, whether it can be reached, whether it lets us in, what time it has there."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import anyio
+
+from bulk_cancel.access.connection import settings_of
+from bulk_cancel.access.places import credential_lock, credential_pace
+from bulk_cancel.access.rate_limits import limiter_of, remember_pace
+from bulk_cancel.api.client import ApiSettings, HttpLine, line_factory
+from bulk_cancel.api.http import httpx
+from bulk_cancel.api.port import Page, Query
+from bulk_cancel.api.transports import proxy_for
+from bulk_cancel.commands.doctor.check import Check, failed, good, warning
+from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.credential import CredentialKind, check_pairing
+from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.units import show_duration
+from bulk_cancel.engine.clock import system_clock
+from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, LockedError, UnreachableError
+from bulk_cancel.job import Job
+from bulk_cancel.ops.locks import held
+
+#: A clock that is further off than this confuses who cancelled first, and when a credential expires.
+MOST_SKEW_S = 30.0
+_PATIENCE_S = 20.0
+_RENEW = "Renew the credential (keys live 1 to 90 days), or correct MEETERGO_TOKEN and the user id."
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question to the API, and what came back."""
+
+    page: Page
+    skew_s: float | None  #: how far our clock is ahead of the server's; None: it did not say
+
+
+def settings_or_why(job: Job, environ: Mapping[str, str]) -> ApiSettings | Check:
+    """Return where the API is and who asks, or why that cannot be told."""
+    try:
+        settings = settings_of(job, environ)
+        check_pairing(settings.credential, settings.user_id, rows_with_user=0, rows_without=0)
+    except BulkCancelError as error:
+        return failed("API settings", error)
+    return settings
+
+
+def check_access(pace: Pace, settings: ApiSettings, known: PaceRecord | None) -> Iterator[Check]:
+    """Look at the credential, the way to the API, and ask it for one appointment."""
+    yield from _check_kind(settings)
+    proxy = proxy_for(httpx.URL(settings.base_url))
+    yield good("proxy", f"Requests go through {_host(proxy)}." if proxy else "None is in between.")
+    host = urlsplit(settings.base_url).hostname or ""
+    if proxy is None and (why := _unknown_name(host)):
+        error = UnreachableError(f"The name {host} cannot be resolved: {why}.", advice="Check the network and its DNS.")
+        yield failed("API", error)
+        return
+    yield from _check_answer(pace, settings, known)
+
+
+def _check_kind(settings: ApiSettings) -> Iterator[Check]:
+    credential = settings.credential
+    yield good("credential", f"A {credential.kind.value}, fingerprint {credential.fingerprint}.")
+    if credential.kind is CredentialKind.PERSONAL:
+        yield good("acting user", "None is given: a personal token acts as its owner.")
+    elif settings.user_id:
+        yield good("acting user", f"The key acts as {settings.user_id}.")
+    else:
+        advice = "Set MEETERGO_USER_ID or --user-id, unless every row has a user_id."
+        yield warning("acting user", "A Platform API key needs a user, and none is given.", advice)
+
+
+def _host(proxy: str) -> str:
+    """Without the name and password that its address may hold."""
+    parts = urlsplit(proxy)
+    return f"the proxy {parts.hostname}:{parts.port}" if parts.port else f"the proxy {parts.hostname}"
+
+
+def _unknown_name(host: str) -> str:
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _check_answer(pace: Pace, settings: ApiSettings, known: PaceRecord | None) -> Iterator[Check]:
+    if settings.credential.kind is CredentialKind.PLATFORM and not settings.user_id:
+        yield warning("API", "It was not asked: without a user it would refuse the key.", "Name one and ask again.")
+        return
+    try:
+        with held(credential_lock(settings.credential.fingerprint), "this credential"):
+            asked = anyio.run(_ask, pace, settings, known)
+    except LockedError as error:
+        yield warning("API", f"It was not asked, so that the limit stays the run's. {error}", "Ask again later.")
+        return
+    except BulkCancelError as error:
+        yield failed("API", error)
+        return
+    if asked is None:
+        yield warning("API", "It was not asked: the limit of the key is used up.", "Ask again in some minutes.")
+        return
+    yield _judge(asked.page, urlsplit(settings.base_url).hostname or "")
+    if asked.page.answer.status is not None:
+        yield _judge_clock(asked.skew_s)
+
+
+async def _ask(pace: Pace, settings: ApiSettings, known: PaceRecord | None) -> Asked | None:
+    """Ask in turn with the key's limit, with the same headers as the cancels: `/user/me` would prove little.
+
+    None: the limit is used up for longer than a person would wait.
+    """
+    clock, key = system_clock(), settings.credential.fingerprint
+    limiter = limiter_of(pace, key, clock, known)
+    line: HttpLine = line_factory(settings)()
+    try:
+        with anyio.move_on_after(_PATIENCE_S) as patience:
+            await limiter.acquire()
+        if patience.cancelled_caught:
+            return None
+        remember_pace(credential_pace(key), limiter.record())
+        page = await line.page(Query(0, page_size=1, user_id=settings.user_id))
+        there = line.server_date_at
+        return Asked(page, None if there is None else time.time() - there)
+    finally:
+        await line.aclose()
+
+
+def _judge(page: Page, host: str) -> Check:
+    status, message = page.answer.status, page.answer.message or "no reason given"
+    if page.appointments is not None:
+        return good("API", f"{host} answers and accepts the credential.")
+    if status in (401, 403):
+        return failed("API", CredentialError(f"{host} refuses the credential ({status}): {message}.", advice=_RENEW))
+    if status in (400, 404):
+        advice = "Check MEETERGO_API_URL (it ends with /v4) and the user id."
+        return failed(
+            "API", ConfigError(f"{host} does not understand the question ({status}): {message}.", advice=advice)
+        )
+    if status == 429:
+        return warning("API", f"{host} throttles this credential.", "Something else uses it: wait a minute.")
+    if status is not None:
+        what = f"{host} answers {status}, and not with a list of appointments."
+        return failed(
+            "API", UnreachableError(what, advice="Is a portal or proxy in between? Otherwise try again later.")
+        )
+    return failed("API", _no_answer(host, message, bytes_left=page.answer.bytes_left))
+
+
+def _no_answer(host: str, message: str, *, bytes_left: bool) -> UnreachableError:
+    """Tell the steps apart as far as the failure does."""
+    if "SSL" in message or "CERTIFICATE" in message.upper():
+        advice = "Check the machine's clock and certificates (SSL_CERT_FILE), and what is in between."
+        return UnreachableError(f"{host} is there, but no TLS connection came about: {message}.", advice=advice)
+    if not bytes_left:
+        advice = "Check the network, the firewall, the proxy and MEETERGO_API_URL."
+        return UnreachableError(f"No connection to {host} came about: {message}.", advice=advice)
+    return UnreachableError(f"{host} took the question and gave no answer: {message}.", advice="Try again later.")
+
+
+def _judge_clock(skew_s: float | None) -> Check:
+    if skew_s is None:
+        return warning("clock", "The API does not say what time it is.")
+    if abs(skew_s) <= MOST_SKEW_S:
+        return good("clock", f"It is within {MOST_SKEW_S:g} s of the API's.")
+    off = f"{show_duration(abs(skew_s))} {'ahead of' if skew_s > 0 else 'behind'} the API's"
+    return warning("clock", f"This machine's clock is {off}.", "Switch its time synchronisation on.")

@@ -1,0 +1,44 @@
+"""What this machine brings: versions, time zones."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version as version_of
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import apsw
+
+from bulk_cancel.commands.doctor.check import Check, failed, good
+from bulk_cancel.errors import ConfigError
+from bulk_cancel.version import version
+
+
+def versions() -> dict[str, str]:
+    """Return which versions of what decide anything."""
+    return {
+        "bulk-cancel": version(),
+        "Python": platform.python_version(),
+        "httpx": version_of("httpx"),
+        "polars": version_of("polars"),
+        "SQLite": apsw.sqlite_lib_version(),
+    }
+
+
+def check_versions() -> Check:
+    """Name the versions, and the platform."""
+    return good("versions", f"{', '.join(f'{what} {which}' for what, which in versions().items())}; {_platform()}.")
+
+
+def _platform() -> str:
+    return f"{platform.system()} {platform.release()} on {platform.machine()}"
+
+
+def check_zones(names: tuple[str, ...]) -> Check:
+    """Whether the time zones that are needed are known here."""
+    try:
+        for name in names:
+            ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        error = ConfigError(f"The time zone {name} is not known here.", advice="Install the package tzdata.")
+        return failed("time zones", error)
+    return good("time zones", f"{' and '.join(names)} are known.")

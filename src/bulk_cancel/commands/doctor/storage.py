@@ -1,0 +1,117 @@
+"""The ledger, its folder and its disk; who holds a lock. Only reads."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from bulk_cancel.access.ledgers import LedgerPlace
+from bulk_cancel.commands.doctor.check import Check, failed, good, warning
+from bulk_cancel.errors import BulkCancelError, ConfigError, LedgerCreateError, LedgerDiskError, LedgerError
+from bulk_cancel.ledger.opening import QUICK_CHECK_BYTES
+from bulk_cancel.ledger.port import Health
+from bulk_cancel.ledger.sqlite import reading
+from bulk_cancel.ops.locks import Holder
+
+_MIB = 1024 * 1024
+#: Less free space than this is too little for a run; and so much is little.
+_TOO_LITTLE, _LITTLE = 16 * _MIB, 256 * _MIB
+
+
+def check_storage(path: Path, url: str) -> Iterator[Check]:
+    """Look at the folder, the disk and the ledger."""
+    folder = _nearest(path.parent)
+    yield _check_folder(folder, path)
+    yield _check_space(folder)
+    if path.exists():
+        yield from _check_ledger(path, url)
+    else:
+        yield good("ledger", f"There is none at {path} yet: the first run makes it.")
+
+
+def _nearest(folder: Path) -> Path:
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
+
+
+def _check_folder(folder: Path, path: Path) -> Check:
+    mode = folder.stat().st_mode
+    if not os.access(folder, os.W_OK | os.X_OK):
+        advice = "Choose another place with --ledger, or mend the folder's permissions."
+        return failed("folder", LedgerCreateError(f"{folder} may not be written.", advice=advice))
+    if folder == path.parent and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        what = f"Everybody may write into {folder}, so anybody could replace the ledger there."
+        return failed("folder", LedgerError(what, advice=f"Choose another folder, or: chmod o-w '{folder}'"))
+    return good("folder", f"{folder} may be written.")
+
+
+def _check_space(folder: Path) -> Check:
+    free = shutil.disk_usage(folder).free
+    found = f"{free // _MIB:,} MiB are free for the ledger."
+    if free < _TOO_LITTLE:
+        return failed("disk", LedgerDiskError(found, advice="Make room before a run: an answer may not be recorded."))
+    return good("disk", found) if free >= _LITTLE else warning("disk", found, "Make room before a large run.")
+
+
+def _check_ledger(path: Path, url: str) -> Iterator[Check]:
+    pages = path.stat().st_size <= QUICK_CHECK_BYTES
+    try:
+        with reading(path) as ledger:
+            health, bound, unknown = ledger.health(pages=pages), ledger.meta("api_url"), ledger.unknown_count()
+    except BulkCancelError as error:
+        yield failed("ledger", error)
+        return
+    yield _judge(path, health, pages=pages)
+    yield from _owner(path, bound, url)
+    if path.stat().st_mode & 0o077:
+        yield warning("ledger mode", "Others may read the ledger.", f"chmod 600 '{path}'")
+    if unknown:
+        yield warning("unknown", _open(unknown), "Type: bulk-cancel status")
+
+
+def check_database(place: LedgerPlace, url: str) -> Iterator[Check]:
+    """Look at a ledger that is kept in a database."""
+    try:
+        if not place.exists():
+            yield good("ledger", f"{place} answers; there is no ledger in it yet: the first run makes it.")
+            return
+        with place.reading() as ledger:
+            health, bound, unknown = ledger.health(pages=False), ledger.meta("api_url"), ledger.unknown_count()
+    except BulkCancelError as error:
+        yield failed("ledger", error)
+        return
+    yield good("ledger", f"{place} opens: schema {health.schema}, {health.journal}.")
+    yield from _owner(place, bound, url)
+    if unknown:
+        yield warning("unknown", _open(unknown), "Type: bulk-cancel status")
+
+
+def _judge(path: Path, health: Health, *, pages: bool) -> Check:
+    if health.fault:
+        advice = "Restore a backup made after the last run; `bulk-cancel ledger verify` tells more."
+        return failed("ledger", LedgerError(f"The ledger {path} is damaged: {health.fault}.", advice=advice))
+    size = f"{path} opens: schema {health.schema}, {path.stat().st_size / _MIB:,.1f} MiB, journal {health.journal}"
+    if health.journal != "wal":
+        return warning("ledger", f"{size}.", "The next run sets the journal to WAL: it needs a local disk.")
+    if not pages:
+        return good("ledger", f"{size}; too large to look at every page here: `bulk-cancel ledger verify` does.")
+    return good("ledger", f"{size}; its pages are whole. Runs write it with full sync, each commit on disk.")
+
+
+def _owner(place: object, bound: str | None, url: str) -> Iterator[Check]:
+    if bound is not None and bound != url:
+        what = f"The ledger {place} belongs to the API at {bound}, not to {url}."
+        yield failed("ledger", ConfigError(what, advice="Name another --ledger, or correct MEETERGO_API_URL."))
+
+
+def _open(count: int) -> str:
+    return f"{'1 target has' if count == 1 else f'{count} targets have'} no known outcome."
+
+
+def check_lock(name: str, holder: Holder | None, what: str) -> Check:
+    """Say whether a run holds a lock."""
+    if holder is None:
+        return good(name, f"No run holds {what}.")
+    return warning(name, f"A run holds {what}: {holder}.", "Another one waits for it with --lock-wait 30m.")

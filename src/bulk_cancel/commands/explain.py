@@ -1,0 +1,94 @@
+"""One appointment's whole history over all runs, for the person who has to answer for it. Only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bulk_cancel.access.ledgers import LedgerPlace, clock_of
+from bulk_cancel.core.explanations import STANDINGS, sentence_of
+from bulk_cancel.core.model import Work
+from bulk_cancel.core.states import Event, State
+from bulk_cancel.core.target_name import parse_target_name
+from bulk_cancel.core.text import clean
+from bulk_cancel.engine.unknowns import Open, open_one
+from bulk_cancel.errors import UsageError
+from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming
+
+#: So many rows that name an appointment are told.
+MOST_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event, in a sentence."""
+
+    line: HistoryLine
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that is known of one target."""
+
+    work: Work
+    stands: str  #: a sentence: where it stands
+    follows: str  #: a sentence: what follows from that
+    open: Open | None  #: when its outcome is unknown
+    warnings: tuple[str, ...]  #: after-effects that went wrong, as the API names them
+    rows: tuple[Naming, ...]
+    events: tuple[Told, ...]
+
+
+def explain(place: LedgerPlace, name: str, settle_s: float) -> tuple[Story, ...]:
+    """Tell of every target of the appointment `name`, or of APPOINTMENT/ATTENDEE alone.
+
+    Raises UsageError when the ledger does not know it, LedgerError when there is no ledger, or none that is ours.
+    """
+    with place.reading() as ledger:
+        found = find_named(ledger, name)
+        if not found:
+            raise UsageError(
+                f"The ledger {place} knows nothing of {name}: no run ever named it.",
+                advice="Check the id, or name another ledger with --ledger.",
+            )
+        named = ledger.namings(found[0].target.appointment_id, MOST_ROWS)
+        return tuple(_story(ledger, work, named, settle_s) for work in found)
+
+
+def find_named(ledger: Ledger, name: str) -> list[Work]:
+    """Return the targets of the appointment `name`, or of APPOINTMENT/ATTENDEE alone. Raises UsageError for no name."""
+    appointment_id, attendee_id = parse_target_name(name)
+    found = ledger.find_targets(appointment_id)
+    return [work for work in found if not attendee_id or work.target.attendee_id == attendee_id]
+
+
+def _story(ledger: Ledger, work: Work, named: Sequence[Naming], settle_s: float) -> Story:
+    stands, follows = STANDINGS[work.state]
+    rows = tuple(naming for naming in named if naming.target_id == work.target_id)
+    return Story(
+        work=work,
+        stands=stands,
+        follows=follows,
+        open=_open(ledger, work, settle_s),
+        warnings=_warnings(ledger, rows),
+        rows=rows,
+        events=tuple(Told(line, _sentence(line)) for line in ledger.history(work.target_id)),
+    )
+
+
+def _open(ledger: Ledger, work: Work, settle_s: float) -> Open | None:
+    if work.state is not State.UNKNOWN:
+        return None
+    (item,) = ledger.unknown(work.target_id - 1, 1)
+    return open_one(item, clock_of(ledger), settle_s)
+
+
+def _warnings(ledger: Ledger, rows: Sequence[Naming]) -> tuple[str, ...]:
+    """The row of any run shows what is known of its target today."""
+    records = ledger.rows(rows[-1].run_no, rows[-1].row - 1, 1) if rows else []
+    return tuple(filter(None, records[0].warnings.split(","))) if records else ()
+
+
+def _sentence(line: HistoryLine) -> str:
+    return sentence_of(Event(line.event), line.attempt_no, line.http_status, clean(line.detail, 400))

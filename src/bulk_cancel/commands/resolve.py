@@ -1,0 +1,60 @@
+"""What is done with a ledger apart from running: report again, decide, verify, copy, export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bulk_cancel.access.ledgers import LedgerPlace, clock_of
+from bulk_cancel.access.places import new_run_id
+from bulk_cancel.commands.explain import find_named
+from bulk_cancel.core.model import Entry, Work
+from bulk_cancel.core.states import Event, State
+from bulk_cancel.core.text import clean
+from bulk_cancel.errors import UsageError
+from bulk_cancel.ledger.port import Ledger, RunStart
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A person's word about an unknown target."""
+
+    cancelled: bool
+    by: str
+    because: str
+
+    @property
+    def event(self) -> Event:
+        """The event it is recorded as."""
+        return Event.RESOLVED_CANCELLED if self.cancelled else Event.RESOLVED_NOT_CANCELLED
+
+
+def resolve(place: LedgerPlace, name: str, decision: Decision) -> Work:
+    """Record a person's decision about the unknown target `name`: an appointment's id, or `appointment/attendee`.
+
+    Raises UsageError when there is no such unknown target, LockedError while a run holds the ledger.
+    """
+    with place.reading():
+        pass  # an existing ledger, or a clear error: deciding must not create one
+    with place.alone() as ledger:
+        clock = clock_of(ledger)
+        run_no = ledger.begin_run(RunStart(new_run_id(), clock.now(), clock.base, source="resolve"))
+        ledger.recover(run_no, clock.now())
+        work = _unknown_target(ledger, name)
+        detail = clean(f"{decision.by}: {decision.because}", 400)
+        ledger.append(
+            run_no, [Entry(work.target_id, decision.event, work.state, work.attempts, clock.now(), detail=detail)]
+        )
+        ledger.end_run(run_no, clock.now(), "")
+    return work
+
+
+def _unknown_target(ledger: Ledger, name: str) -> Work:
+    found = find_named(ledger, name)
+    unknown = [work for work in found if work.state is State.UNKNOWN]
+    if len(unknown) == 1:
+        return unknown[0]
+    if unknown:
+        names = ", ".join(f"{work.target.appointment_id}/{work.target.attendee_id}" for work in unknown)
+        raise UsageError(f"Several targets of this appointment are unknown: {names}.", advice="Name one of them.")
+    state = found[0].state.value if found else "not in the ledger"
+    raise UsageError(f"{name} is {state}: only an unknown target can be resolved.")

@@ -1,0 +1,254 @@
+"""Wires the concrete parts together: the only module that knows them all. Commands and the Python API come here."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import anyio
+
+from bulk_cancel.access.credential_locks import Keyring, keyring
+from bulk_cancel.access.ledgers import clock_of, ledger_place
+from bulk_cancel.access.places import SNAPSHOT, new_run_id
+from bulk_cancel.accounts import OWN
+from bulk_cancel.cluster.run_settings import Rules
+from bulk_cancel.commands.run_setup import (
+    _NO_RUN,
+    _api_of,
+    _lock_wait_s,
+    _members,
+    _open_ledger,
+    _refuse_when_over,
+    _stage,
+    _time_limit,
+)
+from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.deadline import TimeLimit
+from bulk_cancel.core.model import Appointment, InputRow
+from bulk_cancel.core.plan import Plan, PlanLine, make_plan
+from bulk_cancel.core.states import State
+from bulk_cancel.core.units import show_duration
+from bulk_cancel.engine.clock import Clock, system_clock
+from bulk_cancel.engine.context import Foresight
+from bulk_cancel.engine.runner import Runner
+from bulk_cancel.errors import DeclinedError, Exit
+from bulk_cancel.execution.caller import Parts
+from bulk_cancel.execution.execute import Carrying, RunFacts, carry_out
+from bulk_cancel.execution.finish import finish
+from bulk_cancel.execution.notifications import _ended, _not_begun, _tell
+from bulk_cancel.finding import SELECTED
+from bulk_cancel.job import Job
+from bulk_cancel.ledger.port import Ledger, RunStart
+from bulk_cancel.ledger.shared import SharedLedger
+from bulk_cancel.looking import Looking, Looks
+from bulk_cancel.ops.metrics import require_metrics
+from bulk_cancel.ops.notify import Notifier
+from bulk_cancel.reports.summary import Requests, Summary
+from bulk_cancel.reports.workbook import require_excel
+from bulk_cancel.sources import PlannedRows, Source, open_if_any, program
+
+__all__ = ["DeclinedError", "Parts", "plan_job", "reconcile_ledger", "run_job"]
+
+KnownPace = Callable[[str], PaceRecord | None]
+StatesOf = Callable[[Sequence[InputRow]], Sequence[State | None]]
+
+
+# -- plan ------------------------------------------------------------------------------------------
+
+
+def _planned(
+    keys: Keyring,
+    rows: PlannedRows,
+    states_of: StatesOf,
+    looking: Looks | None,
+    each: Callable[[PlanLine], None] | None,
+) -> Plan:
+    plan = make_plan(rows.chunks(), states_of, keys.job.pace, rows.look(looking), each)
+    if keys.accounts.given or plan.shares.keys() - {OWN}:
+        plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}
+    plan.live = replace(plan.live, requests=looking.requests) if plan.live and looking else None
+    return plan
+
+
+def _looks(keys: Keyring, parts: Parts, known_pace: KnownPace, wait_s: float) -> Looks:
+    """Return the looks of a live plan. An account's limit is held from its first look on."""
+    if not keys.accounts.given:
+        keys.hold([OWN], wait_s)
+
+    def begin(account: str, seen: dict[str, Appointment | None]) -> Looking:
+        keys.hold([account], wait_s)
+        settings, pace = keys.settings(account), keys.accounts.pace(account)
+        return Looking(keys.job, settings, pace, parts.log, known_pace(settings.credential.fingerprint), seen=seen)
+
+    return Looks(begin)
+
+
+# -- run -------------------------------------------------------------------------------------------
+
+
+def run_job(job: Job, parts: Parts) -> Summary:
+    """Validate, plan, have it approved, carry it out, report.
+
+    Returns the summary of a run that began, however it ended. Raises a BulkCancelError when none did: then nothing was
+    sent and the ledger knows nothing of it.
+    """
+    if job.excel:
+        require_excel()
+    with keyring(job, parts.environ) as keys:
+        return _run_with(keys, job, parts)
+
+
+def _run_with(keys: Keyring, job: Job, parts: Parts) -> Summary:
+    url, limit = _api_of(keys), _time_limit(job)
+    _refuse_when_over(limit)
+    run_id = new_run_id()
+    out = job.out or Path("runs") / run_id
+    with _private(out, run_id) as folder:
+        source = open_if_any(job, parts.environ, parts.log, folder)
+        if isinstance(source, str):
+            return _nothing_done(run_id, str(ledger_place(job.ledger, url)), source)
+        return _run_over(source, _Beginning(job, parts, keys, limit, run_id, out, folder))
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """What a run begins with, whatever its rows are."""
+
+    job: Job
+    parts: Parts
+    keys: Keyring
+    limit: TimeLimit | None
+    run_id: str
+    out: Path
+    folder: Path  #: the run's own, in `out`
+
+
+def _run_over(source: Source, beginning: _Beginning) -> Summary:
+    with _open_ledger(beginning.keys, beginning.limit) as ledger:
+        run_no, clock, foresight = _begun(ledger, source, beginning)
+        if beginning.job.engine == "dbos":
+            return _dispatched(ledger, beginning, clock)
+        return _carried(ledger, beginning, run_no, (clock, foresight))
+
+
+def _begun(ledger: Ledger, source: Source, beginning: _Beginning) -> tuple[int, Clock, Foresight]:
+    """Plan, have it approved and stage it. Return the run's number, its clock and what is known beforehand."""
+    job, parts, keys = beginning.job, beginning.parts, beginning.keys
+    looking = _looks(keys, parts, ledger.load_pace, _lock_wait_s(job, beginning.limit)) if job.live else None
+    rows = source.rows(looking)
+    plan = _planned(keys, rows, ledger.states_of, looking, None)
+    plan.time = beginning.limit
+    if job.engine == "local":
+        keys.hold_all(plan, ledger.accounts(_NO_RUN), _lock_wait_s(job, beginning.limit))
+    _approved(plan, beginning)
+    clock = clock_of(ledger)
+    about = (job.label, source.digest, str(beginning.out.resolve()), program())
+    start = RunStart(beginning.run_id, clock.now(), clock.base, *about)
+    foresight = source.foresight(looking)
+    run_no = _stage(ledger, start, rows.filled_chunks(), clock)
+    _adopt(beginning.folder, beginning.out)
+    parts.log.info("run.started", run_id=beginning.run_id, rows=plan.rows, cancels=plan.cancels, out=str(beginning.out))
+    return run_no, clock, foresight
+
+
+def _carried(ledger: Ledger, beginning: _Beginning, run_no: int, found: tuple[Clock, Foresight]) -> Summary:
+    """Carry the run out in this process."""
+    job, parts, (clock, foresight) = beginning.job, beginning.parts, found
+    began = clock.monotonic()
+    members, left = _members(beginning.keys, ledger, run_no, parts, clock)
+    facts = RunFacts(beginning.run_id, run_no, beginning.out, clock, began, members, left, beginning.limit)
+    end = anyio.run(carry_out, Carrying(job, parts, ledger, facts, Runner.run, foresight))
+    return finish(ledger, job, facts, end, parts.log)
+
+
+def _dispatched(ledger: Ledger, beginning: _Beginning, clock: Clock) -> Summary:
+    """Have workers carry the run out: they bring the credentials. What runs a queue is imported only here."""
+    from bulk_cancel.cluster.dispatch import Dispatch, dispatch
+
+    job, rules = beginning.job, Rules.of(beginning.job, beginning.limit, clock)
+    what = Dispatch(str(job.ledger), job, beginning.parts, rules, beginning.run_id, beginning.out)
+    return dispatch(cast(SharedLedger, ledger), what)
+
+
+def _approved(plan: Plan, beginning: _Beginning) -> None:
+    """Return when everything and everybody says yes. Raises DeclinedError or ConfigError."""
+    job, parts = beginning.job, beginning.parts
+    if job.engine == "local":
+        beginning.keys.refuse_wrong_pairings(plan)
+    _refuse_too_many(job, plan)
+    _warn_of_short_time(plan, parts)
+    if not parts.approve(plan):
+        raise DeclinedError("Nothing was sent.")
+    _refuse_when_over(beginning.limit)
+
+
+def _refuse_too_many(job: Job, plan: Plan) -> None:
+    if job.max_cancel is not None and plan.may_send > job.max_cancel:
+        raise DeclinedError(
+            f"{plan.may_send} cancels are more than --max-cancel {job.max_cancel} allows.",
+            advice="Nothing was sent. Check the input, or raise the limit if this is meant.",
+        )
+
+
+def _warn_of_short_time(plan: Plan, parts: Parts) -> None:
+    left_s = plan.time.left_s(system_clock().monotonic()) if plan.time else None
+    if left_s is not None and plan.cancels and plan.duration_s > left_s:
+        parts.log.warning("run.time_short", needs=show_duration(plan.duration_s), left=show_duration(left_s))
+
+
+def _nothing_done(run_id: str, ledger: str, why: str) -> Summary:
+    return Summary(
+        run_id=run_id,
+        rows=0,
+        targets=0,
+        counts={},
+        requests=Requests(),
+        elapsed_s=0.0,
+        exit_code=Exit.OK,
+        out=None,
+        ledger=ledger,
+        next=why,
+    )
+
+
+@contextmanager
+def _private(out: Path, run_id: str) -> Iterator[Path]:
+    """Yield a folder in `out` for a run that may never begin: another run may be at work in `out` at this moment."""
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    folder = out / f".{run_id}"
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # those that hold results stay
+            for empty in made:
+                empty.rmdir()
+
+
+def _adopt(folder: Path, out: Path) -> None:
+    """The run has begun: what it pinned takes the place of what an earlier run had pinned in `out`."""
+    for name in (SNAPSHOT, SELECTED):
+        (out / name).unlink(missing_ok=True)
+        if (folder / name).exists():
+            (folder / name).replace(out / name)
+
+
+def run_and_tell(job: Job, parts: Parts) -> Summary:
+    """Run a job as `run_job` does, then tell. Raises as it does, and ConfigError for what nobody could be told by."""
+    notifier = Notifier([address.get_secret_value() for address in job.notify]) if job.notify else None
+    if job.metrics_file is not None:
+        require_metrics()
+    began = time.monotonic()
+    try:
+        summary = run_job(job, parts)
+    except Exception as error:
+        _tell(job, parts, notifier, _not_begun(job, error, time.monotonic() - began))
+        raise
+    _tell(job, parts, notifier, _ended(job, summary))
+    return summary

@@ -1,0 +1,149 @@
+"""What a ledger's last runs came to, what is open in it, and what to do now. Only reads, while a run works, too."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bulk_cancel.access.ledgers import LedgerPlace, clock_of, shared_of
+from bulk_cancel.core.exit_codes import decide_exit
+from bulk_cancel.core.model import Status, status_of
+from bulk_cancel.core.states import State
+from bulk_cancel.engine.unknowns import Open, open_one
+from bulk_cancel.errors import Exit
+from bulk_cancel.ledger.port import Ledger, RunRecord
+from bulk_cancel.ops.locks import Holder
+from bulk_cancel.reports.next_step import Ending, next_step
+
+#: So many unknown targets are told one by one.
+MOST_UNKNOWN = 20
+_FAR_ENOUGH = 20
+#: A run notes itself in the ledger after it has the lock; the two times are of one clock.
+_TOLERANCE_S = 1.0
+
+
+class How(StrEnum):
+    """Where a run is."""
+
+    AT_WORK = "at_work"
+    KILLED = "killed"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One run, as it is seen from now."""
+
+    record: RunRecord
+    how: How
+    exit_code: Exit | None  #: None: it did not come to its end, or recorded a decision only
+    said: str  #: how it ended, a sentence
+    counts: Mapping[Status, int]  #: status -> rows, as they were at its end; of an open run: as they are now
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The state of a ledger."""
+
+    ledger: str
+    holder: Holder | None
+    runs: tuple[Ran, ...]  #: the newest first
+    unknown: tuple[Open, ...]  #: the first of them
+    unknown_count: int  #: in flight included while a run is at work
+    left: Mapping[State, int]  #: targets of the last run's rows that are still to be sent: state -> rows
+    next: str  #: a sentence: what to do now
+
+
+def look_over(place: LedgerPlace, settle_s: float, limit: int) -> Overview:
+    """Read the last `limit` runs and what is open. Raises LedgerError when there is no ledger, or none that is ours."""
+    with place.reading() as ledger:
+        return _overview(place, ledger, settle_s, limit)
+
+
+def _overview(place: LedgerPlace, ledger: Ledger, settle_s: float, limit: int) -> Overview:
+    holder = place.holder()
+    records = ledger.runs(limit=max(limit, _FAR_ENOUGH))
+    if holder is None and any(record.status != "ended" for record in records):
+        holder = place.holder()  # it may have begun between the two looks
+    runs = [_ran(ledger, record, holder) for record in records]
+    last = next((run for run in runs if run.record.input_digest), None)
+    now_counts = ledger.counts(last.record.run_no) if last else {}
+    clock = clock_of(ledger)
+    unknown = tuple(open_one(item, clock, settle_s) for item in ledger.unknown(0, MOST_UNKNOWN))
+    return Overview(
+        ledger=ledger.place,
+        holder=holder,
+        runs=tuple(runs[:limit]),
+        unknown=unknown,
+        unknown_count=ledger.unknown_count(),
+        left={state: now_counts[state] for state in (State.PENDING, State.WAITING) if now_counts.get(state)},
+        next=_next(last, holder, _by_status(now_counts), unknown),
+    )
+
+
+def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> Ran:
+    if record.status == "ended":
+        return _ended(record)
+    counts = _by_status(ledger.counts(record.run_no))
+    shared = shared_of(ledger)
+    if shared is not None and (chunks := shared.chunks(record.run_no)):
+        left = sum(not chunk.ended for chunk in chunks)
+        said = f"Workers carry it out: {left} of {len(chunks)} chunks are left. Who: bulk-cancel cluster status"
+        return Ran(record, How.AT_WORK, None, said, counts)
+    if holder is not None and (holder.since is None or record.started_at >= holder.since - _TOLERANCE_S):
+        return Ran(record, How.AT_WORK, None, f"At work: {holder}.", counts)
+    sent = "before it sent anything" if record.status == "staging" else "before its end"
+    return Ran(record, How.KILLED, None, f"Killed {sent}.", counts)
+
+
+def _ended(record: RunRecord) -> Ran:
+    if not record.summary:
+        return Ran(record, How.ENDED, None, "A person's decision was recorded.", {})
+    summary: dict[str, Any] = json.loads(record.summary)
+    counts = {Status(status): count for status, count in summary["counts"].items() if count}
+    return Ran(record, How.ENDED, Exit(summary["exit_code"]), str(summary["next"]), counts)
+
+
+def _by_status(counts: Mapping[State | None, int]) -> dict[Status, int]:
+    found: dict[Status, int] = {}
+    for state, count in counts.items():
+        found[status_of(state)] = found.get(status_of(state), 0) + count
+    return found
+
+
+def _next(last: Ran | None, holder: Holder | None, counts: Mapping[Status, int], unknown: Sequence[Open]) -> str:
+    if holder is not None:
+        return f"A run is at work ({holder}). Let it come to its end, then type: bulk-cancel status"
+    if last is None:
+        return _settle(unknown) or "Nothing is left to do: this ledger knows of no run with an input."
+    if last.how is How.AT_WORK:
+        return f"Workers are at the run {last.record.run_id}. Let it come to its end, then type: bulk-cancel status"
+    if last.how is How.KILLED:
+        return (
+            f"The run {last.record.run_id} was killed; run again, it goes on where it stopped. {_again(last.record)}."
+        )
+    stopped = last.exit_code if counts.get(Status.PENDING) else None
+    exit_code = stopped or decide_exit(counts, None)
+    due_at = max((item.due_at for item in unknown if item.due_at is not None), default=None)
+    said = next_step(Ending(counts, exit_code, due_at))
+    if any(counts.get(status) for status in (Status.PENDING, Status.UNKNOWN, Status.FAILED)):
+        return f"{said} {_again(last.record)}."
+    elsewhere = _settle(unknown)
+    return elsewhere if elsewhere and exit_code is Exit.OK else f"{said} {elsewhere}".strip()
+
+
+def _settle(unknown: Sequence[Open]) -> str:
+    """What earlier inputs left open."""
+    told = "Cancels of earlier inputs have no known outcome. To look them up, type: bulk-cancel reconcile"
+    return told if unknown else ""
+
+
+def _again(record: RunRecord) -> str:
+    if record.source in ("", "-", "[select]"):
+        return "Type the same command again"
+    command = f"bulk-cancel run {shlex.quote(record.source)}"
+    return f"Type: {command} (or the job file that names this input, with the same options)"

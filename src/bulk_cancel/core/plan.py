@@ -1,0 +1,212 @@
+"""What would be done to each target, and why: the dry run. A plan owns no sender and writes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bulk_cancel.core.actions import Action, moment_of
+from bulk_cancel.core.deadline import TimeLimit
+from bulk_cancel.core.model import Appointment, InputRow, Request, Target
+from bulk_cancel.core.pacing import Pace, duration_s
+from bulk_cancel.core.states import OPEN, SENDABLE, State
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLine:
+    """One row's action with its reason."""
+
+    row: InputRow
+    action: Action
+    why: str
+    seen: Appointment | None = None  #: what a look showed, in a live plan
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether a run would send it."""
+        return self.action is Action.CANCEL
+
+
+#: So many lines of a kind are shown.
+PREVIEW = 10
+
+__all__ = [
+    "Action",
+    "Live",
+    "Plan",
+    "PlanLine",
+    "Share",
+    "make_plan",
+    "request_of",
+    "target_of",
+]
+
+
+@dataclass(slots=True)
+class Live:
+    """What a live plan adds for the people concerned."""
+
+    requests: int = 0  #: that the looks took
+    mails: Counter[str] = field(default_factory=Counter, repr=False)  #: address → mails; never leaves memory
+    paid: int = 0
+    hosts: set[str] = field(default_factory=set)
+    first_start: str | None = None
+    last_start: str | None = None
+
+    @property
+    def mailed(self) -> int:
+        """How many people get a mail, at least."""
+        return len(self.mails)
+
+    @property
+    def mailed_again(self) -> int:
+        """How many people get more than one."""
+        return sum(count > 1 for count in self.mails.values())
+
+
+@dataclass(slots=True)
+class Share:
+    """What of a plan falls to one account."""
+
+    cancels: int = 0
+    open: int = 0  #: rows whose targets a run has to do with
+    with_user: int = 0  #: valid rows that name an acting user
+    without_user: int = 0
+
+
+@dataclass(slots=True)
+class Plan:
+    """The sum of a plan: counts, and its first lines. Flat in memory whatever the input's size."""
+
+    pace: Pace
+    rows: int = 0
+    actions: Counter[Action] = field(default_factory=Counter)
+    settled: Counter[State] = field(default_factory=Counter)  #: rows that need nothing, by what the ledger knows
+    first: list[PlanLine] = field(default_factory=list)  #: the first rows that would be sent
+    invalid: list[PlanLine] = field(default_factory=list)  #: the first invalid rows
+    left_out: list[PlanLine] = field(default_factory=list)  #: the first rows that a look shows are not to be sent
+    rows_with_user: int = 0
+    rows_without_user: int = 0
+    shares: dict[str, Share] = field(default_factory=dict)  #: by account; empty: the run's own
+    paces: Mapping[str, Pace] = field(default_factory=dict)  #: by account, where there is a file of them
+    live: Live | None = None
+    digest: str | None = None  #: of the plan file, when one was written
+    time: TimeLimit | None = None  #: how long the job lets a run send
+    nothing: str = ""  #: why there is nothing to do, a sentence: the job allows its input to be missing
+
+    @property
+    def cancels(self) -> int:
+        """How many cancels a run would send, if every one is answered."""
+        return self.actions[Action.CANCEL]
+
+    @property
+    def may_send(self) -> int:
+        """How many cancels a run may send at most: also those whose earlier cancel may prove not applied."""
+        return self.cancels + self.actions[Action.READ_FIRST]
+
+    @property
+    def targets(self) -> int:
+        """How many distinct targets the valid rows name."""
+        return self.rows - self.actions[Action.SAME] - self.actions[Action.INVALID]
+
+    @property
+    def duration_s(self) -> float:
+        """How long the cancels take at least, at this rate and with a full burst; of several accounts the slowest."""
+        if not self.paces:
+            return duration_s(self.cancels + 1, self.pace)  # one read precedes them
+        return max((self.duration_of(name) for name, share in self.shares.items() if share.cancels), default=0.0)
+
+    def duration_of(self, account: str) -> float:
+        """How long the cancels of one account take at least."""
+        return duration_s(self.shares[account].cancels + 1, self.paces[account])
+
+
+def target_of(row: InputRow) -> Target:
+    """Return the target that a valid row names."""
+    assert row.appointment_id is not None  # noqa: S101 - only of valid rows
+    return Target(row.appointment_id, row.attendee_id, row.entire_series)
+
+
+def request_of(row: InputRow) -> Request:
+    """Return what a valid row asks for."""
+    return Request(row.reason, row.cancel_all, row.user_id, row.account or "")
+
+
+def plan_lines(rows: Sequence[InputRow], states: Sequence[State | None]) -> Iterable[PlanLine]:
+    """Decide each row's action, given what the ledger knows of its target."""
+    for row, state in zip(rows, states, strict=True):
+        yield PlanLine(row, *_decide(row, state))
+
+
+def _decide(row: InputRow, state: State | None) -> tuple[Action, str]:
+    if row.problems is not None:
+        return Action.INVALID, row.problems
+    if row.first_row != row.row:
+        return Action.SAME, f"same target as row {row.first_row}"
+    if state is None or state in SENDABLE:
+        return Action.CANCEL, "to be cancelled"
+    if state in OPEN:
+        return (
+            Action.READ_FIRST,
+            "an earlier cancel has no known outcome: the appointment is read before anything is sent",
+        )
+    return Action.NOTHING, f"{state.value} in an earlier run"
+
+
+Look = Callable[[Sequence[PlanLine]], Sequence[PlanLine]]
+
+
+def make_plan(
+    chunks: Iterable[Sequence[InputRow]],
+    states_of: Callable[[Sequence[InputRow]], Sequence[State | None]],
+    pace: Pace,
+    look: Look | None = None,
+    each: Callable[[PlanLine], None] | None = None,
+) -> Plan:
+    """Plan every row. `states_of` asks the ledger about a chunk, `look` the API, `each` receives every line."""
+    plan = Plan(pace, live=Live() if look else None)
+    for rows in chunks:
+        states = states_of(rows)
+        lines: Sequence[PlanLine] = list(plan_lines(rows, states))
+        for line, state in zip(look(lines) if look else lines, states, strict=True):
+            _count(plan, line, state)
+            if each is not None:
+                each(line)
+    return plan
+
+
+def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
+    plan.rows += 1
+    plan.actions[line.action] += 1
+    if line.action is Action.NOTHING and state is not None:
+        plan.settled[state] += 1
+    shown = {Action.CANCEL: plan.first, Action.INVALID: plan.invalid}.get(line.action)
+    if shown is None and line.action not in (Action.SAME, Action.NOTHING, Action.READ_FIRST):
+        shown = plan.left_out
+    if shown is not None and len(shown) < PREVIEW:
+        shown.append(line)
+    if line.action is not Action.INVALID:
+        plan.rows_with_user += bool(line.row.user_id)
+        plan.rows_without_user += not line.row.user_id
+        _count_share(plan.shares.setdefault(line.row.account or "", Share()), line)
+    if plan.live is not None and line.seen is not None and line.is_sent:
+        _count_live(plan.live, line.seen)
+
+
+def _count_share(share: Share, line: PlanLine) -> None:
+    share.cancels += line.action is Action.CANCEL
+    share.open += line.action not in (Action.NOTHING, Action.SAME)
+    share.with_user += bool(line.row.user_id)
+    share.without_user += not line.row.user_id
+
+
+def _count_live(live: Live, seen: Appointment) -> None:
+    """Everybody in the appointment gets a mail (documented), also when only one of them is removed."""
+    live.mails.update(contact.email.lower() or f"{seen.appointment_id}/{n}" for n, contact in enumerate(seen.contacts))
+    live.paid += seen.paid
+    live.hosts.update(seen.host_ids)
+    if moment_of(seen.start) is not None:
+        starts = [start for start in (live.first_start, live.last_start, seen.start) if start]
+        live.first_start = min(starts, key=lambda start: moment_of(start) or 0.0)
+        live.last_start = max(starts, key=lambda start: moment_of(start) or 0.0)

@@ -1,0 +1,69 @@
+"""Looks at the present state of a plan's targets, cheaply: a page of coming appointments shows a hundred of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from bulk_cancel.api.port import Query
+from bulk_cancel.core.actions import Action, Rules, foresee
+from bulk_cancel.core.model import Appointment
+from bulk_cancel.core.outcome import MISSING
+from bulk_cancel.core.plan import PlanLine, request_of, target_of
+from bulk_cancel.engine.reader import Reader, each_page
+
+#: From so many on, a page may show more of them than a single read.
+_WORTH_PAGES = 3
+#: An unknown target is settled by the reconcile; the look only tells what a reason's blanks may want.
+LOOKED_AT = (Action.CANCEL, Action.READ_FIRST)
+
+
+@dataclass
+class LiveLook:
+    """Looks for one plan. `seen` keeps what was found, None for what the API does not know."""
+
+    reader: Reader
+    rules: Rules
+    seen: dict[str, Appointment | None] = field(default_factory=dict)
+
+    async def look(self, lines: Sequence[PlanLine]) -> list[PlanLine]:
+        """Say for every line that would be sent what the API shows of it. Raises as the reader does."""
+        await self._look_at_pages(lines)
+        return [await self._looked_at(line) for line in lines]
+
+    async def _look_at_pages(self, lines: Sequence[PlanLine]) -> None:
+        """Read the coming appointments by start, as long as pages show targets. Each acting user has an own list."""
+        by_user: dict[str | None, set[str]] = {}
+        for line in lines:
+            if line.action in LOOKED_AT and line.row.appointment_id:
+                by_user.setdefault(line.row.user_id, set()).add(line.row.appointment_id)
+        for user_id, wanted in by_user.items():
+            if len(wanted) >= _WORTH_PAGES:
+                await self._look_at_list(user_id, wanted)
+
+    async def _look_at_list(self, user_id: str | None, wanted: set[str]) -> None:
+        start = datetime.fromtimestamp(self.rules.now, UTC).isoformat(timespec="seconds")
+
+        def take(page: tuple[Appointment, ...]) -> bool:
+            found = [appointment for appointment in page if appointment.appointment_id in wanted]
+            self.seen.update((appointment.appointment_id, appointment) for appointment in found)
+            wanted.difference_update(appointment.appointment_id for appointment in found)
+            return bool(found) and len(wanted) >= _WORTH_PAGES
+
+        await each_page(self.reader, lambda number: Query(number, start=start, user_id=user_id), take)
+
+    async def _looked_at(self, line: PlanLine) -> PlanLine:
+        if line.action not in LOOKED_AT:
+            return line
+        target, request = target_of(line.row), request_of(line.row)
+        if target.appointment_id not in self.seen:
+            answer = await self.reader.read(target, request)
+            if answer.appointment is None and answer.status not in MISSING:
+                return replace(line, action=Action.REFUSED, why="the API does not show this appointment (403)")
+            self.seen[target.appointment_id] = answer.appointment
+        seen = self.seen[target.appointment_id]
+        if line.action is Action.READ_FIRST:
+            return replace(line, seen=seen)
+        action, why = foresee(target, request, seen, self.rules)
+        return replace(line, action=action, why=why, seen=seen)

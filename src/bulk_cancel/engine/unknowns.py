@@ -1,0 +1,30 @@
+"""How old an unanswered cancel is, and from when on reads may prove that it was not applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bulk_cancel.core.model import Target
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.ledger.port import Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A target without a known outcome."""
+
+    target: Target
+    sent_at: float  #: seconds since the epoch
+    age_s: float
+    due_at: float | None  #: from when on it may be sent again if reads show it active; None: now
+
+
+def open_one(item: Unknown, clock: Clock, settle_s: float) -> Open:
+    """Describe an unknown target to a person."""
+    left_s = due_in_s(item, clock, settle_s)
+    return Open(item.work.target, item.intent_at, settle_s - left_s, clock.now() + left_s if left_s > 0 else None)
+
+
+def due_in_s(item: Unknown, clock: Clock, settle_s: float) -> float:
+    """Return the seconds until an unknown target is past its settle time; negative: since then."""
+    return settle_s - clock.base.age_s(item.last_at, item.base, clock.monotonic())

@@ -1,0 +1,68 @@
+"""The accounts that work on a run: their credentials, limits and lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bulk_cancel.access.credential_locks import Keyring
+from bulk_cancel.accounts import OWN, label_of
+from bulk_cancel.api.client import ApiSettings, line_factory
+from bulk_cancel.api.port import Line
+from bulk_cancel.core.model import Scope
+from bulk_cancel.core.pacing import Pace
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.counters import Tally
+from bulk_cancel.ledger.port import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An account at work in a run."""
+
+    name: str
+    settings: ApiSettings
+    pace: Pace
+    lines: Sequence[Line]
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def key(self) -> str:
+        """The credential's fingerprint."""
+        return self.settings.credential.fingerprint
+
+
+def pace_of(members: Sequence[Member]) -> Pace | None:
+    """Return what the limits of all allow together."""
+    rate_per_s, burst = sum(member.pace.rate_per_s for member in members), sum(member.pace.burst for member in members)
+    return Pace(rate_per_s, burst) if members else None
+
+
+def gather_members(keys: Keyring, ledger: Ledger, run_no: int) -> list[Member]:
+    """Return the accounts that have anything to do and whose limits are held. Without a file that is the run's own."""
+    names = sorted(keys.held.intersection(ledger.accounts(run_no))) if keys.accounts.given else [OWN]
+    return [_member(keys, name) for name in names]
+
+
+def _member(keys: Keyring, name: str) -> Member:
+    settings, account = keys.settings(name), keys.accounts.find(name)
+    make_line = line_factory(settings)
+    return Member(name, settings, account.pace, [make_line() for _ in range(account.concurrency)])
+
+
+def leave_others(left: Iterable[str], ledger: Ledger, run_no: int, clock: Clock) -> dict[str, int]:
+    """Recover what no member works on, and leave it; return how many outcomes of each such account are unknown."""
+    left = sorted(left)
+    for name in left:
+        ledger.recover(run_no, clock.now(), Scope(name))
+    counts = {name: ledger.unknown_count(Scope(name)) for name in left}
+    return {name: count for name, count in counts.items() if count}
+
+
+def about_left(left: Mapping[str, int]) -> str:
+    """Say whose outcomes nobody has looked up, a sentence; empty when there are none."""
+    if not left:
+        return ""
+    named = ", ".join(f"{count:,} of {label_of(name)}" for name, count in left.items())
+    known = "Make their credentials known and run again."
+    return f"Outcomes stay unknown, since nobody here may look them up: {named}. {known}"

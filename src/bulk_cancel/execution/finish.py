@@ -1,0 +1,91 @@
+"""The end of a run: its summary, its result files, its record in the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from structlog.typing import FilteringBoundLogger
+
+from bulk_cancel.core.exit_codes import decide_exit
+from bulk_cancel.core.model import Status, status_of
+from bulk_cancel.core.pacing import Pace
+from bulk_cancel.engine.counters import Tally
+from bulk_cancel.engine.runner import RunEnd
+from bulk_cancel.execution.active_accounts import about_left, pace_of
+from bulk_cancel.execution.execute import RunFacts
+from bulk_cancel.job import Job
+from bulk_cancel.ledger.port import Ledger
+from bulk_cancel.reporting import write_run
+from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a run took: the requests of its accounts, its seconds, and the limit that it kept."""
+
+    tallies: Mapping[str, Sequence[Tally]]  #: by account
+    by_account: bool  #: whether there are several, or might be
+    elapsed_s: float
+    pace: Pace | None
+
+
+def finish(ledger: Ledger, job: Job, facts: RunFacts, end: RunEnd, log: FilteringBoundLogger) -> Summary:
+    """Write the result files and the summary, from the ledger alone. Not counted as the run's time."""
+    elapsed_s = facts.clock.monotonic() - facts.began
+    tallies = {member.name: [member.tally] for member in facts.members}
+    effort = Effort(tallies, job.accounts is not None, elapsed_s, pace_of(facts.members) or job.pace)
+    summary = summarised(ledger, facts, end, effort)
+    conclude(ledger, facts, summary, log, excel=job.excel)
+    return summary
+
+
+def conclude(ledger: Ledger, facts: RunFacts, summary: Summary, log: FilteringBoundLogger, *, excel: bool) -> None:
+    """Write down the run's end, in the ledger and in its files."""
+    ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
+    if facts.out is not None:
+        (run,) = ledger.runs(facts.run_id)
+        if missing := write_run(ledger, run, facts.out, excel=excel):
+            log.warning("run.no_workbook", why=missing)
+        write_summary(summary, facts.out)
+    counts = {status.value: count for status, count in summary.counts.items() if count}
+    log.info("run.ended", run_id=facts.run_id, exit_code=int(summary.exit_code), **counts)
+
+
+def requests_of(*tallies: Tally) -> Requests:
+    """Sum the requests of some who worked."""
+    return Requests(
+        posts=sum(tally.posts for tally in tallies),
+        gets=sum(tally.gets for tally in tallies),
+        throttled=sum(tally.throttled for tally in tallies),
+    )
+
+
+def summarised(ledger: Ledger, facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
+    """Sum a run up, from the ledger and from how it ended."""
+    counts: Counter[Status] = Counter()
+    for state, count in ledger.counts(facts.run_no).items():
+        counts[status_of(state)] += count
+    # A reconcile has no rows of its own: its matter are the ledger's unknown targets.
+    left = Counter({Status.UNKNOWN: sum(facts.left.values())})
+    matter = counts + left if counts else Counter({Status.UNKNOWN: ledger.unknown_count()})
+    exit_code = decide_exit(matter, end.halt)
+    # Of a reconcile that was stopped nobody knows when the rest is due.
+    known_due = end.reconciled.unknown and not end.halt
+    due_at = facts.clock.now() + end.reconciled.due_in_s if known_due else None
+    halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left))))
+    return Summary(
+        run_id=facts.run_id,
+        rows=sum(counts.values()),
+        targets=ledger.target_count(facts.run_no),
+        counts=counts,
+        requests=requests_of(*(tally for tallies in effort.tallies.values() for tally in tallies)),
+        accounts={name: requests_of(*tallies) for name, tallies in effort.tallies.items()} if effort.by_account else {},
+        elapsed_s=effort.elapsed_s,
+        exit_code=exit_code,
+        out=str(facts.out) if facts.out else None,
+        ledger=ledger.place,
+        next=next_step(Ending(matter, exit_code, due_at, halt, end.reconciled.missing)),
+        pace=effort.pace,
+    )

@@ -1,0 +1,152 @@
+"""Several accounts at work in one run: each with its own credential, limit and lines, over one ledger."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import anyio
+from structlog.typing import FilteringBoundLogger
+
+from bulk_cancel.access.ledgers import shared_of
+from bulk_cancel.access.rate_limits import limiter_of
+from bulk_cancel.accounts import OWN, label_of
+from bulk_cancel.core.exit_codes import Halt, gravest
+from bulk_cancel.core.model import Appointment, Scope, Target, status_of
+from bulk_cancel.core.states import UNDERWAY, State
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.commits import GroupCommit
+from bulk_cancel.engine.context import Context, Foresight, Limits
+from bulk_cancel.engine.intake import Intake
+from bulk_cancel.engine.limiter import Limiter
+from bulk_cancel.engine.reconcile import Reconciled
+from bulk_cancel.engine.runner import RunEnd, Runner
+from bulk_cancel.engine.series_order import Order
+from bulk_cancel.engine.shared_limiter import limiter_over
+from bulk_cancel.errors import Exit, LedgerError
+from bulk_cancel.execution.active_accounts import Member
+from bulk_cancel.ledger.port import Ledger, PaceUpdate
+from bulk_cancel.ops.progress import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the members of a run share."""
+
+    run_no: int
+    ledger: Ledger
+    members: Sequence[Member]
+    clock: Clock
+    limits: Limits
+    log: FilteringBoundLogger
+    foresight: Foresight
+    keep: Callable[[Target, Appointment], None] | None
+
+
+def contexts_of(shared: Shared) -> list[Context]:
+    """Return a context per member. Each has a limiter and an intake of its own; their commits are shared."""
+    order, contexts = Order(member.name for member in shared.members), list[Context]()
+    first = GroupCommit(shared.ledger, shared.run_no, lambda: None)
+    for member in shared.members:
+        commits, limiter = _paced(shared, member, first)
+        contexts.append(
+            Context(
+                run_no=shared.run_no,
+                commits=commits,
+                limiter=limiter,
+                clock=shared.clock,
+                intake=Intake(),
+                tally=member.tally,
+                limits=shared.limits,
+                log=shared.log.bind(account=member.name) if member.name else shared.log,
+                lines=member.lines,
+                scope=Scope(member.name),
+                order=order,
+                foresight=shared.foresight,
+                keep=shared.keep,
+            )
+        )
+    return contexts
+
+
+def _paced(shared: Shared, member: Member, commits: GroupCommit) -> tuple[GroupCommit, Limiter]:
+    """Return a member's limiter: of its own, its state kept with its commits, or one whose slots the ledger gives."""
+    if shared_of(shared.ledger) is not None:
+        return commits, limiter_over(commits, member.key, member.pace, shared.clock, None)
+    limiter = limiter_of(member.pace, member.key, shared.clock, shared.ledger.load_pace(member.key))
+    return commits.beside(lambda: PaceUpdate(member.key, limiter.record())), limiter
+
+
+async def work_together(contexts: Sequence[Context], what: Callable[[Runner], Awaitable[RunEnd]]) -> RunEnd:
+    """Let all work at the same time; what stops one stops nobody else. Return how they ended, as one."""
+    ends: dict[str, RunEnd] = {}
+
+    async def work(context: Context) -> None:
+        name = context.scope.account
+        try:
+            ends[name] = await what(Runner(context))
+            with suppress(LedgerError):  # it has been told already
+                await context.limiter.finish()
+        finally:
+            context.order.leave(name)
+
+    async with anyio.create_task_group() as group:
+        for context in contexts:
+            group.start_soon(work, context)
+    return RunEnd(
+        _halt_of({name: end.halt for name, end in ends.items() if end.halt}, contexts),
+        _sum_of([end.reconciled for end in ends.values()]),
+    )
+
+
+def _sum_of(parts: Sequence[Reconciled]) -> Reconciled:
+    return Reconciled(
+        settled=sum(part.settled for part in parts),
+        sendable=sum(part.sendable for part in parts),
+        unknown=sum(part.unknown for part in parts),
+        due_in_s=max((part.due_in_s for part in parts), default=0.0),
+        missing=sum(part.missing for part in parts),
+    )
+
+
+def _halt_of(halts: Mapping[str, Halt], contexts: Sequence[Context]) -> Halt | None:
+    """Return the gravest halt, with what stopped each account: a sentence that holds for all is said once."""
+    if not halts:
+        return None
+    code = gravest(halt.exit_code for halt in halts.values())
+    if code is Exit.UNREACHABLE and any(context.tally.posts for context in contexts):
+        code = Exit.STOPPED  # that code promises that nothing was cancelled
+    by_sentence: defaultdict[str, list[str]] = defaultdict(list)
+    for name, halt in sorted(halts.items(), key=lambda item: (item[1].exit_code is not code, item[0])):
+        by_sentence[halt.message].append(name)
+    return Halt(code, " ".join(_told(names, said, len(contexts)) for said, names in by_sentence.items()))
+
+
+def _told(names: Sequence[str], sentence: str, member_count: int) -> str:
+    if ([*names] == [OWN] and member_count == 1) or len(names) == member_count > 1:
+        return sentence
+    labels = " and ".join(label_of(name) for name in names)
+    return f"{labels[:1].upper()}{labels[1:]}: {sentence}"
+
+
+def standing_of(contexts: Sequence[Context]) -> Standing:
+    """Sum up where the accounts stand. The time left is that of the slowest."""
+    counts: Counter[State] = Counter()
+    for context in contexts:
+        counts.update({state: count for state, count in context.tally.states.items() if count > 0})
+    shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in UNDERWAY)
+    done, total = sum(map(_done, contexts)), sum(context.tally.targets for context in contexts)
+    sent = sum(context.tally.posts + context.tally.gets for context in contexts)
+    left_s = max(context.limiter.duration_s(max(0, context.tally.targets - _done(context))) for context in contexts)
+    return Standing(done, total, sent, shown, left_s, "; ".join(filter(None, map(_note, contexts))))
+
+
+def _done(context: Context) -> int:
+    return sum(count for state, count in context.tally.states.items() if count > 0 and state not in UNDERWAY)
+
+
+def _note(context: Context) -> str:
+    note, account = context.tally.note, context.scope.account
+    return f"{account}: {note}" if note and account else note
