@@ -22,7 +22,7 @@ import polars as pl
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.states import DONE, Event, State
 from bulk_cancel.ledger.port import RowRecord
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from bulk_cancel.sandbox.instance import Sandbox
 from bulk_cancel.sandbox.record import Arrival
 from bulk_cancel.sandbox.world import CANARY

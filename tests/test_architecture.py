@@ -145,7 +145,7 @@ def test_who_uses_sqlite_needs_no_driver_of_another_database() -> None:
     import subprocess
     import sys
 
-    code = "import sys, bulk_cancel.cli.main, bulk_cancel.commands.run, bulk_cancel.ledger.sqlite, bulk_cancel.ledger.shared; "
+    code = "import sys, bulk_cancel.cli.main, bulk_cancel.commands.run, bulk_cancel.ledger.sqlite.ledger, bulk_cancel.ledger.shared; "
     code += "print('psycopg' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"

@@ -10,23 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bulk_cancel.calling import (
-        PlannedRow,
-        PlanResult,
-        Seen,
-        plan,
-        plan_async,
-        reconcile,
-        reconcile_async,
-        run,
-        run_async,
-    )
     from bulk_cancel.core.actions import Action
     from bulk_cancel.core.model import Status
     from bulk_cancel.core.states import State
     from bulk_cancel.errors import BulkCancelError, DeclinedError, Exit
     from bulk_cancel.job import Job, load_job
-    from bulk_cancel.ops.stopping import Stop
+    from bulk_cancel.library.awaited import plan_async, reconcile_async, run_async
+    from bulk_cancel.library.calls import plan, reconcile, run
+    from bulk_cancel.library.results import PlannedRow, PlanResult, Seen
+    from bulk_cancel.ops.stop_request import Stop
     from bulk_cancel.reports.summary import Requests, Summary
 
 __all__ = [

@@ -85,7 +85,7 @@ def stage_only(words: list[str]) -> None:
 
 def settle(path: Path) -> None:
     """Write the events and states of a run that cancelled all but the last targets, sealed like any other."""
-    from bulk_cancel.ledger.sqlite import SqliteLedger
+    from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 
     ledger = SqliteLedger.open(path)
     connection = ledger._connection

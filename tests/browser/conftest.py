@@ -17,7 +17,7 @@ from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.port import Ledger, RunStart
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from bulk_cancel.reports.pages.plan_page import PlanFacts, writing_plan_page
 from bulk_cancel.reports.pages.run_page import write_run_page
 from contracts.given import AT, BASE, HISTORIES, entries, invalid, row

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from bulk_cancel.core.states import State
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Appointment, Kind, Wanted, World
 from conftest_types import Shell

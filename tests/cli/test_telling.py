@@ -18,8 +18,8 @@ from structlog.testing import CapturingLogger
 
 from bulk_cancel.errors import ConfigError, Exit
 from bulk_cancel.job import load_job
-from bulk_cancel.ops.ending import RunEnding
 from bulk_cancel.ops.metrics import write_metrics
+from bulk_cancel.ops.notice import RunEnding
 from bulk_cancel.ops.notify import Notifier, body_of
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import CANARY

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bulk_cancel.ledger.port import Ledger
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from contracts.places import tmp_path as tmp_path
 
 #: Opens the test's one ledger; again and again it is the same ledger.

@@ -25,7 +25,7 @@ from bulk_cancel.api.failures import Trace
 from bulk_cancel.cli.main import main
 from bulk_cancel.cli.run import run_command  # noqa: F401 - its imports are the expensive ones
 from bulk_cancel.engine.context import Limits
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 
 #: Between the two reads that must agree: seconds in earnest, less than that here.
 CONFIRM_S = 0.2

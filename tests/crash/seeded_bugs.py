@@ -35,7 +35,7 @@ class Bug:
     test: str
 
 
-_SENDER, _SQLITE, _OUTCOME = "engine/sender.py", "ledger/sqlite.py", "core/outcome.py"
+_SENDER, _SQLITE, _OUTCOME = "engine/sender.py", "ledger/sqlite/ledger.py", "core/outcome.py"
 _QUERIES, _RECONCILE = "ledger/sql/sqlite.sql", "engine/reconcile.py"
 _INTENT = "        await context.move(work, Event.INTENT)\n"
 _SENDING = """        if context.clock.elapsed() - work.moved_at > context.limits.send_within_s:
@@ -167,7 +167,7 @@ BUGS = (
     ),
     Bug(
         "the ledger syncs less",
-        "ledger/opening.py",
+        "ledger/sqlite/open.py",
         '"synchronous = FULL"',
         '"synchronous = NORMAL"',
         "tests/ledger/test_power_cut.py::test_a_power_cut_loses_nothing_that_was_acknowledged",
@@ -258,7 +258,7 @@ BUGS = (
     ),
     Bug(
         "invalid rows are lost on the way",
-        "ledger/staging.py",
+        "ledger/sqlite/staging.py",
         "row.first_row, row.problems) for row in rows]",
         "row.first_row, row.problems) for row in rows if not row.problems]",
         "tests/contracts/test_staging.py::test_an_invalid_row_is_kept_with_its_problems_and_makes_no_target",
@@ -314,7 +314,7 @@ BUGS = (
     ),
     Bug(
         "a chunk of series has all else, too",
-        "ledger/sqlite.py",
+        "ledger/sqlite/ledger.py",
         "if scope.chunk and scope.chunk.series != series:",
         "if False:",
         "tests/contracts/test_scopes.py::test_a_chunk_has_series_or_all_else",

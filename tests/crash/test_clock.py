@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from crash.conftest import MakeLab
 from crash.lab import HOSTILE, Lab, told
 

@@ -21,10 +21,10 @@ from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.finding import SELECTED, find_appointments, select_input
 from bulk_cancel.job import load_job, search_job
 from bulk_cancel.ops.locks import held
 from bulk_cancel.ops.progress import Silence
+from bulk_cancel.planning.search import SELECTED, find_appointments, select_input
 from bulk_cancel.sandbox import documents
 from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, HOST_TOKEN, OWNER_TOKEN, PLATFORM_KEY
 from bulk_cancel.sandbox.people import CHECK_UP, COLLEAGUE, HOST, OWNER

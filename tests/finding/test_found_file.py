@@ -12,8 +12,8 @@ import pytest
 from bulk_cancel.core.model import Appointment, Contact
 from bulk_cancel.errors import OutputError, UsageError
 from bulk_cancel.inputs import InputOptions, read_rows, stage_input
-from bulk_cancel.reports import found as module
-from bulk_cancel.reports.found import Layout, check_kind, found_csv, write_found
+from bulk_cancel.reports import found_file as module
+from bulk_cancel.reports.found_file import Layout, check_kind, found_csv, write_found
 from finding.conftest import BERLIN
 
 ID, HOST = "44444444-4444-4444-8444-444444444444", "11111111-1111-4111-8111-111111111111"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from contracts.places import tmp_path as tmp_path
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 
 from bulk_cancel.core.states import State
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from contracts.given import HISTORIES, put, row, staged
 
 COMPANIONS = ("", "-wal", "-shm", "-journal")

@@ -23,9 +23,9 @@ from bulk_cancel.core.clock import PaceRecord, TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger import opening
 from bulk_cancel.ledger.port import PaceUpdate, RunStart
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite import open as opening
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 
 SECTOR = 512
 TARGETS = 120

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bulk_cancel.errors import LedgerCreateError, LedgerError
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from contracts.given import begin
 from ledger.files import make
 

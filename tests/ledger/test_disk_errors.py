@@ -14,7 +14,7 @@ import pytest
 from bulk_cancel.core.model import Entry
 from bulk_cancel.core.states import Event
 from bulk_cancel.errors import Exit, LedgerCreateError, LedgerDiskError, LedgerError
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from contracts.given import entries, row, staged, target
 from ledger.files import kill
 

@@ -11,8 +11,9 @@ import pytest
 
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.errors import Exit, LedgerCreateError, LedgerError, LockedError
-from bulk_cancel.ledger import making, opening
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite import create as making
+from bulk_cancel.ledger.sqlite import open as opening
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from contracts.given import begin, entry, put, row, staged, target
 from ledger.files import COMPANIONS, fingerprint, kill, make
 

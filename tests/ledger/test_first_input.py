@@ -9,7 +9,7 @@ import pytest
 
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from contracts.given import AT, begin, entries, invalid, put, row, staged, target, uuid
 from ledger.files import kill
 

@@ -17,9 +17,9 @@ import structlog
 
 from bulk_cancel import load_job, run
 from bulk_cancel.core.states import TRANSITIONS, Event
-from bulk_cancel.ledger import making
 from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
-from bulk_cancel.ledger.staging import complete
+from bulk_cancel.ledger.sqlite import create as making
+from bulk_cancel.ledger.sqlite.staging import complete
 from bulk_cancel.ledger.statements import statements
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
 from bulk_cancel.sandbox.server import SandboxOptions, running

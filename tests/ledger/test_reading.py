@@ -8,7 +8,7 @@ import pytest
 
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.errors import LedgerDiskError
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from contracts.given import begin, entry, put, row, staged, target
 from ledger.files import fingerprint, kill, make
 

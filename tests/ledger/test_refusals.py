@@ -13,7 +13,7 @@ import pytest
 
 from bulk_cancel.errors import Exit, LedgerCreateError, LedgerDiskError, LedgerError
 from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from contracts.given import begin
 from ledger.files import fingerprint, make
 

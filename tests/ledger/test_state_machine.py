@@ -22,7 +22,7 @@ from bulk_cancel.core.model import Appointment, Entry, InputRow, Work
 from bulk_cancel.core.outcome import resolve_unknown
 from bulk_cancel.core.states import DONE, OPEN, SENDABLE, SETTLED, Event, State, fold
 from bulk_cancel.ledger.port import RunStart, Unknown
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from contracts.given import uuid
 from contracts.places import MEMORY
 from ledger.files import kill

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from ledger.files import make, raw
 
 LAW = ("events_stay", "events_remain", "targets_remain", "targets_obey", "targets_begin")

@@ -10,7 +10,7 @@ import pytest
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Appointment, InputRow
 from bulk_cancel.core.plan import PlanLine
-from bulk_cancel.plans import PlanAbout, PlanFile, open_plan, write_plan
+from bulk_cancel.plan_files import PlanAbout, PlanFile, open_plan, write_plan
 
 NOW = 1_795_384_800.0  # 2026-11-22 22:00 UTC
 DAY = 86_400.0

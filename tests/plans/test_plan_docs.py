@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 from bulk_cancel.core.actions import Action
-from bulk_cancel.plans import PlanFile
-from bulk_cancel.plans.fields import HEADER_FIELDS, LINE_FIELDS
+from bulk_cancel.plan_files import PlanFile
+from bulk_cancel.plan_files.fields import HEADER_FIELDS, LINE_FIELDS
 
 DOCS = (Path(__file__).resolve().parents[2] / "docs" / "plan-file.md").read_text("utf-8")
 

@@ -13,7 +13,7 @@ import pytest
 
 from bulk_cancel.core.actions import Action
 from bulk_cancel.errors import Exit, InputMissingError, UsageError
-from bulk_cancel.plans import PlanError, PlanFile, is_plan, open_plan, write_plan
+from bulk_cancel.plan_files import PlanError, PlanFile, is_plan, open_plan, write_plan
 from plans.conftest import ABOUT, DAY, NOW, ONE_OF_EACH, line, uuid
 
 Change = Callable[[list[dict[str, Any]]], object]

@@ -17,7 +17,7 @@ from bulk_cancel.core.drift import Expectation
 from bulk_cancel.core.model import Contact, InputRow, Target
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
-from bulk_cancel.plans import LeftOut, PlanFile, open_plan, options_digest, write_plan
+from bulk_cancel.plan_files import LeftOut, PlanFile, open_plan, options_digest, write_plan
 from plans.conftest import ABOUT, DAY, NOW, ONE_OF_EACH, invalid_row, line, row_of, seen, uuid
 
 VALID = [action for action in Action if action not in (Action.SAME, Action.INVALID)]

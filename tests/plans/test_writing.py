@@ -11,8 +11,8 @@ import pytest
 
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.errors import Exit
-from bulk_cancel.plans import PlanWriteError, open_plan, write_plan, writing, writing_plan
-from bulk_cancel.plans.fields import MalformedError
+from bulk_cancel.plan_files import PlanWriteError, open_plan, write_plan, writing, writing_plan
+from bulk_cancel.plan_files.fields import MalformedError
 from plans.conftest import ABOUT, NOW, ONE_OF_EACH, broken_off, line, many, row_of
 
 

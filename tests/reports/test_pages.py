@@ -16,7 +16,7 @@ from bulk_cancel.core.model import Appointment, Entry
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.port import Ledger, RunStart
-from bulk_cancel.ledger.sqlite import SqliteLedger
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import HEIGHT, WIDTH, interval_s, segments, timeline
 from bulk_cancel.reports.pages.layout import Page, name_of

@@ -9,7 +9,7 @@ from bulk_cancel.accounts import Account
 from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.api.credentials import find_credential
 from bulk_cancel.job import Job
-from bulk_cancel.looking import timeout_of
+from bulk_cancel.planning.live import timeout_of
 from bulk_cancel.version import version
 
 

@@ -16,7 +16,7 @@ from bulk_cancel.engine.clock import Clock, suspended_or_not, system_clock
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import SharedLedger
-from bulk_cancel.ledger.sqlite import SqliteLedger, reading
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger, reading
 from bulk_cancel.ops.locks import Holder, held, holder_of
 
 

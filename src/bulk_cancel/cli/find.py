@@ -18,11 +18,11 @@ from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.selection import Fit
 from bulk_cancel.errors import Exit, UsageError
-from bulk_cancel.finding import Found, find_appointments
 from bulk_cancel.job import Job, search_job
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
-from bulk_cancel.reports.found import Layout, check_kind, found_csv, write_found
+from bulk_cancel.planning.search import Found, find_appointments
+from bulk_cancel.reports.found_file import Layout, check_kind, found_csv, write_found
 
 _APART = "Bookings that nobody has confirmed yet (double opt-in) are kept apart by the API: they are not in it."
 

@@ -15,8 +15,8 @@ from bulk_cancel.core.actions import Action
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import system_clock
-from bulk_cancel.plans import PlanFile, PlannedLine, open_plan
-from bulk_cancel.plans.format import header_record, show_time
+from bulk_cancel.plan_files import PlanFile, PlannedLine, open_plan
+from bulk_cancel.plan_files.format import header_record, show_time
 
 _PREVIEW = 5
 _TITLES = {

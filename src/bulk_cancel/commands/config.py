@@ -18,7 +18,7 @@ from bulk_cancel.core.text import redact
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.job import Job, Select
-from bulk_cancel.looking import TIMEOUT_VARIABLE, timeout_of
+from bulk_cancel.planning.live import TIMEOUT_VARIABLE, timeout_of
 
 
 class Origin(StrEnum):

@@ -19,7 +19,8 @@ from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.states import State
 from bulk_cancel.execution.caller import Parts
 from bulk_cancel.job import Job
-from bulk_cancel.sources import open_if_any, plan_outputs
+from bulk_cancel.planning.outputs import plan_outputs
+from bulk_cancel.planning.sources import open_if_any
 
 
 def plan_job(job: Job, parts: Parts) -> Plan:

@@ -25,8 +25,8 @@ from bulk_cancel.execution.execute import Carrying, RunFacts, carry_out
 from bulk_cancel.execution.finish import finish
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import RunStart
+from bulk_cancel.planning.sources import program
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.sources import program
 
 
 def reconcile_ledger(job: Job, parts: Parts) -> Summary:

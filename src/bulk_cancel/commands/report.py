@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bulk_cancel.access.ledgers import LedgerPlace
 from bulk_cancel.errors import UsageError
-from bulk_cancel.reporting import write_run
+from bulk_cancel.reports.run_files import write_run
 from bulk_cancel.reports.workbook import require_excel
 
 

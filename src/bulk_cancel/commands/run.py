@@ -41,16 +41,16 @@ from bulk_cancel.execution.caller import Parts
 from bulk_cancel.execution.execute import Carrying, RunFacts, carry_out
 from bulk_cancel.execution.finish import finish
 from bulk_cancel.execution.notifications import _ended, _not_begun, _tell
-from bulk_cancel.finding import SELECTED
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
-from bulk_cancel.looking import Looking, Looks
 from bulk_cancel.ops.metrics import require_metrics
 from bulk_cancel.ops.notify import Notifier
+from bulk_cancel.planning.live import Looking, Looks
+from bulk_cancel.planning.search import SELECTED
+from bulk_cancel.planning.sources import PlannedRows, Source, open_if_any, program
 from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
-from bulk_cancel.sources import PlannedRows, Source, open_if_any, program
 
 __all__ = ["DeclinedError", "Parts", "plan_job", "reconcile_ledger", "run_job"]
 

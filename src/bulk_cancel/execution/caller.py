@@ -9,7 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.ops.progress import Display
-from bulk_cancel.ops.stopping import Stop
+from bulk_cancel.ops.stop_request import Stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from bulk_cancel.execution.active_accounts import about_left, pace_of
 from bulk_cancel.execution.execute import RunFacts
 from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import Ledger
-from bulk_cancel.reporting import write_run
+from bulk_cancel.reports.run_files import write_run
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
 
 

@@ -13,8 +13,8 @@ from bulk_cancel.core.model import Status
 from bulk_cancel.errors import BulkCancelError, Exit, InputError
 from bulk_cancel.execution.caller import Parts
 from bulk_cancel.job import Job
-from bulk_cancel.ops.ending import RunEnding
 from bulk_cancel.ops.metrics import write_metrics
+from bulk_cancel.ops.notice import RunEnding
 from bulk_cancel.ops.notify import Notifier
 from bulk_cancel.reports.summary import Summary
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.errors import ConfigError, Exit
-from bulk_cancel.ops.ending import RunEnding
+from bulk_cancel.ops.notice import RunEnding
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

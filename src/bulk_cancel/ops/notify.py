@@ -18,7 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from bulk_cancel.core.text import redact
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.ops.ending import RunEnding
+from bulk_cancel.ops.notice import RunEnding
 
 if TYPE_CHECKING:
     from apprise import Apprise

@@ -3,4 +3,4 @@
 With inputs/ the only importer of polars; `summary` and `next_step` do without it.
 """
 
-from bulk_cancel import frugal  # noqa: F401 - before polars is loaded
+from bulk_cancel.ops import polars_memory as frugal

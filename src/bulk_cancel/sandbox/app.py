@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bulk_cancel.sandbox.answers import Scene, Wires, faulty_response, plain_response, too_many_requests
 from bulk_cancel.sandbox.credentials import read_credential
 from bulk_cancel.sandbox.faults import Fault, Meets, Shape, When
+from bulk_cancel.sandbox.faulty_answers import Scene, Wires, faulty_response, plain_response, too_many_requests
 from bulk_cancel.sandbox.handlers import CANCEL, READS, ApiRoute, Call, Plain, answer, read_one
 from bulk_cancel.sandbox.instance import Sandbox
 from bulk_cancel.sandbox.record import Arrival

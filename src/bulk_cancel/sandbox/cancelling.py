@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from bulk_cancel.sandbox.book import Book
+from bulk_cancel.sandbox.appointments import Book
 from bulk_cancel.sandbox.people import User
 from bulk_cancel.sandbox.refusal import Refused, invalid
 from bulk_cancel.sandbox.world import Appointment, Cancellation, Kind

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from threading import RLock
 
-from bulk_cancel.sandbox.book import Book
+from bulk_cancel.sandbox.appointments import Book
 from bulk_cancel.sandbox.bucket import Limits
 from bulk_cancel.sandbox.cancelling import Desk
 from bulk_cancel.sandbox.faults import FaultPlan

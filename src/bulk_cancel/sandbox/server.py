@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bulk_cancel.sandbox.answers import Wires
 from bulk_cancel.sandbox.app import make_app
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
+from bulk_cancel.sandbox.faulty_answers import Wires
 from bulk_cancel.sandbox.instance import Sandbox
 from bulk_cancel.sandbox.options import SandboxOptions
 

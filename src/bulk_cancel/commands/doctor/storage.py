@@ -11,9 +11,9 @@ from pathlib import Path
 from bulk_cancel.access.ledgers import LedgerPlace
 from bulk_cancel.commands.doctor.check import Check, failed, good, warning
 from bulk_cancel.errors import BulkCancelError, ConfigError, LedgerCreateError, LedgerDiskError, LedgerError
-from bulk_cancel.ledger.opening import QUICK_CHECK_BYTES
 from bulk_cancel.ledger.port import Health
-from bulk_cancel.ledger.sqlite import reading
+from bulk_cancel.ledger.sqlite.ledger import reading
+from bulk_cancel.ledger.sqlite.open import QUICK_CHECK_BYTES
 from bulk_cancel.ops.locks import Holder
 
 _MIB = 1024 * 1024

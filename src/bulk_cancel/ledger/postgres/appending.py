@@ -12,12 +12,12 @@ from typing import Any
 
 from bulk_cancel.core.model import Appointment, Entry
 from bulk_cancel.core.states import Event, next_state
-from bulk_cancel.ledger.appending import Written, elsewhere, intent, outcome, waves
-from bulk_cancel.ledger.integrity import digest_of
 from bulk_cancel.ledger.port import GuardError
-from bulk_cancel.ledger.postgres.chain import link
+from bulk_cancel.ledger.postgres.integrity import link
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import Row
+from bulk_cancel.ledger.sqlite.appending import Written, elsewhere, intent, outcome, waves
+from bulk_cancel.ledger.sqlite.integrity import digest_of
 
 Wave = dict[int, Entry]
 

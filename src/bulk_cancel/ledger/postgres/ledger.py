@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from bulk_cancel.ledger.postgres.making import has_tables, make_ready, refuse_missing
+from bulk_cancel.ledger.postgres.create import has_tables, make_ready, refuse_missing
 from bulk_cancel.ledger.postgres.session import connect
 from bulk_cancel.ledger.postgres.sharing import Sharing
 

@@ -19,8 +19,8 @@ from bulk_cancel.ledger.port import (
     RunRecord,
     Unknown,
 )
-from bulk_cancel.ledger.postgres.chain import verify
-from bulk_cancel.ledger.postgres.making import version_of
+from bulk_cancel.ledger.postgres.create import version_of
+from bulk_cancel.ledger.postgres.integrity import verify
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, scoped, staged_state, work_of
 

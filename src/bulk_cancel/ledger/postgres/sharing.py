@@ -14,7 +14,7 @@ from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.model import Chunk
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.errors import LockedError
-from bulk_cancel.ledger.postgres.making import LOCKS
+from bulk_cancel.ledger.postgres.create import LOCKS
 from bulk_cancel.ledger.postgres.writing import Writing
 from bulk_cancel.ledger.records import Row
 from bulk_cancel.ledger.shared import ChunkRecord, Hold, Reservation

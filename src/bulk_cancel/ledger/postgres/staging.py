@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import psycopg
 
 from bulk_cancel.core.model import InputRow
-from bulk_cancel.ledger.postgres import chain
-from bulk_cancel.ledger.postgres.making import LOCKS
+from bulk_cancel.ledger.postgres import integrity as chain
+from bulk_cancel.ledger.postgres.create import LOCKS
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import Row
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from bulk_cancel.core.model import Entry, InputRow, Scope
 from bulk_cancel.ledger.port import PaceUpdate, RunStart
-from bulk_cancel.ledger.postgres import appending, chain, staging
+from bulk_cancel.ledger.postgres import appending, staging
+from bulk_cancel.ledger.postgres import integrity as chain
 from bulk_cancel.ledger.postgres.reading import Reading
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import scoped

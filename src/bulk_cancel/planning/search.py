@@ -28,7 +28,7 @@ from bulk_cancel.errors import BulkCancelError, ConfigError
 from bulk_cancel.job import Job
 from bulk_cancel.ops.locks import held
 from bulk_cancel.ops.progress import Display, Silence, Standing, show_progress
-from bulk_cancel.reports.found import Layout, write_found
+from bulk_cancel.reports.found_file import Layout, write_found
 
 SELECTED = "selected.csv"
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -18,15 +17,13 @@ from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.core.plan import Look, PlanLine, target_of
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.context import Foresight
-from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError, UsageError
-from bulk_cancel.filling import Rows, template_of
-from bulk_cancel.finding import select_input
+from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.job import Job
-from bulk_cancel.looking import Looks
-from bulk_cancel.plans import LeftOut, PlanAbout, PlanFile, holds_plan, is_plan, open_plan, writing_plan
-from bulk_cancel.reports.pages.plan_page import PlanFacts, writing_plan_page
-from bulk_cancel.reports.plan_records import plan_records
+from bulk_cancel.plan_files import LeftOut, PlanFile, is_plan, open_plan
+from bulk_cancel.planning.live import Looks
+from bulk_cancel.planning.reason_templates import Rows, template_of
+from bulk_cancel.planning.search import select_input
 from bulk_cancel.version import version
 
 
@@ -173,55 +170,3 @@ class ApprovedPlan:
     def foresight(self, looking: Looks | None) -> Foresight:
         left_out = {target: (left.action, left.why) for target, left in self.left_out.items()}
         return Foresight(looking.seen if looking else {}, left_out, self.plan.expectations())
-
-
-@dataclass
-class PlanOutputs:
-    """Takes the lines of a plan to the files that the job wants of it."""
-
-    takers: list[Callable[[PlanLine], None]] = field(default_factory=list)
-    digest: str | None = None  #: of the plan file, known after the block
-
-    def add(self, line: PlanLine) -> None:
-        for take in self.takers:
-            take(line)
-
-
-@contextmanager
-def plan_outputs(job: Job, source: Source, environ: Mapping[str, str]) -> Iterator[PlanOutputs]:
-    """Yield what takes a plan's lines; after the block the plan file and the audit files are in their place."""
-    outputs = PlanOutputs()
-    with ExitStack() as stack:
-        if job.out is not None:
-            records = stack.enter_context(plan_records(job.out, with_accounts=job.accounts is not None))
-            records.summary.update({"source": job.label, "input_digest": source.digest})
-            page = stack.enter_context(writing_plan_page(job.out, _facts(job, source, environ)))
-            outputs.takers += [records.add, page.add]
-        draft = None
-        if job.plan_file is not None:
-            _refuse_overwriting(job.plan_file)
-            draft = stack.enter_context(writing_plan(job.plan_file, _about(job, source, environ)))
-            outputs.takers.append(draft.add)
-        yield outputs
-    outputs.digest = draft.digest if draft else None
-
-
-def _facts(job: Job, source: Source, environ: Mapping[str, str]) -> PlanFacts:
-    accounts = load_accounts(job.accounts, environ, job)
-    paces = {name: accounts.pace(name) for name in ("", *accounts.names)} if accounts.given else {}
-    return PlanFacts(job.label, source.digest, system_clock().now(), job.pace, paces)
-
-
-def _refuse_overwriting(path: Path) -> None:
-    """A plan replaces an older plan, and nothing else."""
-    if path.exists() and not (path.is_file() and holds_plan(path)):
-        raise UsageError(f"{path} exists and is no plan file.", advice="Name another file with -o.")
-
-
-def _about(job: Job, source: Source, environ: Mapping[str, str]) -> PlanAbout:
-    now = system_clock().now()
-    decisive = {"reason", "cancel_all", "user_id", "map", "live", "skip_past", "late_within", "select"}
-    if job.accounts is not None:
-        decisive |= {"account"}
-    options = job.model_dump(mode="json", include=decisive)
-    return PlanAbout(now, now + job.plan_ttl, api_url(environ), job.label, source.digest, options)

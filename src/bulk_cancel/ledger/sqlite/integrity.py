@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 
 from bulk_cancel.core.states import Event, IllegalTransitionError, fold
-from bulk_cancel.ledger.staging import has_key
+from bulk_cancel.ledger.sqlite.staging import has_key
 
 Row = tuple[Any, ...]
 GENESIS = "0" * 64

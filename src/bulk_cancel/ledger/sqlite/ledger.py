@@ -13,10 +13,6 @@ from bulk_cancel.core.clock import PaceRecord, TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Scope, Work
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger import appending, integrity, staging
-from bulk_cancel.ledger.failures import translated
-from bulk_cancel.ledger.making import backup
-from bulk_cancel.ledger.opening import close, open_for_reading, open_for_writing
 from bulk_cancel.ledger.port import (
     ALL_ROWS,
     Concern,
@@ -30,6 +26,10 @@ from bulk_cancel.ledger.port import (
     Unknown,
 )
 from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, scoped, staged_state, work_of
+from bulk_cancel.ledger.sqlite import appending, integrity, staging
+from bulk_cancel.ledger.sqlite.create import backup
+from bulk_cancel.ledger.sqlite.failures import translated
+from bulk_cancel.ledger.sqlite.open import close, open_for_reading, open_for_writing
 from bulk_cancel.ledger.statements import statements
 
 

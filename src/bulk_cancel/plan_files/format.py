@@ -19,7 +19,7 @@ from bulk_cancel.core.drift import Expectation
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
-from bulk_cancel.plans.fields import HEADER_FIELDS, LINE_FIELDS, MalformedError, refuse_odd
+from bulk_cancel.plan_files.fields import HEADER_FIELDS, LINE_FIELDS, MalformedError, refuse_odd
 
 FORMAT: Final = "bulk-cancel plan"
 VERSION: Final = 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from bulk_cancel.ledger.integrity import GENESIS, digest_of, wrong_state
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import Row
+from bulk_cancel.ledger.sqlite.integrity import GENESIS, digest_of, wrong_state
 
 
 def seal(session: Session, run_no: int, chunk_no: int, events: Iterable[Row]) -> int:

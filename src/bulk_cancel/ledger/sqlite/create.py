@@ -12,8 +12,8 @@ from pathlib import Path
 import apsw
 
 from bulk_cancel.errors import LedgerCreateError, LedgerError
-from bulk_cancel.ledger.failures import DISK_ERRORS
 from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
+from bulk_cancel.ledger.sqlite.failures import DISK_ERRORS
 from bulk_cancel.ledger.statements import statements
 from bulk_cancel.ops.disk import sync
 

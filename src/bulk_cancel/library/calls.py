@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -18,67 +17,16 @@ from bulk_cancel.commands.plan import plan_job
 from bulk_cancel.commands.reconcile import reconcile_ledger
 from bulk_cancel.commands.run import Parts, run_and_tell
 from bulk_cancel.core.actions import Action
-from bulk_cancel.core.model import Status
-from bulk_cancel.core.plan import Plan, PlanLine
-from bulk_cancel.core.states import State
+from bulk_cancel.core.plan import Plan
 from bulk_cancel.errors import Exit, UsageError
 from bulk_cancel.job import Job
+from bulk_cancel.library.results import Approve, PlannedRow, PlanResult, Seen, _frozen, _row
 from bulk_cancel.ops.logs import logging_to
 from bulk_cancel.ops.progress import Silence
-from bulk_cancel.ops.stopping import Stop
+from bulk_cancel.ops.stop_request import Stop
 from bulk_cancel.reports.summary import Summary
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedRow:
-    """A row of the input, and what a run would do with it."""
-
-    row: int  #: as a spreadsheet shows it: the header is row 1
-    action: Action
-    why: str  #: a sentence
-    appointment_id: str | None  #: None when the row is invalid
-    attendee_id: str | None  #: None: the whole appointment
-    entire_series: bool
-    reason: str | None  #: as the mails print it
-    account: str | None = None  #: with whose credential; None: the run's own
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What a live plan saw of the people concerned: numbers, no names."""
-
-    requests: int  #: that the looks took
-    mailed: int  #: people who get a mail, at least
-    mailed_again: int  #: people who get more than one
-    paid: int  #: appointments that were paid for
-    hosts: int
-    first_start: str | None  #: ISO 8601
-    last_start: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanResult:
-    """What a run would do: counts over all rows, and the first rows of the kinds that people look at."""
-
-    rows: int
-    targets: int  #: distinct ones that the valid rows name
-    cancels: int  #: what a run would send, if every cancel is answered
-    may_send: int  #: what it may send at most: also those whose earlier cancel may prove not applied
-    duration_s: float  #: that the cancels take at least, at the job's rate and with a full burst
-    actions: Mapping[Action, int]  #: action -> rows; every action is in it
-    settled: Mapping[State, int]  #: state -> rows that need nothing, by what the ledger knows
-    first: tuple[PlannedRow, ...]  #: the first rows to be sent, at most 10
-    invalid: tuple[PlannedRow, ...]  #: the first invalid rows, at most 10
-    left_out: tuple[PlannedRow, ...]  #: the first rows that a look or a rule leaves out, at most 10
-    seen: Seen | None  #: of a live plan
-    digest: str | None  #: of the plan file, when the job names one
-    exit_code: Exit  #: that the command `plan` would end with
-
-
 R = TypeVar("R", PlannedRow, Seen, PlanResult)
-Approve = Callable[[PlanResult], bool]
 
 
 def plan(job: Job, *, environ: Mapping[str, str] | None = None, log: FilteringBoundLogger | None = None) -> PlanResult:
@@ -126,60 +74,6 @@ def reconcile(
         return _frozen(reconcile_ledger(job, replace(parts, stop=stop or Stop())))
 
 
-async def run_async(
-    job: Job,
-    *,
-    approve: Approve | None = None,
-    environ: Mapping[str, str] | None = None,
-    log: FilteringBoundLogger | None = None,
-) -> Summary:
-    """As `run`, in a thread of its own, under asyncio or trio. `approve` is called in that thread.
-
-    A cancelled wait lets the run drain and ends after it: no cancel is left in flight, and the ledger is closed.
-    """
-    stop = Stop()
-    return await _in_thread(partial(run, job, approve=approve, environ=environ, log=log, stop=stop), stop)
-
-
-async def plan_async(
-    job: Job, *, environ: Mapping[str, str] | None = None, log: FilteringBoundLogger | None = None
-) -> PlanResult:
-    """As `plan`, in a thread of its own. A cancelled wait ends when the plan has: it sends nothing."""
-    return await _in_thread(partial(plan, job, environ=environ, log=log), Stop())
-
-
-async def reconcile_async(
-    job: Job, *, environ: Mapping[str, str] | None = None, log: FilteringBoundLogger | None = None
-) -> Summary:
-    """As `reconcile`, awaited as in `run_async`."""
-    stop = Stop()
-    return await _in_thread(partial(reconcile, job, environ=environ, log=log, stop=stop), stop)
-
-
-async def _in_thread(call: Callable[[], T], stop: Stop) -> T:
-    """Wait for the call to end, also when cancelled, however often: asyncio's own cancel knows no shield."""
-    outcome: Future[T] = Future()
-    ended = anyio.Event()
-
-    def work() -> None:
-        try:
-            outcome.set_result(call())
-        except BaseException as error:
-            outcome.set_exception(error)
-
-    async def host() -> None:
-        await anyio.to_thread.run_sync(work)
-        ended.set()
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(host)
-        try:
-            await ended.wait()
-        finally:
-            stop.request()
-    return outcome.result()
-
-
 @contextmanager
 def _parts(job: Job, environ: Mapping[str, str] | None, log: FilteringBoundLogger | None) -> Iterator[Parts]:
     _refuse_running_loop()
@@ -224,16 +118,7 @@ def _planned(plan: Plan) -> PlanResult:
     )
 
 
-def _row(line: PlanLine) -> PlannedRow:
-    return _copied(PlannedRow, line.row, action=line.action, why=line.why)
-
-
 def _copied(kind: type[R], source: object, **given: Any) -> R:
     """Return a result of this kind with the values given, and every other field as the source has it."""
     rest = {field.name: getattr(source, field.name) for field in fields(kind) if field.name not in given}
     return kind(**rest, **given)
-
-
-def _frozen(summary: Summary) -> Summary:
-    counts = MappingProxyType({status: summary.counts.get(status, 0) for status in Status})
-    return replace(summary, counts=counts)

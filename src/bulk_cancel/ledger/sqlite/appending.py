@@ -14,8 +14,8 @@ import apsw
 
 from bulk_cancel.core.model import Entry
 from bulk_cancel.core.states import SETTLED, Event, State, next_state
-from bulk_cancel.ledger import integrity
 from bulk_cancel.ledger.port import GuardError
+from bulk_cancel.ledger.sqlite import integrity
 
 Row = tuple[Any, ...]
 _FINAL = SETTLED | {State.FAILED, State.SKIPPED}

@@ -17,9 +17,9 @@ from bulk_cancel.core.actions import Action
 from bulk_cancel.core.drift import Expectation
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.errors import InputMissingError, UsageError
-from bulk_cancel.plans.failures import PlanError
-from bulk_cancel.plans.fields import MalformedError
-from bulk_cancel.plans.format import (
+from bulk_cancel.plan_files.failures import PlanError
+from bulk_cancel.plan_files.fields import MalformedError
+from bulk_cancel.plan_files.format import (
     FORMAT,
     LONGEST_LINE,
     VERSION,

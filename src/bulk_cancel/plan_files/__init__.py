@@ -1,9 +1,9 @@
 """Plan files: what was planned, to be approved and then carried out. docs/plan-file.md describes them."""
 
-from bulk_cancel.plans.failures import PlanError, PlanWriteError
-from bulk_cancel.plans.format import PlanHeader, PlannedLine, options_digest
-from bulk_cancel.plans.plan_file import LeftOut, PlanFile, holds_plan, is_plan, open_plan
-from bulk_cancel.plans.writing import PlanAbout, PlanDraft, write_plan, writing_plan
+from bulk_cancel.plan_files.failures import PlanError, PlanWriteError
+from bulk_cancel.plan_files.format import PlanHeader, PlannedLine, options_digest
+from bulk_cancel.plan_files.reading import LeftOut, PlanFile, holds_plan, is_plan, open_plan
+from bulk_cancel.plan_files.writing import PlanAbout, PlanDraft, write_plan, writing_plan
 
 __all__ = [
     "LeftOut",

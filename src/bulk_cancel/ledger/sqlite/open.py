@@ -16,10 +16,10 @@ from pathlib import Path
 import apsw
 
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger import making
-from bulk_cancel.ledger.failures import damaged, translated
 from bulk_cancel.ledger.schema_version import refuse_other_schema
-from bulk_cancel.ledger.staging import complete
+from bulk_cancel.ledger.sqlite import create as making
+from bulk_cancel.ledger.sqlite.failures import damaged, translated
+from bulk_cancel.ledger.sqlite.staging import complete
 from bulk_cancel.ledger.statements import statements
 
 #: Up to this size every page is checked on start; above, opening must not take minutes: `ledger verify` does it.

@@ -1,0 +1,1 @@
+"""The ledger in an SQLite file, for the processes of one machine."""

@@ -1,0 +1,1 @@
+"""The commands for Python programs: frozen results, threads, awaited forms."""

@@ -1,0 +1,73 @@
+"""The awaited forms of the library's calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from functools import partial
+from typing import TypeVar
+
+import anyio
+from structlog.typing import FilteringBoundLogger
+
+from bulk_cancel.job import Job
+from bulk_cancel.library.calls import plan, reconcile, run
+from bulk_cancel.library.results import Approve, PlanResult
+from bulk_cancel.ops.stop_request import Stop
+from bulk_cancel.reports.summary import Summary
+
+T = TypeVar("T")
+
+
+async def run_async(
+    job: Job,
+    *,
+    approve: Approve | None = None,
+    environ: Mapping[str, str] | None = None,
+    log: FilteringBoundLogger | None = None,
+) -> Summary:
+    """As `run`, in a thread of its own, under asyncio or trio. `approve` is called in that thread.
+
+    A cancelled wait lets the run drain and ends after it: no cancel is left in flight, and the ledger is closed.
+    """
+    stop = Stop()
+    return await _in_thread(partial(run, job, approve=approve, environ=environ, log=log, stop=stop), stop)
+
+
+async def plan_async(
+    job: Job, *, environ: Mapping[str, str] | None = None, log: FilteringBoundLogger | None = None
+) -> PlanResult:
+    """As `plan`, in a thread of its own. A cancelled wait ends when the plan has: it sends nothing."""
+    return await _in_thread(partial(plan, job, environ=environ, log=log), Stop())
+
+
+async def reconcile_async(
+    job: Job, *, environ: Mapping[str, str] | None = None, log: FilteringBoundLogger | None = None
+) -> Summary:
+    """As `reconcile`, awaited as in `run_async`."""
+    stop = Stop()
+    return await _in_thread(partial(reconcile, job, environ=environ, log=log, stop=stop), stop)
+
+
+async def _in_thread(call: Callable[[], T], stop: Stop) -> T:
+    """Wait for the call to end, also when cancelled, however often: asyncio's own cancel knows no shield."""
+    outcome: Future[T] = Future()
+    ended = anyio.Event()
+
+    def work() -> None:
+        try:
+            outcome.set_result(call())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    async def host() -> None:
+        await anyio.to_thread.run_sync(work)
+        ended.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(host)
+        try:
+            await ended.wait()
+        finally:
+            stop.request()
+    return outcome.result()

@@ -1,0 +1,73 @@
+"""The frozen results that Python programs get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.model import Status
+from bulk_cancel.core.plan import PlanLine
+from bulk_cancel.core.states import State
+from bulk_cancel.errors import Exit
+from bulk_cancel.library.calls import _copied
+from bulk_cancel.reports.summary import Summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRow:
+    """A row of the input, and what a run would do with it."""
+
+    row: int  #: as a spreadsheet shows it: the header is row 1
+    action: Action
+    why: str  #: a sentence
+    appointment_id: str | None  #: None when the row is invalid
+    attendee_id: str | None  #: None: the whole appointment
+    entire_series: bool
+    reason: str | None  #: as the mails print it
+    account: str | None = None  #: with whose credential; None: the run's own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a live plan saw of the people concerned: numbers, no names."""
+
+    requests: int  #: that the looks took
+    mailed: int  #: people who get a mail, at least
+    mailed_again: int  #: people who get more than one
+    paid: int  #: appointments that were paid for
+    hosts: int
+    first_start: str | None  #: ISO 8601
+    last_start: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanResult:
+    """What a run would do: counts over all rows, and the first rows of the kinds that people look at."""
+
+    rows: int
+    targets: int  #: distinct ones that the valid rows name
+    cancels: int  #: what a run would send, if every cancel is answered
+    may_send: int  #: what it may send at most: also those whose earlier cancel may prove not applied
+    duration_s: float  #: that the cancels take at least, at the job's rate and with a full burst
+    actions: Mapping[Action, int]  #: action -> rows; every action is in it
+    settled: Mapping[State, int]  #: state -> rows that need nothing, by what the ledger knows
+    first: tuple[PlannedRow, ...]  #: the first rows to be sent, at most 10
+    invalid: tuple[PlannedRow, ...]  #: the first invalid rows, at most 10
+    left_out: tuple[PlannedRow, ...]  #: the first rows that a look or a rule leaves out, at most 10
+    seen: Seen | None  #: of a live plan
+    digest: str | None  #: of the plan file, when the job names one
+    exit_code: Exit  #: that the command `plan` would end with
+
+
+Approve = Callable[[PlanResult], bool]
+
+
+def _row(line: PlanLine) -> PlannedRow:
+    return _copied(PlannedRow, line.row, action=line.action, why=line.why)
+
+
+def _frozen(summary: Summary) -> Summary:
+    counts = MappingProxyType({status: summary.counts.get(status, 0) for status in Status})
+    return replace(summary, counts=counts)

@@ -1,0 +1,1 @@
+"""Where rows come from, what is known of them, and the plan made of that."""
