@@ -46,11 +46,23 @@ def text_columns(schema: pl.Schema, fields: Mapping[str, str]) -> Iterator[pl.Ex
 
 
 def _bytes_as_text(column: pl.Expr, *, is_id: bool, is_field: bool) -> pl.Expr:
-    """Carry through as base64 what is no field; show bytes that are no text as hex, and so 16 bytes of an id."""
+    """Carry through as base64 what is no field; the bytes of a field are text, and 16 of an id are a UUID."""
     if not is_field:
         return column.bin.encode("base64")
-    text, digits = column.cast(pl.String, strict=False), column.bin.encode("hex")
-    return pl.when((column.bin.size() == 16) & is_id).then(digits).otherwise(pl.coalesce(text, digits))
+
+    def texts(values: pl.Series) -> pl.Series:
+        return pl.Series([None if value is None else _text_of(value, is_id=is_id) for value in values], dtype=pl.String)
+
+    return column.map_batches(texts, return_dtype=pl.String, is_elementwise=True)
+
+
+def _text_of(value: bytes, *, is_id: bool) -> str:
+    if is_id and len(value) == 16:
+        return value.hex()
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return f"\0{value.hex()}"  # a control character: invalid in any field
 
 
 def _as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:

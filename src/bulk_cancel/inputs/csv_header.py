@@ -73,6 +73,7 @@ def read_layout(beginning: bytes, separator: str | None, mapping: Mapping[str, s
     first, last = records[0], records[-1]
     if len(beginning) >= MAX_HEADER and last.start + len(last.text) == len(text) and first is last:
         raise InputError(f"the header does not end within {MAX_HEADER >> 20} MiB", advice="Is a quote left open in it?")
+    _refuse_nul(records[0])
     found, columns = _header(records, separator, mapping)
     return Layout(
         columns=columns,
@@ -83,6 +84,19 @@ def read_layout(beginning: bytes, separator: str | None, mapping: Mapping[str, s
         header_lines=found.line + found.text.count(line_end),
         header_row=found.row,
         notes=tuple(about_header(found.row, records.index(found))),
+    )
+
+
+def _refuse_nul(first: _Record) -> None:
+    if "\0" in first.text:
+        raise nul_refused(first.line + first.text.count("\n", 0, first.text.index("\0")))
+
+
+def nul_refused(line: int) -> InputError:
+    """Return the refusal of a text with a NUL."""
+    return InputError(
+        f"line {line} holds a NUL byte",
+        advice="The file is damaged, or UTF-16 without a byte order mark. Save it as CSV UTF-8.",
     )
 
 

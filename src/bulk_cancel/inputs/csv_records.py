@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bulk_cancel.errors import InputError
-from bulk_cancel.inputs.csv_header import Layout
+from bulk_cancel.inputs.csv_header import Layout, nul_refused
 from bulk_cancel.inputs.encodings import likely_encoding
 
 MAX_RECORD = 16 << 20
@@ -125,10 +125,7 @@ class _RecordCheck:
 
     def _refuse_wrong_bytes(self, piece: bytes) -> None:
         if (position := piece.find(b"\0")) >= 0:
-            raise InputError(
-                f"line {self._line_of(piece, position)} holds a NUL byte",
-                advice="The file is damaged, or UTF-16 without a byte order mark. Save it as CSV UTF-8.",
-            )
+            raise nul_refused(self._line_of(piece, position))
         if piece.isascii():
             return
         try:

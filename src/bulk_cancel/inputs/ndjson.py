@@ -151,6 +151,7 @@ class _Window:
 
     def take_value(self, decoder: json.JSONDecoder, number: int) -> str:
         """Take one value, as it is written."""
+        self.next_character()
         while True:
             try:
                 _, end = decoder.raw_decode(self._text, self._at)

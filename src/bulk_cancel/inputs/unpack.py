@@ -115,11 +115,11 @@ def as_utf8(source: Path, into: Path, encoding: str) -> PlainText:
         if mark in _UTF32_MARKS:
             raise InputError("the file is UTF-32 text", advice="Save it as UTF-8.")
         if mark.startswith(_UTF16_MARKS):
-            encoding = "utf-16"  # a mark is a proof
+            encoding = "UTF-16"  # a mark is a proof
         elif not encoding or mark.startswith(codecs.BOM_UTF8):
             return PlainText(source)
         file.seek(0)
-        return PlainText(write_blocks(_as_utf8(file, check_encoding(encoding)), into), converted=True)
+        return PlainText(write_blocks(_as_utf8(file, encoding), into), converted=True)
 
 
 def copy_lines(source: str, into: Path) -> Path:
@@ -155,6 +155,7 @@ def refuse_bomb(unpacked: int, packed: int) -> None:
 
 
 def _as_utf8(file: BinaryIO, encoding: str) -> Iterator[bytes]:
+    check_encoding(encoding)
     decoder = codecs.getincrementaldecoder(encoding)()
     lines = 1
     for block in chain(read_blocks(file), [b""]):
