@@ -204,3 +204,21 @@ def answering_and_closing(answer: bytes) -> Script:
         await wire.send(answer)
 
     return script
+
+
+async def tunnelling(wire: Wire) -> None:
+    """Do what a proxy does for CONNECT: open a connection, and pass on what comes from either side."""
+    head = await wire.request()
+    host, _, port = head.split()[1].decode().partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    await wire.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    ways = [_pass_on(wire._reader, writer), _pass_on(reader, wire._writer)]
+    await asyncio.gather(*ways)
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while block := await reader.read(65536):
+            writer.write(block)
+    finally:
+        writer.close()

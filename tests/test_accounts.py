@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bulk_cancel.accounts import load_accounts
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.job import load_job
+from bulk_cancel.settings.accounts import load_accounts
+from bulk_cancel.settings.job import load_job
 
 SECRET = "rgo-1a2b3c4d5e6f"
 BERLIN = '[accounts.berlin]\ntoken_env = "BERLIN"\n'

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from bulk_cancel.core.model import Status
     from bulk_cancel.core.states import State
     from bulk_cancel.errors import BulkCancelError, DeclinedError, Exit
-    from bulk_cancel.job import Job, load_job
     from bulk_cancel.library.awaited import plan_async, reconcile_async, run_async
     from bulk_cancel.library.calls import plan, reconcile, run
     from bulk_cancel.library.results import PlannedRow, PlanResult, Seen
     from bulk_cancel.ops.stop_request import Stop
     from bulk_cancel.reports.summary import Requests, Summary
+    from bulk_cancel.settings.job import Job, load_job
 
 __all__ = [
     "Action",

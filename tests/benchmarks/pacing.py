@@ -91,9 +91,9 @@ def run_both(setting: Setting, folder: Path, origin: str) -> None:
 def _run(source: Path, setting: Setting) -> float:
     """Run one job in this process; return its seconds."""
     from bulk_cancel.commands.run import Parts, run_job
-    from bulk_cancel.job import load_job
     from bulk_cancel.ops.logs import make_log
     from bulk_cancel.ops.progress import make_display
+    from bulk_cancel.settings.job import load_job
 
     folder = source.parent
     limit = {"rate": f"{setting.rate}/s", "burst": setting.burst, "concurrency": setting.workers}

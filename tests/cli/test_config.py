@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bulk_cancel.commands.config import Origin, settings_shown
-from bulk_cancel.job import Job, load_job
 from bulk_cancel.sandbox.credentials import PLATFORM_KEY
+from bulk_cancel.settings.job import Job, load_job
 from conftest_types import Shell
 
 SECRET = "rgo-0123456789abcdef"

@@ -13,7 +13,7 @@ from conftest_types import Shell
 
 COMMANDS = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
 COMMANDS |= {group.name for group in app.registered_groups}
-HEAVY = {"anyio", "apsw", "bulk_cancel.job", "filelock", "httpx", "jinja2", "polars", "structlog", "tenacity"}
+HEAVY = {"anyio", "apsw", "bulk_cancel.settings.job", "filelock", "httpx", "jinja2", "polars", "structlog", "tenacity"}
 
 
 def test_help_imports_nothing_heavy() -> None:

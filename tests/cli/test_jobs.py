@@ -8,7 +8,7 @@ import pytest
 
 from bulk_cancel.cli.options import JOB_OPTIONS
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.job import Job, load_job
+from bulk_cancel.settings.job import Job, load_job
 from conftest_types import Shell
 
 ROOT = Path(__file__).resolve().parents[2]

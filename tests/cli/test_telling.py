@@ -17,12 +17,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import CapturingLogger
 
 from bulk_cancel.errors import ConfigError, Exit
-from bulk_cancel.job import load_job
 from bulk_cancel.ops.metrics import write_metrics
 from bulk_cancel.ops.notice import RunEnding
 from bulk_cancel.ops.notify import Notifier, body_of
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import CANARY
+from bulk_cancel.settings.job import load_job
 from conftest_types import Shell
 from crash.lab import made_ids
 from worlds import post_count, single

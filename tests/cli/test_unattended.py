@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.job import load_job
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
+from bulk_cancel.settings.job import load_job
 from conftest_types import Shell
 from crash.lab import made_ids
 from worlds import post_count, single

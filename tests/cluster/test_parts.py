@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import structlog
 
-from bulk_cancel.accounts import load_accounts
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import stalled as rescue
 from bulk_cancel.cluster.chunk import Note, Surroundings
@@ -22,9 +21,10 @@ from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Chunk
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import ConfigError, Exit
-from bulk_cancel.job import load_job
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord
+from bulk_cancel.settings.accounts import load_accounts
+from bulk_cancel.settings.job import load_job
 from contracts.given import row, staged
 
 CLOCK = Clock(lambda: 50.0, TimeBase(None, 1000.0))

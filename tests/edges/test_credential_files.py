@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bulk_cancel.api.credentials import SYSTEMD_NAME, find_credential
 from bulk_cancel.errors import ConfigError
+from bulk_cancel.settings.credentials import SYSTEMD_NAME, find_credential
 
 
 @pytest.fixture

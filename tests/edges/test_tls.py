@@ -9,11 +9,14 @@ import anyio
 import pytest
 import trustme
 
+from bulk_cancel.api.client import ApiSettings, HttpLine
+from bulk_cancel.api.transports import over_httpx
+from bulk_cancel.core.credential import Credential
 from bulk_cancel.core.model import Request
 from bulk_cancel.core.outcome import Kind, classify_cancel
-from edges.catalogue import TARGET, close_after_the_request, never_answer, obedient
+from edges.catalogue import GOOD, TARGET, close_after_the_request, never_answer, obedient
 from edges.conftest import TOKEN, LineTo
-from fault_server import serving
+from fault_server import answering, response, serving, tunnelling
 
 pytestmark = pytest.mark.anyio
 
@@ -104,3 +107,15 @@ async def test_a_handshake_that_is_given_up_leaves_no_connection_open(line_to: L
 
         with anyio.fail_after(2):
             await server.closed.wait()
+
+
+async def test_through_a_tunnel_a_surplus_answer_is_never_taken_for_the_next_one() -> None:
+    """The proxy sees no more than bytes; each request has a tunnel of its own, and its own answer."""
+    surplus = answering(GOOD + response(b"{}", "429 Too Many Requests"), GOOD)
+    async with serving(surplus, obedient, tls=certified(OURS)) as server, serving(tunnelling) as proxy:
+        transport = over_httpx(trusting(OURS), proxy.url.removesuffix("/v4"))
+        line = HttpLine(ApiSettings(server.url, Credential(TOKEN), timeout_s=5), transport)
+        answers = [await line.cancel(TARGET, Request()) for _ in range(3)]
+        await line.aclose()
+        assert [classify_cancel(TARGET, answer).kind for answer in answers] == [Kind.CANCELLED] * 3
+        assert (len(server.connections), len(proxy.connections)) == (3, 3)

@@ -21,7 +21,6 @@ from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.job import load_job, search_job
 from bulk_cancel.ops.locks import held
 from bulk_cancel.ops.progress import Silence
 from bulk_cancel.planning.search import SELECTED, find_appointments, select_input
@@ -30,6 +29,7 @@ from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, HOST_TOKEN, OWNER_TOK
 from bulk_cancel.sandbox.people import CHECK_UP, COLLEAGUE, HOST, OWNER
 from bulk_cancel.sandbox.server import Sandbox
 from bulk_cancel.sandbox.world import CANARY
+from bulk_cancel.settings.job import load_job, search_job
 from finding.conftest import AUTUMN, BERLIN, QUICK, SPRING, WORLDS, Find, Result, expected, of_owner, options
 
 LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))

@@ -10,7 +10,7 @@ import pytest
 
 from bulk_cancel.core.selection import Days, Selection
 from bulk_cancel.errors import ConfigError, UsageError
-from bulk_cancel.job import load_job, search_job
+from bulk_cancel.settings.job import load_job, search_job
 
 HOST = "11111111-1111-4111-8111-11111111111a"
 DAY = 'from = 2026-12-24\nto = "2026-12-26"\ntimezone = "Europe/Berlin"\n'

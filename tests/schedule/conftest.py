@@ -9,8 +9,8 @@ from typing import Any
 import typer.main
 
 from bulk_cancel.cli.main import app
-from bulk_cancel.job import Job, load_job
 from bulk_cancel.ops.notify import LONGEST_S
+from bulk_cancel.settings.job import Job, load_job
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEDULE = ROOT / "jobs" / "schedule"

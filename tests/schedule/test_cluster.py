@@ -13,11 +13,11 @@ import pytest
 import typer.main
 import yaml
 
-from bulk_cancel.api.credentials import SYSTEMD_NAME
 from bulk_cancel.cli.main import app
 from bulk_cancel.core.units import parse_duration
 from bulk_cancel.errors import PERMANENT
-from bulk_cancel.job import Job
+from bulk_cancel.settings.credentials import SYSTEMD_NAME
+from bulk_cancel.settings.job import Job
 from schedule.conftest import SCHEDULE, is_unattended, job_of
 from schedule.test_kubernetes import CODES, CONDITION, COUNT, RULE, TEXT, YES, closed, each
 

@@ -8,8 +8,8 @@ from typing import get_args
 import pytest
 
 from bulk_cancel.errors import PERMANENT
-from bulk_cancel.job import Occasion
 from bulk_cancel.ops.notify import LONGEST_S
+from bulk_cancel.settings.job import Occasion
 from schedule.conftest import ROOT, SCHEDULE
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")

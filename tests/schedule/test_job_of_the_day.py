@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bulk_cancel.job import load_job
+from bulk_cancel.settings.job import load_job
 from schedule.conftest import ROOT, is_unattended
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bulk_cancel.api.credentials import SYSTEMD_NAME
 from bulk_cancel.core.units import parse_duration
+from bulk_cancel.settings.credentials import SYSTEMD_NAME
 from schedule.conftest import DRAIN_S, SCHEDULE, is_unattended, job_of
 
 UNITS = ("bulk-cancel.service", "bulk-cancel.timer", "bulk-cancel-failed@.service", "bulk-cancel-worker@.service")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bulk_cancel.access.places import api_url
-from bulk_cancel.accounts import Account
 from bulk_cancel.api.client import ApiSettings
-from bulk_cancel.api.credentials import find_credential
-from bulk_cancel.job import Job
-from bulk_cancel.planning.live import timeout_of
+from bulk_cancel.settings.accounts import Account
+from bulk_cancel.settings.credentials import find_credential
+from bulk_cancel.settings.environment import api_url, timeout_of
+from bulk_cancel.settings.job import Job
 from bulk_cancel.version import version
 
 

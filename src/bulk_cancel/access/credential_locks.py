@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.places import credential_lock
-from bulk_cancel.accounts import OWN, Accounts, load_accounts
 from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.core.credential import check_pairing
 from bulk_cancel.core.plan import Plan, Share
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.job import Job
 from bulk_cancel.ops.locks import held
+from bulk_cancel.settings.accounts import OWN, Accounts, load_accounts
+from bulk_cancel.settings.job import Job
 
 
 @dataclass

@@ -4,32 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import platformdirs
 
-from bulk_cancel.core.text import stripped
 from bulk_cancel.errors import ConfigError
-
-DEFAULT_API = "https://api.meetergo.com/v4"
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-SNAPSHOT = "input.parquet"
-
-
-def api_url(environ: Mapping[str, str]) -> str:
-    """Return the API's base URL, with `/v4`. Raises ConfigError for one that would send the credential openly."""
-    url = stripped(environ.get("MEETERGO_API_URL", "")).rstrip("/") or DEFAULT_API
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ConfigError("MEETERGO_API_URL is not the address of an API.", advice=f"It looks like {DEFAULT_API}")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise ConfigError(
-            f"MEETERGO_API_URL would send the credential to {parts.hostname} unencrypted.", advice="Use https://"
-        )
-    return url
+from bulk_cancel.settings.environment import DEFAULT_API
 
 
 def state_folder() -> Path:

@@ -12,16 +12,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from bulk_cancel.access.ledgers import LedgerDatabase, refuse_other_api
-from bulk_cancel.access.places import api_url
-from bulk_cancel.accounts import load_accounts
 from bulk_cancel.cli.run import parts_of
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document
 from bulk_cancel.cluster.chunk import Surroundings, stop_key
 from bulk_cancel.core.units import parse_duration, show_duration
 from bulk_cancel.errors import ConfigError, UsageError
-from bulk_cancel.job import load_job
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
+from bulk_cancel.settings.accounts import load_accounts
+from bulk_cancel.settings.environment import api_url
+from bulk_cancel.settings.job import load_job
 
 #: So many of the newest runs are shown.
 _RUNS = 5

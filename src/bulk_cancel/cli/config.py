@@ -14,7 +14,7 @@ from rich.table import Table
 from bulk_cancel.cli.stdout import errors_told, put_document
 from bulk_cancel.commands.config import Origin, Setting, settings_shown
 from bulk_cancel.core.text import clean
-from bulk_cancel.job import load_job
+from bulk_cancel.settings.job import load_job
 
 
 def show_command(source: str, flags: Mapping[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,33 +13,25 @@ from rich.markup import escape
 
 from bulk_cancel.cli.run import told_as_json
 from bulk_cancel.cli.stdout import put_document, put_out
+from bulk_cancel.commands.find import Wish
 from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.selection import Fit
 from bulk_cancel.errors import Exit, UsageError
-from bulk_cancel.job import Job, search_job
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.planning.search import Found, find_appointments
 from bulk_cancel.reports.found_file import Layout, check_kind, found_csv, write_found
+from bulk_cancel.settings.job import Job, search_job
 
 _APART = "Bookings that nobody has confirmed yet (double opt-in) are kept apart by the API: they are not in it."
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What to put where."""
-
-    out: Path | None = None  #: None: CSV on stdout
-    with_cancelled: bool = False
-    with_contacts: bool = False
 
 
 def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], wish: Wish) -> None:
     """Search, write what was found, say what it is."""
     job = search_job(select, flags)
     with told_as_json(job):
-        _refuse_contradictions(job, wish)
+        refuse_contradictions(job, wish)
         log = make_log(job.log_format, job.log_file, quiet=job.quiet)
         display = make_display(log, quiet=job.quiet)
         found = find_appointments(job, os.environ, log, display, with_contacts=wish.with_contacts)
@@ -52,7 +43,7 @@ def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], wish: Wish
         _show(Console(stderr=True), found, rows, wish)
 
 
-def _refuse_contradictions(job: Job, wish: Wish) -> None:
+def refuse_contradictions(job: Job, wish: Wish) -> None:
     if wish.out is not None:
         check_kind(wish.out)
     elif job.json_:

@@ -15,7 +15,7 @@ from bulk_cancel.commands.reconcile import reconcile_ledger
 from bulk_cancel.commands.report import report_run
 from bulk_cancel.commands.resolve import Decision, resolve
 from bulk_cancel.errors import Exit
-from bulk_cancel.job import load_job
+from bulk_cancel.settings.job import load_job
 
 
 def report_command(run_id: str, ledger: str | None, out: Path | None, *, excel: bool, as_json: bool) -> None:

@@ -91,7 +91,8 @@ def find(  # noqa: PLR0913 - options of a command
     quiet: Annotated[bool | None, typer.Option("--quiet/--no-quiet", "-q", help="Only warnings and errors.")] = None,
 ) -> None:
     """Find appointments of whole days: an input for a closure. Only reads; sends nothing."""
-    from bulk_cancel.cli.find import Wish, find_command
+    from bulk_cancel.cli.find import find_command
+    from bulk_cancel.commands.find import Wish
 
     select: Values = {"from": first, "to": last, "timezone": timezone, "location": location, "host": host or None}
     select |= {"all_hosts": all_hosts, "meeting_type": meeting_type, "channel": channel}

@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bulk_cancel.accounts import label_of
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import Action, Live, Plan, PlanLine
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.reports.summary import Summary
+from bulk_cancel.settings.accounts import label_of
 
 #: Actions that are shown elsewhere than among what is not to be cancelled.
 _ELSEWHERE = (Action.CANCEL, Action.INVALID, Action.SAME, Action.NOTHING, Action.READ_FIRST)

@@ -17,10 +17,10 @@ from bulk_cancel.commands.plan import plan_job
 from bulk_cancel.commands.run import Parts, run_and_tell
 from bulk_cancel.core.plan import Live, Plan
 from bulk_cancel.errors import Exit
-from bulk_cancel.job import Job, load_job
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary, to_json
+from bulk_cancel.settings.job import Job, load_job
 
 
 def run_command(source: str, flags: Mapping[str, Any]) -> None:

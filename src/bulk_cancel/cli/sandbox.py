@@ -18,10 +18,10 @@ from bulk_cancel.commands.run import Parts, run_job
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import parse_rate
 from bulk_cancel.errors import ConfigError, Exit, UsageError
-from bulk_cancel.job import load_job
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary
+from bulk_cancel.settings.job import load_job
 
 #: Limits that finish in seconds; the sandbox enforces none below them.
 _QUICK = {"rate": "20/s", "burst": "60", "timeout": "3s", "settle": "2s"}

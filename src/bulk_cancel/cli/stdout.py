@@ -43,6 +43,6 @@ def errors_told(*, as_json: bool) -> Iterator[None]:
 def place_of(given: str | None) -> LedgerPlace:
     """Return the ledger that is meant."""
     from bulk_cancel.access.ledgers import ledger_place
-    from bulk_cancel.access.places import api_url
+    from bulk_cancel.settings.environment import api_url
 
     return ledger_place(given or os.environ.get("BULK_CANCEL_LEDGER"), api_url(os.environ))

@@ -12,7 +12,6 @@ from anyio import to_thread
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.access.ledgers import clock_of
-from bulk_cancel.accounts import Account, Accounts
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.port import Line
 from bulk_cancel.cluster.run_settings import Rules
@@ -30,6 +29,7 @@ from bulk_cancel.engine.shared_limiter import SharedLimiter, limiter_over
 from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import Hold, SharedLedger
+from bulk_cancel.settings.accounts import Account, Accounts
 from bulk_cancel.version import version
 
 #: How often in the time after which a silent owner loses its chunk it gives a sign of life.

@@ -22,13 +22,13 @@ from bulk_cancel.engine.counters import REFUSED
 from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.execution.caller import Parts
 from bulk_cancel.execution.finish import conclude
-from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
 from bulk_cancel.ops.progress import Standing, show_progress
 from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.reports.summary import Summary
+from bulk_cancel.settings.job import Job
 
 _POLL_S = 1.0
 #: So long a watcher bears with a ledger that is away.

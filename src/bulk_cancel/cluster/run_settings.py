@@ -11,8 +11,8 @@ from bulk_cancel.core.window import parse_window
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Limits
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import Ledger
+from bulk_cancel.settings.job import Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from bulk_cancel.access.ledgers import ledger_place
-from bulk_cancel.access.places import DEFAULT_API, api_url
-from bulk_cancel.accounts import load_accounts
-from bulk_cancel.api.credentials import find_credential
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.core.text import redact
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.errors import BulkCancelError
-from bulk_cancel.job import Job, Select
-from bulk_cancel.planning.live import TIMEOUT_VARIABLE, timeout_of
+from bulk_cancel.settings.accounts import load_accounts
+from bulk_cancel.settings.credentials import find_credential
+from bulk_cancel.settings.environment import DEFAULT_API, TIMEOUT_VARIABLE, api_url, timeout_of
+from bulk_cancel.settings.job import Job, Select
 
 
 class Origin(StrEnum):

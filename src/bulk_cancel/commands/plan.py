@@ -9,18 +9,18 @@ from pathlib import Path
 
 from bulk_cancel.access.credential_locks import keyring
 from bulk_cancel.access.ledgers import ledger_place
-from bulk_cancel.access.places import api_url
-from bulk_cancel.accounts import OWN
-from bulk_cancel.commands.run import KnownPace, StatesOf, _looks, _planned
-from bulk_cancel.commands.run_setup import _time_limit
+from bulk_cancel.commands.run_setup import time_limit_of
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.states import State
 from bulk_cancel.execution.caller import Parts
-from bulk_cancel.job import Job
 from bulk_cancel.planning.outputs import plan_outputs
+from bulk_cancel.planning.planner import KnownPace, StatesOf, live_reads, planned
 from bulk_cancel.planning.sources import open_if_any
+from bulk_cancel.settings.accounts import OWN
+from bulk_cancel.settings.environment import api_url
+from bulk_cancel.settings.job import Job
 
 
 def plan_job(job: Job, parts: Parts) -> Plan:
@@ -42,10 +42,10 @@ def plan_job(job: Job, parts: Parts) -> Plan:
             ledger = stack.enter_context(place.reading())
             states_of = ledger.states_of
             known_pace = ledger.load_pace
-        looking = _looks(keys, parts, known_pace, job.lock_wait) if job.live else None
+        looking = live_reads(keys, parts.log, known_pace, job.lock_wait) if job.live else None
         with plan_outputs(job, source, parts.environ) as outputs:
-            plan = _planned(keys, source.rows(looking), states_of, looking, outputs.add)
-        plan.digest, plan.time = outputs.digest, _time_limit(job)
+            plan = planned(keys, source.rows(looking), states_of, looking, outputs.add)
+        plan.digest, plan.time = outputs.digest, time_limit_of(job)
         return plan
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.errors import UsageError
 from bulk_cancel.inputs import InputOptions, StagedInput, read_columns, stage_input
-from bulk_cancel.job import load_job
+from bulk_cancel.settings.job import load_job
 
 _HEADER = ("appointment_id", "attendee_id", "cancel_all", "kind")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -14,24 +14,21 @@ import anyio
 
 from bulk_cancel.access.credential_locks import Keyring, keyring
 from bulk_cancel.access.ledgers import clock_of, ledger_place
-from bulk_cancel.access.places import SNAPSHOT, new_run_id
-from bulk_cancel.accounts import OWN
+from bulk_cancel.access.places import new_run_id
 from bulk_cancel.cluster.run_settings import Rules
 from bulk_cancel.commands.run_setup import (
-    _NO_RUN,
-    _api_of,
-    _lock_wait_s,
-    _members,
-    _open_ledger,
-    _refuse_when_over,
-    _stage,
-    _time_limit,
+    NO_RUN,
+    api_of,
+    gather_accounts,
+    lock_wait_of,
+    open_ledger,
+    refuse_when_over,
+    stage_rows,
+    time_limit_of,
 )
-from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.deadline import TimeLimit
-from bulk_cancel.core.model import Appointment, InputRow
-from bulk_cancel.core.plan import Plan, PlanLine, make_plan
-from bulk_cancel.core.states import State
+from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.context import Foresight
@@ -40,52 +37,21 @@ from bulk_cancel.errors import DeclinedError, Exit
 from bulk_cancel.execution.caller import Parts
 from bulk_cancel.execution.execute import Carrying, RunFacts, carry_out
 from bulk_cancel.execution.finish import finish
-from bulk_cancel.execution.notifications import _ended, _not_begun, _tell
-from bulk_cancel.job import Job
+from bulk_cancel.execution.notifications import notice_of_end, notice_of_failure, send_notice
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ops.metrics import require_metrics
 from bulk_cancel.ops.notify import Notifier
-from bulk_cancel.planning.live import Looking, Looks
+from bulk_cancel.planning.planner import live_reads, planned
 from bulk_cancel.planning.search import SELECTED
-from bulk_cancel.planning.sources import PlannedRows, Source, open_if_any, program
+from bulk_cancel.planning.sources import Source, open_if_any, program
 from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
+from bulk_cancel.settings.job import Job
 
-__all__ = ["DeclinedError", "Parts", "plan_job", "reconcile_ledger", "run_job"]
-
-KnownPace = Callable[[str], PaceRecord | None]
-StatesOf = Callable[[Sequence[InputRow]], Sequence[State | None]]
-
+__all__ = ["DeclinedError", "Parts", "run_job"]
 
 # -- plan ------------------------------------------------------------------------------------------
-
-
-def _planned(
-    keys: Keyring,
-    rows: PlannedRows,
-    states_of: StatesOf,
-    looking: Looks | None,
-    each: Callable[[PlanLine], None] | None,
-) -> Plan:
-    plan = make_plan(rows.chunks(), states_of, keys.job.pace, rows.look(looking), each)
-    if keys.accounts.given or plan.shares.keys() - {OWN}:
-        plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}
-    plan.live = replace(plan.live, requests=looking.requests) if plan.live and looking else None
-    return plan
-
-
-def _looks(keys: Keyring, parts: Parts, known_pace: KnownPace, wait_s: float) -> Looks:
-    """Return the looks of a live plan. An account's limit is held from its first look on."""
-    if not keys.accounts.given:
-        keys.hold([OWN], wait_s)
-
-    def begin(account: str, seen: dict[str, Appointment | None]) -> Looking:
-        keys.hold([account], wait_s)
-        settings, pace = keys.settings(account), keys.accounts.pace(account)
-        return Looking(keys.job, settings, pace, parts.log, known_pace(settings.credential.fingerprint), seen=seen)
-
-    return Looks(begin)
 
 
 # -- run -------------------------------------------------------------------------------------------
@@ -104,8 +70,8 @@ def run_job(job: Job, parts: Parts) -> Summary:
 
 
 def _run_with(keys: Keyring, job: Job, parts: Parts) -> Summary:
-    url, limit = _api_of(keys), _time_limit(job)
-    _refuse_when_over(limit)
+    url, limit = api_of(keys), time_limit_of(job)
+    refuse_when_over(limit)
     run_id = new_run_id()
     out = job.out or Path("runs") / run_id
     with _private(out, run_id) as folder:
@@ -129,7 +95,7 @@ class _Beginning:
 
 
 def _run_over(source: Source, beginning: _Beginning) -> Summary:
-    with _open_ledger(beginning.keys, beginning.limit) as ledger:
+    with open_ledger(beginning.keys, beginning.limit) as ledger:
         run_no, clock, foresight = _begun(ledger, source, beginning)
         if beginning.job.engine == "dbos":
             return _dispatched(ledger, beginning, clock)
@@ -139,18 +105,18 @@ def _run_over(source: Source, beginning: _Beginning) -> Summary:
 def _begun(ledger: Ledger, source: Source, beginning: _Beginning) -> tuple[int, Clock, Foresight]:
     """Plan, have it approved and stage it. Return the run's number, its clock and what is known beforehand."""
     job, parts, keys = beginning.job, beginning.parts, beginning.keys
-    looking = _looks(keys, parts, ledger.load_pace, _lock_wait_s(job, beginning.limit)) if job.live else None
+    looking = live_reads(keys, parts.log, ledger.load_pace, lock_wait_of(job, beginning.limit)) if job.live else None
     rows = source.rows(looking)
-    plan = _planned(keys, rows, ledger.states_of, looking, None)
+    plan = planned(keys, rows, ledger.states_of, looking, None)
     plan.time = beginning.limit
     if job.engine == "local":
-        keys.hold_all(plan, ledger.accounts(_NO_RUN), _lock_wait_s(job, beginning.limit))
+        keys.hold_all(plan, ledger.accounts(NO_RUN), lock_wait_of(job, beginning.limit))
     _approved(plan, beginning)
     clock = clock_of(ledger)
     about = (job.label, source.digest, str(beginning.out.resolve()), program())
     start = RunStart(beginning.run_id, clock.now(), clock.base, *about)
     foresight = source.foresight(looking)
-    run_no = _stage(ledger, start, rows.filled_chunks(), clock)
+    run_no = stage_rows(ledger, start, rows.filled_chunks(), clock)
     _adopt(beginning.folder, beginning.out)
     parts.log.info("run.started", run_id=beginning.run_id, rows=plan.rows, cancels=plan.cancels, out=str(beginning.out))
     return run_no, clock, foresight
@@ -160,7 +126,7 @@ def _carried(ledger: Ledger, beginning: _Beginning, run_no: int, found: tuple[Cl
     """Carry the run out in this process."""
     job, parts, (clock, foresight) = beginning.job, beginning.parts, found
     began = clock.monotonic()
-    members, left = _members(beginning.keys, ledger, run_no, parts, clock)
+    members, left = gather_accounts(beginning.keys, ledger, run_no, parts, clock)
     facts = RunFacts(beginning.run_id, run_no, beginning.out, clock, began, members, left, beginning.limit)
     end = anyio.run(carry_out, Carrying(job, parts, ledger, facts, Runner.run, foresight))
     return finish(ledger, job, facts, end, parts.log)
@@ -184,7 +150,7 @@ def _approved(plan: Plan, beginning: _Beginning) -> None:
     _warn_of_short_time(plan, parts)
     if not parts.approve(plan):
         raise DeclinedError("Nothing was sent.")
-    _refuse_when_over(beginning.limit)
+    refuse_when_over(beginning.limit)
 
 
 def _refuse_too_many(job: Job, plan: Plan) -> None:
@@ -248,7 +214,7 @@ def run_and_tell(job: Job, parts: Parts) -> Summary:
     try:
         summary = run_job(job, parts)
     except Exception as error:
-        _tell(job, parts, notifier, _not_begun(job, error, time.monotonic() - began))
+        send_notice(job, parts, notifier, notice_of_failure(job, error, time.monotonic() - began))
         raise
-    _tell(job, parts, notifier, _ended(job, summary))
+    send_notice(job, parts, notifier, notice_of_end(job, summary))
     return summary

@@ -8,10 +8,7 @@ from functools import partial
 
 from bulk_cancel.access.credential_locks import Keyring
 from bulk_cancel.access.ledgers import LedgerDatabase, LedgerPlace, ledger_place, refuse_other_api
-from bulk_cancel.access.places import api_url
-from bulk_cancel.accounts import OWN
 from bulk_cancel.cluster.exclusive_run import take_turn
-from bulk_cancel.cluster.queue import migrate
 from bulk_cancel.cluster.run_settings import refuse_others
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import InputRow
@@ -20,35 +17,37 @@ from bulk_cancel.engine.deadline import time_limit
 from bulk_cancel.errors import ConfigError, DeclinedError
 from bulk_cancel.execution.active_accounts import Member, gather_members, leave_others
 from bulk_cancel.execution.caller import Parts
-from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import Ledger, RunStart
+from bulk_cancel.settings.accounts import OWN
+from bulk_cancel.settings.environment import api_url
+from bulk_cancel.settings.job import Job
 
 #: No run has this number: asked for its accounts, a ledger returns those of whatever is open.
-_NO_RUN = 0
+NO_RUN = 0
 
 
-def _api_of(keys: Keyring) -> str:
+def api_of(keys: Keyring) -> str:
     """Return the API's address. Without an accounts file the run's own credential has to be there as well."""
     here = keys.accounts.given or keys.job.engine == "dbos"
     return api_url(keys.environ) if here else keys.settings(OWN).base_url
 
 
-def _time_limit(job: Job) -> TimeLimit | None:
+def time_limit_of(job: Job) -> TimeLimit | None:
     return time_limit(job.max_duration, job.deadline, job.zone, system_clock())
 
 
-def _refuse_when_over(limit: TimeLimit | None) -> None:
+def refuse_when_over(limit: TimeLimit | None) -> None:
     if limit is not None and not limit.left_s(system_clock().monotonic()):
         raise DeclinedError(f"{limit.sentence} Nothing was sent.", advice="Run it earlier, or give it more time.")
 
 
-def _members(
+def gather_accounts(
     keys: Keyring, ledger: Ledger, run_no: int, parts: Parts, clock: Clock
 ) -> tuple[list[Member], dict[str, int]]:
     """Return who works on the run, and how many outcomes are unknown of accounts that are not to be had."""
     members = gather_members(keys, ledger, run_no)
     # Without an accounts file no row of the run has one, and to ask for them would mean to look at every row.
-    others = ledger.accounts(run_no if keys.accounts.given else _NO_RUN)
+    others = ledger.accounts(run_no if keys.accounts.given else NO_RUN)
     left = leave_others({*others} - {member.name for member in members}, ledger, run_no, clock)
     for name, count in left.items():
         parts.log.warning("account.left", account=name, unknown=count, why=keys.missing.get(name, ""))
@@ -56,9 +55,9 @@ def _members(
 
 
 @contextmanager
-def _open_ledger(keys: Keyring, limit: TimeLimit | None) -> Iterator[Ledger]:
+def open_ledger(keys: Keyring, limit: TimeLimit | None) -> Iterator[Ledger]:
     """Hold the ledger for the life of a run, and the limit of a credential that is needed in any case."""
-    job, url, wait_s = keys.job, api_url(keys.environ), _lock_wait_s(keys.job, limit)
+    job, url, wait_s = keys.job, api_url(keys.environ), lock_wait_of(keys.job, limit)
     place = ledger_place(job.ledger, url)
     own = [] if keys.accounts.given else [OWN]
     alone = partial(place.alone, wait_s, lambda: keys.hold(own, wait_s))
@@ -77,18 +76,20 @@ def _beside_workers(place: LedgerPlace, job: Job, wait_s: float) -> Iterator[Led
         )
     refuse_others(job)
 
+    from bulk_cancel.cluster.queue import migrate
+
     migrate(place.url)  # before anything is staged: what cannot be handed out is not begun
     with place.together(wait_s) as ledger:
         take_turn(ledger, wait_s)
         yield ledger
 
 
-def _lock_wait_s(job: Job, limit: TimeLimit | None) -> float:
+def lock_wait_of(job: Job, limit: TimeLimit | None) -> float:
     """Wait for a lock no longer than there is time."""
     return min(job.lock_wait, limit.left_s(system_clock().monotonic())) if limit else job.lock_wait
 
 
-def _stage(ledger: Ledger, start: RunStart, chunks: Iterable[Sequence[InputRow]], clock: Clock) -> int:
+def stage_rows(ledger: Ledger, start: RunStart, chunks: Iterable[Sequence[InputRow]], clock: Clock) -> int:
     run_no = ledger.begin_run(start)
     for rows in chunks:
         ledger.stage(run_no, rows, clock.now())

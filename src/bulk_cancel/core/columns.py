@@ -8,6 +8,8 @@ from typing import Final
 PREFIX: Final = "__bc_"
 #: The number of the row, as a spreadsheet shows it.
 ROW: Final = "__bc_row"
+#: The file of the snapshot in the folder of a run.
+SNAPSHOT: Final = "input.parquet"
 
 #: How many rows of a table are held at once, and how many cells of a wide one.
 _ROWS: Final = 50_000

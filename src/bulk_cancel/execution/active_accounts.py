@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bulk_cancel.access.credential_locks import Keyring
-from bulk_cancel.accounts import OWN, label_of
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.model import Scope
@@ -14,6 +13,7 @@ from bulk_cancel.core.pacing import Pace
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.counters import Tally
 from bulk_cancel.ledger.port import Ledger
+from bulk_cancel.settings.accounts import OWN, label_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from bulk_cancel.errors import Exit
 from bulk_cancel.execution.active_accounts import Member
 from bulk_cancel.execution.caller import Parts
 from bulk_cancel.execution.runners import Shared, contexts_of, standing_of, work_together
-from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ops.progress import show_progress
 from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.reports.rebooking import Keep, rebooking_list
+from bulk_cancel.settings.job import Job
 
 
 @dataclass(frozen=True, slots=True)

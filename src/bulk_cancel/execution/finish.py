@@ -15,10 +15,10 @@ from bulk_cancel.engine.counters import Tally
 from bulk_cancel.engine.runner import RunEnd
 from bulk_cancel.execution.active_accounts import about_left, pace_of
 from bulk_cancel.execution.execute import RunFacts
-from bulk_cancel.job import Job
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.reports.run_files import write_run
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
+from bulk_cancel.settings.job import Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from bulk_cancel.access.ledgers import ledger_place
-from bulk_cancel.access.places import api_url
 from bulk_cancel.core.model import Status
 from bulk_cancel.errors import BulkCancelError, Exit, InputError
 from bulk_cancel.execution.caller import Parts
-from bulk_cancel.job import Job
 from bulk_cancel.ops.metrics import write_metrics
 from bulk_cancel.ops.notice import RunEnding
 from bulk_cancel.ops.notify import Notifier
 from bulk_cancel.reports.summary import Summary
+from bulk_cancel.settings.environment import api_url
+from bulk_cancel.settings.job import Job
 
 _BUG = "A bug of bulk-cancel: see its log, and report it."
 
 
-def _tell(job: Job, parts: Parts, notifier: Notifier | None, ending: RunEnding) -> None:
+def send_notice(job: Job, parts: Parts, notifier: Notifier | None, ending: RunEnding) -> None:
     if job.metrics_file is not None:
         known = replace(ending, unknown_open=_unknown_open(job, parts.environ))
         write_metrics(job.metrics_file, known, parts.log)
@@ -29,7 +29,7 @@ def _tell(job: Job, parts: Parts, notifier: Notifier | None, ending: RunEnding) 
         notifier.tell(ending, parts.log)
 
 
-def _ended(job: Job, summary: Summary) -> RunEnding:
+def notice_of_end(job: Job, summary: Summary) -> RunEnding:
     code = Exit(summary.exit_code)
     return RunEnding(
         job=job.name,
@@ -44,7 +44,7 @@ def _ended(job: Job, summary: Summary) -> RunEnding:
     )
 
 
-def _not_begun(job: Job, error: Exception, elapsed_s: float) -> RunEnding:
+def notice_of_failure(job: Job, error: Exception, elapsed_s: float) -> RunEnding:
     code = error.exit_code if isinstance(error, BulkCancelError) else Exit.BUG
     return RunEnding(job=job.name, exit_code=code, sentence=_why(error), elapsed_s=elapsed_s)
 

@@ -12,7 +12,6 @@ from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.access.ledgers import shared_of
 from bulk_cancel.access.rate_limits import limiter_of
-from bulk_cancel.accounts import OWN, label_of
 from bulk_cancel.core.exit_codes import Halt, gravest
 from bulk_cancel.core.model import Appointment, Scope, Target, status_of
 from bulk_cancel.core.states import UNDERWAY, State
@@ -29,6 +28,7 @@ from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.execution.active_accounts import Member
 from bulk_cancel.ledger.port import Ledger, PaceUpdate
 from bulk_cancel.ops.progress import Standing
+from bulk_cancel.settings.accounts import OWN, label_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from typing import TypeVar
 import anyio
 from structlog.typing import FilteringBoundLogger
 
-from bulk_cancel.job import Job
 from bulk_cancel.library.calls import plan, reconcile, run
 from bulk_cancel.library.results import Approve, PlanResult
 from bulk_cancel.ops.stop_request import Stop
 from bulk_cancel.reports.summary import Summary
+from bulk_cancel.settings.job import Job
 
 T = TypeVar("T")
 

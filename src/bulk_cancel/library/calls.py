@@ -19,12 +19,12 @@ from bulk_cancel.commands.run import Parts, run_and_tell
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.errors import Exit, UsageError
-from bulk_cancel.job import Job
-from bulk_cancel.library.results import Approve, PlannedRow, PlanResult, Seen, _frozen, _row
+from bulk_cancel.library.results import Approve, PlannedRow, PlanResult, Seen, freeze_plan, planned_row
 from bulk_cancel.ops.logs import logging_to
 from bulk_cancel.ops.progress import Silence
 from bulk_cancel.ops.stop_request import Stop
 from bulk_cancel.reports.summary import Summary
+from bulk_cancel.settings.job import Job
 
 R = TypeVar("R", PlannedRow, Seen, PlanResult)
 
@@ -59,7 +59,7 @@ def run(
     stop = stop or Stop()
     with _parts(job, environ, log) as parts:
         agreed = partial(_agreed, approve or (lambda _: True), stop)
-        return _frozen(run_and_tell(job, replace(parts, approve=agreed, stop=stop)))
+        return freeze_plan(run_and_tell(job, replace(parts, approve=agreed, stop=stop)))
 
 
 def reconcile(
@@ -71,7 +71,7 @@ def reconcile(
 ) -> Summary:
     """Settle the unknown targets of the job's ledger by reads alone, whatever the job's input is. Else as `run`."""
     with _parts(job, environ, log) as parts:
-        return _frozen(reconcile_ledger(job, replace(parts, stop=stop or Stop())))
+        return freeze_plan(reconcile_ledger(job, replace(parts, stop=stop or Stop())))
 
 
 @contextmanager
@@ -110,9 +110,9 @@ def _planned(plan: Plan) -> PlanResult:
         plan,
         actions=MappingProxyType({action: plan.actions[action] for action in Action}),
         settled=MappingProxyType(dict(plan.settled)),
-        first=tuple(map(_row, plan.first)),
-        invalid=tuple(map(_row, plan.invalid)),
-        left_out=tuple(map(_row, plan.left_out)),
+        first=tuple(map(planned_row, plan.first)),
+        invalid=tuple(map(planned_row, plan.invalid)),
+        left_out=tuple(map(planned_row, plan.left_out)),
         seen=_copied(Seen, plan.live, hosts=len(plan.live.hosts)) if plan.live else None,
         exit_code=Exit.REFUSED_ROWS if plan.invalid else Exit.OK,
     )

@@ -64,10 +64,10 @@ class PlanResult:
 Approve = Callable[[PlanResult], bool]
 
 
-def _row(line: PlanLine) -> PlannedRow:
+def planned_row(line: PlanLine) -> PlannedRow:
     return _copied(PlannedRow, line.row, action=line.action, why=line.why)
 
 
-def _frozen(summary: Summary) -> Summary:
+def freeze_plan(summary: Summary) -> Summary:
     counts = MappingProxyType({status: summary.counts.get(status, 0) for status in Status})
     return replace(summary, counts=counts)

@@ -12,7 +12,6 @@ from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.access.places import credential_pace
 from bulk_cancel.access.rate_limits import limiter_of, remember_pace
-from bulk_cancel.accounts import label_of
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.core.actions import Rules
 from bulk_cancel.core.clock import PaceRecord
@@ -22,11 +21,9 @@ from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.live_read import LOOKED_AT, LiveLook
 from bulk_cancel.engine.reader import Reader
-from bulk_cancel.errors import BulkCancelError, ConfigError
-from bulk_cancel.job import Job
-
-#: The official client's variable; a timeout of ours beats it.
-TIMEOUT_VARIABLE = "MEETERGO_TIMEOUT_MS"
+from bulk_cancel.errors import BulkCancelError
+from bulk_cancel.settings.accounts import label_of
+from bulk_cancel.settings.job import Job
 
 
 @dataclass
@@ -103,13 +100,3 @@ class Looking:
             self.requests += reader.requests
             reader.remember(reader.limiter.record())
             await line.aclose()
-
-
-def timeout_of(job: Job, environ: Mapping[str, str]) -> float:
-    """Return how many seconds one exchange may take. Raises ConfigError for a variable that is no number."""
-    milliseconds = environ.get(TIMEOUT_VARIABLE, "").strip()
-    if "timeout" in job.model_fields_set or not milliseconds:
-        return job.timeout
-    if not milliseconds.isdigit():
-        raise ConfigError(f"{TIMEOUT_VARIABLE} is not a number of milliseconds.")
-    return int(milliseconds) / 1000

@@ -7,16 +7,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bulk_cancel.access.places import api_url
-from bulk_cancel.accounts import load_accounts
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import UsageError
-from bulk_cancel.job import Job
 from bulk_cancel.plan_files import PlanAbout, holds_plan, writing_plan
 from bulk_cancel.planning.sources import Source
 from bulk_cancel.reports.pages.plan_page import PlanFacts, writing_plan_page
 from bulk_cancel.reports.plan_records import plan_records
+from bulk_cancel.settings.accounts import load_accounts
+from bulk_cancel.settings.environment import api_url
+from bulk_cancel.settings.job import Job
 
 
 @dataclass

@@ -11,7 +11,7 @@ from bulk_cancel.core.plan import Look, PlanLine
 from bulk_cancel.core.template import LIVE_NAMES, Template, live_values, parse_template
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.inputs import StagedInput, read_columns, read_rows
-from bulk_cancel.job import Job
+from bulk_cancel.settings.job import Job
 
 _NOTHING: Mapping[str, str | None] = {}
 

@@ -15,7 +15,6 @@ from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.ledgers import ledger_place
 from bulk_cancel.access.places import credential_lock, credential_pace
 from bulk_cancel.access.rate_limits import known_pace, limiter_of, remember_pace
-from bulk_cancel.accounts import load_accounts
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.clock import PaceRecord
@@ -25,10 +24,11 @@ from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.engine.search import Search
 from bulk_cancel.errors import BulkCancelError, ConfigError
-from bulk_cancel.job import Job
 from bulk_cancel.ops.locks import held
 from bulk_cancel.ops.progress import Display, Silence, Standing, show_progress
 from bulk_cancel.reports.found_file import Layout, write_found
+from bulk_cancel.settings.accounts import load_accounts
+from bulk_cancel.settings.job import Job
 
 SELECTED = "selected.csv"
 

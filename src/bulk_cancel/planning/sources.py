@@ -10,20 +10,21 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from bulk_cancel.access.places import SNAPSHOT, api_url
-from bulk_cancel.accounts import load_accounts
 from bulk_cancel.core.actions import Action
+from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.core.plan import Look, PlanLine, target_of
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.context import Foresight
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
-from bulk_cancel.job import Job
 from bulk_cancel.plan_files import LeftOut, PlanFile, is_plan, open_plan
 from bulk_cancel.planning.live import Looks
 from bulk_cancel.planning.reason_templates import Rows, template_of
 from bulk_cancel.planning.search import select_input
+from bulk_cancel.settings.accounts import load_accounts
+from bulk_cancel.settings.environment import api_url
+from bulk_cancel.settings.job import Job
 from bulk_cancel.version import version
 
 

@@ -3,4 +3,4 @@
 With inputs/ the only importer of polars; `summary` and `next_step` do without it.
 """
 
-from bulk_cancel.ops import polars_memory as frugal
+import bulk_cancel.ops.polars_memory  # noqa: F401 - sets what polars reads when it is imported

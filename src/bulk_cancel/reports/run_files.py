@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from bulk_cancel.access.places import SNAPSHOT
+from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.ledger.port import Ledger, RunRecord
 from bulk_cancel.reports.pages.run_page import write_run_page
 from bulk_cancel.reports.records import write_records

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.places import credential_lock
-from bulk_cancel.accounts import Account, Accounts, load_accounts
 from bulk_cancel.commands.doctor.api import check_access
 from bulk_cancel.commands.doctor.check import Check, Level, failed, good
 from bulk_cancel.commands.doctor.storage import check_lock
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.credential import check_pairing
 from bulk_cancel.errors import BulkCancelError
-from bulk_cancel.job import Job
 from bulk_cancel.ops.locks import holder_of
+from bulk_cancel.settings.accounts import Account, Accounts, load_accounts
+from bulk_cancel.settings.job import Job
 
 KnownPace = Callable[[str], PaceRecord | None]
 #: The same for all accounts, and said once already.

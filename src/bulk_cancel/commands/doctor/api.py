@@ -24,8 +24,8 @@ from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, LockedError, UnreachableError
-from bulk_cancel.job import Job
 from bulk_cancel.ops.locks import held
+from bulk_cancel.settings.job import Job
 
 #: A clock that is further off than this confuses who cancelled first, and when a credential expires.
 MOST_SKEW_S = 30.0

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace, ledger_place
-from bulk_cancel.access.places import api_url, credential_lock
+from bulk_cancel.access.places import credential_lock
 from bulk_cancel.access.rate_limits import known_pace
 from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.commands.doctor.accounts import check_accounts
@@ -19,8 +19,9 @@ from bulk_cancel.commands.doctor.settings import check_input, check_job
 from bulk_cancel.commands.doctor.storage import check_database, check_lock, check_storage
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.errors import BulkCancelError
-from bulk_cancel.job import Job
 from bulk_cancel.ops.locks import holder_of
+from bulk_cancel.settings.environment import api_url
+from bulk_cancel.settings.job import Job
 
 
 def examine(source: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Check]:

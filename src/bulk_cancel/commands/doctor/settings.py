@@ -9,7 +9,7 @@ from typing import Any
 
 from bulk_cancel.commands.doctor.check import Check, failed, good
 from bulk_cancel.errors import BulkCancelError, InputError, InputMissingError
-from bulk_cancel.job import Job, load_job
+from bulk_cancel.settings.job import Job, load_job
 
 
 def check_job(source: str, flags: Mapping[str, Any]) -> tuple[Job, Check]:

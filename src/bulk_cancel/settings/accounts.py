@@ -15,11 +15,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from bulk_cancel.api.credentials import credential_of, find_credential
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.job import Job, Rate, Uuid, complaints
+from bulk_cancel.settings.credentials import credential_of, find_credential
+from bulk_cancel.settings.job import Job, Rate, Uuid, complaints
 
 #: The run's own credential.
 OWN = ""

@@ -1,0 +1,1 @@
+"""Everything a person can set, validated: the job, accounts, credentials, the environment."""
