@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bulk_cancel.cli.options import LEDGER_HELP, with_job_options, with_worker_options
+from bulk_cancel.cli.options import LEDGER_HELP, with_job_options, with_reading_options, with_worker_options
 from bulk_cancel.errors import BulkCancelError, Exit, OutputError
 
 app = typer.Typer(
@@ -288,6 +288,7 @@ def config_show(source: Source, **flags: object) -> None:
 
 
 @app.command()
+@with_reading_options
 def sandbox(  # noqa: PLR0913 - options of a command
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8717,
     count: Annotated[int, typer.Option(help="How many appointments to make up.")] = 200,
@@ -298,11 +299,13 @@ def sandbox(  # noqa: PLR0913 - options of a command
     any_caller: Annotated[
         bool, typer.Option("--any-caller", help="Take any rgo-… token, each with its limit.")
     ] = False,
+    **reading: object,
 ) -> None:
     """Serve a local stand-in for the API, to rehearse with. Needs the extra [sandbox]."""
     from bulk_cancel.cli.sandbox import sandbox_command
 
-    sandbox_command(seed, port=port, count=count, faults=faults, rate=rate, burst=burst, any_personal_token=any_caller)
+    given: Values = {"port": port, "count": count, "faults": faults, "rate": rate, "burst": burst}
+    sandbox_command(seed, reading, any_personal_token=any_caller, **given)
 
 
 @app.command()

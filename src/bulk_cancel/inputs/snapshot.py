@@ -21,6 +21,7 @@ from bulk_cancel.inputs.columns import (
     BC_FIRST_ROW,
     BC_PROBLEMS,
     BC_REASON,
+    BC_REASON_GIVEN,
     BC_ROW,
     BC_USER_ID,
 )
@@ -83,7 +84,10 @@ def _changed(batch: pl.DataFrame, changes: list[Path]) -> pl.DataFrame:
     emptied = (BC_APPOINTMENT_ID, BC_ATTENDEE_ID, BC_REASON, BC_USER_ID, BC_ACCOUNT)
     return merged.with_columns(
         *(pl.when(~contradicts).then(column).alias(column) for column in emptied),
-        *((pl.col(column) & ~contradicts).alias(column) for column in (BC_ENTIRE_SERIES, BC_CANCEL_ALL)),
+        *(
+            (pl.col(column) & ~contradicts).alias(column)
+            for column in (BC_ENTIRE_SERIES, BC_CANCEL_ALL, BC_REASON_GIVEN)
+        ),
         pl.when(~contradicts).then(pl.coalesce(new_first, BC_FIRST_ROW)).alias(BC_FIRST_ROW),
         pl.coalesce(BC_PROBLEMS, f"{BC_PROBLEMS}_new").alias(BC_PROBLEMS),
     ).select(batch.columns)

@@ -25,6 +25,7 @@ from bulk_cancel.inputs.columns import (
     BC_FIRST_ROW,
     BC_PROBLEMS,
     BC_REASON,
+    BC_REASON_GIVEN,
     BC_ROW,
     BC_USER_ID,
     CANCEL_ALL,
@@ -203,9 +204,11 @@ def _usable(options: InputOptions) -> Iterator[pl.Expr]:
     cancel_all = _says_yes(BC_CANCEL_ALL) | (default_applies & options.cancel_all)
     yield (valid & cancel_all).alias(BC_CANCEL_ALL)
     yield (valid & _says_yes(BC_ENTIRE_SERIES)).alias(BC_ENTIRE_SERIES)
-    reason = pl.col(BC_REASON).fill_null(pl.lit(default_reason(options), pl.String))
+    default = default_reason(options)
+    yield (valid & pl.col(BC_REASON).is_null() & (default is not None)).alias(BC_REASON_GIVEN)
+    reason = pl.col(BC_REASON).fill_null(pl.lit(default, pl.String))
     yield pl.when(valid).then(reason).alias(BC_REASON)
-    default = options.accounts.default if options.accounts else ""
-    account = pl.col(BC_ACCOUNT).fill_null(pl.lit(default or None, pl.String))
+    usual = options.accounts.default if options.accounts else ""
+    account = pl.col(BC_ACCOUNT).fill_null(pl.lit(usual or None, pl.String))
     yield pl.when(valid).then(account).alias(BC_ACCOUNT)
     yield pl.when(valid).then(pl.col(BC_ROW)).alias(BC_FIRST_ROW)

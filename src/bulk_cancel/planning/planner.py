@@ -30,6 +30,7 @@ def planned(
     each: Callable[[PlanLine], None] | None,
 ) -> Plan:
     plan = make_plan(rows.chunks(), states_of, keys.job.pace, rows.look(looking), each)
+    plan.notes = rows.notes
     if keys.accounts.given or plan.shares.keys() - {OWN}:
         plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}
     plan.live = replace(plan.live, requests=looking.requests) if plan.live and looking else None

@@ -31,6 +31,9 @@ from bulk_cancel.version import version
 class PlannedRows(Protocol):
     """Rows on their way to the plan and to the ledger."""
 
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
     def chunks(self) -> Iterator[list[InputRow]]: ...
 
     def filled_chunks(self) -> Iterator[list[InputRow]]: ...
@@ -73,8 +76,17 @@ def _account_names(job: Job, environ: Mapping[str, str]) -> AccountNames | None:
 def _options_of(job: Job, environ: Mapping[str, str]) -> InputOptions:
     """Return how the job wants its input read. With blanks to fill in, the reason comes later, row by row."""
     mapping = {str(name): column for name, column in job.map.items()}
-    reason = None if template_of(job) else job.reason
-    return InputOptions(mapping, reason, job.cancel_all, _account_names(job, environ))
+    template = template_of(job)
+    reason = None if template else job.reason
+    return InputOptions(
+        mapping,
+        reason,
+        job.cancel_all,
+        _account_names(job, environ),
+        blanks=template.names if template else (),
+        hidden_rows=job.hidden_rows,
+        encoding=job.encoding,
+    )
 
 
 def program() -> str:
@@ -149,6 +161,10 @@ class ApprovedPlan:
 
     def rows(self, looking: Looks | None) -> ApprovedPlan:
         return self
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ()
 
     def chunks(self) -> Iterator[list[InputRow]]:
         """Yield the plan's rows."""
