@@ -116,6 +116,7 @@ def judged(number, fields, cancel_all_default, reason_default):
         user_id=user.lower() or None,
         first_row=number,
         problems=None,
+        reason_given=not cells[1] and reason_default is not None,
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Protocol
 
 import polars as pl
 
+from bulk_cancel.core.text import clean, shown
 from bulk_cancel.errors import InputError, InputMissingError
 from bulk_cancel.inputs.encodings import check_encoding
 from bulk_cancel.inputs.formats import Packing
@@ -139,9 +140,9 @@ def _line_batches(source: str) -> Iterator[pl.DataFrame]:
     try:
         yield from lines.collect_batches(chunk_size=_LINES_PER_BATCH, maintain_order=True)
     except FileNotFoundError as error:
-        raise InputMissingError(f"{source} does not exist") from error
+        raise InputMissingError(f"{shown(source, 300)} does not exist") from error
     except OSError as error:  # polars' own reading; what goes wrong in writing is not raised in here
-        reason = str(error).partition("\n")[0]
+        reason = clean(str(error).partition("\n")[0])
         raise InputError(f"cannot be read: {reason}", advice="Fetch or pack it again.") from error
 
 
