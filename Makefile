@@ -17,10 +17,10 @@ crash: .venv/ready           ## the long sweeps: kill -9 at every point, power c
 	$(BIN)/pytest -m long
 
 test-httpx2: .venv/ready     ## the HTTP tests over httpx2, the maintained successor of httpx
-	BULK_CANCEL_TEST_HTTPX2=1 $(BIN)/pytest tests/edges tests/cli/test_end_to_end.py
+	BULK_CANCEL_TEST_HTTPX2=1 $(BIN)/pytest tests/sockets tests/processes/commands/test_end_to_end.py
 
 docs: .venv/ready            ## write docs/cli.md anew, from the commands' own --help
-	$(BIN)/python tests/cli/reference.py
+	$(BIN)/python tests/support/reference.py
 
 lock: .venv/ready            ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -28,7 +28,7 @@ lock: .venv/ready            ## renew requirements.lock from pyproject.toml
 	  --extra cluster -o requirements.lock
 
 seeded-bugs: .venv/ready     ## break the program on purpose, in a copy, and see each breakage caught
-	$(BIN)/python tests/crash/seeded_bugs.py
+	$(BIN)/python tests/support/seeded_bugs.py
 
 bench: .venv/ready           ## speed and its price: starting, CPU per cancel beside other ways, pacing, memory (20 minutes)
 	$(BIN)/python tests/benchmarks/startup.py

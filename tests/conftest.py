@@ -10,8 +10,8 @@ if os.environ.get("BULK_CANCEL_TEST_HTTPX2") == "1":
 
 import pytest
 
-from postgres import postgres_server as postgres_server
-from postgres import postgres_url as postgres_url
+pytest.register_assert_rewrite("support")
+pytest_plugins = ["support.own_home", "support.marks", "support.postgres", "support.processes"]
 
 
 @pytest.fixture

@@ -131,6 +131,7 @@ def test_nothing_grows_too_large(path: Path) -> None:
             assert (node.end_lineno or 0) - node.lineno < 40, f"{node.name} is longer than 40 lines"
 
 
+@pytest.mark.process
 def test_importing_the_package_does_nothing() -> None:
     import subprocess
     import sys
@@ -140,6 +141,7 @@ def test_importing_the_package_does_nothing() -> None:
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.process
 def test_who_uses_sqlite_needs_no_driver_of_another_database() -> None:
     import subprocess
     import sys

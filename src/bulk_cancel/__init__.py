@@ -44,26 +44,35 @@ __all__ = [
     "run_async",
 ]
 
-#: Where the names are that do not come from `calling`.
+#: The module of each name.
 _HOMES = {
-    "Action": "core.foresight",
+    "Action": "core.actions",
     "BulkCancelError": "errors",
-    "DeclinedError": "carrying",
+    "DeclinedError": "errors",
     "Exit": "errors",
-    "Job": "job",
+    "Job": "settings.job",
+    "PlanResult": "library.results",
+    "PlannedRow": "library.results",
     "Requests": "reports.summary",
+    "Seen": "library.results",
     "State": "core.states",
     "Status": "core.model",
-    "Stop": "ops.stopping",
+    "Stop": "ops.stop_request",
     "Summary": "reports.summary",
-    "load_job": "job",
+    "load_job": "settings.job",
+    "plan": "library.calls",
+    "plan_async": "library.awaited",
+    "reconcile": "library.calls",
+    "reconcile_async": "library.awaited",
+    "run": "library.calls",
+    "run_async": "library.awaited",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'calling')}"), name)
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     return value
 
 

@@ -390,7 +390,7 @@ def main() -> None:
     with ExitStack() as stack:
         url = options.url
         if url is None:
-            import postgres
+            from support import postgres
 
             server = stack.enter_context(postgres.serving(SETTINGS, Path(options.folder)))
             url = stack.enter_context(server.database())

@@ -7,7 +7,7 @@ from collections import Counter
 from bulk_cancel.core.model import Appointment, Entry
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.port import Concern, Ledger
-from contracts.given import AT, entry, invalid, move, put, row, staged, target, uuid
+from support.given import AT, entry, invalid, move, put, row, staged, target, uuid
 
 #: The states that concern a person, by the concern.
 OF_STATES = {

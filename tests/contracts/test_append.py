@@ -8,7 +8,7 @@ from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import Appointment, Entry
 from bulk_cancel.core.states import TRANSITIONS, Event, IllegalTransitionError, State
 from bulk_cancel.ledger.port import GuardError, Ledger, PaceUpdate
-from contracts.given import AT, HISTORIES, entries, entry, put, row, staged, target
+from support.given import AT, HISTORIES, entries, entry, put, row, staged, target
 
 PACE = PaceUpdate("fingerprint", PaceRecord(AT, 1000.0, "this boot"))
 

@@ -8,7 +8,7 @@ from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.port import Ledger, PaceUpdate, RunStart
 from contracts.conftest import Open
-from contracts.given import AT, BASE, HISTORIES, begin, entry, invalid, put, row, staged, target, uuid
+from support.given import AT, BASE, HISTORIES, begin, entry, invalid, put, row, staged, target, uuid
 
 
 def one_of_each(ledger: Ledger) -> int:

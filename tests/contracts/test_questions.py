@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bulk_cancel.ledger.port import Ledger, Naming
-from contracts.given import invalid, row, staged, target, uuid
+from support.given import invalid, row, staged, target, uuid
 
 
 def test_all_rows_of_all_runs_that_name_an_appointment(ledger: Ledger) -> None:

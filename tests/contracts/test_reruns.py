@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bulk_cancel.core.states import SENDABLE, Event, State
 from bulk_cancel.ledger.port import Ledger, RunStart
-from contracts.given import AT, BASE, invalid, put, row, staged, target, uuid
+from support.given import AT, BASE, invalid, put, row, staged, target, uuid
 
 STATES = tuple(State)
 ROWS = [*(row(number, number) for number in range(2, 2 + len(STATES))), row(40, 2, first_row=2), invalid(41)]

@@ -7,7 +7,7 @@ import pytest
 from bulk_cancel.core.model import Chunk, Scope
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.port import Ledger
-from contracts.given import AT, begin, move, put, row, staged, target
+from support.given import AT, begin, move, put, row, staged, target
 
 BERLIN, PARIS = Scope("berlin"), Scope("paris")
 

@@ -7,7 +7,7 @@ import pytest
 from bulk_cancel.core.model import InputRow, Request
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.port import Ledger
-from contracts.given import AT, begin, invalid, put, row, staged, target, uuid
+from support.given import AT, begin, invalid, put, row, staged, target, uuid
 
 SAME = row(2, 1)
 #: The same target, asked for differently.

@@ -8,7 +8,7 @@ from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.model import Appointment, Entry
 from bulk_cancel.core.states import OPEN, Event, State
 from bulk_cancel.ledger.port import Ledger, RunStart
-from contracts.given import AT, BASE, begin, entries, put, row, staged, target, uuid
+from support.given import AT, BASE, begin, entries, put, row, staged, target, uuid
 
 
 @pytest.mark.parametrize("state", State)

@@ -7,7 +7,7 @@ import pytest
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.states import SENDABLE, Event, State
 from bulk_cancel.ledger.port import Ledger
-from contracts.given import move, put, row, staged, target, uuid
+from support.given import move, put, row, staged, target, uuid
 
 WHOLE = {"attendee_id": None}
 ANNA, BERT = {"attendee_id": uuid(50)}, {"attendee_id": uuid(51)}

@@ -2,7 +2,7 @@
 
 The class of an exception proves little: a `ReadError` occurs with and without an effect on the server. The proof is
 the own trace of the transport: the default one announces each step, and the first byte of a request leaves after
-`send_request_headers.started`, never before (measured on sockets, tests/edges/test_bytes_left.py). For a transport that
+`send_request_headers.started`, never before (measured by tests/sockets/test_bytes_left.py). For a transport that
 traces nothing, only the classes below that cannot occur after a byte has left count as proof; all else is "maybe".
 `ConnectTimeout` is not among them although its name says so: httpx-aiohttp 0.2 raises it when the server closes the
 connection after it has read the request (measured).

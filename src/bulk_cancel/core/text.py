@@ -49,6 +49,16 @@ def one_line(text: str) -> str:
     return _CONTROLS.sub(" ", _ESCAPES.sub("", text)).strip()
 
 
+def printable(text: str, longest: int = 4000) -> str:
+    """Return a message of one or more lines without control characters and terminal escapes, cut where it is too long."""
+    text = _CONTROL.sub(_but_lines, _ESCAPES.sub("", text[: longest * 2]))
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _but_lines(found: re.Match[str]) -> str:
+    return found[0] if found[0] in "\n\t" else " "
+
+
 def shown(text: str, longest: int = _LONGEST_SHOWN) -> str:
     """Return a text as it stands in a message about it: what is not seen as an escape, and cut."""
     more = "…" if len(text) > longest else ""

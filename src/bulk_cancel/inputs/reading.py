@@ -95,7 +95,7 @@ def _identity(source: str) -> tuple[Identity, ...]:
     try:
         found = Path(source).stat()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputMissingError(f"{source} does not exist") from error
+        raise InputMissingError(f"{shown(source, 300)} does not exist") from error
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read: {error}") from error
     if stat.S_ISDIR(found.st_mode) and (parts := part_files(Path(source))):
@@ -133,7 +133,7 @@ def _local_parquet(source: str, work: Path) -> Path:
     try:
         pl.scan_parquet(source, glob=False).sink_parquet(copied)
     except FileNotFoundError as error:
-        raise InputMissingError(f"{source} does not exist") from error
+        raise InputMissingError(f"{shown(source, 300)} does not exist") from error
     return copied
 
 

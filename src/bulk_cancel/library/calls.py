@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
-from typing import Any, TypeVar
 
 import anyio
 from structlog.typing import FilteringBoundLogger
@@ -16,17 +14,14 @@ from structlog.typing import FilteringBoundLogger
 from bulk_cancel.commands.plan import plan_job
 from bulk_cancel.commands.reconcile import reconcile_ledger
 from bulk_cancel.commands.run import Parts, run_and_tell
-from bulk_cancel.core.actions import Action
 from bulk_cancel.core.plan import Plan
-from bulk_cancel.errors import Exit, UsageError
-from bulk_cancel.library.results import Approve, PlannedRow, PlanResult, Seen, freeze_plan, planned_row
+from bulk_cancel.errors import UsageError
+from bulk_cancel.library.results import Approve, PlanResult, freeze_plan, freeze_summary
 from bulk_cancel.ops.logs import logging_to
 from bulk_cancel.ops.progress import Silence
 from bulk_cancel.ops.stop_request import Stop
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import Job
-
-R = TypeVar("R", PlannedRow, Seen, PlanResult)
 
 
 def plan(job: Job, *, environ: Mapping[str, str] | None = None, log: FilteringBoundLogger | None = None) -> PlanResult:
@@ -37,7 +32,7 @@ def plan(job: Job, *, environ: Mapping[str, str] | None = None, log: FilteringBo
     thread with a running event loop.
     """
     with _parts(job, environ, log) as parts:
-        return _planned(plan_job(job, parts))
+        return freeze_plan(plan_job(job, parts))
 
 
 def run(
@@ -59,7 +54,7 @@ def run(
     stop = stop or Stop()
     with _parts(job, environ, log) as parts:
         agreed = partial(_agreed, approve or (lambda _: True), stop)
-        return freeze_plan(run_and_tell(job, replace(parts, approve=agreed, stop=stop)))
+        return freeze_summary(run_and_tell(job, replace(parts, approve=agreed, stop=stop)))
 
 
 def reconcile(
@@ -71,7 +66,7 @@ def reconcile(
 ) -> Summary:
     """Settle the unknown targets of the job's ledger by reads alone, whatever the job's input is. Else as `run`."""
     with _parts(job, environ, log) as parts:
-        return freeze_plan(reconcile_ledger(job, replace(parts, stop=stop or Stop())))
+        return freeze_summary(reconcile_ledger(job, replace(parts, stop=stop or Stop())))
 
 
 @contextmanager
@@ -101,24 +96,4 @@ def _refuse_unasked(job: Job, approve: Approve | None) -> None:
 
 
 def _agreed(approve: Approve, stop: Stop, plan: Plan) -> bool:
-    return not stop.wanted and approve(_planned(plan)) and not stop.wanted
-
-
-def _planned(plan: Plan) -> PlanResult:
-    return _copied(
-        PlanResult,
-        plan,
-        actions=MappingProxyType({action: plan.actions[action] for action in Action}),
-        settled=MappingProxyType(dict(plan.settled)),
-        first=tuple(map(planned_row, plan.first)),
-        invalid=tuple(map(planned_row, plan.invalid)),
-        left_out=tuple(map(planned_row, plan.left_out)),
-        seen=_copied(Seen, plan.live, hosts=len(plan.live.hosts)) if plan.live else None,
-        exit_code=Exit.REFUSED_ROWS if plan.invalid else Exit.OK,
-    )
-
-
-def _copied(kind: type[R], source: object, **given: Any) -> R:
-    """Return a result of this kind with the values given, and every other field as the source has it."""
-    rest = {field.name: getattr(source, field.name) for field in fields(kind) if field.name not in given}
-    return kind(**rest, **given)
+    return not stop.wanted and approve(freeze_plan(plan)) and not stop.wanted

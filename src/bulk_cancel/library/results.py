@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Status
-from bulk_cancel.core.plan import PlanLine
+from bulk_cancel.core.plan import Plan, PlanLine
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import Exit
-from bulk_cancel.library.calls import _copied
 from bulk_cancel.reports.summary import Summary
 
 
@@ -61,13 +61,36 @@ class PlanResult:
     exit_code: Exit  #: that the command `plan` would end with
 
 
+R = TypeVar("R", PlannedRow, Seen, PlanResult)
 Approve = Callable[[PlanResult], bool]
 
 
-def planned_row(line: PlanLine) -> PlannedRow:
+def _planned_row(line: PlanLine) -> PlannedRow:
     return _copied(PlannedRow, line.row, action=line.action, why=line.why)
 
 
-def freeze_plan(summary: Summary) -> Summary:
+def freeze_summary(summary: Summary) -> Summary:
+    """Return the summary with counts that nobody can change."""
     counts = MappingProxyType({status: summary.counts.get(status, 0) for status in Status})
     return replace(summary, counts=counts)
+
+
+def freeze_plan(plan: Plan) -> PlanResult:
+    """Return a plan as Python programs get it."""
+    return _copied(
+        PlanResult,
+        plan,
+        actions=MappingProxyType({action: plan.actions[action] for action in Action}),
+        settled=MappingProxyType(dict(plan.settled)),
+        first=tuple(map(_planned_row, plan.first)),
+        invalid=tuple(map(_planned_row, plan.invalid)),
+        left_out=tuple(map(_planned_row, plan.left_out)),
+        seen=_copied(Seen, plan.live, hosts=len(plan.live.hosts)) if plan.live else None,
+        exit_code=Exit.REFUSED_ROWS if plan.invalid else Exit.OK,
+    )
+
+
+def _copied(kind: type[R], source: object, **given: Any) -> R:
+    """Return a result of this kind with the values given, and every other field as the source has it."""
+    rest = {field.name: getattr(source, field.name) for field in fields(kind) if field.name not in given}
+    return kind(**rest, **given)

@@ -1,7 +1,7 @@
 """Opens and checks the ledger's SQLite file. Refuses what it does not understand, and leaves that as it is.
 
 Durability: WAL with synchronous=FULL. It costs one fsync per commit, and in a simulation of power cuts no acknowledged
-commit was lost (`tests/ledger/power_cut.py`), where WAL with NORMAL loses many and a rollback journal with FULL a few.
+commit was lost (`tests/support/power_cut.py`), where WAL with NORMAL loses many and a rollback journal with FULL a few.
 WAL needs SQLite 3.51.3 or later (older ones can corrupt it); apsw brings its own, whatever the machine has.
 
 Nothing here may open the ledger's file except SQLite: closing any other descriptor of it would drop the process's

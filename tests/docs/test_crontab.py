@@ -1,0 +1,57 @@
+"""The crontab: its fields, and that its command is one."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.schedules import SCHEDULE, is_unattended, job_of
+
+LINES = [
+    line for line in (SCHEDULE / "crontab").read_text(encoding="utf-8").splitlines() if line and line[:1] not in "# "
+]
+VARIABLES = [line for line in LINES if re.match(r"[A-Z_]+=", line)]
+(TICK,) = (line for line in LINES if line not in VARIABLES)
+#: minute, hour, day of month, month, day of week
+RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+
+
+def test_the_fields_are_in_their_ranges() -> None:
+    fields = TICK.split(None, 5)[:5]
+    for text, (least, most) in zip(fields, RANGES, strict=True):
+        match = re.fullmatch(r"\*|\d+", text)
+        assert match, text
+        assert text == "*" or least <= int(text) <= most
+
+
+def command() -> str:
+    return TICK.split(None, 5)[5]
+
+
+def test_the_command_is_understood_by_cron_and_by_bulk_cancel() -> None:
+    assert "%" not in command(), "cron would end the line there"
+    words = shlex.split(command().rpartition("exec ")[2])
+    assert is_unattended(job_of(words))
+    assert {line.partition("=")[0] for line in VARIABLES} == {"MAILTO", "SHELL", "PATH"}
+
+
+def test_the_shell_reads_the_environment_file(tmp_path: Path) -> None:
+    (tmp_path / "environment").write_text("MEETERGO_TOKEN_FILE=/some/file\nBULK_CANCEL_NOTIFY='json://a/ json://b/'\n")
+    (tmp_path / "bulk-cancel").write_text('#!/bin/sh\necho "$MEETERGO_TOKEN_FILE|$BULK_CANCEL_NOTIFY|$PWD|$*"\n')
+    (tmp_path / "bulk-cancel").chmod(0o700)
+    line = command().replace("/etc/bulk-cancel/environment", str(tmp_path / "environment"))
+    line = line.replace("/var/lib/bulk-cancel", str(tmp_path))
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(["/bin/sh", "-c", line], env=environ, capture_output=True, text=True, check=True)
+    token, notify, folder, words = done.stdout.strip().split("|")
+    assert (token, notify, folder) == ("/some/file", "json://a/ json://b/", str(tmp_path))
+    assert words.startswith("run /etc/bulk-cancel/nightly.toml")
+
+
+@pytest.mark.parametrize("name", ["crontab", "cronjob.yaml", "bulk-cancel.service"])
+def test_no_schedule_holds_a_credential(name: str) -> None:
+    assert not re.search(r"(?<!meete)rgo-\w|ak_live|://[^ ]*@", (SCHEDULE / name).read_text(encoding="utf-8"))

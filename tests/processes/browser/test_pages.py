@@ -1,0 +1,116 @@
+"""The pages as a person meets them: in light and dark, on a phone, without scripts, with hostile texts in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from processes.browser.conftest import HOSTILE, Open
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+MANY = 4999  #: rows with a target; an invalid one comes besides
+
+Files = Callable[[int], Path]
+
+
+@pytest.fixture(params=["report", "plan"])
+def file(request: pytest.FixtureRequest, run_file: Files, plan_file: Path) -> Path:
+    return run_file(60) if request.param == "report" else plan_file
+
+
+@pytest.mark.parametrize("width", [375, 1200])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_read_it(open_page: Open, file: Path, scheme: str, width: int) -> None:
+    page = open_page(file, scheme=scheme, width=width)
+    page.evaluate("document.querySelectorAll('tbody tr').forEach(row => { row.style.contentVisibility = 'visible'; })")
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run()")
+    told = [(rule["id"], [node["html"] for node in rule["nodes"]][:3]) for rule in found["violations"]]
+    assert told == []
+
+
+def test_it_asks_nothing_of_the_network(open_page: Open, file: Path, requests: list[str]) -> None:
+    open_page(file).wait_for_load_state("networkidle")
+    assert requests == [file.as_uri()]
+
+
+def test_its_policy_lets_its_own_parts_through_and_nothing_else(open_page: Open, file: Path) -> None:
+    complaints: list[str] = []
+    page = open_page(file)
+    expect(page.locator("#find")).to_be_visible()  # the script ran
+    assert page.evaluate("getComputedStyle(document.querySelector('header')).borderRadius") == "12px"
+    page.on("console", lambda message: complaints.append(message.text))
+    page.evaluate(
+        """() => { document.body.insertAdjacentHTML('beforeend', '<p id="more" style="color: red">more</p>');
+        const script = document.createElement('script'); script.textContent = 'document.title = "taken"';
+        document.body.append(script); }"""
+    )
+    assert page.title() != "taken"
+    assert any("Content Security Policy" in text for text in complaints)
+
+
+def test_hostile_texts_are_texts(open_page: Open, file: Path) -> None:
+    page = open_page(file)
+    assert page.title() not in ("taken", "")
+    assert page.locator("img").count() == 0
+    assert page.locator("h1").count() == 1
+    shown = page.locator("#rows").text_content() or ""
+    for text in HOSTILE:
+        assert text in shown
+
+
+def test_a_phone_scrolls_the_table_and_not_the_page(open_page: Open, file: Path) -> None:
+    page = open_page(file, width=375)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    assert page.evaluate(
+        "[...document.querySelectorAll('header, section, .card')].every(one => one.scrollWidth <= 375)"
+    )
+    assert page.evaluate("document.querySelector('.box').scrollWidth > document.querySelector('.box').clientWidth")
+
+
+def test_without_scripts_everything_is_there(open_page: Open, file: Path) -> None:
+    page = open_page(file, script=False)
+    expect(page.locator("#find")).to_be_hidden()
+    assert page.locator("#rows tbody tr:visible").count() == page.locator("#rows tbody tr").count() > 10
+
+
+def visible(page: Page) -> int:
+    return page.locator("#rows tbody tr:visible").count()
+
+
+def test_searching_and_filtering(open_page: Open, run_file: Files) -> None:
+    page = open_page(run_file(60))
+    assert visible(page) == 60
+    page.fill("#words", "000000000007")
+    assert visible(page) == 1
+    expect(page.locator("#shown")).to_have_text("1 of 60 rows")
+    page.fill("#words", "  <SCRIPT>  taken")
+    assert 0 < visible(page) < 60
+    page.fill("#words", "")
+    page.select_option("#kind", "person")
+    people = visible(page)
+    page.select_option("#kind", "=rejected")
+    assert 0 < visible(page) < people < 60
+    page.keyboard.press("Enter")  # nothing is sent anywhere
+    page.select_option("#kind", "")
+    assert visible(page) == 60
+
+
+def test_a_page_of_five_thousand_rows(open_page: Open, run_file: Files) -> None:
+    page = open_page(run_file(MANY + 1))
+    expect(page.locator("#shown")).to_have_text("5,000 of 5,000 rows")
+    page.fill("#words", "000000004321")
+    expect(page.locator("#shown")).to_have_text("1 of 5,000 rows")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1200
+
+
+def test_on_paper_it_is_light_and_whole(open_page: Open, file: Path) -> None:
+    page = open_page(file, scheme="dark")
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    expect(page.locator("#find")).to_be_hidden()
+    assert page.evaluate("getComputedStyle(document.querySelector('.box')).overflowY") == "visible"

@@ -1,0 +1,45 @@
+"""The front of the command line: help that comes at once, completion, versions."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from bulk_cancel.cli.main import app
+from support.shell_types import Shell
+
+COMMANDS = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+COMMANDS |= {group.name for group in app.registered_groups}
+HEAVY = {"anyio", "apsw", "bulk_cancel.settings.job", "filelock", "httpx", "jinja2", "polars", "structlog", "tenacity"}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\nfrom bulk_cancel.cli.main import main\n"
+        "sys.argv = ['bulk-cancel', '--help']\n"
+        "try: main()\nexcept SystemExit: print(sorted(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(re.findall(r"'([\w.]+)'", done.stderr))
+    assert "Usage: bulk-cancel" in done.stdout
+    for name in COMMANDS:
+        assert f" {name} " in done.stdout
+
+
+def test_bash_gets_a_script_and_the_commands(shell: Shell) -> None:
+    script = shell(_BULK_CANCEL_COMPLETE="source_bash")
+    assert "complete -o default -F _bulk_cancel_completion bulk-cancel" in script.stdout
+    asked = {"_BULK_CANCEL_COMPLETE": "complete_bash", "COMP_WORDS": "bulk-cancel ", "COMP_CWORD": "1"}
+    assert set(shell(**asked).stdout.split()) >= COMMANDS
+    asked = {**asked, "COMP_WORDS": "bulk-cancel run a.csv --max", "COMP_CWORD": "3"}
+    assert set(shell(**asked).stdout.split()) == {"--max-attempts", "--max-cancel", "--max-duration", "--max-errors"}
+
+
+@pytest.mark.parametrize("name", ["bulk-cancel", "Python", "httpx", "polars", "SQLite"])
+def test_the_version_names_what_decides_anything(name: str, shell: Shell) -> None:
+    result = shell("--version")
+    assert result.code == 0
+    assert re.search(rf"\b{name} \d+\.\d+", result.stdout)

@@ -1,0 +1,61 @@
+"""The page and the workbook of a run, as a user gets them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from bulk_cancel.sandbox.people import made_id
+from support.shell_types import Shell
+
+ROWS = f"id,reason,name\n{made_id('nobody')},Closed,Erika Mustermann\nnot-an-id,Closed,Max Mustermann\n"
+
+Write = Callable[[str, str], Path]
+
+
+def sheet_rows(path: Path) -> int:
+    return int(openpyxl.load_workbook(path).active.max_row)
+
+
+def test_a_run_leaves_a_page_without_names(shell: Shell, write: Write) -> None:
+    assert shell.run(write("a.csv", ROWS), "--out", "out", "--ledger", "l.db").code == 3
+    page = shell.folder / "out" / "report.html"
+    text = page.read_text(encoding="utf-8")
+    assert "0 of 2 cancellations are done. 2 rows need a person." in text
+    assert made_id("nobody") in text
+    assert "Mustermann" not in text
+    assert str(shell.folder) not in text
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert not (shell.folder / "out" / "results.xlsx").exists()
+
+
+def test_the_workbook_is_written_on_request_and_again(shell: Shell, write: Write) -> None:
+    assert shell.run(write("a.csv", ROWS), "--out", "out", "--ledger", "l.db", "--excel").code == 3
+    assert sheet_rows(shell.folder / "out" / "results.xlsx") == 3
+    assert shell("report", "--ledger", "l.db", "--out", "again").code == 0
+    assert (shell.folder / "again" / "report.html").exists()
+    assert not (shell.folder / "again" / "results.xlsx").exists()
+    assert shell("report", "--ledger", "l.db", "--out", "again", "--excel").code == 0
+    assert sheet_rows(shell.folder / "again" / "results.xlsx") == 3
+
+
+@pytest.mark.parametrize("words", [("run", "a.csv", "--yes", "--excel"), ("report", "--excel")])
+def test_without_the_extra_nothing_is_sent_or_written(words: tuple[str, ...], shell: Shell, write: Write) -> None:
+    write("a.csv", ROWS)
+    write("sitecustomize.py", "import sys\nsys.modules['xlsxwriter'] = None\n")
+    path = f"{shell.folder}:{shell.environ.get('PYTHONPATH', '')}"
+    refused = shell(*words, "--ledger", "l.db", PYTHONPATH=path)
+    assert refused.code == 78
+    assert 'pip install "bulk-cancel[excel]"' in refused.stderr
+    assert not (shell.folder / "l.db").exists()
+
+
+def test_a_plan_has_a_page_for_its_approver(shell: Shell, write: Write) -> None:
+    planned = shell("plan", write("a.csv", ROWS), "--out", "audit", "--ledger", "l.db")
+    assert planned.code == 3
+    text = (shell.folder / "audit" / "plan.html").read_text(encoding="utf-8")
+    assert "1 cancellation would be sent. Nothing is sent for 1 row." in text
+    assert "Mustermann" not in text

@@ -1,0 +1,85 @@
+"""What a person at a terminal is asked."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
+from bulk_cancel.sandbox.world import Wanted, World
+from support.shell_types import Shell
+from support.worlds import post_count
+
+
+def ids_of(sandbox: Sandbox, count: int) -> list[str]:
+    world = World.of([Wanted() for _ in range(count)], seed=21)
+    sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000))
+    return list(world.appointments)
+
+
+@pytest.fixture
+def terminal(shell: Shell) -> Callable[..., pexpect.spawn]:
+    def start(*words: str) -> pexpect.spawn:
+        arguments = ["-m", "bulk_cancel", *words]
+        return pexpect.spawn(
+            sys.executable, arguments, cwd=str(shell.folder), env={**shell.environ, "TERM": "xterm"},
+            encoding="utf-8", timeout=30, dimensions=(40, 120),
+        )  # fmt: skip
+
+    return start
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
+def test_yes_goes_on_and_shows_the_bar(
+    shell: Shell, sandbox: Sandbox, write: Callable[..., Path], terminal: Callable[..., pexpect.spawn]
+) -> None:
+    write("a.csv", "id\n" + "\n".join(ids_of(sandbox, 12)) + "\n")
+    child = terminal("run", "a.csv", "--rate", "500/s", "--out", "out")
+    child.expect("Cancel these")
+    assert "12  to cancel" in plain(child.before)
+    assert not post_count(sandbox.truth())
+    child.sendline("y")
+    child.expect(pexpect.EOF)
+    assert "12/12" in plain(child.before)
+    assert "Done: nothing is left to do." in plain(child.before)
+    child.close()
+    assert child.exitstatus == 0
+    assert len(sandbox.truth().applied) == 12
+
+
+@pytest.mark.parametrize("answer", ["n", ""])
+def test_no_leaves_no_trace(
+    answer: str, shell: Shell, sandbox: Sandbox, write: Callable[..., Path], terminal: Callable[..., pexpect.spawn]
+) -> None:
+    write("a.csv", "id\n" + "\n".join(ids_of(sandbox, 12)) + "\n")
+    child = terminal("run", "a.csv")
+    child.expect("Cancel these")
+    child.sendline(answer)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 5
+    assert not sandbox.arrivals()
+    assert not (shell.folder / "runs").exists()
+
+
+@pytest.mark.parametrize(("typed", "code"), [("60", 0), ("y", 5), ("yes", 5), ("6", 5)])
+def test_many_want_their_number_typed(
+    typed: str, code: int, shell: Shell, sandbox: Sandbox, write: Callable[..., Path],
+    terminal: Callable[..., pexpect.spawn],
+) -> None:  # fmt: skip
+    write("a.csv", "id\n" + "\n".join(ids_of(sandbox, 60)) + "\n")
+    child = terminal("run", "a.csv", "--rate", "500/s")
+    child.expect("to cancel that many now")
+    child.sendline(typed)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == code
+    assert len(sandbox.truth().applied) == (60 if code == 0 else 0)

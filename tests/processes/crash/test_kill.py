@@ -1,0 +1,46 @@
+"""kill -9 at any point, then run again until done: nothing is cancelled twice, nothing is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.processes import Zygote
+from support.sweep import FIRST_RUN, RECOVERY, Stage, Sweeper, one_of_each
+
+
+@pytest.fixture
+def sweeper(tmp_path: Path, zygote: Zygote) -> Sweeper:
+    return Sweeper(tmp_path, zygote)
+
+
+#: The seams of the short sweep: the order inside a worker, the inside of a commit, and the ends of a run.
+SEAMS = {
+    FIRST_RUN: {
+        "within wal write",
+        "after wal sync",
+        "http send_request_headers.started",
+        "http send_request_body.complete",
+        "after cancel",
+        "before end_run",
+    },
+    RECOVERY: {"within wal write", "after recover", "after read"},
+}
+STAGES = pytest.mark.parametrize("stage", [FIRST_RUN, RECOVERY], ids=["first run", "recovery"])
+
+
+@STAGES
+def test_a_run_that_is_killed_converges(sweeper: Sweeper, stage: Stage) -> None:
+    points = one_of_each(sweeper.points(stage), SEAMS[stage])
+    assert len(points) == len(SEAMS[stage])
+    assert sweeper.failures(stage, points) == []
+
+
+@pytest.mark.long
+@STAGES
+def test_a_run_that_is_killed_at_any_point_converges(sweeper: Sweeper, stage: Stage) -> None:
+    points = sweeper.points(stage)
+    assert sweeper.failures(stage, points) == []
+    assert sweeper.kills >= len(points) * 0.9  # the last passings of a seam depend on who shares whose commit
+    print(f"{sweeper.kills} kills at {len(points)} points")

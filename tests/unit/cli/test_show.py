@@ -1,0 +1,87 @@
+"""What `show` prints of a plan file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bulk_cancel.cli import show as showing
+from bulk_cancel.cli.show import show_plan_file
+from bulk_cancel.core.clock import TimeBase
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.plan_files import PlanError, PlanFile, write_plan
+from support.plans import ABOUT, DAY, NOW, line, uuid
+
+
+@pytest.fixture(autouse=True)
+def at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The moment at which it is shown."""
+    moment = [NOW + 3600]
+    monkeypatch.setattr(showing, "system_clock", lambda: Clock(lambda: moment[0], TimeBase(None, 0.0)))
+    monkeypatch.setenv("COLUMNS", "120")
+    return moment
+
+
+def test_it_says_what_the_plan_is(plan: PlanFile, capsys: pytest.CaptureFixture[str]) -> None:
+    show_plan_file(plan.path, as_json=False)
+    shown = capsys.readouterr().out
+    for expected in (
+        "12 rows",
+        "whole     yes",
+        f"digest    {plan.digest}",
+        "expires   2026-11-23T22:00:00Z, in 23 h",
+        "closure.csv, sha256 abab",
+        "To cancel (4)",
+        "Left out by a rule: nothing is sent (1)",
+        "Invalid: nothing is sent (1)",
+        uuid(2),
+        f"attendee {uuid(900)} only",
+        "the whole series",
+        "starts 2026-12-01T09:00:00Z",
+        "it started on 2026-11-20 10:00 UTC: past",
+    ):
+        assert " ".join(expected.split()) in " ".join(shown.split()), expected
+
+
+def test_it_says_that_a_plan_has_expired(plan: PlanFile, capsys: pytest.CaptureFixture[str], at: list[float]) -> None:
+    at[0] = NOW + DAY
+    show_plan_file(plan.path, as_json=False)
+    assert "2026-11-23T22:00:00Z: it has expired, and a run refuses it" in capsys.readouterr().out
+    show_plan_file(plan.path, as_json=True)
+    assert json.loads(capsys.readouterr().out)["expired"] is True
+
+
+def test_json_is_the_header_and_the_digest(plan: PlanFile, capsys: pytest.CaptureFixture[str]) -> None:
+    show_plan_file(plan.path, as_json=True)
+    document = json.loads(capsys.readouterr().out)
+    header = document.pop("header")
+    assert document == {
+        "schema_version": 1,
+        "path": str(plan.path),
+        "whole": True,
+        "expired": False,
+        "digest": plan.digest,
+    }
+    assert header == json.loads(plan.path.read_text("ascii").splitlines()[0])
+
+
+def test_a_damaged_plan_is_not_shown(plan: PlanFile, capsys: pytest.CaptureFixture[str]) -> None:
+    plan.path.write_bytes(plan.path.read_bytes()[:-90])
+    with pytest.raises(PlanError, match="damaged"):
+        show_plan_file(plan.path, as_json=False)
+    assert capsys.readouterr().out == ""
+
+
+def test_only_the_first_lines_are_shown_and_no_text_acts(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reason = "[bold]Closed[/] \x1b[2J write to office@example.org"
+    write_plan(path, ABOUT, [line(row, why="[/x] to do", reason=reason) for row in range(2, 30)])
+    show_plan_file(path, as_json=False)
+    shown = capsys.readouterr().out
+    assert "To cancel (28, the first 5)" in shown
+    assert uuid(6) in shown
+    assert uuid(7) not in shown
+    assert "\x1b" not in shown
+    assert "[bold]Closed[/]" in shown
+    assert "[/x] to do" in shown

@@ -1,0 +1,196 @@
+"""What a cluster decides without any process: kept rules, how a run ends, what the rescue takes for dead."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import structlog
+
+from bulk_cancel.cluster import completion as ending
+from bulk_cancel.cluster import stalled as rescue
+from bulk_cancel.cluster.chunk import Note, Surroundings
+from bulk_cancel.cluster.queue import partition_of, workflow_id
+from bulk_cancel.cluster.run_settings import Rules
+from bulk_cancel.core.clock import TimeBase
+from bulk_cancel.core.deadline import TimeLimit
+from bulk_cancel.core.model import Chunk
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.errors import ConfigError, Exit
+from bulk_cancel.ledger.postgres import PostgresLedger
+from bulk_cancel.ledger.shared import ChunkRecord
+from bulk_cancel.settings.accounts import load_accounts
+from bulk_cancel.settings.job import load_job
+from support.given import row, staged
+
+CLOCK = Clock(lambda: 50.0, TimeBase(None, 1000.0))
+
+
+@pytest.fixture
+def ledger(postgres_url: str) -> Iterator[PostgresLedger]:
+    with closing(PostgresLedger.open(postgres_url)) as opened:
+        yield opened
+
+
+@dataclass
+class Line:
+    """A queue that notes what is asked of it."""
+
+    pending: list[str] = field(default_factory=list)  #: claimed long ago
+    known: dict[str, str] = field(default_factory=dict)  #: status by workflow
+    done: list[tuple[str, str]] = field(default_factory=list)
+
+    def stuck(self, longer_than_s: float) -> list[Any]:
+        return [type("Workflow", (), {"workflow_id": name}) for name in self.pending]
+
+    def failed(self, prefix: str) -> list[str]:
+        return [name for name, status in self.known.items() if status == "ERROR" and name.startswith(prefix)]
+
+    def resume(self, workflow: str) -> None:
+        self.done.append(("resumed", workflow))
+
+    def status(self, workflow: str) -> tuple[str, str] | None:
+        return (self.known[workflow], "") if workflow in self.known else None
+
+    def enqueue(self, run_id: str, chunk: ChunkRecord, *, why: str = "", delay_s: float = 0.0) -> None:
+        name = workflow_id(run_id, chunk.chunk.chunk_no, why)
+        if name not in self.known:  # twice is as once
+            self.done.append(("enqueued", name))
+            self.known[name] = "ENQUEUED"
+
+    def enqueue_all(self, run_id: str, chunks: Any) -> None:
+        for chunk in chunks:
+            self.enqueue(run_id, chunk)
+
+    def forget_old(self) -> None:
+        return
+
+
+def record(number: int, note: Note | None = None, account: str = "berlin") -> ChunkRecord:
+    told = note.to_json() if note else ""
+    return ChunkRecord(Chunk(1, number, 0, 9), account, 9, "one", 1, 0.0, note is not None, told)
+
+
+def rescue_once(url: str, line: Any, silence_s: float) -> list[tuple[str, str]]:
+    log = structlog.wrap_logger(logging.getLogger("test"))
+    job = load_job("-", {})
+    accounts = load_accounts(None, {}, job)
+    rescue.rescue(url, line, Surroundings("http://127.0.0.1/v4", accounts, "one", silence_s, log))
+    return list(line.done)
+
+
+def planned(ledger: PostgresLedger) -> tuple[int, str]:
+    """A run of three chunks, and one of series."""
+    run_no = staged(ledger, *(row(number, number, entire_series=number == 8) for number in range(2, 9)))
+    ledger.start_run(run_no)
+    ledger.plan_chunks(run_no, 2)
+    return run_no, ledger.runs(limit=1)[0].run_id
+
+
+def test_rules_come_back_from_the_ledger_as_they_were(ledger: PostgresLedger) -> None:
+    job = load_job("-", {"send_window": "08:00-20:00 Europe/Berlin", "max_errors": "5%", "late_within": "2h"})
+    rules = Rules.of(job, TimeLimit(60.0, "The time is over."), CLOCK)
+    rules.keep(ledger, 7)
+    assert Rules.kept(ledger, 7) == rules
+    limits = rules.limits(Clock(lambda: 5.0, TimeBase(None, 1040.0)), 3.0)
+    assert limits.time == TimeLimit(20.0, "The time is over."), "the same moment on another machine's clock"
+    assert limits.window == job.send_window
+    assert (limits.wait, limits.send_within_s, limits.late_within_s) == (False, 3.0, 7200.0)
+    with pytest.raises(ConfigError, match="Run 8 was not begun with --engine dbos"):
+        Rules.kept(ledger, 8)
+
+
+@pytest.mark.parametrize("setting", [{"live": True}, {"canary": "3"}, {"rebooking_list": True}])
+def test_what_only_one_machine_can_do_is_refused(setting: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"--{next(iter(setting)).replace('_', '-')} cannot be had"):
+        Rules.of(load_job("-", setting), None, CLOCK)
+
+
+def test_a_note_comes_back_from_the_ledger_as_it_was() -> None:
+    note = Note(posts=3, exit_code=int(Exit.CREDENTIAL), message="refused", unknown=1, due_in_s=2.5, due_at=9.0)
+    assert Note.from_json(note.to_json()) == note
+    assert Note.from_json("") == Note()
+
+
+def test_a_run_ends_with_the_gravest_of_its_halts_and_says_whose() -> None:
+    stopped, refused = Note(exit_code=5, message="Stopped."), Note(exit_code=77, message="Refused.")
+    end = ending.run_end([record(1, stopped), record(2, refused, "rome"), record(3, refused, "rome")], now=0.0)
+    assert end.halt is not None
+    assert (end.halt.exit_code, end.halt.message) == (Exit.CREDENTIAL, "Account rome: Refused.")
+
+
+def test_what_is_unknown_is_due_when_the_last_of_it_is() -> None:
+    end = ending.run_end([record(1, Note(unknown=2, due_at=30.0)), record(2, Note(unknown=1, due_at=20.0))], now=10.0)
+    assert (end.halt, end.reconciled.unknown, end.reconciled.due_in_s) == (None, 3, 20.0)
+
+
+def test_accounts_wait_for_themselves_and_series_for_all_series() -> None:
+    assert partition_of("", series=False) == "*"
+    assert partition_of("rome", series=False) == "rome"
+    assert partition_of("rome", series=True) == partition_of("", series=True) == "*series"
+
+
+def test_only_what_is_silent_is_taken_away(ledger: PostgresLedger, postgres_url: str) -> None:
+    run_no, run_id = planned(ledger)
+    ledger.take_chunk(run_no, 1, "one")
+    line = Line(pending=[f"{run_id}/1", f"{run_id}/2"], known={f"{run_id}/{n}": "PENDING" for n in (1, 2, 3, 4)})
+    assert rescue_once(postgres_url, line, 60) == [("resumed", f"{run_id}/2")], "the second never gave a sign of life"
+
+
+def test_a_chunk_without_a_workflow_is_enqueued_anew(ledger: PostgresLedger, postgres_url: str) -> None:
+    """Its worker gave up while the database was away, and its workflow came to an end."""
+    run_no, run_id = planned(ledger)
+    ledger.take_chunk(run_no, 1, "one")
+    line = Line(known={f"{run_id}/1": "ERROR"} | {f"{run_id}/{n}": "ENQUEUED" for n in (2, 3, 4)})
+    assert rescue_once(postgres_url, line, 0.0) == [("enqueued", f"{run_id}/1/rescue-1")]
+    assert rescue_once(postgres_url, line, 0.0) == line.done[:1], "somebody is at it"
+    line.known[f"{run_id}/1/rescue-1"] = "ERROR"
+    assert rescue_once(postgres_url, line, 0.0)[1:] == [("enqueued", f"{run_id}/1/rescue-2")]
+
+
+def test_a_chunk_whose_work_failed_before_anybody_had_it_is_enqueued_anew(
+    ledger: PostgresLedger, postgres_url: str
+) -> None:
+    _, run_id = planned(ledger)
+    line = Line(known={f"{run_id}/{n}": "ENQUEUED" for n in (1, 3)} | {f"{run_id}/2": "ERROR"})
+    assert rescue_once(postgres_url, line, 60) == [("enqueued", f"{run_id}/2/rescue-1")]
+
+
+def test_a_share_of_errors_is_one_of_the_run() -> None:
+    rules = Rules.of(load_job("-", {"max_errors": "5%"}), None, CLOCK).over(199, 3)
+    assert (rules.max_errors, rules.refused_before) == ("9", 3)
+    assert Rules.of(load_job("-", {"max_errors": "7"}), None, CLOCK).over(199, 0).max_errors == "7"
+    assert Rules.of(load_job("-", {}), None, CLOCK).over(199, 0).max_errors == ""
+
+
+def test_series_follow_when_all_others_have_ended(ledger: PostgresLedger) -> None:
+    run_no, run_id = planned(ledger)
+    line: Any = Line()
+    *others, series = ledger.chunks(run_no)
+    assert [chunk.series for chunk in (*others, series)] == [False, False, False, True]
+    for chunk in others:
+        hold = ledger.take_chunk(run_no, chunk.chunk.chunk_no, "one")
+        assert hold is not None
+        assert not ending.go_on(ledger, line, ledger.runs(run_id)[0])
+        assert line.done == []
+        ledger.end_chunk(hold, Note(posts=2).to_json())
+    for _ in range(2):
+        assert not ending.go_on(ledger, line, ledger.runs(run_id)[0])
+    assert set(line.done) == {("enqueued", f"{run_id}/4")}
+    hold = ledger.take_chunk(run_no, 4, "one")
+    assert hold is not None
+    ledger.end_chunk(hold, "")
+    assert ending.go_on(ledger, line, ledger.runs(run_id)[0])
+    (run,) = ledger.runs(run_id)
+    assert run.status == "ended"
+
+
+def test_a_run_whose_chunks_nobody_had_enqueued_is_begun(ledger: PostgresLedger, postgres_url: str) -> None:
+    """Who had begun it died after it was cut into chunks, with none or a few of them in the queue."""
+    _, run_id = planned(ledger)
+    line = Line(known={f"{run_id}/1": "SUCCESS"})
+    assert rescue_once(postgres_url, line, 60) == [("enqueued", f"{run_id}/{n}") for n in (2, 3)]

@@ -1,0 +1,115 @@
+"""Reads settle what is unknown; only time, and two reads that agree, make a target sendable again."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from bulk_cancel.core.clock import TimeBase
+from bulk_cancel.core.model import Answer, Appointment
+from bulk_cancel.core.states import Event, State
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.context import Limits
+from bulk_cancel.engine.reconcile import Reconciled, Reconciler
+from bulk_cancel.ledger.port import Unknown
+from support.scripted import NO_ANSWER, MemoryCommits, ScriptedLine, active, cancelled, context_of, works
+
+pytestmark = pytest.mark.anyio
+
+
+def unknowns(clock: Clock, count: int, age_s: float, base: TimeBase | None = None) -> list[Unknown]:
+    at = clock.now() - age_s
+    return [Unknown(work, at, base or clock.base, None, at) for work in works(count)]
+
+
+async def reconcile(clock: Clock, line: ScriptedLine, items: list[Unknown]) -> tuple[Reconciled, MemoryCommits]:
+    context, commits = context_of(clock, line, Limits(settle_s=600, confirm_s=5))
+    commits.hold(*items)
+    return await Reconciler(context).run(), commits
+
+
+async def test_a_read_that_shows_it_cancelled_settles_at_once(clock: Clock) -> None:
+    result, commits = await reconcile(clock, ScriptedLine(clock, on_read=cancelled), unknowns(clock, 1, age_s=0))
+    assert commits.events() == [Event.SEEN_CANCELLED]
+    assert result.settled == 1
+
+
+async def test_a_cancellation_older_than_the_intent_was_someone_elses(clock: Clock) -> None:
+    def read(target: object) -> Answer:
+        before = clock.now() - 3600
+        return Answer(200, appointment=Appointment(item.work.target.appointment_id, True, cancelled_at=before))
+
+    (item,) = unknowns(clock, 1, age_s=60)
+    _, commits = await reconcile(clock, ScriptedLine(clock, on_read=read), [item])
+    assert commits.states[1] is State.ALREADY_CANCELLED
+
+
+async def test_active_before_the_settle_time_proves_nothing(clock: Clock) -> None:
+    line = ScriptedLine(clock)
+    result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=599))
+    assert commits.states[1] is State.UNKNOWN
+    assert len(line.reads) == 1
+    assert 0 < result.due_in_s <= 1
+
+
+async def test_active_after_the_settle_time_needs_a_second_read_some_seconds_later(clock: Clock) -> None:
+    line = ScriptedLine(clock)
+    result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=600))
+    assert commits.states[1] is State.WAITING
+    assert line.reads[1] - line.reads[0] >= 5
+    assert result.sendable == 1
+
+
+async def test_the_second_read_may_find_it_cancelled(clock: Clock) -> None:
+    line = ScriptedLine(clock)
+    line.on_read = lambda target: cancelled(target) if len(line.reads) > 1 else active(target)
+    _, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=10_000))
+    assert commits.events() == [Event.SEEN_CANCELLED]
+
+
+@pytest.mark.parametrize("answer", [NO_ANSWER, Answer(500), Answer(200), Answer(403), Answer(404), Answer(302)])
+async def test_what_shows_nothing_leaves_it_unknown(answer: Answer, clock: Clock) -> None:
+    result, commits = await reconcile(
+        clock, ScriptedLine(clock, on_read=lambda _: answer), unknowns(clock, 1, age_s=10_000)
+    )
+    assert commits.states[1] is State.UNKNOWN
+    assert result.unknown == 1
+    assert result.missing == (answer.status == 404)
+
+
+@pytest.mark.parametrize("jump", [3600, 2 * 86400, -3600])
+async def test_a_wall_clock_that_jumped_since_the_intent_makes_nothing_older(jump: float, clock: Clock) -> None:
+    written_under = TimeBase(clock.base.boot_id, clock.base.offset_s - jump)
+    items = [Unknown(work, clock.now() - 60 - jump, written_under, None, clock.now() - 60 - jump) for work in works(1)]
+    _, commits = await reconcile(clock, ScriptedLine(clock), items)
+    assert commits.states[1] is State.UNKNOWN
+
+
+async def test_many_are_looked_up_a_hundred_at_a_time(clock: Clock) -> None:
+    items = unknowns(clock, 250, age_s=60)
+    line = ScriptedLine(clock, on_read=cancelled)
+    line.listed = [Appointment(item.work.target.appointment_id, is_cancelled=True) for item in items[:240]]
+    result, _ = await reconcile(clock, line, items)
+    assert result.settled == 250
+    assert len(line.pages) == 4, "the fourth finds nothing, the rest is read one by one"
+    assert len(line.reads) == 10
+
+
+async def test_a_page_that_shows_it_active_is_no_proof(clock: Clock) -> None:
+    items = unknowns(clock, 20, age_s=10_000)
+    line = ScriptedLine(clock)
+    line.listed = [Appointment(item.work.target.appointment_id, is_cancelled=False) for item in items]
+    _, commits = await reconcile(clock, line, items)
+    assert len(line.reads) == 40, "each is read twice all the same"
+    assert set(commits.states.values()) == {State.WAITING}
+
+
+async def test_a_drain_ends_it_between_two_reads(clock: Clock) -> None:
+    line = ScriptedLine(clock)
+    context, commits = context_of(clock, line)
+    commits.hold(*unknowns(clock, 5, age_s=10_000))
+    async with anyio.create_task_group() as group:
+        group.start_soon(Reconciler(context).run)
+        await anyio.sleep(1)
+        context.halt(5, "stop")  # type: ignore[arg-type]
+    assert set(commits.states.values()) == {State.UNKNOWN}

@@ -1,0 +1,274 @@
+"""What senders and the breaker do when the API is in trouble, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import anyio
+import pytest
+
+from bulk_cancel.core.model import Answer, Entry, Target, Work
+from bulk_cancel.core.states import Event, State
+from bulk_cancel.engine.breaker import Breaker
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.context import SEND_WITHIN_S, Context, Limits
+from bulk_cancel.engine.sender import Doubts, Sender, conclude_doubts
+from bulk_cancel.errors import Exit
+from support.scripted import NO_ANSWER, NOT_SENT, ScriptedLine, active, cancelled, context_of, works
+
+pytestmark = pytest.mark.anyio
+
+
+def script(*answers: Answer | Callable[[Target], Answer]) -> Callable[[Target], Answer]:
+    """Answer these in turn, then cancel."""
+    left: Iterator[Answer | Callable[[Target], Answer]] = iter(answers)
+
+    def answer(target: Target) -> Answer:
+        found = next(left, cancelled)
+        return found if isinstance(found, Answer) else found(target)
+
+    return answer
+
+
+async def send(context: Context, line: ScriptedLine, work: list[Work], workers: int = 1) -> None:
+    breaker, doubts, left = Breaker(context), Doubts(), iter(work)
+
+    async def worker() -> None:
+        sender = Sender(context, line, breaker, doubts)
+        for item in left:
+            if context.intake.closed:
+                return
+            await sender.settle(item)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(workers):
+            group.start_soon(worker)
+    await conclude_doubts(context, doubts)
+
+
+async def test_the_order_inside_a_worker(clock: Clock) -> None:
+    line = ScriptedLine(clock)
+    context, commits = context_of(clock, line)
+
+    def seen_at_the_send(target: Target) -> Answer:
+        assert commits.events() == [Event.INTENT], "the intent is durable before the bytes leave"
+        return cancelled(target)
+
+    line.on_cancel = seen_at_the_send
+    await send(context, line, list(works(1)))
+    assert commits.events() == [Event.INTENT, Event.CANCELLED]
+
+
+async def test_a_process_that_stood_still_after_an_intent_does_not_send_under_it(clock: Clock) -> None:
+    line = ScriptedLine(clock)
+    context, commits = context_of(clock, line)
+    record, stood_still = commits.record, []
+
+    async def slow_once(*entries: Entry) -> None:
+        await record(*entries)
+        if not stood_still and entries and entries[0].event is Event.INTENT:
+            stood_still.append(True)
+            await anyio.sleep(SEND_WITHIN_S + 1)
+
+    commits.record = slow_once  # type: ignore[method-assign]
+    await send(context, line, list(works(1)))
+    assert commits.events() == [Event.INTENT, Event.NOT_APPLIED, Event.INTENT, Event.CANCELLED]
+    assert len(line.posts) == 1
+
+
+@pytest.mark.parametrize("answer", [NO_ANSWER, Answer(500), Answer(502), Answer(200), Answer(302), Answer(204)])
+async def test_what_may_have_been_applied_is_never_sent_again(answer: Answer, clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=script(answer))
+    context, commits = context_of(clock, line)
+    await send(context, line, list(works(1)))
+    assert commits.events() == [Event.INTENT, Event.NO_PROOF]
+    assert len(line.posts) == 1
+
+
+async def test_what_was_not_sent_is_sent_again_each_time_with_its_own_intent(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=script(NOT_SENT, NOT_SENT))
+    context, commits = context_of(clock, line)
+    await send(context, line, list(works(1)))
+    assert commits.events() == [Event.INTENT, Event.NOT_APPLIED] * 2 + [Event.INTENT, Event.CANCELLED]
+    assert [entry.attempt_no for entry in commits.entries] == [1, 1, 2, 2, 3, 3]
+
+
+async def test_the_budget_of_attempts_is_kept(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=lambda _: Answer(425))
+    context, commits = context_of(clock, line, Limits(max_attempts=3))
+    await send(context, line, list(works(1)))
+    assert len(line.posts) == 3
+    assert commits.states[1] is State.FAILED
+
+
+async def test_a_429_pauses_every_worker(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=script(Answer(429, retry_after_s=60.0)))
+    context, commits = context_of(clock, line)
+    await send(context, line, list(works(20)), workers=4)
+    first = line.posts[0][0]
+    assert all(at == first or at >= first + 60 for at, _ in line.posts[4:])
+    assert set(commits.states.values()) == {State.CANCELLED}
+
+
+async def test_too_long_a_pause_stops_the_run(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=script(Answer(429, retry_after_s=1e6)))
+    context, commits = context_of(clock, line)
+    await send(context, line, list(works(5)))
+    assert context.intake.halt is not None
+    assert context.intake.halt.exit_code is Exit.STOPPED
+    assert commits.states == {1: State.WAITING}
+    assert len(line.posts) == 1
+
+
+async def test_endless_throttling_stops_the_run(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=lambda _: Answer(429))
+    context, _ = context_of(clock, line)
+    await send(context, line, list(works(5)))
+    assert context.intake.halt is not None
+    assert len(line.posts) <= 11
+
+
+async def test_an_outage_of_ten_minutes_makes_few_unknowns_and_is_survived(clock: Clock) -> None:
+    began = clock.monotonic()
+    line = ScriptedLine(clock)
+    line.on_cancel = lambda target: cancelled(target) if clock.monotonic() - began > 600 else Answer(503)
+    line.on_page = lambda: Answer(200 if clock.monotonic() - began > 600 else 503)
+    context, commits = context_of(clock, line)
+    await send(context, line, list(works(100)), workers=8)
+    assert context.intake.halt is None
+    unknown = [state for state in commits.states.values() if state is State.UNKNOWN]
+    assert len(unknown) <= 5 + 8, "those in a row, and those in flight"
+    assert len(commits.states) == 100
+    assert len(line.pages) < 20, "one probe at a time, further and further apart"
+
+
+async def test_an_api_that_stays_away_stops_the_run(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=lambda _: NOT_SENT, on_page=lambda: NOT_SENT)
+    context, commits = context_of(clock, line)
+    await send(context, line, list(works(100)), workers=8)
+    assert context.intake.halt is not None
+    assert context.intake.halt.exit_code is Exit.STOPPED
+    assert set(commits.states.values()) == {State.WAITING}, "nothing failed: it was never sent"
+
+
+async def test_nonsense_answers_in_a_row_halt_at_once(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=lambda _: Answer(200))
+    context, commits = context_of(clock, line)
+    await send(context, line, list(works(100)))
+    assert context.intake.halt is not None
+    assert len(line.posts) == 3
+    assert list(commits.states.values()) == [State.UNKNOWN] * 3
+
+
+async def test_401_halts_and_the_row_is_pending(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=script(cancelled, Answer(401)))
+    context, commits = context_of(clock, line)
+    await send(context, line, list(works(10)))
+    assert context.intake.halt is not None
+    assert context.intake.halt.exit_code is Exit.CREDENTIAL
+    assert commits.states == {1: State.CANCELLED, 2: State.PENDING}
+
+
+async def test_403_on_every_row_is_the_credentials_fault(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=lambda _: Answer(403))
+    context, commits = context_of(clock, line)
+    await send(context, line, list(works(10)))
+    assert context.intake.halt is not None
+    assert context.intake.halt.exit_code is Exit.CREDENTIAL
+    assert set(commits.states.values()) == {State.PENDING}
+
+
+async def test_403_on_a_row_among_others_is_the_rows_fault(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=script(Answer(403), Answer(403), cancelled, Answer(403)))
+    context, commits = context_of(clock, line)
+    await send(context, line, list(works(5)))
+    assert [commits.states[n] for n in (1, 2, 3, 4, 5)] == [
+        State.REJECTED,
+        State.REJECTED,
+        State.CANCELLED,
+        State.REJECTED,
+        State.CANCELLED,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("read", "state"),
+    [
+        (cancelled, State.ALREADY_CANCELLED),
+        (active, State.REJECTED),
+        (lambda _: Answer(404), State.NOT_FOUND),
+        (lambda _: NO_ANSWER, State.UNKNOWN),
+        (lambda _: Answer(403), State.REJECTED),
+    ],
+)
+async def test_a_refusal_is_followed_by_a_read(read: Callable[[Target], Answer], state: State, clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=script(Answer(400, message="no")), on_read=read)
+    context, commits = context_of(clock, line)
+    await send(context, line, list(works(1)))
+    assert commits.states[1] is state
+
+
+@pytest.mark.parametrize(
+    ("read", "state", "posts"),
+    [
+        (cancelled, State.ALREADY_CANCELLED, 0),
+        (active, State.CANCELLED, 1),
+        (lambda _: Answer(404), State.NOT_FOUND, 0),
+        (lambda _: NO_ANSWER, None, 0),
+    ],
+)
+async def test_what_may_have_been_taken_along_is_read_first(
+    read: Callable[[Target], Answer], state: State | None, posts: int, clock: Clock
+) -> None:
+    line = ScriptedLine(clock, on_read=read)
+    context, commits = context_of(clock, line)
+    work = next(works(1))
+    work.look_first = True
+    await send(context, line, [work])
+    assert commits.states.get(1) is state
+    assert len(line.posts) == posts
+
+
+async def test_max_errors_counts_data_errors_only(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=lambda _: Answer(404), on_read=lambda _: Answer(404))
+    context, commits = context_of(clock, line, Limits(max_errors="5%"))
+    await send(context, line, list(works(100)))
+    assert list(commits.states.values()) == [State.NOT_FOUND] * 6
+
+
+async def test_403s_that_nobody_could_judge_before_a_stop_stay_pending(clock: Clock) -> None:
+    line = ScriptedLine(clock)
+    context, commits = context_of(clock, line)
+
+    def forbid(target: Target) -> Answer:
+        context.halt(Exit.STOPPED, "stopped")
+        return Answer(403)
+
+    line.on_cancel = forbid
+    await send(context, line, list(works(3)))
+    assert commits.states == {1: State.PENDING}
+
+
+async def test_look_first_leaves_alone_what_is_cancelled_already(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=cancelled)
+    context, commits = context_of(clock, line, Limits(look_first=True))
+    await send(context, line, list(works(3)))
+    assert set(commits.states.values()) == {State.ALREADY_CANCELLED}
+    assert not line.posts
+
+
+async def test_the_looks_come_after_the_long_waits(clock: Clock) -> None:
+    """What somebody else cancels while everybody waits for the window is not cancelled again."""
+    from datetime import UTC, datetime, timedelta
+
+    from bulk_cancel.core.window import parse_window
+
+    opens = datetime.fromtimestamp(clock.now(), UTC) + timedelta(hours=9)
+    window = parse_window(f"{opens:%H:%M}-{opens + timedelta(hours=1):%H:%M} UTC")
+    began = clock.monotonic()
+    line = ScriptedLine(clock)
+    line.on_read = lambda target: cancelled(target) if clock.monotonic() - began > 3600 else active(target)
+    context, commits = context_of(clock, line, Limits(look_first=True, window=window))
+    await send(context, line, list(works(20)), workers=8)
+    assert not line.posts
+    assert set(commits.states.values()) == {State.ALREADY_CANCELLED}

@@ -1,0 +1,430 @@
+"""Many workers on one ledger: fences, takeovers, one pace for all, and who holds the whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from threading import Barrier, Thread
+from typing import TypeVar
+
+import psycopg
+import pytest
+
+from bulk_cancel.core.model import Scope
+from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.states import Event, State
+from bulk_cancel.errors import LedgerError, LockedError
+from bulk_cancel.ledger.port import GuardError
+from bulk_cancel.ledger.postgres import PostgresLedger
+from bulk_cancel.ledger.shared import Hold, LostChunkError, Reservation, SharedLedger
+from support.given import AT, entry, put, row, staged, target
+from support.postgres import Server
+
+PACE = Pace(10.0, 5)
+T = TypeVar("T")
+Open = Callable[..., PostgresLedger]
+
+
+@pytest.fixture
+def opens(postgres_url: str) -> Iterator[Open]:
+    opened: list[PostgresLedger] = []
+
+    def open_one(name: str = "") -> PostgresLedger:
+        opened.append(PostgresLedger.open(postgres_url, name))
+        return opened[-1]
+
+    yield open_one
+    for ledger in opened:
+        ledger.close()
+
+
+@pytest.fixture
+def ledger(opens: Open) -> PostgresLedger:
+    return opens()
+
+
+def at_once(calls: list[Callable[[], T]]) -> list[T]:
+    """Make calls in threads that begin together."""
+    together = Barrier(len(calls))
+
+    def one(call: Callable[[], T]) -> T:
+        together.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(one, calls))
+
+
+def chunked(ledger: PostgresLedger, size: int = 2) -> int:
+    run_no = staged(ledger, *(row(number, number) for number in range(2, 8)))
+    ledger.plan_chunks(run_no, size)
+    return run_no
+
+
+def taken(ledger: PostgresLedger, run_no: int, chunk_no: int = 1, owner: str = "one") -> Hold:
+    hold = ledger.take_chunk(run_no, chunk_no, owner)
+    assert hold is not None
+    return hold
+
+
+def everything(ledger: PostgresLedger) -> object:
+    told = ledger.chunks(1)
+    stands = [(chunk.owner, chunk.epoch, chunk.ended, chunk.note) for chunk in told]
+    return stands, list(ledger.all_events()), ledger.rows(1, 0, 100), ledger.load_pace("key")
+
+
+def wait_for_a_waiter(url: str) -> None:
+    """Return when somebody waits for a lock in this database."""
+    asks = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with psycopg.connect(url, autocommit=True) as connection:
+        until = time.monotonic() + 10
+        while not connection.execute(asks).fetchall():
+            assert time.monotonic() < until, "nobody waits"
+
+
+def test_it_is_a_shared_ledger(ledger: PostgresLedger) -> None:
+    shared: SharedLedger = ledger
+    assert shared.chunks(1) == []
+
+
+def test_chunks_are_the_work_of_each_account_in_row_order_and_series_apart(ledger: PostgresLedger) -> None:
+    accounts = {3: "berlin", 5: "berlin", 6: "berlin", 9: "paris"}
+    rows = [row(n, n, account=accounts.get(n), entire_series=n in (4, 6)) for n in range(2, 11)]
+    run_no = staged(ledger, *rows)
+    put(ledger, run_no, State.CANCELLED, 7)
+    for _ in range(2):
+        ledger.plan_chunks(run_no, 2)
+    found = {}
+    for chunk in ledger.chunks(run_no):
+        scope = Scope(chunk.account, chunk.chunk)
+        work = ledger.work(run_no, 0, series=chunk.series, limit=9, scope=scope)
+        found[chunk.chunk.chunk_no] = (chunk.account, chunk.series, [number for number, _ in work])
+        assert chunk.targets == len(work)
+        assert (chunk.owner, chunk.epoch, chunk.silent_s, chunk.ended) == ("", 0, None, False)
+    assert found == {
+        1: ("", False, [2, 8]),
+        2: ("berlin", False, [3, 5]),
+        3: ("", True, [4]),
+        4: ("berlin", True, [6]),
+        5: ("paris", False, [9]),
+        6: ("", False, [10]),
+    }
+
+
+def test_many_who_plan_at_once_make_one_plan(opens: Open) -> None:
+    ledgers = [opens() for _ in range(4)]
+    run_no = staged(ledgers[0], *(row(n, n) for n in range(2, 42)))
+    at_once(
+        [lambda ledger=ledger, size=size: ledger.plan_chunks(run_no, size) for size, ledger in enumerate(ledgers, 3)]
+    )
+    chunks = ledgers[0].chunks(run_no)
+    assert sum(chunk.targets for chunk in chunks) == 40
+    assert [chunk.chunk.after_row for chunk in chunks] == [0, *(chunk.chunk.last_row for chunk in chunks[:-1])]
+
+
+FENCED = {
+    "append": lambda ledger, hold: ledger.append(1, [entry(target(ledger, 2), Event.INTENT)]),
+    "an empty append": lambda ledger, hold: ledger.append(1, []),
+    "recover": lambda ledger, hold: ledger.recover(1, AT, Scope("", hold.chunk)),
+    "heartbeat": lambda ledger, hold: ledger.heartbeat(hold),
+    "reserve": lambda ledger, hold: ledger.reserve("key", 5, PACE, hold),
+    "end_chunk": lambda ledger, hold: ledger.end_chunk(hold, "done"),
+    "reopen_chunk": lambda ledger, hold: ledger.reopen_chunk(hold),
+}
+LOSSES = {
+    "taken over": lambda ledger, hold: ledger.take_chunk(1, 1, "two"),
+    "taken over by itself": lambda ledger, hold: ledger.take_chunk(1, 1, "one"),
+    "ended": lambda ledger, hold: ledger.end_chunk(hold, "done"),
+    "let go": lambda ledger, hold: ledger.reopen_chunk(hold),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("call", FENCED)
+def test_who_has_lost_its_chunk_writes_nothing(opens: Open, call: str, loss: str) -> None:
+    frozen, other = opens(), opens()
+    run_no = chunked(frozen)
+    put(frozen, run_no, State.SENDING, 3)
+    hold = taken(frozen, run_no)
+    frozen.hold(hold)
+    LOSSES[loss](other, hold)
+    before = everything(other)
+    for _ in range(2):
+        with pytest.raises(LostChunkError, match="Chunk 1 of run 1 has another owner"):
+            FENCED[call](frozen, hold)
+        assert everything(other) == before
+    frozen.hold(None)
+    frozen.append(run_no, [entry(target(frozen, 4), Event.INTENT)])
+    assert frozen.verify() == []
+
+
+@pytest.mark.parametrize("call", FENCED)
+def test_who_holds_its_chunk_may(ledger: PostgresLedger, call: str) -> None:
+    hold = taken(ledger, chunked(ledger))
+    ledger.hold(hold)
+    FENCED[call](ledger, hold)
+    assert ledger.verify() == []
+
+
+def test_a_takeover_waits_for_what_is_being_written(opens: Open, postgres_url: str) -> None:
+    writer, taker = opens(), opens()
+    run_no = chunked(writer)
+    hold = taken(writer, run_no)
+    takes = Thread(target=lambda: taken(taker, run_no, owner="two"))
+    with writer._fenced(hold):
+        takes.start()
+        wait_for_a_waiter(postgres_url)
+        writer._session.run("end_run", AT, "written", run_no)
+        assert takes.is_alive()
+    takes.join()
+    assert writer.runs()[0].summary == "written"
+    assert writer.chunks(run_no)[0].owner == "two"
+
+
+def test_what_is_written_waits_for_a_takeover_and_is_refused(opens: Open, postgres_url: str) -> None:
+    writer, taker = opens(), opens()
+    run_no = chunked(writer)
+    writer.hold(taken(writer, run_no))
+    refused = []
+
+    def writes() -> None:
+        with pytest.raises(LostChunkError):
+            writer.append(run_no, [entry(target(writer, 2), Event.INTENT)])
+        refused.append(True)
+
+    thread = Thread(target=writes)
+    with taker._session.transaction():
+        taker._session.run("take_chunk", run_no, 1, "two")
+        thread.start()
+        wait_for_a_waiter(postgres_url)
+    thread.join()
+    assert refused == [True]
+    assert list(taker.all_events()) == []
+
+
+def test_of_many_takers_the_last_one_holds(opens: Open) -> None:
+    ledgers = [opens() for _ in range(6)]
+    run_no = chunked(ledgers[0])
+    holds = at_once([lambda ledger=ledger, n=n: taken(ledger, run_no, 1, f"w{n}") for n, ledger in enumerate(ledgers)])
+    assert sorted(hold.epoch for hold in holds) == [1, 2, 3, 4, 5, 6]
+    standing = []
+    for ledger, hold in zip(ledgers, holds, strict=True):
+        try:
+            ledger.heartbeat(hold)
+            standing.append(hold.epoch)
+        except LostChunkError:
+            pass
+    assert standing == [6]
+
+
+def test_a_chunk_that_has_ended_is_not_taken_again(ledger: PostgresLedger) -> None:
+    run_no = chunked(ledger)
+    ledger.end_chunk(taken(ledger, run_no), "all cancelled")
+    assert ledger.take_chunk(run_no, 1, "two") is None
+    assert ledger.take_chunk(run_no, 99, "two") is None
+    record = ledger.chunks(run_no)[0]
+    assert (record.ended, record.note, record.owner) == (True, "all cancelled", "one")
+
+
+def test_a_chunk_is_found_by_its_number_and_what_is_open_is_told_apart(ledger: PostgresLedger) -> None:
+    rows = [row(number, number) for number in range(2, 5)] + [row(5, 5, entire_series=True)]
+    run_no = staged(ledger, *rows)
+    assert ledger.chunk(run_no, 1) is None
+    assert ledger.open_chunks(run_no) == (False, False)
+    ledger.plan_chunks(run_no, 2)
+    for chunk in ledger.chunks(run_no):
+        assert ledger.chunk(run_no, chunk.chunk.chunk_no) == chunk
+    others, series = (
+        [c.chunk.chunk_no for c in ledger.chunks(run_no) if c.series is is_series] for is_series in (False, True)
+    )
+    assert ledger.open_chunks(run_no) == (True, True)
+    for number in others:
+        ledger.end_chunk(taken(ledger, run_no, number), "")
+    assert ledger.open_chunks(run_no) == (False, True)
+    for number in series:
+        ledger.end_chunk(taken(ledger, run_no, number), "")
+    assert ledger.open_chunks(run_no) == (False, False)
+
+
+def test_silent_chunks_are_those_that_somebody_has_and_says_nothing_of(ledger: PostgresLedger) -> None:
+    run_no = chunked(ledger)
+    first, second, third = (taken(ledger, run_no, number) for number in (1, 2, 3))
+    ledger.end_chunk(second, "")
+    ledger.reopen_chunk(third)
+    assert [chunk.chunk for chunk in ledger.silent_chunks(0)] == [first.chunk]
+    assert ledger.silent_chunks(60) == []
+    ledger._session.connection.execute("UPDATE chunks SET heartbeat_at = heartbeat_at - interval '90 s'")
+    (silent,) = ledger.silent_chunks(60)
+    assert silent.silent_s == pytest.approx(90, abs=5)
+    ledger.heartbeat(first)
+    assert ledger.silent_chunks(60) == []
+
+
+def test_each_chunk_has_a_chain_of_its_own(opens: Open) -> None:
+    ledgers = [opens() for _ in range(3)]
+    run_no = chunked(ledgers[0])
+    for chunk_no, ledger in enumerate(ledgers, 1):
+        ledger.hold(taken(ledger, run_no, chunk_no))
+    for event in (Event.INTENT, Event.CANCELLED):
+        for chunk_no, ledger in enumerate(ledgers, 1):
+            ledger.append(run_no, [entry(target(ledger, 2 * chunk_no), event)])
+    seals = ledgers[0]._session.connection.execute("SELECT chunk_no, count(*) FROM seals GROUP BY 1 ORDER BY 1")
+    assert seals.fetchall() == [(1, 2), (2, 2), (3, 2)]
+    assert ledgers[0].verify() == []
+
+
+def test_of_writers_at_the_same_target_one_wins_and_none_waits_in_a_circle(opens: Open) -> None:
+    ledgers = [opens() for _ in range(4)]
+    run_no = staged(ledgers[0], *(row(n, n) for n in range(2, 42)))
+    works = [work for _, work in ledgers[0].work(run_no, 0, series=False, limit=100)]
+
+    def writes(ledger: PostgresLedger, turn: int) -> int:
+        won = 0
+        for begin in range(0, 40, 10):
+            batch = works[begin : begin + 10][:: 1 if turn % 2 else -1]
+            try:
+                ledger.append(run_no, [entry(work, Event.INTENT) for work in batch])
+                won += len(batch)
+            except GuardError:
+                continue
+        return won
+
+    assert sum(at_once([lambda x=x, n=n: writes(x, n) for n, x in enumerate(ledgers)])) == 40
+    assert {work.attempts for n in range(2, 42) for work in [target(ledgers[0], n)]} == {1}
+    assert ledgers[0].verify() == []
+
+
+# -- pace --------------------------------------------------------------------------------------------------------------
+
+
+def test_reservations_never_overlap_and_lose_nothing(opens: Open) -> None:
+    ledgers, counts = [opens() for _ in range(8)], (1, 2, 3, 5, 8)
+
+    def reserves(ledger: PostgresLedger) -> list[Reservation]:
+        return [ledger.reserve("key", count, PACE) for count in counts]
+
+    by_thread = at_once([lambda ledger=ledger: reserves(ledger) for ledger in ledgers])
+    made = sorted((one for each in by_thread for one in each), key=lambda one: one.end_at)
+    assert len(made) == 8 * len(counts)
+    for earlier, later in pairwise(made):
+        assert later.end_at - later.count * PACE.interval_s == pytest.approx(earlier.end_at, abs=1e-5)
+
+
+def test_an_idle_bucket_is_full_and_no_fuller(ledger: PostgresLedger) -> None:
+    ledger._session.connection.execute("INSERT INTO pace (credential, tat_at) VALUES ('key', 1000)")
+    first, second = (ledger.reserve("key", 10, PACE) for _ in range(2))
+    assert first.ahead_s == pytest.approx(0.0, abs=0.1)
+    assert second.ahead_s == pytest.approx(1.0, abs=0.1)
+    record = ledger.load_pace("key")
+    assert record is not None
+    assert (record.tat_at, record.boot_id) == (second.end_at, None)
+    assert record.tat_at == pytest.approx(time.time() + 2, abs=1)
+
+
+def test_what_is_given_back_can_be_reserved_again(ledger: PostgresLedger) -> None:
+    one = ledger.reserve("key", 100, PACE)
+    ledger.give_back("key", one, 90, PACE)
+    assert ledger.reserve("key", 1, PACE).ahead_s == pytest.approx(1.0, abs=0.2)
+
+
+def test_nothing_is_given_back_after_somebody_else_has_reserved(ledger: PostgresLedger) -> None:
+    one = ledger.reserve("key", 100, PACE)
+    two = ledger.reserve("key", 10, PACE)
+    ledger.give_back("key", one, 100, PACE)
+    ledger.give_back("other", one, 100, PACE)
+    record = ledger.load_pace("key")
+    assert record is not None
+    assert record.tat_at == two.end_at
+
+
+def test_after_a_pause_there_is_no_burst_and_a_longer_one_stands(ledger: PostgresLedger) -> None:
+    for seconds in (30.0, 60.0, 1.0):
+        ledger.pause("key", seconds, PACE)
+    assert ledger.reserve("key", 1, PACE).ahead_s == pytest.approx(60 + 4 * PACE.interval_s, abs=1)
+
+
+def test_a_pause_stands_when_something_is_given_back_after_it(ledger: PostgresLedger) -> None:
+    one = ledger.reserve("key", 1000, PACE)
+    ledger.pause("key", 30.0, PACE)
+    ledger.give_back("key", one, 1000, PACE)
+    assert ledger.reserve("key", 1, PACE).ahead_s == pytest.approx(30 + 4 * PACE.interval_s, abs=1)
+
+
+# -- the whole ledger --------------------------------------------------------------------------------------------------
+
+
+def test_workers_hold_it_together_and_keep_out_who_wants_it_alone(opens: Open) -> None:
+    one, two, alone = opens("worker one"), opens("worker two"), opens("run")
+    one.held_with_others(0)
+    two.held_with_others(0)
+    with pytest.raises(LockedError, match=r"bulk-cancel worker one \(process \d+ of the database, from \S.*\) holds"):
+        alone.held_alone(0)
+    one.close()
+    with pytest.raises(LockedError, match="bulk-cancel worker two"):
+        alone.held_alone(0.2)
+    two.close()
+    alone.held_alone(5)
+    with pytest.raises(LockedError, match="bulk-cancel run"):
+        opens().held_with_others(0)
+
+
+def test_who_dies_holds_nothing(opens: Open, postgres_url: str) -> None:
+    dead, next_one = opens(), opens()
+    dead.held_alone(0)
+    pid = dead._session.connection.info.backend_pid
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
+    next_one.held_alone(5)
+
+
+def test_ledgers_of_different_databases_are_held_apart(
+    opens: Open, postgres_server: Server, ledger: PostgresLedger
+) -> None:
+    ledger.held_alone(0)
+    with postgres_server.database("ledger_template") as url:
+        other = PostgresLedger.open(url)
+        other.held_alone(0)
+        other.close()
+
+
+def test_the_time_base_is_the_databases_clock(ledger: PostgresLedger) -> None:
+    base = ledger.time_base()
+    assert base.boot_id is None
+    assert base.wall(time.monotonic()) == pytest.approx(time.time(), abs=0.5)
+
+
+def test_who_is_frozen_while_writing_is_thrown_out_of_its_chunk(opens: Open) -> None:
+    frozen, taker = opens(), opens()
+    run_no = chunked(frozen)
+    hold = taken(frozen, run_no)
+    frozen._session.connection.execute("SET idle_in_transaction_session_timeout = '100ms'")
+
+    def writes() -> None:
+        with frozen._fenced(hold):
+            frozen._session.run("end_run", AT, "written", run_no)
+            assert taken(taker, run_no, owner="two").epoch == 2
+            frozen._session.run("end_run", AT, "written", run_no)
+
+    with pytest.raises(LedgerError, match="was lost"):
+        writes()
+    assert taker.runs()[0].summary is None
+
+
+def test_who_stands_still_in_a_transaction_keeps_a_taker_waiting_for_a_while_only(opens: Open) -> None:
+    """In the middle of a batch as well: there the server does not count a session as idle."""
+    frozen, taker = opens(), opens()
+    run_no = chunked(frozen)
+    hold = taken(frozen, run_no)
+    frozen.hold(hold)
+    frozen.limit_transactions(0.3)
+    batch = frozen._session.batch()
+    batch.__enter__()
+    frozen._fence(hold)
+    began = time.monotonic()
+    assert taken(taker, run_no, owner="two").epoch == 2
+    assert 0.1 < time.monotonic() - began < 5
+    with pytest.raises(LedgerError):
+        frozen.heartbeat(hold)
+    frozen.close()

@@ -1,0 +1,95 @@
+"""Starting, stopping and serving from the command line's side."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+
+from bulk_cancel.sandbox.credentials import OWNER_TOKEN
+from bulk_cancel.sandbox.server import SandboxOptions, running, serve
+
+AUTHORIZATION = {"authorization": f"Bearer {OWNER_TOKEN}"}
+
+
+def test_it_answers_as_soon_as_the_block_begins_and_not_after_it():
+    threads = set(threading.enumerate())
+    with running(SandboxOptions(count=3)) as sandbox:
+        assert httpx.get(f"{sandbox.url}/user/me", headers=AUTHORIZATION, trust_env=False).status_code == 200
+        url = sandbox.url
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url, trust_env=False)
+    assert set(threading.enumerate()) == threads
+
+
+def test_it_stops_at_once_even_with_a_client_that_hangs():
+    with running(SandboxOptions(count=3, faults="hang")) as sandbox:
+        client = threading.Thread(target=post_and_fail, args=(sandbox,))
+        client.start()
+        while not sandbox.arrivals():
+            time.sleep(0.005)
+        began = time.monotonic()
+    client.join(2)
+    assert not client.is_alive()
+    assert time.monotonic() - began < 1
+
+
+def post_and_fail(sandbox):
+    id_ = next(iter(sandbox.world.appointments))
+    with pytest.raises(httpx.TransportError):
+        httpx.post(f"{sandbox.url}/appointment/{id_}/cancel", headers=AUTHORIZATION, trust_env=False)
+
+
+def test_a_taken_port_is_an_os_error():
+    with running(SandboxOptions(count=1)) as sandbox:
+        port = int(sandbox.url.split(":")[2].split("/")[0])
+        with pytest.raises(OSError, match="in use"):
+            serve(SandboxOptions(count=1, port=port))
+
+
+def test_wrong_faults_are_refused_before_anything_is_served():
+    with pytest.raises(ValueError, match="no known shape"), running(SandboxOptions(faults="bogus")):
+        pass
+
+
+def test_latency_is_added_to_every_answer():
+    with running(SandboxOptions(count=1, latency_s=0.03)) as sandbox:
+        answer = httpx.get(f"{sandbox.url}/user/me", headers=AUTHORIZATION, trust_env=False)
+    assert answer.elapsed.total_seconds() >= 0.03
+
+
+def test_truth_and_arrivals_over_http():
+    with running(SandboxOptions(count=3)) as sandbox:
+        id_ = next(iter(sandbox.world.appointments))
+        began = time.monotonic()
+        httpx.get(f"{sandbox.url}/appointment/{id_}", headers=AUTHORIZATION, trust_env=False)
+        base = sandbox.url.removesuffix("/v4")
+        truth = httpx.get(f"{base}/_truth", trust_env=False).json()
+        (arrival,) = httpx.get(f"{base}/_arrivals", trust_env=False).json()
+    assert truth["requests"] == {"GET appointment 200": 1}
+    assert (truth["applied"], truth["throttled"], truth["late"]) == ({}, 0, 0)
+    assert (arrival["method"], arrival["route"], arrival["target"]) == ("GET", "appointment", id_)
+    assert began <= arrival["at"] <= time.monotonic()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("ending", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)])
+def test_in_the_foreground_it_says_where_and_ends_quietly(ending, code):
+    script = "from bulk_cancel.sandbox.server import *; serve(SandboxOptions(count=5))"
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        headline, url, token = (process.stdout.readline().strip() for _ in range(3))
+        address = url.removeprefix("export MEETERGO_API_URL=")
+        answer = httpx.get(f"{address}/user/me", headers=AUTHORIZATION, trust_env=False)
+        process.send_signal(ending)
+        _, noise = process.communicate(timeout=10)
+    assert headline.startswith("# sandbox with 5 appointments at http://127.0.0.1:")
+    assert token == f"export MEETERGO_TOKEN={OWNER_TOKEN}"
+    assert answer.status_code == 200
+    assert (process.returncode, noise) == (code, "")

@@ -1,0 +1,94 @@
+"""Worlds are repeatable, of the right mixture, and can be made from a file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bulk_cancel.sandbox.options import SandboxOptions
+from bulk_cancel.sandbox.people import OWNER, made_id
+from bulk_cancel.sandbox.seed_file import read_world
+from bulk_cancel.sandbox.world import Kind, World
+from support.worlds import of_kind, single
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+A, B, C = (made_id(name) for name in "abc")
+
+
+def test_the_same_seed_makes_the_same_world():
+    assert World.generate(300, 4, NOW) == World.generate(300, 4, NOW)
+    assert World.generate(300, 4, NOW) != World.generate(300, 5, NOW)
+
+
+def test_ids_do_not_depend_on_the_moment():
+    assert list(World.generate(50, 4, NOW).appointments) == list(World.generate(50, 4).appointments)
+
+
+def test_every_kind_occurs_and_most_are_single():
+    kinds = Counter(each.kind for each in World.generate(1000, 1, NOW).appointments.values())
+    assert set(kinds) == set(Kind)
+    assert kinds[Kind.SINGLE] > 500
+
+
+def test_each_kind_is_what_it_says():
+    world = World.generate(1000, 2, NOW)
+    assert all(each.start < NOW for each in of_kind(world, Kind.PAST))
+    assert all(each.start > NOW for each in world.appointments.values() if each.kind is not Kind.PAST)
+    assert all(len(each.attendee_ids) > 1 for each in of_kind(world, Kind.GROUP))
+    assert all(each.cancellation for each in of_kind(world, Kind.CANCELLED))
+    assert all(OWNER.id not in each.host_ids for each in of_kind(world, Kind.OTHER_HOST))
+    assert all(len(each.host_ids) > 1 for each in of_kind(world, Kind.COHOSTED))
+    first, second = of_kind(world, Kind.SERIES)[:2]
+    assert (first.series_id, second.start - first.start) == (second.series_id, timedelta(weeks=1))
+
+
+def test_a_world_of_given_ids_is_all_single():
+    world = single([A, B])
+    assert list(world.appointments) == [A, B]
+    assert {each.kind for each in world.appointments.values()} == {Kind.SINGLE}
+
+
+def write(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "seed.csv"
+    path.write_text(text, encoding=encoding)
+    return path
+
+
+@pytest.mark.parametrize("header", ["id", "appointmentId", "Appointment ID", "appointment_id", "APPOINTMENT-ID"])
+def test_a_seed_file_serves_exactly_its_ids(tmp_path, header):
+    path = write(tmp_path, f"{header},x\n{A.upper()},1\nnot-a-uuid,2\n,3\n{B},4\n{A},5\n", "utf-8-sig")
+    assert list(SandboxOptions(seed_file=path).make_world().appointments) == [A, B]
+
+
+def test_a_seed_file_may_name_kinds(tmp_path):
+    world = read_world(write(tmp_path, f"id;kind\r\n{A};paid\r\n{B};\r\n"))
+    assert [each.kind for each in world.appointments.values()] == [Kind.PAID, Kind.SINGLE]
+
+
+def test_rows_for_groups_make_groups(tmp_path):
+    text = f"appointment_id\tattendee_id\tcancel_all\n{A}\t{C}\t\n{A}\t{B}\t\n{B}\t\tyes\n{C}\t\tno\n"
+    group, whole, single = read_world(write(tmp_path, text)).appointments.values()
+    assert (group.kind, group.attendee_ids) == (Kind.GROUP, (C, B))
+    assert (whole.kind, single.kind) == (Kind.GROUP, Kind.SINGLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "no column appointment_id or id"),
+        ("name\nx\n", "no column appointment_id or id"),
+        (f"id,kind\n{A},single\n{B},double\n", "line 3: unknown kind 'double'"),
+    ],
+)
+def test_a_wrong_seed_file_is_refused(tmp_path, text, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        read_world(write(tmp_path, text))
+
+
+def test_options_that_cannot_work_are_refused():
+    with pytest.raises(ValueError, match="above 0"):
+        SandboxOptions(rate_per_s=0)
+    with pytest.raises(ValueError, match="at least 1"):
+        SandboxOptions(burst=0)
