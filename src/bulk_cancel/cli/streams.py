@@ -17,9 +17,9 @@ def prepare_streams() -> None:
     does not end for it. A stdout that is gone or full is an error (OutputError), since its data are lost.
     """
     _replace_closed_streams()
-    if sys.stdout is sys.__stdout__:
+    if sys.stdout is sys.__stdout__ and sys.stdout is not None:
         sys.stdout = _text(sys.stdout, _Stdout)
-    if sys.stderr is sys.__stderr__:
+    if sys.stderr is sys.__stderr__ and sys.stderr is not None:
         sys.stderr = _text(sys.stderr, _Stderr)
 
 

@@ -50,7 +50,7 @@ def one_line(text: str) -> str:
 
 
 def printable(text: str, longest: int = 4000) -> str:
-    """Return a message of one or more lines without control characters and terminal escapes, cut where it is too long."""
+    """Return a message of one or more lines without control characters and terminal escapes, and cut."""
     text = _CONTROL.sub(_but_lines, _ESCAPES.sub("", text[: longest * 2]))
     return text if len(text) <= longest else text[: longest - 1] + "…"
 

@@ -95,7 +95,7 @@ class _Reading:
 
     def _hidden_listed(self) -> str:
         more = " and more" if self.hidden_count > len(self.hidden) else ""
-        return f"row {', '.join(map(str, self.hidden))}{more}"
+        return f"{'row' if self.hidden_count == 1 else 'rows'} {', '.join(map(str, self.hidden))}{more}"
 
     def notes(self) -> Iterator[str]:
         yield from about_header(self.header.number, self.header.titles)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -23,7 +23,7 @@ class CsvFile:
 
     path: Path
     names: Mapping[str, str]  #: column of a chunk -> its header, in the order of the file
-    dialect: CsvDialect = CsvDialect()
+    dialect: CsvDialect = field(default_factory=CsvDialect)
 
     def append(self, chunk: pl.DataFrame) -> None:
         """Add the rows of a chunk, which may have more columns than the file."""

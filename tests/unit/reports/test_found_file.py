@@ -79,7 +79,7 @@ def test_a_time_that_no_calendar_has_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("text", "cell"),
     [
-        ("=1+1", "'=1+1"), ("+1", "'+1"), ("-1", "'-1"), ("@a", "'@a"), ("\tx", "'\tx"), ("\rx", "'\rx"),
+        ("=1+1", "'=1+1"), ("+1", "'+1"), ("-1", "'-1"), ("@a", "'@a"), ("\t=x", "'=x"), ("\rx", "x"),
         ("＝1", "'＝1"), ("a; =1", "a; '=1"), ("a,-1", "a,'-1"), ("a=b-c", "a=b-c"), ("2-3 rooms", "2-3 rooms"),
     ],
 )  # fmt: skip
