@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from bulk_cancel.places import state_folder
+
+from bulk_cancel.access.places import state_folder
 
 REAL = os.environ["TESTS_REAL_FOLDERS"].split(os.pathsep)
 

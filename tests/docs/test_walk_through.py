@@ -1,4 +1,4 @@
-"""The operator's walk-through in the README, typed as it stands."""
+"""The operator's walk-through in docs/guides/closure.md, typed as it stands."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NOW = datetime(2026, 11, 27, 9, tzinfo=UTC)
 
 
 def commands() -> list[list[str]]:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"<!-- walk-through:.*?-->\n```sh\n(.*?)\n```", readme, re.DOTALL)
+    guide = (ROOT / "docs/guides/closure.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"<!-- walk-through:.*?-->\n```sh\n(.*?)\n```", guide, re.DOTALL)
     return [shlex.split(line)[1:] for line in block.splitlines()]
 
 

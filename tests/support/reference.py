@@ -16,7 +16,7 @@ _SHARED = {option.name for option in JOB_OPTIONS}
 _HEAD = """# The commands
 
 Written by `make docs` from the commands' own `--help`; the test suite compares the two. `-h` and `--help` are with
-every command. What the settings of a job mean in full, and their job file keys: [README](../README.md#configuration).
+every command. What the settings of a job mean in full, and their job file keys: [configuration](configuration.md).
 """
 _JOB_HEAD = """
 ## Options of a job
