@@ -13,6 +13,7 @@ from bulk_cancel.core.csv_dialect import CsvDialect
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.header_row import FIRST_ROWS, about_header
 from bulk_cancel.inputs.headers import has_id_column
+from bulk_cancel.inputs.sheets import MAX_COLUMN
 
 MAX_HEADER = 1 << 20
 
@@ -152,6 +153,8 @@ def _header(records: Sequence[_Record], separator: str, mapping: Mapping[str, st
 
 
 def _named(fields: Sequence[str]) -> tuple[str, ...]:
+    if len(fields) > MAX_COLUMN + 1:
+        raise InputError(f"the header has {len(fields):,} columns, no sheet has more than {MAX_COLUMN + 1:,}")
     return tuple(field if field.strip() else "" for field in fields)
 
 

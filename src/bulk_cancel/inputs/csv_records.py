@@ -106,7 +106,7 @@ class _RecordCheck:
             self.quoted = self.also_formulas
         outside = self.quoted.sub(b"q", piece) if b'"' in piece else piece
         skeleton = outside.translate(None, self.dropped)
-        if not self._is_regular(skeleton):
+        if not (piece.endswith(self.line_end) and self._is_regular(skeleton)):
             self._refuse_stray(piece, outside)
             self._refuse_endless(piece)
             self._note_ragged(piece)

@@ -14,6 +14,9 @@ from bulk_cancel.inputs.cell_text import NO_VALUE, number_text
 from bulk_cancel.inputs.sheets import MAX_COLUMN, MAX_ROW, Merges, Sheet, SheetRow
 from bulk_cancel.inputs.xml_pass import Texts, parse
 
+#: Cells of a row that is written once and stands for many.
+MAX_REPEATED = 1_000_000
+
 _CONTENT = "content.xml"
 _HIDDEN = ("collapse", "filter")
 #: Notes and drawings: their texts are not the cell's.
@@ -169,7 +172,8 @@ class _Cells:
             last_row = self._row + _count(self._cell, "table:number-rows-spanned")
             for column in range(self._column, self._column + repeated):
                 self._cells[column] = text
-                self._merges.add(self._row + 1, column, last_row)
+                if last_row > self._row + 1:
+                    self._merges.add(self._row + 1, column, last_row)
         self._column += repeated
 
     def _value(self, shown: str) -> str:
@@ -189,6 +193,8 @@ class _Cells:
         if self._cells:
             if self._row + self._repeated_row > MAX_ROW:
                 raise InputError("the sheet has more rows than a sheet can", advice="Save it again.")
+            if self._repeated_row * len(self._cells) > MAX_REPEATED:
+                raise InputError(f"the sheet repeats one row {self._repeated_row:,} times", advice="Save it as CSV.")
             self._done.append((self._row + 1, self._repeated_row, self._hidden, self._cells))
         self._row += self._repeated_row
 

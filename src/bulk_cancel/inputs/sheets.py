@@ -45,13 +45,15 @@ class Merges:
 
     def __init__(self) -> None:
         self._last_row: dict[tuple[int, int], int] = {}  # first row and column -> last row
+        self._count = 0
         self._holding: dict[int, tuple[int, str]] = {}  # column -> last row and value of the merge that is passed
 
     def add(self, row: int, column: int, last_row: int) -> None:
         """Note a merged cell."""
         if last_row > row:
             self._last_row[row, column] = last_row
-        if len(self._last_row) > MAX_MERGES:
+        self._count += 1
+        if self._count > MAX_MERGES:
             raise InputError("the sheet has more merged cells than can be followed", advice="Save the sheet as CSV.")
 
     def fill(self, row: int, cells: dict[int, str]) -> None:

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EINVAL
 from pathlib import Path
 from typing import Protocol
 from xml.parsers import expat
@@ -59,7 +60,9 @@ def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except expat.ExpatError as error:
         raise InputError(f"the workbook is damaged: {error}", advice="Save it again.") from error
-    except _BROKEN as error:
+    except (*_BROKEN, OSError) as error:
+        if isinstance(error, OSError) and error.errno != EINVAL:  # EINVAL: sought before the beginning of the file
+            raise
         raise InputError(
             f"the file is not a readable workbook: {error}",
             advice="Save it as .xlsx (not .xls or .xlsb), without a password, or as CSV UTF-8.",
