@@ -93,13 +93,13 @@ def find(  # noqa: PLR0913 - options of a command
 ) -> None:
     """Find appointments of whole days: an input for a closure. Only reads; sends nothing."""
     from bulk_cancel.cli.find import find_command
-    from bulk_cancel.commands.find import Wish
+    from bulk_cancel.commands.find import FindOutput
 
     select: Values = {"from": first, "to": last, "timezone": timezone, "location": location, "host": host or None}
     select |= {"all_hosts": all_hosts, "meeting_type": meeting_type, "channel": channel}
     flags: Values = {"user_id": user_id, "rate": rate, "burst": burst, "timeout": timeout, "lock_wait": lock_wait}
     flags |= {"accounts": accounts, "account": account, "json": json, "quiet": quiet}
-    find_command(select, flags, Wish(out, with_cancelled, with_contacts))
+    find_command(select, flags, FindOutput(out, with_cancelled, with_contacts))
 
 
 @app.command()
@@ -224,6 +224,14 @@ def ledger_backup(
     backup_command(to, ledger)
 
 
+@ledger_app.command("forget")
+def ledger_forget(ledger: LedgerOption = None) -> None:
+    """Forget a ledger that is lost for good, so that a new one, or an older copy, may be used."""
+    from bulk_cancel.cli.ledger import forget_command
+
+    forget_command(ledger)
+
+
 @ledger_app.command("export")
 def ledger_export(
     to: Annotated[Path | None, typer.Option("--to", "-o", help="File to write. Default: stdout.")] = None,
@@ -328,7 +336,8 @@ def main() -> None:
         _complain(error)
         _leave(error.exit_code)
     except OSError as error:
-        _complain(OutputError(f"The output cannot be written: {error.strerror}."))
+        what = f"{error.filename} cannot be used" if error.filename else "The output cannot be written"
+        _complain(OutputError(f"{what}: {error.strerror}."))
         _leave(Exit.DISK)
     except Exception:
         from bulk_cancel.core.text import printable, redact

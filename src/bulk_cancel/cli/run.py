@@ -14,7 +14,7 @@ from bulk_cancel.cli.prompt import ask, leave_to_workers, refuse_without_termina
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.stdout import errors_told, put_document, put_out
 from bulk_cancel.commands.plan import plan_job
-from bulk_cancel.commands.run import Parts, run_and_tell
+from bulk_cancel.commands.run import Caller, run_and_tell
 from bulk_cancel.core.plan import Live, Plan
 from bulk_cancel.errors import Exit
 from bulk_cancel.ops.logs import make_log
@@ -42,13 +42,13 @@ def _run(job: Job) -> None:
             show_plan(console, plan, job.label)
         return job.yes or ask(console, plan)
 
-    finish(job, console, run_and_tell(job, parts_of(job, approve)))
+    finish(job, console, run_and_tell(job, caller_of(job, approve)))
 
 
-def parts_of(job: Job, approve: Any = lambda _: True) -> Parts:
+def caller_of(job: Job, approve: Any = lambda _: True) -> Caller:
     """Return the surroundings of a command line."""
     log = make_log(job.log_format, job.log_file, quiet=job.quiet)
-    return Parts(os.environ, log, make_display(log, quiet=job.quiet), approve, leave=leave_to_workers)
+    return Caller(os.environ, log, make_display(log, quiet=job.quiet), approve, leave=leave_to_workers)
 
 
 def finish(job: Job, console: Console, summary: Summary) -> None:
@@ -57,7 +57,7 @@ def finish(job: Job, console: Console, summary: Summary) -> None:
         put_out(to_json(summary))
     if not job.quiet:
         show_summary(console, summary)
-    elif summary.exit_code:  # cron mails what is said, so whoever has to look must hear of it
+    elif summary.exit_code:  # cron mails what is printed: the person who has to look must hear of it
         line = f"bulk-cancel: run {summary.run_id} ended with {int(summary.exit_code)}. {summary.next}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     raise SystemExit(int(summary.exit_code))
@@ -76,7 +76,7 @@ def plan_command(source: str, flags: Mapping[str, Any]) -> None:
 
 
 def _plan(job: Job) -> None:
-    plan = plan_job(job, parts_of(job))
+    plan = plan_job(job, caller_of(job))
     if job.json_:
         put_document(_document(plan, job.label))
     else:

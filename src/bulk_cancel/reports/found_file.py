@@ -1,6 +1,6 @@
 """The file of what a search found, made to be the input of a run.
 
-Times are those of the zone that was asked for, with their offset. Texts come from the server and from whoever booked: a
+Times are those of the zone that was asked for, with their offset. Texts come from the server and from people: a
 CSV cell that a spreadsheet would take for a formula gets an apostrophe before it. Parquet and XLSX hold them as they
 are, since there a text is a text.
 """
@@ -127,7 +127,7 @@ def _row(appointment: Appointment, zone: tzinfo) -> dict[str, Any]:
         "start": _local(appointment.start, zone),
         "end": _local(appointment.end, zone),
         "location": _shown(appointment.location),
-        "host_ids": _shown(" ".join(appointment.host_ids)),
+        "host_ids": _shown(" ".join(appointment.host_ids or ())),
         "meeting_type_id": _shown(appointment.meeting_type_id),
         "meeting": _shown(appointment.meeting),
         "group_booking": appointment.group_booking,

@@ -20,7 +20,7 @@ from bulk_cancel.errors import UsageError
 from bulk_cancel.sandbox.seed_file import read_world
 from bulk_cancel.sandbox.world import Kind
 from support.lab import made_ids
-from support.shell_types import Shell
+from support.shell import Shell
 
 ROOT = Path(__file__).resolve().parents[3]
 IDS = made_ids(4)
