@@ -18,7 +18,7 @@ _SUSPICIOUS = re.compile(r"@|rgo-|ak_|Bearer ")
 
 #: Where a cell of a spreadsheet would begin a formula: at its beginning, or after what a program may take for the
 #: beginning of another cell. Python's and polars' regular expressions read it alike.
-FORMULA: Final = r"""(^|[;,|\t\r\n][\s"]*)([=+\-@\t\r＝＋－＠])"""
+FORMULA: Final = r"""((?:^|[;,|\t\r\n])[ \t\r\n"]*)([=+\-@＝＋－＠])"""
 _FORMULA = re.compile(FORMULA)
 
 #: An error of a sheet, as Excel and LibreOffice show it in any language: #N/A, #NV, #REF!, #BEZUG!, #NAME?, Err:502.
