@@ -13,11 +13,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bulk_cancel.access.machine import Machine
 from bulk_cancel.cli.render import show_plan, show_summary
-from bulk_cancel.commands.run import Caller, run_job
+from bulk_cancel.commands.run import run_job
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import parse_rate
 from bulk_cancel.errors import ConfigError, Exit, UsageError
+from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary
@@ -99,6 +101,6 @@ def _run(console: Console, environ: Mapping[str, str], job_file: Path, out: Path
         show_plan(console, plan, _INPUT)
         return True
 
-    summary = run_job(job, Caller(environ, log, make_display(log, quiet=False), approve))
+    summary = run_job(job, Caller(Machine(environ), log, make_display(log, quiet=False), approve))
     show_summary(console, summary)
     return summary

@@ -8,13 +8,14 @@ from typing import TypeVar
 
 import anyio
 from structlog.typing import FilteringBoundLogger
-from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from bulk_cancel.api.port import Line, Query
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import Answer, Appointment, Request, Target
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
 from bulk_cancel.engine.limiter import Limiter
+from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.errors import BulkCancelError, CredentialError, UnreachableError
 
 T = TypeVar("T")
@@ -72,7 +73,7 @@ class Reader:
 
         retrying = AsyncRetrying(
             stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_random_exponential(multiplier=0.5, max=10),
+            wait=random_wait(self.limiter.jitter, 0.5, 10),
             retry=retry_if_result(lambda found: found[1] is None and found[0].status not in (400, 401, 403, 404)),
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
             sleep=anyio.sleep,

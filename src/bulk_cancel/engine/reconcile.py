@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from functools import partial
 
 import anyio
-from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from bulk_cancel.api.port import Line, Query
 from bulk_cancel.core.model import Answer, Appointment, Scope, Work
 from bulk_cancel.core.outcome import ReadResult, classify_read, resolve_unknown, shows_cancelled
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.context import Context, appointments_by_id
+from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.engine.unknowns import due_in_s
 from bulk_cancel.ledger.port import Ledger, Unknown
 
@@ -75,7 +76,7 @@ class Reconciler:
             if page is None or not page.appointments:
                 break
             listed = appointments_by_id(page)
-            found = listed.keys() & left.keys()
+            found = [appointment_id for appointment_id in listed if appointment_id in left]
             for appointment_id in found:
                 seen = listed[appointment_id]
                 if shows_cancelled(left[appointment_id].work.target, seen):
@@ -148,7 +149,7 @@ async def read_surely(context: Context, line: Line, work: Work) -> Answer | None
 
     retrying = AsyncRetrying(
         stop=stop_after_attempt(3),
-        wait=wait_random_exponential(multiplier=0.5, max=10),
+        wait=random_wait(context.limiter.jitter, 0.5, 10),
         retry=retry_if_result(lambda answer: answer is not None and _proves_nothing(work, answer)),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         sleep=sleep,

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import anyio
-from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.exit_codes import Halt
@@ -19,6 +19,7 @@ from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context
 from bulk_cancel.engine.feed import Feed
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler, read_surely
+from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, Exit, UnreachableError
 from bulk_cancel.ledger.port import Ledger
@@ -190,7 +191,7 @@ class Runner:
         self._breaker.probe = Query(0, page_size=1, user_id=await self._first_user())
         retrying = AsyncRetrying(
             stop=stop_after_attempt(4),
-            wait=wait_random_exponential(multiplier=0.5, max=5),
+            wait=random_wait(self._context.limiter.jitter, 0.5, 5),
             retry=retry_if_result(_worth_asking_again),
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
             sleep=anyio.sleep,
@@ -198,8 +199,9 @@ class Runner:
         page: Page | None = await retrying(self._context.read_page, self._context.lines[0], self._breaker.probe)
         if page is not None and page.appointments is None:
             raise _preflight_error(page.answer, self._context.scope.account)
-        for company_id in {found.company_id for found in (page.appointments if page else None) or ()} - {None}:
-            await self._refuse_other_company(str(company_id))
+        found = (page.appointments if page else None) or ()
+        for company_id in dict.fromkeys(one.company_id for one in found if one.company_id is not None):
+            await self._refuse_other_company(company_id)
 
     async def _refuse_other_company(self, company_id: str) -> None:
         """Another company's ledger would take its targets for settled, and its appointments for not found."""
