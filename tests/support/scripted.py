@@ -24,6 +24,11 @@ NO_ANSWER = Answer(message="reset")
 NOT_SENT = Answer(bytes_left=False, message="refused")
 
 
+def said(status: int, message: str = "no") -> Answer:
+    """Return an error in the API's own words; without them a status is a gateway's."""
+    return Answer(status, message=message, is_api_error=True)
+
+
 def cancelled(target: Target) -> Answer:
     return Answer(201, appointment=Appointment(target.appointment_id, is_cancelled=True))
 

@@ -23,7 +23,7 @@ from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
 from bulk_cancel.settings.accounts import OWN
 from bulk_cancel.settings.job import load_job
 
-#: So many of the newest runs are shown.
+#: Number of the newest runs that are shown.
 _RUNS = 5
 
 

@@ -121,7 +121,7 @@ def _headline(found: Found, rows: tuple[Appointment, ...]) -> str:
 
 def _effort(found: Found) -> str:
     others = found.selection.all_hosts or found.selection.host_ids
-    whose = _hosts(found.hosts) if others else "the list of whoever asks"
+    whose = _hosts(found.hosts) if others else "the credential's own list"
     throttled = f", {found.throttled} of them throttled" if found.throttled else ""
     return f"Read {whose} in {found.requests} request{'' if found.requests == 1 else 's'}{throttled}."
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bulk_cancel.cli.run import caller_of, finish
+from bulk_cancel.cli.status import settle_s
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document, this_machine
 from bulk_cancel.commands.export import export
 from bulk_cancel.commands.reconcile import reconcile_ledger
@@ -39,8 +40,12 @@ def reconcile_command(flags: dict[str, object]) -> None:
 
 def resolve_command(target: str, decision: Decision, ledger: str | None) -> None:
     """Record a person's decision."""
-    work = resolve(place_of(ledger), this_machine(), target, decision)
-    after = "cancelled" if decision.cancelled else "not cancelled: the next run that names it sends it again"
+    work = resolve(place_of(ledger), this_machine(), target, decision, settle_s())
+    after = (
+        "cancelled"
+        if decision.cancelled
+        else "not cancelled: the next run that names it reads it, and sends it again if it is active"
+    )
     print(f"{work.target.appointment_id}: recorded as {after}.")
 
 
@@ -62,6 +67,14 @@ def backup_command(to: Path, ledger: str | None) -> None:
     with place.reading() as opened:
         opened.backup(to)
     print(f"{place} copied to {to}.")
+
+
+def forget_command(ledger: str | None) -> None:
+    """Forget a ledger that is lost."""
+    place = place_of(ledger)
+    events = place.forget()
+    told = "nothing was remembered" if not events else f"{events:,} events are forgotten"
+    print(f"{place}: {told}. Run with --look-first: every appointment is then read before its cancel.")
 
 
 def export_command(to: Path | None, ledger: str | None) -> None:

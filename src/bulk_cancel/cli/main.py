@@ -223,6 +223,14 @@ def ledger_backup(
     backup_command(to, ledger)
 
 
+@ledger_app.command("forget")
+def ledger_forget(ledger: LedgerOption = None) -> None:
+    """Forget a ledger that is lost for good, so that a new one, or an older copy, may be used."""
+    from bulk_cancel.cli.ledger import forget_command
+
+    forget_command(ledger)
+
+
 @ledger_app.command("export")
 def ledger_export(
     to: Annotated[Path | None, typer.Option("--to", "-o", help="File to write. Default: stdout.")] = None,
@@ -324,7 +332,8 @@ def main() -> None:
         _complain(error)
         _leave(error.exit_code)
     except OSError as error:
-        _complain(OutputError(f"The output cannot be written: {error.strerror}."))
+        what = f"{error.filename} cannot be used" if error.filename else "The output cannot be written"
+        _complain(OutputError(f"{what}: {error.strerror}."))
         _leave(Exit.DISK)
     except Exception:
         from bulk_cancel.core.text import redact

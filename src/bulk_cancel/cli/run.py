@@ -57,7 +57,7 @@ def finish(job: Job, console: Console, summary: Summary) -> None:
         put_out(to_json(summary))
     if not job.quiet:
         show_summary(console, summary)
-    elif summary.exit_code:  # cron mails what is said, so whoever has to look must hear of it
+    elif summary.exit_code:  # cron mails what is printed: the person who has to look must hear of it
         line = f"bulk-cancel: run {summary.run_id} ended with {int(summary.exit_code)}. {summary.next}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     raise SystemExit(int(summary.exit_code))

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.cli.render import show_plan, show_summary
+from bulk_cancel.cli.stdout import place_of
 from bulk_cancel.commands.run import run_job
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import parse_rate
@@ -84,6 +85,7 @@ def _sample_job(folder: Path) -> Path:
     if folder.exists() and not (folder / _JOB).exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty and not a demo's.", advice="Name another folder with --in.")
     shutil.rmtree(folder, ignore_errors=True)
+    place_of(str(_ledger_of(folder))).forget()
     packaged = Path(str(files("bulk_cancel.sandbox"))) / "demo"
     root = packaged if packaged.exists() else Path(__file__).resolve().parents[3]
     for name in (_JOB, _INPUT):
@@ -92,8 +94,12 @@ def _sample_job(folder: Path) -> Path:
     return folder / _JOB
 
 
+def _ledger_of(folder: Path) -> Path:
+    return folder / "ledger.db"
+
+
 def _run(console: Console, environ: Mapping[str, str], job_file: Path, out: Path) -> Summary:
-    flags = {"ledger": str(out.parent / "ledger.db"), "out": str(out), "yes": True}
+    flags = {"ledger": str(_ledger_of(out.parent)), "out": str(out), "yes": True}
     job = load_job(str(job_file), {**_QUICK, **flags})
     log = make_log(quiet=True)
 

@@ -28,7 +28,7 @@ _COLOURS = {RunPhase.AT_WORK: "cyan", RunPhase.KILLED: "bold red", RunPhase.ENDE
 def status_command(ledger: str | None, limit: int, *, as_json: bool) -> None:
     """Show the last runs, what is open, and what to do now."""
     with errors_told(as_json=as_json):
-        overview = look_over(place_of(ledger), this_machine(), _settle_s(), limit)
+        overview = look_over(place_of(ledger), this_machine(), settle_s(), limit)
     if as_json:
         put_document(_status_document(overview))
     else:
@@ -38,7 +38,7 @@ def status_command(ledger: str | None, limit: int, *, as_json: bool) -> None:
 def explain_command(target: str, ledger: str | None, *, as_json: bool) -> None:
     """Tell an appointment's history."""
     with errors_told(as_json=as_json):
-        histories = explain(place_of(ledger), this_machine(), target, _settle_s())
+        histories = explain(place_of(ledger), this_machine(), target, settle_s())
     if as_json:
         first = histories[0].work.target
         put_document({"appointment_id": first.appointment_id, "targets": [_history_document(one) for one in histories]})
@@ -50,7 +50,7 @@ def _console() -> Console:
     return Console(highlight=False, soft_wrap=True)
 
 
-def _settle_s() -> float:
+def settle_s() -> float:
     """The settle time is a setting of runs, and not in the ledger: what runs would take without a flag or job file."""
     try:
         return parse_duration(os.environ.get("BULK_CANCEL_SETTLE") or "10m")

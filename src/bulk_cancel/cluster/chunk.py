@@ -30,6 +30,7 @@ from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import Hold, SharedLedger
 from bulk_cancel.settings.accounts import Account
+from bulk_cancel.settings.environment import canonical_api
 
 #: How often in the time after which a silent owner loses its chunk it gives a sign of life.
 _BEATS = 5
@@ -64,7 +65,7 @@ class ChunkResult:
     exit_code: int | None = None  #: of what halted it
     message: str = ""
     unknown: int = 0
-    missing: int = 0
+    undecided: int = 0
     due_in_s: float = 0.0
     due_at: float | None = None  #: seconds since the epoch, when reads may settle what is unknown
 
@@ -148,6 +149,7 @@ class ChunkRun:
             log=self._worker.log,
             lines=lines,
             scope=Scope(self._hold.account, self._hold.chunk),
+            api=canonical_api(self._worker.setup.api_url),
         )
 
     async def _carry_out(self, context: Context) -> RunEnd:
@@ -186,7 +188,7 @@ class ChunkRun:
             exit_code=int(halt.exit_code) if halt else None,
             message=halt.message if halt else "",
             unknown=found.unknown,
-            missing=found.missing,
+            undecided=found.undecided,
             due_in_s=found.due_in_s,
             due_at=clock.now() + found.due_in_s if found.unknown else None,
         )

@@ -1,4 +1,6 @@
-"""What follows when chunks end: series after all others, and the end of the run. Asked by whoever ends a chunk last.
+"""What follows when chunks end: series after all others, and the end of the run.
+
+The worker that ends the last chunk calls it.
 
 Every step may be done twice, by two workers at once or after a crash: enqueueing goes by names, and a run that has
 ended stays ended.
@@ -70,7 +72,7 @@ def run_end(chunks: Sequence[ChunkRecord], now: float) -> RunEnd:
     due_at = [note.due_at for _, note in notes if note.due_at]
     reconciled = Reconciled(
         unknown=sum(note.unknown for _, note in notes),
-        missing=sum(note.missing for _, note in notes),
+        undecided=sum(note.undecided for _, note in notes),
         due_in_s=max(0.0, max(due_at) - now) if due_at else 0.0,
     )
     return RunEnd(Halt(code, " ".join(told)) if code is not None else None, reconciled)

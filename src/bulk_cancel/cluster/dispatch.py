@@ -19,7 +19,7 @@ from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.model import status_of
 from bulk_cancel.core.states import UNDERWAY
 from bulk_cancel.engine.counters import REFUSED
-from bulk_cancel.errors import Exit, LedgerError
+from bulk_cancel.errors import Exit, LedgerError, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts
 from bulk_cancel.execution.finish import record_end
@@ -31,7 +31,7 @@ from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.reports.summary import Summary
 
 _POLL_S = 1.0
-#: So long a watcher bears with a ledger that is away.
+#: Seconds to keep watching while the database is unreachable.
 _PATIENCE_S = 900.0
 
 
@@ -123,7 +123,7 @@ class _Seen:
         except LedgerError as error:
             self.close()
             if time.monotonic() - self._seen_at > _PATIENCE_S:
-                self.failure = error
+                self.failure = _lost(error)
 
     def close(self) -> None:
         """End the connection."""
@@ -141,6 +141,14 @@ class _Seen:
         shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in UNDERWAY)
         self.standing = Standing(done, total, done, shown, left / pace if pace else 0.0, _workers(chunks))
         self.ended = ledger.runs(self._run.run_id)[0].status == "ended"
+
+
+def _lost(error: LedgerError) -> LedgerError:
+    """The run had begun: that the database cannot be reached now does not mean that nothing was sent."""
+    if not isinstance(error, LedgerUnreachableError):
+        return error
+    then = "The workers go on when the database is back. To see how: bulk-cancel cluster status"
+    return LedgerLostError(str(error), advice=then)
 
 
 def _workers(chunks: Sequence[ChunkRecord]) -> str:

@@ -1,7 +1,7 @@
 """Hands the chunks of dead workers to living ones.
 
 DBOS leaves what a dead worker had claimed pending, and with one chunk per partition that blocks an account for good. It
-cannot tell dead from slow; the ledger can: whoever works on a chunk gives signs of life there. Only what is pending
+cannot tell dead from slow; the ledger can: a worker at a chunk gives signs of life there. Only what is pending
 *and* silent is taken away, and taking it from somebody who lives after all does no harm: the ledger's fence stops him.
 """
 
@@ -18,7 +18,7 @@ from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord
 
 _UNDERWAY = ("ENQUEUED", "PENDING", "DELAYED")
-#: So many of the newest runs are looked at for one that nobody has ended.
+#: Number of the newest runs among which one that nobody has ended is sought.
 _RUNS = 100
 
 

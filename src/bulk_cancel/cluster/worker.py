@@ -29,7 +29,7 @@ from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import Hold, LostChunkError
 from bulk_cancel.ops.signals import watch_signals
 
-#: So long a worker tries to reach a database that is away, before it leaves a chunk to others.
+#: Seconds to try to reach an unreachable database before a chunk is left to other workers.
 _PATIENCE_S = 900.0
 #: A worker that is told to stop waits so long, in whole seconds, for what is in flight.
 _DRAIN_S = 60
@@ -123,7 +123,7 @@ class Worker:
     ) -> None:
         """End the chunk, or have it come back: when this worker stops, or when something is to be waited for."""
         run_settings, note = found
-        comes_back = run_settings.limits.wait and note.halt is None and note.unknown > note.missing
+        comes_back = run_settings.limits.wait and note.halt is None and note.unknown > note.undecided
         if self._stopped or comes_back:
             delay_s = 0.0 if self._stopped else note.due_in_s + 1.0
             record = ledger.chunk(run.run_no, hold.chunk.chunk_no)

@@ -17,7 +17,7 @@ from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming, Unknown
 
-#: So many rows that name an appointment are told.
+#: Number of rows that are shown of those that name an appointment.
 MOST_ROWS = 1000
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from bulk_cancel.access.credential_locks import credential_locks
 from bulk_cancel.access.setup import set_up
-from bulk_cancel.commands.run_setup import time_limit_of
+from bulk_cancel.commands.run_setup import retry_before_of, time_limit_of
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Plan
@@ -37,9 +38,10 @@ def plan_job(job: Job, caller: Caller) -> Plan:
         known_pace: KnownPace = _no_pace
         if job.live and not keys.accounts.given:
             keys.settings(OWN)
+        setup.place.refuse_lost()
         if setup.place.exists():
             ledger = stack.enter_context(setup.place.reading())
-            states_of = ledger.states_of
+            states_of = partial(ledger.states_of, retry_before=retry_before_of(job, setup.machine.clock))
             known_pace = ledger.load_pace
         reads = live_reads(keys, known_pace, job.lock_wait) if job.live else None
         with plan_outputs(setup, source) as outputs:

@@ -13,8 +13,8 @@ from bulk_cancel.commands.run_setup import (
     gather_accounts,
     lock_wait_of,
     open_ledger,
+    refuse_unfit,
     refuse_when_over,
-    require_own_credential,
     stage_rows,
     time_limit_of,
 )
@@ -44,7 +44,7 @@ def prepare_reconcile(setup: Setup) -> Iterator[RunFacts]:
     """Lock what a reconcile needs and record its beginning; yield what is known of it."""
     limit = time_limit_of(setup)
     with credential_locks(setup) as keys:
-        require_own_credential(keys)
+        refuse_unfit(keys)
         refuse_when_over(setup, limit)
         with open_ledger(keys, limit) as ledger:
             keys.lock_all(Plan(setup.job.pace), ledger.accounts(NO_RUN), lock_wait_of(setup, limit))

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -17,14 +18,16 @@ from bulk_cancel.commands.run_setup import (
     gather_accounts,
     lock_wait_of,
     open_ledger,
+    refuse_unfit,
     refuse_when_over,
-    require_own_credential,
+    retry_before_of,
     stage_rows,
     time_limit_of,
 )
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.plan import Plan
+from bulk_cancel.core.states import State
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.errors import DeclinedError, Exit
@@ -75,7 +78,7 @@ def prepare(setup: Setup, approve: Callable[[Plan], bool]) -> Iterator[RunFacts 
     run_id = setup.machine.new_run_id()
     out = setup.job.out or Path("runs") / run_id
     with credential_locks(setup) as keys:
-        require_own_credential(keys)
+        refuse_unfit(keys)
         beginning = _Beginning(keys, time_limit_of(setup), run_id, out, approve)
         refuse_when_over(setup, beginning.limit)
         with _private(out, run_id) as folder:
@@ -112,15 +115,18 @@ class _Beginning:
         keys, setup, wait_s = self.keys, self.keys.setup, lock_wait_of(self.keys.setup, self.limit)
         reads = live_reads(keys, ledger.load_pace, wait_s) if setup.job.live else None
         rows = source.rows(reads)
-        plan = planned(keys, rows, ledger.states_of, reads, None)
+        clock = clock_of(ledger, setup.machine.clock)
+        retry_before = retry_before_of(setup.job, clock)
+        plan = planned(keys, rows, partial(ledger.states_of, retry_before=retry_before), reads, None)
         plan.time = self.limit
         if setup.job.engine == "local":
             keys.lock_all(plan, ledger.accounts(NO_RUN), wait_s)
+        _warn_of_late_refusals(plan, setup)
         self._approved(plan)
-        clock = clock_of(ledger, setup.machine.clock)
         about = (setup.job.label, source.digest, str(self.out.resolve()), program())
         foresight = source.foresight(reads)
-        run_no = stage_rows(ledger, RunStart(self.run_id, clock.now(), clock.base, *about), rows.filled_chunks(), clock)
+        start = RunStart(self.run_id, clock.now(), clock.base, *about)
+        run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_before)
         _adopt(folder, self.out)
         setup.log.info("run.started", run_id=self.run_id, rows=plan.rows, cancels=plan.cancels, out=str(self.out))
         began = clock.monotonic()
@@ -152,6 +158,14 @@ def _refuse_too_many(job: Job, plan: Plan) -> None:
             f"{plan.may_send} cancels are more than --max-cancel {job.max_cancel} allows.",
             advice="Nothing was sent. Check the input, or raise the limit if this is meant.",
         )
+
+
+def _warn_of_late_refusals(plan: Plan, setup: Setup) -> None:
+    """A refusal is not asked again within the settle time: what refused it may still show an old state."""
+    job = setup.job
+    rows = plan.settled[State.REJECTED] + plan.settled[State.NOT_FOUND]
+    if job.retry_refused and rows:
+        setup.log.warning("run.refused_too_recently", rows=rows, try_again_in=f"at most {show_duration(job.settle)}")
 
 
 def _warn_of_short_time(plan: Plan, setup: Setup) -> None:

@@ -19,15 +19,21 @@ from bulk_cancel.errors import ConfigError, DeclinedError
 from bulk_cancel.execution.active_accounts import ActiveAccount, active_accounts, leave_others
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.settings.accounts import OWN
+from bulk_cancel.settings.environment import refuse_short_settle
+from bulk_cancel.settings.job import Job
 
 #: No run has this number: asked for its accounts, a ledger returns those of whatever is open.
 NO_RUN = 0
 
 
-def require_own_credential(keys: CredentialLocks) -> None:
-    """Raise ConfigError when a run without an accounts file has no credential. Workers bring theirs along."""
+def refuse_unfit(keys: CredentialLocks) -> None:
+    """Raise ConfigError for a settle time that is too short, and without an accounts file for a missing credential.
+
+    Workers bring their credentials along.
+    """
     if not keys.accounts.given and keys.setup.job.engine == "local":
         keys.settings(OWN)
+    refuse_short_settle(keys.setup.job.settle, keys.setup.api_url)
 
 
 def time_limit_of(setup: Setup) -> TimeLimit | None:
@@ -63,6 +69,8 @@ def open_ledger(keys: CredentialLocks, limit: TimeLimit | None) -> Iterator[Ledg
     alone = partial(setup.place.alone, wait_s, lambda: keys.lock(own, wait_s))
     with _beside_workers(setup, wait_s) if setup.job.engine == "dbos" else alone() as ledger:
         refuse_other_api(ledger, setup.api_url)
+        if ledger.notice:
+            setup.log.warning("ledger.notice", told=ledger.notice)
         yield ledger
 
 
@@ -91,10 +99,21 @@ def lock_wait_of(setup: Setup, limit: TimeLimit | None) -> float:
     return min(wait_s, limit.left_s(setup.machine.clock.monotonic())) if limit else wait_s
 
 
-def stage_rows(ledger: Ledger, start: RunStart, chunks: Iterable[Sequence[InputRow]], clock: Clock) -> int:
+def retry_before_of(job: Job, clock: Clock) -> float | None:
+    """Return which refusals are taken up again: those from before this moment, if any are."""
+    return clock.now() - job.settle if job.retry_refused else None
+
+
+def stage_rows(
+    ledger: Ledger,
+    start: RunStart,
+    chunks: Iterable[Sequence[InputRow]],
+    clock: Clock,
+    retry_before: float | None = None,
+) -> int:
     """Begin a run and stage its rows; return its number."""
     run_no = ledger.begin_run(start)
     for rows in chunks:
-        ledger.stage(run_no, rows, clock.now())
+        ledger.stage(run_no, rows, clock.now(), retry_before=retry_before)
     ledger.start_run(run_no)
     return run_no

@@ -21,7 +21,7 @@ from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.reports.next_step import Ending, next_step
 
-#: So many unknown targets are told one by one.
+#: Number of unknown targets that are told one by one.
 MOST_UNKNOWN = 20
 _FAR_ENOUGH = 20
 #: A run notes itself in the ledger after it has the lock; the two times are of one clock.

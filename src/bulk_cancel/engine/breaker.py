@@ -80,6 +80,4 @@ class Breaker:
         page = await self.context.read_page(line, self.probe)
         if page is None:
             return False
-        if page.answer.status == 401:
-            self.context.halt(Exit.CREDENTIAL, "The API refuses the credential (401).")
         return page.appointments is not None

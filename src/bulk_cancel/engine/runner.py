@@ -11,12 +11,12 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.model import Answer, Work
-from bulk_cancel.core.outcome import ReadResult, classify_read
+from bulk_cancel.core.readings import ReadResult, is_missing_route, see
 from bulk_cancel.core.retry import LONGEST_PAUSE_S
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
-from bulk_cancel.engine.context import Context
+from bulk_cancel.engine.context import Context, no_route
 from bulk_cancel.engine.feed import Feed
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler, read_surely
 from bulk_cancel.engine.retrying import random_wait
@@ -65,6 +65,9 @@ class Runner:
         return RunEnd(self._context.intake.halt, reconciled)
 
     def _halt_for_bug(self, error: Exception) -> None:
+        if isinstance(error, OSError) and error.filename:  # a file that vanished, or a disk that refuses
+            self._context.halt(Exit.DISK, f"{error.strerror}: {error.filename}.")
+            return
         self._context.halt(Exit.BUG, f"A bug of bulk-cancel: {type(error).__name__}: {clean(str(error))}.")
         self._context.log.error("run.bug", exc_info=error)
 
@@ -115,7 +118,7 @@ class Runner:
                     continue  # passed over while a cancel of the same appointment was on its way
                 break
             reconciled = await self._reconciler.run()
-            if context.limits.wait and reconciled.unknown > reconciled.missing:
+            if context.limits.wait and reconciled.unknown > reconciled.undecided:
                 await self._wait_until_due(reconciled.due_in_s)
                 reconciled = await self._reconciler.run()
             if not reconciled.sendable and not reconciled.settled:
@@ -154,8 +157,8 @@ class Runner:
         for work in sent:
             if self._context.intake.closed:
                 return
-            answer = await read_surely(self._context, self._context.lines[0], work)
-            if answer is None or classify_read(work.target, answer) is not ReadResult.CANCELLED:
+            reading = await read_surely(self._context, self._context.lines[0], work)
+            if see(work.target, reading, attended=True) not in (ReadResult.CANCELLED, ReadResult.ONE_OCCURRENCE):
                 where = work.target.appointment_id
                 self._context.halt(Exit.STOPPED, f"The canary did not verify: {where} is {work.state.value}.")
 
@@ -199,16 +202,21 @@ class Runner:
         page: Page | None = await retrying(self._context.read_page, self._context.lines[0], self._breaker.probe)
         if page is not None and page.appointments is None:
             raise _preflight_error(page.answer, self._context.scope.account)
+        if page is not None and self._context.api:
+            await self._bind("api_url", self._context.api, "another API than the one that answered")
         found = (page.appointments if page else None) or ()
         for company_id in dict.fromkeys(one.company_id for one in found if one.company_id is not None):
-            await self._refuse_other_company(company_id)
+            await self._bind("company_id", company_id, "another company than this credential")
 
-    async def _refuse_other_company(self, company_id: str) -> None:
-        """Another company's ledger would take its targets for settled, and its appointments for not found."""
-        bound = await self._context.commits.ask(lambda ledger: ledger.bind("company_id", company_id))
-        if bound != company_id:
+    async def _bind(self, key: str, value: str, what: str) -> None:
+        """Bind the ledger to what has just answered, before anything is sent to it.
+
+        The ledger of another API or company would take its targets for settled, and its appointments for not found.
+        """
+        bound = await self._context.commits.ask(lambda ledger: ledger.bind(key, value))
+        if bound != value:
             raise ConfigError(
-                "The ledger belongs to another company than this credential.",
+                f"The ledger belongs to {what}.",
                 advice="Nothing was sent. Name another --ledger, or use the other credential.",
             )
 
@@ -218,11 +226,13 @@ def _user(work: Iterable[Work]) -> str | None:
 
 
 def _worth_asking_again(page: Page | None) -> bool:
-    return page is not None and page.appointments is None and page.answer.status not in (400, 401, 403, 404)
+    return page is not None and page.appointments is None and not page.answer.is_api_error
 
 
 def _preflight_error(answer: Answer, account: str) -> BulkCancelError:
-    if answer.status in (400, 401, 403):
+    if is_missing_route(answer):
+        return ConfigError(no_route(answer), advice="Nothing was sent.")
+    if answer.is_api_error and answer.status in (400, 401, 403):
         own = "Nothing was sent. Check MEETERGO_TOKEN (keys expire after 1 to 90 days) and the user id."
         its = "Nothing was sent with it. Check its token (keys expire after 1 to 90 days) and its user id."
         return CredentialError(

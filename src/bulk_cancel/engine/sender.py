@@ -18,14 +18,13 @@ import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from bulk_cancel.api.port import Line
-from bulk_cancel.core.actions import Action, foresee, why_left_out
-from bulk_cancel.core.drift import drift
-from bulk_cancel.core.model import Answer, Work
-from bulk_cancel.core.outcome import Kind, Outcome, ReadResult, classify_cancel, classify_read, resolve_refusal
-from bulk_cancel.core.retry import THROTTLED
+from bulk_cancel.core.actions import Action, decide
+from bulk_cancel.core.model import Answer, Appointment, Work
+from bulk_cancel.core.outcome import ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
+from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.breaker import Breaker
-from bulk_cancel.engine.context import Context
+from bulk_cancel.engine.context import Context, no_route
 from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.errors import Exit
 
@@ -35,7 +34,6 @@ _NEEDS_NO_CANCEL = {
     Action.NOT_FOUND: Event.SEEN_MISSING,
     Action.REFUSED: Event.SEEN_REFUSED,
 }
-_DRIFTED = {ReadResult.CANCELLED: Event.SEEN_CANCELLED, ReadResult.MISSING: Event.SEEN_MISSING}
 #: So many 403 answers before any success mean that the credential, not the rows, is at fault.
 FORBIDDEN_MEANS_CREDENTIAL = 5
 
@@ -61,7 +59,7 @@ class HeldForbidden:
 
 
 class Sender:
-    """Settles targets, one at a time, over one line. `forbidden` and `breaker` are shared by all senders of a run."""
+    """Settles targets, one at a time, over one line. `doubts` and `breaker` are shared by all senders of a run."""
 
     def __init__(self, context: Context, line: Line, breaker: Breaker, forbidden: HeldForbidden) -> None:
         self._context = context
@@ -90,44 +88,35 @@ class Sender:
             context.limiter.give_back()
 
     async def _to_be_sent(self, work: Work) -> bool:
-        if await self._left_out(work) or await self._drifted(work):
-            return False
-        look_first = work.look_first or self._context.limits.look_first
-        return not look_first or await self._still_active(work)
-
-    async def _left_out(self, work: Work) -> bool:
-        """Record what needs no cancel: by an approved plan, by what a live plan has seen, or by a rule."""
+        """Decide, with a reading where one is needed, and record what needs no cancel."""
         context = self._context
-        seen = context.foresight.seen.get(work.target.appointment_id)
-        action, why = self._decided(work)
+        left_out = context.foresight.left_out.get(work.target)
+        if left_out is not None:
+            action, why = left_out
+            await context.move(work, _NEEDS_NO_CANCEL.get(action, Event.SKIPPED), detail=why)
+            return False
+        reading = context.foresight.seen.get(work.target.appointment_id)
+        if self._decided(work, reading)[0] is Action.READ_FIRST:
+            reading = await context.reading(self._line, work)
+            if reading is None:
+                return False
+        action, why = self._decided(work, reading)
         event = _NEEDS_NO_CANCEL.get(action)
         if event is not None:
-            await context.move(work, event, Answer(appointment=seen), why)
-        return event is not None
+            await context.move(work, event, Answer(appointment=_document(reading)), why)
+        elif action is Action.CANCEL:
+            await self._note_attendee(work, reading)
+        return action is Action.CANCEL
 
-    def _decided(self, work: Work) -> tuple[Action, str]:
-        foresight, rules = self._context.foresight, self._context.rules()
-        if work.target in foresight.left_out:
-            action, why = foresight.left_out[work.target]
-            return (action if action in _NEEDS_NO_CANCEL else Action.SKIP), why
-        if work.target.appointment_id in foresight.seen:
-            return foresee(work.target, work.request, foresight.seen[work.target.appointment_id], rules)
-        why = why_left_out(foresight.start_of(work), rules)
-        return (Action.SKIP if why else Action.CANCEL), why
+    def _decided(self, work: Work, reading: Reading | None) -> tuple[Action, str]:
+        context = self._context
+        return decide(work.target, work.request, reading, context.expected(work), context.rules())
 
-    async def _drifted(self, work: Work) -> bool:
-        """Read again what was planned, and leave out what is not as it was."""
-        expected = self._context.foresight.expected.get(work.target.appointment_id)
-        if not self._context.limits.check_drift or expected is None:
-            return False
-        answer = await self._context.read(self._line, work)
-        if answer is None or classify_read(work.target, answer) is ReadResult.NOTHING:
-            return True
-        why = drift(expected, answer.appointment)
-        if why:
-            event = _DRIFTED.get(classify_read(work.target, answer), Event.SKIPPED)
-            await self._context.move(work, event, answer, why)
-        return bool(why)
+    async def _note_attendee(self, work: Work, reading: Reading | None) -> None:
+        """Have it on record before the cancel leaves that the attendee was in it: what absence proves hangs on that."""
+        if work.target.attendee_id is not None and not work.attended and see(work.target, reading) is ReadResult.ACTIVE:
+            await self._context.move(work, Event.SEEN_ACTIVE, detail="the attendee is in it")
+            work.attended = True
 
     async def _again(self, work: Work, first: Step) -> None:
         """Repeat what is proven not to have been applied. Every repetition is a new attempt with its own intent."""
@@ -152,18 +141,6 @@ class Sender:
     async def _sleep(self, seconds: float) -> None:
         with self._context.intake.waiting():
             await anyio.sleep(seconds)
-
-    async def _still_active(self, work: Work) -> bool:
-        """Look before sending: another cancel may have taken this target along."""
-        answer = await self._context.read(self._line, work)
-        if answer is None:
-            return False
-        sight = classify_read(work.target, answer)
-        if sight is ReadResult.CANCELLED:
-            await self._context.move(work, Event.SEEN_CANCELLED, answer, "found cancelled before it was sent")
-        elif sight is ReadResult.MISSING:
-            await self._context.move(work, Event.SEEN_MISSING, answer)
-        return sight is ReadResult.ACTIVE
 
     async def _attempt(self, work: Work) -> Step:
         context = self._context
@@ -212,13 +189,12 @@ class Sender:
             await self._context.move(work, Event.REJECTED, answer)
 
     async def _refused(self, work: Work, answer: Answer) -> Step:
-        seen = await self._context.read(self._line, work)
-        if seen is None:
-            await self._context.move(work, Event.NO_PROOF, answer, "refused; not looked up, the run was stopping")
-            return Step.DONE
-        event = resolve_refusal(work.target, answer, seen)
-        facts = Answer(answer.status, appointment=seen.appointment, message=answer.message)
-        await self._context.move(work, event, facts)
+        reading = await self._context.reading(self._line, work)
+        event = resolve_refusal(work.target, answer, reading, attended=work.attended)
+        why = "refused; whether someone else had cancelled it could not be read" if reading is None else answer.message
+        if reading is not None and see(work.target, reading) is ReadResult.ONE_OCCURRENCE:
+            why = f"{answer.message or 'refused'}; {ONE_OCCURRENCE}"
+        await self._context.move(work, event, Answer(answer.status, appointment=_document(reading)), why)
         return Step.DONE
 
     async def _not_sent(self, work: Work, answer: Answer) -> Step:
@@ -227,8 +203,6 @@ class Sender:
 
     async def _not_processed(self, work: Work, answer: Answer) -> Step:
         await self._context.move(work, Event.NOT_APPLIED, answer)
-        if answer.status != THROTTLED:
-            return Step.AGAIN
         await self._context.limiter.tell_pause()
         return Step.PACED
 
@@ -236,6 +210,10 @@ class Sender:
         detail = answer.message or (f"the answer {answer.status} proves nothing" if answer.status else "no answer")
         await self._context.move(work, Event.NO_PROOF, answer, detail)
         return Step.DONE
+
+    async def _no_route(self, work: Work, answer: Answer) -> Step:
+        self._context.halt(Exit.CONFIG, no_route(answer))
+        return await self._no_proof(work, answer)
 
     async def _unauthorised(self, work: Work, answer: Answer) -> Step:
         self._context.halt(Exit.CREDENTIAL, f"The API refuses the credential (401). {answer.message}".strip())
@@ -272,9 +250,14 @@ _CONCLUSIONS: dict[Kind, Callable[[Sender, Work, Answer], Awaitable[Step]]] = {
     Kind.NOT_PROCESSED: Sender._not_processed,
     Kind.UNAUTHORISED: Sender._unauthorised,
     Kind.FORBIDDEN: Sender._forbidden,
+    Kind.NO_ROUTE: Sender._no_route,
     Kind.NONSENSE: Sender._no_proof,
     Kind.NO_ANSWER: Sender._no_proof,
 }
+
+
+def _document(reading: Reading | None) -> Appointment | None:
+    return reading.appointment if reading else None
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from bulk_cancel.ledger.port import Ledger, PaceUpdate
 from bulk_cancel.ops.progress import show_progress
 from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.reports.rebooking import Keep
+from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.settings.job import Job
 
 
@@ -94,6 +95,7 @@ def contexts_of(setup: Setup, facts: RunFacts, keep: Keep | None = None) -> list
                 order=order,
                 foresight=facts.foresight,
                 keep=keep,
+                api=canonical_api(account.settings.base_url),
             )
         )
     return contexts

@@ -72,10 +72,12 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     # A reconcile has no rows of its own: its matter are the ledger's unknown targets.
     left = Counter({Status.UNKNOWN: sum(facts.left.values())})
     matter = counts + left if counts else Counter({Status.UNKNOWN: ledger.unknown_count()})
-    exit_code = decide_exit(matter, end.halt)
+    found = end.reconciled
+    only_a_person = 0 < found.unknown == found.undecided and not left[Status.UNKNOWN]
+    exit_code = decide_exit(matter, end.halt, only_a_person=only_a_person)
     # Of a reconcile that was stopped nobody knows when the rest is due.
-    known_due = end.reconciled.unknown and not end.halt
-    due_at = facts.clock.now() + end.reconciled.due_in_s if known_due else None
+    known_due = found.unknown and not end.halt
+    due_at = facts.clock.now() + found.due_in_s if known_due else None
     halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left))))
     return Summary(
         run_id=facts.run_id,
@@ -90,6 +92,6 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         exit_code=exit_code,
         out=str(facts.out) if facts.out else None,
         ledger=ledger.place,
-        next=next_step(Ending(matter, exit_code, due_at, halt, end.reconciled.missing)),
+        next=next_step(Ending(matter, exit_code, due_at, halt, found.undecided)),
         pace=effort.pace,
     )

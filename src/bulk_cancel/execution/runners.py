@@ -47,7 +47,7 @@ def _sum_of(parts: Sequence[Reconciled]) -> Reconciled:
         sendable=sum(part.sendable for part in parts),
         unknown=sum(part.unknown for part in parts),
         due_in_s=max((part.due_in_s for part in parts), default=0.0),
-        missing=sum(part.missing for part in parts),
+        undecided=sum(part.undecided for part in parts),
     )
 
 

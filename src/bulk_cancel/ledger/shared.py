@@ -82,7 +82,7 @@ class SharedLedger(Ledger, Protocol):
         """Tell whether chunks of the run have not ended yet: some that are not series, some that are."""
 
     def take_chunk(self, run_no: int, chunk_no: int, owner: str) -> Hold | None:
-        """Take a chunk, whoever had it before; None when it has ended or does not exist."""
+        """Take a chunk from any earlier owner; None when it has ended or does not exist."""
 
     def hold(self, hold: Hold | None) -> None:
         """From now on `append` and `recover` are fenced by `hold`, and count as heartbeats; None: not any more."""

@@ -15,9 +15,9 @@ from bulk_cancel.access.setup import Setup
 from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.core.actions import SkipRules
 from bulk_cancel.core.clock import PaceRecord
-from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import PlanLine
+from bulk_cancel.core.readings import Reading
 from bulk_cancel.engine.live_read import LOOKED_AT, LiveLook
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.errors import BulkCancelError
@@ -28,9 +28,9 @@ from bulk_cancel.settings.accounts import label_of
 class LiveReads:
     """The look of one plan, over all accounts: each looks with its own credential and limit, all at the same time."""
 
-    of: Callable[[str, dict[str, Appointment | None]], AccountReads]  #: begins an account's look
+    of: Callable[[str, dict[str, Reading]], AccountReads]  #: begins an account's look
     run_loop: Callable[..., Any]
-    seen: dict[str, Appointment | None] = field(default_factory=dict)
+    seen: dict[str, Reading] = field(default_factory=dict)
     _begun: dict[str, AccountReads] = field(default_factory=dict)
 
     @property
@@ -44,7 +44,7 @@ class LiveReads:
         for place, line in enumerate(lines):
             if line.action in LOOKED_AT:
                 places[line.row.account or ""].append(place)
-        for account in places:
+        for account in sorted(places):
             if account not in self._begun:
                 self._begun[account] = self.of(account, self.seen)
         looked = list(lines)
@@ -68,7 +68,7 @@ class LiveReads:
                     lines[place] = line
 
         async with anyio.create_task_group() as group:
-            for account in places:
+            for account in sorted(places):
                 group.start_soon(look, account)
         if failures:
             raise failures[0]
@@ -82,7 +82,7 @@ class AccountReads:
     settings: ApiSettings
     pace: Pace
     known_pace: PaceRecord | None = None  #: what the ledger knows of the limiter
-    seen: dict[str, Appointment | None] = field(default_factory=dict)
+    seen: dict[str, Reading] = field(default_factory=dict)
     requests: int = 0
 
     async def look(self, lines: Sequence[PlanLine]) -> list[PlanLine]:

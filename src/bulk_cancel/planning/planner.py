@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from bulk_cancel.access.credential_locks import CredentialLocks
 from bulk_cancel.core.clock import PaceRecord
-from bulk_cancel.core.model import Appointment, InputRow
+from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Plan, PlanLine, make_plan
+from bulk_cancel.core.readings import Reading
 from bulk_cancel.core.states import State
 from bulk_cancel.planning.live import AccountReads, LiveReads
 from bulk_cancel.planning.sources import PlannedRows
@@ -39,7 +40,7 @@ def live_reads(keys: CredentialLocks, known_pace: KnownPace, wait_s: float) -> L
     if not keys.accounts.given:
         keys.lock([OWN], wait_s)
 
-    def begin(account: str, seen: dict[str, Appointment | None]) -> AccountReads:
+    def begin(account: str, seen: dict[str, Reading]) -> AccountReads:
         keys.lock([account], wait_s)
         settings, pace = keys.settings(account), keys.accounts.pace(account)
         return AccountReads(keys.setup, settings, pace, known_pace(settings.credential.fingerprint), seen)

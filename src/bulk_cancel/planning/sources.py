@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +20,7 @@ from bulk_cancel.plan_files import LeftOut, PlanFile, is_plan, open_plan
 from bulk_cancel.planning.live import LiveReads
 from bulk_cancel.planning.reason_templates import Rows, template_of
 from bulk_cancel.planning.search import select_input
+from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.settings.job import Job
 from bulk_cancel.version import version
 
@@ -59,17 +60,17 @@ def open_source(setup: Setup, folder: Path) -> Source:
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
     source = str(select_input(setup, folder)) if job.select else job.input
-    return InputFile(job, stage_input(source, _options_of(setup), folder / SNAPSHOT))
+    accounts = setup.accounts
+    names = AccountNames(accounts.names, job.account) if accounts.given else None
+    users = {name: user for name in ("", *accounts.names) if (user := accounts.user_id(name))}
+    return InputFile(job, stage_input(source, _options_of(job, names), folder / SNAPSHOT), users)
 
 
-def _options_of(setup: Setup) -> InputOptions:
+def _options_of(job: Job, accounts: AccountNames | None) -> InputOptions:
     """Return how the job wants its input read. With blanks to fill in, the reason comes later, row by row."""
-    job, accounts = setup.job, setup.accounts
     mapping = {str(name): column for name, column in job.map.items()}
     reason = None if template_of(job) else job.reason
-    return InputOptions(
-        mapping, reason, job.cancel_all, AccountNames(accounts.names, job.account) if accounts.given else None
-    )
+    return InputOptions(mapping, reason, job.cancel_all, accounts)
 
 
 def program() -> str:
@@ -103,7 +104,7 @@ def _why_nothing(job: Job, error: InputMissingError | NoRowsError) -> str:
 
 
 def _of_this_api(plan: PlanFile, url: str) -> PlanFile:
-    if plan.header.api_url != url:
+    if canonical_api(plan.header.api_url) != canonical_api(url):
         raise ConfigError(
             f"The plan {plan.path} was made for the API at {plan.header.api_url}, not for {url}.",
             advice="Nothing was sent. Correct MEETERGO_API_URL, or plan again.",
@@ -117,13 +118,14 @@ class InputFile:
 
     job: Job
     staged: StagedInput
+    users: Mapping[str, str] = field(default_factory=dict)  #: as whom each account acts where a row does not say it
 
     @property
     def digest(self) -> str:
         return self.staged.digest
 
     def rows(self, reads: LiveReads | None) -> Rows:
-        return Rows(self.staged, template_of(self.job), reads.seen if reads else {})
+        return Rows(self.staged, template_of(self.job), reads.seen if reads else {}, self.users)
 
     def foresight(self, reads: LiveReads | None) -> Foresight:
         return Foresight(seen=reads.seen if reads else {})

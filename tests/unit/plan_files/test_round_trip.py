@@ -12,8 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bulk_cancel.core.actions import Action
-from bulk_cancel.core.drift import Expectation
+from bulk_cancel.core.actions import Action, Expectation
 from bulk_cancel.core.model import Contact, InputRow, Target
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean

@@ -28,6 +28,7 @@ ONE = Appointment(
     end="2027-03-28T03:00:00+01:00",
     meeting_type_id="t",
     paid=True,
+    group_booking=False,
     host_ids=(HOST, ID),
     location='Berlin "office", 2nd',
     meeting="Consultation",
@@ -67,7 +68,7 @@ def test_the_columns() -> None:
 
 def test_what_is_not_known_is_empty() -> None:
     (row,) = rows(found_csv([Appointment(ID, is_cancelled=False, end="soon")], FULL))
-    known = {"appointment_id": ID, "end": "soon", "group_booking": "false", "paid": "false", "is_cancelled": "false"}
+    known = {"appointment_id": ID, "end": "soon", "paid": "false", "is_cancelled": "false"}
     assert row == dict.fromkeys(row, "") | known
 
 
