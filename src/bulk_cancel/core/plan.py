@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bulk_cancel.core.actions import Action, moment_of
+from bulk_cancel.core.actions import Action, Approved, moment_of
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Appointment, InputRow, Request, Target
 from bulk_cancel.core.pacing import Pace, duration_s
@@ -41,6 +41,15 @@ __all__ = [
     "request_of",
     "target_of",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What an approved plan allows."""
+
+    expires_at: float  #: seconds since the epoch
+    by_target: Mapping[Target, Approved]
+    in_row_order: Callable[[], Iterator[tuple[int, Target, Approved]]]
 
 
 @dataclass(slots=True)
@@ -95,6 +104,10 @@ class Plan:
     look: LookSummary | None = None  #: None: nobody was to look
     digest: str | None = None  #: of the plan file, when one was written
     time: TimeLimit | None = None  #: how long the job lets a run send
+    notes: tuple[str, ...] = ()  #: what a person should know of how the input was read, a sentence each
+    own_reasons: int = 0  #: rows to be sent with a reason of their own
+    given_reasons: int = 0  #: rows to be sent with the job's reason
+    no_reasons: int = 0  #: rows to be sent without any: their mails give none
     nothing: str = ""  #: why there is nothing to do, a sentence: the job allows its input to be missing
 
     @property
@@ -156,14 +169,14 @@ def _decide(row: InputRow, state: State | None) -> tuple[Action, str]:
     return Action.NOTHING, f"{state.value} in an earlier run"
 
 
-Look = Callable[[Sequence[PlanLine]], Sequence[PlanLine]]
+LookAt = Callable[[Sequence[PlanLine]], Sequence[PlanLine]]
 
 
 def make_plan(
     chunks: Iterable[Sequence[InputRow]],
     states_of: Callable[[Sequence[InputRow]], Sequence[State | None]],
     pace: Pace,
-    look: Look | None = None,
+    look: LookAt | None = None,
     each: Callable[[PlanLine], None] | None = None,
 ) -> Plan:
     """Plan every row. `states_of` asks the ledger about a chunk, `look` the API, `each` receives every line."""
@@ -192,7 +205,16 @@ def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
         plan.rows_with_user += bool(line.row.user_id)
         plan.rows_without_user += not line.row.user_id
         _count_share(plan.shares.setdefault(line.row.account or "", Share()), line)
-    if plan.look is not None and line.is_sent:
+    if line.is_sent:
+        _count_sent(plan, line)
+
+
+def _count_sent(plan: Plan, line: PlanLine) -> None:
+    row = line.row
+    plan.no_reasons += row.reason is None
+    plan.given_reasons += row.reason is not None and row.reason_given
+    plan.own_reasons += row.reason is not None and not row.reason_given
+    if plan.look is not None:
         _count_look(plan.look, line.seen)
 
 

@@ -16,6 +16,8 @@ from bulk_cancel.engine.health import Asked
 
 _SLOWEST = 0.25
 _SLOWDOWN = 0.7
+#: A wait for less is none: so short a sleep adds nothing to a clock that shows hours, and would come back for ever.
+_NO_WAIT_S = 1e-9
 
 
 @dataclass(eq=False)
@@ -73,7 +75,7 @@ class Limiter:
 
     def _granted(self, count: int) -> bool:
         """Whether so many more may start now; who asks takes them."""
-        return self.wait_s(count) <= 0
+        return self.wait_s(count) <= _NO_WAIT_S
 
     async def _supply(self, count: int) -> None:
         """Get what waiting alone does not bring: nothing, where the limit is this process's own."""
@@ -149,7 +151,7 @@ class Limiter:
     async def until_due(self) -> None:
         """Return when a request with a held slot may leave: a pause may have come since, or the burst be too small."""
         now = self.clock.monotonic()
-        while (start := earliest_start(self.tat, now, self.current_pace())) > now:
+        while (start := earliest_start(self.tat, now, self.current_pace())) - now > _NO_WAIT_S:
             await anyio.sleep(start - now)
             now = self.clock.monotonic()
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.model import Answer, Appointment, Scope, Work
@@ -22,6 +22,7 @@ from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.context import Context
 from bulk_cancel.engine.list_walk import ListWalk
+from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.engine.unknowns import due_in_s
 from bulk_cancel.ledger.port import Ledger, Unknown
 
@@ -76,7 +77,7 @@ class Reconciler:
         read = partial(self._context.read_page, self._context.lines[0])
         walk = ListWalk(read, user_id, self._context.clock.now())
         while not walk.ended and (shown := await walk.step()):
-            found = shown.keys() & left.keys()
+            found = [appointment_id for appointment_id in shown if appointment_id in left]
             for appointment_id in found:
                 reading, work = shown[appointment_id], left[appointment_id].work
                 if see(work.target, reading, attended=work.attended) is ReadResult.CANCELLED:
@@ -154,7 +155,7 @@ async def read_surely(context: Context, line: Line, work: Work) -> Reading | Non
     """Read a target, again after a pause when the answer proves nothing; None when it stays so or the intake closed."""
     retrying = AsyncRetrying(
         stop=stop_after_attempt(3),
-        wait=wait_random_exponential(multiplier=0.5, max=10),
+        wait=random_wait(context.limiter.jitter, 0.5, 10),
         retry=retry_if_result(lambda reading: reading is None and not context.intake.closed),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         sleep=context.pause,

@@ -8,23 +8,20 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import anyio
-from structlog.typing import FilteringBoundLogger
 
-from bulk_cancel.access.places import credential_pace
-from bulk_cancel.access.rate_limits import limiter_of, remember_pace
-from bulk_cancel.api.client import ApiSettings, line_factory
+from bulk_cancel.access.rate_limits import limiter_of, remember
+from bulk_cancel.access.setup import Setup
+from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Action, Decision, Look, SkipRules, decide
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import PlanLine, request_of, target_of
 from bulk_cancel.core.readings import Reading
-from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.feed import WORTH_PAGES
 from bulk_cancel.engine.list_walk import ListWalk
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.errors import BulkCancelError, ConfigError, LockedError, UnreachableError
 from bulk_cancel.settings.accounts import label_of
-from bulk_cancel.settings.job import Job
 
 #: A plan reads no more pages of each account, and keeps no more of them in memory.
 MOST_PAGES = 200
@@ -37,9 +34,8 @@ class PlanReads:
     """The looks of one plan. `seen` keeps the readings, by appointment."""
 
     look: Look
-    begin: Callable[
-        [str], AccountReads
-    ]  #: begins an account's looks; raises ConfigError, LockedError, UnreachableError
+    begin: Callable[[str], AccountReads]  #: begins an account's looks; raises ConfigError, LockedError
+    run_loop: Callable[..., Any]
     seen: dict[str, Reading] = field(default_factory=dict)
     offline: dict[str, str] = field(default_factory=dict)  #: accounts whose appointments nobody can look at, and why
     _begun: dict[str, AccountReads] = field(default_factory=dict)
@@ -56,7 +52,7 @@ class PlanReads:
             if line.action in SENT and self._is_begun(line.row.account or ""):
                 places[line.row.account or ""].append(place)
         looked = list(lines)
-        anyio.run(self._look, places, looked)
+        self.run_loop(self._look, places, looked)
         return looked
 
     def _is_begun(self, account: str) -> bool:
@@ -89,7 +85,7 @@ class PlanReads:
                     lines[place] = line
 
         async with anyio.create_task_group() as group:
-            for account in places:
+            for account in sorted(places):
                 group.start_soon(look, account)
         if failures:
             raise failures[0]
@@ -99,22 +95,20 @@ class PlanReads:
 class AccountReads:
     """The looks of one account. Contacts are read to count people, and kept in memory only."""
 
-    job: Job
+    setup: Setup
     settings: ApiSettings
     pace: Pace
-    log: FilteringBoundLogger
     look_at: Look
     known_pace: PaceRecord | None = None  #: what the ledger knows of the limiter
-    clock: Clock = field(default_factory=system_clock)
     requests: int = 0
     _walks: dict[str | None, ListWalk] = field(default_factory=dict)
 
     async def look(self, lines: Sequence[PlanLine], seen: dict[str, Reading]) -> list[PlanLine]:
         """Look at lines of this account, all of which would be sent. Raises as the reader does."""
-        line = line_factory(replace(self.settings, with_contacts=True))()
-        key = self.settings.credential.fingerprint
-        reader = Reader(line, limiter_of(self.pace, key, self.clock, self.known_pace), self.log)
-        reader.remember = partial(remember_pace, credential_pace(key))
+        machine, key = self.setup.machine, self.settings.credential.fingerprint
+        line = machine.line_factory(replace(self.settings, with_contacts=True))()
+        limiter = limiter_of(self.pace, key, machine, self.known_pace)
+        reader = Reader(line, limiter, self.setup.log, partial(remember, machine, key))
         try:
             return await self._looked_at(lines, seen, reader)
         finally:
@@ -143,7 +137,7 @@ class AccountReads:
 
     async def _read_list(self, user_id: str | None, wanted: set[str], seen: dict[str, Reading], reader: Reader) -> None:
         """What a page shows of no row of this chunk may be of one of the next."""
-        walk = self._walks.setdefault(user_id, ListWalk(reader.list_page, user_id, self.clock.now()))
+        walk = self._walks.setdefault(user_id, ListWalk(reader.list_page, user_id, self.setup.machine.clock.now()))
         walk.read, walk.wanted = reader.list_page, walk.wanted + len(wanted)
         while wanted and walk.is_worth_it and sum(walk.pages for walk in self._walks.values()) < MOST_PAGES:
             shown = await walk.step() or {}
@@ -169,7 +163,7 @@ class AccountReads:
         target, request = target_of(line.row), request_of(line.row)
         reading = seen.get(target.appointment_id)
         at = reading.taken_at if reading else 0.0
-        rules = SkipRules(self.clock.now(), self.job.skip_past, self.job.late_within, at)
+        rules = SkipRules(self.setup.machine.clock.now(), self.setup.job.skip_past, self.setup.job.late_within, at)
         return decide(target, request, reading, _MUST_BE_READ, rules)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from structlog.typing import FilteringBoundLogger
-
 from bulk_cancel.access.credential_locks import CredentialLocks
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.clock import PaceRecord
@@ -30,7 +28,8 @@ def planned(
     reads: PlanReads | None,
     each: Callable[[PlanLine], None] | None,
 ) -> Plan:
-    plan = make_plan(rows.chunks(), states_of, keys.job.pace, rows.look(reads), each)
+    plan = make_plan(rows.chunks(), states_of, keys.setup.job.pace, rows.look(reads), each)
+    plan.notes = rows.notes
     if keys.accounts.given or plan.shares.keys() - {OWN}:
         plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}
     told = " ".join(dict.fromkeys(reads.offline.values())) if reads else ""
@@ -38,14 +37,12 @@ def planned(
     return plan
 
 
-def plan_reads(
-    keys: CredentialLocks, log: FilteringBoundLogger, look: Look, known_pace: KnownPace, wait_s: float
-) -> PlanReads:
+def plan_reads(keys: CredentialLocks, look: Look, known_pace: KnownPace, wait_s: float) -> PlanReads:
     """Return the looks of a plan. An account's limit is held from its first look on."""
 
     def begin(account: str) -> AccountReads:
         settings, pace = keys.settings(account), keys.accounts.pace(account)
         keys.lock([account], wait_s)
-        return AccountReads(keys.job, settings, pace, log, look, known_pace(settings.credential.fingerprint))
+        return AccountReads(keys.setup, settings, pace, look, known_pace(settings.credential.fingerprint))
 
-    return PlanReads(look, begin)
+    return PlanReads(look, begin, keys.setup.machine.run_loop)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import InputRow
-from bulk_cancel.core.plan import Look, PlanLine
+from bulk_cancel.core.plan import LookAt, PlanLine
 from bulk_cancel.core.readings import Reading
 from bulk_cancel.core.template import SEEN_NAMES, Template, parse_template, seen_values
 from bulk_cancel.errors import ConfigError
@@ -52,6 +52,11 @@ class Rows:
                 advice=f"It has: {known}. A look also tells: {', '.join(SEEN_NAMES)}.",
             )
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how the input was read."""
+        return self.staged.notes
+
     def chunks(self) -> Iterator[list[InputRow]]:
         """Yield the rows, each with its acting user; `look` fills in the reasons for a plan.
 
@@ -80,7 +85,7 @@ class Rows:
         for rows in self.chunks():
             yield [self._fit(row) for row in rows] if self.template else rows
 
-    def look(self, look: Look | None) -> Look | None:
+    def look(self, look: LookAt | None) -> LookAt | None:
         """Return a look that also fills in the reasons, after `look` has seen what there is to know."""
         if self.template is None:
             return look
@@ -107,6 +112,6 @@ class Rows:
         seen = reading.appointment if reading else None
         own = {name: value for name, value in self._columns.get(row.row, _NOTHING).items() if value}
         try:
-            return row._replace(reason=self.template.fill({**seen_values(seen), **own}))
+            return row._replace(reason=self.template.fill({**seen_values(seen), **own}), reason_given=True)
         except ValueError as error:
             return InputRow(row.row, None, None, False, False, None, None, None, str(error))

@@ -8,21 +8,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from structlog.typing import FilteringBoundLogger
-
+from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.actions import SENT, Action, Approved
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.model import InputRow, Target
-from bulk_cancel.core.plan import Look, PlanLine, target_of
-from bulk_cancel.engine.clock import system_clock
+from bulk_cancel.core.plan import Approval, LookAt, PlanLine, target_of
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.plan_files import PlanFile, is_plan, open_plan
 from bulk_cancel.planning.plan_reads import PlanReads
 from bulk_cancel.planning.reason_templates import Rows, needs_looks, template_of
 from bulk_cancel.planning.search import select_input
-from bulk_cancel.settings.accounts import load_accounts
-from bulk_cancel.settings.environment import api_url, canonical_api
+from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.settings.job import Job
 from bulk_cancel.version import version
 
@@ -30,11 +27,14 @@ from bulk_cancel.version import version
 class PlannedRows(Protocol):
     """Rows on their way to the plan and to the ledger."""
 
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
     def chunks(self) -> Iterator[list[InputRow]]: ...
 
     def filled_chunks(self) -> Iterator[list[InputRow]]: ...
 
-    def look(self, look: Look | None) -> Look | None: ...
+    def look(self, look: LookAt | None) -> LookAt | None: ...
 
 
 class Source(Protocol):
@@ -47,30 +47,26 @@ class Source(Protocol):
     def needs_looks(self) -> bool: ...  # to fill in its reasons
 
     @property
-    def approved(self) -> Mapping[Target, Approved] | None: ...
-
-    @property
-    def expires_at(self) -> float | None: ...  # seconds since the epoch
-
-    def approved_rows(self) -> Iterator[tuple[int, Target, Approved]] | None: ...
+    def approval(self) -> Approval | None: ...
 
     def rows(self, reads: PlanReads | None) -> PlannedRows: ...
 
 
-def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source:
+def open_source(setup: Setup, folder: Path) -> Source:
     """Pin in a folder what the job names: a file, or what its [select] table finds. A plan is verified as a whole."""
+    job = setup.job
     if not job.select and is_plan(job.input):
         if given := job.model_fields_set & {"reason", "map", "cancel_all", "account"}:
             raise ConfigError(
                 f"A plan is carried out as it is: {', '.join(sorted(given))} cannot be given with it.",
                 advice="Plan again with the other setting, or leave it out.",
             )
-        plan = open_plan(Path(job.input), now=system_clock().now(), expect_digest=job.expect_digest)
-        return ApprovedPlan(_of_this_api(plan, api_url(environ)))
+        plan = open_plan(Path(job.input), now=setup.machine.clock.now(), expect_digest=job.expect_digest)
+        return ApprovedPlan(_of_this_api(plan, setup.api_url))
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
-    source = str(select_input(job, environ, log, folder)) if job.select else job.input
-    accounts = load_accounts(job.accounts, environ, job)
+    source = str(select_input(setup, folder)) if job.select else job.input
+    accounts = setup.accounts
     names = AccountNames(accounts.names, job.account) if accounts.given else None
     users = {name: user for name in ("", *accounts.names) if (user := accounts.user_id(name))}
     return InputFile(job, stage_input(source, _options_of(job, names), folder / SNAPSHOT), users)
@@ -79,8 +75,17 @@ def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger,
 def _options_of(job: Job, accounts: AccountNames | None) -> InputOptions:
     """Return how the job wants its input read. With blanks to fill in, the reason comes later, row by row."""
     mapping = {str(name): column for name, column in job.map.items()}
-    reason = None if template_of(job) else job.reason
-    return InputOptions(mapping, reason, job.cancel_all, accounts)
+    template = template_of(job)
+    reason = None if template else job.reason
+    return InputOptions(
+        mapping,
+        reason,
+        job.cancel_all,
+        accounts,
+        blanks=template.names if template else (),
+        hidden_rows=job.hidden_rows,
+        encoding=job.encoding,
+    )
 
 
 def program() -> str:
@@ -88,15 +93,16 @@ def program() -> str:
     return f"bulk-cancel {version()}, Python {platform.python_version()}"
 
 
-def open_if_any(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source | str:
+def open_if_any(setup: Setup, folder: Path) -> Source | str:
     """Return what `open_source` does, or a sentence: why there is nothing to do, where the job allows for that."""
+    job = setup.job
     try:
-        return open_source(job, environ, log, folder)
+        return open_source(setup, folder)
     except (InputMissingError, NoRowsError) as error:
         if job.missing_input != "ok" or (isinstance(error, InputMissingError) and not _has_folder(job.input)):
             raise
         sentence = _why_nothing(job, error)
-        log.info("run.nothing_to_do", why=sentence)
+        setup.log.info("run.nothing_to_do", why=sentence)
         return sentence
 
 
@@ -133,9 +139,6 @@ class InputFile:
     def digest(self) -> str:
         return self.staged.digest
 
-    def approved_rows(self) -> None:
-        return None
-
     def rows(self, reads: PlanReads | None) -> Rows:
         return Rows(self.staged, template_of(self.job), reads.seen if reads else {}, self.users)
 
@@ -144,11 +147,7 @@ class InputFile:
         return needs_looks(template_of(self.job), self.staged.columns)
 
     @property
-    def approved(self) -> None:
-        return None
-
-    @property
-    def expires_at(self) -> None:
+    def approval(self) -> None:
         return None
 
 
@@ -164,19 +163,19 @@ class ApprovedPlan:
         self.approved = {target: approved for _, target, approved in self.plan.approved()}
 
     @property
-    def expires_at(self) -> float:
-        return self.plan.header.expires_at
+    def approval(self) -> Approval:
+        return Approval(self.plan.header.expires_at, self.approved, self.plan.approved)
 
     @property
     def digest(self) -> str:
         return self.plan.digest
 
-    def approved_rows(self) -> Iterator[tuple[int, Target, Approved]]:
-        """Yield what was approved once more, in the order of the rows."""
-        return self.plan.approved()
-
     def rows(self, reads: PlanReads | None) -> ApprovedPlan:
         return self
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ()
 
     def chunks(self) -> Iterator[list[InputRow]]:
         """Yield the plan's rows."""
@@ -184,12 +183,12 @@ class ApprovedPlan:
 
     filled_chunks = chunks
 
-    def look(self, look: Look | None) -> Look:
+    def look(self, look: LookAt | None) -> LookAt:
         """Return a look that leaves out what the plan leaves out."""
         return lambda lines: self._looked(look, [self._marked(line) for line in lines])
 
     @staticmethod
-    def _looked(look: Look | None, lines: Sequence[PlanLine]) -> Sequence[PlanLine]:
+    def _looked(look: LookAt | None, lines: Sequence[PlanLine]) -> Sequence[PlanLine]:
         return look(lines) if look else lines
 
     def _marked(self, line: PlanLine) -> PlanLine:
