@@ -33,7 +33,7 @@ def _key(run_no: int, block: int) -> str:
 
 
 def _record(target: Target, approved: Approved) -> list[Any]:
-    seen = {name: value for name, value in asdict(approved.seen).items() if value}
+    seen = {name: value for name, value in asdict(approved.seen).items() if value is not None and value is not False}
     return [target.appointment_id, target.attendee_id, target.entire_series, approved.action.value, approved.why, seen]
 
 
