@@ -48,7 +48,7 @@ def test_every_status_and_option_is_explained() -> None:
     for status in Status:
         assert f"| `{status.value}` |" in README
     for option in JOB_OPTIONS:
-        name = option.flags[0].split("/")[0]
+        name = option.flags[-1].split("/")[0]
         assert f"`{name}`" in README, name
 
 

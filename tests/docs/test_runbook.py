@@ -7,7 +7,6 @@ import shlex
 from pathlib import Path
 
 import pytest
-import typer
 
 from bulk_cancel.cli.main import app
 from bulk_cancel.errors import Exit
@@ -26,7 +25,7 @@ def test_every_exit_code_has_its_section() -> None:
 
 @pytest.mark.parametrize("line", re.findall(r"^bulk-cancel .*$", RUNBOOK, re.MULTILINE))
 def test_every_command_can_be_typed(line: str) -> None:
-    group = typer.main.get_command(app)
+    group = app
     words = shlex.split(line, comments=True)[1:]
     context = group.make_context("bulk-cancel", words, resilient_parsing=True)
     name, command, rest = group.resolve_command(context, words)  # type: ignore[attr-defined]
