@@ -6,8 +6,6 @@ import os
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from bulk_cancel.cli.run import finish, parts_of
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document
 from bulk_cancel.commands.export import export
@@ -34,7 +32,7 @@ def report_command(run_id: str, ledger: str | None, out: Path | None, *, excel: 
 def reconcile_command(flags: dict[str, object]) -> None:
     """Settle unknown targets by reads alone."""
     job = load_job("-", flags)
-    finish(job, Console(stderr=True), reconcile_ledger(job, parts_of(job)))
+    finish(job, reconcile_ledger(job, parts_of(job)))
 
 
 def resolve_command(target: str, decision: Decision, ledger: str | None) -> None:

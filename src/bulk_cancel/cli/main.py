@@ -9,6 +9,7 @@ from contextlib import suppress
 import click
 
 from bulk_cancel.cli.app import app
+from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.errors import BulkCancelError, Exit, OutputError, UsageError
 
 __all__ = ["app", "main"]
@@ -58,9 +59,7 @@ def _replace_closed_streams() -> None:
 
 def _complain(error: BulkCancelError) -> None:
     with suppress(OSError):
-        print(f"bulk-cancel: {error}", file=sys.stderr)
-        if error.advice:
-            print(f"  {error.advice}", file=sys.stderr)
+        Terminal(err=True).print(f"bulk-cancel: {error}", *([f"  {error.advice}"] if error.advice else []))
 
 
 def _leave(code: int) -> None:
