@@ -16,7 +16,7 @@ class Exit(IntEnum):
     STOPPED = 5  #: stopped early, rows left: run it again
     BAD_INPUT = 65  #: the input cannot be used
     NO_INPUT = 66  #: the input does not exist
-    UNREACHABLE = 69  #: the API could not be reached before the first cancel
+    UNREACHABLE = 69  #: the API, or the ledger's database, could not be reached before the first cancel
     CANNOT_CREATE = 73  #: the ledger cannot be created
     DISK = 74  #: the disk refused a write
     LOCKED = 75  #: another run holds the ledger or the credential
@@ -104,6 +104,18 @@ class LedgerDiskError(LedgerError):
     """The disk refused a read or a write of the ledger."""
 
     exit_code = Exit.DISK
+
+
+class LedgerUnreachableError(LedgerError):
+    """The database of the ledger could not be reached before the first cancel."""
+
+    exit_code = Exit.UNREACHABLE
+
+
+class LedgerLostError(LedgerError):
+    """The database of the ledger went away in the middle."""
+
+    exit_code = Exit.STOPPED
 
 
 class LockedError(BulkCancelError):

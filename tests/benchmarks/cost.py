@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", choices=[client.key for client in CLIENTS], help="and aiohttp")
     parser.add_argument("--latency", type=float, default=0.0, help="milliseconds that the server waits")
-    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md, docs/benchmarks.svg and README")
+    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md and docs/benchmarks.svg")
     options = parser.parse_args()
     if options.write and (options.only or options.latency):
         parser.error("only a whole run without latency is written")

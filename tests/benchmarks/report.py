@@ -1,4 +1,4 @@
-"""Shows what cost.py measured: at the terminal, in docs/benchmarks.md, in README and as a chart."""
+"""Shows what cost.py measured: at the terminal, in docs/benchmarks.md and as a chart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCS, CHART, README = ROOT / "docs/benchmarks.md", ROOT / "docs/benchmarks.svg", ROOT / "README.md"
+DOCS, CHART = ROOT / "docs/benchmarks.md", ROOT / "docs/benchmarks.svg"
 BEGIN = "<!-- benchmark: written by tests/benchmarks/cost.py --write -->"
 END = "<!-- benchmark: end -->"
 HEADINGS = ("client", "cancels per CPU second", "CPU ms per cancel", "ratio", "connections", "what it leaves out")
@@ -93,12 +93,11 @@ def show(console: Console, found: Sequence[Figures], rounds: int) -> None:
 
 
 def write(found: Sequence[Figures], rounds: int) -> None:
-    """Put the table between the markers of both documents, and draw the chart."""
+    """Put the table between the markers of the page, and draw the chart."""
     table = _markdown(found)
     lines = "\n".join(f"- {line}" for line in targets(found))
     said = conditions(rounds)
     _put(DOCS, f"{table}\n\n{said}\n\n{lines}")
-    _put(README, f"{table}\n\n{said}\nHow, and how to repeat it: [docs/benchmarks.md](docs/benchmarks.md).")
     bars = [Bar(one.client.name, one.per_cpu_second, one.client.own) for one in _fastest_first(found)]
     values = "; ".join(f"{bar.label}: {bar.value:,.0f}" for bar in bars)
     CHART.write_text(draw("Cancels per second of CPU time", f"{values}. {said}", bars), encoding="utf-8")

@@ -132,6 +132,23 @@ def test_a_plan_foresees_what_staging_does(ledger: Ledger, state: State, asked: 
     assert foreseen is target(ledger, 1).state
 
 
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("since_s", [-1, 0, 1])
+def test_refusals_from_before_a_moment_are_taken_up_again_as_they_are_and_nothing_else_is(
+    ledger: Ledger, state: State, since_s: int
+) -> None:
+    put(ledger, staged(ledger, SAME), state, 1)
+    (settled,) = ledger.rows(1, 0, 1)
+    before = (settled.settled_at or AT) + since_s
+    (foreseen,) = ledger.states_of([SAME], retry_before=before)
+    run_no = begin(ledger, "run-2")
+    ledger.stage(run_no, [SAME], AT, retry_before=before)
+    ledger.start_run(run_no)
+    reopened = state in ALWAYS_REOPENED or (state in REOPENED_WHEN_AMENDED and since_s >= 0)
+    assert foreseen is target(ledger, 1).state is (State.PENDING if reopened else state)
+    assert ledger.verify() == []
+
+
 def test_a_plan_knows_nothing_of_new_targets_and_invalid_rows(ledger: Ledger) -> None:
     staged(ledger, SAME)
     asked = [row(2, 1), row(3, 2), invalid(4), row(5, 1, attendee_id=uuid(50)), row(6, 1, entire_series=True)]

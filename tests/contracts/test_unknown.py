@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bulk_cancel.core.clock import TimeBase
-from bulk_cancel.core.model import Appointment, Entry
+from bulk_cancel.core.model import Appointment, Entry, Work
 from bulk_cancel.core.states import OPEN, Event, State
 from bulk_cancel.ledger.port import Ledger, RunStart
 from support.given import AT, BASE, begin, entries, put, row, staged, target, uuid
@@ -74,3 +76,61 @@ def test_recovery_does_not_make_an_intent_younger(ledger: Ledger) -> None:
     ledger.recover(ledger.begin_run(RunStart("run-2", AT + 500, TimeBase(None, 1.0))), AT + 501)
     (unknown,) = ledger.unknown(0, 10)
     assert (unknown.intent_at, unknown.last_at, unknown.base) == (AT, AT, BASE)
+
+
+def work_of(ledger: Ledger, run_no: int) -> Work:
+    ((_, work),) = ledger.work(run_no, 0, series=False, limit=10)
+    return work
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [(Event.INTENT, Event.REJECTED), (Event.INTENT, Event.NOT_FOUND), (Event.SEEN_REFUSED,), (Event.SEEN_MISSING,)],
+)
+def test_what_was_refused_once_is_read_before_it_is_sent(ledger: Ledger, refusal: tuple[Event, ...]) -> None:
+    first = staged(ledger, row(2, 1), row(3, 2))
+    assert not any(work.look_first for _, work in ledger.work(first, 0, series=False, limit=10))
+    ledger.append(first, entries(target(ledger, 1), *refusal))
+    second = staged(ledger, row(2, 1, reason="another"), run_id="run-2")
+    assert work_of(ledger, second).look_first
+
+
+def test_what_a_person_says_is_not_cancelled_is_read_before_it_is_sent(ledger: Ledger) -> None:
+    run_no = staged(ledger, row(2, 1))
+    ledger.append(run_no, entries(target(ledger, 1), Event.INTENT, Event.NO_PROOF, Event.RESOLVED_NOT_CANCELLED))
+    assert work_of(ledger, run_no).look_first
+
+
+def test_that_an_attendee_was_seen_in_it_is_known_afterwards(ledger: Ledger) -> None:
+    run_no = staged(ledger, row(2, 1, attendee_id=uuid(50)))
+    assert not work_of(ledger, run_no).attended
+    ledger.append(run_no, entries(target(ledger, 1, 50), Event.SEEN_ACTIVE))
+    assert work_of(ledger, run_no).attended
+    ledger.append(run_no, entries(target(ledger, 1, 50), Event.INTENT, Event.NO_PROOF))
+    (unknown,) = ledger.unknown(0, 10)
+    assert unknown.work.attended
+    assert ledger.verify() == []
+
+
+def test_what_a_person_has_to_settle_is_known_as_such_until_it_is_sent_again(ledger: Ledger) -> None:
+    run_no = staged(ledger, row(2, 1))
+    ledger.append(run_no, entries(target(ledger, 1), Event.INTENT, Event.NO_PROOF))
+    (before,) = ledger.unknown(0, 10)
+    (told,) = entries(target(ledger, 1), Event.UNDECIDED)
+    ledger.append(run_no, [replace(told, at=AT + 900)])
+    (after,) = ledger.unknown(0, 10)
+    assert (before.undecided, after.undecided, after.last_at) == (False, True, before.last_at)
+    again = (Event.RESOLVED_NOT_CANCELLED, Event.INTENT, Event.NO_PROOF)
+    ledger.append(run_no, entries(target(ledger, 1), *again))
+    (once_more,) = ledger.unknown(0, 10)
+    assert not once_more.undecided
+
+
+def test_a_series_waits_for_an_open_one_until_a_person_has_to_settle_that(ledger: Ledger) -> None:
+    run_no = staged(ledger, row(2, 1, entire_series=True), row(3, 2, entire_series=True))
+    ledger.append(run_no, entries(target(ledger, 1, series=True), Event.INTENT, Event.NO_PROOF))
+    assert ledger.work(run_no, 0, series=True, limit=10) == []
+    ledger.append(run_no, entries(target(ledger, 1, series=True), Event.UNDECIDED))
+    ((_, other),) = ledger.work(run_no, 0, series=True, limit=10)
+    assert other.target.appointment_id == uuid(2)
+    assert other.look_first

@@ -38,7 +38,7 @@ def worker_url(postgres_server: Server, postgres_url: str) -> Iterator[str]:
 
 def test_a_worker_s_role_suffices_for_a_run_and_a_chunk(worker_url: str) -> None:
     ledger = PostgresLedger.open(worker_url)
-    ledger.held_with_others(0.0)
+    ledger.lock_with_others(0.0)
     run_no = staged(ledger, row(2, 2), row(3, 3, account="berlin"))
     ledger.bind("api_url", "https://api.example.org")
     ledger.plan_chunks(run_no, 10)

@@ -53,7 +53,7 @@ def work_with(ledger: PostgresLedger) -> None:
     put(ledger, run_no, State.SKIPPED, 2)
     put(ledger, run_no, State.SENDING, 3)
     again = staged(ledger, *rows, run_id="run-2")
-    ledger.held_with_others(0)
+    ledger.lock_with_others(0)
     ledger.bind("api_url", "https://one.example")
     assert ledger.recover(again, AT) == 1
     ledger.plan_chunks(again, 2)

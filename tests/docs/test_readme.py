@@ -1,21 +1,29 @@
-"""The README says what the program does, or the build fails."""
+"""README and the pages beside it say what the program does, or the build fails."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
+from bulk_cancel.cli.main import app
 from bulk_cancel.cli.options import JOB_OPTIONS
 from bulk_cancel.core.model import Status
 from bulk_cancel.errors import Exit
-from support.shell_types import Shell
+from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
+from bulk_cancel.sandbox.world import Wanted, World
+from support.shell import Shell
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+LONGEST = {"lines": 200, "words": 2_000}
+CUT = "…"
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
 def settled(text: str) -> list[str]:
@@ -30,12 +38,66 @@ def test_the_transcript_of_the_demo_is_what_it_prints(shell: Shell) -> None:
         cwd=shell.folder, env={**shell.environ, "COLUMNS": "100"}, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    (written,) = re.findall(r"<!-- demo:.*?-->\n```text\n(.*?)\n```", README, re.DOTALL)
-    assert settled(written) == settled(done.stderr)
+    printed = settled(done.stderr)
+    assert settled(transcript(page("demo.md"))) == printed
+    assert is_cut_from(settled(transcript(README)), printed)
+
+
+def transcript(text: str) -> str:
+    (written,) = re.findall(r"<!-- demo[:,].*?-->\n```text\n(.*?)\n```", text, re.DOTALL)
+    return str(written)
+
+
+def is_cut_from(shown: list[str], whole: list[str]) -> bool:
+    """Whether `shown` is `whole` with pieces left out where a line says so."""
+    if CUT not in shown:
+        return shown == whole
+    at = shown.index(CUT)
+    rest = shown[at + 1 :]
+    return shown[:at] == whole[:at] and any(is_cut_from(rest, whole[n:]) for n in range(at + 1, len(whole) + 1))
+
+
+def test_only_what_a_line_marks_may_be_cut() -> None:
+    whole = ["a", "b", "c", "d"]
+    assert is_cut_from(["a", CUT, "d"], whole)
+    assert is_cut_from(["a", CUT], whole)
+    for wrong in (["a", "d"], ["a", CUT, "c"], [CUT, "b", "c", "d", "e"], ["b", CUT], ["a", CUT, "b", "c", "d"]):
+        assert not is_cut_from(wrong, whole), wrong
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= LONGEST["lines"]
+    assert len(README.split()) <= LONGEST["words"]
+
+
+def test_the_commands_of_the_readme_can_be_typed(shell: Shell, sandbox: Sandbox) -> None:
+    world = World.of([Wanted() for _ in range(3)], seed=5)
+    sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000))
+    (shell.folder / "closure.csv").write_text("\n".join(["appointment_id", *world.appointments]), encoding="utf-8")
+    typed = [shlex.split(line, comments=True)[1:] for line in re.findall(r"^bulk-cancel .*", README, re.MULTILINE)]
+    assert [words[0] for words in typed] == ["plan", "run"]
+    for words in typed:
+        done = shell(*words, *(["--yes", "--no-skip-past"] if words[0] == "run" else []))
+        assert done.code == 0, (words, done.stderr)
+    assert sandbox.truth().applied == dict.fromkeys(world.appointments, 1)
+
+
+def test_every_command_in_the_table_of_the_readme_exists() -> None:
+    table = README.split("| command | does |")[1].split("\n\n")[0]
+    named = re.findall(r"^\| `([\w-]+)", table, re.MULTILINE)
+    assert len(named) == 8
+    assert set(named) <= set(app.commands)  # type: ignore[attr-defined]
+
+
+def test_every_make_target_exists() -> None:
+    pages = [README, *(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))]
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {name for text in pages for name in re.findall(r"(?:^|`)make ([\w-]+)", text, re.MULTILINE)}
+    assert {"demo", "test"} <= named <= targets
 
 
 def test_the_table_of_exit_codes_is_the_enum() -> None:
-    section = README.split("### Exit codes")[1].split("###")[0]
+    section = README.split("## Exit codes")[1].split("\n## ")[0]
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)] == sorted(Exit)
 
 
@@ -46,10 +108,10 @@ def test_every_exit_code_has_a_test() -> None:
 
 def test_every_status_and_option_is_explained() -> None:
     for status in Status:
-        assert f"| `{status.value}` |" in README
+        assert f"| `{status.value}` |" in page("results.md")
     for option in JOB_OPTIONS:
         name = option.flags[-1].split("/")[0]
-        assert f"`{name}`" in README, name
+        assert f"`{name}`" in page("configuration.md"), name
 
 
 def test_every_sample_is_named_somewhere() -> None:
@@ -58,8 +120,3 @@ def test_every_sample_is_named_somewhere() -> None:
     for sample in (ROOT / "sample_inputs").rglob("*"):
         if sample.is_file():
             assert sample.name in texts, sample.name
-
-
-@pytest.mark.parametrize("target", re.findall(r"\]\(((?!http)[^)#]+)\)", README))
-def test_links_lead_somewhere(target: str) -> None:
-    assert (ROOT / target).exists()

@@ -1,18 +1,22 @@
-"""docs/runbook.md has an answer to each exit code, and names only what exists."""
+"""docs/runbook.md has an answer to each exit code; what README and docs/ type, the program takes."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bulk_cancel.cli.main import app
 from bulk_cancel.errors import Exit
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-RUNBOOK = (DOCS / "runbook.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCKS = [block for page in PAGES for block in re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)]
+TYPED = sorted({line for block in BLOCKS for line in re.findall(r"^bulk-cancel .*$", block, re.MULTILINE)})
 
 
 def test_every_exit_code_has_its_section() -> None:
@@ -23,22 +27,23 @@ def test_every_exit_code_has_its_section() -> None:
         assert "- **Next**" in text
 
 
-@pytest.mark.parametrize("line", re.findall(r"^bulk-cancel .*$", RUNBOOK, re.MULTILINE))
+def parse(command: Any, name: str, words: list[str]) -> None:
+    """Parse words as the command line does, down to the command that they name; run nothing. Raises UsageError."""
+    if not hasattr(command, "resolve_command"):
+        command.make_context(name, words)
+        return
+    context = command.make_context(name, words, resilient_parsing=True)  # else a group that is alone prints its help
+    context.resilient_parsing = False
+    inner, chosen, rest = command.resolve_command(context, words)
+    parse(chosen, inner, list(rest))
+
+
+@pytest.mark.parametrize("line", TYPED)
 def test_every_command_can_be_typed(line: str) -> None:
-    group = app
-    words = shlex.split(line, comments=True)[1:]
-    context = group.make_context("bulk-cancel", words, resilient_parsing=True)
-    name, command, rest = group.resolve_command(context, words)  # type: ignore[attr-defined]
-    assert command is not None
-    assert command.make_context(name, list(rest))
+    parse(app, "bulk-cancel", shlex.split(line.removesuffix("&"), comments=True)[1:])
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
-def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!http)([^)]+)\)", page.read_text(encoding="utf-8")):
-        file, _, heading = target.partition("#")
-        linked = page.parent / file if file else page
-        assert linked.exists(), target
-        if heading:
-            titles = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
-            assert heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, target
+def test_a_mistyped_command_cannot() -> None:
+    for wrong in (["rum", "a.csv"], ["run", "a.csv", "--lok-wait", "1s"], ["cluster", "stahp", "x"]):
+        with pytest.raises(Exception, match="There is no"):
+            parse(app, "bulk-cancel", wrong)

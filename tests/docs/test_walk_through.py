@@ -1,4 +1,4 @@
-"""The operator's walk-through in the README, typed as it stands."""
+"""The operator's walk-through in docs/guides/closure.md, typed as it stands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Wanted, World
-from support.shell_types import Shell
+from support.shell import Shell
 
 ROOT = Path(__file__).resolve().parents[2]
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -18,8 +18,8 @@ NOW = datetime(2026, 11, 27, 9, tzinfo=UTC)
 
 
 def commands() -> list[list[str]]:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"<!-- walk-through:.*?-->\n```sh\n(.*?)\n```", readme, re.DOTALL)
+    guide = (ROOT / "docs/guides/closure.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"<!-- walk-through:.*?-->\n```sh\n(.*?)\n```", guide, re.DOTALL)
     return [shlex.split(line)[1:] for line in block.splitlines()]
 
 

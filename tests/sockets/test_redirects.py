@@ -6,7 +6,8 @@ import pytest
 
 from bulk_cancel.api.port import Query
 from bulk_cancel.core.model import Request
-from bulk_cancel.core.outcome import Kind, Sight, classify_cancel, classify_read
+from bulk_cancel.core.outcome import Kind, classify_cancel
+from bulk_cancel.core.readings import reading_of
 from sockets.conftest import LineTo
 from support.catalogue import TARGET, obedient
 from support.fault_server import answering, response, serving
@@ -26,7 +27,7 @@ async def test_the_trap_sees_no_connection(status: str, line_to: LineTo) -> None
             page = await line.page(Query(0))
 
             assert classify_cancel(TARGET, cancelled).kind is Kind.NONSENSE
-            assert classify_read(TARGET, read) is Sight.NOTHING
+            assert reading_of(TARGET.appointment_id, read, 0.0) is None
             assert page.appointments is None
             assert len(server.requests) == 3
         assert trap.connections == []

@@ -101,6 +101,9 @@ def _act(what: str) -> None:
             raise apsw.IOError("disk I/O error")
         case "remove":
             Path(about).unlink()
+        case "overwrite":
+            file, _, older = about.partition(" ")
+            Path(file).write_bytes(Path(older).read_bytes())
         case "exchange":
             shutil.copyfile(about, f"{about}.new")
             Path(f"{about}.new").replace(about)

@@ -17,7 +17,8 @@ _HEAD = """# The commands
 
 Written by `make docs` from the commands' own `--help`; the test suite compares the two. Each command has `-h`, which
 fits on a screen, and `--help`, which has everything. What the settings of a job mean in full, and their job file keys:
-[README](../README.md#configuration).
+[configuration](configuration.md). Commands and options complete themselves in bash after
+`eval "$(_BULK_CANCEL_COMPLETE=bash_source bulk-cancel)"`; `zsh_source` and `fish_source` are for the others.
 """
 _JOB_HEAD = """
 ## Options of a job

@@ -15,13 +15,18 @@ from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event, State, next_state
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Context, Limits
-from bulk_cancel.engine.counters import Tally
+from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.ledger.port import Unknown
 
 NO_ANSWER = Answer(message="reset")
 NOT_SENT = Answer(bytes_left=False, message="refused")
+
+
+def said(status: int, message: str = "no") -> Answer:
+    """Return an error in the API's own words; without them a status is a gateway's."""
+    return Answer(status, message=message, is_api_error=True)
 
 
 def cancelled(target: Target) -> Answer:
@@ -102,7 +107,7 @@ def context_of(clock: Clock, line: ScriptedLine, limits: Limits | None = None) -
         limiter=Limiter(Pace(100, 1000), clock, clock.monotonic(), random.Random(1)),
         clock=clock,
         intake=Intake(),
-        tally=Tally(targets=100),
+        counters=Counters(targets=100),
         limits=limits or Limits(),
         log=structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50)),
         lines=[line],

@@ -12,48 +12,48 @@ from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.core.credential import check_pairing
 from bulk_cancel.core.plan import Plan, Share
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.ops.locks import held
+from bulk_cancel.ops.locks import locked
 from bulk_cancel.settings.accounts import OWN, Accounts, load_accounts
 from bulk_cancel.settings.job import Job
 
 
 @dataclass
-class Keyring:
+class CredentialLocks:
     """Knows the accounts of a job, and which of their limits this process holds."""
 
     job: Job
     environ: Mapping[str, str] = field(repr=False)
     accounts: Accounts
     _locks: ExitStack = field(repr=False)
-    held: set[str] = field(default_factory=set)  #: accounts
+    locked: set[str] = field(default_factory=set)  #: accounts
     missing: dict[str, str] = field(
         default_factory=dict
-    )  #: accounts that the ledger knows, and why they are not to be had
+    )  #: accounts that the ledger knows -> why their credential is missing
 
     def settings(self, name: str) -> ApiSettings:
         """Return how an account speaks to the API. Raises ConfigError when its credential is not there."""
         account = None if name == OWN and not self.accounts.given else self.accounts.find(name)
         return settings_of(self.job, self.environ, account)
 
-    def hold(self, names: Iterable[str], wait_s: float) -> None:
+    def lock(self, names: Iterable[str], wait_s: float) -> None:
         """Hold the limits of accounts until the command ends. Raises ConfigError and LockedError."""
-        for name in sorted({*names} - self.held):
+        for name in sorted({*names} - self.locked):
             what = f"the credential of the account {name}" if name else "this credential"
             lock = credential_lock(self.settings(name).credential.fingerprint)
-            self._locks.enter_context(held(lock, what, wait_s))
-            self.held.add(name)
+            self._locks.enter_context(locked(lock, what, wait_s))
+            self.locked.add(name)
 
-    def hold_all(self, plan: Plan, open_accounts: Iterable[str], wait_s: float) -> None:
-        """Hold those that the plan needs, and of those that are open in the ledger whatever is to be had."""
+    def lock_all(self, plan: Plan, open_accounts: Iterable[str], wait_s: float) -> None:
+        """Lock the limits that the plan needs, and those of open accounts in the ledger whose credentials are there."""
         needed = {name for name, share in plan.shares.items() if share.open}
-        self.hold(needed, wait_s)
-        for name in sorted({*open_accounts} - self.held):
+        self.lock(needed, wait_s)
+        for name in sorted({*open_accounts} - self.locked):
             try:
                 self.settings(name)
             except ConfigError as error:
                 self.missing[name] = str(error)
             else:
-                self.hold([name], wait_s)
+                self.lock([name], wait_s)
 
     def refuse_wrong_pairings(self, plan: Plan) -> None:
         """Refuse users that a credential cannot act as. Raises ConfigError before any request."""
@@ -76,7 +76,7 @@ class Keyring:
 
 
 @contextmanager
-def keyring(job: Job, environ: Mapping[str, str]) -> Iterator[Keyring]:
+def credential_locks(job: Job, environ: Mapping[str, str]) -> Iterator[CredentialLocks]:
     """Yield the keyring of a command. A job without an accounts file needs its credential in any case."""
     with ExitStack() as locks:
-        yield Keyring(job, environ, load_accounts(job.accounts, environ, job), locks)
+        yield CredentialLocks(job, environ, load_accounts(job.accounts, environ, job), locks)

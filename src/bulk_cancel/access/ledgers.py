@@ -11,13 +11,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol, cast
 
-from bulk_cancel.access.places import ledger_lock, ledger_path
+from bulk_cancel.access.places import ledger_lock, ledger_path, state_folder
 from bulk_cancel.engine.clock import Clock, suspended_or_not, system_clock
 from bulk_cancel.errors import ConfigError
+from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger, reading
-from bulk_cancel.ops.locks import Holder, held, holder_of
+from bulk_cancel.ledger.sqlite.recognise import place_of
+from bulk_cancel.ops.locks import Holder, holder_of, locked
+from bulk_cancel.settings.environment import canonical_api
 
 
 class LedgerPlace(Protocol):
@@ -29,12 +32,20 @@ class LedgerPlace(Protocol):
     def reading(self) -> AbstractContextManager[Ledger]:
         """Open an existing ledger that stays as it is. Raises LedgerError when there is none, or none that is ours."""
 
-    def alone(self, wait_s: float = 0.0, locked: Callable[[], None] = lambda: None) -> AbstractContextManager[Ledger]:
+    def alone(
+        self, wait_s: float = 0.0, once_locked: Callable[[], None] = lambda: None
+    ) -> AbstractContextManager[Ledger]:
         """Hold the ledger against everybody else and open it for writing; make it when there is none.
 
-        `locked` is called in between: when it raises, nothing is made. Raises LockedError (exit 75) when somebody holds
-        the ledger for longer than `wait_s` seconds; else as opening does.
+        `once_locked` is called in between: when it raises, nothing is made. Raises LockedError (exit 75) when somebody
+        holds the ledger for longer than `wait_s` seconds; else as opening does.
         """
+
+    def refuse_lost(self) -> None:
+        """Raise LedgerError when it is older than what this machine has seen of it, or gone."""
+
+    def forget(self) -> int:
+        """Forget what this machine has seen of the ledger at this place; return how many events that were."""
 
     def holder(self) -> Holder | None:
         """Return who holds the ledger at this moment."""
@@ -45,28 +56,47 @@ class LedgerFile:
     """A ledger in an SQLite file, for the processes of one machine."""
 
     path: Path
+    marks: Marks
 
     def __str__(self) -> str:
         return str(self.path)
 
     def exists(self) -> bool:
-        """An empty file is no new ledger, but a lost one: whoever reads it is told so."""
+        """Tell whether the file is there. An empty file is a lost ledger, not a new one: reading it says so."""
         return self.path.exists()
 
     def reading(self) -> AbstractContextManager[Ledger]:
         """As `LedgerPlace` says."""
-        return reading(self.path)
+        return reading(self.path, self.marks)
 
     @contextmanager
-    def alone(self, wait_s: float = 0.0, locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
+    def alone(self, wait_s: float = 0.0, once_locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
         """As `LedgerPlace` says; the lock is a file beside the ledger."""
-        with held(ledger_lock(self.path), f"the ledger {self.path}", wait_s):
-            locked()
-            ledger = SqliteLedger.open(self.path)
+        with locked(ledger_lock(self.path), f"the ledger {self.path}", wait_s):
+            once_locked()
+            ledger = SqliteLedger.open(self.path, self.marks)
             try:
                 yield ledger
             finally:
                 ledger.close()
+
+    def refuse_lost(self) -> None:
+        """As `LedgerPlace` says."""
+        if not self.path.exists():
+            self.marks.refuse_missing(place_of(self.path))
+            return
+        with reading(self.path, self.marks) as ledger:
+            ledger.refuse_older()
+
+    def forget(self) -> int:
+        """As `LedgerPlace` says. Of a file that is there its own mark is forgotten, wherever it was opened last."""
+        marks = self.marks.at(place_of(self.path))
+        if self.path.exists():
+            with locked(ledger_lock(self.path), f"the ledger {self.path}"), reading(self.path, self.marks) as ledger:
+                marks += [own] if (own := ledger.mark()) and own not in marks else []
+        for mark in marks:
+            mark.forget()
+        return sum(mark.seen.number for mark in marks)
 
     def holder(self) -> Holder | None:
         """As `LedgerPlace` says."""
@@ -93,19 +123,26 @@ class LedgerDatabase:
             yield ledger
 
     @contextmanager
-    def alone(self, wait_s: float = 0.0, locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
+    def alone(self, wait_s: float = 0.0, once_locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
         """As `LedgerPlace` says; the lock is the session's, and ends with it."""
         with closing(_postgres().PostgresLedger.open(self.url)) as ledger:
-            ledger.held_alone(wait_s)
-            locked()
+            ledger.lock_alone(wait_s)
+            once_locked()
             yield ledger
 
     @contextmanager
     def together(self, wait_s: float = 0.0) -> Iterator[SharedLedger]:
         """Open the ledger beside workers, against those only who want it alone. Raises as `alone` does."""
         with closing(_postgres().PostgresLedger.open(self.url)) as ledger:
-            ledger.held_with_others(wait_s)
+            ledger.lock_with_others(wait_s)
             yield ledger
+
+    def refuse_lost(self) -> None:
+        """Does nothing: this machine keeps no mark of a database."""
+
+    def forget(self) -> int:
+        """As `LedgerPlace` says: there is nothing to forget."""
+        return 0
 
     def holder(self) -> Holder | None:
         """Return who holds the ledger alone, by the process that the database has for it."""
@@ -118,7 +155,7 @@ def ledger_place(given: str | None, url: str) -> LedgerPlace:
     """Return where the ledger is: as `--ledger` says, else a file per API address. ConfigError for an unknown kind."""
     if given is not None and given.startswith(("postgresql://", "postgres://")):
         return LedgerDatabase(given)
-    return LedgerFile(ledger_path(given, url))
+    return LedgerFile(ledger_path(given, url), Marks(state_folder() / "ledgers"))
 
 
 def shared_of(ledger: Ledger) -> SharedLedger | None:
@@ -133,9 +170,9 @@ def clock_of(ledger: Ledger) -> Clock:
 
 
 def refuse_other_api(ledger: Ledger, url: str) -> None:
-    """Bind the ledger to an API's address. Raises ConfigError when it belongs to another one."""
-    bound = ledger.bind("api_url", url)
-    if bound != url:
+    """Raise ConfigError when the ledger belongs to another API. What never answered binds nothing: the runner does."""
+    bound = ledger.meta("api_url")
+    if bound is not None and bound != canonical_api(url):
         raise ConfigError(
             f"The ledger {ledger.place} belongs to the API at {bound}, not to {url}.",
             advice="Name another --ledger, or correct MEETERGO_API_URL. Nothing was sent.",

@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.settings.environment import DEFAULT_API
+from bulk_cancel.settings.environment import DEFAULT_API, canonical_api
 
 
 def state_folder() -> Path:
@@ -24,9 +24,10 @@ def ledger_path(given: str | None, url: str) -> Path:
         raise ConfigError(f"There is no ledger of the kind {given.split('://')[0]}://", advice="Name a file.")
     if given is not None:
         return Path(given.removeprefix("sqlite://")).expanduser()
-    if url == DEFAULT_API:
+    name = canonical_api(url)
+    if name == DEFAULT_API:
         return state_folder() / "ledger.db"
-    return state_folder() / f"ledger-{re.sub(r'[^a-z0-9]+', '-', url.partition('://')[2].lower())}.db"
+    return state_folder() / f"ledger-{re.sub(r'[^a-z0-9]+', '-', name.partition('://')[2].lower())}.db"
 
 
 def ledger_lock(path: Path) -> Path:

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from bulk_cancel.api.documents import parse_appointment, parse_json, parse_message, parse_page, parse_users
+from bulk_cancel.api.documents import (
+    is_api_error,
+    parse_appointment,
+    parse_json,
+    parse_message,
+    parse_page,
+    parse_users,
+)
 from bulk_cancel.api.failures import EXCHANGE_ERRORS, Trace
 from bulk_cancel.api.http import httpx
 from bulk_cancel.api.port import Page, Query, Users
@@ -75,14 +83,14 @@ class HttpLine:
         content = json.dumps(cancel_body(target, request)).encode()
         post = self._request("POST", f"/appointment/{target.appointment_id}/cancel", request.user_id, content)
         answer, value = await self._exchange(post)
-        return self._with_appointment(answer, value)
+        return self._with_appointment(answer, value).about(target.appointment_id)
 
     async def read(self, target: Target, request: Request) -> Answer:
         """GET /appointment/{id} (documented by example)."""
         answer, value = await self._exchange(
             self._request("GET", f"/appointment/{target.appointment_id}", request.user_id)
         )
-        return self._with_appointment(answer, value)
+        return self._with_appointment(answer, value).about(target.appointment_id)
 
     async def page(self, query: Query) -> Page:
         """GET /appointment/paginated; pages are counted from 0 and hold 1 to 100 (seen in existing clients)."""
@@ -129,7 +137,7 @@ class HttpLine:
         if answer.status is None or not 200 <= answer.status < 300:
             return answer
         appointment = parse_appointment(value, with_contacts=self._settings.with_contacts)
-        return Answer(answer.status, appointment=appointment, retry_after_s=answer.retry_after_s)
+        return replace(answer, appointment=appointment)
 
     async def _exchange(self, request: httpx.Request) -> tuple[Answer, Any]:
         """Send and read under one deadline: a per-read timeout would not stop a server that drips bytes."""
@@ -151,8 +159,23 @@ class HttpLine:
         self._date = response.headers.get("Date")
         value = parse_json(body)
         retry_after_s = parse_retry_after(response.headers.get("Retry-After"), time.time())
-        message = parse_message(value) if response.status_code >= 400 else ""
-        return Answer(response.status_code, message=message, retry_after_s=retry_after_s), value
+        return _answer(response, value, retry_after_s), value
+
+
+def _answer(response: httpx.Response, value: Any, retry_after_s: float | None) -> Answer:
+    status, age_s = response.status_code, _age_s(response.headers)
+    if status < 400:
+        return Answer(status, retry_after_s=retry_after_s, age_s=age_s)
+    message, is_error = parse_message(value), is_api_error(value, status)
+    return Answer(status, message=message, retry_after_s=retry_after_s, is_api_error=is_error, age_s=age_s)
+
+
+def _age_s(headers: httpx.Headers) -> float:
+    """Return how long a cache has kept an answer (RFC 9111): one that does not say may have kept it for ever."""
+    age = headers.get("Age", "").strip()[:15]
+    if age.isascii() and age.isdigit():
+        return float(age)
+    return math.inf if "hit" in headers.get("X-Cache", "").lower() else 0.0
 
 
 def cancel_body(target: Target, request: Request) -> dict[str, str | bool]:

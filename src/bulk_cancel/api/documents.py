@@ -1,15 +1,16 @@
 """Reads the API's JSON. Takes what decides, leaves names, addresses and secrets where they are.
 
 Which fields mean "cancelled" is taken from existing clients of the API: `isCancelled`, or `cancel.actionAt` being set.
+A `deletedAt` means it as well (inferred). What a document does not say stays None: silence is no proof of anything.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
+from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment, Contact
 from bulk_cancel.core.text import clean, one_line
 
@@ -25,20 +26,16 @@ def parse_json(body: bytes) -> Any:
 
 
 def parse_appointment(value: Any, *, with_contacts: bool = False) -> Appointment | None:
-    """Read one appointment object; None when it is not one. Names and addresses only when asked for.
-
-    An `isCancelled` of another type says neither yes nor no. Taken for a no, it could have a cancel sent again.
-    """
+    """Read one appointment object; None when it is not one. Names and addresses only when asked for."""
     if not isinstance(value, dict) or not isinstance(value.get("id"), str):
-        return None
-    if not isinstance(value.get("isCancelled"), bool | None):
         return None
     cancel, info = _mapping(value.get("cancel")), _mapping(value.get("meetingInfo"))
     attending, removed = _attendees(value)
+    hosts, group = _ids(value.get("hostIds")), info.get("groupBooking")
     return Appointment(
         appointment_id=value["id"].lower(),
-        is_cancelled=value.get("isCancelled") is True or bool(cancel.get("actionAt")),
-        cancelled_at=_timestamp(cancel.get("actionAt")),
+        is_cancelled=_is_cancelled(value, cancel),
+        cancelled_at=moment_of(cancel.get("actionAt") or value.get("deletedAt")),
         cancelled_by=_text(cancel.get("actionSource")),
         attendee_ids=attending,
         removed_ids=removed,
@@ -48,13 +45,20 @@ def parse_appointment(value: Any, *, with_contacts: bool = False) -> Appointment
         paid=bool(value.get("paymentId")),
         warnings=_warnings(value.get("resolvableErrors")),
         company_id=_text(value.get("companyId")),
-        host_ids=tuple(sorted(_ids(value.get("hostIds")) or ())),
+        host_ids=None if hosts is None else tuple(sorted(hosts)),
         location=_text(value.get("location"), 200),
         channel=_text(info.get("channel")),
         meeting=_text(info.get("name"), 200),
-        group_booking=info.get("groupBooking") is True,
+        group_booking=group if isinstance(group, bool) else None,
         contacts=_contacts(value.get("attendees")) if with_contacts else (),
     )
+
+
+def _is_cancelled(value: Mapping[str, Any], cancel: Mapping[str, Any]) -> bool | None:
+    """Return what the document says; an `isCancelled` of another type, or none, says neither yes nor no."""
+    if value.get("isCancelled") is True or cancel.get("actionAt") or value.get("deletedAt"):
+        return True
+    return False if value.get("isCancelled") is False else None
 
 
 def parse_users(value: Any) -> tuple[str, ...] | None:
@@ -72,6 +76,18 @@ def parse_page(value: Any, *, with_contacts: bool = False) -> tuple[Appointment,
         return None
     parsed = (parse_appointment(item, with_contacts=with_contacts) for item in items)
     return tuple(found for found in parsed if found is not None)
+
+
+def is_api_error(value: Any, status: int) -> bool:
+    """Return whether a body is an error in the API's own shape: `{statusCode, message, error}` (documented).
+
+    Without it a status is not the API's: a gateway or a proxy answers 404 as well.
+    """
+    if not isinstance(value, dict) or type(value.get("statusCode")) is not int or value["statusCode"] != status:
+        return False
+    message = value.get("message")
+    texts = message if isinstance(message, list) else [message]
+    return isinstance(value.get("error"), str) and all(isinstance(text, str) for text in texts)
 
 
 def parse_message(value: Any) -> str:
@@ -114,15 +130,6 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _text(value: Any, longest: int = 64) -> str | None:
     return clean(value, longest) if isinstance(value, str) and value else None
-
-
-def _timestamp(value: Any) -> float | None:
-    """Parse ISO 8601 into seconds since the epoch; times without an offset are UTC (documented default)."""
-    try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _warnings(value: Any) -> tuple[str, ...]:

@@ -106,11 +106,11 @@ def find(include_cancelled: bool, include_contacts: bool, output: str | None, **
     from pathlib import Path
 
     from bulk_cancel.cli.find import find_command
-    from bulk_cancel.commands.find import Wish
+    from bulk_cancel.commands.find import FindOutput
 
     names = ("from", "to", "timezone", "location", "host", "all_hosts", "meeting_type", "channel")
     select = {name: given.pop(name) for name in names}
-    find_command(select, given, Wish(Path(output) if output else None, include_cancelled, include_contacts))
+    find_command(select, given, FindOutput(Path(output) if output else None, include_cancelled, include_contacts))
 
 
 @_command("plan", _CANCEL, _source(), example="plan closure.csv --live -o closure.plan")
@@ -223,6 +223,14 @@ def ledger_backup(to: str, ledger: str | None) -> None:
     from bulk_cancel.cli.ledger import backup_command
 
     backup_command(Path(to), ledger)
+
+
+@_command("ledger forget", "", example="ledger forget --ledger lost.db")
+def ledger_forget(ledger: str | None) -> None:
+    """Forget a ledger that is lost for good, so that a new one, or an older copy, may be used."""
+    from bulk_cancel.cli.ledger import forget_command
+
+    forget_command(ledger)
 
 
 @_command(

@@ -10,10 +10,10 @@ from typing import Any, cast
 import anyio
 
 from bulk_cancel.access.ledgers import LedgerDatabase, refuse_other_api
-from bulk_cancel.cli.run import parts_of
+from bulk_cancel.cli.run import caller_of
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document
 from bulk_cancel.cli.terminal import Terminal, styled
-from bulk_cancel.cluster.chunk import Surroundings, stop_key
+from bulk_cancel.cluster.chunk import WorkerSetup, stop_key
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import parse_duration, show_duration
 from bulk_cancel.errors import ConfigError, UsageError
@@ -30,9 +30,9 @@ _RUNS = 5
 def worker_command(flags: Mapping[str, Any], executor_id: str | None, silence: str, at_once: int) -> None:
     """Work on chunks until a signal comes."""
     job = load_job("-", flags)
-    parts = parts_of(job)
+    caller = caller_of(job)
     place = _database(job.ledger)
-    accounts = load_accounts(job.accounts, parts.environ, job)
+    accounts = load_accounts(job.accounts, caller.environ, job)
     if not accounts.given:
         accounts.find("")  # a worker without any credential could only fail
     silence_s = _seconds(silence)
@@ -41,14 +41,14 @@ def worker_command(flags: Mapping[str, Any], executor_id: str | None, silence: s
             "A worker that waits for an answer must not be taken for dead.",
             advice=f"Let --silence be longer than one exchange may take, {show_duration(job.timeout)}.",
         )
-    from bulk_cancel.cluster.worker import Post, owner_name, work
+    from bulk_cancel.cluster.worker import WorkerOptions, owner_name, work
 
     slot = executor_id or f"{socket.gethostname()}-{os.getpid()}"
-    url = api_url(parts.environ)
+    url = api_url(caller.environ)
     with place.together() as ledger:
         refuse_other_api(ledger, url)
-    around = Surroundings(url, accounts, owner_name(slot), silence_s, parts.log)
-    anyio.run(work, Post(place.url, slot, around=around, at_once=at_once))
+    setup = WorkerSetup(url, accounts, owner_name(slot), silence_s, caller.log)
+    anyio.run(work, WorkerOptions(place.url, slot, setup=setup, at_once=at_once))
 
 
 def cluster_status_command(ledger: str | None, *, as_json: bool) -> None:

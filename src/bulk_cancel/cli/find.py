@@ -11,7 +11,7 @@ from typing import Any
 from bulk_cancel.cli.run import told_as_json
 from bulk_cancel.cli.stdout import put_document, put_out
 from bulk_cancel.cli.terminal import Terminal, styled
-from bulk_cancel.commands.find import Wish
+from bulk_cancel.commands.find import FindOutput
 from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.selection import Fit
@@ -25,28 +25,28 @@ from bulk_cancel.settings.job import Job, search_job
 _APART = "Bookings that nobody has confirmed yet (double opt-in) are kept apart by the API: they are not in it."
 
 
-def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], wish: Wish) -> None:
+def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], output: FindOutput) -> None:
     """Search, write what was found, say what it is."""
     job = search_job(select, flags)
     with told_as_json(job):
-        refuse_contradictions(job, wish)
+        refuse_contradictions(job, output)
         log = make_log(job.log_format, job.log_file, quiet=job.quiet)
         display = make_display(log, quiet=job.quiet)
-        found = find_appointments(job, os.environ, log, display, with_contacts=wish.with_contacts)
-        rows = found.gathering.chosen(Fit.ACTIVE, *([Fit.CANCELLED] if wish.with_cancelled else []))
-        _put(rows, Layout(found.selection.days.zone, wish.with_cancelled, wish.with_contacts), wish.out)
+        found = find_appointments(job, os.environ, log, display, with_contacts=output.with_contacts)
+        rows = found.gathering.chosen(Fit.ACTIVE, *([Fit.CANCELLED] if output.with_cancelled else []))
+        _put(rows, Layout(found.selection.days.zone, output.with_cancelled, output.with_contacts), output.out)
         if job.json_:
-            put_document(_document(found, rows, wish))
+            put_document(_document(found, rows, output))
     if not job.quiet:
-        _show(Terminal(err=True), found, rows, wish)
+        _show(Terminal(err=True), found, rows, output)
 
 
-def refuse_contradictions(job: Job, wish: Wish) -> None:
-    if wish.out is not None:
-        check_kind(wish.out)
+def refuse_contradictions(job: Job, output: FindOutput) -> None:
+    if output.out is not None:
+        check_kind(output.out)
     elif job.json_:
         raise UsageError("Standard output holds either the rows or --json.", advice="Name a file with -o.")
-    elif wish.with_contacts:
+    elif output.with_contacts:
         raise UsageError(
             "Names and addresses go into a file that only you can read.", advice="Name it with -o. Nothing was read."
         )
@@ -59,13 +59,13 @@ def _put(rows: tuple[Appointment, ...], layout: Layout, out: Path | None) -> Non
         write_found(rows, layout, out)
 
 
-def _document(found: Found, rows: tuple[Appointment, ...], wish: Wish) -> dict[str, Any]:
+def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> dict[str, Any]:
     days = found.selection.days
     first, last = _ends(found, rows)
     return {
         "found": len(rows),
         "cancelled": found.gathering.count(Fit.CANCELLED),
-        "cancelled_included": wish.with_cancelled,
+        "cancelled_included": output.with_cancelled,
         "unreadable": found.gathering.count(Fit.UNREADABLE),
         "hosts": found.hosts,
         "requests": found.requests,
@@ -75,7 +75,7 @@ def _document(found: Found, rows: tuple[Appointment, ...], wish: Wish) -> dict[s
         "timezone": str(days.zone),
         "first_start": first.isoformat() if first else None,
         "last_start": last.isoformat() if last else None,
-        "out": str(wish.out),
+        "out": str(output.out),
         "note": _APART,
         "exit_code": int(Exit.OK),
     }
@@ -88,16 +88,16 @@ def _ends(found: Found, rows: tuple[Appointment, ...]) -> tuple[datetime | None,
     return (local[0], local[-1]) if local else (None, None)
 
 
-def _show(terminal: Terminal, found: Found, rows: tuple[Appointment, ...], wish: Wish) -> None:
-    terminal.print(*_lines(found, rows, wish))
-    if wish.out is not None:
-        terminal.print(f"Written to {wish.out}, which only you can read.")
+def _show(terminal: Terminal, found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> None:
+    terminal.print(*_lines(found, rows, output))
+    if output.out is not None:
+        terminal.print(f"Written to {output.out}, which only you can read.")
 
 
-def _lines(found: Found, rows: tuple[Appointment, ...], wish: Wish) -> list[str]:
+def _lines(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> list[str]:
     lines = [_headline(found, rows), _effort(found)]
     cancelled, unreadable = found.gathering.count(Fit.CANCELLED), found.gathering.count(Fit.UNREADABLE)
-    if cancelled and wish.with_cancelled:
+    if cancelled and output.with_cancelled:
         lines.append(f"{cancelled} of them {_are(cancelled)} cancelled already: see the column is_cancelled.")
     elif cancelled:
         lines.append(f"{cancelled} more {_are(cancelled)} left out, being cancelled already.")
@@ -119,7 +119,7 @@ def _headline(found: Found, rows: tuple[Appointment, ...]) -> str:
 
 def _effort(found: Found) -> str:
     others = found.selection.all_hosts or found.selection.host_ids
-    whose = _hosts(found.hosts) if others else "the caller's own list"
+    whose = _hosts(found.hosts) if others else "the credential's own list"
     throttled = f", {found.throttled} of them throttled" if found.throttled else ""
     return f"Read {whose} in {found.requests} request{'' if found.requests == 1 else 's'}{throttled}."
 

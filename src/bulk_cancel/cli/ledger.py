@@ -6,7 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from bulk_cancel.cli.run import finish, parts_of
+from bulk_cancel.cli.run import caller_of, finish
+from bulk_cancel.cli.status import settle_s
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document
 from bulk_cancel.commands.export import export
 from bulk_cancel.commands.reconcile import reconcile_ledger
@@ -32,13 +33,17 @@ def report_command(run_id: str, ledger: str | None, out: Path | None, *, excel: 
 def reconcile_command(flags: dict[str, object]) -> None:
     """Settle unknown targets by reads alone."""
     job = load_job("-", flags)
-    finish(job, reconcile_ledger(job, parts_of(job)))
+    finish(job, reconcile_ledger(job, caller_of(job)))
 
 
 def resolve_command(target: str, decision: Decision, ledger: str | None) -> None:
     """Record a person's decision."""
-    work = resolve(place_of(ledger), target, decision)
-    after = "cancelled" if decision.cancelled else "not cancelled: the next run that names it sends it again"
+    work = resolve(place_of(ledger), target, decision, settle_s())
+    after = (
+        "cancelled"
+        if decision.cancelled
+        else "not cancelled: the next run that names it reads it, and sends it again if it is active"
+    )
     print(f"{work.target.appointment_id}: recorded as {after}.")
 
 
@@ -60,6 +65,14 @@ def backup_command(to: Path, ledger: str | None) -> None:
     with place.reading() as opened:
         opened.backup(to)
     print(f"{place} copied to {to}.")
+
+
+def forget_command(ledger: str | None) -> None:
+    """Forget a ledger that is lost."""
+    place = place_of(ledger)
+    events = place.forget()
+    told = "nothing was remembered" if not events else f"{events:,} events are forgotten"
+    print(f"{place}: {told}. Run with --look-first: every appointment is then read before its cancel.")
 
 
 def export_command(to: Path | None, ledger: str | None) -> None:

@@ -33,7 +33,8 @@ def main() -> None:
     except click.Abort:
         raise SystemExit(_INTERRUPTED) from None
     except OSError as error:
-        _complain(OutputError(f"The output cannot be written: {error.strerror}."))
+        what = f"{error.filename} cannot be used" if error.filename else "The output cannot be written"
+        _complain(OutputError(f"{what}: {error.strerror}."))
         _leave(Exit.DISK)
     except Exception:
         import traceback

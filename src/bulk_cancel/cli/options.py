@@ -58,7 +58,7 @@ _PACED = _CANCELS | _of("reconcile", "find", "worker")
 _TIMED = _CANCELS | _of("reconcile")
 _FOUND = _CANCELS | _of("find")
 _ON_LEDGERS = _of("report", "status", "explain", "resolve", "doctor")
-_ON_LEDGERS |= _of("ledger verify", "ledger backup", "ledger export", "cluster status", "cluster stop")
+_ON_LEDGERS |= _of("ledger verify", "ledger backup", "ledger export", "ledger forget", "cluster status", "cluster stop")
 _AS_JSON = _PACED - _of("worker") | _of("show", "report", "status", "doctor", "explain", "cluster status")
 
 _TABLE = {
@@ -78,6 +78,7 @@ _TABLE = {
         JobOption("dry_run", _RUN, "Only plan: as the command plan does.", short="-n", brief=True),
         JobOption("live", _CANCELS, "Read every appointment's state, then decide.", brief=True),
         JobOption("look_first", _RUN, "Read every appointment before its cancel."),
+        JobOption("retry_refused", _RUN, "Send again what was refused longer ago than --settle; each is read first."),
         JobOption("skip_past", _CANCELS, "Leave out what has started, if known. (default: yes)"),
         JobOption("late_within", _CANCELS, "Leave out what starts within this time, if known.", "DUR"),
         JobOption("max_cancel", _RUN, "Stop before the first cancel if there are more.", "N", brief=True),
@@ -87,6 +88,12 @@ _TABLE = {
         JobOption("plan_ttl", _PLAN, "How long the file may be carried out. (default: 24h)", "DUR"),
         JobOption("expect_digest", _CANCELS, "Take only the approved plan, by its digest.", "DIGEST"),
         JobOption("check_drift", _RUN, "Read each again, leave out what changed since the plan."),
+        JobOption(
+            "settle",
+            _TIMED - _PLAN,
+            "How long an unanswered cancel may still be applied; at least 60s. (default: 10m)",
+            "DUR",
+        ),
         JobOption("yes", _RUN, "Do not ask.", short="-y", brief=True),
     ),
     "Pace": (
@@ -95,12 +102,6 @@ _TABLE = {
         JobOption("concurrency", _PACED - _PLAN - _of("find"), "Requests in flight at most. (default: 16)", "N"),
         JobOption("timeout", _PACED, "For one whole exchange. (default: 30s)", "DUR"),
         JobOption("max_attempts", _RUN, "Sends per target, if proven not applied. (default: 5)", "N"),
-        JobOption(
-            "settle",
-            _TIMED - _PLAN,
-            "How long an unanswered cancel may still be applied. (default: 10m)",
-            "DUR",
-        ),
     ),
     "When": (
         JobOption("wait", _TIMED - _PLAN, "Stay until unknown outcomes are settled.", brief=True),

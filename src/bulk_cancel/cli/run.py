@@ -13,7 +13,7 @@ from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.stdout import errors_told, put_document, put_out
 from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.commands.plan import plan_job
-from bulk_cancel.commands.run import Parts, run_and_tell
+from bulk_cancel.commands.run import Caller, run_and_tell
 from bulk_cancel.core.plan import Live, Plan
 from bulk_cancel.core.text import clean
 from bulk_cancel.errors import Exit
@@ -42,13 +42,13 @@ def _run(job: Job) -> None:
             show_plan(terminal, plan, job.label)
         return job.yes or ask(terminal, plan)
 
-    finish(job, run_and_tell(job, parts_of(job, approve)))
+    finish(job, run_and_tell(job, caller_of(job, approve)))
 
 
-def parts_of(job: Job, approve: Any = lambda _: True) -> Parts:
+def caller_of(job: Job, approve: Any = lambda _: True) -> Caller:
     """Return the surroundings of a command line."""
     log = make_log(job.log_format, job.log_file, quiet=job.quiet)
-    return Parts(os.environ, log, make_display(log, quiet=job.quiet), approve, leave=leave_to_workers)
+    return Caller(os.environ, log, make_display(log, quiet=job.quiet), approve, leave=leave_to_workers)
 
 
 def finish(job: Job, summary: Summary) -> None:
@@ -76,7 +76,7 @@ def plan_command(source: str, flags: Mapping[str, Any]) -> None:
 
 
 def _plan(job: Job) -> None:
-    plan = plan_job(job, parts_of(job))
+    plan = plan_job(job, caller_of(job))
     if job.json_:
         put_document(_document(plan, job.label))
     else:

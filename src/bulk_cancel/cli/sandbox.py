@@ -11,15 +11,17 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
+from bulk_cancel.access.ledgers import ledger_place
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.terminal import Terminal, styled
-from bulk_cancel.commands.run import Parts, run_job
+from bulk_cancel.commands.run import Caller, run_job
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import parse_rate
 from bulk_cancel.errors import ConfigError, Exit, UsageError
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary
+from bulk_cancel.settings.environment import DEFAULT_API
 from bulk_cancel.settings.job import load_job
 
 #: Limits that finish in seconds; the sandbox enforces none below them.
@@ -85,6 +87,7 @@ def _sample_job(folder: Path) -> Path:
     if folder.exists() and not (folder / _JOB).exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty and not a demo's.", advice="Name another folder with --in.")
     shutil.rmtree(folder, ignore_errors=True)
+    ledger_place(str(_ledger_of(folder)), DEFAULT_API).forget()
     packaged = Path(str(files("bulk_cancel.sandbox"))) / "demo"
     root = packaged if packaged.exists() else Path(__file__).resolve().parents[3]
     for name in (_JOB, _INPUT):
@@ -93,8 +96,12 @@ def _sample_job(folder: Path) -> Path:
     return folder / _JOB
 
 
+def _ledger_of(folder: Path) -> Path:
+    return folder / "ledger.db"
+
+
 def _run(terminal: Terminal, environ: Mapping[str, str], job_file: Path, out: Path) -> Summary:
-    flags = {"ledger": str(out.parent / "ledger.db"), "out": str(out), "yes": True}
+    flags = {"ledger": str(_ledger_of(out.parent)), "out": str(out), "yes": True}
     job = load_job(str(job_file), {**_QUICK, **flags})
     log = make_log(quiet=True)
 
@@ -102,6 +109,6 @@ def _run(terminal: Terminal, environ: Mapping[str, str], job_file: Path, out: Pa
         show_plan(terminal, plan, _INPUT)
         return True
 
-    summary = run_job(job, Parts(environ, log, make_display(log, quiet=False), approve))
+    summary = run_job(job, Caller(environ, log, make_display(log, quiet=False), approve))
     show_summary(terminal, summary)
     return summary

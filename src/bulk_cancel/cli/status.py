@@ -11,22 +11,22 @@ from typing import Any
 
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document
 from bulk_cancel.cli.terminal import Terminal, styled
-from bulk_cancel.commands.explain import Story, explain
-from bulk_cancel.commands.status import How, Overview, Ran, look_over
+from bulk_cancel.commands.explain import TargetHistory, explain
+from bulk_cancel.commands.status import Overview, RunPhase, RunView, look_over
 from bulk_cancel.core.explanations import name_of
 from bulk_cancel.core.model import Status, Target
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import parse_duration, show_duration
-from bulk_cancel.engine.unknowns import Open
+from bulk_cancel.engine.unknowns import OpenTarget
 from bulk_cancel.errors import ConfigError
 
-_COLOURS = {How.AT_WORK: ("cyan",), How.KILLED: ("bold", "red"), How.ENDED: ()}
+_COLOURS = {RunPhase.AT_WORK: ("cyan",), RunPhase.KILLED: ("bold", "red"), RunPhase.ENDED: ()}
 
 
 def status_command(ledger: str | None, limit: int, *, as_json: bool) -> None:
     """Show the last runs, what is open, and what to do now."""
     with errors_told(as_json=as_json):
-        overview = look_over(place_of(ledger), _settle_s(), limit)
+        overview = look_over(place_of(ledger), settle_s(), limit)
     if as_json:
         put_document(_status_document(overview))
     else:
@@ -36,15 +36,15 @@ def status_command(ledger: str | None, limit: int, *, as_json: bool) -> None:
 def explain_command(target: str, ledger: str | None, *, as_json: bool) -> None:
     """Tell an appointment's history."""
     with errors_told(as_json=as_json):
-        stories = explain(place_of(ledger), target, _settle_s())
+        histories = explain(place_of(ledger), target, settle_s())
     if as_json:
-        first = stories[0].work.target
-        put_document({"appointment_id": first.appointment_id, "targets": [_story_document(one) for one in stories]})
+        first = histories[0].work.target
+        put_document({"appointment_id": first.appointment_id, "targets": [_history_document(one) for one in histories]})
     else:
-        _show_stories(Terminal(), stories)
+        _show_histories(Terminal(), histories)
 
 
-def _settle_s() -> float:
+def settle_s() -> float:
     """The settle time is a setting of runs, and not in the ledger: what runs would take without a flag or job file."""
     try:
         return parse_duration(os.environ.get("BULK_CANCEL_SETTLE") or "10m")
@@ -61,7 +61,7 @@ def _show_status(terminal: Terminal, overview: Overview) -> None:
     terminal.print(styled(clean(overview.next, 1000), "bold"))
 
 
-def _run_lines(runs: tuple[Ran, ...]) -> Iterator[str]:
+def _run_lines(runs: tuple[RunView, ...]) -> Iterator[str]:
     """Two lines for a run: a table would be too wide for a terminal."""
     for run in runs:
         record = run.record
@@ -69,7 +69,7 @@ def _run_lines(runs: tuple[Ran, ...]) -> Iterator[str]:
         source = clean(record.source or "reconcile", 200)
         yield ""
         yield f"{styled(record.run_id, 'bold')}  {_moment(record.started_at)}  {source}{code}"
-        yield f"  {_counts(run.counts)}{styled(clean(run.said, 600), *_COLOURS[run.how])}"
+        yield f"  {_counts(run.counts)}{styled(clean(run.said, 600), *_COLOURS[run.phase])}"
     yield "" if runs else "No run yet."
 
 
@@ -102,7 +102,7 @@ def _name(target: Target) -> str:
     return f"{target.appointment_id}{f'/{target.attendee_id}' if target.attendee_id else ''}{series}"
 
 
-def _age(item: Open) -> str:
+def _age(item: OpenTarget) -> str:
     when = f"from {_moment(math.ceil(item.due_at / 60) * 60)} on" if item.due_at is not None else "now"
     return f"given up {show_duration(item.age_s)} ago; if reads show it active, it may be sent again {when}"
 
@@ -120,21 +120,21 @@ def _status_document(overview: Overview) -> dict[str, Any]:
     }
 
 
-def _run_document(run: Ran) -> dict[str, Any]:
+def _run_document(run: RunView) -> dict[str, Any]:
     return {
         "run_id": run.record.run_id,
         "started_at": _iso(run.record.started_at),
         "ended_at": _iso(run.record.ended_at),
         "source": run.record.source,
         "out": run.record.out or None,
-        "how": run.how.value,
+        "how": run.phase.value,
         "exit_code": None if run.exit_code is None else int(run.exit_code),
         "said": run.said,
         "counts": {status.value: run.counts.get(status, 0) for status in Status},
     }
 
 
-def _open_document(item: Open) -> dict[str, Any]:
+def _open_document(item: OpenTarget) -> dict[str, Any]:
     return {
         **asdict(item.target),
         "sent_at": _iso(item.sent_at),
@@ -146,30 +146,30 @@ def _open_document(item: Open) -> dict[str, Any]:
 # -- explain ------------------------------------------------------------------------------------------------------
 
 
-def _show_stories(terminal: Terminal, stories: tuple[Story, ...]) -> None:
-    terminal.print(f"{styled('Appointment', 'bold')} {stories[0].work.target.appointment_id}")
-    for story in stories:
-        terminal.print(*_story_lines(story))
+def _show_histories(terminal: Terminal, histories: tuple[TargetHistory, ...]) -> None:
+    terminal.print(f"{styled('Appointment', 'bold')} {histories[0].work.target.appointment_id}")
+    for history in histories:
+        terminal.print(*_history_lines(history))
 
 
-def _story_lines(story: Story) -> Iterator[str]:
+def _history_lines(history: TargetHistory) -> Iterator[str]:
     yield ""
-    yield f"{styled(f'{name_of(story.work.target).capitalize()}:', 'bold')} {story.work.state}"
-    yield f"  {story.stands} {story.follows}"
-    if story.open is not None:
-        yield f"  Its last cancel was {_age(story.open)}."
-    if story.warnings:
-        yield f"  A person should look, the API reports: {clean(', '.join(story.warnings))}"
-    yield f"  Named by {_rows(story)}."
-    for told in story.events:
+    yield f"{styled(f'{name_of(history.work.target).capitalize()}:', 'bold')} {history.work.state}"
+    yield f"  {history.stands} {history.follows}"
+    if history.open is not None:
+        yield f"  Its last cancel was {_age(history.open)}."
+    if history.warnings:
+        yield f"  A person should look, the API reports: {clean(', '.join(history.warnings))}"
+    yield f"  Named by {_rows(history)}."
+    for told in history.events:
         yield f"  {_moment(told.line.at, seconds=True)}  {told.line.run_id}  {told.sentence}"
-    if not story.events:
+    if not history.events:
         yield "  Nothing has happened to it yet."
 
 
-def _rows(story: Story) -> str:
+def _rows(history: TargetHistory) -> str:
     by_run: dict[str, list[int]] = {}
-    for naming in story.rows:
+    for naming in history.rows:
         by_run.setdefault(naming.run_id, []).append(naming.row)
     named = (f"row{'s' if len(rows) > 1 else ''} {_listed(rows)} of run {run_id}" for run_id, rows in by_run.items())
     return "; ".join(named) or "no row"
@@ -180,16 +180,16 @@ def _listed(rows: list[int]) -> str:
     return ", ".join(map(str, rows[:10])) + more
 
 
-def _story_document(story: Story) -> dict[str, Any]:
+def _history_document(history: TargetHistory) -> dict[str, Any]:
     return {
-        **asdict(story.work.target),
-        "state": story.work.state.value,
-        "attempts": story.work.attempts,
-        "stands": story.stands,
-        "follows": story.follows,
-        "unknown": _open_document(story.open) if story.open else None,
-        "warnings": list(story.warnings),
-        "rows": [{"run_id": naming.run_id, "row": naming.row} for naming in story.rows],
+        **asdict(history.work.target),
+        "state": history.work.state.value,
+        "attempts": history.work.attempts,
+        "stands": history.stands,
+        "follows": history.follows,
+        "unknown": _open_document(history.open) if history.open else None,
+        "warnings": list(history.warnings),
+        "rows": [{"run_id": naming.run_id, "row": naming.row} for naming in history.rows],
         "events": [
             {
                 "at": _iso(told.line.at),
@@ -199,7 +199,7 @@ def _story_document(story: Story) -> dict[str, Any]:
                 "http_status": told.line.http_status,
                 "sentence": told.sentence,
             }
-            for told in story.events
+            for told in history.events
         ],
     }
 

@@ -14,14 +14,14 @@ from structlog.typing import FilteringBoundLogger
 from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.port import Line
-from bulk_cancel.cluster.run_settings import Rules
+from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.states import State
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.context import SEND_WITHIN_S, Context
-from bulk_cancel.engine.counters import REFUSED, Tally
+from bulk_cancel.engine.counters import REFUSED, Counters
 from bulk_cancel.engine.deadline import watch_time
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.runner import RunEnd, Runner
@@ -30,6 +30,7 @@ from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import Hold, SharedLedger
 from bulk_cancel.settings.accounts import Account, Accounts
+from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.version import version
 
 #: How often in the time after which a silent owner loses its chunk it gives a sign of life.
@@ -37,7 +38,7 @@ _BEATS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class WorkerSetup:
     """What a worker brings along for every chunk."""
 
     base_url: str
@@ -53,7 +54,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class ChunkResult:
     """How the work on a chunk ended. Kept with the chunk, as JSON."""
 
     posts: int = 0
@@ -62,7 +63,7 @@ class Note:
     exit_code: int | None = None  #: of what halted it
     message: str = ""
     unknown: int = 0
-    missing: int = 0
+    undecided: int = 0
     due_in_s: float = 0.0
     due_at: float | None = None  #: seconds since the epoch, when reads may settle what is unknown
 
@@ -84,19 +85,19 @@ class Note:
 class ChunkRun:
     """The work on a chunk under one hold."""
 
-    def __init__(self, ledger: SharedLedger, hold: Hold, rules: Rules, around: Surroundings) -> None:
+    def __init__(self, ledger: SharedLedger, hold: Hold, run_settings: RunSettings, setup: WorkerSetup) -> None:
         self._ledger = ledger
         self._hold = hold
-        self._rules = rules
-        self._around = around
+        self._rules = run_settings
+        self._around = setup
         self._intake = Intake()
-        self._tally = Tally()
+        self._counters = Counters()
 
     def stop(self, halt: Halt) -> None:
         """Take nothing new; what is in flight settles."""
         self._intake.close(halt)
 
-    async def run(self) -> Note:
+    async def run(self) -> ChunkResult:
         """Carry the chunk out. Raises LostChunkError when it has another owner by now, LedgerError when it is away."""
         account = self._around.accounts.find(self._hold.account)
         clock = await to_thread.run_sync(clock_of, self._ledger)
@@ -119,15 +120,15 @@ class ChunkRun:
         return self._note(end, clock)
 
     def _lines(self, account: Account) -> list[Line]:
-        around, rules = self._around, self._rules
+        setup, run_settings = self._around, self._rules
         make_line = line_factory(
             ApiSettings(
-                around.base_url,
+                setup.base_url,
                 account.credential,
                 account.user_id,
-                rules.timeout_s,
+                run_settings.timeout_s,
                 f"bulk-cancel/{version()}",
-                send_within_s=around.send_within_s,
+                send_within_s=setup.send_within_s,
             )
         )
         return [make_line() for _ in range(account.concurrency)]
@@ -140,18 +141,19 @@ class ChunkRun:
             counts = await commits.ask(lambda ledger: ledger.target_states(run_no))
             # Those of the whole run and of no earlier one; what each of them came to does not matter here.
             refused = sum(counts.get(state, 0) for state in REFUSED) - self._rules.refused_before
-            self._tally.states[State.FAILED] = max(0, refused)
+            self._counters.states[State.FAILED] = max(0, refused)
         return Context(
             run_no=run_no,
             commits=commits,
             limiter=limiter,
             clock=clock,
             intake=self._intake,
-            tally=self._tally,
+            counters=self._counters,
             limits=self._rules.limits(clock, self._around.send_within_s),
             log=self._around.log,
             lines=lines,
             scope=Scope(self._hold.account, self._hold.chunk),
+            api=canonical_api(self._around.base_url),
         )
 
     async def _carry_out(self, context: Context) -> RunEnd:
@@ -181,16 +183,16 @@ class ChunkRun:
         self._ledger.heartbeat(self._hold)
         return ledger.meta(stop_key(self._hold.chunk.run_no))
 
-    def _note(self, end: RunEnd, clock: Clock) -> Note:
+    def _note(self, end: RunEnd, clock: Clock) -> ChunkResult:
         halt, found = end.halt, end.reconciled
-        return Note(
-            posts=self._tally.posts,
-            gets=self._tally.gets,
-            throttled=self._tally.throttled,
+        return ChunkResult(
+            posts=self._counters.posts,
+            gets=self._counters.gets,
+            throttled=self._counters.throttled,
             exit_code=int(halt.exit_code) if halt else None,
             message=halt.message if halt else "",
             unknown=found.unknown,
-            missing=found.missing,
+            undecided=found.undecided,
             due_in_s=found.due_in_s,
             due_at=clock.now() + found.due_in_s if found.unknown else None,
         )

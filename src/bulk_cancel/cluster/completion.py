@@ -1,4 +1,6 @@
-"""What follows when chunks end: series after all others, and the end of the run. Asked by whoever ends a chunk last.
+"""What follows when chunks end: series after all others, and the end of the run.
+
+The worker that ends the last chunk calls it.
 
 Every step may be done twice, by two workers at once or after a crash: enqueueing goes by names, and a run that has
 ended stays ended.
@@ -11,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bulk_cancel.access.ledgers import clock_of
-from bulk_cancel.cluster.chunk import Note
+from bulk_cancel.cluster.chunk import ChunkResult
 from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.core.exit_codes import Halt, gravest
-from bulk_cancel.engine.counters import Tally
+from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd
 from bulk_cancel.execution.execute import RunFacts
@@ -51,25 +53,25 @@ def facts_of(ledger: SharedLedger, run: RunRecord, out: Path | None) -> RunFacts
 def summary_of(ledger: SharedLedger, facts: RunFacts, run: RunRecord, chunks: Sequence[ChunkRecord]) -> Summary:
     """Sum up a run from the ledger and from what its workers noted."""
     now = facts.clock.now()
-    tallies: defaultdict[str, list[Tally]] = defaultdict(list)
+    all_counters: defaultdict[str, list[Counters]] = defaultdict(list)
     for chunk in chunks:
-        note = Note.from_json(chunk.note)
-        tallies[chunk.account].append(Tally(posts=note.posts, gets=note.gets, throttled=note.throttled))
+        note = ChunkResult.from_json(chunk.note)
+        all_counters[chunk.account].append(Counters(posts=note.posts, gets=note.gets, throttled=note.throttled))
     elapsed_s = max(0.0, (run.ended_at or now) - run.started_at)
-    effort = Effort(tallies, any(chunk.account for chunk in chunks), elapsed_s, None)
+    effort = Effort(all_counters, any(chunk.account for chunk in chunks), elapsed_s, None)
     return summarised(ledger, facts, run_end(chunks, now), effort)
 
 
 def run_end(chunks: Sequence[ChunkRecord], now: float) -> RunEnd:
     """Return how a run ended, from how its chunks did: the gravest of their halts, with the accounts it befell."""
-    notes = [(chunk, Note.from_json(chunk.note)) for chunk in chunks]
+    notes = [(chunk, ChunkResult.from_json(chunk.note)) for chunk in chunks]
     halts = [(chunk, note.halt) for chunk, note in notes if note.halt]
     code = gravest(halt.exit_code for _, halt in halts) if halts else None
     told = dict.fromkeys(_told(chunk, halt) for chunk, halt in halts if halt.exit_code is code)
     due_at = [note.due_at for _, note in notes if note.due_at]
     reconciled = Reconciled(
         unknown=sum(note.unknown for _, note in notes),
-        missing=sum(note.missing for _, note in notes),
+        undecided=sum(note.undecided for _, note in notes),
         due_in_s=max(0.0, max(due_at) - now) if due_at else 0.0,
     )
     return RunEnd(Halt(code, " ".join(told)) if code is not None else None, reconciled)

@@ -15,12 +15,12 @@ from bulk_cancel.access.ledgers import LedgerDatabase
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import queue
 from bulk_cancel.cluster.chunk import stop_key
-from bulk_cancel.cluster.run_settings import Rules
+from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.model import status_of
 from bulk_cancel.core.states import UNDERWAY
 from bulk_cancel.engine.counters import REFUSED
-from bulk_cancel.errors import Exit, LedgerError
-from bulk_cancel.execution.caller import Parts
+from bulk_cancel.errors import Exit, LedgerError, LedgerLostError, LedgerUnreachableError
+from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
@@ -31,7 +31,7 @@ from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import Job
 
 _POLL_S = 1.0
-#: So long a watcher bears with a ledger that is away.
+#: Seconds to keep watching while the database is unreachable.
 _PATIENCE_S = 900.0
 
 
@@ -41,8 +41,8 @@ class Dispatch:
 
     url: str = field(repr=False)
     job: Job
-    parts: Parts
-    rules: Rules
+    caller: Caller
+    run_settings: RunSettings
     run_id: str
     out: Path
 
@@ -51,15 +51,15 @@ def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
     """Cut a staged run into chunks, enqueue them, wait for the workers, and report. Raises LedgerError."""
     (run,) = ledger.runs(what.run_id)
     refused = sum(ledger.target_states(run.run_no).get(state, 0) for state in REFUSED)
-    what.rules.over(ledger.target_count(run.run_no), refused).keep(ledger, run.run_no)
+    what.run_settings.over(ledger.target_count(run.run_no), refused).keep(ledger, run.run_no)
     ledger.plan_chunks(run.run_no, what.job.chunk)
     with queue.opened(what.url) as opened:
         enqueue(ledger, opened, run)
     ended = anyio.run(_watch, what, run)
-    if not ended and not what.parts.leave():
+    if not ended and not what.caller.leave():
         with LedgerDatabase(what.url).together() as fresh:
             fresh.bind(stop_key(run.run_no), "The run was stopped by who had begun it.")
-        what.parts.log.warning("run.stopping", run_id=run.run_id)
+        what.caller.log.warning("run.stopping", run_id=run.run_id)
         ended = anyio.run(_watch, what, run)
     with LedgerDatabase(what.url).together() as fresh:  # the ledger may have been away meanwhile
         return _reported(fresh, what) if ended else _left(fresh, what)
@@ -81,10 +81,10 @@ async def _watch(what: Dispatch, run: RunRecord) -> bool:
 
 
 async def _watch_until_seen(what: Dispatch, seen: _Seen) -> None:
-    gone, display = anyio.Event(), what.parts.display
+    gone, display = anyio.Event(), what.caller.display
     async with anyio.create_task_group() as group:
         group.start_soon(watch_signals, lambda _: gone.set(), display.stop)
-        group.start_soon(what.parts.stop.watch, lambda _: gone.set())
+        group.start_soon(what.caller.stop.watch, lambda _: gone.set())
         await to_thread.run_sync(seen.look)
         group.start_soon(show_progress, display, lambda: seen.standing)
         while not (gone.is_set() or seen.ended or seen.failure):
@@ -119,7 +119,7 @@ class _Seen:
         except LedgerError as error:
             self.close()
             if time.monotonic() - self._seen_at > _PATIENCE_S:
-                self.failure = error
+                self.failure = _lost(error)
 
     def close(self) -> None:
         """End the connection."""
@@ -139,6 +139,14 @@ class _Seen:
         self.ended = ledger.runs(self._run.run_id)[0].status == "ended"
 
 
+def _lost(error: LedgerError) -> LedgerError:
+    """The run had begun: that the database cannot be reached now does not mean that nothing was sent."""
+    if not isinstance(error, LedgerUnreachableError):
+        return error
+    then = "The workers go on when the database is back. To see how: bulk-cancel cluster status"
+    return LedgerLostError(str(error), advice=then)
+
+
 def _workers(chunks: Sequence[ChunkRecord]) -> str:
     owners = {chunk.owner for chunk in chunks if chunk.owner and not chunk.ended}
     left = sum(not chunk.ended for chunk in chunks)
@@ -150,7 +158,7 @@ def _reported(ledger: SharedLedger, what: Dispatch) -> Summary:
     (run,) = ledger.runs(what.run_id)
     facts = ending.facts_of(ledger, run, what.out)
     summary = ending.summary_of(ledger, facts, run, ledger.chunks(run.run_no))
-    conclude(ledger, facts, summary, what.parts.log, excel=what.job.excel)
+    conclude(ledger, facts, summary, what.caller.log, excel=what.job.excel)
     return summary
 
 

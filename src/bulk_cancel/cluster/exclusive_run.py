@@ -12,7 +12,7 @@ from bulk_cancel.cluster.chunk import stop_key
 from bulk_cancel.errors import LockedError
 from bulk_cancel.ledger.shared import SharedLedger
 
-#: So many of the newest runs are looked at for one that is still at work.
+#: Number of the newest runs among which one that is still at work is sought.
 _RUNS = 200
 _POLL_S = 0.5
 #: Of a run that was stopped, a chunk whose owner has been silent for longer has no owner who might still send.
@@ -49,7 +49,7 @@ def run_at_work(ledger: SharedLedger) -> str:
 
 
 def _is_given_up(ledger: SharedLedger, run_no: int) -> bool:
-    """It was stopped, and nobody works on it: whoever takes a chunk of it from now on sends nothing."""
+    """It was stopped, and nobody works on it: a worker that takes a chunk of it from now on sends nothing."""
     if ledger.meta(stop_key(run_no)) is None:
         return False
     heard = [chunk.silent_s for chunk in ledger.chunks(run_no) if not chunk.ended and chunk.silent_s is not None]

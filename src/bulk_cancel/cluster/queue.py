@@ -1,8 +1,8 @@
 """The queue of chunks, as DBOS keeps it: names, versions, and what is asked of it from outside of a workflow.
 
 A partition of the queue is an account, and one chunk of a partition is worked on at a time. What travels through the
-queue are numbers of runs and chunks as JSON: no settings, no tokens, and no pickles, which would let whoever can write
-to the database run code in the workers.
+queue are numbers of runs and chunks as JSON: no settings, no tokens, and no pickles, which would let anybody with
+write access to the database run code in the workers.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import NoReturn
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions, WorkflowStatus
 from dbos._serialization import DefaultSerializer
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from bulk_cancel.errors import LedgerError
+from bulk_cancel.errors import LedgerError, LedgerUnreachableError
 from bulk_cancel.ledger.postgres import place_of
 from bulk_cancel.ledger.shared import ChunkRecord
 
@@ -32,7 +32,7 @@ CARRY_CHUNK, RESCUE = "carry_chunk", "rescue"
 OWN_ACCOUNT = "*"
 #: All series of all accounts go one after the other.
 SERIES = "*series"
-#: So long a finished workflow is kept: DBOS itself never forgets one.
+#: Time for which a finished workflow is kept: DBOS itself never forgets one.
 KEPT = timedelta(days=7)
 
 
@@ -82,7 +82,8 @@ def _told(url: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, ValueError, OSError) as error:
-        raise LedgerError(
+        away = isinstance(error, OperationalError | OSError)
+        raise (LedgerUnreachableError if away else LedgerError)(
             f"The queue of workers in {place_of(url)} cannot be used ({type(error).__name__}).",
             advice="Is the server there, and may this user use the schema bulk_cancel_dbos? See docs/cluster.md. "
             "Several hosts are written postgresql:///database?host=one,two&port=5432,5432",

@@ -16,7 +16,7 @@ from bulk_cancel.settings.job import Job
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class RunSettings:
     """The settings of a job that hold on every worker. Durations in seconds, moments in seconds since the epoch."""
 
     label: str

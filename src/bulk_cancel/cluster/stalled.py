@@ -1,7 +1,7 @@
 """Hands the chunks of dead workers to living ones.
 
 DBOS leaves what a dead worker had claimed pending, and with one chunk per partition that blocks an account for good. It
-cannot tell dead from slow; the ledger can: whoever works on a chunk gives signs of life there. Only what is pending
+cannot tell dead from slow; the ledger can: a worker at a chunk gives signs of life there. Only what is pending
 *and* silent is taken away, and taking it from somebody who lives after all does no harm: the ledger's fence stops him.
 """
 
@@ -11,45 +11,45 @@ from collections.abc import Sequence
 from itertools import count
 
 from bulk_cancel.cluster import completion as ending
-from bulk_cancel.cluster.chunk import Surroundings
+from bulk_cancel.cluster.chunk import WorkerSetup
 from bulk_cancel.cluster.queue import Queue, workflow_id
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord
 
 _UNDERWAY = ("ENQUEUED", "PENDING", "DELAYED")
-#: So many of the newest runs are looked at for one that nobody has ended.
+#: Number of the newest runs among which one that nobody has ended is sought.
 _RUNS = 100
 
 
-def rescue(url: str, queue: Queue, around: Surroundings) -> None:
+def rescue(url: str, queue: Queue, setup: WorkerSetup) -> None:
     """Look once. Raises LedgerError."""
     ledger = PostgresLedger.open(url)
     try:
-        _resume_stuck(ledger, queue, around)
-        _enqueue_forgotten(ledger, queue, around)
+        _resume_stuck(ledger, queue, setup)
+        _enqueue_forgotten(ledger, queue, setup)
         _end_finished(ledger, queue)
     finally:
         ledger.close()
     queue.forget_old()
 
 
-def _resume_stuck(ledger: PostgresLedger, queue: Queue, around: Surroundings) -> None:
+def _resume_stuck(ledger: PostgresLedger, queue: Queue, setup: WorkerSetup) -> None:
     """A worker may have died between claiming a workflow and its first sign of life, so both have to be old."""
-    for stuck in queue.stuck(around.silence_s):
+    for stuck in queue.stuck(setup.silence_s):
         record = _chunk_of(ledger, stuck.workflow_id)
-        if record is None or record.ended or record.silent_s is None or record.silent_s > around.silence_s:
-            around.log.warning("chunk.rescued", workflow=stuck.workflow_id, owner=record.owner if record else "")
+        if record is None or record.ended or record.silent_s is None or record.silent_s > setup.silence_s:
+            setup.log.warning("chunk.rescued", workflow=stuck.workflow_id, owner=record.owner if record else "")
             queue.resume(stuck.workflow_id)
 
 
-def _enqueue_forgotten(ledger: PostgresLedger, queue: Queue, around: Surroundings) -> None:
+def _enqueue_forgotten(ledger: PostgresLedger, queue: Queue, setup: WorkerSetup) -> None:
     """A chunk that nobody works on, and no workflow either: its worker gave up while the database was away.
 
     Whether it was ever taken or not: what failed before is found among the queue's failures.
     """
     runs = {run.run_no: run for run in ledger.runs(limit=_RUNS)}
-    silent = [(runs.get(record.chunk.run_no), record) for record in ledger.silent_chunks(around.silence_s)]
+    silent = [(runs.get(record.chunk.run_no), record) for record in ledger.silent_chunks(setup.silence_s)]
     failed = [(run, ledger.chunk(run.run_no, no)) for run in runs.values() for no in _failed(queue, run)]
     for run, record in (*silent, *failed):
         if run is not None and record is not None and not record.ended:

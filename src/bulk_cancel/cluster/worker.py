@@ -18,9 +18,9 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_r
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import queue
 from bulk_cancel.cluster import stalled as rescue
-from bulk_cancel.cluster.chunk import ChunkRun, Note, Surroundings
+from bulk_cancel.cluster.chunk import ChunkResult, ChunkRun, WorkerSetup
 from bulk_cancel.cluster.queue import Queue
-from bulk_cancel.cluster.run_settings import Rules
+from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.errors import BulkCancelError, Exit, LedgerError, LockedError
 from bulk_cancel.ledger.port import RunRecord
@@ -28,7 +28,7 @@ from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import Hold, LostChunkError
 from bulk_cancel.ops.signals import watch_signals
 
-#: So long a worker tries to reach a database that is away, before it leaves a chunk to others.
+#: Seconds to try to reach an unreachable database before a chunk is left to other workers.
 _PATIENCE_S = 900.0
 #: A worker that is told to stop waits so long, in whole seconds, for what is in flight.
 _DRAIN_S = 60
@@ -37,12 +37,12 @@ _LOCK_WAIT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class WorkerOptions:
     """Where a worker works, and how."""
 
     url: str = field(repr=False)
     executor_id: str = ""
-    around: Surroundings = field(kw_only=True)
+    setup: WorkerSetup = field(kw_only=True)
     at_once: int = 16  #: chunks, each of another account
     polling_s: float = 0.5
     rescue_every: str = "*/15 * * * * *"  #: when to look for the chunks of dead workers: cron, with seconds
@@ -56,8 +56,8 @@ def owner_name(executor_id: str) -> str:
 class Worker:
     """The process's chunks, and what it does when it is told to stop."""
 
-    def __init__(self, post: Post, opened: Queue) -> None:
-        self.post = post
+    def __init__(self, options: WorkerOptions, opened: Queue) -> None:
+        self.options = options
         self._queue = opened
         self._running: set[ChunkRun] = set()
         self._stopped: Halt | None = None
@@ -80,29 +80,29 @@ class Worker:
         try:
             await retrying(self._carry_once, run_id, chunk_no, _Held())
         except LostChunkError as error:
-            self.post.around.log.warning("chunk.lost", run_id=run_id, chunk=chunk_no, why=str(error))
+            self.options.setup.log.warning("chunk.lost", run_id=run_id, chunk=chunk_no, why=str(error))
 
     async def _carry_once(self, run_id: str, chunk_no: int, held: _Held) -> None:
-        ledger = await to_thread.run_sync(PostgresLedger.open, self.post.url)
+        ledger = await to_thread.run_sync(PostgresLedger.open, self.options.url)
         try:
-            await to_thread.run_sync(ledger.limit_transactions, self.post.around.silence_s / 2)
+            await to_thread.run_sync(ledger.limit_transactions, self.options.setup.silence_s / 2)
             await self._carry(ledger, run_id, chunk_no, held)
         finally:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(ledger.close)
 
     async def _carry(self, ledger: PostgresLedger, run_id: str, chunk_no: int, held: _Held) -> None:
-        log = self.post.around.log
+        log = self.options.setup.log
         (run,) = await to_thread.run_sync(ledger.runs, run_id)
         await to_thread.run_sync(held.refuse_lost, ledger, run.run_no, chunk_no)
-        hold = held.hold = await to_thread.run_sync(ledger.take_chunk, run.run_no, chunk_no, self.post.around.owner)
+        hold = held.hold = await to_thread.run_sync(ledger.take_chunk, run.run_no, chunk_no, self.options.setup.owner)
         if hold is None:
             return
-        await to_thread.run_sync(ledger.held_with_others, _LOCK_WAIT_S)
+        await to_thread.run_sync(ledger.lock_with_others, _LOCK_WAIT_S)
         ledger.hold(hold)
-        rules = await to_thread.run_sync(Rules.kept, ledger, run.run_no)
+        run_settings = await to_thread.run_sync(RunSettings.kept, ledger, run.run_no)
         log.info("chunk.taken", run_id=run_id, chunk=chunk_no, account=hold.account, epoch=hold.epoch)
-        work = ChunkRun(ledger, hold, rules, self.post.around)
+        work = ChunkRun(ledger, hold, run_settings, self.options.setup)
         if self._stopped:
             work.stop(self._stopped)
         self._running.add(work)
@@ -111,16 +111,18 @@ class Worker:
         except LedgerError:
             raise
         except BulkCancelError as error:  # an account that this worker does not have: a run without end would be worse
-            note = Note(exit_code=int(error.exit_code), message=f"{error} {error.advice}".strip())
+            note = ChunkResult(exit_code=int(error.exit_code), message=f"{error} {error.advice}".strip())
         finally:
             self._running.discard(work)
-        await to_thread.run_sync(self._conclude, ledger, run, hold, (rules, note))
+        await to_thread.run_sync(self._conclude, ledger, run, hold, (run_settings, note))
         log.info("chunk.left", run_id=run_id, chunk=chunk_no, posts=note.posts, unknown=note.unknown)
 
-    def _conclude(self, ledger: PostgresLedger, run: RunRecord, hold: Hold, found: tuple[Rules, Note]) -> None:
+    def _conclude(
+        self, ledger: PostgresLedger, run: RunRecord, hold: Hold, found: tuple[RunSettings, ChunkResult]
+    ) -> None:
         """End the chunk, or have it come back: when this worker stops, or when something is to be waited for."""
-        rules, note = found
-        comes_back = rules.wait and note.halt is None and note.unknown > note.missing
+        run_settings, note = found
+        comes_back = run_settings.wait and note.halt is None and note.unknown > note.undecided
         if self._stopped or comes_back:
             delay_s = 0.0 if self._stopped else note.due_in_s + 1.0
             record = ledger.chunk(run.run_no, hold.chunk.chunk_no)
@@ -154,7 +156,7 @@ def _may_come_back(error: BaseException) -> bool:
 
 def _workflows(worker: Worker, opened: Queue) -> Any:
     """Tell DBOS what it may run here. Returns the rescue, which is put on a schedule."""
-    post = worker.post
+    options = worker.options
 
     @DBOS.workflow(name=queue.CARRY_CHUNK, max_recovery_attempts=1000)
     async def carry_chunk(run_id: str, chunk_no: int) -> None:
@@ -162,19 +164,19 @@ def _workflows(worker: Worker, opened: Queue) -> Any:
 
     @DBOS.workflow(name=queue.RESCUE)
     async def rescue_silent(_: datetime, __: Any) -> None:
-        await to_thread.run_sync(rescue.rescue, post.url, opened, post.around)
+        await to_thread.run_sync(rescue.rescue, options.url, opened, options.setup)
 
     return rescue_silent
 
 
-async def work(post: Post, before_death: Callable[[], None] = lambda: None) -> None:
+async def work(options: WorkerOptions, before_death: Callable[[], None] = lambda: None) -> None:
     """Work until a signal comes; then let what is in flight settle, and hand back the rest. Raises LedgerError."""
-    await to_thread.run_sync(queue.migrate, post.url)
-    with queue.opened(post.url) as opened:
-        worker, stopped = Worker(post, opened), anyio.Event()
+    await to_thread.run_sync(queue.migrate, options.url)
+    with queue.opened(options.url) as opened:
+        worker, stopped = Worker(options, opened), anyio.Event()
 
         def drain(signal_name: str) -> None:
-            post.around.log.warning("worker.draining", signal=signal_name)
+            options.setup.log.warning("worker.draining", signal=signal_name)
             worker.stop(f"The worker was stopped by {signal_name}.")
             stopped.set()
 
@@ -185,26 +187,26 @@ async def work(post: Post, before_death: Callable[[], None] = lambda: None) -> N
 
 
 async def _work_until(stopped: anyio.Event, worker: Worker, opened: Queue) -> None:
-    DBOS(config=queue.configuration(worker.post.url, worker.post.executor_id))
+    DBOS(config=queue.configuration(worker.options.url, worker.options.executor_id))
     rescuing = _workflows(worker, opened)
     DBOS.launch()
     try:
-        await _register(worker.post, rescuing)
-        worker.post.around.log.info("worker.ready", executor=worker.post.executor_id)
+        await _register(worker.options, rescuing)
+        worker.options.setup.log.info("worker.ready", executor=worker.options.executor_id)
         await stopped.wait()
     finally:
         with anyio.CancelScope(shield=True):  # first it claims no more, then it waits for what is in flight
             await to_thread.run_sync(lambda: DBOS.destroy(workflow_completion_timeout_sec=_DRAIN_S))
 
 
-async def _register(post: Post, rescuing: Any) -> None:
+async def _register(options: WorkerOptions, rescuing: Any) -> None:
     await DBOS.register_queue_async(
         queue.CHUNKS,
         partition_concurrency=1,
-        worker_concurrency=post.at_once,
-        polling_interval_sec=post.polling_s,
+        worker_concurrency=options.at_once,
+        polling_interval_sec=options.polling_s,
         on_conflict="always_update",
     )
     await DBOS.apply_schedules_async(
-        [{"schedule_name": queue.RESCUE, "workflow_fn": rescuing, "schedule": post.rescue_every, "context": None}]
+        [{"schedule_name": queue.RESCUE, "workflow_fn": rescuing, "schedule": options.rescue_every, "context": None}]
     )

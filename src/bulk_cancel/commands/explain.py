@@ -11,16 +11,16 @@ from bulk_cancel.core.model import Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.target_name import parse_target_name
 from bulk_cancel.core.text import clean
-from bulk_cancel.engine.unknowns import Open, open_one
+from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming
 
-#: So many rows that name an appointment are told.
+#: Number of rows that are shown of those that name an appointment.
 MOST_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ExplainedEvent:
     """One event, in a sentence."""
 
     line: HistoryLine
@@ -28,19 +28,19 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class TargetHistory:
     """All that is known of one target."""
 
     work: Work
     stands: str  #: a sentence: where it stands
     follows: str  #: a sentence: what follows from that
-    open: Open | None  #: when its outcome is unknown
+    open: OpenTarget | None  #: when its outcome is unknown
     warnings: tuple[str, ...]  #: after-effects that went wrong, as the API names them
     rows: tuple[Naming, ...]
-    events: tuple[Told, ...]
+    events: tuple[ExplainedEvent, ...]
 
 
-def explain(place: LedgerPlace, name: str, settle_s: float) -> tuple[Story, ...]:
+def explain(place: LedgerPlace, name: str, settle_s: float) -> tuple[TargetHistory, ...]:
     """Tell of every target of the appointment `name`, or of APPOINTMENT/ATTENDEE alone.
 
     Raises UsageError when the ledger does not know it, LedgerError when there is no ledger, or none that is ours.
@@ -53,7 +53,7 @@ def explain(place: LedgerPlace, name: str, settle_s: float) -> tuple[Story, ...]
                 advice="Check the id, or name another ledger with --ledger.",
             )
         named = ledger.namings(found[0].target.appointment_id, MOST_ROWS)
-        return tuple(_story(ledger, work, named, settle_s) for work in found)
+        return tuple(_history(ledger, work, named, settle_s) for work in found)
 
 
 def find_named(ledger: Ledger, name: str) -> list[Work]:
@@ -63,21 +63,21 @@ def find_named(ledger: Ledger, name: str) -> list[Work]:
     return [work for work in found if not attendee_id or work.target.attendee_id == attendee_id]
 
 
-def _story(ledger: Ledger, work: Work, named: Sequence[Naming], settle_s: float) -> Story:
+def _history(ledger: Ledger, work: Work, named: Sequence[Naming], settle_s: float) -> TargetHistory:
     stands, follows = STANDINGS[work.state]
     rows = tuple(naming for naming in named if naming.target_id == work.target_id)
-    return Story(
+    return TargetHistory(
         work=work,
         stands=stands,
         follows=follows,
         open=_open(ledger, work, settle_s),
         warnings=_warnings(ledger, rows),
         rows=rows,
-        events=tuple(Told(line, _sentence(line)) for line in ledger.history(work.target_id)),
+        events=tuple(ExplainedEvent(line, _sentence(line)) for line in ledger.history(work.target_id)),
     )
 
 
-def _open(ledger: Ledger, work: Work, settle_s: float) -> Open | None:
+def _open(ledger: Ledger, work: Work, settle_s: float) -> OpenTarget | None:
     if work.state is not State.UNKNOWN:
         return None
     (item,) = ledger.unknown(work.target_id - 1, 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class FindOutput:
     """What to put where."""
 
     out: Path | None = None  #: None: CSV on stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of
@@ -10,8 +11,12 @@ from bulk_cancel.commands.explain import find_named
 from bulk_cancel.core.model import Entry, Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.text import clean
+from bulk_cancel.core.units import show_duration
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.unknowns import due_in_s
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import Ledger, RunStart
+from bulk_cancel.settings.environment import refuse_short_settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +33,11 @@ class Decision:
         return Event.RESOLVED_CANCELLED if self.cancelled else Event.RESOLVED_NOT_CANCELLED
 
 
-def resolve(place: LedgerPlace, name: str, decision: Decision) -> Work:
+def resolve(place: LedgerPlace, name: str, decision: Decision, settle_s: float = 600.0) -> Work:
     """Record a person's decision about the unknown target `name`: an appointment's id, or `appointment/attendee`.
 
-    Raises UsageError when there is no such unknown target, LockedError while a run holds the ledger.
+    Raises UsageError when there is no such unknown target, or when one is told not to be cancelled within `settle_s`
+    seconds of its cancel, ConfigError when that is too short, LockedError while a run holds the ledger.
     """
     with place.reading():
         pass  # an existing ledger, or a clear error: deciding must not create one
@@ -40,12 +46,26 @@ def resolve(place: LedgerPlace, name: str, decision: Decision) -> Work:
         run_no = ledger.begin_run(RunStart(new_run_id(), clock.now(), clock.base, source="resolve"))
         ledger.recover(run_no, clock.now())
         work = _unknown_target(ledger, name)
+        if not decision.cancelled:
+            refuse_short_settle(settle_s, ledger.meta("api_url") or "")
+            _refuse_too_early(ledger, work, clock, settle_s)
         detail = clean(f"{decision.by}: {decision.because}", 400)
         ledger.append(
             run_no, [Entry(work.target_id, decision.event, work.state, work.attempts, clock.now(), detail=detail)]
         )
         ledger.end_run(run_no, clock.now(), "")
     return work
+
+
+def _refuse_too_early(ledger: Ledger, work: Work, clock: Clock, settle_s: float) -> None:
+    """Nobody can know within the settle time that a cancel will not take effect: it may still be on its way."""
+    (item,) = ledger.unknown(work.target_id - 1, 1)
+    left_s = due_in_s(item, clock, settle_s)
+    if left_s > 0:
+        raise UsageError(
+            f"The cancel of {work.target.appointment_id} may still take effect: it is too early to say no.",
+            advice=f"Nothing was recorded. Look at the appointment again in {show_duration(math.ceil(left_s))}.",
+        )
 
 
 def _unknown_target(ledger: Ledger, name: str) -> Work:

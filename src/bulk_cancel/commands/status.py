@@ -13,20 +13,20 @@ from bulk_cancel.access.ledgers import LedgerPlace, clock_of, shared_of
 from bulk_cancel.core.exit_codes import decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.states import State
-from bulk_cancel.engine.unknowns import Open, open_one
+from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import Ledger, RunRecord
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.reports.next_step import Ending, next_step
 
-#: So many unknown targets are told one by one.
+#: Number of unknown targets that are told one by one.
 MOST_UNKNOWN = 20
 _FAR_ENOUGH = 20
 #: A run notes itself in the ledger after it has the lock; the two times are of one clock.
 _TOLERANCE_S = 1.0
 
 
-class How(StrEnum):
+class RunPhase(StrEnum):
     """Where a run is."""
 
     AT_WORK = "at_work"
@@ -35,11 +35,11 @@ class How(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class RunView:
     """One run, as it is seen from now."""
 
     record: RunRecord
-    how: How
+    phase: RunPhase
     exit_code: Exit | None  #: None: it did not come to its end, or recorded a decision only
     said: str  #: how it ended, a sentence
     counts: Mapping[Status, int]  #: status -> rows, as they were at its end; of an open run: as they are now
@@ -51,8 +51,8 @@ class Overview:
 
     ledger: str
     holder: Holder | None
-    runs: tuple[Ran, ...]  #: the newest first
-    unknown: tuple[Open, ...]  #: the first of them
+    runs: tuple[RunView, ...]  #: the newest first
+    unknown: tuple[OpenTarget, ...]  #: the first of them
     unknown_count: int  #: in flight included while a run is at work
     left: Mapping[State, int]  #: targets of the last run's rows that are still to be sent: state -> rows
     next: str  #: a sentence: what to do now
@@ -85,7 +85,7 @@ def _overview(place: LedgerPlace, ledger: Ledger, settle_s: float, limit: int) -
     )
 
 
-def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> Ran:
+def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> RunView:
     if record.status == "ended":
         return _ended(record)
     counts = _by_status(ledger.counts(record.run_no))
@@ -93,19 +93,19 @@ def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> Ran:
     if shared is not None and (chunks := shared.chunks(record.run_no)):
         left = sum(not chunk.ended for chunk in chunks)
         said = f"Workers carry it out: {left} of {len(chunks)} chunks are left. Who: bulk-cancel cluster status"
-        return Ran(record, How.AT_WORK, None, said, counts)
+        return RunView(record, RunPhase.AT_WORK, None, said, counts)
     if holder is not None and (holder.since is None or record.started_at >= holder.since - _TOLERANCE_S):
-        return Ran(record, How.AT_WORK, None, f"At work: {holder}.", counts)
+        return RunView(record, RunPhase.AT_WORK, None, f"At work: {holder}.", counts)
     sent = "before it sent anything" if record.status == "staging" else "before its end"
-    return Ran(record, How.KILLED, None, f"Killed {sent}.", counts)
+    return RunView(record, RunPhase.KILLED, None, f"Killed {sent}.", counts)
 
 
-def _ended(record: RunRecord) -> Ran:
+def _ended(record: RunRecord) -> RunView:
     if not record.summary:
-        return Ran(record, How.ENDED, None, "A person's decision was recorded.", {})
+        return RunView(record, RunPhase.ENDED, None, "A person's decision was recorded.", {})
     summary: dict[str, Any] = json.loads(record.summary)
     counts = {Status(status): count for status, count in summary["counts"].items() if count}
-    return Ran(record, How.ENDED, Exit(summary["exit_code"]), str(summary["next"]), counts)
+    return RunView(record, RunPhase.ENDED, Exit(summary["exit_code"]), str(summary["next"]), counts)
 
 
 def _by_status(counts: Mapping[State | None, int]) -> dict[Status, int]:
@@ -115,14 +115,16 @@ def _by_status(counts: Mapping[State | None, int]) -> dict[Status, int]:
     return found
 
 
-def _next(last: Ran | None, holder: Holder | None, counts: Mapping[Status, int], unknown: Sequence[Open]) -> str:
+def _next(
+    last: RunView | None, holder: Holder | None, counts: Mapping[Status, int], unknown: Sequence[OpenTarget]
+) -> str:
     if holder is not None:
         return f"A run is at work ({holder}). Let it come to its end, then type: bulk-cancel status"
     if last is None:
         return _settle(unknown) or "Nothing is left to do: this ledger knows of no run with an input."
-    if last.how is How.AT_WORK:
+    if last.phase is RunPhase.AT_WORK:
         return f"Workers are at the run {last.record.run_id}. Let it come to its end, then type: bulk-cancel status"
-    if last.how is How.KILLED:
+    if last.phase is RunPhase.KILLED:
         return (
             f"The run {last.record.run_id} was killed; run again, it goes on where it stopped. {_again(last.record)}."
         )
@@ -136,7 +138,7 @@ def _next(last: Ran | None, holder: Holder | None, counts: Mapping[Status, int],
     return elsewhere if elsewhere and exit_code is Exit.OK else f"{said} {elsewhere}".strip()
 
 
-def _settle(unknown: Sequence[Open]) -> str:
+def _settle(unknown: Sequence[OpenTarget]) -> str:
     """What earlier inputs left open."""
     told = "Cancels of earlier inputs have no known outcome. To look them up, type: bulk-cancel reconcile"
     return told if unknown else ""

@@ -1,13 +1,20 @@
-"""What a cancel would do to a target, told from what its appointment is now. Pure: the live plan does the reading."""
+"""What is to be done with a target, decided by one function from a reading of its appointment. Pure: others read.
+
+Plan, run, the comparison with an approved plan and series all ask `decide`. A decision to send rests on a fresh reading
+or on none; a reading that shows that nothing is to be sent may be of any age, since nothing undoes a cancellation.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from bulk_cancel.core.model import Appointment, Request, Target
-from bulk_cancel.core.outcome import shows_cancelled
+from bulk_cancel.core.outcome import ONE_OCCURRENCE
+from bulk_cancel.core.readings import Reading, ReadResult, Source, see
+from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 
 
@@ -15,9 +22,7 @@ class Action(StrEnum):
     """What a run would do with a row."""
 
     CANCEL = "cancel"  #: send it
-    READ_FIRST = (
-        "read_first"  #: an earlier cancel of it has no known outcome: read, and send only after the settle time
-    )
+    READ_FIRST = "read_first"  #: no decision without a reading, or a newer one: look (again), then decide
     NOTHING = "nothing"  #: the ledger knows it as settled
     SAME = "same"  #: an earlier row names the same target
     ALREADY_CANCELLED = "already_cancelled"  #: a look shows it cancelled
@@ -27,39 +32,134 @@ class Action(StrEnum):
     INVALID = "invalid"  #: the row cannot be sent
 
 
+class Decision(NamedTuple):
+    """What is to be done with a target, and why: a clause for people."""
+
+    action: Action
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
-class Rules:
+class Expectation:
+    """What is known of a target before it is read. None: not known."""
+
+    start: str | None = None  #: ISO 8601, as an approved plan has seen it: another one is a change
+    host_ids: tuple[str, ...] | None = None  #: as an approved plan has seen them: others are a change
+    last_start: str | None = None  #: as the ledger knows it; it may have moved, so it only tells that a look is due
+    attended: bool = False  #: a reading showed the target's attendee in the appointment
+    must_be_read: bool = False  #: another cancel may have taken it along, it was refused once, or a person decided
+
+
+@dataclass(frozen=True, slots=True)
+class SkipRules:
     """What is left out although it could be cancelled. `now` in seconds since the epoch, durations in seconds."""
 
     now: float
     skip_past: bool = True
     late_within_s: float = 0.0  #: leave out what starts within this time: people are on their way
+    elapsed: float = 0.0  #: now, on the clock of `Reading.taken_at`
 
 
-def foresee(target: Target, request: Request, seen: Appointment | None, rules: Rules) -> tuple[Action, str]:
-    """Return what a run would do with a sendable target, and why. `seen` is None when the API knows no such one."""
-    if seen is None:
-        return Action.NOT_FOUND, "the API knows no such appointment"
-    if seen.is_cancelled or seen.cancelled_at is not None:
-        return Action.ALREADY_CANCELLED, f"already cancelled{_by_whom(seen)}"
-    if target.attendee_id is not None and target.attendee_id in seen.removed_ids:
-        return Action.ALREADY_CANCELLED, "the attendee was removed already"
-    if target.attendee_id is not None and shows_cancelled(target, seen):
-        return Action.NOT_FOUND, "the attendee is not in this appointment"
-    if left_out := why_left_out(seen.start, rules):
-        return Action.SKIP, left_out
-    return _of_an_active_one(target, request, seen)
+NOTHING_EXPECTED = Expectation()
+_NEWER = "the last reading is too old to send by: it is read again before anything is sent"
 
 
-def _of_an_active_one(target: Target, request: Request, seen: Appointment) -> tuple[Action, str]:
+def decide(
+    target: Target, request: Request, reading: Reading | None, expected: Expectation, rules: SkipRules
+) -> Decision:
+    """Return what is to be done with a sendable target, and why.
+
+    The action is one of CANCEL, SKIP, ALREADY_CANCELLED, NOT_FOUND, REFUSED and READ_FIRST (look again). `reading` is
+    None when nobody has looked. A single GET that does not tell ends in REFUSED: another one would tell no more.
+    """
+    if reading is None:
+        return _unread(target, expected, rules)
+    sight = see(target, reading, attended=expected.attended)
+    if final := _needs_no_cancel(sight, reading):
+        return final
+    if not reading.is_fresh(rules.elapsed):
+        return Decision(Action.READ_FIRST, _NEWER)
+    if sight is not ReadResult.ACTIVE or reading.appointment is None:
+        return _untold(target, reading)
+    if changed := why_changed(expected, reading.appointment):
+        return Decision(Action.SKIP, changed)
+    if left_out := why_left_out(reading.appointment.start, rules):
+        return Decision(Action.SKIP, left_out)
+    return _of_an_active_one(target, request, reading.appointment)
+
+
+def _unread(target: Target, expected: Expectation, rules: SkipRules) -> Decision:
+    if expected.must_be_read:
+        return Decision(Action.READ_FIRST, "it is read before anything is sent")
+    if target.attendee_id is not None and not expected.attended:
+        return Decision(
+            Action.READ_FIRST, "no reading has shown the attendee in it: it is read before anything is sent"
+        )
+    if left_out := why_left_out(expected.start or expected.last_start, rules):
+        return Decision(Action.READ_FIRST, f"when last seen, {left_out}: it is read before anything is decided")
+    return Decision(Action.CANCEL, "to be cancelled")
+
+
+def _needs_no_cancel(sight: ReadResult, reading: Reading) -> Decision | None:
+    match sight:
+        case ReadResult.CANCELLED:
+            return Decision(Action.ALREADY_CANCELLED, _cancelled_how(reading.appointment))
+        case ReadResult.MISSING:
+            return Decision(Action.NOT_FOUND, "the API knows no such appointment")
+        case ReadResult.ABSENT:
+            return Decision(Action.NOT_FOUND, "the attendee is not in this appointment")
+        case ReadResult.ONE_OCCURRENCE:
+            return Decision(Action.REFUSED, ONE_OCCURRENCE)
+    return None
+
+
+def _cancelled_how(seen: Appointment | None) -> str:
+    if seen is None or not seen.is_cancelled:
+        return "the attendee was removed already"
+    by = f" by {seen.cancelled_by}" if seen.cancelled_by else ""
+    when = f" on {_day(seen.cancelled_at)}" if seen.cancelled_at is not None else ""
+    return f"already cancelled{by}{when}"
+
+
+def _untold(target: Target, reading: Reading) -> Decision:
+    """An entry of a list may be a short one: the appointment itself is asked before anybody gives up."""
+    if reading.source is Source.PAGE:
+        return Decision(Action.READ_FIRST, "the list does not tell enough: it is read before anything is sent")
+    if reading.refusal:
+        return Decision(Action.REFUSED, f"not sent: {reading.refusal}")
+    is_silent = reading.appointment is None or reading.appointment.is_cancelled is None
+    what = "whether it is cancelled" if is_silent or target.attendee_id is None else "who attends it"
+    return Decision(Action.REFUSED, f"not sent: the API does not say {what}; look it up in meetergo")
+
+
+def _of_an_active_one(target: Target, request: Request, seen: Appointment) -> Decision:
+    """What the document does not say is left to the API to refuse."""
     if seen.group_booking and target.attendee_id is None and not request.cancel_all:
-        return Action.REFUSED, "a group booking: the API wants attendee_id or cancel_all"
-    if target.attendee_id is not None and not seen.group_booking:
-        return Action.REFUSED, "not a group booking: no attendee can be removed"
-    return Action.CANCEL, "would be cancelled" + (", paid: think of a refund" if seen.paid else "")
+        return Decision(Action.REFUSED, "a group booking: the API wants attendee_id or cancel_all")
+    if target.attendee_id is not None and seen.group_booking is False:
+        return Decision(Action.REFUSED, "not a group booking: no attendee can be removed")
+    return Decision(Action.CANCEL, "would be cancelled" + (", paid: think of a refund" if seen.paid else ""))
 
 
-def why_left_out(start: str | None, rules: Rules) -> str:
+def why_changed(expected: Expectation, seen: Appointment) -> str:
+    """Return why the appointment is not the one that was planned, a clause; empty when it is.
+
+    What a reading does not say has not changed.
+    """
+    if expected.start is not None and seen.start is not None and not _same_moment(expected.start, seen.start):
+        return f"rescheduled from {clean(expected.start, 64)} to {clean(seen.start, 64)}"
+    if expected.host_ids is not None and seen.host_ids is not None and {*expected.host_ids} != {*seen.host_ids}:
+        return "other hosts than planned"
+    return ""
+
+
+def _same_moment(planned: str, start: str) -> bool:
+    """Two spellings of one moment are the same."""
+    moment = moment_of(planned)
+    return planned == start if moment is None else moment == moment_of(start)
+
+
+def why_left_out(start: str | None, rules: SkipRules) -> str:
     """Return why a rule leaves out an appointment that starts then, a sentence; empty when none does."""
     starts_at = moment_of(start)
     if starts_at is None:
@@ -72,18 +172,16 @@ def why_left_out(start: str | None, rules: Rules) -> str:
     return ""
 
 
-def moment_of(text: str | None) -> float | None:
-    """Read ISO 8601 as seconds since the epoch; without an offset it is UTC (documented). None when it is none."""
+def moment_of(text: object) -> float | None:
+    """Read ISO 8601 as seconds since the epoch; without an offset it is UTC (documented).
+
+    None when it is none, or outside of the years 1 to 9999 in UTC, which no date can show.
+    """
     try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
+        moment = datetime.fromisoformat(text if isinstance(text, str) else "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _by_whom(seen: Appointment) -> str:
-    by = f" by {seen.cancelled_by}" if seen.cancelled_by else ""
-    return f"{by} on {_day(seen.cancelled_at)}" if seen.cancelled_at is not None else by
 
 
 def _day(at: float) -> str:

@@ -10,7 +10,7 @@ from bulk_cancel.errors import ConfigError
 
 
 class CredentialKind(Enum):
-    """Documented: a personal token acts as its owner, a Platform key as whoever the user header names."""
+    """Documented: a personal token acts as its owner, a Platform key as the user that the user header names."""
 
     PERSONAL = "personal access token"
     PLATFORM = "Platform API key"

@@ -38,20 +38,22 @@ def gravest(codes: Iterable[Exit]) -> Exit:
     return min(codes, key=lambda code: _GRAVITY.index(code) if code in _GRAVITY else -1)
 
 
-def decide_exit(counts: Mapping[Status, int], halt: Halt | None) -> Exit:
+def decide_exit(counts: Mapping[Status, int], halt: Halt | None, *, only_a_person: bool = False) -> Exit:
     """Return the exit code for rows counted by status.
 
-    A drain that came when nothing was left to send is no early stop: then the rows decide.
+    A drain that came when nothing was left to send is no early stop: then the rows decide. `only_a_person`: no later
+    run can settle any of the unknown outcomes.
     """
     if halt is not None and halt.exit_code is not Exit.STOPPED:
         return halt.exit_code
     if halt is not None and counts.get(Status.PENDING, 0):
         return Exit.STOPPED
-    if counts.get(Status.UNKNOWN, 0):
+    unknown = counts.get(Status.UNKNOWN, 0)
+    if unknown and not only_a_person:
         return Exit.UNKNOWN
     if counts.get(Status.PENDING, 0):
         return Exit.STOPPED
-    return Exit.REFUSED_ROWS if any(counts.get(status, 0) for status in BAD) else Exit.OK
+    return Exit.REFUSED_ROWS if unknown or any(counts.get(status, 0) for status in BAD) else Exit.OK
 
 
 def exceeds(errors: int, total: int, allowed: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -95,7 +95,8 @@ class Work:
     request: Request
     state: State
     attempts: int  #: intents so far, over all runs
-    look_first: bool = False  #: another cancel may have taken it along: read before sending
+    look_first: bool = False  #: another cancel may have taken it along, or it was refused once: read before sending
+    attended: bool = False  #: a reading showed its attendee in the appointment
     start: str | None = None  #: when the appointment starts, where an answer told
     sent: bool = False  #: in this run
     moved_at: float = 0.0  #: before its last event was made durable, on the clock of `elapsed`
@@ -116,8 +117,8 @@ class Appointment:
     """The part of the API's appointment object that decides anything. Secrets never get here, contacts on request."""
 
     appointment_id: str
-    is_cancelled: bool
-    cancelled_at: float | None = None  #: `cancel.actionAt`, seconds since the epoch
+    is_cancelled: bool | None  #: None: the document does not say, and proves nothing
+    cancelled_at: float | None = None  #: `cancel.actionAt`, else `deletedAt`, seconds since the epoch
     cancelled_by: str | None = None  #: `cancel.actionSource`: who or what did it, a role and not a name
     attendee_ids: frozenset[str] | None = None  #: those still in it; None: the answer does not say
     removed_ids: frozenset[str] = frozenset()  #: attendees the answer lists as deleted
@@ -127,11 +128,11 @@ class Appointment:
     paid: bool = False
     warnings: tuple[str, ...] = ()  #: `resolvableErrors[].errorCode`: after-effects that went wrong
     company_id: str | None = None
-    host_ids: tuple[str, ...] = ()
+    host_ids: tuple[str, ...] | None = None  #: None: the document does not say
     location: str | None = None
     channel: str | None = None
     meeting: str | None = None  #: the meeting type's name
-    group_booking: bool = False
+    group_booking: bool | None = None  #: None: the document does not say
     contacts: tuple[Contact, ...] = field(default=(), repr=False)
 
 
@@ -144,6 +145,14 @@ class Answer:
     appointment: Appointment | None = None  #: None: the body is not one appointment
     message: str = ""  #: the API's message or the failure, cleaned and shortened
     retry_after_s: float | None = None
+    is_api_error: bool = False  #: the body is an error as the API words them, of this status
+    age_s: float = 0.0  #: since a cache got it from the API, as the cache says; infinite when it does not say
+
+    def about(self, appointment_id: str) -> Answer:
+        """Return the answer without its document when that is another appointment's: nothing of it may be used."""
+        if self.appointment is None or self.appointment.appointment_id == appointment_id:
+            return self
+        return replace(self, appointment=None, message="the answer shows another appointment")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What an answer proves. Everything that is not a proof is unknown.
 
 The API documents neither the success status nor what a second cancel does, so a 2xx counts only when its body shows
-this very target cancelled, and a refusal only when its status says that nothing was processed.
+this very target cancelled, and a refusal only in the API's own words: a gateway answers 404 as well, for a moment.
 """
 
 from __future__ import annotations
@@ -10,13 +10,21 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bulk_cancel.core.model import Answer, Appointment, Target
+from bulk_cancel.core.readings import MISSING, Reading, ReadResult, is_missing_route, see
 from bulk_cancel.core.states import Event
 
-#: The server says that it did not process the request.
-NOT_PROCESSED = frozenset({408, 421, 425, 429})
-#: The server says no. Whether someone else had cancelled before, a read tells.
-REFUSALS = frozenset({400, 404, 409, 410, 422})
-MISSING = frozenset({404, 410})
+#: The only status that proves that nothing was processed. The official client repeats a mutation on nothing else.
+NOT_PROCESSED = 429
+#: They read like refusals, but the cancel may go on behind them: an application's own time limit answers 408 while its
+#: handler works on, 409 may mean that one is in progress.
+UNCLEAR = frozenset({408, 409, 421, 425})
+#: The API says no. Whether someone else had cancelled before, a read tells.
+REFUSALS = frozenset({400, 404, 410, 422})
+
+#: Why a series is not called done by a read, for people.
+ONE_OCCURRENCE = (
+    "the occurrence that the row names is cancelled, which says nothing of the others: look at the series in meetergo"
+)
 
 
 class Kind(Enum):
@@ -28,17 +36,9 @@ class Kind(Enum):
     NOT_PROCESSED = "not_processed"  #: answered without being processed
     UNAUTHORISED = "unauthorised"  #: 401: the credential, not the target
     FORBIDDEN = "forbidden"  #: 403: the credential or the target
-    NONSENSE = "nonsense"  #: a 2xx or 3xx that shows nothing: a portal, a proxy, another API
+    NO_ROUTE = "no_route"  #: the server has no such address: the base address is wrong
+    NONSENSE = "nonsense"  #: not the API's answer, or a success that shows nothing: a portal, a proxy, another API
     NO_ANSWER = "no_answer"  #: cut, late, reset, or a server error: it may have been applied
-
-
-class Sight(Enum):
-    """What a read shows of a target."""
-
-    CANCELLED = "cancelled"
-    ACTIVE = "active"
-    MISSING = "missing"  #: no such appointment, or the attendee is not in it
-    NOTHING = "nothing"  #: no proof of anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,99 +50,61 @@ class Outcome:
 
 
 def classify_cancel(target: Target, answer: Answer) -> Outcome:
-    """Decide what the answer to a cancel proves about `target`."""
-    return Outcome(_kind_of_cancel(target, answer), answer)
+    """Decide what the answer to a cancel proves about `target`. A document of another appointment is dropped."""
+    own = answer.about(target.appointment_id)
+    return Outcome(_kind_of_cancel(target, own), own)
 
 
 def _kind_of_cancel(target: Target, answer: Answer) -> Kind:
+    status = answer.status
     if not answer.bytes_left:
         return Kind.NOT_SENT
-    if answer.status is None:
+    if status is None or status < 200 or status >= 500 or status in UNCLEAR:
         return Kind.NO_ANSWER
-    if 200 <= answer.status < 300:
+    if status < 300:
         return Kind.CANCELLED if shows_cancelled(target, answer.appointment) else Kind.NONSENSE
-    if answer.status in NOT_PROCESSED:
+    if status == NOT_PROCESSED:
         return Kind.NOT_PROCESSED
+    return _kind_of_error(answer) if answer.is_api_error else Kind.NONSENSE
+
+
+def _kind_of_error(answer: Answer) -> Kind:
+    if is_missing_route(answer):
+        return Kind.NO_ROUTE
     if answer.status in REFUSALS:
         return Kind.REFUSED
-    return {401: Kind.UNAUTHORISED, 403: Kind.FORBIDDEN}.get(
-        answer.status, Kind.NONSENSE if 300 <= answer.status < 400 else Kind.NO_ANSWER
-    )
+    return {401: Kind.UNAUTHORISED, 403: Kind.FORBIDDEN}.get(answer.status or 0, Kind.NO_ANSWER)
 
 
 def shows_cancelled(target: Target, appointment: Appointment | None) -> bool:
-    """Whether `appointment` proves that nobody needs to send this target any more."""
+    """Return whether the document that answers our own cancel shows its effect.
+
+    The attendee who is gone was in it: the API refuses to remove anybody else. And of a series this is the word of the
+    API on the cancel of the series, which a later read would not be.
+    """
     if appointment is None or appointment.appointment_id != target.appointment_id:
         return False
-    if _whole_is_cancelled(appointment):
-        return True
-    if target.attendee_id is None:
-        return False
-    return not _attends(target.attendee_id, appointment)
+    reading = Reading(target.appointment_id, appointment, 0.0)
+    return see(target, reading, attended=True) in (ReadResult.CANCELLED, ReadResult.ONE_OCCURRENCE)
 
 
-def _whole_is_cancelled(appointment: Appointment) -> bool:
-    return appointment.is_cancelled or appointment.cancelled_at is not None
+def resolve_refusal(target: Target, refusal: Answer, reading: Reading | None, *, attended: bool = False) -> Event:
+    """Decide what a clear refusal means, given the reading that followed it.
 
-
-def _attends(attendee_id: str, appointment: Appointment) -> bool:
-    """Absence is proven by a list without the attendee or by a deletion mark, never by a list that is not there."""
-    if attendee_id in appointment.removed_ids:
-        return False
-    return appointment.attendee_ids is None or attendee_id in appointment.attendee_ids
-
-
-def classify_read(target: Target, answer: Answer) -> Sight:
-    """Decide what the answer to a read shows of `target`."""
-    if answer.status in MISSING:
-        return Sight.MISSING
-    appointment = answer.appointment
-    if answer.status is None or not 200 <= answer.status < 300 or appointment is None:
-        return Sight.NOTHING
-    if appointment.appointment_id != target.appointment_id:
-        return Sight.NOTHING
-    if shows_cancelled(target, appointment):
-        return Sight.CANCELLED
-    return Sight.ACTIVE if _tells_of(target, appointment) else Sight.NOTHING
-
-
-def _tells_of(target: Target, appointment: Appointment) -> bool:
-    """An answer without a list of attendees leaves open whether one of them is still in it."""
-    return target.attendee_id is None or appointment.attendee_ids is not None
-
-
-def resolve_refusal(target: Target, refusal: Answer, read: Answer) -> Event:
-    """Decide what a clear refusal means, given the read that followed it.
-
-    A read that shows nothing leaves no proof: the target becomes unknown, and the next reconcile asks again. Where
-    asking again would bring the same, the refusal stands as it was given.
+    Without a reading there is no proof: the target becomes unknown, and the next reconcile asks again. Where asking
+    again would bring the same, the refusal stands as it was given.
     """
-    sight = classify_read(target, read)
-    if sight is Sight.NOTHING:
-        return _plain_refusal(refusal) if _will_say_no_more(target, read) else Event.NO_PROOF
-    if sight is Sight.MISSING:
-        return Event.NOT_FOUND
-    if sight is Sight.ACTIVE:
-        return Event.REJECTED
-    # An attendee who is absent without a deletion mark was perhaps never in it: a typing error must not look like
-    # a good end.
-    return Event.ALREADY_CANCELLED if _was_there(target, read.appointment) else Event.NOT_FOUND
-
-
-def _will_say_no_more(target: Target, read: Answer) -> bool:
-    if read.appointment is not None:
-        return read.appointment.appointment_id == target.appointment_id
-    return read.status is not None and 400 <= read.status < 500 and read.status not in NOT_PROCESSED
-
-
-def _plain_refusal(refusal: Answer) -> Event:
-    return Event.NOT_FOUND if refusal.status in MISSING else Event.REJECTED
-
-
-def _was_there(target: Target, appointment: Appointment | None) -> bool:
-    if target.attendee_id is None or appointment is None:
-        return True
-    return _whole_is_cancelled(appointment) or target.attendee_id in appointment.removed_ids
+    if reading is None:
+        return Event.NO_PROOF
+    match see(target, reading, attended=attended):
+        case ReadResult.CANCELLED:
+            return Event.ALREADY_CANCELLED
+        case ReadResult.MISSING | ReadResult.ABSENT:
+            return Event.NOT_FOUND
+        case ReadResult.ACTIVE | ReadResult.ONE_OCCURRENCE:
+            return Event.REJECTED
+        case _:
+            return Event.NOT_FOUND if refusal.status in MISSING else Event.REJECTED
 
 
 def resolve_unknown(intent_at: float, appointment: Appointment | None) -> Event:
@@ -154,3 +116,12 @@ def resolve_unknown(intent_at: float, appointment: Appointment | None) -> Event:
     if cancelled_at is not None and cancelled_at < intent_at:
         return Event.SEEN_CANCELLED_BEFORE
     return Event.SEEN_CANCELLED
+
+
+def why_undecided(sight: ReadResult) -> str:
+    """Return why reads cannot settle a target whose cancel has no known outcome, a clause for the person who can."""
+    return {
+        ReadResult.MISSING: "the API does not find this appointment",
+        ReadResult.ABSENT: "the attendee is not in it, and no reading before the cancel showed that attendee in it",
+        ReadResult.ONE_OCCURRENCE: ONE_OCCURRENCE,
+    }.get(sight, "the API does not say whether it is cancelled")

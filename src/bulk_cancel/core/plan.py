@@ -28,7 +28,7 @@ class PlanLine:
         return self.action is Action.CANCEL
 
 
-#: So many lines of a kind are shown.
+#: Number of lines of a kind that are shown.
 PREVIEW = 10
 
 __all__ = [
@@ -205,7 +205,7 @@ def _count_live(live: Live, seen: Appointment) -> None:
     """Everybody in the appointment gets a mail (documented), also when only one of them is removed."""
     live.mails.update(contact.email.lower() or f"{seen.appointment_id}/{n}" for n, contact in enumerate(seen.contacts))
     live.paid += seen.paid
-    live.hosts.update(seen.host_ids)
+    live.hosts.update(seen.host_ids or ())
     if moment_of(seen.start) is not None:
         starts = [start for start in (live.first_start, live.last_start, seen.start) if start]
         live.first_start = min(starts, key=lambda start: moment_of(start) or 0.0)

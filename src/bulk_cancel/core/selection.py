@@ -68,7 +68,7 @@ class Selection:
 
     days: Days
     location: str | None = None  #: a part of its location, in any case
-    host_ids: tuple[str, ...] = ()  #: whose appointments; without any, those of whoever asks
+    host_ids: tuple[str, ...] = ()  #: hosts whose appointments are selected; empty: those of the credential's own user
     all_hosts: bool = False  #: everybody's
     meeting_type_id: str | None = None
     channel: str | None = None  #: the whole of it, in any case

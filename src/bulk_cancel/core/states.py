@@ -5,12 +5,17 @@
        │                     ├──▶ waiting ── intent ──▶ sending      proven not applied, sent again
        └── credential ◀──────┤       └────── given_up ▶ failed       proven not applied, budget spent
                              └──▶ unknown ──▶ cancelled              a read shows it
-                                     └──────▶ waiting                reads show it active after the settle time
+                                     ├──────▶ waiting                reads show it active after the settle time
+                                     └──────▶ unknown                undecided: no read can settle it, a person has to
 
 Only `intent` leads to `sending`, and nothing leads from `sending` or `unknown` to it: a target whose last attempt
 has no trustworthy outcome cannot be sent. `cancelled` and `already_cancelled` have no exit whatever happens. A
-refusal (`rejected`, `not_found`) proves that nothing was applied; its one exit is `restaged`, when the input asks
-for something else than what was refused (another flag, reason or acting user): another question, not a repetition.
+refusal (`rejected`, `not_found`) proves that nothing was applied; its one exit is `restaged`: when the input asks for
+something else than what was refused (another flag, reason or acting user), or when a person has the refused rows taken
+up again. What was refused once is read before it is ever sent again.
+
+`seen_active` of a target that was not sent yet changes no state: it keeps that a reading showed the attendee in the
+appointment, without which the attendee's absence would prove nothing later.
 """
 
 from __future__ import annotations
@@ -51,12 +56,15 @@ class Event(StrEnum):
     SEEN_CANCELLED_BEFORE = "seen_cancelled_before"  #: a read shows it cancelled before the intent, by someone else
     SEEN_MISSING = "seen_missing"  #: a read before the first send finds no such appointment
     SEEN_REFUSED = "seen_refused"  #: a read before the first send shows that the API would refuse it
-    SEEN_ACTIVE = "seen_active"  #: two reads after the settle time show it active
+    SEEN_ACTIVE = (
+        "seen_active"  #: two reads after the settle time show it active; before a send, one shows the attendee
+    )
+    UNDECIDED = "undecided"  #: after the settle time no read can settle it: a person has to
     RESOLVED_CANCELLED = "resolved_cancelled"  #: a named person says so
     RESOLVED_NOT_CANCELLED = "resolved_not_cancelled"  #: a named person says so
     GIVEN_UP = "given_up"  #: the budget of attempts is spent
     SKIPPED = "skipped"  #: policy
-    RESTAGED = "restaged"  #: the input asks for it again, differently
+    RESTAGED = "restaged"  #: the input asks for it again: differently, or a person has refusals taken up again
 
 
 class IllegalTransitionError(Exception):
@@ -75,6 +83,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (_S.PENDING, _E.SEEN_CANCELLED): _S.ALREADY_CANCELLED,
         (_S.PENDING, _E.SEEN_MISSING): _S.NOT_FOUND,
         (_S.PENDING, _E.SEEN_REFUSED): _S.REJECTED,
+        (_S.PENDING, _E.SEEN_ACTIVE): _S.PENDING,
         (_S.PENDING, _E.SKIPPED): _S.SKIPPED,
         (_S.SENDING, _E.CANCELLED): _S.CANCELLED,
         (_S.SENDING, _E.ALREADY_CANCELLED): _S.ALREADY_CANCELLED,
@@ -88,6 +97,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (_S.WAITING, _E.SEEN_CANCELLED): _S.ALREADY_CANCELLED,
         (_S.WAITING, _E.SEEN_MISSING): _S.NOT_FOUND,
         (_S.WAITING, _E.SEEN_REFUSED): _S.REJECTED,
+        (_S.WAITING, _E.SEEN_ACTIVE): _S.WAITING,
         (_S.WAITING, _E.GIVEN_UP): _S.FAILED,
         (_S.WAITING, _E.SKIPPED): _S.SKIPPED,
         (_S.FAILED, _E.RESTAGED): _S.PENDING,
@@ -97,6 +107,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (_S.UNKNOWN, _E.SEEN_CANCELLED): _S.CANCELLED,
         (_S.UNKNOWN, _E.SEEN_CANCELLED_BEFORE): _S.ALREADY_CANCELLED,
         (_S.UNKNOWN, _E.SEEN_ACTIVE): _S.WAITING,
+        (_S.UNKNOWN, _E.UNDECIDED): _S.UNKNOWN,
         (_S.UNKNOWN, _E.RESOLVED_CANCELLED): _S.CANCELLED,
         (_S.UNKNOWN, _E.RESOLVED_NOT_CANCELLED): _S.WAITING,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
@@ -15,7 +16,10 @@ def parse_duration(text: str) -> float:
     match = _DURATION.fullmatch(text.strip().lower())
     if match is None:
         raise ValueError(f'"{text}" is no duration; write for example 30s, 10m or 2h')
-    return float(match[1]) * _SECONDS[match[2]]
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if math.isinf(seconds):
+        raise ValueError("that is longer than any number can say; write for example 30s, 10m or 2h")
+    return seconds
 
 
 def parse_rate(text: str) -> float:

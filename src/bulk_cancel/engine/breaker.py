@@ -67,10 +67,10 @@ class Breaker:
         began, pause_s = context.clock.monotonic(), limits.first_pause_s
         while context.clock.monotonic() - began < limits.patience_s:
             context.log.warning("breaker.open", troubles=self._troubles, next_probe_s=pause_s)
-            context.tally.note = f"the API is in trouble; asking again every {pause_s:g} s"
+            context.counters.note = f"the API is in trouble; asking again every {pause_s:g} s"
             await anyio.sleep(pause_s)
             if await self._is_well(line):
-                self._troubles, context.tally.note = 0, ""
+                self._troubles, context.counters.note = 0, ""
                 context.log.info("breaker.closed")
                 return
             pause_s = min(limits.longest_pause_s, pause_s * 2)
@@ -80,6 +80,4 @@ class Breaker:
         page = await self.context.read_page(line, self.probe)
         if page is None:
             return False
-        if page.answer.status == 401:
-            self.context.halt(Exit.CREDENTIAL, "The API refuses the credential (401).")
         return page.appointments is not None

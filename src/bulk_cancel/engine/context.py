@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.api.port import Line, Page, Query
-from bulk_cancel.core.actions import Action, Rules
+from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Expectation, SkipRules
 from bulk_cancel.core.deadline import TimeLimit
-from bulk_cancel.core.drift import Expectation
 from bulk_cancel.core.exit_codes import Halt, exceeds
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
-from bulk_cancel.core.outcome import classify_read
+from bulk_cancel.core.readings import Reading, is_missing_route, reading_of, see
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
 from bulk_cancel.core.states import Event, State, next_state
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
-from bulk_cancel.engine.counters import REFUSED, Tally
+from bulk_cancel.engine.counters import REFUSED, Counters
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.series_order import Order
@@ -33,6 +32,7 @@ SEND_WITHIN_S = 15.0
 #: So many throttles in a row, with growing pauses between them, mean that the key is not to be had today.
 MOST_THROTTLES_IN_A_ROW = 10
 _LOOK_AGAIN_S = 300.0
+_UNAUTHORISED = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +59,20 @@ class Limits:
 class Foresight:
     """What was known and decided of single targets before the run."""
 
-    seen: Mapping[str, Appointment | None] = field(default_factory=dict)  #: by a live plan, by appointment
+    seen: Mapping[str, Reading] = field(default_factory=dict)  #: by a live plan, by appointment
     left_out: Mapping[Target, tuple[Action, str]] = field(default_factory=dict)  #: by an approved plan
     expected: Mapping[str, Expectation] = field(default_factory=dict)  #: by an approved plan, by appointment
 
     def start_of(self, work: Work) -> str | None:
         """Return when the target's appointment starts, where anybody knows it."""
         appointment_id = work.target.appointment_id
-        seen, expected = self.seen.get(appointment_id), self.expected.get(appointment_id)
+        expected, seen = self.expected.get(appointment_id), self.appointment(appointment_id)
         return (seen.start if seen else None) or (expected.start if expected else None) or work.start
+
+    def appointment(self, appointment_id: str) -> Appointment | None:
+        """Return what a live plan has seen of an appointment."""
+        reading = self.seen.get(appointment_id)
+        return reading.appointment if reading else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +84,14 @@ class Context:
     limiter: Limiter
     clock: Clock
     intake: Intake
-    tally: Tally
+    counters: Counters
     limits: Limits
     log: FilteringBoundLogger
     lines: Sequence[Line]
     scope: Scope = ALL_ROWS
     order: Order = field(default_factory=Order)  #: shared by the runners of all accounts
     foresight: Foresight = field(default_factory=Foresight)
+    api: str = ""  #: which one the ledger is bound to when it has answered; empty: to none
     keep: Callable[[Target, Appointment], None] | None = None  #: adds to the rebooking list, when there is one
 
     async def turn(self) -> bool:
@@ -107,19 +113,27 @@ class Context:
             if self.limits.stop_outside:
                 self.halt(Exit.STOPPED, f"The send window opens in {show_duration(wait_s)}.")
                 break
-            self.tally.note = f"the send window opens in {show_duration(wait_s)}"
+            self.counters.note = f"the send window opens in {show_duration(wait_s)}"
             with self.intake.waiting():
                 await anyio.sleep(min(wait_s, _LOOK_AGAIN_S))
-            self.tally.note = ""
+            self.counters.note = ""
         return not self.intake.closed
 
     def is_open_hour(self) -> bool:
         """Whether cancels may be sent at this moment."""
         return self.limits.window is None or self.limits.window.is_open(self.clock.now())
 
-    def rules(self) -> Rules:
+    def rules(self) -> SkipRules:
         """What is left out at this moment."""
-        return Rules(self.clock.now(), self.limits.skip_past, self.limits.late_within_s)
+        return SkipRules(self.clock.now(), self.limits.skip_past, self.limits.late_within_s, self.clock.elapsed())
+
+    def expected(self, work: Work) -> Expectation:
+        """Return what is known of a target before it is read."""
+        planned = self.foresight.expected.get(work.target.appointment_id)
+        must_be_read = work.look_first or self.limits.look_first or (planned is not None and self.limits.check_drift)
+        known = planned if planned and self.limits.check_drift else NOTHING_EXPECTED
+        last_start = (planned.start if planned else None) or work.start
+        return replace(known, last_start=last_start, attended=work.attended, must_be_read=must_be_read)
 
     async def move(self, work: Work, event: Event, answer: Answer | None = None, detail: str = "") -> None:
         """Record an event durably, and let `work` follow."""
@@ -130,22 +144,24 @@ class Context:
         at, work.moved_at = self.clock.now(), self.clock.elapsed()
         # Listed before it is recorded: after a crash in between somebody is listed twice, but nobody is forgotten.
         if becomes is State.CANCELLED and self.keep is not None and appointment is not None:
-            self.keep(work.target, self.foresight.seen.get(work.target.appointment_id) or appointment)
+            self.keep(work.target, self.foresight.appointment(work.target.appointment_id) or appointment)
         await self.commits.record(Entry(work.target_id, event, work.state, attempt_no, at, status, detail, appointment))
-        self.tally.moved(work.state, becomes)
+        self.counters.moved(work.state, becomes)
         work.state, work.attempts, work.sent = becomes, attempt_no, work.sent or event is Event.INTENT
-        if becomes in REFUSED and exceeds(self.tally.refused, self.tally.targets, self.limits.max_errors):
-            self.halt(Exit.STOPPED, f"{self.tally.refused} targets were refused, more than --max-errors allows.")
+        if becomes in REFUSED and exceeds(self.counters.refused, self.counters.targets, self.limits.max_errors):
+            self.halt(Exit.STOPPED, f"{self.counters.refused} targets were refused, more than --max-errors allows.")
 
-    async def read(self, line: Line, work: Work) -> Answer | None:
-        """Read a target's appointment, in turn; None when the intake closed before."""
+    async def reading(self, line: Line, work: Work) -> Reading | None:
+        """Read a target's appointment, in turn; None when the intake closed, or when the answer proves nothing."""
         if not await self._read_turn():
             return None
-        started_at = self.clock.monotonic()
+        started_at, asked_at = self.clock.monotonic(), self.clock.elapsed()
         answer = await line.read(work.target, work.request)
         await self._heed_read(answer, started_at)
-        self.log.debug("read.answered", target=work.target_id, status=answer.status, shows=_shown(work, answer))
-        return answer
+        reading = reading_of(work.target.appointment_id, answer, asked_at)
+        shows = see(work.target, reading, attended=work.attended).value
+        self.log.debug("read.answered", target=work.target_id, status=answer.status, shows=shows)
+        return reading
 
     async def read_page(self, line: Line, query: Query) -> Page | None:
         """Read a page of appointments, in turn; None when the intake closed before."""
@@ -162,7 +178,7 @@ class Context:
         if not await self.turn():
             return False
         await self.commits.record()
-        self.tally.gets += 1
+        self.counters.gets += 1
         self.limiter.use()
         return True
 
@@ -172,6 +188,10 @@ class Context:
         if answer.status == THROTTLED:
             await self.commits.record()
             await self.limiter.tell_pause()
+        if answer.status == _UNAUTHORISED and answer.is_api_error:
+            self.halt(Exit.CREDENTIAL, f"The API refuses the credential (401). {answer.message}".strip())
+        elif is_missing_route(answer):
+            self.halt(Exit.CONFIG, no_route(answer))
 
     def heed(self, answer: Answer, started_at: float) -> None:
         """Let the limiter learn from an answer."""
@@ -180,7 +200,7 @@ class Context:
             if answer.status is not None:
                 self.limiter.served()
             return
-        self.tally.throttled += 1
+        self.counters.throttled += 1
         pause_s = self.limiter.throttled(started_at, answer.retry_after_s)
         self.log.warning("run.throttled", pause_s=round(pause_s, 1), in_a_row=self.limiter.throttles_in_a_row)
         if pause_s > LONGEST_PAUSE_S:
@@ -193,8 +213,9 @@ class Context:
         self.intake.close(Halt(exit_code, message))
 
 
-def _shown(work: Work, answer: Answer) -> str:
-    return classify_read(work.target, answer).value
+def no_route(answer: Answer) -> str:
+    """Say that the base address is wrong."""
+    return f"The server has no such address ({answer.message}): MEETERGO_API_URL is wrong; it ends with /v4."
 
 
 def appointments_by_id(page: Page) -> dict[str, Appointment]:

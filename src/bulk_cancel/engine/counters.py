@@ -12,7 +12,7 @@ REFUSED = (State.REJECTED, State.NOT_FOUND, State.FAILED)
 
 
 @dataclass
-class Tally:
+class Counters:
     """Counters of one run."""
 
     posts: int = 0

@@ -32,5 +32,5 @@ async def watch_time(context: Context) -> None:
     if limit is None:
         return
     await anyio.sleep(limit.left_s(context.clock.monotonic()))
-    context.log.warning("run.time_over", in_flight=context.tally.in_flight)
+    context.log.warning("run.time_over", in_flight=context.counters.in_flight)
     context.halt(Exit.STOPPED, limit.sentence)

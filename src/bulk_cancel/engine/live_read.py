@@ -7,25 +7,26 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from bulk_cancel.api.port import Query
-from bulk_cancel.core.actions import Action, Rules, foresee
-from bulk_cancel.core.model import Appointment
-from bulk_cancel.core.outcome import MISSING
+from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Decision, SkipRules, decide
+from bulk_cancel.core.model import Appointment, Request, Target
 from bulk_cancel.core.plan import PlanLine, request_of, target_of
+from bulk_cancel.core.readings import Reading, Source
 from bulk_cancel.engine.reader import Reader, each_page
 
 #: From so many on, a page may show more of them than a single read.
 _WORTH_PAGES = 3
 #: An unknown target is settled by the reconcile; the look only tells what a reason's blanks may want.
+_MUST_BE_READ = replace(NOTHING_EXPECTED, must_be_read=True)
 LOOKED_AT = (Action.CANCEL, Action.READ_FIRST)
 
 
 @dataclass
 class LiveLook:
-    """Looks for one plan. `seen` keeps what was found, None for what the API does not know."""
+    """Looks for one plan. `seen` keeps the readings, by appointment."""
 
     reader: Reader
-    rules: Rules
-    seen: dict[str, Appointment | None] = field(default_factory=dict)
+    rules: SkipRules
+    seen: dict[str, Reading] = field(default_factory=dict)
 
     async def look(self, lines: Sequence[PlanLine]) -> list[PlanLine]:
         """Say for every line that would be sent what the API shows of it. Raises as the reader does."""
@@ -47,7 +48,8 @@ class LiveLook:
 
         def take(page: tuple[Appointment, ...]) -> bool:
             found = [appointment for appointment in page if appointment.appointment_id in wanted]
-            self.seen.update((appointment.appointment_id, appointment) for appointment in found)
+            at = self.reader.limiter.clock.elapsed()
+            self.seen.update((one.appointment_id, Reading(one.appointment_id, one, at, Source.PAGE)) for one in found)
             wanted.difference_update(appointment.appointment_id for appointment in found)
             return bool(found) and len(wanted) >= _WORTH_PAGES
 
@@ -57,13 +59,17 @@ class LiveLook:
         if line.action not in LOOKED_AT:
             return line
         target, request = target_of(line.row), request_of(line.row)
-        if target.appointment_id not in self.seen:
-            answer = await self.reader.read(target, request)
-            if answer.appointment is None and answer.status not in MISSING:
-                return replace(line, action=Action.REFUSED, why="the API does not show this appointment (403)")
-            self.seen[target.appointment_id] = answer.appointment
-        seen = self.seen[target.appointment_id]
+        decision = self._decided(target, request)
+        if decision.action is Action.READ_FIRST:
+            self.seen[target.appointment_id] = await self.reader.read(target, request)
+            decision = self._decided(target, request)
+        seen = self.seen[target.appointment_id].appointment
         if line.action is Action.READ_FIRST:
             return replace(line, seen=seen)
-        action, why = foresee(target, request, seen, self.rules)
-        return replace(line, action=action, why=why, seen=seen)
+        return replace(line, action=decision.action, why=decision.why, seen=seen)
+
+    def _decided(self, target: Target, request: Request) -> Decision:
+        """A plan sends nothing, so its readings may be of any age: each is judged as of when it was taken."""
+        reading = self.seen.get(target.appointment_id)
+        rules = replace(self.rules, elapsed=reading.taken_at) if reading else self.rules
+        return decide(target, request, reading, _MUST_BE_READ, rules)

@@ -13,9 +13,11 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_ra
 from bulk_cancel.api.port import Line, Query
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import Answer, Appointment, Request, Target
+from bulk_cancel.core.readings import Reading, is_missing_route, reading_of
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
+from bulk_cancel.engine.context import no_route
 from bulk_cancel.engine.limiter import Limiter
-from bulk_cancel.errors import BulkCancelError, CredentialError, UnreachableError
+from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, UnreachableError
 
 T = TypeVar("T")
 
@@ -56,13 +58,13 @@ class Reader:
 
         return await self._surely(ask, "the list of users")
 
-    async def read(self, target: Target, request: Request) -> Answer:
-        """Read one appointment. A 404 is an answer; raises as `page` does when there is none."""
+    async def read(self, target: Target, request: Request) -> Reading:
+        """Read one appointment. A 404 of the API is a reading; raises as `page` does when there is none."""
 
-        async def ask() -> tuple[Answer, Answer | None]:
+        async def ask() -> tuple[Answer, Reading | None]:
+            asked_at = self.limiter.clock.elapsed()
             answer = await self.line.read(target, request)
-            clear = answer.appointment is not None or answer.status in (403, 404, 410)
-            return answer, answer if clear else None
+            return answer, reading_of(target.appointment_id, answer, asked_at)
 
         return await self._surely(ask, f"appointment {target.appointment_id}")
 
@@ -73,7 +75,7 @@ class Reader:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(_ATTEMPTS),
             wait=wait_random_exponential(multiplier=0.5, max=10),
-            retry=retry_if_result(lambda found: found[1] is None and found[0].status not in (400, 401, 403, 404)),
+            retry=retry_if_result(lambda found: found[1] is None and not _is_final(found[0])),
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
             sleep=anyio.sleep,
         )
@@ -99,8 +101,15 @@ class Reader:
         return answer, value
 
 
+def _is_final(answer: Answer) -> bool:
+    """Whether the API itself refuses: a gateway's page under any status may be gone in a moment."""
+    return answer.is_api_error and answer.status in (400, 401, 403, 404)
+
+
 def _failure(answer: Answer, what: str) -> BulkCancelError:
-    if answer.status in (400, 401, 403):
+    if is_missing_route(answer):
+        return ConfigError(no_route(answer), advice="Nothing was sent.")
+    if answer.is_api_error and answer.status in (400, 401, 403):
         return CredentialError(
             f"The API does not show {what} ({answer.status}): {answer.message or 'no reason given'}.",
             advice="Check MEETERGO_TOKEN (keys expire after 1 to 90 days), the user id, and what this user may see.",

@@ -2,8 +2,9 @@
 
 A read that shows a target cancelled settles it at once. A read that shows it active proves nothing while an unanswered
 cancel may still be applied: only when the settle time has passed since the sending run gave it up (since the intent,
-where that run died), and a second read some seconds later agrees, may the target be sent again. A missing appointment
-stays unknown: only a person can say what that means.
+where that run died), and a second read some seconds later agrees, may the target be sent again. What no read can settle
+after that time (no such appointment, one cancelled occurrence of a series, a document that does not tell) stays unknown
+and is recorded as undecided, with the reason: a person decides.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_ra
 
 from bulk_cancel.api.port import Line, Query
 from bulk_cancel.core.model import Answer, Appointment, Scope, Work
-from bulk_cancel.core.outcome import Sight, classify_read, resolve_unknown, shows_cancelled
+from bulk_cancel.core.outcome import resolve_unknown, why_undecided
+from bulk_cancel.core.readings import Reading, ReadResult, Source, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.context import Context, appointments_by_id
 from bulk_cancel.engine.unknowns import due_in_s
@@ -37,7 +39,7 @@ class Reconciled:
     sendable: int = 0  #: proven not applied
     unknown: int = 0  #: still without proof
     due_in_s: float = 0.0  #: until the last of them is past its settle time
-    missing: int = 0  #: of the unknown ones, those the API does not find: a person has to decide
+    undecided: int = 0  #: of the unknown ones, those that no read can settle: a person has to decide
 
 
 class Reconciler:
@@ -67,26 +69,29 @@ class Reconciler:
     async def _by_pages(self, unknown: list[Unknown]) -> list[Unknown]:
         """Read the list of coming appointments as long as a page settles more than single reads would."""
         left = {item.work.target.appointment_id: item for item in unknown}
-        if len(left) != len(unknown) or len(left) < _WORTH_PAGES or any(i.work.request.user_id for i in unknown):
+        users = {item.work.request.user_id for item in unknown}
+        if len(left) != len(unknown) or len(left) < _WORTH_PAGES or len(users) != 1:
             return unknown
+        (user_id,) = users
         start = datetime.fromtimestamp(self._context.clock.now(), UTC).isoformat(timespec="seconds")
         for number in range(len(left)):
-            page = await self._context.read_page(self._context.lines[0], Query(number, start=start))
+            page = await self._context.read_page(self._context.lines[0], Query(number, start=start, user_id=user_id))
             if page is None or not page.appointments:
                 break
             listed = appointments_by_id(page)
             found = listed.keys() & left.keys()
             for appointment_id in found:
-                seen = listed[appointment_id]
-                if shows_cancelled(left[appointment_id].work.target, seen):
-                    await self._settle(left.pop(appointment_id), Answer(page.answer.status, appointment=seen))
+                seen, work = listed[appointment_id], left[appointment_id].work
+                reading = Reading(appointment_id, seen, self._context.clock.elapsed(), Source.PAGE)
+                if see(work.target, reading, attended=work.attended) is ReadResult.CANCELLED:
+                    await self._settle(left.pop(appointment_id), seen)
             if len(found) < 2:
                 break
         return list(left.values())
 
     async def _by_single_reads(self, unknown: Sequence[Unknown]) -> None:
         """Read each; those that are active and old enough are read once more after the confirmation time."""
-        active = [item for item in unknown if await self._look(item) is Sight.ACTIVE]
+        active = [item for item in unknown if await self._look(item) is ReadResult.ACTIVE]
         old_enough = [item for item in active if self._due_in_s(item) <= 0]
         for item in active:
             if self._due_in_s(item) > 0:
@@ -98,25 +103,31 @@ class Reconciler:
             for item in old_enough:
                 self._keep(item)
 
-    async def _look(self, item: Unknown) -> Sight:
+    async def _look(self, item: Unknown) -> ReadResult:
         """Read one target; settle it when it is cancelled. An active one is left to the caller."""
-        answer = await self._read(item)
-        sight = classify_read(item.work.target, answer) if answer else Sight.NOTHING
-        if sight is Sight.CANCELLED and answer is not None:
-            await self._settle(item, answer)
-        elif sight is not Sight.ACTIVE:
-            self._result.missing += sight is Sight.MISSING
+        reading = await read_surely(self._context, self._context.lines[0], item.work)
+        sight = see(item.work.target, reading, attended=item.work.attended)
+        if sight is ReadResult.CANCELLED and reading is not None:
+            await self._settle(item, reading.appointment)
+        elif sight is not ReadResult.ACTIVE:
+            if reading is not None and self._due_in_s(item) <= 0:
+                await self._leave_to_a_person(item, reading.refusal or why_undecided(sight))
             self._keep(item)
         return sight
 
+    async def _leave_to_a_person(self, item: Unknown, why: str) -> None:
+        self._result.undecided += 1
+        if not item.undecided:
+            await self._context.move(item.work, Event.UNDECIDED, detail=f"{why}; tell with: bulk-cancel resolve")
+
     async def _confirm(self, item: Unknown) -> None:
-        if await self._look(item) is Sight.ACTIVE:
+        if await self._look(item) is ReadResult.ACTIVE:
             await self._context.move(item.work, Event.SEEN_ACTIVE, detail="found active after the settle time, twice")
             self._result.sendable += 1
 
-    async def _settle(self, item: Unknown, answer: Answer) -> None:
-        event = resolve_unknown(item.intent_at, answer.appointment)
-        await self._context.move(item.work, event, answer, _told_by(answer.appointment))
+    async def _settle(self, item: Unknown, seen: Appointment | None) -> None:
+        event = resolve_unknown(item.intent_at, seen)
+        await self._context.move(item.work, event, Answer(appointment=seen), _told_by(seen))
         self._result.settled += 1
 
     def _keep(self, item: Unknown) -> None:
@@ -125,9 +136,6 @@ class Reconciler:
 
     def _due_in_s(self, item: Unknown) -> float:
         return due_in_s(item, self._context.clock, self._context.limits.settle_s)
-
-    async def _read(self, item: Unknown) -> Answer | None:
-        return await read_surely(self._context, self._context.lines[0], item.work)
 
     async def _pause(self, seconds: float) -> bool:
         with self._context.intake.waiting():
@@ -139,8 +147,8 @@ def _next_unknown(after_target: int, scope: Scope, ledger: Ledger) -> list[Unkno
     return ledger.unknown(after_target, _CHUNK, scope)
 
 
-async def read_surely(context: Context, line: Line, work: Work) -> Answer | None:
-    """Read a target, again after a pause when the answer proves nothing; None when the intake closed."""
+async def read_surely(context: Context, line: Line, work: Work) -> Reading | None:
+    """Read a target, again after a pause when the answer proves nothing; None when it stays so or the intake closed."""
 
     async def sleep(seconds: float) -> None:
         with context.intake.waiting():
@@ -149,16 +157,12 @@ async def read_surely(context: Context, line: Line, work: Work) -> Answer | None
     retrying = AsyncRetrying(
         stop=stop_after_attempt(3),
         wait=wait_random_exponential(multiplier=0.5, max=10),
-        retry=retry_if_result(lambda answer: answer is not None and _proves_nothing(work, answer)),
+        retry=retry_if_result(lambda reading: reading is None and not context.intake.closed),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         sleep=sleep,
     )
-    answer: Answer | None = await retrying(context.read, line, work)
-    return answer
-
-
-def _proves_nothing(work: Work, answer: Answer) -> bool:
-    return classify_read(work.target, answer) is Sight.NOTHING and answer.status not in (401, 403)
+    reading: Reading | None = await retrying(context.reading, line, work)
+    return reading
 
 
 def _told_by(appointment: Appointment | None) -> str:

@@ -11,15 +11,15 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_ra
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.model import Answer, Work
-from bulk_cancel.core.outcome import Sight, classify_read
+from bulk_cancel.core.readings import ReadResult, is_missing_route, see
 from bulk_cancel.core.retry import LONGEST_PAUSE_S
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
-from bulk_cancel.engine.context import Context
+from bulk_cancel.engine.context import Context, no_route
 from bulk_cancel.engine.feed import Feed
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler, read_surely
-from bulk_cancel.engine.sender import Doubts, Sender, conclude_doubts
+from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, Exit, UnreachableError
 from bulk_cancel.ledger.port import Ledger
 
@@ -41,8 +41,8 @@ class Runner:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._breaker = Breaker(context)
-        self._doubts = Doubts()
-        self._sang = False
+        self._held_forbidden = HeldForbidden()
+        self._canary_done = False
         self._reconciler = Reconciler(context)
 
     async def run(self) -> RunEnd:
@@ -64,6 +64,9 @@ class Runner:
         return RunEnd(self._context.intake.halt, reconciled)
 
     def _halt_for_bug(self, error: Exception) -> None:
+        if isinstance(error, OSError) and error.filename:  # a file that vanished, or a disk that refuses
+            self._context.halt(Exit.DISK, f"{error.strerror}: {error.filename}.")
+            return
         self._context.halt(Exit.BUG, f"A bug of bulk-cancel: {type(error).__name__}: {clean(str(error))}.")
         self._context.log.error("run.bug", exc_info=error)
 
@@ -86,7 +89,7 @@ class Runner:
     async def _reconciled(self) -> Reconciled:
         """Reconcile; with `wait`, once more when the last unanswered cancel can no longer be applied."""
         reconciled = await self._reconciler.run()
-        if self._context.limits.wait and reconciled.unknown > reconciled.missing:
+        if self._context.limits.wait and reconciled.unknown > reconciled.undecided:
             await self._wait_until_due(reconciled.due_in_s)
             reconciled = await self._reconciler.run()
         return reconciled
@@ -106,8 +109,10 @@ class Runner:
 
     async def _something_to_do(self) -> bool:
         ask, run_no, scope = self._context.commits.ask, self._context.run_no, self._context.scope
-        self._context.tally.targets = await ask(lambda ledger: ledger.sendable_count(run_no, scope))
-        return bool(self._context.tally.targets or await ask(lambda ledger: ledger.unknown_count(self._context.scope)))
+        self._context.counters.targets = await ask(lambda ledger: ledger.sendable_count(run_no, scope))
+        return bool(
+            self._context.counters.targets or await ask(lambda ledger: ledger.unknown_count(self._context.scope))
+        )
 
     async def _passes(self, reconciled: Reconciled) -> Reconciled:
         context = self._context
@@ -125,23 +130,23 @@ class Runner:
         return reconciled
 
     async def _wait_until_due(self, due_in_s: float) -> None:
-        self._context.tally.note = f"waiting {due_in_s:.0f} s until unanswered cancels can no longer be applied"
+        self._context.counters.note = f"waiting {due_in_s:.0f} s until unanswered cancels can no longer be applied"
         self._context.log.info("run.waiting", due_in_s=round(due_in_s))
         with self._context.intake.waiting():
             await anyio.sleep(max(0.0, due_in_s))
-        self._context.tally.note = ""
+        self._context.counters.note = ""
 
     async def _send_all(self) -> None:
         """First all others, then the series one by one: what one may have taken along is read before it is sent."""
-        if self._context.limits.canary and not self._sang:
+        if self._context.limits.canary and not self._canary_done:
             await self._send_canary()
         await self._work(Feed(self._context, series=False), len(self._context.lines))
         await self._work(Feed(self._context, series=True), 1)
-        await conclude_doubts(self._context, self._doubts)
+        await conclude_forbidden(self._context, self._held_forbidden)
 
     async def _send_canary(self) -> None:
         """Cancel a few and verify each by a read before all the others."""
-        self._sang, left = True, self._context.limits.canary
+        self._canary_done, left = True, self._context.limits.canary
         for series in (False, True):
             while left > 0 and not self._context.intake.closed:
                 feed = Feed(self._context, series=series, most=left)
@@ -156,8 +161,8 @@ class Runner:
         for work in sent:
             if self._context.intake.closed:
                 return
-            answer = await read_surely(self._context, self._context.lines[0], work)
-            if answer is None or classify_read(work.target, answer) is not Sight.CANCELLED:
+            reading = await read_surely(self._context, self._context.lines[0], work)
+            if see(work.target, reading, attended=True) not in (ReadResult.CANCELLED, ReadResult.ONE_OCCURRENCE):
                 where = work.target.appointment_id
                 self._context.halt(Exit.STOPPED, f"The canary did not verify: {where} is {work.state.value}.")
 
@@ -170,7 +175,7 @@ class Runner:
 
     async def _worker(self, feed: Feed, line: Line) -> None:
         """Settle targets until there are none. An error here halts the run; the other workers drain."""
-        sender = Sender(self._context, line, self._breaker, self._doubts)
+        sender = Sender(self._context, line, self._breaker, self._held_forbidden)
         try:
             while (work := await feed.next()) is not None:
                 await sender.settle(work)
@@ -201,15 +206,20 @@ class Runner:
         page: Page | None = await retrying(self._context.read_page, self._context.lines[0], self._breaker.probe)
         if page is not None and page.appointments is None:
             raise _preflight_error(page.answer, self._context.scope.account)
+        if page is not None and self._context.api:
+            await self._bind("api_url", self._context.api, "another API than the one that answered")
         for company_id in {found.company_id for found in (page.appointments if page else None) or ()} - {None}:
-            await self._refuse_other_company(str(company_id))
+            await self._bind("company_id", str(company_id), "another company than this credential")
 
-    async def _refuse_other_company(self, company_id: str) -> None:
-        """Another company's ledger would take its targets for settled, and its appointments for not found."""
-        bound = await self._context.commits.ask(lambda ledger: ledger.bind("company_id", company_id))
-        if bound != company_id:
+    async def _bind(self, key: str, value: str, what: str) -> None:
+        """Bind the ledger to what has just answered, before anything is sent to it.
+
+        The ledger of another API or company would take its targets for settled, and its appointments for not found.
+        """
+        bound = await self._context.commits.ask(lambda ledger: ledger.bind(key, value))
+        if bound != value:
             raise ConfigError(
-                "The ledger belongs to another company than this credential.",
+                f"The ledger belongs to {what}.",
                 advice="Nothing was sent. Name another --ledger, or use the other credential.",
             )
 
@@ -219,11 +229,13 @@ def _user(work: Iterable[Work]) -> str | None:
 
 
 def _worth_asking_again(page: Page | None) -> bool:
-    return page is not None and page.appointments is None and page.answer.status not in (400, 401, 403, 404)
+    return page is not None and page.appointments is None and not page.answer.is_api_error
 
 
 def _preflight_error(answer: Answer, account: str) -> BulkCancelError:
-    if answer.status in (400, 401, 403):
+    if is_missing_route(answer):
+        return ConfigError(no_route(answer), advice="Nothing was sent.")
+    if answer.is_api_error and answer.status in (400, 401, 403):
         own = "Nothing was sent. Check MEETERGO_TOKEN (keys expire after 1 to 90 days) and the user id."
         its = "Nothing was sent with it. Check its token (keys expire after 1 to 90 days) and its user id."
         return CredentialError(

@@ -36,7 +36,7 @@ class Search:
             self.hosts_read += 1
 
     async def _host_ids(self) -> list[str | None]:
-        """Return whose lists to read; None is the list of whoever asks."""
+        """Return the users whose lists are to be read; None stands for the credential's own list."""
         if self.selection.all_hosts:
             with _explained("all hosts"):
                 return [*await self._everybody()]

@@ -18,14 +18,13 @@ import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from bulk_cancel.api.port import Line
-from bulk_cancel.core.actions import Action, foresee, why_left_out
-from bulk_cancel.core.drift import drift
-from bulk_cancel.core.model import Answer, Work
-from bulk_cancel.core.outcome import Kind, Outcome, Sight, classify_cancel, classify_read, resolve_refusal
-from bulk_cancel.core.retry import THROTTLED
+from bulk_cancel.core.actions import Action, decide
+from bulk_cancel.core.model import Answer, Appointment, Work
+from bulk_cancel.core.outcome import ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
+from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.breaker import Breaker
-from bulk_cancel.engine.context import Context
+from bulk_cancel.engine.context import Context, no_route
 from bulk_cancel.errors import Exit
 
 _NEEDS_NO_CANCEL = {
@@ -34,7 +33,6 @@ _NEEDS_NO_CANCEL = {
     Action.NOT_FOUND: Event.SEEN_MISSING,
     Action.REFUSED: Event.SEEN_REFUSED,
 }
-_DRIFTED = {Sight.CANCELLED: Event.SEEN_CANCELLED, Sight.MISSING: Event.SEEN_MISSING}
 #: So many 403 answers before any success mean that the credential, not the rows, is at fault.
 FORBIDDEN_MEANS_CREDENTIAL = 5
 
@@ -48,7 +46,7 @@ class Step(Enum):
 
 
 @dataclass
-class Doubts:
+class HeldForbidden:
     """The 403 answers nobody can interpret yet: a row's own fault, or the credential's.
 
     They are held back from the ledger until a success says "the rows'" or their number says "the credential's". If the
@@ -62,11 +60,11 @@ class Doubts:
 class Sender:
     """Settles targets, one at a time, over one line. `doubts` and `breaker` are shared by all senders of a run."""
 
-    def __init__(self, context: Context, line: Line, breaker: Breaker, doubts: Doubts) -> None:
+    def __init__(self, context: Context, line: Line, breaker: Breaker, forbidden: HeldForbidden) -> None:
         self._context = context
         self._line = line
         self._breaker = breaker
-        self._doubts = doubts
+        self._held_forbidden = forbidden
 
     async def settle(self, work: Work) -> None:
         """Bring a sendable target as far as this run can."""
@@ -89,44 +87,35 @@ class Sender:
             context.limiter.give_back()
 
     async def _to_be_sent(self, work: Work) -> bool:
-        if await self._left_out(work) or await self._drifted(work):
-            return False
-        look_first = work.look_first or self._context.limits.look_first
-        return not look_first or await self._still_active(work)
-
-    async def _left_out(self, work: Work) -> bool:
-        """Record what needs no cancel: by an approved plan, by what a live plan has seen, or by a rule."""
+        """Decide, with a reading where one is needed, and record what needs no cancel."""
         context = self._context
-        seen = context.foresight.seen.get(work.target.appointment_id)
-        action, why = self._decided(work)
+        left_out = context.foresight.left_out.get(work.target)
+        if left_out is not None:
+            action, why = left_out
+            await context.move(work, _NEEDS_NO_CANCEL.get(action, Event.SKIPPED), detail=why)
+            return False
+        reading = context.foresight.seen.get(work.target.appointment_id)
+        if self._decided(work, reading)[0] is Action.READ_FIRST:
+            reading = await context.reading(self._line, work)
+            if reading is None:
+                return False
+        action, why = self._decided(work, reading)
         event = _NEEDS_NO_CANCEL.get(action)
         if event is not None:
-            await context.move(work, event, Answer(appointment=seen), why)
-        return event is not None
+            await context.move(work, event, Answer(appointment=_document(reading)), why)
+        elif action is Action.CANCEL:
+            await self._note_attendee(work, reading)
+        return action is Action.CANCEL
 
-    def _decided(self, work: Work) -> tuple[Action, str]:
-        foresight, rules = self._context.foresight, self._context.rules()
-        if work.target in foresight.left_out:
-            action, why = foresight.left_out[work.target]
-            return (action if action in _NEEDS_NO_CANCEL else Action.SKIP), why
-        if work.target.appointment_id in foresight.seen:
-            return foresee(work.target, work.request, foresight.seen[work.target.appointment_id], rules)
-        why = why_left_out(foresight.start_of(work), rules)
-        return (Action.SKIP if why else Action.CANCEL), why
+    def _decided(self, work: Work, reading: Reading | None) -> tuple[Action, str]:
+        context = self._context
+        return decide(work.target, work.request, reading, context.expected(work), context.rules())
 
-    async def _drifted(self, work: Work) -> bool:
-        """Read again what was planned, and leave out what is not as it was."""
-        expected = self._context.foresight.expected.get(work.target.appointment_id)
-        if not self._context.limits.check_drift or expected is None:
-            return False
-        answer = await self._context.read(self._line, work)
-        if answer is None or classify_read(work.target, answer) is Sight.NOTHING:
-            return True
-        why = drift(expected, answer.appointment)
-        if why:
-            event = _DRIFTED.get(classify_read(work.target, answer), Event.SKIPPED)
-            await self._context.move(work, event, answer, why)
-        return bool(why)
+    async def _note_attendee(self, work: Work, reading: Reading | None) -> None:
+        """Have it on record before the cancel leaves that the attendee was in it: what absence proves hangs on that."""
+        if work.target.attendee_id is not None and not work.attended and see(work.target, reading) is ReadResult.ACTIVE:
+            await self._context.move(work, Event.SEEN_ACTIVE, detail="the attendee is in it")
+            work.attended = True
 
     async def _again(self, work: Work, first: Step) -> None:
         """Repeat what is proven not to have been applied. Every repetition is a new attempt with its own intent."""
@@ -152,18 +141,6 @@ class Sender:
         with self._context.intake.waiting():
             await anyio.sleep(seconds)
 
-    async def _still_active(self, work: Work) -> bool:
-        """Look before sending: another cancel may have taken this target along."""
-        answer = await self._context.read(self._line, work)
-        if answer is None:
-            return False
-        sight = classify_read(work.target, answer)
-        if sight is Sight.CANCELLED:
-            await self._context.move(work, Event.SEEN_CANCELLED, answer, "found cancelled before it was sent")
-        elif sight is Sight.MISSING:
-            await self._context.move(work, Event.SEEN_MISSING, answer)
-        return sight is Sight.ACTIVE
-
     async def _attempt(self, work: Work) -> Step:
         context = self._context
         if not await self._turn(work):
@@ -174,12 +151,12 @@ class Sender:
             return await self._not_sent(work, Answer(bytes_left=False, message="too late: the process stood still"))
         context.limiter.use()
         started_at = context.clock.monotonic()
-        context.tally.posts += 1
-        context.tally.in_flight += 1
+        context.counters.posts += 1
+        context.counters.in_flight += 1
         try:
             answer = await self._line.cancel(work.target, work.request)
         finally:
-            context.tally.in_flight -= 1
+            context.counters.in_flight -= 1
         context.heed(answer, started_at)
         outcome = classify_cancel(work.target, answer)
         self._breaker.note(outcome.kind)
@@ -200,24 +177,23 @@ class Sender:
 
     async def _cancelled(self, work: Work, answer: Answer) -> Step:
         await self._context.move(work, Event.CANCELLED, answer)
-        if not self._doubts.credential_works:
+        if not self._held_forbidden.credential_works:
             await self._dispel_doubts()
         return Step.DONE
 
     async def _dispel_doubts(self) -> None:
-        self._doubts.credential_works = True
-        held, self._doubts.held = self._doubts.held, []
+        self._held_forbidden.credential_works = True
+        held, self._held_forbidden.held = self._held_forbidden.held, []
         for work, answer in held:
             await self._context.move(work, Event.REJECTED, answer)
 
     async def _refused(self, work: Work, answer: Answer) -> Step:
-        seen = await self._context.read(self._line, work)
-        if seen is None:
-            await self._context.move(work, Event.NO_PROOF, answer, "refused; not looked up, the run was stopping")
-            return Step.DONE
-        event = resolve_refusal(work.target, answer, seen)
-        facts = Answer(answer.status, appointment=seen.appointment, message=answer.message)
-        await self._context.move(work, event, facts)
+        reading = await self._context.reading(self._line, work)
+        event = resolve_refusal(work.target, answer, reading, attended=work.attended)
+        why = "refused; whether someone else had cancelled it could not be read" if reading is None else answer.message
+        if reading is not None and see(work.target, reading) is ReadResult.ONE_OCCURRENCE:
+            why = f"{answer.message or 'refused'}; {ONE_OCCURRENCE}"
+        await self._context.move(work, event, Answer(answer.status, appointment=_document(reading)), why)
         return Step.DONE
 
     async def _not_sent(self, work: Work, answer: Answer) -> Step:
@@ -226,8 +202,6 @@ class Sender:
 
     async def _not_processed(self, work: Work, answer: Answer) -> Step:
         await self._context.move(work, Event.NOT_APPLIED, answer)
-        if answer.status != THROTTLED:
-            return Step.AGAIN
         await self._context.limiter.tell_pause()
         return Step.PACED
 
@@ -236,17 +210,21 @@ class Sender:
         await self._context.move(work, Event.NO_PROOF, answer, detail)
         return Step.DONE
 
+    async def _no_route(self, work: Work, answer: Answer) -> Step:
+        self._context.halt(Exit.CONFIG, no_route(answer))
+        return await self._no_proof(work, answer)
+
     async def _unauthorised(self, work: Work, answer: Answer) -> Step:
         self._context.halt(Exit.CREDENTIAL, f"The API refuses the credential (401). {answer.message}".strip())
         await self._context.move(work, Event.CREDENTIAL_REFUSED, answer)
         return Step.DONE
 
     async def _forbidden(self, work: Work, answer: Answer) -> Step:
-        if self._doubts.credential_works:
+        if self._held_forbidden.credential_works:
             await self._context.move(work, Event.REJECTED, answer)
             return Step.DONE
-        self._doubts.held.append((work, answer))
-        if len(self._doubts.held) >= FORBIDDEN_MEANS_CREDENTIAL:
+        self._held_forbidden.held.append((work, answer))
+        if len(self._held_forbidden.held) >= FORBIDDEN_MEANS_CREDENTIAL:
             self._context.halt(
                 Exit.CREDENTIAL,
                 f"The API forbids every cancel (403): the credential may not do it. {answer.message}".strip(),
@@ -254,12 +232,12 @@ class Sender:
         return Step.DONE
 
 
-async def conclude_doubts(context: Context, doubts: Doubts) -> None:
+async def conclude_forbidden(context: Context, forbidden: HeldForbidden) -> None:
     """Decide what is still in doubt when all senders are done: few 403s are rows, many are the credential.
 
     A run that was stopped before it could tell leaves them pending.
     """
-    held, doubts.held = doubts.held, []
+    held, forbidden.held = forbidden.held, []
     for work, answer in held:
         await context.move(work, Event.CREDENTIAL_REFUSED if context.intake.closed else Event.REJECTED, answer)
 
@@ -271,9 +249,14 @@ _CONCLUSIONS: dict[Kind, Callable[[Sender, Work, Answer], Awaitable[Step]]] = {
     Kind.NOT_PROCESSED: Sender._not_processed,
     Kind.UNAUTHORISED: Sender._unauthorised,
     Kind.FORBIDDEN: Sender._forbidden,
+    Kind.NO_ROUTE: Sender._no_route,
     Kind.NONSENSE: Sender._no_proof,
     Kind.NO_ANSWER: Sender._no_proof,
 }
+
+
+def _document(reading: Reading | None) -> Appointment | None:
+    return reading.appointment if reading else None
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from bulk_cancel.ledger.port import Unknown
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenTarget:
     """A target without a known outcome."""
 
     target: Target
@@ -19,10 +19,10 @@ class Open:
     due_at: float | None  #: from when on it may be sent again if reads show it active; None: now
 
 
-def open_one(item: Unknown, clock: Clock, settle_s: float) -> Open:
+def open_one(item: Unknown, clock: Clock, settle_s: float) -> OpenTarget:
     """Describe an unknown target to a person."""
     left_s = due_in_s(item, clock, settle_s)
-    return Open(item.work.target, item.intent_at, settle_s - left_s, clock.now() + left_s if left_s > 0 else None)
+    return OpenTarget(item.work.target, item.intent_at, settle_s - left_s, clock.now() + left_s if left_s > 0 else None)
 
 
 def due_in_s(item: Unknown, clock: Clock, settle_s: float) -> float:

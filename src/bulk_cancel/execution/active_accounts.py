@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bulk_cancel.access.credential_locks import Keyring
+from bulk_cancel.access.credential_locks import CredentialLocks
 from bulk_cancel.api.client import ApiSettings, line_factory
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.engine.counters import Tally
+from bulk_cancel.engine.counters import Counters
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.settings.accounts import OWN, label_of
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ActiveAccount:
     """An account at work in a run."""
 
     name: str
     settings: ApiSettings
     pace: Pace
     lines: Sequence[Line]
-    tally: Tally = field(default_factory=Tally)
+    counters: Counters = field(default_factory=Counters)
 
     @property
     def key(self) -> str:
@@ -32,22 +32,22 @@ class Member:
         return self.settings.credential.fingerprint
 
 
-def pace_of(members: Sequence[Member]) -> Pace | None:
+def pace_of(members: Sequence[ActiveAccount]) -> Pace | None:
     """Return what the limits of all allow together."""
     rate_per_s, burst = sum(member.pace.rate_per_s for member in members), sum(member.pace.burst for member in members)
     return Pace(rate_per_s, burst) if members else None
 
 
-def gather_members(keys: Keyring, ledger: Ledger, run_no: int) -> list[Member]:
+def active_accounts(keys: CredentialLocks, ledger: Ledger, run_no: int) -> list[ActiveAccount]:
     """Return the accounts that have anything to do and whose limits are held. Without a file that is the run's own."""
-    names = sorted(keys.held.intersection(ledger.accounts(run_no))) if keys.accounts.given else [OWN]
+    names = sorted(keys.locked.intersection(ledger.accounts(run_no))) if keys.accounts.given else [OWN]
     return [_member(keys, name) for name in names]
 
 
-def _member(keys: Keyring, name: str) -> Member:
+def _member(keys: CredentialLocks, name: str) -> ActiveAccount:
     settings, account = keys.settings(name), keys.accounts.find(name)
     make_line = line_factory(settings)
-    return Member(name, settings, account.pace, [make_line() for _ in range(account.concurrency)])
+    return ActiveAccount(name, settings, account.pace, [make_line() for _ in range(account.concurrency)])
 
 
 def leave_others(left: Iterable[str], ledger: Ledger, run_no: int, clock: Clock) -> dict[str, int]:

@@ -13,7 +13,7 @@ from bulk_cancel.ops.stop_request import Stop
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Caller:
     """What the surroundings provide: the environment, a log, a display, who approves a plan and who stops a run."""
 
     environ: Mapping[str, str]

@@ -16,8 +16,8 @@ from bulk_cancel.engine.deadline import watch_time
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.errors import Exit
-from bulk_cancel.execution.active_accounts import Member
-from bulk_cancel.execution.caller import Parts
+from bulk_cancel.execution.active_accounts import ActiveAccount
+from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.runners import Shared, contexts_of, standing_of, work_together
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ops.progress import show_progress
@@ -35,8 +35,8 @@ class RunFacts:
     out: Path | None
     clock: Clock
     began: float  #: monotonic
-    members: Sequence[Member]
-    left: Mapping[str, int] = field(default_factory=dict)  #: unknown outcomes of accounts that are not to be had
+    members: Sequence[ActiveAccount]
+    left: Mapping[str, int] = field(default_factory=dict)  #: account without a credential -> number of unknown outcomes
     time: TimeLimit | None = None
 
 
@@ -45,7 +45,7 @@ class Carrying:
     """Everything the asynchronous part needs."""
 
     job: Job
-    parts: Parts
+    caller: Caller
     ledger: Ledger
     facts: RunFacts
     what: Callable[[Runner], Awaitable[RunEnd]]
@@ -73,7 +73,7 @@ def _shared(carrying: Carrying, keep: Keep | None) -> Shared:
         members=facts.members,
         clock=facts.clock,
         limits=_limits(carrying.job, facts.time),
-        log=carrying.parts.log,
+        log=carrying.caller.log,
         foresight=carrying.foresight,
         keep=keep,
     )
@@ -98,13 +98,13 @@ def _limits(job: Job, time: TimeLimit | None) -> Limits:
 
 async def _with_surroundings(carrying: Carrying, contexts: Sequence[Context]) -> RunEnd:
     """Run with signals and the time watched and progress shown; all of that ends with the run."""
-    display = carrying.parts.display
+    display = carrying.caller.display
 
     def drain(signal_name: str) -> None:
-        in_flight = sum(context.tally.in_flight for context in contexts)
+        in_flight = sum(context.counters.in_flight for context in contexts)
         at_most_s = carrying.facts.members[0].settings.timeout_s
         hint = "a second signal stops at once; nothing is lost either way"
-        carrying.parts.log.warning(
+        carrying.caller.log.warning(
             "run.draining", signal=signal_name, in_flight=in_flight, at_most_s=at_most_s, hint=hint
         )
         for context in contexts:
@@ -114,7 +114,7 @@ async def _with_surroundings(carrying: Carrying, contexts: Sequence[Context]) ->
         surroundings.start_soon(watch_signals, drain, display.stop)
         for context in contexts:
             surroundings.start_soon(watch_time, context)
-        surroundings.start_soon(carrying.parts.stop.watch, drain)
+        surroundings.start_soon(carrying.caller.stop.watch, drain)
         surroundings.start_soon(show_progress, display, lambda: standing_of(contexts))
         end = await work_together(contexts, carrying.what)
         surroundings.cancel_scope.cancel()

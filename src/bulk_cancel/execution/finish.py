@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from bulk_cancel.core.exit_codes import decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.engine.counters import Tally
+from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.runner import RunEnd
 from bulk_cancel.execution.active_accounts import about_left, pace_of
 from bulk_cancel.execution.execute import RunFacts
@@ -25,7 +25,7 @@ from bulk_cancel.settings.job import Job
 class Effort:
     """What a run took: the requests of its accounts, its seconds, and the limit that it kept."""
 
-    tallies: Mapping[str, Sequence[Tally]]  #: by account
+    all_counters: Mapping[str, Sequence[Counters]]  #: by account
     by_account: bool  #: whether there are several, or might be
     elapsed_s: float
     pace: Pace | None
@@ -34,8 +34,8 @@ class Effort:
 def finish(ledger: Ledger, job: Job, facts: RunFacts, end: RunEnd, log: FilteringBoundLogger) -> Summary:
     """Write the result files and the summary, from the ledger alone. Not counted as the run's time."""
     elapsed_s = facts.clock.monotonic() - facts.began
-    tallies = {member.name: [member.tally] for member in facts.members}
-    effort = Effort(tallies, job.accounts is not None, elapsed_s, pace_of(facts.members) or job.pace)
+    all_counters = {member.name: [member.counters] for member in facts.members}
+    effort = Effort(all_counters, job.accounts is not None, elapsed_s, pace_of(facts.members) or job.pace)
     summary = summarised(ledger, facts, end, effort)
     conclude(ledger, facts, summary, log, excel=job.excel)
     return summary
@@ -53,12 +53,12 @@ def conclude(ledger: Ledger, facts: RunFacts, summary: Summary, log: FilteringBo
     log.info("run.ended", run_id=facts.run_id, exit_code=int(summary.exit_code), **counts)
 
 
-def requests_of(*tallies: Tally) -> Requests:
+def requests_of(*all_counters: Counters) -> Requests:
     """Sum the requests of some who worked."""
     return Requests(
-        posts=sum(tally.posts for tally in tallies),
-        gets=sum(tally.gets for tally in tallies),
-        throttled=sum(tally.throttled for tally in tallies),
+        posts=sum(counters.posts for counters in all_counters),
+        gets=sum(counters.gets for counters in all_counters),
+        throttled=sum(counters.throttled for counters in all_counters),
     )
 
 
@@ -70,22 +70,26 @@ def summarised(ledger: Ledger, facts: RunFacts, end: RunEnd, effort: Effort) -> 
     # A reconcile has no rows of its own: its matter are the ledger's unknown targets.
     left = Counter({Status.UNKNOWN: sum(facts.left.values())})
     matter = counts + left if counts else Counter({Status.UNKNOWN: ledger.unknown_count()})
-    exit_code = decide_exit(matter, end.halt)
+    found = end.reconciled
+    only_a_person = 0 < found.unknown == found.undecided and not left[Status.UNKNOWN]
+    exit_code = decide_exit(matter, end.halt, only_a_person=only_a_person)
     # Of a reconcile that was stopped nobody knows when the rest is due.
-    known_due = end.reconciled.unknown and not end.halt
-    due_at = facts.clock.now() + end.reconciled.due_in_s if known_due else None
+    known_due = found.unknown and not end.halt
+    due_at = facts.clock.now() + found.due_in_s if known_due else None
     halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left))))
     return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),
         targets=ledger.target_count(facts.run_no),
         counts=counts,
-        requests=requests_of(*(tally for tallies in effort.tallies.values() for tally in tallies)),
-        accounts={name: requests_of(*tallies) for name, tallies in effort.tallies.items()} if effort.by_account else {},
+        requests=requests_of(*(counters for all_counters in effort.all_counters.values() for counters in all_counters)),
+        accounts={name: requests_of(*all_counters) for name, all_counters in effort.all_counters.items()}
+        if effort.by_account
+        else {},
         elapsed_s=effort.elapsed_s,
         exit_code=exit_code,
         out=str(facts.out) if facts.out else None,
         ledger=ledger.place,
-        next=next_step(Ending(matter, exit_code, due_at, halt, end.reconciled.missing)),
+        next=next_step(Ending(matter, exit_code, due_at, halt, found.undecided)),
         pace=effort.pace,
     )

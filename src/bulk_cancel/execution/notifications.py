@@ -10,7 +10,7 @@ from pathlib import Path
 from bulk_cancel.access.ledgers import ledger_place
 from bulk_cancel.core.model import Status
 from bulk_cancel.errors import BulkCancelError, Exit, InputError
-from bulk_cancel.execution.caller import Parts
+from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.metrics import write_metrics
 from bulk_cancel.ops.notice import RunEnding
 from bulk_cancel.ops.notify import Notifier
@@ -21,12 +21,12 @@ from bulk_cancel.settings.job import Job
 _BUG = "A bug of bulk-cancel: see its log, and report it."
 
 
-def send_notice(job: Job, parts: Parts, notifier: Notifier | None, ending: RunEnding) -> None:
+def send_notice(job: Job, caller: Caller, notifier: Notifier | None, ending: RunEnding) -> None:
     if job.metrics_file is not None:
-        known = replace(ending, unknown_open=_unknown_open(job, parts.environ))
-        write_metrics(job.metrics_file, known, parts.log)
+        known = replace(ending, unknown_open=_unknown_open(job, caller.environ))
+        write_metrics(job.metrics_file, known, caller.log)
     if notifier is not None and ending.occasions & {*job.notify_on}:
-        notifier.tell(ending, parts.log)
+        notifier.tell(ending, caller.log)
 
 
 def notice_of_end(job: Job, summary: Summary) -> RunEnding:

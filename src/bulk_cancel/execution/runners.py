@@ -25,10 +25,11 @@ from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.engine.series_order import Order
 from bulk_cancel.engine.shared_limiter import limiter_over
 from bulk_cancel.errors import Exit, LedgerError
-from bulk_cancel.execution.active_accounts import Member
+from bulk_cancel.execution.active_accounts import ActiveAccount
 from bulk_cancel.ledger.port import Ledger, PaceUpdate
 from bulk_cancel.ops.progress import Standing
 from bulk_cancel.settings.accounts import OWN, label_of
+from bulk_cancel.settings.environment import canonical_api
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Shared:
 
     run_no: int
     ledger: Ledger
-    members: Sequence[Member]
+    members: Sequence[ActiveAccount]
     clock: Clock
     limits: Limits
     log: FilteringBoundLogger
@@ -58,7 +59,7 @@ def contexts_of(shared: Shared) -> list[Context]:
                 limiter=limiter,
                 clock=shared.clock,
                 intake=Intake(),
-                tally=member.tally,
+                counters=member.counters,
                 limits=shared.limits,
                 log=shared.log.bind(account=member.name) if member.name else shared.log,
                 lines=member.lines,
@@ -66,12 +67,13 @@ def contexts_of(shared: Shared) -> list[Context]:
                 order=order,
                 foresight=shared.foresight,
                 keep=shared.keep,
+                api=canonical_api(member.settings.base_url),
             )
         )
     return contexts
 
 
-def _paced(shared: Shared, member: Member, commits: GroupCommit) -> tuple[GroupCommit, Limiter]:
+def _paced(shared: Shared, member: ActiveAccount, commits: GroupCommit) -> tuple[GroupCommit, Limiter]:
     """Return a member's limiter: of its own, its state kept with its commits, or one whose slots the ledger gives."""
     if shared_of(shared.ledger) is not None:
         return commits, limiter_over(commits, member.key, member.pace, shared.clock, None)
@@ -107,7 +109,7 @@ def _sum_of(parts: Sequence[Reconciled]) -> Reconciled:
         sendable=sum(part.sendable for part in parts),
         unknown=sum(part.unknown for part in parts),
         due_in_s=max((part.due_in_s for part in parts), default=0.0),
-        missing=sum(part.missing for part in parts),
+        undecided=sum(part.undecided for part in parts),
     )
 
 
@@ -116,7 +118,7 @@ def _halt_of(halts: Mapping[str, Halt], contexts: Sequence[Context]) -> Halt | N
     if not halts:
         return None
     code = gravest(halt.exit_code for halt in halts.values())
-    if code is Exit.UNREACHABLE and any(context.tally.posts for context in contexts):
+    if code is Exit.UNREACHABLE and any(context.counters.posts for context in contexts):
         code = Exit.STOPPED  # that code promises that nothing was cancelled
     by_sentence: defaultdict[str, list[str]] = defaultdict(list)
     for name, halt in sorted(halts.items(), key=lambda item: (item[1].exit_code is not code, item[0])):
@@ -135,18 +137,18 @@ def standing_of(contexts: Sequence[Context]) -> Standing:
     """Sum up where the accounts stand. The time left is that of the slowest."""
     counts: Counter[State] = Counter()
     for context in contexts:
-        counts.update({state: count for state, count in context.tally.states.items() if count > 0})
+        counts.update({state: count for state, count in context.counters.states.items() if count > 0})
     shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in UNDERWAY)
-    done, total = sum(map(_done, contexts)), sum(context.tally.targets for context in contexts)
-    sent = sum(context.tally.posts + context.tally.gets for context in contexts)
-    left_s = max(context.limiter.duration_s(max(0, context.tally.targets - _done(context))) for context in contexts)
+    done, total = sum(map(_done, contexts)), sum(context.counters.targets for context in contexts)
+    sent = sum(context.counters.posts + context.counters.gets for context in contexts)
+    left_s = max(context.limiter.duration_s(max(0, context.counters.targets - _done(context))) for context in contexts)
     return Standing(done, total, sent, shown, left_s, "; ".join(filter(None, map(_note, contexts))))
 
 
 def _done(context: Context) -> int:
-    return sum(count for state, count in context.tally.states.items() if count > 0 and state not in UNDERWAY)
+    return sum(count for state, count in context.counters.states.items() if count > 0 and state not in UNDERWAY)
 
 
 def _note(context: Context) -> str:
-    note, account = context.tally.note, context.scope.account
+    note, account = context.counters.note, context.scope.account
     return f"{account}: {note}" if note and account else note

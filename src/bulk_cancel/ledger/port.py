@@ -58,6 +58,7 @@ class Unknown:
     base: TimeBase  #: of the run that wrote the intent
     start: str | None  #: the appointment's start, where an answer told
     last_at: float  #: when that run last recorded something of it: until then the cancel may have been on its way
+    undecided: bool = False  #: it is on record that no read can settle this attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ class PaceUpdate:
 class Ledger(Protocol):
     """The history of intents and outcomes, and the targets' states folded from it."""
 
+    notice: str  #: what a person should know of the ledger that was opened, told once; or empty
+
     @property
     def place(self) -> str:
         """Where it is, for people, without any password."""
@@ -150,8 +153,10 @@ class Ledger(Protocol):
     def begin_run(self, start: RunStart) -> int:
         """Record a run that stages its rows; return its number."""
 
-    def stage(self, run_no: int, rows: Sequence[InputRow], at: float) -> None:
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
         """Record rows and make targets of those that name a new one. A chunk is one transaction.
+
+        Refusals that were recorded before `retry_before` (seconds since the epoch) are taken up again as they are.
 
         Chunks come in row order, and no target is named by two rows of a run that are both the first to name it.
         """
@@ -194,7 +199,7 @@ class Ledger(Protocol):
     def rows(self, run_no: int, after_row: int, limit: int) -> list[RowRecord]:
         """Return the run's rows with their targets' records, in row order."""
 
-    def states_of(self, rows: Sequence[InputRow]) -> list[State | None]:
+    def states_of(self, rows: Sequence[InputRow], *, retry_before: float | None = None) -> list[State | None]:
         """Return what staging would find for each row: a state, or None for a new target or an invalid row.
 
         A refusal that the row would reopen, because it asks for something else, counts as pending.

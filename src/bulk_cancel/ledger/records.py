@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from bulk_cancel.core.model import InputRow, Request, Scope, Target, Work
@@ -23,17 +22,18 @@ def _target(appointment_id: str, attendee_id: str, entire_series: int) -> Target
     return Target(appointment_id, attendee_id or None, bool(entire_series))
 
 
-def work_of(row: Row, *, look_first: bool = False, start: str | None = None) -> Work:
-    """Return the work of a row: key, request, state and attempts of a target."""
-    target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, account, state, attempts = row
+def work_of(row: Row) -> Work:
+    """Return the work of a row: key, request, state and attempts of a target, and what is known of it before a read."""
+    target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, account, state, attempts = row[:10]
+    look_first, attended, start = row[10:] or (False, False, None)
     target = _target(appointment_id, attendee_id, series)
     request = Request(reason, bool(cancel_all), user_id, account)
-    return Work(target_id, target, request, State(state), attempts, look_first, start)
+    return Work(target_id, target, request, State(state), attempts, bool(look_first), bool(attended), start)
 
 
 def numbered_work_of(row: Row) -> tuple[int, Work]:
     """Return the number and the work of a row of the statement `work`."""
-    return row[0], work_of(row[1:11], look_first=bool(row[11]), start=row[12])
+    return row[0], work_of(row[1:])
 
 
 def row_record_of(row: Row) -> RowRecord:
@@ -58,8 +58,13 @@ def row_record_of(row: Row) -> RowRecord:
     )
 
 
-def staged_state(row: InputRow, state: str, asked: Sequence[Any]) -> State:
-    """Return what staging a row makes of its target's state, whose request is `asked`: reason, flag, user, account."""
-    amended = [*asked] != [row.reason, row.cancel_all, row.user_id, row.account or ""]
-    reopened = state in (State.FAILED, State.SKIPPED) or (amended and State(state) in SETTLED - DONE)
+def staged_state(row: InputRow, found: Row, retry_before: float | None) -> State:
+    """Return what staging a row makes of its target's state.
+
+    `found` is the state, when it was settled, and what is asked: reason, flag, user, account.
+    """
+    state, settled_at, *asked = found
+    amended = asked != [row.reason, row.cancel_all, row.user_id, row.account or ""]
+    retried = retry_before is not None and settled_at is not None and settled_at <= retry_before
+    reopened = state in (State.FAILED, State.SKIPPED) or ((amended or retried) and State(state) in SETTLED - DONE)
     return State.PENDING if reopened else State(state)

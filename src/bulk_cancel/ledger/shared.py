@@ -82,7 +82,7 @@ class SharedLedger(Ledger, Protocol):
         """Tell whether chunks of the run have not ended yet: some that are not series, some that are."""
 
     def take_chunk(self, run_no: int, chunk_no: int, owner: str) -> Hold | None:
-        """Take a chunk, whoever had it before; None when it has ended or does not exist."""
+        """Take a chunk from any earlier owner; None when it has ended or does not exist."""
 
     def hold(self, hold: Hold | None) -> None:
         """From now on `append` and `recover` are fenced by `hold`, and count as heartbeats; None: not any more."""
@@ -111,13 +111,13 @@ class SharedLedger(Ledger, Protocol):
     def pause(self, credential: str, seconds: float, pace: Pace) -> None:
         """Let nothing start with this credential for so long, and no burst afterwards; a longer pause stands."""
 
-    def held_alone(self, wait_s: float) -> None:
+    def lock_alone(self, wait_s: float) -> None:
         """Hold the whole ledger until `close`: no other process runs or works on it. Raises LockedError, naming one."""
 
     def hold_name(self, name: str) -> bool:
         """Hold a name of the caller's choice until `close`; False when another session holds it."""
 
-    def held_with_others(self, wait_s: float) -> None:
+    def lock_with_others(self, wait_s: float) -> None:
         """Hold the ledger together with other workers until `close`, against those who want it alone. LockedError."""
 
     def time_base(self) -> TimeBase:

@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.commands.plan import plan_job
 from bulk_cancel.commands.reconcile import reconcile_ledger
-from bulk_cancel.commands.run import Parts, run_and_tell
+from bulk_cancel.commands.run import Caller, run_and_tell
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.errors import UsageError
 from bulk_cancel.library.results import Approve, PlanResult, freeze_plan, freeze_summary
@@ -31,8 +31,8 @@ def plan(job: Job, *, environ: Mapping[str, str] | None = None, log: FilteringBo
     writes warnings to stderr and everything to the job's `log_file`. Raises BulkCancelError, and UsageError in a
     thread with a running event loop.
     """
-    with _parts(job, environ, log) as parts:
-        return freeze_plan(plan_job(job, parts))
+    with _caller(job, environ, log) as caller:
+        return freeze_plan(plan_job(job, caller))
 
 
 def run(
@@ -52,9 +52,9 @@ def run(
     """
     _refuse_unasked(job, approve)
     stop = stop or Stop()
-    with _parts(job, environ, log) as parts:
+    with _caller(job, environ, log) as caller:
         agreed = partial(_agreed, approve or (lambda _: True), stop)
-        return freeze_summary(run_and_tell(job, replace(parts, approve=agreed, stop=stop)))
+        return freeze_summary(run_and_tell(job, replace(caller, approve=agreed, stop=stop)))
 
 
 def reconcile(
@@ -65,15 +65,15 @@ def reconcile(
     stop: Stop | None = None,
 ) -> Summary:
     """Settle the unknown targets of the job's ledger by reads alone, whatever the job's input is. Else as `run`."""
-    with _parts(job, environ, log) as parts:
-        return freeze_summary(reconcile_ledger(job, replace(parts, stop=stop or Stop())))
+    with _caller(job, environ, log) as caller:
+        return freeze_summary(reconcile_ledger(job, replace(caller, stop=stop or Stop())))
 
 
 @contextmanager
-def _parts(job: Job, environ: Mapping[str, str] | None, log: FilteringBoundLogger | None) -> Iterator[Parts]:
+def _caller(job: Job, environ: Mapping[str, str] | None, log: FilteringBoundLogger | None) -> Iterator[Caller]:
     _refuse_running_loop()
     with nullcontext(log) if log else logging_to(job.log_format, job.log_file) as bound:
-        yield Parts(os.environ if environ is None else environ, bound, Silence())
+        yield Caller(os.environ if environ is None else environ, bound, Silence())
 
 
 def _refuse_running_loop() -> None:

@@ -36,7 +36,7 @@ class Holder:
 
 
 @contextmanager
-def held(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
+def locked(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
     """Hold the lock file `path`; `what` it protects is named in messages.
 
     Raises LockedError (exit 75), naming the holder, when another process holds it for longer than `wait_s` seconds.

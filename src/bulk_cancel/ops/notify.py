@@ -23,7 +23,7 @@ from bulk_cancel.ops.notice import RunEnding
 if TYPE_CHECKING:
     from apprise import Apprise
 
-#: So long the program waits for all notifications together, in seconds. Whatever stops it has to wait a little longer.
+#: Seconds to wait for all notifications together. A supervisor that stops the program has to wait a little longer.
 LONGEST_S = 15.0
 
 

@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from bulk_cancel.core.actions import Action, moment_of
-from bulk_cancel.core.drift import Expectation
+from bulk_cancel.core.actions import Action, Expectation, moment_of
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
@@ -142,7 +141,7 @@ def line_record(line: PlanLine) -> Record:
         "user_id": row.user_id,
         "account": row.account,
         "start": seen.start if seen else None,
-        "host_ids": list(seen.host_ids) if seen else None,
+        "host_ids": list(seen.host_ids) if seen and seen.host_ids is not None else None,
     }
     return {key: value for key, value in record.items() if value is not None}
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
-from bulk_cancel.core.actions import Action
-from bulk_cancel.core.drift import Expectation
+from bulk_cancel.core.actions import Action, Expectation
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.errors import InputMissingError, UsageError
 from bulk_cancel.plan_files.failures import PlanError

@@ -13,11 +13,11 @@ from structlog.typing import FilteringBoundLogger
 from bulk_cancel.access.places import credential_pace
 from bulk_cancel.access.rate_limits import limiter_of, remember_pace
 from bulk_cancel.api.client import ApiSettings, line_factory
-from bulk_cancel.core.actions import Rules
+from bulk_cancel.core.actions import SkipRules
 from bulk_cancel.core.clock import PaceRecord
-from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import PlanLine
+from bulk_cancel.core.readings import Reading
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.engine.live_read import LOOKED_AT, LiveLook
 from bulk_cancel.engine.reader import Reader
@@ -27,17 +27,17 @@ from bulk_cancel.settings.job import Job
 
 
 @dataclass
-class Looks:
+class LiveReads:
     """The look of one plan, over all accounts: each looks with its own credential and limit, all at the same time."""
 
-    of: Callable[[str, dict[str, Appointment | None]], Looking]  #: begins an account's look
-    seen: dict[str, Appointment | None] = field(default_factory=dict)
-    _begun: dict[str, Looking] = field(default_factory=dict)
+    of: Callable[[str, dict[str, Reading]], AccountReads]  #: begins an account's look
+    seen: dict[str, Reading] = field(default_factory=dict)
+    _begun: dict[str, AccountReads] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
         """How many requests the looks took so far."""
-        return sum(looking.requests for looking in self._begun.values())
+        return sum(reads.requests for reads in self._begun.values())
 
     def __call__(self, lines: Sequence[PlanLine]) -> list[PlanLine]:
         """Look at a chunk of lines. Raises as the reader does."""
@@ -75,7 +75,7 @@ class Looks:
 
 
 @dataclass
-class Looking:
+class AccountReads:
     """The look of one account. Contacts are read to count people, and kept in memory only."""
 
     job: Job
@@ -84,7 +84,7 @@ class Looking:
     log: FilteringBoundLogger
     known_pace: PaceRecord | None = None  #: what the ledger knows of the limiter
     clock: Clock = field(default_factory=system_clock)
-    seen: dict[str, Appointment | None] = field(default_factory=dict)
+    seen: dict[str, Reading] = field(default_factory=dict)
     requests: int = 0
 
     async def look(self, lines: Sequence[PlanLine]) -> list[PlanLine]:
@@ -93,7 +93,7 @@ class Looking:
         key = self.settings.credential.fingerprint
         reader = Reader(line, limiter_of(self.pace, key, self.clock, self.known_pace), self.log)
         reader.remember = partial(remember_pace, credential_pace(key))
-        rules = Rules(self.clock.now(), self.job.skip_past, self.job.late_within)
+        rules = SkipRules(self.clock.now(), self.job.skip_past, self.job.late_within)
         try:
             return await LiveLook(reader, rules, self.seen).look(lines)
         finally:

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from structlog.typing import FilteringBoundLogger
 
-from bulk_cancel.access.credential_locks import Keyring
+from bulk_cancel.access.credential_locks import CredentialLocks
 from bulk_cancel.core.clock import PaceRecord
-from bulk_cancel.core.model import Appointment, InputRow
+from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Plan, PlanLine, make_plan
+from bulk_cancel.core.readings import Reading
 from bulk_cancel.core.states import State
-from bulk_cancel.planning.live import Looking, Looks
+from bulk_cancel.planning.live import AccountReads, LiveReads
 from bulk_cancel.planning.sources import PlannedRows
 from bulk_cancel.settings.accounts import OWN
 
@@ -23,27 +24,27 @@ StatesOf = Callable[[Sequence[InputRow]], Sequence[State | None]]
 
 
 def planned(
-    keys: Keyring,
+    keys: CredentialLocks,
     rows: PlannedRows,
     states_of: StatesOf,
-    looking: Looks | None,
+    reads: LiveReads | None,
     each: Callable[[PlanLine], None] | None,
 ) -> Plan:
-    plan = make_plan(rows.chunks(), states_of, keys.job.pace, rows.look(looking), each)
+    plan = make_plan(rows.chunks(), states_of, keys.job.pace, rows.look(reads), each)
     if keys.accounts.given or plan.shares.keys() - {OWN}:
         plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}
-    plan.live = replace(plan.live, requests=looking.requests) if plan.live and looking else None
+    plan.live = replace(plan.live, requests=reads.requests) if plan.live and reads else None
     return plan
 
 
-def live_reads(keys: Keyring, log: FilteringBoundLogger, known_pace: KnownPace, wait_s: float) -> Looks:
+def live_reads(keys: CredentialLocks, log: FilteringBoundLogger, known_pace: KnownPace, wait_s: float) -> LiveReads:
     """Return the looks of a live plan. An account's limit is held from its first look on."""
     if not keys.accounts.given:
-        keys.hold([OWN], wait_s)
+        keys.lock([OWN], wait_s)
 
-    def begin(account: str, seen: dict[str, Appointment | None]) -> Looking:
-        keys.hold([account], wait_s)
+    def begin(account: str, seen: dict[str, Reading]) -> AccountReads:
+        keys.lock([account], wait_s)
         settings, pace = keys.settings(account), keys.accounts.pace(account)
-        return Looking(keys.job, settings, pace, log, known_pace(settings.credential.fingerprint), seen=seen)
+        return AccountReads(keys.job, settings, pace, log, known_pace(settings.credential.fingerprint), seen=seen)
 
-    return Looks(begin)
+    return LiveReads(begin)

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from bulk_cancel.core.actions import Action
-from bulk_cancel.core.model import Appointment, InputRow
+from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Look, PlanLine
+from bulk_cancel.core.readings import Reading
 from bulk_cancel.core.template import LIVE_NAMES, Template, live_values, parse_template
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.inputs import StagedInput, read_columns, read_rows
@@ -32,7 +33,8 @@ class Rows:
 
     staged: StagedInput
     template: Template | None
-    seen: Mapping[str, Appointment | None] = field(default_factory=dict)
+    seen: Mapping[str, Reading] = field(default_factory=dict)
+    users: Mapping[str, str] = field(default_factory=dict)  #: as whom each account acts where a row does not say it
     _unfit: set[int] = field(default_factory=set)  #: rows to be sent whose reason cannot be filled in
     _columns: dict[int, Mapping[str, str | None]] = field(default_factory=dict)
 
@@ -46,7 +48,19 @@ class Rows:
             )
 
     def chunks(self) -> Iterator[list[InputRow]]:
-        """Yield the rows as they are; `look` fills them in for a plan."""
+        """Yield the rows, each with its acting user; `look` fills in the reasons for a plan.
+
+        The user belongs to what is asked: a refusal of one user is none of another.
+        """
+        for rows in self._unfilled():
+            yield [self._acting(row) for row in rows] if self.users else rows
+
+    def _acting(self, row: InputRow) -> InputRow:
+        if row.user_id is not None or row.problems is not None:
+            return row
+        return row._replace(user_id=self.users.get(row.account or ""))
+
+    def _unfilled(self) -> Iterator[list[InputRow]]:
         if self.template is None:
             yield from read_rows(self.staged)
             return
@@ -84,7 +98,8 @@ class Rows:
     def _filled(self, row: InputRow) -> InputRow:
         if self.template is None or row.problems is not None or row.reason is not None or row.first_row != row.row:
             return row
-        seen = self.seen.get(row.appointment_id or "")
+        reading = self.seen.get(row.appointment_id or "")
+        seen = reading.appointment if reading else None
         own = {name: value for name, value in self._columns.get(row.row, _NOTHING).items() if value}
         try:
             return row._replace(reason=self.template.fill({**live_values(seen), **own}))

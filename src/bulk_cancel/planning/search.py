@@ -24,7 +24,7 @@ from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.engine.search import Search
 from bulk_cancel.errors import BulkCancelError, ConfigError
-from bulk_cancel.ops.locks import held
+from bulk_cancel.ops.locks import locked
 from bulk_cancel.ops.progress import Display, Silence, Standing, show_progress
 from bulk_cancel.reports.found_file import Layout, write_found
 from bulk_cancel.settings.accounts import load_accounts
@@ -73,7 +73,7 @@ def find_appointments(
     settings = replace(settings_of(job, environ, account), with_contacts=with_contacts)
     _refuse_wrong_pairing(settings)
     key = settings.credential.fingerprint
-    with held(credential_lock(key), "this credential", job.lock_wait):
+    with locked(credential_lock(key), "this credential", job.lock_wait):
         line = line_factory(settings)()
         limiter = limiter_of(account.pace, key, system_clock(), _known_pace(job, settings))
         reader = Reader(line, limiter, log, partial(remember_pace, credential_pace(key)))

@@ -19,11 +19,11 @@ from bulk_cancel.engine.context import Foresight
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.plan_files import LeftOut, PlanFile, is_plan, open_plan
-from bulk_cancel.planning.live import Looks
+from bulk_cancel.planning.live import LiveReads
 from bulk_cancel.planning.reason_templates import Rows, template_of
 from bulk_cancel.planning.search import select_input
 from bulk_cancel.settings.accounts import load_accounts
-from bulk_cancel.settings.environment import api_url
+from bulk_cancel.settings.environment import api_url, canonical_api
 from bulk_cancel.settings.job import Job
 from bulk_cancel.version import version
 
@@ -44,9 +44,9 @@ class Source(Protocol):
     @property
     def digest(self) -> str: ...
 
-    def rows(self, looking: Looks | None) -> PlannedRows: ...
+    def rows(self, reads: LiveReads | None) -> PlannedRows: ...
 
-    def foresight(self, looking: Looks | None) -> Foresight: ...
+    def foresight(self, reads: LiveReads | None) -> Foresight: ...
 
 
 def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source:
@@ -62,19 +62,17 @@ def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger,
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
     source = str(select_input(job, environ, log, folder)) if job.select else job.input
-    return InputFile(job, stage_input(source, _options_of(job, environ), folder / SNAPSHOT))
-
-
-def _account_names(job: Job, environ: Mapping[str, str]) -> AccountNames | None:
     accounts = load_accounts(job.accounts, environ, job)
-    return AccountNames(accounts.names, job.account) if accounts.given else None
+    names = AccountNames(accounts.names, job.account) if accounts.given else None
+    users = {name: user for name in ("", *accounts.names) if (user := accounts.user_id(name))}
+    return InputFile(job, stage_input(source, _options_of(job, names), folder / SNAPSHOT), users)
 
 
-def _options_of(job: Job, environ: Mapping[str, str]) -> InputOptions:
+def _options_of(job: Job, accounts: AccountNames | None) -> InputOptions:
     """Return how the job wants its input read. With blanks to fill in, the reason comes later, row by row."""
     mapping = {str(name): column for name, column in job.map.items()}
     reason = None if template_of(job) else job.reason
-    return InputOptions(mapping, reason, job.cancel_all, _account_names(job, environ))
+    return InputOptions(mapping, reason, job.cancel_all, accounts)
 
 
 def program() -> str:
@@ -107,7 +105,7 @@ def _why_nothing(job: Job, error: InputMissingError | NoRowsError) -> str:
 
 
 def _of_this_api(plan: PlanFile, url: str) -> PlanFile:
-    if plan.header.api_url != url:
+    if canonical_api(plan.header.api_url) != canonical_api(url):
         raise ConfigError(
             f"The plan {plan.path} was made for the API at {plan.header.api_url}, not for {url}.",
             advice="Nothing was sent. Correct MEETERGO_API_URL, or plan again.",
@@ -121,16 +119,17 @@ class InputFile:
 
     job: Job
     staged: StagedInput
+    users: Mapping[str, str] = field(default_factory=dict)  #: as whom each account acts where a row does not say it
 
     @property
     def digest(self) -> str:
         return self.staged.digest
 
-    def rows(self, looking: Looks | None) -> Rows:
-        return Rows(self.staged, template_of(self.job), looking.seen if looking else {})
+    def rows(self, reads: LiveReads | None) -> Rows:
+        return Rows(self.staged, template_of(self.job), reads.seen if reads else {}, self.users)
 
-    def foresight(self, looking: Looks | None) -> Foresight:
-        return Foresight(seen=looking.seen if looking else {})
+    def foresight(self, reads: LiveReads | None) -> Foresight:
+        return Foresight(seen=reads.seen if reads else {})
 
 
 @dataclass
@@ -147,7 +146,7 @@ class ApprovedPlan:
     def digest(self) -> str:
         return self.plan.digest
 
-    def rows(self, looking: Looks | None) -> ApprovedPlan:
+    def rows(self, reads: LiveReads | None) -> ApprovedPlan:
         return self
 
     def chunks(self) -> Iterator[list[InputRow]]:
@@ -168,6 +167,6 @@ class ApprovedPlan:
         left = self.left_out.get(target_of(line.row)) if line.action is Action.CANCEL else None
         return replace(line, action=left.action, why=left.why) if left else line
 
-    def foresight(self, looking: Looks | None) -> Foresight:
+    def foresight(self, reads: LiveReads | None) -> Foresight:
         left_out = {target: (left.action, left.why) for target, left in self.left_out.items()}
-        return Foresight(looking.seen if looking else {}, left_out, self.plan.expectations())
+        return Foresight(reads.seen if reads else {}, left_out, self.plan.expectations())

@@ -1,6 +1,6 @@
 """The file of what a search found, made to be the input of a run.
 
-Times are those of the zone that was asked for, with their offset. Texts come from the server and from whoever booked: a
+Times are those of the zone that was asked for, with their offset. Texts come from the server and from people: a
 CSV cell that a spreadsheet would take for a formula gets an apostrophe before it. Parquet and XLSX hold them as they
 are, since there a text is a text.
 """
@@ -129,7 +129,7 @@ def _row(appointment: Appointment, zone: tzinfo) -> dict[str, Any]:
         "start": _local(appointment.start, zone),
         "end": _local(appointment.end, zone),
         "location": appointment.location,
-        "host_ids": one_line(" ".join(appointment.host_ids)) or None,
+        "host_ids": one_line(" ".join(appointment.host_ids or ())) or None,
         "meeting_type_id": appointment.meeting_type_id,
         "meeting": appointment.meeting,
         "group_booking": appointment.group_booking,

@@ -39,7 +39,7 @@ class Ending:
     exit_code: Exit
     due_at: float | None = None  #: when all unknown targets may be looked at, seconds since the epoch; None: now
     halt: str = ""  #: what stopped the run, a sentence
-    missing: int = 0  #: unknown targets that the API does not find
+    undecided: int = 0  #: unknown targets that no read can settle
 
 
 def next_step(ending: Ending) -> str:
@@ -52,7 +52,7 @@ def _sentences(ending: Ending) -> Iterator[str]:
         yield ending.halt
     if ending.exit_code in _FIRST:
         yield _go_on(ending)
-    elif _count(ending, Status.UNKNOWN):
+    elif ending.exit_code is Exit.UNKNOWN:
         yield _look_again(ending)
     yield from _for_a_person(ending)
     if ending.exit_code is Exit.OK:
@@ -75,9 +75,9 @@ def _look_again(ending: Ending) -> str:
 
 
 def _for_a_person(ending: Ending) -> Iterator[str]:
-    if ending.missing:
-        targets = "1 target" if ending.missing == 1 else f"{ending.missing:,} targets"
-        yield f"the API does not find {targets} of unknown outcome: a person decides, with `bulk-cancel resolve`."
+    if ending.undecided:
+        outcomes = "1 unknown outcome" if ending.undecided == 1 else f"{ending.undecided:,} unknown outcomes"
+        yield f"no read can settle {outcomes}, unknown.csv says why: a person decides, with `bulk-cancel resolve`."
     if failed := _count(ending, Status.FAILED):
         yield f"{_SAME} to try {_rows(failed)} that could not be sent."
     if files := list(_files_to_correct(ending)):

@@ -130,7 +130,14 @@ def _cells_of(line: PlanLine) -> tuple[Any, ...]:
     )
     if seen is None:
         return (*asked, None, None, None, None, None)
-    return (*asked, seen.start, seen.end, seen.meeting_type_id, " ".join(seen.host_ids), "yes" if seen.paid else "no")
+    return (
+        *asked,
+        seen.start,
+        seen.end,
+        seen.meeting_type_id,
+        " ".join(seen.host_ids or ()),
+        "yes" if seen.paid else "no",
+    )
 
 
 def _write_csv(parts: list[Path], path: Path, columns: Mapping[str, pl.DataType]) -> None:

@@ -53,7 +53,7 @@ def _rows(target: Target, seen: Appointment) -> Iterator[tuple[str | None, ...]]
     slot = (seen.appointment_id, seen.start, seen.end, seen.location, seen.meeting, seen.meeting_type_id)
     for contact in seen.contacts:
         if target.attendee_id in (None, contact.attendee_id):
-            yield (*slot, " ".join(seen.host_ids), contact.name, contact.email, contact.phone)
+            yield (*slot, " ".join(seen.host_ids or ()), contact.name, contact.email, contact.phone)
 
 
 def _harmless(value: str | None) -> str:

@@ -23,12 +23,14 @@ SHAPE, what the client gets instead of the answer:
   drip            the answer arrives byte by byte, one each DURATION (80ms)
   delay           the answer arrives DURATION later (500ms); the cancel takes effect all the same
   400 to 599      this status; 502, 503 and 504 as the HTML page of a gateway
-  429             as the API words it (never with -after or -late)
+  429             as the API words it (-after and -late go with 408, 409, 421, 425 and 500 to 599 only)
+  page-400 to page-599  the HTML page of a gateway under this status
   html            200 with a login page
   redirect        307 to a trap on another host name
   204, empty      success without a body
   other-id        success that shows another appointment
   not-cancelled   success that shows the appointment still active
+  silent          success that does not say whether the appointment is cancelled
   late            short for lost-late
   stale           not an answer of its own: reads show the state before a change for DURATION (2s)
 WHEN, whether the cancel itself takes effect: before (the answer goes wrong before any effect; the default),
@@ -68,6 +70,8 @@ class Shape(StrEnum):
     EMPTY = "empty"
     OTHER_ID = "other-id"
     NOT_CANCELLED = "not-cancelled"
+    SILENT = "silent"
+    PAGE = "page"
     STALE = "stale"
 
 
@@ -87,6 +91,8 @@ class Meets(StrEnum):
     STALE_READS = "stale reads"
 
 
+#: They may come after an effect: an application's own time limit answers 408 while its handler goes on.
+_UNCLEAR = (408, 409, 421, 425)
 _DURATIONS_S = {Shape.HANG: HANG_LIMIT_S, Shape.DRIP: 0.08, Shape.DELAY: 0.5, Shape.STALE: 2.0}
 
 
@@ -106,7 +112,7 @@ class Fault:
     @property
     def label(self) -> str:
         """Its name in the record of answers."""
-        name = str(self.status) if self.shape is Shape.STATUS else self.shape.value
+        name = {Shape.STATUS: f"{self.status}", Shape.PAGE: f"page-{self.status}"}.get(self.shape, self.shape.value)
         return f"{name}-{self.when}" if self.meets is Meets.CANCELS else name
 
 
@@ -178,15 +184,16 @@ def _parse(item: str) -> Fault:
 
 
 def _shape(name: str, item: str) -> tuple[Shape, int]:
-    if re.fullmatch(r"[45]\d\d", name):
-        return Shape.STATUS, int(name)
+    if match := re.fullmatch(r"(page-)?([45]\d\d)", name):
+        return Shape.PAGE if match[1] else Shape.STATUS, int(match[2])
     try:
         shape = Shape(name)
     except ValueError:
         shape = Shape.STATUS
-    if shape is Shape.STATUS:
-        known = ", ".join(each for each in Shape if each is not Shape.STATUS)
-        raise ValueError(f"The fault {item!r} has no known shape; known are late, 400 to 599, {known}.")
+    if shape in (Shape.STATUS, Shape.PAGE):
+        known = ", ".join(each for each in Shape if each not in (Shape.STATUS, Shape.PAGE))
+        what = f"known are late, 400 to 599, page-400 to page-599, {known}"
+        raise ValueError(f"The fault {item!r} has no known shape; {what}.")
     return shape, 0
 
 
@@ -195,7 +202,7 @@ def _check_when(fault: Fault, item: str) -> None:
         return
     if fault.meets is not Meets.CANCELS:
         raise ValueError(f"The fault {item!r} is for reads, which have no effect: leave out -{fault.when}.")
-    if fault.shape is Shape.STATUS and fault.status < 500:
+    if fault.shape is Shape.STATUS and fault.status < 500 and fault.status not in _UNCLEAR:
         raise ValueError(f"The fault {item!r} cannot be: a {fault.status} says that nothing took effect.")
     if fault.shape is Shape.DELAY and fault.when is When.LATE:
         raise ValueError(f"The fault {item!r} cannot be: write delay-before, whose effect comes after the delay.")

@@ -88,7 +88,7 @@ def faulty_response(fault: Fault, plain: Plain, scene: Scene) -> Response:
             return _Hang(scene.wires, min(fault.duration_s, HANG_LIMIT_S))
         case Shape.DRIP:
             return _Drip(plain, fault.duration_s)
-        case Shape.OTHER_ID | Shape.NOT_CANCELLED:
+        case Shape.OTHER_ID | Shape.NOT_CANCELLED | Shape.SILENT:
             return plain_response(_misleading(fault.shape, plain))
         case _:
             return _finished(fault, plain, scene)
@@ -99,6 +99,8 @@ def _finished(fault: Fault, plain: Plain, scene: Scene) -> Response:
     match fault.shape:
         case Shape.STATUS:
             return _error(fault.status, scene)
+        case Shape.PAGE:
+            return _page(fault.status, _phrase(fault.status))
         case Shape.HTML:
             return _page(200, "Sign in to the network")
         case Shape.REDIRECT:
@@ -122,6 +124,13 @@ def _error(status: int, scene: Scene) -> Response:
     return JSONResponse(error_document(status), status)
 
 
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
 def _page(status: int, title: str) -> Response:
     return Response(f"<!doctype html><title>{title}</title><h1>{title}</h1>", status, media_type="text/html")
 
@@ -131,6 +140,9 @@ def _misleading(shape: Shape, plain: Plain) -> Plain:
         return plain
     if shape is Shape.OTHER_ID:
         return Plain(plain.status, plain.document | {"id": made_id("another appointment"), "isCancelled": True})
+    if shape is Shape.SILENT:
+        kept = {key: value for key, value in plain.document.items() if key not in ("isCancelled", "cancel")}
+        return Plain(plain.status, kept)
     return Plain(plain.status, plain.document | {"isCancelled": False, "cancel": None})
 
 

@@ -2,7 +2,7 @@
 
 The empty name is the run's own credential, from the environment with the job's limit. A credential is read when
 somebody asks for its account, so that a run needs those only that its rows name. Two accounts with one credential would
-share one limit unknowingly: whoever asks for both is refused.
+share one limit unknowingly: a file that names both is refused.
 """
 
 from __future__ import annotations
@@ -103,6 +103,10 @@ class Accounts:
         entry, job = self._entry(name), self.job
         return Pace(entry.rate or job.rate, entry.burst or job.burst)
 
+    def user_id(self, name: str) -> str | None:
+        """Return as whom an account acts where a row does not say it."""
+        return self.job.user_id if name == OWN else self._entry(name).user_id
+
     def place(self, name: str) -> str:
         """Return where the credential is looked for: the key, never what it names."""
         return "the environment" if name == OWN else "token_env" if self._entry(name).token_env else "token_file"
@@ -125,9 +129,8 @@ class Accounts:
 
     def _read(self, name: str) -> Account:
         entry = self._entry(name)
-        user_id = self.job.user_id if name == OWN else entry.user_id
         concurrency = entry.concurrency or self.job.concurrency
-        return Account(name, self._credential(name, entry), user_id, self.pace(name), concurrency)
+        return Account(name, self._credential(name, entry), self.user_id(name), self.pace(name), concurrency)
 
     def _credential(self, name: str, entry: _Entry) -> Credential:
         if name == OWN:

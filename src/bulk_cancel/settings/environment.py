@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from contextlib import suppress
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
 
 from bulk_cancel.core.text import stripped
 from bulk_cancel.errors import ConfigError
@@ -11,6 +13,11 @@ from bulk_cancel.settings.job import Job
 
 #: The official client's variable; a timeout of ours beats it.
 TIMEOUT_VARIABLE = "MEETERGO_TIMEOUT_MS"
+DEFAULT_API = "https://api.meetergo.com/v4"
+_LOOPBACK = "127.0.0.1"
+#: A server that is silent for 30 s, the usual limit of a client, and applies then, is not trusted too early.
+SHORTEST_SETTLE_S = 60.0
+_PORTS = {"http": 80, "https": 443}
 
 
 def timeout_of(job: Job, environ: Mapping[str, str]) -> float:
@@ -23,20 +30,46 @@ def timeout_of(job: Job, environ: Mapping[str, str]) -> float:
     return int(milliseconds) / 1000
 
 
-DEFAULT_API = "https://api.meetergo.com/v4"
-
-
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
 def api_url(environ: Mapping[str, str]) -> str:
     """Return the API's base URL, with `/v4`. Raises ConfigError for one that would send the credential openly."""
     url = stripped(environ.get("MEETERGO_API_URL", "")).rstrip("/") or DEFAULT_API
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+    parts = _parts(url)
+    if parts is None or parts.username or parts.query or parts.fragment:
         raise ConfigError("MEETERGO_API_URL is not the address of an API.", advice=f"It looks like {DEFAULT_API}")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and _host(parts) != _LOOPBACK:
         raise ConfigError(
             f"MEETERGO_API_URL would send the credential to {parts.hostname} unencrypted.", advice="Use https://"
         )
     return url
+
+
+def canonical_api(url: str) -> str:
+    """Return the one name of an API, however its address is written: a ledger belongs to it."""
+    parts = urlsplit(url)
+    port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{_host(parts)}{port}{parts.path.rstrip('/')}"
+
+
+def _host(parts: SplitResult) -> str:
+    host = (parts.hostname or "").rstrip(".")
+    if ":" in host:
+        host = f"[{ip_address(host)}]"  # one spelling of an IPv6 address
+    return _LOOPBACK if host in ("localhost", "[::1]") else host
+
+
+def _parts(url: str) -> SplitResult | None:
+    """Return the parts of an address; None when there is no such scheme, host or port."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.scheme in _PORTS and _host(parts) and parts.port != 0:
+            return parts
+    return None
+
+
+def refuse_short_settle(settle_s: float, url: str) -> None:
+    """Refuse a settle time within which a real API may still apply a cancel that it did not answer."""
+    if settle_s < SHORTEST_SETTLE_S and _host(urlsplit(url)) != _LOOPBACK:
+        raise ConfigError(
+            f"A settle time of {settle_s:g} s is too short: a cancel whose answer was lost may take effect later.",
+            advice=f"Nothing was sent. Give --settle at least {SHORTEST_SETTLE_S:g}s, or leave it out (10m).",
+        )

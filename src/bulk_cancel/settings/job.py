@@ -111,8 +111,8 @@ def _zone(value: str) -> str:
     return parse_zone(value).key
 
 
-Duration = Annotated[float, _parsed(parse_duration), Field(ge=0)]
-Rate = Annotated[float, _parsed(parse_rate), Field(gt=0)]
+Duration = Annotated[float, _parsed(parse_duration), Field(ge=0, allow_inf_nan=False)]
+Rate = Annotated[float, _parsed(parse_rate), Field(gt=0, allow_inf_nan=False)]
 Field_ = Literal["appointment_id", "reason", "attendee_id", "cancel_all", "cancel_entire_series", "user_id", "account"]
 
 
@@ -193,6 +193,7 @@ class Job(BaseSettings):
     max_attempts: int = Field(5, ge=1, le=100)
     settle: Duration = 600.0
     look_first: bool = False
+    retry_refused: bool = False
     wait: bool = False
     live: bool = False
     skip_past: bool = True

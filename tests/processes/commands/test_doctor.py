@@ -14,12 +14,12 @@ import pytest
 from bulk_cancel.commands.doctor.check import Check, Level, exit_code_of
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
-from bulk_cancel.ops.locks import held, holder_of
+from bulk_cancel.ops.locks import holder_of, locked
 from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, OWNER_TOKEN, PLATFORM_KEY
 from bulk_cancel.sandbox.people import OWNER
 from bulk_cancel.sandbox.server import Sandbox
 from support.ledger_files import fingerprint, make, raw
-from support.shell_types import Result, Shell
+from support.shell import Result, Shell
 from support.worlds import post_count
 
 Found = dict[str, dict[str, Any]]
@@ -179,7 +179,7 @@ def test_a_run_at_work_is_named_and_its_limit_left_alone(shell: Shell, sandbox: 
     state = Path(shell.environ["HOME"]) / ".local/state/bulk-cancel/locks"
     key = "credential-" + by_name(shell("doctor", "--json"))["credential"]["found"].rstrip(".").split()[-1]
     asked = len(sandbox.arrivals())
-    with held(state / f"{key}.lock", "this credential"), held(shell.folder / "ledger.db.lock", "the ledger"):
+    with locked(state / f"{key}.lock", "this credential"), locked(shell.folder / "ledger.db.lock", "the ledger"):
         result = shell("doctor", "--json", "--ledger", "ledger.db")
         assert result.code == 0
         found = by_name(result)
@@ -192,7 +192,7 @@ def test_looking_at_a_lock_makes_no_file(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db.lock"
     assert holder_of(path) is None
     assert not path.exists()
-    with held(path, "it"):
+    with locked(path, "it"):
         pass
     assert holder_of(path) is None
 

@@ -19,7 +19,7 @@ from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, PLATFORM_KEY
 from bulk_cancel.sandbox.people import OWNER
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Kind, Wanted, World
-from support.shell_types import Shell
+from support.shell import Shell
 from support.worlds import post_count
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -256,6 +256,34 @@ def test_78_a_ledger_of_another_api(shell: Shell, closure: Path) -> None:
     result = shell("run", closure, "--yes", "--ledger", "ledger.db", MEETERGO_API_URL="http://127.0.0.1:9/v4")
     assert result.code == 78
     assert "belongs to the API at" in result.stderr
+
+
+def test_an_address_that_never_answered_binds_no_ledger(shell: Shell, sandbox: Sandbox, closure: Path) -> None:
+    mistyped = shell("run", closure, "--yes", "--ledger", "ledger.db", MEETERGO_API_URL="http://127.0.0.1:9/v4")
+    assert mistyped.code == 69
+    assert shell.run(closure, "--ledger", "ledger.db").code == 0
+    other_spelling = sandbox.url.replace("127.0.0.1", "LOCALHOST") + "/"
+    again = shell("run", closure, "--yes", "--ledger", "ledger.db", MEETERGO_API_URL=other_spelling)
+    assert again.code == 0, again.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "reconcile"])
+def test_69_a_ledger_in_a_database_that_does_not_answer(shell: Shell, closure: Path, command: str) -> None:
+    words = [] if command == "reconcile" else [str(closure)]
+    words += ["--yes"] if command == "run" else []
+    flags = [] if command == "plan" else ["--json"]
+    result = shell(command, *words, *flags, "--ledger", "postgresql://127.0.0.1:9/ledger")
+    assert result.code == 69, result.stderr
+    assert "The ledger postgresql://127.0.0.1:9/ledger cannot be reached" in result.stderr
+    assert "Nothing was sent" in result.stderr
+
+
+def test_a_folder_of_results_that_vanishes_is_named_and_no_bug(shell: Shell, closure: Path) -> None:
+    (shell.folder / "file").write_text("")
+    result = shell.run(closure, "--out", "file/out")
+    assert result.code == 74
+    assert "file/out" in result.stderr
+    assert "bug" not in result.stderr
 
 
 def test_a_platform_key_acts_as_the_rows_user(

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from bulk_cancel.cli.main import app
-from support.shell_types import Shell
+from support.shell import Shell
 
 COMMANDS = set(app.commands)
 HEAVY = {"anyio", "apsw", "bulk_cancel.settings.job", "filelock", "httpx", "jinja2", "polars", "structlog", "tenacity"}

@@ -1,4 +1,4 @@
-"""A rehearsal: the sandbox serves the ids of the real input, and the README's three commands work as they stand."""
+"""A rehearsal: the sandbox serves the ids of the real input, and the guide's three commands work as they stand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bulk_cancel.errors import UsageError
 from bulk_cancel.sandbox.seed_file import read_world
 from bulk_cancel.sandbox.world import Kind
 from support.lab import made_ids
-from support.shell_types import Shell
+from support.shell import Shell
 
 ROOT = Path(__file__).resolve().parents[3]
 IDS = made_ids(4)
@@ -67,12 +67,12 @@ def test_a_seed_that_is_not_there(shell: Shell) -> None:
     assert shell("sandbox", "--seed", "none.csv").code == 66
 
 
-# -- the three commands of the README --------------------------------------------------------------
+# -- the three commands of docs/guides/rehearsal.md ------------------------------------------------
 
 
 def commands() -> list[str]:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"<!-- rehearsal:.*?-->\n```sh\n(.*?)\n```", readme, re.DOTALL)
+    guide = (ROOT / "docs/guides/rehearsal.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"<!-- rehearsal:.*?-->\n```sh\n(.*?)\n```", guide, re.DOTALL)
     return [line.partition("  #")[0].strip() for line in block.splitlines()]
 
 

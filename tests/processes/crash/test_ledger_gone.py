@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 import pytest
 
 from processes.crash.conftest import MakeLab
@@ -29,6 +32,67 @@ def test_an_answer_that_comes_after_it_is_told(lab: Lab) -> None:
     assert ended.code == 78
     assert lab.posts == 3
     assert "NOT RECORDED" in ended.stderr
+
+
+@pytest.mark.parametrize("file", ["ledger.db", "ledger.db-wal"])
+def test_a_file_that_is_cut_in_place_halts_the_run(lab: Lab, file: str) -> None:
+    ended = lab.run({"before append:6": f"overwrite {lab.folder / file} {os.devnull}"})
+    assert (ended.code, lab.posts) == (78, 2)
+    assert "replaced while in use" in ended.stderr
+    ended = lab.run()
+    assert (ended.code, lab.posts) == (78, 2)
+    assert "bug" not in ended.stderr
+
+
+@pytest.mark.parametrize("wal_is_left", [True, False])
+def test_an_older_copy_that_is_put_back_during_a_run_halts_it_and_cancels_nothing_twice(
+    lab: Lab, *, wal_is_left: bool
+) -> None:
+    older = lab.folder / "older.db"
+    ids = list(lab.sandbox.world.appointments)
+    lab.write_input(ids[:2])
+    assert lab.run().code == 0
+    shutil.copyfile(lab.ledger, older)
+    lab.write_input(ids)
+    ended = lab.run({"before append:5": f"overwrite {lab.ledger} {older}"})
+    assert (ended.code, lab.posts) == (78, 4)
+    assert "replaced while in use" in ended.stderr
+    assert "bug" not in ended.stderr
+    if wal_is_left:  # it has all that the copy lacks
+        lab.until_done()
+        assert lab.posts == 6
+        return
+    lab.folder.joinpath("ledger.db-wal").unlink()
+    ended = lab.run()
+    assert (ended.code, lab.posts) == (78, 4)
+    assert "the newest 3 of its 7 events are missing" in ended.stderr
+
+
+@pytest.mark.parametrize("how", ["cp", "mv", "ln"])
+def test_the_main_file_alone_of_a_killed_run_is_refused_with_what_is_missing(lab: Lab, how: str) -> None:
+    lab.run({"before append:6": "kill"})
+    other = lab.folder / "other.db"
+    {"cp": shutil.copyfile, "mv": shutil.move, "ln": os.link}[how](lab.ledger, other)
+    ended = lab.run(ledger=str(other))
+    assert (ended.code, lab.posts) == (78, 2)
+    assert "the newest 4 of its 4 events are missing" in ended.stderr
+    assert "other.db-wal" in ended.stderr
+    if how == "mv":
+        other.rename(lab.ledger)
+    lab.check_converges()
+
+
+def test_a_ledger_that_is_gone_is_told_and_begun_anew_only_after_a_word(lab: Lab) -> None:
+    assert lab.run().code == 0
+    lab.ledger.unlink()
+    for command in ("run", "plan"):
+        ended = lab.run_command(command, str(lab.input), "--ledger", str(lab.ledger), "--yes", capture_output=True)
+        assert (ended.returncode, lab.posts) == (78, 6)
+        assert "is gone: this machine has seen 12 events of it" in ended.stderr
+    forgotten = lab.run_command("ledger", "forget", "--ledger", str(lab.ledger), capture_output=True)
+    assert "12 events are forgotten" in forgotten.stdout
+    assert lab.run(look_first="").code == 0
+    assert lab.posts == 6
 
 
 def test_a_ledger_that_is_gone_is_not_begun_anew_beside_its_journal(lab: Lab) -> None:

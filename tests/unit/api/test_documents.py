@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_cancel.api.documents import parse_appointment, parse_json, parse_message, parse_page
+from bulk_cancel.api.documents import is_api_error, parse_appointment, parse_json, parse_message, parse_page
 from bulk_cancel.core.model import Appointment
 
 ID = "11111111-1111-4111-8111-111111111111"
@@ -73,9 +73,37 @@ def test_what_has_no_id_is_no_appointment(value: object) -> None:
     assert parse_appointment(value) is None
 
 
-@pytest.mark.parametrize("word", ["false", "true", "", 0, 1, 1.0, [], {}])
-def test_an_answer_neither_yes_nor_no_is_no_appointment(word: object) -> None:
-    assert parse_appointment({"id": ID, "isCancelled": word}) is None
+@pytest.mark.parametrize("word", [None, "false", "true", "", 0, 1, 1.0, [], {}])
+def test_an_answer_neither_yes_nor_no_says_nothing(word: object) -> None:
+    assert parsed(isCancelled=word).is_cancelled is None
+
+
+def test_what_a_document_does_not_say_stays_open() -> None:
+    found = parse_appointment({"id": ID})
+    assert found is not None
+    assert (found.is_cancelled, found.host_ids, found.group_booking, found.attendee_ids) == (None,) * 4
+    assert parsed(hostIds=[]).host_ids == ()
+    assert parsed(meetingInfo={"groupBooking": "yes"}).group_booking is None
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "is_error"),
+    [
+        ({"statusCode": 404, "message": "x", "error": "Not Found"}, 404, True),
+        ({"statusCode": 400, "message": ["x", "y"], "error": "Bad Request", "errors": []}, 400, True),
+        ({"statusCode": 404, "message": "x", "error": "Not Found"}, 410, False),
+        ({"statusCode": "404", "message": "x", "error": "Not Found"}, 404, False),
+        ({"statusCode": True, "message": "x", "error": "x"}, 1, False),
+        ({"statusCode": 404, "message": "x"}, 404, False),
+        ({"statusCode": 404, "error": "Not Found"}, 404, False),
+        ({"statusCode": 404, "message": [1], "error": "Not Found"}, 404, False),
+        ({"error": "not found"}, 404, False),
+        ([], 404, False),
+        (None, 404, False),
+    ],
+)
+def test_an_error_is_the_apis_in_its_own_shape_alone(body: object, status: int, is_error: bool) -> None:
+    assert is_api_error(body, status) is is_error
 
 
 @pytest.mark.parametrize(
@@ -83,8 +111,12 @@ def test_an_answer_neither_yes_nor_no_is_no_appointment(word: object) -> None:
     [
         ({"isCancelled": True}, True),
         ({"isCancelled": False}, False),
-        ({"isCancelled": None}, False),
-        ({}, False),
+        ({"isCancelled": None}, None),
+        ({}, None),
+        ({"deletedAt": "2026-11-22T12:00:00Z"}, True),
+        ({"isCancelled": False, "deletedAt": "2026-11-22T12:00:00Z"}, True),
+        ({"isCancelled": False, "deletedAt": None}, False),
+        ({"cancel": {"actionAt": "2026-11-22T12:00:00Z"}}, True),
         ({"isCancelled": False, "cancel": {"actionAt": "2026-11-22T12:00:00Z"}}, True),
         ({"isCancelled": False, "cancel": {"actionAt": "yesterday"}}, True),
         ({"isCancelled": False, "cancel": {"actionAt": None}}, False),
@@ -94,7 +126,9 @@ def test_an_answer_neither_yes_nor_no_is_no_appointment(word: object) -> None:
         ({"isCancelled": False, "cancel": ["actionAt"]}, False),
     ],
 )
-def test_cancelled_means_the_flag_or_the_time_of_the_action(fields: dict[str, object], cancelled: bool) -> None:
+def test_cancelled_means_the_flag_or_the_time_of_the_action_or_of_the_deletion(
+    fields: dict[str, object], cancelled: bool | None
+) -> None:
     found = parse_appointment({"id": ID, **fields})
     assert found is not None
     assert found.is_cancelled is cancelled
@@ -107,8 +141,8 @@ def test_cancelled_means_the_flag_or_the_time_of_the_action(fields: dict[str, ob
         ("2026-11-22T12:00:00.000Z", 1_795_348_800.0),
         ("2026-11-22T13:00:00+01:00", 1_795_348_800.0),
         ("2026-11-22T12:00:00", 1_795_348_800.0),
-        ("0001-01-01T00:00:00+23:59", -62_135_683_140.0),
-        ("9999-12-31T23:59:59-23:59", 253_402_387_139.0),
+        ("0001-01-01T00:00:00+23:59", None),
+        ("9999-12-31T23:59:59-23:59", None),
         ("yesterday", None),
         ("2026-11-22T25:00:00Z", None),
         (1_795_348_800, None),

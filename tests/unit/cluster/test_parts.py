@@ -13,9 +13,9 @@ import structlog
 
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import stalled as rescue
-from bulk_cancel.cluster.chunk import Note, Surroundings
+from bulk_cancel.cluster.chunk import ChunkResult, WorkerSetup
 from bulk_cancel.cluster.queue import partition_of, workflow_id
-from bulk_cancel.cluster.run_settings import Rules
+from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Chunk
@@ -70,7 +70,7 @@ class Line:
         return
 
 
-def record(number: int, note: Note | None = None, account: str = "berlin") -> ChunkRecord:
+def record(number: int, note: ChunkResult | None = None, account: str = "berlin") -> ChunkRecord:
     told = note.to_json() if note else ""
     return ChunkRecord(Chunk(1, number, 0, 9), account, 9, "one", 1, 0.0, note is not None, told)
 
@@ -79,7 +79,7 @@ def rescue_once(url: str, line: Any, silence_s: float) -> list[tuple[str, str]]:
     log = structlog.wrap_logger(logging.getLogger("test"))
     job = load_job("-", {})
     accounts = load_accounts(None, {}, job)
-    rescue.rescue(url, line, Surroundings("http://127.0.0.1/v4", accounts, "one", silence_s, log))
+    rescue.rescue(url, line, WorkerSetup("http://127.0.0.1/v4", accounts, "one", silence_s, log))
     return list(line.done)
 
 
@@ -93,38 +93,40 @@ def planned(ledger: PostgresLedger) -> tuple[int, str]:
 
 def test_rules_come_back_from_the_ledger_as_they_were(ledger: PostgresLedger) -> None:
     job = load_job("-", {"send_window": "08:00-20:00 Europe/Berlin", "max_errors": "5%", "late_within": "2h"})
-    rules = Rules.of(job, TimeLimit(60.0, "The time is over."), CLOCK)
-    rules.keep(ledger, 7)
-    assert Rules.kept(ledger, 7) == rules
-    limits = rules.limits(Clock(lambda: 5.0, TimeBase(None, 1040.0)), 3.0)
+    run_settings = RunSettings.of(job, TimeLimit(60.0, "The time is over."), CLOCK)
+    run_settings.keep(ledger, 7)
+    assert RunSettings.kept(ledger, 7) == run_settings
+    limits = run_settings.limits(Clock(lambda: 5.0, TimeBase(None, 1040.0)), 3.0)
     assert limits.time == TimeLimit(20.0, "The time is over."), "the same moment on another machine's clock"
     assert limits.window == job.send_window
     assert (limits.wait, limits.send_within_s, limits.late_within_s) == (False, 3.0, 7200.0)
     with pytest.raises(ConfigError, match="Run 8 was not begun with --engine dbos"):
-        Rules.kept(ledger, 8)
+        RunSettings.kept(ledger, 8)
 
 
 @pytest.mark.parametrize("setting", [{"live": True}, {"canary": "3"}, {"rebooking_list": True}])
 def test_what_only_one_machine_can_do_is_refused(setting: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"--{next(iter(setting)).replace('_', '-')} cannot be had"):
-        Rules.of(load_job("-", setting), None, CLOCK)
+        RunSettings.of(load_job("-", setting), None, CLOCK)
 
 
 def test_a_note_comes_back_from_the_ledger_as_it_was() -> None:
-    note = Note(posts=3, exit_code=int(Exit.CREDENTIAL), message="refused", unknown=1, due_in_s=2.5, due_at=9.0)
-    assert Note.from_json(note.to_json()) == note
-    assert Note.from_json("") == Note()
+    note = ChunkResult(posts=3, exit_code=int(Exit.CREDENTIAL), message="refused", unknown=1, due_in_s=2.5, due_at=9.0)
+    assert ChunkResult.from_json(note.to_json()) == note
+    assert ChunkResult.from_json("") == ChunkResult()
 
 
 def test_a_run_ends_with_the_gravest_of_its_halts_and_says_whose() -> None:
-    stopped, refused = Note(exit_code=5, message="Stopped."), Note(exit_code=77, message="Refused.")
+    stopped, refused = ChunkResult(exit_code=5, message="Stopped."), ChunkResult(exit_code=77, message="Refused.")
     end = ending.run_end([record(1, stopped), record(2, refused, "rome"), record(3, refused, "rome")], now=0.0)
     assert end.halt is not None
     assert (end.halt.exit_code, end.halt.message) == (Exit.CREDENTIAL, "Account rome: Refused.")
 
 
 def test_what_is_unknown_is_due_when_the_last_of_it_is() -> None:
-    end = ending.run_end([record(1, Note(unknown=2, due_at=30.0)), record(2, Note(unknown=1, due_at=20.0))], now=10.0)
+    end = ending.run_end(
+        [record(1, ChunkResult(unknown=2, due_at=30.0)), record(2, ChunkResult(unknown=1, due_at=20.0))], now=10.0
+    )
     assert (end.halt, end.reconciled.unknown, end.reconciled.due_in_s) == (None, 3, 20.0)
 
 
@@ -161,10 +163,10 @@ def test_a_chunk_whose_work_failed_before_anybody_had_it_is_enqueued_anew(
 
 
 def test_a_share_of_errors_is_one_of_the_run() -> None:
-    rules = Rules.of(load_job("-", {"max_errors": "5%"}), None, CLOCK).over(199, 3)
-    assert (rules.max_errors, rules.refused_before) == ("9", 3)
-    assert Rules.of(load_job("-", {"max_errors": "7"}), None, CLOCK).over(199, 0).max_errors == "7"
-    assert Rules.of(load_job("-", {}), None, CLOCK).over(199, 0).max_errors == ""
+    run_settings = RunSettings.of(load_job("-", {"max_errors": "5%"}), None, CLOCK).over(199, 3)
+    assert (run_settings.max_errors, run_settings.refused_before) == ("9", 3)
+    assert RunSettings.of(load_job("-", {"max_errors": "7"}), None, CLOCK).over(199, 0).max_errors == "7"
+    assert RunSettings.of(load_job("-", {}), None, CLOCK).over(199, 0).max_errors == ""
 
 
 def test_series_follow_when_all_others_have_ended(ledger: PostgresLedger) -> None:
@@ -177,7 +179,7 @@ def test_series_follow_when_all_others_have_ended(ledger: PostgresLedger) -> Non
         assert hold is not None
         assert not ending.go_on(ledger, line, ledger.runs(run_id)[0])
         assert line.done == []
-        ledger.end_chunk(hold, Note(posts=2).to_json())
+        ledger.end_chunk(hold, ChunkResult(posts=2).to_json())
     for _ in range(2):
         assert not ending.go_on(ledger, line, ledger.runs(run_id)[0])
     assert set(line.done) == {("enqueued", f"{run_id}/4")}

@@ -21,7 +21,7 @@ from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.ops.locks import held
+from bulk_cancel.ops.locks import locked
 from bulk_cancel.ops.progress import Silence
 from bulk_cancel.planning.search import SELECTED, find_appointments, select_input
 from bulk_cancel.sandbox import documents
@@ -30,7 +30,7 @@ from bulk_cancel.sandbox.people import CHECK_UP, COLLEAGUE, HOST, OWNER
 from bulk_cancel.sandbox.server import Sandbox
 from bulk_cancel.sandbox.world import CANARY
 from bulk_cancel.settings.job import load_job, search_job
-from unit.commands.conftest import AUTUMN, BERLIN, QUICK, SPRING, WORLDS, Find, Result, expected, of_owner, options
+from support.find import AUTUMN, BERLIN, QUICK, SPRING, WORLDS, Find, Result, expected, of_owner, options
 
 LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
 KEY = Credential(OWNER_TOKEN).fingerprint
@@ -294,7 +294,7 @@ def test_reads_that_stay_wrong_leave_nothing_behind(find: Find, sandbox: Sandbox
 
 
 def test_a_held_credential_is_waited_for_by_name(find: Find) -> None:
-    with held(credential_lock(KEY), "this credential"):
+    with locked(credential_lock(KEY), "this credential"):
         result = find()
     assert result.code == 75
     assert "Another run holds this credential" in result.stderr
@@ -354,7 +354,7 @@ def test_a_job_selects_its_input(environ: dict[str, str], sandbox: Sandbox, tmp_
     wanted = expected(WORLDS[SPRING], SPRING, lambda each: of_owner(each) and each.location == "Berlin office")
     assert ids(made.read_text()) == wanted
     assert only_reads(sandbox)
-    with held(credential_lock(KEY), "this credential"):
+    with locked(credential_lock(KEY), "this credential"):
         pass  # it is free again for the run
 
 

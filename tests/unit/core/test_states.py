@@ -24,6 +24,7 @@ LAW = """
     pending            seen_cancelled           already_cancelled
     pending            seen_missing             not_found
     pending            seen_refused             rejected
+    pending            seen_active              pending
     pending            skipped                  skipped
     sending            cancelled                cancelled
     sending            already_cancelled        already_cancelled
@@ -37,11 +38,13 @@ LAW = """
     waiting            seen_cancelled           already_cancelled
     waiting            seen_missing             not_found
     waiting            seen_refused             rejected
+    waiting            seen_active              waiting
     waiting            given_up                 failed
     waiting            skipped                  skipped
     unknown            seen_cancelled           cancelled
     unknown            seen_cancelled_before    already_cancelled
     unknown            seen_active              waiting
+    unknown            undecided                unknown
     unknown            resolved_cancelled       cancelled
     unknown            resolved_not_cancelled   waiting
     failed             restaged                 pending
@@ -90,7 +93,9 @@ def test_only_an_intent_leads_to_sending_and_only_from_what_was_proven_not_appli
 
 
 def test_unknown_is_left_only_by_what_a_read_shows_or_a_person_says() -> None:
-    assert {event.value.split("_")[0] for event in exits(State.UNKNOWN)} == {"seen", "resolved"}
+    leaving = exits(State.UNKNOWN) - {Event.UNDECIDED}
+    assert {event.value.split("_")[0] for event in leaving} == {"seen", "resolved"}
+    assert TRANSITIONS[State.UNKNOWN, Event.UNDECIDED] is State.UNKNOWN
 
 
 def test_the_law_cannot_be_changed_at_run_time() -> None:

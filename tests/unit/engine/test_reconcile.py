@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import anyio
 import pytest
 
 from bulk_cancel.core.clock import TimeBase
-from bulk_cancel.core.model import Answer, Appointment
+from bulk_cancel.core.model import Answer, Appointment, Target
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Limits
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler
 from bulk_cancel.ledger.port import Unknown
-from support.scripted import NO_ANSWER, MemoryCommits, ScriptedLine, active, cancelled, context_of, works
+from support.scripted import NO_ANSWER, MemoryCommits, ScriptedLine, active, cancelled, context_of, said, works
 
 pytestmark = pytest.mark.anyio
 
@@ -67,14 +70,60 @@ async def test_the_second_read_may_find_it_cancelled(clock: Clock) -> None:
     assert commits.events() == [Event.SEEN_CANCELLED]
 
 
-@pytest.mark.parametrize("answer", [NO_ANSWER, Answer(500), Answer(200), Answer(403), Answer(404), Answer(302)])
-async def test_what_shows_nothing_leaves_it_unknown(answer: Answer, clock: Clock) -> None:
-    result, commits = await reconcile(
-        clock, ScriptedLine(clock, on_read=lambda _: answer), unknowns(clock, 1, age_s=10_000)
-    )
+@pytest.mark.parametrize("answer", [NO_ANSWER, *map(Answer, (200, 302, 400, 403, 404, 500))])
+async def test_what_is_no_answer_of_the_api_leaves_it_unknown(answer: Answer, clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=lambda _: answer)
+    result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=10_000))
+    assert not commits.entries
+    assert (result.unknown, result.undecided) == (1, 0)
+
+
+def silent(target: Target) -> Answer:
+    return Answer(200, appointment=Appointment(target.appointment_id, is_cancelled=None))
+
+
+@pytest.mark.parametrize(
+    ("read", "series", "why"),
+    [
+        (lambda _: said(404), False, "the API does not find this appointment"),
+        (lambda _: said(403), False, "the API does not show it (403: no)"),
+        (silent, False, "the API does not say whether it is cancelled"),
+        (cancelled, True, "look at the series in meetergo"),
+    ],
+)
+async def test_what_no_read_can_settle_is_left_to_a_person_with_the_reason_once(
+    read: Callable[[Target], Answer], series: bool, why: str, clock: Clock
+) -> None:
+    (item,) = unknowns(clock, 1, age_s=10_000)
+    item.work.target = Target(item.work.target.appointment_id, entire_series=series)
+    result, commits = await reconcile(clock, ScriptedLine(clock, on_read=read), [item])
+    assert commits.events() == [Event.UNDECIDED]
     assert commits.states[1] is State.UNKNOWN
-    assert result.unknown == 1
-    assert result.missing == (answer.status == 404)
+    assert (result.unknown, result.undecided) == (1, 1)
+    assert why in commits.entries[0].detail
+    told = replace(item, undecided=True)
+    result, commits = await reconcile(clock, ScriptedLine(clock, on_read=read), [told])
+    assert (commits.entries, result.undecided) == ([], 1)
+
+
+async def test_within_the_settle_time_nothing_is_left_to_a_person(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=lambda _: said(404))
+    result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=10))
+    assert (commits.entries, result.undecided) == ([], 0)
+
+
+@pytest.mark.parametrize(("attended", "state"), [(True, State.CANCELLED), (False, State.UNKNOWN)])
+async def test_an_attendee_who_is_gone_is_cancelled_only_if_seen_in_it_before_the_send(
+    attended: bool, state: State, clock: Clock
+) -> None:
+    def read(target: Target) -> Answer:
+        there = frozenset({"bert"})
+        return Answer(200, appointment=Appointment(target.appointment_id, is_cancelled=False, attendee_ids=there))
+
+    (item,) = unknowns(clock, 1, age_s=10_000)
+    item.work.target, item.work.attended = Target(item.work.target.appointment_id, attendee_id="anna"), attended
+    _, commits = await reconcile(clock, ScriptedLine(clock, on_read=read), [item])
+    assert commits.states[1] is state
 
 
 @pytest.mark.parametrize("jump", [3600, 2 * 86400, -3600])

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import anyio
 import pytest
 
-from bulk_cancel.core.model import Answer, Entry, Target, Work
+from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import SEND_WITHIN_S, Context, Limits
-from bulk_cancel.engine.sender import Doubts, Sender, conclude_doubts
+from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
 from bulk_cancel.errors import Exit
-from support.scripted import NO_ANSWER, NOT_SENT, ScriptedLine, active, cancelled, context_of, works
+from support.scripted import NO_ANSWER, NOT_SENT, ScriptedLine, active, cancelled, context_of, said, works
 
 pytestmark = pytest.mark.anyio
 
@@ -31,10 +32,10 @@ def script(*answers: Answer | Callable[[Target], Answer]) -> Callable[[Target], 
 
 
 async def send(context: Context, line: ScriptedLine, work: list[Work], workers: int = 1) -> None:
-    breaker, doubts, left = Breaker(context), Doubts(), iter(work)
+    breaker, forbidden, left = Breaker(context), HeldForbidden(), iter(work)
 
     async def worker() -> None:
-        sender = Sender(context, line, breaker, doubts)
+        sender = Sender(context, line, breaker, forbidden)
         for item in left:
             if context.intake.closed:
                 return
@@ -43,7 +44,7 @@ async def send(context: Context, line: ScriptedLine, work: list[Work], workers: 
     async with anyio.create_task_group() as group:
         for _ in range(workers):
             group.start_soon(worker)
-    await conclude_doubts(context, doubts)
+    await conclude_forbidden(context, forbidden)
 
 
 async def test_the_order_inside_a_worker(clock: Clock) -> None:
@@ -76,7 +77,15 @@ async def test_a_process_that_stood_still_after_an_intent_does_not_send_under_it
     assert len(line.posts) == 1
 
 
-@pytest.mark.parametrize("answer", [NO_ANSWER, Answer(500), Answer(502), Answer(200), Answer(302), Answer(204)])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        NO_ANSWER,
+        *map(Answer, (200, 204, 302, 400, 403, 404, 408, 409, 410, 421, 422, 425, 500, 502)),
+        said(408),
+        said(409),
+    ],
+)
 async def test_what_may_have_been_applied_is_never_sent_again(answer: Answer, clock: Clock) -> None:
     line = ScriptedLine(clock, on_cancel=script(answer))
     context, commits = context_of(clock, line)
@@ -94,7 +103,7 @@ async def test_what_was_not_sent_is_sent_again_each_time_with_its_own_intent(clo
 
 
 async def test_the_budget_of_attempts_is_kept(clock: Clock) -> None:
-    line = ScriptedLine(clock, on_cancel=lambda _: Answer(425))
+    line = ScriptedLine(clock, on_cancel=lambda _: NOT_SENT)
     context, commits = context_of(clock, line, Limits(max_attempts=3))
     await send(context, line, list(works(1)))
     assert len(line.posts) == 3
@@ -151,6 +160,25 @@ async def test_an_api_that_stays_away_stops_the_run(clock: Clock) -> None:
     assert set(commits.states.values()) == {State.WAITING}, "nothing failed: it was never sent"
 
 
+async def test_a_missing_route_halts_at_once_with_the_address(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=lambda _: said(404, "Cannot POST /v3/appointment/1/cancel"))
+    context, commits = context_of(clock, line)
+    await send(context, line, list(works(10)))
+    assert context.intake.halt is not None
+    assert context.intake.halt.exit_code is Exit.CONFIG
+    assert "MEETERGO_API_URL" in context.intake.halt.message
+    assert commits.states == {1: State.UNKNOWN}
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410, 422])
+async def test_three_pages_of_a_gateway_halt_and_refuse_nothing(status: int, clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=lambda _: Answer(status))
+    context, commits = context_of(clock, line)
+    await send(context, line, list(works(20)))
+    assert context.intake.halt is not None
+    assert list(commits.states.values()) == [State.UNKNOWN] * 3
+
+
 async def test_nonsense_answers_in_a_row_halt_at_once(clock: Clock) -> None:
     line = ScriptedLine(clock, on_cancel=lambda _: Answer(200))
     context, commits = context_of(clock, line)
@@ -161,7 +189,7 @@ async def test_nonsense_answers_in_a_row_halt_at_once(clock: Clock) -> None:
 
 
 async def test_401_halts_and_the_row_is_pending(clock: Clock) -> None:
-    line = ScriptedLine(clock, on_cancel=script(cancelled, Answer(401)))
+    line = ScriptedLine(clock, on_cancel=script(cancelled, said(401)))
     context, commits = context_of(clock, line)
     await send(context, line, list(works(10)))
     assert context.intake.halt is not None
@@ -170,7 +198,7 @@ async def test_401_halts_and_the_row_is_pending(clock: Clock) -> None:
 
 
 async def test_403_on_every_row_is_the_credentials_fault(clock: Clock) -> None:
-    line = ScriptedLine(clock, on_cancel=lambda _: Answer(403))
+    line = ScriptedLine(clock, on_cancel=lambda _: said(403))
     context, commits = context_of(clock, line)
     await send(context, line, list(works(10)))
     assert context.intake.halt is not None
@@ -179,7 +207,7 @@ async def test_403_on_every_row_is_the_credentials_fault(clock: Clock) -> None:
 
 
 async def test_403_on_a_row_among_others_is_the_rows_fault(clock: Clock) -> None:
-    line = ScriptedLine(clock, on_cancel=script(Answer(403), Answer(403), cancelled, Answer(403)))
+    line = ScriptedLine(clock, on_cancel=script(said(403), said(403), cancelled, said(403)))
     context, commits = context_of(clock, line)
     await send(context, line, list(works(5)))
     assert [commits.states[n] for n in (1, 2, 3, 4, 5)] == [
@@ -196,13 +224,13 @@ async def test_403_on_a_row_among_others_is_the_rows_fault(clock: Clock) -> None
     [
         (cancelled, State.ALREADY_CANCELLED),
         (active, State.REJECTED),
-        (lambda _: Answer(404), State.NOT_FOUND),
+        (lambda _: said(404), State.NOT_FOUND),
         (lambda _: NO_ANSWER, State.UNKNOWN),
-        (lambda _: Answer(403), State.REJECTED),
+        (lambda _: said(403), State.REJECTED),
     ],
 )
 async def test_a_refusal_is_followed_by_a_read(read: Callable[[Target], Answer], state: State, clock: Clock) -> None:
-    line = ScriptedLine(clock, on_cancel=script(Answer(400, message="no")), on_read=read)
+    line = ScriptedLine(clock, on_cancel=script(said(400)), on_read=read)
     context, commits = context_of(clock, line)
     await send(context, line, list(works(1)))
     assert commits.states[1] is state
@@ -213,7 +241,7 @@ async def test_a_refusal_is_followed_by_a_read(read: Callable[[Target], Answer],
     [
         (cancelled, State.ALREADY_CANCELLED, 0),
         (active, State.CANCELLED, 1),
-        (lambda _: Answer(404), State.NOT_FOUND, 0),
+        (lambda _: said(404), State.NOT_FOUND, 0),
         (lambda _: NO_ANSWER, None, 0),
     ],
 )
@@ -229,8 +257,92 @@ async def test_what_may_have_been_taken_along_is_read_first(
     assert len(line.posts) == posts
 
 
+def document(**facts: Any) -> Callable[[Target], Answer]:
+    return lambda target: Answer(200, appointment=Appointment(target.appointment_id, **facts))
+
+
+@pytest.mark.parametrize(
+    ("read", "state", "why"),
+    [
+        (document(is_cancelled=None), State.REJECTED, "the API does not say whether it is cancelled"),
+        (lambda _: said(403), State.REJECTED, "the API does not show it (403: no)"),
+        (lambda _: Answer(404), None, ""),
+        (lambda _: Answer(200, appointment=Appointment("another", is_cancelled=True)), None, ""),
+    ],
+)
+async def test_a_look_that_does_not_tell_sends_nothing_and_says_why(
+    read: Callable[[Target], Answer], state: State | None, why: str, clock: Clock
+) -> None:
+    line = ScriptedLine(clock, on_read=read)
+    context, commits = context_of(clock, line, Limits(look_first=True))
+    await send(context, line, list(works(1)))
+    assert not line.posts
+    assert commits.states.get(1) is state
+    assert why in "".join(entry.detail for entry in commits.entries)
+
+
+ANNA = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+IN_IT = document(is_cancelled=False, attendee_ids=frozenset({ANNA, "bert"}), group_booking=True)
+GONE = document(is_cancelled=False, attendee_ids=frozenset({"bert"}), group_booking=True)
+
+
+def anna(*, attended: bool = False) -> Work:
+    (work,) = works(1)
+    target = Target(work.target.appointment_id, attendee_id=ANNA)
+    return Work(1, target, work.request, State.PENDING, attempts=0, attended=attended)
+
+
+async def test_that_an_attendee_is_in_it_is_on_record_before_the_cancel_leaves(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=IN_IT, on_cancel=GONE)
+    context, commits = context_of(clock, line)
+    await send(context, line, [anna()])
+    assert commits.events() == [Event.SEEN_ACTIVE, Event.INTENT, Event.CANCELLED]
+
+
+@pytest.mark.parametrize(
+    ("attended", "look_first", "state"), [(False, False, State.NOT_FOUND), (True, True, State.ALREADY_CANCELLED)]
+)
+async def test_an_attendee_who_is_not_in_it_was_cancelled_only_if_seen_in_it_before(
+    attended: bool, look_first: bool, state: State, clock: Clock
+) -> None:
+    line = ScriptedLine(clock, on_read=GONE)
+    context, commits = context_of(clock, line, Limits(look_first=look_first))
+    await send(context, line, [anna(attended=attended)])
+    assert not line.posts
+    assert commits.states[1] is state
+
+
+async def test_a_series_is_not_done_because_a_look_finds_its_occurrence_cancelled(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=cancelled)
+    context, commits = context_of(clock, line, Limits(look_first=True))
+    (work,) = works(1)
+    work.target = Target(work.target.appointment_id, entire_series=True)
+    await send(context, line, [work])
+    assert commits.states[1] is State.REJECTED
+    assert "look at the series" in commits.entries[-1].detail
+
+
+async def test_a_refused_series_is_not_done_because_its_occurrence_is_cancelled(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=cancelled, on_cancel=script(said(400)))
+    context, commits = context_of(clock, line)
+    (work,) = works(1)
+    work.target = Target(work.target.appointment_id, entire_series=True)
+    await send(context, line, [work])
+    assert commits.states[1] is State.REJECTED
+    assert "look at the series" in commits.entries[-1].detail
+
+
+async def test_what_is_known_as_past_from_before_is_read_and_sent_when_it_has_moved(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=document(is_cancelled=False, start="2031-01-01T00:00:00Z"))
+    context, commits = context_of(clock, line)
+    (work,) = works(1)
+    work.start = "1969-01-01T00:00:00Z"
+    await send(context, line, [work])
+    assert commits.states[1] is State.CANCELLED
+
+
 async def test_max_errors_counts_data_errors_only(clock: Clock) -> None:
-    line = ScriptedLine(clock, on_cancel=lambda _: Answer(404), on_read=lambda _: Answer(404))
+    line = ScriptedLine(clock, on_cancel=lambda _: said(404), on_read=lambda _: said(404))
     context, commits = context_of(clock, line, Limits(max_errors="5%"))
     await send(context, line, list(works(100)))
     assert list(commits.states.values()) == [State.NOT_FOUND] * 6
@@ -242,7 +354,7 @@ async def test_403s_that_nobody_could_judge_before_a_stop_stay_pending(clock: Cl
 
     def forbid(target: Target) -> Answer:
         context.halt(Exit.STOPPED, "stopped")
-        return Answer(403)
+        return said(403)
 
     line.on_cancel = forbid
     await send(context, line, list(works(3)))

@@ -14,7 +14,7 @@ from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import State
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.context import Context, Limits
-from bulk_cancel.engine.counters import Tally
+from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.reconcile import Reconciled
@@ -25,11 +25,11 @@ from bulk_cancel.execution.runners import standing_of, work_together
 pytestmark = pytest.mark.anyio
 
 
-def context(name: str, tally: Tally, rate: float = 1.0) -> Context:
+def context(name: str, counters: Counters, rate: float = 1.0) -> Context:
     clock, nothing = system_clock(), structlog.wrap_logger(None)
     commits: Any = None
     limiter = Limiter(Pace(rate, 1), clock, clock.monotonic(), random.Random(1))
-    return Context(1, commits, limiter, clock, Intake(), tally, Limits(), nothing, [], Scope(name))
+    return Context(1, commits, limiter, clock, Intake(), counters, Limits(), nothing, [], Scope(name))
 
 
 async def ended(halts: dict[str, Halt | None], posts: int = 0) -> RunEnd:
@@ -38,7 +38,7 @@ async def ended(halts: dict[str, Halt | None], posts: int = 0) -> RunEnd:
     async def what(_: object) -> RunEnd:
         return RunEnd(next(left), Reconciled(settled=1, unknown=2, due_in_s=5))
 
-    return await work_together([context(name, Tally(posts=posts)) for name in halts], what)
+    return await work_together([context(name, Counters(posts=posts)) for name in halts], what)
 
 
 async def test_the_gravest_halt_decides_and_each_is_told() -> None:
@@ -69,7 +69,7 @@ def test_gravity() -> None:
 
 
 def test_they_stand_where_their_sum_is_and_the_slowest_decides_when() -> None:
-    fast, slow = Tally(posts=3, targets=10), Tally(gets=2, targets=20, note="waits")
+    fast, slow = Counters(posts=3, targets=10), Counters(gets=2, targets=20, note="waits")
     fast.moved(State.SENDING, State.CANCELLED)
     slow.moved(State.SENDING, State.UNKNOWN)
     slow.moved(State.SENDING, State.CANCELLED)

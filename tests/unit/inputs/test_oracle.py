@@ -7,10 +7,11 @@ import io
 import re
 import unicodedata
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from bulk_cancel.inputs import InputRow
+from support.examples import examples
 
 COLUMNS = ["id", "note", "reason", "attendee_id", "cancel_all", "cancel_entire_series", "user_id"]
 UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -138,7 +139,7 @@ def oracle(content, separator, cancel_all_default, reason_default):
     return list(compared([judged(*one, cancel_all_default, reason_default) for one in filled]))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     table=tables.filter(lambda rows: any(any(cell.strip() for cell in cells) for cells in rows)),
     end=st.sampled_from(["\n", "\r\n"]),

@@ -161,11 +161,18 @@ def test_when_to_look_again_is_local_time_and_never_too_early(due_at: float, whe
     assert sentence == f"1 row has no known outcome; run the same command again after {when}, it looks before it sends."
 
 
-def test_what_the_api_does_not_find_is_for_a_person() -> None:
-    sentence = next_step(Ending({S.UNKNOWN: 2}, Exit.UNKNOWN, missing=1))
-    assert sentence.endswith(
-        "The API does not find 1 target of unknown outcome: a person decides, with `bulk-cancel resolve`."
+def test_what_no_read_can_settle_is_for_a_person() -> None:
+    for_a_person = (
+        "No read can settle 1 unknown outcome, unknown.csv says why: a person decides, with `bulk-cancel resolve`."
     )
+    assert next_step(Ending({S.UNKNOWN: 2}, Exit.UNKNOWN, undecided=1)).endswith(for_a_person)
+    assert next_step(Ending({S.UNKNOWN: 1}, Exit.REFUSED_ROWS, undecided=1)) == for_a_person
+
+
+def test_what_only_a_person_can_settle_ends_with_3_and_is_no_reason_to_run_again() -> None:
+    assert decide_exit({S.UNKNOWN: 1}, None) is Exit.UNKNOWN
+    assert decide_exit({S.UNKNOWN: 1}, None, only_a_person=True) is Exit.REFUSED_ROWS
+    assert decide_exit({S.UNKNOWN: 1, S.PENDING: 1}, None, only_a_person=True) is Exit.STOPPED
 
 
 @pytest.mark.parametrize("exit_code", Exit)

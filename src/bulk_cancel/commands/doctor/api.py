@@ -24,7 +24,7 @@ from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, LockedError, UnreachableError
-from bulk_cancel.ops.locks import held
+from bulk_cancel.ops.locks import locked
 from bulk_cancel.settings.job import Job
 
 #: A clock that is further off than this confuses who cancelled first, and when a credential expires.
@@ -95,7 +95,7 @@ def _check_answer(pace: Pace, settings: ApiSettings, known: PaceRecord | None) -
         yield warning("API", "It was not asked: without a user it would refuse the key.", "Name one and ask again.")
         return
     try:
-        with held(credential_lock(settings.credential.fingerprint), "this credential"):
+        with locked(credential_lock(settings.credential.fingerprint), "this credential"):
             asked = anyio.run(_ask, pace, settings, known)
     except LockedError as error:
         yield warning("API", f"It was not asked, so that the limit stays the run's. {error}", "Ask again later.")

@@ -65,6 +65,11 @@ def _place(job: Job, environ: Mapping[str, str]) -> LedgerPlace | Check:
 
 
 def _check_ledger(place: LedgerPlace, url: str) -> Iterator[Check]:
+    try:
+        place.refuse_lost()
+    except BulkCancelError as error:
+        yield failed("ledger", error)
+        return
     if isinstance(place, LedgerFile):
         yield from check_storage(place.path, url)
     else:

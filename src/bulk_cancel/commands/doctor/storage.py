@@ -15,6 +15,7 @@ from bulk_cancel.ledger.port import Health
 from bulk_cancel.ledger.sqlite.ledger import reading
 from bulk_cancel.ledger.sqlite.open import QUICK_CHECK_BYTES
 from bulk_cancel.ops.locks import Holder
+from bulk_cancel.settings.environment import canonical_api
 
 _MIB = 1024 * 1024
 #: Less free space than this is too little for a run; and so much is little.
@@ -101,7 +102,7 @@ def _judge(path: Path, health: Health, *, pages: bool) -> Check:
 
 
 def _owner(place: object, bound: str | None, url: str) -> Iterator[Check]:
-    if bound is not None and bound != url:
+    if bound is not None and bound != canonical_api(url):
         what = f"The ledger {place} belongs to the API at {bound}, not to {url}."
         yield failed("ledger", ConfigError(what, advice="Name another --ledger, or correct MEETERGO_API_URL."))
 

@@ -11,7 +11,14 @@ from contextlib import contextmanager
 
 import psycopg
 
-from bulk_cancel.errors import BulkCancelError, LedgerDiskError, LedgerError, LockedError
+from bulk_cancel.errors import (
+    BulkCancelError,
+    LedgerDiskError,
+    LedgerError,
+    LedgerLostError,
+    LedgerUnreachableError,
+    LockedError,
+)
 
 _LOST = {"57P01", "57P02", "57P05", "08000", "08003", "08006", "25P03", "25P04"}
 _NO_SPACE = {"53100", "53200", "58030"}
@@ -35,7 +42,7 @@ def connecting(place: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise LedgerError(
+        raise LedgerUnreachableError(
             f"The ledger {place} cannot be reached: {_said(error)}.",
             advice="Is the database running, and are address, user and password right? Nothing was sent.",
         ) from error
@@ -49,7 +56,7 @@ def _translation(error: psycopg.Error, place: str) -> Exception:
     if known is not None:
         return known
     if state in _LOST or (state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)):
-        return LedgerError(
+        return LedgerLostError(
             f"The connection to the ledger {place} was lost: {_said(error)}.",
             advice=f"What was on its way is unknown until it is read. Mend the database or the network. {_AGAIN}",
         )
@@ -79,6 +86,12 @@ def _of_server(state: str, error: psycopg.Error, place: str) -> BulkCancelError 
         return LedgerError(
             f"The database does not allow this user to use the ledger {place}: {_said(error)}.",
             advice="docs/ledger.md has the GRANT statements that a worker and an owner need.",
+        )
+    if state.startswith("42"):
+        return LedgerError(
+            f"The tables of the ledger {place} are not as this program made them: {_said(error)}.",
+            advice="Was the schema bulk_cancel changed by hand, or restored in part? Restore it whole, from the newest "
+            "backup.",
         )
     if state == "25006":
         return LedgerError(

@@ -31,6 +31,7 @@ class Reading:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._rows = session.rows
+        self.notice = ""
 
     @property
     def place(self) -> str:
@@ -48,7 +49,7 @@ class Reading:
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(work_of(row[:10]), row[10], TimeBase(row[11], row[12]), row[13], row[14])
+            Unknown(work_of(row[:13]), row[13], TimeBase(row[14], row[15]), row[16], row[17], bool(row[18]))
             for row in self._rows("unknown", after_target, limit, *scoped(scope))
         ]
 
@@ -76,11 +77,11 @@ class Reading:
     def rows(self, run_no: int, after_row: int, limit: int) -> list[RowRecord]:
         return [row_record_of(row) for row in self._rows("rows", run_no, after_row, limit)]
 
-    def states_of(self, rows: Sequence[InputRow]) -> list[State | None]:
+    def states_of(self, rows: Sequence[InputRow], *, retry_before: float | None = None) -> list[State | None]:
         keys = [[row.appointment_id for row in rows], [row.attendee_id or "" for row in rows]]
         found = self._rows("states_of", *keys, [row.entire_series for row in rows])
         return [
-            staged_state(row, state, asked) if state else None for row, (state, *asked) in zip(rows, found, strict=True)
+            staged_state(row, known, retry_before) if known[0] else None for row, known in zip(rows, found, strict=True)
         ]
 
     def find_targets(self, appointment_id: str) -> list[Work]:

@@ -84,14 +84,14 @@ class Sharing(Writing):
         with self._session.transaction():
             self._session.run("pause", credential, seconds + (pace.burst - 1) * pace.interval_s)
 
-    def held_alone(self, wait_s: float) -> None:
+    def lock_alone(self, wait_s: float) -> None:
         self._hold_ledger("try_alone", wait_s)
 
     def hold_name(self, name: str) -> bool:
         """Hold a name of the caller's choice until `close`; False when another session holds it."""
         return bool(self._session.value("try_name", LOCKS, name))
 
-    def held_with_others(self, wait_s: float) -> None:
+    def lock_with_others(self, wait_s: float) -> None:
         self._hold_ledger("try_with_others", wait_s)
 
     def holder_alone(self) -> tuple[int, str, float] | None:

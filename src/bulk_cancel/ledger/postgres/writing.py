@@ -37,9 +37,9 @@ class Writing(Reading):
             about = (start.source, start.input_digest, start.out, start.program)
             return int(self._session.value("begin_run", start.run_id, start.started_at, *base, *about))
 
-    def stage(self, run_no: int, rows: Sequence[InputRow], at: float) -> None:
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
         with self._session.transaction():
-            staging.stage(self._session, run_no, rows, at)
+            staging.stage(self._session, (run_no, at, retry_before), rows)
 
     def start_run(self, run_no: int) -> None:
         with self._session.transaction():
@@ -78,7 +78,7 @@ class Writing(Reading):
         if not self._session.run("fence", chunk.run_no, chunk.chunk_no, hold.epoch, hold.owner).fetchall():
             raise LostChunkError(
                 f"Chunk {chunk.chunk_no} of run {chunk.run_no} has another owner, or it has ended.",
-                advice="Nothing to do: whoever has it now goes on with it.",
+                advice="Nothing to do: the worker that has it now goes on with it.",
             )
 
     @contextmanager

@@ -298,8 +298,8 @@ WITH written AS (
   INSERT INTO events (target_id, run_no, event, attempt_no, at)
   SELECT t.target_id, $1, 'restaged', t.attempts, $2 FROM staging s JOIN targets t USING (target_id)
   WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
-    AND (t.reason, t.cancel_all, t.user_id, t.account)
-      IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account))
+    AND (t.settled_at <= $3::float8 OR (t.reason, t.cancel_all, t.user_id, t.account)
+      IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account)))
   ORDER BY s.row RETURNING *)
 SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
   w.http_status, w.detail FROM written w JOIN targets t USING (target_id) ORDER BY w.event_id;
@@ -315,8 +315,9 @@ UPDATE targets t SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.u
 FROM staging s
 WHERE t.target_id = s.target_id AND s.first_row = s.row AND s.target_id <= $2
   AND (t.state IN ('pending', 'waiting', 'sending', 'unknown', 'failed', 'skipped')
-    OR t.state IN ('rejected', 'not_found') AND (t.reason, t.cancel_all, t.user_id, t.account)
-      IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account));
+    OR t.state IN ('rejected', 'not_found') AND (t.settled_at <= $3::float8
+      OR (t.reason, t.cancel_all, t.user_id, t.account)
+        IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account)));
 
 -- name: stage_rows
 INSERT INTO input_rows (run_no, row, first_row, target_id, problems)
@@ -359,12 +360,18 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NUL
 WITH sent_series AS MATERIALIZED (
   SELECT target_id FROM targets WHERE entire_series AND attempts > 0 ORDER BY target_id LIMIT 2),
 open_series AS MATERIALIZED (
-  SELECT target_id FROM targets WHERE entire_series AND state IN ('sending', 'unknown') ORDER BY target_id LIMIT 2)
+  SELECT o.target_id FROM targets o WHERE o.entire_series AND o.state IN ('sending', 'unknown')
+    AND NOT EXISTS (SELECT 1 FROM events e
+      WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts)
+  ORDER BY o.target_id LIMIT 2)
 SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
   t.account, t.state, t.attempts,
   EXISTS (SELECT 1 FROM sent_series s WHERE s.target_id <> t.target_id)
   OR (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
-    AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id))) AS look_first,
+    AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id)))
+  OR EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event IN
+    ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS look_first,
+  t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   t.start_at
 FROM targets t
 WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
@@ -391,8 +398,13 @@ UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY
 -- between intent and send, or a server that it waited for, may have let much time pass since the intent.
 -- name: unknown
 SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id, t.account,
-  t.state, t.attempts, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
-  (SELECT max(e.at) FROM events e WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no)
+  t.state, t.attempts, false,
+  t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
+  NULL, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
+  (SELECT max(e.at) FROM events e
+    WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event <> 'undecided'),
+  EXISTS (SELECT 1 FROM events e
+    WHERE e.target_id = t.target_id AND e.event = 'undecided' AND e.attempt_no = t.attempts)
 FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > $1
   AND ($3::text IS NULL OR t.account = $3)
@@ -422,7 +434,7 @@ FROM input_rows r LEFT JOIN targets t USING (target_id)
 WHERE r.run_no = $1 AND r.row > $2 ORDER BY r.row LIMIT $3;
 
 -- name: states_of
-SELECT t.state, t.reason, t.cancel_all, t.user_id, t.account
+SELECT t.state, t.settled_at, t.reason, t.cancel_all, t.user_id, t.account
 FROM unnest($1::text[], $2::text[], $3::boolean[]) WITH ORDINALITY
   AS s (appointment_id, attendee_id, entire_series, place)
 LEFT JOIN targets t USING (appointment_id, attendee_id, entire_series) ORDER BY s.place;

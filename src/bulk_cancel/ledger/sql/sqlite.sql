@@ -140,6 +140,9 @@ FROM events e JOIN targets t USING (target_id) WHERE e.event_id > ?1 AND e.event
 -- name: last_seal
 SELECT last_event_id, digest FROM seals ORDER BY last_event_id DESC LIMIT 1;
 
+-- name: seal_of
+SELECT digest FROM seals WHERE last_event_id = ?;
+
 -- name: insert_seal
 INSERT INTO seals (last_event_id, digest) VALUES (?, ?);
 
@@ -212,13 +215,15 @@ UPDATE targets SET has_sibling = 1 WHERE has_sibling = 0 AND target_id IN (
   WHERE s.target_id > ?1
     AND EXISTS (SELECT 1 FROM targets t WHERE t.appointment_id = s.appointment_id AND t.target_id <> s.target_id));
 
--- A refusal stands until the input asks for something else; what failed or was skipped is taken up again.
+-- A refusal stands until the input asks for something else, or until refusals from before a time (?3) are taken up
+-- again; what failed or was skipped always is.
 -- name: stage_restaged
 INSERT INTO events (target_id, run_no, event, attempt_no, at)
 SELECT t.target_id, ?1, 'restaged', t.attempts, ?2
 FROM staging s CROSS JOIN targets t USING (target_id)
 WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
-  AND (t.reason, t.cancel_all, t.user_id, t.account) IS NOT (s.reason, s.cancel_all, s.user_id, s.account))
+  AND (t.settled_at <= ?3 OR (t.reason, t.cancel_all, t.user_id, t.account)
+    IS NOT (s.reason, s.cancel_all, s.user_id, s.account)))
 ORDER BY s.row;
 
 -- A target without an outcome takes the newest request as well: if it proves not applied, that is what is sent.
@@ -233,8 +238,8 @@ FROM staging s
 WHERE targets.target_id = s.target_id AND s.first_row = s.row AND s.target_id <= ?2
   AND (targets.state IN ('pending', 'waiting', 'sending', 'unknown', 'failed', 'skipped')
     OR targets.state IN ('rejected', 'not_found')
-      AND (targets.reason, targets.cancel_all, targets.user_id, targets.account)
-        IS NOT (s.reason, s.cancel_all, s.user_id, s.account));
+      AND (targets.settled_at <= ?3 OR (targets.reason, targets.cancel_all, targets.user_id, targets.account)
+        IS NOT (s.reason, s.cancel_all, s.user_id, s.account)));
 
 -- name: stage_rows
 INSERT INTO input_rows (run_no, row, first_row, target_id, problems)
@@ -260,14 +265,18 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown')
     AND entire_series = ?5);
 
 -- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
--- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. A series waits
--- while any other one is open: they may be the same, and the open one may still take effect.
+-- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. So is what was
+-- refused once, or is not cancelled by a person's word. A series waits while any other one is open: they may be the
+-- same, and the open one may still take effect; not any more once it is undecided, which comes after its settle time.
 -- name: work
 SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
   t.account, t.state, t.attempts,
   EXISTS (SELECT 1 FROM targets WHERE entire_series = 1 AND attempts > 0 AND target_id <> t.target_id)
   OR (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
-    AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id))) AS look_first,
+    AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id)))
+  OR EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event IN
+    ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS look_first,
+  t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   t.start_at
 FROM targets t
 WHERE t.asked_by = ?1 AND t.entire_series = ?3 AND t.asked_row > ?2
@@ -275,7 +284,9 @@ WHERE t.asked_by = ?1 AND t.entire_series = ?3 AND t.asked_row > ?2
   AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)))
   AND (t.entire_series = 0 OR NOT EXISTS (SELECT 1 FROM targets o
-    WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown')))
+    WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown')
+      AND NOT EXISTS (SELECT 1 FROM events e
+        WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts)))
 ORDER BY t.asked_row LIMIT ?4;
 
 -- name: sendable_count
@@ -293,8 +304,13 @@ UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY
 -- between intent and send, or a server that it waited for, may have let much time pass since the intent.
 -- name: unknown
 SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id, t.account,
-  t.state, t.attempts, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
-  (SELECT max(e.at) FROM events e WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no)
+  t.state, t.attempts, 0,
+  t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
+  NULL, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
+  (SELECT max(e.at) FROM events e
+    WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event <> 'undecided'),
+  EXISTS (SELECT 1 FROM events e
+    WHERE e.target_id = t.target_id AND e.event = 'undecided' AND e.attempt_no = t.attempts)
 FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > ?1
   AND (?3 IS NULL OR t.account = ?3) AND (?4 IS NULL OR t.asked_by = ?4
@@ -335,7 +351,7 @@ FROM input_rows r LEFT JOIN targets t USING (target_id)
 WHERE r.run_no = ? AND r.row > ? ORDER BY r.row LIMIT ?;
 
 -- name: state_of
-SELECT state, reason, cancel_all, user_id, account FROM targets
+SELECT state, settled_at, reason, cancel_all, user_id, account FROM targets
 WHERE appointment_id = ? AND attendee_id = ? AND entire_series = ?;
 
 -- name: find_target
@@ -396,6 +412,9 @@ SELECT t.target_id FROM targets t WHERE t.has_sibling = 0 AND EXISTS
 
 -- name: get_meta
 SELECT value FROM meta WHERE key = ?;
+
+-- name: forget_meta
+DELETE FROM meta WHERE key = ?;
 
 -- name: set_meta
 INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING;

@@ -7,6 +7,8 @@ a history that was lost, not a new one to be begun: beginning anew would cancel 
 from __future__ import annotations
 
 import os
+import secrets
+import time
 from pathlib import Path
 
 import apsw
@@ -18,12 +20,13 @@ from bulk_cancel.ledger.statements import statements
 from bulk_cancel.ops.disk import sync
 
 APPLICATION_ID = 0x62634C31  # "bcL1"
+#: In `meta`: what the ledger's mark is named by, and of a backup when it was made, seconds since the epoch.
+LEDGER_ID, BACKUP_AT = "ledger_id", "backup_at"
 _COMPANIONS = ("", "-journal", "-wal", "-shm")
 
 
 def create(path: Path) -> None:
     """Make a new, empty ledger. The caller holds the run's lock, so nobody else makes the same one."""
-    _refuse_orphans(path)
     try:
         _make_folders(path.parent)
         _make(path)
@@ -39,7 +42,7 @@ def _cannot_create(path: Path, error: Exception) -> LedgerCreateError:
     )
 
 
-def _refuse_orphans(path: Path) -> None:
+def refuse_orphans(path: Path) -> None:
     """SQLite would play the journal of a ledger that is gone into the new one."""
     for orphan in (Path(f"{path}-wal"), Path(f"{path}-journal")):
         if orphan.exists() and orphan.stat().st_size:
@@ -67,6 +70,7 @@ def _make(path: Path) -> None:
         connection.pragma("journal_mode", "WAL")
         with connection:
             _fill(connection)
+            connection.execute(statements("sqlite")["set_meta"], (LEDGER_ID, secrets.token_hex(16)))
     finally:
         connection.close()
     aside.replace(path)
@@ -100,6 +104,7 @@ def _copy(connection: apsw.Connection, to: Path) -> None:
         with target.backup("main", connection, "main") as copying:
             while not copying.done:
                 copying.step(1000)
+        target.execute("REPLACE INTO meta (key, value) VALUES (?, ?)", (BACKUP_AT, str(int(time.time()))))
     finally:
         target.close()
 

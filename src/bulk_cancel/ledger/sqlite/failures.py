@@ -30,6 +30,8 @@ def translated(path: Path) -> Iterator[None]:
         raise LedgerError(
             f"{path} is not a ledger of bulk-cancel: not an SQLite file.", advice="Name another --ledger."
         ) from error
+    except (apsw.SQLError, apsw.SchemaChangeError, apsw.MismatchError) as error:
+        raise damaged(path, f"its tables are not as this program made them ({error})") from error
     except apsw.BusyError as error:
         raise LockedError(
             f"Another program keeps the ledger {path} locked: {error}.",

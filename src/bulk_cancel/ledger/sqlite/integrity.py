@@ -19,7 +19,7 @@ _NO_LIMIT = 2**62
 
 def seal(connection: apsw.Connection, sql: Mapping[str, str]) -> None:
     """Add a link over the events since the newest one, inside the transaction that wrote them."""
-    last_event_id, digest = _newest(connection, sql)
+    last_event_id, digest = newest(connection, sql)
     events: list[Row] = connection.execute(sql["unsealed"], (last_event_id, _NO_LIMIT)).fetchall()
     if events:
         connection.execute(sql["insert_seal"], (events[-1][0], digest_of(digest, events)))
@@ -27,13 +27,14 @@ def seal(connection: apsw.Connection, sql: Mapping[str, str]) -> None:
 
 def seal_events(connection: apsw.Connection, sql: Mapping[str, str], events: Sequence[Row]) -> None:
     """As `seal`, for the events just inserted; each is given as `unsealed` would return it, without its id."""
-    _, digest = _newest(connection, sql)
+    _, digest = newest(connection, sql)
     last = connection.last_insert_rowid()
     numbered = ((event_id, *event) for event_id, event in enumerate(events, last - len(events) + 1))
     connection.execute(sql["insert_seal"], (last, digest_of(digest, numbered)))
 
 
-def _newest(connection: apsw.Connection, sql: Mapping[str, str]) -> tuple[int, str]:
+def newest(connection: apsw.Connection, sql: Mapping[str, str]) -> tuple[int, str]:
+    """Return the number of the newest event and the link that ends with it."""
     found: list[Row] = connection.execute(sql["last_seal"]).fetchall()
     return found[0] if found else (0, GENESIS)
 

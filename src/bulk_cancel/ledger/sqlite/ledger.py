@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,7 +12,8 @@ import apsw
 from bulk_cancel.core.clock import PaceRecord, TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Scope, Work
 from bulk_cancel.core.states import State
-from bulk_cancel.errors import LedgerError
+from bulk_cancel.errors import BulkCancelError, LedgerError
+from bulk_cancel.ledger.high_water import Mark, Marks
 from bulk_cancel.ledger.port import (
     ALL_ROWS,
     Concern,
@@ -27,31 +28,39 @@ from bulk_cancel.ledger.port import (
 )
 from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, scoped, staged_state, work_of
 from bulk_cancel.ledger.sqlite import appending, integrity, staging
-from bulk_cancel.ledger.sqlite.create import backup
+from bulk_cancel.ledger.sqlite.create import LEDGER_ID, backup
 from bulk_cancel.ledger.sqlite.failures import translated
+from bulk_cancel.ledger.sqlite.file_guard import FileGuard
 from bulk_cancel.ledger.sqlite.open import close, open_for_reading, open_for_writing
+from bulk_cancel.ledger.sqlite.recognise import refuse_older
 from bulk_cancel.ledger.statements import statements
 
 
 class SqliteLedger:
     """One connection, one writer. Not for use by two threads at the same time."""
 
-    def __init__(self, path: Path, connection: apsw.Connection) -> None:
+    def __init__(self, path: Path, connection: apsw.Connection, marks: Marks | None = None) -> None:
         self.path = path
         self._connection = connection
         self._sql = statements("sqlite")
-        self._identity = _identity(path)
+        self._marks = marks
+        self._guard: FileGuard | None = None
         self._closed = False
+        self.notice = ""
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, marks: Marks | None = None) -> Self:
         """Open the ledger at `path` for writing, creating it when there is none. Errors as `opening` says."""
-        return cls(path, open_for_writing(path))
+        connection, recognised = open_for_writing(path, marks)
+        ledger = cls(path, connection, marks)
+        ledger.notice = recognised.notice
+        ledger._guard = FileGuard(path, connection, ledger._sql, recognised.keeper)
+        return ledger
 
     @classmethod
-    def open_to_read(cls, path: Path) -> Self:
+    def open_to_read(cls, path: Path, marks: Marks | None = None) -> Self:
         """Open an existing ledger; it stays byte for byte what it is."""
-        return cls(path, open_for_reading(path))
+        return cls(path, open_for_reading(path), marks)
 
     @property
     def place(self) -> str:
@@ -62,6 +71,8 @@ class SqliteLedger:
         """Let go of the file; a second time does nothing."""
         if not self._closed:
             self._closed = True
+            if self._guard:
+                self._guard.close()
             with translated(self.path):
                 close(self._connection, self.path)
 
@@ -80,13 +91,13 @@ class SqliteLedger:
             about = (start.source, start.input_digest, start.out, start.program)
             return int(self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0])
 
-    def stage(self, run_no: int, rows: Sequence[InputRow], at: float) -> None:
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
         with self._transaction():
             if staging.is_first(self._connection, self._sql, run_no, rows):
                 staging.stage_first(self._connection, self._sql, run_no, rows)
             else:
                 staging.make_key(self._connection, self._sql)
-                staging.stage_more(self._connection, self._sql, run_no, rows, at)
+                staging.stage_more(self._connection, self._sql, (run_no, at, retry_before), rows)
                 self._seal()
 
     def start_run(self, run_no: int) -> None:
@@ -113,21 +124,15 @@ class SqliteLedger:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._refuse_replaced()
-        with translated(self.path), self._connection:
+        watched = self._guard.watched() if self._guard else nullcontext()
+        with watched, translated(self.path), self._connection:
             yield
+        if self._guard:
+            self._guard.settle()
 
     def _seal(self) -> None:
         """Extend the chain of digests over the events of this transaction."""
         integrity.seal(self._connection, self._sql)
-
-    def _refuse_replaced(self) -> None:
-        """A deleted or exchanged file, the WAL among them, would take every write and keep none of them."""
-        if _identity(self.path) != self._identity:
-            raise LedgerError(
-                f"The ledger {self.path} was moved, deleted or replaced while in use.",
-                advice="Put it back before anything else is sent: it holds what was intended.",
-            )
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -142,7 +147,7 @@ class SqliteLedger:
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(work_of(row[:10]), row[10], TimeBase(row[11], row[12]), row[13], row[14])
+            Unknown(work_of(row[:13]), row[13], TimeBase(row[14], row[15]), row[16], row[17], bool(row[18]))
             for row in self._rows("unknown", after_target, limit, *scoped(scope))
         ]
 
@@ -168,17 +173,14 @@ class SqliteLedger:
     def rows(self, run_no: int, after_row: int, limit: int) -> list[RowRecord]:
         return [row_record_of(row) for row in self._rows("rows", run_no, after_row, limit)]
 
-    def states_of(self, rows: Sequence[InputRow]) -> list[State | None]:
+    def states_of(self, rows: Sequence[InputRow], *, retry_before: float | None = None) -> list[State | None]:
         if not staging.has_key(self._connection, self._sql):
             return [None] * len(rows)  # nothing was ever sent
-        return [self._state_of(row) if row.appointment_id else None for row in rows]
+        return [self._state_of(row, retry_before) if row.appointment_id else None for row in rows]
 
-    def _state_of(self, row: InputRow) -> State | None:
+    def _state_of(self, row: InputRow, retry_before: float | None) -> State | None:
         found = self._rows("state_of", row.appointment_id, row.attendee_id or "", row.entire_series)
-        if not found:
-            return None
-        state, *asked = found[0]
-        return staged_state(row, state, asked)
+        return staged_state(row, found[0], retry_before) if found else None
 
     def target_states(self, run_no: int) -> Mapping[State, int]:
         return {state: count for state, count in self._counts(run_no, firsts=True).items() if state is not None}
@@ -220,7 +222,23 @@ class SqliteLedger:
 
     def verify(self) -> list[str]:
         with translated(self.path):
-            return integrity.verify(self._connection, self._sql)
+            return [*self._missing(), *integrity.verify(self._connection, self._sql)]
+
+    def _missing(self) -> Iterator[str]:
+        try:
+            self.refuse_older()
+        except LedgerError as error:
+            yield str(error)
+
+    def mark(self) -> Mark | None:
+        """Return what this machine has seen of the ledger."""
+        ledger_id = self.meta(LEDGER_ID)
+        return self._marks.of(ledger_id) if self._marks and ledger_id else None
+
+    def refuse_older(self) -> None:
+        """Raise LedgerError when the ledger is older than what this machine has seen of it."""
+        with translated(self.path):
+            refuse_older(self._connection, self._sql, self.path, self._marks)
 
     def namings(self, appointment_id: str, limit: int) -> list[Naming]:
         return [Naming(*row) for row in self._rows("namings", appointment_id, limit)]
@@ -241,23 +259,20 @@ class SqliteLedger:
         self._connection.execute(self._sql[name], values)
 
     def _rows(self, name: str, *values: Any) -> list[Row]:
-        with translated(self.path):
-            return self._connection.execute(self._sql[name], values).fetchall()
+        try:
+            with translated(self.path):
+                return self._connection.execute(self._sql[name], values).fetchall()
+        except BulkCancelError:
+            if self._guard:
+                self._guard.refuse_changed()
+            raise
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[SqliteLedger]:
+def reading(path: Path, marks: Marks | None = None) -> Iterator[SqliteLedger]:
     """Open a ledger that stays as it is, for the length of a block. Errors as `open_to_read` says."""
-    ledger = SqliteLedger.open_to_read(path)
+    ledger = SqliteLedger.open_to_read(path, marks)
     try:
         yield ledger
     finally:
         ledger.close()
-
-
-def _identity(path: Path) -> tuple[int, ...]:
-    try:
-        statuses = (path.stat(), Path(f"{path}-wal").stat())
-    except OSError:
-        return ()
-    return tuple(number for status in statuses for number in (status.st_dev, status.st_ino))

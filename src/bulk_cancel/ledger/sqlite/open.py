@@ -16,9 +16,11 @@ from pathlib import Path
 import apsw
 
 from bulk_cancel.errors import LedgerError
+from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.schema_version import refuse_other_schema
 from bulk_cancel.ledger.sqlite import create as making
 from bulk_cancel.ledger.sqlite.failures import damaged, translated
+from bulk_cancel.ledger.sqlite.recognise import Recognised, place_of, recognise
 from bulk_cancel.ledger.sqlite.staging import complete
 from bulk_cancel.ledger.statements import statements
 
@@ -31,35 +33,43 @@ SAFETY = ("trusted_schema = OFF", "cell_size_check = ON")
 WRITING = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "temp_store = FILE")
 
 
-def open_for_writing(path: Path) -> apsw.Connection:
+def open_for_writing(path: Path, marks: Marks | None = None) -> tuple[apsw.Connection, Recognised]:
     """Open the ledger, or make it when there is none.
 
-    Raises LedgerError for a foreign or damaged file and for one with another schema, LedgerCreateError or
-    LedgerDiskError when the disk refuses, LockedError when another program has it locked.
+    Raises LedgerError for a foreign or damaged file, for one with another schema, and for one that is older than its
+    mark in `marks`; LedgerCreateError or LedgerDiskError when the disk refuses, LockedError when another program has
+    it locked.
     """
     _refuse_odd_places(path)
     if not path.exists():
+        making.refuse_orphans(path)
+        if marks:
+            marks.refuse_missing(place_of(path))
         making.create(path)
     with translated(path):
         connection = _connect(path)
         try:
-            _make_ready(connection, path)
+            recognised = _make_ready(connection, path, marks)
         except BaseException:
             close(connection, path)
             raise
-    return connection
+    return connection, recognised
 
 
-def _make_ready(connection: apsw.Connection, path: Path) -> None:
+def _make_ready(connection: apsw.Connection, path: Path, marks: Marks | None) -> Recognised:
     _refuse_read_only(connection, path)
     _set(connection, SAFETY)
     _refuse_foreign(connection, path)
     _check_pages(connection, path)
+    recognised = recognise(connection, statements("sqlite"), path, marks)
     _set(connection, WRITING)
     connection.transaction_mode = "IMMEDIATE"
     with connection:
         complete(connection, statements("sqlite"))
+        # What is run on is no backup any more.
+        connection.execute(statements("sqlite")["forget_meta"], (making.BACKUP_AT,))
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+    return recognised
 
 
 def open_for_reading(path: Path) -> apsw.Connection:

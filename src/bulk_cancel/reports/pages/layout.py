@@ -17,7 +17,7 @@ EXAMPLES = 5
 
 
 class Tone(StrEnum):
-    """The colour of a kind. Each kind has a symbol and a word besides, for whoever sees no colours."""
+    """The colour of a kind. Each kind has a symbol and a word besides, for people who see no colours."""
 
     GOOD = "good"
     WARN = "warn"

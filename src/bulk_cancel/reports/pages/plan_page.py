@@ -1,4 +1,4 @@
-"""`plan.html`: what a plan would do, for whoever approves it. It takes the plan's lines one by one and keeps few."""
+"""`plan.html`: what a plan would do, for the person who approves it. It keeps few of the plan's lines."""
 
 from __future__ import annotations
 

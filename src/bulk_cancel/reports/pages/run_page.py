@@ -1,4 +1,4 @@
-"""`report.html`: what a run came to, for whoever answers for it. Made from the ledger alone; memory stays flat.
+"""`report.html`: what a run came to, for the person who answers for it. Made from the ledger alone; memory stays flat.
 
 The counts and rows are those of today: a row that was unknown when the run ended may have been settled since.
 """

@@ -11,7 +11,7 @@ from bulk_cancel.core.states import TRANSITIONS, State
 from bulk_cancel.ledger.postgres import PostgresLedger
 from support.given import HISTORIES, put, row, staged
 
-LAWFUL = {(was, becomes) for (was, _), becomes in TRANSITIONS.items()}
+LAWFUL = {(was, becomes) for (was, _), becomes in TRANSITIONS.items() if was is not becomes}
 Raw = psycopg.Connection[tuple[object, ...]]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.states import Event
-from bulk_cancel.errors import BulkCancelError, ConfigError, LedgerError, LockedError
+from bulk_cancel.errors import BulkCancelError, ConfigError, Exit, LedgerError, LockedError
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.postgres.address import parse
 from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
@@ -126,8 +126,9 @@ def test_a_lost_connection_is_not_made_again(postgres_url: str) -> None:
     pid = ledger._session.connection.info.backend_pid
     execute(postgres_url, f"SELECT pg_terminate_backend({pid}, 5000)")
     for _ in range(2):
-        with pytest.raises(LedgerError, match=r"The connection to the ledger postgresql://\S+ was lost"):
+        with pytest.raises(LedgerError, match=r"The connection to the ledger postgresql://\S+ was lost") as lost:
             ledger.append(run_no, [intent])
+        assert lost.value.exit_code is Exit.STOPPED
         with pytest.raises(LedgerError, match="was lost"):
             ledger.find_targets("any")
     ledger.close()

@@ -357,35 +357,35 @@ def test_a_pause_stands_when_something_is_given_back_after_it(ledger: PostgresLe
 
 def test_workers_hold_it_together_and_keep_out_who_wants_it_alone(opens: Open) -> None:
     one, two, alone = opens("worker one"), opens("worker two"), opens("run")
-    one.held_with_others(0)
-    two.held_with_others(0)
+    one.lock_with_others(0)
+    two.lock_with_others(0)
     with pytest.raises(LockedError, match=r"bulk-cancel worker one \(process \d+ of the database, from \S.*\) holds"):
-        alone.held_alone(0)
+        alone.lock_alone(0)
     one.close()
     with pytest.raises(LockedError, match="bulk-cancel worker two"):
-        alone.held_alone(0.2)
+        alone.lock_alone(0.2)
     two.close()
-    alone.held_alone(5)
+    alone.lock_alone(5)
     with pytest.raises(LockedError, match="bulk-cancel run"):
-        opens().held_with_others(0)
+        opens().lock_with_others(0)
 
 
 def test_who_dies_holds_nothing(opens: Open, postgres_url: str) -> None:
     dead, next_one = opens(), opens()
-    dead.held_alone(0)
+    dead.lock_alone(0)
     pid = dead._session.connection.info.backend_pid
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
-    next_one.held_alone(5)
+    next_one.lock_alone(5)
 
 
 def test_ledgers_of_different_databases_are_held_apart(
     opens: Open, postgres_server: Server, ledger: PostgresLedger
 ) -> None:
-    ledger.held_alone(0)
+    ledger.lock_alone(0)
     with postgres_server.database("ledger_template") as url:
         other = PostgresLedger.open(url)
-        other.held_alone(0)
+        other.lock_alone(0)
         other.close()
 
 

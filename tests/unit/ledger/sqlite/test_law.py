@@ -10,7 +10,7 @@ import pytest
 from bulk_cancel.core.states import TRANSITIONS, State
 from support.ledger_files import make, raw
 
-LAWFUL = {(was, becomes) for (was, _), becomes in TRANSITIONS.items()}
+LAWFUL = {(was, becomes) for (was, _), becomes in TRANSITIONS.items() if was is not becomes}
 
 
 @pytest.mark.parametrize("was", State)

@@ -1,0 +1,113 @@
+"""What a read shows of a target. Everything that is not a proof is nothing.
+
+An attendee who is absent proves a cancellation only where an earlier reading showed the attendee in the appointment:
+otherwise the row may name somebody who was never in it, and a typing error must not look like a good end. And of a
+series one reading shows one occurrence: that this one is cancelled says nothing of the others, which no answer names.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from bulk_cancel.core.model import Answer, Appointment, Target
+
+#: The API says that there is no such appointment.
+MISSING = frozenset({404, 410})
+#: The API says that it does not show this appointment to this credential or user. 401 is no matter of one appointment.
+_NOT_SHOWN = frozenset({400, 403, 422})
+#: NestJS's words for an address that no route serves: a wrong base address, and no word about an appointment.
+_NO_ROUTE = re.compile(r"Cannot [A-Z]+ /")
+
+
+class ReadResult(Enum):
+    """What a reading shows of a target."""
+
+    CANCELLED = "cancelled"
+    ACTIVE = "active"
+    MISSING = "missing"  #: no such appointment
+    ABSENT = "absent"  #: the attendee is not in it, and no reading ever showed that attendee in it
+    ONE_OCCURRENCE = "one_occurrence"  #: of a series: the occurrence that the row names is cancelled
+    NOTHING = "nothing"  #: no proof of anything
+
+
+class Source(Enum):
+    """Where a reading comes from, and for how many seconds a decision to send may rest on it."""
+
+    PAGE = 60.0  #: a page of the list
+    SINGLE = 5.0  #: a GET of the one appointment
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the API said about one appointment, and when. The ids are compared: another document makes no reading."""
+
+    appointment_id: str
+    appointment: Appointment | None  #: None: the API knows none, or does not show it: then `refusal` says so
+    taken_at: float  #: seconds on the clock that also runs while the machine is suspended; when the request left
+    source: Source = Source.SINGLE
+    refusal: str = ""  #: why the API does not show it, a clause
+
+    def __post_init__(self) -> None:
+        if self.appointment is not None and self.appointment.appointment_id != self.appointment_id:
+            raise ValueError("a reading of one appointment cannot hold the document of another")
+
+    def is_fresh(self, now: float) -> bool:
+        """Return whether a decision to send may rest on this reading; `now` on the clock of `taken_at`."""
+        return 0 <= now - self.taken_at <= self.source.value
+
+
+def is_missing_route(answer: Answer) -> bool:
+    """Return whether the server says that it has no such route: the base address is wrong."""
+    return answer.is_api_error and answer.status in MISSING and _NO_ROUTE.match(answer.message) is not None
+
+
+def reading_of(appointment_id: str, answer: Answer, taken_at: float) -> Reading | None:
+    """Return what the answer to a GET of one appointment says about it; None when it is no answer of the API to that.
+
+    `taken_at` is when the request left. What a cache kept is as old as the cache says.
+    """
+    at = taken_at - answer.age_s
+    if answer.status is None or is_missing_route(answer):
+        return None
+    if answer.is_api_error and answer.status in MISSING:
+        return Reading(appointment_id, None, at)
+    if answer.is_api_error and answer.status in _NOT_SHOWN:
+        told = f": {answer.message}" if answer.message else ""
+        return Reading(appointment_id, None, at, refusal=f"the API does not show it ({answer.status}{told})")
+    appointment = answer.about(appointment_id).appointment
+    if appointment is None or not 200 <= answer.status < 300:
+        return None
+    return Reading(appointment_id, appointment, at)
+
+
+def see(target: Target, reading: Reading | None, *, attended: bool = False) -> ReadResult:
+    """Return what a reading shows of `target`. `attended`: an earlier one showed its attendee in the appointment."""
+    if reading is None or reading.refusal or reading.appointment_id != target.appointment_id:
+        return ReadResult.NOTHING
+    appointment = reading.appointment
+    if appointment is None:
+        return ReadResult.MISSING
+    if target.attendee_id is not None:
+        return _see_attendee(target.attendee_id, appointment, attended=attended)
+    if appointment.is_cancelled is None:
+        return ReadResult.NOTHING
+    if not appointment.is_cancelled:
+        return ReadResult.ACTIVE
+    return ReadResult.ONE_OCCURRENCE if target.entire_series else ReadResult.CANCELLED
+
+
+def _see_attendee(attendee_id: str, appointment: Appointment, *, attended: bool) -> ReadResult:
+    """Absence is told by a list without the attendee, never by a list that is not there."""
+    if attendee_id in appointment.removed_ids:
+        return ReadResult.CANCELLED
+    listed = appointment.attendee_ids
+    if appointment.is_cancelled:
+        is_stranger = bool(listed) and listed is not None and attendee_id not in listed and not attended
+        return ReadResult.ABSENT if is_stranger else ReadResult.CANCELLED
+    if appointment.is_cancelled is None or listed is None:
+        return ReadResult.NOTHING
+    if attendee_id in listed:
+        return ReadResult.ACTIVE
+    return ReadResult.CANCELLED if attended else ReadResult.ABSENT

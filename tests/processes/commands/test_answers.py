@@ -1,0 +1,202 @@
+"""Answers that prove less than they seem to: what becomes of their rows, over as many runs as it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.shell_types import Shell
+
+from bulk_cancel.sandbox.credentials import PLATFORM_KEY
+from bulk_cancel.sandbox.people import HOST, OWNER
+from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
+from bulk_cancel.sandbox.world import Kind, Wanted, World
+from support.worlds import post_count
+
+LEDGER = ("--ledger", "ledger.db")
+STRANGER = "00000000-0000-4000-8000-00000000abcd"
+
+
+@pytest.fixture
+def serve(sandbox: Sandbox) -> Callable[..., list[str]]:
+    """Serve appointments of these kinds, and return their ids."""
+
+    def serve(*kinds: Kind, faults: str = "") -> list[str]:
+        world = World.of([Wanted(kind) for kind in kinds], seed=5)
+        many = {"rate_per_s": 10_000, "burst": 10_000}
+        sandbox.reset(SandboxOptions(world=world, second_cancel="mail_again", faults=faults, **many))  # type: ignore[arg-type]
+        return list(world.appointments)
+
+    return serve
+
+
+Serve = Callable[..., list[str]]
+Write = Callable[..., Path]
+
+
+def ids_as_csv(ids: list[str]) -> str:
+    return "\n".join(["appointment_id", *ids, ""])
+
+
+@pytest.mark.parametrize("status", [408, 409, 421, 425])
+def test_a_cancel_behind_an_unclear_status_is_never_sent_twice(
+    status: int, serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
+) -> None:
+    ids = serve(*[Kind.SINGLE] * 3, faults=f"{status}-late:0.5s")
+    source = write("ids.csv", ids_as_csv(ids))
+    first = shell.run(source, *LEDGER)
+    assert first.code == 4, first.stderr
+    time.sleep(1.2)
+    assert shell.run(source, *LEDGER).code == 0
+    assert dict(sandbox.truth().applied) == dict.fromkeys(ids, 1)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410, 422])
+def test_a_gateway_of_a_moment_makes_no_row_final(
+    status: int, serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
+) -> None:
+    ids = serve(*[Kind.SINGLE] * 8, faults=f"page-{status}")
+    source = write("ids.csv", ids_as_csv(ids))
+    assert shell.run(source, *LEDGER, "--concurrency", "1").code == 5
+    sandbox.set_faults("")
+    time.sleep(1.2)
+    assert shell.run(source, *LEDGER, "--wait").code == 0
+    assert dict(sandbox.truth().applied) == dict.fromkeys(ids, 1)
+
+
+def test_a_wrong_base_address_is_told_as_such(serve: Serve, shell: Shell, sandbox: Sandbox, write: Write) -> None:
+    source = write("ids.csv", ids_as_csv(serve(Kind.SINGLE)))
+    shell.environ["MEETERGO_API_URL"] = sandbox.url.removesuffix("/v4") + "/v3"
+    ended = shell.run(source, *LEDGER)
+    assert ended.code == 78
+    assert "MEETERGO_API_URL" in ended.stderr + ended.stdout
+
+
+def test_nothing_of_another_appointments_document_is_used(serve: Serve, shell: Shell, write: Write) -> None:
+    (id_,) = serve(Kind.SINGLE, faults="other-id")
+    assert shell.run(write("ids.csv", ids_as_csv([id_])), *LEDGER).code == 4
+    history = shell("explain", id_, *LEDGER).stdout
+    assert "another appointment" in history
+
+
+def test_a_document_that_does_not_say_leaves_a_row_that_a_person_can_finish(
+    serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
+) -> None:
+    (id_,) = serve(Kind.SINGLE, faults="lost-after,get:silent")
+    source = write("ids.csv", ids_as_csv([id_]))
+    assert shell.run(source, *LEDGER).code == 4
+    time.sleep(1.2)
+    ended = shell.run(source, *LEDGER)
+    assert ended.code == 3
+    assert "bulk-cancel resolve" in ended.summary["next"]
+    (row,) = shell.rows(f"{ended.summary['out']}/unknown.csv")
+    assert "does not say whether it is cancelled" in row["bulk_cancel_detail"]
+    said = ("--by", "N. N.", "--because", "seen in the calendar")
+    assert shell("resolve", id_, "--as", "cancelled", *said, *LEDGER, BULK_CANCEL_SETTLE="1s").code == 0
+    assert shell.run(source, *LEDGER).code == 0
+    assert dict(sandbox.truth().applied) == {id_: 1}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_attendee_whose_answer_is_lost_ends_as_the_server_has_it(
+    when: str, serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
+) -> None:
+    (id_,) = serve(Kind.GROUP, faults=f"lost-{when}")
+    there = sandbox.appointment(id_).attendee_ids[0]
+    source = write("ids.csv", f"appointment_id,attendee_id\n{id_},{there}\n{id_},{STRANGER}\n")
+    shell.run(source, *LEDGER)
+    sandbox.set_faults("")
+    time.sleep(1.2)
+    ended = shell.run(source, *LEDGER, "--wait")
+    assert ended.code == 3, ended.stderr
+    counts = ended.summary["counts"]
+    assert (counts["cancelled"], counts["not_found"]) == (1, 1)
+    assert dict(sandbox.truth().applied) == {f"{id_}/{there}": 1}
+
+
+def test_a_series_whose_answer_is_lost_needs_a_person_and_holds_up_no_other(
+    serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
+) -> None:
+    first, second, *_ = serve(*[Kind.SERIES] * 4)
+    sandbox.set_faults(f"lost-after@{first}")
+    source = write("ids.csv", f"appointment_id,cancel_entire_series\n{first},yes\n{second},yes\n")
+    assert shell.run(source, *LEDGER).code == 4
+    time.sleep(1.2)
+    ended = shell.run(source, *LEDGER)
+    assert ended.code == 3, ended.stderr
+    counts = ended.summary["counts"]
+    assert (counts["unknown"], counts["rejected"], counts["pending"]) == (1, 1, 0)
+    (row,) = shell.rows(f"{ended.summary['out']}/unknown.csv")
+    assert "look at the series" in row["bulk_cancel_detail"]
+    assert not sandbox.truth().doubled
+
+
+def test_what_a_passing_cause_refused_is_taken_up_again_after_the_settle_time_and_read_first(
+    serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
+) -> None:
+    passing, gone = serve(Kind.SINGLE, Kind.SINGLE)
+    sandbox.set_faults(f"404@{passing},get:404@{passing},403@{gone}")
+    source = write("ids.csv", ids_as_csv([passing, gone]))
+    ended = shell.run(source, *LEDGER)
+    assert ended.code == 3
+    failed = f"{ended.summary['out']}/failed.csv"
+    posts = post_count(sandbox.truth())
+
+    assert shell.run(failed, *LEDGER).code == 3, "asked the same, it is refused the same"
+    early = shell.run(failed, *LEDGER, "--retry-refused", "--settle", "60s")
+    assert early.code == 3
+    assert "refused_too_recently" in early.stderr
+    assert post_count(sandbox.truth()) == posts
+    time.sleep(1.2)
+    arrived = len(sandbox.arrivals())
+    assert shell.run(failed, *LEDGER, "--retry-refused").code == 0
+    asked = [arrival.method for arrival in sandbox.arrivals()[arrived:] if arrival.target == passing]
+    assert asked == ["GET", "POST"]
+    assert dict(sandbox.truth().applied) == {passing: 1, gone: 1}
+
+
+def test_another_acting_user_is_another_question(serve: Serve, shell: Shell, sandbox: Sandbox, write: Write) -> None:
+    (id_,) = serve(Kind.SINGLE)
+    shell.environ["MEETERGO_TOKEN"] = PLATFORM_KEY
+    source = write("ids.csv", ids_as_csv([id_]))
+    sandbox.set_faults(f"403@{id_}")
+    assert shell.run(source, *LEDGER, "--user-id", HOST.id).code == 3
+    assert shell.run(source, *LEDGER, "--user-id", HOST.id).code == 3
+    assert shell.run(source, *LEDGER, "--user-id", OWNER.id).code == 0
+    assert dict(sandbox.truth().applied) == {id_: 1}
+
+
+def test_a_settle_time_below_a_minute_is_for_a_sandbox_only(shell: Shell, write: Write) -> None:
+    source = write("ids.csv", ids_as_csv([STRANGER]))
+    shell.environ["MEETERGO_API_URL"] = "https://api.example.invalid/v4"
+    ended = shell.run(source, *LEDGER, "--settle", "59s")
+    assert ended.code == 78
+    assert "--settle" in ended.stderr
+    assert not (shell.folder / "ledger.db").exists()
+
+
+@pytest.mark.parametrize("setting", ["settle = inf", "timeout = inf", "rate = inf", "settle = nan", 'settle = "1e999"'])
+def test_an_infinite_setting_is_a_wrong_one(setting: str, shell: Shell, write: Write) -> None:
+    write("ids.csv", ids_as_csv([STRANGER]))
+    ended = shell("run", write("job.toml", f'input = "ids.csv"\n{setting}\n'), "--yes", *LEDGER)
+    assert ended.code == 78, ended.stderr
+
+
+def test_nobody_can_say_within_the_settle_time_that_a_cancel_did_not_take_effect(
+    serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
+) -> None:
+    (id_,) = serve(Kind.SINGLE, faults="lost-before,get:page-503")
+    source = write("ids.csv", ids_as_csv([id_]))
+    sandbox.set_faults(f"lost-before@{id_}")
+    assert shell.run(source, *LEDGER).code == 4
+    said = ("--as", "not-cancelled", "--by", "N. N.", "--because", "seen in the calendar")
+    early = shell("resolve", id_, *said, *LEDGER)
+    assert early.code == 2
+    assert "min" in early.stderr
+    time.sleep(1.2)
+    assert shell("resolve", id_, *said, *LEDGER, BULK_CANCEL_SETTLE="1s").code == 0
+    arrived = len(sandbox.arrivals())
+    assert shell.run(source, *LEDGER).code == 0
+    assert [one.method for one in sandbox.arrivals()[arrived:] if one.target == id_] == ["GET", "POST"]
