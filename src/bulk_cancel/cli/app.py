@@ -349,11 +349,12 @@ def demo(folder: str) -> None:
     _flag("--any-caller", "Take any rgo-… token, each with its limit."),
     example="sandbox --seed closure.csv",
 )
-def sandbox(seed: str, any_caller: bool, **given: object) -> None:
+def sandbox(seed: str, any_caller: bool, **given: Any) -> None:
     """Serve a local stand-in for the API, to rehearse with. Needs the extra [sandbox]."""
     from bulk_cancel.cli.sandbox import sandbox_command
 
-    sandbox_command(seed, any_personal_token=any_caller, **given)
+    reading = {name: given.pop(name) for name in ("map", "hidden_rows", "encoding")}
+    sandbox_command(seed, reading, any_personal_token=any_caller, **given)
 
 
 # -- help ---------------------------------------------------------------------------------------------------------

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from typing import NoReturn
 
 import click
 
 from bulk_cancel.cli.app import app
+from bulk_cancel.cli.streams import prepare_streams
 from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.errors import BulkCancelError, Exit, OutputError, UsageError
 
@@ -20,7 +22,7 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; turn our errors into a message, advice and an exit code."""
-    _replace_closed_streams()
+    prepare_streams()
     try:
         code = app.main(prog_name="bulk-cancel", standalone_mode=False)
     except BulkCancelError as error:
@@ -31,7 +33,7 @@ def main() -> None:
         _complain(UsageError(error.format_message(), advice=f"See: {where} -h"))
         _leave(Exit.USAGE)
     except click.Abort:
-        raise SystemExit(_INTERRUPTED) from None
+        _leave(_INTERRUPTED)
     except OSError as error:
         what = f"{error.filename} cannot be used" if error.filename else "The output cannot be written"
         _complain(OutputError(f"{what}: {error.strerror}."))
@@ -39,34 +41,27 @@ def main() -> None:
     except Exception:
         import traceback
 
-        from bulk_cancel.core.text import redact
+        from bulk_cancel.core.text import printable, redact
 
         # Python's traceback shows no local variables; messages may still carry what they should not.
-        print(redact(traceback.format_exc()), file=sys.stderr)
+        print(redact(printable(traceback.format_exc(), longest=100_000)), file=sys.stderr)
         _complain(BulkCancelError("This is a bug of bulk-cancel.", advice="Please report it with the lines above."))
         _leave(Exit.BUG)
     _leave(code or Exit.OK)
 
 
-def _replace_closed_streams() -> None:
-    """Python has no object for a stream that is closed (`>&-`), and the next file would be opened in its place.
-
-    What goes to such a stdout is an error, as on a full disk; such a stderr is silence.
-    """
-    for name, flags, mode in (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, flags), mode))
-
-
 def _complain(error: BulkCancelError) -> None:
+    from bulk_cancel.core.text import printable
+
     with suppress(OSError):
-        Terminal(err=True).print(f"bulk-cancel: {error}", *([f"  {error.advice}"] if error.advice else []))
+        advice = [f"  {printable(error.advice)}"] if error.advice else []
+        Terminal(err=True).print(f"bulk-cancel: {printable(str(error))}", *advice)
 
 
-def _leave(code: int) -> None:
+def _leave(code: int) -> NoReturn:
     """End without Python's own complaint about a closed stdout."""
     try:
         sys.stdout.flush()
-    except OSError:
+    except (OSError, OutputError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise SystemExit(int(code))

@@ -57,6 +57,7 @@ _CANCELS = _RUN | _PLAN
 _PACED = _CANCELS | _of("reconcile", "find", "worker")
 _TIMED = _CANCELS | _of("reconcile")
 _FOUND = _CANCELS | _of("find")
+_READS = _CANCELS | _of("sandbox")
 _ON_LEDGERS = _of("report", "status", "explain", "resolve", "doctor")
 _ON_LEDGERS |= _of("ledger verify", "ledger backup", "ledger export", "ledger forget", "cluster status", "cluster stop")
 _AS_JSON = _PACED - _of("worker") | _of("show", "report", "status", "doctor", "explain", "cluster status")
@@ -67,8 +68,10 @@ _TABLE = {
         JobOption("missing_input", _CANCELS, "ok: no input means nothing to do. (default: error)", "error|ok"),
         JobOption("timezone", _TIMED | _FOUND, "Time zone of days and hours, e.g. Europe/Berlin.", "ZONE"),
         JobOption(
-            "map", _CANCELS, "Read FIELD from COLUMN, e.g. appointment_id=Termin.", "FIELD=COLUMN", repeatable=True
+            "map", _READS, "Read FIELD from COLUMN, e.g. appointment_id=Termin.", "FIELD=COLUMN", repeatable=True
         ),
+        JobOption("hidden_rows", _READS, "Rows that a sheet hides: leave them out, or not.", "skip|include"),
+        JobOption("encoding", _READS, "Of a CSV text that is not UTF-8, e.g. cp1252.", "NAME"),
         JobOption("cancel_all", _CANCELS, "Cancel group bookings for everyone in them."),
         JobOption("user_id", _PACED, "Act as this user (Platform API keys only).", "UUID"),
         JobOption("accounts", _PACED, "Several credentials, each with its own limit: a TOML file.", "FILE"),

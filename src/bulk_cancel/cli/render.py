@@ -26,7 +26,8 @@ def show_plan(terminal: Terminal, plan: Plan, source: str) -> None:
         terminal.print(clean(plan.nothing, 1000))
         return
     terminal.print(f"{styled('Plan', 'bold')} for {clean(source)}: {plan.rows} rows, {plan.targets} different targets")
-    terminal.print(*(f"  {line}" for line in _counts(plan)))
+    terminal.print(*(f"  {styled(clean(note, 400), 'yellow')}" for note in plan.notes))
+    terminal.print(*(f"  {line}" for line in (*_counts(plan), *_reasons(plan))))
     if plan.invalid:
         _show_lines(terminal, "Invalid rows, never sent", plan.invalid, plan.actions[Action.INVALID])
     if plan.left_out:
@@ -89,6 +90,16 @@ def _counts(plan: Plan) -> list[str]:
     return [f"{count:>6}  {what}" for count, what in lines if count]
 
 
+def _reasons(plan: Plan) -> Iterator[str]:
+    """Say where the reasons in the mails come from, and how many mails have none."""
+    if plan.own_reasons:
+        yield f"{plan.own_reasons:>6}  with the reason that the row has"
+    if plan.given_reasons:
+        yield f"{plan.given_reasons:>6}  with the reason that the job or --reason gives"
+    if plan.no_reasons:
+        yield f"{plan.no_reasons:>6}  without a reason: their mails give none"
+
+
 def _time(plan: Plan) -> str:
     if plan.duration_s < 1:
         return "a moment"
@@ -132,7 +143,8 @@ def _asked(line: PlanLine) -> str:
         "the whole series" if row.entire_series else "",
     ]
     notes = ", ".join(flag for flag in flags if flag)
-    return f"{f'[{notes}] ' if notes else ''}{clean(row.reason or '(no reason)', 60)}"
+    origin = " (given)" if row.reason_given else ""
+    return f"{f'[{notes}] ' if notes else ''}{clean(row.reason or '(no reason)', 60)}{origin}"
 
 
 def show_summary(terminal: Terminal, summary: Summary) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -10,13 +9,14 @@ from typing import Any
 
 from bulk_cancel.cli.prompt import ask, leave_to_workers, refuse_without_terminal
 from bulk_cancel.cli.render import show_plan, show_summary
-from bulk_cancel.cli.stdout import errors_told, put_document, put_out
+from bulk_cancel.cli.stdout import errors_told, put_document, put_out, this_machine
 from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.commands.plan import plan_job
-from bulk_cancel.commands.run import Caller, run_and_tell
+from bulk_cancel.commands.run import run_and_tell
 from bulk_cancel.core.plan import Live, Plan
 from bulk_cancel.core.text import clean
 from bulk_cancel.errors import Exit
+from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary, to_json
@@ -46,9 +46,9 @@ def _run(job: Job) -> None:
 
 
 def caller_of(job: Job, approve: Any = lambda _: True) -> Caller:
-    """Return the surroundings of a command line."""
+    """Return what a command line brings along."""
     log = make_log(job.log_format, job.log_file, quiet=job.quiet)
-    return Caller(os.environ, log, make_display(log, quiet=job.quiet), approve, leave=leave_to_workers)
+    return Caller(this_machine(), log, make_display(log, quiet=job.quiet), approve, leave=leave_to_workers)
 
 
 def finish(job: Job, summary: Summary) -> None:
@@ -93,6 +93,8 @@ def _document(plan: Plan, source: str) -> dict[str, Any]:
         "targets": plan.targets,
         "actions": {action.value: count for action, count in sorted(plan.actions.items())},
         "settled": {state.value: count for state, count in sorted(plan.settled.items())},
+        "reasons": {"own": plan.own_reasons, "given": plan.given_reasons, "none": plan.no_reasons},
+        "notes": list(plan.notes),
         "duration_s": round(plan.duration_s, 1),
         **({"accounts": _accounts_document(plan)} if plan.paces else {}),
         **({"live": _live_document(plan.live)} if plan.live else {}),

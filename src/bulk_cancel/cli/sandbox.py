@@ -11,17 +11,18 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
-from bulk_cancel.access.ledgers import ledger_place
+from bulk_cancel.access.machine import Machine
 from bulk_cancel.cli.render import show_plan, show_summary
+from bulk_cancel.cli.stdout import place_of
 from bulk_cancel.cli.terminal import Terminal, styled
-from bulk_cancel.commands.run import Caller, run_job
+from bulk_cancel.commands.run import run_job
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import parse_rate
 from bulk_cancel.errors import ConfigError, Exit, UsageError
+from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.settings.environment import DEFAULT_API
 from bulk_cancel.settings.job import load_job
 
 #: Limits that finish in seconds; the sandbox enforces none below them.
@@ -35,8 +36,11 @@ def _require_extra() -> None:
         raise ConfigError("The sandbox is not installed.", advice='pip install "bulk-cancel[sandbox]"')
 
 
-def sandbox_command(seed: str, **given: object) -> None:
-    """Serve until Ctrl-C; with `seed` exactly the appointments that this input, or this job's, names."""
+def sandbox_command(seed: str, reading: Mapping[str, object], **given: object) -> None:
+    """Serve until Ctrl-C; with `seed` exactly the appointments that this input, or this job's, names.
+
+    `reading` is how the input is read: --map, --encoding, --hidden-rows.
+    """
     _require_extra()
     from bulk_cancel.commands.rehearse import write_seed
     from bulk_cancel.sandbox.options import SandboxOptions
@@ -45,7 +49,7 @@ def sandbox_command(seed: str, **given: object) -> None:
     try:
         rate_per_s = parse_rate(str(given.pop("rate")))
         with tempfile.TemporaryDirectory(prefix="bulk-cancel-") as folder:
-            seed_file = write_seed(seed, Path(folder)) if seed else None
+            seed_file = write_seed(seed, Path(folder), reading) if seed else None
             options = SandboxOptions(rate_per_s=rate_per_s, seed_file=seed_file, **given)  # type: ignore[arg-type]  # as main.py declares them
             world = options.make_world()
         serve(replace(options, world=world))
@@ -87,7 +91,7 @@ def _sample_job(folder: Path) -> Path:
     if folder.exists() and not (folder / _JOB).exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty and not a demo's.", advice="Name another folder with --in.")
     shutil.rmtree(folder, ignore_errors=True)
-    ledger_place(str(_ledger_of(folder)), DEFAULT_API).forget()
+    place_of(str(_ledger_of(folder))).forget()
     packaged = Path(str(files("bulk_cancel.sandbox"))) / "demo"
     root = packaged if packaged.exists() else Path(__file__).resolve().parents[3]
     for name in (_JOB, _INPUT):
@@ -109,6 +113,6 @@ def _run(terminal: Terminal, environ: Mapping[str, str], job_file: Path, out: Pa
         show_plan(terminal, plan, _INPUT)
         return True
 
-    summary = run_job(job, Caller(environ, log, make_display(log, quiet=False), approve))
+    summary = run_job(job, Caller(Machine(environ), log, make_display(log, quiet=False), approve))
     show_summary(terminal, summary)
     return summary
