@@ -35,7 +35,9 @@ def plan_outputs(setup: Setup, source: Source) -> Iterator[PlanOutputs]:
     with ExitStack() as stack:
         if job.out is not None:
             records = stack.enter_context(plan_records(job.out, with_accounts=job.accounts is not None))
-            records.summary.update({"source": job.label, "input_digest": source.digest})
+            records.summary.update(
+                {"source": job.label, "input_digest": source.digest, "notes": source.rows(None).notes}
+            )
             page = stack.enter_context(writing_plan_page(job.out, _facts(setup, source)))
             outputs.takers += [records.add, page.add]
         draft = None
@@ -50,7 +52,7 @@ def plan_outputs(setup: Setup, source: Source) -> Iterator[PlanOutputs]:
 def _facts(setup: Setup, source: Source) -> PlanFacts:
     job, accounts = setup.job, setup.accounts
     paces = {name: accounts.pace(name) for name in ("", *accounts.names)} if accounts.given else {}
-    return PlanFacts(job.label, source.digest, setup.machine.clock.now(), job.pace, paces)
+    return PlanFacts(job.label, source.digest, setup.machine.clock.now(), job.pace, paces, source.rows(None).notes)
 
 
 def _refuse_overwriting(path: Path) -> None:
