@@ -85,7 +85,7 @@ def _lines(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> l
     elif cancelled:
         lines.append(f"{cancelled} more {_are(cancelled)} left out, being cancelled already.")
     if unreadable:
-        lines.append(styled(f"{unreadable} more {_are(unreadable)} left out: the start cannot be read.", "bold"))
+        lines.append(styled(f"{unreadable} more {_are(unreadable)} left out: their start cannot be read.", "bold"))
     return [*lines, _APART]
 
 
