@@ -52,7 +52,7 @@ def _audit_files(stack: ExitStack, out: Path, setup: Setup, source: Source) -> l
     from bulk_cancel.reports.plan_records import plan_records
 
     records = stack.enter_context(plan_records(out, with_accounts=setup.job.accounts is not None))
-    records.summary.update({"source": setup.job.label, "input_digest": source.digest})
+    records.summary.update({"source": setup.job.label, "input_digest": source.digest, "notes": source.rows(None).notes})
     page = stack.enter_context(writing_plan_page(out, _facts(setup, source)))
     return [records.add, page.add]
 
@@ -62,7 +62,7 @@ def _facts(setup: Setup, source: Source) -> PlanFacts:
 
     job, accounts = setup.job, setup.accounts
     paces = {name: accounts.pace(name) for name in ("", *accounts.names)} if accounts.given else {}
-    return PlanFacts(job.label, source.digest, setup.machine.clock.now(), job.pace, paces)
+    return PlanFacts(job.label, source.digest, setup.machine.clock.now(), job.pace, paces, source.rows(None).notes)
 
 
 def _refuse_overwriting(path: Path) -> None:
