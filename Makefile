@@ -1,23 +1,31 @@
 # Everything works from a fresh checkout: the environment in .venv is made on the way. Needs Python 3.11 or later.
 PYTHON ?= python3
 BIN := .venv/bin
+# Without compiled files each process of the tests would compile its libraries anew: most of what it does.
+unexport PYTHONDONTWRITEBYTECODE
+# A worker for each core; one that has nothing left takes tests from the other.
+PARALLEL := --numprocesses=auto --dist=worksteal
 
 demo: .venv/ready            ## run the sample job against a sandbox: no account, no mail
 	$(BIN)/bulk-cancel demo
 
-test: .venv/ready            ## the tests
-	$(BIN)/pytest
+test-fast: .venv/ready       ## the tests that start no process
+	$(BIN)/pytest $(PARALLEL) -m "not process and not long" --ignore=tests/processes
+
+test: .venv/ready            ## the tests, all but the long sweeps
+	$(BIN)/pytest $(PARALLEL)
+
+test-long: .venv/ready       ## the long sweeps: kill -9 at every point, power cuts, ten times the random examples
+	$(BIN)/pytest $(PARALLEL) -m "long or hypothesis" --hypothesis-profile=long --timeout=1800
 
 check: .venv/ready           ## formatting, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-crash: .venv/ready           ## the long sweeps: kill -9 at every point, power cuts, random histories
-	$(BIN)/pytest -m long
-
 test-httpx2: .venv/ready     ## the HTTP tests over httpx2, the maintained successor of httpx
-	BULK_CANCEL_TEST_HTTPX2=1 $(BIN)/pytest tests/sockets tests/processes/commands/test_end_to_end.py
+	BULK_CANCEL_TEST_HTTPX2=1 $(BIN)/pytest $(PARALLEL) -m "not process" \
+	  tests/sockets tests/unit/api tests/unit/commands tests/unit/library
 
 docs: .venv/ready            ## write docs/cli.md anew, from the commands' own --help
 	$(BIN)/python tests/support/reference.py
@@ -51,4 +59,4 @@ clean:                       ## remove what make made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-.PHONY: demo test check crash test-httpx2 docs seeded-bugs bench bench-long lock clean
+.PHONY: demo test-fast test test-long check test-httpx2 docs seeded-bugs bench bench-long lock clean

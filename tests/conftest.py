@@ -11,7 +11,7 @@ if os.environ.get("BULK_CANCEL_TEST_HTTPX2") == "1":
 import pytest
 
 pytest.register_assert_rewrite("support")
-pytest_plugins = ["support.own_home", "support.marks", "support.postgres", "support.processes"]
+pytest_plugins = ["support.own_home", "support.marks", "support.examples", "support.postgres", "support.processes"]
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ HOMES = {
     "httpx": ("api/http.py",),
     "httpcore": ("api",),
     "polars": ("inputs", "reports"),
-    "fastexcel": ("inputs",),
     "xlsxwriter": ("reports",),
     "jinja2": ("reports/pages/rendering.py",),
     "markupsafe": ("reports/pages/rendering.py",),

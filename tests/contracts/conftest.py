@@ -30,7 +30,7 @@ def _postgres(request: pytest.FixtureRequest) -> Open:
 _IMPLEMENTATIONS = {"sqlite": _sqlite, "postgres": _postgres}
 
 
-@pytest.fixture(params=sorted(_IMPLEMENTATIONS))
+@pytest.fixture(params=[pytest.param("postgres", marks=pytest.mark.process), "sqlite"])
 def open_ledger(request: pytest.FixtureRequest) -> Iterator[Open]:
     open_one = _IMPLEMENTATIONS[request.param](request)
     opened: list[Ledger] = []

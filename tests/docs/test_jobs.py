@@ -9,7 +9,7 @@ import pytest
 from bulk_cancel.cli.options import JOB_OPTIONS
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.settings.job import Job, load_job
-from support.shell_types import Shell
+from support.shell import Shell
 
 ROOT = Path(__file__).resolve().parents[2]
 

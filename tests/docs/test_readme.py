@@ -16,7 +16,7 @@ from bulk_cancel.core.model import Status
 from bulk_cancel.errors import Exit
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Wanted, World
-from support.shell_types import Shell
+from support.shell import Shell
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

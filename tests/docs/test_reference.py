@@ -20,5 +20,6 @@ def test_it_does_not_depend_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_every_option_is_on_it() -> None:
+    written = page()
     for option in JOB_OPTIONS:
-        assert option.help.replace("|", r"\|").replace("<", "&lt;") in page()
+        assert option.help.replace("|", r"\|").replace("<", "&lt;") in written

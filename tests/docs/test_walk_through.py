@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Wanted, World
-from support.shell_types import Shell
+from support.shell import Shell
 
 ROOT = Path(__file__).resolve().parents[2]
 BERLIN = ZoneInfo("Europe/Berlin")

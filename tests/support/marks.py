@@ -1,4 +1,4 @@
-"""Marks each test that starts a process of ours, refuses one without the mark, and gives long tests their time."""
+"""Marks each test that starts a process, and refuses one without the mark: `make test-fast` runs the others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 _PROCESSES = Path(__file__).parents[1] / "processes"
-_LONG_S = 900
+_STARTING = {"zygote", "postgres_server", "browser"}
 _running: list[pytest.Item] = []
 
 
@@ -19,10 +19,8 @@ def pytest_configure() -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark by the folder, or by the fixture through which processes are started."""
-    if _PROCESSES in item.path.parents or "zygote" in getattr(item, "fixturenames", ()):
+    if _PROCESSES in item.path.parents or not _STARTING.isdisjoint(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.process)
-    if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
-        item.add_marker(pytest.mark.timeout(_LONG_S))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -35,7 +33,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def _refuse_processes(event: str, arguments: tuple[object, ...]) -> None:
-    """Fail the test that starts a Python, or forks, and would slow `make test-fast` down unnoticed."""
+    """Fail a test that starts a Python, or forks, unmarked."""
     starts = event == "os.fork" or (event == "subprocess.Popen" and str(arguments[0]) == sys.executable)
     if starts and _running and not _running[0].get_closest_marker("process"):
         raise AssertionError("This test starts a process: mark it with pytest.mark.process, or do without.")

@@ -77,12 +77,12 @@ def _line(channel: socket.socket) -> str:
 
 
 @contextmanager
-def serving_processes(folder: Path, *modules: str) -> Iterator[Zygote]:
-    """Run a zygote, which imports `modules` beforehand, while the block runs."""
+def serving_processes(folder: Path) -> Iterator[Zygote]:
+    """Run a zygote while the block runs."""
     address = str(folder / "zygote")
     paths = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(TESTS))))
     environ = {**os.environ, "PYTHONPATH": paths}
-    command = [sys.executable, "-m", "support.zygote", address, *modules]
+    command = [sys.executable, "-m", "support.zygote", address]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -94,6 +94,6 @@ def serving_processes(folder: Path, *modules: str) -> Iterator[Zygote]:
 
 @pytest.fixture(scope="session")
 def zygote() -> Iterator[Zygote]:
-    """Forks processes that have imported everything that the command line needs."""
+    """Forks processes that have imported the whole program already."""
     with tempfile.TemporaryDirectory() as folder, serving_processes(Path(folder)) as zygote:
         yield zygote

@@ -587,6 +587,8 @@ def _copy(folder: Path) -> Path:
 
 def _break(folder: Path, bug: Bug) -> Path:
     path = folder / "src" / "bulk_cancel" / bug.file
+    if not path.is_file():
+        raise SystemExit(f"{bug.name}: there is no src/bulk_cancel/{bug.file}; say where the text is now.")
     text = path.read_text(encoding="utf-8")
     if text.count(bug.old) != 1:
         raise SystemExit(f"{bug.name}: the text to replace is {text.count(bug.old)} times in {bug.file}, not once.")
@@ -596,7 +598,7 @@ def _break(folder: Path, bug: Bug) -> Path:
 
 def _judge(folder: Path, tests: Sequence[str]) -> Verdict:
     """Run tests against a copy. An editable install adds the checkout's src to the path, but after PYTHONPATH."""
-    environ = {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    environ = {**os.environ, "PYTHONPATH": str(folder / "src")}
     _refuse_wrong_copy(folder, environ)
     command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", f"--basetemp={folder / 'tmp'}", *tests]
     began = time.monotonic()

@@ -7,32 +7,36 @@ Unix socket; the answer is the process's id and, when it has ended, its return c
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
+import pkgutil
 import signal
 import socket
 import sys
 import time
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import anyio._backends._asyncio
 import httpcore
 
-from support import driver, own_home
+import bulk_cancel
+from support import cluster_driver, driver, own_home
 
 #: Imported by a run when it begins, and slow to import: here, so that they are there.
-_WARM = (anyio, httpcore)
+_WARM = (anyio, httpcore, cluster_driver)
 
 
-def main(address: str, modules: Sequence[str] = ()) -> None:
-    """Serve until the socket's other side, the test process, is gone: then stdin ends. Imports `modules` as well."""
+def main(address: str) -> None:
+    """Serve until the socket's other side, the test process, is gone: then stdin ends."""
     own_home.guard()
-    for module in modules:
-        importlib.import_module(module)
+    for module in pkgutil.walk_packages(bulk_cancel.__path__, "bulk_cancel."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
@@ -100,4 +104,4 @@ def _redirect(descriptor: int, path: Path, flags: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1])

@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from bulk_cancel.cli.options import LEDGER_HELP, with_job_options, with_worker_options
+from bulk_cancel.cli.options import LEDGER_HELP, with_job_options, with_reading_options, with_worker_options
+from bulk_cancel.cli.streams import prepare_streams
 from bulk_cancel.errors import BulkCancelError, Exit, OutputError
 
 app = typer.Typer(
@@ -296,6 +297,7 @@ def config_show(source: Source, **flags: object) -> None:
 
 
 @app.command()
+@with_reading_options
 def sandbox(  # noqa: PLR0913 - options of a command
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8717,
     count: Annotated[int, typer.Option(help="How many appointments to make up.")] = 200,
@@ -306,11 +308,13 @@ def sandbox(  # noqa: PLR0913 - options of a command
     any_caller: Annotated[
         bool, typer.Option("--any-caller", help="Take any rgo-… token, each with its limit.")
     ] = False,
+    **reading: object,
 ) -> None:
     """Serve a local stand-in for the API, to rehearse with. Needs the extra [sandbox]."""
     from bulk_cancel.cli.sandbox import sandbox_command
 
-    sandbox_command(seed, port=port, count=count, faults=faults, rate=rate, burst=burst, any_personal_token=any_caller)
+    given: Values = {"port": port, "count": count, "faults": faults, "rate": rate, "burst": burst}
+    sandbox_command(seed, reading, any_personal_token=any_caller, **given)
 
 
 @app.command()
@@ -325,7 +329,7 @@ def demo(
 
 def main() -> None:
     """Run the command line; turn our errors into a message, advice and an exit code."""
-    _replace_closed_streams()
+    prepare_streams()
     try:
         app(prog_name="bulk-cancel")
     except BulkCancelError as error:
@@ -336,35 +340,27 @@ def main() -> None:
         _complain(OutputError(f"{what}: {error.strerror}."))
         _leave(Exit.DISK)
     except Exception:
-        from bulk_cancel.core.text import redact
+        from bulk_cancel.core.text import printable, redact
 
         # Python's traceback shows no local variables; messages may still carry what they should not.
-        print(redact(traceback.format_exc()), file=sys.stderr)
+        print(redact(printable(traceback.format_exc(), longest=100_000)), file=sys.stderr)
         _complain(BulkCancelError("This is a bug of bulk-cancel.", advice="Please report it with the lines above."))
         _leave(Exit.BUG)
 
 
-def _replace_closed_streams() -> None:
-    """Python has no object for a stream that is closed (`>&-`), and the next file would be opened in its place.
-
-    What goes to such a stdout is an error, as on a full disk; such a stderr is silence.
-    """
-    for name, flags, mode in (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, flags), mode))
-
-
 def _complain(error: BulkCancelError) -> None:
+    from bulk_cancel.core.text import printable
+
     with suppress(OSError):
-        print(f"bulk-cancel: {error}", file=sys.stderr)
+        print(f"bulk-cancel: {printable(str(error))}", file=sys.stderr)
         if error.advice:
-            print(f"  {error.advice}", file=sys.stderr)
+            print(f"  {printable(error.advice)}", file=sys.stderr)
 
 
 def _leave(code: Exit) -> None:
     """End without Python's own complaint about a closed stdout."""
     try:
         sys.stdout.flush()
-    except OSError:
+    except (OSError, OutputError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise SystemExit(int(code))

@@ -39,6 +39,8 @@ JOB_OPTIONS = (
     JobOption(
         "map", ("--map",), "Read FIELD from COLUMN, e.g. appointment_id=Termin.", "FIELD=COLUMN", repeatable=True
     ),
+    JobOption("hidden_rows", ("--hidden-rows",), "Rows that a sheet hides: leave them out, or not.", "skip|include"),
+    JobOption("encoding", ("--encoding",), "Of a CSV text that is not UTF-8, e.g. cp1252.", "NAME"),
     JobOption("cancel_all", ("--cancel-all/--no-cancel-all",), "Cancel group bookings for everyone in them."),
     JobOption("user_id", ("--user-id",), "Act as this user (Platform API keys only).", "UUID"),
     JobOption("accounts", ("--accounts",), "Several credentials, each with its own limit: a TOML file.", "FILE"),
@@ -94,6 +96,8 @@ JOB_OPTIONS = (
 Command = Callable[..., None]
 
 
+#: What decides how an input is read.
+READING_OPTIONS = ("map", "hidden_rows", "encoding")
 #: What a worker takes of a job: the rest travels with the run.
 WORKER_OPTIONS = (
     "accounts",
@@ -131,6 +135,11 @@ def with_job_options(command: Callable[..., None], names: tuple[str, ...] = ()) 
     wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return wrapper
+
+
+def with_reading_options(command: Callable[..., None]) -> Command:
+    """Give a command the options that decide how an input is read."""
+    return with_job_options(command, READING_OPTIONS)
 
 
 def with_worker_options(command: Callable[..., None]) -> Command:

@@ -28,8 +28,10 @@ def show_plan(console: Console, plan: Plan, source: str) -> None:
     if plan.nothing:
         console.print(escape(plan.nothing), soft_wrap=True)
         return
-    console.print(f"[bold]Plan[/] for {escape(source)}: {plan.rows} rows, {plan.targets} different targets")
-    for line in _counts(plan):
+    console.print(f"[bold]Plan[/] for {escape(clean(source))}: {plan.rows} rows, {plan.targets} different targets")
+    for note in plan.notes:
+        console.print(f"  [yellow]{escape(clean(note, 400))}[/]", highlight=False)
+    for line in (*_counts(plan), *_reasons(plan)):
         console.print(f"  {line}")
     if plan.invalid:
         console.print(_table("Invalid rows, never sent", plan.invalid, plan.actions[Action.INVALID]))
@@ -87,6 +89,16 @@ def _counts(plan: Plan) -> list[str]:
     return [f"{count:>6}  {what}" for count, what in lines if count]
 
 
+def _reasons(plan: Plan) -> Iterator[str]:
+    """Say where the reasons in the mails come from, and how many mails have none."""
+    if plan.own_reasons:
+        yield f"{plan.own_reasons:>6}  with the reason that the row has"
+    if plan.given_reasons:
+        yield f"{plan.given_reasons:>6}  with the reason that the job or --reason gives"
+    if plan.no_reasons:
+        yield f"{plan.no_reasons:>6}  without a reason: their mails give none"
+
+
 def _time(plan: Plan) -> str:
     if plan.duration_s < 1:
         return "a moment"
@@ -135,7 +147,8 @@ def _asked(line: PlanLine) -> str:
         "the whole series" if row.entire_series else "",
     ]
     notes = ", ".join(flag for flag in flags if flag)
-    return f"{f'[{notes}] ' if notes else ''}{clean(row.reason or '(no reason)', 60)}"
+    origin = " (given)" if row.reason_given else ""
+    return f"{f'[{notes}] ' if notes else ''}{clean(row.reason or '(no reason)', 60)}{origin}"
 
 
 def show_summary(console: Console, summary: Summary) -> None:

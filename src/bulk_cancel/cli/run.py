@@ -93,6 +93,8 @@ def _document(plan: Plan, source: str) -> dict[str, Any]:
         "targets": plan.targets,
         "actions": {action.value: count for action, count in sorted(plan.actions.items())},
         "settled": {state.value: count for state, count in sorted(plan.settled.items())},
+        "reasons": {"own": plan.own_reasons, "given": plan.given_reasons, "none": plan.no_reasons},
+        "notes": list(plan.notes),
         "duration_s": round(plan.duration_s, 1),
         **({"accounts": _accounts_document(plan)} if plan.paces else {}),
         **({"live": _live_document(plan.live)} if plan.live else {}),

@@ -37,8 +37,11 @@ def _require_extra() -> None:
         raise ConfigError("The sandbox is not installed.", advice='pip install "bulk-cancel[sandbox]"')
 
 
-def sandbox_command(seed: str, **given: object) -> None:
-    """Serve until Ctrl-C; with `seed` exactly the appointments that this input, or this job's, names."""
+def sandbox_command(seed: str, reading: Mapping[str, object], **given: object) -> None:
+    """Serve until Ctrl-C; with `seed` exactly the appointments that this input, or this job's, names.
+
+    `reading` is how the input is read: --map, --encoding, --hidden-rows.
+    """
     _require_extra()
     from bulk_cancel.commands.rehearse import write_seed
     from bulk_cancel.sandbox.options import SandboxOptions
@@ -47,7 +50,7 @@ def sandbox_command(seed: str, **given: object) -> None:
     try:
         rate_per_s = parse_rate(str(given.pop("rate")))
         with tempfile.TemporaryDirectory(prefix="bulk-cancel-") as folder:
-            seed_file = write_seed(seed, Path(folder)) if seed else None
+            seed_file = write_seed(seed, Path(folder), reading) if seed else None
             options = SandboxOptions(rate_per_s=rate_per_s, seed_file=seed_file, **given)  # type: ignore[arg-type]  # as main.py declares them
             world = options.make_world()
         serve(replace(options, world=world))

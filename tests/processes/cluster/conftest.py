@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,22 +13,9 @@ from bulk_cancel.sandbox.server import SandboxOptions, running
 from bulk_cancel.sandbox.world import Wanted, World
 from support.cluster_lab import NAMES, Cluster
 from support.postgres import Server
-from support.processes import Zygote, serving_processes
+from support.processes import Zygote
 
-_MODULES = (
-    "support.cluster_driver",
-    "bulk_cancel.cluster.worker",
-    "bulk_cancel.cluster.dispatch",
-    "bulk_cancel.commands.run",
-)
 MakeCluster = Callable[..., Cluster]
-
-
-@pytest.fixture(scope="session")
-def worker_zygote(postgres_server: Server) -> Iterator[Zygote]:
-    """Forks processes that have imported everything a worker needs."""
-    with tempfile.TemporaryDirectory() as folder, serving_processes(Path(folder), *_MODULES) as zygote:
-        yield zygote
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +34,7 @@ def cluster_template(postgres_server: Server) -> str:
 
 @pytest.fixture
 def make_cluster(
-    tmp_path: Path, postgres_server: Server, cluster_template: str, worker_zygote: Zygote
+    tmp_path: Path, postgres_server: Server, cluster_template: str, zygote: Zygote
 ) -> Iterator[MakeCluster]:
     """Makes a cluster over a sandbox with so many appointments, or with those wanted."""
     with ExitStack() as stack:
@@ -62,7 +48,7 @@ def make_cluster(
             url = url or stack.enter_context(postgres_server.database(cluster_template))
             folder = tmp_path / "work"
             folder.mkdir()
-            cluster = Cluster(folder, url, sandbox, worker_zygote, lambda: postgres_server.database(cluster_template))
+            cluster = Cluster(folder, url, sandbox, zygote, lambda: postgres_server.database(cluster_template))
             cluster.limits = limits or f'rate = "{given["rate_per_s"]}/s"\nburst = {given["burst"]}'
             cluster.write_accounts(*NAMES)
             stack.callback(cluster.kill_all)

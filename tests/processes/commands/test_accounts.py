@@ -17,8 +17,7 @@ from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, OWNER_TOKEN
 from bulk_cancel.sandbox.record import Arrival
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Kind, Wanted, World
-from support.shell import QUICK
-from support.shell_types import Result, Shell
+from support.shell import QUICK, Result, Shell
 
 NAMES = ("berlin", "paris", "rome")
 TOKENS = {name: f"rgo-secret-of-{name}" for name in NAMES} | {"": OWNER_TOKEN}

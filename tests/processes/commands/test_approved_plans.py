@@ -10,7 +10,7 @@ import pytest
 
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import CANARY, Kind, Wanted, World
-from support.shell_types import Shell
+from support.shell import Shell
 from support.worlds import cancel_elsewhere, post_count, reschedule_elsewhere
 
 KINDS = [*(Kind.SINGLE for _ in range(20)), Kind.GROUP, Kind.CANCELLED, Kind.PAST, Kind.PAID]

@@ -9,7 +9,7 @@ from typing import Any
 from bulk_cancel.commands.config import Origin, settings_shown
 from bulk_cancel.sandbox.credentials import PLATFORM_KEY
 from bulk_cancel.settings.job import Job, load_job
-from support.shell_types import Shell
+from support.shell import Shell
 
 SECRET = "rgo-0123456789abcdef"
 JOB = """

@@ -19,7 +19,7 @@ from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, OWNER_TOKEN, PLATFORM
 from bulk_cancel.sandbox.people import OWNER
 from bulk_cancel.sandbox.server import Sandbox
 from support.ledger_files import fingerprint, make, raw
-from support.shell_types import Result, Shell
+from support.shell import Result, Shell
 from support.worlds import post_count
 
 Found = dict[str, dict[str, Any]]

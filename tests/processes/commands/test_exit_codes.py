@@ -19,7 +19,7 @@ from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, PLATFORM_KEY
 from bulk_cancel.sandbox.people import OWNER
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Kind, Wanted, World
-from support.shell_types import Shell
+from support.shell import Shell
 from support.worlds import post_count
 
 NOBODY = "00000000-0000-4000-8000-000000000000"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Kind, Wanted, World
-from support.shell_types import Shell
+from support.shell import Shell
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 

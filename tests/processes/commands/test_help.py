@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from bulk_cancel.cli.main import app
-from support.shell_types import Shell
+from support.shell import Shell
 
 COMMANDS = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
 COMMANDS |= {group.name for group in app.registered_groups}

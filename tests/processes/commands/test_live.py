@@ -14,7 +14,7 @@ import pytest
 
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import CANARY, Kind, Wanted, World
-from support.shell_types import Shell
+from support.shell import Shell
 from support.worlds import post_count
 
 TOLD = {"cancel": "cancelled", "already_cancelled": "already_cancelled", "refused": "rejected", "skip": "skipped",

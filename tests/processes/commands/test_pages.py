@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 
 from bulk_cancel.sandbox.people import made_id
-from support.shell_types import Shell
+from support.shell import Shell
 
 ROWS = f"id,reason,name\n{made_id('nobody')},Closed,Erika Mustermann\nnot-an-id,Closed,Max Mustermann\n"
 

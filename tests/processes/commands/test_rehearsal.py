@@ -20,7 +20,7 @@ from bulk_cancel.errors import UsageError
 from bulk_cancel.sandbox.seed_file import read_world
 from bulk_cancel.sandbox.world import Kind
 from support.lab import made_ids
-from support.shell_types import Shell
+from support.shell import Shell
 
 ROOT = Path(__file__).resolve().parents[3]
 IDS = made_ids(4)
@@ -54,6 +54,13 @@ def test_kinds_are_served_and_lines_stay_where_they_are(tmp_path: Path) -> None:
     path.write_text(f"id,Kind\nnonsense,\n{IDS[0]},strange\n")
     with pytest.raises(ValueError, match="line 3: unknown kind 'strange'"):
         read_world(write_seed(str(path), tmp_path))
+
+
+def test_an_input_is_read_with_the_flags_of_a_run(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"Termin;Grund\r\n{IDS[0]};früh\r\n".encode("cp1252"))
+    flags = {"map": ["Appointment-ID=termin"], "encoding": "cp1252"}
+    assert list(read_world(write_seed(str(path), tmp_path, flags)).appointments) == IDS[:1]
 
 
 def test_a_search_has_no_file(tmp_path: Path) -> None:

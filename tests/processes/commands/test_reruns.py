@@ -10,7 +10,7 @@ import pytest
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Wanted, World
-from support.shell_types import Shell
+from support.shell import Shell
 from support.worlds import post_count
 
 Run = Callable[..., dict[str, Any]]

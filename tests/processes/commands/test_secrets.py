@@ -9,7 +9,7 @@ import pytest
 
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import CANARY, Kind, Wanted, World
-from support.shell_types import Shell
+from support.shell import Shell
 
 TOKEN = "rgo-sandbox"
 EVERYTHING = [kind for kind in Kind for _ in range(3)]

@@ -14,7 +14,7 @@ from bulk_cancel.errors import ConfigError
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.settings.job import load_job
 from support.lab import made_ids
-from support.shell_types import Shell
+from support.shell import Shell
 from support.worlds import post_count, single
 
 IDS = made_ids(4)

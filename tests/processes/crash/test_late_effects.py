@@ -50,7 +50,9 @@ def test_a_series_waits_while_another_one_is_open(make_lab: MakeLab) -> None:
     assert ended.code == 4
     assert told(ended)["counts"] | {"unknown": 1, "pending": 1} == told(ended)["counts"]
     lab.wait_for(lambda: lab.sandbox.truth().late == 0)
-    lab.until_done()
+    time.sleep(1.2)
+    counts = told(lab.run(settle="1s"))["counts"]
+    assert (counts["unknown"], counts["rejected"], counts["pending"]) == (1, 1, 0), "a person has to look at the series"
     assert lab.posts == 1
     assert not lab.sandbox.truth().doubled
 

@@ -32,7 +32,7 @@ from bulk_cancel.sandbox.people import CHECK_UP, COLLEAGUE, HOST, OWNER
 from bulk_cancel.sandbox.server import Sandbox
 from bulk_cancel.sandbox.world import CANARY
 from bulk_cancel.settings.job import load_job, search_job
-from unit.commands.conftest import AUTUMN, BERLIN, QUICK, SPRING, WORLDS, Find, Result, expected, of_owner, options
+from support.find import AUTUMN, BERLIN, QUICK, SPRING, WORLDS, Find, Result, expected, of_owner, options
 
 LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
 KEY = Credential(OWNER_TOKEN).fingerprint

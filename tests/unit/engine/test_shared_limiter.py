@@ -10,7 +10,7 @@ import anyio
 import pytest
 import trio
 import trio.testing
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_cancel.core.clock import TimeBase
@@ -19,6 +19,7 @@ from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.shared_limiter import SharedLimiter, shared_pace, window_of
 from bulk_cancel.ledger.shared import LostChunkError, Reservation
 from bulk_cancel.sandbox.bucket import TokenBucket
+from support.examples import examples
 
 pytestmark = pytest.mark.anyio
 
@@ -86,7 +87,7 @@ async def starts(limiters: list[SharedLimiter], seconds: float, workers: int = 8
     return sorted(times)
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(
     limit=st.sampled_from([(25.0, 200), (100.0, 100)]),  # a burst of 1 has nothing to leave unspent
     dawdlers=st.integers(0, 2),

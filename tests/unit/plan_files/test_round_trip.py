@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from bulk_cancel.core.actions import Action, Expectation
@@ -17,6 +17,7 @@ from bulk_cancel.core.model import Contact, InputRow, Target
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
 from bulk_cancel.plan_files import LeftOut, PlanFile, open_plan, options_digest, write_plan
+from support.examples import examples
 from support.plans import ABOUT, DAY, NOW, ONE_OF_EACH, invalid_row, line, row_of, seen, uuid
 
 VALID = [action for action in Action if action not in (Action.SAME, Action.INVALID)]
@@ -51,7 +52,7 @@ def without_quotes(row: InputRow) -> InputRow:
     return row._replace(problems=row.problems.partition('"')[0] if row.problems is not None else None)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80)
+@examples(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=PLANS)
 def test_what_is_written_is_read(path: Path, lines: tuple[PlanLine, ...]) -> None:
     digest = write_plan(path, ABOUT, lines)

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bulk_cancel.core import columns as core_columns
@@ -22,6 +22,7 @@ from bulk_cancel.inputs import columns as input_columns
 from bulk_cancel.reports import chunks
 from bulk_cancel.reports.files import ReportError
 from bulk_cancel.reports.records import CORRECTIONS, write_records
+from support.examples import examples
 
 Make = Callable[..., Any]
 
@@ -89,7 +90,7 @@ def test_a_row_that_never_settled_has_empty_cells(run_of: Make, record: Make, tm
 
 
 @given(states=st.lists(st.sampled_from(EVERY_STATE), max_size=14), with_snapshot=st.booleans())
-@settings(max_examples=60, deadline=None)
+@examples(30)
 def test_every_row_is_once_in_the_results_and_in_the_one_right_side_file(
     run_of: Make, states: list[State | None], with_snapshot: bool
 ) -> None:
@@ -137,7 +138,7 @@ cells = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8
 @example(cells=["a"], header="")
 @example(cells=["a"], header="*")
 @example(cells=["a\0"], header="^.*$")
-@settings(max_examples=80, deadline=None)
+@examples(30)
 def test_any_text_survives_in_the_results(run_of: Make, cells: list[str | None], header: str) -> None:
     if header.startswith(core_columns.PREFIX):
         return

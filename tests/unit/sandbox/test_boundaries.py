@@ -13,7 +13,7 @@ import bulk_cancel.sandbox
 
 PACKAGE = Path(bulk_cancel.sandbox.__file__).parent
 MODULES = sorted(PACKAGE.glob("*.py"))
-SERVING = {"answers", "app", "server"}
+SERVING = {"faulty_answers", "app", "server"}
 
 
 def imported(path):

@@ -23,6 +23,7 @@ from bulk_cancel.core.outcome import resolve_unknown
 from bulk_cancel.core.states import DONE, OPEN, SENDABLE, SETTLED, Event, State, fold
 from bulk_cancel.ledger.port import RunStart, Unknown
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
+from support.examples import examples
 from support.given import uuid
 from support.hostile import SETTLE_S, Clocks, Truth
 from support.ledger_files import kill
@@ -283,23 +284,17 @@ class HostileServer(RuleBasedStateMachine):
         assert self.ledger.verify() == []
 
 
-def _settings(examples: int, steps: int) -> settings:
-    return settings(
-        max_examples=examples,
-        stateful_step_count=steps,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+_SLOW = {"suppress_health_check": [HealthCheck.too_slow]}
 
 
 class TestHostileServer(HostileServer.TestCase):
     """Enough to find a broken rule; run with every test."""
 
-    settings = _settings(60, 40)
+    settings = examples(20, stateful_step_count=40, **_SLOW)
 
 
 @pytest.mark.long
 class TestHostileServerForLong(HostileServer.TestCase):
-    """Run by make crash."""
+    """Run by make test-long."""
 
-    settings = _settings(2000, 60)
+    settings = settings(max_examples=2000, stateful_step_count=60, **_SLOW)
