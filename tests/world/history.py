@@ -9,9 +9,10 @@ import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass, field
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from world.people import is_gone, send_colleagues
 from world.process import Host, Process
 from world.queue import WorldClock
 from world.rows import GivenRows, write_rows
-from world.scenario import Scenario
+from world.scenario import Scenario, numbered
 
 SETTLE_S = 600.0
 #: Runs after which everything has to be in order, once all is calm.
@@ -111,7 +112,12 @@ def play(scenario: Scenario) -> Played:
     """Play one history from its beginning to its calm end, and judge it."""
     folder = Path(tempfile.mkdtemp(prefix="world-", dir=_SHM if _SHM.is_dir() else None))
     try:
-        return _History(scenario, folder).play()
+        with redirect_stderr(StringIO()) as told:
+            history = _History(scenario, folder)
+            played = history.play()
+        if scenario.whole:
+            history.judge.nothing_private(folder, told.getvalue(), TOKEN)
+        return played
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -228,11 +234,7 @@ class _History:
         rng = self.scenario.chance.of("edit", number)
         if not self.scenario.has("edits"):
             return self.scenario.rows
-        kept = [row for row in self.scenario.rows if rng.random() < 0.8] or self.scenario.rows
-        first: dict[Any, int] = {}
-        return [
-            row if row.problems else row._replace(first_row=first.setdefault(row[1:4], row.row)) for row in kept
-        ]
+        return numbered([row for row in self.scenario.rows if rng.random() < 0.8] or self.scenario.rows)
 
     # -- one run ------------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from world.api import Api, Departure
 from world.queue import EPOCH
 from world.scenario import Scenario
+from world.truth import CANARY
 
 if TYPE_CHECKING:
     from world.history import Ran
@@ -114,6 +115,13 @@ class Judge:
         for number in dict.fromkeys(target for _, target in past.rows if target is not None):
             if why := self._not_right(past.targets[number], past.states[number], ran):
                 self._violated(13, f"{name_of(past.targets[number])} ended as {past.states[number].value}: {why}.")
+
+    def nothing_private(self, folder: Path, told: str, token: str) -> None:
+        """Look for the credential and for what identifies people in everything that was written."""
+        for name, content in [("stderr", told.encode()), *((str(file), file.read_bytes()) for file in _files(folder))]:
+            for secret in (CANARY, token):
+                if secret.encode() in content:
+                    self._violated(9, f"{Path(name).name} contains {secret[:8]}….")
 
     # -- 1 to 5 -------------------------------------------------------------------------------------------------------
 
@@ -297,6 +305,10 @@ class Judge:
             return "it is not past" if left_s > ran.job.late_within + STALE_S else ""
         refuses = meeting.hidden_at is not None or target.entire_series or (meeting.is_group and target.attendee_id is None)
         return "" if refuses else "the API would not refuse it"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (file for file in folder.rglob("*") if file.is_file())
 
 
 def name_of(target: Target | None) -> str:

@@ -19,6 +19,7 @@ class GivenRows:
 
     given: list[InputRow]
     digest: str = "as given"
+    notes: tuple[str, ...] = ()
 
     def rows(self, reads: LiveReads | None) -> GivenRows:
         return self

@@ -6,7 +6,7 @@ failing history shrinks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -148,13 +148,7 @@ class Scenario:
 
     @cached_property
     def rows(self) -> list[InputRow]:
-        found: list[InputRow] = []
-        first: dict[tuple[object, ...], int] = {}
-        for place, (row, _) in enumerate(self._drawn):
-            if place not in self.dropped:
-                target = (row.appointment_id, row.attendee_id, row.entire_series)
-                found.append(row._replace(first_row=first.setdefault(target, row.row)) if not row.problems else row)
-        return found
+        return numbered([row for place, (row, _) in enumerate(self._drawn) if place not in self.dropped])
 
     def truth(self, clock: WorldClock) -> Truth:
         """Return the appointments as they are when the history begins."""
@@ -207,6 +201,16 @@ class Scenario:
                 more = [_meeting(uuid(7000 + other), 86400.0 * (1 + other), series=place % 2) for other in range(61, 63)]
                 return asked, [_meeting(occurrence, 86400.0 * (1 + place), series=place % 2), *more]
         return row, [plain]
+
+
+def numbered(rows: Iterable[InputRow]) -> list[InputRow]:
+    """Number rows as the lines of a file, and have each name the first one with its target."""
+    found: list[InputRow] = []
+    first: dict[tuple[object, ...], int] = {}
+    for number, row in enumerate(rows, 2):
+        earliest = None if row.problems else first.setdefault(row[1:4], number)
+        found.append(row._replace(row=number, first_row=earliest))
+    return found
 
 
 def _meeting(name: str, starts: float, guests: tuple[str, ...] = (), **more: Any) -> Callable[[], Meeting]:
