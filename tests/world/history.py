@@ -27,7 +27,7 @@ from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.execution.caller import Caller
-from bulk_cancel.execution.execute import RunFacts, contexts_of, execute_attended
+from bulk_cancel.execution.execute import Approval, RunFacts, contexts_of, execute_attended
 from bulk_cancel.execution.finish import Effort, summarised
 from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.sqlite.create import create
@@ -39,8 +39,8 @@ from world.judge import Judge
 from world.loop import Killed, StuckError
 from world.people import is_gone, send_colleagues
 from world.process import Host, Process
-from world.queue import WorldClock
-from world.rows import GivenRows, write_rows
+from world.queue import EPOCH, WorldClock
+from world.rows import GivenRows, approved_now, write_rows
 from world.scenario import Scenario, numbered
 
 SETTLE_S = 600.0
@@ -84,6 +84,7 @@ class Ran:
     killed: bool = False
     bug: str = ""
     reconciles: bool = False
+    approval: Approval | None = None
 
     @property
     def exit_code(self) -> int:
@@ -166,12 +167,24 @@ class _History:
             own = self.scenario.chance.of("between", number)
             copies = self._mischief(own)
             reconciles = self.scenario.has("reconcile") and own.random() < 0.3
-            ran = self._run(self._edited(number), self.scenario.flags(number), reconciles=reconciles)
+            rows = self._edited(number)
+            ran = self._run(rows, self.scenario.flags(number), reconciles=reconciles, approval=self._approval(rows))
             if self.played.violations:
                 return
             if copies and ran.error is not None:
                 self._put_back(copies)
             self._between(own)
+
+    def _approval(self, rows: list[InputRow]) -> Approval | None:
+        """Have a plan approved, and let hours pass."""
+        rng = self.scenario.chance.of("plan", len(self.ran))
+        if not self.scenario.has("plan") or self.scenario.whole:
+            return None
+        approval = approved_now(self.truth, rows, EPOCH + self.clock.now + self.host.wall_wrong_s + 24 * 3600)
+        self.note("approved")
+        self.played.counted["approved plan"] += 1
+        self.clock.advance(self.clock.now + rng.choice((60, 1800, 6 * 3600)))
+        return approval
 
     def _between(self, rng: random.Random) -> None:
         """Let time pass until the operator comes again, and the machine have its own troubles."""
@@ -242,12 +255,14 @@ class _History:
         rng = self.scenario.chance.of("process", number)
         return Process(number, self.host, self.api, self.environ, self.folder / "state", rng)
 
-    def _run(self, rows: list[InputRow], flags: dict[str, Any], *, reconciles: bool = False) -> Ran:
+    def _run(
+        self, rows: list[InputRow], flags: dict[str, Any], *, reconciles: bool = False, approval: Approval | None = None
+    ) -> Ran:
         number = len(self.ran) + 1
         process = self._process(number)
         job = self._job(flags, rows)
         self.note("run", number, "reconcile" if reconciles else "run", sorted(str(item) for item in flags.items()))
-        ran = Ran(number, process, job, rows, self.clock.now, reconciles=reconciles)
+        ran = Ran(number, process, job, rows, self.clock.now, reconciles=reconciles, approval=approval)
         self.ran.append(ran)
         try:
             with self._setup(process, job) as setup:
@@ -285,7 +300,7 @@ class _History:
                 return _ended(facts, end, setup)
         if self.scenario.whole:
             return run_in(setup, caller)
-        given = GivenRows(ran.rows)
+        given = GivenRows(ran.rows, approval=ran.approval)
         with prepare(setup, caller.approve, lambda *_: given) as facts:
             assert isinstance(facts, RunFacts)
             return _ended(facts, carry(setup, facts, caller), setup)

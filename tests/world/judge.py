@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.model import Status, Target, status_of
 from bulk_cancel.core.states import TRANSITIONS, Event, State
 from bulk_cancel.errors import Exit
@@ -187,7 +188,7 @@ class Judge:
         for number, state in past.states.items():
             target = past.targets[number]
             meeting = self._api.truth.meetings.get(target.appointment_id)
-            if state is State.CANCELLED and (meeting is None or meeting.gone_since(target.attendee_id) is None):
+            if state is State.CANCELLED and meeting and meeting.exists and meeting.gone_since(target.attendee_id) is None:
                 self._violated(4, f"{name_of(target)} is marked cancelled and is not.")
             if state in NOT_APPLIED and ours[target.appointment_id, target.attendee_id]:
                 own = {one.number for one in self._api.departures if one.kind == "post" and one.target == target}
@@ -269,7 +270,8 @@ class Judge:
                 self._violated(10, f"{one.kind} of {name_of(one.target)}, which no row names.")
 
     def _fresh_readings(self, ran: Ran, new: Sequence[Departure]) -> None:
-        if not ran.job.look_first:
+        reads_all = ran.job.look is Look.EACH or (ran.approval is not None and ran.job.look is not Look.NEVER)
+        if not reads_all:
             return
         for one in new:
             meeting = self._api.truth.meetings.get(one.target.appointment_id) if one.target else None
@@ -278,6 +280,8 @@ class Judge:
             since = meeting.gone_since(one.target.attendee_id)
             if since is not None and since < one.began - STALE_S:
                 self._violated(12, f"{name_of(one.target)} was sent {one.began - since:.0f} s after it was cancelled.")
+            if ran.approval is not None and meeting.moved_at is not None and ran.began_at < meeting.moved_at < one.began - STALE_S:
+                self._violated(12, f"{name_of(one.target)} was sent although it was moved after the approval.")
             started = max(meeting.starts_at, meeting.moved_at or 0.0)
             if ran.job.skip_past and meeting.series is None and started < one.began - STALE_S and not self._scenario.has("clock"):
                 self._violated(12, f"{name_of(one.target)} was sent although it was past.")
@@ -296,7 +300,7 @@ class Judge:
         if state in UNFINISHED:
             return "nothing says what becomes of it"
         if state in GONE:
-            return "" if meeting.gone_since(target.attendee_id) is not None else "it is active"
+            return "" if not meeting.exists or meeting.gone_since(target.attendee_id) is not None else "it is active"
         if state is State.NOT_FOUND:
             known = meeting.exists and meeting.deleted_at is None and target.attendee_id in (None, *meeting.attendees)
             return "it is there" if known else ""

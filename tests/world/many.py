@@ -13,7 +13,7 @@ from world.scenario import Scenario
 
 #: One history in so many goes through the whole of `run`, with its files; the others from the plan down.
 WHOLE_EVERY = 20
-_PART = 100  # histories that a process plays before it tells
+_PART = 20  # histories that a process plays before it tells
 
 
 @dataclass

@@ -44,10 +44,12 @@ class Host:
     suspended_s: float = 0.0  #: since the boot
     wall_wrong_s: float = 0.0  #: what the wall clock is ahead of the truth
 
-    def monotonic(self) -> float:
+    def loop_time(self) -> float:
+        """Return the clock by which an event loop sleeps: it stands still while the machine is suspended."""
         return self.clock.now - self.booted_at - self.suspended_s
 
     def elapsed(self) -> float:
+        """Return the time since the boot, as everybody else's clock counts it."""
         return self.clock.now - self.booted_at
 
     def reboot(self) -> None:
@@ -63,7 +65,7 @@ class Host:
     def process_clock(self) -> Clock:
         """Return the clock of a process that starts now."""
         wall = EPOCH + self.clock.now + self.wall_wrong_s
-        return Clock(self.monotonic, TimeBase(f"boot-{self.boot}", wall - self.monotonic()), self.elapsed)
+        return Clock(self.elapsed, TimeBase(f"boot-{self.boot}", wall - self.elapsed()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Process:
             self.loop = None
 
     def monotonic(self) -> float:
-        return self.host.monotonic()
+        return self.host.loop_time()
 
     def turn(self) -> int | None:
         self.turns += 1

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bulk_cancel.core.model import InputRow
-from bulk_cancel.core.plan import Look
-from bulk_cancel.engine.context import Foresight
-from bulk_cancel.planning.live import LiveReads
+from bulk_cancel.core.actions import Action, Approved, Expectation
+from bulk_cancel.core.model import InputRow, Target
+from bulk_cancel.core.plan import LookAt
+from bulk_cancel.execution.execute import Approval
+from bulk_cancel.planning.plan_reads import PlanReads
+from world.truth import Truth
 
 
 @dataclass
@@ -19,9 +21,11 @@ class GivenRows:
 
     given: list[InputRow]
     digest: str = "as given"
+    approval: Approval | None = None  #: by a plan that somebody has approved
     notes: tuple[str, ...] = ()
+    needs_looks: bool = False
 
-    def rows(self, reads: LiveReads | None) -> GivenRows:
+    def rows(self, reads: PlanReads | None) -> GivenRows:
         return self
 
     def chunks(self) -> Iterator[list[InputRow]]:
@@ -29,11 +33,22 @@ class GivenRows:
 
     filled_chunks = chunks
 
-    def look(self, look: Look | None) -> Look | None:
+    def look(self, look: LookAt | None) -> LookAt | None:
         return look
 
-    def foresight(self, reads: LiveReads | None) -> Foresight:
-        return Foresight(seen=reads.seen if reads else {})
+
+def approved_now(truth: Truth, rows: list[InputRow], expires_at: float) -> Approval:
+    """Return a plan of these rows as it would be approved now, with what it has seen."""
+    found = {}
+    for row in rows:
+        meeting = truth.meetings.get(row.appointment_id or "")
+        if row.appointment_id is not None and meeting is not None:
+            shown = meeting.document()
+            attendees = tuple(sorted(shown.attendee_ids or ()))
+            seen = Expectation(shown.start, shown.host_ids, attendees) if meeting.exists else Expectation()
+            target = Target(row.appointment_id, row.attendee_id, row.entire_series)
+            found[target] = Approved(Action.CANCEL, "to be cancelled", seen)
+    return Approval(expires_at, found, lambda: iter(()))
 
 
 def write_rows(path: Path, rows: list[InputRow]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.window import parse_window
 from world.chance import Chance, pick
@@ -22,8 +23,7 @@ FLAGS: Mapping[str, Mapping[Any, float]] = {
     "concurrency": {1: 2, 2: 2, 4: 3, 16: 3},
     "max_attempts": {5: 6, 1: 1, 2: 1},
     "wait": {False: 3, True: 1},
-    "look_first": {False: 3, True: 2},
-    "live": {False: 3, True: 1},
+    "look": {Look.AUTO: 3, Look.EACH: 2, Look.NEVER: 2},
     "skip_past": {True: 5, False: 1},
     "late_within": {0.0: 4, 7200.0: 1},
     "canary": {0: 4, 1: 1, 3: 1},
@@ -60,6 +60,7 @@ FEATURES: Mapping[str, float] = {
     "series": 0.3,
     "groups": 0.4,
     "strange_rows": 0.3,  # invalid ones, repeated ones, unknown ids
+    "plan": 0.2,  # an approved plan, hours old
     "reconcile": 0.2,  # the operator types reconcile in between
 }
 _CALM = ("series", "groups", "strange_rows", "edits", "reconcile")
@@ -71,7 +72,7 @@ THEMES: Mapping[str, tuple[str, ...]] = {
     "throttled": ("throttle", "slow_disk"),
     "closing": ("slow_disk", "throttle", "freeze"),
     "outage": ("outage", "unreachable"),
-    "colleagues": ("people",),
+    "colleagues": ("people", "plan"),
     "clocks": ("clock", "reboot", "suspend", "kill", "trouble"),
     "files": ("mischief", "kill"),
 }
@@ -118,7 +119,7 @@ class Scenario:
     @cached_property
     def level(self) -> float:
         """How much goes wrong: the share of requests that meet trouble."""
-        return self.chance.of("level").choice((0.05, 0.15, 0.3, 0.6))
+        return self.chance.of("level").choice((0.1, 0.3, 0.5, 0.8))
 
     @cached_property
     def burst(self) -> int:
