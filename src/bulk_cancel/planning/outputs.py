@@ -63,7 +63,18 @@ def _refuse_overwriting(path: Path) -> None:
 
 def _about(setup: Setup, source: Source) -> PlanAbout:
     job, now = setup.job, setup.machine.clock.now()
-    decisive = {"reason", "cancel_all", "user_id", "map", "live", "skip_past", "late_within", "select"}
+    decisive = {
+        "reason",
+        "cancel_all",
+        "user_id",
+        "map",
+        "live",
+        "skip_past",
+        "late_within",
+        "select",
+        "hidden_rows",
+        "encoding",
+    }
     if job.accounts is not None:
         decisive |= {"account"}
     options = job.model_dump(mode="json", include=decisive)
