@@ -21,9 +21,10 @@ import polars as pl
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
+from bulk_cancel.errors import ReportError
 from bulk_cancel.reports.chunks import CHUNK
 from bulk_cancel.reports.csv_file import POLARS_FAILURES, CsvFile, harmless_texts
-from bulk_cancel.reports.files import ReportError, written_aside
+from bulk_cancel.reports.files import written_aside
 from bulk_cancel.reports.summary import SUMMARY_JSON
 
 PLAN_CSV: Final = "plan.csv"

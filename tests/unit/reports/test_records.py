@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from bulk_cancel.core import columns as core_columns
 from bulk_cancel.core.model import Status, Target, status_of
 from bulk_cancel.core.states import State
-from bulk_cancel.errors import Exit, InputError, LedgerError
+from bulk_cancel.errors import Exit, InputError, LedgerError, ReportError
 from bulk_cancel.inputs import columns as input_columns
 from bulk_cancel.reports import chunks
-from bulk_cancel.reports.files import ReportError
 from bulk_cancel.reports.records import CORRECTIONS, write_records
 from support.examples import examples
 
