@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bulk_cancel.access.credential_locks import CredentialLocks
 from bulk_cancel.core.actions import Look
@@ -11,9 +12,11 @@ from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Plan, PlanLine, make_plan
 from bulk_cancel.core.states import State
-from bulk_cancel.planning.plan_reads import AccountReads, PlanReads
 from bulk_cancel.planning.sources import PlannedRows
 from bulk_cancel.settings.accounts import OWN
+
+if TYPE_CHECKING:
+    from bulk_cancel.planning.plan_reads import AccountReads, PlanReads
 
 KnownPace = Callable[[str], PaceRecord | None]
 
@@ -39,6 +42,7 @@ def planned(
 
 def plan_reads(keys: CredentialLocks, look: Look, known_pace: KnownPace, wait_s: float) -> PlanReads:
     """Return the looks of a plan. An account's limit is held from its first look on."""
+    from bulk_cancel.planning.plan_reads import AccountReads, PlanReads  # brings HTTP
 
     def begin(account: str) -> AccountReads:
         settings, pace = keys.settings(account), keys.accounts.pace(account)

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.actions import SENT, Action, Approved
@@ -16,12 +16,13 @@ from bulk_cancel.core.plan import Approval, LookAt, PlanLine, target_of
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.plan_files import PlanFile, is_plan, open_plan
-from bulk_cancel.planning.plan_reads import PlanReads
 from bulk_cancel.planning.reason_templates import Rows, needs_looks, template_of
-from bulk_cancel.planning.search import select_input
 from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.settings.job import Job
 from bulk_cancel.version import version
+
+if TYPE_CHECKING:
+    from bulk_cancel.planning.plan_reads import PlanReads
 
 
 class PlannedRows(Protocol):
@@ -56,7 +57,7 @@ def open_source(setup: Setup, folder: Path) -> Source:
     """Pin in a folder what the job names: a file, or what its [select] table finds. A plan is verified as a whole."""
     job = setup.job
     if not job.select and is_plan(job.input):
-        if given := job.model_fields_set & {"reason", "map", "cancel_all", "account"}:
+        if given := job.model_fields_set & {"reason", "map", "cancel_all", "account", "hidden_rows", "encoding"}:
             raise ConfigError(
                 f"A plan is carried out as it is: {', '.join(sorted(given))} cannot be given with it.",
                 advice="Plan again with the other setting, or leave it out.",
@@ -65,11 +66,17 @@ def open_source(setup: Setup, folder: Path) -> Source:
         return ApprovedPlan(_of_this_api(plan, setup.api_url))
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
-    source = str(select_input(setup, folder)) if job.select else job.input
+    source = _selected(setup, folder) if job.select else job.input
     accounts = setup.accounts
     names = AccountNames(accounts.names, job.account) if accounts.given else None
     users = {name: user for name in ("", *accounts.names) if (user := accounts.user_id(name))}
     return InputFile(job, stage_input(source, _options_of(job, names), folder / SNAPSHOT), users)
+
+
+def _selected(setup: Setup, folder: Path) -> str:
+    from bulk_cancel.planning.search import select_input  # brings HTTP
+
+    return str(select_input(setup, folder))
 
 
 def _options_of(job: Job, accounts: AccountNames | None) -> InputOptions:
