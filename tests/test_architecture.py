@@ -115,6 +115,43 @@ def test_engine_and_reports_see_the_ledger_and_the_api_by_their_contracts_alone(
                 assert imported in PORTS[room], f"{path.name} imports {imported}"
 
 
+@pytest.mark.parametrize("name", ["api_url", "ledger_place", "load_accounts"])
+def test_a_command_is_resolved_in_one_place(name: str) -> None:
+    """Apart from `access/setup.py` the doctor alone resolves: it looks at each part by itself."""
+    callers = {_name(path) for path in MODULES if _room(path) not in {"settings", "access"} and name in _names(path)}
+    assert callers == {"commands/doctor/examine.py"}
+
+
+def _names(path: Path) -> set[str]:
+    """Return the names that a file imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+
+
+#: What a simulated world stands in for; `access/machine.py` alone takes it from the machine, on these floors.
+OF_THE_MACHINE = {
+    "system_clock",
+    "state_folder",
+    "anyio.run",
+    "random.Random",
+    "time.time",
+    "time.monotonic",
+    "datetime.now",
+    "secrets.token_hex",
+}
+#: A job file is read before there is a machine to be given: only `today` in it asks the clock by itself.
+RESOLVED = {"planning", "access", "execution", "reports", "commands", "plan_files", "inputs"}
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if _room(path) in RESOLVED], ids=_name)
+def test_time_chance_and_folders_come_from_the_machine_that_was_given(path: Path) -> None:
+    if _name(path) != "access/machine.py":
+        called = {
+            ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
+        }
+        assert not called & OF_THE_MACHINE
+
+
 def test_the_core_touches_nothing_outside() -> None:
     outside = {"os", "pathlib", "time", "random", "socket", "asyncio", "anyio", "subprocess", "logging", "secrets"}
     for path in sorted((PACKAGE / "core").glob("*.py")):

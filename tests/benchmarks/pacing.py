@@ -90,7 +90,9 @@ def run_both(setting: Setting, folder: Path, origin: str) -> None:
 
 def _run(source: Path, setting: Setting) -> float:
     """Run one job in this process; return its seconds."""
-    from bulk_cancel.commands.run import Caller, run_job
+    from bulk_cancel.access.machine import Machine
+    from bulk_cancel.commands.run import run_job
+    from bulk_cancel.execution.caller import Caller
     from bulk_cancel.ops.logs import make_log
     from bulk_cancel.ops.progress import make_display
     from bulk_cancel.settings.job import load_job
@@ -100,7 +102,7 @@ def _run(source: Path, setting: Setting) -> float:
     places = {"ledger": str(folder / "ledger.db"), "out": str(folder / "out")}
     job = load_job(str(source), {**limit, **places, "yes": True, "quiet": True})
     log = make_log(quiet=True)
-    summary = run_job(job, Caller(os.environ, log, make_display(log, quiet=True)))
+    summary = run_job(job, Caller(Machine(os.environ), log, make_display(log, quiet=True)))
     assert summary.exit_code == 0, summary.next
     return summary.elapsed_s
 

@@ -1,50 +1,51 @@
-"""The credentials of one command: each is found when it is wanted, and its limit is held against other processes."""
+"""The credentials of one command: each is found when it is wanted, and its limit is locked against other processes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.places import credential_lock
+from bulk_cancel.access.setup import Setup
 from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.core.credential import check_pairing
 from bulk_cancel.core.plan import Plan, Share
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.ops.locks import locked
-from bulk_cancel.settings.accounts import OWN, Accounts, load_accounts
-from bulk_cancel.settings.job import Job
+from bulk_cancel.settings.accounts import OWN, Accounts
 
 
 @dataclass
 class CredentialLocks:
-    """Knows the accounts of a job, and which of their limits this process holds."""
+    """Knows the accounts of a command, and which of their limits this process has locked."""
 
-    job: Job
-    environ: Mapping[str, str] = field(repr=False)
-    accounts: Accounts
+    setup: Setup
     _locks: ExitStack = field(repr=False)
     locked: set[str] = field(default_factory=set)  #: accounts
-    missing: dict[str, str] = field(
-        default_factory=dict
-    )  #: accounts that the ledger knows -> why their credential is missing
+    missing: dict[str, str] = field(default_factory=dict)  #: accounts in the ledger whose credential is missing: why
+
+    @property
+    def accounts(self) -> Accounts:
+        """The accounts that the job may use."""
+        return self.setup.accounts
 
     def settings(self, name: str) -> ApiSettings:
         """Return how an account speaks to the API. Raises ConfigError when its credential is not there."""
-        account = None if name == OWN and not self.accounts.given else self.accounts.find(name)
-        return settings_of(self.job, self.environ, account)
+        return settings_of(self.setup, self.accounts.find(name))
 
     def lock(self, names: Iterable[str], wait_s: float) -> None:
-        """Hold the limits of accounts until the command ends. Raises ConfigError and LockedError."""
+        """Lock the limits of accounts until the command ends. Raises ConfigError and LockedError."""
         for name in sorted({*names} - self.locked):
             what = f"the credential of the account {name}" if name else "this credential"
-            lock = credential_lock(self.settings(name).credential.fingerprint)
+            key = self.settings(name).credential.fingerprint
+            lock = credential_lock(self.setup.machine.state_folder, key)
             self._locks.enter_context(locked(lock, what, wait_s))
             self.locked.add(name)
 
     def lock_all(self, plan: Plan, open_accounts: Iterable[str], wait_s: float) -> None:
-        """Lock the limits that the plan needs, and those of open accounts in the ledger whose credentials are there."""
+        """Lock the accounts that the plan needs, and those open in the ledger whose credential is there."""
         needed = {name for name, share in plan.shares.items() if share.open}
         self.lock(needed, wait_s)
         for name in sorted({*open_accounts} - self.locked):
@@ -76,7 +77,7 @@ class CredentialLocks:
 
 
 @contextmanager
-def credential_locks(job: Job, environ: Mapping[str, str]) -> Iterator[CredentialLocks]:
-    """Yield the keyring of a command. A job without an accounts file needs its credential in any case."""
+def credential_locks(setup: Setup) -> Iterator[CredentialLocks]:
+    """Yield the locks of a command; after the block all are free. A job without an accounts file needs its own."""
     with ExitStack() as locks:
-        yield CredentialLocks(job, environ, load_accounts(job.accounts, environ, job), locks)
+        yield CredentialLocks(setup, locks)

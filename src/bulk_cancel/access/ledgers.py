@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol, cast
 
-from bulk_cancel.access.places import ledger_lock, ledger_path, state_folder
-from bulk_cancel.engine.clock import Clock, suspended_or_not, system_clock
+from bulk_cancel.access.places import ledger_lock, ledger_path
+from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.port import Ledger
@@ -151,11 +150,14 @@ class LedgerDatabase:
         return Holder(*found) if found else None
 
 
-def ledger_place(given: str | None, url: str) -> LedgerPlace:
-    """Return where the ledger is: as `--ledger` says, else a file per API address. ConfigError for an unknown kind."""
+def ledger_place(given: str | None, url: str, state: Path) -> LedgerPlace:
+    """Return where the ledger is: as `--ledger` says, else a file per API address in the state folder.
+
+    Raises ConfigError for an unknown kind.
+    """
     if given is not None and given.startswith(("postgresql://", "postgres://")):
         return LedgerDatabase(given)
-    return LedgerFile(ledger_path(given, url), Marks(state_folder() / "ledgers"))
+    return LedgerFile(ledger_path(given, url, state), Marks(state / "ledgers"))
 
 
 def shared_of(ledger: Ledger) -> SharedLedger | None:
@@ -163,10 +165,10 @@ def shared_of(ledger: Ledger) -> SharedLedger | None:
     return cast(SharedLedger, ledger) if hasattr(ledger, "reserve") else None
 
 
-def clock_of(ledger: Ledger) -> Clock:
-    """Return the clock that the ledger's times are of: the database's, or this machine's."""
+def clock_of(ledger: Ledger, clock: Clock) -> Clock:
+    """Return the clock that the ledger's times are of: the database's, or the machine's, which is given."""
     shared = shared_of(ledger)
-    return Clock(time.monotonic, shared.time_base(), suspended_or_not) if shared else system_clock()
+    return replace(clock, base=shared.time_base()) if shared else clock
 
 
 def refuse_other_api(ledger: Ledger, url: str) -> None:

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import json
 import os
-import random
 from contextlib import suppress
 from pathlib import Path
 
 from bulk_cancel.access.ledgers import LedgerPlace
+from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import credential_pace
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.pacing import Pace, with_margin
 from bulk_cancel.core.retry import LONGEST_PAUSE_S
-from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.errors import BulkCancelError
 
 
-def limiter_of(pace: Pace, key: str, clock: Clock, known: PaceRecord | None) -> Limiter:
+def limiter_of(pace: Pace, key: str, machine: Machine, known: PaceRecord | None) -> Limiter:
     """Return a limiter that goes on where the last run, plan or search with this credential stopped."""
-    pace, now = with_margin(pace), clock.monotonic()
-    records = [record for record in (known, remembered_pace(credential_pace(key))) if record]
+    pace, clock = with_margin(pace), machine.clock
+    now, remembered = clock.monotonic(), remembered_pace(credential_pace(machine.state_folder, key))
+    records = [record for record in (known, remembered) if record]
     tat = max((record.tat(clock.base, now, LONGEST_PAUSE_S + pace.span_s) for record in records), default=now)
-    return Limiter(pace, clock, tat, random.Random())  # noqa: S311 - jitter, no secret
+    return machine.make_limiter(pace, clock, tat, machine.jitter)
+
+
+def remember(machine: Machine, key: str, record: PaceRecord) -> None:
+    """Keep a limiter's state for the next command with this credential."""
+    remember_pace(credential_pace(machine.state_folder, key), record)
 
 
 def known_pace(place: LedgerPlace, key: str) -> PaceRecord | None:

@@ -43,6 +43,7 @@ class ApiSettings:
     timeout_s: float = 30.0
     agent: str = "bulk-cancel"
     with_contacts: bool = False  #: read names and addresses as well: a person asked for them
+    now: Callable[[], float] = time.time  #: seconds since the epoch
     send_within_s: float = 15.0  #: of the beginning of an exchange its first byte has to leave, or none does
 
 
@@ -158,7 +159,7 @@ class HttpLine:
             await trace.release()
         self._date = response.headers.get("Date")
         value = parse_json(body)
-        retry_after_s = parse_retry_after(response.headers.get("Retry-After"), time.time())
+        retry_after_s = parse_retry_after(response.headers.get("Retry-After"), self._settings.now())
         return _answer(response, value, retry_after_s), value
 
 

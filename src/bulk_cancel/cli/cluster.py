@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bulk_cancel.access.ledgers import LedgerDatabase, refuse_other_api
+from bulk_cancel.access.setup import set_up
 from bulk_cancel.cli.run import caller_of
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document
 from bulk_cancel.cluster.chunk import WorkerSetup, stop_key
@@ -19,8 +20,7 @@ from bulk_cancel.core.units import parse_duration, show_duration
 from bulk_cancel.errors import ConfigError, UsageError
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
-from bulk_cancel.settings.accounts import load_accounts
-from bulk_cancel.settings.environment import api_url
+from bulk_cancel.settings.accounts import OWN
 from bulk_cancel.settings.job import load_job
 
 #: Number of the newest runs that are shown.
@@ -31,10 +31,9 @@ def worker_command(flags: Mapping[str, Any], executor_id: str | None, silence: s
     """Work on chunks until a signal comes."""
     job = load_job("-", flags)
     caller = caller_of(job)
-    place = _database(job.ledger)
-    accounts = load_accounts(job.accounts, caller.environ, job)
-    if not accounts.given:
-        accounts.find("")  # a worker without any credential could only fail
+    setup, place = set_up(job, caller.log, caller.machine), _database(job.ledger)
+    if not setup.accounts.given:
+        setup.accounts.find(OWN)  # a worker without any credential could only fail
     silence_s = _seconds(silence)
     if silence_s <= job.timeout:
         raise ConfigError(
@@ -44,11 +43,10 @@ def worker_command(flags: Mapping[str, Any], executor_id: str | None, silence: s
     from bulk_cancel.cluster.worker import WorkerOptions, owner_name, work
 
     slot = executor_id or f"{socket.gethostname()}-{os.getpid()}"
-    url = api_url(caller.environ)
     with place.together() as ledger:
-        refuse_other_api(ledger, url)
-    setup = WorkerSetup(url, accounts, owner_name(slot), silence_s, caller.log)
-    anyio.run(work, WorkerOptions(place.url, slot, setup=setup, at_once=at_once))
+        refuse_other_api(ledger, setup.api_url)
+    worker = WorkerSetup(setup, owner_name(slot), silence_s)
+    anyio.run(work, WorkerOptions(place.url, slot, setup=worker, at_once=at_once))
 
 
 def cluster_status_command(ledger: str | None, *, as_json: bool) -> None:

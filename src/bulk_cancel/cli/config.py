@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,9 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bulk_cancel.cli.stdout import errors_told, put_document
+from bulk_cancel.access.setup import set_up
+from bulk_cancel.cli.stdout import errors_told, put_document, this_machine
 from bulk_cancel.commands.config import Origin, Setting, settings_shown
 from bulk_cancel.core.text import clean
+from bulk_cancel.ops.logs import make_log
 from bulk_cancel.settings.job import load_job
 
 
@@ -21,7 +22,8 @@ def show_command(source: str, flags: Mapping[str, Any]) -> None:
     """Show each setting, its value and where it came from."""
     with errors_told(as_json=bool(flags.get("json"))):
         job = load_job(source, flags)
-        settings = settings_shown(job, source, flags, os.environ)
+        setup = set_up(job, make_log(quiet=True), this_machine())
+        settings = settings_shown(setup, source, flags)
     if job.json_:
         put_document({"source": source, "settings": {item.name: _document(item) for item in settings}})
     else:

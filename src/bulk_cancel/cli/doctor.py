@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bulk_cancel.cli.stdout import put_document
+from bulk_cancel.cli.stdout import put_document, this_machine
 from bulk_cancel.commands.doctor.check import Check, Level, exit_code_of
 from bulk_cancel.commands.doctor.examine import examine
 from bulk_cancel.core.text import clean
@@ -21,7 +21,7 @@ _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 def doctor_command(source: str, ledger: str | None, *, as_json: bool) -> None:
     """Check everything; end with the exit code of the first failure."""
     flags = {"ledger": ledger or os.environ.get("BULK_CANCEL_LEDGER")}
-    checks = list(examine(source, flags, os.environ))
+    checks = list(examine(source, flags, this_machine()))
     code = int(exit_code_of(checks))
     if as_json:
         told = [asdict(check) | {"found": clean(check.found, 1000)} for check in checks]

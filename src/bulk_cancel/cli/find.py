@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from bulk_cancel.access.setup import set_up
 from bulk_cancel.cli.run import told_as_json
-from bulk_cancel.cli.stdout import put_document, put_out
+from bulk_cancel.cli.stdout import put_document, put_out, this_machine
 from bulk_cancel.commands.find import FindOutput
 from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
@@ -34,7 +34,7 @@ def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], output: Fi
         refuse_contradictions(job, output)
         log = make_log(job.log_format, job.log_file, quiet=job.quiet)
         display = make_display(log, quiet=job.quiet)
-        found = find_appointments(job, os.environ, log, display, with_contacts=output.with_contacts)
+        found = find_appointments(set_up(job, log, this_machine()), display, with_contacts=output.with_contacts)
         rows = found.gathering.chosen(Fit.ACTIVE, *([Fit.CANCELLED] if output.with_cancelled else []))
         _put(rows, Layout(found.selection.days.zone, output.with_cancelled, output.with_contacts), output.out)
         if job.json_:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bulk_cancel.cli.run import caller_of, finish
 from bulk_cancel.cli.status import settle_s
-from bulk_cancel.cli.stdout import errors_told, place_of, put_document
+from bulk_cancel.cli.stdout import errors_told, place_of, put_document, this_machine
 from bulk_cancel.commands.export import export
 from bulk_cancel.commands.reconcile import reconcile_ledger
 from bulk_cancel.commands.report import report_run
@@ -40,7 +40,7 @@ def reconcile_command(flags: dict[str, object]) -> None:
 
 def resolve_command(target: str, decision: Decision, ledger: str | None) -> None:
     """Record a person's decision."""
-    work = resolve(place_of(ledger), target, decision, settle_s())
+    work = resolve(place_of(ledger), this_machine(), target, decision, settle_s())
     after = (
         "cancelled"
         if decision.cancelled

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -12,11 +11,12 @@ from rich.console import Console
 
 from bulk_cancel.cli.prompt import ask, leave_to_workers, refuse_without_terminal
 from bulk_cancel.cli.render import show_plan, show_summary
-from bulk_cancel.cli.stdout import errors_told, put_document, put_out
+from bulk_cancel.cli.stdout import errors_told, put_document, put_out, this_machine
 from bulk_cancel.commands.plan import plan_job
-from bulk_cancel.commands.run import Caller, run_and_tell
+from bulk_cancel.commands.run import run_and_tell
 from bulk_cancel.core.plan import Live, Plan
 from bulk_cancel.errors import Exit
+from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary, to_json
@@ -46,9 +46,9 @@ def _run(job: Job) -> None:
 
 
 def caller_of(job: Job, approve: Any = lambda _: True) -> Caller:
-    """Return the surroundings of a command line."""
+    """Return what a command line brings along."""
     log = make_log(job.log_format, job.log_file, quiet=job.quiet)
-    return Caller(os.environ, log, make_display(log, quiet=job.quiet), approve, leave=leave_to_workers)
+    return Caller(this_machine(), log, make_display(log, quiet=job.quiet), approve, leave=leave_to_workers)
 
 
 def finish(job: Job, console: Console, summary: Summary) -> None:

@@ -13,16 +13,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bulk_cancel.access.ledgers import ledger_place
+from bulk_cancel.access.machine import Machine
 from bulk_cancel.cli.render import show_plan, show_summary
-from bulk_cancel.commands.run import Caller, run_job
+from bulk_cancel.cli.stdout import place_of
+from bulk_cancel.commands.run import run_job
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import parse_rate
 from bulk_cancel.errors import ConfigError, Exit, UsageError
+from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.settings.environment import DEFAULT_API
 from bulk_cancel.settings.job import load_job
 
 #: Limits that finish in seconds; the sandbox enforces none below them.
@@ -84,7 +85,7 @@ def _sample_job(folder: Path) -> Path:
     if folder.exists() and not (folder / _JOB).exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty and not a demo's.", advice="Name another folder with --in.")
     shutil.rmtree(folder, ignore_errors=True)
-    ledger_place(str(_ledger_of(folder)), DEFAULT_API).forget()
+    place_of(str(_ledger_of(folder))).forget()
     packaged = Path(str(files("bulk_cancel.sandbox"))) / "demo"
     root = packaged if packaged.exists() else Path(__file__).resolve().parents[3]
     for name in (_JOB, _INPUT):
@@ -106,6 +107,6 @@ def _run(console: Console, environ: Mapping[str, str], job_file: Path, out: Path
         show_plan(console, plan, _INPUT)
         return True
 
-    summary = run_job(job, Caller(environ, log, make_display(log, quiet=False), approve))
+    summary = run_job(job, Caller(Machine(environ), log, make_display(log, quiet=False), approve))
     show_summary(console, summary)
     return summary

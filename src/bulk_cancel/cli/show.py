@@ -10,11 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bulk_cancel.cli.stdout import put_document
+from bulk_cancel.cli.stdout import put_document, this_machine
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
-from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.plan_files import PlanFile, PlannedLine, open_plan
 from bulk_cancel.plan_files.format import header_record, show_time
 
@@ -34,7 +33,7 @@ _TITLES = {
 
 def show_plan_file(path: Path, *, as_json: bool) -> None:
     """Show a plan file, also an expired one. Raises PlanError when it is damaged, InputMissingError when not there."""
-    now = system_clock().now()
+    now = this_machine().clock.now()
     plan = open_plan(path, now=now, ignore_expiry=True)
     if as_json:
         put_document(_document(plan, now))

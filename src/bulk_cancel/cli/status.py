@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from bulk_cancel.cli.stdout import errors_told, place_of, put_document
+from bulk_cancel.cli.stdout import errors_told, place_of, put_document, this_machine
 from bulk_cancel.commands.explain import TargetHistory, explain
 from bulk_cancel.commands.status import Overview, RunPhase, RunView, look_over
 from bulk_cancel.core.explanations import name_of
@@ -28,7 +28,7 @@ _COLOURS = {RunPhase.AT_WORK: "cyan", RunPhase.KILLED: "bold red", RunPhase.ENDE
 def status_command(ledger: str | None, limit: int, *, as_json: bool) -> None:
     """Show the last runs, what is open, and what to do now."""
     with errors_told(as_json=as_json):
-        overview = look_over(place_of(ledger), settle_s(), limit)
+        overview = look_over(place_of(ledger), this_machine(), settle_s(), limit)
     if as_json:
         put_document(_status_document(overview))
     else:
@@ -38,7 +38,7 @@ def status_command(ledger: str | None, limit: int, *, as_json: bool) -> None:
 def explain_command(target: str, ledger: str | None, *, as_json: bool) -> None:
     """Tell an appointment's history."""
     with errors_told(as_json=as_json):
-        histories = explain(place_of(ledger), target, settle_s())
+        histories = explain(place_of(ledger), this_machine(), target, settle_s())
     if as_json:
         first = histories[0].work.target
         put_document({"appointment_id": first.appointment_id, "targets": [_history_document(one) for one in histories]})

@@ -13,6 +13,7 @@ from bulk_cancel.errors import BulkCancelError, OutputError
 
 if TYPE_CHECKING:
     from bulk_cancel.access.ledgers import LedgerPlace
+    from bulk_cancel.access.machine import Machine
 
 
 def put_out(text: str) -> None:
@@ -40,9 +41,15 @@ def errors_told(*, as_json: bool) -> Iterator[None]:
         raise
 
 
-def place_of(given: str | None) -> LedgerPlace:
-    """Return the ledger that is meant."""
-    from bulk_cancel.access.ledgers import ledger_place
-    from bulk_cancel.settings.environment import api_url
+def this_machine() -> Machine:
+    """Return what the command takes from the machine."""
+    from bulk_cancel.access.machine import Machine
 
-    return ledger_place(given or os.environ.get("BULK_CANCEL_LEDGER"), api_url(os.environ))
+    return Machine(os.environ)
+
+
+def place_of(given: str | None) -> LedgerPlace:
+    """Return the ledger that a command without a job means."""
+    from bulk_cancel.access import setup
+
+    return setup.place_of(given, this_machine())

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Self
 
 import anyio
-from anyio import to_thread
 from structlog.typing import FilteringBoundLogger
 
+from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.ledgers import clock_of
-from bulk_cancel.api.client import ApiSettings, line_factory
+from bulk_cancel.access.setup import Setup
 from bulk_cancel.api.port import Line
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.exit_codes import Halt
@@ -25,13 +25,12 @@ from bulk_cancel.engine.counters import REFUSED, Counters
 from bulk_cancel.engine.deadline import watch_time
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.runner import RunEnd, Runner
-from bulk_cancel.engine.shared_limiter import SharedLimiter, limiter_over
+from bulk_cancel.engine.shared_limiter import SharedLimiter, slots_of
 from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import Hold, SharedLedger
-from bulk_cancel.settings.accounts import Account, Accounts
+from bulk_cancel.settings.accounts import Account
 from bulk_cancel.settings.environment import canonical_api
-from bulk_cancel.version import version
 
 #: How often in the time after which a silent owner loses its chunk it gives a sign of life.
 _BEATS = 5
@@ -41,11 +40,14 @@ _BEATS = 5
 class WorkerSetup:
     """What a worker brings along for every chunk."""
 
-    base_url: str
-    accounts: Accounts
+    setup: Setup
     owner: str  #: names the worker
     silence_s: float  #: a chunk whose owner is silent for so long is taken over
-    log: FilteringBoundLogger
+
+    @property
+    def log(self) -> FilteringBoundLogger:
+        """Where the worker tells what it does."""
+        return self.setup.log
 
     @property
     def send_within_s(self) -> float:
@@ -85,11 +87,11 @@ class ChunkResult:
 class ChunkRun:
     """The work on a chunk under one hold."""
 
-    def __init__(self, ledger: SharedLedger, hold: Hold, run_settings: RunSettings, setup: WorkerSetup) -> None:
+    def __init__(self, ledger: SharedLedger, hold: Hold, run_settings: RunSettings, worker: WorkerSetup) -> None:
         self._ledger = ledger
         self._hold = hold
-        self._rules = run_settings
-        self._around = setup
+        self._run_settings = run_settings
+        self._worker = worker
         self._intake = Intake()
         self._counters = Counters()
 
@@ -99,10 +101,12 @@ class ChunkRun:
 
     async def run(self) -> ChunkResult:
         """Carry the chunk out. Raises LostChunkError when it has another owner by now, LedgerError when it is away."""
-        account = self._around.accounts.find(self._hold.account)
-        clock = await to_thread.run_sync(clock_of, self._ledger)
-        commits = GroupCommit(self._ledger, self._hold.chunk.run_no, lambda: None)
-        limiter = limiter_over(commits, account.credential.fingerprint, account.pace, clock, self._hold)
+        account = self._worker.setup.accounts.find(self._hold.account)
+        machine = self._worker.setup.machine
+        clock = await machine.off_loop(clock_of, self._ledger, machine.clock)
+        commits = GroupCommit(self._ledger, self._hold.chunk.run_no, lambda: None, machine.off_loop)
+        slots = slots_of(commits, account.credential.fingerprint, account.pace, self._hold)
+        limiter = SharedLimiter(slots.pace, clock, machine.jitter, slots)
         lines = self._lines(account)
         try:
             context = await self._context(clock, commits, limiter, lines)
@@ -120,27 +124,19 @@ class ChunkRun:
         return self._note(end, clock)
 
     def _lines(self, account: Account) -> list[Line]:
-        setup, run_settings = self._around, self._rules
-        make_line = line_factory(
-            ApiSettings(
-                setup.base_url,
-                account.credential,
-                account.user_id,
-                run_settings.timeout_s,
-                f"bulk-cancel/{version()}",
-                send_within_s=setup.send_within_s,
-            )
-        )
+        setup, timeout_s = self._worker.setup, self._run_settings.timeout_s
+        settings = replace(settings_of(setup, account), timeout_s=timeout_s, send_within_s=self._worker.send_within_s)
+        make_line = setup.machine.line_factory(settings)
         return [make_line() for _ in range(account.concurrency)]
 
     async def _context(
         self, clock: Clock, commits: GroupCommit, limiter: SharedLimiter, lines: Sequence[Line]
     ) -> Context:
         run_no = self._hold.chunk.run_no
-        if self._rules.max_errors:
+        if self._run_settings.limits.max_errors:
             counts = await commits.ask(lambda ledger: ledger.target_states(run_no))
             # Those of the whole run and of no earlier one; what each of them came to does not matter here.
-            refused = sum(counts.get(state, 0) for state in REFUSED) - self._rules.refused_before
+            refused = sum(counts.get(state, 0) for state in REFUSED) - self._run_settings.refused_before
             self._counters.states[State.FAILED] = max(0, refused)
         return Context(
             run_no=run_no,
@@ -149,11 +145,11 @@ class ChunkRun:
             clock=clock,
             intake=self._intake,
             counters=self._counters,
-            limits=self._rules.limits(clock, self._around.send_within_s),
-            log=self._around.log,
+            limits=self._run_settings.limits_here(clock, self._worker.send_within_s),
+            log=self._worker.log,
             lines=lines,
             scope=Scope(self._hold.account, self._hold.chunk),
-            api=canonical_api(self._around.base_url),
+            api=canonical_api(self._worker.setup.api_url),
         )
 
     async def _carry_out(self, context: Context) -> RunEnd:
@@ -170,7 +166,7 @@ class ChunkRun:
         To the end: what is in flight when the intake closes may take as long as an exchange may.
         """
         while True:
-            await anyio.sleep(self._around.silence_s / _BEATS)
+            await anyio.sleep(self._worker.silence_s / _BEATS)
             try:
                 message = await context.commits.ask(self._alive)
             except BulkCancelError as error:

@@ -16,6 +16,7 @@ from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.cluster.chunk import ChunkResult
 from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.core.exit_codes import Halt, gravest
+from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd
@@ -42,15 +43,15 @@ def go_on(ledger: SharedLedger, queue: Queue, run: RunRecord) -> bool:
 def end(ledger: SharedLedger, run: RunRecord, chunks: Sequence[ChunkRecord]) -> None:
     """Write the end of a run whose chunks have all ended. Its files are made by who watches it, or by `report`."""
     facts = facts_of(ledger, run, None)
-    ledger.end_run(run.run_no, facts.clock.now(), to_json(summary_of(ledger, facts, run, chunks)))
+    ledger.end_run(run.run_no, facts.clock.now(), to_json(summary_of(facts, run, chunks)))
 
 
 def facts_of(ledger: SharedLedger, run: RunRecord, out: Path | None) -> RunFacts:
     """Return what is known of a run without having worked on it."""
-    return RunFacts(run.run_id, run.run_no, out, clock_of(ledger), 0.0, ())
+    return RunFacts(run.run_id, run.run_no, ledger, out, clock_of(ledger, system_clock()), 0.0)
 
 
-def summary_of(ledger: SharedLedger, facts: RunFacts, run: RunRecord, chunks: Sequence[ChunkRecord]) -> Summary:
+def summary_of(facts: RunFacts, run: RunRecord, chunks: Sequence[ChunkRecord]) -> Summary:
     """Sum up a run from the ledger and from what its workers noted."""
     now = facts.clock.now()
     all_counters: defaultdict[str, list[Counters]] = defaultdict(list)
@@ -59,7 +60,7 @@ def summary_of(ledger: SharedLedger, facts: RunFacts, run: RunRecord, chunks: Se
         all_counters[chunk.account].append(Counters(posts=note.posts, gets=note.gets, throttled=note.throttled))
     elapsed_s = max(0.0, (run.ended_at or now) - run.started_at)
     effort = Effort(all_counters, any(chunk.account for chunk in chunks), elapsed_s, None)
-    return summarised(ledger, facts, run_end(chunks, now), effort)
+    return summarised(facts, run_end(chunks, now), effort)
 
 
 def run_end(chunks: Sequence[ChunkRecord], now: float) -> RunEnd:

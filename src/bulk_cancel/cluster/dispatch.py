@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import anyio
 from anyio import to_thread
 
 from bulk_cancel.access.ledgers import LedgerDatabase
+from bulk_cancel.access.setup import Setup
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import queue
 from bulk_cancel.cluster.chunk import stop_key
@@ -21,14 +21,14 @@ from bulk_cancel.core.states import UNDERWAY
 from bulk_cancel.engine.counters import REFUSED
 from bulk_cancel.errors import Exit, LedgerError, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
-from bulk_cancel.execution.finish import conclude
+from bulk_cancel.execution.execute import RunFacts
+from bulk_cancel.execution.finish import record_end
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
 from bulk_cancel.ops.progress import Standing, show_progress
 from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.settings.job import Job
 
 _POLL_S = 1.0
 #: Seconds to keep watching while the database is unreachable.
@@ -39,20 +39,24 @@ _PATIENCE_S = 900.0
 class Dispatch:
     """A run that is staged and handed out."""
 
-    url: str = field(repr=False)
-    job: Job
+    setup: Setup
     caller: Caller
-    run_settings: RunSettings
-    run_id: str
-    out: Path
+    facts: RunFacts
+
+    @property
+    def url(self) -> str:
+        """The address of the ledger, with its password."""
+        return str(self.setup.job.ledger)
 
 
 def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
     """Cut a staged run into chunks, enqueue them, wait for the workers, and report. Raises LedgerError."""
-    (run,) = ledger.runs(what.run_id)
+    job, facts = what.setup.job, what.facts
+    (run,) = ledger.runs(facts.run_id)
     refused = sum(ledger.target_states(run.run_no).get(state, 0) for state in REFUSED)
-    what.run_settings.over(ledger.target_count(run.run_no), refused).keep(ledger, run.run_no)
-    ledger.plan_chunks(run.run_no, what.job.chunk)
+    settings = RunSettings.of(job, facts.time, facts.clock).over(ledger.target_count(run.run_no), refused)
+    settings.keep(ledger, run.run_no)
+    ledger.plan_chunks(run.run_no, job.chunk)
     with queue.opened(what.url) as opened:
         enqueue(ledger, opened, run)
     ended = anyio.run(_watch, what, run)
@@ -155,18 +159,18 @@ def _workers(chunks: Sequence[ChunkRecord]) -> str:
 
 
 def _reported(ledger: SharedLedger, what: Dispatch) -> Summary:
-    (run,) = ledger.runs(what.run_id)
-    facts = ending.facts_of(ledger, run, what.out)
-    summary = ending.summary_of(ledger, facts, run, ledger.chunks(run.run_no))
-    conclude(ledger, facts, summary, what.caller.log, excel=what.job.excel)
+    (run,) = ledger.runs(what.facts.run_id)
+    facts = ending.facts_of(ledger, run, what.facts.out)
+    summary = ending.summary_of(facts, run, ledger.chunks(run.run_no))
+    record_end(facts, summary, what.caller.log, excel=what.setup.job.excel)
     return summary
 
 
 def _left(ledger: SharedLedger, what: Dispatch) -> Summary:
     """The work goes on; this is how far it has come."""
-    (run,) = ledger.runs(what.run_id)
-    facts = ending.facts_of(ledger, run, what.out)
-    summary = ending.summary_of(ledger, facts, run, ledger.chunks(run.run_no))
+    (run,) = ledger.runs(what.facts.run_id)
+    facts = ending.facts_of(ledger, run, what.facts.out)
+    summary = ending.summary_of(facts, run, ledger.chunks(run.run_no))
     told = (
         f"The workers go on with run {run.run_id}. To see how: bulk-cancel cluster status. "
         f"To stop it: bulk-cancel cluster stop {run.run_id}. Its files, afterwards: bulk-cancel report {run.run_id}."

@@ -11,76 +11,45 @@ from bulk_cancel.core.window import parse_window
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Limits
 from bulk_cancel.errors import ConfigError
+from bulk_cancel.execution.execute import limits_of
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.settings.job import Job
 
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """The settings of a job that hold on every worker. Durations in seconds, moments in seconds since the epoch."""
+    """The settings of a job that hold on every worker."""
 
     label: str
     timeout_s: float
-    max_attempts: int
-    settle_s: float
-    max_errors: str
-    look_first: bool
-    wait: bool
-    skip_past: bool
-    late_within_s: float
-    window: str
-    stop_outside: bool
-    ends_at: float | None
-    ends_with: str
+    limits: Limits  #: their time is in seconds since the epoch: the workers' monotonic clocks are not the same
     refused_before: int = 0  #: targets that had been refused when the run began
 
     @classmethod
     def of(cls, job: Job, limit: TimeLimit | None, clock: Clock) -> Self:
         """Take them from a job. Raises ConfigError for what only a run on one machine can do."""
         refuse_others(job)
-        window = job.send_window
-        return cls(
-            label=job.label,
-            timeout_s=job.timeout,
-            max_attempts=job.max_attempts,
-            settle_s=job.settle,
-            max_errors=job.max_errors,
-            look_first=job.look_first,
-            wait=job.wait,
-            skip_past=job.skip_past,
-            late_within_s=job.late_within,
-            window=f"{window.opens:%H:%M}-{window.closes:%H:%M} {window.zone.key}" if window else "",
-            stop_outside=job.outside_window == "stop",
-            ends_at=clock.base.wall(limit.ends_at) if limit else None,
-            ends_with=limit.sentence if limit else "",
-        )
+        return cls(job.label, job.timeout, limits_of(job, _moved(limit, clock.base.offset_s)))
 
     def over(self, targets: int, refused_before: int) -> Self:
         """Return them for a run over so many targets: a share of errors is one of the run, whatever the chunks are."""
-        allowed = self.max_errors
+        allowed = self.limits.max_errors
         if allowed.endswith("%"):
             allowed = str(int(float(allowed[:-1]) * targets / 100))
-        return replace(self, max_errors=allowed, refused_before=refused_before)
+        return replace(self, limits=replace(self.limits, max_errors=allowed), refused_before=refused_before)
 
-    def limits(self, clock: Clock, send_within_s: float) -> Limits:
+    def limits_here(self, clock: Clock, send_within_s: float) -> Limits:
         """Return them as a runner of one chunk takes them. What is unknown is not waited for: the chunk comes back."""
-        time = None if self.ends_at is None else TimeLimit(self.ends_at - clock.base.offset_s, self.ends_with)
-        return Limits(
-            max_attempts=self.max_attempts,
-            settle_s=self.settle_s,
-            max_errors=self.max_errors,
-            look_first=self.look_first,
-            skip_past=self.skip_past,
-            late_within_s=self.late_within_s,
-            window=parse_window(self.window) if self.window else None,
-            stop_outside=self.stop_outside,
-            time=time,
-            send_within_s=send_within_s,
-        )
+        time = _moved(self.limits.time, -clock.base.offset_s)
+        return replace(self.limits, wait=False, time=time, send_within_s=send_within_s)
 
     def keep(self, ledger: Ledger, run_no: int) -> None:
         """Write them down for a run."""
-        ledger.bind(_key(run_no), json.dumps(asdict(self)))
+        limits = {one.name: getattr(self.limits, one.name) for one in fields(Limits)}
+        limits["window"] = str(self.limits.window) if self.limits.window else None
+        limits["time"] = asdict(self.limits.time) if self.limits.time else None
+        own = {"label": self.label, "timeout_s": self.timeout_s, "refused_before": self.refused_before}
+        ledger.bind(_key(run_no), json.dumps({**own, "limits": limits}))
 
     @classmethod
     def kept(cls, ledger: Ledger, run_no: int) -> Self:
@@ -88,12 +57,19 @@ class RunSettings:
         found = ledger.meta(_key(run_no))
         if found is None:
             raise ConfigError(f"Run {run_no} was not begun with --engine dbos.")
-        known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in json.loads(found).items() if name in known})
+        document = json.loads(found)
+        limits = document["limits"]
+        limits["window"] = parse_window(limits["window"]) if limits["window"] else None
+        limits["time"] = TimeLimit(**limits["time"]) if limits["time"] else None
+        return cls(**{**document, "limits": Limits(**limits)})
+
+
+def _moved(limit: TimeLimit | None, by_s: float) -> TimeLimit | None:
+    return replace(limit, ends_at=limit.ends_at + by_s) if limit else None
 
 
 def _key(run_no: int) -> str:
-    return f"rules:{run_no}"
+    return f"run_settings:{run_no}"
 
 
 def refuse_others(job: Job) -> None:

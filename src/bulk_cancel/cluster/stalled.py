@@ -22,34 +22,34 @@ _UNDERWAY = ("ENQUEUED", "PENDING", "DELAYED")
 _RUNS = 100
 
 
-def rescue(url: str, queue: Queue, setup: WorkerSetup) -> None:
+def rescue(url: str, queue: Queue, worker: WorkerSetup) -> None:
     """Look once. Raises LedgerError."""
     ledger = PostgresLedger.open(url)
     try:
-        _resume_stuck(ledger, queue, setup)
-        _enqueue_forgotten(ledger, queue, setup)
+        _resume_stuck(ledger, queue, worker)
+        _enqueue_forgotten(ledger, queue, worker)
         _end_finished(ledger, queue)
     finally:
         ledger.close()
     queue.forget_old()
 
 
-def _resume_stuck(ledger: PostgresLedger, queue: Queue, setup: WorkerSetup) -> None:
+def _resume_stuck(ledger: PostgresLedger, queue: Queue, worker: WorkerSetup) -> None:
     """A worker may have died between claiming a workflow and its first sign of life, so both have to be old."""
-    for stuck in queue.stuck(setup.silence_s):
+    for stuck in queue.stuck(worker.silence_s):
         record = _chunk_of(ledger, stuck.workflow_id)
-        if record is None or record.ended or record.silent_s is None or record.silent_s > setup.silence_s:
-            setup.log.warning("chunk.rescued", workflow=stuck.workflow_id, owner=record.owner if record else "")
+        if record is None or record.ended or record.silent_s is None or record.silent_s > worker.silence_s:
+            worker.log.warning("chunk.rescued", workflow=stuck.workflow_id, owner=record.owner if record else "")
             queue.resume(stuck.workflow_id)
 
 
-def _enqueue_forgotten(ledger: PostgresLedger, queue: Queue, setup: WorkerSetup) -> None:
+def _enqueue_forgotten(ledger: PostgresLedger, queue: Queue, worker: WorkerSetup) -> None:
     """A chunk that nobody works on, and no workflow either: its worker gave up while the database was away.
 
     Whether it was ever taken or not: what failed before is found among the queue's failures.
     """
     runs = {run.run_no: run for run in ledger.runs(limit=_RUNS)}
-    silent = [(runs.get(record.chunk.run_no), record) for record in ledger.silent_chunks(setup.silence_s)]
+    silent = [(runs.get(record.chunk.run_no), record) for record in ledger.silent_chunks(worker.silence_s)]
     failed = [(run, ledger.chunk(run.run_no, no)) for run in runs.values() for no in _failed(queue, run)]
     for run, record in (*silent, *failed):
         if run is not None and record is not None and not record.ended:

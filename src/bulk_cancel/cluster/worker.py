@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 from anyio import to_thread
 from dbos import DBOS
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay
 
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import queue
@@ -22,6 +22,7 @@ from bulk_cancel.cluster.chunk import ChunkResult, ChunkRun, WorkerSetup
 from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.exit_codes import Halt
+from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.errors import BulkCancelError, Exit, LedgerError, LockedError
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
@@ -72,7 +73,7 @@ class Worker:
         """Work on a chunk until it has ended or has another owner; again, when the database was away."""
         retrying = AsyncRetrying(
             stop=stop_after_delay(_PATIENCE_S),
-            wait=wait_random_exponential(multiplier=0.5, max=10),
+            wait=random_wait(self.options.setup.setup.machine.jitter, 0.5, 10),
             retry=retry_if_exception(_may_come_back),
             sleep=anyio.sleep,
             reraise=True,
@@ -122,7 +123,7 @@ class Worker:
     ) -> None:
         """End the chunk, or have it come back: when this worker stops, or when something is to be waited for."""
         run_settings, note = found
-        comes_back = run_settings.wait and note.halt is None and note.unknown > note.undecided
+        comes_back = run_settings.limits.wait and note.halt is None and note.unknown > note.undecided
         if self._stopped or comes_back:
             delay_s = 0.0 if self._stopped else note.due_in_s + 1.0
             record = ledger.chunk(run.run_no, hold.chunk.chunk_no)

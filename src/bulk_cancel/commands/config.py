@@ -9,14 +9,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from bulk_cancel.access.ledgers import ledger_place
+from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.core.text import redact
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.errors import BulkCancelError
-from bulk_cancel.settings.accounts import load_accounts
 from bulk_cancel.settings.credentials import find_credential
-from bulk_cancel.settings.environment import DEFAULT_API, TIMEOUT_VARIABLE, api_url, timeout_of
+from bulk_cancel.settings.environment import TIMEOUT_VARIABLE, timeout_of
 from bulk_cancel.settings.job import Job, Select
 
 
@@ -42,25 +41,25 @@ class Setting:
     unit: str = ""  #: of a number that has one
 
 
-def settings_shown(job: Job, source: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> list[Setting]:
-    """Return every setting of `job`, which was loaded from `source` and `flags`, and what the environment adds.
+def settings_shown(setup: Setup, source: str, flags: Mapping[str, Any]) -> list[Setting]:
+    """Return every setting of a job, which was loaded from `source` and `flags`, and what the environment adds.
 
-    Raises ConfigError for an address of the API that is none.
+    Raises ConfigError for a time limit that is no number.
     """
+    job, environ = setup.job, setup.machine.environ
     origins = _Origins(source, {name for name, value in flags.items() if value is not None}, environ)
     seen = job.model_copy(update={"timeout": timeout_of(job, environ)})
-    return [*(_setting(seen, name, origins) for name in _names()), *_surroundings(job, environ, origins)]
+    shown = {"ledger": str(setup.place)} if job.ledger is not None else {}  # its address may hold a password
+    return [*(_setting(seen, name, shown, origins) for name in _names()), *_surroundings(setup, origins)]
 
 
 def _names() -> list[str]:
     return [field.alias or name for name, field in Job.model_fields.items()]
 
 
-def _setting(job: Job, name: str, origins: _Origins) -> Setting:
-    value = getattr(job, "json_" if name == "json" else name)
+def _setting(job: Job, name: str, shown: Mapping[str, str], origins: _Origins) -> Setting:
+    value = shown.get(name, getattr(job, "json_" if name == "json" else name))
     unit = "" if not isinstance(value, float) else "/s" if name == "rate" else "s"
-    if name == "ledger" and value is not None:
-        value = str(ledger_place(value, DEFAULT_API))  # a database's address may hold a password
     return Setting(name, _shown(value), *origins.of(name), unit)
 
 
@@ -69,7 +68,7 @@ def _shown(value: Any) -> Any:
     if isinstance(value, Select):
         return _shown(value.model_dump(mode="json", by_alias=True))
     if isinstance(value, SendWindow):
-        return f"{value.opens:%H:%M}-{value.closes:%H:%M} {value.zone.key}"
+        return str(value)
     if isinstance(value, Mapping):
         return {name: _shown(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -113,18 +112,17 @@ def _keys_of(source: str) -> set[str] | None:
     return set(tomllib.loads(Path(source).read_text(encoding="utf-8")))
 
 
-def _surroundings(job: Job, environ: Mapping[str, str], origins: _Origins) -> Iterator[Setting]:
+def _surroundings(setup: Setup, origins: _Origins) -> Iterator[Setting]:
     """What a run takes from its surroundings besides the job."""
-    url = api_url(environ)
-    yield Setting("api_url", url, *origins.of_variable("MEETERGO_API_URL"))
-    yield Setting("credential", _credential(environ), *origins.of_variable(*_CREDENTIALS))
-    yield from _accounts(job, environ)
-    yield Setting("ledger_file", redact(str(ledger_place(job.ledger, url))), *origins.of("ledger"))
+    yield Setting("api_url", setup.api_url, *origins.of_variable("MEETERGO_API_URL"))
+    yield Setting("credential", _credential(setup.machine.environ), *origins.of_variable(*_CREDENTIALS))
+    yield from _accounts(setup)
+    yield Setting("ledger_file", redact(str(setup.place)), *origins.of("ledger"))
 
 
-def _accounts(job: Job, environ: Mapping[str, str]) -> Iterator[Setting]:
+def _accounts(setup: Setup) -> Iterator[Setting]:
     """What is known of each account: the kind of its credential, where that comes from, and the limit."""
-    accounts = load_accounts(job.accounts, environ, job)
+    accounts = setup.accounts
     for name in accounts.names:
         try:
             credential = _told(accounts.find(name).credential)
@@ -132,7 +130,7 @@ def _accounts(job: Job, environ: Mapping[str, str]) -> Iterator[Setting]:
             credential = "no credential"
         pace = accounts.pace(name)
         value = f"{credential}, by {accounts.place(name)}; {pace.rate_per_s:.4g}/s, burst {pace.burst}"
-        yield Setting(f"account {name}", value, Origin.ACCOUNTS, str(job.accounts))
+        yield Setting(f"account {name}", value, Origin.ACCOUNTS, str(setup.job.accounts))
 
 
 _CREDENTIALS = ("MEETERGO_TOKEN", "MEETERGO_API_KEY", "MEETERGO_TOKEN_FILE", "CREDENTIALS_DIRECTORY")

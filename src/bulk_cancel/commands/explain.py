@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of
+from bulk_cancel.access.machine import Machine
 from bulk_cancel.core.explanations import STANDINGS, sentence_of
 from bulk_cancel.core.model import Work
 from bulk_cancel.core.states import Event, State
@@ -13,7 +15,7 @@ from bulk_cancel.core.target_name import parse_target_name
 from bulk_cancel.core.text import clean
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import UsageError
-from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming
+from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming, Unknown
 
 #: Number of rows that are shown of those that name an appointment.
 MOST_ROWS = 1000
@@ -40,7 +42,7 @@ class TargetHistory:
     events: tuple[ExplainedEvent, ...]
 
 
-def explain(place: LedgerPlace, name: str, settle_s: float) -> tuple[TargetHistory, ...]:
+def explain(place: LedgerPlace, machine: Machine, name: str, settle_s: float) -> tuple[TargetHistory, ...]:
     """Tell of every target of the appointment `name`, or of APPOINTMENT/ATTENDEE alone.
 
     Raises UsageError when the ledger does not know it, LedgerError when there is no ledger, or none that is ours.
@@ -53,7 +55,8 @@ def explain(place: LedgerPlace, name: str, settle_s: float) -> tuple[TargetHisto
                 advice="Check the id, or name another ledger with --ledger.",
             )
         named = ledger.namings(found[0].target.appointment_id, MOST_ROWS)
-        return tuple(_history(ledger, work, named, settle_s) for work in found)
+        opened = partial(open_one, clock=clock_of(ledger, machine.clock), settle_s=settle_s)
+        return tuple(_history(ledger, work, named, opened) for work in found)
 
 
 def find_named(ledger: Ledger, name: str) -> list[Work]:
@@ -63,25 +66,27 @@ def find_named(ledger: Ledger, name: str) -> list[Work]:
     return [work for work in found if not attendee_id or work.target.attendee_id == attendee_id]
 
 
-def _history(ledger: Ledger, work: Work, named: Sequence[Naming], settle_s: float) -> TargetHistory:
+def _history(
+    ledger: Ledger, work: Work, named: Sequence[Naming], opened: Callable[[Unknown], OpenTarget]
+) -> TargetHistory:
     stands, follows = STANDINGS[work.state]
     rows = tuple(naming for naming in named if naming.target_id == work.target_id)
     return TargetHistory(
         work=work,
         stands=stands,
         follows=follows,
-        open=_open(ledger, work, settle_s),
+        open=_open(ledger, work, opened),
         warnings=_warnings(ledger, rows),
         rows=rows,
         events=tuple(ExplainedEvent(line, _sentence(line)) for line in ledger.history(work.target_id)),
     )
 
 
-def _open(ledger: Ledger, work: Work, settle_s: float) -> OpenTarget | None:
+def _open(ledger: Ledger, work: Work, opened: Callable[[Unknown], OpenTarget]) -> OpenTarget | None:
     if work.state is not State.UNKNOWN:
         return None
     (item,) = ledger.unknown(work.target_id - 1, 1)
-    return open_one(item, clock_of(ledger), settle_s)
+    return opened(item)
 
 
 def _warnings(ledger: Ledger, rows: Sequence[Naming]) -> tuple[str, ...]:

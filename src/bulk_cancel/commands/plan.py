@@ -9,19 +9,17 @@ from functools import partial
 from pathlib import Path
 
 from bulk_cancel.access.credential_locks import credential_locks
-from bulk_cancel.access.ledgers import ledger_place
+from bulk_cancel.access.setup import set_up
 from bulk_cancel.commands.run_setup import retry_before_of, time_limit_of
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.states import State
-from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.planning.outputs import plan_outputs
 from bulk_cancel.planning.planner import KnownPace, StatesOf, live_reads, planned
 from bulk_cancel.planning.sources import open_if_any
 from bulk_cancel.settings.accounts import OWN
-from bulk_cancel.settings.environment import api_url
 from bulk_cancel.settings.job import Job
 
 
@@ -30,25 +28,25 @@ def plan_job(job: Job, caller: Caller) -> Plan:
 
     Raises as staging, opening, writing and (live) reading do.
     """
+    setup = set_up(job, caller.log, caller.machine)
     temporary = tempfile.TemporaryDirectory(prefix="bulk-cancel-")
-    with credential_locks(job, caller.environ) as keys, temporary as folder, ExitStack() as stack:
-        source = open_if_any(job, caller.environ, caller.log, Path(folder))
+    with credential_locks(setup) as keys, temporary as folder, ExitStack() as stack:
+        source = open_if_any(setup, Path(folder))
         if isinstance(source, str):
             return Plan(job.pace, nothing=source)
-        place = ledger_place(job.ledger, api_url(caller.environ))
         states_of: StatesOf = _nothing_known
         known_pace: KnownPace = _no_pace
         if job.live and not keys.accounts.given:
             keys.settings(OWN)
-        place.refuse_lost()
-        if place.exists():
-            ledger = stack.enter_context(place.reading())
-            states_of = partial(ledger.states_of, retry_before=retry_before_of(job, system_clock()))
+        setup.place.refuse_lost()
+        if setup.place.exists():
+            ledger = stack.enter_context(setup.place.reading())
+            states_of = partial(ledger.states_of, retry_before=retry_before_of(job, setup.machine.clock))
             known_pace = ledger.load_pace
-        reads = live_reads(keys, caller.log, known_pace, job.lock_wait) if job.live else None
-        with plan_outputs(job, source, caller.environ) as outputs:
+        reads = live_reads(keys, known_pace, job.lock_wait) if job.live else None
+        with plan_outputs(setup, source) as outputs:
             plan = planned(keys, source.rows(reads), states_of, reads, outputs.add)
-        plan.digest, plan.time = outputs.digest, time_limit_of(job)
+        plan.digest, plan.time = outputs.digest, time_limit_of(setup)
         return plan
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of
-from bulk_cancel.access.places import new_run_id
+from bulk_cancel.access.machine import Machine
 from bulk_cancel.commands.explain import find_named
 from bulk_cancel.core.model import Entry, Work
 from bulk_cancel.core.states import Event, State
@@ -33,7 +33,7 @@ class Decision:
         return Event.RESOLVED_CANCELLED if self.cancelled else Event.RESOLVED_NOT_CANCELLED
 
 
-def resolve(place: LedgerPlace, name: str, decision: Decision, settle_s: float = 600.0) -> Work:
+def resolve(place: LedgerPlace, machine: Machine, name: str, decision: Decision, settle_s: float = 600.0) -> Work:
     """Record a person's decision about the unknown target `name`: an appointment's id, or `appointment/attendee`.
 
     Raises UsageError when there is no such unknown target, or when one is told not to be cancelled within `settle_s`
@@ -42,8 +42,8 @@ def resolve(place: LedgerPlace, name: str, decision: Decision, settle_s: float =
     with place.reading():
         pass  # an existing ledger, or a clear error: deciding must not create one
     with place.alone() as ledger:
-        clock = clock_of(ledger)
-        run_no = ledger.begin_run(RunStart(new_run_id(), clock.now(), clock.base, source="resolve"))
+        clock = clock_of(ledger, machine.clock)
+        run_no = ledger.begin_run(RunStart(machine.new_run_id(), clock.now(), clock.base, source="resolve"))
         ledger.recover(run_no, clock.now())
         work = _unknown_target(ledger, name)
         if not decision.cancelled:

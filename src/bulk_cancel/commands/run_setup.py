@@ -1,4 +1,4 @@
-"""What run and reconcile share: the opened ledger, its lock, the time limit, the accounts at work."""
+"""What `run` and `reconcile` share: time limits, the ledger and its lock, who works on it, the rows on their way in."""
 
 from __future__ import annotations
 
@@ -6,81 +6,84 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from structlog.typing import FilteringBoundLogger
-
 from bulk_cancel.access.credential_locks import CredentialLocks
-from bulk_cancel.access.ledgers import LedgerDatabase, LedgerPlace, ledger_place, refuse_other_api
+from bulk_cancel.access.ledgers import LedgerDatabase, refuse_other_api
+from bulk_cancel.access.setup import Setup
 from bulk_cancel.cluster.exclusive_run import take_turn
 from bulk_cancel.cluster.run_settings import refuse_others
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import InputRow
-from bulk_cancel.engine.clock import Clock, system_clock
+from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.deadline import time_limit
 from bulk_cancel.errors import ConfigError, DeclinedError
 from bulk_cancel.execution.active_accounts import ActiveAccount, active_accounts, leave_others
-from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.settings.accounts import OWN
-from bulk_cancel.settings.environment import api_url, refuse_short_settle
+from bulk_cancel.settings.environment import refuse_short_settle
 from bulk_cancel.settings.job import Job
 
 #: No run has this number: asked for its accounts, a ledger returns those of whatever is open.
 NO_RUN = 0
 
 
-def api_of(keys: CredentialLocks) -> str:
-    """Return the API's address. Without an accounts file the run's own credential has to be there as well."""
-    here = keys.accounts.given or keys.job.engine == "dbos"
-    url = api_url(keys.environ) if here else keys.settings(OWN).base_url
-    refuse_short_settle(keys.job.settle, url)
-    return url
+def refuse_unfit(keys: CredentialLocks) -> None:
+    """Raise ConfigError for a settle time that is too short, and without an accounts file for a missing credential.
+
+    Workers bring their credentials along.
+    """
+    if not keys.accounts.given and keys.setup.job.engine == "local":
+        keys.settings(OWN)
+    refuse_short_settle(keys.setup.job.settle, keys.setup.api_url)
 
 
-def time_limit_of(job: Job) -> TimeLimit | None:
-    return time_limit(job.max_duration, job.deadline, job.zone, system_clock())
+def time_limit_of(setup: Setup) -> TimeLimit | None:
+    """Return when a command that starts now has to stop sending."""
+    job = setup.job
+    return time_limit(job.max_duration, job.deadline, job.zone, setup.machine.clock)
 
 
-def refuse_when_over(limit: TimeLimit | None) -> None:
-    if limit is not None and not limit.left_s(system_clock().monotonic()):
+def refuse_when_over(setup: Setup, limit: TimeLimit | None) -> None:
+    """Raise DeclinedError when the time is over before anything began."""
+    if limit is not None and not limit.left_s(setup.machine.clock.monotonic()):
         raise DeclinedError(f"{limit.sentence} Nothing was sent.", advice="Run it earlier, or give it more time.")
 
 
 def gather_accounts(
-    keys: CredentialLocks, ledger: Ledger, run_no: int, caller: Caller, clock: Clock
+    keys: CredentialLocks, ledger: Ledger, run_no: int, clock: Clock
 ) -> tuple[list[ActiveAccount], dict[str, int]]:
-    """Return the accounts at work and, per account without a credential, the number of unknown outcomes."""
-    members = active_accounts(keys, ledger, run_no)
+    """Return the accounts that work on the run and, per account whose credential is missing, its unknown outcomes."""
+    active = active_accounts(keys, ledger, run_no)
     # Without an accounts file no row of the run has one, and to ask for them would mean to look at every row.
     others = ledger.accounts(run_no if keys.accounts.given else NO_RUN)
-    left = leave_others({*others} - {member.name for member in members}, ledger, run_no, clock)
+    left = leave_others({*others} - {account.name for account in active}, ledger, run_no, clock)
     for name, count in left.items():
-        caller.log.warning("account.left", account=name, unknown=count, why=keys.missing.get(name, ""))
-    return members, left
+        keys.setup.log.warning("account.left", account=name, unknown=count, why=keys.missing.get(name, ""))
+    return active, left
 
 
 @contextmanager
-def open_ledger(keys: CredentialLocks, limit: TimeLimit | None, log: FilteringBoundLogger) -> Iterator[Ledger]:
-    """Hold the ledger for the life of a run, and the limit of a credential that is needed in any case."""
-    job, url, wait_s = keys.job, api_url(keys.environ), lock_wait_of(keys.job, limit)
-    place = ledger_place(job.ledger, url)
+def open_ledger(keys: CredentialLocks, limit: TimeLimit | None) -> Iterator[Ledger]:
+    """Lock the ledger for the life of a run, and the limit of a credential that is needed in any case."""
+    setup, wait_s = keys.setup, lock_wait_of(keys.setup, limit)
     own = [] if keys.accounts.given else [OWN]
-    alone = partial(place.alone, wait_s, lambda: keys.lock(own, wait_s))
-    with _beside_workers(place, job, wait_s) if job.engine == "dbos" else alone() as ledger:
-        refuse_other_api(ledger, url)
+    alone = partial(setup.place.alone, wait_s, lambda: keys.lock(own, wait_s))
+    with _beside_workers(setup, wait_s) if setup.job.engine == "dbos" else alone() as ledger:
+        refuse_other_api(ledger, setup.api_url)
         if ledger.notice:
-            log.warning("ledger.notice", told=ledger.notice)
+            setup.log.warning("ledger.notice", told=ledger.notice)
         yield ledger
 
 
 @contextmanager
-def _beside_workers(place: LedgerPlace, job: Job, wait_s: float) -> Iterator[Ledger]:
+def _beside_workers(setup: Setup, wait_s: float) -> Iterator[Ledger]:
     """Open a ledger that workers use, too, when no run of theirs is at work. Refuses what they cannot do."""
+    place = setup.place
     if not isinstance(place, LedgerDatabase):
         raise ConfigError(
             "--engine dbos needs a ledger that workers can share.",
             advice="Nothing was sent. Name it: --ledger postgresql://user@host/database",
         )
-    refuse_others(job)
+    refuse_others(setup.job)
 
     from bulk_cancel.cluster.queue import migrate
 
@@ -90,9 +93,10 @@ def _beside_workers(place: LedgerPlace, job: Job, wait_s: float) -> Iterator[Led
         yield ledger
 
 
-def lock_wait_of(job: Job, limit: TimeLimit | None) -> float:
+def lock_wait_of(setup: Setup, limit: TimeLimit | None) -> float:
     """Wait for a lock no longer than there is time."""
-    return min(job.lock_wait, limit.left_s(system_clock().monotonic())) if limit else job.lock_wait
+    wait_s = setup.job.lock_wait
+    return min(wait_s, limit.left_s(setup.machine.clock.monotonic())) if limit else wait_s
 
 
 def retry_before_of(job: Job, clock: Clock) -> float | None:
@@ -107,6 +111,7 @@ def stage_rows(
     clock: Clock,
     retry_before: float | None = None,
 ) -> int:
+    """Begin a run and stage its rows; return its number."""
     run_no = ledger.begin_run(start)
     for rows in chunks:
         ledger.stage(run_no, rows, clock.now(), retry_before=retry_before)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of, shared_of
+from bulk_cancel.access.machine import Machine
 from bulk_cancel.core.exit_codes import decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.states import State
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import Exit
-from bulk_cancel.ledger.port import Ledger, RunRecord
+from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.reports.next_step import Ending, next_step
 
@@ -58,13 +60,15 @@ class Overview:
     next: str  #: a sentence: what to do now
 
 
-def look_over(place: LedgerPlace, settle_s: float, limit: int) -> Overview:
+def look_over(place: LedgerPlace, machine: Machine, settle_s: float, limit: int) -> Overview:
     """Read the last `limit` runs and what is open. Raises LedgerError when there is no ledger, or none that is ours."""
     with place.reading() as ledger:
-        return _overview(place, ledger, settle_s, limit)
+        return _overview(
+            place, ledger, partial(open_one, clock=clock_of(ledger, machine.clock), settle_s=settle_s), limit
+        )
 
 
-def _overview(place: LedgerPlace, ledger: Ledger, settle_s: float, limit: int) -> Overview:
+def _overview(place: LedgerPlace, ledger: Ledger, opened: Callable[[Unknown], OpenTarget], limit: int) -> Overview:
     holder = place.holder()
     records = ledger.runs(limit=max(limit, _FAR_ENOUGH))
     if holder is None and any(record.status != "ended" for record in records):
@@ -72,8 +76,7 @@ def _overview(place: LedgerPlace, ledger: Ledger, settle_s: float, limit: int) -
     runs = [_ran(ledger, record, holder) for record in records]
     last = next((run for run in runs if run.record.input_digest), None)
     now_counts = ledger.counts(last.record.run_no) if last else {}
-    clock = clock_of(ledger)
-    unknown = tuple(open_one(item, clock, settle_s) for item in ledger.unknown(0, MOST_UNKNOWN))
+    unknown = tuple(opened(item) for item in ledger.unknown(0, MOST_UNKNOWN))
     return Overview(
         ledger=ledger.place,
         holder=holder,

@@ -22,6 +22,10 @@ class SendWindow:
     closes: time
     zone: ZoneInfo
 
+    def __str__(self) -> str:
+        """As `parse_window` reads it."""
+        return f"{self.opens:%H:%M}-{self.closes:%H:%M} {self.zone.key}"
+
     def is_open(self, at: float) -> bool:
         """Whether cancels may be sent at this moment, seconds since the epoch."""
         local = datetime.fromtimestamp(at, self.zone).time()

@@ -6,10 +6,10 @@ commit per event, with sixty-four a sixty-fourth.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 from anyio import to_thread
@@ -19,6 +19,8 @@ from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ledger.port import Ledger, PaceUpdate
 
 T = TypeVar("T")
+#: Calls a function with its arguments where it does not keep the event loop waiting, and returns what it returns.
+OffLoop = Callable[..., Awaitable[Any]]
 #: Tells the state of a limiter at this moment; None where the ledger knows it already.
 Pacing = Callable[[], PaceUpdate | None]
 
@@ -35,8 +37,8 @@ class _Batch:
 class GroupCommit:
     """The engine's only way to the ledger: keeps the calls one at a time and off the event loop."""
 
-    def __init__(self, ledger: Ledger, run_no: int, pace: Pacing) -> None:
-        self._queue = _Queue(ledger, run_no)
+    def __init__(self, ledger: Ledger, run_no: int, pace: Pacing, off_loop: OffLoop = to_thread.run_sync) -> None:
+        self._queue = _Queue(ledger, run_no, off_loop)
         self._pace = pace
 
     def beside(self, pace: Pacing) -> GroupCommit:
@@ -66,9 +68,10 @@ class GroupCommit:
 class _Queue:
     """What is to be written next, and whose turn it is."""
 
-    def __init__(self, ledger: Ledger, run_no: int) -> None:
+    def __init__(self, ledger: Ledger, run_no: int, off_loop: OffLoop) -> None:
         self._ledger = ledger
         self._run_no = run_no
+        self._off_loop = off_loop
         self._turn = anyio.Lock()
         self._batch = _Batch()
         self._broken: BaseException | None = None
@@ -96,7 +99,7 @@ class _Queue:
                     raise self._broken
                 paces = [state for pace in batch.paces if (state := pace()) is not None]
                 if batch.entries or paces:
-                    await to_thread.run_sync(self._ledger.append, self._run_no, batch.entries, *paces)
+                    await self._off_loop(self._ledger.append, self._run_no, batch.entries, *paces)
             except BaseException as error:
                 self._broken = batch.error = error
                 self._note(error)
@@ -106,10 +109,11 @@ class _Queue:
     async def ask(self, question: Callable[[Ledger], T]) -> T:
         async with self._turn:
             try:
-                return await to_thread.run_sync(question, self._ledger)
+                answer: T = await self._off_loop(question, self._ledger)
             except BulkCancelError as error:
                 self._note(error)
                 raise
+            return answer
 
     def _note(self, error: BaseException) -> None:
         if self.failure is None and isinstance(error, BulkCancelError):

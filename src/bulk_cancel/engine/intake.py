@@ -15,7 +15,7 @@ class Intake:
 
     def __init__(self) -> None:
         self.halt: Halt | None = None
-        self._scopes: set[anyio.CancelScope] = set()
+        self._scopes: dict[anyio.CancelScope, None] = {}  #: in the order in which they began
 
     @property
     def closed(self) -> bool:
@@ -35,8 +35,8 @@ class Intake:
         with anyio.CancelScope() as scope:
             if self.closed:
                 scope.cancel()
-            self._scopes.add(scope)
+            self._scopes[scope] = None
             try:
                 yield
             finally:
-                self._scopes.discard(scope)
+                del self._scopes[scope]

@@ -15,6 +15,8 @@ from bulk_cancel.engine.clock import Clock
 
 _SLOWEST = 0.25
 _SLOWDOWN = 0.7
+#: A wait for less is none: so short a sleep adds nothing to a clock that shows hours, and would come back for ever.
+_NO_WAIT_S = 1e-9
 
 
 @dataclass(eq=False)
@@ -71,7 +73,7 @@ class Limiter:
 
     def _granted(self) -> bool:
         """Whether one more may start now; who asks takes it."""
-        return self.wait_s() <= 0
+        return self.wait_s() <= _NO_WAIT_S
 
     async def _supply(self) -> None:
         """Get what waiting alone does not bring: nothing, where the limit is this process's own."""

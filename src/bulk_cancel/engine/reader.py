@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import anyio
 from structlog.typing import FilteringBoundLogger
-from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from bulk_cancel.api.port import Line, Query
 from bulk_cancel.core.clock import PaceRecord
@@ -17,6 +17,7 @@ from bulk_cancel.core.readings import Reading, is_missing_route, reading_of
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
 from bulk_cancel.engine.context import no_route
 from bulk_cancel.engine.limiter import Limiter
+from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, UnreachableError
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ class Reader:
 
         retrying = AsyncRetrying(
             stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_random_exponential(multiplier=0.5, max=10),
+            wait=random_wait(self.limiter.jitter, 0.5, 10),
             retry=retry_if_result(lambda found: found[1] is None and not _is_final(found[0])),
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
             sleep=anyio.sleep,

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import anyio
-from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from bulk_cancel.api.port import Line, Query
 from bulk_cancel.core.model import Answer, Appointment, Scope, Work
@@ -23,6 +23,7 @@ from bulk_cancel.core.outcome import resolve_unknown, why_undecided
 from bulk_cancel.core.readings import Reading, ReadResult, Source, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.context import Context, appointments_by_id
+from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.engine.unknowns import due_in_s
 from bulk_cancel.ledger.port import Ledger, Unknown
 
@@ -79,7 +80,7 @@ class Reconciler:
             if page is None or not page.appointments:
                 break
             listed = appointments_by_id(page)
-            found = listed.keys() & left.keys()
+            found = [appointment_id for appointment_id in listed if appointment_id in left]
             for appointment_id in found:
                 seen, work = listed[appointment_id], left[appointment_id].work
                 reading = Reading(appointment_id, seen, self._context.clock.elapsed(), Source.PAGE)
@@ -156,7 +157,7 @@ async def read_surely(context: Context, line: Line, work: Work) -> Reading | Non
 
     retrying = AsyncRetrying(
         stop=stop_after_attempt(3),
-        wait=wait_random_exponential(multiplier=0.5, max=10),
+        wait=random_wait(context.limiter.jitter, 0.5, 10),
         retry=retry_if_result(lambda reading: reading is None and not context.intake.closed),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         sleep=sleep,

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import anyio
-from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.exit_codes import Halt
@@ -19,6 +19,7 @@ from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context, no_route
 from bulk_cancel.engine.feed import Feed
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler, read_surely
+from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, Exit, UnreachableError
 from bulk_cancel.ledger.port import Ledger
@@ -193,7 +194,7 @@ class Runner:
         self._breaker.probe = Query(0, page_size=1, user_id=await self._first_user())
         retrying = AsyncRetrying(
             stop=stop_after_attempt(4),
-            wait=wait_random_exponential(multiplier=0.5, max=5),
+            wait=random_wait(self._context.limiter.jitter, 0.5, 5),
             retry=retry_if_result(_worth_asking_again),
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
             sleep=anyio.sleep,
@@ -203,8 +204,9 @@ class Runner:
             raise _preflight_error(page.answer, self._context.scope.account)
         if page is not None and self._context.api:
             await self._bind("api_url", self._context.api, "another API than the one that answered")
-        for company_id in {found.company_id for found in (page.appointments if page else None) or ()} - {None}:
-            await self._bind("company_id", str(company_id), "another company than this credential")
+        found = (page.appointments if page else None) or ()
+        for company_id in dict.fromkeys(one.company_id for one in found if one.company_id is not None):
+            await self._bind("company_id", company_id, "another company than this credential")
 
     async def _bind(self, key: str, value: str, what: str) -> None:
         """Bind the ledger to what has just answered, before anything is sent to it.

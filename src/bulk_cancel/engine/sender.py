@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 import anyio
-from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.actions import Action, decide
@@ -25,6 +25,7 @@ from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context, no_route
+from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.errors import Exit
 
 _NEEDS_NO_CANCEL = {
@@ -129,7 +130,7 @@ class Sender:
 
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._context.limits.max_attempts),
-            wait=wait_random_exponential(multiplier=1, max=60),
+            wait=random_wait(self._context.limiter.jitter, 1, 60),
             retry=retry_if_result(lambda step: step is Step.AGAIN),
             retry_error_callback=lambda _: Step.AGAIN,
             sleep=self._sleep,

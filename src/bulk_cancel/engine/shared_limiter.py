@@ -79,17 +79,16 @@ class LedgerSlots:
         await self.commits.ask(lambda ledger: cast(SharedLedger, ledger).pause(self.credential, seconds, self.pace))
 
 
-def limiter_over(commits: GroupCommit, credential: str, limit: Pace, clock: Clock, hold: Hold | None) -> SharedLimiter:
-    """Return a limiter for this process's share of a credential's limit, of a chunk only as long as its hold stands."""
-    pace = shared_pace(limit)
-    return SharedLimiter(pace, clock, LedgerSlots(commits, credential, pace, window_of(limit), hold))
+def slots_of(commits: GroupCommit, credential: str, limit: Pace, hold: Hold | None) -> LedgerSlots:
+    """Return this process's share of a credential's limit, of a chunk only as long as its hold stands."""
+    return LedgerSlots(commits, credential, shared_pace(limit), window_of(limit), hold)
 
 
 class SharedLimiter(Limiter):
     """A limiter that starts what it has slots for, when their time has come."""
 
-    def __init__(self, pace: Pace, clock: Clock, slots: Slots) -> None:
-        super().__init__(pace, clock, clock.monotonic(), random.Random())  # noqa: S311 - jitter, no secret
+    def __init__(self, pace: Pace, clock: Clock, jitter: random.Random, slots: Slots) -> None:
+        super().__init__(pace, clock, clock.monotonic(), jitter)
         self._slots = slots
         self._reserved: Reservation | None = None
         self._left = 0

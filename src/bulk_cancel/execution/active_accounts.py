@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bulk_cancel.access.credential_locks import CredentialLocks
-from bulk_cancel.api.client import ApiSettings, line_factory
+from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.pacing import Pace
@@ -32,26 +32,26 @@ class ActiveAccount:
         return self.settings.credential.fingerprint
 
 
-def pace_of(members: Sequence[ActiveAccount]) -> Pace | None:
+def pace_of(active: Sequence[ActiveAccount]) -> Pace | None:
     """Return what the limits of all allow together."""
-    rate_per_s, burst = sum(member.pace.rate_per_s for member in members), sum(member.pace.burst for member in members)
-    return Pace(rate_per_s, burst) if members else None
+    rate_per_s, burst = sum(one.pace.rate_per_s for one in active), sum(one.pace.burst for one in active)
+    return Pace(rate_per_s, burst) if active else None
 
 
 def active_accounts(keys: CredentialLocks, ledger: Ledger, run_no: int) -> list[ActiveAccount]:
     """Return the accounts that have anything to do and whose limits are held. Without a file that is the run's own."""
     names = sorted(keys.locked.intersection(ledger.accounts(run_no))) if keys.accounts.given else [OWN]
-    return [_member(keys, name) for name in names]
+    return [_active(keys, name) for name in names]
 
 
-def _member(keys: CredentialLocks, name: str) -> ActiveAccount:
+def _active(keys: CredentialLocks, name: str) -> ActiveAccount:
     settings, account = keys.settings(name), keys.accounts.find(name)
-    make_line = line_factory(settings)
+    make_line = keys.setup.machine.line_factory(settings)
     return ActiveAccount(name, settings, account.pace, [make_line() for _ in range(account.concurrency)])
 
 
 def leave_others(left: Iterable[str], ledger: Ledger, run_no: int, clock: Clock) -> dict[str, int]:
-    """Recover what no member works on, and leave it; return how many outcomes of each such account are unknown."""
+    """Recover what no active account works on, and leave it; return how many outcomes of each are unknown."""
     left = sorted(left)
     for name in left:
         ledger.recover(run_no, clock.now(), Scope(name))

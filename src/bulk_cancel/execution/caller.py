@@ -1,12 +1,13 @@
-"""What the caller of a command provides: environment, log, display, approval, stop."""
+"""What the caller of a command provides: its machine, a log, a display, approval, a stop."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from structlog.typing import FilteringBoundLogger
 
+from bulk_cancel.access.machine import Machine
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.ops.progress import Display
 from bulk_cancel.ops.stop_request import Stop
@@ -14,9 +15,9 @@ from bulk_cancel.ops.stop_request import Stop
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What the surroundings provide: the environment, a log, a display, who approves a plan and who stops a run."""
+    """What a command line or a program brings along: its machine, a log, a display, who approves and who stops."""
 
-    environ: Mapping[str, str]
+    machine: Machine
     log: FilteringBoundLogger
     display: Display
     approve: Callable[[Plan], bool] = lambda _: True

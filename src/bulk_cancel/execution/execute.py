@@ -1,85 +1,63 @@
-"""Carries a staged run out and sums it up: the asynchronous part of a run, with signals watched and progress shown."""
+"""Carries a staged run out: the asynchronous part, alone or with signals watched and progress shown."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
 
+from bulk_cancel.access.ledgers import shared_of
+from bulk_cancel.access.rate_limits import limiter_of
+from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.deadline import TimeLimit
+from bulk_cancel.core.model import Scope
 from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.context import Context, Foresight, Limits
 from bulk_cancel.engine.deadline import watch_time
+from bulk_cancel.engine.intake import Intake
+from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
+from bulk_cancel.engine.series_order import Order
+from bulk_cancel.engine.shared_limiter import SharedLimiter, slots_of
 from bulk_cancel.errors import Exit
 from bulk_cancel.execution.active_accounts import ActiveAccount
 from bulk_cancel.execution.caller import Caller
-from bulk_cancel.execution.runners import Shared, contexts_of, standing_of, work_together
-from bulk_cancel.ledger.port import Ledger
+from bulk_cancel.execution.runners import standing_of, work_together
+from bulk_cancel.ledger.port import Ledger, PaceUpdate
 from bulk_cancel.ops.progress import show_progress
 from bulk_cancel.ops.signals import watch_signals
-from bulk_cancel.reports.rebooking import Keep, rebooking_list
+from bulk_cancel.reports.rebooking import Keep
+from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.settings.job import Job
 
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What the summary of a run is made from, apart from the ledger."""
+    """What is known of a run that is staged: where it is recorded, and what it is carried out with."""
 
     run_id: str
     run_no: int
-    out: Path | None
-    clock: Clock
-    began: float  #: monotonic
-    members: Sequence[ActiveAccount]
-    left: Mapping[str, int] = field(default_factory=dict)  #: account without a credential -> number of unknown outcomes
-    time: TimeLimit | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Carrying:
-    """Everything the asynchronous part needs."""
-
-    job: Job
-    caller: Caller
     ledger: Ledger
-    facts: RunFacts
-    what: Callable[[Runner], Awaitable[RunEnd]]
+    out: Path | None
+    clock: Clock  #: of the ledger's times
+    began: float  #: monotonic
+    active: Sequence[ActiveAccount] = ()
+    left: Mapping[str, int] = field(default_factory=dict)  #: unknown outcomes of accounts whose credential is missing
+    time: TimeLimit | None = None
     foresight: Foresight = field(default_factory=Foresight)
 
-
-async def carry_out(carrying: Carrying) -> RunEnd:
-    if not carrying.facts.members:
-        return RunEnd(None, Reconciled())
-    out = carrying.facts.out if carrying.job.rebooking_list else None
-    try:
-        with rebooking_list(out) if out else nullcontext() as keep:
-            return await _with_surroundings(carrying, contexts_of(_shared(carrying, keep)))
-    finally:
-        with anyio.CancelScope(shield=True):
-            for line in (line for member in carrying.facts.members for line in member.lines):
-                await line.aclose()
+    @property
+    def longest_exchange_s(self) -> float:
+        """The time after which what is in flight has an outcome."""
+        return max((account.settings.timeout_s for account in self.active), default=0.0)
 
 
-def _shared(carrying: Carrying, keep: Keep | None) -> Shared:
-    facts = carrying.facts
-    return Shared(
-        run_no=facts.run_no,
-        ledger=carrying.ledger,
-        members=facts.members,
-        clock=facts.clock,
-        limits=_limits(carrying.job, facts.time),
-        log=carrying.caller.log,
-        foresight=carrying.foresight,
-        keep=keep,
-    )
-
-
-def _limits(job: Job, time: TimeLimit | None) -> Limits:
+def limits_of(job: Job, time: TimeLimit | None) -> Limits:
+    """Return how patient and how thorough a run of the job is."""
     return Limits(
         max_attempts=job.max_attempts,
         settle_s=job.settle,
@@ -96,26 +74,77 @@ def _limits(job: Job, time: TimeLimit | None) -> Limits:
     )
 
 
-async def _with_surroundings(carrying: Carrying, contexts: Sequence[Context]) -> RunEnd:
-    """Run with signals and the time watched and progress shown; all of that ends with the run."""
-    display = carrying.caller.display
+def contexts_of(setup: Setup, facts: RunFacts, keep: Keep | None = None) -> list[Context]:
+    """Return a context per account. Each has a limiter and an intake of its own; their commits are shared."""
+    order, limits, log = Order(one.name for one in facts.active), limits_of(setup.job, facts.time), setup.log
+    shared, contexts = GroupCommit(facts.ledger, facts.run_no, lambda: None, setup.machine.off_loop), list[Context]()
+    for account in facts.active:
+        commits, limiter = _paced(setup, facts, account, shared)
+        contexts.append(
+            Context(
+                run_no=facts.run_no,
+                commits=commits,
+                limiter=limiter,
+                clock=facts.clock,
+                intake=Intake(),
+                counters=account.counters,
+                limits=limits,
+                log=log.bind(account=account.name) if account.name else log,
+                lines=account.lines,
+                scope=Scope(account.name),
+                order=order,
+                foresight=facts.foresight,
+                keep=keep,
+                api=canonical_api(account.settings.base_url),
+            )
+        )
+    return contexts
+
+
+def _paced(setup: Setup, facts: RunFacts, account: ActiveAccount, commits: GroupCommit) -> tuple[GroupCommit, Limiter]:
+    """Return an account's limiter: of its own, its state kept with its commits, or one whose slots the ledger gives."""
+    if shared_of(facts.ledger) is not None:
+        slots = slots_of(commits, account.key, account.pace, None)
+        return commits, SharedLimiter(slots.pace, facts.clock, setup.machine.jitter, slots)
+    limiter = limiter_of(account.pace, account.key, setup.machine, facts.ledger.load_pace(account.key))
+    return commits.beside(lambda: PaceUpdate(account.key, limiter.record())), limiter
+
+
+async def execute(contexts: Sequence[Context], what: Callable[[Runner], Awaitable[RunEnd]]) -> RunEnd:
+    """Carry a run out until it ends or its time is over, and close its lines. Watches no signals and shows nothing."""
+    if not contexts:
+        return RunEnd(None, Reconciled())
+    try:
+        async with anyio.create_task_group() as watching:
+            for context in contexts:
+                watching.start_soon(watch_time, context)
+            end = await work_together(contexts, what)
+            watching.cancel_scope.cancel()
+        return end
+    finally:
+        with anyio.CancelScope(shield=True):
+            for line in (line for context in contexts for line in context.lines):
+                await line.aclose()
+
+
+async def execute_attended(
+    contexts: Sequence[Context], what: Callable[[Runner], Awaitable[RunEnd]], caller: Caller, at_most_s: float
+) -> RunEnd:
+    """Execute with signals and the caller's stop watched and progress shown. A drain takes `at_most_s` seconds."""
+    display = caller.display
 
     def drain(signal_name: str) -> None:
         in_flight = sum(context.counters.in_flight for context in contexts)
-        at_most_s = carrying.facts.members[0].settings.timeout_s
         hint = "a second signal stops at once; nothing is lost either way"
-        carrying.caller.log.warning(
-            "run.draining", signal=signal_name, in_flight=in_flight, at_most_s=at_most_s, hint=hint
-        )
+        caller.log.warning("run.draining", signal=signal_name, in_flight=in_flight, at_most_s=at_most_s, hint=hint)
         for context in contexts:
             context.halt(Exit.STOPPED, f"Stopped by {signal_name}.")
 
-    async with anyio.create_task_group() as surroundings:
-        surroundings.start_soon(watch_signals, drain, display.stop)
-        for context in contexts:
-            surroundings.start_soon(watch_time, context)
-        surroundings.start_soon(carrying.caller.stop.watch, drain)
-        surroundings.start_soon(show_progress, display, lambda: standing_of(contexts))
-        end = await work_together(contexts, carrying.what)
-        surroundings.cancel_scope.cancel()
+    async with anyio.create_task_group() as attending:
+        attending.start_soon(watch_signals, drain, display.stop)
+        attending.start_soon(caller.stop.watch, drain)
+        if contexts:
+            attending.start_soon(show_progress, display, lambda: standing_of(contexts))
+        end = await execute(contexts, what)
+        attending.cancel_scope.cancel()
     return end

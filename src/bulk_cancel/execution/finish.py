@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
+from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.exit_codes import decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.pacing import Pace
@@ -15,10 +16,8 @@ from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.runner import RunEnd
 from bulk_cancel.execution.active_accounts import about_left, pace_of
 from bulk_cancel.execution.execute import RunFacts
-from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.reports.run_files import write_run
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
-from bulk_cancel.settings.job import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +30,20 @@ class Effort:
     pace: Pace | None
 
 
-def finish(ledger: Ledger, job: Job, facts: RunFacts, end: RunEnd, log: FilteringBoundLogger) -> Summary:
+def conclude(setup: Setup, facts: RunFacts, end: RunEnd) -> Summary:
     """Write the result files and the summary, from the ledger alone. Not counted as the run's time."""
+    job = setup.job
     elapsed_s = facts.clock.monotonic() - facts.began
-    all_counters = {member.name: [member.counters] for member in facts.members}
-    effort = Effort(all_counters, job.accounts is not None, elapsed_s, pace_of(facts.members) or job.pace)
-    summary = summarised(ledger, facts, end, effort)
-    conclude(ledger, facts, summary, log, excel=job.excel)
+    all_counters = {account.name: [account.counters] for account in facts.active}
+    effort = Effort(all_counters, job.accounts is not None, elapsed_s, pace_of(facts.active) or job.pace)
+    summary = summarised(facts, end, effort)
+    record_end(facts, summary, setup.log, excel=job.excel)
     return summary
 
 
-def conclude(ledger: Ledger, facts: RunFacts, summary: Summary, log: FilteringBoundLogger, *, excel: bool) -> None:
+def record_end(facts: RunFacts, summary: Summary, log: FilteringBoundLogger, *, excel: bool) -> None:
     """Write down the run's end, in the ledger and in its files."""
+    ledger = facts.ledger
     ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
     if facts.out is not None:
         (run,) = ledger.runs(facts.run_id)
@@ -62,8 +63,9 @@ def requests_of(*all_counters: Counters) -> Requests:
     )
 
 
-def summarised(ledger: Ledger, facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
+def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     """Sum a run up, from the ledger and from how it ended."""
+    ledger = facts.ledger
     counts: Counter[Status] = Counter()
     for state, count in ledger.counts(facts.run_no).items():
         counts[status_of(state)] += count

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
-from bulk_cancel.access.ledgers import ledger_place
+from structlog.typing import FilteringBoundLogger
+
+from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.model import Status
 from bulk_cancel.errors import BulkCancelError, Exit, InputError
-from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.metrics import write_metrics
 from bulk_cancel.ops.notice import RunEnding
 from bulk_cancel.ops.notify import Notifier
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.settings.environment import api_url
 from bulk_cancel.settings.job import Job
 
 _BUG = "A bug of bulk-cancel: see its log, and report it."
 
 
-def send_notice(job: Job, caller: Caller, notifier: Notifier | None, ending: RunEnding) -> None:
+def send_notice(job: Job, log: FilteringBoundLogger, notifier: Notifier | None, ending: RunEnding) -> None:
+    """Write the metrics and tell the receivers that the job names."""
     if job.metrics_file is not None:
-        known = replace(ending, unknown_open=_unknown_open(job, caller.environ))
-        write_metrics(job.metrics_file, known, caller.log)
+        write_metrics(job.metrics_file, ending, log)
     if notifier is not None and ending.occasions & {*job.notify_on}:
-        notifier.tell(ending, caller.log)
+        notifier.tell(ending, log)
 
 
-def notice_of_end(job: Job, summary: Summary) -> RunEnding:
+def notice_of_end(setup: Setup, summary: Summary) -> RunEnding:
+    """Return what is told of a run that ended."""
     code = Exit(summary.exit_code)
     return RunEnding(
-        job=job.name,
+        job=setup.job.name,
         exit_code=code,
         sentence=_BUG if code is Exit.BUG else summary.next,
         elapsed_s=summary.elapsed_s,
@@ -41,12 +40,16 @@ def notice_of_end(job: Job, summary: Summary) -> RunEnding:
         counts={status.value: summary.counts.get(status, 0) for status in Status},
         requests={"cancel": summary.requests.posts, "read": summary.requests.gets},
         throttled=summary.requests.throttled,
+        unknown_open=_unknown_open(setup),
     )
 
 
-def notice_of_failure(job: Job, error: Exception, elapsed_s: float) -> RunEnding:
+def notice_of_failure(job: Job, setup: Setup | None, error: Exception, elapsed_s: float) -> RunEnding:
+    """Return what is told of a run that never began; without a setup it failed while that was made."""
     code = error.exit_code if isinstance(error, BulkCancelError) else Exit.BUG
-    return RunEnding(job=job.name, exit_code=code, sentence=_why(error), elapsed_s=elapsed_s)
+    return RunEnding(
+        job=job.name, exit_code=code, sentence=_why(error), elapsed_s=elapsed_s, unknown_open=_unknown_open(setup)
+    )
 
 
 def _why(error: Exception) -> str:
@@ -56,12 +59,13 @@ def _why(error: Exception) -> str:
     return f"{error} {error.advice}".strip() if isinstance(error, BulkCancelError) else _BUG
 
 
-def _unknown_open(job: Job, environ: Mapping[str, str]) -> int | None:
-    """Ask the ledger; no run fails for want of an answer."""
+def _unknown_open(setup: Setup | None) -> int | None:
+    """Ask the ledger, for the metrics; no run fails for want of an answer."""
+    if setup is None or setup.job.metrics_file is None:
+        return None
     with suppress(BulkCancelError):
-        place = ledger_place(job.ledger, api_url(environ))
-        if not place.exists():
+        if not setup.place.exists():
             return 0
-        with place.reading() as ledger:
+        with setup.place.reading() as ledger:
             return ledger.unknown_count()
     return None

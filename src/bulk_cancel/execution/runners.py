@@ -5,80 +5,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import anyio
-from structlog.typing import FilteringBoundLogger
 
-from bulk_cancel.access.ledgers import shared_of
-from bulk_cancel.access.rate_limits import limiter_of
 from bulk_cancel.core.exit_codes import Halt, gravest
-from bulk_cancel.core.model import Appointment, Scope, Target, status_of
+from bulk_cancel.core.model import status_of
 from bulk_cancel.core.states import UNDERWAY, State
-from bulk_cancel.engine.clock import Clock
-from bulk_cancel.engine.commits import GroupCommit
-from bulk_cancel.engine.context import Context, Foresight, Limits
-from bulk_cancel.engine.intake import Intake
-from bulk_cancel.engine.limiter import Limiter
+from bulk_cancel.engine.context import Context
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
-from bulk_cancel.engine.series_order import Order
-from bulk_cancel.engine.shared_limiter import limiter_over
 from bulk_cancel.errors import Exit, LedgerError
-from bulk_cancel.execution.active_accounts import ActiveAccount
-from bulk_cancel.ledger.port import Ledger, PaceUpdate
 from bulk_cancel.ops.progress import Standing
 from bulk_cancel.settings.accounts import OWN, label_of
-from bulk_cancel.settings.environment import canonical_api
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What the members of a run share."""
-
-    run_no: int
-    ledger: Ledger
-    members: Sequence[ActiveAccount]
-    clock: Clock
-    limits: Limits
-    log: FilteringBoundLogger
-    foresight: Foresight
-    keep: Callable[[Target, Appointment], None] | None
-
-
-def contexts_of(shared: Shared) -> list[Context]:
-    """Return a context per member. Each has a limiter and an intake of its own; their commits are shared."""
-    order, contexts = Order(member.name for member in shared.members), list[Context]()
-    first = GroupCommit(shared.ledger, shared.run_no, lambda: None)
-    for member in shared.members:
-        commits, limiter = _paced(shared, member, first)
-        contexts.append(
-            Context(
-                run_no=shared.run_no,
-                commits=commits,
-                limiter=limiter,
-                clock=shared.clock,
-                intake=Intake(),
-                counters=member.counters,
-                limits=shared.limits,
-                log=shared.log.bind(account=member.name) if member.name else shared.log,
-                lines=member.lines,
-                scope=Scope(member.name),
-                order=order,
-                foresight=shared.foresight,
-                keep=shared.keep,
-                api=canonical_api(member.settings.base_url),
-            )
-        )
-    return contexts
-
-
-def _paced(shared: Shared, member: ActiveAccount, commits: GroupCommit) -> tuple[GroupCommit, Limiter]:
-    """Return a member's limiter: of its own, its state kept with its commits, or one whose slots the ledger gives."""
-    if shared_of(shared.ledger) is not None:
-        return commits, limiter_over(commits, member.key, member.pace, shared.clock, None)
-    limiter = limiter_of(member.pace, member.key, shared.clock, shared.ledger.load_pace(member.key))
-    return commits.beside(lambda: PaceUpdate(member.key, limiter.record())), limiter
 
 
 async def work_together(contexts: Sequence[Context], what: Callable[[Runner], Awaitable[RunEnd]]) -> RunEnd:

@@ -11,11 +11,13 @@ from functools import partial
 import anyio
 from structlog.typing import FilteringBoundLogger
 
+from bulk_cancel.access.machine import Machine
 from bulk_cancel.commands.plan import plan_job
 from bulk_cancel.commands.reconcile import reconcile_ledger
-from bulk_cancel.commands.run import Caller, run_and_tell
+from bulk_cancel.commands.run import run_and_tell
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.errors import UsageError
+from bulk_cancel.execution.caller import Caller
 from bulk_cancel.library.results import Approve, PlanResult, freeze_plan, freeze_summary
 from bulk_cancel.ops.logs import logging_to
 from bulk_cancel.ops.progress import Silence
@@ -73,7 +75,7 @@ def reconcile(
 def _caller(job: Job, environ: Mapping[str, str] | None, log: FilteringBoundLogger | None) -> Iterator[Caller]:
     _refuse_running_loop()
     with nullcontext(log) if log else logging_to(job.log_format, job.log_file) as bound:
-        yield Caller(os.environ if environ is None else environ, bound, Silence())
+        yield Caller(Machine(os.environ if environ is None else environ), bound, Silence())
 
 
 def _refuse_running_loop() -> None:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.plan import PlanLine
-from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import UsageError
 from bulk_cancel.plan_files import PlanAbout, holds_plan, writing_plan
 from bulk_cancel.planning.sources import Source
 from bulk_cancel.reports.pages.plan_page import PlanFacts, writing_plan_page
 from bulk_cancel.reports.plan_records import plan_records
-from bulk_cancel.settings.accounts import load_accounts
-from bulk_cancel.settings.environment import api_url
-from bulk_cancel.settings.job import Job
 
 
 @dataclass
@@ -32,28 +29,28 @@ class PlanOutputs:
 
 
 @contextmanager
-def plan_outputs(job: Job, source: Source, environ: Mapping[str, str]) -> Iterator[PlanOutputs]:
+def plan_outputs(setup: Setup, source: Source) -> Iterator[PlanOutputs]:
     """Yield what takes a plan's lines; after the block the plan file and the audit files are in their place."""
-    outputs = PlanOutputs()
+    job, outputs = setup.job, PlanOutputs()
     with ExitStack() as stack:
         if job.out is not None:
             records = stack.enter_context(plan_records(job.out, with_accounts=job.accounts is not None))
             records.summary.update({"source": job.label, "input_digest": source.digest})
-            page = stack.enter_context(writing_plan_page(job.out, _facts(job, source, environ)))
+            page = stack.enter_context(writing_plan_page(job.out, _facts(setup, source)))
             outputs.takers += [records.add, page.add]
         draft = None
         if job.plan_file is not None:
             _refuse_overwriting(job.plan_file)
-            draft = stack.enter_context(writing_plan(job.plan_file, _about(job, source, environ)))
+            draft = stack.enter_context(writing_plan(job.plan_file, _about(setup, source)))
             outputs.takers.append(draft.add)
         yield outputs
     outputs.digest = draft.digest if draft else None
 
 
-def _facts(job: Job, source: Source, environ: Mapping[str, str]) -> PlanFacts:
-    accounts = load_accounts(job.accounts, environ, job)
+def _facts(setup: Setup, source: Source) -> PlanFacts:
+    job, accounts = setup.job, setup.accounts
     paces = {name: accounts.pace(name) for name in ("", *accounts.names)} if accounts.given else {}
-    return PlanFacts(job.label, source.digest, system_clock().now(), job.pace, paces)
+    return PlanFacts(job.label, source.digest, setup.machine.clock.now(), job.pace, paces)
 
 
 def _refuse_overwriting(path: Path) -> None:
@@ -62,10 +59,10 @@ def _refuse_overwriting(path: Path) -> None:
         raise UsageError(f"{path} exists and is no plan file.", advice="Name another file with -o.")
 
 
-def _about(job: Job, source: Source, environ: Mapping[str, str]) -> PlanAbout:
-    now = system_clock().now()
+def _about(setup: Setup, source: Source) -> PlanAbout:
+    job, now = setup.job, setup.machine.clock.now()
     decisive = {"reason", "cancel_all", "user_id", "map", "live", "skip_past", "late_within", "select"}
     if job.accounts is not None:
         decisive |= {"account"}
     options = job.model_dump(mode="json", include=decisive)
-    return PlanAbout(now, now + job.plan_ttl, api_url(environ), job.label, source.digest, options)
+    return PlanAbout(now, now + job.plan_ttl, setup.api_url, job.label, source.digest, options)

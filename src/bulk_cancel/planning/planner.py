@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from structlog.typing import FilteringBoundLogger
-
 from bulk_cancel.access.credential_locks import CredentialLocks
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow
@@ -30,14 +28,14 @@ def planned(
     reads: LiveReads | None,
     each: Callable[[PlanLine], None] | None,
 ) -> Plan:
-    plan = make_plan(rows.chunks(), states_of, keys.job.pace, rows.look(reads), each)
+    plan = make_plan(rows.chunks(), states_of, keys.setup.job.pace, rows.look(reads), each)
     if keys.accounts.given or plan.shares.keys() - {OWN}:
         plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}
     plan.live = replace(plan.live, requests=reads.requests) if plan.live and reads else None
     return plan
 
 
-def live_reads(keys: CredentialLocks, log: FilteringBoundLogger, known_pace: KnownPace, wait_s: float) -> LiveReads:
+def live_reads(keys: CredentialLocks, known_pace: KnownPace, wait_s: float) -> LiveReads:
     """Return the looks of a live plan. An account's limit is held from its first look on."""
     if not keys.accounts.given:
         keys.lock([OWN], wait_s)
@@ -45,6 +43,6 @@ def live_reads(keys: CredentialLocks, log: FilteringBoundLogger, known_pace: Kno
     def begin(account: str, seen: dict[str, Reading]) -> AccountReads:
         keys.lock([account], wait_s)
         settings, pace = keys.settings(account), keys.accounts.pace(account)
-        return AccountReads(keys.job, settings, pace, log, known_pace(settings.credential.fingerprint), seen=seen)
+        return AccountReads(keys.setup, settings, pace, known_pace(settings.credential.fingerprint), seen)
 
-    return LiveReads(begin)
+    return LiveReads(begin, keys.setup.machine.run_loop)

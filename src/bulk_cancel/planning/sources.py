@@ -8,13 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from structlog.typing import FilteringBoundLogger
-
+from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.core.plan import Look, PlanLine, target_of
-from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.context import Foresight
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
@@ -22,8 +20,7 @@ from bulk_cancel.plan_files import LeftOut, PlanFile, is_plan, open_plan
 from bulk_cancel.planning.live import LiveReads
 from bulk_cancel.planning.reason_templates import Rows, template_of
 from bulk_cancel.planning.search import select_input
-from bulk_cancel.settings.accounts import load_accounts
-from bulk_cancel.settings.environment import api_url, canonical_api
+from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.settings.job import Job
 from bulk_cancel.version import version
 
@@ -49,20 +46,21 @@ class Source(Protocol):
     def foresight(self, reads: LiveReads | None) -> Foresight: ...
 
 
-def open_source(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source:
+def open_source(setup: Setup, folder: Path) -> Source:
     """Pin in a folder what the job names: a file, or what its [select] table finds. A plan is verified as a whole."""
+    job = setup.job
     if not job.select and is_plan(job.input):
         if given := job.model_fields_set & {"reason", "map", "cancel_all", "account"}:
             raise ConfigError(
                 f"A plan is carried out as it is: {', '.join(sorted(given))} cannot be given with it.",
                 advice="Plan again with the other setting, or leave it out.",
             )
-        plan = open_plan(Path(job.input), now=system_clock().now(), expect_digest=job.expect_digest)
-        return ApprovedPlan(_of_this_api(plan, api_url(environ)))
+        plan = open_plan(Path(job.input), now=setup.machine.clock.now(), expect_digest=job.expect_digest)
+        return ApprovedPlan(_of_this_api(plan, setup.api_url))
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
-    source = str(select_input(job, environ, log, folder)) if job.select else job.input
-    accounts = load_accounts(job.accounts, environ, job)
+    source = str(select_input(setup, folder)) if job.select else job.input
+    accounts = setup.accounts
     names = AccountNames(accounts.names, job.account) if accounts.given else None
     users = {name: user for name in ("", *accounts.names) if (user := accounts.user_id(name))}
     return InputFile(job, stage_input(source, _options_of(job, names), folder / SNAPSHOT), users)
@@ -80,15 +78,16 @@ def program() -> str:
     return f"bulk-cancel {version()}, Python {platform.python_version()}"
 
 
-def open_if_any(job: Job, environ: Mapping[str, str], log: FilteringBoundLogger, folder: Path) -> Source | str:
+def open_if_any(setup: Setup, folder: Path) -> Source | str:
     """Return what `open_source` does, or a sentence: why there is nothing to do, where the job allows for that."""
+    job = setup.job
     try:
-        return open_source(job, environ, log, folder)
+        return open_source(setup, folder)
     except (InputMissingError, NoRowsError) as error:
         if job.missing_input != "ok" or (isinstance(error, InputMissingError) and not _has_folder(job.input)):
             raise
         sentence = _why_nothing(job, error)
-        log.info("run.nothing_to_do", why=sentence)
+        setup.log.info("run.nothing_to_do", why=sentence)
         return sentence
 
 

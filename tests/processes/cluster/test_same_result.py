@@ -65,7 +65,7 @@ def carry_out(cluster: Cluster, source: Path, ledger: str, name: str, *words: st
     cluster.sandbox.reset()
     given = ["--ledger", ledger, "--accounts", "accounts.toml", "--settle", "1s", "--timeout", "2s", "--yes", "--json"]
     told = ended(cluster.start("run", "run", source, *given, "--out", name, *words), code=None)
-    with ledger_place(ledger, cluster.sandbox.url).reading() as opened:
+    with ledger_place(ledger, cluster.sandbox.url, cluster.folder).reading() as opened:
         return {
             "exit code": told["exit_code"],
             "counts": told["counts"],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bulk_cancel.access.machine import Machine
 from bulk_cancel.cli import show as showing
 from bulk_cancel.cli.show import show_plan_file
 from bulk_cancel.core.clock import TimeBase
@@ -19,7 +20,8 @@ from support.plans import ABOUT, DAY, NOW, line, uuid
 def at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The moment at which it is shown."""
     moment = [NOW + 3600]
-    monkeypatch.setattr(showing, "system_clock", lambda: Clock(lambda: moment[0], TimeBase(None, 0.0)))
+    machine = Machine({}, clock=Clock(lambda: moment[0], TimeBase(None, 0.0)))
+    monkeypatch.setattr(showing, "this_machine", lambda: machine)
     monkeypatch.setenv("COLUMNS", "120")
     return moment
 

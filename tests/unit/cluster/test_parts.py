@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import structlog
 
+from bulk_cancel.access.machine import Machine
+from bulk_cancel.access.setup import set_up
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import stalled as rescue
 from bulk_cancel.cluster.chunk import ChunkResult, WorkerSetup
@@ -23,7 +25,6 @@ from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import ConfigError, Exit
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord
-from bulk_cancel.settings.accounts import load_accounts
 from bulk_cancel.settings.job import load_job
 from support.given import row, staged
 
@@ -77,9 +78,8 @@ def record(number: int, note: ChunkResult | None = None, account: str = "berlin"
 
 def rescue_once(url: str, line: Any, silence_s: float) -> list[tuple[str, str]]:
     log = structlog.wrap_logger(logging.getLogger("test"))
-    job = load_job("-", {})
-    accounts = load_accounts(None, {}, job)
-    rescue.rescue(url, line, WorkerSetup("http://127.0.0.1/v4", accounts, "one", silence_s, log))
+    setup = set_up(load_job("-", {}), log, Machine({"MEETERGO_API_URL": "http://127.0.0.1/v4"}))
+    rescue.rescue(url, line, WorkerSetup(setup, "one", silence_s))
     return list(line.done)
 
 
@@ -96,7 +96,7 @@ def test_rules_come_back_from_the_ledger_as_they_were(ledger: PostgresLedger) ->
     run_settings = RunSettings.of(job, TimeLimit(60.0, "The time is over."), CLOCK)
     run_settings.keep(ledger, 7)
     assert RunSettings.kept(ledger, 7) == run_settings
-    limits = run_settings.limits(Clock(lambda: 5.0, TimeBase(None, 1040.0)), 3.0)
+    limits = run_settings.limits_here(Clock(lambda: 5.0, TimeBase(None, 1040.0)), 3.0)
     assert limits.time == TimeLimit(20.0, "The time is over."), "the same moment on another machine's clock"
     assert limits.window == job.send_window
     assert (limits.wait, limits.send_within_s, limits.late_within_s) == (False, 3.0, 7200.0)
@@ -164,9 +164,9 @@ def test_a_chunk_whose_work_failed_before_anybody_had_it_is_enqueued_anew(
 
 def test_a_share_of_errors_is_one_of_the_run() -> None:
     run_settings = RunSettings.of(load_job("-", {"max_errors": "5%"}), None, CLOCK).over(199, 3)
-    assert (run_settings.max_errors, run_settings.refused_before) == ("9", 3)
-    assert RunSettings.of(load_job("-", {"max_errors": "7"}), None, CLOCK).over(199, 0).max_errors == "7"
-    assert RunSettings.of(load_job("-", {}), None, CLOCK).over(199, 0).max_errors == ""
+    assert (run_settings.limits.max_errors, run_settings.refused_before) == ("9", 3)
+    assert RunSettings.of(load_job("-", {"max_errors": "7"}), None, CLOCK).over(199, 0).limits.max_errors == "7"
+    assert RunSettings.of(load_job("-", {}), None, CLOCK).over(199, 0).limits.max_errors == ""
 
 
 def test_series_follow_when_all_others_have_ended(ledger: PostgresLedger) -> None:

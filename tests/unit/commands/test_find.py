@@ -15,8 +15,10 @@ import pytest
 import structlog
 
 from bulk_cancel import errors
-from bulk_cancel.access.places import credential_lock, credential_pace
+from bulk_cancel.access.machine import Machine
+from bulk_cancel.access.places import credential_lock, credential_pace, state_folder
 from bulk_cancel.access.rate_limits import remember_pace, remembered_pace
+from bulk_cancel.access.setup import set_up
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.engine.clock import system_clock
@@ -294,7 +296,7 @@ def test_reads_that_stay_wrong_leave_nothing_behind(find: Find, sandbox: Sandbox
 
 
 def test_a_held_credential_is_waited_for_by_name(find: Find) -> None:
-    with locked(credential_lock(KEY), "this credential"):
+    with locked(credential_lock(state_folder(), KEY), "this credential"):
         result = find()
     assert result.code == 75
     assert "Another run holds this credential" in result.stderr
@@ -303,11 +305,11 @@ def test_a_held_credential_is_waited_for_by_name(find: Find) -> None:
 def test_what_was_used_of_the_limit_is_remembered_and_heeded(find: Find, environ: dict[str, str]) -> None:
     clock, slow = system_clock(), ("--rate", "10/s", "--burst", "3")
     assert find(*slow).code == 0
-    left = remembered_pace(credential_pace(KEY))
+    left = remembered_pace(credential_pace(state_folder(), KEY))
     assert left is not None
     assert left.tat_at > clock.now() - 1
     tat = clock.monotonic() + 1.5
-    remember_pace(credential_pace(KEY), PaceRecord(clock.base.wall(tat), tat, clock.base.boot_id))
+    remember_pace(credential_pace(state_folder(), KEY), PaceRecord(clock.base.wall(tat), tat, clock.base.boot_id))
     assert find(*slow).code == 0
     assert clock.monotonic() > tat - 0.1
 
@@ -348,25 +350,25 @@ def test_a_job_selects_its_input(environ: dict[str, str], sandbox: Sandbox, tmp_
     file = tmp_path / "job.toml"
     table = '[select]\nfrom = 2027-03-28\nto = 2027-03-28\ntimezone = "Europe/Berlin"\nlocation = "berlin"\n'
     file.write_text(f'rate = "500/s"\nburst = 500\n{table}', encoding="utf-8")
-    made = select_input(load_job(str(file), {}), environ, LOG, tmp_path / "into")
+    made = select_input(set_up(load_job(str(file), {}), LOG, Machine(environ)), tmp_path / "into")
     assert made == tmp_path / "into" / SELECTED
     assert made.stat().st_mode & 0o777 == 0o600
     wanted = expected(WORLDS[SPRING], SPRING, lambda each: of_owner(each) and each.location == "Berlin office")
     assert ids(made.read_text()) == wanted
     assert only_reads(sandbox)
-    with locked(credential_lock(KEY), "this credential"):
+    with locked(credential_lock(state_folder(), KEY), "this credential"):
         pass  # it is free again for the run
 
 
 def test_a_job_without_a_table_selects_nothing(environ: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no \\[select\\] table"):
-        find_appointments(load_job("a.csv", {}), environ, LOG, Silence())
+        find_appointments(set_up(load_job("a.csv", {}), LOG, Machine(environ)), Silence())
 
 
 def test_a_timeout_of_the_environment_that_is_none(environ: dict[str, str]) -> None:
     job = search_job({"from": "2027-03-28", "to": "2027-03-28", "timezone": "UTC"}, {})
     with pytest.raises(ConfigError, match="MEETERGO_TIMEOUT_MS"):
-        find_appointments(job, {**environ, "MEETERGO_TIMEOUT_MS": "soon"}, LOG, Silence())
+        find_appointments(set_up(job, LOG, Machine({**environ, "MEETERGO_TIMEOUT_MS": "soon"})), Silence())
 
 
 def test_appointments_whose_start_cannot_be_read_are_counted(find: Find, monkeypatch: pytest.MonkeyPatch) -> None:

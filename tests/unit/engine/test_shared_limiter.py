@@ -68,7 +68,7 @@ def shared(clock: Clock, limit: Pace, processes: int, **more: float) -> tuple[Ro
     """Limiters of so many processes over one row."""
     pace = shared_pace(limit)
     row = Row(pace, window_of(limit), tat=clock.monotonic(), **more)
-    return row, [SharedLimiter(pace, clock, row) for _ in range(processes)]
+    return row, [SharedLimiter(pace, clock, random.Random(0), row) for _ in range(processes)]
 
 
 async def starts(limiters: list[SharedLimiter], seconds: float, workers: int = 8) -> list[float]:

@@ -22,18 +22,14 @@ OTHER = ["https://api.meetergo.com:8443/v4", "https://api.meetergo.com/V4", "htt
 
 
 @pytest.mark.parametrize(("name", "url"), [(name, url) for name, urls in SAME for url in [name, *urls]])
-def test_every_spelling_of_an_address_has_one_name_and_one_ledger(
-    name: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+def test_every_spelling_of_an_address_has_one_name_and_one_ledger(name: str, url: str, tmp_path: Path) -> None:
     given = api_url({"MEETERGO_API_URL": url})
     assert canonical_api(given) == name
-    assert str(ledger_place(None, given)) == str(ledger_place(None, name))
+    assert str(ledger_place(None, given, tmp_path)) == str(ledger_place(None, name, tmp_path))
 
 
 @pytest.mark.parametrize("url", OTHER)
-def test_another_port_or_path_is_another_api(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+def test_another_port_or_path_is_another_api(url: str) -> None:
     name = "https://api.meetergo.com/v4"
     assert canonical_api(url) != name
     assert canonical_api("http://127.0.0.2/v4") != canonical_api("http://127.0.0.1/v4")

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import anyio
 
 from bulk_cancel.access.connection import settings_of
-from bulk_cancel.access.places import credential_lock, credential_pace
-from bulk_cancel.access.rate_limits import limiter_of, remember_pace
+from bulk_cancel.access.places import credential_lock
+from bulk_cancel.access.rate_limits import known_pace, limiter_of, remember
+from bulk_cancel.access.setup import Setup
 from bulk_cancel.api.client import ApiSettings, HttpLine, line_factory
 from bulk_cancel.api.http import httpx
 from bulk_cancel.api.port import Page, Query
 from bulk_cancel.api.transports import proxy_for
 from bulk_cancel.commands.doctor.check import Check, failed, good, warning
-from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.credential import CredentialKind, check_pairing
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.units import show_duration
-from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, LockedError, UnreachableError
 from bulk_cancel.ops.locks import locked
-from bulk_cancel.settings.job import Job
+from bulk_cancel.settings.accounts import OWN
 
 #: A clock that is further off than this confuses who cancelled first, and when a credential expires.
 MOST_SKEW_S = 30.0
@@ -41,17 +39,17 @@ class Asked:
     skew_s: float | None  #: how far our clock is ahead of the server's; None: it did not say
 
 
-def settings_or_why(job: Job, environ: Mapping[str, str]) -> ApiSettings | Check:
+def settings_or_why(setup: Setup) -> ApiSettings | Check:
     """Return where the API is and who asks, or why that cannot be told."""
     try:
-        settings = settings_of(job, environ)
+        settings = settings_of(setup, setup.accounts.find(OWN))
         check_pairing(settings.credential, settings.user_id, rows_with_user=0, rows_without=0)
     except BulkCancelError as error:
         return failed("API settings", error)
     return settings
 
 
-def check_access(pace: Pace, settings: ApiSettings, known: PaceRecord | None) -> Iterator[Check]:
+def check_access(setup: Setup, pace: Pace, settings: ApiSettings) -> Iterator[Check]:
     """Look at the credential, the way to the API, and ask it for one appointment."""
     yield from _check_kind(settings)
     proxy = proxy_for(httpx.URL(settings.base_url))
@@ -61,7 +59,7 @@ def check_access(pace: Pace, settings: ApiSettings, known: PaceRecord | None) ->
         error = UnreachableError(f"The name {host} cannot be resolved: {why}.", advice="Check the network and its DNS.")
         yield failed("API", error)
         return
-    yield from _check_answer(pace, settings, known)
+    yield from _check_answer(setup, pace, settings)
 
 
 def _check_kind(settings: ApiSettings) -> Iterator[Check]:
@@ -90,13 +88,14 @@ def _unknown_name(host: str) -> str:
     return ""
 
 
-def _check_answer(pace: Pace, settings: ApiSettings, known: PaceRecord | None) -> Iterator[Check]:
+def _check_answer(setup: Setup, pace: Pace, settings: ApiSettings) -> Iterator[Check]:
     if settings.credential.kind is CredentialKind.PLATFORM and not settings.user_id:
         yield warning("API", "It was not asked: without a user it would refuse the key.", "Name one and ask again.")
         return
     try:
-        with locked(credential_lock(settings.credential.fingerprint), "this credential"):
-            asked = anyio.run(_ask, pace, settings, known)
+        lock = credential_lock(setup.machine.state_folder, settings.credential.fingerprint)
+        with locked(lock, "this credential"):
+            asked = setup.machine.run_loop(_ask, setup, pace, settings)
     except LockedError as error:
         yield warning("API", f"It was not asked, so that the limit stays the run's. {error}", "Ask again later.")
         return
@@ -111,23 +110,23 @@ def _check_answer(pace: Pace, settings: ApiSettings, known: PaceRecord | None) -
         yield _judge_clock(asked.skew_s)
 
 
-async def _ask(pace: Pace, settings: ApiSettings, known: PaceRecord | None) -> Asked | None:
+async def _ask(setup: Setup, pace: Pace, settings: ApiSettings) -> Asked | None:
     """Ask in turn with the key's limit, with the same headers as the cancels: `/user/me` would prove little.
 
     None: the limit is used up for longer than a person would wait.
     """
-    clock, key = system_clock(), settings.credential.fingerprint
-    limiter = limiter_of(pace, key, clock, known)
+    machine, key = setup.machine, settings.credential.fingerprint
+    limiter = limiter_of(pace, key, machine, known_pace(setup.place, key))
     line: HttpLine = line_factory(settings)()
     try:
         with anyio.move_on_after(_PATIENCE_S) as patience:
             await limiter.acquire()
         if patience.cancelled_caught:
             return None
-        remember_pace(credential_pace(key), limiter.record())
+        remember(machine, key, limiter.record())
         page = await line.page(Query(0, page_size=1, user_id=settings.user_id))
         there = line.server_date_at
-        return Asked(page, None if there is None else time.time() - there)
+        return Asked(page, None if there is None else machine.clock.now() - there)
     finally:
         await line.aclose()
 

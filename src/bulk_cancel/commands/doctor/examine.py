@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace, ledger_place
+from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import credential_lock
-from bulk_cancel.access.rate_limits import known_pace
+from bulk_cancel.access.setup import Setup
 from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.commands.doctor.accounts import check_accounts
 from bulk_cancel.commands.doctor.api import check_access, settings_or_why
@@ -17,34 +18,58 @@ from bulk_cancel.commands.doctor.check import Check, Level, failed, warning
 from bulk_cancel.commands.doctor.machine import check_versions, check_zones
 from bulk_cancel.commands.doctor.settings import check_input, check_job
 from bulk_cancel.commands.doctor.storage import check_database, check_lock, check_storage
-from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ops.locks import holder_of
-from bulk_cancel.settings.environment import api_url
+from bulk_cancel.ops.logs import make_log
+from bulk_cancel.settings.accounts import Accounts, load_accounts
+from bulk_cancel.settings.environment import DEFAULT_API, api_url
 from bulk_cancel.settings.job import Job
 
+T = TypeVar("T")
 
-def examine(source: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Check]:
+
+def examine(source: str, flags: Mapping[str, Any], machine: Machine) -> Iterator[Check]:
     """Check everything that a run of `source` (or of anything, when empty) would depend on."""
     job, valid = check_job(source, flags)
     yield valid
-    settings = settings_or_why(job, environ)
+    setup, failures = _set_up_by_parts(job, machine)
+    settings = failures.get("API settings") or settings_or_why(setup)
     if isinstance(settings, Check):
         yield _where_others_do(settings) if job.accounts else settings
     if source and valid.level is Level.OK:
         yield check_input(job)
     yield check_versions()
     yield check_zones(("UTC", *_zones(job)))
-    place = _place(job, environ)
-    if not isinstance(place, Check):
-        yield from _check_ledger(place, api_url(environ))
-    elif not isinstance(settings, Check):
-        yield place
+    if "ledger" in failures:
+        yield failures["ledger"]
+    elif "API settings" not in failures:
+        yield from _check_ledger(setup.place, setup.api_url)
     if isinstance(settings, ApiSettings):
         key = settings.credential.fingerprint
-        yield check_lock("credential lock", holder_of(credential_lock(key)), "this credential")
-        yield from check_access(job.pace, settings, _pace_of(place, key))
-    yield from check_accounts(job, environ, partial(_pace_of, place))
+        yield check_lock("credential lock", holder_of(credential_lock(machine.state_folder, key)), "this credential")
+        yield from check_access(setup, job.pace, settings)
+    if "accounts" in failures:
+        yield failures["accounts"]
+    elif "API settings" not in failures:
+        yield from check_accounts(setup)
+
+
+def _set_up_by_parts(job: Job, machine: Machine) -> tuple[Setup, dict[str, Check]]:
+    """Resolve a job as `set_up` does, and go on where a part cannot be resolved: say why, and take the default."""
+    failures: dict[str, Check] = {}
+
+    def part(name: str, resolve: Callable[[], T], default: Callable[[], T]) -> T:
+        try:
+            return resolve()
+        except BulkCancelError as error:
+            failures[name] = failed(name, error)
+            return default()
+
+    environ, place = machine.environ, partial(ledger_place, state=machine.state_folder)
+    url = part("API settings", partial(api_url, environ), lambda: DEFAULT_API)
+    found = part("ledger", partial(place, job.ledger, url), partial(place, None, url))
+    accounts = part("accounts", partial(load_accounts, job.accounts, environ, job), partial(Accounts, job, environ))
+    return Setup(job, url, found, accounts, make_log(quiet=True), machine), failures
 
 
 def _where_others_do(missing: Check) -> Check:
@@ -55,13 +80,6 @@ def _where_others_do(missing: Check) -> Check:
 def _zones(job: Job) -> tuple[str, ...]:
     named = (job.select.timezone if job.select else None, str(job.send_window.zone) if job.send_window else None)
     return tuple(sorted({"Europe/Berlin", *filter(None, named)}))
-
-
-def _place(job: Job, environ: Mapping[str, str]) -> LedgerPlace | Check:
-    try:
-        return ledger_place(job.ledger, api_url(environ))
-    except BulkCancelError as error:
-        return failed("ledger", error)
 
 
 def _check_ledger(place: LedgerPlace, url: str) -> Iterator[Check]:
@@ -76,7 +94,3 @@ def _check_ledger(place: LedgerPlace, url: str) -> Iterator[Check]:
         yield from check_database(place, url)
     with suppress(BulkCancelError):
         yield check_lock("ledger lock", place.holder(), "the ledger")
-
-
-def _pace_of(place: LedgerPlace | Check, key: str) -> PaceRecord | None:
-    return None if isinstance(place, Check) else known_pace(place, key)

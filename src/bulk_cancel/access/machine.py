@@ -1,0 +1,65 @@
+"""What a command takes from the machine that it runs on, as one value: a simulated world stands in for all of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bulk_cancel.access.places import state_folder
+from bulk_cancel.engine.clock import Clock, system_clock
+
+if TYPE_CHECKING:
+    from bulk_cancel.api.client import ApiSettings
+    from bulk_cancel.api.port import Line
+    from bulk_cancel.core.pacing import Pace
+    from bulk_cancel.engine.commits import OffLoop
+    from bulk_cancel.engine.limiter import Limiter
+
+T = TypeVar("T")
+
+
+def _line_factory(settings: ApiSettings) -> Callable[[], Line]:
+    from bulk_cancel.api.client import line_factory
+
+    return line_factory(settings)
+
+
+def _limiter(pace: Pace, clock: Clock, tat: float, jitter: random.Random) -> Limiter:
+    from bulk_cancel.engine.limiter import Limiter
+
+    return Limiter(pace, clock, tat, jitter)
+
+
+async def _in_a_thread(function: Callable[..., T], *arguments: Any) -> T:
+    from anyio import to_thread
+
+    return await to_thread.run_sync(function, *arguments)
+
+
+def _run_loop(function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    import anyio
+
+    return anyio.run(function, *arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Time, chance, folders, the network, threads and the event loop. Whatever is not given is the machine's own."""
+
+    environ: Mapping[str, str] = field(repr=False)
+    clock: Clock = field(default_factory=system_clock)
+    jitter: random.Random = field(default_factory=random.Random)  #: nothing secret comes of it
+    state_folder: Path = field(default_factory=state_folder)  #: of the user, for this program
+    line_factory: Callable[[ApiSettings], Callable[[], Line]] = _line_factory
+    make_limiter: Callable[[Pace, Clock, float, random.Random], Limiter] = _limiter
+    off_loop: OffLoop = _in_a_thread  #: for calls on the ledger while a run is carried out
+    run_loop: Callable[..., Any] = _run_loop  #: runs an asynchronous function to its end
+
+    def new_run_id(self) -> str:
+        """Return a name that sorts by time and is unique: `20261122-093015-4f1c`."""
+        now = datetime.fromtimestamp(self.clock.now(), UTC)
+        return f"{now:%Y%m%d-%H%M%S}-{self.jitter.getrandbits(16):04x}"
