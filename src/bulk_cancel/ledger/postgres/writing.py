@@ -33,13 +33,12 @@ class Writing(Reading):
 
     def begin_run(self, start: RunStart) -> int:
         with self._session.transaction():
-            base = (start.base.boot_id, start.base.offset_s)
             about = (start.source, start.input_digest, start.out, start.program)
-            return int(self._session.value("begin_run", start.run_id, start.started_at, *base, *about))
+            return int(self._session.value("begin_run", start.run_id, *about))
 
     def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
         with self._session.transaction():
-            staging.stage(self._session, (run_no, at, retry_before), rows)
+            staging.stage(self._session, run_no, rows, retry_before)
 
     def start_run(self, run_no: int) -> None:
         with self._session.transaction():
@@ -47,7 +46,7 @@ class Writing(Reading):
 
     def end_run(self, run_no: int, at: float, summary: str) -> None:
         with self._session.transaction():
-            self._session.run("end_run", at, summary, run_no)
+            self._session.run("end_run", run_no, summary)
 
     def recover(self, run_no: int, at: float, scope: Scope | None = None) -> int:
         chunk_no, within = self._chunk_no(run_no), scoped(scope)
@@ -55,7 +54,7 @@ class Writing(Reading):
             self._fence(self._hold)
             self._session.run("lock_chain", run_no, chunk_no)
             self._session.run("lock_sending", *within)
-            events = self._session.stream("recover_events", run_no, chunk_no, at, *within)
+            events = self._session.stream("recover_events", run_no, chunk_no, *within)
             recovered = chain.seal(self._session, run_no, chunk_no, events)
             self._session.run("recover_targets", *within)
         return recovered

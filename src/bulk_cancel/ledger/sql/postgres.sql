@@ -38,6 +38,11 @@ CREATE TABLE meta (
   value text NOT NULL
 );
 
+-- What is written is dated with this, whatever time the machine that writes it believes it is: a machine that was suspended
+-- believes it to be earlier.
+CREATE FUNCTION wall_clock() RETURNS double precision LANGUAGE sql VOLATILE
+RETURN extract(epoch FROM clock_timestamp())::double precision;
+
 CREATE SEQUENCE run_numbers;
 
 CREATE TABLE runs (
@@ -46,8 +51,6 @@ CREATE TABLE runs (
   status         text COLLATE "C" NOT NULL CHECK (status IN ('staging', 'running', 'ended')),
   started_at     double precision NOT NULL,
   ended_at       double precision,
-  boot_id        text,
-  mono_offset    double precision NOT NULL,
   source         text NOT NULL DEFAULT '',
   input_digest   text NOT NULL DEFAULT '',
   out            text NOT NULL DEFAULT '',
@@ -194,8 +197,9 @@ SELECT pg_advisory_xact_lock(hashtextextended(format('bulk_cancel %s %s', $1::bi
 -- name: set_schema
 INSERT INTO meta (key, value) VALUES ('schema', $1::text);
 
+-- When all locks are there, and before anything is written.
 -- name: event_ids
-SELECT nextval('event_numbers') FROM generate_series(1, $1::bigint);
+SELECT nextval('event_numbers'), wall_clock() FROM generate_series(1, $1::bigint);
 
 -- name: insert_events
 INSERT INTO events (event_id, target_id, run_no, chunk_no, event, attempt_no, at, http_status, detail)
@@ -245,14 +249,14 @@ SELECT tat_at, tat_mono, boot_id FROM pace WHERE credential = $1;
 
 -- name: begin_run
 WITH new AS (SELECT nextval('run_numbers') AS run_no)
-INSERT INTO runs (run_no, run_id, status, started_at, boot_id, mono_offset, source, input_digest, out, program)
-SELECT new.run_no, $1, 'staging', $2, $3, $4, $5, $6, $7, $8 FROM new RETURNING run_no;
+INSERT INTO runs (run_no, run_id, status, started_at, source, input_digest, out, program)
+SELECT new.run_no, $1, 'staging', wall_clock(), $2, $3, $4, $5 FROM new RETURNING run_no;
 
 -- name: start_run
 UPDATE runs SET status = 'running' WHERE run_no = $1 AND status = 'staging';
 
 -- name: end_run
-UPDATE runs SET status = 'ended', ended_at = $1, summary = $2 WHERE run_no = $3;
+UPDATE runs SET status = 'ended', ended_at = wall_clock(), summary = $2 WHERE run_no = $1;
 
 -- name: create_staging
 CREATE TEMPORARY TABLE staging (
@@ -296,9 +300,9 @@ WHERE o.appointment_id = shared.appointment_id AND NOT o.has_sibling;
 -- name: stage_restaged
 WITH written AS (
   INSERT INTO events (target_id, run_no, event, attempt_no, at)
-  SELECT t.target_id, $1, 'restaged', t.attempts, $2 FROM staging s JOIN targets t USING (target_id)
+  SELECT t.target_id, $1, 'restaged', t.attempts, wall_clock() FROM staging s JOIN targets t USING (target_id)
   WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
-    AND (t.settled_at <= $3::float8 OR (t.reason, t.cancel_all, t.user_id, t.account)
+    AND (t.settled_at <= $2::float8 OR (t.reason, t.cancel_all, t.user_id, t.account)
       IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account)))
   ORDER BY s.row RETURNING *)
 SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
@@ -335,11 +339,11 @@ SELECT count(*) FROM (SELECT 1 FROM targets WHERE state = 'sending' AND state IN
 -- name: recover_events
 WITH written AS (
   INSERT INTO events (target_id, run_no, chunk_no, event, attempt_no, at)
-  SELECT target_id, $1, $2::bigint, 'recovered', attempts, $3 FROM targets
-  WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($4::text IS NULL OR account = $4)
-    AND ($5::bigint IS NULL OR asked_by = $5
-    AND asked_row > $6 AND asked_row <= $7
-    AND entire_series = $8)
+  SELECT target_id, $1, $2::bigint, 'recovered', attempts, wall_clock() FROM targets
+  WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($3::text IS NULL OR account = $3)
+    AND ($4::bigint IS NULL OR asked_by = $4
+    AND asked_row > $5 AND asked_row <= $6
+    AND entire_series = $7)
   ORDER BY target_id RETURNING *)
 SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
   w.http_status, w.detail FROM written w JOIN targets t USING (target_id) ORDER BY w.event_id;
@@ -400,12 +404,12 @@ UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY
 SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id, t.account,
   t.state, t.attempts, false,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
-  NULL, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
-  (SELECT max(e.at) FROM events e
-    WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event <> 'undecided'),
+  NULL, t.intent_at, t.start_at, heard.last_at,
   EXISTS (SELECT 1 FROM events e
-    WHERE e.target_id = t.target_id AND e.event = 'undecided' AND e.attempt_no = t.attempts)
-FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
+    WHERE e.target_id = t.target_id AND e.event = 'undecided' AND e.attempt_no = t.attempts),
+  greatest(0, wall_clock() - heard.last_at)
+FROM targets t, LATERAL (SELECT max(e.at) AS last_at FROM events e
+  WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event <> 'undecided') heard
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > $1
   AND ($3::text IS NULL OR t.account = $3)
   AND ($4::bigint IS NULL OR t.asked_by = $4
@@ -580,10 +584,10 @@ UPDATE chunks SET owner = '', heartbeat_at = NULL WHERE run_no = $1 AND chunk_no
 -- Whoever finds the row locked waits, and then counts from what the other one has left.
 -- name: reserve
 INSERT INTO pace AS p (credential, tat_at)
-VALUES ($1, extract(epoch FROM clock_timestamp())::double precision + $2::double precision)
+VALUES ($1, wall_clock() + $2::double precision)
 ON CONFLICT (credential) DO UPDATE SET tat_mono = 0, boot_id = NULL,
-  tat_at = greatest(p.tat_at, extract(epoch FROM clock_timestamp())::double precision) + $2::double precision
-RETURNING greatest(0, tat_at - $2::double precision - extract(epoch FROM clock_timestamp())::double precision), tat_at;
+  tat_at = greatest(p.tat_at, wall_clock()) + $2::double precision
+RETURNING greatest(0, tat_at - $2::double precision - wall_clock()), tat_at;
 
 -- name: give_back
 UPDATE pace SET tat_at = greatest(tat_at - $3::double precision, paused_to)
@@ -592,7 +596,7 @@ WHERE credential = $1 AND tat_at = $2::double precision;
 -- name: pause
 INSERT INTO pace AS p (credential, tat_at, paused_to)
 SELECT $1, n.demanded, n.demanded
-FROM (SELECT extract(epoch FROM clock_timestamp())::double precision + $2::double precision AS demanded) n
+FROM (SELECT wall_clock() + $2::double precision AS demanded) n
 ON CONFLICT (credential) DO UPDATE SET tat_mono = 0, boot_id = NULL,
   tat_at = greatest(p.tat_at, excluded.tat_at), paused_to = greatest(p.paused_to, excluded.paused_to);
 
@@ -617,7 +621,7 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.mode = 'ExclusiveLock' AND l.c
   AND l.objid = 1 AND l.objsubid = 2 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database());
 
 -- name: clock
-SELECT extract(epoch FROM clock_timestamp())::double precision;
+SELECT wall_clock();
 
 -- name: try_name
 SELECT pg_try_advisory_lock(hashtextextended($1::text || ' ' || $2::text, 0));

@@ -176,7 +176,7 @@ def test_a_takeover_waits_for_what_is_being_written(opens: Open, postgres_url: s
     with writer._fenced(hold):
         takes.start()
         wait_for_a_waiter(postgres_url)
-        writer._session.run("end_run", AT, "written", run_no)
+        writer._session.run("end_run", run_no, "written")
         assert takes.is_alive()
     takes.join()
     assert writer.runs()[0].summary == "written"
@@ -403,9 +403,9 @@ def test_who_is_frozen_while_writing_is_thrown_out_of_its_chunk(opens: Open) -> 
 
     def writes() -> None:
         with frozen._fenced(hold):
-            frozen._session.run("end_run", AT, "written", run_no)
+            frozen._session.run("end_run", run_no, "written")
             assert taken(taker, run_no, owner="two").epoch == 2
-            frozen._session.run("end_run", AT, "written", run_no)
+            frozen._session.run("end_run", run_no, "written")
 
     with pytest.raises(LedgerError, match="was lost"):
         writes()
