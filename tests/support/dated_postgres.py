@@ -1,4 +1,4 @@
-"""A PostgreSQL ledger whose server has the time that a test's calls name: the contract's tests are the same for both."""
+"""A PostgreSQL ledger whose server has the time that a test's calls name, so that one contract is tested for both."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class DatedPostgres(PostgresLedger):
 
     def _set_clock(self, at: float) -> None:
         connection = self._session.connection
-        if connection.execute("SELECT set_config('test.now', %s, false)", (repr(at),)):
-            connection.execute(_CLOCK)
+        connection.execute("SELECT set_config('test.now', %s, false)", (repr(at),))
+        connection.execute(_CLOCK)
 
     def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
         if entries:

@@ -15,7 +15,7 @@ from bulk_cancel.access.ledgers import LedgerDatabase, refuse_other_api
 from bulk_cancel.access.setup import set_up
 from bulk_cancel.cli.run import caller_of
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document
-from bulk_cancel.cluster.chunk import WorkerSetup, stop_key
+from bulk_cancel.cluster.chunk import WorkerSetup
 from bulk_cancel.core.units import parse_duration, show_duration
 from bulk_cancel.errors import ConfigError, UsageError
 from bulk_cancel.ledger.port import RunRecord
@@ -70,7 +70,7 @@ def stop_command(run_id: str, ledger: str | None) -> None:
         runs = shared.runs(run_id)
         if not runs or not shared.chunk(runs[0].run_no, 1):
             raise UsageError(f"No run {run_id} is carried out by workers.", advice="See: bulk-cancel cluster status")
-        shared.bind(stop_key(runs[0].run_no), "The run was stopped: bulk-cancel cluster stop.")
+        shared.stop_run(runs[0].run_no, "The run was stopped: bulk-cancel cluster stop.")
     print(f"Run {run_id} is being stopped: what is in flight settles, the rest stays pending.")
 
 

@@ -14,11 +14,9 @@ from bulk_cancel.access.ledgers import LedgerDatabase
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import queue
-from bulk_cancel.cluster.chunk import stop_key
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.model import status_of
 from bulk_cancel.core.states import UNDERWAY
-from bulk_cancel.engine.counters import REFUSED
 from bulk_cancel.errors import Exit, LedgerError, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts
@@ -53,8 +51,7 @@ def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
     """Cut a staged run into chunks, enqueue them, wait for the workers, and report. Raises LedgerError."""
     job, facts = what.setup.job, what.facts
     (run,) = ledger.runs(facts.run_id)
-    refused = sum(ledger.target_states(run.run_no).get(state, 0) for state in REFUSED)
-    settings = RunSettings.of(job, facts.time, facts.clock).over(ledger.target_count(run.run_no), refused)
+    settings = RunSettings.of(job, facts.time, facts.clock).over(ledger.target_count(run.run_no))
     settings.keep(ledger, run.run_no)
     ledger.plan_chunks(run.run_no, job.chunk)
     with queue.opened(what.url) as opened:
@@ -62,7 +59,7 @@ def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
     ended = anyio.run(_watch, what, run)
     if not ended and not what.caller.leave():
         with LedgerDatabase(what.url).together() as fresh:
-            fresh.bind(stop_key(run.run_no), "The run was stopped by who had begun it.")
+            fresh.stop_run(run.run_no, "The run was stopped where it had been begun.")
         what.caller.log.warning("run.stopping", run_id=run.run_id)
         ended = anyio.run(_watch, what, run)
     with LedgerDatabase(what.url).together() as fresh:  # the ledger may have been away meanwhile

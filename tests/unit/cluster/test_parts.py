@@ -111,7 +111,7 @@ def test_what_only_one_machine_can_do_is_refused(setting: dict[str, Any]) -> Non
 
 
 def test_a_note_comes_back_from_the_ledger_as_it_was() -> None:
-    note = ChunkResult(posts=3, exit_code=int(Exit.CREDENTIAL), message="refused", unknown=1, due_in_s=2.5, due_at=9.0)
+    note = ChunkResult(exit_code=int(Exit.CREDENTIAL), message="refused", unknown=1, due_at=9.0)
     assert ChunkResult.from_json(note.to_json()) == note
     assert ChunkResult.from_json("") == ChunkResult()
 
@@ -138,7 +138,7 @@ def test_accounts_wait_for_themselves_and_series_for_all_series() -> None:
 
 def test_only_what_is_silent_is_taken_away(ledger: PostgresLedger, postgres_url: str) -> None:
     run_no, run_id = planned(ledger)
-    ledger.take_chunk(run_no, 1, "one")
+    ledger.take_chunk(run_no, 1, "one", 90.0)
     line = Line(pending=[f"{run_id}/1", f"{run_id}/2"], known={f"{run_id}/{n}": "PENDING" for n in (1, 2, 3, 4)})
     assert rescue_once(postgres_url, line, 60) == [("resumed", f"{run_id}/2")], "the second never gave a sign of life"
 
@@ -146,7 +146,7 @@ def test_only_what_is_silent_is_taken_away(ledger: PostgresLedger, postgres_url:
 def test_a_chunk_without_a_workflow_is_enqueued_anew(ledger: PostgresLedger, postgres_url: str) -> None:
     """Its worker gave up while the database was away, and its workflow came to an end."""
     run_no, run_id = planned(ledger)
-    ledger.take_chunk(run_no, 1, "one")
+    ledger.take_chunk(run_no, 1, "one", 90.0)
     line = Line(known={f"{run_id}/1": "ERROR"} | {f"{run_id}/{n}": "ENQUEUED" for n in (2, 3, 4)})
     assert rescue_once(postgres_url, line, 0.0) == [("enqueued", f"{run_id}/1/rescue-1")]
     assert rescue_once(postgres_url, line, 0.0) == line.done[:1], "somebody is at it"
@@ -163,10 +163,9 @@ def test_a_chunk_whose_work_failed_before_anybody_had_it_is_enqueued_anew(
 
 
 def test_a_share_of_errors_is_one_of_the_run() -> None:
-    run_settings = RunSettings.of(load_job("-", {"max_errors": "5%"}), None, CLOCK).over(199, 3)
-    assert (run_settings.limits.max_errors, run_settings.refused_before) == ("9", 3)
-    assert RunSettings.of(load_job("-", {"max_errors": "7"}), None, CLOCK).over(199, 0).limits.max_errors == "7"
-    assert RunSettings.of(load_job("-", {}), None, CLOCK).over(199, 0).limits.max_errors == ""
+    assert RunSettings.of(load_job("-", {"max_errors": "5%"}), None, CLOCK).over(199).limits.max_errors == "9"
+    assert RunSettings.of(load_job("-", {"max_errors": "7"}), None, CLOCK).over(199).limits.max_errors == "7"
+    assert RunSettings.of(load_job("-", {}), None, CLOCK).over(199).limits.max_errors == ""
 
 
 def test_series_follow_when_all_others_have_ended(ledger: PostgresLedger) -> None:
@@ -175,15 +174,15 @@ def test_series_follow_when_all_others_have_ended(ledger: PostgresLedger) -> Non
     *others, series = ledger.chunks(run_no)
     assert [chunk.series for chunk in (*others, series)] == [False, False, False, True]
     for chunk in others:
-        hold = ledger.take_chunk(run_no, chunk.chunk.chunk_no, "one")
+        hold = ledger.take_chunk(run_no, chunk.chunk.chunk_no, "one", 90.0)
         assert hold is not None
         assert not ending.go_on(ledger, line, ledger.runs(run_id)[0])
         assert line.done == []
-        ledger.end_chunk(hold, ChunkResult(posts=2).to_json())
+        ledger.end_chunk(hold, ChunkResult().to_json())
     for _ in range(2):
         assert not ending.go_on(ledger, line, ledger.runs(run_id)[0])
     assert set(line.done) == {("enqueued", f"{run_id}/4")}
-    hold = ledger.take_chunk(run_no, 4, "one")
+    hold = ledger.take_chunk(run_no, 4, "one", 90.0)
     assert hold is not None
     ledger.end_chunk(hold, "")
     assert ending.go_on(ledger, line, ledger.runs(run_id)[0])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from bulk_cancel.core.model import Entry, InputRow, Scope
+from bulk_cancel.core.states import REFUSED, Event, next_state
 from bulk_cancel.ledger.port import PaceUpdate, RunStart
 from bulk_cancel.ledger.postgres import appending, staging
 from bulk_cancel.ledger.postgres import integrity as chain
 from bulk_cancel.ledger.postgres.reading import Reading
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import scoped
-from bulk_cancel.ledger.shared import Hold, LostChunkError
+from bulk_cancel.ledger.shared import Hold, LostChunkError, Standing
 
 
 class Writing(Reading):
@@ -21,12 +23,16 @@ class Writing(Reading):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._hold: Hold | None = None
+        self.standing = Standing()
 
     def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
         with self._session.batch():
-            self._fence(self._hold)
+            self._fence(self._hold, posts=_posts_of(entries))
             if entries:
                 appending.append(self._session, run_no, self._chunk_no(run_no), entries)
+            if self._hold and (refused := sum(next_state(one.was, one.event) in REFUSED for one in entries)):
+                ((count,),) = self._session.run("count_refused", run_no, refused).fetchall()
+                self.standing = replace(self.standing, refused=count)
             for pace in sorted(paces, key=lambda pace: pace.credential):  # as all do: else two could block each other
                 record = pace.record
                 self._session.run("save_pace", pace.credential, record.tat_at, record.tat_mono, record.boot_id)
@@ -69,12 +75,15 @@ class Writing(Reading):
         chunk = self._hold.chunk if self._hold else None
         return chunk.chunk_no if chunk and chunk.run_no == run_no else 0
 
-    def _fence(self, hold: Hold | None) -> None:
+    def _fence(self, hold: Hold | None, *, posts: int = 0, gets: int = 0, throttled: int = 0) -> None:
         """Lock the chunk's row until the transaction ends, so that nobody takes the chunk over in between."""
         if hold is None:
             return
-        chunk = hold.chunk
-        if not self._session.run("fence", chunk.run_no, chunk.chunk_no, hold.epoch, hold.owner).fetchall():
+        chunk, requests = hold.chunk, (posts, gets, throttled)
+        found = self._session.run("fence", chunk.run_no, chunk.chunk_no, hold.epoch, *requests).fetchall()
+        if found:
+            self.standing = Standing(*found[0])
+        else:
             raise LostChunkError(
                 f"Chunk {chunk.chunk_no} of run {chunk.run_no} has another owner, or it has ended.",
                 advice="Nothing to do: the worker that has it now goes on with it.",
@@ -85,3 +94,9 @@ class Writing(Reading):
         with self._session.transaction():
             self._fence(hold)
             yield
+
+
+def _posts_of(entries: Sequence[Entry]) -> int:
+    """Return how many cancels were sent: each intent is one, unless it is on record that no byte of it left."""
+    intents = sum(entry.event is Event.INTENT for entry in entries)
+    return intents - sum(entry.event is Event.NOT_APPLIED and entry.http_status is None for entry in entries)

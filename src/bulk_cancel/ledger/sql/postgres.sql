@@ -38,12 +38,14 @@ CREATE TABLE meta (
   value text NOT NULL
 );
 
--- What is written is dated with this, whatever time the machine that writes it believes it is: a machine that was suspended
+-- What is written is dated with this, whatever time the machine that writes it believes it is: one that was suspended
 -- believes it to be earlier.
 CREATE FUNCTION wall_clock() RETURNS double precision LANGUAGE sql VOLATILE
 RETURN extract(epoch FROM clock_timestamp())::double precision;
 
 CREATE SEQUENCE run_numbers;
+
+-- stopped: why its workers are to stop. refused: targets that workers have found to be refused in it.
 
 CREATE TABLE runs (
   run_no         bigint PRIMARY KEY,
@@ -55,7 +57,9 @@ CREATE TABLE runs (
   input_digest   text NOT NULL DEFAULT '',
   out            text NOT NULL DEFAULT '',
   program        text NOT NULL DEFAULT '',
-  summary        text
+  summary        text,
+  stopped        text NOT NULL DEFAULT '',
+  refused        bigint NOT NULL DEFAULT 0
 );
 
 CREATE SEQUENCE target_numbers;
@@ -137,7 +141,9 @@ CREATE TABLE pace (
   paused_to  double precision NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
--- What workers take. heartbeat_at: the owner's last sign of life; NULL: nobody has it.
+-- What workers take. epoch: counted up whenever a chunk is taken, let go or ended; who knows the newest one has it.
+-- heartbeat_at: the owner's last sign of life; NULL: nobody has it. silence_s: how long its owner may be silent.
+-- given_back_at: when a worker first gave it back because it lacks what the chunk takes; nobody has sent since.
 CREATE TABLE chunks (
   run_no       bigint NOT NULL,
   chunk_no     bigint NOT NULL,
@@ -149,8 +155,13 @@ CREATE TABLE chunks (
   owner        text NOT NULL DEFAULT '',
   epoch        bigint NOT NULL DEFAULT 0,
   heartbeat_at timestamptz,
+  silence_s    double precision NOT NULL DEFAULT 0,
   ended_at     timestamptz,
+  given_back_at timestamptz,
   note         text NOT NULL DEFAULT '',
+  posts        bigint NOT NULL DEFAULT 0,
+  gets         bigint NOT NULL DEFAULT 0,
+  throttled    bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (run_no, chunk_no)
 ) WITH (fillfactor = 50);
 CREATE INDEX chunks_open ON chunks (run_no, chunk_no) WHERE ended_at IS NULL;
@@ -525,9 +536,26 @@ WHERE i.target_id IN (SELECT target_id FROM targets WHERE appointment_id = $1) O
 SELECT current_setting('fsync');
 
 -- name: fence
-UPDATE chunks SET heartbeat_at = clock_timestamp()
-WHERE run_no = $1 AND chunk_no = $2 AND epoch = $3 AND owner = $4 AND heartbeat_at IS NOT NULL AND ended_at IS NULL
-RETURNING 1;
+UPDATE chunks c SET heartbeat_at = clock_timestamp(), posts = posts + $4, gets = gets + $5, throttled = throttled + $6,
+  given_back_at = CASE WHEN $4 > 0 THEN NULL ELSE given_back_at END
+FROM runs r WHERE c.run_no = $1 AND c.chunk_no = $2 AND c.epoch = $3 AND r.run_no = c.run_no
+RETURNING r.stopped, r.refused;
+
+-- name: count_refused
+UPDATE runs SET refused = refused + $2 WHERE run_no = $1 RETURNING refused;
+
+-- name: stop_run
+UPDATE runs SET stopped = $2 WHERE run_no = $1 AND stopped = '';
+
+-- name: stopped
+SELECT stopped FROM runs WHERE run_no = $1;
+
+-- What is left of a run that was stopped, when nobody is at it any more.
+-- name: end_given_up
+UPDATE chunks c SET epoch = epoch + 1, ended_at = clock_timestamp()
+WHERE c.run_no = $1 AND c.ended_at IS NULL AND EXISTS (SELECT 1 FROM runs WHERE run_no = $1 AND stopped <> '')
+  AND NOT EXISTS (SELECT 1 FROM chunks o WHERE o.run_no = $1 AND o.ended_at IS NULL
+    AND o.heartbeat_at > clock_timestamp() - make_interval(secs => o.silence_s));
 
 -- Two who plan at once would mix their plans.
 -- name: lock_plan
@@ -551,12 +579,14 @@ FROM pieces WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE run_no = $1);
 
 -- name: chunks
 SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, epoch,
-  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, ended_at IS NOT NULL, note
+  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, ended_at IS NOT NULL, note,
+  extract(epoch FROM clock_timestamp() - given_back_at)::double precision, posts, gets, throttled
 FROM chunks WHERE run_no = $1 ORDER BY chunk_no;
 
 -- name: chunk
 SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, epoch,
-  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, ended_at IS NOT NULL, note
+  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, ended_at IS NOT NULL, note,
+  extract(epoch FROM clock_timestamp() - given_back_at)::double precision, posts, gets, throttled
 FROM chunks WHERE run_no = $1 AND chunk_no = $2;
 
 -- Asked whenever a chunk ends: it must not read all the others.
@@ -566,20 +596,27 @@ SELECT EXISTS (SELECT 1 FROM chunks WHERE run_no = $1 AND ended_at IS NULL AND N
 
 -- name: silent_chunks
 SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, epoch,
-  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, false, note
+  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, false, note,
+  extract(epoch FROM clock_timestamp() - given_back_at)::double precision, posts, gets, throttled
 FROM chunks WHERE ended_at IS NULL AND heartbeat_at <= clock_timestamp() - make_interval(secs => $1)
 ORDER BY run_no, chunk_no;
 
 -- name: take_chunk
-UPDATE chunks SET owner = $3, epoch = epoch + 1, heartbeat_at = clock_timestamp()
+UPDATE chunks SET owner = $3, epoch = epoch + 1, heartbeat_at = clock_timestamp(), silence_s = $4::double precision
 WHERE run_no = $1 AND chunk_no = $2 AND ended_at IS NULL
 RETURNING run_no, chunk_no, after_row, last_row, account, series, owner, epoch;
 
 -- name: end_chunk
-UPDATE chunks SET ended_at = clock_timestamp(), note = $3 WHERE run_no = $1 AND chunk_no = $2;
+UPDATE chunks SET epoch = epoch + 1, ended_at = clock_timestamp(), note = $3 WHERE run_no = $1 AND chunk_no = $2;
+
+-- name: end_account
+UPDATE chunks SET epoch = epoch + 1, ended_at = clock_timestamp(), note = $3
+WHERE run_no = $1 AND account = $2 AND ended_at IS NULL;
 
 -- name: reopen_chunk
-UPDATE chunks SET owner = '', heartbeat_at = NULL WHERE run_no = $1 AND chunk_no = $2;
+UPDATE chunks SET epoch = epoch + 1, owner = '', heartbeat_at = NULL,
+  given_back_at = CASE WHEN $3 THEN coalesce(given_back_at, clock_timestamp()) ELSE given_back_at END
+WHERE run_no = $1 AND chunk_no = $2;
 
 -- Whoever finds the row locked waits, and then counts from what the other one has left.
 -- name: reserve
