@@ -121,7 +121,7 @@ def _ids(value: Any) -> frozenset[str] | None:
     """Read a list of ids. With anything else in it, it is none: nobody's absence could be read from it."""
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
         return None
-    return frozenset(item.lower() for item in value)
+    return frozenset(clean(item, 64).lower() for item in value)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.errors import UsageError
@@ -14,20 +16,21 @@ from bulk_cancel.settings.job import load_job
 _HEADER = ("appointment_id", "attendee_id", "cancel_all", "kind")
 
 
-def write_seed(source: str, folder: Path) -> Path:
+def write_seed(source: str, folder: Path, flags: Mapping[str, Any] = MappingProxyType({})) -> Path:
     """Write the rows of SOURCE, an input or a job file, as the CSV file that a sandbox is seeded with; return it.
+
+    `flags` come before the job file's settings, as in a run.
 
     Rows that a run would not send are blank in it. Raises as loading and staging do, and UsageError for a [select] job.
     """
-    job = load_job(source, {})
+    job = load_job(source, flags)
     if job.select is not None:
         raise UsageError(
             "A job with a [select] table has no file to rehearse with.",
             advice="Write what it finds with: bulk-cancel find … -o FILE. Then: bulk-cancel sandbox --seed FILE",
         )
-    options = InputOptions(
-        {str(name): column for name, column in job.map.items() if name != "account"}, None, cancel_all=False
-    )
+    mapping = {str(name): column for name, column in job.map.items() if name != "account"}
+    options = InputOptions(mapping, None, cancel_all=False, hidden_rows=job.hidden_rows, encoding=job.encoding)
     staged = stage_input(job.input, options, folder / "seed.parquet")
     path = folder / "seed.csv"
     with path.open("w", encoding="utf-8", newline="") as file:

@@ -8,6 +8,14 @@ from typing import Final
 PREFIX: Final = "__bc_"
 #: The number of the row, as a spreadsheet shows it.
 ROW: Final = "__bc_row"
+#: The file of the snapshot in the folder of a run.
+SNAPSHOT: Final = "input.parquet"
+
+#: How many rows of a table are held at once, and how many cells of a wide one.
+_ROWS: Final = 50_000
+_CELLS: Final = 2_000_000
 
 
-SNAPSHOT = "input.parquet"
+def rows_at_a_time(columns: int) -> int:
+    """Return how many rows with so many columns are held at once: memory stays flat for wide tables, too."""
+    return max(100, min(_ROWS, _CELLS // max(columns, 1)))

@@ -46,6 +46,7 @@ class InputRow(NamedTuple):
     first_row: int | None  #: the first row that names the same target; None when invalid
     problems: str | None  #: all reasons why the row is invalid, joined with "; "
     account: str | None = None  #: whose credential and limit are used; None: the run's own
+    reason_given: bool = False  #: the reason is the job's: the row has none of its own
 
 
 @dataclass(frozen=True, slots=True)

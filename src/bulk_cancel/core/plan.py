@@ -93,6 +93,10 @@ class Plan:
     live: Live | None = None
     digest: str | None = None  #: of the plan file, when one was written
     time: TimeLimit | None = None  #: how long the job lets a run send
+    notes: tuple[str, ...] = ()  #: what a person should know of how the input was read, a sentence each
+    own_reasons: int = 0  #: rows to be sent with a reason of their own
+    given_reasons: int = 0  #: rows to be sent with the job's reason
+    no_reasons: int = 0  #: rows to be sent without any: their mails give none
     nothing: str = ""  #: why there is nothing to do, a sentence: the job allows its input to be missing
 
     @property
@@ -190,7 +194,16 @@ def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
         plan.rows_with_user += bool(line.row.user_id)
         plan.rows_without_user += not line.row.user_id
         _count_share(plan.shares.setdefault(line.row.account or "", Share()), line)
-    if plan.live is not None and line.seen is not None and line.is_sent:
+    if line.is_sent:
+        _count_sent(plan, line)
+
+
+def _count_sent(plan: Plan, line: PlanLine) -> None:
+    row = line.row
+    plan.no_reasons += row.reason is None
+    plan.given_reasons += row.reason is not None and row.reason_given
+    plan.own_reasons += row.reason is not None and not row.reason_given
+    if plan.live is not None and line.seen is not None:
         _count_live(plan.live, line.seen)
 
 

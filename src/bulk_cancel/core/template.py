@@ -12,8 +12,9 @@ from datetime import datetime
 from string import Formatter
 
 from bulk_cancel.core.model import Appointment
+from bulk_cancel.core.reason import reason_problem
+from bulk_cancel.core.text import is_sheet_error, unwrapped
 
-LONGEST_REASON = 500
 #: What a live plan knows of an appointment under these names.
 LIVE_NAMES = ("start", "end", "location", "meeting", "channel")
 
@@ -41,14 +42,15 @@ class Template:
     def fill(self, values: Mapping[str, str | None]) -> str:
         """Fill it in. Raises ValueError, a sentence, when a value is missing or unfit, or the reason gets too long."""
         text = "".join(piece.before + (_filled(piece, values) if piece.name else "") for piece in self.pieces).strip()
-        length = len(text.encode("utf-16-le")) // 2
-        if length > LONGEST_REASON:
-            raise ValueError(f"the reason has {length} characters when filled in, at most {LONGEST_REASON} are allowed")
+        if problem := reason_problem(text):
+            raise ValueError(f"the reason, filled in, {problem}")
         return text
 
 
 def _filled(piece: Blank, values: Mapping[str, str | None]) -> str:
-    value = (values.get(piece.name) or "").strip()
+    value = unwrapped(values.get(piece.name) or "").replace("\r\n", "\n").strip()
+    if is_sheet_error(value):
+        raise ValueError(f"the reason needs {{{piece.name}}}, which is an error of the sheet: {value}")
     if not value:
         raise ValueError(f"the reason needs {{{piece.name}}}, which is not known for this row")
     if not piece.date_format:

@@ -1,16 +1,34 @@
-"""Text from elsewhere, made fit for logs, ledgers and terminals."""
+"""Text from elsewhere, made fit for logs, ledgers, terminals, pages and spreadsheets."""
 
 from __future__ import annotations
 
 import re
+from typing import Final
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
-#: Controls, what turns or hides text, and halves of surrogate pairs, which no file or database takes as UTF-8.
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
+#: What turns text around, or is not seen at all.
+_UNSEEN = r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+#: Controls, the unseen, tags, and halves of surrogate pairs, which no file or database takes as UTF-8.
+_CONTROLS = re.compile(rf"[\x00-\x1f\x7f-\x9f{_UNSEEN}\ud800-\udfff\ufff9-\ufffb\U000e0000-\U000e007f]+")
+_CONTROL = re.compile(_CONTROLS.pattern.removesuffix("+"))
 _ADDRESSES = re.compile(r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+")
 _TOKENS = re.compile(r"(?:(?<!meete)rgo-|ak_[a-z]+:|Bearer )[^\s\"',;]+")
 #: Without one of these there is neither an address nor a token in a text.
 _SUSPICIOUS = re.compile(r"@|rgo-|ak_|Bearer ")
+
+#: Where a cell of a spreadsheet would begin a formula: at its beginning, or after what a program may take for the
+#: beginning of another cell. Python's and polars' regular expressions read it alike.
+FORMULA: Final = r"""((?:^|[;,|\t\r\n])[ \t\r\n"]*)([=+\-@＝＋－＠])"""
+_FORMULA = re.compile(FORMULA)
+
+#: An error of a sheet, as Excel and LibreOffice show it in any language: #N/A, #NV, #REF!, #BEZUG!, #NAME?, Err:502.
+SHEET_ERROR: Final = r"^(#[¡¿]?[\p{Lu}0/_ ]+[!?]|#N/[A-Z]|#NV|#GETTING_DATA|Err:[0-9]{3})$"
+_SHEET_ERROR = re.compile(SHEET_ERROR.replace(r"\p{Lu}", "A-ZÀ-ÖØ-ÞĀ-Ž"))
+#: A text as Excel keeps it from becoming a number: ="007".
+FORMULA_TEXT: Final = r'^="(.*)"$'
+_FORMULA_TEXT = re.compile(FORMULA_TEXT)
+
+_LONGEST_SHOWN = 80
 
 
 def clean(text: str, longest: int = 200) -> str:
@@ -29,6 +47,42 @@ def redact(text: str) -> str:
 def one_line(text: str) -> str:
     """Remove control characters and terminal escapes, and nothing else."""
     return _CONTROLS.sub(" ", _ESCAPES.sub("", text)).strip()
+
+
+def printable(text: str, longest: int = 4000) -> str:
+    """Return a message of one or more lines without control characters and terminal escapes, and cut."""
+    text = _CONTROL.sub(_but_lines, _ESCAPES.sub("", text[: longest * 2]))
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _but_lines(found: re.Match[str]) -> str:
+    return found[0] if found[0] in "\n\t" else " "
+
+
+def shown(text: str, longest: int = _LONGEST_SHOWN) -> str:
+    """Return a text as it stands in a message about it: what is not seen as an escape, and cut."""
+    more = "…" if len(text) > longest else ""
+    return _CONTROL.sub(_escaped, text[:longest]) + more
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def harmless(text: str) -> str:
+    """Return a cell for a file for people: an apostrophe keeps a spreadsheet from computing it."""
+    return _FORMULA.sub(r"\1'\2", text)
+
+
+def is_sheet_error(text: str) -> bool:
+    """Tell whether a value is an error that a sheet shows, like #N/A."""
+    return _SHEET_ERROR.match(text) is not None
+
+
+def unwrapped(text: str) -> str:
+    """Return the text within a formula that is nothing but a text, ="007"; any other text as it is."""
+    return _FORMULA_TEXT.sub(r"\1", text)
 
 
 def stripped(value: str) -> str:

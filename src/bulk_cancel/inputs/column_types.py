@@ -6,17 +6,22 @@ from collections.abc import Iterator, Mapping
 
 import polars as pl
 
+from bulk_cancel.core.text import shown
 from bulk_cancel.errors import InputError
-from bulk_cancel.inputs.columns import CANCEL_ALL, ENTIRE_SERIES
+from bulk_cancel.inputs.columns import APPOINTMENT_ID, ATTENDEE_ID, CANCEL_ALL, ENTIRE_SERIES, USER_ID
 
 _TEXT = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 _FLAGS = (CANCEL_ALL, ENTIRE_SERIES)
+_IDS = (APPOINTMENT_ID, ATTENDEE_ID, USER_ID)
 
 
 def refuse_wrong_types(schema: pl.Schema, fields: Mapping[str, str]) -> None:
-    """Refuse numbers, dates and the like where an id or a reason belongs. Flags may be booleans or whole numbers."""
+    """Refuse numbers, dates and the like where an id or a reason belongs.
+
+    Flags may be booleans or numbers, texts may be bytes (of UTF-8), and ids 16 bytes.
+    """
     wrong = [
-        f'column "{column}" holds {schema[column]}, {"yes or no" if field in _FLAGS else "text"} is needed'
+        f'column "{shown(column)}" holds {schema[column]}, {"yes or no" if field in _FLAGS else "text"} is needed'
         for field, column in fields.items()
         if not _fits(field, schema[column])
     ]
@@ -25,25 +30,46 @@ def refuse_wrong_types(schema: pl.Schema, fields: Mapping[str, str]) -> None:
 
 
 def _fits(field: str, dtype: pl.DataType) -> bool:
-    if isinstance(dtype, _TEXT):
+    if isinstance(dtype, (*_TEXT, pl.Binary)):
         return True
-    return field in _FLAGS and (isinstance(dtype, pl.Boolean) or dtype.is_integer())
+    return field in _FLAGS and (isinstance(dtype, pl.Boolean) or dtype.is_numeric())
 
 
-def text_columns(schema: pl.Schema) -> Iterator[pl.Expr]:
+def text_columns(schema: pl.Schema, fields: Mapping[str, str]) -> Iterator[pl.Expr]:
     """Yield an expression for each column that turns it into text."""
+    ids = {fields[field] for field in _IDS if field in fields}
     for name, dtype in schema.items():
-        yield _as_text(name, dtype)
+        if isinstance(dtype, pl.Binary):
+            yield _bytes_as_text(pl.col(name), is_id=name in ids, is_field=name in fields.values())
+        else:
+            yield _as_text(pl.col(name), dtype).alias(name)
 
 
-def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
-    column = pl.col(name)
-    if isinstance(dtype, pl.Binary):
+def _bytes_as_text(column: pl.Expr, *, is_id: bool, is_field: bool) -> pl.Expr:
+    """Carry through as base64 what is no field; the bytes of a field are text, and 16 of an id are a UUID."""
+    if not is_field:
         return column.bin.encode("base64")
+
+    def texts(values: pl.Series) -> pl.Series:
+        return pl.Series([None if value is None else _text_of(value, is_id=is_id) for value in values], dtype=pl.String)
+
+    return column.map_batches(texts, return_dtype=pl.String, is_elementwise=True)
+
+
+def _text_of(value: bytes, *, is_id: bool) -> str:
+    if is_id and len(value) == 16:
+        return value.hex()
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return f"\0{value.hex()}"  # a control character: invalid in any field
+
+
+def _as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if isinstance(dtype, pl.Duration):
         return column.dt.to_string("iso")
     if dtype.is_nested():
-        return _as_json(column).alias(name)
+        return _as_json(column)
     return column.cast(pl.String)
 
 

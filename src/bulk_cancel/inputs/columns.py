@@ -29,6 +29,7 @@ BC_USER_ID: Final = "__bc_user_id"
 BC_FIRST_ROW: Final = "__bc_first_row"
 BC_PROBLEMS: Final = "__bc_problems"
 BC_ACCOUNT: Final = "__bc_account"
+BC_REASON_GIVEN: Final = "__bc_reason_given"
 
 #: In the order of InputRow.
 ADDED_COLUMNS: Final = (
@@ -42,6 +43,7 @@ ADDED_COLUMNS: Final = (
     BC_FIRST_ROW,
     BC_PROBLEMS,
     BC_ACCOUNT,
+    BC_REASON_GIVEN,
 )
 
 #: The added column each field of the input ends up in.

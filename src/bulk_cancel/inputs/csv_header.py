@@ -5,78 +5,164 @@ from __future__ import annotations
 import csv
 import re
 from codecs import BOM_UTF8
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
+from bulk_cancel.core.csv_dialect import CsvDialect
 from bulk_cancel.errors import InputError
+from bulk_cancel.inputs.header_row import FIRST_ROWS, about_header
+from bulk_cancel.inputs.headers import has_id_column
+from bulk_cancel.inputs.sheets import MAX_COLUMN
 
 MAX_HEADER = 1 << 20
 
-_SEPARATORS = ",;\t"  # in order of preference when a header has as many of each
+_SEPARATORS = ",;\t|"  # in order of preference when a header has as many of each
 _QUOTED_OR_LINE_END = re.compile(r'"[^"]*"?|\r\n|\r|\n')
 _QUOTED = re.compile(r'"[^"]*"?')
+#: As Excel writes it for itself. No spreadsheet counts it as a row.
+_NAMED_SEPARATOR = re.compile(r'"?sep=([,;\t|:^~])"?[,;\t| ]*(?:\r\n|\r|\n)', re.IGNORECASE)
+_BLANK = ' \t\r\n,;|"'
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How the records of a delimited text are laid out."""
 
-    columns: tuple[str, ...]
-    separator: str
+    columns: tuple[str, ...]  #: those without a name are empty
+    dialect: CsvDialect
     line_end: str  #: what ends a record; "\\n" stands for CRLF, too
+    start: int  #: bytes before the header
+    header_line: int  #: the physical line on which the header begins
     header_lines: int  #: physical lines before the first data row
-    header_row: int  #: the header's row number: 1, or more after blank lines
+    header_row: int  #: the header's row number: 1, or more after blank lines or a title
+    notes: tuple[str, ...] = ()
+
+    @property
+    def separator(self) -> str:
+        """What stands between fields."""
+        return self.dialect.separator
 
 
-def read_layout(beginning: bytes, separator: str | None) -> Layout:
-    """Read the header. Without a separator the most frequent of comma, semicolon and tab outside quotes is taken."""
-    text = _decoded(beginning.removeprefix(BOM_UTF8))
-    line_end = _line_end(text)
-    blanks, text = _without_blank_lines(text, line_end)
-    header = text[: _end_of_record(text)]
-    if not header:
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A record of the beginning."""
+
+    row: int
+    line: int
+    start: int  # in the text
+    text: str
+
+
+def read_layout(beginning: bytes, separator: str | None, mapping: Mapping[str, str]) -> Layout:
+    """Find the header: the first of the first records that names the appointment ids, else the first record.
+
+    Without a separator each of comma, semicolon, tab and pipe is tried; where none makes a header of a record, the most
+    frequent one outside quotes is taken.
+    """
+    mark = beginning.startswith(BOM_UTF8)
+    text, encoding = _decoded(beginning.removeprefix(BOM_UTF8))
+    named = _NAMED_SEPARATOR.match(text)
+    if named:
+        separator = named[1]
+    first_end = _first_line_end(text)
+    line_end = "\r" if first_end == "\r" else "\n"
+    records = list(islice(_filled_records(text, line_end, named.end() if named else 0), FIRST_ROWS))
+    if not records:
         raise InputError("the file is empty")
-    if len(beginning) >= MAX_HEADER and len(header) == len(text):
+    separator = separator or _separator_of(records, mapping)
+    first, last = records[0], records[-1]
+    if len(beginning) >= MAX_HEADER and last.start + len(last.text) == len(text) and first is last:
         raise InputError(f"the header does not end within {MAX_HEADER >> 20} MiB", advice="Is a quote left open in it?")
-    separator = separator or _most_frequent_separator(header)
+    _refuse_nul(records[0])
+    found, columns = _header(records, separator, mapping)
     return Layout(
-        columns=_fields(header, separator),
-        separator=separator,
+        columns=columns,
+        dialect=CsvDialect(separator, mark, first_end == "\r\n", named is not None),
         line_end=line_end,
-        header_lines=blanks + header.count(line_end) + 1,
-        header_row=blanks + 1,
+        start=len(text[: found.start].encode(encoding)) + (len(BOM_UTF8) if mark else 0),
+        header_line=found.line,
+        header_lines=found.line + found.text.count(line_end),
+        header_row=found.row,
+        notes=tuple(about_header(found.row, records.index(found))),
     )
 
 
-def _decoded(beginning: bytes) -> str:
+def _refuse_nul(first: _Record) -> None:
+    if "\0" in first.text:
+        raise nul_refused(first.line + first.text.count("\n", 0, first.text.index("\0")))
+
+
+def nul_refused(line: int) -> InputError:
+    """Return the refusal of a text with a NUL."""
+    return InputError(
+        f"line {line} holds a NUL byte",
+        advice="The file is damaged, or UTF-16 without a byte order mark. Save it as CSV UTF-8.",
+    )
+
+
+def _decoded(beginning: bytes) -> tuple[str, str]:
     try:
-        return beginning.decode()
+        return beginning.decode(), "utf-8"
     except UnicodeDecodeError as error:
         if len(beginning) - error.start < 4:  # the block ends inside a character
-            return beginning[: error.start].decode()
+            return beginning[: error.start].decode(), "utf-8"
         # The check of the whole file refuses the place; here only the header counts.
-        return beginning.decode("latin-1")
+        return beginning.decode("latin-1"), "latin-1"
 
 
-def _line_end(text: str) -> str:
+def _first_line_end(text: str) -> str:
     ends = (match[0] for match in _QUOTED_OR_LINE_END.finditer(text) if not match[0].startswith('"'))
-    return "\r" if next(ends, "\n") == "\r" else "\n"
+    return next(ends, "\n")
 
 
-def _without_blank_lines(text: str, line_end: str) -> tuple[int, str]:
-    blanks = 0
-    while (end := text.find(line_end)) >= 0 and not text[:end].strip():
-        blanks, text = blanks + 1, text[end + 1 :]
-    return blanks, text if text.strip() else ""
+def _filled_records(text: str, line_end: str, start: int) -> Iterator[_Record]:
+    """Yield the records that hold something. The line that names the separator is a line, and no row."""
+    row, line = 1, 1 + text.count(line_end, 0, start)
+    while start < len(text):
+        end = _end_of_record(text, start)
+        record = text[start:end]
+        if record.strip(_BLANK):
+            yield _Record(row, line, start, record)
+        row, line = row + 1, line + record.count(line_end) + 1
+        start = end + (2 if text.startswith("\r\n", end) else 1)
 
 
-def _end_of_record(text: str) -> int:
-    ends = (match.start() for match in _QUOTED_OR_LINE_END.finditer(text) if not match[0].startswith('"'))
-    return next(ends, len(text))
+def _end_of_record(text: str, start: int) -> int:
+    ends = _QUOTED_OR_LINE_END.finditer(text, start)
+    return next((match.start() for match in ends if not match[0].startswith('"')), len(text))
 
 
-def _most_frequent_separator(header: str) -> str:
-    outside = _QUOTED.sub("", header)
-    return max(_SEPARATORS, key=outside.count)
+def _separator_of(records: Sequence[_Record], mapping: Mapping[str, str]) -> str:
+    for record in records:
+        by_width = {
+            separator: len(fields)
+            for separator in _SEPARATORS
+            if (fields := _fields_if_any(record.text, separator)) and has_id_column(fields, mapping)
+        }
+        if by_width:
+            return max(by_width, key=lambda separator: by_width[separator])
+    return max(_SEPARATORS, key=_QUOTED.sub("", records[0].text).count)
+
+
+def _header(records: Sequence[_Record], separator: str, mapping: Mapping[str, str]) -> tuple[_Record, tuple[str, ...]]:
+    for record in records:
+        if has_id_column(fields := _fields_if_any(record.text, separator), mapping):
+            return record, _named(fields)
+    return records[0], _named(_fields(records[0].text, separator))
+
+
+def _named(fields: Sequence[str]) -> tuple[str, ...]:
+    if len(fields) > MAX_COLUMN + 1:
+        raise InputError(f"the header has {len(fields):,} columns, no sheet has more than {MAX_COLUMN + 1:,}")
+    return tuple(field if field.strip() else "" for field in fields)
+
+
+def _fields_if_any(record: str, separator: str) -> tuple[str, ...]:
+    try:
+        return _fields(record, separator)
+    except InputError:
+        return ()
 
 
 def _fields(header: str, separator: str) -> tuple[str, ...]:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import re
 from array import array
-from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 
 from bulk_cancel.errors import InputError
-from bulk_cancel.inputs.csv_header import Layout
+from bulk_cancel.inputs.csv_header import Layout, nul_refused
+from bulk_cancel.inputs.encodings import likely_encoding
 
 MAX_RECORD = 16 << 20
 MAX_RAGGED = 100_000
@@ -26,14 +25,17 @@ MAX_RAGGED = 100_000
 class Records:
     """What the check found."""
 
-    count: int  #: all records, the header and blank ones included
+    last_row: int  #: number of the last record, blank ones included
     ragged_rows: array[int]  #: row numbers of records with too few or too many fields
     ragged_fields: array[int]  #: how many fields each of them has
 
 
-def check_records(blocks: Iterable[bytes], layout: Layout) -> Records:
-    """Check every record; raise InputError where no row can be trusted any more."""
-    check = _RecordCheck(layout)
+def check_records(blocks: Iterable[bytes], layout: Layout, needed: int) -> Records:
+    """Check every record from the header on; raise InputError where no row can be trusted any more.
+
+    `needed` is how many fields a record must have at least: those after them mean nothing, and may be missing.
+    """
+    check = _RecordCheck(layout, needed)
     for piece in _whole_records(blocks, layout.line_end.encode()):
         check.take(piece)
     return check.found()
@@ -46,7 +48,7 @@ def _whole_records(blocks: Iterable[bytes], line_end: bytes) -> Iterator[bytes]:
     a piece that grows too long without a cut may be handed on as it is: it is refused in any case.
     """
     rest = b""
-    for block in _without_mark(blocks):
+    for block in blocks:
         rest += block
         end = _last_record_end(rest, line_end)
         if end or len(rest) > MAX_RECORD:
@@ -55,11 +57,6 @@ def _whole_records(blocks: Iterable[bytes], line_end: bytes) -> Iterator[bytes]:
             rest = rest[end:]
     if rest:
         yield rest if rest.endswith(line_end) else rest + line_end
-
-
-def _without_mark(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    iterator = iter(blocks)
-    return chain([next(iterator, b"").removeprefix(BOM_UTF8)], iterator)
 
 
 def _last_record_end(text: bytes, line_end: bytes) -> int:
@@ -76,8 +73,9 @@ def _last_record_end(text: bytes, line_end: bytes) -> int:
 @dataclass(slots=True)
 class _RecordCheck:
     layout: Layout
-    records: int = 0
-    lines: int = 0  # physical ones, of the pieces before
+    needed: int
+    records: int = field(init=False)  # with those before the header
+    lines: int = field(init=False)  # physical ones, of the pieces before
     rows: array[int] = field(default_factory=lambda: array("q"))
     fields: array[int] = field(default_factory=lambda: array("q"))
     separator: bytes = field(init=False)
@@ -85,8 +83,10 @@ class _RecordCheck:
     dropped: bytes = field(init=False)  # every byte that does not belong to a skeleton
     regular: tuple[bytes, ...] = field(init=False)  # skeletons of a record with the right number of fields
     quoted: re.Pattern[bytes] = field(init=False)
+    also_formulas: re.Pattern[bytes] = field(init=False)  # as Excel keeps a number text: ="007", not in quotes again
 
     def __post_init__(self) -> None:
+        self.records, self.lines = self.layout.header_row - 1, self.layout.header_line - 1
         self.separator, self.line_end = self.layout.separator.encode(), self.layout.line_end.encode()
         self.dropped = bytes(set(range(256)) - set(self.separator + b'\r\n"'))
         separators = self.separator * (len(self.layout.columns) - 1)
@@ -97,15 +97,19 @@ class _RecordCheck:
         # Possessive, so that a quote left open costs one pass and not a pass per quote after it.
         pattern = rb'"(?<![^%s]")[^"]*+(?:""[^"]*+)*+"(?=[%s])' % (starts, ends)
         self.quoted = re.compile(pattern)
+        formula = rb'=(?<![^%s]=)"[^"\r\n%s]*+"(?=[%s])' % (starts, re.escape(self.separator), ends)
+        self.also_formulas = re.compile(pattern + b"|" + formula)
 
     def take(self, piece: bytes) -> None:
         self._refuse_wrong_bytes(piece)
+        if b'="' in piece:
+            self.quoted = self.also_formulas
         outside = self.quoted.sub(b"q", piece) if b'"' in piece else piece
         skeleton = outside.translate(None, self.dropped)
-        if not self._is_regular(skeleton):
+        if not (piece.endswith(self.line_end) and self._is_regular(skeleton)):
             self._refuse_stray(piece, outside)
             self._refuse_endless(piece)
-            self._note_ragged(outside)
+            self._note_ragged(piece)
         records = skeleton.count(self.line_end)
         self.records += records
         self.lines += records if outside is piece else piece.count(self.line_end)
@@ -121,18 +125,17 @@ class _RecordCheck:
 
     def _refuse_wrong_bytes(self, piece: bytes) -> None:
         if (position := piece.find(b"\0")) >= 0:
-            raise InputError(
-                f"line {self._line_of(piece, position)} holds a NUL byte",
-                advice="The file is damaged, or UTF-16 without a byte order mark. Save it as CSV UTF-8.",
-            )
+            raise nul_refused(self._line_of(piece, position))
         if piece.isascii():
             return
         try:
             piece.decode()
         except UnicodeDecodeError as error:
+            name = likely_encoding(piece)
             raise InputError(
                 f"line {self._line_of(piece, error.start)} is not UTF-8 text (byte 0x{piece[error.start]:02X})",
-                advice='Save the file as UTF-8: in Excel "CSV UTF-8", elsewhere iconv -f WINDOWS-1252 -t UTF-8.',
+                advice=f"It looks like {name}: add --encoding {name} and check the umlauts and accents in the plan, or "
+                'save the file as UTF-8 (in Excel "CSV UTF-8").',
             ) from None
 
     def _refuse_stray(self, piece: bytes, outside: bytes) -> None:
@@ -169,14 +172,22 @@ class _RecordCheck:
         """Replace quoted fields by as many letters, so that positions stay."""
         return self.quoted.sub(lambda match: b"q" * len(match[0]), piece)
 
-    def _note_ragged(self, outside: bytes) -> None:
+    def _note_ragged(self, piece: bytes) -> None:
+        """Note records that lack a field that means something, or have more fields than the header that hold something.
+
+        A spreadsheet leaves out the last separators of a row, or adds some, as it likes.
+        """
         expected = len(self.layout.columns)
+        outside = self.quoted.sub(lambda match: b"" if match[0] == b'""' else b"q", piece)
         first_row = self.records + 1
         for row, record in enumerate(outside.split(self.line_end)[:-1], first_row):
             fields = record.count(self.separator) + 1
-            if fields != expected and record.strip():
-                self.rows.append(row)
-                self.fields.append(fields)
+            if self.needed <= fields <= expected or not record.strip():
+                continue
+            if fields > expected and not b"".join(record.split(self.separator)[expected:]).strip():
+                continue
+            self.rows.append(row)
+            self.fields.append(fields)
         if len(self.rows) > MAX_RAGGED:
             raise InputError(
                 f"more than {MAX_RAGGED:,} rows do not have {expected} fields like the header, the first is row "

@@ -3,36 +3,61 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 
-from bulk_cancel.inputs.columns import BC_ROW
+from bulk_cancel.inputs.columns import BC_ROW, PREFIX
 from bulk_cancel.inputs.csv_header import MAX_HEADER, Layout, read_layout
 from bulk_cancel.inputs.csv_records import Records, check_records
+from bulk_cancel.inputs.header_row import about_unnamed
+from bulk_cancel.inputs.headers import columns_read
+from bulk_cancel.inputs.rows import InputOptions
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
 from bulk_cancel.inputs.unpack import PlainText, read_blocks
 
+_UNNAMED = f"{PREFIX}unnamed_"
 
-def read_delimited(text: PlainText, separator: str | None) -> Table:
+
+def read_delimited(text: PlainText, separator: str | None, options: InputOptions) -> Table:
     """Check a text from its first to its last byte and open it with polars."""
     hasher = hashlib.sha256()
     with text.path.open("rb") as file:
-        layout = read_layout(file.read(MAX_HEADER), separator)
+        layout = read_layout(file.read(MAX_HEADER), separator, options.mapping)
+        names = tuple(filter(None, layout.columns))
+        read = columns_read(names, options)
+        needed = 1 + max(place for place, name in enumerate(layout.columns) if name in read)
         file.seek(0)
-        records = check_records(read_blocks(file, hasher), layout)
+        hasher.update(file.read(layout.start))
+        records = check_records(read_blocks(file, hasher), layout, needed)
+    frame = _scan(text.path, layout)
     return Table(
-        frame=_with_layout_problems(_scan(text.path, layout), records, len(layout.columns)),
-        columns=layout.columns,
+        frame=_with_layout_problems(frame.select(cs.by_name(BC_ROW, *names)), records, len(layout.columns)),
+        columns=names,
         digest=text.digest or hasher.hexdigest(),
-        last_row=records.count,
+        last_row=records.last_row,
+        notes=(*layout.notes, *about_unnamed(_filled_unnamed(frame, layout))),
+        dialect=replace(layout.dialect, mark=layout.dialect.mark or text.converted),
     )
 
 
+def _filled_unnamed(frame: pl.LazyFrame, layout: Layout) -> list[int]:
+    """Return the places of columns without a name that hold something."""
+    places = [place for place, name in enumerate(layout.columns) if not name]
+    if not places:
+        return []
+    filled = (pl.col(f"{_UNNAMED}{place}").str.strip_chars().fill_null("").ne("").any() for place in places)
+    (found,) = frame.select(*filled).collect(engine="streaming").rows()
+    return [place for place, holds in zip(places, found, strict=True) if holds]
+
+
 def _scan(path: Path, layout: Layout) -> pl.LazyFrame:
+    columns = [name or f"{_UNNAMED}{place}" for place, name in enumerate(layout.columns)]
     frame = pl.scan_csv(
         path,
-        schema=dict.fromkeys(layout.columns, pl.String),
+        schema=dict.fromkeys(columns, pl.String),
         has_header=False,  # polars would match the header by name, and reads quoted names in its own way
         skip_lines=layout.header_lines,
         separator=layout.separator,

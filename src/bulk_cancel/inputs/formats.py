@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from bulk_cancel.errors import InputError
 
-ACCEPTED = ".csv, .tsv, .ndjson or .jsonl (each also with .gz or .zst), .parquet, .xlsx, or - for CSV on standard input"
+ACCEPTED = (
+    ".csv, .tsv, .ndjson, .jsonl or .json (each also with .gz or .zst), .parquet or a folder of such files, .xlsx, "
+    ".xlsm, .ods, or - for CSV on standard input"
+)
 
 _CLOUD = re.compile(r"^(s3|gs|az)://", re.IGNORECASE)
 
@@ -20,7 +24,7 @@ class Kind(Enum):
     TSV = "tsv"
     NDJSON = "ndjson"
     PARQUET = "parquet"
-    XLSX = "xlsx"
+    WORKBOOK = "xlsx"
 
 
 class Packing(Enum):
@@ -39,7 +43,12 @@ class Format:
     packing: Packing
 
 
-_KINDS = {kind.value: kind for kind in Kind} | {"jsonl": Kind.NDJSON}
+_KINDS = {kind.value: kind for kind in Kind} | {
+    "jsonl": Kind.NDJSON,
+    "json": Kind.NDJSON,
+    "xlsm": Kind.WORKBOOK,
+    "ods": Kind.WORKBOOK,
+}
 _PACKED_KINDS = (Kind.CSV, Kind.TSV, Kind.NDJSON)
 
 
@@ -53,6 +62,8 @@ def format_of(source: str) -> Format:
     if last in (Packing.GZIP.value, Packing.ZSTD.value):
         packing, last = Packing(last), rest[-1] if rest else ""
     kind = _KINDS.get(last)
+    if kind is None and not is_cloud(source) and Path(source).is_dir():
+        return Format(Kind.PARQUET, Packing.NONE)
     if kind is None or (packing is not Packing.NONE and kind not in _PACKED_KINDS):
         raise InputError("this kind of file is not known", advice=f"Accepted are {ACCEPTED}.")
     return Format(kind, packing)

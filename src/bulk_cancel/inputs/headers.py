@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from bulk_cancel.core.text import shown
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.columns import APPOINTMENT_ID, FIELDS, MAPPABLE, PREFIX
+from bulk_cancel.inputs.rows import InputOptions
+from bulk_cancel.inputs.table import refuse_many_columns
 
 _SHORT_NAMES = {"id": APPOINTMENT_ID}
+_NO_LETTERS = re.compile(r"[\s\-_\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u2010-\u2015\"'“”„]+")
+_LISTED = 30
 
 
 def resolve_columns(
@@ -29,39 +35,61 @@ def resolve_columns(
     return found
 
 
-def has_id_column(columns: Sequence[str], mapping: Mapping[str, str]) -> bool:
+def columns_read(columns: Sequence[str], options: InputOptions) -> set[str]:
+    """Return the columns that mean something: fields, and what the reason has blanks for."""
+    fields = resolve_columns(columns, options.mapping, with_accounts=options.accounts is not None)
+    return {*fields.values(), *options.blanks}
+
+
+def has_id_column(columns: Collection[str], mapping: Mapping[str, str]) -> bool:
     """Tell whether some column could hold the appointment ids."""
+    if APPOINTMENT_ID in mapping:
+        return bool(_like(mapping[APPOINTMENT_ID], columns))
     wanted = {same_header(APPOINTMENT_ID), *_SHORT_NAMES}
-    return mapping.get(APPOINTMENT_ID) in columns or any(same_header(column) in wanted for column in columns)
+    return any(same_header(column) in wanted for column in columns)
 
 
 def refuse_unusable_headers(columns: Sequence[str]) -> None:
-    """Refuse headers that occur twice, are missing twice, or are reserved."""
+    """Refuse headers that occur twice or are reserved, and too many of them."""
+    refuse_many_columns(len(columns))
     for column, count in Counter(columns).items():
         if count > 1:
             places = " and ".join(str(no) for no, name in enumerate(columns, 1) if name == column)
-            what = f'have the same header "{column}"' if column else "have no header"
-            raise InputError(f"columns {places} {what}", advice="Give each column a name of its own, or remove it.")
+            raise InputError(
+                f"columns {places} have the same header {_quoted(column)}",
+                advice="Give each column a name of its own, or remove it.",
+            )
     for column in columns:
         if column.startswith(PREFIX):
-            raise InputError(f'the header "{column}" is reserved', advice=f"No header may begin with {PREFIX}.")
+            raise InputError(f"the header {_quoted(column)} is reserved", advice=f"No header may begin with {PREFIX}.")
 
 
 def same_header(header: str) -> str:
-    """Return the form in which two headers that differ only in case, spaces, hyphens or underscores are equal."""
-    return "".join(header.casefold().split()).replace("-", "").replace("_", "")
+    """Return the form in which headers are equal that differ only in case, spaces, hyphens, or in what is not seen."""
+    return _NO_LETTERS.sub("", header.casefold())
 
 
 def _mapped(columns: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
-    for field, column in mapping.items():
+    found: dict[str, str] = {}
+    for field, name in mapping.items():
         if field not in MAPPABLE:
-            raise InputError(f'"{field}" cannot be mapped; the fields are {", ".join(MAPPABLE)}')
-        if column not in columns:
-            raise InputError(f'there is no column "{column}" for {field}; the columns are {_listed(columns)}')
-    for column, count in Counter(mapping.values()).items():
+            raise InputError(f'"{shown(field)}" cannot be mapped; the fields are {", ".join(MAPPABLE)}')
+        like = _like(name, columns)
+        if not like:
+            raise InputError(f"there is no column {_quoted(name)} for {field}; the columns are {_listed(columns)}")
+        if len(like) > 1:
+            raise InputError(f"columns {_listed(like)} could each be {_quoted(name)}", advice="Rename one of them.")
+        found[field] = like[0]
+    for column, count in Counter(found.values()).items():
         if count > 1:
-            raise InputError(f'column "{column}" is mapped to {count} fields')
-    return dict(mapping)
+            raise InputError(f"column {_quoted(column)} is mapped to {count} fields")
+    return found
+
+
+def _like(name: str, columns: Iterable[str]) -> list[str]:
+    """Return the column of this very name, else those that are the same but for case, hyphens and blanks."""
+    columns = list(columns)
+    return [name] if name in columns else [column for column in columns if same_header(column) == same_header(name)]
 
 
 def _column_for(field: str, columns: Iterable[str]) -> str | None:
@@ -76,6 +104,10 @@ def _column_for(field: str, columns: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
+def _quoted(column: str) -> str:
+    return f'"{shown(column)}"'
+
+
 def _listed(columns: Sequence[str]) -> str:
-    shown = ", ".join(f'"{column}"' for column in columns[:30])
-    return shown if len(columns) <= 30 else f"{shown} and {len(columns) - 30} more"
+    listed = ", ".join(_quoted(column) for column in columns[:_LISTED])
+    return listed if len(columns) <= _LISTED else f"{listed} and {len(columns) - _LISTED} more"

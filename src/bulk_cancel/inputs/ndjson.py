@@ -1,112 +1,84 @@
-"""NDJSON: one JSON object per line, each with the keys it likes.
+"""NDJSON, one JSON object per line, each with the keys it likes; and a JSON list of such objects.
 
-Every value becomes text: numbers keep their digits as written, lists and objects become JSON again. Lines go in
-batches into Parquet files with the columns that batch has; polars puts them together under the union of columns.
+Every value becomes text: numbers keep their digits as written, lists and objects become JSON again. The row of an
+object is its line, and in a list its number.
 """
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
-import polars as pl
-
+from bulk_cancel.core.text import shown
 from bulk_cancel.errors import InputError
-from bulk_cancel.inputs.columns import BC_ROW
-from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
-from bulk_cancel.inputs.unpack import Hasher, PlainText
+from bulk_cancel.inputs.encodings import likely_encoding
+from bulk_cancel.inputs.parts import Parts
+from bulk_cancel.inputs.table import Table
+from bulk_cancel.inputs.unpack import BLOCK, Hasher, PlainText, read_blocks
 
 MAX_LINE = 16 << 20
 
-_LINES_PER_PART = 50_000
+_BETWEEN = " \t\r\n"
 
 
 def read_ndjson(text: PlainText, work: Path) -> Table:
     """Convert the objects to columns of text below `work`."""
-    work.mkdir()
     hasher = hashlib.sha256()
-    objects = _Objects()
+    parts = Parts(work)
+    nested: dict[str, str] = {}
     with text.path.open("rb") as file:
-        lines = enumerate(_lines(file, hasher), 1)
-        while part := list(islice(lines, _LINES_PER_PART)):
-            objects.write(part, work / f"{part[0][0]:012}.parquet")
-    if not objects.columns:
+        is_list = file.read(BLOCK).removeprefix(BOM_UTF8).lstrip().startswith(b"[")
+        file.seek(0)
+        for row, found in _objects_of_list(file, hasher) if is_list else _objects_of_lines(file, hasher):
+            parts.add(row, found.cells(nested))
+    frame = parts.frame()
+    if not parts.columns:
         raise InputError("the file holds no objects")
-    return Table(objects.scan(), tuple(objects.columns), text.digest or hasher.hexdigest(), nested=objects.nested)
+    return Table(frame, tuple(parts.columns), text.digest or hasher.hexdigest(), nested=nested)
 
 
-def _lines(file: BinaryIO, hasher: Hasher) -> Iterator[bytes]:
-    line_no = 0
-    while line := file.readline(MAX_LINE):
-        hasher.update(line)
-        line_no += 1
-        if len(line) == MAX_LINE:
-            raise InputError(f"line {line_no} is longer than {MAX_LINE >> 20} MiB")
-        yield line.removeprefix(BOM_UTF8) if line_no == 1 else line
+class _Object:
+    """An object, and its text, where it stands."""
 
+    __slots__ = ("place", "text", "values")
 
-class _Objects:
-    """The columns and the parts so far."""
+    def __init__(self, text: str, place: str) -> None:
+        self.text, self.place = text, place
+        try:
+            found = json.loads(
+                text, object_pairs_hook=_without_repeats, parse_int=str, parse_float=str, parse_constant=str
+            )
+            if "\\u" in text:
+                json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        except UnicodeError as error:
+            raise InputError(f"{place} is not UTF-8 text", advice="Save the file as UTF-8.") from error
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{place} is not a JSON object: {shown(str(error))}") from error
+        if not isinstance(found, dict):
+            raise InputError(f"{place} is not a JSON object", advice="Write one object per line, or a list of objects.")
+        self.values: dict[str, object] = found
 
-    def __init__(self) -> None:
-        self.columns: dict[str, None] = {}  # in the order in which they first occur
-        self.nested: dict[str, int] = {}
-        self._parts: list[Path] = []
-
-    def write(self, lines: Iterable[tuple[int, bytes]], path: Path) -> None:
-        """Write the objects of some lines to a Parquet file. The row of a line counts the header a table would have."""
-        rows, objects = [], []
-        for line_no, line in lines:
-            if line.strip():
-                rows.append(line_no + 1)
-                objects.append(self._as_text(_parsed(line, line_no), line, line_no))
-        names = dict.fromkeys(name for one in objects for name in one)
-        self.columns |= names
-        cells = {name: pl.Series([one.get(name) for one in objects], dtype=pl.String) for name in names}
-        pl.DataFrame({BC_ROW: pl.Series(rows, dtype=pl.Int64)} | cells).write_parquet(path)
-        self._parts.append(path)
-
-    def scan(self) -> pl.LazyFrame:
-        """Return all parts as one frame."""
-        schema = {BC_ROW: pl.Int64()} | dict.fromkeys(self.columns, pl.String())
-        frame = pl.scan_parquet(self._parts, schema=schema, missing_columns="insert", glob=False)
-        return frame.with_columns(pl.lit(None, pl.String).alias(LAYOUT_PROBLEM))
-
-    def _as_text(self, found: dict[str, object], line: bytes, line_no: int) -> dict[str, str | None]:
+    def cells(self, nested: dict[str, str]) -> dict[str, str | None]:
+        """Return the values as text; note where lists and objects are."""
         return {
-            name: value
-            if value is None or isinstance(value, str)
-            else self._other_as_text(name, value, (line, line_no))
-            for name, value in found.items()
+            name: value if value is None or isinstance(value, str) else self._other_as_text(name, value, nested)
+            for name, value in self.values.items()
         }
 
-    def _other_as_text(self, name: str, value: object, place: tuple[bytes, int]) -> str:
+    def _other_as_text(self, name: str, value: object, nested: dict[str, str]) -> str:
         if isinstance(value, bool):
             return "true" if value else "false"
-        line, line_no = place
-        self.nested.setdefault(name, line_no)
-        return json.dumps(json.loads(line)[name], ensure_ascii=False)  # again, with its numbers as numbers
-
-
-def _parsed(line: bytes, line_no: int) -> dict[str, object]:
-    try:
-        found = json.loads(
-            line.decode(), object_pairs_hook=_without_repeats, parse_int=str, parse_float=str, parse_constant=str
-        )
-        if b"\\u" in line:
-            json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text
-    except UnicodeError as error:
-        raise InputError(f"line {line_no} is not UTF-8 text", advice="Save the file as UTF-8.") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"line {line_no} is not a JSON object: {error}") from error
-    if not isinstance(found, dict):
-        raise InputError(f"line {line_no} is not a JSON object", advice="Write one object per line, without a list.")
-    return found
+        nested.setdefault(name, self.place)
+        try:
+            return json.dumps(json.loads(self.text)[name], ensure_ascii=False)  # again, with its numbers as numbers
+        except (ValueError, RecursionError) as error:
+            raise InputError(f'{self.place}: "{shown(name)}" cannot be read: {shown(str(error))}') from error
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -114,3 +86,90 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) != len(pairs):
         raise ValueError("a key occurs twice")
     return found
+
+
+def _objects_of_lines(file: BinaryIO, hasher: Hasher) -> Iterator[tuple[int, _Object]]:
+    line_no = 0
+    while line := file.readline(MAX_LINE):
+        hasher.update(line)
+        line_no += 1
+        if len(line) == MAX_LINE:
+            raise InputError(f"line {line_no} is longer than {MAX_LINE >> 20} MiB")
+        if line_no == 1:
+            line = line.removeprefix(BOM_UTF8)
+        if line.strip():
+            yield line_no, _Object(_decoded(line, line_no), f"line {line_no}")
+
+
+def _decoded(line: bytes, line_no: int) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        name = likely_encoding(line)
+        advice = f"Save the file as UTF-8. It looks like {name}: then add --encoding {name}."
+        raise InputError(f"line {line_no} is not UTF-8 text", advice=advice) from error
+
+
+def _objects_of_list(file: BinaryIO, hasher: Hasher) -> Iterator[tuple[int, _Object]]:
+    decoder = json.JSONDecoder()
+    window = _Window(file, hasher)
+    window.expect("[")
+    for number in count(1):
+        if number == 1 and window.next_character() == "]":
+            window.expect("]")
+            break
+        yield number, _Object(window.take_value(decoder, number), f"item {number} of the list")
+        if window.expect(",]") == "]":
+            break
+    if window.next_character():
+        raise InputError("something follows the end of the list", advice="Is it whole, and one list?")
+
+
+class _Window:
+    """The part of a text that is looked at: a value at a time, and no more than a value may hold."""
+
+    def __init__(self, file: BinaryIO, hasher: Hasher) -> None:
+        self._blocks = read_blocks(file, hasher)
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self._text, self._at = "", 0
+
+    def next_character(self) -> str:
+        """Return what follows the blanks, without taking it; empty at the end."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in _BETWEEN:
+                self._at += 1
+            if self._at < len(self._text) or not self._more():
+                return self._text[self._at : self._at + 1]
+
+    def expect(self, characters: str) -> str:
+        """Take one of these characters."""
+        found = self.next_character()
+        if not found or found not in characters:
+            raise InputError("the list is not whole JSON", advice="Is the file cut short?")
+        self._at += 1
+        return found
+
+    def take_value(self, decoder: json.JSONDecoder, number: int) -> str:
+        """Take one value, as it is written."""
+        self.next_character()
+        while True:
+            try:
+                _, end = decoder.raw_decode(self._text, self._at)
+            except (ValueError, RecursionError) as error:
+                if len(self._text) - self._at > MAX_LINE or not self._more():
+                    message = f"item {number} of the list is not a JSON object: {shown(str(error))}"
+                    raise InputError(message) from error
+                continue
+            if end == len(self._text) and self._more():
+                continue  # a number may go on
+            text, self._at = self._text[self._at : end], end
+            return text
+
+    def _more(self) -> bool:
+        block = next(self._blocks, b"")
+        try:
+            text = self._decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            raise InputError("the list is not UTF-8 text", advice="Save the file as UTF-8.") from error
+        self._text, self._at = self._text[self._at :] + text, 0
+        return bool(block)

@@ -6,21 +6,30 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
 
+from bulk_cancel.core.text import clean, shown
 from bulk_cancel.errors import InputError, InputMissingError
-from bulk_cancel.inputs.columns import BC_ROW
 from bulk_cancel.inputs.delimited import read_delimited
-from bulk_cancel.inputs.excel import read_excel
 from bulk_cancel.inputs.formats import Format, Kind, format_of, is_cloud
 from bulk_cancel.inputs.ndjson import read_ndjson
-from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
+from bulk_cancel.inputs.parquet import file_digest, folder_digest, open_parquet, part_files
+from bulk_cancel.inputs.rows import InputOptions
+from bulk_cancel.inputs.table import Table
 from bulk_cancel.inputs.unpack import PlainText, as_utf8, copy_lines, read_blocks, unpack, write_blocks
+
+_POLARS_GIVES_UP = (
+    pl.exceptions.ComputeError,
+    pl.exceptions.NoDataError,
+    pl.exceptions.PanicException,  # a BaseException: a fault of polars, which ends no run without a sentence
+    MemoryError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +42,19 @@ class Identity:
     device: int
 
 
-def open_source(source: str, work: Path, mapping: Mapping[str, str]) -> Table:
+def open_source(source: str, work: Path, options: InputOptions) -> Table:
     """Open a source; what has to be unpacked or copied first goes below `work`."""
     form = format_of(source)
+    if options.encoding and form.kind not in (Kind.CSV, Kind.TSV, Kind.NDJSON):
+        raise InputError("--encoding is of CSV and NDJSON texts", advice="This format knows its own: leave it out.")
     if form.kind is Kind.PARQUET:
-        return _open_parquet(_local_parquet(source, work))
-    if form.kind is Kind.XLSX:
-        return _open_excel(source, mapping)
-    text = _plain_text(source, form, work)
+        return open_parquet(_local_parquet(source, work))
+    if form.kind is Kind.WORKBOOK:
+        return _open_workbook(source, work, options)
+    text = _plain_text(source, form, work, options.encoding)
     if form.kind is Kind.NDJSON:
         return read_ndjson(text, work / "parts")
-    return read_delimited(text, "\t" if form.kind is Kind.TSV else None)
+    return read_delimited(text, "\t" if form.kind is Kind.TSV else None, options)
 
 
 @contextmanager
@@ -60,52 +71,59 @@ def unchanged(source: str) -> Iterator[None]:
 
 @contextmanager
 def reading_errors(source: str) -> Iterator[None]:
-    """Say which input is meant, and translate what polars says about its bytes."""
-    name = "standard input" if source == "-" else source
+    """Say which input is meant, and translate what polars says about its bytes, its panics included."""
+    name = "standard input" if source == "-" else shown(source, 300)
     try:
         yield
     except InputError as error:
         raise type(error)(f"{name}: {error}", advice=error.advice) from error
-    except (pl.exceptions.ComputeError, pl.exceptions.NoDataError) as error:
-        raise InputError(f"{name}: cannot be read: {str(error).partition(chr(10))[0]}") from error
+    except _POLARS_GIVES_UP as error:
+        reason = str(error).partition("\n")[0] or "it asks for more memory than there is"
+        raise InputError(
+            f"{name}: cannot be read: {clean(reason)}", advice="Is the file whole? Save it again."
+        ) from error
 
 
-def _identity_if_any(source: str) -> Identity | None:
+def _identity_if_any(source: str) -> tuple[Identity, ...] | None:
     try:
         return _identity(source)
     except (InputError, InputMissingError):
         return None
 
 
-def _identity(source: str) -> Identity:
+def _identity(source: str) -> tuple[Identity, ...]:
     try:
         found = Path(source).stat()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputMissingError(f"{source} does not exist") from error
+        raise InputMissingError(f"{shown(source, 300)} does not exist") from error
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read: {error}") from error
+    if stat.S_ISDIR(found.st_mode) and (parts := part_files(Path(source))):
+        return tuple(chain.from_iterable(_identity(str(part)) for part in parts))
     if not stat.S_ISREG(found.st_mode):
-        raise InputError("this is not a file", advice="Pipe CSV in with - as the source.")
+        raise InputError(
+            "this is not a file, nor a folder of Parquet files", advice="Pipe CSV in with - as the source."
+        )
     if not os.access(source, os.R_OK):
         raise InputError("this user may not read the file")
-    return Identity(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
+    return (Identity(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev),)
 
 
-def _plain_text(source: str, form: Format, work: Path) -> PlainText:
+def _plain_text(source: str, form: Format, work: Path, encoding: str) -> PlainText:
     if source == "-":
-        return _copy_of_stdin(work)
+        return _copy_of_stdin(work, encoding)
     if is_cloud(source):
-        copied = copy_lines(source, work / "copied")
-        return PlainText(as_utf8(copied, work / "utf8"), _digest(copied))
-    path = Path(source)
-    plain = as_utf8(unpack(path, form.packing, work / "unpacked"), work / "utf8")
-    return PlainText(plain, None if plain == path else _digest(path))
+        path = copied = copy_lines(source, work / "copied")
+    else:
+        path, copied = Path(source), unpack(Path(source), form.packing, work / "unpacked")
+    text = as_utf8(copied, work / "utf8", encoding)
+    return replace(text, digest=None if text.path == Path(source) else _digest(path))
 
 
-def _copy_of_stdin(work: Path) -> PlainText:
+def _copy_of_stdin(work: Path, encoding: str) -> PlainText:
     hasher = hashlib.sha256()
     copied = write_blocks(read_blocks(sys.stdin.buffer, hasher), work / "stdin")
-    return PlainText(as_utf8(copied, work / "utf8"), hasher.hexdigest())
+    return replace(as_utf8(copied, work / "utf8", encoding), digest=hasher.hexdigest())
 
 
 def _local_parquet(source: str, work: Path) -> Path:
@@ -115,28 +133,18 @@ def _local_parquet(source: str, work: Path) -> Path:
     try:
         pl.scan_parquet(source, glob=False).sink_parquet(copied)
     except FileNotFoundError as error:
-        raise InputMissingError(f"{source} does not exist") from error
+        raise InputMissingError(f"{shown(source, 300)} does not exist") from error
     return copied
 
 
-def _open_parquet(path: Path) -> Table:
-    frame = pl.scan_parquet(path, glob=False)
-    columns = tuple(frame.collect_schema().names())
-    numbered = frame.with_row_index(BC_ROW, offset=2) if BC_ROW not in columns else frame
-    return Table(
-        frame=numbered.with_columns(pl.col(BC_ROW).cast(pl.Int64), pl.lit(None, pl.String).alias(LAYOUT_PROBLEM)),
-        columns=columns,
-        digest=_digest(path),
-    )
+def _open_workbook(source: str, work: Path, options: InputOptions) -> Table:
+    from bulk_cancel.inputs.workbook import read_workbook
 
-
-def _open_excel(source: str, mapping: Mapping[str, str]) -> Table:
     if is_cloud(source):
         raise InputError("workbooks are read from local files only", advice="Fetch it first.")
     path = Path(source)
-    return read_excel(path, _digest(path), mapping)
+    return read_workbook(path, _digest(path), options, work / "parts")
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return folder_digest(path) if path.is_dir() else file_digest(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from bulk_cancel.core.model import InputRow
 
@@ -19,6 +20,9 @@ class InputOptions:
     reason: str | None  #: for rows without one
     cancel_all: bool  #: for rows that say nothing about it and name neither an attendee nor a series
     accounts: AccountNames | None = None  #: None: rows have no accounts, unless a column is mapped to them
+    blanks: tuple[str, ...] = ()  #: further columns that are read: what the reason has blanks for
+    hidden_rows: Literal["", "skip", "include"] = ""  #: of a sheet; empty: refuse a sheet that hides rows
+    encoding: str = ""  #: of a CSV or NDJSON text; empty: UTF-8, or UTF-16 with a byte order mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +40,4 @@ class StagedInput:
     path: Path  #: a Parquet file, mode 0600
     columns: tuple[str, ...]  #: original column names in order
     digest: str  #: sha256 of the input's bytes as read
+    notes: tuple[str, ...] = ()  #: what a person should know of how it was read, a sentence each

@@ -9,6 +9,8 @@ import polars as pl
 from polars import selectors
 from polars.io.plugins import register_io_source
 
+from bulk_cancel.core.columns import rows_at_a_time
+from bulk_cancel.core.csv_dialect import DIALECT, CsvDialect
 from bulk_cancel.inputs.columns import (
     ADDED_COLUMNS,
     BC_ACCOUNT,
@@ -19,23 +21,23 @@ from bulk_cancel.inputs.columns import (
     BC_FIRST_ROW,
     BC_PROBLEMS,
     BC_REASON,
+    BC_REASON_GIVEN,
     BC_ROW,
     BC_USER_ID,
 )
 from bulk_cancel.inputs.rows import InputRow, StagedInput
 
-ROWS_PER_GROUP = 50_000
-
 _ROW = pl.col(BC_ROW)
 
 
-def write_snapshot(frame: pl.LazyFrame, path: Path) -> None:
+def write_snapshot(frame: pl.LazyFrame, path: Path, dialect: CsvDialect) -> None:
     """Write the rows in order and in constant memory."""
     frame.sink_parquet(
         path,
         compression="zstd",
         compression_level=1,
-        row_group_size=ROWS_PER_GROUP,
+        row_group_size=rows_at_a_time(len(frame.collect_schema())),
+        metadata={DIALECT: dialect.as_text()},
         sync_on_close="all",
     )
 
@@ -47,7 +49,7 @@ def with_changes(snapshot: Path, changes: list[Path]) -> pl.LazyFrame:
     def batches(
         _columns: list[str] | None, _predicate: pl.Expr | None, _n_rows: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
-        for batch in _batches(pl.scan_parquet(snapshot, glob=False), ROWS_PER_GROUP):
+        for batch in _batches(pl.scan_parquet(snapshot, glob=False), rows_at_a_time(len(schema))):
             yield _changed(batch, changes)
 
     return register_io_source(batches, schema=schema, validate_schema=False)
@@ -82,7 +84,10 @@ def _changed(batch: pl.DataFrame, changes: list[Path]) -> pl.DataFrame:
     emptied = (BC_APPOINTMENT_ID, BC_ATTENDEE_ID, BC_REASON, BC_USER_ID, BC_ACCOUNT)
     return merged.with_columns(
         *(pl.when(~contradicts).then(column).alias(column) for column in emptied),
-        *((pl.col(column) & ~contradicts).alias(column) for column in (BC_ENTIRE_SERIES, BC_CANCEL_ALL)),
+        *(
+            (pl.col(column) & ~contradicts).alias(column)
+            for column in (BC_ENTIRE_SERIES, BC_CANCEL_ALL, BC_REASON_GIVEN)
+        ),
         pl.when(~contradicts).then(pl.coalesce(new_first, BC_FIRST_ROW)).alias(BC_FIRST_ROW),
         pl.coalesce(BC_PROBLEMS, f"{BC_PROBLEMS}_new").alias(BC_PROBLEMS),
     ).select(batch.columns)

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from bulk_cancel.core.text import shown
 from bulk_cancel.errors import InputError, NoRowsError
 from bulk_cancel.inputs.column_types import refuse_wrong_types, text_columns
 from bulk_cancel.inputs.columns import BC_FIRST_ROW, BC_ROW
@@ -30,33 +31,34 @@ def stage_input(source: str, options: InputOptions, into: Path) -> StagedInput:
     # The folder is readable by its owner only, and so is everything unpacked or half written in it.
     with TemporaryDirectory(dir=into.parent, prefix=".reading-") as work:
         with reading_errors(source), unchanged(source):
-            table = open_source(source, Path(work), options.mapping)
+            table = open_source(source, Path(work), options)
             finished = _snapshot(table, options, Path(work))
         finished.chmod(0o600)
         finished.replace(into)
-    return StagedInput(into, table.columns, table.digest)
+    return StagedInput(into, table.columns, table.digest, table.notes)
 
 
 def _snapshot(table: Table, options: InputOptions, work: Path) -> Path:
     fields = resolve_columns(table.columns, options.mapping, with_accounts=options.accounts is not None)
     first = work / "first.parquet"
-    write_snapshot(validated(_as_text(table, fields), fields, options), first)
+    write_snapshot(validated(_as_text(table, fields), fields, options), first, table.dialect)
     _refuse_lost_records(table, first)
     changes = _write_changes(first, work / "changes")
     if not changes:
         return first
     second = work / "second.parquet"
-    write_snapshot(with_changes(first, changes), second)
+    write_snapshot(with_changes(first, changes), second, table.dialect)
     return second
 
 
 def _as_text(table: Table, fields: Mapping[str, str]) -> pl.LazyFrame:
     for column in fields.values():
         if column in table.nested:
-            raise InputError(f'column "{column}" holds a list or an object on line {table.nested[column]}')
-    schema = pl.Schema({name: table.frame.collect_schema()[name] for name in table.columns})
+            raise InputError(f'column "{shown(column)}" holds a list or an object on {table.nested[column]}')
+    known = table.frame.collect_schema()
+    schema = pl.Schema({name: known[name] for name in table.columns})
     refuse_wrong_types(schema, fields)
-    return table.frame.select(*text_columns(schema), BC_ROW, LAYOUT_PROBLEM)
+    return table.frame.select(*text_columns(schema, fields), BC_ROW, LAYOUT_PROBLEM)
 
 
 def _refuse_lost_records(table: Table, snapshot: Path) -> None:

@@ -1,31 +1,35 @@
 """Turn what a person has (compressed, UTF-16, standard input, an object store) into plain local bytes.
 
-An unpacked input may hold at most 64 GiB, and beyond 1 GiB at most a thousand times its packed size: a real table
-compresses ten or twenty times, a bomb millions of times.
+What is really unpacked is counted. It may be at most 64 GiB, and beyond 256 MiB at most a thousand times its packed
+size: a real table compresses ten or twenty times, a bomb millions of times.
 """
 
 from __future__ import annotations
 
 import codecs
 import gzip
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import polars as pl
 
+from bulk_cancel.core.text import clean, shown
 from bulk_cancel.errors import InputError, InputMissingError
+from bulk_cancel.inputs.encodings import check_encoding
 from bulk_cancel.inputs.formats import Packing
-from bulk_cancel.inputs.zstd_size import unpacked_size_limit
 
 BLOCK = 1 << 20
 MAX_UNPACKED = 64 << 30
 MAX_RATIO = 1000
-RATIO_COUNTS_FROM = 1 << 30
+RATIO_COUNTS_FROM = 256 << 20
 
 _LINES_PER_BATCH = 20_000
+_NAMES = {Packing.GZIP: "gzip", Packing.ZSTD: "zstd"}
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
@@ -35,7 +39,8 @@ class PlainText:
     """Text as UTF-8 in a local file."""
 
     path: Path
-    digest: str | None  #: of the bytes it was made from; None: the file is the input itself
+    digest: str | None = None  #: of the bytes it was made from; None: the file is the input itself
+    converted: bool = False  #: it came in another encoding
 
 
 class Hasher(Protocol):
@@ -66,28 +71,60 @@ def write_blocks(blocks: Iterator[bytes], path: Path) -> Path:
 
 def unpack(source: Path, packing: Packing, into: Path) -> Path:
     """Return the path of the unpacked bytes: the source itself when it is not packed."""
+    if packing is Packing.NONE:
+        return source
+    packed, unpacked = source.stat().st_size, 0
+    broken = _broken(packing)
+    try:
+        with _opened(source, packing) as file, into.open("xb") as out:
+            while block := file.read(BLOCK):
+                unpacked += len(block)
+                refuse_bomb(unpacked, packed)
+                out.write(block)
+    except broken as error:
+        raise InputError(
+            f"the file is not whole {_NAMES[packing]} data: {error}", advice="Fetch or pack it again."
+        ) from error
+    return into
+
+
+def _opened(source: Path, packing: Packing) -> BinaryIO:
     if packing is Packing.GZIP:
-        return _gunzip(source, into)
-    if packing is Packing.ZSTD:
-        refuse_bomb(unpacked_size_limit(source), source.stat().st_size)
-        return copy_lines(str(source), into)
-    return source
+        return gzip.open(source, "rb")  # type: ignore[return-value]
+    return zstd_module().open(source, "rb")  # type: ignore[no-any-return]
 
 
-def as_utf8(source: Path, into: Path) -> Path:
-    """Return the path of the text as UTF-8: the source itself unless a byte order mark says UTF-16."""
+def _broken(packing: Packing) -> tuple[type[Exception], ...]:
+    if packing is Packing.GZIP:
+        return (EOFError, zlib.error, gzip.BadGzipFile)
+    return (EOFError, zstd_module().ZstdError)
+
+
+def zstd_module() -> Any:
+    """Return Python's own module for zstd, or what brings it to older ones."""
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd
+
+
+def as_utf8(source: Path, into: Path, encoding: str) -> PlainText:
+    """Return the text as UTF-8: the source itself unless a byte order mark or a given encoding says otherwise."""
     with source.open("rb") as file:
         mark = file.read(4)
         if mark in _UTF32_MARKS:
             raise InputError("the file is UTF-32 text", advice="Save it as UTF-8.")
-        if not mark.startswith(_UTF16_MARKS):
-            return source
+        if mark.startswith(_UTF16_MARKS):
+            encoding = "UTF-16"  # a mark is a proof
+        elif not encoding or mark.startswith(codecs.BOM_UTF8):
+            return PlainText(source)
         file.seek(0)
-        return write_blocks(_utf16_to_utf8(file), into)
+        return PlainText(write_blocks(_as_utf8(file, encoding), into), converted=True)
 
 
 def copy_lines(source: str, into: Path) -> Path:
-    """Copy a text that only polars can open (zstd, object stores), line by line.
+    """Copy a text that only polars can open (object stores), line by line.
 
     Line ends become a plain line feed, also between quotes.
     """
@@ -103,9 +140,9 @@ def _line_batches(source: str) -> Iterator[pl.DataFrame]:
     try:
         yield from lines.collect_batches(chunk_size=_LINES_PER_BATCH, maintain_order=True)
     except FileNotFoundError as error:
-        raise InputMissingError(f"{source} does not exist") from error
+        raise InputMissingError(f"{shown(source, 300)} does not exist") from error
     except OSError as error:  # polars' own reading; what goes wrong in writing is not raised in here
-        reason = str(error).partition("\n")[0]
+        reason = clean(str(error).partition("\n")[0])
         raise InputError(f"cannot be read: {reason}", advice="Fetch or pack it again.") from error
 
 
@@ -118,28 +155,14 @@ def refuse_bomb(unpacked: int, packed: int) -> None:
         )
 
 
-def _gunzip(source: Path, into: Path) -> Path:
-    packed, unpacked = source.stat().st_size, 0
-    try:
-        with gzip.open(source, "rb") as file, into.open("xb") as out:
-            while block := file.read(BLOCK):
-                unpacked += len(block)
-                refuse_bomb(unpacked, packed)
-                out.write(block)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"the file is not whole gzip data: {error}", advice="Fetch or pack it again.") from error
-    return into
-
-
-def _utf16_to_utf8(file: BinaryIO) -> Iterator[bytes]:
-    decoder = codecs.getincrementaldecoder("utf-16")()
+def _as_utf8(file: BinaryIO, encoding: str) -> Iterator[bytes]:
+    check_encoding(encoding)
+    decoder = codecs.getincrementaldecoder(encoding)()
     lines = 1
-    for block in read_blocks(file):
+    for block in chain(read_blocks(file), [b""]):
         try:
-            text = decoder.decode(block)
+            text = decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
-            raise InputError(f"the file is not whole UTF-16 text, near line {lines}") from error
+            raise InputError(f"the file is not whole {encoding} text, near line {lines:,}: {error.reason}") from error
         lines += text.count("\n")
-        yield text.encode()
-    if decoder.getstate()[0]:
-        raise InputError(f"the file is not whole UTF-16 text: it ends inside a character on line {lines}")
+        yield text.encode(errors="replace")  # half a surrogate pair is no text

@@ -1,16 +1,16 @@
-"""What makes a row invalid, as polars expressions: one pass gives every reason of every row.
-
-A reason may have 500 characters. Whether the server counts code points or, like JavaScript, UTF-16 units is not known,
-so both must fit: an emoji counts twice.
-"""
+"""What makes a row invalid, as polars expressions: one pass gives every reason of every row."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 import polars as pl
+import polars.selectors as cs
 
+from bulk_cancel.core.reason import CONTROL, LONGEST_REASON
+from bulk_cancel.core.text import FORMULA_TEXT, SHEET_ERROR, shown
 from bulk_cancel.errors import InputError
+from bulk_cancel.inputs.cell_text import NO_VALUE
 from bulk_cancel.inputs.columns import (
     ACCOUNT,
     ADDED_COLUMNS,
@@ -25,25 +25,32 @@ from bulk_cancel.inputs.columns import (
     BC_FIRST_ROW,
     BC_PROBLEMS,
     BC_REASON,
+    BC_REASON_GIVEN,
     BC_ROW,
     BC_USER_ID,
     CANCEL_ALL,
     ENTIRE_SERIES,
+    PREFIX,
     REASON,
     USER_ID,
 )
 from bulk_cancel.inputs.rows import AccountNames, InputOptions
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM
-
-MAX_REASON = 500
+from bulk_cancel.inputs.yes_no import NO, YES
 
 _UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
-_BLANKS = " \t\u00a0"  # around ids and flags; a line break there is a sign of damage and stays
-_CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x{9f}]"  # all but tab and line feed
-_UNPRINTABLE = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]"
+_BLANKS = " \t\u00a0\u2007\u202f\u3000"  # around ids and flags; a line break there is a sign of damage and stays
+_UNSEEN = r"\p{Cf}"  # zero-width characters, marks of direction, a byte order mark amid a file
 _ASTRAL = r"[\x{10000}-\x{10ffff}]"
 _SHOWN = 40
-_YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
+_FILLED = f"{PREFIX}filled"
+_HYPHEN = "[-\u2010-\u2015\u2212]?"
+#: What is one UUID without doubt: in braces, in quotes, after urn:uuid:, with other hyphens or with none.
+_ANY_UUID = (
+    r"""(?i)^[\'"‘’‚“”„«»\s]*[{(]?(?:urn:uuid:)?"""
+    + _HYPHEN.join(rf"([0-9a-f]{{{digits}}})" for digits in (8, 4, 4, 4, 12))
+    + r"""[)}]?[\'"‘’“”«»\s]*$"""
+)
 _IDS = (APPOINTMENT_ID, ATTENDEE_ID, USER_ID)
 _FLAGS = (CANCEL_ALL, ENTIRE_SERIES)
 
@@ -51,8 +58,13 @@ _FLAGS = (CANCEL_ALL, ENTIRE_SERIES)
 def validated(frame: pl.LazyFrame, fields: Mapping[str, str], options: InputOptions) -> pl.LazyFrame:
     """Drop blank rows and add the columns of the snapshot, with first_row still the row itself."""
     columns = [name for name in frame.collect_schema().names() if name not in (BC_ROW, LAYOUT_PROBLEM)]
-    filled = pl.any_horizontal(pl.col(name).str.strip_chars() != "" for name in columns)
-    found = frame.filter(filled).with_columns(_given(field, fields.get(field)) for field in ADDED_FOR)
+    # In a column of its own: as a predicate of a scan, polars 2.1 takes time and memory by the square of the columns.
+    filled = pl.concat_str(cs.by_name(columns), ignore_nulls=True).str.contains(r"\S")
+    found = (
+        frame.with_columns(filled.alias(_FILLED))
+        .filter(_FILLED)
+        .with_columns(_given(field, fields.get(field)) for field in ADDED_FOR)
+    )
     judged = found.with_columns(_all_problems(options).alias(BC_PROBLEMS)).with_columns(
         pl.when(pl.col(BC_PROBLEMS) != "").then(BC_PROBLEMS).alias(BC_PROBLEMS)
     )
@@ -78,10 +90,13 @@ def _given(field: str, column: str | None) -> pl.Expr:
     """Return what the row says about a field, without the white space around it; null when it says nothing."""
     if column is None:
         return pl.lit(None, pl.String).alias(ADDED_FOR[field])
+    text = pl.col(column).str.replace(FORMULA_TEXT, "$1")
     if field == REASON:
-        value = pl.col(column).str.replace_all("\r\n", "\n", literal=True).str.strip_chars()
+        value = text.str.replace_all("\r\n", "\n", literal=True).str.strip_chars()
     else:
-        value = pl.col(column).str.strip_chars(_BLANKS)
+        value = text.str.replace_all(_UNSEEN, "").str.strip_chars(_BLANKS)
+    if field in _IDS:
+        value = value.str.replace(_ANY_UUID, "$1-$2-$3-$4-$5")
     return pl.when(value != "").then(value).alias(ADDED_FOR[field])
 
 
@@ -89,6 +104,7 @@ def _all_problems(options: InputOptions) -> pl.Expr:
     sentences = [
         pl.col(LAYOUT_PROBLEM),
         pl.when(pl.col(BC_APPOINTMENT_ID).is_null()).then(pl.lit("appointment_id is empty")),
+        *(_sheet_problem(field) for field in ADDED_FOR),
         *(_id_problem(field) for field in _IDS),
         *_reason_problems(),
         *(_flag_problem(field) for field in _FLAGS),
@@ -98,15 +114,30 @@ def _all_problems(options: InputOptions) -> pl.Expr:
     return pl.concat_str(sentences, separator="; ", ignore_nulls=True)
 
 
+def _sheet_problem(field: str) -> pl.Expr:
+    """An error of a sheet is neither a value nor an empty cell, whatever format brings it."""
+    value = pl.col(ADDED_FOR[field])
+    return (
+        pl.when(value == NO_VALUE)
+        .then(pl.lit(f"{field} is a formula without a stored value"))
+        .when(value.str.contains(SHEET_ERROR))
+        .then(pl.format(f"{field} is an error of the sheet: {{}}", value))
+    )
+
+
+def _is_sheet_error(value: pl.Expr) -> pl.Expr:
+    return value.str.contains(SHEET_ERROR)
+
+
 def _id_problem(field: str) -> pl.Expr:
     value = pl.col(ADDED_FOR[field])
-    wrong = pl.when(~value.str.contains(_UUID)).then(value)
+    wrong = pl.when(~value.str.contains(_UUID) & ~_is_sheet_error(value)).then(value)
     return _sentence(f"{field} is not a UUID", wrong)
 
 
 def _flag_problem(field: str) -> pl.Expr:
     value = pl.col(ADDED_FOR[field])
-    wrong = pl.when(~value.str.to_lowercase().is_in(_YES + _NO)).then(value)
+    wrong = pl.when(~_flag(value).is_in((*YES, *NO)) & ~_is_sheet_error(value)).then(value)
     return _sentence(f"{field} is not a yes/no value", wrong)
 
 
@@ -119,17 +150,17 @@ def _account_problem(accounts: AccountNames) -> pl.Expr:
 def _reason_problems() -> Iterator[pl.Expr]:
     reason = pl.col(BC_REASON)
     # Bytes are at least as many as UTF-16 units, so only few reasons have to be counted.
-    long = pl.when(reason.str.len_bytes() > MAX_REASON).then(reason)
+    long = pl.when(reason.str.len_bytes() > LONGEST_REASON).then(reason)
     points = long.str.len_chars()
     units = points + long.str.count_matches(_ASTRAL)
-    limit = f"at most {MAX_REASON} are allowed"
+    limit = f"at most {LONGEST_REASON} are allowed"
     yield (
-        pl.when(points > MAX_REASON)
+        pl.when(points > LONGEST_REASON)
         .then(pl.format(f"reason has {{}} characters, {limit}", points))
-        .when(units > MAX_REASON)
+        .when(units > LONGEST_REASON)
         .then(pl.format(f"reason has {{}} characters that count as {{}}, {limit}", points, units))
     )
-    yield pl.when(reason.str.contains(_CONTROL)).then(pl.lit("reason contains control characters"))
+    yield pl.when(reason.str.contains(CONTROL)).then(pl.lit("reason contains control characters"))
 
 
 def _contradictions() -> Iterator[pl.Expr]:
@@ -144,14 +175,24 @@ def _contradictions() -> Iterator[pl.Expr]:
 
 
 def _says_yes(column: str) -> pl.Expr:
-    return pl.col(column).str.to_lowercase().is_in(_YES).fill_null(value=False)
+    return _flag(pl.col(column)).is_in(YES).fill_null(value=False)
+
+
+def _flag(value: pl.Expr) -> pl.Expr:
+    """Return a yes or no in the form of its list: 1,0 and 1.00 are 1."""
+    return value.str.to_lowercase().str.replace(r"^([01])[.,]0+$", "$1")
 
 
 def _sentence(start: str, value: pl.Expr) -> pl.Expr:
     """Return the sentence with the value, shortened and harmless to print; null where the value is null."""
-    more = pl.when(value.str.len_chars() > _SHOWN).then(pl.lit("…")).otherwise(pl.lit(""))
-    shown = value.str.slice(0, _SHOWN).str.replace_all(_UNPRINTABLE, "\N{REPLACEMENT CHARACTER}")
-    return pl.format(f'{start}: "{{}}{{}}"', shown, more)
+    harmless = value.map_batches(_shown, return_dtype=pl.String, is_elementwise=True)
+    return pl.format(f'{start}: "{{}}"', harmless)
+
+
+def _shown(values: pl.Series) -> pl.Series:
+    if values.null_count() == len(values):
+        return values
+    return pl.Series([value if value is None else shown(value, _SHOWN) for value in values], dtype=pl.String)
 
 
 def _usable(options: InputOptions) -> Iterator[pl.Expr]:
@@ -163,9 +204,11 @@ def _usable(options: InputOptions) -> Iterator[pl.Expr]:
     cancel_all = _says_yes(BC_CANCEL_ALL) | (default_applies & options.cancel_all)
     yield (valid & cancel_all).alias(BC_CANCEL_ALL)
     yield (valid & _says_yes(BC_ENTIRE_SERIES)).alias(BC_ENTIRE_SERIES)
-    reason = pl.col(BC_REASON).fill_null(pl.lit(default_reason(options), pl.String))
+    default = default_reason(options)
+    yield (valid & pl.col(BC_REASON).is_null() & (default is not None)).alias(BC_REASON_GIVEN)
+    reason = pl.col(BC_REASON).fill_null(pl.lit(default, pl.String))
     yield pl.when(valid).then(reason).alias(BC_REASON)
-    default = options.accounts.default if options.accounts else ""
-    account = pl.col(BC_ACCOUNT).fill_null(pl.lit(default or None, pl.String))
+    usual = options.accounts.default if options.accounts else ""
+    account = pl.col(BC_ACCOUNT).fill_null(pl.lit(usual or None, pl.String))
     yield pl.when(valid).then(account).alias(BC_ACCOUNT)
     yield pl.when(valid).then(pl.col(BC_ROW)).alias(BC_FIRST_ROW)

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
-from bulk_cancel.core.text import redact
+from bulk_cancel.core.text import printable, redact
 
 _DEBUG, _INFO = logging.DEBUG, logging.INFO
 
@@ -97,7 +97,7 @@ def _redacted(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return redact(value)
+        return redact(printable(value, longest=20_000))
     if isinstance(value, MutableMapping):
         return {name: _clean(item) for name, item in value.items()}
     return [_clean(item) for item in value] if isinstance(value, list | tuple) else value

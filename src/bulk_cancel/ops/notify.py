@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
 
-from bulk_cancel.core.text import redact
+from bulk_cancel.core.text import clean, printable, redact
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.ops.notice import RunEnding
@@ -73,7 +73,7 @@ def _tell(receiver: Apprise, number: int, text: tuple[str, str, str], told: list
 
 def title_of(ending: RunEnding) -> str:
     """Return one line: which job, and how it ended."""
-    return f"bulk-cancel {redact(ending.job)}: exit {int(ending.exit_code)}"
+    return f"bulk-cancel {clean(ending.job)}: exit {int(ending.exit_code)}"
 
 
 def body_of(ending: RunEnding) -> str:
@@ -82,4 +82,4 @@ def body_of(ending: RunEnding) -> str:
     lines += [ending.sentence, ""]
     lines += [f"Run {ending.run_id}, {show_duration(ending.elapsed_s)}"] if ending.run_id else []
     lines += [f"Results: {ending.out}"] if ending.out else []
-    return redact("\n".join(lines).strip())
+    return redact(printable("\n".join(lines).strip()))

@@ -29,6 +29,7 @@ def planned(
     each: Callable[[PlanLine], None] | None,
 ) -> Plan:
     plan = make_plan(rows.chunks(), states_of, keys.setup.job.pace, rows.look(reads), each)
+    plan.notes = rows.notes
     if keys.accounts.given or plan.shares.keys() - {OWN}:
         plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}
     plan.live = replace(plan.live, requests=reads.requests) if plan.live and reads else None

@@ -47,6 +47,11 @@ class Rows:
                 advice=f"It has: {known}. A live plan also knows: {', '.join(LIVE_NAMES)}.",
             )
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how the input was read."""
+        return self.staged.notes
+
     def chunks(self) -> Iterator[list[InputRow]]:
         """Yield the rows, each with its acting user; `look` fills in the reasons for a plan.
 
@@ -102,6 +107,6 @@ class Rows:
         seen = reading.appointment if reading else None
         own = {name: value for name, value in self._columns.get(row.row, _NOTHING).items() if value}
         try:
-            return row._replace(reason=self.template.fill({**live_values(seen), **own}))
+            return row._replace(reason=self.template.fill({**live_values(seen), **own}), reason_given=True)
         except ValueError as error:
             return InputRow(row.row, None, None, False, False, None, None, None, str(error))

@@ -28,6 +28,9 @@ from bulk_cancel.version import version
 class PlannedRows(Protocol):
     """Rows on their way to the plan and to the ledger."""
 
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
     def chunks(self) -> Iterator[list[InputRow]]: ...
 
     def filled_chunks(self) -> Iterator[list[InputRow]]: ...
@@ -69,8 +72,17 @@ def open_source(setup: Setup, folder: Path) -> Source:
 def _options_of(job: Job, accounts: AccountNames | None) -> InputOptions:
     """Return how the job wants its input read. With blanks to fill in, the reason comes later, row by row."""
     mapping = {str(name): column for name, column in job.map.items()}
-    reason = None if template_of(job) else job.reason
-    return InputOptions(mapping, reason, job.cancel_all, accounts)
+    template = template_of(job)
+    reason = None if template else job.reason
+    return InputOptions(
+        mapping,
+        reason,
+        job.cancel_all,
+        accounts,
+        blanks=template.names if template else (),
+        hidden_rows=job.hidden_rows,
+        encoding=job.encoding,
+    )
 
 
 def program() -> str:
@@ -147,6 +159,10 @@ class ApprovedPlan:
 
     def rows(self, reads: LiveReads | None) -> ApprovedPlan:
         return self
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ()
 
     def chunks(self) -> Iterator[list[InputRow]]:
         """Yield the plan's rows."""

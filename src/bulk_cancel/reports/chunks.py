@@ -12,7 +12,8 @@ from typing import Any, Final
 import polars as pl
 import polars.selectors as cs
 
-from bulk_cancel.core.columns import PREFIX, ROW
+from bulk_cancel.core.columns import PREFIX, ROW, rows_at_a_time
+from bulk_cancel.core.csv_dialect import DIALECT, CsvDialect, dialect_of
 from bulk_cancel.core.model import status_of
 from bulk_cancel.errors import InputError, LedgerError
 from bulk_cancel.ledger.port import RowRecord
@@ -46,6 +47,16 @@ def original_columns(snapshot: Path | None, rows: Rows) -> list[str]:
     return [name for name in names if not name.startswith(PREFIX)]
 
 
+def dialect_in(snapshot: Path | None) -> CsvDialect:
+    """Return the habits of the file that the input came from; the usual ones when it was no CSV, or is not known."""
+    if snapshot is None:
+        return CsvDialect()
+    try:
+        return dialect_of(pl.read_parquet_metadata(snapshot).get(DIALECT))
+    except (OSError, ValueError, TypeError, pl.exceptions.PolarsError) as error:
+        raise _damaged(snapshot) from error
+
+
 def read_chunks(snapshot: Path | None, rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield all rows in row order: first none of them, so that there is a chunk when there is no row."""
     originals = original_columns(snapshot, rows)
@@ -67,7 +78,9 @@ def _batches(snapshot: Path, columns: list[str]) -> Iterator[pl.DataFrame]:
     # Not select(columns): the name "*" or "^…$" would be taken for a pattern.
     frame = pl.scan_parquet(snapshot, glob=False).select(cs.by_name(columns))
     try:
-        yield from frame.collect_batches(chunk_size=CHUNK, maintain_order=True, engine="streaming")
+        yield from frame.collect_batches(
+            chunk_size=min(CHUNK, rows_at_a_time(len(columns))), maintain_order=True, engine="streaming"
+        )
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _damaged(snapshot) from error
 

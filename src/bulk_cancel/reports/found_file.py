@@ -17,12 +17,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import polars as pl
-import polars.selectors as cs
 
 from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.text import one_line
 from bulk_cancel.errors import ConfigError, OutputError, UsageError
+from bulk_cancel.reports.csv_file import harmless_texts
 from bulk_cancel.reports.files import ReportError, written_aside
 from bulk_cancel.reports.workbook import MADE_ON, MOST_ROWS, TEXTS_STAY
 
@@ -42,8 +42,6 @@ _COLUMNS: Final[Mapping[str, type[pl.DataType]]] = MappingProxyType(
 )
 _CANCELLED: Final = MappingProxyType({"is_cancelled": pl.Boolean})
 _CONTACTS: Final = MappingProxyType(dict.fromkeys(("attendee_names", "attendee_emails", "attendee_phones"), pl.String))
-#: At the beginning, or after what a spreadsheet may take for the end of a cell.
-_FORMULA = r"""(^|[;,\t\r\n][\s"]*)([=+\-@\t\r＝＋－＠])"""
 _KINDS = (".csv", ".parquet", ".xlsx")
 
 
@@ -79,7 +77,7 @@ def check_kind(file: Path) -> None:
 def found_csv(appointments: Sequence[Appointment], layout: Layout) -> str:
     """Return the CSV text: a header, and a row for each appointment."""
     frame = _frame(appointments, layout)
-    return frame.with_columns(cs.string().str.replace_all(_FORMULA, "${1}'${2}")).write_csv()
+    return frame.with_columns(harmless_texts()).write_csv()
 
 
 def write_found(appointments: Sequence[Appointment], layout: Layout, file: Path) -> None:
@@ -128,10 +126,10 @@ def _row(appointment: Appointment, zone: tzinfo) -> dict[str, Any]:
         "appointment_id": one_line(appointment.appointment_id),
         "start": _local(appointment.start, zone),
         "end": _local(appointment.end, zone),
-        "location": appointment.location,
-        "host_ids": one_line(" ".join(appointment.host_ids or ())) or None,
-        "meeting_type_id": appointment.meeting_type_id,
-        "meeting": appointment.meeting,
+        "location": _shown(appointment.location),
+        "host_ids": _shown(" ".join(appointment.host_ids or ())),
+        "meeting_type_id": _shown(appointment.meeting_type_id),
+        "meeting": _shown(appointment.meeting),
         "group_booking": appointment.group_booking,
         "attendee_count": None if attending is None else len(attending),
         "paid": appointment.paid,
@@ -142,15 +140,19 @@ def _row(appointment: Appointment, zone: tzinfo) -> dict[str, Any]:
     }
 
 
+def _shown(text: str | None) -> str | None:
+    return one_line(text or "") or None
+
+
 def _local(text: str | None, zone: tzinfo) -> str | None:
     """Return a time as the zone has it; what is no time stays as it is."""
     at = moment_of(text)
     with suppress(OverflowError, ValueError):
-        return text if at is None else datetime.fromtimestamp(at, zone).isoformat()
-    return text
+        return _shown(text) if at is None else datetime.fromtimestamp(at, zone).isoformat()
+    return _shown(text)
 
 
 def _joined(parts: Iterable[str]) -> str | None:
     """The third name, address and number belong to the third attendee, so that gaps stay."""
-    parts = list(parts)
+    parts = [one_line(part) for part in parts]
     return "; ".join(parts) if any(parts) else None

@@ -22,9 +22,8 @@ from bulk_cancel.core.actions import Action
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
 from bulk_cancel.reports.chunks import CHUNK
-from bulk_cancel.reports.csv_file import CsvFile
+from bulk_cancel.reports.csv_file import CsvFile, harmless_texts
 from bulk_cancel.reports.files import ReportError, written_aside
-from bulk_cancel.reports.records import harmless
 from bulk_cancel.reports.summary import SUMMARY_JSON
 
 PLAN_CSV: Final = "plan.csv"
@@ -143,7 +142,7 @@ def _cells_of(line: PlanLine) -> tuple[Any, ...]:
 def _write_csv(parts: list[Path], path: Path, columns: Mapping[str, pl.DataType]) -> None:
     file = CsvFile(path, {name: name for name in columns})
     for part in parts:
-        file.append(pl.read_parquet(part, glob=False).with_columns([harmless(name) for name in _TEXTS]))
+        file.append(pl.read_parquet(part, glob=False).with_columns(harmless_texts(*_TEXTS)))
 
 
 @contextmanager

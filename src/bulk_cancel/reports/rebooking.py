@@ -1,5 +1,6 @@
 """The rebooking list: whom to call after a closure. Written only when asked for, for its owner's eyes, row by row.
 
+A telephone number begins with +, and whoever books may write a formula into a name: an apostrophe keeps both a text.
 The API cannot undo a cancel; this is the undo kit. Each row is on disk when its cancel is recorded, so that a run that
 is killed leaves the list of what it had done.
 """
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bulk_cancel.core.model import Appointment, Target
+from bulk_cancel.core.text import harmless, one_line
 
 REBOOKING = "rebooking.csv"
 _COLUMNS = (
@@ -27,7 +29,6 @@ _COLUMNS = (
     "email",
     "phone",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Keep = Callable[[Target, Appointment], None]
 
@@ -43,7 +44,7 @@ def rebooking_list(out: Path) -> Iterator[Keep]:
             writer.writerow(_COLUMNS)
 
         def keep(target: Target, seen: Appointment) -> None:
-            writer.writerows([_harmless(value) for value in row] for row in _rows(target, seen))
+            writer.writerows([harmless(one_line(value or "")) for value in row] for row in _rows(target, seen))
             file.flush()
 
         yield keep
@@ -54,8 +55,3 @@ def _rows(target: Target, seen: Appointment) -> Iterator[tuple[str | None, ...]]
     for contact in seen.contacts:
         if target.attendee_id in (None, contact.attendee_id):
             yield (*slot, " ".join(seen.host_ids or ()), contact.name, contact.email, contact.phone)
-
-
-def _harmless(value: str | None) -> str:
-    """A telephone number begins with +: a spreadsheet would compute it. An apostrophe keeps it text."""
-    return f"'{value}" if value and value.startswith(_FORMULA) else value or ""

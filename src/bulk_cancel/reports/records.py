@@ -18,10 +18,11 @@ from types import MappingProxyType
 import polars as pl
 import polars.selectors as cs
 
+from bulk_cancel.core.csv_dialect import CsvDialect
 from bulk_cancel.core.model import Status
-from bulk_cancel.reports.chunks import CHUNK, DETAIL, STATUS, Rows, original_columns, read_chunks
+from bulk_cancel.reports.chunks import CHUNK, DETAIL, STATUS, Rows, dialect_in, original_columns, read_chunks
 from bulk_cancel.reports.columns import correction_columns, result_columns
-from bulk_cancel.reports.csv_file import CsvFile
+from bulk_cancel.reports.csv_file import CsvFile, harmless_texts
 from bulk_cancel.reports.files import ReportError, written_aside
 from bulk_cancel.reports.workbook import RESULTS_XLSX, WorkbookFile, why_no_workbook
 
@@ -65,7 +66,7 @@ def write_records(snapshot: Path | None, rows: Rows, out: Path, *, excel: bool =
     missing = why_no_workbook(0, len(result_columns(originals))) if excel else ""
     try:
         with written_aside(out, FILES) as folder:
-            draft = _Draft(folder, originals, with_workbook=excel and not missing)
+            draft = _Draft(folder, originals, dialect_in(snapshot), with_workbook=excel and not missing)
             for chunk in read_chunks(snapshot, rows):
                 draft.append(chunk)
             draft.finish()
@@ -80,6 +81,7 @@ class _Draft:
 
     folder: Path
     originals: list[str]
+    dialect: CsvDialect
     with_workbook: bool = False
     statuses: Counter[Status] = field(default_factory=Counter)
     parts: list[Path] = field(default_factory=list)
@@ -89,18 +91,18 @@ class _Draft:
 
     def __post_init__(self) -> None:
         (self.folder / "parts").mkdir()
-        self.results = CsvFile(self.folder / RESULTS_CSV, result_columns(self.originals))
+        self.results = CsvFile(self.folder / RESULTS_CSV, result_columns(self.originals), self.dialect)
         if self.with_workbook:
             self.workbook = WorkbookFile(self.folder / RESULTS_XLSX, result_columns(self.originals))
         names = correction_columns(self.originals)
-        self.corrections = {name: CsvFile(self.folder / name, names) for name in CORRECTIONS}
+        self.corrections = {name: CsvFile(self.folder / name, names, self.dialect) for name in CORRECTIONS}
 
     def append(self, chunk: pl.DataFrame) -> None:
         self.parts.append(self.folder / "parts" / f"{len(self.parts):06}.parquet")
         chunk.write_parquet(self.parts[-1], compression="lz4", statistics=False)
         if self.workbook:
             self.workbook.append(chunk)
-        for_people = chunk.with_columns(harmless(DETAIL))
+        for_people = chunk.with_columns(harmless_texts(DETAIL))
         self.results.append(for_people)
         for status, count in chunk[STATUS].value_counts().iter_rows():
             self.statuses[Status(status)] += count
@@ -114,11 +116,6 @@ class _Draft:
             self.workbook.close()
         rows = pl.scan_parquet(self.parts, glob=False).rename(result_columns(self.originals))
         rows.sink_parquet(self.folder / RESULTS_PARQUET, row_group_size=CHUNK)
-
-
-def harmless(column: str) -> pl.Expr:
-    # Where a semicolon separates cells, a spreadsheet cuts a text at semicolons: what follows one is a beginning, too.
-    return pl.col(column).str.replace_all(r"""(^|[;,][\s"]*)([=+\-@＝＋－＠])""", "${1}'${2}")
 
 
 def _readable_again(columns: list[str]) -> pl.Expr:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, tzinfo
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from uuid import UUID
 
 from pydantic import (
@@ -39,8 +39,8 @@ from pydantic_settings import (
 from bulk_cancel.core.dates import fill_dates
 from bulk_cancel.core.deadline import Deadline, parse_deadline
 from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.reason import LONGEST_REASON
 from bulk_cancel.core.selection import Days, Selection, parse_zone
-from bulk_cancel.core.template import LONGEST_REASON
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import parse_duration, parse_rate
 from bulk_cancel.core.window import SendWindow, parse_window
@@ -63,8 +63,20 @@ def _mapping(value: Any) -> Any:
         pairs = [str(pair).partition("=") for pair in value]
         if not all(field.strip() and column.strip() for field, _, column in pairs):
             raise ValueError("write FIELD=COLUMN")
-        return {field.strip(): column.strip() for field, _, column in pairs}
-    return value
+        value = {field.strip(): column.strip() for field, _, column in pairs}
+    return {_field(field, column): column for field, column in value.items()} if isinstance(value, dict) else value
+
+
+def _field(name: str, column: Any) -> str:
+    """Return a field's usual spelling. Raises ValueError for a pair that is the wrong way round."""
+    field = _spelled(name)
+    if field not in FIELDS and _spelled(str(column)) in FIELDS:
+        raise ValueError(f"{name}={column} is the wrong way round: write {_spelled(str(column))}={name}")
+    return field
+
+
+def _spelled(name: str) -> str:
+    return name.strip().lower().replace("-", "_").replace(" ", "_")
 
 
 def _uuid(value: Any) -> Any:
@@ -114,6 +126,7 @@ def _zone(value: str) -> str:
 Duration = Annotated[float, _parsed(parse_duration), Field(ge=0, allow_inf_nan=False)]
 Rate = Annotated[float, _parsed(parse_rate), Field(gt=0, allow_inf_nan=False)]
 Field_ = Literal["appointment_id", "reason", "attendee_id", "cancel_all", "cancel_entire_series", "user_id", "account"]
+FIELDS = get_args(Field_)
 
 
 #: Not empty: a variable of a shell that is not set must not select everything.
@@ -180,6 +193,8 @@ class Job(BaseSettings):
     select: Select | None = None  #: instead of an input: what a search finds is the input
     reason: Annotated[str, AfterValidator(_reason)] | None = None
     map: Annotated[dict[Field_, str], BeforeValidator(_mapping)] = {}
+    hidden_rows: Literal["", "skip", "include"] = ""  #: of a sheet; empty: one that hides rows is refused
+    encoding: str = ""  #: of a CSV or NDJSON text; empty: UTF-8
     cancel_all: bool = False
     user_id: Annotated[str, BeforeValidator(_uuid)] | None = Field(
         None, validation_alias=AliasChoices("user_id", "BULK_CANCEL_USER_ID", "MEETERGO_USER_ID")

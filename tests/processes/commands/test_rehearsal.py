@@ -56,6 +56,13 @@ def test_kinds_are_served_and_lines_stay_where_they_are(tmp_path: Path) -> None:
         read_world(write_seed(str(path), tmp_path))
 
 
+def test_an_input_is_read_with_the_flags_of_a_run(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"Termin;Grund\r\n{IDS[0]};früh\r\n".encode("cp1252"))
+    flags = {"map": ["Appointment-ID=termin"], "encoding": "cp1252"}
+    assert list(read_world(write_seed(str(path), tmp_path, flags)).appointments) == IDS[:1]
+
+
 def test_a_search_has_no_file(tmp_path: Path) -> None:
     job = tmp_path / "job.toml"
     job.write_text('[select]\nfrom = "2026-12-24"\nto = "2026-12-24"\ntimezone = "UTC"\n')

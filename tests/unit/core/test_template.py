@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from bulk_cancel.core.template import parse_template
 
-VALUES = {"location": "Berlin", "start": "2026-11-30T09:00:00+01:00", "empty": " ", "Termin Nr": "7"}
+VALUES = {
+    "bell": "a\x1b[31mb",
+    "nul": "a\0b",
+    "lost": "#N/A",
+    "wrapped": '="007"',
+    "location": "Berlin",
+    "start": "2026-11-30T09:00:00+01:00",
+    "empty": " ",
+    "Termin Nr": "7",
+}
 
 
 @pytest.mark.parametrize(
@@ -20,6 +29,7 @@ VALUES = {"location": "Berlin", "start": "2026-11-30T09:00:00+01:00", "empty": "
         ("{{not a blank}}", "{not a blank}"),
         ("no {Termin Nr}", "no 7"),
         ("  {location}  ", "Berlin"),
+        ("no {wrapped}", "no 007"),
     ],
 )
 def test_blanks_are_filled_in(text: str, reason: str) -> None:
@@ -32,7 +42,10 @@ def test_blanks_are_filled_in(text: str, reason: str) -> None:
         ("{room}", r"needs \{room\}, which is not known"),
         ("{empty}", "not known"),
         ("{location:%d}", "needs a date"),
-        ("{location}" * 100, "600 characters when filled in"),
+        ("{bell}", "filled in, contains control characters"),
+        ("{nul}", "filled in, contains control characters"),
+        ("{lost}", r"needs \{lost\}, which is an error of the sheet: #N/A"),
+        ("{location}" * 100, "filled in, has 600 characters"),
     ],
 )
 def test_what_cannot_be_filled_in_is_said(text: str, complaint: str) -> None:

@@ -40,7 +40,14 @@ def as_csv(records, separator):
 def as_ndjson(records):
     objects = [{name: cell for name, cell in zip(COLUMNS, cells, strict=True) if cell} for cells in records]
     objects[0] = dict(zip(COLUMNS, records[0], strict=True))  # the first one tells the order of the columns
-    return "".join(json.dumps(one) + "\n" if one else "\n" for one in objects).encode()
+    lines = [json.dumps(one) if one else "" for one in objects]
+    return "\n".join(["", *lines, ""]).encode()  # a row is a line: no line stands for a header
+
+
+def as_list(records):
+    """A list has no header either: its rows begin at 1, so that an item that says nothing stands before the others."""
+    objects = [{}, *(dict(zip(COLUMNS, cells, strict=True)) for cells in records)]
+    return b"\xef\xbb\xbf\n " + json.dumps(objects, indent=1, ensure_ascii=False).encode()
 
 
 def write_excel(path, records):
@@ -74,6 +81,7 @@ WRITERS = {
     "x.jsonl": lambda path, records: path.write_bytes(b"\xef\xbb\xbf" + as_ndjson(records).rstrip(b"\n")),
     "x.ndjson.gz": lambda path, records: path.write_bytes(gzip.compress(as_ndjson(records))),
     "x.jsonl.zst": lambda path, records: write_zstd(path, as_ndjson(records)),
+    "x.json": lambda path, records: path.write_bytes(as_list(records)),
     "x.parquet": write_parquet,
     "x [1]*.parquet": write_parquet,
     "x.xlsx": write_excel,
@@ -133,10 +141,25 @@ def test_a_missing_file_is_told_apart(staging, name):
         staging.stage(staging.folder / name)
 
 
-def test_a_folder_is_no_input(staging):
+def test_a_folder_without_parquet_files_is_no_input(staging):
     (staging.folder / "x.parquet").mkdir()
-    with pytest.raises(InputError, match="not a file"):
+    with pytest.raises(InputError, match="not a file, nor a folder of Parquet files"):
         staging.stage(staging.folder / "x.parquet")
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "parts"])
+def test_a_folder_of_part_files_is_read_in_the_order_of_their_names(staging, uuid, name):
+    folder = staging.folder / name
+    folder.mkdir()
+    for no in (2, 0, 1):
+        pl.DataFrame({"id": [uuid(no)], f"only {no}": ["x"]}).write_parquet(folder / f"part-{no:05}.parquet")
+    (folder / "_SUCCESS").touch()
+    (folder / "_metadata.parquet").write_bytes(b"not read")
+    staged = staging.stage(folder)
+    assert [(row.row, row.appointment_id) for row in staging.rows(folder)] == [(2, uuid(0)), (3, uuid(1)), (4, uuid(2))]
+    assert staged.columns == ("id", "only 0", "only 1", "only 2")
+    (folder / "part-00001.parquet").rename(folder / "part-00009.parquet")
+    assert staging.stage(folder).digest != staged.digest
 
 
 @pytest.mark.parametrize("name", ["x.parquet", "x.xlsx", "x.csv.gz", "x.csv.zst", "x.ndjson"])

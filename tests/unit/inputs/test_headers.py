@@ -61,5 +61,16 @@ def test_what_is_not_clear_is_refused(columns, mapping, sentence):
         resolve_columns(columns, mapping)
 
 
+@pytest.mark.parametrize("name", ["termin nr", "Termin-Nr", "TERMIN_NR", "\u200btermin nr"])
+def test_a_mapping_names_a_column_as_everything_else_does(name):
+    assert resolve_columns(["id", "Termin Nr"], {"appointment_id": name}) == {"appointment_id": "Termin Nr"}
+
+
+def test_a_mapping_takes_the_very_name_first():
+    assert resolve_columns(["termin", "Termin"], {"appointment_id": "Termin"}) == {"appointment_id": "Termin"}
+    with pytest.raises(InputError, match='columns "termin", "Termin" could each be "TERMIN"'):
+        resolve_columns(["termin", "Termin"], {"appointment_id": "TERMIN"})
+
+
 def test_a_tie_is_broken_by_the_mapping():
     assert resolve_columns(["id", "ID"], {"appointment_id": "ID"}) == {"appointment_id": "ID"}

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from bulk_cancel.inputs import InputRow
+from bulk_cancel.inputs.yes_no import NO, YES
 from support.examples import examples
 
 COLUMNS = ["id", "note", "reason", "attendee_id", "cancel_all", "cancel_entire_series", "user_id"]
@@ -42,8 +43,22 @@ tables = st.lists(
 
 
 def shown(value):
-    short = "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in value[:40])
+    short = "".join(escaped(c) if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in value[:40])
     return f'"{short}…"' if len(value) > 40 else f'"{short}"'
+
+
+def escaped(character):
+    return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}"
+
+
+def bare(value):
+    return "".join(c for c in value if unicodedata.category(c) != "Cf").strip(" \t\u00a0\u2007\u202f\u3000")
+
+
+def canonical(value):
+    """Return an id in its usual form, where the generated padding hides it."""
+    found = re.fullmatch(rf"['\"\\s]*[{{(]?({UUID.pattern})[)}}]?['\"\\s]*", bare(value))
+    return found[1] if found else bare(value)
 
 
 def problems_of(cells, fields):
@@ -68,7 +83,7 @@ def problems_of(cells, fields):
 
 def flag_problems(attendee, cancel_all, series):
     for name, value in (("cancel_all", cancel_all), ("cancel_entire_series", series)):
-        if value.lower() not in ("", "true", "yes", "1", "false", "no", "0"):
+        if value.lower() not in ("", *YES, *NO):
             yield f"{name} is not a yes/no value: {shown(value)}"
     if attendee and yes(cancel_all):
         yield "attendee_id and cancel_all contradict each other"
@@ -79,15 +94,16 @@ def flag_problems(attendee, cancel_all, series):
 
 
 def yes(word):
-    return word.lower() in ("true", "yes", "1")
+    return word.lower() in YES
 
 
 def judged(number, fields, cancel_all_default, reason_default):
     """Return one row as if it were the only one."""
     padded_fields = (fields + [""] * len(COLUMNS))[: len(COLUMNS)]
     appointment, _, reason, *others = padded_fields
-    attendee, cancel_all, series, user = (cell.strip(" \t\u00a0") for cell in others)
-    cells = (appointment.strip(" \t\u00a0"), reason.strip(), attendee, cancel_all, series, user)
+    attendee, user = canonical(others[0]), canonical(others[3])
+    cancel_all, series = bare(others[1]), bare(others[2])
+    cells = (canonical(appointment), reason.strip(), attendee, cancel_all, series, user)
     if found := list(problems_of(cells, fields)):
         return InputRow(number, None, None, False, False, None, None, None, "; ".join(found))
     says_nothing = not (cancel_all or attendee or yes(series))
@@ -101,6 +117,7 @@ def judged(number, fields, cancel_all_default, reason_default):
         user_id=user.lower() or None,
         first_row=number,
         problems=None,
+        reason_given=not cells[1] and reason_default is not None,
     )
 
 

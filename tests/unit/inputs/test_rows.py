@@ -26,7 +26,7 @@ def one_row(staging):
 
 def test_an_id_is_compared_in_lower_case_without_the_space_around(one_row, uuid):
     row = one_row(id=f" \t{uuid(10).upper()}\u00a0 ", attendee_id=uuid(11).upper(), user_id=f" {uuid(12)}")
-    assert row[1:] == (uuid(10), uuid(11), False, False, None, uuid(12), 2, None, None)
+    assert row[1:] == (uuid(10), uuid(11), False, False, None, uuid(12), 2, None, None, False)
 
 
 @pytest.mark.parametrize(
@@ -37,15 +37,15 @@ def test_an_id_is_compared_in_lower_case_without_the_space_around(one_row, uuid)
         ("a/b", "a/b"),
         ("a#f", "a#f"),
         ("%2e%2e", "%2e%2e"),
-        ("{3f2b8c1e-0000-4000-8000-000000000001}", "{3f2b8c1e-0000-4000-8000-000000000001}"),
-        ("urn:uuid:3f2b8c1e-0000-4000-8000-000000000001", "urn:uuid:3f2b8c1e-0000-4000-8000-0000000…"),
-        ("3f2b8c1e000040008000000000000001", "3f2b8c1e000040008000000000000001"),
+        ("https://meetergo.com/3f2b8c1e-0000-4000-8000-000000000001", "https://meetergo.com/3f2b8c1e-0000-4000-…"),
+        ("3f2b8c1e-00004000-8000-0000-00000001", "3f2b8c1e-00004000-8000-0000-00000001"),
+        ("3f2b8c1e-0000-4000-8000-000000000001 2", "3f2b8c1e-0000-4000-8000-000000000001 2"),
         ("3f2b8c1e-0000-4000-8000-00000000000g", "3f2b8c1e-0000-4000-8000-00000000000g"),
         ("3f2b8c1e 0000-4000-8000-000000000001", "3f2b8c1e 0000-4000-8000-000000000001"),
-        ("3f2b8c1e-0000-4000-8000-000000000001\n", "3f2b8c1e-0000-4000-8000-000000000001\ufffd"),
-        ("3f2b8c1e-0000-4000-8000-000000000001/\r\nx", "3f2b8c1e-0000-4000-8000-000000000001/\ufffd\ufffdx"),
+        ("3f2b8c1e-0000-4000-8000-000000000001/\r\nx", r"3f2b8c1e-0000-4000-8000-000000000001/\x0d\x0ax"),
         ("３f2b8c1e-0000-4000-8000-000000000001", "３f2b8c1e-0000-4000-8000-000000000001"),
-        ("\x1b[2J\u202eabc", "\ufffd[2J\ufffdabc"),
+        ("\x1b[2J\u202eabc", r"\x1b[2Jabc"),
+        ("a\u2028b", r"a\u2028b"),
         ("x" * 10_000, "x" * 40 + "…"),
     ],
 )
@@ -53,6 +53,45 @@ def test_only_uuids_pass(one_row, uuid, written, shown):
     row = one_row(id=written, attendee_id=written, reason="r")
     assert row.problems == f'appointment_id is not a UUID: "{shown}"; attendee_id is not a UUID: "{shown}"'
     assert row[1:8] == (None, None, False, False, None, None, None)  # nothing of an invalid row can be used
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{3F2B8C1E-0000-4000-8000-000000000001}",
+        "(3f2b8c1e-0000-4000-8000-000000000001)",
+        "urn:uuid:3f2b8c1e-0000-4000-8000-000000000001",
+        "3f2b8c1e000040008000000000000001",
+        '="3f2b8c1e-0000-4000-8000-000000000001"',
+        "'3f2b8c1e-0000-4000-8000-000000000001",
+        '"3f2b8c1e-0000-4000-8000-000000000001"',
+        "„3f2b8c1e-0000-4000-8000-000000000001“",
+        "3f2b8c1e\u20110000\u20114000\u20118000\u2011000000000001",
+        "3f2b8c1e–0000–4000–8000–000000000001",
+        "\u200b3f2b8c1e-0000-\u00ad4000-8000-000000000001\ufeff",
+        "\u202a3f2b8c1e-0000-4000-8000-000000000001\u202c",
+        "\u3000\u00a0 3f2b8c1e-0000-4000-8000-000000000001\n",
+    ],
+)
+def test_what_is_one_uuid_without_doubt_is_read_in_canonical_form(one_row, uuid, written):
+    row = one_row(id=written, user_id=written)
+    assert (row.appointment_id, row.user_id, row.problems) == (uuid(1), uuid(1), None)
+
+
+@pytest.mark.parametrize("error", ["#N/A", "#NV", "#REF!", "#BEZUG!", "#NAME?", "#DIV/0!", "#¡VALOR!", "Err:502"])
+@pytest.mark.parametrize("field", ["attendee_id", "user_id", "reason", "cancel_all", "cancel_entire_series"])
+def test_an_error_of_a_sheet_is_never_taken_for_a_value_or_for_empty(one_row, uuid, field, error):
+    row = one_row(id=uuid(1), default_cancel_all=True, **{field: error})
+    assert row.problems == f"{field} is an error of the sheet: {error}"
+
+
+@pytest.mark.parametrize("reason", ["#1 of 2", "#closed", "call #N/A", "#"])
+def test_other_reasons_with_a_hash_are_kept(one_row, uuid, reason):
+    assert one_row(id=uuid(1), reason=reason).reason == reason
+
+
+def test_a_reason_kept_as_text_by_a_formula_is_that_text(one_row, uuid):
+    assert one_row(id=uuid(1), reason='="0800 closed"').reason == "0800 closed"
 
 
 def test_all_reasons_of_a_row_are_given(one_row, uuid):
@@ -76,13 +115,15 @@ def test_all_reasons_of_a_row_are_given(one_row, uuid):
     ]
 
 
-@pytest.mark.parametrize("word", ["true", "TRUE", "Yes", " yes\t", "1"])
+@pytest.mark.parametrize(
+    "word", ["true", "TRUE", "Yes", " yes\t", "1", "1.0", "1,0", "WAHR", "Ja", "VRAI", "Sí", "ИСТИНА"]
+)
 def test_words_for_yes(one_row, uuid, word):
     assert one_row(id=uuid(1), cancel_all=word).cancel_all
     assert one_row(id=uuid(1), cancel_entire_series=word).entire_series
 
 
-@pytest.mark.parametrize("word", ["false", "No", "0", "", "  "])
+@pytest.mark.parametrize("word", ["false", "No", "0", "", "  ", "0.00", "FALSCH", "nein", "FAUX", "Não"])
 def test_words_for_no(one_row, uuid, word):
     row = one_row(id=uuid(1), cancel_all=word, cancel_entire_series=word)
     assert (row.cancel_all, row.entire_series, row.problems) == (False, False, None)

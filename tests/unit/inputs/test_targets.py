@@ -113,7 +113,7 @@ def test_many_small_groups_give_the_same_as_one(table, monkeypatch):
     at_once = table(*lines)
     monkeypatch.setattr("bulk_cancel.inputs.targets.HASHES_AT_A_TIME", 20)
     monkeypatch.setattr("bulk_cancel.inputs.targets.ROWS_AT_A_TIME", 9)
-    monkeypatch.setattr("bulk_cancel.inputs.snapshot.ROWS_PER_GROUP", 13)
+    monkeypatch.setattr("bulk_cancel.inputs.snapshot.rows_at_a_time", lambda _columns: 13)
     in_groups = table(*lines)
     assert at_once == in_groups
     assert {row.problems is None for row in at_once} == {True, False}

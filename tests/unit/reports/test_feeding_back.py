@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,15 @@ def carried_out(staged: StagedInput, record: Make, state: State, detail: str) ->
     ]
 
 
+def rows_after(records: Sequence[RowRecord], after: int, limit: int) -> Sequence[RowRecord]:
+    return [one for one in records if one.row > after][:limit]
+
+
 def one_round(source: Path, folder: Path, record: Make, state: State) -> tuple[StagedInput, Path]:
     """Read a file, let every valid row come to `state`, write the result files."""
     staged = stage_input(str(source), OPTIONS, folder / "input.parquet")
     records = carried_out(staged, record, state, f"={state} {folder.name}")
-    write_records(staged.path, lambda after, limit: [one for one in records if one.row > after][:limit], folder / "out")
+    write_records(staged.path, partial(rows_after, records), folder / "out")
     return staged, folder / "out"
 
 
@@ -140,3 +145,61 @@ def test_a_nul_in_a_cell_does_not_make_a_correction_file_unreadable(tmp_path: Pa
     assert pl.read_parquet(out / "results.parquet")["note"].item() == "a\0b"
     staged, _ = one_round(out / "failed.csv", tmp_path / "2", record, State.REJECTED)
     assert pl.read_parquet(staged.path)["note"].item() == "a\N{REPLACEMENT CHARACTER}b"
+
+
+DIALECTS = {
+    "semicolons": b"appointment_id;reason;note\n%s;ill, really;x|y\nno id;;\n",
+    "tabs": b"appointment_id\treason\tnote\n%s\till; really\tx\nno id\t\t\n",
+    "pipes": b"appointment_id|reason|note\n%s|ill|x\nno id||\n",
+    "CRLF": b"appointment_id,reason,note\r\n%s,ill,x\r\nno id,,\r\n",
+    "byte order mark": b"\xef\xbb\xbfappointment_id;reason;note\r\n%s;ill;x\r\nno id;;\r\n",
+    "sep=": b"sep=;\r\nappointment_id;reason;note\r\n%s;ill;x\r\nno id;;\r\n",
+}
+
+
+@pytest.mark.parametrize("habit", DIALECTS)
+def test_what_came_in_some_habit_goes_back_in_it(tmp_path: Path, record: Make, habit: str) -> None:
+    content = DIALECTS[habit] % ID(1).encode()
+    source = tmp_path / "first.csv"
+    source.write_bytes(content)
+    beginning = content.partition(b"appointment_id")[0]
+    separator, end = content.partition(b"reason")[2][:1], b"\r\n" if b"\r\n" in content else b"\n"
+    reason = content.partition(ID(1).encode() + separator)[2].split(separator)[0].decode()
+    for number in ("1", "2", "3"):
+        staged, out = one_round(source, tmp_path / number, record, State.UNKNOWN)
+        for name in ("results.csv", "unknown.csv", "invalid.csv"):
+            written = (out / name).read_bytes()
+            assert written.startswith(beginning + b"appointment_id" + separator + b"reason"), name
+            assert written.count(end) == written.count(b"\n"), name
+        (row, _) = next(read_rows(staged))
+        assert (row.appointment_id, row.reason) == (ID(1), reason)
+        source = out / "results.csv"
+
+
+def test_what_came_in_another_encoding_goes_back_with_a_mark_and_is_read_with_the_same_options(
+    tmp_path: Path, record: Make
+) -> None:
+    source = tmp_path / "first.csv"
+    source.write_bytes(f"appointment_id;reason\r\n{ID(1)};Büro zu\r\n".encode("cp1252"))
+    for number in ("1", "2"):
+        options = InputOptions({}, None, cancel_all=False, encoding="cp1252")
+        staged = stage_input(str(source), options, tmp_path / number / "input.parquet")
+        records = carried_out(staged, record, State.REJECTED, "said the server: “no”")
+        (rejected,) = records
+        write_records(staged.path, partial(rows_after, [rejected]), tmp_path / number)
+        source = tmp_path / number / "failed.csv"
+        assert source.read_bytes().startswith(b"\xef\xbb\xbfappointment_id;reason;")
+        assert [row.reason for rows in read_rows(staged) for row in rows] == ["Büro zu"]
+
+
+@pytest.mark.parametrize("reason", ["#N/A", '="=1"', "ill\u200b", "\ufeffill", "#REF!"])
+def test_what_a_row_was_taken_for_it_is_taken_for_again(tmp_path: Path, record: Make, reason: str) -> None:
+    source = tmp_path / "first.csv"
+    with source.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["appointment_id", "reason", "attendee_id"], [f"{{{ID(1)}}}", reason, "#N/A"]])
+    rounds = []
+    for number in ("1", "2", "3"):
+        staged, out = one_round(source, tmp_path / number, record, State.REJECTED)
+        rounds.append([row for rows in read_rows(staged) for row in rows])
+        source = out / "results.csv"
+    assert rounds[0] == rounds[1] == rounds[2]

@@ -80,7 +80,7 @@ def test_a_time_that_no_calendar_has_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("text", "cell"),
     [
-        ("=1+1", "'=1+1"), ("+1", "'+1"), ("-1", "'-1"), ("@a", "'@a"), ("\tx", "'\tx"), ("\rx", "'\rx"),
+        ("=1+1", "'=1+1"), ("+1", "'+1"), ("-1", "'-1"), ("@a", "'@a"), ("\t=x", "'=x"), ("\rx", "x"),
         ("＝1", "'＝1"), ("a; =1", "a; '=1"), ("a,-1", "a,'-1"), ("a=b-c", "a=b-c"), ("2-3 rooms", "2-3 rooms"),
     ],
 )  # fmt: skip
@@ -89,7 +89,7 @@ def test_csv_cells_that_would_run_as_formulas_are_made_harmless(text: str, cell:
     (row,) = rows(found_csv([odd], PLAIN).replace("\r", "\x01"))
     assert row["location"] == row["meeting"] == row["meeting_type_id"] == cell.replace("\r", "\x01")
     write_found([odd], PLAIN, tmp_path / "a.parquet")
-    assert pl.read_parquet(tmp_path / "a.parquet")["location"].item() == text
+    assert pl.read_parquet(tmp_path / "a.parquet")["location"].item() == text.strip()
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.xlsx", "A.CSV"])

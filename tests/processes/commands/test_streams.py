@@ -1,0 +1,73 @@
+"""What is at the other end of stdout and stderr decides nothing about a run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bulk_cancel.sandbox.server import Sandbox
+from support.shell import QUICK, Shell
+
+ID = "3f2b8c1e-0000-4000-8000-00000000000{}".format
+COMMAND = [sys.executable, "-m", "bulk_cancel"]
+
+
+@pytest.fixture
+def source(shell: Shell) -> Path:
+    """One row whose reason no small encoding has, with what a terminal would obey in a column's name."""
+    path = shell.folder / "in.csv"
+    path.write_text(f"id,reason,x\x1b]0;title\x07\u202e\n{ID(1)},北京 büro → zu,\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_a_stdout_of_any_encoding_is_written_with_replacements(shell: Shell, source: Path, encoding: str) -> None:
+    done = subprocess.run(
+        [*COMMAND, "plan", source], cwd=shell.folder, capture_output=True, timeout=60, check=False,
+        env={**shell.environ, "PYTHONIOENCODING": f"{encoding}:strict", "COLUMNS": "100"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "北京 büro → zu".encode(encoding, "replace") in done.stdout
+
+
+@pytest.mark.parametrize("gone", ["stdout", "stderr"])
+def test_a_reader_that_goes_away_does_not_end_a_run(shell: Shell, sandbox: Sandbox, source: Path, gone: str) -> None:
+    streams: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [*COMMAND, "run", source, "--yes", *QUICK, "--out", "out", "--log-format", "json"], check=False,
+            cwd=shell.folder, env=shell.environ, timeout=60, **{**streams, gone: writer},
+        )  # fmt: skip
+    finally:
+        os.close(writer)
+    assert done.returncode == 3  # this id is none of the sandbox's
+    assert [row["status"] for row in shell.rows("out/results.csv")] == ["not_found"]
+
+
+def test_a_plan_whose_reader_goes_away_ends_with_74_and_a_sentence(shell: Shell, source: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [*COMMAND, "plan", source], stdout=writer, stderr=subprocess.PIPE, check=False,
+            cwd=shell.folder, env=shell.environ, timeout=60,
+        )  # fmt: skip
+    finally:
+        os.close(writer)
+    assert done.returncode == 74
+    assert done.stderr == b"bulk-cancel: stdout cannot be written: its reader is gone.\n"
+
+
+def test_a_header_that_a_terminal_would_obey_is_shown_harmless(shell: Shell, source: Path) -> None:
+    source.write_text(source.read_text(encoding="utf-8").replace("id,", "Termin,", 1), encoding="utf-8")
+    result = shell("plan", source)
+    assert result.code == 65
+    assert r'"x\x1b]0;title\x07\u202e"' in result.stderr
+    assert result.stderr.replace("\n", "").isprintable()

@@ -1,0 +1,49 @@
+"""One rule makes a cell harmless in every file for people."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulk_cancel.core.model import Appointment, Contact, Target
+from bulk_cancel.core.text import harmless
+from bulk_cancel.reports.csv_file import harmless_texts
+from bulk_cancel.reports.rebooking import REBOOKING, rebooking_list
+
+ID = "6f0e8f5e-0000-4000-8000-000000000001"
+cells = st.text(st.sampled_from("=+-@＝;,|\t\r\n\"' ab1"), max_size=8)
+
+
+@given(cells)
+def test_python_and_polars_agree_on_what_is_harmless(cell: str) -> None:
+    frame = pl.DataFrame({"a": [cell]}).select(harmless_texts("a"))
+    assert frame.item() == harmless(cell)
+
+
+@given(cells)
+def test_what_is_harmless_stays_as_it_is(cell: str) -> None:
+    assert harmless(harmless(cell)) == harmless(cell)
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1", "'=1"),
+        ("+49 30 1", "'+49 30 1"),
+        (';=WEBSERVICE("http://x")', ';\'=WEBSERVICE("http://x")'),
+        ("Ann|@SUM(1)", "Ann|'@SUM(1)"),
+        ("a\x1b[31m=b\u202e", "a=b"),
+        ("Ann-Marie", "Ann-Marie"),
+    ],
+)
+def test_whoever_books_writes_no_formula_into_the_rebooking_list(tmp_path: Path, text: str, cell: str) -> None:
+    seen = Appointment(ID, is_cancelled=True, location=text, meeting=text, contacts=(Contact(ID, text, text, text),))
+    with rebooking_list(tmp_path) as keep:
+        keep(Target(ID), seen)
+    (row,) = csv.DictReader((tmp_path / REBOOKING).read_text(encoding="utf-8").splitlines())
+    assert {row[name] for name in ("location", "meeting", "name", "email", "phone")} == {cell}
