@@ -180,7 +180,11 @@ class Ledger(Protocol):
     def work(
         self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope = ALL_ROWS
     ) -> list[tuple[int, Work]]:
-        """Return the next sendable targets of a run with the row that names each, in row order."""
+        """Return the next sendable targets of a run with the row that names each, in row order.
+
+        After an unknown outcome, of whatever run, the run sends a target once more: when that becomes unknown as well,
+        it is left to the next run.
+        """
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         """Return unknown targets, of the whole ledger or of a scope, in the order of their ids."""

@@ -371,6 +371,8 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NUL
 -- while any other one is open: they may be the same, and the open one may still take effect. Two series suffice to know
 -- of one beside the target's own; they are looked up once, in their order, which leads through their partial indexes
 -- also before the database knows how few they are.
+-- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
+-- reads show may be an old state.
 -- name: work
 WITH sent_series AS MATERIALIZED (
   SELECT target_id FROM targets WHERE entire_series AND attempts > 0 ORDER BY target_id LIMIT 2),
@@ -394,6 +396,10 @@ WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
   AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)))
   AND (NOT t.entire_series OR NOT EXISTS (SELECT 1 FROM open_series s WHERE s.target_id <> t.target_id))
+  AND NOT (t.attempts > 1 AND EXISTS (SELECT 1 FROM events i JOIN events e USING (target_id, attempt_no)
+    JOIN events o USING (target_id)
+    WHERE i.target_id = t.target_id AND i.run_no = $1 AND i.event = 'intent' AND o.attempt_no < i.attempt_no
+      AND e.event IN ('no_proof', 'recovered') AND o.event IN ('no_proof', 'recovered')))
 ORDER BY t.asked_row LIMIT $4;
 
 -- name: sendable_count
