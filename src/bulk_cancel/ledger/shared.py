@@ -10,7 +10,7 @@ All times are the database's: the clocks of the machines need not agree.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,6 +56,17 @@ class ChunkRecord:
     def series(self) -> bool:
         """Whether its targets are series: to be sent when all other chunks of the run have ended."""
         return self.chunk.series
+
+
+NOBODY = "No worker has taken it."
+START_ONE = "To start one: bulk-cancel worker, with the same ledger and accounts."
+
+
+def is_untaken(chunks: Iterable[ChunkRecord]) -> bool:
+    """Return whether nobody is at a run's chunks, and nobody has ever been at the next of them."""
+    left = [chunk for chunk in chunks if not chunk.ended]
+    following = [chunk for chunk in left if not chunk.series] or left
+    return any(not chunk.epoch for chunk in following) and not any(chunk.owner for chunk in left)
 
 
 @dataclass(frozen=True, slots=True)

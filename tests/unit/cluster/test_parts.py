@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -10,21 +11,29 @@ from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy.exc import OperationalError
 
+from bulk_cancel.access.ledgers import LedgerDatabase
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.setup import set_up
 from bulk_cancel.cluster import completion as ending
+from bulk_cancel.cluster import dispatch, queue
 from bulk_cancel.cluster import stalled as rescue
 from bulk_cancel.cluster.chunk import ChunkResult, WorkerSetup
 from bulk_cancel.cluster.queue import partition_of, workflow_id
 from bulk_cancel.cluster.run_settings import RunSettings
+from bulk_cancel.commands.status import look_over
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Chunk
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.errors import ConfigError, Exit
+from bulk_cancel.errors import ConfigError, Exit, LedgerLostError, LedgerUnreachableError
+from bulk_cancel.execution.caller import Caller
+from bulk_cancel.execution.execute import RunFacts
+from bulk_cancel.ledger.port import RunStart
 from bulk_cancel.ledger.postgres import PostgresLedger
-from bulk_cancel.ledger.shared import ChunkRecord
+from bulk_cancel.ledger.shared import NOBODY, START_ONE, ChunkRecord, is_untaken
+from bulk_cancel.ops.progress import Silence
 from bulk_cancel.settings.job import load_job
 from support.given import row, staged
 
@@ -195,3 +204,93 @@ def test_a_run_whose_chunks_nobody_had_enqueued_is_begun(ledger: PostgresLedger,
     _, run_id = planned(ledger)
     line = Line(known={f"{run_id}/1": "SUCCESS"})
     assert rescue_once(postgres_url, line, 60) == [("enqueued", f"{run_id}/{n}") for n in (2, 3)]
+
+
+def chunk_at(number: int, *, epoch: int = 0, owner: str = "", ended: bool = False, series: bool = False) -> ChunkRecord:
+    return ChunkRecord(Chunk(1, number, 0, 9, series), "", 9, owner, epoch, None, ended, "")
+
+
+@pytest.mark.parametrize(
+    ("chunks", "untaken"),
+    [
+        ([], False),
+        ([chunk_at(1)], True),
+        ([chunk_at(1, epoch=1, owner="one"), chunk_at(2)], False),
+        ([chunk_at(1, epoch=2, ended=True), chunk_at(2)], True),
+        ([chunk_at(1, epoch=2), chunk_at(2, series=True)], False),  # it waits to come back, and the series for it
+        ([chunk_at(1, epoch=2, ended=True, owner="one"), chunk_at(2, series=True)], True),
+        ([chunk_at(1, epoch=2, ended=True)], False),
+    ],
+)
+def test_a_run_is_untaken_when_nobody_is_at_it_or_was_at_what_comes_next(
+    chunks: list[ChunkRecord], untaken: bool
+) -> None:
+    assert is_untaken(chunks) is untaken
+
+
+def test_a_run_that_no_worker_takes_is_told_of_within_ten_seconds(
+    ledger: PostgresLedger, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned(ledger)
+    (run,) = ledger.runs()
+    seen = dispatch._Seen(postgres_url, run)
+    seen.look()
+    assert not seen.is_untaken
+    later = time.monotonic() + 9
+    monkeypatch.setattr(dispatch.time, "monotonic", lambda: later)
+    seen.look()
+    assert (seen.is_untaken, seen.standing.note) == (True, NOBODY)
+    assert ledger.take_chunk(run.run_no, 1, "one", 90.0)
+    seen.look()
+    assert (seen.is_untaken, seen.standing.note) == (False, "1 worker, 4 of 4 chunks left")
+    seen.close()
+
+
+def test_status_says_that_no_worker_has_taken_a_run(ledger: PostgresLedger, postgres_url: str) -> None:
+    run_no = ledger.begin_run(RunStart("run-1", 0.0, CLOCK.base, input_digest="of an input"))
+    ledger.stage(run_no, [row(number, number) for number in range(2, 10)], 0.0)
+    ledger.start_run(run_no)
+    ledger.plan_chunks(run_no, 2)
+    seen = look_over(LedgerDatabase(postgres_url), Machine({}), 600.0, 5)
+    assert seen.runs[0].said == f"{NOBODY} 4 of 4 chunks are left. {START_ONE}"
+    assert seen.next == f"The run run-1: {seen.runs[0].said}"
+    assert ledger.take_chunk(1, 1, "one", 90.0)
+    assert NOBODY not in look_over(LedgerDatabase(postgres_url), Machine({}), 600.0, 5).next
+
+
+@pytest.mark.parametrize("when", ["opening the queue", "enqueueing", "watching"])
+def test_a_database_that_is_lost_while_a_run_is_handed_out_is_temporary(
+    ledger: PostgresLedger, postgres_url: str, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Its chunks are in the ledger: workers may be at them by now, so nothing promises that nothing was cancelled."""
+    away = OperationalError("SELECT 1", {}, Exception("server closed the connection"))
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise away
+
+    def lost(*_: Any, **__: Any) -> None:
+        raise LedgerUnreachableError("gone")
+
+    run_no = staged(ledger, row(2, 2))
+    ledger.start_run(run_no)
+    monkeypatch.setattr(queue, "DBOSClient", fail if when == "opening the queue" else lambda **_: FakeClient(fail))
+    if when == "watching":
+        monkeypatch.setattr(dispatch, "enqueue", lambda *_: None)
+        monkeypatch.setattr(dispatch.anyio, "run", lost)
+    setup = set_up(load_job("-", {"ledger": postgres_url}), structlog.get_logger(), Machine({}))
+    facts = RunFacts("run-1", run_no, ledger, None, CLOCK, 0.0)
+    what = dispatch.Dispatch(setup, Caller(Machine({}), structlog.get_logger(), Silence()), facts)
+    with pytest.raises(LedgerLostError) as told:
+        dispatch.dispatch(ledger, what)
+    assert told.value.exit_code is Exit.STOPPED
+    assert "cluster status" in told.value.advice
+
+
+@dataclass
+class FakeClient:
+    """A client whose connection is lost."""
+
+    enqueue: Any
+
+    def destroy(self) -> None:
+        return
