@@ -21,6 +21,7 @@ from bulk_cancel.access.places import credential_lock
 from bulk_cancel.access.setup import Setup, set_up
 from bulk_cancel.cluster.chunk import WorkerSetup
 from bulk_cancel.cluster.completion import facts_of, summary_of
+from bulk_cancel.cluster.exclusive_run import take_turn
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.cluster.worker import Worker, WorkerOptions
 from bulk_cancel.core.model import Answer, InputRow, Target
@@ -272,6 +273,55 @@ def test_requests_of_a_run_are_those_of_all_who_had_its_chunks(lab: Lab) -> None
     gets = sum(len(line.reads) + len(line.pages) for line in lab.lines)
     assert (told.posts, told.gets, told.throttled) == (len(lab.posts), gets, 0)
     assert lab.ledger.target_states(run_no) == {State.CANCELLED: 6}
+
+
+def test_requests_from_before_and_after_a_partition_are_counted(lab: Lab) -> None:
+    """The connection ends in the middle; the same worker takes the chunk again and goes on."""
+    run_no = lab.begin(*(row(n, n) for n in range(2, 12)), size=10)
+    ends = [3, 7]
+
+    def meanwhile(wanted: Target) -> Answer:
+        if len(lab.posts) in ends:
+            ends.remove(len(lab.posts))
+            lab.ledger._session.connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        return cancelled(wanted)
+
+    lab.on_cancel, lab.on_read = meanwhile, cancelled
+    assert lab.carry(1).ended
+    told = lab.summary().requests
+    gets = sum(len(line.reads) + len(line.pages) for line in lab.lines)
+    assert (told.posts, told.gets) == (len(lab.posts), gets) == (10, 5)
+    assert lab.ledger.target_states(run_no) == {State.CANCELLED: 10}
+
+
+# -- one run at a time -------------------------------------------------------------------------------------------------
+
+
+def test_while_a_second_run_begins_the_owner_of_the_stopped_one_writes_and_sends_nothing(lab: Lab) -> None:
+    """It lives, and was only cut off for longer than its own silence, which is not the one by default."""
+    run_no = lab.begin(*(row(n, n) for n in range(2, 22)), size=20)
+
+    def cut_off(wanted: Target) -> Answer:
+        if len(lab.posts) == 4:
+            lab.ledger.stop_run(run_no, "Enough.")
+            with pytest.raises(LockedError, match="run-1 has not ended"):
+                take_turn(lab.ledger, 0.0)
+            lab.ledger._session.connection.execute(
+                "UPDATE chunks SET heartbeat_at = heartbeat_at - make_interval(secs => silence_s + 1)"
+            )
+            take_turn(lab.ledger, 0.0)
+            staged(lab.ledger, *(row(n, n) for n in range(2, 22)), run_id="run-2")
+        return cancelled(wanted)
+
+    lab.on_cancel = cut_off
+    lab.carry(1, lab.worker(silence_s=40.0))
+    assert len(lab.posts) == 4
+    events = [(line.event, line.run_id) for line in lab.ledger.history(target(lab.ledger, 5).target_id)]
+    assert events == [(Event.INTENT, "run-1")], "what it learnt is looked up by the second run"
+    assert not any(lab.ledger.open_chunks(run_no))
 
 
 # -- one limit ---------------------------------------------------------------------------------------------------------
