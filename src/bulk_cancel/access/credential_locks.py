@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from bulk_cancel.access.connection import settings_of
-from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.access.places import credential_lock
-from bulk_cancel.access.rate_limits import remember, remembered
 from bulk_cancel.access.setup import Setup
-from bulk_cancel.api.client import ApiSettings
-from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.credential import check_pairing
 from bulk_cancel.core.plan import Plan, Share
-from bulk_cancel.core.retry import LONGEST_PAUSE_S
-from bulk_cancel.errors import ConfigError, LedgerError
-from bulk_cancel.ledger.shared import SharedLedger
-from bulk_cancel.ops.locks import locked, locked_together
-from bulk_cancel.settings.accounts import OWN, Account, Accounts
+from bulk_cancel.errors import ConfigError
+from bulk_cancel.ops.locks import locked
+from bulk_cancel.settings.accounts import OWN, Accounts
+
+if TYPE_CHECKING:
+    from bulk_cancel.api.client import ApiSettings
 
 
 @dataclass
@@ -38,6 +35,8 @@ class CredentialLocks:
 
     def settings(self, name: str) -> ApiSettings:
         """Return how an account speaks to the API. Raises ConfigError when its credential is not there."""
+        from bulk_cancel.access.connection import settings_of  # brings HTTP
+
         return settings_of(self.setup, self.accounts.find(name))
 
     def lock(self, names: Iterable[str], wait_s: float) -> None:
@@ -79,35 +78,6 @@ class CredentialLocks:
                 raise
             advice = "Nothing was sent. Correct user_id of the account, or the column user_id."
             raise ConfigError(f"The account {name}: {error}", advice=advice) from error
-
-
-@contextmanager
-def limit_shared(setup: Setup, account: Account, ledger: SharedLedger) -> Iterator[None]:
-    """Share the limit of an account's credential with the workers of one ledger, and with nobody else on this machine.
-
-    What others used of it before counts, and they learn what was used here. Raises LockedError, LedgerError.
-    """
-    machine, key = setup.machine, account.credential.fingerprint
-    path, what = credential_lock(machine.state_folder, key), f"the credential of {account.label}"
-    with locked_together(path, what, ledger.place, setup.job.lock_wait):
-        clock, pace, now = machine.clock, account.pace, machine.clock.monotonic()
-        known = remembered(machine, key)
-        ahead_s = known.tat(clock.base, now, LONGEST_PAUSE_S + pace.span_s) - now if known else 0.0
-        if ahead_s > 0:
-            ledger.pause(key, ahead_s - (pace.burst - 1) * pace.interval_s, pace)
-        try:
-            yield
-        finally:
-            with suppress(LedgerError):
-                _hand_over(setup, key, ledger)
-
-
-def _hand_over(setup: Setup, key: str, ledger: SharedLedger) -> None:
-    clock, used = setup.machine.clock, ledger.load_pace(key)
-    if used is not None:
-        ahead_s = used.tat_at - clock_of(ledger, clock).now()
-        record = PaceRecord(clock.now() + ahead_s, clock.monotonic() + ahead_s, clock.base.boot_id)
-        remember(setup.machine, key, record)
 
 
 @contextmanager

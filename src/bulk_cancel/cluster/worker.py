@@ -16,7 +16,7 @@ from anyio import to_thread
 from dbos import DBOS
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay
 
-from bulk_cancel.access.credential_locks import limit_shared
+from bulk_cancel.access.limit_sharing import limit_shared
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import queue
 from bulk_cancel.cluster import stalled as rescue
@@ -26,10 +26,10 @@ from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.retrying import random_wait
-from bulk_cancel.errors import BulkCancelError, Exit, LedgerError, LockedError
+from bulk_cancel.errors import BulkCancelError, Exit, LedgerError, LockedError, LostChunkError
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
-from bulk_cancel.ledger.shared import ChunkRecord, Hold, LostChunkError
+from bulk_cancel.ledger.shared import ChunkRecord, Hold
 from bulk_cancel.ops.signals import watch_signals
 
 #: Seconds to try to reach an unreachable database before a chunk is left to other workers.

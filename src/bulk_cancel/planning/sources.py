@@ -6,23 +6,24 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.core.plan import Look, PlanLine, target_of
-from bulk_cancel.engine.context import Foresight
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.plan_files import LeftOut, PlanFile, is_plan, open_plan
-from bulk_cancel.planning.live import LiveReads
 from bulk_cancel.planning.reason_templates import Rows, template_of
-from bulk_cancel.planning.search import select_input
 from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.settings.job import Job
 from bulk_cancel.version import version
+
+if TYPE_CHECKING:
+    from bulk_cancel.engine.context import Foresight
+    from bulk_cancel.planning.live import LiveReads
 
 
 class PlannedRows(Protocol):
@@ -62,11 +63,17 @@ def open_source(setup: Setup, folder: Path) -> Source:
         return ApprovedPlan(_of_this_api(plan, setup.api_url))
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
-    source = str(select_input(setup, folder)) if job.select else job.input
+    source = _selected(setup, folder) if job.select else job.input
     accounts = setup.accounts
     names = AccountNames(accounts.names, job.account) if accounts.given else None
     users = {name: user for name in ("", *accounts.names) if (user := accounts.user_id(name))}
     return InputFile(job, stage_input(source, _options_of(job, names), folder / SNAPSHOT), users)
+
+
+def _selected(setup: Setup, folder: Path) -> str:
+    from bulk_cancel.planning.search import select_input  # brings HTTP
+
+    return str(select_input(setup, folder))
 
 
 def _options_of(job: Job, accounts: AccountNames | None) -> InputOptions:
@@ -140,6 +147,8 @@ class InputFile:
         return Rows(self.staged, template_of(self.job), reads.seen if reads else {}, self.users)
 
     def foresight(self, reads: LiveReads | None) -> Foresight:
+        from bulk_cancel.engine.context import Foresight
+
         return Foresight(seen=reads.seen if reads else {})
 
 
@@ -184,4 +193,6 @@ class ApprovedPlan:
 
     def foresight(self, reads: LiveReads | None) -> Foresight:
         left_out = {target: (left.action, left.why) for target, left in self.left_out.items()}
+        from bulk_cancel.engine.context import Foresight
+
         return Foresight(reads.seen if reads else {}, left_out, self.plan.expectations())

@@ -15,7 +15,7 @@ import anyio
 import pytest
 import structlog
 
-from bulk_cancel.access.credential_locks import limit_shared
+from bulk_cancel.access.limit_sharing import limit_shared
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import credential_lock
 from bulk_cancel.access.setup import Setup, set_up

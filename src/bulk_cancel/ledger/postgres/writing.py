@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from bulk_cancel.core.model import Entry, InputRow, Scope
 from bulk_cancel.core.states import REFUSED, Event, next_state
+from bulk_cancel.errors import LostChunkError
 from bulk_cancel.ledger.port import PaceUpdate, RunStart
 from bulk_cancel.ledger.postgres import appending, staging
 from bulk_cancel.ledger.postgres import integrity as chain
 from bulk_cancel.ledger.postgres.reading import Reading
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import scoped
-from bulk_cancel.ledger.shared import Hold, LostChunkError, Standing
+from bulk_cancel.ledger.shared import Hold, Standing
 
 
 class Writing(Reading):
