@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 from anyio import to_thread
 from dbos import DBOS
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay
 
 from bulk_cancel.access.limit_sharing import limit_shared
 from bulk_cancel.cluster import completion as ending
@@ -82,6 +82,7 @@ class Worker:
             wait=random_wait(self.options.setup.setup.machine.jitter, 0.5, 10),
             retry=retry_if_exception(_may_come_back),
             sleep=anyio.sleep,
+            before_sleep=lambda state: self.options.setup.log.warning("chunk.waiting", why=str(_error_of(state))),
             reraise=True,
         )
         try:
@@ -190,6 +191,10 @@ async def _limit_shared(lock: AbstractContextManager[None]) -> AsyncIterator[Non
     finally:
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(lock.__exit__, None, None, None)
+
+
+def _error_of(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
 
 
 def _may_come_back(error: BaseException) -> bool:
