@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bulk_cancel.core.clock import PaceRecord, TimeBase
+from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow, Scope, Work
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import LedgerError
@@ -49,7 +49,7 @@ class Reading:
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(work_of(row[:13]), row[13], TimeBase(row[14], row[15]), row[16], row[17], bool(row[18]))
+            Unknown(work_of(row[:13]), row[13], None, *row[14:])
             for row in self._rows("unknown", after_target, limit, *scoped(scope))
         ]
 
