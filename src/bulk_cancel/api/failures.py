@@ -76,6 +76,8 @@ class Trace:
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         """Note the transport's announcement, such as `http11.send_request_headers.started`."""
         self.spoke = True
+        if getattr(info.get("request"), "method", None) == b"CONNECT":
+            return  # to a proxy, which has heard no more than the host's name
         if event.endswith(".send_request_headers.started"):
             if uptime() > self._send_by:
                 raise TooLateError("the connection stood too late")

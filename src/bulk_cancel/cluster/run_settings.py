@@ -24,7 +24,6 @@ class RunSettings:
     label: str
     timeout_s: float
     limits: Limits  #: their time is in seconds since the epoch: the workers' monotonic clocks are not the same
-    refused_before: int = 0  #: targets that had been refused when the run began
     is_approved: bool = False  #: the run carries out an approved plan
 
     @classmethod
@@ -33,17 +32,20 @@ class RunSettings:
         refuse_others(job)
         return cls(job.label, job.timeout, limits_of(job, _moved(limit, clock.base.offset_s)))
 
-    def over(self, targets: int, refused_before: int) -> Self:
+    def over(self, targets: int) -> Self:
         """Return them for a run over so many targets: a share of errors is one of the run, whatever the chunks are."""
         allowed = self.limits.max_errors
         if allowed.endswith("%"):
             allowed = str(int(float(allowed[:-1]) * targets / 100))
-        return replace(self, limits=replace(self.limits, max_errors=allowed), refused_before=refused_before)
+        return replace(self, limits=replace(self.limits, max_errors=allowed))
 
     def limits_here(self, clock: Clock, send_within_s: float) -> Limits:
-        """Return them as a runner of one chunk takes them. What is unknown is not waited for: the chunk comes back."""
+        """Return them as a runner of one chunk takes them.
+
+        It does not wait for what is unknown: the chunk comes back. Nor does it count errors: those are of the run.
+        """
         time = _moved(self.limits.time, -clock.base.offset_s)
-        return replace(self.limits, wait=False, time=time, send_within_s=send_within_s)
+        return replace(self.limits, wait=False, max_errors="", time=time, send_within_s=send_within_s)
 
     def keep(self, ledger: Ledger, run_no: int) -> None:
         """Write them down for a run."""
@@ -55,12 +57,18 @@ class RunSettings:
 
     @classmethod
     def kept(cls, ledger: Ledger, run_no: int) -> Self:
-        """Read those of a run. Raises ConfigError for a run that was not begun for workers."""
+        """Read those of a run. Raises ConfigError for one not begun for workers, and for a setting unknown here."""
         found = ledger.meta(_key(run_no))
         if found is None:
             raise ConfigError(f"Run {run_no} was not begun with --engine dbos.")
         document = json.loads(found)
         limits = document["limits"]
+        known = {field.name for kind in (cls, Limits) for field in fields(kind)}
+        if unknown := sorted((document.keys() | limits.keys()) - known):
+            raise ConfigError(
+                f"This worker does not know {' and '.join(unknown)}, which the run demands.",
+                advice="Update the worker. A newer one that takes the run in time goes on with it.",
+            )
         limits["window"] = parse_window(limits["window"]) if limits["window"] else None
         limits["time"] = TimeLimit(**limits["time"]) if limits["time"] else None
         limits["look"] = Look(limits["look"])

@@ -123,6 +123,8 @@ SETTLED = DONE | {State.NOT_FOUND, State.REJECTED}
 SENDABLE = frozenset({State.PENDING, State.WAITING})
 #: Sent, without a trustworthy outcome.
 OPEN = frozenset({State.SENDING, State.UNKNOWN})
+#: Data errors: the row is at fault, not the network.
+REFUSED = (State.REJECTED, State.NOT_FOUND, State.FAILED)
 
 
 def next_state(state: State, event: Event) -> State:

@@ -16,12 +16,12 @@ from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Wo
 from bulk_cancel.core.outcome import classify_read
 from bulk_cancel.core.readings import Reading, is_missing_route, reading_of, see
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
-from bulk_cancel.core.states import Event, State, next_state
+from bulk_cancel.core.states import REFUSED, Event, State, next_state
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
-from bulk_cancel.engine.counters import REFUSED, Counters
+from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.health import Asked, Health
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter

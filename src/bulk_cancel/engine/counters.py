@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bulk_cancel.core.states import State
-
-#: Data errors: the row is at fault, not the network.
-REFUSED = (State.REJECTED, State.NOT_FOUND, State.FAILED)
+from bulk_cancel.core.states import REFUSED, State
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 
 from bulk_cancel.access.ledgers import shared_of
-from bulk_cancel.access.rate_limits import limiter_of
+from bulk_cancel.access.rate_limits import limiter_of, remember
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Scope
@@ -107,6 +107,12 @@ def _paced(setup: Setup, facts: RunFacts, account: ActiveAccount, commits: Group
         return commits, SharedLimiter(slots.pace, facts.clock, setup.machine.jitter, slots)
     limiter = limiter_of(account.pace, account.key, setup.machine, facts.ledger.load_pace(account.key))
     return commits.beside(lambda: PaceUpdate(account.key, limiter.record())), limiter
+
+
+def keep_paces(setup: Setup, facts: RunFacts, contexts: Sequence[Context]) -> None:
+    """Keep what was used of each limit on this machine: the next one with that credential may have another ledger."""
+    for account, context in zip(facts.active, contexts, strict=True):
+        remember(setup.machine, account.key, context.limiter.record())
 
 
 async def execute(contexts: Sequence[Context], what: Callable[[Runner], Awaitable[RunEnd]]) -> RunEnd:

@@ -93,6 +93,6 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         exit_code=exit_code,
         out=str(facts.out) if facts.out else None,
         ledger=ledger.place,
-        next=next_step(Ending(matter, exit_code, due_at, halt, found.undecided)),
+        next=next_step(Ending(matter, exit_code, due_at, halt, found.undecided, 0 if counts else found.sendable)),
         pace=effort.pace,
     )

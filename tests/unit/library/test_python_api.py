@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,8 @@ from bulk_cancel import (
     run_async,
 )
 from bulk_cancel import plan as make_plan
+from bulk_cancel.access.machine import Machine
+from bulk_cancel.access.rate_limits import remembered
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.engine.clock import system_clock
@@ -99,6 +102,14 @@ def test_a_pause_of_hours_that_an_earlier_run_was_asked_for_still_holds(sandbox:
     assert ended.exit_code == Exit.STOPPED
     assert "asked to wait" in ended.next
     assert not sandbox.truth().requests
+
+
+def test_what_was_used_of_a_limit_counts_for_the_next_ledger_on_this_machine(sandbox: Sandbox) -> None:
+    """A worker's, too: its ledger is another one."""
+    assert run(job(ledger="one.db", rate="1/s", burst=100, yes=True)).exit_code == Exit.OK
+    pace = remembered(Machine({}), KEY)
+    assert pace is not None
+    assert pace.tat_at - time.time() > COUNT - 2
 
 
 def test_every_name_is_there_and_nothing_else() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bulk_cancel.core.clock import PaceRecord, TimeBase
+from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow, Scope, Work
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import LedgerError
@@ -60,7 +60,7 @@ class Reading:
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(work_of(row[:14]), row[14], TimeBase(row[15], row[16]), row[17], row[18], bool(row[19]))
+            Unknown(work_of(row[:14]), row[14], None, *row[15:])
             for row in self._rows("unknown", after_target, limit, *scoped(scope))
         ]
 

@@ -268,6 +268,8 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown')
 -- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. So is what was
 -- refused once, or is not cancelled by a person's word. A series waits while any other one is open: they may be the
 -- same, and the open one may still take effect; not any more once it is undecided, which comes after its settle time.
+-- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
+-- reads show may be an old state.
 -- What a worker has to know of a target before it sends: whether it must be read first, since another cancel may have
 -- taken it along or it was refused once; whether its attendee was seen in it; when the last series was sent.
 -- name: work_columns
@@ -291,6 +293,10 @@ WHERE t.asked_by = ?1 AND t.entire_series = ?3 AND t.asked_row > ?2
     WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown')
       AND NOT EXISTS (SELECT 1 FROM events e
         WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts)))
+  AND NOT (t.attempts > 1 AND EXISTS (SELECT 1 FROM events i JOIN events e USING (target_id, attempt_no)
+    JOIN events o USING (target_id)
+    WHERE i.target_id = t.target_id AND i.run_no = ?1 AND i.event = 'intent' AND o.attempt_no < i.attempt_no
+      AND e.event IN ('no_proof', 'recovered') AND o.event IN ('no_proof', 'recovered')))
 
 -- name: work
 {work_columns}
