@@ -577,10 +577,10 @@ BUGS = (
         "tests/unit/cluster/test_worker.py::test_max_errors_are_of_the_whole_run_whichever_worker_found_them",
     ),
     Bug(
-        "a worker notices a stop with its next sign of life only",
+        "a worker does not notice that its run is stopped",
         "cluster/chunk.py",
-        "        await super().record(*entries)\n        self._look()",
-        "        await super().record(*entries)",
+        "        if standing.stopped:",
+        "        if False:",
         "tests/unit/cluster/test_worker.py::test_a_run_is_stopped_with_the_next_commit",
     ),
     Bug(
