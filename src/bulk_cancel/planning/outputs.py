@@ -52,7 +52,8 @@ def _audit_files(stack: ExitStack, out: Path, setup: Setup, source: Source) -> l
     from bulk_cancel.reports.plan_records import plan_records
 
     records = stack.enter_context(plan_records(out, with_accounts=setup.job.accounts is not None))
-    records.summary.update({"source": setup.job.label, "input_digest": source.digest, "notes": source.rows(None).notes})
+    about = {"source": setup.job.label, "input_digest": source.digest, "notes": source.rows(None).notes}
+    records.summary.update(about)
     page = stack.enter_context(writing_plan_page(out, _facts(setup, source)))
     return [records.add, page.add]
 
@@ -73,7 +74,18 @@ def _refuse_overwriting(path: Path) -> None:
 
 def _about(setup: Setup, source: Source) -> PlanAbout:
     job, now = setup.job, setup.machine.clock.now()
-    decisive = {"reason", "cancel_all", "user_id", "map", "live", "skip_past", "late_within", "select"}
+    decisive = {
+        "reason",
+        "cancel_all",
+        "user_id",
+        "map",
+        "live",
+        "skip_past",
+        "late_within",
+        "select",
+        "hidden_rows",
+        "encoding",
+    }
     if job.accounts is not None:
         decisive |= {"account"}
     options = job.model_dump(mode="json", include=decisive)

@@ -54,7 +54,7 @@ def open_source(setup: Setup, folder: Path) -> Source:
     """Pin in a folder what the job names: a file, or what its [select] table finds. A plan is verified as a whole."""
     job = setup.job
     if not job.select and is_plan(job.input):
-        if given := job.model_fields_set & {"reason", "map", "cancel_all", "account"}:
+        if given := job.model_fields_set & {"reason", "map", "cancel_all", "account", "hidden_rows", "encoding"}:
             raise ConfigError(
                 f"A plan is carried out as it is: {', '.join(sorted(given))} cannot be given with it.",
                 advice="Plan again with the other setting, or leave it out.",
