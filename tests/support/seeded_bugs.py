@@ -656,7 +656,7 @@ BUGS = (
     Bug(
         "with --wait a chunk of series that others block ends",
         "cluster/chunk.py",
-        "return max(0.0, *due) + 1.0 if due else None",
+        "return None if due_in_s is None else due_in_s + 1.0",
         "return None",
         "tests/unit/cluster/test_worker.py::test_with_wait_series_that_others_block_come_back",
     ),
@@ -694,6 +694,14 @@ BUGS = (
         "        raise _lost(error) from error",
         "        raise",
         "tests/unit/cluster/test_parts.py::test_a_database_that_is_lost_while_a_run_is_handed_out_is_temporary",
+    ),
+    Bug(
+        "with --wait an account does not wait for another one's series",
+        "engine/runner.py",
+        "if context.limits.wait and due_in_s is not None:",
+        "if False:",
+        "tests/unit/library/test_python_api.py::"
+        "test_with_wait_a_series_that_waits_for_another_accounts_is_sent_afterwards",
     ),
     Bug(
         "tracebacks show local variables",
