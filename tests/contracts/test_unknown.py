@@ -86,16 +86,16 @@ def work_of(ledger: Ledger, run_no: int) -> Work:
 )
 def test_what_was_refused_once_is_read_before_it_is_sent(ledger: Ledger, refusal: tuple[Event, ...]) -> None:
     first = staged(ledger, row(2, 1), row(3, 2))
-    assert not any(work.look_first for _, work in ledger.work(first, 0, series=False, limit=10))
+    assert not any(work.must_be_read for _, work in ledger.work(first, 0, series=False, limit=10))
     ledger.append(first, entries(target(ledger, 1), *refusal))
     second = staged(ledger, row(2, 1, reason="another"), run_id="run-2")
-    assert work_of(ledger, second).look_first
+    assert work_of(ledger, second).must_be_read
 
 
 def test_what_a_person_says_is_not_cancelled_is_read_before_it_is_sent(ledger: Ledger) -> None:
     run_no = staged(ledger, row(2, 1))
     ledger.append(run_no, entries(target(ledger, 1), Event.INTENT, Event.NO_PROOF, Event.RESOLVED_NOT_CANCELLED))
-    assert work_of(ledger, run_no).look_first
+    assert work_of(ledger, run_no).must_be_read
 
 
 def test_that_an_attendee_was_seen_in_it_is_known_afterwards(ledger: Ledger) -> None:
@@ -130,4 +130,4 @@ def test_a_series_waits_for_an_open_one_until_a_person_has_to_settle_that(ledger
     ledger.append(run_no, entries(target(ledger, 1, series=True), Event.UNDECIDED))
     ((_, other),) = ledger.work(run_no, 0, series=True, limit=10)
     assert other.target.appointment_id == uuid(2)
-    assert other.look_first
+    assert other.must_be_read

@@ -19,7 +19,7 @@ def rows_to_send(ledger: Ledger, run_no: int, *, series: bool = False) -> list[i
 
 
 def first_rows(ledger: Ledger, run_no: int, *, series: bool = False) -> dict[int, bool]:
-    return {number: work.look_first for number, work in ledger.work(run_no, 0, series=series, limit=100)}
+    return {number: work.must_be_read for number, work in ledger.work(run_no, 0, series=series, limit=100)}
 
 
 @pytest.mark.parametrize("state", State)

@@ -27,6 +27,7 @@ class Page:
 
     answer: Answer
     appointments: tuple[Appointment, ...] | None
+    asked_at: float = 0.0  #: when the request left, on the clock of its reader
 
 
 @dataclass(frozen=True, slots=True)

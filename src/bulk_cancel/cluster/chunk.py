@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Self
@@ -15,9 +15,11 @@ from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.api.port import Line
+from bulk_cancel.cluster.approved_rows import approved_of
 from bulk_cancel.cluster.run_settings import RunSettings
+from bulk_cancel.core.actions import Approved
 from bulk_cancel.core.exit_codes import Halt, exceeds
-from bulk_cancel.core.model import Entry, Scope
+from bulk_cancel.core.model import Entry, Scope, Target
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit, OffLoop, T
 from bulk_cancel.engine.context import SEND_WITHIN_S, Context
@@ -61,6 +63,7 @@ class WorkerSetup:
 class ChunkResult:
     """How the work on a chunk ended. Kept with the chunk, as JSON."""
 
+    unseen: int = 0  #: targets that were sent without a look
     exit_code: int | None = None  #: of what halted it
     message: str = ""
     unknown: int = 0
@@ -132,7 +135,7 @@ class ChunkRun:
         limiter = SharedLimiter(slots.pace, clock, machine.jitter, slots)
         lines = self._lines(account)
         try:
-            context = self._context(clock, commits, limiter, lines)
+            context = await self._context(clock, commits, limiter, lines)
             await self._give_sign(commits)
             end = await self._carry_out(context)
             if commits.failure is not None:  # a run on one machine ends with it; a chunk is taken up again
@@ -151,7 +154,9 @@ class ChunkRun:
         make_line = setup.machine.line_factory(settings)
         return [make_line() for _ in range(account.concurrency)]
 
-    def _context(self, clock: Clock, commits: GroupCommit, limiter: SharedLimiter, lines: Sequence[Line]) -> Context:
+    async def _context(
+        self, clock: Clock, commits: GroupCommit, limiter: SharedLimiter, lines: Sequence[Line]
+    ) -> Context:
         return Context(
             run_no=self._hold.chunk.run_no,
             commits=commits,
@@ -163,8 +168,12 @@ class ChunkRun:
             log=self._worker.log,
             lines=lines,
             scope=Scope(self._hold.account, self._hold.chunk),
+            approved=await commits.ask(self._approved),
             api=canonical_api(self._worker.setup.api_url),
         )
+
+    def _approved(self, ledger: Ledger) -> Mapping[Target, Approved] | None:
+        return approved_of(ledger, self._hold.chunk) if self._run_settings.is_approved else None
 
     async def _carry_out(self, context: Context) -> RunEnd:
         async with anyio.create_task_group() as surroundings:
@@ -207,6 +216,7 @@ class ChunkRun:
         halt, found = end.halt, end.reconciled
         waits = self._run_settings.limits.wait and halt is None
         return ChunkResult(
+            unseen=self._counters.unseen,
             exit_code=int(halt.exit_code) if halt else None,
             message=halt.message if halt else "",
             unknown=found.unknown,

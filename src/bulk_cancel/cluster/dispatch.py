@@ -14,6 +14,7 @@ from bulk_cancel.access.ledgers import LedgerDatabase
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import queue
+from bulk_cancel.cluster.approved_rows import keep_approved
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.model import status_of
 from bulk_cancel.core.states import UNDERWAY
@@ -55,7 +56,9 @@ def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
     job, facts = what.setup.job, what.facts
     (run,) = ledger.runs(facts.run_id)
     settings = RunSettings.of(job, facts.time, facts.clock).over(ledger.target_count(run.run_no))
-    settings.keep(ledger, run.run_no)
+    if facts.approval is not None:
+        keep_approved(ledger, run.run_no, facts.approval.in_row_order())
+    replace(settings, is_approved=facts.approval is not None).keep(ledger, run.run_no)
     ledger.plan_chunks(run.run_no, job.chunk)
     try:
         with queue.opened(what.url) as opened:

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Self
 
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.window import parse_window
 from bulk_cancel.engine.clock import Clock
@@ -23,6 +24,7 @@ class RunSettings:
     label: str
     timeout_s: float
     limits: Limits  #: their time is in seconds since the epoch: the workers' monotonic clocks are not the same
+    is_approved: bool = False  #: the run carries out an approved plan
 
     @classmethod
     def of(cls, job: Job, limit: TimeLimit | None, clock: Clock) -> Self:
@@ -50,7 +52,7 @@ class RunSettings:
         limits = {one.name: getattr(self.limits, one.name) for one in fields(Limits)}
         limits["window"] = str(self.limits.window) if self.limits.window else None
         limits["time"] = asdict(self.limits.time) if self.limits.time else None
-        own = {"label": self.label, "timeout_s": self.timeout_s}
+        own = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "limits"}
         ledger.bind(_key(run_no), json.dumps({**own, "limits": limits}))
 
     @classmethod
@@ -69,6 +71,7 @@ class RunSettings:
             )
         limits["window"] = parse_window(limits["window"]) if limits["window"] else None
         limits["time"] = TimeLimit(**limits["time"]) if limits["time"] else None
+        limits["look"] = Look(limits["look"])
         return cls(**{**document, "limits": Limits(**limits)})
 
 
@@ -82,14 +85,9 @@ def _key(run_no: int) -> str:
 
 def refuse_others(job: Job) -> None:
     """Refuse what only a run on one machine can do. Raises ConfigError."""
-    wanted = {
-        "live": job.live,
-        "canary": job.canary,
-        "check_drift": job.check_drift,
-        "rebooking_list": job.rebooking_list,
-    }
+    wanted = {"canary": job.canary, "rebooking_list": job.rebooking_list}
     if asked := [f"--{name.replace('_', '-')}" for name, value in wanted.items() if value]:
         raise ConfigError(
             f"{' and '.join(asked)} cannot be had with --engine dbos.",
-            advice="Nothing was sent. Use --look-first instead, or leave out --engine: one machine does it.",
+            advice="Nothing was sent. Leave out --engine: one machine does it.",
         )

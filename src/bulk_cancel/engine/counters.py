@@ -15,6 +15,7 @@ class Counters:
     posts: int = 0
     gets: int = 0
     throttled: int = 0
+    unseen: int = 0  #: cancels that left although nobody had looked
     targets: int = 0  #: that were sendable at the start
     states: Counter[State] = field(
         default_factory=Counter

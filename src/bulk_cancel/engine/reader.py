@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
-from bulk_cancel.api.port import Line, Query
+from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import Answer, Appointment, Request, Target
 from bulk_cancel.core.readings import Reading, is_missing_route, reading_of
@@ -43,14 +43,19 @@ class Reader:
     requests: int = 0
     throttled: int = 0
 
-    async def page(self, query: Query) -> tuple[Appointment, ...]:
-        """Read one page. Raises CredentialError or UnreachableError when there is no getting it."""
+    async def list_page(self, query: Query) -> Page:
+        """Read one page, with when it was asked for. Raises CredentialError or UnreachableError when none comes."""
 
-        async def ask() -> tuple[Answer, tuple[Appointment, ...] | None]:
+        async def ask() -> tuple[Answer, Page | None]:
+            asked_at = self.limiter.clock.monotonic()
             page = await self.line.page(query)
-            return page.answer, page.appointments
+            return page.answer, None if page.appointments is None else replace(page, asked_at=asked_at)
 
         return await self._surely(ask, "the list of appointments")
+
+    async def page(self, query: Query) -> tuple[Appointment, ...]:
+        """Read one page's appointments. Raises as `list_page` does."""
+        return (await self.list_page(query)).appointments or ()
 
     async def users(self, offset: int) -> tuple[str, ...]:
         """Read the ids of up to 100 users. Raises as `page` does; only admins may."""
@@ -65,7 +70,7 @@ class Reader:
         """Read one appointment. A 404 of the API is a reading; raises as `page` does when there is none."""
 
         async def ask() -> tuple[Answer, Reading | None]:
-            asked_at = self.limiter.clock.elapsed()
+            asked_at = self.limiter.clock.monotonic()
             answer = await self.line.read(target, request)
             return answer, reading_of(target.appointment_id, answer, asked_at)
 

@@ -13,9 +13,10 @@ from bulk_cancel.access.rate_limits import limiter_of, remember
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Scope
+from bulk_cancel.core.plan import Approval
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
-from bulk_cancel.engine.context import Context, Foresight, Limits
+from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.deadline import watch_time
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
@@ -47,7 +48,7 @@ class RunFacts:
     active: Sequence[ActiveAccount] = ()
     left: Mapping[str, int] = field(default_factory=dict)  #: unknown outcomes of accounts whose credential is missing
     time: TimeLimit | None = None
-    foresight: Foresight = field(default_factory=Foresight)
+    approval: Approval | None = None  #: of the plan that is carried out
 
     @property
     def longest_exchange_s(self) -> float:
@@ -61,14 +62,13 @@ def limits_of(job: Job, time: TimeLimit | None) -> Limits:
         max_attempts=job.max_attempts,
         settle_s=job.settle,
         max_errors=job.max_errors,
-        look_first=job.look_first,
+        look=job.look,
         wait=job.wait,
         skip_past=job.skip_past,
         late_within_s=job.late_within,
         window=job.send_window,
         stop_outside=job.outside_window == "stop",
         canary=job.canary,
-        check_drift=job.check_drift,
         time=time,
     )
 
@@ -92,7 +92,7 @@ def contexts_of(setup: Setup, facts: RunFacts, keep: Keep | None = None) -> list
                 lines=account.lines,
                 scope=Scope(account.name),
                 order=order,
-                foresight=facts.foresight,
+                approved=facts.approval.by_target if facts.approval else None,
                 keep=keep,
                 api=canonical_api(account.settings.base_url),
             )

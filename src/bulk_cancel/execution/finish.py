@@ -58,6 +58,7 @@ def requests_of(*all_counters: Counters) -> Requests:
     """Sum the requests of some who worked."""
     return Requests(
         posts=sum(counters.posts for counters in all_counters),
+        unseen=sum(counters.unseen for counters in all_counters),
         gets=sum(counters.gets for counters in all_counters),
         throttled=sum(counters.throttled for counters in all_counters),
     )

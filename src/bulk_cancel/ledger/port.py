@@ -8,7 +8,7 @@ what it writes itself, and not as it is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -185,6 +185,12 @@ class Ledger(Protocol):
         After an unknown outcome, of whatever run, the run sends a target once more: when that becomes unknown as well,
         it is left to the next run.
         """
+
+    def listed_work(self, run_no: int, appointment_ids: Collection[str], *, scope: Scope = ALL_ROWS) -> list[Work]:
+        """Return the run's sendable targets of these appointments, in row order; never one of a series."""
+
+    def acting_users(self, run_no: int, *, scope: Scope = ALL_ROWS) -> dict[str | None, int]:
+        """Count the run's sendable targets by their acting user, the most first; without those of series."""
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         """Return unknown targets, of the whole ledger or of a scope, in the order of their ids."""

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -19,13 +19,15 @@ from bulk_cancel.access.setup import set_up
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import dispatch, queue
 from bulk_cancel.cluster import stalled as rescue
+from bulk_cancel.cluster.approved_rows import approved_of, keep_approved
 from bulk_cancel.cluster.chunk import ChunkResult, WorkerSetup
 from bulk_cancel.cluster.queue import partition_of, workflow_id
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.commands.status import look_over
+from bulk_cancel.core.actions import Action, Approved, Expectation, Look
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.deadline import TimeLimit
-from bulk_cancel.core.model import Chunk
+from bulk_cancel.core.model import Chunk, Target
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import ConfigError, Exit, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
@@ -101,22 +103,37 @@ def planned(ledger: PostgresLedger) -> tuple[int, str]:
 
 
 def test_rules_come_back_from_the_ledger_as_they_were(ledger: PostgresLedger) -> None:
-    job = load_job("-", {"send_window": "08:00-20:00 Europe/Berlin", "max_errors": "5%", "late_within": "2h"})
-    run_settings = RunSettings.of(job, TimeLimit(60.0, "The time is over."), CLOCK)
+    wanted = {"send_window": "08:00-20:00 Europe/Berlin", "max_errors": "5%", "late_within": "2h", "look": "each"}
+    job = load_job("-", wanted)
+    run_settings = replace(RunSettings.of(job, TimeLimit(60.0, "The time is over."), CLOCK), is_approved=True)
     run_settings.keep(ledger, 7)
     assert RunSettings.kept(ledger, 7) == run_settings
     limits = run_settings.limits_here(Clock(lambda: 5.0, TimeBase(None, 1040.0)), 3.0)
     assert limits.time == TimeLimit(20.0, "The time is over."), "the same moment on another machine's clock"
     assert limits.window == job.send_window
+    assert limits.look is Look.EACH
     assert (limits.wait, limits.send_within_s, limits.late_within_s) == (False, 3.0, 7200.0)
     with pytest.raises(ConfigError, match="Run 8 was not begun with --engine dbos"):
         RunSettings.kept(ledger, 8)
 
 
-@pytest.mark.parametrize("setting", [{"live": True}, {"canary": "3"}, {"rebooking_list": True}])
+@pytest.mark.parametrize("setting", [{"canary": "3"}, {"rebooking_list": True}])
 def test_what_only_one_machine_can_do_is_refused(setting: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"--{next(iter(setting)).replace('_', '-')} cannot be had"):
         RunSettings.of(load_job("-", setting), None, CLOCK)
+
+
+def test_what_was_approved_comes_back_from_the_ledger_for_the_rows_of_a_chunk(ledger: PostgresLedger) -> None:
+    seen = Expectation("2031-01-01T09:00:00Z", ("h1",), ("a1", "a2"))
+    rows = [
+        (2, Target("a"), Approved(Action.CANCEL, "would be cancelled", seen)),
+        (1999, Target("b", "anna"), Approved(Action.SKIP, "it starts in 1 h: too late")),
+        (2000, Target("c", entire_series=True), Approved(Action.READ_FIRST, "", Expectation(host_ids=()))),
+    ]
+    keep_approved(ledger, 7, rows)
+    assert dict(approved_of(ledger, Chunk(7, 1, 1, 1999))) == {target: one for _, target, one in rows[:2]}
+    assert Target("c", entire_series=True) in approved_of(ledger, Chunk(7, 2, 1999, 2500, series=True))
+    assert not approved_of(ledger, Chunk(8, 1, 1, 5000))
 
 
 def test_a_note_comes_back_from_the_ledger_as_it_was() -> None:

@@ -180,7 +180,7 @@ def test_a_plan_sends_nothing_and_is_frozen(sandbox: Sandbox) -> None:
 
 
 def test_a_live_plan_tells_numbers_and_no_names(sandbox: Sandbox) -> None:
-    planned = make_plan(job(live=True, skip_past=False))
+    planned = make_plan(job(skip_past=False))
     assert planned.seen is not None
     assert planned.seen.mailed > 0
     assert "@" not in repr(planned)
@@ -297,7 +297,7 @@ def test_a_wish_to_stop_drains_a_run(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_awaited(backend: str, sandbox: Sandbox) -> None:
     async def one_after_the_other() -> tuple[PlanResult, Summary, Summary]:
-        return await plan_async(job(live=True)), await run_async(job(yes=True)), await reconcile_async(job())
+        return await plan_async(job()), await run_async(job(yes=True)), await reconcile_async(job())
 
     planned, summary, settled = anyio.run(one_after_the_other, backend=backend)
     assert (planned.rows, summary.counts[Status.CANCELLED], settled.rows) == (COUNT, COUNT, 0)

@@ -18,6 +18,7 @@ from bulk_cancel.ledger.postgres.create import LOCKS
 from bulk_cancel.ledger.postgres.writing import Writing
 from bulk_cancel.ledger.records import Row
 from bulk_cancel.ledger.shared import ChunkRecord, Hold, Reservation
+from bulk_cancel.ops.uptime import uptime
 
 _POLL_S = 0.1
 #: The clocks are compared so often, and the quickest answer counts.
@@ -118,9 +119,9 @@ class Sharing(Writing):
         return min((self._compared() for _ in range(_LOOKS)), key=lambda look: look[0])[1]
 
     def _compared(self) -> tuple[float, TimeBase]:
-        before = time.monotonic()
+        before = uptime()
         now = self._session.value("clock")
-        took = time.monotonic() - before
+        took = uptime() - before
         return took, TimeBase(None, now - (before + took / 2))
 
     def _hold_ledger(self, attempt: str, wait_s: float) -> None:

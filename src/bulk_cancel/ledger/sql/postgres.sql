@@ -93,7 +93,7 @@ CREATE TABLE targets (
 ) WITH (fillfactor = 90);
 
 CREATE INDEX targets_open ON targets (target_id) WHERE state IN ('sending', 'unknown');
-CREATE INDEX targets_series_sent ON targets (target_id) WHERE entire_series AND attempts > 0;
+CREATE INDEX targets_series_sent ON targets (intent_at) WHERE entire_series AND attempts > 0;
 CREATE INDEX targets_series_open ON targets (target_id) WHERE entire_series AND state IN ('sending', 'unknown');
 CREATE INDEX targets_sendable ON targets (asked_by, account, entire_series, asked_row)
   WHERE state IN ('pending', 'waiting');
@@ -181,7 +181,7 @@ CREATE TRIGGER targets_abide BEFORE TRUNCATE ON targets EXECUTE FUNCTION refuse(
 -- stands outside of the function, which is called for what is refused only.
 CREATE TRIGGER targets_obey BEFORE UPDATE ON targets FOR EACH ROW
 WHEN (OLD.state IS DISTINCT FROM NEW.state AND strpos(
-  ' pending>sending pending>already_cancelled pending>not_found pending>rejected pending>skipped'
+  ' pending>sending pending>already_cancelled pending>not_found pending>rejected pending>skipped pending>failed'
   || ' sending>cancelled sending>already_cancelled sending>not_found sending>rejected'
   || ' sending>waiting sending>pending sending>unknown'
   || ' waiting>sending waiting>already_cancelled waiting>not_found waiting>rejected waiting>failed waiting>skipped'
@@ -373,9 +373,11 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NUL
 -- also before the database knows how few they are.
 -- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
 -- reads show may be an old state.
--- name: work
+-- What a worker has to know of a target before it sends: whether it must be read first, since another cancel may have
+-- taken it along or it was refused once; whether its attendee was seen in it; when the last series was sent.
+-- name: work_columns
 WITH sent_series AS MATERIALIZED (
-  SELECT target_id FROM targets WHERE entire_series AND attempts > 0 ORDER BY target_id LIMIT 2),
+  SELECT target_id FROM targets WHERE entire_series AND attempts > 0 ORDER BY intent_at DESC LIMIT 2),
 open_series AS MATERIALIZED (
   SELECT o.target_id FROM targets o WHERE o.entire_series AND o.state IN ('sending', 'unknown')
     AND NOT EXISTS (SELECT 1 FROM events e
@@ -387,10 +389,12 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
   OR (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id)))
   OR EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event IN
-    ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS look_first,
+    ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS must_be_read,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
-  t.start_at
-FROM targets t
+  t.start_at,
+  (SELECT max(intent_at) FROM targets WHERE entire_series AND attempts > 0)
+
+-- name: work_conditions
 WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
   AND ($6::bigint IS NULL OR t.asked_row <= $6) AND t.account = $5 AND t.state IN ('pending', 'waiting')
   AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
@@ -400,7 +404,26 @@ WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
     JOIN events o USING (target_id)
     WHERE i.target_id = t.target_id AND i.run_no = $1 AND i.event = 'intent' AND o.attempt_no < i.attempt_no
       AND e.event IN ('no_proof', 'recovered') AND o.event IN ('no_proof', 'recovered')))
+
+-- name: work
+{work_columns}
+FROM targets t
+{work_conditions}
 ORDER BY t.asked_row LIMIT $4;
+
+-- Those of one page of the API's list.
+-- name: listed_work
+{work_columns}
+FROM targets t
+{work_conditions}
+  AND t.appointment_id = ANY ($7)
+ORDER BY t.asked_row LIMIT $4;
+
+-- name: acting_users
+SELECT user_id, count(*) FROM targets t
+WHERE t.asked_by = $1 AND NOT t.entire_series AND t.asked_row > $2 AND ($3::bigint IS NULL OR t.asked_row <= $3)
+  AND t.account = $4 AND t.state IN ('pending', 'waiting')
+GROUP BY user_id ORDER BY count(*) DESC;
 
 -- name: sendable_count
 SELECT count(*) FROM targets
@@ -421,7 +444,7 @@ UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY
 SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id, t.account,
   t.state, t.attempts, false,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
-  NULL, t.intent_at, t.start_at, heard.last_at,
+  NULL, NULL, t.intent_at, t.start_at, heard.last_at,
   EXISTS (SELECT 1 FROM events e
     WHERE e.target_id = t.target_id AND e.event = 'undecided' AND e.attempt_no = t.attempts),
   greatest(0, wall_clock() - heard.last_at)

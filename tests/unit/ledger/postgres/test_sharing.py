@@ -19,6 +19,7 @@ from bulk_cancel.errors import LedgerError, LockedError, LostChunkError
 from bulk_cancel.ledger.port import GuardError
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import Hold, Reservation, SharedLedger, Standing
+from bulk_cancel.ops.uptime import uptime
 from support.given import AT, entry, put, row, staged, target
 from support.postgres import Server
 
@@ -497,7 +498,7 @@ def test_ledgers_of_different_databases_are_held_apart(
 def test_the_time_base_is_the_databases_clock(ledger: PostgresLedger) -> None:
     base = ledger.time_base()
     assert base.boot_id is None
-    assert base.wall(time.monotonic()) == pytest.approx(time.time(), abs=0.5)
+    assert base.wall(uptime()) == pytest.approx(time.time(), abs=0.5)
 
 
 def test_who_is_frozen_while_writing_is_thrown_out_of_its_chunk(opens: Open) -> None:
