@@ -1,4 +1,4 @@
-"""Plays one history: an operator runs the program, again and again, in a world that misbehaves; in the end all is calm."""
+"""Plays one history: an operator runs the program again and again while the world misbehaves, until all is calm."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +16,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import anyio
 import structlog
 
 from bulk_cancel.access.ledgers import LedgerFile
@@ -31,7 +32,7 @@ from bulk_cancel.execution.execute import Approval, RunFacts, contexts_of, execu
 from bulk_cancel.execution.finish import Effort, summarised
 from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.sqlite.create import create
-from bulk_cancel.ops.progress import Silence
+from bulk_cancel.ops.progress import Standing
 from bulk_cancel.reports.summary import Summary, to_json
 from bulk_cancel.settings.job import Job
 from world.api import Api
@@ -46,7 +47,7 @@ from world.scenario import Scenario, numbered
 SETTLE_S = 600.0
 #: Runs after which everything has to be in order, once all is calm.
 MOST_CALM_RUNS = 10
-TOKEN = "rgo-canary-7fd2b1c0"  # noqa: S105 - looked for in everything that is written
+TOKEN = "rgo-canary-7fd2b1c0"
 _SHM = Path("/dev/shm")
 _LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
 
@@ -85,6 +86,7 @@ class Ran:
     bug: str = ""
     reconciles: bool = False
     approval: Approval | None = None
+    standing: Callable[[], Standing] | None = None  #: what is shown to a person
 
     @property
     def exit_code(self) -> int:
@@ -96,6 +98,19 @@ class Ran:
     def told(self) -> str:
         """What a person is told at the end."""
         return self.summary.next if self.summary else f"{self.error} {self.error.advice}" if self.error else self.bug
+
+
+@dataclass
+class Shown:
+    """A display that keeps what it could show."""
+
+    ran: Ran
+
+    async def follow(self, standing: Callable[[], Standing]) -> None:
+        self.ran.standing = standing
+        await anyio.sleep_forever()
+
+    def stop(self) -> None: ...
 
 
 _template: Path | None = None
@@ -235,11 +250,11 @@ class _History:
         if "bulk-cancel resolve" not in ran.told:
             return False
         self.clock.advance(self.clock.now + SETTLE_S)
-        for target in self.judge.unknown_targets():
+        for decided, target in enumerate(self.judge.unknown_targets()):
             name = f"{target.appointment_id}/{target.attendee_id}" if target.attendee_id else target.appointment_id
             decision = Decision(is_gone(self.api, target), "Ada", "looked")
             self.note("resolved", target.appointment_id, decision.cancelled)
-            process = self._process(len(self.ran) + 1000)
+            process = self._process(1000 * len(self.ran) + decided)
             with suppress(BulkCancelError):
                 resolve(self.place, process.machine, name, decision, SETTLE_S)
         return True
@@ -294,7 +309,7 @@ class _History:
         yield set_up(job, _LOG, process.machine)
 
     def _carried(self, setup: Setup, process: Process, ran: Ran) -> Summary:
-        caller = Caller(process.machine, _LOG, Silence())
+        caller = Caller(process.machine, _LOG, Shown(ran))
         if ran.reconciles:
             with prepare_reconcile(setup) as facts:
                 contexts = contexts_of(setup, facts)

@@ -1,4 +1,4 @@
-"""What a seed decides: the appointments and rows, how the API, the network, people and the machine misbehave, the flags.
+"""What a seed decides: appointments and rows, what API, network, people and machine do wrong, the operator's flags.
 
 Everything is drawn from keyed chance and can be switched off by name (`without`) or row by row (`dropped`), so that a
 failing history shrinks.
@@ -31,6 +31,12 @@ FLAGS: Mapping[str, Mapping[Any, float]] = {
     "send_window": {"": 6, "09:00-10:00 UTC": 1, "09:00-09:05 UTC": 1},
     "outside_window": {"wait": 2, "stop": 1},
     "max_duration": {None: 6, 60.0: 1, 3600.0: 1},
+}
+#: What a theme's operator types instead.
+THEME_FLAGS: Mapping[str, Mapping[str, Mapping[Any, float]]] = {
+    "closing": {"send_window": {"": 1, "09:00-09:01 UTC": 4}},
+    "outage": {"concurrency": {16: 1, 1: 3}},
+    "colleagues": {"look": {Look.AUTO: 1, Look.EACH: 2}},
 }
 #: What may go wrong, and how often a history has it. A theme makes what it names certain, and most others rare.
 FEATURES: Mapping[str, float] = {
@@ -123,7 +129,7 @@ class Scenario:
 
     @cached_property
     def burst(self) -> int:
-        return self.chance.of("burst").choice((200, 200, 20, 6, 3))
+        return self.chance.of("burst").choice((3, 6) if self.theme == "closing" else (200, 200, 20, 6, 3))
 
     @cached_property
     def rate(self) -> float:
@@ -133,12 +139,13 @@ class Scenario:
         """Return the settings of one run: an operator keeps them, and now and then types others."""
         kept = self.chance.of("keeps flags", run).random() < 0.8
         found: dict[str, Any] = {}
-        for name, weights in FLAGS.items():
+        for name, usual in FLAGS.items():
+            weights = THEME_FLAGS.get(self.theme, {}).get(name, usual)
             if f"flag {name}" in self.without:
                 continue
             rng = self.chance.of("flag", name, 0 if kept else run)
             value = rng.choices(list(weights), list(weights.values()))[0]
-            if value != next(iter(weights)):
+            if value != next(iter(usual)):
                 found[name] = parse_window(value) if name == "send_window" else value
         return found
 
