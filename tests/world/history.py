@@ -41,8 +41,8 @@ from world.loop import Killed, StuckError
 from world.people import is_gone, send_colleagues
 from world.process import Host, Process
 from world.queue import EPOCH, WorldClock
-from world.rows import GivenRows, approved_now, write_rows
-from world.scenario import Scenario, numbered
+from world.rows import GivenRows, approved_now, write_accounts, write_rows
+from world.scenario import ACCOUNTS, Scenario, numbered
 
 SETTLE_S = 600.0
 #: Runs after which everything has to be in order, once all is calm.
@@ -113,17 +113,12 @@ class Shown:
     def stop(self) -> None: ...
 
 
-_template: Path | None = None
-
-
-def template_ledger() -> Path:
+@cache
+def _new_ledger() -> bytes:
     """Return a new, empty ledger to copy: making one takes longer than many histories' requests."""
-    global _template
-    if _template is None or not _template.exists():
-        folder = Path(tempfile.mkdtemp(prefix="world-", dir=_SHM if _SHM.is_dir() else None))
-        create(folder / "template.db")
-        _template = folder / "template.db"
-    return _template
+    with tempfile.TemporaryDirectory(prefix="world-") as folder:
+        create(Path(folder) / "template.db")
+        return (Path(folder) / "template.db").read_bytes()
 
 
 def play(scenario: Scenario) -> Played:
@@ -151,6 +146,8 @@ class _History:
         self.ledger = folder / "ledger.db"
         self.place = LedgerFile(self.ledger, Marks(folder / "state" / "ledgers"))
         self.environ = {"MEETERGO_TOKEN": TOKEN, "MEETERGO_API_URL": "https://api.world.test/v4"}
+        self.environ |= {f"TOKEN_{name}": f"{TOKEN}-{name}" for name in ACCOUNTS}
+        write_accounts(folder / "accounts.toml", ACCOUNTS)
         self.judge = Judge(scenario, self.api, self.ledger, self.violated)
         self.ran: list[Ran] = []
         self._kept: Path | None = None
@@ -163,7 +160,8 @@ class _History:
         self.played.violations.append(f"invariant {number}: {sentence}")
 
     def play(self) -> Played:
-        shutil.copy(template_ledger(), self.ledger)
+        self.ledger.write_bytes(_new_ledger())
+        self.ledger.chmod(0o600)
         send_colleagues(self.api)
         try:
             self._hostile_runs()
@@ -190,6 +188,8 @@ class _History:
                 return
             if copies and ran.error is not None:
                 self._put_back(copies)
+            if own.random() < 0.5:
+                self._a_person_decides(ran)
             self._between(own)
 
     def _approval(self, rows: list[InputRow]) -> Approval | None:
@@ -219,18 +219,19 @@ class _History:
         self.note("calm")
         self.api.calm, self.api.revoked, self.host.wall_wrong_s = True, False, 0.0
         flags = {name: value for name, value in self.scenario.flags(1).items() if name not in _HINDRANCES}
-        retried = 0
+        retried = False
         for _ in range(MOST_CALM_RUNS):
             retry = {"retry_refused": True} if retried else {}
             ran = self._run(self.scenario.rows, flags | retry)
             if self.played.violations:
                 return
-            if ran.exit_code == Exit.REFUSED_ROWS and retried < 2:
-                retried += 1
+            if ran.exit_code == Exit.REFUSED_ROWS and not retried:
+                retried = True
                 self.clock.advance(self.clock.now + SETTLE_S + 60)
             elif ran.exit_code in (Exit.OK, Exit.REFUSED_ROWS) and not self._a_person_decides(ran):
                 self.judge.finished(ran)
-                self._once_more(flags)
+                if self.scenario.chance.of("once more").random() < 0.3:
+                    self._once_more(flags)
                 return
             else:
                 self.clock.advance(self.clock.now + SETTLE_S + 60)
@@ -264,7 +265,11 @@ class _History:
         rng = self.scenario.chance.of("edit", number)
         if not self.scenario.has("edits"):
             return self.scenario.rows
-        return numbered([row for row in self.scenario.rows if rng.random() < 0.8] or self.scenario.rows)
+        corrects = rng.random() < 0.5
+        kept = [row for row in self.scenario.rows if rng.random() < 0.8] or self.scenario.rows
+        groups = {one.appointment_id for one in self.truth.meetings.values() if one.is_group} if corrects else set()
+        asks_for_all = [row.appointment_id in groups and row.attendee_id is None for row in kept]
+        return numbered(row._replace(cancel_all=all_) for row, all_ in zip(kept, asks_for_all, strict=True))
 
     # -- one run ------------------------------------------------------------------------------------------------------
 
@@ -301,7 +306,8 @@ class _History:
         if self.scenario.whole:
             write_rows(source, rows)
         limits = {"rate": self.scenario.rate, "burst": self.scenario.burst}
-        own = {"input": str(source), "ledger": str(self.ledger), "out": self.folder / "out"}
+        accounts = self.folder / "accounts.toml" if self.scenario.has("accounts") else None
+        own = {"accounts": accounts, "input": str(source), "ledger": str(self.ledger), "out": self.folder / "out"}
         return _any_job().model_copy(update=own | limits | flags)
 
     @contextmanager
@@ -364,7 +370,8 @@ _HINDRANCES = ("max_errors", "max_duration", "send_window", "outside_window")
 
 def _ended(facts: RunFacts, end: Any, setup: Setup) -> Summary:
     """Sum a run up and end it in the ledger, without the files for people."""
-    effort = Effort({one.name: [one.counters] for one in facts.active}, False, 0.0, setup.job.pace)
+    by_account = setup.job.accounts is not None
+    effort = Effort({one.name: [one.counters] for one in facts.active}, by_account, 0.0, setup.job.pace)
     summary = summarised(facts, end, effort)
     facts.ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
     return summary

@@ -237,10 +237,10 @@ class Judge:
         rate, burst = self._scenario.rate, self._scenario.burst
         loose = 16 if self._scenario.has("unreachable") else 0
         if not (self._scenario.has("clock") and self._scenario.has("reboot")) and not self._scenario.has("mischief"):
-            tat = float("-inf")
+            tats: defaultdict[str, float] = defaultdict(lambda: float("-inf"))
             for one in self._api.departures:
-                tat = max(tat, one.at) + 1 / rate
-                if tat - one.at > (burst + loose) / rate + 0.001:
+                tats[one.account] = max(tats[one.account], one.at) + 1 / rate
+                if tats[one.account] - one.at > (burst + loose) / rate + 0.001:
                     self._violated(8, f"more than {burst} requests and {rate:.3g}/s left at {one.at:.3f}.")
                     break
         for one in new:

@@ -31,7 +31,10 @@ def _send_colleague(api: Api, meeting: Meeting) -> None:
     rng = api.scenario.chance.of("colleague", meeting.appointment_id)
     if rng.random() > max(0.1, api.scenario.level):
         return
-    deed, when = rng.choice(_DEEDS), rng.choice((rng.uniform(0, 60), rng.uniform(0, 900), rng.uniform(0, 9000)))
+    deed, when = (
+        rng.choice(_DEEDS),
+        rng.choice((rng.uniform(0, 3), rng.uniform(0, 60), rng.uniform(0, 900), rng.uniform(0, 9000))),
+    )
     api.clock.at(when, lambda: _do(api, meeting, deed))
 
 

@@ -31,6 +31,7 @@ FLAGS: Mapping[str, Mapping[Any, float]] = {
     "send_window": {"": 6, "09:00-10:00 UTC": 1, "09:00-09:05 UTC": 1},
     "outside_window": {"wait": 2, "stop": 1},
     "max_duration": {None: 6, 60.0: 1, 3600.0: 1},
+    "retry_refused": {False: 4, True: 1},
 }
 #: What a theme's operator types instead.
 THEME_FLAGS: Mapping[str, Mapping[str, Mapping[Any, float]]] = {
@@ -67,9 +68,10 @@ FEATURES: Mapping[str, float] = {
     "groups": 0.4,
     "strange_rows": 0.3,  # invalid ones, repeated ones, unknown ids
     "plan": 0.2,  # an approved plan, hours old
+    "accounts": 0.2,  # several keys in one run
     "reconcile": 0.2,  # the operator types reconcile in between
 }
-_CALM = ("series", "groups", "strange_rows", "edits", "reconcile")
+_CALM = ("accounts", "series", "groups", "strange_rows", "edits", "reconcile")
 THEMES: Mapping[str, tuple[str, ...]] = {
     "mixed": (),
     "kills": ("kill",),
@@ -82,6 +84,7 @@ THEMES: Mapping[str, tuple[str, ...]] = {
     "clocks": ("clock", "reboot", "suspend", "kill", "trouble"),
     "files": ("mischief", "kill"),
 }
+ACCOUNTS = ("north", "south")
 THEME_WEIGHTS: Mapping[str, float] = {name: 4.0 if name == "mixed" else 1.0 for name in THEMES}
 
 
@@ -183,7 +186,8 @@ class Scenario:
         kinds |= {"invalid": 0.5, "again": 0.5, "missing": 0.5, "past": 0.5} if self.has("strange_rows") else {}
         kind, starts = pick(rng, kinds), rng.choice((86400, 7 * 86400, 3 * 3600, 1800)) + 60 * place
         appointment = uuid(place + 1)
-        row = InputRow(number, appointment, None, False, False, "closed", None, number, None)
+        account = self.chance.of("account", place).choice(ACCOUNTS) if self.has("accounts") else None
+        row = InputRow(number, appointment, None, False, False, "closed", None, number, None, account)
         plain = _meeting(appointment, starts)
         match kind:
             case "invalid":
