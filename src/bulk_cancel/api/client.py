@@ -107,14 +107,13 @@ class HttpLine:
         }
         get = self._request("GET", f"/appointment/paginated?{_encoded(params)}", query.user_id)
         answer, value = await self._exchange(get)
-        found = parse_page(value, with_contacts=self._settings.with_contacts) if answer.status == 200 else None
-        return Page(answer, found)
+        return parse_page(answer, value, with_contacts=self._settings.with_contacts)
 
     async def users(self, limit: int, offset: int) -> Users:
         """GET /user (admins); the names of its page parameters are inferred."""
         get = self._request("GET", f"/user?{_encoded({'limit': limit, 'offset': offset})}", None)
         answer, value = await self._exchange(get)
-        return Users(answer, parse_users(value) if answer.status == 200 else None)
+        return parse_users(answer, value)
 
     def _request(self, method: str, path: str, user_id: str | None, content: bytes = b"") -> httpx.Request:
         """Build a request without having httpx parse the same address again: that took a sixth of a cancel's CPU.

@@ -27,6 +27,13 @@ class Page:
 
     answer: Answer
     appointments: tuple[Appointment, ...] | None
+    unreadable: int = 0  #: items on the page that are no appointment with an id that can be cancelled
+    total: int | None = None  #: appointments on all pages, as the API counts them; None: it does not say
+
+    @property
+    def size(self) -> int:
+        """The number of items on the page."""
+        return len(self.appointments or ()) + self.unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,8 @@ class Users:
 
     answer: Answer
     user_ids: tuple[str, ...] | None
+    unreadable: int = 0  #: items of the list without an id
+    total: int | None = None  #: users of the company, as the API counts them; None: it does not say
 
 
 class Line(Protocol):

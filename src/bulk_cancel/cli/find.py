@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -17,13 +16,15 @@ from bulk_cancel.commands.find import FindOutput
 from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.selection import Fit
+from bulk_cancel.core.text import counted
 from bulk_cancel.errors import Exit, UsageError
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
-from bulk_cancel.planning.search import Found, find_appointments
+from bulk_cancel.planning.search import Found, find_appointments, reaching_in
 from bulk_cancel.reports.found_file import Layout, check_kind, found_csv, write_found
 from bulk_cancel.settings.job import Job, search_job
 
+_WHAT_THEN = "Try again. If it stays so, compare with the calendar, or narrow the search with --host."
 _APART = "Bookings that nobody has confirmed yet (double opt-in) are kept apart by the API: they are not in it."
 
 
@@ -36,16 +37,20 @@ def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], output: Fi
         display = make_display(log, quiet=job.quiet)
         found = find_appointments(set_up(job, log, this_machine()), display, with_contacts=output.with_contacts)
         rows = found.gathering.chosen(Fit.ACTIVE, *([Fit.CANCELLED] if output.with_cancelled else []))
-        _put(rows, Layout(found.selection.days.zone, output.with_cancelled, output.with_contacts), output.out)
+        layout = Layout(found.selection.days.zone, output.with_cancelled, output.with_contacts)
+        _put(rows, layout, found, output)
         if job.json_:
             put_document(_document(found, rows, output))
     if not job.quiet:
         _show(Console(stderr=True), found, rows, output)
+    if found.doubts:
+        raise SystemExit(int(_exit_code(found)))
 
 
 def refuse_contradictions(job: Job, output: FindOutput) -> None:
     if output.out is not None:
         check_kind(output.out)
+        output.refuse_overwriting()
     elif job.json_:
         raise UsageError("Standard output holds either the rows or --json.", advice="Name a file with -o.")
     elif output.with_contacts:
@@ -54,11 +59,12 @@ def refuse_contradictions(job: Job, output: FindOutput) -> None:
         )
 
 
-def _put(rows: tuple[Appointment, ...], layout: Layout, out: Path | None) -> None:
-    if out is None:
+def _put(rows: tuple[Appointment, ...], layout: Layout, found: Found, output: FindOutput) -> None:
+    """Write the rows; to stdout only when none is missing, since a program may read on there."""
+    if output.out is not None:
+        write_found(rows, layout, output.file_for(complete=not found.doubts) or output.out)
+    elif not found.doubts:
         put_out(found_csv(rows, layout))
-    else:
-        write_found(rows, layout, out)
 
 
 def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> dict[str, Any]:
@@ -69,7 +75,10 @@ def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -
         "cancelled": found.gathering.count(Fit.CANCELLED),
         "cancelled_included": output.with_cancelled,
         "unreadable": found.gathering.count(Fit.UNREADABLE),
-        "hosts": found.hosts,
+        "incomplete": list(found.doubts),
+        "reaching_in": [one.appointment_id for one in found.gathering.chosen(Fit.REACHES_IN)],
+        "hosts": len(found.host_ids),
+        "host_ids": [host_id for host_id in found.host_ids if host_id],
         "requests": found.requests,
         "throttled": found.throttled,
         "from": days.first.isoformat(),
@@ -77,10 +86,14 @@ def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -
         "timezone": str(days.zone),
         "first_start": first.isoformat() if first else None,
         "last_start": last.isoformat() if last else None,
-        "out": str(output.out),
+        "out": str(output.file_for(complete=not found.doubts)),
         "note": _APART,
-        "exit_code": int(Exit.OK),
+        "exit_code": int(_exit_code(found)),
     }
+
+
+def _exit_code(found: Found) -> Exit:
+    return Exit.UNKNOWN if found.doubts else Exit.OK
 
 
 def _ends(found: Found, rows: tuple[Appointment, ...]) -> tuple[datetime | None, datetime | None]:
@@ -94,18 +107,19 @@ def _show(console: Console, found: Found, rows: tuple[Appointment, ...], output:
     for line in _lines(found, rows, output):
         console.print(line, soft_wrap=True, highlight=False)
     if output.out is not None:
-        console.print(f"Written to {escape(str(output.out))}, for your eyes only.", soft_wrap=True, highlight=False)
+        file = output.file_for(complete=not found.doubts)
+        console.print(f"Written to {escape(str(file))}, for your eyes only.", soft_wrap=True, highlight=False)
 
 
 def _lines(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> list[str]:
-    lines = [_headline(found, rows), _effort(found)]
-    cancelled, unreadable = found.gathering.count(Fit.CANCELLED), found.gathering.count(Fit.UNREADABLE)
+    lines = [_headline(found, rows), _effort(found), *reaching_in(found)]
+    cancelled = found.gathering.count(Fit.CANCELLED)
     if cancelled and output.with_cancelled:
         lines.append(f"{cancelled} of them {_are(cancelled)} cancelled already: see the column is_cancelled.")
     elif cancelled:
         lines.append(f"{cancelled} more {_are(cancelled)} left out, being cancelled already.")
-    if unreadable:
-        lines.append(f"[bold]{unreadable} more {_are(unreadable)} left out: their start cannot be read.[/]")
+    if found.doubts:
+        lines += [f"[bold]Appointments may be missing:[/] {' '.join(found.doubts)}", _WHAT_THEN]
     return [*lines, _APART]
 
 
@@ -120,14 +134,23 @@ def _headline(found: Found, rows: tuple[Appointment, ...]) -> str:
 
 
 def _effort(found: Found) -> str:
-    others = found.selection.all_hosts or found.selection.host_ids
-    whose = _hosts(found.hosts) if others else "the credential's own list"
     throttled = f", {found.throttled} of them throttled" if found.throttled else ""
-    return f"Read {whose} in {found.requests} request{'' if found.requests == 1 else 's'}{throttled}."
+    return f"Read {_whose(found)} in {counted(found.requests, 'request')}{throttled}. {_not_read(found)}"
 
 
-def _hosts(count: int) -> str:
-    return "the list of 1 host" if count == 1 else f"the lists of {count} hosts"
+def _whose(found: Found) -> str:
+    selection, hosts = found.selection, len(found.host_ids)
+    if selection.all_hosts:
+        return f"the lists of all {counted(hosts, 'host')}"
+    if not selection.host_ids:
+        return "the credential's own list"
+    return f"{'the list' if hosts == 1 else 'the lists'} of {', '.join(selection.host_ids)}"
+
+
+def _not_read(found: Found) -> str:
+    if found.selection.all_hosts:
+        return "No host was left out."
+    return "Other hosts' appointments were not read: --all-hosts does, for an admin."
 
 
 def _are(count: int) -> str:

@@ -81,6 +81,7 @@ def find(  # noqa: PLR0913 - options of a command
     out: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help=".csv, .parquet or .xlsx. Default: stdout.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     user_id: Annotated[str | None, typer.Option(metavar="UUID", help="Act as this user. (Platform API keys)")] = None,
     accounts: Annotated[str | None, typer.Option(metavar="FILE", help="Several credentials: a TOML file.")] = None,
     account: Annotated[str | None, typer.Option(metavar="NAME", help="Which of them to search with.")] = None,
@@ -99,7 +100,7 @@ def find(  # noqa: PLR0913 - options of a command
     select |= {"all_hosts": all_hosts, "meeting_type": meeting_type, "channel": channel}
     flags: Values = {"user_id": user_id, "rate": rate, "burst": burst, "timeout": timeout, "lock_wait": lock_wait}
     flags |= {"accounts": accounts, "account": account, "json": json, "quiet": quiet}
-    find_command(select, flags, FindOutput(out, with_cancelled, with_contacts))
+    find_command(select, flags, FindOutput(out, with_cancelled, with_contacts, force))
 
 
 @app.command()

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from bulk_cancel.api.port import Query
+from bulk_cancel.api.port import Page, Query
 from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Decision, SkipRules, decide
-from bulk_cancel.core.model import Appointment, Request, Target
+from bulk_cancel.core.model import Request, Target
 from bulk_cancel.core.plan import PlanLine, request_of, target_of
 from bulk_cancel.core.readings import Reading, Source
 from bulk_cancel.engine.reader import Reader, each_page
@@ -46,14 +46,14 @@ class LiveLook:
     async def _look_at_list(self, user_id: str | None, wanted: set[str]) -> None:
         start = datetime.fromtimestamp(self.rules.now, UTC).isoformat(timespec="seconds")
 
-        def take(page: tuple[Appointment, ...]) -> bool:
-            found = [appointment for appointment in page if appointment.appointment_id in wanted]
+        def take(page: Page) -> bool:
+            found = [one for one in page.appointments or () if one.appointment_id in wanted]
             at = self.reader.limiter.clock.elapsed()
             self.seen.update((one.appointment_id, Reading(one.appointment_id, one, at, Source.PAGE)) for one in found)
             wanted.difference_update(appointment.appointment_id for appointment in found)
             return bool(found) and len(wanted) >= _WORTH_PAGES
 
-        await each_page(self.reader, lambda number: Query(number, start=start, user_id=user_id), take)
+        await each_page(self.reader, lambda number, size: Query(number, size, start=start, user_id=user_id), take)
 
     async def _looked_at(self, line: PlanLine) -> PlanLine:
         if line.action not in LOOKED_AT:

@@ -10,9 +10,9 @@ import anyio
 from structlog.typing import FilteringBoundLogger
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
-from bulk_cancel.api.port import Line, Query
+from bulk_cancel.api.port import Line, Page, Query, Users
 from bulk_cancel.core.clock import PaceRecord
-from bulk_cancel.core.model import Answer, Appointment, Request, Target
+from bulk_cancel.core.model import Answer, Request, Target
 from bulk_cancel.core.readings import Reading, is_missing_route, reading_of
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
 from bulk_cancel.engine.context import no_route
@@ -26,8 +26,6 @@ _ATTEMPTS = 5
 _PAGE_SIZE = 100
 #: A list or a company that has more pages than this is a server that does not know where it ends.
 MOST_PAGES = 10_000
-#: A page that holds less is the last one. Of a fuller one some items may just not have been readable.
-_LAST_PAGE = 50
 
 
 @dataclass
@@ -41,21 +39,21 @@ class Reader:
     requests: int = 0
     throttled: int = 0
 
-    async def page(self, query: Query) -> tuple[Appointment, ...]:
-        """Read one page. Raises CredentialError or UnreachableError when there is no getting it."""
+    async def page(self, query: Query) -> Page:
+        """Read one page of appointments. Raises CredentialError or UnreachableError when the API does not show it."""
 
-        async def ask() -> tuple[Answer, tuple[Appointment, ...] | None]:
+        async def ask() -> tuple[Answer, Page | None]:
             page = await self.line.page(query)
-            return page.answer, page.appointments
+            return page.answer, None if page.appointments is None else page
 
         return await self._surely(ask, "the list of appointments")
 
-    async def users(self, offset: int) -> tuple[str, ...]:
+    async def users(self, offset: int) -> Users:
         """Read the ids of up to 100 users. Raises as `page` does; only admins may."""
 
-        async def ask() -> tuple[Answer, tuple[str, ...] | None]:
+        async def ask() -> tuple[Answer, Users | None]:
             users = await self.line.users(_PAGE_SIZE, offset)
-            return users.answer, users.user_ids
+            return users.answer, None if users.user_ids is None else users
 
         return await self._surely(ask, "the list of users")
 
@@ -119,15 +117,18 @@ def _failure(answer: Answer, what: str) -> BulkCancelError:
     return UnreachableError(f"The API does not show {what}: {why}.", advice="Nothing was changed. Try again later.")
 
 
-async def each_page(
-    reader: Reader, query: Callable[[int], Query], take: Callable[[tuple[Appointment, ...]], bool]
-) -> None:
-    """Read page after page until `take` returns False, or a page is short: then it was the last one.
+async def each_page(reader: Reader, query: Callable[[int, int], Query], take: Callable[[Page], bool]) -> None:
+    """Read page after page until one is empty, or `take` returns False. `query` gets a page's number and size.
 
-    Raises as `Reader.page` does, and UnreachableError for a list that has no end.
+    A first page with fewer items than were asked for is either all there is, or all that this server gives at once: the
+    next ones are asked for at that size, which is right in both cases. Raises as `Reader.page` does, and
+    UnreachableError for a list that has no end.
     """
+    size = _PAGE_SIZE
     for number in range(MOST_PAGES):
-        page = await reader.page(query(number))
-        if not take(page) or len(page) < _LAST_PAGE:
+        page = await reader.page(query(number, size))
+        if not page.size or not take(page):
             return
+        if number == 0:
+            size = min(size, page.size)
     raise UnreachableError("The API's list of appointments has no end.", advice="Ask for fewer days.")

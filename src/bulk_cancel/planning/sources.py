@@ -62,11 +62,12 @@ def open_source(setup: Setup, folder: Path) -> Source:
         return ApprovedPlan(_of_this_api(plan, setup.api_url))
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
-    source = str(select_input(setup, folder)) if job.select else job.input
+    selected, notes = select_input(setup, folder) if job.select else (job.input, ())
     accounts = setup.accounts
     names = AccountNames(accounts.names, job.account) if accounts.given else None
     users = {name: user for name in ("", *accounts.names) if (user := accounts.user_id(name))}
-    return InputFile(job, stage_input(source, _options_of(job, names), folder / SNAPSHOT), users)
+    staged = stage_input(str(selected), _options_of(job, names), folder / SNAPSHOT)
+    return InputFile(job, replace(staged, notes=(*notes, *staged.notes)), users)
 
 
 def _options_of(job: Job, accounts: AccountNames | None) -> InputOptions:
