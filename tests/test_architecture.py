@@ -23,7 +23,7 @@ HOMES = {
     "apsw": ("ledger", "commands/doctor/machine.py"),
     "sqlite3": (),
     "psycopg": ("ledger/postgres",),
-    "typer": ("cli",),
+    "click": ("cli",),
     "rich": ("cli", "ops/progress.py"),
     "tenacity": ("engine", "cluster"),
     "filelock": ("ops/locks.py",),

@@ -10,7 +10,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-import typer.main
 import yaml
 
 from bulk_cancel.cli.main import app
@@ -39,7 +38,7 @@ def drain_s() -> float:
 
 def worker_options(command: Sequence[str]) -> dict[str, Any]:
     """Parse a worker's command with the real command line."""
-    group: Any = typer.main.get_command(app)
+    group: Any = app
     assert command[0].rpartition("/")[2] == "bulk-cancel"
     name, inner, words = group.resolve_command(
         group.make_context("", list(command[1:]), resilient_parsing=True), list(command[1:])

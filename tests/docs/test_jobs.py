@@ -80,6 +80,6 @@ def test_a_wrong_job_file_says_what_is_wrong(text: str, complaint: str, tmp_path
 
 
 def test_every_setting_has_an_option_and_the_other_way_round() -> None:
-    no_options = {"input", "dry_run", "select"} | {"notify"}  # with passwords in it: everybody sees a command line
+    no_options = {"input", "select"} | {"notify"}  # with passwords in it: everybody sees a command line
     settings = {field.alias or name for name, field in Job.model_fields.items()} - no_options
     assert {option.name for option in JOB_OPTIONS} == settings

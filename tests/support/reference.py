@@ -4,75 +4,81 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-import typer
+import click
 
-from bulk_cancel.cli.main import app
-from bulk_cancel.cli.options import JOB_OPTIONS
+from bulk_cancel.cli.app import app
+from bulk_cancel.cli.command import SHOWS_ALL, Argument, Command, Option, commands_below
+from bulk_cancel.cli.options import JOB_OPTIONS, JobOption
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
-_SHARED = {option.name for option in JOB_OPTIONS}
+_JOB = {option.name for option in JOB_OPTIONS}
 _HEAD = """# The commands
 
-Written by `make docs` from the commands' own `--help`; the test suite compares the two. `-h` and `--help` are with
-every command. What the settings of a job mean in full, and their job file keys: [configuration](configuration.md).
+Written by `make docs` from the commands' own `--help`; the test suite compares the two. Each command has `-h`, which
+fits on a screen, and `--help`, which has everything. What the settings of a job mean in full, and their job file keys:
+[configuration](configuration.md). Commands and options complete themselves in bash after
+`eval "$(_BULK_CANCEL_COMPLETE=bash_source bulk-cancel)"`; `zsh_source` and `fish_source` are for the others.
 """
 _JOB_HEAD = """
 ## Options of a job
 
-Shared by {commands}. Each is a key of the job file and a variable `BULK_CANCEL_<NAME>`, too. DUR is `30s`, `10m`, `2h`.
+Each belongs to the commands that heed it; any other command refuses it. Each is a key of the job file and a variable
+`BULK_CANCEL_<NAME>`, too: there, a command passes over what it does not heed. DUR is `30s`, `10m`, `2h`.
 """
 
 
 def page() -> str:
     """Return the page as it should be."""
-    commands = list(_commands(typer.main.get_command(app), None, "bulk-cancel"))
-    with_job = [f"`{context.info_name}`" for _, context in commands if _has_job(_options(context))]
-    (job,) = {_table(_job_options(context)) for _, context in commands if _has_job(_options(context))}
-    parts = [_HEAD, *(_section(name, context) for name, context in commands)]
-    return "".join([*parts, _JOB_HEAD.format(commands=", ".join(with_job)), job])
+    context = click.Context(app, info_name="bulk-cancel")
+    sections = [_section("", app, context), *(_section(name, one, context) for name, one in commands_below(app))]
+    return "".join([_HEAD, *sections, _JOB_HEAD, *_job_tables(context)])
 
 
-def _commands(command: Any, parent: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Yield every command with its context, groups before what is in them. A context runs nothing."""
-    context = command.context_class(command, info_name=name.split()[-1], parent=parent)
-    yield name, context
-    for sub in getattr(command, "commands", {}).values():
-        yield from _commands(sub, context, f"{name} {sub.name}")
+def _section(name: str, command: click.Command, context: click.Context) -> str:
+    assert isinstance(command, Command)
+    level = "#" * min(3, len(name.split()) + 2)
+    path = f"bulk-cancel {name}".strip()
+    usage = " ".join([path, *command.collect_usage_pieces(context)])
+    example = f"bulk-cancel {command.example}\n" if command.example else ""
+    text = f"\n{level} `{path}`\n\n{(command.help or '').strip()}\n\n```text\n{usage}\n{example}```\n"
+    own = [
+        one.get_help_record(context)
+        for one in command.params
+        if isinstance(one, Argument) or (isinstance(one, Option) and one.heading == "Options")
+    ]
+    return text + ("\n" + _rows(own) if own else "") + _job_options(name, command)
 
 
-def _section(name: str, context: Any) -> str:
-    level = "#" * min(3, len(name.split()) + 1)
-    usage = " ".join([name, *context.command.collect_usage_pieces(context)])
-    text = f"\n{level} `{name}`\n\n{context.command.help.strip()}\n\n```text\n{usage}\n```\n"
-    own = [record for param, record in _options(context) if not (_has_job(_options(context)) and param in _SHARED)]
-    if own:
-        text += "\n" + _rows(own)
-    return text + ("\nAnd the [options of a job](#options-of-a-job).\n" if _has_job(_options(context)) else "")
+def _job_options(name: str, command: Command) -> str:
+    if name == SHOWS_ALL:
+        return "\nAnd the [options of a job](#options-of-a-job) that `run` or `plan` has.\n"
+    flags = [f"`{max(option.opts, key=len)}`" for option in command.options if option.heading != "Options"]
+    return f"\nAnd of the [options of a job](#options-of-a-job): {', '.join(flags)}.\n" if flags else ""
 
 
-def _options(context: Any) -> list[tuple[str, tuple[str, str]]]:
-    """Return name, and what `--help` says left and right, of each parameter but `--help` itself."""
-    records = [(param.name, param.get_help_record(context)) for param in context.command.get_params(context)]
-    return [(name, record) for name, record in records if record and name != "help"]
+def _job_tables(context: click.Context) -> Iterator[str]:
+    """Yield a table for each heading."""
+    for heading in dict.fromkeys(option.heading for option in JOB_OPTIONS):
+        options = [option for option in JOB_OPTIONS if option.heading == heading]
+        yield f"\n### {heading}\n\n| option | | belongs to |\n|---|---|---|\n"
+        yield from (_job_row(option, context) for option in options)
 
 
-def _has_job(options: Iterable[tuple[str, tuple[str, str]]]) -> bool:
-    return {name for name, _ in options} >= _SHARED
-
-
-def _job_options(context: Any) -> tuple[tuple[str, str], ...]:
-    return tuple(record for name, record in _options(context) if name in _SHARED)
-
-
-def _table(records: tuple[tuple[str, str], ...]) -> str:
-    return "\n" + _rows(records)
+def _job_row(option: JobOption, context: click.Context) -> str:
+    left, right = option.option().get_help_record(context)
+    order = [name for name, _ in commands_below(app)]
+    owners = ", ".join(f"`{name}`" for name in sorted(option.commands, key=order.index))
+    return f"| `{_cell(left)}` | {_text(right)} | {owners} |\n"
 
 
 def _rows(records: Iterable[tuple[str, str]]) -> str:
-    lines = [f"| `{_cell(left.strip())}` | {_cell(right.strip()).replace('<', '&lt;')} |" for left, right in records]
+    lines = [f"| `{_cell(left)}` | {_text(right)} |" for left, right in records]
     return "\n".join(["| option | |", "|---|---|", *lines]) + "\n"
+
+
+def _text(text: str) -> str:
+    return _cell(text).replace("<", "&lt;")
 
 
 def _cell(text: str) -> str:

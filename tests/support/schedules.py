@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import typer.main
-
 from bulk_cancel.cli.main import app
 from bulk_cancel.ops.notify import LONGEST_S
 from bulk_cancel.settings.job import Job, load_job
@@ -21,7 +19,7 @@ DRAIN_S = 1.5 * (Job.model_fields["timeout"].default + LONGEST_S)
 def job_of(command: Sequence[str]) -> Job:
     """Parse a scheduled command with the real command line, and load its job file as it stands in jobs/."""
     assert Path(command[0]).name == "bulk-cancel"
-    group: Any = typer.main.get_command(app)
+    group: Any = app
     context = group.make_context("bulk-cancel", list(command[1:]), resilient_parsing=False)
     name, inner, words = group.resolve_command(context, list(command[1:]))
     assert name == "run"

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import anyio
-from rich.console import Console
-from rich.markup import escape
 
 from bulk_cancel.access.ledgers import LedgerDatabase, refuse_other_api
 from bulk_cancel.access.setup import set_up
 from bulk_cancel.cli.run import caller_of
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document
+from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.cluster.chunk import WorkerSetup, stop_key
+from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import parse_duration, show_duration
 from bulk_cancel.errors import ConfigError, UsageError
 from bulk_cancel.ledger.port import RunRecord
@@ -23,7 +23,7 @@ from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
 from bulk_cancel.settings.accounts import OWN
 from bulk_cancel.settings.job import load_job
 
-#: Number of the newest runs that are shown.
+#: At most this number of the newest runs is shown.
 _RUNS = 5
 
 
@@ -58,10 +58,7 @@ def cluster_status_command(ledger: str | None, *, as_json: bool) -> None:
     if as_json:
         put_document({"ledger": opened.place, "runs": [_document(*one) for one in runs]})
         return
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold]Ledger[/] {escape(opened.place)}")
-    for line in _lines(runs):
-        console.print(line)
+    Terminal().print(f"{styled('Ledger', 'bold')} {opened.place}", *_lines(runs))
 
 
 def stop_command(run_id: str, ledger: str | None) -> None:
@@ -94,17 +91,18 @@ def _lines(runs: list[tuple[RunRecord, Any]]) -> Iterator[str]:
     for run, chunks in runs:
         ended = [chunk for chunk in chunks if chunk.ended]
         left = sum(chunk.targets for chunk in chunks if not chunk.ended)
-        yield f"\n[bold]{run.run_id}[/]  {run.status}  {escape(run.source)}"
+        yield ""
+        yield f"{styled(run.run_id, 'bold')}  {run.status}  {clean(run.source)}"
         yield f"  {len(ended)} of {len(chunks)} chunks ended; {left:,} targets in the others"
         for chunk in chunks:
             if chunk.owner and not chunk.ended:
-                yield f"  chunk {chunk.chunk.chunk_no}{_of(chunk)}: {escape(chunk.owner)}, {_heard(chunk)}"
+                yield f"  chunk {chunk.chunk.chunk_no}{_of(chunk)}: {clean(chunk.owner)}, {_heard(chunk)}"
     if not runs:
         yield "No run with workers yet. To begin one: bulk-cancel run SOURCE --engine dbos --ledger postgresql://…"
 
 
 def _of(chunk: ChunkRecord) -> str:
-    return f" of {escape(chunk.account)}" if chunk.account else ""
+    return f" of {clean(chunk.account)}" if chunk.account else ""
 
 
 def _heard(chunk: ChunkRecord) -> str:

@@ -6,12 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from bulk_cancel.access.setup import set_up
 from bulk_cancel.cli.stdout import errors_told, put_document, this_machine
+from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.commands.config import Origin, Setting, settings_shown
 from bulk_cancel.core.text import clean
 from bulk_cancel.ops.logs import make_log
@@ -27,7 +24,7 @@ def show_command(source: str, flags: Mapping[str, Any]) -> None:
     if job.json_:
         put_document({"source": source, "settings": {item.name: _document(item) for item in settings}})
     else:
-        _show(Console(highlight=False), settings)
+        _show(Terminal(), settings)
 
 
 def _document(setting: Setting) -> dict[str, Any]:
@@ -35,16 +32,13 @@ def _document(setting: Setting) -> dict[str, Any]:
     return {**told, "unit": setting.unit} if setting.unit else told
 
 
-def _show(console: Console, settings: list[Setting]) -> None:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("setting", no_wrap=True)
-    table.add_column("value", overflow="fold")
-    table.add_column("from", overflow="fold")
+def _show(terminal: Terminal, settings: list[Setting]) -> None:
+    rows = [("setting", "from", "value")]
     for setting in settings:
-        style = "dim" if setting.origin is Origin.DEFAULT else ""
-        where = f"{setting.origin} {setting.where}".strip()
-        table.add_row(setting.name, escape(_text(setting)), escape(clean(where, 300)), style=style)
-    console.print(table)
+        cells = (setting.name, clean(f"{setting.origin} {setting.where}".strip(), 300), _text(setting))
+        dim = setting.origin is Origin.DEFAULT
+        rows.append((styled(cells[0], "dim"), styled(cells[1], "dim"), styled(cells[2], "dim")) if dim else cells)
+    terminal.print_table(rows)
 
 
 def _text(setting: Setting) -> str:

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-
 from bulk_cancel.access.setup import set_up
 from bulk_cancel.cli.run import told_as_json
 from bulk_cancel.cli.stdout import put_document, put_out, this_machine
+from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.commands.find import FindOutput
 from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
@@ -42,7 +40,7 @@ def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], output: Fi
         if job.json_:
             put_document(_document(found, rows, output))
     if not job.quiet:
-        _show(Console(stderr=True), found, rows, output)
+        _show(Terminal(err=True), found, rows, output)
     if found.doubts:
         raise SystemExit(int(_exit_code(found)))
 
@@ -103,12 +101,10 @@ def _ends(found: Found, rows: tuple[Appointment, ...]) -> tuple[datetime | None,
     return (local[0], local[-1]) if local else (None, None)
 
 
-def _show(console: Console, found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> None:
-    for line in _lines(found, rows, output):
-        console.print(line, soft_wrap=True, highlight=False)
+def _show(terminal: Terminal, found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> None:
+    terminal.print(*_lines(found, rows, output))
     if output.out is not None:
-        file = output.file_for(complete=not found.doubts)
-        console.print(f"Written to {escape(str(file))}, for your eyes only.", soft_wrap=True, highlight=False)
+        terminal.print(f"Written to {output.file_for(complete=not found.doubts)}, which only you can read.")
 
 
 def _lines(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> list[str]:
@@ -119,7 +115,7 @@ def _lines(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> l
     elif cancelled:
         lines.append(f"{cancelled} more {_are(cancelled)} left out, being cancelled already.")
     if found.doubts:
-        lines += [f"[bold]Appointments may be missing:[/] {' '.join(found.doubts)}", _WHAT_THEN]
+        lines += [f"{styled('Appointments may be missing:', 'bold')} {' '.join(found.doubts)}", _WHAT_THEN]
     return [*lines, _APART]
 
 
@@ -128,9 +124,10 @@ def _headline(found: Found, rows: tuple[Appointment, ...]) -> str:
     span = f"{days.first}" if days.first == days.last else f"{days.first} to {days.last}"
     first, last = _ends(found, rows)
     if first is None or last is None:
-        return f"[bold]Nothing found:[/] no appointment that fits starts on {span} ({days.zone})."
+        return f"{styled('Nothing found:', 'bold')} no appointment that fits starts on {span} ({days.zone})."
     count = "1 appointment" if len(rows) == 1 else f"{len(rows)} appointments"
-    return f"[bold]{count}[/] on {span} ({days.zone}): the first starts {_minute(first)}, the last {_minute(last)}."
+    starts = f"the first starts {_minute(first)}, the last {_minute(last)}"
+    return f"{styled(count, 'bold')} on {span} ({days.zone}): {starts}."
 
 
 def _effort(found: Found) -> str:

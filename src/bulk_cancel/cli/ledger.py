@@ -6,8 +6,6 @@ import os
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from bulk_cancel.cli.run import caller_of, finish
 from bulk_cancel.cli.status import settle_s
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document, this_machine
@@ -35,7 +33,7 @@ def report_command(run_id: str, ledger: str | None, out: Path | None, *, excel: 
 def reconcile_command(flags: dict[str, object]) -> None:
     """Settle unknown targets by reads alone."""
     job = load_job("-", flags)
-    finish(job, Console(stderr=True), reconcile_ledger(job, caller_of(job)))
+    finish(job, reconcile_ledger(job, caller_of(job)))
 
 
 def resolve_command(target: str, decision: Decision, ledger: str | None) -> None:

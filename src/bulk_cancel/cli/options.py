@@ -1,16 +1,15 @@
-"""The options that `run` and `plan` share, in one table. Each is a job file key and a BULK_CANCEL_ variable, too."""
+"""The options that set a job, in one table. Each is a key of a job file and a variable BULK_CANCEL_<NAME>, too.
+
+An option belongs to the commands that heed it, and no other command takes its flag. Two commands that share a spelling
+share the row of this table, and hence the meaning.
+"""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
-from typing import Annotated, Any
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
-import typer
-
-LEDGER_HELP = "The ledger: a file, or postgresql://… Default: in your state folder, one per API address."
+from bulk_cancel.cli.command import SHOWS_ALL, Option
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,130 +17,134 @@ class JobOption:
     """One option. The job's model validates the value: everything but flags and repeatables arrives as text."""
 
     name: str
-    flags: tuple[str, ...]
+    commands: frozenset[str]  #: those that heed it
     help: str
     metavar: str | None = None  #: None: a flag without a value
+    short: str = ""  #: as in `-q`
     repeatable: bool = False
+    brief: bool = False  #: in the short help as well
+    heading: str = ""  #: as `_TABLE` says
 
-    def parameter(self) -> inspect.Parameter:
-        """Return it as a typer parameter."""
-        kind = bool | None if self.metavar is None else list[str] | None if self.repeatable else str | None
-        option = typer.Option(*self.flags, help=self.help, metavar=self.metavar, show_default=False)
-        return inspect.Parameter(
-            self.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """How it is spelt."""
+        flag = f"--{self.name.replace('_', '-')}"
+        on_off = f"{flag}/--no-{flag[2:]}" if self.metavar is None else flag
+        return (self.short, on_off) if self.short else (on_off,)
+
+    def option(self, *, required: bool = False) -> Option:
+        """Return it as a parameter of a command."""
+        return Option(
+            [*self.flags, self.name],
+            type=bool if self.metavar is None else str,
+            is_flag=self.metavar is None,
+            default=None,
+            multiple=self.repeatable,
+            required=required,
+            metavar=self.metavar,
+            help=self.help,
+            heading=self.heading,
+            brief=self.brief or required,
         )
 
 
-JOB_OPTIONS = (
-    JobOption("reason", ("--reason",), "Reason for rows without one; it is printed in the mails.", "TEXT"),
-    JobOption("missing_input", ("--missing-input",), "ok: no input means nothing to do. (default: error)", "error|ok"),
-    JobOption("timezone", ("--timezone",), "Whose days and hours. (default: this machine's)", "ZONE"),
-    JobOption(
-        "map", ("--map",), "Read FIELD from COLUMN, e.g. appointment_id=Termin.", "FIELD=COLUMN", repeatable=True
+def _of(*commands: str) -> frozenset[str]:
+    return frozenset(commands)
+
+
+_RUN, _PLAN = _of("run"), _of("plan")
+_CANCELS = _RUN | _PLAN
+_PACED = _CANCELS | _of("reconcile", "find", "worker")
+_TIMED = _CANCELS | _of("reconcile")
+_FOUND = _CANCELS | _of("find")
+_READS = _CANCELS | _of("sandbox")
+_ON_LEDGERS = _of("report", "status", "explain", "resolve", "doctor")
+_ON_LEDGERS |= _of("ledger verify", "ledger backup", "ledger export", "ledger forget", "cluster status", "cluster stop")
+_AS_JSON = _PACED - _of("worker") | _of("show", "report", "status", "doctor", "explain", "cluster status")
+
+_TABLE = {
+    "What to cancel": (
+        JobOption("reason", _CANCELS, "For rows without one; it is printed in the mails.", "TEXT", brief=True),
+        JobOption("missing_input", _CANCELS, "ok: no input means nothing to do. (default: error)", "error|ok"),
+        JobOption("timezone", _TIMED | _FOUND, "Time zone of days and hours, e.g. Europe/Berlin.", "ZONE"),
+        JobOption(
+            "map", _READS, "Read FIELD from COLUMN, e.g. appointment_id=Termin.", "FIELD=COLUMN", repeatable=True
+        ),
+        JobOption("hidden_rows", _READS, "Rows that a sheet hides: leave them out, or not.", "skip|include"),
+        JobOption("encoding", _READS, "Of a CSV text that is not UTF-8, e.g. cp1252.", "NAME"),
+        JobOption("cancel_all", _CANCELS, "Cancel group bookings for everyone in them."),
+        JobOption("user_id", _PACED, "Act as this user (Platform API keys only).", "UUID"),
+        JobOption("accounts", _PACED, "Several credentials, each with its own limit: a TOML file.", "FILE"),
+        JobOption("account", _FOUND, "The account of rows, or of a search, that name none.", "NAME"),
     ),
-    JobOption("hidden_rows", ("--hidden-rows",), "Rows that a sheet hides: leave them out, or not.", "skip|include"),
-    JobOption("encoding", ("--encoding",), "Of a CSV text that is not UTF-8, e.g. cp1252.", "NAME"),
-    JobOption("cancel_all", ("--cancel-all/--no-cancel-all",), "Cancel group bookings for everyone in them."),
-    JobOption("user_id", ("--user-id",), "Act as this user (Platform API keys only).", "UUID"),
-    JobOption("accounts", ("--accounts",), "Several credentials, each with its own limit: a TOML file.", "FILE"),
-    JobOption("account", ("--account",), "The account of rows that name none.", "NAME"),
-    JobOption("rate", ("--rate",), "The key's limit. (default: 100/min)", "N/s|N/min"),
-    JobOption("burst", ("--burst",), "Requests the limit allows at once. (default: 200)", "N"),
-    JobOption("concurrency", ("--concurrency",), "Cancels in flight at most. (default: 16)", "N"),
-    JobOption("timeout", ("--timeout",), "For one whole exchange. (default: 30s)", "DUR"),
-    JobOption("max_attempts", ("--max-attempts",), "Sends per target, if proven not applied. (default: 5)", "N"),
-    JobOption(
-        "settle",
-        ("--settle",),
-        "How long an unanswered cancel may still be applied; at least 60s. (default: 10m)",
-        "DUR",
+    "Safety": (
+        JobOption("dry_run", _RUN, "Only plan: as the command plan does.", short="-n", brief=True),
+        JobOption("live", _CANCELS, "Read every appointment's state, then decide.", brief=True),
+        JobOption("look_first", _RUN, "Read every appointment before its cancel."),
+        JobOption("retry_refused", _RUN, "Send again what was refused longer ago than --settle; each is read first."),
+        JobOption("skip_past", _CANCELS, "Leave out what has started, if known. (default: yes)"),
+        JobOption("late_within", _CANCELS, "Leave out what starts within this time, if known.", "DUR"),
+        JobOption("max_cancel", _RUN, "Stop before the first cancel if there are more.", "N", brief=True),
+        JobOption("canary", _RUN, "Cancel N, verify each by a read, then go on.", "N", brief=True),
+        JobOption("max_errors", _RUN, "Halt when more targets are refused.", "N|N%"),
+        JobOption("plan_file", _PLAN, "Write the plan to this file, to be approved.", "FILE", short="-o", brief=True),
+        JobOption("plan_ttl", _PLAN, "How long the file may be carried out. (default: 24h)", "DUR"),
+        JobOption("expect_digest", _CANCELS, "Take only the approved plan, by its digest.", "DIGEST"),
+        JobOption("check_drift", _RUN, "Read each again, leave out what changed since the plan."),
+        JobOption(
+            "settle",
+            _TIMED - _PLAN,
+            "How long an unanswered cancel may still be applied; at least 60s. (default: 10m)",
+            "DUR",
+        ),
+        JobOption("yes", _RUN, "Do not ask.", short="-y", brief=True),
     ),
-    JobOption("live", ("--live/--no-live",), "Read every target's present state before anything is decided."),
-    JobOption("skip_past", ("--skip-past/--no-skip-past",), "Leave out what has started, if known. (default: yes)"),
-    JobOption("late_within", ("--late-within",), "Leave out what starts within this time, if known.", "DUR"),
-    JobOption("max_cancel", ("--max-cancel",), "Stop before the first cancel if there are more.", "N"),
-    JobOption("canary", ("--canary",), "Cancel N, verify each by a read, then go on.", "N"),
-    JobOption("send_window", ("--send-window",), "Send in these hours only.", '"08:00-20:00 Europe/Berlin"'),
-    JobOption("outside_window", ("--outside-window",), "What to do outside of them. (default: wait)", "wait|stop"),
-    JobOption("rebooking_list", ("--rebooking-list/--no-rebooking-list",), "Write whom to call: names, addresses."),
-    JobOption("excel", ("--excel/--no-excel",), "Write results.xlsx as well."),
-    JobOption("plan_file", ("--plan-file", "-o"), "plan: write what was planned here, to be approved.", "FILE"),
-    JobOption("plan_ttl", ("--plan-ttl",), "plan: how long the file may be carried out. (default: 24h)", "DUR"),
-    JobOption("expect_digest", ("--expect-digest",), "run: only the approved plan, by its digest.", "DIGEST"),
-    JobOption("check_drift", ("--check-drift/--no-check-drift",), "run: read again, leave out what changed since."),
-    JobOption("look_first", ("--look-first/--no-look-first",), "Read every appointment before its cancel."),
-    JobOption(
-        "retry_refused",
-        ("--retry-refused/--no-retry-refused",),
-        "Take up again what was refused longer ago than --settle; each is read first.",
+    "Pace": (
+        JobOption("rate", _PACED, "The key's limit. (default: 100/min)", "N/s|N/min"),
+        JobOption("burst", _PACED, "Requests the limit allows at once. (default: 200)", "N"),
+        JobOption("concurrency", _PACED - _PLAN - _of("find"), "Requests in flight at most. (default: 16)", "N"),
+        JobOption("timeout", _PACED, "For one whole exchange. (default: 30s)", "DUR"),
+        JobOption("max_attempts", _RUN, "Sends per target, if proven not applied. (default: 5)", "N"),
     ),
-    JobOption("wait", ("--wait/--no-wait",), "Stay until unknown outcomes are settled."),
-    JobOption("max_errors", ("--max-errors",), "Halt when more targets are refused.", "N|N%"),
-    JobOption("lock_wait", ("--lock-wait",), "Wait so long for another run to end. (default: 0s)", "DUR"),
-    JobOption("max_duration", ("--max-duration",), "Send no longer than this; then stop, rows left.", "DUR"),
-    JobOption("deadline", ("--deadline",), "Send nothing from then on, today or on a day.", "HH:MM|DATETIME"),
-    JobOption("ledger", ("--ledger",), LEDGER_HELP, "PATH|URL"),
-    JobOption("engine", ("--engine",), "dbos: workers carry it out, over a PostgreSQL ledger.", "local|dbos"),
-    JobOption("chunk", ("--chunk",), "Rows that a worker takes at once, with dbos. (default: 250)", "N"),
-    JobOption("out", ("--out",), "Folder of the result files. (default: runs/<run-id>)", "DIR"),
-    JobOption("yes", ("--yes/--no-yes", "-y"), "Do not ask."),
-    JobOption("json", ("--json/--no-json",), "Print the summary as one JSON document."),
-    JobOption("quiet", ("--quiet/--no-quiet", "-q"), "No progress; only warnings and errors."),
-    JobOption("log_format", ("--log-format",), "How log lines on stderr look. (default: auto)", "auto|console|json"),
-    JobOption("log_file", ("--log-file",), "Write the full log here, as JSON lines.", "PATH"),
-    JobOption("metrics_file", ("--metrics-file",), "Write metrics for Prometheus here. Extra [metrics].", "PATH"),
-    JobOption("notify_on", ("--notify-on",), "When to notify. (default: failure,unknown,halt)", "EVENTS"),
-)
-
-Command = Callable[..., None]
-
-
-#: What decides how an input is read.
-READING_OPTIONS = ("map", "hidden_rows", "encoding")
-#: What a worker takes of a job: the rest travels with the run.
-WORKER_OPTIONS = (
-    "accounts",
-    "rate",
-    "burst",
-    "concurrency",
-    "timeout",
-    "user_id",
-    "ledger",
-    "quiet",
-    "log_format",
-    "log_file",
-)
-
-
-@cache
-def _parameters(names: tuple[str, ...]) -> tuple[inspect.Parameter, ...]:
-    """Make the parameters once for all commands: `--help` waits for this."""
-    return tuple(option.parameter() for option in JOB_OPTIONS if not names or option.name in names)
+    "When": (
+        JobOption("wait", _TIMED - _PLAN, "Stay until unknown outcomes are settled.", brief=True),
+        JobOption("send_window", _RUN, 'Send then only, e.g. "08:00-20:00 Europe/Berlin".', "HOURS"),
+        JobOption("outside_window", _RUN, "What to do outside of them. (default: wait)", "wait|stop"),
+        JobOption("max_duration", _TIMED, "Stop after this time; what is left is for the next run.", "DUR"),
+        JobOption("deadline", _TIMED, "Stop then, today or on a day.", "HH:MM|DATETIME", brief=True),
+        JobOption("lock_wait", _TIMED | _FOUND, "Wait this long for another run to end. (default: 0s)", "DUR"),
+    ),
+    "Results": (
+        JobOption(
+            "out", _CANCELS | _of("report"), "Folder of the result files. (default: runs/<id>)", "DIR", brief=True
+        ),
+        JobOption("excel", _RUN | _of("report"), "Write results.xlsx as well."),
+        JobOption("rebooking_list", _RUN, "Write a list of the people to call: names, addresses."),
+        JobOption("notify_on", _RUN, "When to notify. (default: failure,unknown,halt)", "EVENTS"),
+        JobOption("metrics_file", _RUN, "Write metrics for Prometheus here. Extra [metrics].", "PATH"),
+    ),
+    "Ledger and workers": (
+        JobOption(
+            "ledger",
+            _PACED | _ON_LEDGERS,
+            "A file or postgresql://… (default: one per API)",
+            "PATH|URL",
+            brief=True,
+        ),
+        JobOption("engine", _TIMED - _PLAN, "dbos: workers carry it out, over a PostgreSQL ledger.", "local|dbos"),
+        JobOption("chunk", _RUN, "Rows that a worker takes at once, with dbos. (default: 250)", "N"),
+    ),
+    "Output": (
+        JobOption("json", _AS_JSON, "Print the result as one JSON document.", brief=True),
+        JobOption("quiet", _PACED, "No progress; only warnings and errors.", short="-q", brief=True),
+        JobOption("log_format", _PACED, "auto, console or json: the log on stderr. (default: auto)", "FORMAT"),
+        JobOption("log_file", _PACED, "Write the full log here, as JSON lines.", "PATH"),
+    ),
+}
+JOB_OPTIONS = tuple(replace(option, heading=heading) for heading, options in _TABLE.items() for option in options)
 
 
-def with_job_options(command: Callable[..., None], names: tuple[str, ...] = ()) -> Command:
-    """Give a command the shared options, or some of them, as keyword parameters; it receives them as `**flags`."""
-    own = [
-        parameter
-        for parameter in inspect.signature(command, eval_str=True).parameters.values()
-        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
-    ]
-
-    def wrapper(**values: Any) -> None:
-        command(**values)
-
-    wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
-    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *_parameters(names))]
-    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return wrapper
-
-
-def with_reading_options(command: Callable[..., None]) -> Command:
-    """Give a command the options that decide how an input is read."""
-    return with_job_options(command, READING_OPTIONS)
-
-
-def with_worker_options(command: Callable[..., None]) -> Command:
-    """Give a command the options of a worker."""
-    return with_job_options(command, WORKER_OPTIONS)
+def options_of(command: str, required: Collection[str] = ()) -> list[Option]:
+    """Return the options of the table that a command heeds. `config show` shows what run and plan would take."""
+    commands = _CANCELS if command == SHOWS_ALL else {command}
+    return [option.option(required=option.name in required) for option in JOB_OPTIONS if option.commands & commands]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
-from rich.prompt import Confirm, Prompt
-
+from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.errors import UsageError
 
@@ -24,19 +22,26 @@ def refuse_without_terminal(*, yes: bool, source: str) -> None:
         raise UsageError("There is no terminal to ask on.", advice="Add --yes if the cancels are meant, or --dry-run.")
 
 
-def ask(console: Console, plan: Plan) -> bool:
+def ask(terminal: Terminal, plan: Plan) -> bool:
     """Ask whether to go on; more than a few cancels want their number typed."""
     if not plan.may_send:
         return True
     if plan.may_send <= MOST_BY_YES:
-        return Confirm.ask(f"Cancel these {plan.may_send} now?", console=console, default=False)
-    typed = Prompt.ask(f"Type [bold]{plan.may_send}[/] to cancel that many now, anything else to stop", console=console)
-    return typed.strip() == str(plan.may_send)
+        what = "this one" if plan.may_send == 1 else f"these {plan.may_send}"
+        return _answer(terminal, f"Cancel {what} now? [y/N]").lower() in ("y", "yes")
+    number = styled(str(plan.may_send), "bold")
+    return _answer(terminal, f"Type {number} to cancel that many now, anything else to stop:") == str(plan.may_send)
+
+
+def _answer(terminal: Terminal, question: str) -> str:
+    """Ask on stderr and return the line that is typed; nothing at the end of the input."""
+    terminal.print_question(question)
+    return sys.stdin.readline().strip()
 
 
 def leave_to_workers() -> bool:
     """Ask whether the workers go on with a run that is no longer watched; without a terminal they do."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
-    console = Console(stderr=True)
-    return Confirm.ask("The workers can go on without you. Leave them to it? (n stops the run)", console=console)
+    question = "The workers can go on without you. Leave them to it? (n stops the run) [Y/n]"
+    return _answer(Terminal(err=True), question).lower() not in ("n", "no")

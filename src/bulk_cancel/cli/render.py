@@ -6,10 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
+from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import Action, Live, Plan, PlanLine
@@ -20,37 +17,37 @@ from bulk_cancel.settings.accounts import label_of
 
 #: Actions that are shown elsewhere than among what is not to be cancelled.
 _ELSEWHERE = (Action.CANCEL, Action.INVALID, Action.SAME, Action.NOTHING, Action.READ_FIRST)
-_TELLING = {Status.CANCELLED: "green", Status.ALREADY_CANCELLED: "green", Status.UNKNOWN: "bold red"}
+_TELLING = {Status.CANCELLED: ("green",), Status.ALREADY_CANCELLED: ("green",), Status.UNKNOWN: ("bold", "red")}
 
 
-def show_plan(console: Console, plan: Plan, source: str) -> None:
+def show_plan(terminal: Terminal, plan: Plan, source: str) -> None:
     """Say what a run would do: counts, the invalid rows, the first cancels, mails and time."""
     if plan.nothing:
-        console.print(escape(plan.nothing), soft_wrap=True)
+        terminal.print(clean(plan.nothing, 1000))
         return
-    console.print(f"[bold]Plan[/] for {escape(clean(source))}: {plan.rows} rows, {plan.targets} different targets")
-    for note in plan.notes:
-        console.print(f"  [yellow]{escape(clean(note, 400))}[/]", highlight=False)
-    for line in (*_counts(plan), *_reasons(plan)):
-        console.print(f"  {line}")
+    terminal.print(f"{styled('Plan', 'bold')} for {clean(source)}: {plan.rows} rows, {plan.targets} different targets")
+    terminal.print(*(f"  {styled(clean(note, 400), 'yellow')}" for note in plan.notes))
+    terminal.print(*(f"  {line}" for line in (*_counts(plan), *_reasons(plan))))
     if plan.invalid:
-        console.print(_table("Invalid rows, never sent", plan.invalid, plan.actions[Action.INVALID]))
+        _show_lines(terminal, "Invalid rows, never sent", plan.invalid, plan.actions[Action.INVALID])
     if plan.left_out:
         total = plan.rows - sum(plan.actions[action] for action in _ELSEWHERE)
-        console.print(_table("Not to be cancelled", plan.left_out, total))
+        _show_lines(terminal, "Not to be cancelled", plan.left_out, total)
     if plan.first:
-        console.print(_table("First cancels", plan.first, plan.cancels))
-        if plan.live:
-            console.print(_people(plan.live), highlight=False)
-        console.print(
-            f"This sends mails for at least [bold]{plan.cancels}[/] cancellations and takes "
-            f"[bold]{_time(plan)}[/] at {_rate(plan)}. It cannot be undone.",
-            highlight=False,
-        )
-        for line in _accounts(plan):
-            console.print(f"  {escape(line)}", highlight=False)
+        _show_lines(terminal, "First cancels", plan.first, plan.cancels)
+        terminal.print(*_what_it_means(plan))
     if plan.cancels and plan.time and (short := _short_of_time(plan, plan.time.left_s(time.monotonic()))):
-        console.print(f"[bold]{short}[/]", highlight=False)
+        terminal.print(styled(short, "bold"))
+
+
+def _what_it_means(plan: Plan) -> Iterator[str]:
+    """Say what the cancels come to: people, mails, time."""
+    if plan.live:
+        yield _people(plan.live)
+    mails = f"This sends mails for at least {styled(str(plan.cancels), 'bold')} {_many(plan.cancels, 'cancellation')}"
+    yield f"{mails} and takes {styled(_time(plan), 'bold')} at {_rate(plan)}. It cannot be undone."
+    for line in _accounts(plan):
+        yield f"  {clean(line)}"
 
 
 def _short_of_time(plan: Plan, left_s: float) -> str:
@@ -66,10 +63,14 @@ def _short_of_time(plan: Plan, left_s: float) -> str:
 def _people(live: Live) -> str:
     again = f", {live.mailed_again} of them more than one" if live.mailed_again else ""
     when = f" Starts: {live.first_start} to {live.last_start}." if live.first_start else ""
-    return (
-        f"{live.mailed} people get a mail{again}. {live.paid} appointments are paid, {len(live.hosts)} hosts are "
-        f"concerned.{when} The look took {live.requests} requests."
-    )
+    paid = f"{live.paid} {_many(live.paid, 'appointment is', 'appointments are')} paid"
+    hosts = f"{len(live.hosts)} {_many(len(live.hosts), 'host is', 'hosts are')} concerned"
+    people = f"{live.mailed} {_many(live.mailed, 'person gets', 'people get')} a mail{again}."
+    return f"{people} {paid}, {hosts}.{when} Reading them took {live.requests} {_many(live.requests, 'request')}."
+
+
+def _many(count: int, one: str, more: str = "") -> str:
+    return one if count == 1 else more or f"{one}s"
 
 
 def _counts(plan: Plan) -> list[str]:
@@ -124,19 +125,14 @@ def _accounts(plan: Plan) -> Iterator[str]:
             yield f"{cancels:>6}  with {label_of(name)}: at least {takes} at {_shown(pace)}"
 
 
-def _table(title: str, lines: list[PlanLine], total: int) -> Table:
-    more = f" ({len(lines)} of {total})" if total > len(lines) else ""
-    table = Table(title=f"{title}{more}", title_justify="left", title_style="", box=None, pad_edge=False)
-    table.add_column("row", justify="right", min_width=3)
-    table.add_column("appointment", no_wrap=True, min_width=36 if lines[0].row.appointment_id else 0)
-    if lines[0].action is Action.CANCEL:
-        table.add_column("reason", no_wrap=True, overflow="ellipsis")
-    else:
-        table.add_column("why", overflow="fold")
+def _show_lines(terminal: Terminal, title: str, lines: list[PlanLine], total: int) -> None:
+    cancels = lines[0].action is Action.CANCEL
+    terminal.print(f"{title}{f' ({len(lines)} of {total})' if total > len(lines) else ''}:")
+    rows = [("row", "appointment", "reason" if cancels else "why")]
     for line in lines:
-        text = _asked(line) if line.action is Action.CANCEL else line.why
-        table.add_row(str(line.row.row), line.row.appointment_id or "–", escape(clean(text, 300)))
-    return table
+        why = _asked(line) if cancels else clean(line.why, 300)
+        rows.append((str(line.row.row), line.row.appointment_id or "–", why))
+    terminal.print_table(rows, right=True)
 
 
 def _asked(line: PlanLine) -> str:
@@ -151,20 +147,19 @@ def _asked(line: PlanLine) -> str:
     return f"{f'[{notes}] ' if notes else ''}{clean(row.reason or '(no reason)', 60)}{origin}"
 
 
-def show_summary(console: Console, summary: Summary) -> None:
+def show_summary(terminal: Terminal, summary: Summary) -> None:
     """Say what came of the run and what to do now."""
     if not summary.rows and not summary.requests.gets:
-        console.print(escape(summary.next), soft_wrap=True)
+        terminal.print(clean(summary.next, 1000))
         return
-    table = Table(box=None, show_header=False, pad_edge=False)
+    rows = f"{summary.rows} {_many(summary.rows, 'row')}"
+    terminal.print(f"{styled(rows, 'bold')} in {show_duration(summary.elapsed_s)}:")
     for status in Status:
         if count := summary.counts.get(status, 0):
-            table.add_row(f"{count:>6}", f"[{_TELLING.get(status, 'yellow')}]{status}[/]")
-    console.print(f"[bold]{summary.rows} rows[/] in {show_duration(summary.elapsed_s)}:")
-    console.print(table)
+            terminal.print(f"{count:>6}  {styled(status, *_TELLING.get(status, ('yellow',)))}")
     requests = summary.requests
-    throttled = f", {requests.throttled} throttled" if requests.throttled else ""
-    console.print(f"{requests.posts} cancels sent, {requests.gets} reads{throttled}.")
+    sent = f"{requests.posts} {_many(requests.posts, 'cancel')} sent, {requests.gets} {_many(requests.gets, 'read')}"
+    terminal.print(f"{sent}{f', {requests.throttled} throttled' if requests.throttled else ''}.")
     if summary.out:
-        console.print(f"Results: {escape(summary.out)}", soft_wrap=True)
-    console.print(f"[bold]{escape(summary.next)}[/]", soft_wrap=True)
+        terminal.print(f"Results: {summary.out}")
+    terminal.print(styled(clean(summary.next, 1000), "bold"))

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from rich.console import Console
-
 from bulk_cancel.cli.prompt import ask, leave_to_workers, refuse_without_terminal
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.stdout import errors_told, put_document, put_out, this_machine
+from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.commands.plan import plan_job
 from bulk_cancel.commands.run import run_and_tell
 from bulk_cancel.core.plan import Live, Plan
+from bulk_cancel.core.text import clean
 from bulk_cancel.errors import Exit
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
@@ -35,14 +35,14 @@ def run_command(source: str, flags: Mapping[str, Any]) -> None:
 
 def _run(job: Job) -> None:
     refuse_without_terminal(yes=job.yes, source=job.label)
-    console = Console(stderr=True)
+    terminal = Terminal(err=True)
 
     def approve(plan: Plan) -> bool:
         if not job.quiet:
-            show_plan(console, plan, job.label)
-        return job.yes or ask(console, plan)
+            show_plan(terminal, plan, job.label)
+        return job.yes or ask(terminal, plan)
 
-    finish(job, console, run_and_tell(job, caller_of(job, approve)))
+    finish(job, run_and_tell(job, caller_of(job, approve)))
 
 
 def caller_of(job: Job, approve: Any = lambda _: True) -> Caller:
@@ -51,15 +51,15 @@ def caller_of(job: Job, approve: Any = lambda _: True) -> Caller:
     return Caller(this_machine(), log, make_display(log, quiet=job.quiet), approve, leave=leave_to_workers)
 
 
-def finish(job: Job, console: Console, summary: Summary) -> None:
+def finish(job: Job, summary: Summary) -> None:
     """Show the summary and end with its exit code."""
     if job.json_:
         put_out(to_json(summary))
     if not job.quiet:
-        show_summary(console, summary)
-    elif summary.exit_code:  # cron mails what is printed: the person who has to look must hear of it
-        line = f"bulk-cancel: run {summary.run_id} ended with {int(summary.exit_code)}. {summary.next}"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        show_summary(Terminal(err=True), summary)
+    elif summary.exit_code:  # cron mails what is said: somebody has to look
+        what = f"bulk-cancel: run {summary.run_id} ended with {int(summary.exit_code)}."
+        Terminal(err=True).print(f"{what} {clean(summary.next, 1000)}")
     raise SystemExit(int(summary.exit_code))
 
 
@@ -80,7 +80,7 @@ def _plan(job: Job) -> None:
     if job.json_:
         put_document(_document(plan, job.label))
     else:
-        show_plan(Console(), plan, job.label)
+        show_plan(Terminal(), plan, job.label)
         if plan.digest:
             put_out(f"Plan file {job.plan_file}, digest {plan.digest}\n")
     raise SystemExit(int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK))

@@ -11,11 +11,10 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
-from rich.console import Console
-
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.stdout import place_of
+from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.commands.run import run_job
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import parse_rate
@@ -65,22 +64,26 @@ def demo_command(folder: Path) -> None:
     from bulk_cancel.sandbox.demo_data import demo_options
     from bulk_cancel.sandbox.server import running
 
-    console = Console(stderr=True)
+    terminal = Terminal(err=True)
     job_file = _sample_job(folder)
     with running(demo_options()) as sandbox:
-        console.rule("A sandbox stands in for the API: nobody gets a mail")
+        terminal.print(_rule("A sandbox stands in for the API: nobody gets a mail"))
         environ = {**os.environ, "MEETERGO_API_URL": sandbox.url, "MEETERGO_TOKEN": OWNER_TOKEN}
-        first = _run(console, environ, job_file, folder / "first")
-        console.rule("The same job again")
-        again = _run(console, environ, job_file, folder / "again")
+        first = _run(terminal, environ, job_file, folder / "first")
+        terminal.print(_rule("The same job again"))
+        again = _run(terminal, environ, job_file, folder / "again")
         truth = sandbox.truth()
-        console.rule("What the sandbox counted")
-        console.print(
+        terminal.print(_rule("What the sandbox counted"))
+        terminal.print(
             f"{len(truth.applied)} cancellations, those that a series took along included; "
             f"{len(truth.doubled)} of them twice."
         )
     if truth.doubled or again.requests.posts or first.exit_code != again.exit_code:
         raise SystemExit(int(Exit.BUG))
+
+
+def _rule(title: str) -> str:
+    return styled(f"── {title} ──", "bold")
 
 
 def _sample_job(folder: Path) -> Path:
@@ -101,15 +104,15 @@ def _ledger_of(folder: Path) -> Path:
     return folder / "ledger.db"
 
 
-def _run(console: Console, environ: Mapping[str, str], job_file: Path, out: Path) -> Summary:
+def _run(terminal: Terminal, environ: Mapping[str, str], job_file: Path, out: Path) -> Summary:
     flags = {"ledger": str(_ledger_of(out.parent)), "out": str(out), "yes": True}
     job = load_job(str(job_file), {**_QUICK, **flags})
     log = make_log(quiet=True)
 
     def approve(plan: Plan) -> bool:
-        show_plan(console, plan, _INPUT)
+        show_plan(terminal, plan, _INPUT)
         return True
 
     summary = run_job(job, Caller(Machine(environ), log, make_display(log, quiet=False), approve))
-    show_summary(console, summary)
+    show_summary(terminal, summary)
     return summary

@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from bulk_cancel.cli.stdout import put_document, this_machine
+from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
@@ -38,11 +35,10 @@ def show_plan_file(path: Path, *, as_json: bool) -> None:
     if as_json:
         put_document(_document(plan, now))
         return
-    console = Console(highlight=False)
-    for line in _facts(plan, now):
-        console.print(line, soft_wrap=True)
+    terminal = Terminal()
+    terminal.print(*_facts(plan, now))
     for action, lines in _first_lines(plan).items():
-        console.print(_table(action, lines, plan.header.actions[action]))
+        _show_lines(terminal, action, lines, plan.header.actions[action])
 
 
 def _document(plan: PlanFile, now: float) -> dict[str, Any]:
@@ -52,20 +48,20 @@ def _document(plan: PlanFile, now: float) -> dict[str, Any]:
 
 def _facts(plan: PlanFile, now: float) -> Iterator[str]:
     header = plan.header
-    yield f"[bold]Plan[/] {escape(str(plan.path))}: {header.rows} rows"
+    yield f"{styled('Plan', 'bold')} {plan.path}: {header.rows} rows"
     yield "  whole     yes, every byte is as it was written"
     yield f"  digest    {plan.digest}"
     yield f"  made      {show_time(header.created_at)}"
     yield f"  expires   {_expiry(plan, now)}"
-    yield f"  API       {escape(clean(header.api_url))}"
-    yield f"  input     {escape(clean(header.input))}, sha256 {header.input_digest}"
+    yield f"  API       {clean(header.api_url)}"
+    yield f"  input     {clean(header.input)}, sha256 {header.input_digest}"
     yield f"  options   sha256 {header.options_digest}"
 
 
 def _expiry(plan: PlanFile, now: float) -> str:
     at = show_time(plan.header.expires_at)
     if plan.header.expired(now):
-        return f"[bold red]{at}: it has expired, and a run refuses it[/]"
+        return styled(f"{at}: it has expired, and a run refuses it", "bold", "red")
     return f"{at}, in {show_duration(plan.header.expires_at - now)}"
 
 
@@ -78,23 +74,18 @@ def _first_lines(plan: PlanFile) -> dict[Action, list[PlannedLine]]:
     return first
 
 
-def _table(action: Action, lines: list[PlannedLine], total: int) -> Table:
+def _show_lines(terminal: Terminal, action: Action, lines: list[PlannedLine], total: int) -> None:
     more = f", the first {len(lines)}" if total > len(lines) else ""
-    table = Table(title=f"\n{_TITLES[action]} ({total}{more})", title_justify="left", title_style="bold", box=None)
-    table.add_column("row", justify="right", min_width=3)
-    if action is not Action.INVALID:
-        table.add_column("appointment", no_wrap=True, min_width=36)
-    table.add_column("why", overflow="fold")
-    for line in lines:
-        table.add_row(*_cells(action, line))
-    return table
+    terminal.print("", styled(f"{_TITLES[action]} ({total}{more})", "bold"))
+    heading = ("row", "why") if action is Action.INVALID else ("row", "appointment", "why")
+    terminal.print_table([heading, *(tuple(_cells(action, line)) for line in lines)], right=True)
 
 
 def _cells(action: Action, line: PlannedLine) -> Iterator[str]:
     yield str(line.row.row)
     if action is not Action.INVALID:
         yield line.row.appointment_id or "–"
-    yield escape(clean(_what(action, line), 300))
+    yield clean(_what(action, line), 300)
 
 
 def _what(action: Action, line: PlannedLine) -> str:

@@ -9,10 +9,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document, this_machine
+from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.commands.explain import TargetHistory, explain
 from bulk_cancel.commands.status import Overview, RunPhase, RunView, look_over
 from bulk_cancel.core.explanations import name_of
@@ -22,7 +20,7 @@ from bulk_cancel.core.units import parse_duration, show_duration
 from bulk_cancel.engine.unknowns import OpenTarget
 from bulk_cancel.errors import ConfigError
 
-_COLOURS = {RunPhase.AT_WORK: "cyan", RunPhase.KILLED: "bold red", RunPhase.ENDED: "default"}
+_COLOURS = {RunPhase.AT_WORK: ("cyan",), RunPhase.KILLED: ("bold", "red"), RunPhase.ENDED: ()}
 
 
 def status_command(ledger: str | None, limit: int, *, as_json: bool) -> None:
@@ -32,7 +30,7 @@ def status_command(ledger: str | None, limit: int, *, as_json: bool) -> None:
     if as_json:
         put_document(_status_document(overview))
     else:
-        _show_status(_console(), overview)
+        _show_status(Terminal(), overview)
 
 
 def explain_command(target: str, ledger: str | None, *, as_json: bool) -> None:
@@ -43,11 +41,7 @@ def explain_command(target: str, ledger: str | None, *, as_json: bool) -> None:
         first = histories[0].work.target
         put_document({"appointment_id": first.appointment_id, "targets": [_history_document(one) for one in histories]})
     else:
-        _show_histories(_console(), histories)
-
-
-def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+        _show_histories(Terminal(), histories)
 
 
 def settle_s() -> float:
@@ -61,23 +55,21 @@ def settle_s() -> float:
 # -- status -------------------------------------------------------------------------------------------------------
 
 
-def _show_status(console: Console, overview: Overview) -> None:
-    console.print(f"[bold]Ledger[/] {escape(str(overview.ledger))}")
-    for line in _run_lines(overview.runs):
-        console.print(line)
-    for line in _open_lines(overview):
-        console.print(line)
-    console.print(f"[bold]{escape(clean(overview.next, 1000))}[/]")
+def _show_status(terminal: Terminal, overview: Overview) -> None:
+    terminal.print(f"{styled('Ledger', 'bold')} {overview.ledger}")
+    terminal.print(*_run_lines(overview.runs), *_open_lines(overview))
+    terminal.print(styled(clean(overview.next, 1000), "bold"))
 
 
 def _run_lines(runs: tuple[RunView, ...]) -> Iterator[str]:
     """Two lines for a run: a table would be too wide for a terminal."""
     for run in runs:
-        colour, record = _COLOURS[run.phase], run.record
+        record = run.record
         code = "" if run.exit_code is None else f"  exit {int(run.exit_code)}"
-        source = escape(clean(record.source or "reconcile", 200))
-        yield f"\n[bold]{record.run_id}[/]  {_moment(record.started_at)}  {source}{code}"
-        yield f"  {_counts(run.counts)}[{colour}]{escape(clean(run.said, 600))}[/]"
+        source = clean(record.source or "reconcile", 200)
+        yield ""
+        yield f"{styled(record.run_id, 'bold')}  {_moment(record.started_at)}  {source}{code}"
+        yield f"  {_counts(run.counts)}{styled(clean(run.said, 600), *_COLOURS[run.phase])}"
     yield "" if runs else "No run yet."
 
 
@@ -88,13 +80,13 @@ def _counts(counts: Mapping[Status, int]) -> str:
 
 def _open_lines(overview: Overview) -> Iterator[str]:
     if overview.holder is not None:
-        yield f"[cyan]A run is at work:[/] {escape(str(overview.holder))}"
+        yield f"{styled('A run is at work:', 'cyan')} {overview.holder}"
     if overview.left:
         waiting = ", ".join(f"{count} {state}" for state, count in overview.left.items())
-        yield f"[yellow]Rows of the last run that are still to be sent:[/] {waiting}"
+        yield f"{styled('Rows of the last run that are still to be sent:', 'yellow')} {waiting}"
     if overview.unknown_count:
         flying = ", those in flight included" if overview.holder is not None else ""
-        yield f"[yellow]Without a known outcome:[/] {_targets(overview.unknown_count)}{flying}"
+        yield f"{styled('Without a known outcome:', 'yellow')} {_targets(overview.unknown_count)}{flying}"
     for item in overview.unknown:
         yield f"  {_name(item.target)}: {_age(item)}"
     if overview.unknown and len(overview.unknown) < overview.unknown_count:
@@ -154,23 +146,23 @@ def _open_document(item: OpenTarget) -> dict[str, Any]:
 # -- explain ------------------------------------------------------------------------------------------------------
 
 
-def _show_histories(console: Console, histories: tuple[TargetHistory, ...]) -> None:
-    console.print(f"[bold]Appointment[/] {histories[0].work.target.appointment_id}")
+def _show_histories(terminal: Terminal, histories: tuple[TargetHistory, ...]) -> None:
+    terminal.print(f"{styled('Appointment', 'bold')} {histories[0].work.target.appointment_id}")
     for history in histories:
-        for line in _history_lines(history):
-            console.print(line)
+        terminal.print(*_history_lines(history))
 
 
 def _history_lines(history: TargetHistory) -> Iterator[str]:
-    yield f"\n[bold]{name_of(history.work.target).capitalize()}:[/] {history.work.state}"
+    yield ""
+    yield f"{styled(f'{name_of(history.work.target).capitalize()}:', 'bold')} {history.work.state}"
     yield f"  {history.stands} {history.follows}"
     if history.open is not None:
         yield f"  Its last cancel was {_age(history.open)}."
     if history.warnings:
-        yield f"  A person should look, the API reports: {escape(clean(', '.join(history.warnings)))}"
+        yield f"  A person should look, the API reports: {clean(', '.join(history.warnings))}"
     yield f"  Named by {_rows(history)}."
     for told in history.events:
-        yield f"  {_moment(told.line.at, seconds=True)}  {told.line.run_id}  {escape(told.sentence)}"
+        yield f"  {_moment(told.line.at, seconds=True)}  {told.line.run_id}  {told.sentence}"
     if not history.events:
         yield "  Nothing has happened to it yet."
 

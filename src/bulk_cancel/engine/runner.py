@@ -85,7 +85,15 @@ class Runner:
             return Reconciled()
         self._refuse_long_pause()
         await self._preflight()
-        return await self._reconciler.run()
+        return await self._reconciled()
+
+    async def _reconciled(self) -> Reconciled:
+        """Reconcile; with `wait`, once more when the last unanswered cancel can no longer be applied."""
+        reconciled = await self._reconciler.run()
+        if self._context.limits.wait and reconciled.unknown > reconciled.undecided:
+            await self._wait_until_due(reconciled.due_in_s)
+            reconciled = await self._reconciler.run()
+        return reconciled
 
     def _refuse_long_pause(self) -> None:
         """An earlier run was asked to stay away for longer than a run waits: that holds for this one, too."""
@@ -117,10 +125,7 @@ class Runner:
                 if await context.commits.ask(lambda ledger: ledger.sendable_count(context.run_no, context.scope)):
                     continue  # passed over while a cancel of the same appointment was on its way
                 break
-            reconciled = await self._reconciler.run()
-            if context.limits.wait and reconciled.unknown > reconciled.undecided:
-                await self._wait_until_due(reconciled.due_in_s)
-                reconciled = await self._reconciler.run()
+            reconciled = await self._reconciled()
             if not reconciled.sendable and not reconciled.settled:
                 break
         return reconciled

@@ -251,7 +251,7 @@ def test_an_api_that_is_not_there(find: Find, monkeypatch: pytest.MonkeyPatch) -
         (("--host", "me"), 2, "host"),
         (("--host", HOST.id, "--all-hosts"), 2, "name hosts, or take all of them"),
         (("-o", "a.pdf"), 2, "a.pdf has no known kind"),
-        (("--no-such-option",), 2, "No such option"),
+        (("--no-such-option",), 2, "There is no option --no-such-option."),
         (("--rate", "soon"), 78, "rate"),
     ],
 )

@@ -1,0 +1,388 @@
+"""The commands and their own options. What a command does is imported when it is called, so that help comes at once."""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import click
+
+from bulk_cancel.cli.command import Argument, Command, Group, Option
+from bulk_cancel.cli.options import options_of
+from bulk_cancel.cli.stdout import put_out
+
+_CANCEL, _AFTER, _SETTINGS, _TRY, _HELP = "Cancel", "Afterwards", "Settings and machines", "Try it", "Help"
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        version()
+        ctx.exit()
+
+
+app = Group(
+    "bulk-cancel",
+    help="Cancel many meetergo appointments: never twice, never lost, within the limit.",
+    params=[
+        Option(
+            ["-V", "--version"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_show_version,
+            help="Show versions and exit.",
+        )
+    ],
+    example="run closure.csv --reason 'Our office is closed.'",
+)
+
+
+def _group(name: str, heading: str, help_text: str) -> Group:
+    group = Group(name, heading=heading, help=help_text)
+    app.add_command(group)
+    return group
+
+
+_GROUPS: dict[str, Group] = {"": app}
+
+
+def _command(
+    name: str, heading: str, *own: click.Parameter, example: str = "", required: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function a command: with its own parameters, and with those of the table that it heeds."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        group, _, word = name.rpartition(" ")
+        params = [*own, *options_of(name, required)]
+        command = Command(
+            word, callback=function, params=params, help=function.__doc__, heading=heading, example=example
+        )
+        _GROUPS[group].add_command(command)
+        return function
+
+    return register
+
+
+def _source(help_text: str = "A job file (.toml), an input file, or - for CSV on stdin.", **rest: Any) -> Argument:
+    return Argument(["source"], metavar="SOURCE", help=help_text, **rest)
+
+
+def _target() -> Argument:
+    return Argument(["target"], metavar="TARGET", help="An appointment's id, or APPOINTMENT/ATTENDEE.")
+
+
+def _text(flag: str, metavar: str, help_text: str, **rest: Any) -> Option:
+    return Option([flag, *rest.pop("spelt", ())], metavar=metavar, help=help_text, **rest)
+
+
+def _number(flag: str, help_text: str, default: int) -> Option:
+    kind = click.IntRange(min=0 if flag == "--port" else 1)
+    return Option([flag], metavar="N", type=kind, default=default, show_default=True, help=help_text)
+
+
+def _flag(flag: str, help_text: str) -> Option:
+    return Option([flag], is_flag=True, help=help_text)
+
+
+# -- cancel -------------------------------------------------------------------------------------------------------
+
+
+@_command(
+    "find",
+    _CANCEL,
+    _text("--from", "DATE", "The first day.", spelt=("from",), required=True),
+    _text("--to", "DATE", "The last day, included.", required=True),
+    _text("--location", "TEXT", "A part of the location, in any case."),
+    _text("--host", "UUID", "The host of the appointments; may be repeated.", multiple=True),
+    _flag("--all-hosts", "The appointments of all hosts (admins only)."),
+    _text("--meeting-type", "UUID", "Of this meeting type."),
+    _text("--channel", "TEXT", "Held over this channel."),
+    _flag("--include-cancelled", "Those that are cancelled, too."),
+    _flag("--include-contacts", "Names, mail addresses, phone numbers; needs -o."),
+    _text("-o", "FILE", "Write to this file: .csv, .parquet or .xlsx. (default: stdout)", spelt=("--output", "output")),
+    _flag("--force", "Replace a file that is there."),
+    example="find --from 2026-12-24 --to 2026-12-24 --timezone Europe/Berlin -o closure.csv",
+    required={"timezone"},
+)
+def find(include_cancelled: bool, include_contacts: bool, output: str | None, force: bool, **given: Any) -> None:
+    """Find appointments of whole days: an input for a closure. Only reads; sends nothing."""
+    from pathlib import Path
+
+    from bulk_cancel.cli.find import find_command
+    from bulk_cancel.commands.find import FindOutput
+
+    names = ("from", "to", "timezone", "location", "host", "all_hosts", "meeting_type", "channel")
+    select = {name: given.pop(name) for name in names}
+    file = Path(output) if output else None
+    find_command(select, given, FindOutput(file, include_cancelled, include_contacts, force))
+
+
+@_command("plan", _CANCEL, _source(), example="plan closure.csv --live -o closure.plan")
+def plan(source: str, **flags: object) -> None:
+    """Show what a run would do, and why. Sends nothing, writes no ledger."""
+    from bulk_cancel.cli.run import plan_command
+
+    plan_command(source, flags)
+
+
+@_command("show", _CANCEL, Argument(["plan"], metavar="PLAN", help="A plan file."), example="show closure.plan")
+def show(plan: str, json: bool | None) -> None:
+    """Show what a plan file says, and its digest."""
+    from pathlib import Path
+
+    from bulk_cancel.cli.show import show_plan_file
+
+    show_plan_file(Path(plan), as_json=bool(json))
+
+
+@_command("run", _CANCEL, _source(), example="run closure.csv --reason 'Our office is closed.' --max-cancel 500")
+def run(source: str, **flags: object) -> None:
+    """Validate, plan, ask, cancel, report. Running again resumes and never repeats."""
+    from bulk_cancel.cli.run import run_command
+
+    run_command(source, flags)
+
+
+# -- afterwards ---------------------------------------------------------------------------------------------------
+
+
+@_command("status", _AFTER, _number("--limit", "How many runs to show.", 5), example="status --json")
+def status(ledger: str | None, limit: int, json: bool | None) -> None:
+    """Show the last runs, what is open, and what to do now. Only reads, also while a run is at work."""
+    from bulk_cancel.cli.status import status_command
+
+    status_command(ledger, limit, as_json=bool(json))
+
+
+@_command("explain", _AFTER, _target(), example="explain 6f1c9f0e-5a8e-4a52-9c0e-000000000001")
+def explain(target: str, ledger: str | None, json: bool | None) -> None:
+    """Tell one appointment's whole history over all runs. And what follows from it."""
+    from bulk_cancel.cli.status import explain_command
+
+    explain_command(target, ledger, as_json=bool(json))
+
+
+@_command("reconcile", _AFTER, example="reconcile --wait")
+def reconcile(**flags: object) -> None:
+    """Look up cancels without a known outcome. Only reads; sends nothing."""
+    from bulk_cancel.cli.ledger import reconcile_command
+
+    reconcile_command(flags)
+
+
+@_command(
+    "resolve",
+    _AFTER,
+    _target(),
+    Option(
+        ["--as", "verdict"],
+        metavar="cancelled|not-cancelled",
+        type=click.Choice(["cancelled", "not-cancelled"]),
+        required=True,
+        help="What you found out.",
+    ),
+    _text("--by", "NAME", "The person who decides.", required=True),
+    _text("--because", "TEXT", "How that person knows.", required=True),
+    example="resolve 6f1c9f0e-5a8e-4a52-9c0e-000000000001 --as cancelled --by Ada --because 'The host said so.'",
+)
+def resolve(target: str, verdict: str, by: str, because: str, ledger: str | None) -> None:
+    """Record a person's decision about an unknown cancel."""
+    from bulk_cancel.cli.ledger import resolve_command
+    from bulk_cancel.commands.resolve import Decision
+
+    resolve_command(target, Decision(verdict == "cancelled", by, because), ledger)
+
+
+@_command(
+    "report",
+    _AFTER,
+    Argument(["run_id"], metavar="[RUN]", required=False, default="", help="The run's id. (default: the newest)"),
+    example="report --excel",
+)
+def report(run_id: str, ledger: str | None, out: str | None, excel: bool | None, json: bool | None) -> None:
+    """Write a run's result files and page again, from the ledger."""
+    from pathlib import Path
+
+    from bulk_cancel.cli.ledger import report_command
+
+    report_command(run_id, ledger, Path(out) if out else None, excel=bool(excel), as_json=bool(json))
+
+
+_GROUPS["ledger"] = _group("ledger", _AFTER, "Verify, back up or export a ledger.")
+
+
+@_command("ledger verify", "", example="ledger verify")
+def ledger_verify(ledger: str | None) -> None:
+    """Check everything: pages, the chain over the history, every state against its history."""
+    from bulk_cancel.cli.ledger import verify_command
+
+    verify_command(ledger)
+
+
+@_command("ledger backup", "", Argument(["to"], metavar="FILE", help="The new file."), example="ledger backup copy.db")
+def ledger_backup(to: str, ledger: str | None) -> None:
+    """Copy the ledger, whole and consistent, also while a run writes to it."""
+    from pathlib import Path
+
+    from bulk_cancel.cli.ledger import backup_command
+
+    backup_command(Path(to), ledger)
+
+
+@_command("ledger forget", "", example="ledger forget --ledger lost.db")
+def ledger_forget(ledger: str | None) -> None:
+    """Forget a ledger that is lost for good, so that a new one, or an older copy, may be used."""
+    from bulk_cancel.cli.ledger import forget_command
+
+    forget_command(ledger)
+
+
+@_command(
+    "ledger export",
+    "",
+    _text("-o", "FILE", "Write to this file. (default: stdout)", spelt=("--output", "output")),
+    example="ledger export -o history.jsonl",
+)
+def ledger_export(output: str | None, ledger: str | None) -> None:
+    """Write the whole history as JSON lines, an event a line."""
+    from pathlib import Path
+
+    from bulk_cancel.cli.ledger import export_command
+
+    export_command(Path(output) if output else None, ledger)
+
+
+# -- settings and machines ----------------------------------------------------------------------------------------
+
+
+@_command(
+    "doctor",
+    _SETTINGS,
+    _source("A job file, or an input, that a run is to take. (optional)", required=False, default=""),
+    example="doctor jobs/nightly.toml",
+)
+def doctor(source: str, ledger: str | None, json: bool | None) -> None:
+    """Check the settings, the ledger, the credential and the API. Sends no cancel; ends as a run would."""
+    from bulk_cancel.cli.doctor import doctor_command
+
+    doctor_command(source, ledger, as_json=bool(json))
+
+
+_GROUPS["config"] = _group("config", _SETTINGS, "See the settings of a run.")
+
+
+@_command("config show", "", _source(), example="config show jobs/nightly.toml")
+def config_show(source: str, **flags: object) -> None:
+    """Show each setting, its value and where it came from. Takes the options of run and plan; sends nothing."""
+    from bulk_cancel.cli.config import show_command
+
+    show_command(source, flags)
+
+
+@_command(
+    "worker",
+    _SETTINGS,
+    _text(
+        "--executor-id",
+        "NAME",
+        "The slot's name: the same one after a restart gets its chunks back at once.",
+        envvar="BULK_CANCEL_EXECUTOR_ID",
+    ),
+    _text("--silence", "DUR", "A worker that is silent for longer loses its chunk.", default="90s", show_default=True),
+    _number("--at-once", "Accounts to work for at the same time.", 16),
+    example="worker --ledger postgresql://cancel@db.example.com/cancel",
+)
+def worker(executor_id: str | None, silence: str, at_once: int, **flags: object) -> None:
+    """Carry out chunks of runs that were begun with --engine dbos. Start any number, anywhere. Extra [cluster]."""
+    from bulk_cancel.cli.cluster import worker_command
+
+    worker_command(flags, executor_id, silence, at_once)
+
+
+_GROUPS["cluster"] = _group("cluster", _SETTINGS, "See and stop what workers do.")
+
+
+@_command("cluster status", "", example="cluster status --json")
+def cluster_status(ledger: str | None, json: bool | None) -> None:
+    """Show the runs of workers: chunks, their owners, and the owners that have fallen silent."""
+    from bulk_cancel.cli.cluster import cluster_status_command
+
+    cluster_status_command(ledger, as_json=bool(json))
+
+
+@_command(
+    "cluster stop",
+    "",
+    Argument(["run_id"], metavar="RUN", help="The run's id."),
+    example="cluster stop 20261122-093015-4f1c",
+)
+def cluster_stop(run_id: str, ledger: str | None) -> None:
+    """Stop a run on all workers. What is in flight settles; run it again to go on."""
+    from bulk_cancel.cli.cluster import stop_command
+
+    stop_command(run_id, ledger)
+
+
+# -- try it -------------------------------------------------------------------------------------------------------
+
+
+@_command(
+    "demo",
+    _TRY,
+    _text("--in", "DIR", "Folder of the demo's ledger and results.", spelt=("folder",), default=".demo"),
+    example="demo",
+)
+def demo(folder: str) -> None:
+    """Run the sample job twice against a sandbox. No account, no mail, a few seconds."""
+    from pathlib import Path
+
+    from bulk_cancel.cli.sandbox import demo_command
+
+    demo_command(Path(folder))
+
+
+@_command(
+    "sandbox",
+    _TRY,
+    _number("--port", "Port on 127.0.0.1; 0 takes a free one.", 8717),
+    _number("--count", "How many appointments to make up.", 200),
+    _text("--seed", "SOURCE", "Serve the ids of this input, or job file.", default=""),
+    _text("--faults", "SPEC", "E.g. cut-after=0.1,502-before=0.05,429=0.02", default=""),
+    _text("--rate", "N/s|N/min", "The key's limit. (default: 100/min)", default="100/min"),
+    _number("--burst", "Requests the limit allows at once.", 200),
+    _flag("--any-caller", "Take any rgo-… token, each with its limit."),
+    example="sandbox --seed closure.csv",
+)
+def sandbox(seed: str, any_caller: bool, **given: Any) -> None:
+    """Serve a local stand-in for the API, to rehearse with. Needs the extra [sandbox]."""
+    from bulk_cancel.cli.sandbox import sandbox_command
+
+    reading = {name: given.pop(name) for name in ("map", "hidden_rows", "encoding")}
+    sandbox_command(seed, reading, any_personal_token=any_caller, **given)
+
+
+# -- help ---------------------------------------------------------------------------------------------------------
+
+
+@_command(
+    "help",
+    _HELP,
+    Argument(["names"], metavar="[COMMAND]", nargs=-1, help="The command to tell of. (default: all of them)"),
+    example="help run",
+)
+def help_of(names: tuple[str, ...]) -> None:
+    """Show the whole help of a command."""
+    context = click.get_current_context().find_root()
+    command: click.Command = app
+    for name in names:
+        group = command if isinstance(command, Group) else app
+        _, command, _ = group.resolve_command(context, [name])  # type: ignore[assignment]  # it raises for no command
+        context = click.Context(command, parent=context, info_name=name)
+    if isinstance(command, Command):
+        put_out(command.help_text(context, whole=True))
+
+
+@_command("version", _HELP, example="version")
+def version() -> None:
+    """Show versions."""
+    from bulk_cancel.cli.about import print_versions
+
+    print_versions()

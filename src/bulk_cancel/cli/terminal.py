@@ -1,0 +1,100 @@
+"""Text for people: bold and colours on a terminal, lists in columns, lines that break between words.
+
+Imports nothing that takes time. What is no terminal gets every line whole and without colours.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+_CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}
+#: A column that is narrower is not wrapped.
+_NARROWEST = 20
+_MARK = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def styled(text: str, *styles: str) -> str:
+    """Return text with styles: `bold`, `dim` or a colour. Styled text has to be cleaned before."""
+    codes = ";".join(str(_CODES[style]) for style in styles)
+    return f"\x1b[{codes}m{text}\x1b[0m" if codes else text
+
+
+class Terminal:
+    """Standard output, or standard error, for text that people read."""
+
+    def __init__(self, *, err: bool = False) -> None:
+        self._err = err
+
+    @property
+    def _stream(self) -> TextIO:
+        return sys.stderr if self._err else sys.stdout
+
+    def print(self, *lines: str) -> None:
+        """Print lines. Raises OSError, as any print does, when the stream is gone or full."""
+        stream, width, plain = self._stream, self.width, self._plain
+        for line in lines:
+            for part in [line] if width is None else wrapped(line, width):
+                stream.write(f"{_MARK.sub('', part) if plain else part}\n")
+        stream.flush()
+
+    def print_question(self, question: str) -> None:
+        """Print a question, and leave the cursor behind it."""
+        self._stream.write(f"{_MARK.sub('', question) if self._plain else question} ")
+        self._stream.flush()
+
+    @property
+    def _plain(self) -> bool:
+        return self.width is None or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+    @property
+    def width(self) -> int | None:
+        """The columns of the terminal; None when it is none."""
+        stream = self._stream
+        if not stream.isatty():
+            return None
+        given = os.environ.get("COLUMNS", "")
+        try:
+            return int(given) if given.isdigit() and int(given) else os.get_terminal_size(stream.fileno()).columns
+        except (OSError, ValueError):
+            return 80
+
+    def print_table(self, rows: Sequence[Sequence[str]], *, right: bool = False) -> None:
+        """Print rows in columns; the last takes the rest of the line. `right`: the first column ends at one place."""
+        widths = [max(map(_length, column)) for column in zip(*rows, strict=True)][:-1]
+        for row in rows:
+            cells = [_padded(cell, width, right=right) for cell, width in zip(row[:1], widths[:1], strict=True)]
+            cells += [_padded(cell, width) for cell, width in zip(row[1:-1], widths[1:], strict=True)]
+            self._print_row("".join(f"{cell}  " for cell in cells), row[-1])
+
+    def _print_row(self, start: str, text: str) -> None:
+        """Print a row of a table; what does not fit on its line goes on below, in the same column."""
+        indent, width = " " * _length(start), self.width
+        left = None if width is None or width - len(indent) < _NARROWEST else width - len(indent)
+        lines = [line for part in text.split("\n") for line in ([part] if left is None else wrapped(part, left))]
+        self.print(start + lines[0], *(indent + line for line in lines[1:]))
+
+
+def wrapped(text: str, width: int) -> Iterator[str]:
+    """Break a line between words; what follows is indented as it is. A word that is longer than a line stays whole."""
+    indent = " " * (len(text) - len(text.lstrip(" ")))
+    line = ""
+    for word in text[len(indent) :].split(" "):
+        if line and _length(indent + line) + 1 + _length(word) > width:
+            yield (indent + line).rstrip()
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    yield (indent + line).rstrip()
+
+
+def _length(text: str) -> int:
+    return len(_MARK.sub("", text))
+
+
+def _padded(text: str, width: int, *, right: bool = False) -> str:
+    blanks = " " * (width - _length(text))
+    return blanks + text if right else text + blanks

@@ -1,0 +1,79 @@
+"""Lines for people: whole for a file, broken between words on a terminal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+
+import pytest
+
+from bulk_cancel.cli.terminal import Terminal, styled, wrapped
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of 40 columns that knows styles."""
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+@contextmanager
+def shown() -> Iterator[list[str]]:
+    """Yield the lines that a terminal has after the block."""
+    screen, lines = Screen(), list[str]()
+    with redirect_stdout(screen):
+        yield lines
+    lines += screen.getvalue().splitlines()
+
+
+LONG = "Run the same command again after 12:10, when unanswered cancels can no longer be applied."
+
+
+def test_a_line_of_a_terminal_breaks_between_words() -> None:
+    with shown() as lines:
+        Terminal().print(f"  {LONG}")
+    assert max(map(len, lines)) <= 40
+    assert all(line.startswith("  ") for line in lines)
+    assert " ".join(" ".join(lines).split()) == LONG
+
+
+def test_styles_take_no_columns() -> None:
+    with shown() as lines:
+        Terminal().print(styled("a" * 39, "bold", "red"))
+    assert lines == [f"\x1b[1;31m{'a' * 39}\x1b[0m"]
+
+
+def test_what_is_no_terminal_gets_whole_lines_without_styles(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().print(styled(LONG * 3, "bold"))
+    assert capsys.readouterr().out == f"{LONG * 3}\n"
+
+
+@pytest.mark.parametrize("variable", [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_a_terminal_that_wants_no_styles_gets_none(variable: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(*variable)
+    with shown() as lines:
+        Terminal().print(styled("Done.", "green"))
+    assert lines == ["Done."]
+
+
+def test_the_last_column_of_a_table_goes_on_below_itself() -> None:
+    with shown() as lines:
+        Terminal().print_table([("row", "why"), ("2", LONG), ("10", "short")], right=True)
+    assert lines[0] == "row  why"
+    assert lines[1].startswith("  2  Run the same command")
+    assert lines[2].startswith("     ")
+    assert lines[-1] == " 10  short"
+    assert max(map(len, lines)) <= 40
+
+
+def test_a_word_that_is_longer_than_a_line_stays_whole() -> None:
+    assert [*wrapped("see /a/very/long/path now", 10)] == ["see", "/a/very/long/path", "now"]
