@@ -155,11 +155,11 @@ def _warnings(value: Any) -> tuple[str, ...]:
 
 def _contacts(value: Any) -> tuple[Contact, ...]:
     people = [_mapping(person) for person in value] if isinstance(value, list) else []
-    return tuple(_contact(person) for person in people if not person.get("deletedAt"))
+    return tuple(parse_contact(person) for person in people if not person.get("deletedAt"))
 
 
-def _contact(person: Mapping[str, Any]) -> Contact:
-    """Which fields hold a person's name is not documented: take the spellings that clients of the API show."""
+def parse_contact(person: Mapping[str, Any]) -> Contact:
+    """Read how to reach a person. Which fields hold a name is not documented: take the spellings that clients show."""
     whole = _contact_text(person, "fullname", "fullName", "name")
     parts = (_contact_text(person, "firstname", "firstName"), _contact_text(person, "lastname", "lastName"))
     name = whole or " ".join(part for part in parts if part)

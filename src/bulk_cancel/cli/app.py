@@ -74,7 +74,7 @@ def _text(flag: str, metavar: str, help_text: str, **rest: Any) -> Option:
 
 
 def _number(flag: str, help_text: str, default: int) -> Option:
-    kind = click.IntRange(min=0 if flag == "--port" else 1)
+    kind = click.IntRange(min=min(default, 1) if flag != "--port" else 0)
     return Option([flag], metavar="N", type=kind, default=default, show_default=True, help=help_text)
 
 
@@ -85,16 +85,28 @@ def _flag(flag: str, help_text: str) -> Option:
 # -- cancel -------------------------------------------------------------------------------------------------------
 
 
-@_command(
-    "find",
-    _CANCEL,
-    _text("--from", "DATE", "The first day.", spelt=("from",), required=True),
-    _text("--to", "DATE", "The last day, included.", required=True),
+_SELECTS: tuple[click.Parameter, ...] = (
     _text("--location", "TEXT", "A part of the location, in any case."),
     _text("--host", "UUID", "The host of the appointments; may be repeated.", multiple=True),
     _flag("--all-hosts", "The appointments of all hosts (admins only)."),
     _text("--meeting-type", "UUID", "Of this meeting type."),
     _text("--channel", "TEXT", "Held over this channel."),
+)
+_SELECT_NAMES = ("from", "to", "timezone", "location", "host", "all_hosts", "meeting_type", "channel")
+
+
+def _days(*, required: bool) -> tuple[click.Parameter, ...]:
+    return (
+        _text("--from", "DATE", "The first day.", spelt=("from",), required=required),
+        _text("--to", "DATE", "The last day, included.", required=required),
+    )
+
+
+@_command(
+    "find",
+    _CANCEL,
+    *_days(required=True),
+    *_SELECTS,
     _flag("--include-cancelled", "Those that are cancelled, too."),
     _flag("--include-contacts", "Names, mail addresses, phone numbers; needs -o."),
     _text("-o", "FILE", "Write to this file: .csv, .parquet or .xlsx. (default: stdout)", spelt=("--output", "output")),
@@ -109,8 +121,7 @@ def find(include_cancelled: bool, include_contacts: bool, output: str | None, fo
     from bulk_cancel.cli.find import find_command
     from bulk_cancel.commands.find import FindOutput
 
-    names = ("from", "to", "timezone", "location", "host", "all_hosts", "meeting_type", "channel")
-    select = {name: given.pop(name) for name in names}
+    select = {name: given.pop(name) for name in _SELECT_NAMES}
     file = Path(output) if output else None
     find_command(select, given, FindOutput(file, include_cancelled, include_contacts, force))
 
@@ -142,6 +153,24 @@ def run(source: str, **flags: object) -> None:
 
 
 # -- afterwards ---------------------------------------------------------------------------------------------------
+
+
+@_command(
+    "closed",
+    _AFTER,
+    _source("A job file with a [select] table, instead of the days. (optional)", required=False, default=""),
+    *_days(required=False),
+    *_SELECTS,
+    _flag("--include-contacts", "Names, mail addresses, phone numbers; needs --out."),
+    example="closed --from 2026-12-24 --to 2026-12-24 --timezone Europe/Berlin --all-hosts",
+)
+def closed(source: str, include_contacts: bool, **given: Any) -> None:
+    """Is the day really closed? Appointments, pending bookings and bookable slots that are left. Only reads."""
+    from bulk_cancel.cli.closed import closed_command
+
+    select = {name: given.pop(name) for name in _SELECT_NAMES}
+    flags = given | {"timezone": select["timezone"]} if source else given
+    closed_command(source, select, flags, with_contacts=include_contacts)
 
 
 @_command("status", _AFTER, _number("--limit", "How many runs to show.", 5), example="status --json")
@@ -345,6 +374,8 @@ def demo(folder: str) -> None:
     _number("--port", "Port on 127.0.0.1; 0 takes a free one.", 8717),
     _number("--count", "How many appointments to make up.", 200),
     _text("--seed", "SOURCE", "Serve the ids of this input, or job file.", default=""),
+    _number("--pending", "How many provisional bookings to make up.", 0),
+    _text("--quirks", "NAMES", "Differ from the documented API, e.g. pages-of-25,slots-times", default=""),
     _text("--faults", "SPEC", "E.g. cut-after=0.1,502-before=0.05,429=0.02", default=""),
     _text("--rate", "N/s|N/min", "The key's limit. (default: 100/min)", default="100/min"),
     _number("--burst", "Requests the limit allows at once.", 200),

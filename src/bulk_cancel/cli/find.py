@@ -121,13 +121,12 @@ def _lines(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> l
 
 def _headline(found: Found, rows: tuple[Appointment, ...]) -> str:
     days = found.selection.days
-    span = f"{days.first}" if days.first == days.last else f"{days.first} to {days.last}"
     first, last = _ends(found, rows)
     if first is None or last is None:
-        return f"{styled('Nothing found:', 'bold')} no appointment that fits starts on {span} ({days.zone})."
+        return f"{styled('Nothing found:', 'bold')} no appointment that fits starts on {days}."
     count = "1 appointment" if len(rows) == 1 else f"{len(rows)} appointments"
     starts = f"the first starts {_minute(first)}, the last {_minute(last)}"
-    return f"{styled(count, 'bold')} on {span} ({days.zone}): {starts}."
+    return f"{styled(count, 'bold')} on {days}: {starts}."
 
 
 def _effort(found: Found) -> str:

@@ -45,6 +45,16 @@ class Days:
             return False
         return self.first <= datetime.fromtimestamp(at, self.zone).date() <= self.last
 
+    @property
+    def end_at(self) -> float:
+        """When the last day ends, seconds since the epoch."""
+        return self._end().timestamp()
+
+    def __str__(self) -> str:
+        """Return the days for a sentence: `2026-12-24 (Europe/Berlin)`."""
+        span = f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
+        return f"{span} ({self.zone})"
+
     def _begin(self) -> datetime:
         return min(_midnights(self.first, self.zone))
 

@@ -46,7 +46,7 @@ class Reader:
             page = await self.line.page(query)
             return page.answer, None if page.appointments is None else page
 
-        return await self._surely(ask, "the list of appointments")
+        return await self.surely(ask, "the list of appointments")
 
     async def users(self, offset: int) -> Users:
         """Read the ids of up to 100 users. Raises as `page` does; only admins may."""
@@ -55,7 +55,7 @@ class Reader:
             users = await self.line.users(_PAGE_SIZE, offset)
             return users.answer, None if users.user_ids is None else users
 
-        return await self._surely(ask, "the list of users")
+        return await self.surely(ask, "the list of users")
 
     async def read(self, target: Target, request: Request) -> Reading:
         """Read one appointment. A 404 of the API is a reading; raises as `page` does when there is none."""
@@ -65,9 +65,11 @@ class Reader:
             answer = await self.line.read(target, request)
             return answer, reading_of(target.appointment_id, answer, asked_at)
 
-        return await self._surely(ask, f"appointment {target.appointment_id}")
+        return await self.surely(ask, f"appointment {target.appointment_id}")
 
-    async def _surely(self, ask: Callable[[], Awaitable[tuple[Answer, T | None]]], what: str) -> T:
+    async def surely(self, ask: Callable[[], Awaitable[tuple[Answer, T | None]]], what: str) -> T:
+        """Ask until there is an answer of the API. Raises as `page` does, about `what`, when there is none."""
+
         async def attempt() -> tuple[Answer, T | None]:
             return await self._once(ask)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from functools import partial
@@ -80,10 +80,19 @@ def _minute(text: str | None, zone: tzinfo) -> str:
     return "at an unknown time" if at is None else f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M %Z}"
 
 
-def find_appointments(setup: Setup, display: Display, *, with_contacts: bool = False) -> Found:
+async def _nothing_more(search: Search) -> None: ...
+
+
+def find_appointments(
+    setup: Setup,
+    display: Display,
+    *,
+    with_contacts: bool = False,
+    then: Callable[[Search], Awaitable[None]] = _nothing_more,
+) -> Found:
     """Read every list that the job's [select] table asks for. Raises ConfigError, LockedError, and as the reader does.
 
-    Sends nothing and writes no ledger.
+    `then` may read more with the search's reader, while the credential is held. Sends nothing and writes no ledger.
     """
     job, machine = setup.job, setup.machine
     if job.select is None:
@@ -97,7 +106,7 @@ def find_appointments(setup: Setup, display: Display, *, with_contacts: bool = F
         limiter = limiter_of(account.pace, key, machine, known_pace(setup.place, key))
         reader = Reader(line, limiter, setup.log, partial(remember, machine, key))
         search = Search(reader, job.select.selection())
-        machine.run_loop(_carry_out, search, line, display)
+        machine.run_loop(_carry_out, search, line, display, then)
     found = Found(search.gathering, search.host_ids, reader.requests, reader.throttled, tuple(search.doubts))
     counts = {fit.value: search.gathering.count(fit) for fit in Fit if fit is not Fit.OTHER}
     setup.log.info("find.ended", **counts, hosts=len(found.host_ids), requests=found.requests)
@@ -112,13 +121,14 @@ def _refuse_wrong_pairing(settings: ApiSettings) -> None:
     check_pairing(settings.credential, settings.user_id, rows_with_user=0, rows_without=0)
 
 
-async def _carry_out(search: Search, line: Line, display: Display) -> None:
+async def _carry_out(search: Search, line: Line, display: Display, then: Callable[[Search], Awaitable[None]]) -> None:
     """Search while the display follows; an error comes out as itself, not as a group of one."""
     failure: BulkCancelError | None = None
     async with anyio.create_task_group() as surroundings:
         surroundings.start_soon(show_progress, display, lambda: _standing(search))
         try:
             await search.run()
+            await then(search)
         except BulkCancelError as error:
             failure = error
         finally:

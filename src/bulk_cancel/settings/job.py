@@ -320,7 +320,7 @@ def search_job(select: Mapping[str, Any], flags: Mapping[str, Any]) -> Job:
     try:
         Select.model_validate(wanted)
     except ValidationError as error:
-        raise UsageError(f"The options of find are wrong: {complaints(error, 'together')}.") from error
+        raise UsageError(f"The options of the search are wrong: {complaints(error, 'together')}.") from error
     return _validated(Job, {**given, "input": "", "select": wanted}, "find")
 
 
