@@ -46,6 +46,7 @@ def plan_job(job: Job, caller: Caller) -> Plan:
         reads = live_reads(keys, known_pace, job.lock_wait) if job.live else None
         with plan_outputs(setup, source) as outputs:
             plan = planned(keys, source.rows(reads), states_of, reads, outputs.add)
+            plan.closure = source.closure
         plan.digest, plan.time = outputs.digest, time_limit_of(setup)
         return plan
 

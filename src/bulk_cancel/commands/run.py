@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -118,7 +118,7 @@ class _Beginning:
         clock = clock_of(ledger, setup.machine.clock)
         retry_before = retry_before_of(setup.job, clock)
         plan = planned(keys, rows, partial(ledger.states_of, retry_before=retry_before), reads, None)
-        plan.time = self.limit
+        plan.time, plan.closure = self.limit, source.closure
         if setup.job.engine == "local":
             keys.lock_all(plan, ledger.accounts(NO_RUN), wait_s)
         _warn_of_late_refusals(plan, setup)
@@ -131,7 +131,8 @@ class _Beginning:
         setup.log.info("run.started", run_id=self.run_id, rows=plan.rows, cancels=plan.cancels, out=str(self.out))
         began = clock.monotonic()
         active, left = gather_accounts(keys, ledger, run_no, clock) if setup.job.engine == "local" else ([], {})
-        return RunFacts(self.run_id, run_no, ledger, self.out, clock, began, active, left, self.limit, foresight)
+        facts = RunFacts(self.run_id, run_no, ledger, self.out, clock, began, active, left, self.limit, foresight)
+        return replace(facts, closure=plan.closure)
 
     def _approved(self, plan: Plan) -> None:
         """Return when everything and everybody says yes. Raises DeclinedError or ConfigError."""

@@ -94,4 +94,5 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         ledger=ledger.place,
         next=next_step(Ending(matter, exit_code, due_at, halt, found.undecided)),
         pace=effort.pace,
+        closure=facts.closure,
     )

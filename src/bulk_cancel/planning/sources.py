@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from bulk_cancel.engine.context import Foresight
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.plan_files import LeftOut, PlanFile, is_plan, open_plan
+from bulk_cancel.planning.closure import check_of_input, check_of_select, check_of_starts
 from bulk_cancel.planning.live import LiveReads
 from bulk_cancel.planning.reason_templates import Rows, template_of
 from bulk_cancel.planning.search import select_input
@@ -44,6 +46,9 @@ class Source(Protocol):
     @property
     def digest(self) -> str: ...
 
+    @property
+    def closure(self) -> str: ...  # the command that checks the days of a closure; empty: it is none
+
     def rows(self, reads: LiveReads | None) -> PlannedRows: ...
 
     def foresight(self, reads: LiveReads | None) -> Foresight: ...
@@ -59,7 +64,7 @@ def open_source(setup: Setup, folder: Path) -> Source:
                 advice="Plan again with the other setting, or leave it out.",
             )
         plan = open_plan(Path(job.input), now=setup.machine.clock.now(), expect_digest=job.expect_digest)
-        return ApprovedPlan(_of_this_api(plan, setup.api_url))
+        return ApprovedPlan(_of_this_api(plan, setup.api_url), job.zone)
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
     selected, notes = select_input(setup, folder) if job.select else (job.input, ())
@@ -137,6 +142,10 @@ class InputFile:
     def digest(self) -> str:
         return self.staged.digest
 
+    @property
+    def closure(self) -> str:
+        return check_of_select(self.job) or check_of_input(self.job, self.staged)
+
     def rows(self, reads: LiveReads | None) -> Rows:
         return Rows(self.staged, template_of(self.job), reads.seen if reads else {}, self.users)
 
@@ -149,6 +158,7 @@ class ApprovedPlan:
     """A plan file: exactly what it says is done, and nothing else."""
 
     plan: PlanFile
+    zone: tzinfo | None = None
     left_out: dict[Target, LeftOut] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -157,6 +167,10 @@ class ApprovedPlan:
     @property
     def digest(self) -> str:
         return self.plan.digest
+
+    @property
+    def closure(self) -> str:
+        return check_of_starts((seen.start for seen in self.plan.expectations().values()), self.zone)
 
     def rows(self, reads: LiveReads | None) -> ApprovedPlan:
         return self

@@ -259,10 +259,15 @@ class Job(BaseSettings):
         return self.input or "[select]"
 
     @property
+    def file(self) -> Path | None:
+        """The job file, if there is one."""
+        file = type(self).model_config.get("toml_file")
+        return file if isinstance(file, Path) else None
+
+    @property
     def name(self) -> str:
         """What the job is called from day to day: its job file's name, else what the rows come from."""
-        file = type(self).model_config.get("toml_file")
-        return Path(file).stem if isinstance(file, Path) else self.label
+        return self.file.stem if self.file else self.label
 
     @property
     def zone(self) -> tzinfo | None:

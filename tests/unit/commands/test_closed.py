@@ -290,3 +290,51 @@ def test_quiet_says_nothing_of_a_closed_day_and_what_is_left_of_another(
     sandbox.block(DAY)
     assert (closed("--quiet").stdout, closed("--quiet").stderr) == ("", "")
     assert OWNER_TOKEN not in told.stdout + told.stderr
+
+
+# -- before and after a run --------------------------------------------------------------------------------------------
+
+_BLOCK_FIRST = "Block the day first, in the dashboard: a slot that is cancelled can be booked again at once."
+
+
+def test_plan_run_and_report_of_what_find_found_end_with_the_day(command: Command, sandbox: Sandbox) -> None:
+    sandbox.reset(options(SPREAD))
+    days = ("--from", str(DAY), "--to", str(DAY), "--timezone", "Europe/Berlin")
+    assert command("find", *days, *QUICK, "-o", "day.csv").code == 0
+    then = f"Then check: bulk-cancel closed {' '.join(days)}, with the other options that find had"
+    planned = command("plan", "day.csv", "--live", "--timezone", "Europe/Berlin", "-o", "day.plan", *QUICK)
+    assert f"{_BLOCK_FIRST}\n{then}\n" in planned.stdout
+    done = command("run", "day.plan", "--yes", "--out", "done", "--timezone", "Europe/Berlin", *QUICK)
+    assert done.stderr.endswith(f"{_BLOCK_FIRST}\n{then}\n")
+    page = Path("done/report.html").read_text()
+    assert "Block the day first" in page
+    assert then in page
+    assert command("report", "--out", "again").code == 0
+    assert then in Path("again/report.html").read_text()
+
+
+def test_a_job_that_selects_is_checked_by_its_name(command: Command, sandbox: Sandbox) -> None:
+    sandbox.reset(options(SPREAD))
+    table = f'[select]\nfrom = {DAY}\nto = {DAY}\ntimezone = "Europe/Berlin"\n'
+    Path("day off.toml").write_text(f'rate = "500/s"\nburst = 500\n{table}', encoding="utf-8")
+    planned = command("plan", "day off.toml", "--json")
+    assert planned.document["closure"] == "bulk-cancel closed 'day off.toml'"
+    assert planned.document["actions"]["cancel"] == len(on_the_day(SPREAD))
+
+
+def test_an_input_of_single_cancellations_is_no_closure(command: Command, sandbox: Sandbox) -> None:
+    sandbox.reset(options(SPREAD))
+    Path("wishes.csv").write_text(f"appointment_id,start\n{on_the_day(SPREAD)[0].id},2026-12-01T09:00:00+01:00\n")
+    planned = command("plan", "wishes.csv")
+    assert planned.code == 0
+    assert "Block the day" not in planned.stdout
+
+
+def test_a_selection_that_may_lack_appointments_sends_nothing(command: Command, sandbox: Sandbox) -> None:
+    sandbox.reset(options(SPREAD, quirks=frozenset({Quirk.BROKEN_ITEMS})))
+    table = f'[select]\nfrom = {DAY}\nto = {DAY}\ntimezone = "Europe/Berlin"\n'
+    Path("job.toml").write_text(f'rate = "500/s"\nburst = 500\n{table}', encoding="utf-8")
+    refused = command("run", "job.toml", "--yes")
+    assert refused.code == 4
+    assert "The selection may lack appointments" in refused.stderr
+    assert {arrival.method for arrival in sandbox.arrivals()} == {"GET"}
