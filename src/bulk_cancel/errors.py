@@ -1,8 +1,31 @@
-"""The errors a person may see. Each carries the exit code it ends the command with and, if there is one, what to do."""
+"""The errors a person may see. Each carries the exit code it ends the command with and, if there is one, what to do.
+
+BulkCancelError                   1 BUG: never raised as itself
+  InputError                     65 BAD_INPUT
+    NoRowsError                  65
+    PlanError                    65
+  InputMissingError              66 NO_INPUT
+  UsageError                      2 USAGE
+  ConfigError                    78 CONFIG
+  CredentialError                77 CREDENTIAL
+  UnreachableError               69 UNREACHABLE
+  LedgerError                    78 CONFIG
+    LedgerCreateError            73 CANNOT_CREATE
+    LedgerDiskError              74 DISK
+    LedgerUnreachableError       69 UNREACHABLE
+    LedgerLostError               5 STOPPED
+    LostChunkError               78
+  LockedError                    75 LOCKED
+  OutputError                    74 DISK
+  PlanWriteError                 74 DISK
+  ReportError                    74 DISK
+  DeclinedError                   5 STOPPED
+"""
 
 from __future__ import annotations
 
 from enum import IntEnum
+from pathlib import Path
 
 
 class Exit(IntEnum):
@@ -56,6 +79,10 @@ class InputError(BulkCancelError):
 
 class NoRowsError(InputError):
     """The input has a header and no rows."""
+
+
+class PlanError(InputError):
+    """The plan file cannot be carried out: no plan, damaged, expired, or not the approved one."""
 
 
 class InputMissingError(BulkCancelError):
@@ -118,6 +145,10 @@ class LedgerLostError(LedgerError):
     exit_code = Exit.STOPPED
 
 
+class LostChunkError(LedgerError):
+    """Another worker has taken the chunk over, or it has ended: nothing of the call was written."""
+
+
 class LockedError(BulkCancelError):
     """Another run holds the ledger or the credential."""
 
@@ -134,6 +165,30 @@ class OutputError(BulkCancelError):
     """stdout is closed or full."""
 
     exit_code = Exit.DISK
+
+
+class PlanWriteError(BulkCancelError):
+    """The disk refused to hold a plan file."""
+
+    exit_code = Exit.DISK
+
+    def __init__(self, path: Path, cause: OSError) -> None:
+        super().__init__(
+            f"The plan cannot be written to {path}: {cause.strerror or cause}.",
+            advice="Nothing was sent. Name another file, or make room on the disk, and plan again.",
+        )
+
+
+class ReportError(BulkCancelError):
+    """The disk refused to hold a file of the run."""
+
+    exit_code = Exit.DISK
+
+    def __init__(self, folder: Path, cause: object) -> None:
+        super().__init__(
+            f"the files of the run cannot be written to {folder}: {cause}",
+            advice="The ledger has everything: mend the disk, then write them again with `bulk-cancel report`.",
+        )
 
 
 class DeclinedError(BulkCancelError):

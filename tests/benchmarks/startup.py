@@ -1,6 +1,7 @@
 """How long a command takes that sends nothing: `make bench`.
 
-After one start to warm the caches, the median of the next ones. `--imports` shows what the time goes to.
+After one start to warm the caches, the median of the next ones: CPU time, which other work on the machine hardly
+changes, decides. `--imports` shows what the time goes to.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ NOWHERE = "http://127.0.0.1:9/v4"  # nothing listens there, and nothing is asked
 
 @dataclass(frozen=True)
 class Start:
-    """A command, and how many milliseconds it may take."""
+    """A command, and how many milliseconds of CPU time it may take."""
 
     name: str
     arguments: tuple[str, ...]
@@ -29,9 +30,9 @@ class Start:
 
 
 STARTS = (
-    Start("--help", ("--help",), 300),
+    Start("--help", ("--help",), 150),
     Start("--version", ("--version",), 300),
-    Start("plan, 12 rows", ("plan", str(ROOT / "sample_inputs/nightly.csv"), "--reason=Closed."), 1500),
+    Start("plan, 12 rows", ("plan", str(ROOT / "sample_inputs/nightly.csv"), "--reason=Closed."), 600),
 )
 
 
@@ -42,7 +43,7 @@ def measure(start: Start, times: int) -> str:
         _, *found = [use(program(*start.arguments), environ) for _ in range(times + 1)]
     wall, cpu = (median(values) * 1000 for values in ([one.wall_s for one in found], [one.cpu_s for one in found]))
     fastest, slowest = (end([one.wall_s for one in found]) * 1000 for end in (min, max))
-    met = "met" if wall <= start.target_ms else "MISSED"
+    met = "met" if cpu <= start.target_ms else "MISSED"
     return (
         f"{start.name:14} {wall:6.0f} ms (of {times}: {fastest:.0f} to {slowest:.0f}), CPU {cpu:6.0f} ms; "
         f"at most {start.target_ms} ms: {met}"

@@ -122,12 +122,43 @@ async def test_a_stray_answer_that_nobody_has_read_yet_is_seen(line_to: LineTo) 
 
 async def test_a_connection_that_was_idle_for_long_is_not_used_again(tls: ssl.SSLContext) -> None:
     transport = Wire(tls, keepalive_s=0, longest_body=1000)
-    async with serving(answering(GOOD)) as server:
+    async with serving(answering(GOOD, GOOD)) as server:
         for _ in range(2):
             post = httpx.Request("POST", f"{server.url}/x", extensions={"trace": heard([])})
             assert (await transport.handle_async_request(post)).status_code == 200
         await transport.aclose()
         assert len(server.connections) == 2
+
+
+async def test_trailers_never_count_as_headers(line_to: LineTo) -> None:
+    busy = response(b"", "429 Too Many Requests", "Transfer-Encoding: chunked", length=None)
+    with_trailer = busy + b"2\r\n{}\r\n0\r\nRetry-After: 7\r\n\r\n"
+    async with serving(answering(with_trailer)) as server, line_to(server.url) as line:
+        answer = await line.cancel(TARGET, Request())
+        assert (answer.status, answer.retry_after_s) == (429, None)
+
+
+async def test_a_second_answer_in_the_same_packet_ends_the_connection(line_to: LineTo) -> None:
+    """What came with it may be half of something: the next answer could not be told from it."""
+    first = answering(GOOD + GOOD_TOO, GOOD_TOO)
+    async with serving(first, answering(GOOD_TOO)) as server, line_to(server.url) as line:
+        assert kind(await line.cancel(TARGET, Request())) is Kind.CANCELLED
+        assert kind(await line.cancel(SECOND, Request()), SECOND) is Kind.CANCELLED
+        assert [heard.count(b"POST") for heard in server.connections] == [1, 1]
+
+
+async def reset_when_the_body_is_there(wire: Accepted) -> None:
+    """Send a body whose end is that of the connection, give the client the time to take it in, then reset."""
+    await wire.request()
+    await wire.send(response(document(TARGET.appointment_id), length=None))
+    for _ in range(50):
+        await anyio.lowlevel.checkpoint()
+    wire.reset()
+
+
+async def test_a_reset_is_no_end_of_a_body(line_to: LineTo) -> None:
+    async with serving(reset_when_the_body_is_there) as server, line_to(server.url) as line:
+        assert kind(await line.cancel(TARGET, Request())) is Kind.NO_ANSWER
 
 
 def heard(events: list[str]) -> Callable[[str, object], object]:

@@ -558,7 +558,7 @@ def main(words: Sequence[str]) -> int:
     """Show that every bug is caught; with words, only the bugs whose names contain one of them."""
     bugs = [bug for bug in BUGS if not words or any(word in bug.name for word in words)]
     with tempfile.TemporaryDirectory(prefix="seeded-bugs-") as folder:
-        sound = _judge(_copy(Path(folder) / "sound"), sorted({bug.test for bug in bugs}))
+        sound = _judge(copy_of_source(Path(folder) / "sound"), sorted({bug.test for bug in bugs}))
         if not sound.passed:
             print(f"{sound.output}\nThe unmodified copy fails: nothing can be shown.")
             return 1
@@ -571,7 +571,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _is_caught(folder: Path, bug: Bug) -> bool:
-    verdict = _judge(_break(_copy(folder), bug), [bug.test])
+    verdict = _judge(break_copy(copy_of_source(folder), bug), [bug.test])
     mark = "caught" if verdict.failed else "MISSED"
     print(f"{mark}  {bug.name:<66} {bug.test.removeprefix('tests/')}  ({verdict.seconds:.0f} s)", flush=True)
     if not verdict.failed:
@@ -580,12 +580,14 @@ def _is_caught(folder: Path, bug: Bug) -> bool:
     return verdict.failed
 
 
-def _copy(folder: Path) -> Path:
+def copy_of_source(folder: Path) -> Path:
+    """Copy the program, to be broken there."""
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
-def _break(folder: Path, bug: Bug) -> Path:
+def break_copy(folder: Path, bug: Bug) -> Path:
+    """Put a bug into a copy."""
     path = folder / "src" / "bulk_cancel" / bug.file
     if not path.is_file():
         raise SystemExit(f"{bug.name}: there is no src/bulk_cancel/{bug.file}; say where the text is now.")

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.places import credential_lock
 from bulk_cancel.access.setup import Setup
-from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.core.credential import check_pairing
 from bulk_cancel.core.plan import Plan, Share
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.ops.locks import locked
 from bulk_cancel.settings.accounts import OWN, Accounts
+
+if TYPE_CHECKING:
+    from bulk_cancel.api.client import ApiSettings
 
 
 @dataclass
@@ -33,6 +35,8 @@ class CredentialLocks:
 
     def settings(self, name: str) -> ApiSettings:
         """Return how an account speaks to the API. Raises ConfigError when its credential is not there."""
+        from bulk_cancel.access.connection import settings_of  # brings HTTP
+
         return settings_of(self.setup, self.accounts.find(name))
 
     def lock(self, names: Iterable[str], wait_s: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bulk_cancel.engine.limiter import Limiter
 
 T = TypeVar("T")
+#: Calls its first argument with the name of the first signal, and its second before the process dies by another one.
+WatchSignals = Callable[[Callable[[str], None], Callable[[], None]], Coroutine[Any, Any, None]]
 
 
 def _line_factory(settings: ApiSettings) -> Callable[[], Line]:
@@ -46,9 +48,15 @@ def _run_loop(function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
     return anyio.run(function, *arguments)
 
 
+async def _watch_signals(drain: Callable[[str], None], before_death: Callable[[], None]) -> None:
+    from bulk_cancel.ops.signals import watch_signals
+
+    await watch_signals(drain, before_death)
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Time, chance, folders, the network, threads and the event loop. Whatever is not given is the machine's own."""
+    """Time, chance, folders, the network, threads, signals, the event loop. What is not given is the machine's own."""
 
     environ: Mapping[str, str] = field(repr=False)
     clock: Clock = field(default_factory=system_clock)
@@ -57,6 +65,7 @@ class Machine:
     line_factory: Callable[[ApiSettings], Callable[[], Line]] = _line_factory
     make_limiter: Callable[[Pace, Clock, float, random.Random], Limiter] = _limiter
     off_loop: OffLoop = _in_a_thread  #: for calls on the ledger while a run is carried out
+    watch_signals: WatchSignals = _watch_signals
     run_loop: Callable[..., Any] = _run_loop  #: runs an asynchronous function to its end
 
     def new_run_id(self) -> str:

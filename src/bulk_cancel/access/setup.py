@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from structlog.typing import FilteringBoundLogger
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
 
 from bulk_cancel.access.ledgers import LedgerPlace, ledger_place
 from bulk_cancel.access.machine import Machine

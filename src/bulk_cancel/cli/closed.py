@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bulk_cancel.access.setup import set_up
 from bulk_cancel.cli.doctor import documents_of, show_checks
-from bulk_cancel.cli.run import told_as_json
-from bulk_cancel.cli.stdout import put_document, this_machine
+from bulk_cancel.cli.run import caller_of, told_as_json
+from bulk_cancel.cli.stdout import put_document
 from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.commands.closed import Closed, look_if_closed
 from bulk_cancel.commands.doctor.check import Level
-from bulk_cancel.core.text import clean, counted
+from bulk_cancel.core.text import counted
 from bulk_cancel.errors import Exit, UsageError
-from bulk_cancel.ops.logs import make_log
-from bulk_cancel.ops.progress import make_display
-from bulk_cancel.reports.closed_files import CLOSED_HTML, LEFT_CSV, ClosedFacts, write_closed
+from bulk_cancel.reports.closed_files import CLOSED_HTML, LEFT_CSV
 from bulk_cancel.settings.job import Job, load_job, search_job
 
 _VERDICTS = {
@@ -30,17 +27,7 @@ def closed_command(source: str, select: Mapping[str, Any], flags: Mapping[str, A
     """Look at the days of a job's [select], or of the options; end with 0, 3 or 4."""
     job = _job_of(source, select, flags)
     with told_as_json(job):
-        if with_contacts and job.out is None:
-            raise UsageError(
-                "Names and addresses go into a file that only you can read.", advice="Name a folder: --out."
-            )
-        setup = set_up(job, make_log(job.log_format, job.log_file, quiet=job.quiet), this_machine())
-        display = make_display(setup.log, quiet=job.quiet or job.json_)
-        closed = look_if_closed(setup, display, with_contacts=with_contacts)
-        if job.out is not None:
-            parts = [(check.name, clean(check.found, 1000)) for check in closed.checks]
-            facts = ClosedFacts(closed.days, int(closed.exit_code), parts, setup.machine.clock.now())
-            write_closed(closed.left, facts, job.out, with_contacts=with_contacts)
+        closed = look_if_closed(job, caller_of(job), with_contacts=with_contacts)
         _tell(job, closed)
     raise SystemExit(int(closed.exit_code))
 

@@ -6,21 +6,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from bulk_cancel.access.setup import set_up
-from bulk_cancel.cli.run import told_as_json
-from bulk_cancel.cli.stdout import put_document, put_out, this_machine
+from bulk_cancel.cli.run import caller_of, told_as_json
+from bulk_cancel.cli.stdout import put_document, put_out
 from bulk_cancel.cli.terminal import Terminal, styled
-from bulk_cancel.commands.find import FindOutput
+from bulk_cancel.commands.find import FindOutput, find
 from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.selection import Fit
 from bulk_cancel.core.text import counted
-from bulk_cancel.errors import Exit, UsageError
-from bulk_cancel.ops.logs import make_log
-from bulk_cancel.ops.progress import make_display
-from bulk_cancel.planning.search import Found, find_appointments, reaching_in
-from bulk_cancel.reports.found_file import Layout, check_kind, found_csv, write_found
-from bulk_cancel.settings.job import Job, search_job
+from bulk_cancel.errors import Exit
+from bulk_cancel.planning.search import Found, reaching_in
+from bulk_cancel.reports.found_file import Layout, found_csv, write_found
+from bulk_cancel.settings.job import search_job
 
 _WHAT_THEN = "Try again. If it stays so, compare with the calendar, or narrow the search with --host."
 _APART = "Bookings that nobody has confirmed yet (double opt-in) are kept apart by the API: they are not in it."
@@ -30,10 +27,7 @@ def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], output: Fi
     """Search, write what was found, say what it is."""
     job = search_job(select, flags)
     with told_as_json(job):
-        refuse_contradictions(job, output)
-        log = make_log(job.log_format, job.log_file, quiet=job.quiet)
-        display = make_display(log, quiet=job.quiet)
-        found = find_appointments(set_up(job, log, this_machine()), display, with_contacts=output.with_contacts)
+        found = find(job, caller_of(job), output)
         rows = found.gathering.chosen(Fit.ACTIVE, *([Fit.CANCELLED] if output.with_cancelled else []))
         layout = Layout(found.selection.days.zone, output.with_cancelled, output.with_contacts)
         _put(rows, layout, found, output)
@@ -43,18 +37,6 @@ def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], output: Fi
         _show(Terminal(err=True), found, rows, output)
     if found.doubts:
         raise SystemExit(int(_exit_code(found)))
-
-
-def refuse_contradictions(job: Job, output: FindOutput) -> None:
-    if output.out is not None:
-        check_kind(output.out)
-        output.refuse_overwriting()
-    elif job.json_:
-        raise UsageError("Standard output holds either the rows or --json.", advice="Name a file with -o.")
-    elif output.with_contacts:
-        raise UsageError(
-            "Names and addresses go into a file that only you can read.", advice="Name it with -o. Nothing was read."
-        )
 
 
 def _put(rows: tuple[Appointment, ...], layout: Layout, found: Found, output: FindOutput) -> None:

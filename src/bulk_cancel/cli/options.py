@@ -81,7 +81,9 @@ _TABLE = {
         JobOption("dry_run", _RUN, "Only plan: as the command plan does.", short="-n", brief=True),
         JobOption("live", _CANCELS, "Read every appointment's state, then decide.", brief=True),
         JobOption("look_first", _RUN, "Read every appointment before its cancel."),
-        JobOption("retry_refused", _RUN, "Send again what was refused longer ago than --settle; each is read first."),
+        JobOption(
+            "retry_refused", _CANCELS, "Send again what was refused longer ago than --settle; each is read first."
+        ),
         JobOption("skip_past", _CANCELS, "Leave out what has started, if known. (default: yes)"),
         JobOption("late_within", _CANCELS, "Leave out what starts within this time, if known.", "DUR"),
         JobOption("max_cancel", _RUN, "Stop before the first cancel if there are more.", "N", brief=True),
@@ -93,7 +95,7 @@ _TABLE = {
         JobOption("check_drift", _RUN, "Read each again, leave out what changed since the plan."),
         JobOption(
             "settle",
-            _TIMED - _PLAN,
+            _TIMED,
             "How long an unanswered cancel may still be applied; at least 60s. (default: 10m)",
             "DUR",
         ),

@@ -11,14 +11,12 @@ from bulk_cancel.cli.prompt import ask, leave_to_workers, refuse_without_termina
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.stdout import errors_told, put_document, put_out, this_machine
 from bulk_cancel.cli.terminal import Terminal
-from bulk_cancel.commands.plan import plan_job
-from bulk_cancel.commands.run import run_and_tell
 from bulk_cancel.core.plan import Live, Plan
 from bulk_cancel.core.text import clean
 from bulk_cancel.errors import Exit
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
-from bulk_cancel.ops.progress import make_display
+from bulk_cancel.ops.progress import Silence, make_display
 from bulk_cancel.reports.summary import Summary, to_json
 from bulk_cancel.settings.job import Job, load_job
 
@@ -34,6 +32,8 @@ def run_command(source: str, flags: Mapping[str, Any]) -> None:
 
 
 def _run(job: Job) -> None:
+    from bulk_cancel.commands.run import run_and_tell
+
     refuse_without_terminal(yes=job.yes, source=job.label)
     terminal = Terminal(err=True)
 
@@ -76,7 +76,10 @@ def plan_command(source: str, flags: Mapping[str, Any]) -> None:
 
 
 def _plan(job: Job) -> None:
-    plan = plan_job(job, caller_of(job))
+    from bulk_cancel.commands.plan import plan_job
+
+    log = make_log(job.log_format, job.log_file, quiet=job.quiet)
+    plan = plan_job(job, Caller(this_machine(), log, Silence()))
     if job.json_:
         put_document(_document(plan, job.label))
     else:

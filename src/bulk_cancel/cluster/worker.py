@@ -23,10 +23,10 @@ from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.engine.retrying import random_wait
-from bulk_cancel.errors import BulkCancelError, Exit, LedgerError, LockedError
+from bulk_cancel.errors import BulkCancelError, Exit, LedgerError, LockedError, LostChunkError
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
-from bulk_cancel.ledger.shared import Hold, LostChunkError
+from bulk_cancel.ledger.shared import Hold
 from bulk_cancel.ops.signals import watch_signals
 
 #: Seconds to try to reach an unreachable database before a chunk is left to other workers.

@@ -7,21 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from bulk_cancel.access.ledgers import LedgerPlace
-from bulk_cancel.access.setup import Setup
+from bulk_cancel.access.setup import Setup, set_up
 from bulk_cancel.commands.doctor.check import Check, Level, good, untold, warning
 from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.credential import CredentialKind
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.selection import Days, Fit
 from bulk_cancel.core.states import State
-from bulk_cancel.core.text import counted
+from bulk_cancel.core.text import clean, counted
 from bulk_cancel.engine.closure_reads import ClosureReads
 from bulk_cancel.engine.search import Search
-from bulk_cancel.errors import BulkCancelError, Exit
+from bulk_cancel.errors import BulkCancelError, Exit, UsageError
+from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ops.progress import Display
 from bulk_cancel.planning.search import Found, find_appointments
-from bulk_cancel.reports.closed_files import Left, LeftKind
+from bulk_cancel.reports.closed_files import ClosedFacts, Left, LeftKind, write_closed
+from bulk_cancel.settings.job import Job
 
 _MOST_RUNS = 20
 #: Hosts or notes that a sentence names.
@@ -54,8 +56,23 @@ class Closed:
         return Exit.UNKNOWN if Level.UNTOLD in levels else Exit.OK
 
 
-def look_if_closed(setup: Setup, display: Display, *, with_contacts: bool = False) -> Closed:
-    """Read what is left of the days of the job's [select] table. Raises as `find_appointments` does; sends nothing."""
+def look_if_closed(job: Job, caller: Caller, *, with_contacts: bool = False) -> Closed:
+    """Read what is left of the days of the job's [select] table, and write the files that the job asks for.
+
+    Sends nothing. Raises UsageError for contacts without a folder, and as reading and writing do.
+    """
+    if with_contacts and job.out is None:
+        raise UsageError("Names and addresses go into a file that only you can read.", advice="Name a folder: --out.")
+    setup = set_up(job, caller.log, caller.machine)
+    closed = _look(setup, caller.display, with_contacts=with_contacts)
+    if job.out is not None:
+        parts = [(check.name, clean(check.found, 1000)) for check in closed.checks]
+        facts = ClosedFacts(closed.days, int(closed.exit_code), parts, caller.machine.clock.now())
+        write_closed(closed.left, facts, job.out, with_contacts=with_contacts)
+    return closed
+
+
+def _look(setup: Setup, display: Display, *, with_contacts: bool) -> Closed:
     if setup.job.select is not None:
         days = setup.job.select.selection().days
         if days.end_at <= setup.machine.clock.now():

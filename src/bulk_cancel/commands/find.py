@@ -1,11 +1,16 @@
-"""`find`: search appointments and write what was found as an input file."""
+"""`find`: search appointments, to be written as an input file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from bulk_cancel.access.setup import set_up
 from bulk_cancel.errors import UsageError
+from bulk_cancel.execution.caller import Caller
+from bulk_cancel.planning.search import Found, find_appointments
+from bulk_cancel.reports.found_file import check_kind
+from bulk_cancel.settings.job import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +37,22 @@ class FindOutput:
                     f"{file} is there already.",
                     advice="Name another file, or replace it with --force. Nothing was read.",
                 )
+
+
+def find(job: Job, caller: Caller, output: FindOutput) -> Found:
+    """Search. Raises UsageError for outputs that contradict each other, and as `find_appointments` does."""
+    setup = set_up(job, caller.log, caller.machine)
+    _refuse_contradictions(job, output)
+    return find_appointments(setup, caller.display, with_contacts=output.with_contacts)
+
+
+def _refuse_contradictions(job: Job, output: FindOutput) -> None:
+    if output.out is not None:
+        check_kind(output.out)
+        output.refuse_overwriting()
+    elif job.json_:
+        raise UsageError("Standard output holds either the rows or --json.", advice="Name a file with -o.")
+    elif output.with_contacts:
+        raise UsageError(
+            "Names and addresses go into a file that only you can read.", advice="Name it with -o. Nothing was read."
+        )

@@ -68,10 +68,13 @@ def run_in(setup: Setup, caller: Caller) -> Summary:
 
 
 @contextmanager
-def prepare(setup: Setup, approve: Callable[[Plan], bool]) -> Iterator[RunFacts | Summary]:
+def prepare(
+    setup: Setup, approve: Callable[[Plan], bool], open_rows: Callable[[Setup, Path], Source | str] = open_if_any
+) -> Iterator[RunFacts | Summary]:
     """Plan a run, have it approved, lock what it needs and stage it; yield what is known of it, until it has ended.
 
-    Where there is nothing to do the summary of that is yielded. Raises as `run_job` does.
+    `open_rows` opens what the job runs on. Where there is nothing to do the summary of that is yielded. Raises as
+    `run_job` does.
     """
     if setup.job.excel:
         require_excel()
@@ -82,7 +85,7 @@ def prepare(setup: Setup, approve: Callable[[Plan], bool]) -> Iterator[RunFacts 
         beginning = _Beginning(keys, time_limit_of(setup), run_id, out, approve)
         refuse_when_over(setup, beginning.limit)
         with _private(out, run_id) as folder:
-            source = open_if_any(setup, folder)
+            source = open_rows(setup, folder)
             if isinstance(source, str):
                 yield _nothing_done(run_id, str(setup.place), source)
                 return

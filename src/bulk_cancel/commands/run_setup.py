@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bulk_cancel.access.credential_locks import CredentialLocks
 from bulk_cancel.access.ledgers import LedgerDatabase, refuse_other_api
 from bulk_cancel.access.setup import Setup
-from bulk_cancel.cluster.exclusive_run import take_turn
-from bulk_cancel.cluster.run_settings import refuse_others
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.deadline import time_limit
 from bulk_cancel.errors import ConfigError, DeclinedError
-from bulk_cancel.execution.active_accounts import ActiveAccount, active_accounts, leave_others
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.settings.accounts import OWN
 from bulk_cancel.settings.environment import refuse_short_settle
 from bulk_cancel.settings.job import Job
+
+if TYPE_CHECKING:
+    from bulk_cancel.execution.active_accounts import ActiveAccount
 
 #: No run has this number: asked for its accounts, a ledger returns those of whatever is open.
 NO_RUN = 0
@@ -52,6 +53,8 @@ def gather_accounts(
     keys: CredentialLocks, ledger: Ledger, run_no: int, clock: Clock
 ) -> tuple[list[ActiveAccount], dict[str, int]]:
     """Return the accounts that work on the run and, per account whose credential is missing, its unknown outcomes."""
+    from bulk_cancel.execution.active_accounts import active_accounts, leave_others
+
     active = active_accounts(keys, ledger, run_no)
     # Without an accounts file no row of the run has one, and to ask for them would mean to look at every row.
     others = ledger.accounts(run_no if keys.accounts.given else NO_RUN)
@@ -83,6 +86,9 @@ def _beside_workers(setup: Setup, wait_s: float) -> Iterator[Ledger]:
             "--engine dbos needs a ledger that workers can share.",
             advice="Nothing was sent. Name it: --ledger postgresql://user@host/database",
         )
+    from bulk_cancel.cluster.exclusive_run import take_turn
+    from bulk_cancel.cluster.run_settings import refuse_others
+
     refuse_others(setup.job)
 
     from bulk_cancel.cluster.queue import migrate

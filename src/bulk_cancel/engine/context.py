@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import anyio
-from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Expectation, SkipRules
@@ -26,6 +26,9 @@ from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.series_order import Order
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import ALL_ROWS
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 #: A process that was stopped for longer between an intent and its send must not send: others may have judged meanwhile.
 SEND_WITHIN_S = 15.0

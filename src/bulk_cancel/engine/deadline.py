@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from typing import TYPE_CHECKING
 
 import anyio
 
 from bulk_cancel.core.deadline import Deadline, TimeLimit
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.engine.context import Context
 from bulk_cancel.errors import Exit
+
+if TYPE_CHECKING:
+    from bulk_cancel.engine.context import Context
 
 
 def time_limit(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
-from structlog.typing import FilteringBoundLogger
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from bulk_cancel.api.port import Line, Page, Query, Users
@@ -19,6 +18,9 @@ from bulk_cancel.engine.context import no_route
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, UnreachableError
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 T = TypeVar("T")
 

@@ -29,7 +29,6 @@ from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.runners import standing_of, work_together
 from bulk_cancel.ledger.port import Ledger, PaceUpdate
 from bulk_cancel.ops.progress import show_progress
-from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.reports.rebooking import Keep
 from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.settings.job import Job
@@ -142,7 +141,7 @@ async def execute_attended(
             context.halt(Exit.STOPPED, f"Stopped by {signal_name}.")
 
     async with anyio.create_task_group() as attending:
-        attending.start_soon(watch_signals, drain, display.stop)
+        attending.start_soon(caller.machine.watch_signals, drain, display.stop)
         attending.start_soon(caller.stop.watch, drain)
         if contexts:
             attending.start_soon(show_progress, display, lambda: standing_of(contexts))

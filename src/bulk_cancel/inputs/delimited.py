@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
+from bulk_cancel.core.csv_dialect import CsvDialect
 from bulk_cancel.inputs.columns import BC_ROW, PREFIX
 from bulk_cancel.inputs.csv_header import MAX_HEADER, Layout, read_layout
 from bulk_cancel.inputs.csv_records import Records, check_records
@@ -39,8 +40,14 @@ def read_delimited(text: PlainText, separator: str | None, options: InputOptions
         digest=text.digest or hasher.hexdigest(),
         last_row=records.last_row,
         notes=(*layout.notes, *about_unnamed(_filled_unnamed(frame, layout))),
-        dialect=replace(layout.dialect, mark=layout.dialect.mark or text.converted),
+        dialect=_dialect_of(layout, text, is_tsv=separator is not None),
     )
+
+
+def _dialect_of(layout: Layout, text: PlainText, *, is_tsv: bool) -> CsvDialect:
+    """Return how the files that go back are written: named .csv they hold no tabs if the input was named .tsv."""
+    dialect = replace(layout.dialect, mark=layout.dialect.mark or text.converted)
+    return replace(dialect, separator=",", names_separator=False) if is_tsv else dialect
 
 
 def _filled_unnamed(frame: pl.LazyFrame, layout: Layout) -> list[int]:

@@ -11,6 +11,8 @@ from polars.io.plugins import register_io_source
 
 from bulk_cancel.core.columns import rows_at_a_time
 from bulk_cancel.core.csv_dialect import DIALECT, CsvDialect
+from bulk_cancel.core.text import clean
+from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.columns import (
     ADDED_COLUMNS,
     BC_ACCOUNT,
@@ -73,7 +75,10 @@ def read_columns(
 
 
 def _batches(frame: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
-    return iter(frame.collect_batches(chunk_size=size, maintain_order=True, engine="streaming"))
+    try:
+        yield from frame.collect_batches(chunk_size=size, maintain_order=True, engine="streaming")
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise InputError(f"what was read of the input cannot be read again: {clean(str(error))}") from error
 
 
 def _changed(batch: pl.DataFrame, changes: list[Path]) -> pl.DataFrame:

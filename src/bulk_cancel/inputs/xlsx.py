@@ -11,6 +11,7 @@ import re
 import sys
 import zipfile
 from collections.abc import Iterator
+from functools import lru_cache
 
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.cell_text import (
@@ -29,6 +30,7 @@ MAX_SHARED_BYTES = 150 << 20
 MAX_STYLES = 100_000
 
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
+_DIGITS = "0123456789$"
 _TRUE = ("1", "true")
 #: Number formats of columns and cells, by style: (id, code).
 _Formats = list[tuple[int, str]]
@@ -289,7 +291,7 @@ class _Cells(_Quiet):
 
     def _start_cell(self, attributes: dict[str, str]) -> None:
         reference = attributes.get("r")
-        self._column = place_of(reference)[1] if reference else self._column + 1
+        self._column = _column_of(reference.rstrip(_DIGITS)) if reference else self._column + 1
         if self._column > MAX_COLUMN:
             raise InputError("the sheet has more columns than a sheet can", advice="Save it again.")
         self._kind, self._style = attributes.get("t", "n"), attributes.get("s", "")
@@ -301,6 +303,11 @@ class _Cells(_Quiet):
             self._cells[self._column] = NO_VALUE
         elif stored and (text := self._values.text(self._kind, self._style, stored)):
             self._cells[self._column] = text
+
+
+@lru_cache(maxsize=MAX_COLUMN + 1)
+def _column_of(letters: str) -> int:
+    return place_of(f"{letters}1")[1]
 
 
 def place_of(reference: str) -> tuple[int, int]:

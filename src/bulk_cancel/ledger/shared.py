@@ -17,12 +17,7 @@ from typing import Protocol
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.model import Chunk
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.errors import LedgerError
 from bulk_cancel.ledger.port import Ledger
-
-
-class LostChunkError(LedgerError):
-    """Another worker has taken the chunk over, or it has ended: nothing of the call was written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
-
-import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from bulk_cancel.core.text import printable, redact
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 _DEBUG, _INFO = logging.DEBUG, logging.INFO
 
@@ -33,7 +33,22 @@ def make_log(log_format: str = "auto", log_file: Path | None = None, *, quiet: b
     `log_file` gets everything as JSON lines. stderr gets info and above, but warnings only when `quiet`, or when `auto`
     finds a terminal: there the plan, the bar and the summary tell the rest.
     """
-    return _log_to(_private_file(log_file) if log_file is not None else None, log_format, quiet=quiet)
+    _hush_libraries()
+    file = _private_file(log_file) if log_file is not None else None
+    return cast("FilteringBoundLogger", _LateLog(lambda: _log_to(file, log_format, quiet=quiet)))
+
+
+class _LateLog:
+    """A log that is made by its first event: structlog takes as long to import as a plan of a few rows to make."""
+
+    def __init__(self, make: Callable[[], FilteringBoundLogger]) -> None:
+        self._make = make
+
+    def __getattr__(self, name: str) -> Any:
+        log = self._make()
+        for method in ("bind", "debug", "info", "warning", "error", "exception"):
+            setattr(self, method, getattr(log, method))  # found at once from now on
+        return getattr(log, name)
 
 
 @contextmanager
@@ -48,6 +63,8 @@ def logging_to(log_format: str, log_file: Path | None) -> Iterator[FilteringBoun
 
 
 def _log_to(file: TextIO | None, log_format: str, *, quiet: bool) -> FilteringBoundLogger:
+    import structlog
+
     _hush_libraries()
     few = quiet or (log_format == "auto" and sys.stderr.isatty())
     sinks = [Sink(None, logging.WARNING if few else _INFO, _renderer(log_format))]
@@ -77,6 +94,8 @@ def _hush_libraries() -> None:
 
 
 def _renderer(log_format: str) -> Callable[[Any, str, EventDict], str | bytes]:
+    import structlog
+
     if log_format == "json":
         return structlog.processors.JSONRenderer()
     return structlog.dev.ConsoleRenderer(
@@ -118,4 +137,6 @@ class _Tee:
                     print(text if isinstance(text, str) else text.decode(), file=sink.stream or sys.stderr, flush=True)
                 except (OSError, ValueError):  # a log that cannot be written must not stop a run
                     continue
-        raise structlog.DropEvent
+        from structlog import DropEvent
+
+        raise DropEvent

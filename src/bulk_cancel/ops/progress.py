@@ -6,14 +6,15 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.core.units import show_duration
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+    from structlog.typing import FilteringBoundLogger
 
 _REDRAW_S = 0.5
 _LINE_S = 30.0
@@ -84,6 +85,9 @@ class Bar:
     """A bar with counts, the rate of the last seconds and the time left by the limiter's reckoning."""
 
     def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
         self._progress = Progress(
             BarColumn(bar_width=30),
             MofNCompleteColumn(),

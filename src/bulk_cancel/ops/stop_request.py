@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -25,6 +24,8 @@ class Stop:
 
     async def watch(self, drain: Callable[[str], None]) -> None:
         """Call `drain` with who stops the run, once that is wished for. Ends when it was, or when it is cancelled."""
+        import asyncio  # a plan without reads runs no loop
+
         uttered, loop = asyncio.Event(), asyncio.get_running_loop()
         with self._lock:
             self._tell = partial(loop.call_soon_threadsafe, uttered.set)

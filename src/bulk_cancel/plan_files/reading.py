@@ -15,8 +15,7 @@ from typing import IO, Final, NamedTuple
 
 from bulk_cancel.core.actions import Action, Expectation
 from bulk_cancel.core.model import InputRow, Target
-from bulk_cancel.errors import InputMissingError, UsageError
-from bulk_cancel.plan_files.failures import PlanError
+from bulk_cancel.errors import InputMissingError, PlanError, UsageError
 from bulk_cancel.plan_files.fields import MalformedError
 from bulk_cancel.plan_files.format import (
     FORMAT,

@@ -17,8 +17,8 @@ from typing import IO
 
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.plan import PlanLine
+from bulk_cancel.errors import PlanWriteError
 from bulk_cancel.ops.disk import sync
-from bulk_cancel.plan_files.failures import PlanWriteError
 from bulk_cancel.plan_files.fields import MalformedError
 from bulk_cancel.plan_files.format import (
     PlanHeader,

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bulk_cancel.access.setup import Setup
-from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.errors import UsageError
 from bulk_cancel.plan_files import PlanAbout, holds_plan, writing_plan
 from bulk_cancel.planning.sources import Source
-from bulk_cancel.reports.pages.plan_page import PlanFacts, writing_plan_page
-from bulk_cancel.reports.plan_records import plan_records
+
+if TYPE_CHECKING:
+    from bulk_cancel.core.plan import PlanLine
+    from bulk_cancel.reports.pages.plan_page import PlanFacts
 
 
 @dataclass
@@ -34,10 +36,7 @@ def plan_outputs(setup: Setup, source: Source) -> Iterator[PlanOutputs]:
     job, outputs = setup.job, PlanOutputs()
     with ExitStack() as stack:
         if job.out is not None:
-            records = stack.enter_context(plan_records(job.out, with_accounts=job.accounts is not None))
-            records.summary.update({"source": job.label, "input_digest": source.digest})
-            page = stack.enter_context(writing_plan_page(job.out, _facts(setup, source)))
-            outputs.takers += [records.add, page.add]
+            outputs.takers += _audit_files(stack, job.out, setup, source)
         draft = None
         if job.plan_file is not None:
             _refuse_overwriting(job.plan_file)
@@ -47,10 +46,24 @@ def plan_outputs(setup: Setup, source: Source) -> Iterator[PlanOutputs]:
     outputs.digest = draft.digest if draft else None
 
 
+def _audit_files(stack: ExitStack, out: Path, setup: Setup, source: Source) -> list[Callable[[PlanLine], None]]:
+    """Open the audit files and the page of a plan. What writes them is imported here: most plans have none."""
+    from bulk_cancel.reports.pages.plan_page import writing_plan_page
+    from bulk_cancel.reports.plan_records import plan_records
+
+    records = stack.enter_context(plan_records(out, with_accounts=setup.job.accounts is not None))
+    about = {"source": setup.job.label, "input_digest": source.digest, "notes": source.rows(None).notes}
+    records.summary.update(about)
+    page = stack.enter_context(writing_plan_page(out, _facts(setup, source)))
+    return [records.add, page.add]
+
+
 def _facts(setup: Setup, source: Source) -> PlanFacts:
+    from bulk_cancel.reports.pages.plan_page import PlanFacts
+
     job, accounts = setup.job, setup.accounts
     paces = {name: accounts.pace(name) for name in ("", *accounts.names)} if accounts.given else {}
-    return PlanFacts(job.label, source.digest, setup.machine.clock.now(), job.pace, paces)
+    return PlanFacts(job.label, source.digest, setup.machine.clock.now(), job.pace, paces, source.rows(None).notes)
 
 
 def _refuse_overwriting(path: Path) -> None:
@@ -61,7 +74,18 @@ def _refuse_overwriting(path: Path) -> None:
 
 def _about(setup: Setup, source: Source) -> PlanAbout:
     job, now = setup.job, setup.machine.clock.now()
-    decisive = {"reason", "cancel_all", "user_id", "map", "live", "skip_past", "late_within", "select"}
+    decisive = {
+        "reason",
+        "cancel_all",
+        "user_id",
+        "map",
+        "live",
+        "skip_past",
+        "late_within",
+        "select",
+        "hidden_rows",
+        "encoding",
+    }
     if job.accounts is not None:
         decisive |= {"account"}
     options = job.model_dump(mode="json", include=decisive)

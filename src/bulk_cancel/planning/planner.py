@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bulk_cancel.access.credential_locks import CredentialLocks
 from bulk_cancel.core.clock import PaceRecord
@@ -11,9 +12,11 @@ from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Plan, PlanLine, make_plan
 from bulk_cancel.core.readings import Reading
 from bulk_cancel.core.states import State
-from bulk_cancel.planning.live import AccountReads, LiveReads
 from bulk_cancel.planning.sources import PlannedRows
 from bulk_cancel.settings.accounts import OWN
+
+if TYPE_CHECKING:
+    from bulk_cancel.planning.live import AccountReads, LiveReads
 
 KnownPace = Callable[[str], PaceRecord | None]
 
@@ -38,6 +41,8 @@ def planned(
 
 def live_reads(keys: CredentialLocks, known_pace: KnownPace, wait_s: float) -> LiveReads:
     """Return the looks of a live plan. An account's limit is held from its first look on."""
+    from bulk_cancel.planning.live import AccountReads, LiveReads  # brings HTTP
+
     if not keys.accounts.given:
         keys.lock([OWN], wait_s)
 

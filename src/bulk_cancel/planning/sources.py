@@ -7,24 +7,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.core.plan import Look, PlanLine, target_of
-from bulk_cancel.engine.context import Foresight
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.plan_files import LeftOut, PlanFile, is_plan, open_plan
 from bulk_cancel.planning.closure import check_of_input, check_of_select, check_of_starts
-from bulk_cancel.planning.live import LiveReads
 from bulk_cancel.planning.reason_templates import Rows, template_of
-from bulk_cancel.planning.search import select_input
 from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.settings.job import Job
 from bulk_cancel.version import version
+
+if TYPE_CHECKING:
+    from bulk_cancel.engine.context import Foresight
+    from bulk_cancel.planning.live import LiveReads
 
 
 class PlannedRows(Protocol):
@@ -58,7 +59,7 @@ def open_source(setup: Setup, folder: Path) -> Source:
     """Pin in a folder what the job names: a file, or what its [select] table finds. A plan is verified as a whole."""
     job = setup.job
     if not job.select and is_plan(job.input):
-        if given := job.model_fields_set & {"reason", "map", "cancel_all", "account"}:
+        if given := job.model_fields_set & {"reason", "map", "cancel_all", "account", "hidden_rows", "encoding"}:
             raise ConfigError(
                 f"A plan is carried out as it is: {', '.join(sorted(given))} cannot be given with it.",
                 advice="Plan again with the other setting, or leave it out.",
@@ -67,12 +68,19 @@ def open_source(setup: Setup, folder: Path) -> Source:
         return ApprovedPlan(_of_this_api(plan, setup.api_url), job.zone)
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
-    selected, notes = select_input(setup, folder) if job.select else (job.input, ())
+    selected, notes = _selected(setup, folder) if job.select else (job.input, ())
     accounts = setup.accounts
     names = AccountNames(accounts.names, job.account) if accounts.given else None
     users = {name: user for name in ("", *accounts.names) if (user := accounts.user_id(name))}
-    staged = stage_input(str(selected), _options_of(job, names), folder / SNAPSHOT)
+    staged = stage_input(selected, _options_of(job, names), folder / SNAPSHOT)
     return InputFile(job, replace(staged, notes=(*notes, *staged.notes)), users)
+
+
+def _selected(setup: Setup, folder: Path) -> tuple[str, tuple[str, ...]]:
+    from bulk_cancel.planning.search import select_input  # brings HTTP
+
+    file, notes = select_input(setup, folder)
+    return str(file), notes
 
 
 def _options_of(job: Job, accounts: AccountNames | None) -> InputOptions:
@@ -150,6 +158,8 @@ class InputFile:
         return Rows(self.staged, template_of(self.job), reads.seen if reads else {}, self.users)
 
     def foresight(self, reads: LiveReads | None) -> Foresight:
+        from bulk_cancel.engine.context import Foresight
+
         return Foresight(seen=reads.seen if reads else {})
 
 
@@ -199,4 +209,6 @@ class ApprovedPlan:
 
     def foresight(self, reads: LiveReads | None) -> Foresight:
         left_out = {target: (left.action, left.why) for target, left in self.left_out.items()}
+        from bulk_cancel.engine.context import Foresight
+
         return Foresight(reads.seen if reads else {}, left_out, self.plan.expectations())

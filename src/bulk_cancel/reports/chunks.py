@@ -18,6 +18,7 @@ from bulk_cancel.core.model import status_of
 from bulk_cancel.errors import InputError, LedgerError
 from bulk_cancel.ledger.port import RowRecord
 from bulk_cancel.reports.columns import internal
+from bulk_cancel.reports.csv_file import POLARS_FAILURES
 from bulk_cancel.reports.details import detail_of
 
 #: Returns the ledger's rows of the run after a row number, so many at most.
@@ -42,7 +43,7 @@ def original_columns(snapshot: Path | None, rows: Rows) -> list[str]:
         return [*LEDGER_COLUMNS, *([_ACCOUNT] if _has_accounts(rows) else [])]
     try:
         names = pl.scan_parquet(snapshot, glob=False).collect_schema().names()
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, *POLARS_FAILURES) as error:
         raise _damaged(snapshot) from error
     return [name for name in names if not name.startswith(PREFIX)]
 
@@ -53,7 +54,7 @@ def dialect_in(snapshot: Path | None) -> CsvDialect:
         return CsvDialect()
     try:
         return dialect_of(pl.read_parquet_metadata(snapshot).get(DIALECT))
-    except (OSError, ValueError, TypeError, pl.exceptions.PolarsError) as error:
+    except (OSError, ValueError, TypeError, *POLARS_FAILURES) as error:
         raise _damaged(snapshot) from error
 
 
@@ -81,7 +82,7 @@ def _batches(snapshot: Path, columns: list[str]) -> Iterator[pl.DataFrame]:
         yield from frame.collect_batches(
             chunk_size=min(CHUNK, rows_at_a_time(len(columns))), maintain_order=True, engine="streaming"
         )
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, *POLARS_FAILURES) as error:
         raise _damaged(snapshot) from error
 
 

@@ -13,6 +13,9 @@ import polars.selectors as cs
 from bulk_cancel.core.csv_dialect import CsvDialect
 from bulk_cancel.core.text import FORMULA
 
+#: What polars says when it can not go on. A panic of its own is no Exception, and must not end a run without a word.
+POLARS_FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+
 # More than CSV asks for: every usual separator, or a header full of them makes a reader take them for separators.
 _TO_QUOTE = re.compile(r'[,;|\t"\r\n]|^\s|\s$|^$')
 

@@ -9,22 +9,10 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bulk_cancel.errors import BulkCancelError, Exit
+from bulk_cancel.errors import ReportError
 from bulk_cancel.ops.disk import sync
 
 _ASIDE = ".writing"
-
-
-class ReportError(BulkCancelError):
-    """The disk refused to hold a file of the run."""
-
-    exit_code = Exit.DISK
-
-    def __init__(self, folder: Path, cause: object) -> None:
-        super().__init__(
-            f"the files of the run cannot be written to {folder}: {cause}",
-            advice="The ledger has everything: mend the disk, then write them again with `bulk-cancel report`.",
-        )
 
 
 @contextmanager

@@ -21,9 +21,9 @@ import polars as pl
 from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.text import one_line
-from bulk_cancel.errors import ConfigError, OutputError, UsageError
-from bulk_cancel.reports.csv_file import harmless_texts
-from bulk_cancel.reports.files import ReportError, written_aside
+from bulk_cancel.errors import ConfigError, OutputError, ReportError, UsageError
+from bulk_cancel.reports.csv_file import POLARS_FAILURES, harmless_texts
+from bulk_cancel.reports.files import written_aside
 from bulk_cancel.reports.workbook import MADE_ON, MOST_ROWS, TEXTS_STAY
 
 _COLUMNS: Final[Mapping[str, type[pl.DataType]]] = MappingProxyType(
@@ -91,7 +91,7 @@ def write_found(appointments: Sequence[Appointment], layout: Layout, file: Path)
     try:
         with written_aside(file.parent, [file.name]) as aside:
             _write(appointments, layout, aside / file.name)
-    except (ReportError, pl.exceptions.PolarsError) as error:
+    except (ReportError, *POLARS_FAILURES) as error:
         raise OutputError(f"{file} cannot be written: {error.__cause__ or error}.") from error
 
 

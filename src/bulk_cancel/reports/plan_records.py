@@ -21,9 +21,10 @@ import polars as pl
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
+from bulk_cancel.errors import ReportError
 from bulk_cancel.reports.chunks import CHUNK
-from bulk_cancel.reports.csv_file import CsvFile, harmless_texts
-from bulk_cancel.reports.files import ReportError, written_aside
+from bulk_cancel.reports.csv_file import POLARS_FAILURES, CsvFile, harmless_texts
+from bulk_cancel.reports.files import written_aside
 from bulk_cancel.reports.summary import SUMMARY_JSON
 
 PLAN_CSV: Final = "plan.csv"
@@ -150,7 +151,7 @@ def _for_a_plan(folder: Path) -> Iterator[None]:
     """Say of every failure what it means for a plan."""
     try:
         yield
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, *POLARS_FAILURES) as error:
         failure = ReportError(folder, error)
         failure.advice = _ADVICE
         raise failure from error

@@ -20,10 +20,11 @@ import polars.selectors as cs
 
 from bulk_cancel.core.csv_dialect import CsvDialect
 from bulk_cancel.core.model import Status
+from bulk_cancel.errors import ReportError
 from bulk_cancel.reports.chunks import CHUNK, DETAIL, STATUS, Rows, dialect_in, original_columns, read_chunks
 from bulk_cancel.reports.columns import correction_columns, result_columns
-from bulk_cancel.reports.csv_file import CsvFile, harmless_texts
-from bulk_cancel.reports.files import ReportError, written_aside
+from bulk_cancel.reports.csv_file import POLARS_FAILURES, CsvFile, harmless_texts
+from bulk_cancel.reports.files import written_aside
 from bulk_cancel.reports.workbook import RESULTS_XLSX, WorkbookFile, why_no_workbook
 
 RESULTS_CSV = "results.csv"
@@ -70,7 +71,7 @@ def write_records(snapshot: Path | None, rows: Rows, out: Path, *, excel: bool =
             for chunk in read_chunks(snapshot, rows):
                 draft.append(chunk)
             draft.finish()
-    except pl.exceptions.PolarsError as error:
+    except POLARS_FAILURES as error:
         raise ReportError(out, error) from error
     return RunFiles(out, _row_counts(draft), dict(draft.statuses), missing)
 

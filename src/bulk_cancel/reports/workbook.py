@@ -15,8 +15,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from bulk_cancel.errors import ConfigError
-from bulk_cancel.reports.files import ReportError
+from bulk_cancel.errors import ConfigError, ReportError
 
 RESULTS_XLSX: Final = "results.xlsx"
 #: What a sheet holds below its header, and side by side.

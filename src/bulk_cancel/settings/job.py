@@ -18,22 +18,15 @@ from uuid import UUID
 
 from pydantic import (
     AfterValidator,
-    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     StringConstraints,
     ValidationError,
     model_validator,
-)
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from bulk_cancel.core.dates import fill_dates
@@ -174,19 +167,12 @@ class Select(BaseModel):
         return Selection(days, self.location, self.host, self.all_hosts, self.meeting_type, self.channel)
 
 
-class Job(BaseSettings):
+class Job(BaseModel):
     """The settings of `run` and `plan`. Durations in seconds, rates in requests per second."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="BULK_CANCEL_",
-        extra="forbid",
-        frozen=True,
-        populate_by_name=True,
-        enable_decoding=False,
-        arbitrary_types_allowed=True,
-        nested_model_default_partial_update=False,
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
 
+    _file: Path | None = PrivateAttr(None)
     input: str = ""
     missing_input: Literal["error", "ok"] = "error"
     timezone: Annotated[str, AfterValidator(_zone)] | None = None
@@ -196,9 +182,7 @@ class Job(BaseSettings):
     hidden_rows: Literal["", "skip", "include"] = ""  #: of a sheet; empty: one that hides rows is refused
     encoding: str = ""  #: of a CSV or NDJSON text; empty: UTF-8
     cancel_all: bool = False
-    user_id: Annotated[str, BeforeValidator(_uuid)] | None = Field(
-        None, validation_alias=AliasChoices("user_id", "BULK_CANCEL_USER_ID", "MEETERGO_USER_ID")
-    )
+    user_id: Annotated[str, BeforeValidator(_uuid)] | None = None
     accounts: Path | None = None  #: a TOML file of credentials' places and limits: see `accounts.py`
     account: str = ""  #: of the rows that name none; empty: the environment's credential
     rate: Rate = 100 / 60
@@ -233,13 +217,19 @@ class Job(BaseSettings):
     out: Path | None = None
     yes: bool = False
     dry_run: bool = False
-    json_: bool = Field(False, alias="json", validation_alias=AliasChoices("json", "BULK_CANCEL_JSON"))
+    json_: bool = Field(False, alias="json")
     quiet: bool = False
     log_format: Literal["auto", "console", "json"] = "auto"
     log_file: Path | None = None
     metrics_file: Path | None = None
     notify: Annotated[tuple[SecretStr, ...], BeforeValidator(_addresses)] = ()  #: they hold passwords and tokens
     notify_on: Annotated[tuple[Occasion, ...], BeforeValidator(_words)] = ("failure", "unknown", "halt")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_environment(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Where nothing is given, a variable of the environment holds."""
+        return {**{key: value for key, value in _environment().items() if f"{key}_" not in values}, **values}
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
@@ -261,8 +251,7 @@ class Job(BaseSettings):
     @property
     def file(self) -> Path | None:
         """The job file, if there is one."""
-        file = type(self).model_config.get("toml_file")
-        return file if isinstance(file, Path) else None
+        return self._file
 
     @property
     def name(self) -> str:
@@ -280,25 +269,14 @@ class Job(BaseSettings):
         """The documented or given limit of the key."""
         return Pace(self.rate, self.burst)
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flag > environment > job file > default."""
-        if isinstance(env_settings, EnvSettingsSource):  # an alias is a variable, too: JSON and USER_ID are not ours
-            env_settings.env_vars = {name: env_settings.env_vars[name] for name in env_settings.env_vars if _ours(name)}
-        file = settings_cls.model_config.get("toml_file")
-        job_file = (TomlConfigSettingsSource(settings_cls),) if file else ()
-        return (init_settings, env_settings, *job_file)
 
-
-def _ours(variable: str) -> bool:
-    return variable.upper().startswith(("BULK_CANCEL_", "MEETERGO_"))
+def _environment() -> dict[str, str]:
+    """Return what variables set, by the keys of job files: BULK_CANCEL_…, and the official client's user id."""
+    variables = {name.upper(): value for name, value in os.environ.items()}
+    keys = {field.alias or name for name, field in Job.model_fields.items()}
+    found = {key: variables[name] for key in keys if (name := f"BULK_CANCEL_{key.upper()}") in variables}
+    user_id = {"user_id": variables["MEETERGO_USER_ID"]} if "MEETERGO_USER_ID" in variables else {}
+    return {**user_id, **found}
 
 
 def load_job(source: str, flags: Mapping[str, Any] = MappingProxyType({})) -> Job:
@@ -308,15 +286,20 @@ def load_job(source: str, flags: Mapping[str, Any] = MappingProxyType({})) -> Jo
     """
     given = {name: value for name, value in flags.items() if value is not None}
     if not source.endswith(".toml"):
-        return _validated(Job, {**given, "input": source}, source)
+        return _validated({**given, "input": source}, source)
     file = Path(source)
     if not file.exists():
         raise InputMissingError(f"There is no job file {source}.", advice="Check the name and the current folder.")
+    job = _validated({**_keys_of(file), **_environment(), **given}, source)
+    job._file = file
+    return _beside(job, file.parent, given)
 
-    class FileJob(Job):
-        model_config = SettingsConfigDict(toml_file=file)
 
-    return _beside(_validated(FileJob, given, source), file.parent, given)
+def _keys_of(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not a readable TOML file: {error}.") from error
 
 
 def search_job(select: Mapping[str, Any], flags: Mapping[str, Any]) -> Job:
@@ -326,16 +309,14 @@ def search_job(select: Mapping[str, Any], flags: Mapping[str, Any]) -> Job:
         Select.model_validate(wanted)
     except ValidationError as error:
         raise UsageError(f"The options of the search are wrong: {complaints(error, 'together')}.") from error
-    return _validated(Job, {**given, "input": "", "select": wanted}, "find")
+    return _validated({**given, "input": "", "select": wanted}, "find")
 
 
-def _validated(model: type[Job], given: Mapping[str, Any], source: str) -> Job:
+def _validated(given: Mapping[str, Any], source: str) -> Job:
     try:
-        return model(**given)
+        return Job.model_validate(given)
     except ValidationError as error:
         raise ConfigError(f"The settings for {source} are wrong: {complaints(error)}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{source} is not a readable TOML file: {error}.") from error
 
 
 def complaints(error: ValidationError, whole: str = "the file") -> str:

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bulk_cancel.access.machine import Machine
+from bulk_cancel.access.setup import set_up
 from bulk_cancel.commands.config import Origin, settings_shown
+from bulk_cancel.ops.logs import make_log
 from bulk_cancel.sandbox.credentials import PLATFORM_KEY
 from bulk_cancel.settings.job import Job, load_job
 from support.shell import Shell
 
+LOG = make_log(quiet=True)
 SECRET = "rgo-0123456789abcdef"
 JOB = """
 input = "a.csv"
@@ -56,11 +60,13 @@ def test_what_it_says_is_what_a_run_takes(write: Callable[..., Path], shell: She
     file = write("job.toml", JOB)
     flags = {"rate": "3/s", "yes": None, "wait": False}
     job = load_job(str(file), flags)
-    told = {item.name: item for item in settings_shown(job, str(file), flags, {})}
+    told = {item.name: item for item in settings_shown(set_up(job, LOG, Machine({})), str(file), flags)}
     assert (told["rate"].value, told["wait"].origin, told["yes"].origin) == (job.rate, Origin.FLAG, Origin.DEFAULT)
     assert told["input"].value == job.input
     assert told["input"].origin is Origin.JOB_FILE
-    argument = {item.name: item for item in settings_shown(load_job("a.csv", {}), "a.csv", {}, {})}
+    argument = {
+        item.name: item for item in settings_shown(set_up(load_job("a.csv", {}), LOG, Machine({})), "a.csv", {})
+    }
     assert (argument["input"].value, argument["input"].origin) == ("a.csv", Origin.ARGUMENT)
 
 

@@ -12,7 +12,8 @@ from bulk_cancel.cli import show as showing
 from bulk_cancel.cli.show import show_plan_file
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.plan_files import PlanError, PlanFile, write_plan
+from bulk_cancel.errors import PlanError
+from bulk_cancel.plan_files import PlanFile, write_plan
 from support.plans import ABOUT, DAY, NOW, line, uuid
 
 

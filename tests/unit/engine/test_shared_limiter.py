@@ -17,7 +17,8 @@ from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.shared_limiter import SharedLimiter, shared_pace, window_of
-from bulk_cancel.ledger.shared import LostChunkError, Reservation
+from bulk_cancel.errors import LostChunkError
+from bulk_cancel.ledger.shared import Reservation
 from bulk_cancel.sandbox.bucket import TokenBucket
 from support.examples import examples
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from bulk_cancel.core.actions import Action
-from bulk_cancel.errors import Exit, InputMissingError, UsageError
-from bulk_cancel.plan_files import PlanError, PlanFile, is_plan, open_plan, write_plan
+from bulk_cancel.errors import Exit, InputMissingError, PlanError, UsageError
+from bulk_cancel.plan_files import PlanFile, is_plan, open_plan, write_plan
 from support.plans import ABOUT, DAY, NOW, ONE_OF_EACH, line, uuid
 
 Change = Callable[[list[dict[str, Any]]], object]

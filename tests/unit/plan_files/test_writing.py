@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bulk_cancel.core.plan import PlanLine
-from bulk_cancel.errors import Exit
-from bulk_cancel.plan_files import PlanWriteError, open_plan, write_plan, writing, writing_plan
+from bulk_cancel.errors import Exit, PlanWriteError
+from bulk_cancel.plan_files import open_plan, write_plan, writing, writing_plan
 from bulk_cancel.plan_files.fields import MalformedError
 from support.plans import ABOUT, NOW, ONE_OF_EACH, broken_off, line, many, row_of
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bulk_cancel.errors import Exit
+from bulk_cancel.errors import Exit, ReportError
 from bulk_cancel.reports import files
-from bulk_cancel.reports.files import ReportError, written_aside
+from bulk_cancel.reports.files import written_aside
 
 NAMES = ["a.txt", "b.txt"]
 

@@ -14,9 +14,8 @@ import pytest
 
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.plan import PlanLine
-from bulk_cancel.errors import Exit
+from bulk_cancel.errors import Exit, ReportError
 from bulk_cancel.reports import plan_records as plan_records_module
-from bulk_cancel.reports.files import ReportError
 from bulk_cancel.reports.plan_records import COLUMNS, PLAN_FILES, plan_records
 from support.plans import ONE_OF_EACH, broken_off, line, many, seen, uuid
 

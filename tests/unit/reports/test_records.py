@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from bulk_cancel.core import columns as core_columns
 from bulk_cancel.core.model import Status, Target, status_of
 from bulk_cancel.core.states import State
-from bulk_cancel.errors import Exit, InputError, LedgerError
+from bulk_cancel.errors import Exit, InputError, LedgerError, ReportError
 from bulk_cancel.inputs import columns as input_columns
 from bulk_cancel.reports import chunks
-from bulk_cancel.reports.files import ReportError
 from bulk_cancel.reports.records import CORRECTIONS, write_records
 from support.examples import examples
 
@@ -315,3 +314,17 @@ def test_the_ledger_is_asked_for_few_rows_at_a_time_and_in_the_callers_thread(ru
 def test_inputs_and_core_name_the_columns_of_a_snapshot_alike() -> None:
     assert (input_columns.PREFIX, input_columns.BC_ROW) == (core_columns.PREFIX, core_columns.ROW)
     assert set(chunks.LEDGER_COLUMNS) == set(input_columns.FIELDS)
+
+
+def test_a_panic_of_polars_is_told_as_a_failure_of_the_disk_is(
+    tmp_path: Path, run_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of([State.CANCELLED])
+    snapshot = run.snapshot(tmp_path)
+
+    def panic(*_: object, **__: object) -> None:
+        raise pl.exceptions.PanicException("no way")
+
+    monkeypatch.setattr(pl.DataFrame, "write_csv", panic)
+    with pytest.raises(ReportError, match="no way"):
+        write_records(snapshot, run.rows, tmp_path / "out")

@@ -11,9 +11,8 @@ import polars as pl
 import pytest
 
 from bulk_cancel.core.states import State
-from bulk_cancel.errors import ConfigError
+from bulk_cancel.errors import ConfigError, ReportError
 from bulk_cancel.reports import chunks, workbook
-from bulk_cancel.reports.files import ReportError
 from bulk_cancel.reports.records import write_records
 from bulk_cancel.reports.workbook import WorkbookFile, require_excel, why_no_workbook
 

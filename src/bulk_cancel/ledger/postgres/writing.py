@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from bulk_cancel.core.model import Entry, InputRow, Scope
+from bulk_cancel.errors import LostChunkError
 from bulk_cancel.ledger.port import PaceUpdate, RunStart
 from bulk_cancel.ledger.postgres import appending, staging
 from bulk_cancel.ledger.postgres import integrity as chain
 from bulk_cancel.ledger.postgres.reading import Reading
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import scoped
-from bulk_cancel.ledger.shared import Hold, LostChunkError
+from bulk_cancel.ledger.shared import Hold
 
 
 class Writing(Reading):

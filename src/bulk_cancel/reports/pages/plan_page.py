@@ -58,6 +58,7 @@ class PlanFacts:
     made_at: float  #: seconds since the epoch
     pace: Pace
     paces: Mapping[str, Pace] = field(default_factory=dict)  #: by account, where there are any
+    notes: tuple[str, ...] = ()  #: what a person should know of how the input was read
 
 
 @dataclass(slots=True)
@@ -142,6 +143,8 @@ class PlanPage:
     def _facts(self) -> Iterator[tuple[str, str]]:
         yield "Rows", f"{self.actions.total():,}"
         yield "Planned", moment(self.facts.made_at)
+        if self.facts.notes:
+            yield "How the input was read", clean(" ".join(self.facts.notes), 2000)
         if self.starts:
             first, last = (_start(start) for start in self.starts)
             yield "Appointments start", first if first == last else f"{first} to {last}"

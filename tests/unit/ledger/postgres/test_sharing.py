@@ -15,10 +15,10 @@ import pytest
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event, State
-from bulk_cancel.errors import LedgerError, LockedError
+from bulk_cancel.errors import LedgerError, LockedError, LostChunkError
 from bulk_cancel.ledger.port import GuardError
 from bulk_cancel.ledger.postgres import PostgresLedger
-from bulk_cancel.ledger.shared import Hold, LostChunkError, Reservation, SharedLedger
+from bulk_cancel.ledger.shared import Hold, Reservation, SharedLedger
 from support.given import AT, entry, put, row, staged, target
 from support.postgres import Server
 

@@ -1,0 +1,40 @@
+"""`worker`: take chunks from the queue and carry them out until a signal comes."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from bulk_cancel.access.ledgers import refuse_other_api
+from bulk_cancel.access.setup import set_up
+from bulk_cancel.cluster.chunk import WorkerSetup
+from bulk_cancel.commands.cluster import database_of
+from bulk_cancel.core.units import show_duration
+from bulk_cancel.errors import ConfigError
+from bulk_cancel.execution.caller import Caller
+from bulk_cancel.settings.accounts import OWN
+from bulk_cancel.settings.job import Job
+
+
+def work_on_chunks(job: Job, caller: Caller, executor_id: str | None, silence_s: float, at_once: int) -> None:
+    """Work on chunks, `at_once` at the same time; one whose worker is silent for `silence_s` seconds is taken over.
+
+    Raises UsageError for a ledger that cannot be shared, ConfigError for a missing credential or a silence within which
+    a worker may just be waiting for an answer, LedgerError.
+    """
+    setup = set_up(job, caller.log, caller.machine)
+    place = database_of(setup.place)
+    if not setup.accounts.given:
+        setup.accounts.find(OWN)  # a worker without any credential could only fail
+    if silence_s <= job.timeout:
+        raise ConfigError(
+            "A worker that waits for an answer must not be taken for dead.",
+            advice=f"Let --silence be longer than one exchange may take, {show_duration(job.timeout)}.",
+        )
+    from bulk_cancel.cluster.worker import WorkerOptions, owner_name, work
+
+    slot = executor_id or f"{socket.gethostname()}-{os.getpid()}"
+    with place.together() as ledger:
+        refuse_other_api(ledger, setup.api_url)
+    worker = WorkerSetup(setup, owner_name(slot), silence_s)
+    setup.machine.run_loop(work, WorkerOptions(place.url, slot, setup=worker, at_once=at_once))

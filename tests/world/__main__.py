@@ -1,0 +1,75 @@
+"""Plays many histories: `python -m world --seeds 1..1000`; one of them as a story: `python -m world --tell 42`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from world.history import Played, play
+from world.many import Total, play_all, scenario_of
+from world.shrink import shrink
+from world.story import tell
+
+_MOST_TOLD = 3
+
+
+def main(words: list[str]) -> int:
+    """Play what the command line says; 1 when an invariant was broken."""
+    parser = argparse.ArgumentParser(prog="python -m world", description=__doc__)
+    parser.add_argument("--seeds", default="1..1000", help="FIRST..LAST")
+    parser.add_argument("--tell", type=int, metavar="SEED", help="play one history and tell it")
+    parser.add_argument("--whole-story", action="store_true", help="tell it as it was, not made small")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--resume", type=Path, metavar="FILE", help="go on where the last one with this file stopped")
+    given = parser.parse_args(words)
+    if given.tell is not None:
+        return _told(play(scenario_of(given.tell)), small=not given.whole_story)
+    first, _, last = given.seeds.partition("..")
+    return _played(range(int(first), int(last or first) + 1), given)
+
+
+def _told(played: Played, *, small: bool) -> int:
+    if played.violations and small:
+        played = shrink(played)
+    print("\n".join(tell(played)))
+    for sentence in played.violations:
+        print(sentence)
+    return 1 if played.violations else 0
+
+
+def _played(seeds: range, given: argparse.Namespace) -> int:
+    known: dict[str, Any] = json.loads(given.resume.read_text()) if given.resume and given.resume.exists() else {}
+    total, began = Total(histories=known.get("histories", 0)), time.monotonic()
+    seeds, before = range(max(seeds.start, known.get("next", seeds.start)), seeds.stop), total.histories
+    for next_seed, part in play_all(seeds, given.processes):
+        total.add(part)
+        if given.resume and not part.failed:
+            given.resume.write_text(json.dumps({"next": next_seed, "histories": total.histories}))
+        elapsed_s = time.monotonic() - began
+        print(f"{total.histories} histories, {_per_hour(total.histories - before, elapsed_s)}", file=sys.stderr)
+    elapsed_s = time.monotonic() - began
+    print(
+        f"{total.histories:,} histories, {total.runs:,} runs, {total.requests:,} requests in {elapsed_s:.0f} s: "
+        f"{_per_hour(total.histories - before, elapsed_s)}, "
+        f"{total.cpu_s / max(1, total.histories - before) * 1000:.0f} ms of CPU each."
+    )
+    print("What went wrong on purpose: " + ", ".join(f"{count} {name}" for name, count in total.counted.most_common()))
+    for number, (seed, violations) in enumerate(sorted(total.failed.items())):
+        print(f"\nSEED {seed}: {violations[0]}\nSee it again: make world SEED={seed}")
+        if number < _MOST_TOLD:
+            print("\n".join(tell(shrink(play(scenario_of(seed))))))
+    print(f"{len(total.failed)} of {total.histories:,} histories broke an invariant.")
+    return 1 if total.failed else 0
+
+
+def _per_hour(histories: int, seconds: float) -> str:
+    return f"{histories / max(seconds, 1e-9) * 3600:,.0f} an hour"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

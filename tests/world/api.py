@@ -1,0 +1,304 @@
+"""The API of the world: it hears requests, lets cancels take effect when it likes, and answers what it likes.
+
+The documented contract bounds it: nothing takes effect after a 401, 403, 404, 400 or 429 in the API's own words, and
+nothing later than the settle time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bulk_cancel.core.model import Answer, Appointment, Request, Target
+from world.chance import pick
+from world.queue import WorldClock
+from world.scenario import Scenario
+from world.truth import Meeting, Truth
+
+#: No effect comes later than this after its request: below the settle time (600 s), with what a request may take.
+LATEST_EFFECT_S = 560.0
+_AGAIN = "the appointment is cancelled already"
+
+#: What an answer to a cancel may be that proves nothing, by weight.
+TROUBLE: Mapping[str, float] = {
+    "lost": 3, "reset": 2, "slow": 1, "5xx": 3, "unclear": 2, "html": 2, "other": 0.5, "silent": 0.5, "active": 0.5,
+}  # fmt: skip
+READ_TROUBLE: Mapping[str, float] = {"lost": 2, "reset": 2, "5xx": 3, "html": 2, "other": 0.5, "silent": 1}
+
+
+@dataclass
+class Departure:
+    """One request of which at least one byte left, with all that came of it."""
+
+    number: int
+    began: float  #: when the program asked for it
+    at: float  #: when its first byte left
+    run: int
+    kind: str  #: post, get or list
+    account: str
+    target: Target | None
+    user_id: str | None = None
+    arrived_at: float | None = None
+    answered_at: float | None = None  #: when the program had the answer
+    answer: Answer | None = None
+    what: str = ""  #: what the world did, for the story
+    not_processed: bool = False  #: the answer proves that nothing took effect, and nothing did
+    wall: float = 0.0  #: what the machine's wall clock showed when the program asked for it
+    order: int = 0  #: among the commits and departures of its process
+
+
+@dataclass
+class Bucket:
+    """The server's count of one key's requests, by its own clock."""
+
+    rate: float
+    burst: int
+    tokens: float = 0.0
+    at: float = 0.0
+
+    def take(self, now: float) -> bool:
+        """Take a token; False when there is none."""
+        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
+        self.at = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+@dataclass
+class Api:
+    """Hears, does and answers. `calm`: from now on without any trouble."""
+
+    scenario: Scenario
+    clock: WorldClock
+    truth: Truth
+    note: Callable[..., None]
+    counted: Counter[str] = field(default_factory=Counter)  #: faults that really happened
+    departures: list[Departure] = field(default_factory=list)
+    calm: bool = False
+    revoked: bool = False
+    _asked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _buckets: dict[str, Bucket] = field(default_factory=dict)
+    _outages: list[tuple[float, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        rng = self.scenario.chance.of("outages")
+        if self.scenario.has("outage"):
+            for _ in range(rng.choice((1, 2))):
+                begins = rng.uniform(0, 120)
+                self._outages.append((begins, begins + rng.choice((5, 40, 300, 3600))))
+
+    def draw(self, kind: str, name: str) -> random.Random:
+        """Return the stream of the n-th request of a kind for one appointment."""
+        self._asked[kind, name] += 1
+        return self.scenario.chance.of(kind, name, self._asked[kind, name])
+
+    def meets(self, feature: str, rng: random.Random, share: float = 1.0) -> bool:
+        """Whether a fault happens now. Draws in any case, so that a switched-off fault moves nothing else."""
+        drawn = rng.random()
+        return not self.calm and self.scenario.has(feature) and drawn < share * self.scenario.level
+
+    def count(self, fault: str) -> None:
+        """Note that a fault really happened."""
+        self.counted[fault] += 1
+
+    # -- arrivals -----------------------------------------------------------------------------------------------------
+
+    def hear(self, departure: Departure, request: Request | None, rng: random.Random) -> Answered:
+        """Let a request arrive now; return what is answered, and how long after."""
+        departure.arrived_at = self.clock.now
+        if not self.calm and any(begin <= self.clock.now < end for begin, end in self._outages):
+            self.count("outage")
+            status = rng.choice((502, 503, None))
+            return Answered(Answer(status, message="Bad Gateway"), 0.1, "outage", departure.kind != "post")
+        if refused := self._at_the_gate(departure, rng):
+            return refused
+        if departure.kind == "post" and departure.target is not None and request is not None:
+            return self._cancel(departure, departure.target, request, rng)
+        if departure.target is not None:
+            return self._read(departure.target, rng)
+        return self._trouble_of_reads(rng) or Answered(Answer(200), 0.05, "list")
+
+    def _at_the_gate(self, departure: Departure, rng: random.Random) -> Answered | None:
+        account, own = departure.account, self._buckets
+        if account not in own:
+            own[account] = Bucket(self.scenario.rate, self.scenario.burst, float(self.scenario.burst))
+        has_token = own[account].take(self.clock.now)
+        throttled = self.meets("throttle", rng, 0.3)
+        wish = rng.choice((None, None, 0.0, 1.0, 5.0, 30.0, 120.0, 3600.0 if rng.random() < 0.3 else 10.0))
+        if throttled or not has_token:
+            self.count("429" if throttled else "429 by the limit")
+            return Answered(Answer(429, message="Too Many Requests", retry_after_s=wish, is_api_error=True), 0.02, "429", True)
+        if self.revoked:
+            self.count("401")
+            return Answered(_no(401, "Unauthorized"), 0.02, "401", True)
+        return None
+
+    # -- cancels ------------------------------------------------------------------------------------------------------
+
+    def _cancel(self, departure: Departure, target: Target, request: Request, rng: random.Random) -> Answered:
+        passing = self.meets("passing_refusals", rng, 0.3)
+        status = rng.choice((400, 403, 403, 404, 404))
+        if passing:
+            self.count(f"passing {status}")
+            return Answered(_no(status, "not now"), 0.1, f"a passing {status}", True)
+        meeting = self.truth.meetings.get(target.appointment_id)
+        if refusal := self._refusal(meeting, target, request):
+            return Answered(refusal, 0.1, f"{refusal.status} {refusal.message}", True)
+        assert meeting is not None
+        has_trouble, when = self.meets("trouble", rng), rng.random()
+        trouble = pick(rng, dict(TROUBLE))
+        late_s = min(LATEST_EFFECT_S, 10 ** rng.uniform(-1, 2.8))
+        if not has_trouble:
+            self._take_effect(target, departure.number)
+            answer = Answer(rng.choice((200, 201)), appointment=self._own_answer(meeting, target))
+            return Answered(answer, rng.choice((0.05, 0.2, 1.0)), "cancelled")
+        return self._untold(departure, target, (trouble, when, late_s), rng)
+
+    def _untold(
+        self, departure: Departure, target: Target, drawn: tuple[str, float, float], rng: random.Random
+    ) -> Answered:
+        """Take effect before the answer, never, or after it; the answer proves nothing of that."""
+        trouble, when, late_s = drawn
+        meeting = self.truth.meetings[target.appointment_id]
+        effect = "applied"
+        if when < 0.35 or (when > 0.65 and not self.scenario.has("late")):
+            self._take_effect(target, departure.number)
+        elif when < 0.65:
+            effect = "not applied"
+        else:
+            self.count("late effect")
+            self.clock.at(self.clock.now + late_s, lambda: self._late(target, departure.number))
+            effect = f"to be applied {late_s:.1f} s later"
+        self.count(f"trouble: {trouble}")
+        answer = _untrusted(trouble, meeting, target, rng)
+        delay = {"lost": 1e9, "slow": rng.uniform(20, 45)}.get(trouble, rng.choice((0.05, 2.0)))
+        return Answered(answer, delay, f"{trouble}, {effect}")
+
+    def _late(self, target: Target, post: int) -> None:
+        meeting = self.truth.meetings[target.appointment_id]
+        if meeting.deleted_at is not None or (meeting.gone_since(target.attendee_id) is not None and not self.truth.repeats):
+            return
+        self.note("late", target.appointment_id, post)
+        self._take_effect(target, post)
+
+    def _take_effect(self, target: Target, post: int) -> None:
+        meeting = self.truth.meetings[target.appointment_id]
+        self.truth.apply(target.appointment_id, target.attendee_id, post)
+        self.note("applied", target.appointment_id, target.attendee_id or "", post)
+        if target.entire_series:
+            rng = self.scenario.chance.of("series", target.appointment_id)
+            for number, sibling in enumerate(list(self.truth.siblings(meeting)), 1):
+                self.clock.at(self.clock.now + number * rng.uniform(0, 1), lambda one=sibling: self._take_along(one, post))  # type: ignore[misc]
+
+    def _take_along(self, sibling: Meeting, post: int) -> None:
+        if not sibling.is_gone():
+            self.truth.apply(sibling.appointment_id, None, post)
+            self.note("applied", sibling.appointment_id, "", post)
+
+    def _refusal(self, meeting: Meeting | None, target: Target, request: Request) -> Answer | None:
+        if meeting is None or not meeting.exists or meeting.deleted_at is not None:
+            return _no(404, "Appointment not found")
+        if meeting.hidden_at is not None:
+            return _no(403, "Forbidden")
+        if meeting.is_group and target.attendee_id is None and not request.cancel_all:
+            return _no(400, "attendeeId or cancelAll is needed")
+        if target.attendee_id is not None and target.attendee_id not in meeting.attendees:
+            return _no(400, "no such attendee")
+        if meeting.gone_since(target.attendee_id) is not None and not self.truth.repeats:
+            return _no(400, _AGAIN)
+        return None
+
+    @staticmethod
+    def _own_answer(meeting: Meeting, target: Target) -> Appointment:
+        document = meeting.document()
+        return document if target.attendee_id else replace(document, is_cancelled=True)
+
+    # -- reads --------------------------------------------------------------------------------------------------------
+
+    def _trouble_of_reads(self, rng: random.Random) -> Answered | None:
+        met, trouble = self.meets("read_trouble", rng, 0.7), pick(rng, dict(READ_TROUBLE))
+        if not met or trouble in ("other", "silent"):
+            return None
+        self.count(f"reads: {trouble}")
+        delay = 1e9 if trouble == "lost" else 0.1
+        return Answered(_untrusted(trouble, None, None, rng), delay, trouble)
+
+    def _read(self, target: Target, rng: random.Random) -> Answered:
+        if trouble := self._trouble_of_reads(rng):
+            return trouble
+        odd, silent = self.meets("read_trouble", rng, 0.1), rng.random() < 0.5
+        passing = self.meets("passing_refusals", rng, 0.1)
+        lag_s, age_s = self.lag(rng), self._cached(rng)
+        meeting = self.truth.meetings.get(target.appointment_id)
+        if passing:
+            self.count("passing 403 of a read")
+            return Answered(_no(403, "not now"), 0.05, "a passing 403")
+        if meeting is None or not meeting.exists:
+            return Answered(_no(404, "Appointment not found"), 0.05, "404")
+        if meeting.hidden_at is not None:
+            return Answered(_no(403, "Forbidden"), 0.05, "403")
+        if meeting.deleted_at is not None and self.scenario.chance.of("deleted").random() < 0.5:
+            return Answered(_no(404, "Appointment not found"), 0.05, "404, deleted")
+        shown = meeting.as_of(self.clock.now - lag_s - (age_s or 0.0))
+        if odd:
+            self.count("odd document")
+            shown = replace(shown, is_cancelled=None) if silent else replace(shown, appointment_id=f"f{shown.appointment_id[1:]}")
+        told = float("inf") if age_s and rng.random() < 0.5 else age_s or 0.0
+        answer = Answer(200, appointment=shown, age_s=told)
+        return Answered(answer, rng.choice((0.03, 0.03, 0.03, 3.0 if not self.calm else 0.03)), f"read {_seen(shown)}")
+
+    def lag(self, rng: random.Random) -> float:
+        """Return how far behind the replica is that answers."""
+        lagging, lag_s = self.meets("lag", rng, 2.0), rng.uniform(0, 5)
+        if lagging:
+            self.count("lag")
+        return lag_s if lagging else 0.0
+
+    def _cached(self, rng: random.Random) -> float | None:
+        cached, age_s = self.meets("cache", rng), rng.choice((3.0, 30.0, 600.0))
+        if cached:
+            self.count("cache")
+        return age_s if cached else None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What is answered, how many seconds later, what that is in the story, and whether nothing can have come of it."""
+
+    answer: Answer
+    delay_s: float
+    what: str
+    not_processed: bool = False
+
+
+def _no(status: int, message: str) -> Answer:
+    return Answer(status, message=message, is_api_error=True)
+
+
+def _seen(document: Appointment) -> str:
+    return {True: "cancelled", False: "active", None: "silent"}[document.is_cancelled]
+
+
+def _untrusted(trouble: str, meeting: Meeting | None, target: Target | None, rng: random.Random) -> Answer:
+    statuses: dict[str, tuple[int, ...]] = {"5xx": (500, 502, 503, 504), "unclear": (408, 409, 421, 425)}
+    if trouble in statuses:
+        return Answer(rng.choice(statuses[trouble]), message="trouble", is_api_error=rng.random() < 0.5)
+    if trouble == "html":
+        return Answer(rng.choice((200, 400, 403, 404, 410, 502)), message="html")
+    if trouble in ("lost", "reset", "slow") or meeting is None:
+        return Answer(message="connection reset")
+    return Answer(200, appointment=_odd(trouble, meeting.document()))
+
+
+def _odd(trouble: str, document: Appointment) -> Appointment:
+    changes: dict[str, dict[str, Any]] = {
+        "other": {"appointment_id": f"f{document.appointment_id[1:]}", "is_cancelled": True},
+        "silent": {"is_cancelled": None, "attendee_ids": None, "removed_ids": frozenset()},
+        "active": {"is_cancelled": False, "removed_ids": frozenset(), "attendee_ids": None},
+    }
+    return replace(document, **changes[trouble])

@@ -1,0 +1,358 @@
+"""Plays one history: an operator runs the program, again and again, in a world that misbehaves; in the end all is calm."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import tempfile
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, suppress
+from dataclasses import dataclass, field
+from functools import cache
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from bulk_cancel.access.ledgers import LedgerFile
+from bulk_cancel.access.setup import Setup, set_up
+from bulk_cancel.commands.reconcile import prepare_reconcile
+from bulk_cancel.commands.resolve import Decision, resolve
+from bulk_cancel.commands.run import carry, prepare, run_in
+from bulk_cancel.core.model import InputRow, Target
+from bulk_cancel.engine.runner import Runner
+from bulk_cancel.errors import BulkCancelError, Exit
+from bulk_cancel.execution.caller import Caller
+from bulk_cancel.execution.execute import Approval, RunFacts, contexts_of, execute_attended
+from bulk_cancel.execution.finish import Effort, summarised
+from bulk_cancel.ledger.high_water import Marks
+from bulk_cancel.ledger.sqlite.create import create
+from bulk_cancel.ops.progress import Silence
+from bulk_cancel.reports.summary import Summary, to_json
+from bulk_cancel.settings.job import Job
+from world.api import Api
+from world.judge import Judge
+from world.loop import Killed, StuckError
+from world.people import is_gone, send_colleagues
+from world.process import Host, Process
+from world.queue import EPOCH, WorldClock
+from world.rows import GivenRows, approved_now, write_rows
+from world.scenario import Scenario, numbered
+
+SETTLE_S = 600.0
+#: Runs after which everything has to be in order, once all is calm.
+MOST_CALM_RUNS = 10
+TOKEN = "rgo-canary-7fd2b1c0"  # noqa: S105 - looked for in everything that is written
+_SHM = Path("/dev/shm")
+_LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
+
+
+@cache
+def _any_job() -> Job:
+    """Return a job to copy: to validate one takes longer than a run's requests."""
+    return Job(input="input.csv")
+
+
+@dataclass
+class Played:
+    """What one history came to."""
+
+    scenario: Scenario
+    violations: list[str] = field(default_factory=list)
+    counted: Counter[str] = field(default_factory=Counter)
+    runs: int = 0
+    requests: int = 0
+    digest: str = ""
+    story: list[tuple[Any, ...]] = field(default_factory=list)
+
+
+@dataclass
+class Ran:
+    """How one run ended: with a summary, an error for people, a kill, or a bug."""
+
+    number: int
+    process: Process
+    job: Job
+    rows: list[InputRow]
+    began_at: float
+    summary: Summary | None = None
+    error: BulkCancelError | None = None
+    killed: bool = False
+    bug: str = ""
+    reconciles: bool = False
+    approval: Approval | None = None
+
+    @property
+    def exit_code(self) -> int:
+        return -9 if self.killed else self.summary.exit_code if self.summary else self.error.exit_code if self.error else 1
+
+    @property
+    def told(self) -> str:
+        """What a person is told at the end."""
+        return self.summary.next if self.summary else f"{self.error} {self.error.advice}" if self.error else self.bug
+
+
+_template: Path | None = None
+
+
+def template_ledger() -> Path:
+    """Return a new, empty ledger to copy: making one takes longer than many histories' requests."""
+    global _template
+    if _template is None or not _template.exists():
+        folder = Path(tempfile.mkdtemp(prefix="world-", dir=_SHM if _SHM.is_dir() else None))
+        create(folder / "template.db")
+        _template = folder / "template.db"
+    return _template
+
+
+def play(scenario: Scenario) -> Played:
+    """Play one history from its beginning to its calm end, and judge it."""
+    folder = Path(tempfile.mkdtemp(prefix="world-", dir=_SHM if _SHM.is_dir() else None))
+    try:
+        with redirect_stderr(StringIO()) as told:
+            history = _History(scenario, folder)
+            played = history.play()
+        if scenario.whole:
+            history.judge.nothing_private(folder, told.getvalue(), TOKEN)
+        return played
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _History:
+    def __init__(self, scenario: Scenario, folder: Path) -> None:
+        self.scenario, self.folder = scenario, folder
+        self.clock = WorldClock()
+        self.played = Played(scenario)
+        self.truth = scenario.truth(self.clock)
+        self.api = Api(scenario, self.clock, self.truth, self.note, self.played.counted)
+        self.host = Host(self.clock)
+        self.ledger = folder / "ledger.db"
+        self.place = LedgerFile(self.ledger, Marks(folder / "state" / "ledgers"))
+        self.environ = {"MEETERGO_TOKEN": TOKEN, "MEETERGO_API_URL": "https://api.world.test/v4"}
+        self.judge = Judge(scenario, self.api, self.ledger, self.violated)
+        self.ran: list[Ran] = []
+        self._kept: Path | None = None
+
+    def note(self, *what: Any) -> None:
+        self.played.story.append((round(self.clock.now, 6), *what))
+
+    def violated(self, number: int, sentence: str) -> None:
+        self.note("VIOLATED", number, sentence)
+        self.played.violations.append(f"invariant {number}: {sentence}")
+
+    def play(self) -> Played:
+        shutil.copy(template_ledger(), self.ledger)
+        send_colleagues(self.api)
+        try:
+            self._hostile_runs()
+            if not self.played.violations:
+                self._calm_runs()
+        except StuckError as error:
+            self.violated(13, f"the program is stuck: {error}.")
+        self.played.runs, self.played.requests = len(self.ran), len(self.api.departures)
+        self.played.digest = hashlib.sha256(repr(self.played.story).encode()).hexdigest()
+        return self.played
+
+    # -- the operator -------------------------------------------------------------------------------------------------
+
+    def _hostile_runs(self) -> None:
+        rng = self.scenario.chance.of("operator")
+        for _ in range(rng.choice((1, 1, 2, 3, 4))):
+            number = len(self.ran) + 1
+            own = self.scenario.chance.of("between", number)
+            copies = self._mischief(own)
+            reconciles = self.scenario.has("reconcile") and own.random() < 0.3
+            rows = self._edited(number)
+            ran = self._run(rows, self.scenario.flags(number), reconciles=reconciles, approval=self._approval(rows))
+            if self.played.violations:
+                return
+            if copies and ran.error is not None:
+                self._put_back(copies)
+            self._between(own)
+
+    def _approval(self, rows: list[InputRow]) -> Approval | None:
+        """Have a plan approved, and let hours pass."""
+        rng = self.scenario.chance.of("plan", len(self.ran))
+        if not self.scenario.has("plan") or self.scenario.whole:
+            return None
+        approval = approved_now(self.truth, rows, EPOCH + self.clock.now + self.host.wall_wrong_s + 24 * 3600)
+        self.note("approved")
+        self.played.counted["approved plan"] += 1
+        self.clock.advance(self.clock.now + rng.choice((60, 1800, 6 * 3600)))
+        return approval
+
+    def _between(self, rng: random.Random) -> None:
+        """Let time pass until the operator comes again, and the machine have its own troubles."""
+        self.clock.advance(self.clock.now + rng.choice((0, 5, 30, 300, 620, 700, 7200, 6 * 3600)))
+        if self.scenario.has("reboot") and rng.random() < 0.5:
+            self.note("machine", "reboot")
+            self.played.counted["reboot"] += 1
+            self.host.reboot()
+        if self.scenario.has("clock") and rng.random() < 0.7:
+            self.host.wall_wrong_s += rng.choice((-86400, -3600, -30, 30, 3600, 86400))
+            self.note("machine", "wall clock set", self.host.wall_wrong_s)
+            self.played.counted["clock set"] += 1
+
+    def _calm_runs(self) -> None:
+        self.note("calm")
+        self.api.calm, self.api.revoked, self.host.wall_wrong_s = True, False, 0.0
+        flags = {name: value for name, value in self.scenario.flags(1).items() if name not in _HINDRANCES}
+        retried = 0
+        for _ in range(MOST_CALM_RUNS):
+            retry = {"retry_refused": True} if retried else {}
+            ran = self._run(self.scenario.rows, flags | retry)
+            if self.played.violations:
+                return
+            if ran.exit_code == Exit.REFUSED_ROWS and retried < 2:
+                retried += 1
+                self.clock.advance(self.clock.now + SETTLE_S + 60)
+            elif ran.exit_code in (Exit.OK, Exit.REFUSED_ROWS) and not self._a_person_decides(ran):
+                self.judge.finished(ran)
+                self._once_more(flags)
+                return
+            else:
+                self.clock.advance(self.clock.now + SETTLE_S + 60)
+        self.violated(13, f"not finished after {MOST_CALM_RUNS} runs without trouble: {ran.told}")
+
+    def _once_more(self, flags: dict[str, Any]) -> None:
+        """A run after a complete one sends nothing and ends alike."""
+        before, last = len(self.api.departures), self.ran[-1]
+        ran = self._run(self.scenario.rows, flags)
+        if any(one.kind == "post" for one in self.api.departures[before:]):
+            self.violated(7, "a run after a complete one sent a cancel.")
+        if ran.exit_code != last.exit_code:
+            self.violated(7, f"a run after a complete one ends with {ran.exit_code}, not {last.exit_code}: {ran.told}")
+
+    def _a_person_decides(self, ran: Ran) -> bool:
+        """Resolve, as the run's last sentence asks, what no read can settle; whether there was anything."""
+        if "bulk-cancel resolve" not in ran.told:
+            return False
+        self.clock.advance(self.clock.now + SETTLE_S)
+        for target in self.judge.unknown_targets():
+            name = f"{target.appointment_id}/{target.attendee_id}" if target.attendee_id else target.appointment_id
+            decision = Decision(is_gone(self.api, target), "Ada", "looked")
+            self.note("resolved", target.appointment_id, decision.cancelled)
+            process = self._process(len(self.ran) + 1000)
+            with suppress(BulkCancelError):
+                resolve(self.place, process.machine, name, decision, SETTLE_S)
+        return True
+
+    def _edited(self, number: int) -> list[InputRow]:
+        """Return the rows of a run's input: all, or all but some that come later."""
+        rng = self.scenario.chance.of("edit", number)
+        if not self.scenario.has("edits"):
+            return self.scenario.rows
+        return numbered([row for row in self.scenario.rows if rng.random() < 0.8] or self.scenario.rows)
+
+    # -- one run ------------------------------------------------------------------------------------------------------
+
+    def _process(self, number: int) -> Process:
+        rng = self.scenario.chance.of("process", number)
+        return Process(number, self.host, self.api, self.environ, self.folder / "state", rng)
+
+    def _run(
+        self, rows: list[InputRow], flags: dict[str, Any], *, reconciles: bool = False, approval: Approval | None = None
+    ) -> Ran:
+        number = len(self.ran) + 1
+        process = self._process(number)
+        job = self._job(flags, rows)
+        self.note("run", number, "reconcile" if reconciles else "run", sorted(str(item) for item in flags.items()))
+        ran = Ran(number, process, job, rows, self.clock.now, reconciles=reconciles, approval=approval)
+        self.ran.append(ran)
+        try:
+            with self._setup(process, job) as setup:
+                ran.summary = self._carried(setup, process, ran)
+        except BulkCancelError as error:
+            ran.error = error
+        except Killed:
+            ran.killed = True
+        except StuckError:
+            raise
+        except Exception as error:
+            ran.bug = "".join(traceback.format_exception(error)[-6:])
+        self.note("ended", number, ran.exit_code, ran.told.replace(str(self.folder), ""))
+        self.judge.after(ran)
+        return ran
+
+    def _job(self, flags: dict[str, Any], rows: list[InputRow]) -> Job:
+        source = self.folder / "input.csv"
+        if self.scenario.whole:
+            write_rows(source, rows)
+        limits = {"rate": self.scenario.rate, "burst": self.scenario.burst}
+        own = {"input": str(source), "ledger": str(self.ledger), "out": self.folder / "out"}
+        return _any_job().model_copy(update=own | limits | flags)
+
+    @contextmanager
+    def _setup(self, process: Process, job: Job) -> Iterator[Setup]:
+        yield set_up(job, _LOG, process.machine)
+
+    def _carried(self, setup: Setup, process: Process, ran: Ran) -> Summary:
+        caller = Caller(process.machine, _LOG, Silence())
+        if ran.reconciles:
+            with prepare_reconcile(setup) as facts:
+                contexts = contexts_of(setup, facts)
+                end = setup.machine.run_loop(execute_attended, contexts, Runner.reconcile_only, caller, 30.0)
+                return _ended(facts, end, setup)
+        if self.scenario.whole:
+            return run_in(setup, caller)
+        given = GivenRows(ran.rows, approval=ran.approval)
+        with prepare(setup, caller.approve, lambda *_: given) as facts:
+            assert isinstance(facts, RunFacts)
+            return _ended(facts, carry(setup, facts, caller), setup)
+
+    # -- the ledger's files -------------------------------------------------------------------------------------------
+
+    def _mischief(self, rng: random.Random) -> Path | None:
+        """Do something to the ledger's files between two runs; return where the right ones are kept."""
+        kept, does = self.folder / f"kept-{len(self.ran)}", self.scenario.has("mischief") and rng.random() < 0.6
+        what = rng.choice(("without its -wal", "an older copy", "cut in half", "deleted"))
+        if not self.scenario.has("mischief"):
+            return None
+        kept.mkdir()
+        for file in self.folder.glob("ledger.db*"):
+            shutil.copy2(file, kept / file.name)
+        older, self._kept = self._kept, kept
+        if not does or older is None:
+            return None
+        self.note("machine", "ledger", what)
+        self.played.counted[f"ledger {what}"] += 1
+        if what == "without its -wal":
+            Path(f"{self.ledger}-wal").unlink(missing_ok=True)
+            Path(f"{self.ledger}-shm").unlink(missing_ok=True)
+        elif what == "an older copy":
+            self._put_back(older)
+        elif what == "cut in half":
+            self.ledger.write_bytes(self.ledger.read_bytes()[: self.ledger.stat().st_size // 2])
+        else:
+            for file in self.folder.glob("ledger.db*"):
+                file.unlink()
+        return kept
+
+    def _put_back(self, kept: Path) -> None:
+        self.note("machine", "ledger put back")
+        for file in self.folder.glob("ledger.db*"):
+            file.unlink()
+        for file in kept.iterdir():
+            shutil.copy2(file, self.folder / file.name)
+
+
+#: What would keep the operator from coming to the end once all is calm.
+_HINDRANCES = ("max_errors", "max_duration", "send_window", "outside_window")
+
+
+def _ended(facts: RunFacts, end: Any, setup: Setup) -> Summary:
+    """Sum a run up and end it in the ledger, without the files for people."""
+    effort = Effort({one.name: [one.counters] for one in facts.active}, False, 0.0, setup.job.pace)
+    summary = summarised(facts, end, effort)
+    facts.ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
+    return summary
+
+
+def named(target: Target) -> str:
+    """Name a target in a sentence."""
+    return f"{target.appointment_id[-4:]}{f'/{target.attendee_id[-4:]}' if target.attendee_id else ''}"

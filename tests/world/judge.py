@@ -1,0 +1,327 @@
+"""The judge: knows everything of the world, and of the program its inputs, files, exit codes, requests and ledger.
+
+It is asked after every run, killed or not, and at the end. The numbers are those of the invariants in docs/testing.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bulk_cancel.core.actions import Look
+from bulk_cancel.core.model import Status, Target, status_of
+from bulk_cancel.core.states import TRANSITIONS, Event, State
+from bulk_cancel.errors import Exit
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
+from world.api import Api, Departure
+from world.queue import EPOCH
+from world.scenario import Scenario
+from world.truth import CANARY
+
+if TYPE_CHECKING:
+    from world.history import Ran
+
+SETTLE_S = 600.0
+#: A cancel rests on a reading of at most a minute; that reading took its time, and the replica lagged.
+STALE_S = 100.0
+#: From the last look at a rule to the first byte: a process that stood still for longer does not send.
+SEND_WITHIN_S = 16.0
+GOOD = frozenset({Status.CANCELLED, Status.ALREADY_CANCELLED, Status.SKIPPED})
+GONE = frozenset({State.CANCELLED, State.ALREADY_CANCELLED})
+NOT_APPLIED = frozenset(
+    {State.PENDING, State.WAITING, State.REJECTED, State.NOT_FOUND, State.FAILED, State.SKIPPED}
+)
+UNFINISHED = frozenset({State.PENDING, State.WAITING, State.SENDING, State.UNKNOWN, State.FAILED})
+
+
+@dataclass
+class Past:
+    """What the ledger says at one moment."""
+
+    events: list[tuple[Any, ...]] = field(default_factory=list)  #: number, target, run, event, attempt, at, detail
+    targets: dict[int, Target] = field(default_factory=dict)
+    states: dict[int, State] = field(default_factory=dict)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)  #: of the newest run: row, target
+
+
+def read_past(path: Path) -> Past:
+    """Read a ledger and leave it as it is."""
+    ledger = SqliteLedger.open_to_read(path)
+    try:
+        ask = ledger._connection.execute
+        past = Past(list(ask("SELECT event_id, target_id, run_no, event, attempt_no, at, detail FROM events ORDER BY 1")))
+        for number, appointment, attendee, series, state in ask(
+            "SELECT target_id, appointment_id, attendee_id, entire_series, state FROM targets"
+        ):
+            past.targets[number] = Target(appointment, attendee or None, bool(series))
+            past.states[number] = State(state)
+        past.rows = list(
+            ask("SELECT row, target_id FROM input_rows WHERE run_no = (SELECT max(run_no) FROM runs) ORDER BY row")
+        )
+        return past
+    finally:
+        ledger.close()
+
+
+class Judge:
+    """Judges one history."""
+
+    def __init__(
+        self, scenario: Scenario, api: Api, ledger: Path, violated: Callable[[int, str], None]
+    ) -> None:
+        self._scenario, self._api, self._ledger, self._violated = scenario, api, ledger, violated
+        self._past = Past()
+        self._judged = 0  #: departures
+        self._events = 0
+        self._durable: Counter[int] = Counter()
+
+    def after(self, ran: Ran) -> None:
+        """Judge what is seen after a run."""
+        if ran.bug or ran.exit_code == Exit.BUG:
+            self._violated(13, f"a bug: {ran.bug or ran.told}")
+            return
+        new = self._api.departures[self._judged :]
+        self._judged = len(self._api.departures)
+        if not self._ledger.exists() or (ran.error is not None and ran.error.exit_code in (Exit.CONFIG, Exit.DISK)):
+            if any(one.kind == "post" for one in new):
+                self._violated(2, "a run that refuses its ledger sent a cancel.")
+            return
+        past = read_past(self._ledger)
+        self._history_only_grows(self._past, past)
+        self._past = past
+        self._never_twice()
+        self._intent_before_post(ran, new)
+        self._states_tell_the_truth(past)
+        self._unknown_leaves_by_evidence(past)
+        self._within_the_limit(ran, new)
+        self._only_what_was_listed(ran, new)
+        self._fresh_readings(ran, new)
+        self._window(ran, new)
+        if ran.summary is not None:
+            self._rows_add_up(ran, past)
+            self._slots_are_back(ran)
+
+    def unknown_targets(self) -> Iterator[Target]:
+        """Yield what a person is asked to decide."""
+        for number, state in self._past.states.items():
+            if state is State.UNKNOWN:
+                yield self._past.targets[number]
+
+    def finished(self, ran: Ran) -> None:
+        """Judge the end: what the ledger says is what is true."""
+        past = self._past
+        for number in dict.fromkeys(target for _, target in past.rows if target is not None):
+            if why := self._not_right(past.targets[number], past.states[number], ran):
+                self._violated(13, f"{name_of(past.targets[number])} ended as {past.states[number].value}: {why}.")
+
+    def nothing_private(self, folder: Path, told: str, token: str) -> None:
+        """Look for the credential and for what identifies people in everything that was written."""
+        for name, content in [("stderr", told.encode()), *((str(file), file.read_bytes()) for file in _files(folder))]:
+            for secret in (CANARY, token):
+                if secret.encode() in content:
+                    self._violated(9, f"{Path(name).name} contains {secret[:8]}….")
+
+    # -- 1 to 5 -------------------------------------------------------------------------------------------------------
+
+    def _never_twice(self) -> None:
+        counted = Counter(
+            (effect.appointment_id, effect.attendee_id)
+            for effect in self._api.truth.effects
+            if effect.post is not None
+        )
+        for (appointment, attendee), times in counted.items():
+            if times > 1:
+                self._violated(1, f"{times} cancels took effect on {name_of(Target(appointment, attendee))}.")
+
+    def _intent_before_post(self, ran: Ran, new: Sequence[Departure]) -> None:
+        numbers = {target: number for number, target in self._past.targets.items()}
+        durable: Counter[int] = Counter()
+        happened: list[tuple[int, Any]] = [(commit.order, commit) for commit in ran.process.commits]
+        happened += [(one.order, one) for one in new if one.kind == "post"]
+        for _, what in sorted(happened, key=lambda item: item[0]):
+            if isinstance(what, Departure):
+                number = numbers.get(what.target)  # type: ignore[arg-type]
+                if number is None or durable[number] < 1:
+                    self._violated(2, f"a cancel of {name_of(what.target)} left without a durable intent.")
+                else:
+                    durable[number] -= 1
+            else:
+                for entry in what.entries:
+                    if entry.event is Event.INTENT:
+                        durable[entry.target_id] = 1
+        intents = Counter(event[1] for event in self._past.events if event[3] == Event.INTENT)
+        posts = Counter(numbers.get(one.target) for one in self._api.departures if one.kind == "post")  # type: ignore[arg-type]
+        for number, count in posts.items():
+            if number is not None and count > intents[number]:
+                self._violated(2, f"{name_of(self._past.targets[number])}: {count} sends, {intents[number]} intents.")
+
+    def _history_only_grows(self, before: Past, after: Past) -> None:
+        if after.events[: len(before.events)] != before.events:
+            self._violated(3, "the history is not what it was.")
+        states: dict[int, State] = {}
+        attempts: Counter[int] = Counter()
+        for _, target, _, event, attempt_no, _, _ in after.events:
+            state = states.get(target, State.PENDING)
+            becomes = TRANSITIONS.get((state, Event(event)))
+            if becomes is None:
+                self._violated(3, f"{name_of(after.targets[target])}: {event} while {state.value}.")
+                return
+            attempts[target] += event == Event.INTENT
+            if attempt_no != attempts[target]:
+                told = f"{event} has the attempt {attempt_no} and not {attempts[target]}"
+                self._violated(3, f"{name_of(after.targets[target])}: {told}.")
+            states[target] = becomes
+        for target, state in after.states.items():
+            if states.get(target, State.PENDING) is not state:
+                self._violated(3, f"{name_of(after.targets[target])} is {state.value}, its history says otherwise.")
+
+    def _states_tell_the_truth(self, past: Past) -> None:
+        ours = Counter(
+            (effect.appointment_id, effect.attendee_id)
+            for effect in self._api.truth.effects
+            if effect.post is not None
+        )
+        taken_along = {effect.post for effect in self._api.truth.effects}
+        for number, state in past.states.items():
+            target = past.targets[number]
+            meeting = self._api.truth.meetings.get(target.appointment_id)
+            if state is State.CANCELLED and meeting and meeting.exists and meeting.gone_since(target.attendee_id) is None:
+                self._violated(4, f"{name_of(target)} is marked cancelled and is not.")
+            if state in NOT_APPLIED and ours[target.appointment_id, target.attendee_id]:
+                own = {one.number for one in self._api.departures if one.kind == "post" and one.target == target}
+                if own & taken_along:
+                    self._violated(4, f"{name_of(target)} is marked {state.value}, but a cancel of it took effect.")
+
+    def _unknown_leaves_by_evidence(self, past: Past) -> None:
+        posts: defaultdict[Target, list[Departure]] = defaultdict(list)
+        for one in self._api.departures:
+            if one.kind == "post" and one.target is not None:
+                posts[one.target].append(one)
+        resolved = {past.targets[event[1]] for event in past.events if event[3] == Event.RESOLVED_NOT_CANCELLED}
+        for target, sent in posts.items():
+            for first, again in zip(sent, sent[1:], strict=False):
+                if first.not_processed and first.answered_at is not None:
+                    continue
+                if again.at - first.at < SETTLE_S:
+                    self._violated(5, f"{name_of(target)} was sent again {again.at - first.at:.1f} s after a cancel without proof.")
+                elif self._reads(target, first.at + SETTLE_S, again.at) < (1 if target in resolved else 2):
+                    self._violated(5, f"{name_of(target)} was sent again without two readings after the settle time.")
+
+    def _reads(self, target: Target, since: float, until: float) -> int:
+        return sum(
+            one.kind == "get" and one.target is not None and one.target.appointment_id == target.appointment_id
+            and since <= one.at <= until and one.answered_at is not None
+            for one in self._api.departures
+        )  # fmt: skip
+
+    # -- 6 to 14 ------------------------------------------------------------------------------------------------------
+
+    def _rows_add_up(self, ran: Ran, past: Past) -> None:
+        assert ran.summary is not None
+        if ran.reconciles:
+            return
+        counts = Counter(status_of(past.states[target] if target else None) for _, target in past.rows)
+        if [row for row, _ in past.rows] != [row.row for row in ran.rows]:
+            self._violated(6, "the ledger's rows are not those of the input.")
+        if counts != Counter({status: count for status, count in ran.summary.counts.items() if count}):
+            self._violated(6, f"the summary counts {dict(ran.summary.counts)}, the ledger {dict(counts)}.")
+        if ran.exit_code == Exit.OK:
+            if not set(counts) <= GOOD:
+                self._violated(6, f"exit code 0 with {dict(counts)}.")
+            if "did not verify" in ran.told:
+                self._violated(14, f"exit code 0 although a person is needed: {ran.told}")
+
+    def _slots_are_back(self, ran: Ran) -> None:
+        for limiter in ran.process.limiters:
+            if limiter._held != 0 and ran.exit_code != Exit.DISK:
+                self._violated(8, f"{limiter._held} slots were not given back.")
+
+    def _within_the_limit(self, ran: Ran, new: Sequence[Departure]) -> None:
+        rate, burst = self._scenario.rate, self._scenario.burst
+        loose = 16 if self._scenario.has("unreachable") else 0
+        if not (self._scenario.has("clock") and self._scenario.has("reboot")) and not self._scenario.has("mischief"):
+            tat = float("-inf")
+            for one in self._api.departures:
+                tat = max(tat, one.at) + 1 / rate
+                if tat - one.at > (burst + loose) / rate + 0.001:
+                    self._violated(8, f"more than {burst} requests and {rate:.3g}/s left at {one.at:.3f}.")
+                    break
+        for one in new:
+            if one.answer is not None and one.answer.status == 429 and one.answered_at is not None:
+                self._pause(one, new)
+
+    def _pause(self, throttled: Departure, new: Sequence[Departure]) -> None:
+        wish = throttled.answer.retry_after_s if throttled.answer else None
+        since = throttled.answered_at or 0.0
+        until = since + max(1.0, wish if wish is not None else 2.0)
+        for one in new:
+            if one.account == throttled.account and since + 1e-6 < one.began < until - 1e-6:
+                told = f"a request began at {one.began:.3f}, within the pause {since:.3f} to {until:.3f}"
+                self._violated(8, f"{told} that a 429 asked for.")
+                return
+
+    def _only_what_was_listed(self, ran: Ran, new: Sequence[Departure]) -> None:
+        named = {row.appointment_id for row in self._scenario.rows}
+        for one in new:
+            if one.target is not None and one.target.appointment_id not in named:
+                self._violated(10, f"{one.kind} of {name_of(one.target)}, which no row names.")
+
+    def _fresh_readings(self, ran: Ran, new: Sequence[Departure]) -> None:
+        reads_all = ran.job.look is Look.EACH or (ran.approval is not None and ran.job.look is not Look.NEVER)
+        if not reads_all:
+            return
+        for one in new:
+            meeting = self._api.truth.meetings.get(one.target.appointment_id) if one.target else None
+            if one.kind != "post" or one.target is None or meeting is None:
+                continue
+            since = meeting.gone_since(one.target.attendee_id)
+            if since is not None and since < one.began - STALE_S:
+                self._violated(12, f"{name_of(one.target)} was sent {one.began - since:.0f} s after it was cancelled.")
+            if ran.approval is not None and meeting.moved_at is not None and ran.began_at < meeting.moved_at < one.began - STALE_S:
+                self._violated(12, f"{name_of(one.target)} was sent although it was moved after the approval.")
+            started = max(meeting.starts_at, meeting.moved_at or 0.0)
+            if ran.job.skip_past and meeting.series is None and started < one.began - STALE_S and not self._scenario.has("clock"):
+                self._violated(12, f"{name_of(one.target)} was sent although it was past.")
+
+    def _window(self, ran: Ran, new: Sequence[Departure]) -> None:
+        window = ran.job.send_window
+        if window is None:
+            return
+        for one in new:
+            if one.kind == "post" and not window.is_open(one.wall) and not window.is_open(one.wall - SEND_WITHIN_S):
+                self._violated(12, f"{name_of(one.target)} was sent outside of the send window.")
+                return
+
+    def _not_right(self, target: Target, state: State, ran: Ran) -> str:
+        meeting = self._api.truth.meetings[target.appointment_id]
+        if state in UNFINISHED:
+            return "nothing says what becomes of it"
+        if state in GONE:
+            return "" if not meeting.exists or meeting.gone_since(target.attendee_id) is not None else "it is active"
+        if state is State.NOT_FOUND:
+            known = meeting.exists and meeting.deleted_at is None and target.attendee_id in (None, *meeting.attendees)
+            return "it is there" if known else ""
+        if state is State.SKIPPED:
+            left_s = meeting.starts_at - self._api.clock.now
+            return "it is not past" if left_s > ran.job.late_within + STALE_S else ""
+        refuses = meeting.hidden_at is not None or target.entire_series or (meeting.is_group and target.attendee_id is None)
+        return "" if refuses else "the API would not refuse it"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (file for file in folder.rglob("*") if file.is_file())
+
+
+def name_of(target: Target | None) -> str:
+    """Name a target in a sentence: by the end of its id."""
+    if target is None:
+        return "the list"
+    return f"appointment {int(target.appointment_id[-12:], 16):x}{f'/{target.attendee_id[-4:]}' if target.attendee_id else ''}"
+
+
+def seconds(at: float) -> float:
+    """Translate seconds since the epoch into true time."""
+    return at - EPOCH

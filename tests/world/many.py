@@ -1,0 +1,69 @@
+"""Many histories: played in parts, by several processes at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from world.history import play
+from world.scenario import Scenario
+
+#: One history in so many goes through the whole of `run`, with its files; the others from the plan down.
+WHOLE_EVERY = 20
+_PART = 20  # histories that a process plays before it tells
+
+
+@dataclass
+class Total:
+    """What many histories came to."""
+
+    histories: int = 0
+    runs: int = 0
+    requests: int = 0
+    cpu_s: float = 0.0
+    counted: Counter[str] = field(default_factory=Counter)
+    failed: dict[int, list[str]] = field(default_factory=dict)
+
+    def add(self, other: Total) -> None:
+        """Take in a part."""
+        self.histories += other.histories
+        self.runs += other.runs
+        self.requests += other.requests
+        self.cpu_s += other.cpu_s
+        self.counted += other.counted
+        self.failed |= other.failed
+
+
+def scenario_of(seed: int) -> Scenario:
+    """Return the history that a seed stands for."""
+    return Scenario(seed, whole=seed % WHOLE_EVERY == 0)
+
+
+def play_part(seeds: range) -> Total:
+    """Play some histories."""
+    total, began = Total(), time.process_time()
+    for seed in seeds:
+        played = play(scenario_of(seed))
+        total.histories += 1
+        total.runs += played.runs
+        total.requests += played.requests
+        total.counted += played.counted
+        if played.violations:
+            total.failed[seed] = played.violations
+    total.cpu_s = time.process_time() - began
+    return total
+
+
+def play_all(seeds: range, processes: int, stop_after: int = 10) -> Iterator[tuple[int, Total]]:
+    """Play histories in parts; yield how far it is, and each part. Stops early when many fail."""
+    parts = [range(first, min(first + _PART, seeds.stop)) for first in range(seeds.start, seeds.stop, _PART)]
+    failed = 0
+    with multiprocessing.get_context("forkserver").Pool(processes, maxtasksperchild=20) as pool:
+        for part, total in zip(parts, pool.imap(play_part, parts), strict=True):
+            yield part.stop, total
+            failed += len(total.failed)
+            if failed >= stop_after:
+                return

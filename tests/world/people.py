@@ -1,0 +1,64 @@
+"""Other people: colleagues who cancel, move, hand over, delete and hide appointments while the program is at work."""
+
+from __future__ import annotations
+
+from bulk_cancel.core.model import Target
+from world.api import Api
+from world.truth import Meeting
+
+_DEEDS = ("cancel", "cancel", "move", "move to now", "hand over", "delete", "hide")
+
+
+def send_colleagues(api: Api) -> None:
+    """Have them do what the seed says, at their times."""
+    if api.scenario.has("people"):
+        for place, meeting in enumerate(list(api.truth.meetings.values())):
+            _send_colleague(api, meeting, place)
+    if api.scenario.has("revoked"):
+        rng = api.scenario.chance.of("revoked")
+        api.clock.at(rng.uniform(0, 100), lambda: revoke(api, is_revoked=True))
+        api.clock.at(rng.uniform(100, 8000), lambda: revoke(api, is_revoked=False))
+
+
+def revoke(api: Api, *, is_revoked: bool) -> None:
+    """Take the key away, or give it back."""
+    if not api.calm:
+        api.revoked = is_revoked
+        api.note("key", "revoked" if is_revoked else "renewed")
+
+
+def _send_colleague(api: Api, meeting: Meeting, place: int) -> None:
+    rng = api.scenario.chance.of("colleague", place)
+    if rng.random() > max(0.1, api.scenario.level):
+        return
+    deed, when = rng.choice(_DEEDS), rng.choice((rng.uniform(0, 60), rng.uniform(0, 900), rng.uniform(0, 9000)))
+    api.clock.at(when, lambda: _do(api, meeting, deed))
+
+
+def _do(api: Api, meeting: Meeting, deed: str) -> None:
+    if api.calm or meeting.is_gone():
+        return
+    now = api.clock.now
+    api.count(f"a colleague: {deed}")
+    api.note("colleague", deed, meeting.appointment_id)
+    match deed:
+        case "cancel":
+            api.truth.apply(meeting.appointment_id, None, None, by="host")
+            return
+        case "move":
+            meeting.starts_at, meeting.moved_at = now + 3 * 86400, now
+        case "move to now":
+            meeting.starts_at, meeting.moved_at = now + 30, now
+        case "hand over":
+            meeting.hosts, meeting.moved_at = ("00000000-0000-4000-8000-00000000bbbb",), now
+        case "delete":
+            meeting.deleted_at = now
+        case "hide":
+            meeting.hidden_at = now
+    api.truth.changed(meeting)
+
+
+def is_gone(api: Api, target: Target) -> bool:
+    """Look at an appointment as a person does, who sees what is true."""
+    meeting = api.truth.meetings[target.appointment_id]
+    return not meeting.exists or meeting.gone_since(target.attendee_id) is not None

@@ -1,0 +1,298 @@
+"""The machine of the world: its clocks over boots, and one process of the program at a time, which may freeze or die."""
+
+from __future__ import annotations
+
+import math
+import random
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import anyio.lowlevel
+
+from bulk_cancel.access.machine import Machine
+from bulk_cancel.api.client import ApiSettings
+from bulk_cancel.core.clock import TimeBase
+from bulk_cancel.core.model import Answer, Entry, Request, Target
+from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.states import Event
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.limiter import Limiter
+from bulk_cancel.errors import LedgerDiskError
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
+from world.api import Api, Departure
+from world.line import WorldLine
+from world.loop import Killed, StuckError, VirtualLoop
+from world.queue import EPOCH, WorldClock
+
+T = TypeVar("T")
+#: Turns of the event loop after which a history is taken for one without end.
+MOST_TURNS = 200_000
+
+
+@dataclass
+class Host:
+    """A machine: what its clocks show, over suspensions, settings of the wall clock and boots."""
+
+    clock: WorldClock
+    boot: int = 1
+    booted_at: float = -5000.0
+    suspended_s: float = 0.0  #: since the boot
+    wall_wrong_s: float = 0.0  #: what the wall clock is ahead of the truth
+
+    def loop_time(self) -> float:
+        """Return the clock by which an event loop sleeps: it stands still while the machine is suspended."""
+        return self.clock.now - self.booted_at - self.suspended_s
+
+    def elapsed(self) -> float:
+        """Return the time since the boot, as everybody else's clock counts it."""
+        return self.clock.now - self.booted_at
+
+    def reboot(self) -> None:
+        """Start again; that takes a minute."""
+        self.clock.advance(self.clock.now + 60)
+        self.boot, self.booted_at, self.suspended_s = self.boot + 1, self.clock.now - 30, 0.0
+
+    def suspend(self, seconds: float) -> None:
+        """Let time pass that the monotonic clock does not count."""
+        self.suspended_s += seconds
+        self.clock.advance(self.clock.now + seconds)
+
+    def process_clock(self) -> Clock:
+        """Return the clock of a process that starts now."""
+        wall = EPOCH + self.clock.now + self.wall_wrong_s
+        return Clock(self.elapsed, TimeBase(f"boot-{self.boot}", wall - self.elapsed()))
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one durable transaction recorded."""
+
+    order: int  #: among departures and commits
+    at: float
+    run: int
+    entries: tuple[Entry, ...]
+
+
+@dataclass
+class Process:
+    """One process of the program: what happens to it, and what it does."""
+
+    run: int  #: its number in the history
+    host: Host
+    api: Api
+    environ: Mapping[str, str]
+    state_folder: Path
+    rng: random.Random
+    is_alive: bool = True
+    turns: int = 0
+    limiters: list[Limiter] = field(default_factory=list)
+    commits: list[Commit] = field(default_factory=list)
+    ledger: Any = None
+    loop: VirtualLoop | None = None
+    _writes: int = 0
+    _order: int = 0
+
+    def __post_init__(self) -> None:
+        calm, has = self.api.calm, self.api.scenario.has
+        self._kill_turn = self._fate("kill", has("kill") and not calm, 0.5)
+        self._kill_write = self._fate("kill in a commit", has("kill") and not calm, 0.4, 60)
+        self._freeze_turn = self._fate("freeze", has("freeze") and not calm, 0.7)
+        self._suspend_turn = self._fate("suspend", has("suspend") and not calm, 0.7)
+        self._signal_turn = self._fate("signal", has("signal") and not calm, 0.6)
+        self._full_write = self._fate("full disk", has("full_disk") and not calm, 0.6, 40)
+        self._slow = has("slow_disk") and not calm
+        self._stands_s = self._of("stands").choice((2.0, 20.0, 200.0, 3000.0))
+
+    def _of(self, name: str) -> random.Random:
+        return self.api.scenario.chance.of("process", self.run, name)
+
+    def _fate(self, name: str, may: bool, share: float, most: int = 3000) -> int:
+        """Return at which turn or write something happens; never is 0."""
+        rng = self._of(name)
+        meets, turn = rng.random() < share, int(most ** rng.random())
+        return turn if may and meets else 0
+
+    @cached_property
+    def machine(self) -> Machine:
+        """What the program is given as its machine."""
+        return Machine(
+            environ=self.environ,
+            clock=self.host.process_clock(),
+            jitter=self._of("jitter"),
+            state_folder=self.state_folder,
+            line_factory=self._line_factory,
+            make_limiter=self._make_limiter,
+            off_loop=self._off_loop,
+            run_loop=self._run_loop,
+        )
+
+    def _line_factory(self, settings: ApiSettings) -> Callable[[], WorldLine]:
+        return lambda: WorldLine(self, settings)
+
+    def _make_limiter(self, pace: Pace, clock: Clock, tat: float, jitter: random.Random) -> Limiter:
+        limiter = Limiter(pace, clock, tat, jitter)
+        self.limiters.append(limiter)
+        return limiter
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    def _run_loop(self, function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+        self.loop = VirtualLoop(self, self._of("order"))
+
+        async def begin() -> T:
+            return await function(*arguments)
+
+        try:
+            return self.loop.carry_out(begin())
+        except Killed:
+            self.die()
+            raise
+        finally:
+            self.loop = None
+
+    def monotonic(self) -> float:
+        return self.host.loop_time()
+
+    def turn(self) -> int | None:
+        self.turns += 1
+        if self.turns > MOST_TURNS:
+            raise StuckError(f"no end after {MOST_TURNS} turns of the loop")
+        if not self.is_alive:
+            return 0
+        if self.turns == self._freeze_turn:
+            self._happens("frozen", self._stands_s)
+            self.host.clock.advance(self.host.clock.now + self._stands_s)
+        if self.turns == self._suspend_turn:
+            self._happens("suspended", 10 * self._stands_s)
+            self.host.suspend(10 * self._stands_s)
+        if self.turns == self._signal_turn and self.loop is not None:
+            self._happens("SIGTERM")
+            self.loop.signal(signal.SIGTERM)
+        if self.turns == self._kill_turn:
+            self._happens("killed")
+            return self.rng.randrange(1, 4)
+        return None
+
+    def _happens(self, what: str, *more: Any) -> None:
+        self.api.count(what)
+        self.api.note("machine", what, *more)
+
+    def sleep_until(self, when: float, is_ready: Callable[[], bool]) -> None:
+        clock = self.host.clock
+        while not is_ready() and self.monotonic() < when - 1e-9:
+            to = clock.now + when - self.monotonic()
+            if math.isinf(to):
+                if clock.next is None:
+                    raise StuckError("nothing runs, and nothing is to come")
+                to = clock.next
+            clock.advance(to, is_ready)
+
+    def die(self) -> None:
+        """Be dead: no answer reaches the process, and closing its ledger copies nothing into the main file."""
+        self.is_alive = False
+        if self.ledger is not None:
+            leave_wal(self.ledger)
+
+    # -- the disk -----------------------------------------------------------------------------------------------------
+
+    async def _off_loop(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call the ledger, and take the time that the disk takes; the process may die before, within or after it."""
+        await anyio.lowlevel.checkpoint()
+        called = (getattr(function, "__self__", None), *arguments)
+        self.ledger = ledger = next(one for one in called if isinstance(one, SqliteLedger))
+        self._writes += 1
+        takes_s = self.rng.choice((0.0, 0.002, 0.05, 0.4)) if self._slow else 0.001
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(takes_s / 2)
+            entries = tuple(arguments[1]) if function == ledger.append else ()
+            result = await self._called(function, arguments, ledger)
+            self.durable(entries)
+            if self._writes == self._kill_write and self.rng.random() < 0.5:
+                await self._dies("killed after a commit")
+            await anyio.sleep(takes_s / 2)
+        return result
+
+    async def _called(self, function: Callable[..., T], arguments: tuple[Any, ...], ledger: Any) -> T:
+        if self._writes == self._full_write and function == ledger.append:
+            self._happens("full disk")
+            raise LedgerDiskError("The disk is full.", advice="Make room.")
+        if self._writes == self._kill_write and self.rng.random() < 0.6:
+            with Within(ledger, self.rng.randrange(1, 12)):
+                try:
+                    return function(*arguments)
+                except Killed:
+                    pass
+            await self._dies("killed within a commit")
+        return function(*arguments)
+
+    async def _dies(self, what: str) -> None:
+        self._happens(what)
+        self.is_alive = False
+        await anyio.sleep_forever()
+
+    def durable(self, entries: tuple[Entry, ...]) -> None:
+        """Note what is durable from now on."""
+        if entries:
+            self.commits.append(Commit(self.order(), self.host.clock.now, self.run, entries))
+        for entry in entries:
+            self.api.note("event", entry.target_id, entry.event.value, entry.attempt_no)
+
+    # -- the network --------------------------------------------------------------------------------------------------
+
+    def order(self) -> int:
+        """Number what happens: commits and departures in one order."""
+        self._order += 1
+        return self._order
+
+    def depart(self, began: float, kind: str, account: str, target: Target | None, request: Request) -> Departure:
+        """Let the first byte of a request leave now."""
+        number = len(self.api.departures) + 1
+        departure = Departure(number, began, self.host.clock.now, self.run, kind, account, target, request.user_id)
+        departure.order, departure.wall = self.order(), EPOCH + began + self.host.wall_wrong_s
+        self.api.departures.append(departure)
+        self.api.note("left", number, kind, target.appointment_id if target else "", (target.attendee_id or "") if target else "")
+        return departure
+
+    def answered(self, departure: Departure | None, answer: Answer, target: Target | None) -> None:
+        """The program has an answer from here on."""
+        if departure is None:
+            self.api.note("not sent", target.appointment_id if target else "")
+            return
+        departure.answered_at, departure.answer = self.host.clock.now, answer
+        self.api.note("answered", departure.number, answer.status or 0, answer.message)
+
+
+def leave_wal(ledger: Any) -> None:
+    """Have SQLite leave the write-ahead log as a kill leaves it."""
+    import apsw
+
+    ledger._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+
+
+class Within:
+    """Kills the process at the n-th statement of what is called within the block."""
+
+    def __init__(self, ledger: Any, statement: int) -> None:
+        self._ledger, self._left = ledger, statement
+
+    def __enter__(self) -> None:
+        self._ledger._connection.exec_trace = self._trace
+
+    def __exit__(self, *_: object) -> None:
+        self._ledger._connection.exec_trace = None
+
+    def _trace(self, *_: object) -> bool:
+        self._left -= 1
+        if self._left == 0:
+            raise Killed
+        return True
+
+
+def is_intent(entry: Entry) -> bool:
+    """Whether an entry announces a send."""
+    return entry.event is Event.INTENT

@@ -1,0 +1,62 @@
+"""The rows of a history as the program takes them: from a file, or as they are."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulk_cancel.core.actions import Action, Approved, Expectation
+from bulk_cancel.core.model import InputRow, Target
+from bulk_cancel.core.plan import LookAt
+from bulk_cancel.execution.execute import Approval
+from bulk_cancel.planning.plan_reads import PlanReads
+from world.truth import Truth
+
+
+@dataclass
+class GivenRows:
+    """A source whose rows are there already: everything from the plan down is the program's."""
+
+    given: list[InputRow]
+    digest: str = "as given"
+    approval: Approval | None = None  #: by a plan that somebody has approved
+    notes: tuple[str, ...] = ()
+    needs_looks: bool = False
+
+    def rows(self, reads: PlanReads | None) -> GivenRows:
+        return self
+
+    def chunks(self) -> Iterator[list[InputRow]]:
+        yield self.given
+
+    filled_chunks = chunks
+
+    def look(self, look: LookAt | None) -> LookAt | None:
+        return look
+
+
+def approved_now(truth: Truth, rows: list[InputRow], expires_at: float) -> Approval:
+    """Return a plan of these rows as it would be approved now, with what it has seen."""
+    found = {}
+    for row in rows:
+        meeting = truth.meetings.get(row.appointment_id or "")
+        if row.appointment_id is not None and meeting is not None:
+            shown = meeting.document()
+            attendees = tuple(sorted(shown.attendee_ids or ()))
+            seen = Expectation(shown.start, shown.host_ids, attendees) if meeting.exists else Expectation()
+            target = Target(row.appointment_id, row.attendee_id, row.entire_series)
+            found[target] = Approved(Action.CANCEL, "to be cancelled", seen)
+    return Approval(expires_at, found, lambda: iter(()))
+
+
+def write_rows(path: Path, rows: list[InputRow]) -> None:
+    """Write the rows as a person would: row numbers are those of the file."""
+    columns = ("appointment_id", "attendee_id", "cancel_entire_series", "cancel_all", "reason")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(columns)
+        for row in rows:
+            series, everybody = ("true" if value else "" for value in (row.entire_series, row.cancel_all))
+            out.writerow([row.appointment_id or "nobody", row.attendee_id or "", series, everybody, row.reason or ""])

@@ -1,0 +1,223 @@
+"""What a seed decides: the appointments and rows, how the API, the network, people and the machine misbehave, the flags.
+
+Everything is drawn from keyed chance and can be switched off by name (`without`) or row by row (`dropped`), so that a
+failing history shrinks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bulk_cancel.core.actions import Look
+from bulk_cancel.core.model import InputRow
+from bulk_cancel.core.window import parse_window
+from world.chance import Chance, pick
+from world.queue import EPOCH, WorldClock
+from world.truth import Meeting, Truth
+
+#: The operator's flags, all in one table: setting of a job -> weight by value.
+FLAGS: Mapping[str, Mapping[Any, float]] = {
+    "concurrency": {1: 2, 2: 2, 4: 3, 16: 3},
+    "max_attempts": {5: 6, 1: 1, 2: 1},
+    "wait": {False: 3, True: 1},
+    "look": {Look.AUTO: 3, Look.EACH: 2, Look.NEVER: 2},
+    "skip_past": {True: 5, False: 1},
+    "late_within": {0.0: 4, 7200.0: 1},
+    "canary": {0: 4, 1: 1, 3: 1},
+    "max_errors": {"": 6, "20%": 1, "2": 1},
+    "send_window": {"": 6, "09:00-10:00 UTC": 1, "09:00-09:05 UTC": 1},
+    "outside_window": {"wait": 2, "stop": 1},
+    "max_duration": {None: 6, 60.0: 1, 3600.0: 1},
+}
+#: What may go wrong, and how often a history has it. A theme makes what it names certain, and most others rare.
+FEATURES: Mapping[str, float] = {
+    "trouble": 0.75,  # answers to cancels that prove nothing
+    "late": 0.5,  # effects after the answer
+    "read_trouble": 0.5,
+    "lag": 0.4,  # replicas
+    "cache": 0.15,
+    "slim": 0.2,  # lists with short documents
+    "odd_pages": 0.25,
+    "throttle": 0.3,  # 429 without cause: others use the key
+    "outage": 0.2,
+    "revoked": 0.1,
+    "passing_refusals": 0.2,
+    "unreachable": 0.3,  # connections refused or slow
+    "people": 0.35,
+    "kill": 0.5,
+    "freeze": 0.15,
+    "suspend": 0.1,
+    "reboot": 0.1,
+    "clock": 0.15,
+    "slow_disk": 0.25,
+    "full_disk": 0.08,
+    "signal": 0.12,
+    "mischief": 0.1,  # with the ledger's files
+    "edits": 0.15,  # of the input between runs
+    "series": 0.3,
+    "groups": 0.4,
+    "strange_rows": 0.3,  # invalid ones, repeated ones, unknown ids
+    "plan": 0.2,  # an approved plan, hours old
+    "reconcile": 0.2,  # the operator types reconcile in between
+}
+_CALM = ("series", "groups", "strange_rows", "edits", "reconcile")
+THEMES: Mapping[str, tuple[str, ...]] = {
+    "mixed": (),
+    "kills": ("kill",),
+    "late": ("trouble", "late", "kill"),
+    "replicas": ("lag", "people", "trouble"),
+    "throttled": ("throttle", "slow_disk"),
+    "closing": ("slow_disk", "throttle", "freeze"),
+    "outage": ("outage", "unreachable"),
+    "colleagues": ("people", "plan"),
+    "clocks": ("clock", "reboot", "suspend", "kill", "trouble"),
+    "files": ("mischief", "kill"),
+}
+THEME_WEIGHTS: Mapping[str, float] = {name: 4.0 if name == "mixed" else 1.0 for name in THEMES}
+
+
+def uuid(number: int) -> str:
+    """Return the id with this number."""
+    return f"00000000-0000-4000-8000-{number:012d}"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One history before it has happened."""
+
+    seed: int
+    without: frozenset[str] = frozenset()  #: features that are switched off
+    dropped: frozenset[int] = frozenset()  #: rows that are left out, by their places
+    whole: bool = False  #: through the whole of `run`, files and all; else from the plan down
+
+    @cached_property
+    def chance(self) -> Chance:
+        return Chance(self.seed)
+
+    @cached_property
+    def theme(self) -> str:
+        return pick(self.chance.of("theme"), dict(THEME_WEIGHTS))
+
+    @cached_property
+    def features(self) -> frozenset[str]:
+        """What may go wrong here."""
+        certain = THEMES[self.theme]
+        found = []
+        for name, share in FEATURES.items():
+            rarely = share if self.theme == "mixed" or name in _CALM else share / 3
+            if name in certain or self.chance.of("feature", name).random() < rarely:
+                found.append(name)
+        return frozenset(found) - self.without
+
+    def has(self, feature: str) -> bool:
+        """Whether this may go wrong here."""
+        return feature in self.features
+
+    @cached_property
+    def level(self) -> float:
+        """How much goes wrong: the share of requests that meet trouble."""
+        return self.chance.of("level").choice((0.1, 0.3, 0.5, 0.8))
+
+    @cached_property
+    def burst(self) -> int:
+        return self.chance.of("burst").choice((200, 200, 20, 6, 3))
+
+    @cached_property
+    def rate(self) -> float:
+        return self.chance.of("rate").choice((100 / 60, 100 / 60, 10.0))
+
+    def flags(self, run: int) -> dict[str, Any]:
+        """Return the settings of one run: an operator keeps them, and now and then types others."""
+        kept = self.chance.of("keeps flags", run).random() < 0.8
+        found: dict[str, Any] = {}
+        for name, weights in FLAGS.items():
+            if f"flag {name}" in self.without:
+                continue
+            rng = self.chance.of("flag", name, 0 if kept else run)
+            value = rng.choices(list(weights), list(weights.values()))[0]
+            if value != next(iter(weights)):
+                found[name] = parse_window(value) if name == "send_window" else value
+        return found
+
+    @property
+    def places(self) -> list[int]:
+        """The places of the rows that are not dropped."""
+        return [place for place in range(len(self._drawn)) if place not in self.dropped]
+
+    @cached_property
+    def rows(self) -> list[InputRow]:
+        return numbered([row for place, (row, _) in enumerate(self._drawn) if place not in self.dropped])
+
+    def truth(self, clock: WorldClock) -> Truth:
+        """Return the appointments as they are when the history begins."""
+        truth = Truth(clock, repeats=self.chance.of("repeats").random() < 0.8)
+        for place, (_, meetings) in enumerate(self._drawn):
+            if place not in self.dropped:
+                for make in meetings:
+                    meeting = make()
+                    if meeting.appointment_id not in truth.meetings:
+                        truth.add(meeting)
+        return truth
+
+    @cached_property
+    def _drawn(self) -> list[tuple[InputRow, list[Callable[[], Meeting]]]]:
+        rng = self.chance.of("size")
+        count = rng.choice((5, 6, 8, 10, 12, 15, 20, 30, 60) if rng.random() < 0.3 else (5, 6, 8, 10))
+        return [self._draw(place) for place in range(count)]
+
+    def _draw(self, place: int) -> tuple[InputRow, list[Callable[[], Meeting]]]:
+        rng, number = self.chance.of("row", place), place + 2
+        kinds = {"plain": 6.0}
+        kinds |= {"attendee": 2.0, "all": 1.0, "refused": 0.3} if self.has("groups") else {}
+        kinds |= {"series": 1.5} if self.has("series") else {}
+        kinds |= {"invalid": 0.5, "again": 0.5, "missing": 0.5, "past": 0.5} if self.has("strange_rows") else {}
+        kind, starts = pick(rng, kinds), rng.choice((86400, 7 * 86400, 3 * 3600, 1800)) + 60 * place
+        appointment = uuid(place + 1)
+        row = InputRow(number, appointment, None, False, False, "closed", None, number, None)
+        plain = _meeting(appointment, starts)
+        match kind:
+            case "invalid":
+                return row._replace(appointment_id=None, first_row=None, problems="appointment_id: not a UUID"), []
+            case "again" if place:
+                earlier, meetings = self._draw(place - 1)
+                return earlier._replace(row=number), meetings
+            case "missing":
+                return row, [_meeting(appointment, starts, exists=False)]
+            case "past":
+                return row, [_meeting(appointment, -3600.0)]
+            case "attendee":
+                group = uuid(1000 + place // 2)
+                guests = (uuid(5000 + 2 * (place // 2)), uuid(5001 + 2 * (place // 2)), uuid(9000 + place // 2))
+                asked = row._replace(appointment_id=group, attendee_id=guests[place % 2])
+                return asked, [_meeting(group, 86400.0, guests)]
+            case "all" | "refused":
+                guests = (uuid(2000 + place), uuid(3000 + place))
+                return row._replace(cancel_all=kind == "all"), [_meeting(appointment, starts, guests)]
+            case "series":
+                occurrence = uuid(7000 + place)
+                asked = row._replace(appointment_id=occurrence, entire_series=True)
+                more = [_meeting(uuid(7000 + other), 86400.0 * (1 + other), series=place % 2) for other in range(61, 63)]
+                return asked, [_meeting(occurrence, 86400.0 * (1 + place), series=place % 2), *more]
+        return row, [plain]
+
+
+def numbered(rows: Iterable[InputRow]) -> list[InputRow]:
+    """Number rows as the lines of a file, and have each name the first one with its target."""
+    found: list[InputRow] = []
+    first: dict[tuple[object, ...], int] = {}
+    for number, row in enumerate(rows, 2):
+        earliest = None if row.problems else first.setdefault(row[1:4], number)
+        found.append(row._replace(row=number, first_row=earliest))
+    return found
+
+
+def _meeting(name: str, starts: float, guests: tuple[str, ...] = (), **more: Any) -> Callable[[], Meeting]:
+    return lambda: Meeting(name, float(starts), guests or (f"9{name[1:]}",), bool(guests), **more)
+
+
+def moment(at: float) -> float:
+    """Translate true time into seconds since the epoch."""
+    return EPOCH + at
