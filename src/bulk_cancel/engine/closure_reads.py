@@ -77,12 +77,14 @@ class ClosureReads:
         read, page, number, size = 0, PendingPage(Answer(), ()), 0, 100
         while self._may_ask():
             page = await self._pending_page(PendingQuery(number, size, status, host_id))
-            known = len(found)
-            found |= {booking.booking_id: booking for booking in page.bookings or ()}
+            shown = {booking.booking_id: booking for booking in page.bookings or ()}
+            if shown and shown.keys() <= found.keys():
+                break  # this server repeats its last page
+            found |= shown
             read += page.size
             if page.unreadable:
                 self.pending_doubts.append(f"{counted(page.unreadable, 'booking')} cannot be read.")
-            if not page.size or (page.total is not None and read >= page.total) or len(found) == known:
+            if not page.size or (page.total is not None and read >= page.total):
                 break
             size = min(size, page.size) if number == 0 else size
             number += 1
