@@ -209,7 +209,7 @@ def attempt(bench: Bench, run_no: int) -> None:
                 part -= chunk.targets
 
             def work(number: int, ledgers: list[PostgresLedger] = ledgers, mine: list[list[int]] = mine) -> int:
-                holds = (ledgers[number].take_chunk(run_no, chunk_no, "bench") for chunk_no in mine[number])
+                holds = (ledgers[number].take_chunk(run_no, chunk_no, "bench", 90.0) for chunk_no in mine[number])
                 return sum(carry(ledgers[number], hold, bench.together) for hold in holds if hold)
 
             rate = per_second([work] * connections)
@@ -244,7 +244,7 @@ def pace(bench: Bench, run_no: int, seconds: float = 1.5) -> None:
     with ExitStack() as stack:
         ledgers = [stack.enter_context(closing(PostgresLedger.open(bench.url))) for _ in range(bench.connections)]
         left = [chunk.chunk.chunk_no for chunk in ledgers[0].chunks(run_no) if not chunk.ended][-bench.connections :]
-        holds = [ledger.take_chunk(run_no, number, "bench") for ledger, number in zip(ledgers, left, strict=True)]
+        holds = [ledger.take_chunk(run_no, number, "bench", 90.0) for ledger, number in zip(ledgers, left, strict=True)]
 
         def many(what: Callable[[PostgresLedger, Hold | None, int], object]) -> Callable[[int], int]:
             def work(number: int) -> int:

@@ -21,10 +21,10 @@ def _sqlite(request: pytest.FixtureRequest) -> Open:
 
 
 def _postgres(request: pytest.FixtureRequest) -> Open:
-    from bulk_cancel.ledger.postgres import PostgresLedger
+    from support.dated_postgres import DatedPostgres
 
     url: str = request.getfixturevalue("postgres_url")
-    return lambda: PostgresLedger.open(url)
+    return lambda: DatedPostgres.open(url)
 
 
 _IMPLEMENTATIONS = {"sqlite": _sqlite, "postgres": _postgres}

@@ -19,7 +19,7 @@ def rows_to_send(ledger: Ledger, run_no: int, *, series: bool = False) -> list[i
 
 
 def first_rows(ledger: Ledger, run_no: int, *, series: bool = False) -> dict[int, bool]:
-    return {number: work.look_first for number, work in ledger.work(run_no, 0, series=series, limit=100)}
+    return {number: work.must_be_read for number, work in ledger.work(run_no, 0, series=series, limit=100)}
 
 
 @pytest.mark.parametrize("state", State)
@@ -142,3 +142,33 @@ def test_a_series_waits_while_any_other_series_is_open(ledger: Ledger, events: t
 def test_a_target_that_waited_is_work_again_when_the_other_has_settled(ledger: Ledger) -> None:
     run_no = sent(ledger, row(2, 1, **ANNA), row(3, 1), Event.INTENT, Event.NO_PROOF, Event.SEEN_CANCELLED)
     assert first_rows(ledger, run_no) == {3: True}
+
+
+UNKNOWN_AGAIN = {
+    "no answer": (Event.INTENT, Event.NO_PROOF),
+    "killed": (Event.INTENT, Event.RECOVERED),
+}
+
+
+@pytest.mark.parametrize("outcome", UNKNOWN_AGAIN)
+def test_a_run_sends_a_target_once_more_after_an_unknown_outcome_and_the_next_run_does(
+    ledger: Ledger, outcome: str
+) -> None:
+    unknown = UNKNOWN_AGAIN[outcome]
+
+    def sendable(run_no: int) -> bool:
+        return bool(ledger.work(run_no, 0, series=False, limit=10))
+
+    run_no = staged(ledger, row(2, 1))
+    move(ledger, run_no, target(ledger, 1), *unknown, Event.SEEN_ACTIVE)
+    assert sendable(run_no)
+    move(ledger, run_no, target(ledger, 1), Event.INTENT, Event.NOT_APPLIED)
+    assert sendable(run_no), "that one was not processed"
+    move(ledger, run_no, target(ledger, 1), *unknown, Event.SEEN_ACTIVE)
+    assert not sendable(run_no)
+    for run_id in ("run-2", "run-3"):
+        run_no = staged(ledger, row(2, 1), run_id=run_id)
+        assert sendable(run_no)
+        move(ledger, run_no, target(ledger, 1), *unknown, Event.SEEN_ACTIVE)
+        assert not sendable(run_no)
+    assert ledger.verify() == []

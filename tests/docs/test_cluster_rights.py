@@ -42,7 +42,7 @@ def test_a_worker_s_role_suffices_for_a_run_and_a_chunk(worker_url: str) -> None
     run_no = staged(ledger, row(2, 2), row(3, 3, account="berlin"))
     ledger.bind("api_url", "https://api.example.org")
     ledger.plan_chunks(run_no, 10)
-    hold = ledger.take_chunk(run_no, 1, "worker")
+    hold = ledger.take_chunk(run_no, 1, "worker", 90.0)
     assert hold is not None
     ledger.hold(hold)
     pace = Pace(10.0, 5)

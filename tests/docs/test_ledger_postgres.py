@@ -57,7 +57,7 @@ def work_with(ledger: PostgresLedger) -> None:
     ledger.bind("api_url", "https://one.example")
     assert ledger.recover(again, AT) == 1
     ledger.plan_chunks(again, 2)
-    hold = ledger.take_chunk(again, 1, "one")
+    hold = ledger.take_chunk(again, 1, "one", 90.0)
     assert hold is not None
     ledger.hold(hold)
     ledger.append(

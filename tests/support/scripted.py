@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 
 from bulk_cancel.api.port import Page, Query
+from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Answer, Appointment, Entry, Request, Scope, Target, Work
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.states import Event, State, next_state
+from bulk_cancel.core.states import SENDABLE, Event, State, next_state
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.counters import Counters
@@ -60,8 +62,9 @@ class ScriptedLine:
 
     async def page(self, query: Query) -> Page:
         self.pages.append(self.clock.monotonic())
-        answer = self.on_page()
-        part = self.listed[query.page * query.page_size : (query.page + 1) * query.page_size]
+        answer, first = self.on_page(), moment_of(query.start) or 0.0
+        coming = [one for one in self.listed if one.start is None or (moment_of(one.start) or 0.0) >= first]
+        part = coming[query.page * query.page_size : (query.page + 1) * query.page_size]
         return Page(answer, tuple(part) if answer.status == 200 else None)
 
     async def aclose(self) -> None: ...
@@ -74,6 +77,7 @@ class MemoryCommits:
         self.entries: list[Entry] = []
         self.states: dict[int, State] = {}
         self.unknowns: list[Unknown] = []
+        self.rows: list[Work] = []
 
     async def record(self, *entries: Entry) -> None:
         for entry in entries:
@@ -87,6 +91,28 @@ class MemoryCommits:
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         left = [item for item in self.unknowns if self.states[item.work.target_id] is State.UNKNOWN]
         return [item for item in left if item.work.target_id > after_target][:limit]
+
+    def stage(self, *rows: Work) -> None:
+        """Have these targets in the ledger, in row order."""
+        self.rows.extend(rows)
+
+    def _sendable(self) -> list[Work]:
+        """Copies, as a ledger makes them of what it holds."""
+        states = {row.target_id: self.states.get(row.target_id, State.PENDING) for row in self.rows}
+        return [replace(row, state=states[row.target_id]) for row in self.rows if states[row.target_id] in SENDABLE]
+
+    def work(self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope) -> list[tuple[int, Work]]:
+        rows = [(row.target_id, row) for row in self._sendable() if row.target.entire_series is series]
+        return [(number, row) for number, row in rows if number > after_row][:limit]
+
+    def listed_work(self, run_no: int, appointment_ids: Collection[str], *, scope: Scope) -> list[Work]:
+        return [row for row in self._sendable() if row.target.appointment_id in appointment_ids]
+
+    def acting_users(self, run_no: int, *, scope: Scope) -> dict[str | None, int]:
+        return dict(Counter(row.request.user_id for row in self._sendable()))
+
+    def sendable_count(self, run_no: int, scope: Scope) -> int:
+        return len(self._sendable())
 
     def hold(self, *items: Unknown) -> None:
         """Have these targets unknown, as an earlier run left them."""

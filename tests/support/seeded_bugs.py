@@ -39,17 +39,14 @@ _SENDER, _SQLITE, _OUTCOME = "engine/sender.py", "ledger/sqlite/ledger.py", "cor
 _GUARD, _MARKS = "ledger/sqlite/file_guard.py", "tests/unit/ledger/sqlite/test_high_water.py"
 _QUERIES, _RECONCILE = "ledger/sql/sqlite.sql", "engine/reconcile.py"
 _INTENT = "        await context.move(work, Event.INTENT)\n"
-_SENDING = """        if context.clock.elapsed() - work.moved_at > context.limits.send_within_s:
-            context.limiter.give_back()
-            return await self._not_sent(work, Answer(bytes_left=False, message="too late: the process stood still"))
-        context.limiter.use()
-        started_at = context.clock.monotonic()
-        context.counters.posts += 1
-        context.counters.in_flight += 1
-        try:
-            answer = await self._line.cancel(work.target, work.request)
+_LOOKING = """        step = await self._look(work)
+        if step is not None:
+            return step
 """
-_PACING = "        if not await self._turn(work):\n            return Step.DONE\n"
+_SENDING = """        if held_back := self._why_not_now(work):
+            context.limiter.give_back()
+            return await self._held_back(work, *held_back)
+"""
 _KILL, _LATE, _SIGNALS = (
     "tests/processes/crash/test_kill.py",
     "tests/processes/crash/test_late_effects.py",
@@ -61,15 +58,15 @@ BUGS = (
     Bug(
         "the intent is recorded after the POST",
         _SENDER,
-        _INTENT + _SENDING,
-        f"{_SENDING}    {_INTENT}",
+        _INTENT + _SENDING + "        return await self._send(work)\n",
+        _SENDING + "        step = await self._send(work)\n" + _INTENT + "        return step\n",
         f"{_KILL}::test_a_run_that_is_killed_converges",
     ),
     Bug(
         "the intent is recorded before the pacing",
         _SENDER,
-        _PACING + _INTENT,
-        _INTENT + _PACING,
+        _LOOKING + _INTENT,
+        _INTENT + _LOOKING,
         f"{_SIGNALS}::test_a_run_that_waits_for_its_turn_stops_at_once",
     ),
     Bug(
@@ -152,8 +149,8 @@ BUGS = (
     Bug(
         "it is not on record that an attendee was seen in it",
         _SENDER,
-        "            await self._note_attendee(work, reading)\n",
-        "            pass\n",
+        "        await self._note_attendee(work)\n",
+        "        pass\n",
         "tests/unit/engine/test_trouble.py::test_that_an_attendee_is_in_it_is_on_record_before_the_cancel_leaves",
     ),
     Bug(
@@ -173,7 +170,7 @@ BUGS = (
     Bug(
         "a decision rests on a reading of any age",
         "core/actions.py",
-        "if not reading.is_fresh(rules.elapsed):",
+        "if not reading.is_fresh(rules.at):",
         "if False:",
         "tests/unit/core/test_actions.py::test_a_cancel_that_was_read_first_rests_on_a_fresh_reading_that_shows_the_target_active",
     ),
@@ -187,8 +184,8 @@ BUGS = (
     Bug(
         "what was refused once is sent without a look",
         _QUERIES,
-        "'seen_missing', 'resolved_not_cancelled')) AS look_first",
-        "'seen_missing', 'resolved_not_cancelled') AND 0) AS look_first",
+        "'seen_missing', 'resolved_not_cancelled')) AS must_be_read",
+        "'seen_missing', 'resolved_not_cancelled') AND 0) AS must_be_read",
         "tests/contracts/test_unknown.py::test_what_was_refused_once_is_read_before_it_is_sent",
     ),
     Bug(
@@ -250,8 +247,8 @@ BUGS = (
     Bug(
         "one read confirms that a target is active",
         _RECONCILE,
-        "if await self._look(item) is ReadResult.ACTIVE:",
-        "if item:",
+        "        if second is None:\n            return\n        if second.taken_at - first.taken_at <",
+        "        second = second or first\n        if second.taken_at - first.taken_at < 0 *",
         "tests/unit/engine/test_reconcile.py::test_the_second_read_may_find_it_cancelled",
     ),
     Bug(
@@ -481,14 +478,14 @@ BUGS = (
     Bug(
         "who stood still after an intent sends under it",
         _SENDER,
-        "if context.clock.elapsed() - work.moved_at > context.limits.send_within_s:",
+        "if now - work.moved_at > context.limits.send_within_s:",
         "if False:",
         "tests/unit/engine/test_trouble.py::test_a_process_that_stood_still_after_an_intent_does_not_send_under_it",
     ),
     Bug(
         "the transport writes however late its connection stands",
         "api/failures.py",
-        "if _elapsed() > self._send_by:",
+        "if uptime() > self._send_by:",
         "if False:",
         "tests/sockets/test_bytes_left.py::test_a_connection_that_stands_too_late_is_not_written_to",
     ),
@@ -509,7 +506,7 @@ BUGS = (
     Bug(
         "slots of a shared limit are used without being reserved",
         "engine/shared_limiter.py",
-        "if not self._left or self._owed_pause_s or",
+        "if self._left < count or self._owed_pause_s or",
         "if self._owed_pause_s or",
         "tests/unit/engine/test_shared_limiter.py::test_the_servers_bucket_is_never_exceeded",
     ),
@@ -533,6 +530,300 @@ BUGS = (
         "if scope.chunk and scope.chunk.series != series:",
         "if False:",
         "tests/contracts/test_scopes.py::test_a_chunk_has_series_or_all_else",
+    ),
+    Bug(
+        "an intent in PostgreSQL has the time of its process",
+        "ledger/postgres/appending.py",
+        "replace(_storable(entry), at=found.now)",
+        "_storable(entry)",
+        "tests/unit/ledger/postgres/test_ages.py::test_an_intent_after_a_suspension_has_the_time_of_the_database",
+    ),
+    Bug(
+        "an age in PostgreSQL is told by the clock of the process that asks",
+        "engine/unknowns.py",
+        "return settle_s - item.age_s",
+        "return settle_s - (clock.now() - item.last_at)",
+        "tests/unit/ledger/postgres/test_ages.py::test_an_age_is_the_databases_whatever_the_clock_of_the_process_that_asks",
+    ),
+    Bug(
+        "a chunk that has ended leaves its owner the epoch",
+        "ledger/sql/postgres.sql",
+        "-- name: end_chunk\nUPDATE chunks SET epoch = epoch + 1,",
+        "-- name: end_chunk\nUPDATE chunks SET",
+        "tests/unit/ledger/postgres/test_sharing.py::test_who_has_lost_its_chunk_writes_nothing",
+    ),
+    Bug(
+        "a run that is given up leaves its owner the epoch",
+        "ledger/sql/postgres.sql",
+        "UPDATE chunks c SET epoch = epoch + 1, ended_at = clock_timestamp()",
+        "UPDATE chunks c SET ended_at = clock_timestamp()",
+        "tests/unit/cluster/test_worker.py::test_while_a_second_run_begins_the_owner_of_the_stopped_one_writes_and_sends_nothing",
+    ),
+    Bug(
+        "every owner may be silent for 90 seconds",
+        "ledger/postgres/sharing.py",
+        '"take_chunk", run_no, chunk_no, owner, silence_s)',
+        '"take_chunk", run_no, chunk_no, owner, 90.0)',
+        "tests/unit/ledger/postgres/test_sharing.py::test_a_stopped_run_is_given_up_after_the_silence_of_its_own_workers",
+    ),
+    Bug(
+        "the errors of a run are not counted over its workers",
+        "cluster/chunk.py",
+        "elif exceeds(standing.refused, 0, self._run_settings.limits.max_errors):",
+        "elif False:",
+        "tests/unit/cluster/test_worker.py::test_max_errors_are_of_the_whole_run_whichever_worker_found_them",
+    ),
+    Bug(
+        "a worker notices a stop with its next sign of life only",
+        "cluster/chunk.py",
+        "        await super().record(*entries)\n        self._look()",
+        "        await super().record(*entries)",
+        "tests/unit/cluster/test_worker.py::test_a_run_is_stopped_with_the_next_commit",
+    ),
+    Bug(
+        "a revoked token ends its chunks at once",
+        "cluster/worker.py",
+        "(record.given_back_s or 0.0) > silence_s",
+        "True",
+        "tests/unit/cluster/test_worker.py::test_a_revoked_token_gives_chunks_back_and_its_worker_takes_none_of_the_account",
+    ),
+    Bug(
+        "a worker whose token was revoked goes on with the account",
+        "cluster/worker.py",
+        "if note.exit_code == Exit.CREDENTIAL:",
+        "if False:",
+        "tests/unit/cluster/test_worker.py::test_a_revoked_token_gives_chunks_back_and_its_worker_takes_none_of_the_account",
+    ),
+    Bug(
+        "a chunk that no worker may do goes round for ever",
+        "cluster/worker.py",
+        "(record.given_back_s or 0.0) > silence_s",
+        "False",
+        "tests/unit/cluster/test_worker.py::test_what_no_worker_may_do_ends_after_a_silence",
+    ),
+    Bug(
+        "a worker leaves out the settings that it does not know",
+        "cluster/run_settings.py",
+        "        if unknown := sorted((document.keys() | limits.keys()) - known):",
+        "        limits, unknown = {name: limits[name] for name in limits if name in known}, ()\n        if unknown:",
+        "tests/unit/cluster/test_worker.py::test_settings_that_a_worker_does_not_know_are_refused",
+    ),
+    Bug(
+        "a run sends a target again after each unknown outcome",
+        "ledger/sql/sqlite.sql",
+        "AND NOT (t.attempts > 1 AND EXISTS",
+        "AND NOT (t.attempts > 99 AND EXISTS",
+        "tests/contracts/test_work.py::test_a_run_sends_a_target_once_more_after_an_unknown_outcome_and_the_next_run_does",
+    ),
+    Bug(
+        "a worker does not lock its credential",
+        "access/limit_sharing.py",
+        "    with locked_together(path, what, ledger.place, setup.job.lock_wait):",
+        "    if locked_together(path, what, ledger.place, setup.job.lock_wait):",
+        "tests/unit/cluster/test_worker.py::test_a_local_run_and_a_worker_with_one_key_exclude_each_other",
+    ),
+    Bug(
+        "workers of any ledger share a credential's lock",
+        "ops/locks.py",
+        "    if _group(path) == group:",
+        "    if True:",
+        "tests/unit/cluster/test_worker.py::test_workers_of_two_ledgers_with_one_key_exclude_each_other",
+    ),
+    Bug(
+        "a worker does not know what others used of a limit",
+        "access/limit_sharing.py",
+        "        if ahead_s > 0:",
+        "        if False:",
+        "tests/unit/cluster/test_worker.py::test_what_a_local_run_and_a_worker_used_of_a_limit_counts_for_the_other_one",
+    ),
+    Bug(
+        "a refused CONNECT counts as sent",
+        "api/failures.py",
+        '== b"CONNECT":',
+        '== b"NONE":',
+        "tests/sockets/test_proxies.py::test_a_refused_connect_is_not_sent",
+    ),
+    Bug(
+        "a refused password counts as a server that is away",
+        "ledger/postgres/failures.py",
+        "if any(words in str(error) for words in _REFUSED):",
+        "if False:",
+        "tests/unit/ledger/postgres/test_opening.py::test_a_wrong_password_and_a_wrong_name_are_settings_and_a_server_that_is_away_is_not",
+    ),
+    Bug(
+        "with --wait a chunk of series that others block ends",
+        "cluster/chunk.py",
+        "return max(0.0, *due) + 1.0 if due else None",
+        "return None",
+        "tests/unit/cluster/test_worker.py::test_with_wait_series_that_others_block_come_back",
+    ),
+    Bug(
+        "requests of a chunk's earlier owners are forgotten",
+        "ledger/sql/postgres.sql",
+        "posts = posts + $4,",
+        "posts = $4,",
+        "tests/unit/cluster/test_worker.py::test_requests_of_a_run_are_those_of_all_who_had_its_chunks",
+    ),
+    Bug(
+        "requests from before a partition are forgotten",
+        "cluster/worker.py",
+        "self._work(ledger, hold, held.counters)",
+        "self._work(ledger, hold, Counters())",
+        "tests/unit/cluster/test_worker.py::test_requests_from_before_and_after_a_partition_are_counted",
+    ),
+    Bug(
+        "a reconcile that finds targets active says done",
+        "execution/finish.py",
+        "0 if counts else found.sendable",
+        "0",
+        "tests/unit/execution/test_finish.py::test_a_reconcile_says_how_many_may_be_sent_again",
+    ),
+    Bug(
+        "nobody is told that no worker takes a run",
+        "cluster/dispatch.py",
+        ">= _UNTAKEN_S",
+        ">= 99 * _UNTAKEN_S",
+        "tests/unit/cluster/test_parts.py::test_a_run_that_no_worker_takes_is_told_of_within_ten_seconds",
+    ),
+    Bug(
+        "a database lost while a run is handed out promises that nothing was cancelled",
+        "cluster/dispatch.py",
+        "        raise _lost(error) from error",
+        "        raise",
+        "tests/unit/cluster/test_parts.py::test_a_database_that_is_lost_while_a_run_is_handed_out_is_temporary",
+    ),
+    Bug(
+        "what was decided is not looked at again at the send",
+        _SENDER,
+        "return None if decision.action is Action.CANCEL else (decision.why, Step.AGAIN)",
+        "return None",
+        "tests/unit/engine/test_looks.py::test_a_reading_that_grew_old_under_a_slow_commit_is_taken_anew",
+    ),
+    Bug(
+        "the send window is not looked at again at the send",
+        _SENDER,
+        "        if not context.is_open_hour():",
+        "        if False:",
+        "tests/unit/engine/test_looks.py::test_after_a_suspension_of_ten_hours_nothing_leaves_outside_its_window",
+    ),
+    Bug(
+        "the deadline is not looked at again at the send",
+        _SENDER,
+        "if limit is not None and not limit.left_s(now):",
+        "if False:",
+        "tests/unit/engine/test_looks.py::test_a_deadline_that_passes_while_the_intent_is_written_holds",
+    ),
+    Bug(
+        "what holds a slot leaves in a pause",
+        _SENDER,
+        "        if context.limiter.is_paused:",
+        "        if False:",
+        "tests/unit/engine/test_looks.py::test_nothing_leaves_in_a_pause_also_what_held_a_slot_while_its_commit_was_slow",
+    ),
+    Bug(
+        "a read and its cancel wait for their slots apart",
+        _SENDER,
+        "context.turn(2 if needs_read else 1)",
+        "context.turn(1)",
+        "tests/unit/engine/test_looks.py::test_a_read_and_its_cancel_hold_their_slots_together_so_that_no_reading_is_old_at_64_workers",
+    ),
+    Bug(
+        "the clock stands still while the machine is suspended",
+        "ops/uptime.py",
+        'time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()',
+        "time.monotonic()",
+        "tests/unit/engine/test_clock.py::test_the_deciding_clock_runs_on_during_a_suspension",
+    ),
+    Bug(
+        "a page is read however late its rows can leave",
+        "engine/feed.py",
+        "if context.limiter.duration_s(rows + 1) <= _AHEAD_S)",
+        "if rows)",
+        "tests/unit/engine/test_looks.py::test_no_page_is_older_than_a_minute_when_its_cancels_leave_at_any_pace",
+    ),
+    Bug(
+        "pages go by their number",
+        "engine/list_walk.py",
+        "self._number = self._number + 1 if last <= self.since else 0",
+        "self._number += 1",
+        "tests/unit/engine/test_looks.py::test_a_list_that_drops_what_is_cancelled_hides_no_row",
+    ),
+    Bug(
+        "a cached page is as young as its answer",
+        "engine/list_walk.py",
+        "at = page.asked_at - page.answer.age_s",
+        "at = page.asked_at",
+        "tests/unit/engine/test_looks.py::test_a_page_from_a_cache_is_as_old_as_the_cache_says",
+    ),
+    Bug(
+        "pages are read before the window opens",
+        "engine/feed.py",
+        "        if not await context.hours():\n            return False\n",
+        "",
+        "tests/unit/engine/test_looks.py::test_pages_are_not_read_before_the_window_opens",
+    ),
+    Bug(
+        "a plan is compared only where a page shows the row",
+        "engine/context.py",
+        "is_due = self.limits.look is Look.EACH or (",
+        "is_due = self.limits.look is Look.EACH and (",
+        "tests/unit/engine/test_looks.py::test_every_row_of_a_plan_is_compared_with_what_was_approved_unless_nobody_is_to_look",
+    ),
+    Bug(
+        "troubles of reads do not count",
+        "engine/context.py",
+        "        self.health.note(Asked.READ, classify_read(answer, told=told))\n",
+        "",
+        "tests/unit/engine/test_looks.py::test_an_outage_of_reads_of_20_s_is_survived_with_few_reads",
+    ),
+    Bug(
+        "a served read forgives throttled cancels",
+        "engine/limiter.py",
+        "self._throttles[asked] = 0",
+        "self._throttles.clear()",
+        "tests/unit/engine/test_looks.py::test_cancels_that_are_always_throttled_end_the_run_although_reads_are_served",
+    ),
+    Bug(
+        "a sibling of a series is read at once",
+        _SENDER,
+        "        is_lagging = self._may_lag(work)\n",
+        "        is_lagging = False\n",
+        "tests/unit/engine/test_looks.py::test_after_a_series_its_siblings_are_read_twice_some_seconds_apart",
+    ),
+    Bug(
+        "a reading from within the settle time proves it active",
+        _RECONCILE,
+        "self._due_in_s(item, reading.taken_at) <= 0",
+        "self._due_in_s(item) <= 0",
+        "tests/unit/engine/test_reconcile.py::test_what_a_cache_kept_from_within_the_settle_time_proves_nothing",
+    ),
+    Bug(
+        "two readings at one moment are two",
+        _RECONCILE,
+        "if second.taken_at - first.taken_at < self._context.limits.confirm_s:",
+        "if False:",
+        "tests/unit/engine/test_reconcile.py::test_both_readings_are_taken_after_the_settle_time_some_seconds_apart",
+    ),
+    Bug(
+        "a row is sent again and again in one run",
+        _RECONCILE,
+        "        self._sent_again.add(item.work.target_id)\n",
+        "",
+        "tests/unit/engine/test_reconcile.py::test_within_one_run_a_row_is_sent_again_once_after_an_unknown_outcome",
+    ),
+    Bug(
+        "a canary that does not verify ends well when no row is left",
+        "core/exit_codes.py",
+        " or left or halt.for_a_person)",
+        " or left)",
+        "tests/unit/core/test_exit_codes.py::test_a_halt_for_a_person_stands_although_no_row_is_left",
+    ),
+    Bug(
+        "rows that may simply be run again end with 3",
+        "core/exit_codes.py",
+        "LEFT = (Status.PENDING, Status.FAILED)",
+        "LEFT = (Status.PENDING,)",
+        "tests/unit/core/test_exit_codes.py::test_rows_that_may_simply_be_run_again_end_with_5",
     ),
     Bug(
         "tracebacks show local variables",

@@ -132,7 +132,8 @@ class Api:
         wish = rng.choice((None, None, 0.0, 1.0, 5.0, 30.0, 120.0, 3600.0 if rng.random() < 0.3 else 10.0))
         if throttled or not has_token:
             self.count("429" if throttled else "429 by the limit")
-            return Answered(Answer(429, message="Too Many Requests", retry_after_s=wish, is_api_error=True), 0.02, "429", True)
+            answer = Answer(429, message="Too Many Requests", retry_after_s=wish, is_api_error=True)
+            return Answered(answer, 0.02, "429", True)
         if self.revoked:
             self.count("401")
             return Answered(_no(401, "Unauthorized"), 0.02, "401", True)
@@ -181,7 +182,9 @@ class Api:
 
     def _late(self, target: Target, post: int) -> None:
         meeting = self.truth.meetings[target.appointment_id]
-        if meeting.deleted_at is not None or (meeting.gone_since(target.attendee_id) is not None and not self.truth.repeats):
+        if meeting.deleted_at is not None or (
+            meeting.gone_since(target.attendee_id) is not None and not self.truth.repeats
+        ):
             return
         self.note("late", target.appointment_id, post)
         self._take_effect(target, post)
@@ -193,7 +196,9 @@ class Api:
         if target.entire_series:
             rng = self.scenario.chance.of("series", target.appointment_id)
             for number, sibling in enumerate(list(self.truth.siblings(meeting)), 1):
-                self.clock.at(self.clock.now + number * rng.uniform(0, 1), lambda one=sibling: self._take_along(one, post))  # type: ignore[misc]
+                self.clock.at(
+                    self.clock.now + number * rng.uniform(0, 1), lambda one=sibling: self._take_along(one, post)
+                )  # type: ignore[misc]
 
     def _take_along(self, sibling: Meeting, post: int) -> None:
         if not sibling.is_gone():
@@ -247,7 +252,11 @@ class Api:
         shown = meeting.as_of(self.clock.now - lag_s - (age_s or 0.0))
         if odd:
             self.count("odd document")
-            shown = replace(shown, is_cancelled=None) if silent else replace(shown, appointment_id=f"f{shown.appointment_id[1:]}")
+            shown = (
+                replace(shown, is_cancelled=None)
+                if silent
+                else replace(shown, appointment_id=f"f{shown.appointment_id[1:]}")
+            )
         told = float("inf") if age_s and rng.random() < 0.5 else age_s or 0.0
         answer = Answer(200, appointment=shown, age_s=told)
         return Answered(answer, rng.choice((0.03, 0.03, 0.03, 3.0 if not self.calm else 0.03)), f"read {_seen(shown)}")

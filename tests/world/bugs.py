@@ -65,7 +65,11 @@ def _is_caught(bug: Bug, most: int) -> bool:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="world-bugs-") as folder:
         copy = break_copy(copy_of_source(Path(folder) / "copy"), bug)
-        environ = {**os.environ, "PYTHONPATH": f"{copy / 'src'}{os.pathsep}{ROOT / 'tests'}", "PYTHONDONTWRITEBYTECODE": "1"}
+        environ = {
+            **os.environ,
+            "PYTHONPATH": f"{copy / 'src'}{os.pathsep}{ROOT / 'tests'}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         command = [sys.executable, "-m", "world.first", str(most)]
         done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True)
         shutil.rmtree(copy)

@@ -88,7 +88,9 @@ class Ran:
 
     @property
     def exit_code(self) -> int:
-        return -9 if self.killed else self.summary.exit_code if self.summary else self.error.exit_code if self.error else 1
+        return (
+            -9 if self.killed else self.summary.exit_code if self.summary else self.error.exit_code if self.error else 1
+        )
 
     @property
     def told(self) -> str:

@@ -31,9 +31,7 @@ STALE_S = 100.0
 SEND_WITHIN_S = 16.0
 GOOD = frozenset({Status.CANCELLED, Status.ALREADY_CANCELLED, Status.SKIPPED})
 GONE = frozenset({State.CANCELLED, State.ALREADY_CANCELLED})
-NOT_APPLIED = frozenset(
-    {State.PENDING, State.WAITING, State.REJECTED, State.NOT_FOUND, State.FAILED, State.SKIPPED}
-)
+NOT_APPLIED = frozenset({State.PENDING, State.WAITING, State.REJECTED, State.NOT_FOUND, State.FAILED, State.SKIPPED})
 UNFINISHED = frozenset({State.PENDING, State.WAITING, State.SENDING, State.UNKNOWN, State.FAILED})
 
 
@@ -52,7 +50,9 @@ def read_past(path: Path) -> Past:
     ledger = SqliteLedger.open_to_read(path)
     try:
         ask = ledger._connection.execute
-        past = Past(list(ask("SELECT event_id, target_id, run_no, event, attempt_no, at, detail FROM events ORDER BY 1")))
+        past = Past(
+            list(ask("SELECT event_id, target_id, run_no, event, attempt_no, at, detail FROM events ORDER BY 1"))
+        )
         for number, appointment, attendee, series, state in ask(
             "SELECT target_id, appointment_id, attendee_id, entire_series, state FROM targets"
         ):
@@ -69,9 +69,7 @@ def read_past(path: Path) -> Past:
 class Judge:
     """Judges one history."""
 
-    def __init__(
-        self, scenario: Scenario, api: Api, ledger: Path, violated: Callable[[int, str], None]
-    ) -> None:
+    def __init__(self, scenario: Scenario, api: Api, ledger: Path, violated: Callable[[int, str], None]) -> None:
         self._scenario, self._api, self._ledger, self._violated = scenario, api, ledger, violated
         self._past = Past()
         self._judged = 0  #: departures
@@ -128,9 +126,7 @@ class Judge:
 
     def _never_twice(self) -> None:
         counted = Counter(
-            (effect.appointment_id, effect.attendee_id)
-            for effect in self._api.truth.effects
-            if effect.post is not None
+            (effect.appointment_id, effect.attendee_id) for effect in self._api.truth.effects if effect.post is not None
         )
         for (appointment, attendee), times in counted.items():
             if times > 1:
@@ -180,15 +176,18 @@ class Judge:
 
     def _states_tell_the_truth(self, past: Past) -> None:
         ours = Counter(
-            (effect.appointment_id, effect.attendee_id)
-            for effect in self._api.truth.effects
-            if effect.post is not None
+            (effect.appointment_id, effect.attendee_id) for effect in self._api.truth.effects if effect.post is not None
         )
         taken_along = {effect.post for effect in self._api.truth.effects}
         for number, state in past.states.items():
             target = past.targets[number]
             meeting = self._api.truth.meetings.get(target.appointment_id)
-            if state is State.CANCELLED and meeting and meeting.exists and meeting.gone_since(target.attendee_id) is None:
+            if (
+                state is State.CANCELLED
+                and meeting
+                and meeting.exists
+                and meeting.gone_since(target.attendee_id) is None
+            ):
                 self._violated(4, f"{name_of(target)} is marked cancelled and is not.")
             if state in NOT_APPLIED and ours[target.appointment_id, target.attendee_id]:
                 own = {one.number for one in self._api.departures if one.kind == "post" and one.target == target}
@@ -206,7 +205,9 @@ class Judge:
                 if first.not_processed and first.answered_at is not None:
                     continue
                 if again.at - first.at < SETTLE_S:
-                    self._violated(5, f"{name_of(target)} was sent again {again.at - first.at:.1f} s after a cancel without proof.")
+                    self._violated(
+                        5, f"{name_of(target)} was sent again {again.at - first.at:.1f} s after a cancel without proof."
+                    )
                 elif self._reads(target, first.at + SETTLE_S, again.at) < (1 if target in resolved else 2):
                     self._violated(5, f"{name_of(target)} was sent again without two readings after the settle time.")
 
@@ -280,10 +281,19 @@ class Judge:
             since = meeting.gone_since(one.target.attendee_id)
             if since is not None and since < one.began - STALE_S:
                 self._violated(12, f"{name_of(one.target)} was sent {one.began - since:.0f} s after it was cancelled.")
-            if ran.approval is not None and meeting.moved_at is not None and ran.began_at < meeting.moved_at < one.began - STALE_S:
+            if (
+                ran.approval is not None
+                and meeting.moved_at is not None
+                and ran.began_at < meeting.moved_at < one.began - STALE_S
+            ):
                 self._violated(12, f"{name_of(one.target)} was sent although it was moved after the approval.")
             started = max(meeting.starts_at, meeting.moved_at or 0.0)
-            if ran.job.skip_past and meeting.series is None and started < one.began - STALE_S and not self._scenario.has("clock"):
+            if (
+                ran.job.skip_past
+                and meeting.series is None
+                and started < one.began - STALE_S
+                and not self._scenario.has("clock")
+            ):
                 self._violated(12, f"{name_of(one.target)} was sent although it was past.")
 
     def _window(self, ran: Ran, new: Sequence[Departure]) -> None:
@@ -307,7 +317,9 @@ class Judge:
         if state is State.SKIPPED:
             left_s = meeting.starts_at - self._api.clock.now
             return "it is not past" if left_s > ran.job.late_within + STALE_S else ""
-        refuses = meeting.hidden_at is not None or target.entire_series or (meeting.is_group and target.attendee_id is None)
+        refuses = (
+            meeting.hidden_at is not None or target.entire_series or (meeting.is_group and target.attendee_id is None)
+        )
         return "" if refuses else "the API would not refuse it"
 
 

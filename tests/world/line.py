@@ -67,7 +67,11 @@ class WorldLine:
 
     async def _connect(self, rng: random.Random) -> Answer | None:
         api = self.process.api
-        refused, slow, connect_s = api.meets("unreachable", rng, 0.4), api.meets("unreachable", rng, 0.2), rng.uniform(5, 40)
+        refused, slow, connect_s = (
+            api.meets("unreachable", rng, 0.4),
+            api.meets("unreachable", rng, 0.2),
+            rng.uniform(5, 40),
+        )
         if slow:
             api.count("slow connect")
             await asyncio.sleep(connect_s)
@@ -104,7 +108,10 @@ class WorldLine:
         lag_s = api.lag(rng)
         begins = datetime.fromisoformat(query.start).timestamp() - EPOCH if query.start else float("-inf")
         shown = [one for one in api.truth.meetings.values() if one.exists and one.hidden_at is None]
-        listed = sorted((one for one in shown if one.starts_at >= begins), key=lambda meeting: (meeting.starts_at, meeting.appointment_id))
+        listed = sorted(
+            (one for one in shown if one.starts_at >= begins),
+            key=lambda meeting: (meeting.starts_at, meeting.appointment_id),
+        )
         shift = rng.choice((-1, 1, 2)) if api.meets("odd_pages", rng) else 0
         gaps = api.meets("odd_pages", rng)
         first = max(0, query.page * query.page_size + shift)
@@ -117,5 +124,7 @@ class WorldLine:
         entry = meeting.as_of(at)
         if self.process.api.meets("slim", rng):
             self.process.api.count("slim entry")
-            return replace(entry, is_cancelled=None, attendee_ids=None, removed_ids=frozenset(), host_ids=None, start=None)
+            return replace(
+                entry, is_cancelled=None, attendee_ids=None, removed_ids=frozenset(), host_ids=None, start=None
+            )
         return entry

@@ -255,7 +255,9 @@ class Process:
         departure = Departure(number, began, self.host.clock.now, self.run, kind, account, target, request.user_id)
         departure.order, departure.wall = self.order(), EPOCH + began + self.host.wall_wrong_s
         self.api.departures.append(departure)
-        self.api.note("left", number, kind, target.appointment_id if target else "", (target.attendee_id or "") if target else "")
+        self.api.note(
+            "left", number, kind, target.appointment_id if target else "", (target.attendee_id or "") if target else ""
+        )
         return departure
 
     def answered(self, departure: Departure | None, answer: Answer, target: Target | None) -> None:

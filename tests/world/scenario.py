@@ -199,7 +199,9 @@ class Scenario:
             case "series":
                 occurrence = uuid(7000 + place)
                 asked = row._replace(appointment_id=occurrence, entire_series=True)
-                more = [_meeting(uuid(7000 + other), 86400.0 * (1 + other), series=place % 2) for other in range(61, 63)]
+                more = [
+                    _meeting(uuid(7000 + other), 86400.0 * (1 + other), series=place % 2) for other in range(61, 63)
+                ]
                 return asked, [_meeting(occurrence, 86400.0 * (1 + place), series=place % 2), *more]
         return row, [plain]
 

@@ -20,8 +20,8 @@ from bulk_cancel.errors import BulkCancelError
 def limiter_of(pace: Pace, key: str, machine: Machine, known: PaceRecord | None) -> Limiter:
     """Return a limiter that goes on where the last run, plan or search with this credential stopped."""
     pace, clock = with_margin(pace), machine.clock
-    now, remembered = clock.monotonic(), remembered_pace(credential_pace(machine.state_folder, key))
-    records = [record for record in (known, remembered) if record]
+    now = clock.monotonic()
+    records = [record for record in (known, remembered(machine, key)) if record]
     tat = max((record.tat(clock.base, now, LONGEST_PAUSE_S + pace.span_s) for record in records), default=now)
     return machine.make_limiter(pace, clock, tat, machine.jitter)
 
@@ -29,6 +29,11 @@ def limiter_of(pace: Pace, key: str, machine: Machine, known: PaceRecord | None)
 def remember(machine: Machine, key: str, record: PaceRecord) -> None:
     """Keep a limiter's state for the next command with this credential."""
     remember_pace(credential_pace(machine.state_folder, key), record)
+
+
+def remembered(machine: Machine, key: str) -> PaceRecord | None:
+    """Return what the last command that kept it knew of a credential's limit."""
+    return remembered_pace(credential_pace(machine.state_folder, key))
 
 
 def known_pace(place: LedgerPlace, key: str) -> PaceRecord | None:

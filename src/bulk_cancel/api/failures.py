@@ -11,10 +11,10 @@ connection after it has read the request (measured).
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 from bulk_cancel.api.http import httpx
+from bulk_cancel.ops.uptime import uptime
 
 #: Raised while a connection is waited for or refused: before the first byte of a request.
 NEVER_SENT: frozenset[type[Exception]] = frozenset(
@@ -59,11 +59,6 @@ MAYBE_SENT: frozenset[type[Exception]] = frozenset(
 EXCHANGE_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, OSError)
 
 
-def _elapsed() -> float:
-    """A machine that was suspended stood still, too: the monotonic clock of Linux would not show it."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-
-
 class TooLateError(httpx.TimeoutException):
     """The connection stood only when nothing was to be sent any more."""
 
@@ -72,7 +67,7 @@ class Trace:
     """Listens to one request of the default transport. Forbids its first byte after `send_within_s` seconds."""
 
     def __init__(self, send_within_s: float = math.inf) -> None:
-        self._send_by = _elapsed() + send_within_s
+        self._send_by = uptime() + send_within_s
         self.spoke = False
         self.began_to_send = False
         self._connected: Any = None
@@ -81,8 +76,10 @@ class Trace:
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         """Note the transport's announcement, such as `http11.send_request_headers.started`."""
         self.spoke = True
+        if getattr(info.get("request"), "method", None) == b"CONNECT":
+            return  # to a proxy, which has heard no more than the host's name
         if event.endswith(".send_request_headers.started"):
-            if _elapsed() > self._send_by:
+            if uptime() > self._send_by:
                 raise TooLateError("the connection stood too late")
             self.began_to_send = True
         elif event.endswith(".connect_tcp.complete"):

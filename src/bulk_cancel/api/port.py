@@ -30,6 +30,7 @@ class Page:
     appointments: tuple[Appointment, ...] | None
     unreadable: int = 0  #: items on the page that are no appointment with an id that can be cancelled
     total: int | None = None  #: appointments on all pages, as the API counts them; None: it does not say
+    asked_at: float = 0.0  #: when the request left, on the clock of its reader
 
     @property
     def size(self) -> int:

@@ -14,7 +14,7 @@ from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import parse_duration, show_duration
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import RunRecord
-from bulk_cancel.ledger.shared import ChunkRecord
+from bulk_cancel.ledger.shared import NOBODY, START_ONE, ChunkRecord, is_untaken
 from bulk_cancel.settings.job import load_job
 
 
@@ -55,6 +55,8 @@ def _lines(runs: list[tuple[RunRecord, Any]]) -> Iterator[str]:
         yield ""
         yield f"{styled(run.run_id, 'bold')}  {run.status}  {clean(run.source)}"
         yield f"  {len(ended)} of {len(chunks)} chunks ended; {left:,} targets in the others"
+        if run.status == "running" and is_untaken(chunks):
+            yield f"  {NOBODY} {START_ONE}"
         for chunk in chunks:
             if chunk.owner and not chunk.ended:
                 yield f"  chunk {chunk.chunk.chunk_no}{_of(chunk)}: {clean(chunk.owner)}, {_heard(chunk)}"
@@ -82,7 +84,7 @@ def _document(run: RunRecord, chunks: Any) -> dict[str, Any]:
                 "series": chunk.series,
                 "targets": chunk.targets,
                 "owner": chunk.owner,
-                "taken": chunk.epoch,
+                "epoch": chunk.epoch,
                 "silent_s": None if chunk.silent_s is None else round(chunk.silent_s, 1),
                 "ended": chunk.ended,
             }

@@ -72,7 +72,7 @@ def forget_command(ledger: str | None) -> None:
     place = place_of(ledger)
     events = place.forget()
     told = "nothing was remembered" if not events else f"{events:,} events are forgotten"
-    print(f"{place}: {told}. Run with --look-first: every appointment is then read before its cancel.")
+    print(f"{place}: {told}. Run with --look each: every appointment is then read before its cancel.")
 
 
 def export_command(to: Path | None, ledger: str | None) -> None:

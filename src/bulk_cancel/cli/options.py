@@ -79,8 +79,13 @@ _TABLE = {
     ),
     "Safety": (
         JobOption("dry_run", _RUN, "Only plan: as the command plan does.", short="-n", brief=True),
-        JobOption("live", _CANCELS, "Read every appointment's state, then decide.", brief=True),
-        JobOption("look_first", _RUN, "Read every appointment before its cancel."),
+        JobOption(
+            "look",
+            _CANCELS,
+            "Appointments to read before their cancels. (default: auto)",
+            "auto|each|never",
+            brief=True,
+        ),
         JobOption(
             "retry_refused", _CANCELS, "Send again what was refused longer ago than --settle; each is read first."
         ),
@@ -92,7 +97,6 @@ _TABLE = {
         JobOption("plan_file", _PLAN, "Write the plan to this file, to be approved.", "FILE", short="-o", brief=True),
         JobOption("plan_ttl", _PLAN, "How long the file may be carried out. (default: 24h)", "DUR"),
         JobOption("expect_digest", _CANCELS, "Take only the approved plan, by its digest.", "DIGEST"),
-        JobOption("check_drift", _RUN, "Read each again, leave out what changed since the plan."),
         JobOption(
             "settle",
             _TIMED,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.plan import Action, Live, Plan, PlanLine
+from bulk_cancel.core.plan import Action, LookSummary, Plan, PlanLine
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
+from bulk_cancel.ops.uptime import uptime
 from bulk_cancel.reports.next_step import closing_steps
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.accounts import label_of
@@ -37,7 +37,7 @@ def show_plan(terminal: Terminal, plan: Plan, source: str) -> None:
     if plan.first:
         _show_lines(terminal, "First cancels", plan.first, plan.cancels)
         terminal.print(*_what_it_means(plan))
-    if plan.cancels and plan.time and (short := _short_of_time(plan, plan.time.left_s(time.monotonic()))):
+    if plan.cancels and plan.time and (short := _short_of_time(plan, plan.time.left_s(uptime()))):
         terminal.print(styled(short, "bold"))
     if plan.cancels:
         terminal.print(*closing_steps(plan.closure))
@@ -45,8 +45,8 @@ def show_plan(terminal: Terminal, plan: Plan, source: str) -> None:
 
 def _what_it_means(plan: Plan) -> Iterator[str]:
     """Say what the cancels come to: people, mails, time."""
-    if plan.live:
-        yield _people(plan.live)
+    if plan.look:
+        yield from _looked(plan.look)
     mails = f"This sends mails for at least {styled(str(plan.cancels), 'bold')} {_many(plan.cancels, 'cancellation')}"
     yield f"{mails} and takes {styled(_time(plan), 'bold')} at {_rate(plan)}. It cannot be undone."
     for line in _accounts(plan):
@@ -63,13 +63,23 @@ def _short_of_time(plan: Plan, left_s: float) -> str:
     return f"It needs at least {needs}, and {show_duration(left_s)} are left: the run will stop, and go on next time."
 
 
-def _people(live: Live) -> str:
-    again = f", {live.mailed_again} of them more than one" if live.mailed_again else ""
-    when = f" Starts: {live.first_start} to {live.last_start}." if live.first_start else ""
-    paid = f"{live.paid} {_many(live.paid, 'appointment is', 'appointments are')} paid"
-    hosts = f"{len(live.hosts)} {_many(len(live.hosts), 'host is', 'hosts are')} concerned"
-    people = f"{live.mailed} {_many(live.mailed, 'person gets', 'people get')} a mail{again}."
-    return f"{people} {paid}, {hosts}.{when} Reading them took {live.requests} {_many(live.requests, 'request')}."
+def _looked(look: LookSummary) -> Iterator[str]:
+    """Say what the looks have shown, and what they have not."""
+    if look.offline:
+        yield clean(f"Nobody has looked at these appointments: {look.offline}", 500)
+    elif look.unseen:
+        yield f"{look.unseen} of them {_many(look.unseen, 'was', 'were')} not looked at; --look each reads every one."
+    if look.mailed:
+        yield _people(look)
+
+
+def _people(look: LookSummary) -> str:
+    again = f", {look.mailed_again} of them more than one" if look.mailed_again else ""
+    when = f" Starts: {look.first_start} to {look.last_start}." if look.first_start else ""
+    paid = f"{look.paid} {_many(look.paid, 'appointment is', 'appointments are')} paid"
+    hosts = f"{len(look.hosts)} {_many(len(look.hosts), 'host is', 'hosts are')} concerned"
+    people = f"{look.mailed} {_many(look.mailed, 'person gets', 'people get')} a mail{again}."
+    return f"{people} {paid}, {hosts}.{when} Reading them took {look.requests} {_many(look.requests, 'request')}."
 
 
 def _many(count: int, one: str, more: str = "") -> str:
@@ -163,6 +173,10 @@ def show_summary(terminal: Terminal, summary: Summary) -> None:
     requests = summary.requests
     sent = f"{requests.posts} {_many(requests.posts, 'cancel')} sent, {requests.gets} {_many(requests.gets, 'read')}"
     terminal.print(f"{sent}{f', {requests.throttled} throttled' if requests.throttled else ''}.")
+    if requests.unseen:
+        terminal.print(
+            f"{requests.unseen} of the cancels left without a look; --look each reads every appointment first."
+        )
     if summary.out:
         terminal.print(f"Results: {summary.out}")
     terminal.print(styled(clean(summary.next, 1000), "bold"), *closing_steps(summary.closure))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -11,12 +10,13 @@ from bulk_cancel.cli.prompt import ask, leave_to_workers, refuse_without_termina
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.stdout import errors_told, put_document, put_out, this_machine
 from bulk_cancel.cli.terminal import Terminal
-from bulk_cancel.core.plan import Live, Plan
+from bulk_cancel.core.plan import LookSummary, Plan
 from bulk_cancel.core.text import clean
 from bulk_cancel.errors import Exit
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import Silence, make_display
+from bulk_cancel.ops.uptime import uptime
 from bulk_cancel.reports.summary import Summary, to_json
 from bulk_cancel.settings.job import Job, load_job
 
@@ -100,11 +100,11 @@ def _document(plan: Plan, source: str) -> dict[str, Any]:
         "notes": list(plan.notes),
         "duration_s": round(plan.duration_s, 1),
         **({"accounts": _accounts_document(plan)} if plan.paces else {}),
-        **({"live": _live_document(plan.live)} if plan.live else {}),
+        **({"look": _look_document(plan.look)} if plan.look else {}),
         **({"digest": plan.digest} if plan.digest else {}),
         **({"closure": plan.closure} if plan.closure else {}),
         **({"nothing": plan.nothing} if plan.nothing else {}),
-        **({"left_s": round(plan.time.left_s(time.monotonic()), 1)} if plan.time else {}),
+        **({"left_s": round(plan.time.left_s(uptime()), 1)} if plan.time else {}),
         "exit_code": int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK),
     }
 
@@ -117,13 +117,15 @@ def _accounts_document(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _live_document(live: Live) -> dict[str, Any]:
+def _look_document(look: LookSummary) -> dict[str, Any]:
     return {
-        "requests": live.requests,
-        "mailed": live.mailed,
-        "mailed_again": live.mailed_again,
-        "paid": live.paid,
-        "hosts": len(live.hosts),
-        "first_start": live.first_start,
-        "last_start": live.last_start,
+        "unseen": look.unseen,
+        **({"offline": look.offline} if look.offline else {}),
+        "requests": look.requests,
+        "mailed": look.mailed,
+        "mailed_again": look.mailed_again,
+        "paid": look.paid,
+        "hosts": len(look.hosts),
+        "first_start": look.first_start,
+        "last_start": look.last_start,
     }

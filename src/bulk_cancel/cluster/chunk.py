@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Self
 
 import anyio
@@ -14,18 +15,21 @@ from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.api.port import Line
+from bulk_cancel.cluster.approved_rows import approved_of
 from bulk_cancel.cluster.run_settings import RunSettings
-from bulk_cancel.core.exit_codes import Halt
-from bulk_cancel.core.model import Scope
-from bulk_cancel.core.states import State
+from bulk_cancel.core.actions import Approved
+from bulk_cancel.core.exit_codes import Halt, exceeds
+from bulk_cancel.core.model import Entry, Scope, Target
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.engine.commits import GroupCommit
+from bulk_cancel.engine.commits import GroupCommit, OffLoop, T
 from bulk_cancel.engine.context import SEND_WITHIN_S, Context
-from bulk_cancel.engine.counters import REFUSED, Counters
+from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.deadline import watch_time
 from bulk_cancel.engine.intake import Intake
+from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.engine.shared_limiter import SharedLimiter, slots_of
+from bulk_cancel.engine.unknowns import due_in_s
 from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import Hold, SharedLedger
@@ -34,6 +38,8 @@ from bulk_cancel.settings.environment import canonical_api
 
 #: How often in the time after which a silent owner loses its chunk it gives a sign of life.
 _BEATS = 5
+#: Number of unknown targets among which the series are sought for which others wait.
+_UNKNOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +65,17 @@ class WorkerSetup:
 class ChunkResult:
     """How the work on a chunk ended. Kept with the chunk, as JSON."""
 
-    posts: int = 0
-    gets: int = 0
-    throttled: int = 0
+    unseen: int = 0  #: targets that were sent without a look
     exit_code: int | None = None  #: of what halted it
     message: str = ""
     unknown: int = 0
     undecided: int = 0
-    due_in_s: float = 0.0
     due_at: float | None = None  #: seconds since the epoch, when reads may settle what is unknown
+    comes_back_in_s: float | None = None  #: after so long it is worked on again; None: it has ended
 
     def to_json(self) -> str:
         """Return it as the ledger keeps it."""
-        return json.dumps({name: value for name, value in asdict(self).items() if value})
+        return json.dumps({name: value for name, value in asdict(self).items() if value and name != "comes_back_in_s"})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -79,21 +83,45 @@ class ChunkResult:
         return cls(**json.loads(text)) if text else cls()
 
     @property
+    def is_of_this_worker(self) -> bool:
+        """Whether what halted it is the worker's own: a token, a setting. Another one may do it."""
+        return self.exit_code in (Exit.CREDENTIAL, Exit.CONFIG)
+
+    @property
     def halt(self) -> Halt | None:
         """What halted the work."""
         return Halt(Exit(self.exit_code), self.message) if self.exit_code is not None else None
 
 
-class ChunkRun:
-    """The work on a chunk under one hold."""
+class _Commits(GroupCommit):
+    """The commits of a chunk. Each shows, too, whether the run is to go on: then somebody looks at it."""
 
-    def __init__(self, ledger: SharedLedger, hold: Hold, run_settings: RunSettings, worker: WorkerSetup) -> None:
+    def __init__(self, ledger: SharedLedger, run_no: int, off_loop: OffLoop, look: Callable[[], None]) -> None:
+        super().__init__(ledger, run_no, lambda: None, off_loop)
+        self._look = look
+
+    async def record(self, *entries: Entry) -> None:
+        await super().record(*entries)
+        self._look()
+
+    async def ask(self, question: Callable[[Ledger], T]) -> T:
+        found = await super().ask(question)
+        self._look()
+        return found
+
+
+class ChunkRun:
+    """The work on a chunk under one hold. `counters` outlive it: they go with the next hold of this worker."""
+
+    def __init__(
+        self, ledger: SharedLedger, hold: Hold, run_settings: RunSettings, worker: WorkerSetup, counters: Counters
+    ) -> None:
         self._ledger = ledger
         self._hold = hold
         self._run_settings = run_settings
         self._worker = worker
         self._intake = Intake()
-        self._counters = Counters()
+        self._counters = counters
 
     def stop(self, halt: Halt) -> None:
         """Take nothing new; what is in flight settles."""
@@ -104,14 +132,13 @@ class ChunkRun:
         account = self._worker.setup.accounts.find(self._hold.account)
         machine = self._worker.setup.machine
         clock = await machine.off_loop(clock_of, self._ledger, machine.clock)
-        commits = GroupCommit(self._ledger, self._hold.chunk.run_no, lambda: None, machine.off_loop)
+        commits = _Commits(self._ledger, self._hold.chunk.run_no, machine.off_loop, self._heed)
         slots = slots_of(commits, account.credential.fingerprint, account.pace, self._hold)
         limiter = SharedLimiter(slots.pace, clock, machine.jitter, slots)
         lines = self._lines(account)
         try:
             context = await self._context(clock, commits, limiter, lines)
-            if message := await commits.ask(self._alive):
-                context.halt(Exit.STOPPED, message)
+            await self._give_sign(commits)
             end = await self._carry_out(context)
             if commits.failure is not None:  # a run on one machine ends with it; a chunk is taken up again
                 raise commits.failure
@@ -120,8 +147,8 @@ class ChunkRun:
             with anyio.CancelScope(shield=True):
                 for line in lines:
                     await line.aclose()
-        await commits.ask(lambda _: self._ledger.heartbeat(self._hold))
-        return self._note(end, clock)
+        await self._give_sign(commits)
+        return await commits.ask(partial(self._result, end, clock))
 
     def _lines(self, account: Account) -> list[Line]:
         setup, timeout_s = self._worker.setup, self._run_settings.timeout_s
@@ -132,14 +159,8 @@ class ChunkRun:
     async def _context(
         self, clock: Clock, commits: GroupCommit, limiter: SharedLimiter, lines: Sequence[Line]
     ) -> Context:
-        run_no = self._hold.chunk.run_no
-        if self._run_settings.limits.max_errors:
-            counts = await commits.ask(lambda ledger: ledger.target_states(run_no))
-            # Those of the whole run and of no earlier one; what each of them came to does not matter here.
-            refused = sum(counts.get(state, 0) for state in REFUSED) - self._run_settings.refused_before
-            self._counters.states[State.FAILED] = max(0, refused)
         return Context(
-            run_no=run_no,
+            run_no=self._hold.chunk.run_no,
             commits=commits,
             limiter=limiter,
             clock=clock,
@@ -149,8 +170,12 @@ class ChunkRun:
             log=self._worker.log,
             lines=lines,
             scope=Scope(self._hold.account, self._hold.chunk),
+            approved=await commits.ask(self._approved),
             api=canonical_api(self._worker.setup.api_url),
         )
+
+    def _approved(self, ledger: Ledger) -> Mapping[Target, Approved] | None:
+        return approved_of(ledger, self._hold.chunk) if self._run_settings.is_approved else None
 
     async def _carry_out(self, context: Context) -> RunEnd:
         async with anyio.create_task_group() as surroundings:
@@ -160,40 +185,57 @@ class ChunkRun:
             surroundings.cancel_scope.cancel()
         return end
 
+    def _heed(self) -> None:
+        """Stop when the run is to be stopped, by a person or by its errors, whoever sent what was refused."""
+        standing = self._ledger.standing
+        if standing.stopped:
+            self.stop(Halt(Exit.STOPPED, standing.stopped))
+        elif exceeds(standing.refused, 0, self._run_settings.limits.max_errors):
+            told = f"{standing.refused} targets were refused, more than --max-errors allows."
+            self.stop(Halt(Exit.STOPPED, told))
+
     async def _beat(self, context: Context) -> None:
-        """Give signs of life, notice when the run is to be stopped, and stop when the chunk has another owner.
+        """Give signs of life, and stop when the chunk has another owner.
 
         To the end: what is in flight when the intake closes may take as long as an exchange may.
         """
         while True:
             await anyio.sleep(self._worker.silence_s / _BEATS)
             try:
-                message = await context.commits.ask(self._alive)
+                await self._give_sign(context.commits)
             except BulkCancelError as error:
                 context.halt(error.exit_code, str(error))
                 return
-            if message:
-                context.halt(Exit.STOPPED, message)
 
-    def _alive(self, ledger: Ledger) -> str | None:
-        self._ledger.heartbeat(self._hold)
-        return ledger.meta(stop_key(self._hold.chunk.run_no))
+    async def _give_sign(self, commits: GroupCommit) -> None:
+        """Give a sign of life, with the requests since the last one that arrived."""
+        gets, throttled = self._counters.gets, self._counters.throttled
+        await commits.ask(lambda _: self._ledger.heartbeat(self._hold, gets, throttled))
+        self._counters.gets -= gets
+        self._counters.throttled -= throttled
 
-    def _note(self, end: RunEnd, clock: Clock) -> ChunkResult:
+    def _result(self, end: RunEnd, clock: Clock, ledger: Ledger) -> ChunkResult:
         halt, found = end.halt, end.reconciled
+        waits = self._run_settings.limits.wait and halt is None
         return ChunkResult(
-            posts=self._counters.posts,
-            gets=self._counters.gets,
-            throttled=self._counters.throttled,
+            unseen=self._counters.unseen,
             exit_code=int(halt.exit_code) if halt else None,
             message=halt.message if halt else "",
             unknown=found.unknown,
             undecided=found.undecided,
-            due_in_s=found.due_in_s,
             due_at=clock.now() + found.due_in_s if found.unknown else None,
+            comes_back_in_s=self._comes_back_in_s(found, clock, ledger) if waits else None,
         )
 
-
-def stop_key(run_no: int) -> str:
-    """Return the fact in the ledger that tells every worker to stop working on a run."""
-    return f"stop:{run_no}"
+    def _comes_back_in_s(self, found: Reconciled, clock: Clock, ledger: Ledger) -> float | None:
+        """Return when reads may settle what is unknown: here, or of the series for which those of this chunk wait."""
+        if found.unknown > found.undecided:
+            return found.due_in_s + 1.0
+        chunk, settle_s = self._hold.chunk, self._run_settings.limits.settle_s
+        if not chunk.series or not ledger.sendable_count(chunk.run_no, Scope(self._hold.account, chunk)):
+            return None
+        if not any(one.series and not one.ended and one.chunk != chunk for one in self._ledger.chunks(chunk.run_no)):
+            return None
+        series = [item for item in ledger.unknown(0, _UNKNOWN) if item.work.target.entire_series]
+        due = [due_in_s(item, clock, settle_s) for item in series if not item.undecided]
+        return max(0.0, *due) + 1.0 if due else None

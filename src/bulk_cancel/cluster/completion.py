@@ -56,8 +56,8 @@ def summary_of(facts: RunFacts, run: RunRecord, chunks: Sequence[ChunkRecord]) -
     now = facts.clock.now()
     all_counters: defaultdict[str, list[Counters]] = defaultdict(list)
     for chunk in chunks:
-        note = ChunkResult.from_json(chunk.note)
-        all_counters[chunk.account].append(Counters(posts=note.posts, gets=note.gets, throttled=note.throttled))
+        unseen = ChunkResult.from_json(chunk.note).unseen
+        all_counters[chunk.account].append(Counters(chunk.posts, chunk.gets, chunk.throttled, unseen=unseen))
     elapsed_s = max(0.0, (run.ended_at or now) - run.started_at)
     effort = Effort(all_counters, any(chunk.account for chunk in chunks), elapsed_s, None)
     return summarised(facts, run_end(chunks, now), effort)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 
 import anyio
@@ -14,18 +14,17 @@ from bulk_cancel.access.ledgers import LedgerDatabase
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import queue
-from bulk_cancel.cluster.chunk import stop_key
+from bulk_cancel.cluster.approved_rows import keep_approved
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.model import status_of
 from bulk_cancel.core.states import UNDERWAY
-from bulk_cancel.engine.counters import REFUSED
 from bulk_cancel.errors import Exit, LedgerError, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts
 from bulk_cancel.execution.finish import record_end
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
-from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
+from bulk_cancel.ledger.shared import NOBODY, START_ONE, ChunkRecord, SharedLedger, is_untaken
 from bulk_cancel.ops.progress import Standing, show_progress
 from bulk_cancel.ops.signals import watch_signals
 from bulk_cancel.reports.summary import Summary
@@ -33,6 +32,9 @@ from bulk_cancel.reports.summary import Summary
 _POLL_S = 1.0
 #: Seconds to keep watching while the database is unreachable.
 _PATIENCE_S = 900.0
+_LOCK_WAIT_S = 10.0
+#: Seconds until a run that no worker takes is told of: a worker that is there looks twice a second.
+_UNTAKEN_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +55,34 @@ def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
     """Cut a staged run into chunks, enqueue them, wait for the workers, and report. Raises LedgerError."""
     job, facts = what.setup.job, what.facts
     (run,) = ledger.runs(facts.run_id)
-    refused = sum(ledger.target_states(run.run_no).get(state, 0) for state in REFUSED)
-    settings = RunSettings.of(job, facts.time, facts.clock).over(ledger.target_count(run.run_no), refused)
-    settings.keep(ledger, run.run_no)
+    settings = RunSettings.of(job, facts.time, facts.clock).over(ledger.target_count(run.run_no))
+    if facts.approval is not None:
+        keep_approved(ledger, run.run_no, facts.approval.in_row_order())
+    replace(settings, is_approved=facts.approval is not None).keep(ledger, run.run_no)
     ledger.plan_chunks(run.run_no, job.chunk)
-    with queue.opened(what.url) as opened:
-        enqueue(ledger, opened, run)
+    try:
+        with queue.opened(what.url) as opened:
+            enqueue(ledger, opened, run)
+        return _attended(what, run)
+    except LedgerUnreachableError as error:
+        raise _lost(error) from error
+
+
+def _attended(what: Dispatch, run: RunRecord) -> Summary:
+    """Watch a run that is handed out until it has ended or is left to its workers; sum it up."""
     ended = anyio.run(_watch, what, run)
     if not ended and not what.caller.leave():
-        with LedgerDatabase(what.url).together() as fresh:
-            fresh.bind(stop_key(run.run_no), "The run was stopped by who had begun it.")
+        with _together(what) as fresh:
+            fresh.stop_run(run.run_no, "The run was stopped where it had been begun.")
         what.caller.log.warning("run.stopping", run_id=run.run_id)
         ended = anyio.run(_watch, what, run)
-    with LedgerDatabase(what.url).together() as fresh:  # the ledger may have been away meanwhile
+    with _together(what) as fresh:  # the ledger may have been away meanwhile
         return _reported(fresh, what) if ended else _left(fresh, what)
+
+
+def _together(what: Dispatch) -> AbstractContextManager[SharedLedger]:
+    """Open the ledger beside the workers. A person's decision may lock it for a moment."""
+    return LedgerDatabase(what.url).together(_LOCK_WAIT_S)
 
 
 def enqueue(ledger: SharedLedger, opened: queue.Queue, run: RunRecord) -> None:
@@ -85,7 +101,7 @@ async def _watch(what: Dispatch, run: RunRecord) -> bool:
 
 
 async def _watch_until_seen(what: Dispatch, seen: _Seen) -> None:
-    gone, display = anyio.Event(), what.caller.display
+    gone, display, told = anyio.Event(), what.caller.display, False
     async with anyio.create_task_group() as group:
         group.start_soon(watch_signals, lambda _: gone.set(), display.stop)
         group.start_soon(what.caller.stop.watch, lambda _: gone.set())
@@ -95,6 +111,9 @@ async def _watch_until_seen(what: Dispatch, seen: _Seen) -> None:
             with anyio.move_on_after(seen.pause_s):
                 await gone.wait()
             await to_thread.run_sync(seen.look)
+            if seen.is_untaken and not told:
+                told = True
+                what.caller.log.warning("run.no_worker", run_id=what.facts.run_id, hint=f"{NOBODY} {START_ONE}")
         group.cancel_scope.cancel()
 
 
@@ -107,6 +126,8 @@ class _Seen:
         self._ledger: PostgresLedger | None = None
         self._seen_at = time.monotonic()
         self._began: tuple[float, int] | None = None
+        self._untaken_since: float | None = None
+        self.is_untaken = False  #: for a while
         self.pause_s = _POLL_S  #: a look at a hundred million rows takes its time, and the workers need the database
         self.standing = Standing(0, 0, 0, "", 0.0)
         self.ended = False
@@ -139,7 +160,10 @@ class _Seen:
         self._began = self._began or (now, done)
         pace = (done - self._began[1]) / max(now - self._began[0], 1e-9)
         shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in UNDERWAY)
-        self.standing = Standing(done, total, done, shown, left / pace if pace else 0.0, _workers(chunks))
+        self._untaken_since = (self._untaken_since or now) if is_untaken(chunks) else None
+        self.is_untaken = self._untaken_since is not None and now - self._untaken_since >= _UNTAKEN_S
+        told = NOBODY if self.is_untaken else _workers(chunks)
+        self.standing = Standing(done, total, done, shown, left / pace if pace else 0.0, told)
         self.ended = ledger.runs(self._run.run_id)[0].status == "ended"
 
 
@@ -147,7 +171,7 @@ def _lost(error: LedgerError) -> LedgerError:
     """The run had begun: that the database cannot be reached now does not mean that nothing was sent."""
     if not isinstance(error, LedgerUnreachableError):
         return error
-    then = "The workers go on when the database is back. To see how: bulk-cancel cluster status"
+    then = "Workers go on with the run when the database is back. To see how: bulk-cancel cluster status"
     return LedgerLostError(str(error), advice=then)
 
 

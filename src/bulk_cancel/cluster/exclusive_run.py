@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import time
 
-from bulk_cancel.cluster.chunk import stop_key
 from bulk_cancel.errors import LockedError
 from bulk_cancel.ledger.shared import SharedLedger
 
 #: Number of the newest runs among which one that is still at work is sought.
 _RUNS = 200
 _POLL_S = 0.5
-#: Of a run that was stopped, a chunk whose owner has been silent for longer has no owner who might still send.
-_SILENCE_S = 90.0
 
 
 def take_turn(ledger: SharedLedger, wait_s: float) -> None:
@@ -41,16 +38,14 @@ def take_turn(ledger: SharedLedger, wait_s: float) -> None:
 
 
 def run_at_work(ledger: SharedLedger) -> str:
-    """Return the id of a run that workers have not ended; empty when there is none."""
+    """Return the id of a run that workers have not ended; empty when there is none.
+
+    What is left of a run that was stopped, and whose owners are all silent, is ended here: they may be alive, and from
+    now on they can write nothing more.
+    """
     for run in ledger.runs(limit=_RUNS):
-        if run.status == "running" and any(ledger.open_chunks(run.run_no)) and not _is_given_up(ledger, run.run_no):
-            return run.run_id
+        if run.status == "running":
+            ledger.end_given_up(run.run_no)
+            if any(ledger.open_chunks(run.run_no)):
+                return run.run_id
     return ""
-
-
-def _is_given_up(ledger: SharedLedger, run_no: int) -> bool:
-    """It was stopped, and nobody works on it: a worker that takes a chunk of it from now on sends nothing."""
-    if ledger.meta(stop_key(run_no)) is None:
-        return False
-    heard = [chunk.silent_s for chunk in ledger.chunks(run_no) if not chunk.ended and chunk.silent_s is not None]
-    return all(silent_s > _SILENCE_S for silent_s in heard)

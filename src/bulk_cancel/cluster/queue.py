@@ -82,12 +82,16 @@ def _told(url: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, ValueError, OSError) as error:
-        away = isinstance(error, OperationalError | OSError)
-        raise (LedgerUnreachableError if away else LedgerError)(
-            f"The queue of workers in {place_of(url)} cannot be used ({type(error).__name__}).",
-            advice="Is the server there, and may this user use the schema bulk_cancel_dbos? See docs/cluster.md. "
-            "Several hosts are written postgresql:///database?host=one,two&port=5432,5432",
-        ) from error
+        raise _translated(url, error) from error
+
+
+def _translated(url: str, error: Exception) -> LedgerError:
+    away = isinstance(error, OperationalError | OSError)
+    return (LedgerUnreachableError if away else LedgerError)(
+        f"The queue of workers in {place_of(url)} cannot be used ({type(error).__name__}).",
+        advice="Is the server there, and may this user use the schema bulk_cancel_dbos? See docs/cluster.md. "
+        "Several hosts are written postgresql:///database?host=one,two&port=5432,5432",
+    )
 
 
 def _sqlalchemy(url: str) -> str:
@@ -184,5 +188,7 @@ def opened(url: str) -> Iterator[Queue]:
         )
     try:
         yield Queue(client)
+    except SQLAlchemyError as error:
+        raise _translated(url, error) from error
     finally:
         client.destroy()

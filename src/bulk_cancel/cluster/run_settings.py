@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Self
 
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.window import parse_window
 from bulk_cancel.engine.clock import Clock
@@ -23,7 +24,7 @@ class RunSettings:
     label: str
     timeout_s: float
     limits: Limits  #: their time is in seconds since the epoch: the workers' monotonic clocks are not the same
-    refused_before: int = 0  #: targets that had been refused when the run began
+    is_approved: bool = False  #: the run carries out an approved plan
 
     @classmethod
     def of(cls, job: Job, limit: TimeLimit | None, clock: Clock) -> Self:
@@ -31,36 +32,46 @@ class RunSettings:
         refuse_others(job)
         return cls(job.label, job.timeout, limits_of(job, _moved(limit, clock.base.offset_s)))
 
-    def over(self, targets: int, refused_before: int) -> Self:
+    def over(self, targets: int) -> Self:
         """Return them for a run over so many targets: a share of errors is one of the run, whatever the chunks are."""
         allowed = self.limits.max_errors
         if allowed.endswith("%"):
             allowed = str(int(float(allowed[:-1]) * targets / 100))
-        return replace(self, limits=replace(self.limits, max_errors=allowed), refused_before=refused_before)
+        return replace(self, limits=replace(self.limits, max_errors=allowed))
 
     def limits_here(self, clock: Clock, send_within_s: float) -> Limits:
-        """Return them as a runner of one chunk takes them. What is unknown is not waited for: the chunk comes back."""
+        """Return them as a runner of one chunk takes them.
+
+        It does not wait for what is unknown: the chunk comes back. Nor does it count errors: those are of the run.
+        """
         time = _moved(self.limits.time, -clock.base.offset_s)
-        return replace(self.limits, wait=False, time=time, send_within_s=send_within_s)
+        return replace(self.limits, wait=False, max_errors="", time=time, send_within_s=send_within_s)
 
     def keep(self, ledger: Ledger, run_no: int) -> None:
         """Write them down for a run."""
         limits = {one.name: getattr(self.limits, one.name) for one in fields(Limits)}
         limits["window"] = str(self.limits.window) if self.limits.window else None
         limits["time"] = asdict(self.limits.time) if self.limits.time else None
-        own = {"label": self.label, "timeout_s": self.timeout_s, "refused_before": self.refused_before}
+        own = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "limits"}
         ledger.bind(_key(run_no), json.dumps({**own, "limits": limits}))
 
     @classmethod
     def kept(cls, ledger: Ledger, run_no: int) -> Self:
-        """Read those of a run. Raises ConfigError for a run that was not begun for workers."""
+        """Read those of a run. Raises ConfigError for one not begun for workers, and for a setting unknown here."""
         found = ledger.meta(_key(run_no))
         if found is None:
             raise ConfigError(f"Run {run_no} was not begun with --engine dbos.")
         document = json.loads(found)
         limits = document["limits"]
+        known = {field.name for kind in (cls, Limits) for field in fields(kind)}
+        if unknown := sorted((document.keys() | limits.keys()) - known):
+            raise ConfigError(
+                f"This worker does not know {' and '.join(unknown)}, which the run demands.",
+                advice="Update the worker. A newer one that takes the run in time goes on with it.",
+            )
         limits["window"] = parse_window(limits["window"]) if limits["window"] else None
         limits["time"] = TimeLimit(**limits["time"]) if limits["time"] else None
+        limits["look"] = Look(limits["look"])
         return cls(**{**document, "limits": Limits(**limits)})
 
 
@@ -74,14 +85,9 @@ def _key(run_no: int) -> str:
 
 def refuse_others(job: Job) -> None:
     """Refuse what only a run on one machine can do. Raises ConfigError."""
-    wanted = {
-        "live": job.live,
-        "canary": job.canary,
-        "check_drift": job.check_drift,
-        "rebooking_list": job.rebooking_list,
-    }
+    wanted = {"canary": job.canary, "rebooking_list": job.rebooking_list}
     if asked := [f"--{name.replace('_', '-')}" for name, value in wanted.items() if value]:
         raise ConfigError(
             f"{' and '.join(asked)} cannot be had with --engine dbos.",
-            advice="Nothing was sent. Use --look-first instead, or leave out --engine: one machine does it.",
+            advice="Nothing was sent. Leave out --engine: one machine does it.",
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 import anyio
 from anyio import to_thread
 from dbos import DBOS
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay
 
+from bulk_cancel.access.limit_sharing import limit_shared
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import queue
 from bulk_cancel.cluster import stalled as rescue
@@ -22,11 +24,12 @@ from bulk_cancel.cluster.chunk import ChunkResult, ChunkRun, WorkerSetup
 from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.exit_codes import Halt
+from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.errors import BulkCancelError, Exit, LedgerError, LockedError, LostChunkError
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
-from bulk_cancel.ledger.shared import Hold
+from bulk_cancel.ledger.shared import ChunkRecord, Hold
 from bulk_cancel.ops.signals import watch_signals
 
 #: Seconds to try to reach an unreachable database before a chunk is left to other workers.
@@ -35,6 +38,8 @@ _PATIENCE_S = 900.0
 _DRAIN_S = 60
 #: A run, or a decision, on one machine may hold the ledger alone for a while.
 _LOCK_WAIT_S = 10.0
+#: After so many seconds a chunk that this worker may not do is offered to the others, at most.
+_GIVEN_BACK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class Worker:
         self._queue = opened
         self._running: set[ChunkRun] = set()
         self._stopped: Halt | None = None
+        self._refused: dict[str, ChunkResult] = {}  #: accounts whose credential the API has refused here
 
     def stop(self, reason: str) -> None:
         """Take nothing new; what is in flight settles, and the rest goes back to the queue."""
@@ -76,6 +82,7 @@ class Worker:
             wait=random_wait(self.options.setup.setup.machine.jitter, 0.5, 10),
             retry=retry_if_exception(_may_come_back),
             sleep=anyio.sleep,
+            before_sleep=lambda state: self.options.setup.log.warning("chunk.waiting", why=str(_error_of(state))),
             reraise=True,
         )
         try:
@@ -96,51 +103,75 @@ class Worker:
         log = self.options.setup.log
         (run,) = await to_thread.run_sync(ledger.runs, run_id)
         await to_thread.run_sync(held.refuse_lost, ledger, run.run_no, chunk_no)
-        hold = held.hold = await to_thread.run_sync(ledger.take_chunk, run.run_no, chunk_no, self.options.setup.owner)
+        await to_thread.run_sync(ledger.lock_with_others, _LOCK_WAIT_S)
+        options = self.options.setup
+        hold = held.hold = await to_thread.run_sync(
+            ledger.take_chunk, run.run_no, chunk_no, options.owner, options.silence_s
+        )
         if hold is None:
             return
-        await to_thread.run_sync(ledger.lock_with_others, _LOCK_WAIT_S)
         ledger.hold(hold)
-        run_settings = await to_thread.run_sync(RunSettings.kept, ledger, run.run_no)
         log.info("chunk.taken", run_id=run_id, chunk=chunk_no, account=hold.account, epoch=hold.epoch)
-        work = ChunkRun(ledger, hold, run_settings, self.options.setup)
-        if self._stopped:
-            work.stop(self._stopped)
-        self._running.add(work)
-        try:
-            note = await work.run()
-        except LedgerError:
-            raise
-        except BulkCancelError as error:  # an account that this worker does not have: a run without end would be worse
-            note = ChunkResult(exit_code=int(error.exit_code), message=f"{error} {error.advice}".strip())
-        finally:
-            self._running.discard(work)
-        await to_thread.run_sync(self._conclude, ledger, run, hold, (run_settings, note))
-        log.info("chunk.left", run_id=run_id, chunk=chunk_no, posts=note.posts, unknown=note.unknown)
+        note = self._refused.get(hold.account) or await self._work(ledger, hold, held.counters)
+        if note.exit_code == Exit.CREDENTIAL:
+            self._refused[hold.account] = note
+        await to_thread.run_sync(self._conclude, ledger, run, hold, note)
+        log.info("chunk.left", run_id=run_id, chunk=chunk_no, unknown=note.unknown, exit_code=note.exit_code)
 
-    def _conclude(
-        self, ledger: PostgresLedger, run: RunRecord, hold: Hold, found: tuple[RunSettings, ChunkResult]
-    ) -> None:
-        """End the chunk, or have it come back: when this worker stops, or when something is to be waited for."""
-        run_settings, note = found
-        comes_back = run_settings.limits.wait and note.halt is None and note.unknown > note.undecided
-        if self._stopped or comes_back:
-            delay_s = 0.0 if self._stopped else note.due_in_s + 1.0
-            record = ledger.chunk(run.run_no, hold.chunk.chunk_no)
+    async def _work(self, ledger: PostgresLedger, hold: Hold, counters: Counters) -> ChunkResult:
+        """Carry a chunk out. Raises LedgerError and LockedError; what else keeps this worker from it is the result."""
+        options = self.options.setup
+        try:
+            run_settings = await to_thread.run_sync(RunSettings.kept, ledger, hold.chunk.run_no)
+            account = options.setup.accounts.find(hold.account)
+            async with _limit_shared(limit_shared(options.setup, account, ledger)):
+                work = ChunkRun(ledger, hold, run_settings, options, counters)
+                if self._stopped:
+                    work.stop(self._stopped)
+                self._running.add(work)
+                try:
+                    return await work.run()
+                finally:
+                    self._running.discard(work)
+        except (LedgerError, LockedError):
+            raise
+        except BulkCancelError as error:
+            return ChunkResult(exit_code=int(error.exit_code), message=f"{error} {error.advice}".strip())
+
+    def _conclude(self, ledger: PostgresLedger, run: RunRecord, hold: Hold, note: ChunkResult) -> None:
+        """End the chunk, or have it come back: to another worker, or to anyone when something is to be waited for."""
+        record = ledger.chunk(run.run_no, hold.chunk.chunk_no)
+        delay_s = self._comes_back_in_s(ledger, record, note) if record else None
+        if record is not None and delay_s is not None:
             # In this order: a crash in between leaves two who want the chunk, which does no harm, and not nobody.
-            if record is not None:
-                self._queue.enqueue(run.run_id, record, why=f"after-{hold.epoch}", delay_s=delay_s)
-            ledger.reopen_chunk(hold)
+            self._queue.enqueue(run.run_id, record, why=f"after-{hold.epoch}", delay_s=delay_s)
+            ledger.reopen_chunk(hold, given_back=note.is_of_this_worker)
             return
-        ledger.end_chunk(hold, note.to_json())
+        if note.is_of_this_worker:
+            ledger.end_account(hold, note.to_json())
+        else:
+            ledger.end_chunk(hold, note.to_json())
         ending.go_on(ledger, self._queue, run)
+
+    def _comes_back_in_s(self, ledger: PostgresLedger, record: ChunkRecord, note: ChunkResult) -> float | None:
+        """Return the seconds after which somebody has to take the chunk again; None when it has ended.
+
+        What only this worker may not do is given back until nobody has done it for the length of a silence.
+        """
+        silence_s = self.options.setup.silence_s
+        if note.is_of_this_worker:
+            return None if (record.given_back_s or 0.0) > silence_s else min(_GIVEN_BACK_S, silence_s / 5)
+        if self._stopped:
+            return 0.0
+        return note.comes_back_in_s
 
 
 @dataclass
 class _Held:
-    """The hold that a worker had before the database was away."""
+    """What a worker had before the database was away: its hold, and requests that are not counted in the ledger yet."""
 
     hold: Hold | None = None
+    counters: Counters = field(default_factory=Counters)
 
     def refuse_lost(self, ledger: PostgresLedger, run_no: int, chunk_no: int) -> None:
         """Raise LostChunkError when somebody else has taken the chunk meanwhile: it must not be taken back from him."""
@@ -149,6 +180,21 @@ class _Held:
         now = ledger.chunk(run_no, chunk_no)
         if now is None or now.epoch != self.hold.epoch:
             raise LostChunkError(f"Chunk {chunk_no} of run {run_no} was taken over while the database was away.")
+
+
+@asynccontextmanager
+async def _limit_shared(lock: AbstractContextManager[None]) -> AsyncIterator[None]:
+    """Enter and leave a block that asks files and the database, off the event loop."""
+    await to_thread.run_sync(lock.__enter__)
+    try:
+        yield
+    finally:
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(lock.__exit__, None, None, None)
+
+
+def _error_of(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
 
 
 def _may_come_back(error: BaseException) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import cast
 
 from bulk_cancel.access.ledgers import LedgerDatabase, LedgerPlace
-from bulk_cancel.cluster.chunk import stop_key
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
@@ -38,4 +37,4 @@ def stop_run(place: LedgerPlace, run_id: str) -> None:
         runs = shared.runs(run_id)
         if not runs or not shared.chunk(runs[0].run_no, 1):
             raise UsageError(f"No run {run_id} is carried out by workers.", advice="See: bulk-cancel cluster status")
-        shared.bind(stop_key(runs[0].run_no), "The run was stopped: bulk-cancel cluster stop.")
+        shared.stop_run(runs[0].run_no, "The run was stopped: bulk-cancel cluster stop.")

@@ -11,22 +11,22 @@ from pathlib import Path
 from bulk_cancel.access.credential_locks import credential_locks
 from bulk_cancel.access.setup import set_up
 from bulk_cancel.commands.run_setup import retry_before_of, time_limit_of
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.states import State
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.planning.outputs import plan_outputs
-from bulk_cancel.planning.planner import KnownPace, StatesOf, live_reads, planned
+from bulk_cancel.planning.planner import KnownPace, StatesOf, plan_reads, planned
 from bulk_cancel.planning.sources import open_if_any
-from bulk_cancel.settings.accounts import OWN
 from bulk_cancel.settings.job import Job
 
 
 def plan_job(job: Job, caller: Caller) -> Plan:
     """Plan without sending anything or writing the ledger; write the plan file and the audit files that the job names.
 
-    Raises as staging, opening, writing and (live) reading do.
+    Raises as staging, opening, writing and reading do. Without a credential nobody looks, unless all is to be read.
     """
     setup = set_up(job, caller.log, caller.machine)
     temporary = tempfile.TemporaryDirectory(prefix="bulk-cancel-")
@@ -36,14 +36,13 @@ def plan_job(job: Job, caller: Caller) -> Plan:
             return Plan(job.pace, nothing=source)
         states_of: StatesOf = _nothing_known
         known_pace: KnownPace = _no_pace
-        if job.live and not keys.accounts.given:
-            keys.settings(OWN)
         setup.place.refuse_lost()
         if setup.place.exists():
             ledger = stack.enter_context(setup.place.reading())
             states_of = partial(ledger.states_of, retry_before=retry_before_of(job, setup.machine.clock))
             known_pace = ledger.load_pace
-        reads = live_reads(keys, known_pace, job.lock_wait) if job.live else None
+        look = Look.EACH if source.needs_looks and job.look is not Look.NEVER else job.look
+        reads = None if look is Look.NEVER else plan_reads(keys, look, known_pace, job.lock_wait)
         with plan_outputs(setup, source) as outputs:
             plan = planned(keys, source.rows(reads), states_of, reads, outputs.add)
             plan.closure = source.closure

@@ -21,7 +21,7 @@ from bulk_cancel.commands.run_setup import (
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.execution.caller import Caller
-from bulk_cancel.execution.execute import RunFacts, contexts_of, execute_attended
+from bulk_cancel.execution.execute import RunFacts, contexts_of, execute_attended, keep_paces
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.ledger.port import RunStart
 from bulk_cancel.planning.sources import program
@@ -36,6 +36,7 @@ def reconcile_ledger(job: Job, caller: Caller) -> Summary:
         contexts = contexts_of(setup, facts)
         what, at_most_s = Runner.reconcile_only, facts.longest_exchange_s
         end = setup.machine.run_loop(execute_attended, contexts, what, caller, at_most_s)
+        keep_paces(setup, facts, contexts)
         return conclude(setup, facts, end)
 
 

@@ -24,28 +24,33 @@ from bulk_cancel.commands.run_setup import (
     stage_rows,
     time_limit_of,
 )
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.states import State
 from bulk_cancel.core.units import show_duration
+from bulk_cancel.engine.deadline import earlier, expiry
 from bulk_cancel.engine.runner import RunEnd, Runner
-from bulk_cancel.errors import DeclinedError, Exit
+from bulk_cancel.errors import ConfigError, DeclinedError, Exit
 from bulk_cancel.execution.caller import Caller
-from bulk_cancel.execution.execute import RunFacts, contexts_of, execute_attended
+from bulk_cancel.execution.execute import RunFacts, contexts_of, execute_attended, keep_paces
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.execution.notifications import notice_of_end, notice_of_failure, send_notice
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ops.metrics import require_metrics
 from bulk_cancel.ops.notify import Notifier
-from bulk_cancel.planning.planner import live_reads, planned
+from bulk_cancel.planning.plan_reads import PlanReads
+from bulk_cancel.planning.planner import plan_reads, planned
 from bulk_cancel.planning.search import SELECTED
 from bulk_cancel.planning.sources import Source, open_if_any, program
 from bulk_cancel.reports.rebooking import rebooking_list
 from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
 from bulk_cancel.settings.job import Job
+
+_NAME_COLUMNS = "Nothing was sent. Let its blanks name columns of the input."
 
 
 def run_job(job: Job, caller: Caller) -> Summary:
@@ -89,6 +94,9 @@ def prepare(
             if isinstance(source, str):
                 yield _nothing_done(run_id, str(setup.place), source)
                 return
+            if source.approval is not None:
+                ends = expiry(source.approval.expires_at, setup.machine.clock)
+                beginning = replace(beginning, limit=earlier(beginning.limit, ends))
             with open_ledger(keys, beginning.limit) as ledger:
                 yield beginning.begun(ledger, source, folder)
 
@@ -100,6 +108,7 @@ def carry(setup: Setup, facts: RunFacts, caller: Caller) -> RunEnd:
         contexts = contexts_of(setup, facts, keep)
         at_most_s = facts.longest_exchange_s
         end: RunEnd = setup.machine.run_loop(execute_attended, contexts, Runner.run, caller, at_most_s)
+        keep_paces(setup, facts, contexts)
         return end
 
 
@@ -116,8 +125,7 @@ class _Beginning:
     def begun(self, ledger: Ledger, source: Source, folder: Path) -> RunFacts:
         """Plan, have it approved and stage it; return what is known of the run."""
         keys, setup, wait_s = self.keys, self.keys.setup, lock_wait_of(self.keys.setup, self.limit)
-        reads = live_reads(keys, ledger.load_pace, wait_s) if setup.job.live else None
-        rows = source.rows(reads)
+        rows = source.rows(reads := self._reads(ledger, source, wait_s))
         clock = clock_of(ledger, setup.machine.clock)
         retry_before = retry_before_of(setup.job, clock)
         plan = planned(keys, rows, partial(ledger.states_of, retry_before=retry_before), reads, None)
@@ -127,15 +135,23 @@ class _Beginning:
         _warn_of_late_refusals(plan, setup)
         self._approved(plan)
         about = (setup.job.label, source.digest, str(self.out.resolve()), program())
-        foresight = source.foresight(reads)
         start = RunStart(self.run_id, clock.now(), clock.base, *about)
         run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_before)
         _adopt(folder, self.out)
         setup.log.info("run.started", run_id=self.run_id, rows=plan.rows, cancels=plan.cancels, out=str(self.out))
         began = clock.monotonic()
         active, left = gather_accounts(keys, ledger, run_no, clock) if setup.job.engine == "local" else ([], {})
-        facts = RunFacts(self.run_id, run_no, ledger, self.out, clock, began, active, left, self.limit, foresight)
+        facts = RunFacts(self.run_id, run_no, ledger, self.out, clock, began, active, left, self.limit, source.approval)
         return replace(facts, closure=plan.closure)
+
+    def _reads(self, ledger: Ledger, source: Source, wait_s: float) -> PlanReads | None:
+        """What is sent is read when it is about to be sent: here only what the reasons want of it, which are staged."""
+        job = self.keys.setup.job
+        if not source.needs_looks or job.look is Look.NEVER:
+            return None
+        if job.engine == "dbos":
+            raise ConfigError("A reason that only looks can fill in is not for --engine dbos.", advice=_NAME_COLUMNS)
+        return plan_reads(self.keys, Look.EACH, ledger.load_pace, wait_s)
 
     def _approved(self, plan: Plan) -> None:
         """Return when everything and everybody says yes. Raises DeclinedError or ConfigError."""

@@ -18,6 +18,7 @@ from bulk_cancel.core.states import State
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown
+from bulk_cancel.ledger.shared import NOBODY, START_ONE, is_untaken
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.reports.next_step import Ending, next_step
 
@@ -96,6 +97,8 @@ def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> RunView:
     if shared is not None and (chunks := shared.chunks(record.run_no)):
         left = sum(not chunk.ended for chunk in chunks)
         said = f"Workers carry it out: {left} of {len(chunks)} chunks are left. Who: bulk-cancel cluster status"
+        if is_untaken(chunks):
+            said = f"{NOBODY} {left} of {len(chunks)} chunks are left. {START_ONE}"
         return RunView(record, RunPhase.AT_WORK, None, said, counts)
     if holder is not None and (holder.since is None or record.started_at >= holder.since - _TOLERANCE_S):
         return RunView(record, RunPhase.AT_WORK, None, f"At work: {holder}.", counts)
@@ -126,7 +129,7 @@ def _next(
     if last is None:
         return _settle(unknown) or "Nothing is left to do: this ledger knows of no run with an input."
     if last.phase is RunPhase.AT_WORK:
-        return f"Workers are at the run {last.record.run_id}. Let it come to its end, then type: bulk-cancel status"
+        return f"The run {last.record.run_id}: {last.said}"
     if last.phase is RunPhase.KILLED:
         return (
             f"The run {last.record.run_id} was killed; run again, it goes on where it stopped. {_again(last.record)}."

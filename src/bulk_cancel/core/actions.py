@@ -6,6 +6,7 @@ or on none; a reading that shows that nothing is to be sent may be of any age, s
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -32,6 +33,18 @@ class Action(StrEnum):
     INVALID = "invalid"  #: the row cannot be sent
 
 
+#: What a run of an approved plan may send.
+SENT = (Action.CANCEL, Action.READ_FIRST)
+
+
+class Look(StrEnum):
+    """Which appointments a plan and a run read before anything is decided."""
+
+    AUTO = "auto"  #: by pages of the list, and singly where that costs no time
+    EACH = "each"  #: every one, right before its cancel
+    NEVER = "never"  #: none but those that must be read
+
+
 class Decision(NamedTuple):
     """What is to be done with a target, and why: a clause for people."""
 
@@ -45,6 +58,7 @@ class Expectation:
 
     start: str | None = None  #: ISO 8601, as an approved plan has seen it: another one is a change
     host_ids: tuple[str, ...] | None = None  #: as an approved plan has seen them: others are a change
+    attendee_ids: tuple[str, ...] | None = None  #: as an approved plan has seen them: others are a change
     last_start: str | None = None  #: as the ledger knows it; it may have moved, so it only tells that a look is due
     attended: bool = False  #: a reading showed the target's attendee in the appointment
     must_be_read: bool = False  #: another cancel may have taken it along, it was refused once, or a person decided
@@ -57,7 +71,16 @@ class SkipRules:
     now: float
     skip_past: bool = True
     late_within_s: float = 0.0  #: leave out what starts within this time: people are on their way
-    elapsed: float = 0.0  #: now, on the clock of `Reading.taken_at`
+    at: float = 0.0  #: now, on the clock of `Reading.taken_at`
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """What an approved plan says of a target."""
+
+    action: Action
+    why: str
+    seen: Expectation = Expectation()  #: what the plan has seen of its appointment
 
 
 NOTHING_EXPECTED = Expectation()
@@ -77,7 +100,7 @@ def decide(
     sight = see(target, reading, attended=expected.attended)
     if final := _needs_no_cancel(sight, reading):
         return final
-    if not reading.is_fresh(rules.elapsed):
+    if not reading.is_fresh(rules.at):
         return Decision(Action.READ_FIRST, _NEWER)
     if sight is not ReadResult.ACTIVE or reading.appointment is None:
         return _untold(target, reading)
@@ -148,9 +171,13 @@ def why_changed(expected: Expectation, seen: Appointment) -> str:
     """
     if expected.start is not None and seen.start is not None and not _same_moment(expected.start, seen.start):
         return f"rescheduled from {clean(expected.start, 64)} to {clean(seen.start, 64)}"
-    if expected.host_ids is not None and seen.host_ids is not None and {*expected.host_ids} != {*seen.host_ids}:
+    if _differ(expected.host_ids, seen.host_ids):
         return "other hosts than planned"
-    return ""
+    return "other attendees than planned" if _differ(expected.attendee_ids, seen.attendee_ids) else ""
+
+
+def _differ(planned: Collection[str] | None, seen: Collection[str] | None) -> bool:
+    return planned is not None and seen is not None and {*planned} != {*seen}
 
 
 def _same_moment(planned: str, start: str) -> bool:

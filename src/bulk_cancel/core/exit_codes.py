@@ -9,7 +9,9 @@ from bulk_cancel.core.model import Status
 from bulk_cancel.errors import Exit
 
 #: Rows that a person has to look at or correct.
-BAD = (Status.FAILED, Status.REJECTED, Status.NOT_FOUND, Status.INVALID)
+BAD = (Status.REJECTED, Status.NOT_FOUND, Status.INVALID)
+#: Rows that the same command goes on with.
+LEFT = (Status.PENDING, Status.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class Halt:
 
     exit_code: Exit
     message: str  #: a sentence
+    for_a_person: bool = False  #: somebody has to look at something, also where no row is left
 
 
 #: The gravest first: of several halts it decides how the run ends.
@@ -44,14 +47,13 @@ def decide_exit(counts: Mapping[Status, int], halt: Halt | None, *, only_a_perso
     A drain that came when nothing was left to send is no early stop: then the rows decide. `only_a_person`: no later
     run can settle any of the unknown outcomes.
     """
-    if halt is not None and halt.exit_code is not Exit.STOPPED:
+    left = any(counts.get(status, 0) for status in LEFT)
+    if halt is not None and (halt.exit_code is not Exit.STOPPED or left or halt.for_a_person):
         return halt.exit_code
-    if halt is not None and counts.get(Status.PENDING, 0):
-        return Exit.STOPPED
     unknown = counts.get(Status.UNKNOWN, 0)
     if unknown and not only_a_person:
         return Exit.UNKNOWN
-    if counts.get(Status.PENDING, 0):
+    if left:
         return Exit.STOPPED
     return Exit.REFUSED_ROWS if unknown or any(counts.get(status, 0) for status in BAD) else Exit.OK
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bulk_cancel.core.states import Event, State
+
+if TYPE_CHECKING:
+    from bulk_cancel.core.readings import Reading
 
 
 class Status(StrEnum):
@@ -96,11 +99,13 @@ class Work:
     request: Request
     state: State
     attempts: int  #: intents so far, over all runs
-    look_first: bool = False  #: another cancel may have taken it along, or it was refused once: read before sending
+    must_be_read: bool = False  #: another cancel may have taken it along, or it was refused once: read before sending
     attended: bool = False  #: a reading showed its attendee in the appointment
     start: str | None = None  #: when the appointment starts, where an answer told
+    series_sent_at: float | None = None  #: when the last cancel of a series left, seconds since the epoch
+    reading: Reading | None = None  #: the newest; None: nobody has looked
     sent: bool = False  #: in this run
-    moved_at: float = 0.0  #: before its last event was made durable, on the clock of `elapsed`
+    moved_at: float = 0.0  #: before its last event was made durable, on the clock of `Clock.monotonic`
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ class Kind(Enum):
     """What one attempt turned out to be."""
 
     CANCELLED = "cancelled"  #: the answer shows it
+    READ = "read"  #: of a read: the API has answered it
     REFUSED = "refused"  #: a clear no; a read decides which kind
     NOT_SENT = "not_sent"  #: no byte left
     NOT_PROCESSED = "not_processed"  #: answered without being processed
@@ -74,6 +75,15 @@ def _kind_of_error(answer: Answer) -> Kind:
     if answer.status in REFUSALS:
         return Kind.REFUSED
     return {401: Kind.UNAUTHORISED, 403: Kind.FORBIDDEN}.get(answer.status or 0, Kind.NO_ANSWER)
+
+
+def classify_read(answer: Answer, *, told: bool) -> Kind:
+    """Decide what the answer to a read says of the API as a whole; `told`: it was what had been asked for."""
+    if told or (answer.is_api_error and not is_missing_route(answer) and (answer.status or 500) < 500):
+        return Kind.READ
+    if answer.status == NOT_PROCESSED:
+        return Kind.NOT_PROCESSED
+    return Kind.NO_ANSWER if answer.bytes_left else Kind.NOT_SENT
 
 
 def shows_cancelled(target: Target, appointment: Appointment | None) -> bool:

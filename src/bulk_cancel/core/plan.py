@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bulk_cancel.core.actions import Action, moment_of
+from bulk_cancel.core.actions import Action, Approved, moment_of
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Appointment, InputRow, Request, Target
 from bulk_cancel.core.pacing import Pace, duration_s
@@ -20,7 +20,7 @@ class PlanLine:
     row: InputRow
     action: Action
     why: str
-    seen: Appointment | None = None  #: what a look showed, in a live plan
+    seen: Appointment | None = None  #: what a look showed
 
     @property
     def is_sent(self) -> bool:
@@ -33,7 +33,7 @@ PREVIEW = 10
 
 __all__ = [
     "Action",
-    "Live",
+    "LookSummary",
     "Plan",
     "PlanLine",
     "Share",
@@ -43,11 +43,22 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What an approved plan allows."""
+
+    expires_at: float  #: seconds since the epoch
+    by_target: Mapping[Target, Approved]
+    in_row_order: Callable[[], Iterator[tuple[int, Target, Approved]]]
+
+
 @dataclass(slots=True)
-class Live:
-    """What a live plan adds for the people concerned."""
+class LookSummary:
+    """What looks add for the people concerned."""
 
     requests: int = 0  #: that the looks took
+    unseen: int = 0  #: rows to be sent that nobody has looked at
+    offline: str = ""  #: why nobody could look, a sentence
     mails: Counter[str] = field(default_factory=Counter, repr=False)  #: address → mails; never leaves memory
     paid: int = 0
     hosts: set[str] = field(default_factory=set)
@@ -90,7 +101,7 @@ class Plan:
     rows_without_user: int = 0
     shares: dict[str, Share] = field(default_factory=dict)  #: by account; empty: the run's own
     paces: Mapping[str, Pace] = field(default_factory=dict)  #: by account, where there is a file of them
-    live: Live | None = None
+    look: LookSummary | None = None  #: None: nobody was to look
     digest: str | None = None  #: of the plan file, when one was written
     time: TimeLimit | None = None  #: how long the job lets a run send
     notes: tuple[str, ...] = ()  #: what a person should know of how the input was read, a sentence each
@@ -159,18 +170,18 @@ def _decide(row: InputRow, state: State | None) -> tuple[Action, str]:
     return Action.NOTHING, f"{state.value} in an earlier run"
 
 
-Look = Callable[[Sequence[PlanLine]], Sequence[PlanLine]]
+LookAt = Callable[[Sequence[PlanLine]], Sequence[PlanLine]]
 
 
 def make_plan(
     chunks: Iterable[Sequence[InputRow]],
     states_of: Callable[[Sequence[InputRow]], Sequence[State | None]],
     pace: Pace,
-    look: Look | None = None,
+    look: LookAt | None = None,
     each: Callable[[PlanLine], None] | None = None,
 ) -> Plan:
     """Plan every row. `states_of` asks the ledger about a chunk, `look` the API, `each` receives every line."""
-    plan = Plan(pace, live=Live() if look else None)
+    plan = Plan(pace, look=LookSummary() if look else None)
     for rows in chunks:
         states = states_of(rows)
         lines: Sequence[PlanLine] = list(plan_lines(rows, states))
@@ -204,8 +215,8 @@ def _count_sent(plan: Plan, line: PlanLine) -> None:
     plan.no_reasons += row.reason is None
     plan.given_reasons += row.reason is not None and row.reason_given
     plan.own_reasons += row.reason is not None and not row.reason_given
-    if plan.live is not None and line.seen is not None:
-        _count_live(plan.live, line.seen)
+    if plan.look is not None:
+        _count_look(plan.look, line.seen)
 
 
 def _count_share(share: Share, line: PlanLine) -> None:
@@ -215,12 +226,15 @@ def _count_share(share: Share, line: PlanLine) -> None:
     share.without_user += not line.row.user_id
 
 
-def _count_live(live: Live, seen: Appointment) -> None:
+def _count_look(look: LookSummary, seen: Appointment | None) -> None:
     """Everybody in the appointment gets a mail (documented), also when only one of them is removed."""
-    live.mails.update(contact.email.lower() or f"{seen.appointment_id}/{n}" for n, contact in enumerate(seen.contacts))
-    live.paid += seen.paid
-    live.hosts.update(seen.host_ids or ())
+    if seen is None:
+        look.unseen += 1
+        return
+    look.mails.update(contact.email.lower() or f"{seen.appointment_id}/{n}" for n, contact in enumerate(seen.contacts))
+    look.paid += seen.paid
+    look.hosts.update(seen.host_ids or ())
     if moment_of(seen.start) is not None:
-        starts = [start for start in (live.first_start, live.last_start, seen.start) if start]
-        live.first_start = min(starts, key=lambda start: moment_of(start) or 0.0)
-        live.last_start = max(starts, key=lambda start: moment_of(start) or 0.0)
+        starts = [start for start in (look.first_start, look.last_start, seen.start) if start]
+        look.first_start = min(starts, key=lambda start: moment_of(start) or 0.0)
+        look.last_start = max(starts, key=lambda start: moment_of(start) or 0.0)

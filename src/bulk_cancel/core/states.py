@@ -1,7 +1,8 @@
 """The law: which event may change which state of a target, and into what.
 
     pending ── intent ──▶ sending ──▶ cancelled | already_cancelled | not_found | rejected    settled
-       ▲                     │
+       ▲    └─ given_up ▶ failed                                      no reading told what must be known first
+       │                     │
        │                     ├──▶ waiting ── intent ──▶ sending      proven not applied, sent again
        └── credential ◀──────┤       └────── given_up ▶ failed       proven not applied, budget spent
                              └──▶ unknown ──▶ cancelled              a read shows it
@@ -62,7 +63,7 @@ class Event(StrEnum):
     UNDECIDED = "undecided"  #: after the settle time no read can settle it: a person has to
     RESOLVED_CANCELLED = "resolved_cancelled"  #: a named person says so
     RESOLVED_NOT_CANCELLED = "resolved_not_cancelled"  #: a named person says so
-    GIVEN_UP = "given_up"  #: the budget of attempts is spent
+    GIVEN_UP = "given_up"  #: the budget of attempts is spent: to send it, or to read it first
     SKIPPED = "skipped"  #: policy
     RESTAGED = "restaged"  #: the input asks for it again: differently, or a person has refusals taken up again
 
@@ -85,6 +86,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (_S.PENDING, _E.SEEN_REFUSED): _S.REJECTED,
         (_S.PENDING, _E.SEEN_ACTIVE): _S.PENDING,
         (_S.PENDING, _E.SKIPPED): _S.SKIPPED,
+        (_S.PENDING, _E.GIVEN_UP): _S.FAILED,
         (_S.SENDING, _E.CANCELLED): _S.CANCELLED,
         (_S.SENDING, _E.ALREADY_CANCELLED): _S.ALREADY_CANCELLED,
         (_S.SENDING, _E.NOT_FOUND): _S.NOT_FOUND,
@@ -121,6 +123,8 @@ SETTLED = DONE | {State.NOT_FOUND, State.REJECTED}
 SENDABLE = frozenset({State.PENDING, State.WAITING})
 #: Sent, without a trustworthy outcome.
 OPEN = frozenset({State.SENDING, State.UNKNOWN})
+#: Data errors: the row is at fault, not the network.
+REFUSED = (State.REJECTED, State.NOT_FOUND, State.FAILED)
 
 
 def next_state(state: State, event: Event) -> State:

@@ -1,6 +1,6 @@
 """Reasons with blanks to fill in: `Our {location} office is closed on {start:%d %B}.`
 
-A blank names a column of the row, or what a live plan knows: start, end, location, meeting, channel. After a colon a
+A blank names a column of the row, or what a look tells: start, end, location, meeting, channel. After a colon a
 date format may follow (strftime); the date is told in the offset that the value itself has. `{{` and `}}` are braces.
 """
 
@@ -15,8 +15,8 @@ from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.reason import reason_problem
 from bulk_cancel.core.text import is_sheet_error, unwrapped
 
-#: What a live plan knows of an appointment under these names.
-LIVE_NAMES = ("start", "end", "location", "meeting", "channel")
+#: What a look tells of an appointment under these names.
+SEEN_NAMES = ("start", "end", "location", "meeting", "channel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,6 @@ def parse_template(text: str) -> Template:
     return Template(tuple(Blank(before, name or "", form or "") for before, name, form, _ in parsed))
 
 
-def live_values(seen: Appointment | None) -> dict[str, str | None]:
-    """Return what a live plan knows, by the names that a blank may have."""
-    return {name: getattr(seen, name) for name in LIVE_NAMES} if seen is not None else {}
+def seen_values(seen: Appointment | None) -> dict[str, str | None]:
+    """Return what a look tells, by the names that a blank may have."""
+    return {name: getattr(seen, name) for name in SEEN_NAMES} if seen is not None else {}

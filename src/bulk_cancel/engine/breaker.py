@@ -9,17 +9,16 @@ import anyio
 from bulk_cancel.api.port import Line, Query
 from bulk_cancel.core.outcome import Kind
 from bulk_cancel.engine.context import Context
+from bulk_cancel.engine.health import Asked
 from bulk_cancel.errors import Exit
-
-_TROUBLE = frozenset({Kind.NOT_SENT, Kind.NO_ANSWER})
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerLimits:
     """When to pause, how to come back, when to give up. Durations in seconds."""
 
-    troubles: int = 5  #: unreachable or without answer, in a row, over all workers
-    nonsense: int = 3  #: 2xx or 3xx answers that show nothing, in a row
+    troubles: int = 5  #: cancels, or reads, unreachable or without answer, in a row, over all workers
+    nonsense: int = 3  #: answers to cancels that are none of the API, in a row
     first_pause_s: float = 5.0
     longest_pause_s: float = 60.0
     patience_s: float = 30 * 60.0
@@ -33,24 +32,22 @@ class Breaker:
     limits: BreakerLimits = field(default_factory=BreakerLimits)
 
     def __post_init__(self) -> None:
-        self._troubles = 0
-        self._nonsense = 0
         self._probing = anyio.Lock()
         self.probe = Query(0, page_size=1)
 
     @property
     def is_open(self) -> bool:
         """Whether the API is believed to be in trouble."""
-        return self._troubles >= self.limits.troubles
+        return self.context.health.troubles >= self.limits.troubles
 
     def note(self, kind: Kind) -> None:
-        """Learn from an outcome, whichever worker had it."""
-        self._nonsense = self._nonsense + 1 if kind is Kind.NONSENSE else 0
-        self._troubles = self._troubles + 1 if kind in _TROUBLE else 0
-        if self._nonsense >= self.limits.nonsense:
+        """Learn from a cancel's outcome, whichever worker had it; from reads the context has learnt already."""
+        self.context.health.note(Asked.CANCEL, kind)
+        nonsense = self.context.health.nonsense
+        if nonsense >= self.limits.nonsense:
             self.context.halt(
                 Exit.STOPPED,
-                f"{self._nonsense} answers in a row were no answers of the API (a proxy, a portal, a wrong address?).",
+                f"{nonsense} answers in a row were no answers of the API (a proxy, a portal, a wrong address?).",
             )
 
     async def passage(self, line: Line) -> None:
@@ -66,11 +63,12 @@ class Breaker:
         context, limits = self.context, self.limits
         began, pause_s = context.clock.monotonic(), limits.first_pause_s
         while context.clock.monotonic() - began < limits.patience_s:
-            context.log.warning("breaker.open", troubles=self._troubles, next_probe_s=pause_s)
+            context.log.warning("breaker.open", troubles=context.health.troubles, next_probe_s=pause_s)
             context.counters.note = f"the API is in trouble; asking again every {pause_s:g} s"
             await anyio.sleep(pause_s)
             if await self._is_well(line):
-                self._troubles, context.counters.note = 0, ""
+                context.counters.note = ""
+                context.health.recovered()
                 context.log.info("breaker.closed")
                 return
             pause_s = min(limits.longest_pause_s, pause_s * 2)

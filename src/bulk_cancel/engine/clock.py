@@ -1,4 +1,4 @@
-"""The process's clock: monotonic for every decision, wall time derived from it."""
+"""The process's clock: one that is never set decides everything; wall time is derived from it."""
 
 from __future__ import annotations
 
@@ -8,33 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulk_cancel.core.clock import TimeBase
+from bulk_cancel.ops.uptime import uptime
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A monotonic clock and its relation to the wall clock, fixed when the process started."""
+    """A clock that never jumps, and its relation to the wall clock, fixed when the process started."""
 
-    monotonic: Callable[[], float]
+    monotonic: Callable[[], float]  #: counts on while the machine is suspended, as everybody else's time does
     base: TimeBase
-    awake_or_not: Callable[[], float] | None = None  #: counts on while the machine is suspended, where there is one
-
-    def elapsed(self) -> float:
-        """Return seconds that pass for everybody else, too: of a suspended machine as well, where that can be told."""
-        return (self.awake_or_not or self.monotonic)()
 
     def now(self) -> float:
-        """Return seconds since the epoch; never jumps while the process lives."""
+        """Return seconds since the epoch: after a suspension the time after it, whatever the wall clock was set to."""
         return self.base.wall(self.monotonic())
 
 
 def system_clock() -> Clock:
-    """Fix the relation of the two clocks now. The event loop's own clock is the monotonic one."""
+    """Fix the relation of the two clocks now."""
     boot_id = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else None
-    return Clock(time.monotonic, TimeBase(boot_id, time.time() - time.monotonic()), suspended_or_not)
-
-
-def suspended_or_not() -> float:
-    """Return seconds since the boot, where the system counts them with those in which the machine was suspended."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+    return Clock(uptime, TimeBase(boot_id, time.time() - uptime()))

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING
 import anyio
 
 from bulk_cancel.api.port import Line, Page, Query
-from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Expectation, SkipRules
+from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Approved, Decision, Expectation, Look, SkipRules, decide
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.exit_codes import Halt, exceeds
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
+from bulk_cancel.core.outcome import classify_read
 from bulk_cancel.core.readings import Reading, is_missing_route, reading_of, see
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
-from bulk_cancel.core.states import Event, State, next_state
+from bulk_cancel.core.states import REFUSED, Event, State, next_state
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
-from bulk_cancel.engine.counters import REFUSED, Counters
+from bulk_cancel.engine.counters import Counters
+from bulk_cancel.engine.health import Asked, Health
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.series_order import Order
@@ -45,37 +47,17 @@ class Limits:
     max_attempts: int = 5  #: sends per target and run, of those proven not applied
     settle_s: float = 600.0  #: so long an unanswered cancel may still be applied
     confirm_s: float = 5.0  #: between the two reads that must agree that a target is active
+    lag_s: float = 3.0  #: for so long a replica may show a cancelled appointment active, after a series or a canary
     max_errors: str = ""  #: `20` or `5%`: halt when more targets are refused; empty: never
-    look_first: bool = False  #: read every appointment before its cancel, and leave alone what is cancelled already
+    look: Look = Look.AUTO  #: which appointments are read before their cancels
     wait: bool = False  #: stay until every unknown target is settled
     skip_past: bool = True  #: leave out what has started, where the start is known
     late_within_s: float = 0.0  #: leave out what starts within this time
     window: SendWindow | None = None  #: send in these hours only
     stop_outside: bool = False  #: outside of them stop, instead of waiting
-    check_drift: bool = False  #: read again before each cancel, and leave out what is not as it was planned
     canary: int = 0  #: cancel so many, verify each by a read, then go on
     time: TimeLimit | None = None  #: when it is over, the run drains
     send_within_s: float = SEND_WITHIN_S  #: of its intent a cancel has to leave
-
-
-@dataclass(frozen=True, slots=True)
-class Foresight:
-    """What was known and decided of single targets before the run."""
-
-    seen: Mapping[str, Reading] = field(default_factory=dict)  #: by a live plan, by appointment
-    left_out: Mapping[Target, tuple[Action, str]] = field(default_factory=dict)  #: by an approved plan
-    expected: Mapping[str, Expectation] = field(default_factory=dict)  #: by an approved plan, by appointment
-
-    def start_of(self, work: Work) -> str | None:
-        """Return when the target's appointment starts, where anybody knows it."""
-        appointment_id = work.target.appointment_id
-        expected, seen = self.expected.get(appointment_id), self.appointment(appointment_id)
-        return (seen.start if seen else None) or (expected.start if expected else None) or work.start
-
-    def appointment(self, appointment_id: str) -> Appointment | None:
-        """Return what a live plan has seen of an appointment."""
-        reading = self.seen.get(appointment_id)
-        return reading.appointment if reading else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +75,36 @@ class Context:
     lines: Sequence[Line]
     scope: Scope = ALL_ROWS
     order: Order = field(default_factory=Order)  #: shared by the runners of all accounts
-    foresight: Foresight = field(default_factory=Foresight)
+    health: Health = field(default_factory=Health)
+    approved: Mapping[Target, Approved] | None = None  #: what an approved plan says of each target; None: there is none
     api: str = ""  #: which one the ledger is bound to when it has answered; empty: to none
     keep: Callable[[Target, Appointment], None] | None = None  #: adds to the rebooking list, when there is one
 
-    async def turn(self) -> bool:
-        """Wait for the next slot and hold it; False when the intake closed meanwhile. Nothing is in flight in here."""
-        if not self.intake.closed and self.limiter.try_hold():
+    async def turn(self, count: int = 1) -> bool:
+        """Wait for slots and hold them; False when the intake closed meanwhile. Nothing is in flight in here."""
+        if not self.intake.closed and self.limiter.try_hold(count):
             return True
         holds = False
         with self.intake.waiting():
-            await self.limiter.hold()
+            await self.limiter.hold(count)
             holds = True
         if holds and self.intake.closed:
-            self.limiter.give_back()
+            for _ in range(count):
+                self.limiter.give_back()
         return holds and not self.intake.closed
+
+    async def due(self) -> bool:
+        """Wait until a held slot may be used; False, and the slot given back, when the intake closed meanwhile."""
+        with self.intake.waiting():
+            await self.limiter.until_due()
+        if self.intake.closed:
+            self.limiter.give_back()
+        return not self.intake.closed
+
+    async def pause(self, seconds: float) -> None:
+        """Wait; not on, when the intake closes meanwhile."""
+        with self.intake.waiting():
+            await anyio.sleep(seconds)
 
     async def hours(self) -> bool:
         """Wait for the send window; False when the run stops instead."""
@@ -128,15 +125,22 @@ class Context:
 
     def rules(self) -> SkipRules:
         """What is left out at this moment."""
-        return SkipRules(self.clock.now(), self.limits.skip_past, self.limits.late_within_s, self.clock.elapsed())
+        return SkipRules(self.clock.now(), self.limits.skip_past, self.limits.late_within_s, self.clock.monotonic())
 
-    def expected(self, work: Work) -> Expectation:
-        """Return what is known of a target before it is read."""
-        planned = self.foresight.expected.get(work.target.appointment_id)
-        must_be_read = work.look_first or self.limits.look_first or (planned is not None and self.limits.check_drift)
-        known = planned if planned and self.limits.check_drift else NOTHING_EXPECTED
-        last_start = (planned.start if planned else None) or work.start
-        return replace(known, last_start=last_start, attended=work.attended, must_be_read=must_be_read)
+    def decide(self, work: Work) -> Decision:
+        """Decide about a target at this moment, by its newest reading."""
+        approved = self.approved.get(work.target) if self.approved else None
+        if approved is not None and approved.action not in SENT:
+            return Decision(approved.action, approved.why)
+        return decide(work.target, work.request, work.reading, self._expected(work, approved), self.rules())
+
+    def _expected(self, work: Work, approved: Approved | None) -> Expectation:
+        """What a plan was approved on is compared with a reading of every row, unless nothing is to be read."""
+        compared = approved.seen if approved and self.limits.look is not Look.NEVER else NOTHING_EXPECTED
+        is_due = self.limits.look is Look.EACH or (self.approved is not None and self.limits.look is not Look.NEVER)
+        last_start = (approved.seen.start if approved else None) or work.start
+        must_be_read = work.must_be_read or is_due
+        return replace(compared, last_start=last_start, attended=work.attended, must_be_read=must_be_read)
 
     async def move(self, work: Work, event: Event, answer: Answer | None = None, detail: str = "") -> None:
         """Record an event durably, and let `work` follow."""
@@ -144,24 +148,24 @@ class Context:
         attempt_no = work.attempts + 1 if event is Event.INTENT else work.attempts
         status, appointment = (answer.status, answer.appointment) if answer else (None, None)
         detail = detail or (answer.message if answer else "")
-        at, work.moved_at = self.clock.now(), self.clock.elapsed()
+        at, work.moved_at = self.clock.now(), self.clock.monotonic()
         # Listed before it is recorded: after a crash in between somebody is listed twice, but nobody is forgotten.
         if becomes is State.CANCELLED and self.keep is not None and appointment is not None:
-            self.keep(work.target, self.foresight.appointment(work.target.appointment_id) or appointment)
+            self.keep(work.target, (work.reading.appointment if work.reading else None) or appointment)
         await self.commits.record(Entry(work.target_id, event, work.state, attempt_no, at, status, detail, appointment))
         self.counters.moved(work.state, becomes)
         work.state, work.attempts, work.sent = becomes, attempt_no, work.sent or event is Event.INTENT
         if becomes in REFUSED and exceeds(self.counters.refused, self.counters.targets, self.limits.max_errors):
             self.halt(Exit.STOPPED, f"{self.counters.refused} targets were refused, more than --max-errors allows.")
 
-    async def reading(self, line: Line, work: Work) -> Reading | None:
+    async def reading(self, line: Line, work: Work, *, holds_slot: bool = False) -> Reading | None:
         """Read a target's appointment, in turn; None when the intake closed, or when the answer proves nothing."""
-        if not await self._read_turn():
+        if not await self._read_turn(holds_slot=holds_slot):
             return None
-        started_at, asked_at = self.clock.monotonic(), self.clock.elapsed()
+        started_at = self.clock.monotonic()
         answer = await line.read(work.target, work.request)
-        await self._heed_read(answer, started_at)
-        reading = reading_of(work.target.appointment_id, answer, asked_at)
+        reading = reading_of(work.target.appointment_id, answer, started_at)
+        await self._heed_read(answer, started_at, told=reading is not None)
         shows = see(work.target, reading, attended=work.attended).value
         self.log.debug("read.answered", target=work.target_id, status=answer.status, shows=shows)
         return reading
@@ -172,22 +176,25 @@ class Context:
             return None
         started_at = self.clock.monotonic()
         page = await line.page(query)
-        await self._heed_read(page.answer, started_at)
+        await self._heed_read(page.answer, started_at, told=page.appointments is not None)
         self.log.debug("page.answered", page=query.page, status=page.answer.status)
-        return page
+        return replace(page, asked_at=started_at)
 
-    async def _read_turn(self) -> bool:
+    async def _read_turn(self, *, holds_slot: bool = False) -> bool:
         """A read's slot is made durable, too: a crash loop of reads must not take the burst each time."""
-        if not await self.turn():
+        if not holds_slot and not await self.turn():
             return False
         await self.commits.record()
+        if not await self.due():
+            return False
         self.counters.gets += 1
         self.limiter.use()
         return True
 
-    async def _heed_read(self, answer: Answer, started_at: float) -> None:
+    async def _heed_read(self, answer: Answer, started_at: float, *, told: bool) -> None:
         """A cancel's outcome is recorded in any case, and the pause with it; after a read it has to be by itself."""
-        self.heed(answer, started_at)
+        self.heed(answer, started_at, Asked.READ)
+        self.health.note(Asked.READ, classify_read(answer, told=told))
         if answer.status == THROTTLED:
             await self.commits.record()
             await self.limiter.tell_pause()
@@ -196,31 +203,26 @@ class Context:
         elif is_missing_route(answer):
             self.halt(Exit.CONFIG, no_route(answer))
 
-    def heed(self, answer: Answer, started_at: float) -> None:
+    def heed(self, answer: Answer, started_at: float, asked: Asked) -> None:
         """Let the limiter learn from an answer."""
         self.limiter.ended()
         if answer.status != THROTTLED:
             if answer.status is not None:
-                self.limiter.served()
+                self.limiter.served(asked)
             return
         self.counters.throttled += 1
-        pause_s = self.limiter.throttled(started_at, answer.retry_after_s)
+        pause_s = self.limiter.throttled(started_at, answer.retry_after_s, asked)
         self.log.warning("run.throttled", pause_s=round(pause_s, 1), in_a_row=self.limiter.throttles_in_a_row)
         if pause_s > LONGEST_PAUSE_S:
             self.halt(Exit.STOPPED, f"The API asks to wait {pause_s / 60:.0f} minutes.")
         elif self.limiter.throttles_in_a_row >= MOST_THROTTLES_IN_A_ROW:
-            self.halt(Exit.STOPPED, "The API throttles every request: something else uses up the key's limit.")
+            self.halt(Exit.STOPPED, f"The API throttles every {asked}: something else uses up the key's limit.")
 
-    def halt(self, exit_code: Exit, message: str) -> None:
+    def halt(self, exit_code: Exit, message: str, *, for_a_person: bool = False) -> None:
         """Stop taking work; the first reason stands."""
-        self.intake.close(Halt(exit_code, message))
+        self.intake.close(Halt(exit_code, message, for_a_person))
 
 
 def no_route(answer: Answer) -> str:
     """Say that the base address is wrong."""
     return f"The server has no such address ({answer.message}): MEETERGO_API_URL is wrong; it ends with /v4."
-
-
-def appointments_by_id(page: Page) -> dict[str, Appointment]:
-    """Index a page."""
-    return {found.appointment_id: found for found in page.appointments or ()}

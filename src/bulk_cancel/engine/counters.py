@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bulk_cancel.core.states import State
-
-#: Data errors: the row is at fault, not the network.
-REFUSED = (State.REJECTED, State.NOT_FOUND, State.FAILED)
+from bulk_cancel.core.states import REFUSED, State
 
 
 @dataclass
@@ -18,6 +15,7 @@ class Counters:
     posts: int = 0
     gets: int = 0
     throttled: int = 0
+    unseen: int = 0  #: cancels that left although nobody had looked
     targets: int = 0  #: that were sendable at the start
     states: Counter[State] = field(
         default_factory=Counter

@@ -15,6 +15,8 @@ from bulk_cancel.errors import Exit
 if TYPE_CHECKING:
     from bulk_cancel.engine.context import Context
 
+_LOOK_AGAIN_S = 10.0
+
 
 def time_limit(
     max_duration_s: float | None, deadline: Deadline | None, zone: tzinfo | None, clock: Clock
@@ -29,11 +31,26 @@ def time_limit(
     return min(limits, key=lambda limit: limit.ends_at, default=None)
 
 
+def expiry(expires_at: float | None, clock: Clock) -> TimeLimit | None:
+    """Return when a plan may not be carried out any more; `expires_at` in seconds since the epoch."""
+    if expires_at is None:
+        return None
+    return TimeLimit(clock.monotonic() + expires_at - clock.now(), "The plan has expired: make a new one.")
+
+
+def earlier(one: TimeLimit | None, other: TimeLimit | None) -> TimeLimit | None:
+    """Return the limit that ends sooner; None when there is none."""
+    return min((limit for limit in (one, other) if limit), key=lambda limit: limit.ends_at, default=None)
+
+
 async def watch_time(context: Context) -> None:
     """Drain the run when its time is over: nothing new is sent, what is in flight settles."""
     limit = context.limits.time
     if limit is None:
         return
-    await anyio.sleep(limit.left_s(context.clock.monotonic()))
+    left_s = limit.left_s(context.clock.monotonic())
+    while left_s:
+        await anyio.sleep(min(left_s, _LOOK_AGAIN_S))  # which does not see how long a suspension lasted
+        left_s = limit.left_s(context.clock.monotonic())
     context.log.warning("run.time_over", in_flight=context.counters.in_flight)
     context.halt(Exit.STOPPED, limit.sentence)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 import anyio
@@ -12,6 +12,7 @@ from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.pacing import Pace, after_pause, after_start, duration_s, earliest_start, recovered_factor
 from bulk_cancel.core.retry import throttle_pause_s
 from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.health import Asked
 
 _SLOWEST = 0.25
 _SLOWDOWN = 0.7
@@ -23,6 +24,7 @@ _NO_WAIT_S = 1e-9
 class _Waiter:
     """One who waits for a slot: woken when it has one, or is the first."""
 
+    count: int = 1
     woken: anyio.Event = field(default_factory=anyio.Event)
     granted: bool = False
 
@@ -50,47 +52,47 @@ class Limiter:
         self._underway = 0
         self._answered_tat = self.tat
         self._paused_until = 0.0
-        self._throttles_in_a_row = 0
+        self._throttles: Counter[Asked] = Counter()
         self._factor = 1.0
         self._slowed_at = 0.0
 
     @property
     def throttles_in_a_row(self) -> int:
-        """Throttles since the last request that was served."""
-        return self._throttles_in_a_row
+        """Throttles since the last request of their kind that was served, of the kind that has more."""
+        return max(self._throttles.values(), default=0)
 
     def current_pace(self) -> Pace:
         """The pace after what throttles have taught."""
         elapsed_s = self.clock.monotonic() - self._slowed_at
         return self.pace.slowed(recovered_factor(self._factor, elapsed_s))
 
-    def try_hold(self) -> bool:
-        """Hold a slot that is free at this moment, if nobody waits for one."""
-        if self._waiting or not self._granted():
+    def try_hold(self, count: int = 1) -> bool:
+        """Hold slots that are free at this moment, if nobody waits for one."""
+        if self._waiting or not self._granted(count):
             return False
-        self._held += 1
+        self._held += count
         return True
 
-    def _granted(self) -> bool:
-        """Whether one more may start now; who asks takes it."""
-        return self.wait_s() <= _NO_WAIT_S
+    def _granted(self, count: int) -> bool:
+        """Whether so many more may start now; who asks takes them."""
+        return self.wait_s(count) <= _NO_WAIT_S
 
-    async def _supply(self) -> None:
+    async def _supply(self, count: int) -> None:
         """Get what waiting alone does not bring: nothing, where the limit is this process's own."""
 
-    async def hold(self) -> None:
-        """Return when one request may start; its slot is held until `use` or `give_back`.
+    async def hold(self, count: int = 1) -> None:
+        """Return when so many requests may start, one right after the other; each is held until `use` or `give_back`.
 
         First come, first served; the first of those who wait watches the clock for all. Cancelled while waiting, it
         holds nothing.
         """
-        waiter = _Waiter()
+        waiter = _Waiter(count)
         self._waiting.append(waiter)
         try:
             while not waiter.granted:
                 if self._waiting[0] is waiter:
-                    await self._supply()
-                    await anyio.sleep(self.wait_s())  # a throttle may have moved the start meanwhile: look again
+                    await self._supply(count)
+                    await anyio.sleep(self.wait_s(count))  # a throttle may have moved the start meanwhile: look again
                     self._grant()
                 else:
                     await waiter.woken.wait()
@@ -100,16 +102,17 @@ class Limiter:
 
     def _grant(self) -> None:
         """Give out all that is free at once: a slot per turn of the event loop would be too few at high rates."""
-        while self._waiting and self._granted():
+        while self._waiting and self._granted(self._waiting[0].count):
             waiter = self._waiting.popleft()
-            self._held += 1
+            self._held += waiter.count
             waiter.granted = True
             waiter.woken.set()
         self._wake_first()
 
     def _leave(self, waiter: _Waiter) -> None:
         if waiter.granted:
-            self.give_back()
+            for _ in range(waiter.count):
+                self.give_back()
         else:
             self._waiting.remove(waiter)
         self._wake_first()
@@ -145,29 +148,42 @@ class Limiter:
         self.use()
         self.ended()
 
-    def wait_s(self) -> float:
-        """Return how long until one more request may start.
+    async def until_due(self) -> None:
+        """Return when a request with a held slot may leave: a pause may have come since, or the burst be too small."""
+        now = self.clock.monotonic()
+        while (start := earliest_start(self.tat, now, self.current_pace())) - now > _NO_WAIT_S:
+            await anyio.sleep(start - now)
+            now = self.clock.monotonic()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a throttle lets nothing leave at this moment, whatever slots are held."""
+        return self.clock.monotonic() < self._paused_until
+
+    def wait_s(self, count: int = 1) -> float:
+        """Return how long until so many more requests may start; of more than the burst, how long until the burst may.
 
         What holds a slot has not left. If a slow disk keeps it, time passes, and the bucket must not fill up again
         beside it: else all that was held would leave together with a whole burst.
         """
         now, pace = self.clock.monotonic(), self.current_pace()
-        return earliest_start(self._expected_tat(now, pace), now, pace) - now
+        more = min(count, pace.burst) - 1
+        return earliest_start(self._expected_tat(now, pace, more), now, pace) - now
 
-    def _expected_tat(self, now: float, pace: Pace) -> float:
-        tat = max(self.tat, min(self._tat_by_answers(now, pace), self.tat + _late_s(pace)))
-        return max(tat, now) + self._held * pace.interval_s if self._held else tat
+    def _expected_tat(self, now: float, pace: Pace, more: int = 0) -> float:
+        tat, ahead = max(self.tat, min(self._tat_by_answers(now, pace), self.tat + _late_s(pace))), self._held + more
+        return max(tat, now) + ahead * pace.interval_s if ahead else tat
 
     def _tat_by_answers(self, now: float, pace: Pace) -> float:
         if not self._underway:
             return self._answered_tat
         return max(self._answered_tat, now) + self._underway * pace.interval_s
 
-    def served(self) -> None:
+    def served(self, asked: Asked = Asked.READ) -> None:
         """A request was not throttled."""
-        self._throttles_in_a_row = 0
+        self._throttles[asked] = 0
 
-    def throttled(self, started_at: float, retry_after_s: float | None) -> float:
+    def throttled(self, started_at: float, retry_after_s: float | None, asked: Asked = Asked.READ) -> float:
         """A 429 came for a request that started at `started_at`: pause everyone, go slower. Returns the pause, seconds.
 
         Answers to requests that had started before the last pause began say nothing new, except a longer wish.
@@ -176,9 +192,9 @@ class Limiter:
         if started_at < self._slowed_at and now < self._paused_until:
             self._pause_until(max(self._paused_until, now + (retry_after_s or 0.0)))
             return self._paused_until - now
-        pause_s = throttle_pause_s(retry_after_s, self._throttles_in_a_row + 1, self.jitter.random())
+        pause_s = throttle_pause_s(retry_after_s, self._throttles[asked] + 1, self.jitter.random())
         self._factor = max(_SLOWEST, recovered_factor(self._factor, now - self._slowed_at) * _SLOWDOWN)
-        self._throttles_in_a_row += 1
+        self._throttles[asked] += 1
         self._slowed_at = now
         self._pause_until(now + pause_s)
         return pause_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -42,11 +42,12 @@ class Reader:
     throttled: int = 0
 
     async def page(self, query: Query) -> Page:
-        """Read one page of appointments. Raises CredentialError or UnreachableError when the API does not show it."""
+        """Read one page, with when it was asked for. Raises CredentialError or UnreachableError when none comes."""
 
         async def ask() -> tuple[Answer, Page | None]:
+            asked_at = self.limiter.clock.monotonic()
             page = await self.line.page(query)
-            return page.answer, None if page.appointments is None else page
+            return page.answer, None if page.appointments is None else replace(page, asked_at=asked_at)
 
         return await self.surely(ask, "the list of appointments")
 
@@ -63,7 +64,7 @@ class Reader:
         """Read one appointment. A 404 of the API is a reading; raises as `page` does when there is none."""
 
         async def ask() -> tuple[Answer, Reading | None]:
-            asked_at = self.limiter.clock.elapsed()
+            asked_at = self.limiter.clock.monotonic()
             answer = await self.line.read(target, request)
             return answer, reading_of(target.appointment_id, answer, asked_at)
 

@@ -11,18 +11,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
-import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
-from bulk_cancel.api.port import Line, Query
+from bulk_cancel.api.port import Line
 from bulk_cancel.core.model import Answer, Appointment, Scope, Work
 from bulk_cancel.core.outcome import resolve_unknown, why_undecided
-from bulk_cancel.core.readings import Reading, ReadResult, Source, see
+from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
-from bulk_cancel.engine.context import Context, appointments_by_id
+from bulk_cancel.engine.context import Context
+from bulk_cancel.engine.list_walk import ListWalk
 from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.engine.unknowns import due_in_s
 from bulk_cancel.ledger.port import Ledger, Unknown
@@ -49,6 +48,7 @@ class Reconciler:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._result = Reconciled()
+        self._sent_again: set[int] = set()  #: in this run, after an unknown outcome: no second time, whatever reads say
 
     async def run(self) -> Reconciled:
         """Settle what can be settled now."""
@@ -74,57 +74,63 @@ class Reconciler:
         if len(left) != len(unknown) or len(left) < _WORTH_PAGES or len(users) != 1:
             return unknown
         (user_id,) = users
-        start = datetime.fromtimestamp(self._context.clock.now(), UTC).isoformat(timespec="seconds")
-        for number in range(len(left)):
-            page = await self._context.read_page(self._context.lines[0], Query(number, start=start, user_id=user_id))
-            if page is None or not page.appointments:
-                break
-            listed = appointments_by_id(page)
-            found = [appointment_id for appointment_id in listed if appointment_id in left]
+        read = partial(self._context.read_page, self._context.lines[0])
+        walk = ListWalk(read, user_id, self._context.clock.now())
+        while not walk.ended and (shown := await walk.step()):
+            found = [appointment_id for appointment_id in shown if appointment_id in left]
             for appointment_id in found:
-                seen, work = listed[appointment_id], left[appointment_id].work
-                reading = Reading(appointment_id, seen, self._context.clock.elapsed(), Source.PAGE)
+                reading, work = shown[appointment_id], left[appointment_id].work
                 if see(work.target, reading, attended=work.attended) is ReadResult.CANCELLED:
-                    await self._settle(left.pop(appointment_id), seen)
+                    await self._settle(left.pop(appointment_id), reading.appointment)
             if len(found) < 2:
                 break
         return list(left.values())
 
     async def _by_single_reads(self, unknown: Sequence[Unknown]) -> None:
         """Read each; those that are active and old enough are read once more after the confirmation time."""
-        active = [item for item in unknown if await self._look(item) is ReadResult.ACTIVE]
-        old_enough = [item for item in active if self._due_in_s(item) <= 0]
-        for item in active:
-            if self._due_in_s(item) > 0:
+        active = [(item, reading) for item in unknown if (reading := await self._look(item)) is not None]
+        if active:
+            await self._context.pause(self._context.limits.confirm_s)
+        for item, first in active:
+            if self._context.intake.closed:
                 self._keep(item)
-        if old_enough and await self._pause(self._context.limits.confirm_s):
-            for item in old_enough:
-                await self._confirm(item)
-        else:
-            for item in old_enough:
-                self._keep(item)
+            else:
+                await self._confirm(item, first)
 
-    async def _look(self, item: Unknown) -> ReadResult:
-        """Read one target; settle it when it is cancelled. An active one is left to the caller."""
+    async def _look(self, item: Unknown) -> Reading | None:
+        """Read one target; settle it when it is cancelled. Return a reading that may prove it active, or None.
+
+        That was taken after the settle time; what a cache had kept is as old as the cache says.
+        """
         reading = await read_surely(self._context, self._context.lines[0], item.work)
-        sight = see(item.work.target, reading, attended=item.work.attended)
-        if sight is ReadResult.CANCELLED and reading is not None:
+        shows = see(item.work.target, reading, attended=item.work.attended)
+        if reading is not None and shows is ReadResult.CANCELLED:
             await self._settle(item, reading.appointment)
-        elif sight is not ReadResult.ACTIVE:
-            if reading is not None and self._due_in_s(item) <= 0:
-                await self._leave_to_a_person(item, reading.refusal or why_undecided(sight))
-            self._keep(item)
-        return sight
+            return None
+        is_late = reading is not None and self._due_in_s(item, reading.taken_at) <= 0
+        if shows is ReadResult.ACTIVE and is_late and item.work.target_id not in self._sent_again:
+            return reading
+        if reading is not None and shows is not ReadResult.ACTIVE and is_late:
+            await self._leave_to_a_person(item, reading.refusal or why_undecided(shows))
+        self._keep(item)
+        return None
 
     async def _leave_to_a_person(self, item: Unknown, why: str) -> None:
         self._result.undecided += 1
         if not item.undecided:
             await self._context.move(item.work, Event.UNDECIDED, detail=f"{why}; tell with: bulk-cancel resolve")
 
-    async def _confirm(self, item: Unknown) -> None:
-        if await self._look(item) is ReadResult.ACTIVE:
-            await self._context.move(item.work, Event.SEEN_ACTIVE, detail="found active after the settle time, twice")
-            self._result.sendable += 1
+    async def _confirm(self, item: Unknown, first: Reading) -> None:
+        """A second reading has to agree, taken some seconds after the first: a cache would only repeat itself."""
+        second = await self._look(item)
+        if second is None:
+            return
+        if second.taken_at - first.taken_at < self._context.limits.confirm_s:
+            self._keep(item)
+            return
+        await self._context.move(item.work, Event.SEEN_ACTIVE, detail="found active after the settle time, twice")
+        self._sent_again.add(item.work.target_id)
+        self._result.sendable += 1
 
     async def _settle(self, item: Unknown, seen: Appointment | None) -> None:
         event = resolve_unknown(item.intent_at, seen)
@@ -135,13 +141,10 @@ class Reconciler:
         self._result.unknown += 1
         self._result.due_in_s = max(self._result.due_in_s, self._due_in_s(item))
 
-    def _due_in_s(self, item: Unknown) -> float:
-        return due_in_s(item, self._context.clock, self._context.limits.settle_s)
-
-    async def _pause(self, seconds: float) -> bool:
-        with self._context.intake.waiting():
-            await anyio.sleep(seconds)
-        return not self._context.intake.closed
+    def _due_in_s(self, item: Unknown, at: float | None = None) -> float:
+        """Return the seconds from a moment, or from now, until its settle time is over."""
+        left_s = due_in_s(item, self._context.clock, self._context.limits.settle_s)
+        return left_s if at is None else left_s + self._context.clock.monotonic() - at
 
 
 def _next_unknown(after_target: int, scope: Scope, ledger: Ledger) -> list[Unknown]:
@@ -150,17 +153,12 @@ def _next_unknown(after_target: int, scope: Scope, ledger: Ledger) -> list[Unkno
 
 async def read_surely(context: Context, line: Line, work: Work) -> Reading | None:
     """Read a target, again after a pause when the answer proves nothing; None when it stays so or the intake closed."""
-
-    async def sleep(seconds: float) -> None:
-        with context.intake.waiting():
-            await anyio.sleep(seconds)
-
     retrying = AsyncRetrying(
         stop=stop_after_attempt(3),
         wait=random_wait(context.limiter.jitter, 0.5, 10),
         retry=retry_if_result(lambda reading: reading is None and not context.intake.closed),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-        sleep=sleep,
+        sleep=context.pause,
     )
     reading: Reading | None = await retrying(context.reading, line, work)
     return reading

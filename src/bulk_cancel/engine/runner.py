@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -26,6 +26,8 @@ from bulk_cancel.ledger.port import Ledger
 
 #: A target whose intent was proven not applied is sent again; so often at most in one run.
 _MOST_PASSES = 5
+#: Of a canary, at most, and how many in a row have to show it cancelled.
+_CANARY_READS, _AGREEING_READS = 5, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +143,8 @@ class Runner:
         """First all others, then the series one by one: what one may have taken along is read before it is sent."""
         if self._context.limits.canary and not self._canary_done:
             await self._send_canary()
-        await self._work(Feed(self._context, series=False), len(self._context.lines))
-        await self._work(Feed(self._context, series=True), 1)
+        await self._work(Feed(self._context, self._breaker, series=False), len(self._context.lines))
+        await self._work(Feed(self._context, self._breaker, series=True), 1)
         await conclude_forbidden(self._context, self._held_forbidden)
 
     async def _send_canary(self) -> None:
@@ -150,7 +152,7 @@ class Runner:
         self._canary_done, left = True, self._context.limits.canary
         for series in (False, True):
             while left > 0 and not self._context.intake.closed:
-                feed = Feed(self._context, series=series, most=left)
+                feed = Feed(self._context, self._breaker, series=series, most=left)
                 await self._work(feed, 1 if series else len(self._context.lines))
                 if not feed.given:
                     break
@@ -158,14 +160,23 @@ class Runner:
                 left -= len(sent)
                 await self._verify(sent)
 
-    async def _verify(self, sent: Iterable[Work]) -> None:
-        for work in sent:
-            if self._context.intake.closed:
+    async def _verify(self, sent: Sequence[Work]) -> None:
+        """Halt unless two reads in a row show each of them cancelled; the first may come from a replica that lags."""
+        in_a_row = dict.fromkeys((work.target_id for work in sent), 0)
+        left = list(sent)
+        for _ in range(_CANARY_READS):
+            for work in left:
+                reading = await read_surely(self._context, self._context.lines[0], work)
+                shows = see(work.target, reading, attended=True)
+                is_gone = shows in (ReadResult.CANCELLED, ReadResult.ONE_OCCURRENCE)
+                in_a_row[work.target_id] = in_a_row[work.target_id] + 1 if is_gone else 0
+            left = [work for work in left if in_a_row[work.target_id] < _AGREEING_READS]
+            if not left or self._context.intake.closed:
                 return
-            reading = await read_surely(self._context, self._context.lines[0], work)
-            if see(work.target, reading, attended=True) not in (ReadResult.CANCELLED, ReadResult.ONE_OCCURRENCE):
-                where = work.target.appointment_id
-                self._context.halt(Exit.STOPPED, f"The canary did not verify: {where} is {work.state.value}.")
+            await self._context.pause(self._context.limits.lag_s / 2)
+        is_state = f"{left[0].target.appointment_id} is {left[0].state.value}, and reads do not show it cancelled"
+        sentence = f"The canary did not verify: {is_state}. Look it up in meetergo."
+        self._context.halt(Exit.STOPPED, sentence, for_a_person=True)
 
     async def _work(self, feed: Feed, workers: int) -> None:
         context = self._context
@@ -180,6 +191,7 @@ class Runner:
         try:
             while (work := await feed.next()) is not None:
                 await sender.settle(work)
+                feed.done(work)
         except BulkCancelError as error:
             self._context.halt(error.exit_code, str(error))
         except Exception as error:

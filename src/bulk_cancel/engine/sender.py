@@ -1,9 +1,10 @@
 """One target through a worker: acquire → intent → POST → classify → outcome. The order is the safety; do not change it.
 
 The slot is acquired before the intent, or every crash while waiting for a slot would leave a false unknown. The intent
-is durable before the first byte leaves, or a crash could hide a cancel that was sent. A process that was stopped for
-long in between does not send: others may have taken its intent for unknown, and judged it. From the intent to the
-outcome nothing may be interrupted by a drain: a lost outcome costs a read, a lost intent could cost a second cancel.
+is durable before the first byte leaves, or a crash could hide a cancel that was sent. When it is, everything is looked
+at once more: a process that was stopped for long does not send, since others may have taken its intent for unknown and
+judged it, and nothing leaves by an old reading, out of its hours or in a pause. From the send to the outcome nothing
+may be interrupted by a drain: a lost outcome costs a read, a lost intent could cost a second cancel.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 
-import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from bulk_cancel.api.port import Line
-from bulk_cancel.core.actions import Action, decide
+from bulk_cancel.core.actions import Action, Look
 from bulk_cancel.core.model import Answer, Appointment, Work
 from bulk_cancel.core.outcome import ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
 from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context, no_route
+from bulk_cancel.engine.health import Asked
 from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.errors import Exit
 
@@ -66,57 +67,13 @@ class Sender:
         self._line = line
         self._breaker = breaker
         self._held_forbidden = forbidden
+        self._why = ""  #: why the last try came to nothing
 
     async def settle(self, work: Work) -> None:
         """Bring a sendable target as far as this run can."""
         step = await self._attempt(work)
         if step is not Step.DONE:
             await self._again(work, step)
-
-    async def _turn(self, work: Work) -> bool:
-        """Wait for everything that has to be waited for, then look whether it is still to be sent, then take a slot.
-
-        The looks come after the long waits (an outage, a closed window), or they would be hours old at the send.
-        """
-        context = self._context
-        while True:
-            await self._breaker.passage(self._line)
-            if not await context.hours() or not await self._to_be_sent(work) or not await context.turn():
-                return False
-            if context.is_open_hour():
-                return True
-            context.limiter.give_back()
-
-    async def _to_be_sent(self, work: Work) -> bool:
-        """Decide, with a reading where one is needed, and record what needs no cancel."""
-        context = self._context
-        left_out = context.foresight.left_out.get(work.target)
-        if left_out is not None:
-            action, why = left_out
-            await context.move(work, _NEEDS_NO_CANCEL.get(action, Event.SKIPPED), detail=why)
-            return False
-        reading = context.foresight.seen.get(work.target.appointment_id)
-        if self._decided(work, reading)[0] is Action.READ_FIRST:
-            reading = await context.reading(self._line, work)
-            if reading is None:
-                return False
-        action, why = self._decided(work, reading)
-        event = _NEEDS_NO_CANCEL.get(action)
-        if event is not None:
-            await context.move(work, event, Answer(appointment=_document(reading)), why)
-        elif action is Action.CANCEL:
-            await self._note_attendee(work, reading)
-        return action is Action.CANCEL
-
-    def _decided(self, work: Work, reading: Reading | None) -> tuple[Action, str]:
-        context = self._context
-        return decide(work.target, work.request, reading, context.expected(work), context.rules())
-
-    async def _note_attendee(self, work: Work, reading: Reading | None) -> None:
-        """Have it on record before the cancel leaves that the attendee was in it: what absence proves hangs on that."""
-        if work.target.attendee_id is not None and not work.attended and see(work.target, reading) is ReadResult.ACTIVE:
-            await self._context.move(work, Event.SEEN_ACTIVE, detail="the attendee is in it")
-            work.attended = True
 
     async def _again(self, work: Work, first: Step) -> None:
         """Repeat what is proven not to have been applied. Every repetition is a new attempt with its own intent."""
@@ -133,32 +90,126 @@ class Sender:
             wait=random_wait(self._context.limiter.jitter, 1, 60),
             retry=retry_if_result(lambda step: step is Step.AGAIN),
             retry_error_callback=lambda _: Step.AGAIN,
-            sleep=self._sleep,
+            sleep=self._context.pause,
         )
         if await retrying(attempt) is Step.AGAIN and not self._context.intake.closed:
-            await self._context.move(work, Event.GIVEN_UP, detail="not sent: the API could not be reached")
-
-    async def _sleep(self, seconds: float) -> None:
-        with self._context.intake.waiting():
-            await anyio.sleep(seconds)
+            await self._context.move(work, Event.GIVEN_UP, detail=f"not sent: {self._why}")
 
     async def _attempt(self, work: Work) -> Step:
+        """Wait for all that has to be waited for, look, decide, and send if that is still right when it would leave."""
         context = self._context
-        if not await self._turn(work):
+        await self._breaker.passage(self._line)
+        if not await context.hours():
             return Step.DONE
+        step = await self._look(work)
+        if step is not None:
+            return step
         await context.move(work, Event.INTENT)
-        if context.clock.elapsed() - work.moved_at > context.limits.send_within_s:
+        if held_back := self._why_not_now(work):
             context.limiter.give_back()
-            return await self._not_sent(work, Answer(bytes_left=False, message="too late: the process stood still"))
+            return await self._held_back(work, *held_back)
+        return await self._send(work)
+
+    async def _look(self, work: Work) -> Step | None:
+        """Hold the slot of a cancel that may be sent, as far as is known; None: it is held.
+
+        A read and the cancel that rests on it hold their slots together, or the reading would be old at the send.
+        """
+        context = self._context
+        is_lagging = self._may_lag(work)
+        if is_lagging and (step := await self._look_ahead(work)):
+            return step
+        needs_read = is_lagging or context.decide(work).action is Action.READ_FIRST
+        if not await context.turn(2 if needs_read else 1):
+            return Step.DONE
+        if needs_read:
+            work.reading = await context.reading(self._line, work, holds_slot=True)
+            if work.reading is None:
+                context.limiter.give_back()
+                return self._unread()
+        if step := await self._decide(work):
+            context.limiter.give_back()
+            return step
+        return None if await context.due() else Step.DONE
+
+    def _may_lag(self, work: Work) -> bool:
+        """Whether a series was sent of late: it may have taken this one along, and a replica may not show it yet."""
+        at = work.series_sent_at
+        return at is not None and self._context.clock.now() - at < self._context.limits.settle_s
+
+    async def _look_ahead(self, work: Work) -> Step | None:
+        """Read it some seconds after the series, and let some more pass before the reading that decides."""
+        context, lag_s = self._context, self._context.limits.lag_s
+        await context.pause(lag_s)
+        work.reading = await context.reading(self._line, work)
+        if work.reading is None:
+            return self._unread()
+        if step := await self._decide(work):
+            return step
+        await context.pause(lag_s)
+        return None
+
+    def _unread(self) -> Step:
+        self._why = "it has to be read first, and no answer of the API came"
+        return Step.DONE if self._context.intake.closed else Step.AGAIN
+
+    async def _decide(self, work: Work) -> Step | None:
+        """Record what needs no cancel; None: send it. What was read too long ago by now is looked at again."""
+        context, (action, why) = self._context, self._context.decide(work)
+        event = _NEEDS_NO_CANCEL.get(action)
+        if event is not None:
+            await context.move(work, event, Answer(appointment=_document(work.reading)), why)
+            return Step.DONE
+        if action is not Action.CANCEL:
+            self._why = why
+            return Step.AGAIN
+        await self._note_attendee(work)
+        return None
+
+    async def _note_attendee(self, work: Work) -> None:
+        """Have it on record before the cancel leaves that the attendee was in it: what absence proves hangs on that."""
+        is_in_it = see(work.target, work.reading) is ReadResult.ACTIVE
+        if work.target.attendee_id is not None and not work.attended and is_in_it:
+            await self._context.move(work, Event.SEEN_ACTIVE, detail="the attendee is in it")
+            work.attended = True
+
+    def _why_not_now(self, work: Work) -> tuple[str, Step] | None:
+        """Look at everything once more when the intent is durable and the first byte would leave; None: send.
+
+        A slow disk or a suspended machine may have let any time pass since.
+        """
+        context = self._context
+        now, limit = context.clock.monotonic(), context.limits.time
+        if limit is not None and not limit.left_s(now):
+            context.halt(Exit.STOPPED, limit.sentence)
+        if context.intake.closed:
+            return "the run was stopped", Step.DONE
+        if now - work.moved_at > context.limits.send_within_s:
+            return "too late: the process stood still", Step.AGAIN
+        if not context.is_open_hour():
+            return "the send window has closed", Step.PACED
+        if context.limiter.is_paused:
+            return "the API has asked for a pause", Step.PACED
+        decision = context.decide(work)
+        return None if decision.action is Action.CANCEL else (decision.why, Step.AGAIN)
+
+    async def _held_back(self, work: Work, why: str, step: Step) -> Step:
+        self._why = why
+        await self._context.move(work, Event.NOT_APPLIED, Answer(bytes_left=False, message=f"not sent: {why}"))
+        return step
+
+    async def _send(self, work: Work) -> Step:
+        context = self._context
         context.limiter.use()
         started_at = context.clock.monotonic()
         context.counters.posts += 1
+        context.counters.unseen += work.reading is None and context.limits.look is Look.AUTO
         context.counters.in_flight += 1
         try:
             answer = await self._line.cancel(work.target, work.request)
         finally:
             context.counters.in_flight -= 1
-        context.heed(answer, started_at)
+        context.heed(answer, started_at, Asked.CANCEL)
         outcome = classify_cancel(work.target, answer)
         self._breaker.note(outcome.kind)
         context.log.debug(
@@ -198,6 +249,7 @@ class Sender:
         return Step.DONE
 
     async def _not_sent(self, work: Work, answer: Answer) -> Step:
+        self._why = f"the API could not be reached ({answer.message})" if answer.message else "no byte of it left"
         await self._context.move(work, Event.NOT_APPLIED, answer)
         return Step.AGAIN
 

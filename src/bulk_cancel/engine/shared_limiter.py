@@ -17,6 +17,7 @@ import anyio
 from bulk_cancel.core.pacing import JITTER_S, Pace
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
+from bulk_cancel.engine.health import Asked
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import Hold, Reservation, SharedLedger
@@ -95,10 +96,10 @@ class SharedLimiter(Limiter):
         self._owed_pause_s = 0.0
         self._supplying = anyio.Lock()
 
-    def _granted(self) -> bool:
-        if not self._left or self._owed_pause_s or not super()._granted():
+    def _granted(self, count: int) -> bool:
+        if self._left < count or self._owed_pause_s or not super()._granted(count):
             return False
-        self._left -= 1
+        self._left -= count
         return True
 
     def give_back(self) -> None:
@@ -106,18 +107,18 @@ class SharedLimiter(Limiter):
         super().give_back()
         self._left += 1
 
-    def throttled(self, started_at: float, retry_after_s: float | None) -> float:
+    def throttled(self, started_at: float, retry_after_s: float | None, asked: Asked = Asked.READ) -> float:
         """As `Limiter.throttled`; the others hear of the pause before this process starts anything more."""
-        pause_s = super().throttled(started_at, retry_after_s)
+        pause_s = super().throttled(started_at, retry_after_s, asked)
         self._owed_pause_s = max(self._owed_pause_s, pause_s)
         return pause_s
 
-    async def _supply(self) -> None:
+    async def _supply(self, count: int) -> None:
         async with self._supplying:
             await self.tell_pause()
-            if not self._left:
+            while self._left < count:
                 self._reserved = await self._slots.reserve()
-                self._left = self._reserved.count
+                self._left += self._reserved.count
                 # The answer came later than the database looked at its clock: that errs on the safe side.
                 self.tat = max(self.tat, self.clock.monotonic() + self._reserved.ahead_s)
 
@@ -133,4 +134,4 @@ class SharedLimiter(Limiter):
         await self.tell_pause()
         unused, self._left = self._left, 0
         if unused and self._reserved is not None:
-            await self._slots.give_back(self._reserved, unused)
+            await self._slots.give_back(self._reserved, min(unused, self._reserved.count))

@@ -27,4 +27,6 @@ def open_one(item: Unknown, clock: Clock, settle_s: float) -> OpenTarget:
 
 def due_in_s(item: Unknown, clock: Clock, settle_s: float) -> float:
     """Return the seconds until an unknown target is past its settle time; negative: since then."""
+    if item.base is None:
+        return settle_s - item.age_s
     return settle_s - clock.base.age_s(item.last_at, item.base, clock.monotonic())

@@ -9,13 +9,14 @@ from pathlib import Path
 import anyio
 
 from bulk_cancel.access.ledgers import shared_of
-from bulk_cancel.access.rate_limits import limiter_of
+from bulk_cancel.access.rate_limits import limiter_of, remember
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Scope
+from bulk_cancel.core.plan import Approval
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
-from bulk_cancel.engine.context import Context, Foresight, Limits
+from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.deadline import watch_time
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
@@ -47,7 +48,7 @@ class RunFacts:
     active: Sequence[ActiveAccount] = ()
     left: Mapping[str, int] = field(default_factory=dict)  #: unknown outcomes of accounts whose credential is missing
     time: TimeLimit | None = None
-    foresight: Foresight = field(default_factory=Foresight)
+    approval: Approval | None = None  #: of the plan that is carried out
     closure: str = ""  #: the command that checks the days of a closure; empty: it is none
 
     @property
@@ -62,14 +63,13 @@ def limits_of(job: Job, time: TimeLimit | None) -> Limits:
         max_attempts=job.max_attempts,
         settle_s=job.settle,
         max_errors=job.max_errors,
-        look_first=job.look_first,
+        look=job.look,
         wait=job.wait,
         skip_past=job.skip_past,
         late_within_s=job.late_within,
         window=job.send_window,
         stop_outside=job.outside_window == "stop",
         canary=job.canary,
-        check_drift=job.check_drift,
         time=time,
     )
 
@@ -93,7 +93,7 @@ def contexts_of(setup: Setup, facts: RunFacts, keep: Keep | None = None) -> list
                 lines=account.lines,
                 scope=Scope(account.name),
                 order=order,
-                foresight=facts.foresight,
+                approved=facts.approval.by_target if facts.approval else None,
                 keep=keep,
                 api=canonical_api(account.settings.base_url),
             )
@@ -108,6 +108,12 @@ def _paced(setup: Setup, facts: RunFacts, account: ActiveAccount, commits: Group
         return commits, SharedLimiter(slots.pace, facts.clock, setup.machine.jitter, slots)
     limiter = limiter_of(account.pace, account.key, setup.machine, facts.ledger.load_pace(account.key))
     return commits.beside(lambda: PaceUpdate(account.key, limiter.record())), limiter
+
+
+def keep_paces(setup: Setup, facts: RunFacts, contexts: Sequence[Context]) -> None:
+    """Keep what was used of each limit on this machine: the next one with that credential may have another ledger."""
+    for account, context in zip(facts.active, contexts, strict=True):
+        remember(setup.machine, account.key, context.limiter.record())
 
 
 async def execute(contexts: Sequence[Context], what: Callable[[Runner], Awaitable[RunEnd]]) -> RunEnd:

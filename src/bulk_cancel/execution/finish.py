@@ -58,6 +58,7 @@ def requests_of(*all_counters: Counters) -> Requests:
     """Sum the requests of some who worked."""
     return Requests(
         posts=sum(counters.posts for counters in all_counters),
+        unseen=sum(counters.unseen for counters in all_counters),
         gets=sum(counters.gets for counters in all_counters),
         throttled=sum(counters.throttled for counters in all_counters),
     )
@@ -92,7 +93,7 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         exit_code=exit_code,
         out=str(facts.out) if facts.out else None,
         ledger=ledger.place,
-        next=next_step(Ending(matter, exit_code, due_at, halt, found.undecided)),
+        next=next_step(Ending(matter, exit_code, due_at, halt, found.undecided, 0 if counts else found.sendable)),
         pace=effort.pace,
         closure=facts.closure,
     )

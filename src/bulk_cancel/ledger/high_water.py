@@ -60,7 +60,7 @@ class Mark:
         due = datetime.fromtimestamp(self.written_at + _SETTLE_S, UTC).astimezone()
         return (
             f"Only if {missing} lost for good: wait until {due:%Y-%m-%d %H:%M %Z} (a cancel under way may take effect "
-            f"until then), type: bulk-cancel ledger forget --ledger '{self.place}', then run with --look-first, which "
+            f"until then), type: bulk-cancel ledger forget --ledger '{self.place}', then run with --look each, which "
             "reads every appointment before its cancel."
         )
 

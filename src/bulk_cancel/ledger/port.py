@@ -2,13 +2,14 @@
 
 All calls are synchronous and made one at a time; the engine runs them in a thread. Every call that writes is one
 transaction, durable when it returns: after a power cut the ledger holds everything whose call had returned, and
-nothing of a call that had not, unless it holds all of it.
+nothing of a call that had not, unless it holds all of it. A ledger that machines share has a clock of its own: it dates
+what it writes itself, and not as it is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -55,10 +56,13 @@ class Unknown:
 
     work: Work
     intent_at: float
-    base: TimeBase  #: of the run that wrote the intent
+    base: TimeBase | None  #: of the run that wrote the intent; None where the ledger's own clock tells the age
     start: str | None  #: the appointment's start, where an answer told
     last_at: float  #: when that run last recorded something of it: until then the cancel may have been on its way
     undecided: bool = False  #: it is on record that no read can settle this attempt
+    age_s: float = field(
+        default=0.0, compare=False
+    )  #: since `last_at`, at the read; counts only where there is no base
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,17 @@ class Ledger(Protocol):
     def work(
         self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope = ALL_ROWS
     ) -> list[tuple[int, Work]]:
-        """Return the next sendable targets of a run with the row that names each, in row order."""
+        """Return the next sendable targets of a run with the row that names each, in row order.
+
+        After an unknown outcome, of whatever run, the run sends a target once more: when that becomes unknown as well,
+        it is left to the next run.
+        """
+
+    def listed_work(self, run_no: int, appointment_ids: Collection[str], *, scope: Scope = ALL_ROWS) -> list[Work]:
+        """Return the run's sendable targets of these appointments, in row order; never one of a series."""
+
+    def acting_users(self, run_no: int, *, scope: Scope = ALL_ROWS) -> dict[str | None, int]:
+        """Count the run's sendable targets by their acting user, the most first; without those of series."""
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         """Return unknown targets, of the whole ledger or of a scope, in the order of their ids."""

@@ -25,10 +25,16 @@ def _target(appointment_id: str, attendee_id: str, entire_series: int) -> Target
 def work_of(row: Row) -> Work:
     """Return the work of a row: key, request, state and attempts of a target, and what is known of it before a read."""
     target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, account, state, attempts = row[:10]
-    look_first, attended, start = row[10:] or (False, False, None)
+    must_be_read, attended, start, series_at = row[10:] or (False, False, None, None)
     target = _target(appointment_id, attendee_id, series)
     request = Request(reason, bool(cancel_all), user_id, account)
-    return Work(target_id, target, request, State(state), attempts, bool(look_first), bool(attended), start)
+    known = {
+        "must_be_read": bool(must_be_read),
+        "attended": bool(attended),
+        "start": start,
+        "series_sent_at": series_at,
+    }
+    return Work(target_id, target, request, State(state), attempts, **known)
 
 
 def numbered_work_of(row: Row) -> tuple[int, Work]:

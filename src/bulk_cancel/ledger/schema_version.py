@@ -14,5 +14,5 @@ def refuse_other_schema(version: int, place: object) -> None:
             f"The ledger {place} has schema {version}; this bulk-cancel knows schema {SCHEMA_VERSION} alone. "
             "Nothing was sent, and the ledger was left as it is.",
             advice="Keep it: it knows what was sent. Use the bulk-cancel that made it, or name another one with "
-            "--ledger; that one knows of no earlier cancel, so let its first run read before it sends: --look-first.",
+            "--ledger; that one knows of no earlier cancel, so let its first run read before it sends: --look each.",
         )

@@ -10,7 +10,7 @@ All times are the database's: the clocks of the machines need not agree.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from bulk_cancel.ledger.port import Ledger
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A chunk that a worker owns. Whoever takes the chunk next gets a higher `epoch`; the newest one holds it."""
+    """A chunk that a worker owns, as long as its `epoch` is the chunk's newest: taking and ending count it up."""
 
     chunk: Chunk
     account: str
@@ -38,15 +38,38 @@ class ChunkRecord:
     account: str
     targets: int  #: it was planned for
     owner: str  #: the last one who took it; empty: nobody yet
-    epoch: int  #: how often it was taken
+    epoch: int  #: counted up whenever it is taken, let go or ended
     silent_s: float | None  #: since the owner's last sign of life; None when nobody has taken it
     ended: bool
     note: str  #: how it ended, for people
+    given_back_s: float | None = None  #: since a worker gave it back that may not do it; None: nobody did
+    posts: int = 0  #: requests of all who had it
+    gets: int = 0
+    throttled: int = 0
 
     @property
     def series(self) -> bool:
         """Whether its targets are series: to be sent when all other chunks of the run have ended."""
         return self.chunk.series
+
+
+NOBODY = "No worker has taken it."
+START_ONE = "To start one: bulk-cancel worker, with the same ledger and accounts."
+
+
+def is_untaken(chunks: Iterable[ChunkRecord]) -> bool:
+    """Return whether nobody is at a run's chunks, and nobody has ever been at the next of them."""
+    left = [chunk for chunk in chunks if not chunk.ended]
+    following = [chunk for chunk in left if not chunk.series] or left
+    return any(not chunk.epoch for chunk in following) and not any(chunk.owner for chunk in left)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a run stands, as far as all who work on it have to know."""
+
+    stopped: str = ""  #: why it is to stop, a sentence
+    refused: int = 0  #: targets that were refused in it, whoever sent them
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +83,17 @@ class Reservation:
 
 class SharedLedger(Ledger, Protocol):
     """A ledger for many workers."""
+
+    standing: Standing  #: of the held chunk's run, as the newest fenced call showed it
+
+    def stop_run(self, run_no: int, why: str) -> None:
+        """Have all workers stop working on a run; the first reason stands."""
+
+    def stopped(self, run_no: int) -> str:
+        """Return why a run is to stop; empty when it is not."""
+
+    def end_given_up(self, run_no: int) -> None:
+        """End what is left of a run that was stopped, if each owner has been silent for longer than it may be."""
 
     def plan_chunks(self, run_no: int, size: int) -> None:
         """Cut what the run may send into chunks of at most `size` targets of one account, series apart from others.
@@ -76,20 +110,29 @@ class SharedLedger(Ledger, Protocol):
     def open_chunks(self, run_no: int) -> tuple[bool, bool]:
         """Tell whether chunks of the run have not ended yet: some that are not series, some that are."""
 
-    def take_chunk(self, run_no: int, chunk_no: int, owner: str) -> Hold | None:
-        """Take a chunk from any earlier owner; None when it has ended or does not exist."""
+    def take_chunk(self, run_no: int, chunk_no: int, owner: str, silence_s: float) -> Hold | None:
+        """Take a chunk from any earlier owner; None when it has ended or does not exist.
+
+        After `silence_s` seconds without a sign of life the new owner may be taken for dead.
+        """
 
     def hold(self, hold: Hold | None) -> None:
         """From now on `append` and `recover` are fenced by `hold`, and count as heartbeats; None: not any more."""
 
-    def heartbeat(self, hold: Hold) -> None:
-        """Give a sign of life. Fenced."""
+    def heartbeat(self, hold: Hold, gets: int = 0, throttled: int = 0) -> None:
+        """Give a sign of life, and count these requests; what is appended counts cancels by itself. Fenced."""
 
     def end_chunk(self, hold: Hold, note: str) -> None:
         """Mark the chunk as ended. Fenced."""
 
-    def reopen_chunk(self, hold: Hold) -> None:
-        """Let go of a chunk that has to be worked on again later, without ending it: the hold is over. Fenced."""
+    def end_account(self, hold: Hold, note: str) -> None:
+        """Mark all chunks of the account that have not ended as ended. Fenced."""
+
+    def reopen_chunk(self, hold: Hold, *, given_back: bool = False) -> None:
+        """Let go of a chunk that has to be worked on again later, without ending it: the hold is over. Fenced.
+
+        `given_back`: by a worker that may not do it.
+        """
 
     def silent_chunks(self, longer_than_s: float) -> Sequence[ChunkRecord]:
         """Return the chunks, of all runs, that somebody took, that have not ended and whose owner has been silent."""

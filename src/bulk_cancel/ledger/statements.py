@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Literal
 
 _MARK = "-- name: "
+#: A line of its own: here stands what another name holds.
+_PIECE = re.compile(r"^\{(\w+)\}$", re.MULTILINE)
 
 
 @cache
@@ -14,7 +17,8 @@ def statements(database: Literal["sqlite", "postgres"]) -> dict[str, str]:
     """Return every named statement of a database; `create_tables` is a script of many."""
     text = files(__package__).joinpath(f"sql/{database}.sql").read_text(encoding="utf-8")
     parts = (part.split("\n", 1) for part in text.split(_MARK)[1:])
-    return {name.strip(): _without_comments(body) for name, body in parts}
+    found = {name.strip(): _without_comments(body) for name, body in parts}
+    return {name: _PIECE.sub(lambda piece: found[piece[1]], body) for name, body in found.items()}
 
 
 def _without_comments(sql: str) -> str:

@@ -31,9 +31,11 @@ class PlannedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a live plan saw of the people concerned: numbers, no names."""
+    """What the looks of a plan showed of the people concerned: numbers, no names."""
 
     requests: int  #: that the looks took
+    unseen: int  #: rows to be sent that nobody has looked at
+    offline: str  #: why nobody could look, a sentence; empty: somebody could
     mailed: int  #: people who get a mail, at least
     mailed_again: int  #: people who get more than one
     paid: int  #: appointments that were paid for
@@ -56,7 +58,7 @@ class PlanResult:
     first: tuple[PlannedRow, ...]  #: the first rows to be sent, at most 10
     invalid: tuple[PlannedRow, ...]  #: the first invalid rows, at most 10
     left_out: tuple[PlannedRow, ...]  #: the first rows that a look or a rule leaves out, at most 10
-    seen: Seen | None  #: of a live plan
+    seen: Seen | None  #: None: nobody was to look
     digest: str | None  #: of the plan file, when the job names one
     exit_code: Exit  #: that the command `plan` would end with
 
@@ -85,7 +87,7 @@ def freeze_plan(plan: Plan) -> PlanResult:
         first=tuple(map(_planned_row, plan.first)),
         invalid=tuple(map(_planned_row, plan.invalid)),
         left_out=tuple(map(_planned_row, plan.left_out)),
-        seen=_copied(Seen, plan.live, hosts=len(plan.live.hosts)) if plan.live else None,
+        seen=_copied(Seen, plan.look, hosts=len(plan.look.hosts)) if plan.look else None,
         exit_code=Exit.REFUSED_ROWS if plan.invalid else Exit.OK,
     )
 

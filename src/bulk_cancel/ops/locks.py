@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +17,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bulk_cancel.errors import LedgerCreateError, LockedError
+
+if sys.platform != "win32":
+    import fcntl
 
 #: Who only looks whether a lock is held has to hold it for a moment: so long a run waits in any case.
 _GLANCE_S = 0.3
@@ -62,13 +67,64 @@ def locked(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def locked_together(path: Path, what: str, group: str, wait_s: float = 0.0) -> Iterator[None]:
+    """Lock `path` together with all who name the same group, against everybody else. Raises as `locked` does.
+
+    Where the system has no shared locks, each locks it alone.
+    """
+    if sys.platform == "win32":
+        with locked(path, what, wait_s):
+            yield
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        until = time.monotonic() + max(wait_s, _GLANCE_S)
+        while not _joined(descriptor, path, group):
+            if time.monotonic() >= until:
+                raise LockedError(
+                    f"Another run holds {what}: {_holder(path)}.",
+                    advice="Wait until it has ended: one limit cannot be kept by two who do not know of each other.",
+                )
+            time.sleep(0.1)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _joined(descriptor: int, path: Path, group: str) -> bool:
+    """Share the lock if its group is ours. The first one writes the group down while it has the lock alone.
+
+    To change a lock from one kind to the other lets go of it for a moment: what is written is read once more.
+    """
+    if _flocked(descriptor, fcntl.LOCK_EX):
+        _note_holder(path, group)
+    if not _flocked(descriptor, fcntl.LOCK_SH):
+        return False
+    if _group(path) == group:
+        return True
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return False
+
+
+def _flocked(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            raise
+        return False
+    return True
+
+
 def _about(path: Path) -> Path:
     return path.with_name(f"{path.name}.holder")
 
 
-def _note_holder(path: Path) -> None:
+def _note_holder(path: Path, group: str = "") -> None:
     """Beside the lock, not in it: opening a lock file empties it."""
-    holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+    holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time(), "group": group}
     with suppress(OSError):
         _about(path).write_text(json.dumps(holder), encoding="utf-8")
         _about(path).chmod(0o600)
@@ -87,6 +143,13 @@ def holder_of(path: Path) -> Holder | None:
         return None
     lock.release()
     return None
+
+
+def _group(path: Path) -> str | None:
+    try:
+        return str(json.loads(_about(path).read_text(encoding="utf-8"))["group"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _holder(path: Path) -> Holder:

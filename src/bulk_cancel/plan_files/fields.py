@@ -56,6 +56,10 @@ def _is_action(value: Any) -> bool:
     return isinstance(value, str) and value in _ACTIONS
 
 
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
 def _are_counts(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_action(name) and _is_number(value[name]) for name in value)
 
@@ -86,6 +90,7 @@ LINE_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
         "user_id": _is_id,
         "account": _is_account,
         "start": _is_text,
-        "host_ids": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+        "host_ids": _are_texts,
+        "attendee_ids": _are_texts,
     }
 )

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from bulk_cancel.core.actions import Action, Expectation, moment_of
-from bulk_cancel.core.model import InputRow
+from bulk_cancel.core.model import Appointment, InputRow
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
 from bulk_cancel.plan_files.fields import HEADER_FIELDS, LINE_FIELDS, MalformedError, refuse_odd
@@ -142,8 +142,14 @@ def line_record(line: PlanLine) -> Record:
         "account": row.account,
         "start": seen.start if seen else None,
         "host_ids": list(seen.host_ids) if seen and seen.host_ids is not None else None,
+        "attendee_ids": _others(seen) if row.attendee_id is None else None,
     }
     return {key: value for key, value in record.items() if value is not None}
+
+
+def _others(seen: Appointment | None) -> list[str] | None:
+    """Ids of those who would be told, and no names: of a row for one attendee it does not matter who else there is."""
+    return sorted(seen.attendee_ids) if seen and seen.attendee_ids is not None else None
 
 
 @lru_cache(maxsize=256)
@@ -163,8 +169,8 @@ def read_line(record: Record) -> PlannedLine:
         row = InputRow(record["row"], *_NOTHING, problems=record["why"])
         return PlannedLine(row, action, record["why"], Expectation())
     _refuse_contradictions(record, action)
-    hosts = record.get("host_ids")
-    expected = Expectation(record.get("start"), None if hosts is None else tuple(hosts))
+    hosts, attendees = (None if ids is None else tuple(ids) for ids in map(record.get, ("host_ids", "attendee_ids")))
+    expected = Expectation(record.get("start"), hosts, attendees)
     return PlannedLine(_input_row(record), action, record["why"], expected)
 
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import IO, Final
 
-from bulk_cancel.core.actions import Action, Expectation
+from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Action, Approved
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.errors import InputMissingError, PlanError, UsageError
 from bulk_cancel.plan_files.fields import MalformedError
@@ -36,16 +36,7 @@ _CLOSING: Final = re.compile(rb'\{"digest":"([0-9a-f]{64})"\}\n')
 _CLOSING_SIZE: Final = len(closing_line("0" * 64))
 _APPROVED: Final = re.compile(r"[0-9a-f]{12,64}")
 _BEGINNING: Final = encode({"format": FORMAT})[:-2]
-_SENT: Final = (Action.CANCEL, Action.READ_FIRST)
 _AGAIN: Final = "Make a new plan with `bulk-cancel plan … -o FILE`, and have it approved again."
-
-
-class LeftOut(NamedTuple):
-    """A target that the plan names and does not send."""
-
-    target: Target
-    action: Action
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +69,12 @@ class PlanFile:
         if rows:
             yield rows
 
-    def left_out(self) -> Iterator[LeftOut]:
-        """Yield the targets that must not be sent, with the reason."""
+    def approved(self) -> Iterator[tuple[int, Target, Approved]]:
+        """Yield each row whose target is left out, or whose appointment the plan has seen, with what was approved."""
         for line in self.lines():
-            if line.action not in (*_SENT, Action.SAME, Action.INVALID):
-                yield LeftOut(_target(line.row), line.action, line.why)
-
-    def skips(self) -> Iterator[tuple[Target, str]]:
-        """Yield the targets that a rule leaves out, with the reason."""
-        return ((left.target, left.why) for left in self.left_out() if left.action is Action.SKIP)
-
-    def expectations(self) -> dict[str, Expectation]:
-        """Return what the plan has seen of each appointment that it cancels, by its id."""
-        return {str(line.row.appointment_id): line.planned for line in self.lines() if line.action is Action.CANCEL}
+            is_target = line.action not in (Action.SAME, Action.INVALID)
+            if is_target and (line.action not in SENT or line.planned != NOTHING_EXPECTED):
+                yield line.row.row, _target(line.row), Approved(line.action, line.why, line.planned)
 
 
 def is_plan(source: str) -> bool:

@@ -79,7 +79,7 @@ def _about(setup: Setup, source: Source) -> PlanAbout:
         "cancel_all",
         "user_id",
         "map",
-        "live",
+        "look",
         "skip_past",
         "late_within",
         "select",

@@ -1,4 +1,4 @@
-"""The plan of a job's rows: by the ledger's states and, in a live plan, by what the API shows."""
+"""The plan of a job's rows: by the ledger's states and, where somebody looks, by what the API shows."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bulk_cancel.access.credential_locks import CredentialLocks
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Plan, PlanLine, make_plan
-from bulk_cancel.core.readings import Reading
 from bulk_cancel.core.states import State
 from bulk_cancel.planning.sources import PlannedRows
 from bulk_cancel.settings.accounts import OWN
 
 if TYPE_CHECKING:
-    from bulk_cancel.planning.live import AccountReads, LiveReads
+    from bulk_cancel.planning.plan_reads import AccountReads, PlanReads
 
 KnownPace = Callable[[str], PaceRecord | None]
 
@@ -28,27 +28,25 @@ def planned(
     keys: CredentialLocks,
     rows: PlannedRows,
     states_of: StatesOf,
-    reads: LiveReads | None,
+    reads: PlanReads | None,
     each: Callable[[PlanLine], None] | None,
 ) -> Plan:
     plan = make_plan(rows.chunks(), states_of, keys.setup.job.pace, rows.look(reads), each)
     plan.notes = rows.notes
     if keys.accounts.given or plan.shares.keys() - {OWN}:
         plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}
-    plan.live = replace(plan.live, requests=reads.requests) if plan.live and reads else None
+    told = " ".join(dict.fromkeys(reads.offline.values())) if reads else ""
+    plan.look = replace(plan.look, requests=reads.requests, offline=told) if plan.look and reads else None
     return plan
 
 
-def live_reads(keys: CredentialLocks, known_pace: KnownPace, wait_s: float) -> LiveReads:
-    """Return the looks of a live plan. An account's limit is held from its first look on."""
-    from bulk_cancel.planning.live import AccountReads, LiveReads  # brings HTTP
+def plan_reads(keys: CredentialLocks, look: Look, known_pace: KnownPace, wait_s: float) -> PlanReads:
+    """Return the looks of a plan. An account's limit is held from its first look on."""
+    from bulk_cancel.planning.plan_reads import AccountReads, PlanReads  # brings HTTP
 
-    if not keys.accounts.given:
-        keys.lock([OWN], wait_s)
-
-    def begin(account: str, seen: dict[str, Reading]) -> AccountReads:
-        keys.lock([account], wait_s)
+    def begin(account: str) -> AccountReads:
         settings, pace = keys.settings(account), keys.accounts.pace(account)
-        return AccountReads(keys.setup, settings, pace, known_pace(settings.credential.fingerprint), seen)
+        keys.lock([account], wait_s)
+        return AccountReads(keys.setup, settings, pace, look, known_pace(settings.credential.fingerprint))
 
-    return LiveReads(begin, keys.setup.machine.run_loop)
+    return PlanReads(look, begin, keys.setup.machine.run_loop)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import InputRow
-from bulk_cancel.core.plan import Look, PlanLine
+from bulk_cancel.core.plan import LookAt, PlanLine
 from bulk_cancel.core.readings import Reading
-from bulk_cancel.core.template import LIVE_NAMES, Template, live_values, parse_template
+from bulk_cancel.core.template import SEEN_NAMES, Template, parse_template, seen_values
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.inputs import StagedInput, read_columns, read_rows
 from bulk_cancel.settings.job import Job
 
 _NOTHING: Mapping[str, str | None] = {}
+
+
+def needs_looks(template: Template | None, columns: Collection[str]) -> bool:
+    """Return whether a reason has blanks that only a look can fill."""
+    return template is not None and bool({*SEEN_NAMES}.intersection(template.names) - {*columns})
 
 
 def template_of(job: Job) -> Template | None:
@@ -29,7 +34,7 @@ def template_of(job: Job) -> Template | None:
 
 @dataclass
 class Rows:
-    """The rows of a staged input. `seen` is what a live plan has seen by then: it may know what a blank wants."""
+    """The rows of a staged input. `seen` is what looks have shown by then: they may know what a blank wants."""
 
     staged: StagedInput
     template: Template | None
@@ -39,12 +44,12 @@ class Rows:
     _columns: dict[int, Mapping[str, str | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        unheard_of = {*(self.template.names if self.template else ())} - {*self.staged.columns, *LIVE_NAMES}
+        unheard_of = {*(self.template.names if self.template else ())} - {*self.staged.columns, *SEEN_NAMES}
         if unheard_of:
             known = ", ".join(self.staged.columns)
             raise ConfigError(
                 f"The reason has a blank {{{min(unheard_of)}}}, but the input has no such column.",
-                advice=f"It has: {known}. A live plan also knows: {', '.join(LIVE_NAMES)}.",
+                advice=f"It has: {known}. A look also tells: {', '.join(SEEN_NAMES)}.",
             )
 
     @property
@@ -80,7 +85,7 @@ class Rows:
         for rows in self.chunks():
             yield [self._fit(row) for row in rows] if self.template else rows
 
-    def look(self, look: Look | None) -> Look | None:
+    def look(self, look: LookAt | None) -> LookAt | None:
         """Return a look that also fills in the reasons, after `look` has seen what there is to know."""
         if self.template is None:
             return look
@@ -107,6 +112,6 @@ class Rows:
         seen = reading.appointment if reading else None
         own = {name: value for name, value in self._columns.get(row.row, _NOTHING).items() if value}
         try:
-            return row._replace(reason=self.template.fill({**live_values(seen), **own}), reason_given=True)
+            return row._replace(reason=self.template.fill({**seen_values(seen), **own}), reason_given=True)
         except ValueError as error:
             return InputRow(row.row, None, None, False, False, None, None, None, str(error))

@@ -10,22 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bulk_cancel.access.setup import Setup
-from bulk_cancel.core.actions import Action
+from bulk_cancel.core.actions import SENT, Action, Approved
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.model import InputRow, Target
-from bulk_cancel.core.plan import Look, PlanLine, target_of
+from bulk_cancel.core.plan import Approval, LookAt, PlanLine, target_of
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
-from bulk_cancel.plan_files import LeftOut, PlanFile, is_plan, open_plan
+from bulk_cancel.plan_files import PlanFile, is_plan, open_plan
 from bulk_cancel.planning.closure import check_of_input, check_of_select, check_of_starts
-from bulk_cancel.planning.reason_templates import Rows, template_of
+from bulk_cancel.planning.reason_templates import Rows, needs_looks, template_of
 from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.settings.job import Job
 from bulk_cancel.version import version
 
 if TYPE_CHECKING:
-    from bulk_cancel.engine.context import Foresight
-    from bulk_cancel.planning.live import LiveReads
+    from bulk_cancel.planning.plan_reads import PlanReads
 
 
 class PlannedRows(Protocol):
@@ -38,7 +37,7 @@ class PlannedRows(Protocol):
 
     def filled_chunks(self) -> Iterator[list[InputRow]]: ...
 
-    def look(self, look: Look | None) -> Look | None: ...
+    def look(self, look: LookAt | None) -> LookAt | None: ...
 
 
 class Source(Protocol):
@@ -50,9 +49,13 @@ class Source(Protocol):
     @property
     def closure(self) -> str: ...  # the command that checks the days of a closure; empty: it is none
 
-    def rows(self, reads: LiveReads | None) -> PlannedRows: ...
+    @property
+    def needs_looks(self) -> bool: ...  # to fill in its reasons
 
-    def foresight(self, reads: LiveReads | None) -> Foresight: ...
+    @property
+    def approval(self) -> Approval | None: ...
+
+    def rows(self, reads: PlanReads | None) -> PlannedRows: ...
 
 
 def open_source(setup: Setup, folder: Path) -> Source:
@@ -154,13 +157,16 @@ class InputFile:
     def closure(self) -> str:
         return check_of_select(self.job) or check_of_input(self.job, self.staged)
 
-    def rows(self, reads: LiveReads | None) -> Rows:
+    def rows(self, reads: PlanReads | None) -> Rows:
         return Rows(self.staged, template_of(self.job), reads.seen if reads else {}, self.users)
 
-    def foresight(self, reads: LiveReads | None) -> Foresight:
-        from bulk_cancel.engine.context import Foresight
+    @property
+    def needs_looks(self) -> bool:
+        return needs_looks(template_of(self.job), self.staged.columns)
 
-        return Foresight(seen=reads.seen if reads else {})
+    @property
+    def approval(self) -> None:
+        return None
 
 
 @dataclass
@@ -169,10 +175,15 @@ class ApprovedPlan:
 
     plan: PlanFile
     zone: tzinfo | None = None
-    left_out: dict[Target, LeftOut] = field(default_factory=dict)
+    approved: dict[Target, Approved] = field(default_factory=dict)
+    needs_looks: bool = False  #: its reasons are filled in
 
     def __post_init__(self) -> None:
-        self.left_out = {left.target: left for left in self.plan.left_out()}
+        self.approved = {target: approved for _, target, approved in self.plan.approved()}
+
+    @property
+    def approval(self) -> Approval:
+        return Approval(self.plan.header.expires_at, self.approved, self.plan.approved)
 
     @property
     def digest(self) -> str:
@@ -180,9 +191,9 @@ class ApprovedPlan:
 
     @property
     def closure(self) -> str:
-        return check_of_starts((seen.start for seen in self.plan.expectations().values()), self.zone)
+        return check_of_starts((one.seen.start for one in self.approved.values() if one.action in SENT), self.zone)
 
-    def rows(self, reads: LiveReads | None) -> ApprovedPlan:
+    def rows(self, reads: PlanReads | None) -> ApprovedPlan:
         return self
 
     @property
@@ -195,20 +206,15 @@ class ApprovedPlan:
 
     filled_chunks = chunks
 
-    def look(self, look: Look | None) -> Look:
+    def look(self, look: LookAt | None) -> LookAt:
         """Return a look that leaves out what the plan leaves out."""
         return lambda lines: self._looked(look, [self._marked(line) for line in lines])
 
     @staticmethod
-    def _looked(look: Look | None, lines: Sequence[PlanLine]) -> Sequence[PlanLine]:
+    def _looked(look: LookAt | None, lines: Sequence[PlanLine]) -> Sequence[PlanLine]:
         return look(lines) if look else lines
 
     def _marked(self, line: PlanLine) -> PlanLine:
-        left = self.left_out.get(target_of(line.row)) if line.action is Action.CANCEL else None
-        return replace(line, action=left.action, why=left.why) if left else line
-
-    def foresight(self, reads: LiveReads | None) -> Foresight:
-        left_out = {target: (left.action, left.why) for target, left in self.left_out.items()}
-        from bulk_cancel.engine.context import Foresight
-
-        return Foresight(reads.seen if reads else {}, left_out, self.plan.expectations())
+        approved = self.approved.get(target_of(line.row)) if line.action is Action.CANCEL else None
+        is_left_out = approved is not None and approved.action not in SENT
+        return replace(line, action=approved.action, why=approved.why) if approved and is_left_out else line

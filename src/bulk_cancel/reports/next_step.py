@@ -40,6 +40,7 @@ class Ending:
     due_at: float | None = None  #: when all unknown targets may be looked at, seconds since the epoch; None: now
     halt: str = ""  #: what stopped the run, a sentence
     undecided: int = 0  #: unknown targets that no read can settle
+    sendable: int = 0  #: targets of earlier inputs that reads have just shown active
 
 
 def next_step(ending: Ending) -> str:
@@ -63,7 +64,10 @@ def _sentences(ending: Ending) -> Iterator[str]:
     elif ending.exit_code is Exit.UNKNOWN:
         yield _look_again(ending)
     yield from _for_a_person(ending)
-    if ending.exit_code is Exit.OK:
+    if ending.sendable:
+        was = "1 cancel was" if ending.sendable == 1 else f"{ending.sendable:,} cancels were"
+        yield f"{was} not applied and may be sent again: run the input that names {_them(ending.sendable)}."
+    elif ending.exit_code is Exit.OK:
         yield _done(ending)
 
 
@@ -89,7 +93,7 @@ def _for_a_person(ending: Ending) -> Iterator[str]:
     if failed := _count(ending, Status.FAILED):
         yield f"{_SAME} to try {_rows(failed)} that could not be sent."
     if files := list(_files_to_correct(ending)):
-        yield f"correct {' and '.join(files)} and run {'it' if len(files) == 1 else 'them'} as a new input."
+        yield f"correct {' and '.join(files)} and run {_them(len(files))} as a new input."
 
 
 def _files_to_correct(ending: Ending) -> Iterator[str]:
@@ -110,6 +114,10 @@ def _done(ending: Ending) -> str:
 
 def _count(ending: Ending, *statuses: Status) -> int:
     return sum(ending.counts.get(status, 0) for status in statuses)
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
 
 
 def _without_outcome(count: int) -> str:

@@ -22,6 +22,7 @@ class Requests:
     """What a run asked of the API."""
 
     posts: int = 0
+    unseen: int = 0  #: of those, sent although nobody had looked
     gets: int = 0
     throttled: int = 0
 

@@ -29,6 +29,7 @@ from pydantic import (
     model_validator,
 )
 
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.dates import fill_dates
 from bulk_cancel.core.deadline import Deadline, parse_deadline
 from bulk_cancel.core.pacing import Pace
@@ -191,10 +192,9 @@ class Job(BaseModel):
     timeout: Duration = 30.0
     max_attempts: int = Field(5, ge=1, le=100)
     settle: Duration = 600.0
-    look_first: bool = False
+    look: Look = Look.AUTO
     retry_refused: bool = False
     wait: bool = False
-    live: bool = False
     skip_past: bool = True
     late_within: Duration = 0.0
     max_cancel: int | None = Field(None, ge=0)
@@ -206,7 +206,6 @@ class Job(BaseModel):
     plan_file: Path | None = None
     plan_ttl: Duration = 24 * 3600.0
     expect_digest: str | None = None
-    check_drift: bool = False
     max_errors: Annotated[str, Field(pattern=r"^(\d+%?)?$")] = ""
     lock_wait: Duration = 0.0
     max_duration: Annotated[Duration, Field(gt=0)] | None = None

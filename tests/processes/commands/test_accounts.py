@@ -226,7 +226,7 @@ def test_a_plan_tells_each_account_and_is_carried_out_with_them(shell: Shell, sa
     assert [row["account"] for row in shell.rows("audit/plan.csv")] == [*owners.values()]
     assert "with the account rome: at least 3 min" in shell("plan", source, *words).stdout
     write("accounts.toml", FILE)
-    live = shell("plan", source, *words, "--live", "-o", "a.plan", *QUICK)
+    live = shell("plan", source, *words, "-o", "a.plan", *QUICK)
     assert live.code == 0, live.stderr
     assert {arrival.token for arrival in sandbox.arrivals()} == {TOKENS[name] for name in NAMES}
     refused = shell.run("a.plan", "--ledger", "ledger.db")
@@ -239,7 +239,7 @@ def test_a_plan_tells_each_account_and_is_carried_out_with_them(shell: Shell, sa
 def test_a_refused_look_names_the_account(shell: Shell, sandbox: Sandbox, write: Write) -> None:
     owners = share_out(serve(sandbox, [Wanted()] * 9), NAMES)
     shell.environ["TOKEN_ROME"] = EXPIRED_TOKEN
-    result = shell("plan", write("a.csv", as_csv(owners)), "--accounts", "accounts.toml", "--live", *QUICK)
+    result = shell("plan", write("a.csv", as_csv(owners)), "--accounts", "accounts.toml", *QUICK)
     assert result.code == 77
     assert "With the account rome: " in result.stderr
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.shell_types import Shell
+from support.shell import Shell
 
 from bulk_cancel.sandbox.credentials import PLATFORM_KEY
 from bulk_cancel.sandbox.people import HOST, OWNER

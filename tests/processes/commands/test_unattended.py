@@ -139,7 +139,7 @@ def test_a_run_stops_when_its_time_is_over_and_goes_on_the_next_time(
     assert (counts["cancelled"] + counts["pending"], counts["unknown"]) == (4, 0)
     assert 1 <= counts["cancelled"] <= 3
     shell.environ["XDG_STATE_HOME"] = str(shell.folder / "fresh")  # its limiter need not wait for the minute
-    again = shell.run(source, "--ledger", "other.db", "--look-first")
+    again = shell.run(source, "--ledger", "other.db", "--look", "each")
     assert again.code == 0
     assert sandbox.truth().applied == dict.fromkeys(IDS, 1)
 

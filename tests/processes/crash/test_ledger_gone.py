@@ -91,7 +91,7 @@ def test_a_ledger_that_is_gone_is_told_and_begun_anew_only_after_a_word(lab: Lab
         assert "is gone: this machine has seen 12 events of it" in ended.stderr
     forgotten = lab.run_command("ledger", "forget", "--ledger", str(lab.ledger), capture_output=True)
     assert "12 events are forgotten" in forgotten.stdout
-    assert lab.run(look_first="").code == 0
+    assert lab.run(look="each").code == 0
     assert lab.posts == 6
 
 

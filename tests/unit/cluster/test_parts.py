@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy.exc import OperationalError
 
+from bulk_cancel.access.ledgers import LedgerDatabase
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.setup import set_up
 from bulk_cancel.cluster import completion as ending
+from bulk_cancel.cluster import dispatch, queue
 from bulk_cancel.cluster import stalled as rescue
+from bulk_cancel.cluster.approved_rows import approved_of, keep_approved
 from bulk_cancel.cluster.chunk import ChunkResult, WorkerSetup
 from bulk_cancel.cluster.queue import partition_of, workflow_id
 from bulk_cancel.cluster.run_settings import RunSettings
+from bulk_cancel.commands.status import look_over
+from bulk_cancel.core.actions import Action, Approved, Expectation, Look
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.deadline import TimeLimit
-from bulk_cancel.core.model import Chunk
+from bulk_cancel.core.model import Chunk, Target
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.errors import ConfigError, Exit
+from bulk_cancel.errors import ConfigError, Exit, LedgerLostError, LedgerUnreachableError
+from bulk_cancel.execution.caller import Caller
+from bulk_cancel.execution.execute import RunFacts
+from bulk_cancel.ledger.port import RunStart
 from bulk_cancel.ledger.postgres import PostgresLedger
-from bulk_cancel.ledger.shared import ChunkRecord
+from bulk_cancel.ledger.shared import NOBODY, START_ONE, ChunkRecord, is_untaken
+from bulk_cancel.ops.progress import Silence
 from bulk_cancel.settings.job import load_job
 from support.given import row, staged
 
@@ -92,26 +103,41 @@ def planned(ledger: PostgresLedger) -> tuple[int, str]:
 
 
 def test_rules_come_back_from_the_ledger_as_they_were(ledger: PostgresLedger) -> None:
-    job = load_job("-", {"send_window": "08:00-20:00 Europe/Berlin", "max_errors": "5%", "late_within": "2h"})
-    run_settings = RunSettings.of(job, TimeLimit(60.0, "The time is over."), CLOCK)
+    wanted = {"send_window": "08:00-20:00 Europe/Berlin", "max_errors": "5%", "late_within": "2h", "look": "each"}
+    job = load_job("-", wanted)
+    run_settings = replace(RunSettings.of(job, TimeLimit(60.0, "The time is over."), CLOCK), is_approved=True)
     run_settings.keep(ledger, 7)
     assert RunSettings.kept(ledger, 7) == run_settings
     limits = run_settings.limits_here(Clock(lambda: 5.0, TimeBase(None, 1040.0)), 3.0)
     assert limits.time == TimeLimit(20.0, "The time is over."), "the same moment on another machine's clock"
     assert limits.window == job.send_window
+    assert limits.look is Look.EACH
     assert (limits.wait, limits.send_within_s, limits.late_within_s) == (False, 3.0, 7200.0)
     with pytest.raises(ConfigError, match="Run 8 was not begun with --engine dbos"):
         RunSettings.kept(ledger, 8)
 
 
-@pytest.mark.parametrize("setting", [{"live": True}, {"canary": "3"}, {"rebooking_list": True}])
+@pytest.mark.parametrize("setting", [{"canary": "3"}, {"rebooking_list": True}])
 def test_what_only_one_machine_can_do_is_refused(setting: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"--{next(iter(setting)).replace('_', '-')} cannot be had"):
         RunSettings.of(load_job("-", setting), None, CLOCK)
 
 
+def test_what_was_approved_comes_back_from_the_ledger_for_the_rows_of_a_chunk(ledger: PostgresLedger) -> None:
+    seen = Expectation("2031-01-01T09:00:00Z", ("h1",), ("a1", "a2"))
+    rows = [
+        (2, Target("a"), Approved(Action.CANCEL, "would be cancelled", seen)),
+        (1999, Target("b", "anna"), Approved(Action.SKIP, "it starts in 1 h: too late")),
+        (2000, Target("c", entire_series=True), Approved(Action.READ_FIRST, "", Expectation(host_ids=()))),
+    ]
+    keep_approved(ledger, 7, rows)
+    assert dict(approved_of(ledger, Chunk(7, 1, 1, 1999))) == {target: one for _, target, one in rows[:2]}
+    assert Target("c", entire_series=True) in approved_of(ledger, Chunk(7, 2, 1999, 2500, series=True))
+    assert not approved_of(ledger, Chunk(8, 1, 1, 5000))
+
+
 def test_a_note_comes_back_from_the_ledger_as_it_was() -> None:
-    note = ChunkResult(posts=3, exit_code=int(Exit.CREDENTIAL), message="refused", unknown=1, due_in_s=2.5, due_at=9.0)
+    note = ChunkResult(exit_code=int(Exit.CREDENTIAL), message="refused", unknown=1, due_at=9.0)
     assert ChunkResult.from_json(note.to_json()) == note
     assert ChunkResult.from_json("") == ChunkResult()
 
@@ -138,7 +164,7 @@ def test_accounts_wait_for_themselves_and_series_for_all_series() -> None:
 
 def test_only_what_is_silent_is_taken_away(ledger: PostgresLedger, postgres_url: str) -> None:
     run_no, run_id = planned(ledger)
-    ledger.take_chunk(run_no, 1, "one")
+    ledger.take_chunk(run_no, 1, "one", 90.0)
     line = Line(pending=[f"{run_id}/1", f"{run_id}/2"], known={f"{run_id}/{n}": "PENDING" for n in (1, 2, 3, 4)})
     assert rescue_once(postgres_url, line, 60) == [("resumed", f"{run_id}/2")], "the second never gave a sign of life"
 
@@ -146,7 +172,7 @@ def test_only_what_is_silent_is_taken_away(ledger: PostgresLedger, postgres_url:
 def test_a_chunk_without_a_workflow_is_enqueued_anew(ledger: PostgresLedger, postgres_url: str) -> None:
     """Its worker gave up while the database was away, and its workflow came to an end."""
     run_no, run_id = planned(ledger)
-    ledger.take_chunk(run_no, 1, "one")
+    ledger.take_chunk(run_no, 1, "one", 90.0)
     line = Line(known={f"{run_id}/1": "ERROR"} | {f"{run_id}/{n}": "ENQUEUED" for n in (2, 3, 4)})
     assert rescue_once(postgres_url, line, 0.0) == [("enqueued", f"{run_id}/1/rescue-1")]
     assert rescue_once(postgres_url, line, 0.0) == line.done[:1], "somebody is at it"
@@ -163,10 +189,9 @@ def test_a_chunk_whose_work_failed_before_anybody_had_it_is_enqueued_anew(
 
 
 def test_a_share_of_errors_is_one_of_the_run() -> None:
-    run_settings = RunSettings.of(load_job("-", {"max_errors": "5%"}), None, CLOCK).over(199, 3)
-    assert (run_settings.limits.max_errors, run_settings.refused_before) == ("9", 3)
-    assert RunSettings.of(load_job("-", {"max_errors": "7"}), None, CLOCK).over(199, 0).limits.max_errors == "7"
-    assert RunSettings.of(load_job("-", {}), None, CLOCK).over(199, 0).limits.max_errors == ""
+    assert RunSettings.of(load_job("-", {"max_errors": "5%"}), None, CLOCK).over(199).limits.max_errors == "9"
+    assert RunSettings.of(load_job("-", {"max_errors": "7"}), None, CLOCK).over(199).limits.max_errors == "7"
+    assert RunSettings.of(load_job("-", {}), None, CLOCK).over(199).limits.max_errors == ""
 
 
 def test_series_follow_when_all_others_have_ended(ledger: PostgresLedger) -> None:
@@ -175,15 +200,15 @@ def test_series_follow_when_all_others_have_ended(ledger: PostgresLedger) -> Non
     *others, series = ledger.chunks(run_no)
     assert [chunk.series for chunk in (*others, series)] == [False, False, False, True]
     for chunk in others:
-        hold = ledger.take_chunk(run_no, chunk.chunk.chunk_no, "one")
+        hold = ledger.take_chunk(run_no, chunk.chunk.chunk_no, "one", 90.0)
         assert hold is not None
         assert not ending.go_on(ledger, line, ledger.runs(run_id)[0])
         assert line.done == []
-        ledger.end_chunk(hold, ChunkResult(posts=2).to_json())
+        ledger.end_chunk(hold, ChunkResult().to_json())
     for _ in range(2):
         assert not ending.go_on(ledger, line, ledger.runs(run_id)[0])
     assert set(line.done) == {("enqueued", f"{run_id}/4")}
-    hold = ledger.take_chunk(run_no, 4, "one")
+    hold = ledger.take_chunk(run_no, 4, "one", 90.0)
     assert hold is not None
     ledger.end_chunk(hold, "")
     assert ending.go_on(ledger, line, ledger.runs(run_id)[0])
@@ -196,3 +221,93 @@ def test_a_run_whose_chunks_nobody_had_enqueued_is_begun(ledger: PostgresLedger,
     _, run_id = planned(ledger)
     line = Line(known={f"{run_id}/1": "SUCCESS"})
     assert rescue_once(postgres_url, line, 60) == [("enqueued", f"{run_id}/{n}") for n in (2, 3)]
+
+
+def chunk_at(number: int, *, epoch: int = 0, owner: str = "", ended: bool = False, series: bool = False) -> ChunkRecord:
+    return ChunkRecord(Chunk(1, number, 0, 9, series), "", 9, owner, epoch, None, ended, "")
+
+
+@pytest.mark.parametrize(
+    ("chunks", "untaken"),
+    [
+        ([], False),
+        ([chunk_at(1)], True),
+        ([chunk_at(1, epoch=1, owner="one"), chunk_at(2)], False),
+        ([chunk_at(1, epoch=2, ended=True), chunk_at(2)], True),
+        ([chunk_at(1, epoch=2), chunk_at(2, series=True)], False),  # it waits to come back, and the series for it
+        ([chunk_at(1, epoch=2, ended=True, owner="one"), chunk_at(2, series=True)], True),
+        ([chunk_at(1, epoch=2, ended=True)], False),
+    ],
+)
+def test_a_run_is_untaken_when_nobody_is_at_it_or_was_at_what_comes_next(
+    chunks: list[ChunkRecord], untaken: bool
+) -> None:
+    assert is_untaken(chunks) is untaken
+
+
+def test_a_run_that_no_worker_takes_is_told_of_within_ten_seconds(
+    ledger: PostgresLedger, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned(ledger)
+    (run,) = ledger.runs()
+    seen = dispatch._Seen(postgres_url, run)
+    seen.look()
+    assert not seen.is_untaken
+    later = time.monotonic() + 9
+    monkeypatch.setattr(dispatch.time, "monotonic", lambda: later)
+    seen.look()
+    assert (seen.is_untaken, seen.standing.note) == (True, NOBODY)
+    assert ledger.take_chunk(run.run_no, 1, "one", 90.0)
+    seen.look()
+    assert (seen.is_untaken, seen.standing.note) == (False, "1 worker, 4 of 4 chunks left")
+    seen.close()
+
+
+def test_status_says_that_no_worker_has_taken_a_run(ledger: PostgresLedger, postgres_url: str) -> None:
+    run_no = ledger.begin_run(RunStart("run-1", 0.0, CLOCK.base, input_digest="of an input"))
+    ledger.stage(run_no, [row(number, number) for number in range(2, 10)], 0.0)
+    ledger.start_run(run_no)
+    ledger.plan_chunks(run_no, 2)
+    seen = look_over(LedgerDatabase(postgres_url), Machine({}), 600.0, 5)
+    assert seen.runs[0].said == f"{NOBODY} 4 of 4 chunks are left. {START_ONE}"
+    assert seen.next == f"The run run-1: {seen.runs[0].said}"
+    assert ledger.take_chunk(1, 1, "one", 90.0)
+    assert NOBODY not in look_over(LedgerDatabase(postgres_url), Machine({}), 600.0, 5).next
+
+
+@pytest.mark.parametrize("when", ["opening the queue", "enqueueing", "watching"])
+def test_a_database_that_is_lost_while_a_run_is_handed_out_is_temporary(
+    ledger: PostgresLedger, postgres_url: str, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Its chunks are in the ledger: workers may be at them by now, so nothing promises that nothing was cancelled."""
+    away = OperationalError("SELECT 1", {}, Exception("server closed the connection"))
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise away
+
+    def lost(*_: Any, **__: Any) -> None:
+        raise LedgerUnreachableError("gone")
+
+    run_no = staged(ledger, row(2, 2))
+    ledger.start_run(run_no)
+    monkeypatch.setattr(queue, "DBOSClient", fail if when == "opening the queue" else lambda **_: FakeClient(fail))
+    if when == "watching":
+        monkeypatch.setattr(dispatch, "enqueue", lambda *_: None)
+        monkeypatch.setattr(dispatch.anyio, "run", lost)
+    setup = set_up(load_job("-", {"ledger": postgres_url}), structlog.get_logger(), Machine({}))
+    facts = RunFacts("run-1", run_no, ledger, None, CLOCK, 0.0)
+    what = dispatch.Dispatch(setup, Caller(Machine({}), structlog.get_logger(), Silence()), facts)
+    with pytest.raises(LedgerLostError) as told:
+        dispatch.dispatch(ledger, what)
+    assert told.value.exit_code is Exit.STOPPED
+    assert "cluster status" in told.value.advice
+
+
+@dataclass
+class FakeClient:
+    """A client whose connection is lost."""
+
+    enqueue: Any
+
+    def destroy(self) -> None:
+        return

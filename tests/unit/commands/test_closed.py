@@ -125,11 +125,11 @@ def test_an_appointment_that_was_handed_over_is_told_by_its_host(
     sandbox.reset(options(SPREAD))
     days = ("--from", str(DAY), "--to", str(DAY), "--timezone", "Europe/Berlin")
     assert command("find", *days, *QUICK, "-o", "day.csv").code == 0
-    assert command("plan", "day.csv", "--live", "-o", "day.plan", *QUICK).code == 0
+    assert command("plan", "day.csv", "-o", "day.plan", *QUICK).code == 0
     handed = on_the_day(SPREAD)[0]
     with sandbox.lock:
         sandbox.book.replace(replace(handed, host_ids=(COLLEAGUE.id,)))
-    assert command("run", "day.plan", "--check-drift", "--yes", "--out", "done", *QUICK).code == 0
+    assert command("run", "day.plan", "--yes", "--out", "done", *QUICK).code == 0
     result = closed("--json", "--host", OWNER.id, "--host", COLLEAGUE.id)
     (left,) = [one for one in result.document["left"] if one["kind"] == "appointment"]
     assert (left["id"], left["host_ids"]) == (handed.id, [COLLEAGUE.id])
@@ -302,7 +302,7 @@ def test_plan_run_and_report_of_what_find_found_end_with_the_day(command: Comman
     days = ("--from", str(DAY), "--to", str(DAY), "--timezone", "Europe/Berlin")
     assert command("find", *days, *QUICK, "-o", "day.csv").code == 0
     then = f"Then check: bulk-cancel closed {' '.join(days)}, with the other options that find had"
-    planned = command("plan", "day.csv", "--live", "--timezone", "Europe/Berlin", "-o", "day.plan", *QUICK)
+    planned = command("plan", "day.csv", "--timezone", "Europe/Berlin", "-o", "day.plan", *QUICK)
     assert f"{_BLOCK_FIRST}\n{then}\n" in planned.stdout
     done = command("run", "day.plan", "--yes", "--out", "done", "--timezone", "Europe/Berlin", *QUICK)
     assert done.stderr.endswith(f"{_BLOCK_FIRST}\n{then}\n")

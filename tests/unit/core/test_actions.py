@@ -103,7 +103,7 @@ ACTIVE_PAGE = Reading(ID, seen(), 0.0, Source.PAGE)
 def test_what_a_reading_its_age_and_what_was_expected_come_to(
     target: Target, reading: Reading | None, expected: Expectation, elapsed: float, action: Action
 ) -> None:
-    assert decide(target, PLAIN, reading, expected, SkipRules(NOON, elapsed=elapsed)).action is action
+    assert decide(target, PLAIN, reading, expected, SkipRules(NOON, at=elapsed)).action is action
 
 
 MAYBE = st.none() | st.booleans()
@@ -132,7 +132,7 @@ ANY = {"target": st.sampled_from([WHOLE, ONE, SERIES]), "request_": st.sampled_f
 def test_a_cancel_that_was_read_first_rests_on_a_fresh_reading_that_shows_the_target_active(
     target: Target, request_: Request, reading: Reading, expected: Expectation, elapsed: float
 ) -> None:
-    decision = decide(target, request_, reading, expected, SkipRules(NOON, elapsed=elapsed))
+    decision = decide(target, request_, reading, expected, SkipRules(NOON, at=elapsed))
     assert decision.why
     if decision.action is Action.CANCEL:
         document = reading.appointment
@@ -146,7 +146,7 @@ def test_a_cancel_that_was_read_first_rests_on_a_fresh_reading_that_shows_the_ta
 def test_already_cancelled_is_never_said_of_a_series_or_of_an_attendee_nobody_saw(
     target: Target, request_: Request, reading: Reading, expected: Expectation, elapsed: float
 ) -> None:
-    decision = decide(target, request_, reading, expected, SkipRules(NOON, elapsed=elapsed))
+    decision = decide(target, request_, reading, expected, SkipRules(NOON, at=elapsed))
     if decision.action is Action.ALREADY_CANCELLED:
         assert not target.entire_series
         document = reading.appointment

@@ -26,6 +26,7 @@ LAW = """
     pending            seen_refused             rejected
     pending            seen_active              pending
     pending            skipped                  skipped
+    pending            given_up                 failed
     sending            cancelled                cancelled
     sending            already_cancelled        already_cancelled
     sending            not_found                not_found

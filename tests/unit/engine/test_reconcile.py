@@ -63,6 +63,36 @@ async def test_active_after_the_settle_time_needs_a_second_read_some_seconds_lat
     assert result.sendable == 1
 
 
+def kept_for(seconds: float) -> Callable[[Target], Answer]:
+    """Return a cache that answers everything with what it got so many seconds before."""
+    return lambda target: replace(active(target), age_s=seconds)
+
+
+@pytest.mark.parametrize("age_s", [602, 300, float("inf")])
+async def test_what_a_cache_kept_from_within_the_settle_time_proves_nothing(age_s: float, clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=kept_for(age_s))
+    result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=600))
+    assert (commits.entries, result.unknown) == ([], 1)
+
+
+async def test_both_readings_are_taken_after_the_settle_time_some_seconds_apart(clock: Clock) -> None:
+    line = ScriptedLine(clock)
+    line.on_read = lambda target: kept_for(0 if len(line.reads) == 1 else 4)(target)
+    result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=601))
+    assert (commits.entries, result.unknown) == ([], 1), "a cache that repeats the first reading is no second one"
+
+
+async def test_within_one_run_a_row_is_sent_again_once_after_an_unknown_outcome(clock: Clock) -> None:
+    context, commits = context_of(clock, ScriptedLine(clock), Limits(settle_s=600, confirm_s=5))
+    reconciler, (item,) = Reconciler(context), unknowns(clock, 1, age_s=10_000)
+    commits.hold(item)
+    assert (await reconciler.run()).sendable == 1
+    commits.hold(item)
+    commits.unknowns.pop()
+    assert (await reconciler.run()).unknown == 1
+    assert commits.states[1] is State.UNKNOWN
+
+
 async def test_the_second_read_may_find_it_cancelled(clock: Clock) -> None:
     line = ScriptedLine(clock)
     line.on_read = lambda target: cancelled(target) if len(line.reads) > 1 else active(target)
@@ -140,7 +170,7 @@ async def test_many_are_looked_up_a_hundred_at_a_time(clock: Clock) -> None:
     line.listed = [Appointment(item.work.target.appointment_id, is_cancelled=True) for item in items[:240]]
     result, _ = await reconcile(clock, line, items)
     assert result.settled == 250
-    assert len(line.pages) == 4, "the fourth finds nothing, the rest is read one by one"
+    assert len(line.pages) == 3, "a short page is the last one, the rest is read one by one"
     assert len(line.reads) == 10
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.breaker import Breaker
@@ -242,7 +243,7 @@ async def test_a_refusal_is_followed_by_a_read(read: Callable[[Target], Answer],
         (cancelled, State.ALREADY_CANCELLED, 0),
         (active, State.CANCELLED, 1),
         (lambda _: said(404), State.NOT_FOUND, 0),
-        (lambda _: NO_ANSWER, None, 0),
+        (lambda _: NO_ANSWER, State.FAILED, 0),
     ],
 )
 async def test_what_may_have_been_taken_along_is_read_first(
@@ -251,7 +252,7 @@ async def test_what_may_have_been_taken_along_is_read_first(
     line = ScriptedLine(clock, on_read=read)
     context, commits = context_of(clock, line)
     work = next(works(1))
-    work.look_first = True
+    work.must_be_read = True
     await send(context, line, [work])
     assert commits.states.get(1) is state
     assert len(line.posts) == posts
@@ -266,15 +267,15 @@ def document(**facts: Any) -> Callable[[Target], Answer]:
     [
         (document(is_cancelled=None), State.REJECTED, "the API does not say whether it is cancelled"),
         (lambda _: said(403), State.REJECTED, "the API does not show it (403: no)"),
-        (lambda _: Answer(404), None, ""),
-        (lambda _: Answer(200, appointment=Appointment("another", is_cancelled=True)), None, ""),
+        (lambda _: Answer(404), State.FAILED, "not sent: it has to be read first, and no answer of the API came"),
+        (lambda _: Answer(200, appointment=Appointment("another", is_cancelled=True)), State.FAILED, "read first"),
     ],
 )
 async def test_a_look_that_does_not_tell_sends_nothing_and_says_why(
     read: Callable[[Target], Answer], state: State | None, why: str, clock: Clock
 ) -> None:
     line = ScriptedLine(clock, on_read=read)
-    context, commits = context_of(clock, line, Limits(look_first=True))
+    context, commits = context_of(clock, line, Limits(look=Look.EACH))
     await send(context, line, list(works(1)))
     assert not line.posts
     assert commits.states.get(1) is state
@@ -300,13 +301,14 @@ async def test_that_an_attendee_is_in_it_is_on_record_before_the_cancel_leaves(c
 
 
 @pytest.mark.parametrize(
-    ("attended", "look_first", "state"), [(False, False, State.NOT_FOUND), (True, True, State.ALREADY_CANCELLED)]
+    ("attended", "look", "state"),
+    [(False, Look.NEVER, State.NOT_FOUND), (True, Look.EACH, State.ALREADY_CANCELLED)],
 )
 async def test_an_attendee_who_is_not_in_it_was_cancelled_only_if_seen_in_it_before(
-    attended: bool, look_first: bool, state: State, clock: Clock
+    attended: bool, look: Look, state: State, clock: Clock
 ) -> None:
     line = ScriptedLine(clock, on_read=GONE)
-    context, commits = context_of(clock, line, Limits(look_first=look_first))
+    context, commits = context_of(clock, line, Limits(look=look))
     await send(context, line, [anna(attended=attended)])
     assert not line.posts
     assert commits.states[1] is state
@@ -314,7 +316,7 @@ async def test_an_attendee_who_is_not_in_it_was_cancelled_only_if_seen_in_it_bef
 
 async def test_a_series_is_not_done_because_a_look_finds_its_occurrence_cancelled(clock: Clock) -> None:
     line = ScriptedLine(clock, on_read=cancelled)
-    context, commits = context_of(clock, line, Limits(look_first=True))
+    context, commits = context_of(clock, line, Limits(look=Look.EACH))
     (work,) = works(1)
     work.target = Target(work.target.appointment_id, entire_series=True)
     await send(context, line, [work])
@@ -361,9 +363,9 @@ async def test_403s_that_nobody_could_judge_before_a_stop_stay_pending(clock: Cl
     assert commits.states == {1: State.PENDING}
 
 
-async def test_look_first_leaves_alone_what_is_cancelled_already(clock: Clock) -> None:
+async def test_each_look_leaves_alone_what_is_cancelled_already(clock: Clock) -> None:
     line = ScriptedLine(clock, on_read=cancelled)
-    context, commits = context_of(clock, line, Limits(look_first=True))
+    context, commits = context_of(clock, line, Limits(look=Look.EACH))
     await send(context, line, list(works(3)))
     assert set(commits.states.values()) == {State.ALREADY_CANCELLED}
     assert not line.posts
@@ -380,7 +382,7 @@ async def test_the_looks_come_after_the_long_waits(clock: Clock) -> None:
     began = clock.monotonic()
     line = ScriptedLine(clock)
     line.on_read = lambda target: cancelled(target) if clock.monotonic() - began > 3600 else active(target)
-    context, commits = context_of(clock, line, Limits(look_first=True, window=window))
+    context, commits = context_of(clock, line, Limits(look=Look.EACH, window=window))
     await send(context, line, list(works(20)), workers=8)
     assert not line.posts
     assert set(commits.states.values()) == {State.ALREADY_CANCELLED}

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,8 @@ from bulk_cancel import (
     run_async,
 )
 from bulk_cancel import plan as make_plan
+from bulk_cancel.access.machine import Machine
+from bulk_cancel.access.rate_limits import remembered
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.engine.clock import system_clock
@@ -101,6 +104,14 @@ def test_a_pause_of_hours_that_an_earlier_run_was_asked_for_still_holds(sandbox:
     assert not sandbox.truth().requests
 
 
+def test_what_was_used_of_a_limit_counts_for_the_next_ledger_on_this_machine(sandbox: Sandbox) -> None:
+    """A worker's, too: its ledger is another one."""
+    assert run(job(ledger="one.db", rate="1/s", burst=100, yes=True)).exit_code == Exit.OK
+    pace = remembered(Machine({}), KEY)
+    assert pace is not None
+    assert pace.tat_at - time.time() > COUNT - 2
+
+
 def test_every_name_is_there_and_nothing_else() -> None:
     assert {name: getattr(bulk_cancel, name) for name in bulk_cancel.__all__}
     assert set(bulk_cancel.__all__) <= set(dir(bulk_cancel))
@@ -152,7 +163,7 @@ def test_a_plan_sends_nothing_and_is_frozen(sandbox: Sandbox) -> None:
 
 
 def test_a_live_plan_tells_numbers_and_no_names(sandbox: Sandbox) -> None:
-    planned = make_plan(job(live=True, skip_past=False))
+    planned = make_plan(job(skip_past=False))
     assert planned.seen is not None
     assert planned.seen.mailed > 0
     assert "@" not in repr(planned)
@@ -269,7 +280,7 @@ def test_a_wish_to_stop_drains_a_run(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_awaited(backend: str, sandbox: Sandbox) -> None:
     async def one_after_the_other() -> tuple[PlanResult, Summary, Summary]:
-        return await plan_async(job(live=True)), await run_async(job(yes=True)), await reconcile_async(job())
+        return await plan_async(job()), await run_async(job(yes=True)), await reconcile_async(job())
 
     planned, summary, settled = anyio.run(one_after_the_other, backend=backend)
     assert (planned.rows, summary.counts[Status.CANCELLED], settled.rows) == (COUNT, COUNT, 0)

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from bulk_cancel.core.actions import Action, Expectation
+from bulk_cancel.core.actions import SENT, Action, Expectation
 from bulk_cancel.core.model import Contact, InputRow, Target
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
-from bulk_cancel.plan_files import LeftOut, PlanFile, open_plan, options_digest, write_plan
+from bulk_cancel.plan_files import PlanFile, open_plan, options_digest, write_plan
 from support.examples import examples
 from support.plans import ABOUT, DAY, NOW, ONE_OF_EACH, invalid_row, line, row_of, seen, uuid
 
@@ -63,7 +63,9 @@ def test_what_is_written_is_read(path: Path, lines: tuple[PlanLine, ...]) -> Non
     for read, written in zip(plan.lines(), lines, strict=True):
         assert read.action is written.action
         if written.seen and written.action is not Action.INVALID:
-            assert read.planned == Expectation(written.seen.start, written.seen.host_ids)
+            attendees = written.seen.attendee_ids if written.row.attendee_id is None else None
+            others = None if attendees is None else tuple(sorted(attendees))
+            assert read.planned == Expectation(written.seen.start, written.seen.host_ids, others)
         else:
             assert read.planned == Expectation()
 
@@ -83,17 +85,18 @@ def test_a_run_stages_every_row_in_chunks(plan: PlanFile) -> None:
 
 
 def test_what_is_not_sent_is_named_with_its_reason(plan: PlanFile) -> None:
-    left_out = {left.action: left for left in plan.left_out()}
-    assert set(left_out) == set(VALID) - {Action.CANCEL, Action.READ_FIRST}
-    assert left_out[Action.NOT_FOUND] == LeftOut(
-        Target(uuid(10)), Action.NOT_FOUND, "the API knows no such appointment"
-    )
-    assert list(plan.skips()) == [(Target(uuid(12)), "it started on 2026-11-20 10:00 UTC: past")]
+    left_out = {one.action: (target, one.why) for _, target, one in plan.approved() if one.action not in SENT}
+    assert set(left_out) == set(VALID) - {Action.CANCEL, Action.READ_FIRST, Action.SAME}
+    assert left_out[Action.NOT_FOUND] == (Target(uuid(10)), "the API knows no such appointment")
+    assert left_out[Action.SKIP] == (Target(uuid(12)), "it started on 2026-11-20 10:00 UTC: past")
 
 
-def test_what_is_expected_of_each_cancel(plan: PlanFile) -> None:
-    looked = Expectation("2026-12-01T09:00:00Z", (uuid(801), uuid(802)))
-    assert plan.expectations() == {uuid(2): looked, uuid(3): looked, uuid(4): looked, uuid(5): Expectation()}
+def test_what_was_seen_of_each_cancel_is_what_was_approved(plan: PlanFile) -> None:
+    approved = {target.appointment_id: one.seen for _, target, one in plan.approved() if one.action in SENT}
+    assert approved.keys() == {uuid(2), uuid(3), uuid(4)}
+    assert {(seen.start, seen.host_ids) for seen in approved.values()} == {
+        ("2026-12-01T09:00:00Z", (uuid(801), uuid(802)))
+    }
 
 
 def test_the_same_plan_gives_the_same_bytes(path: Path, tmp_path: Path) -> None:

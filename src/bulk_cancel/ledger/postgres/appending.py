@@ -30,17 +30,19 @@ class _Found:
     places: dict[int, Row]  #: state and attempts
     before: str  #: the newest link of the chain
     event_ids: list[int]
+    now: float  #: by the database's clock, seconds since the epoch
 
 
 def append(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry]) -> None:
     """Write events and move their targets, within the caller's transaction, which rolls back after an error.
 
-    Raises IllegalTransitionError or GuardError.
+    They are dated with the time that the database has in it, once all locks are there. Raises IllegalTransitionError or
+    GuardError.
     """
-    entries = [_storable(entry) for entry in entries]
-    parts = waves(entries)
-    moves = [_moves(run_no, wave) for wave in parts]  # what the law forbids does not get to the database
     found = _look(session, run_no, chunk_no, entries)
+    entries = [replace(_storable(entry), at=found.now) for entry in entries]
+    parts = waves(entries)
+    moves = [_moves(run_no, wave) for wave in parts]
     if unmoved := [target_id for target_id in {entry.target_id for entry in entries} if target_id not in found.keys]:
         raise GuardError("; ".join(f"there is no target {target_id}" for target_id in unmoved))
     counts = [[session.run(name, *columns) for name, columns in wave] for wave in moves]
@@ -56,12 +58,13 @@ def _look(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry]
     targets = session.run("where_they_are", sorted({entry.target_id for entry in entries}))
     seals = session.run("last_seal", run_no, chunk_no)
     ids = session.run("event_ids", len(entries))
-    rows = targets.fetchall()
+    rows, numbered = targets.fetchall(), ids.fetchall()
     return _Found(
         keys={row[0]: row[3:] for row in rows},
         places={row[0]: row[1:3] for row in rows},
         before=link(seals.fetchall()),
-        event_ids=[row[0] for row in ids.fetchall()],
+        event_ids=[row[0] for row in numbered],
+        now=numbered[0][1],
     )
 
 

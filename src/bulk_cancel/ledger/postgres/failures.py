@@ -13,6 +13,7 @@ import psycopg
 
 from bulk_cancel.errors import (
     BulkCancelError,
+    ConfigError,
     LedgerDiskError,
     LedgerError,
     LedgerLostError,
@@ -20,6 +21,9 @@ from bulk_cancel.errors import (
     LockedError,
 )
 
+#: libpq gives no code for what a server says before the session stands, only its sentences; where they are in another
+#: language the database counts as unreachable.
+_REFUSED = ("password authentication failed", "no password supplied", "no pg_hba.conf entry", "does not exist")
 _LOST = {"57P01", "57P02", "57P05", "08000", "08003", "08006", "25P03", "25P04"}
 _NO_SPACE = {"53100", "53200", "58030"}
 _DAMAGED = {"XX001", "XX002"}
@@ -42,6 +46,11 @@ def connecting(place: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
+        if any(words in str(error) for words in _REFUSED):
+            raise ConfigError(
+                f"The database refuses the user or the password of the ledger {place}: {_said(error)}.",
+                advice="Nothing was sent. Correct the address, PGPASSFILE or PGPASSWORD.",
+            ) from error
         raise LedgerUnreachableError(
             f"The ledger {place} cannot be reached: {_said(error)}.",
             advice="Is the database running, and are address, user and password right? Nothing was sent.",

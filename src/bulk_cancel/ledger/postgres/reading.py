@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bulk_cancel.core.clock import PaceRecord, TimeBase
+from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow, Scope, Work
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import LedgerError
@@ -47,9 +47,20 @@ class Reading:
         after = max(after_row, first)
         return [numbered_work_of(row) for row in self._rows("work", run_no, after, series, limit, account, last)]
 
+    def listed_work(self, run_no: int, appointment_ids: Collection[str], *, scope: Scope = ALL_ROWS) -> list[Work]:
+        account, _, after, last, series = scoped(scope)
+        if series:
+            return []
+        given = (run_no, after, False, len(appointment_ids) * 100, account, last, [*appointment_ids])
+        return [numbered_work_of(row)[1] for row in self._rows("listed_work", *given)]
+
+    def acting_users(self, run_no: int, *, scope: Scope = ALL_ROWS) -> dict[str | None, int]:
+        account, _, after, last, series = scoped(scope)
+        return {} if series else dict(self._rows("acting_users", run_no, after, last, account))
+
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(work_of(row[:13]), row[13], TimeBase(row[14], row[15]), row[16], row[17], bool(row[18]))
+            Unknown(work_of(row[:14]), row[14], None, *row[15:])
             for row in self._rows("unknown", after_target, limit, *scoped(scope))
         ]
 

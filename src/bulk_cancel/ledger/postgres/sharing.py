@@ -18,6 +18,7 @@ from bulk_cancel.ledger.postgres.create import LOCKS
 from bulk_cancel.ledger.postgres.writing import Writing
 from bulk_cancel.ledger.records import Row
 from bulk_cancel.ledger.shared import ChunkRecord, Hold, Reservation
+from bulk_cancel.ops.uptime import uptime
 
 _POLL_S = 0.1
 #: The clocks are compared so often, and the quickest answer counts.
@@ -43,9 +44,9 @@ class Sharing(Writing):
         ((others, series),) = self._rows("open_chunks", run_no)
         return others, series
 
-    def take_chunk(self, run_no: int, chunk_no: int, owner: str) -> Hold | None:
+    def take_chunk(self, run_no: int, chunk_no: int, owner: str, silence_s: float) -> Hold | None:
         with self._session.transaction():
-            found = self._session.run("take_chunk", run_no, chunk_no, owner).fetchall()
+            found = self._session.run("take_chunk", run_no, chunk_no, owner, silence_s).fetchall()
         return Hold(_chunk(found[0]), found[0][4], *found[0][6:]) if found else None
 
     def silent_chunks(self, longer_than_s: float) -> Sequence[ChunkRecord]:
@@ -58,17 +59,32 @@ class Sharing(Writing):
     def hold(self, hold: Hold | None) -> None:
         self._hold = hold
 
-    def heartbeat(self, hold: Hold) -> None:
-        with self._fenced(hold):
-            pass  # the fence itself leaves the time
+    def heartbeat(self, hold: Hold, gets: int = 0, throttled: int = 0) -> None:
+        with self._session.transaction():
+            self._fence(hold, gets=gets, throttled=throttled)
+
+    def stop_run(self, run_no: int, why: str) -> None:
+        with self._session.transaction():
+            self._session.run("stop_run", run_no, why)
+
+    def stopped(self, run_no: int) -> str:
+        return str(self._session.value("stopped", run_no))
+
+    def end_given_up(self, run_no: int) -> None:
+        with self._session.transaction():
+            self._session.run("end_given_up", run_no)
 
     def end_chunk(self, hold: Hold, note: str) -> None:
         with self._fenced(hold):
             self._session.run("end_chunk", hold.chunk.run_no, hold.chunk.chunk_no, note)
 
-    def reopen_chunk(self, hold: Hold) -> None:
+    def end_account(self, hold: Hold, note: str) -> None:
         with self._fenced(hold):
-            self._session.run("reopen_chunk", hold.chunk.run_no, hold.chunk.chunk_no)
+            self._session.run("end_account", hold.chunk.run_no, hold.account, note)
+
+    def reopen_chunk(self, hold: Hold, *, given_back: bool = False) -> None:
+        with self._fenced(hold):
+            self._session.run("reopen_chunk", hold.chunk.run_no, hold.chunk.chunk_no, given_back)
 
     def reserve(self, credential: str, count: int, pace: Pace, hold: Hold | None = None) -> Reservation:
         with self._fenced(hold):
@@ -103,9 +119,9 @@ class Sharing(Writing):
         return min((self._compared() for _ in range(_LOOKS)), key=lambda look: look[0])[1]
 
     def _compared(self) -> tuple[float, TimeBase]:
-        before = time.monotonic()
+        before = uptime()
         now = self._session.value("clock")
-        took = time.monotonic() - before
+        took = uptime() - before
         return took, TimeBase(None, now - (before + took / 2))
 
     def _hold_ledger(self, attempt: str, wait_s: float) -> None:

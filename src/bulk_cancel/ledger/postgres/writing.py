@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from bulk_cancel.core.model import Entry, InputRow, Scope
+from bulk_cancel.core.states import REFUSED, Event, next_state
 from bulk_cancel.errors import LostChunkError
 from bulk_cancel.ledger.port import PaceUpdate, RunStart
 from bulk_cancel.ledger.postgres import appending, staging
@@ -13,7 +15,7 @@ from bulk_cancel.ledger.postgres import integrity as chain
 from bulk_cancel.ledger.postgres.reading import Reading
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import scoped
-from bulk_cancel.ledger.shared import Hold
+from bulk_cancel.ledger.shared import Hold, Standing
 
 
 class Writing(Reading):
@@ -22,25 +24,28 @@ class Writing(Reading):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._hold: Hold | None = None
+        self.standing = Standing()
 
     def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
         with self._session.batch():
-            self._fence(self._hold)
+            self._fence(self._hold, posts=_posts_of(entries))
             if entries:
                 appending.append(self._session, run_no, self._chunk_no(run_no), entries)
+            if self._hold and (refused := sum(next_state(one.was, one.event) in REFUSED for one in entries)):
+                ((count,),) = self._session.run("count_refused", run_no, refused).fetchall()
+                self.standing = replace(self.standing, refused=count)
             for pace in sorted(paces, key=lambda pace: pace.credential):  # as all do: else two could block each other
                 record = pace.record
                 self._session.run("save_pace", pace.credential, record.tat_at, record.tat_mono, record.boot_id)
 
     def begin_run(self, start: RunStart) -> int:
         with self._session.transaction():
-            base = (start.base.boot_id, start.base.offset_s)
             about = (start.source, start.input_digest, start.out, start.program)
-            return int(self._session.value("begin_run", start.run_id, start.started_at, *base, *about))
+            return int(self._session.value("begin_run", start.run_id, *about))
 
     def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
         with self._session.transaction():
-            staging.stage(self._session, (run_no, at, retry_before), rows)
+            staging.stage(self._session, run_no, rows, retry_before)
 
     def start_run(self, run_no: int) -> None:
         with self._session.transaction():
@@ -48,7 +53,7 @@ class Writing(Reading):
 
     def end_run(self, run_no: int, at: float, summary: str) -> None:
         with self._session.transaction():
-            self._session.run("end_run", at, summary, run_no)
+            self._session.run("end_run", run_no, summary)
 
     def recover(self, run_no: int, at: float, scope: Scope | None = None) -> int:
         chunk_no, within = self._chunk_no(run_no), scoped(scope)
@@ -56,7 +61,7 @@ class Writing(Reading):
             self._fence(self._hold)
             self._session.run("lock_chain", run_no, chunk_no)
             self._session.run("lock_sending", *within)
-            events = self._session.stream("recover_events", run_no, chunk_no, at, *within)
+            events = self._session.stream("recover_events", run_no, chunk_no, *within)
             recovered = chain.seal(self._session, run_no, chunk_no, events)
             self._session.run("recover_targets", *within)
         return recovered
@@ -71,12 +76,15 @@ class Writing(Reading):
         chunk = self._hold.chunk if self._hold else None
         return chunk.chunk_no if chunk and chunk.run_no == run_no else 0
 
-    def _fence(self, hold: Hold | None) -> None:
+    def _fence(self, hold: Hold | None, *, posts: int = 0, gets: int = 0, throttled: int = 0) -> None:
         """Lock the chunk's row until the transaction ends, so that nobody takes the chunk over in between."""
         if hold is None:
             return
-        chunk = hold.chunk
-        if not self._session.run("fence", chunk.run_no, chunk.chunk_no, hold.epoch, hold.owner).fetchall():
+        chunk, requests = hold.chunk, (posts, gets, throttled)
+        found = self._session.run("fence", chunk.run_no, chunk.chunk_no, hold.epoch, *requests).fetchall()
+        if found:
+            self.standing = Standing(*found[0])
+        else:
             raise LostChunkError(
                 f"Chunk {chunk.chunk_no} of run {chunk.run_no} has another owner, or it has ended.",
                 advice="Nothing to do: the worker that has it now goes on with it.",
@@ -87,3 +95,9 @@ class Writing(Reading):
         with self._session.transaction():
             self._fence(hold)
             yield
+
+
+def _posts_of(entries: Sequence[Entry]) -> int:
+    """Return how many cancels were sent: each intent is one, unless it is on record that no byte of it left."""
+    intents = sum(entry.event is Event.INTENT for entry in entries)
+    return intents - sum(entry.event is Event.NOT_APPLIED and entry.http_status is None for entry in entries)

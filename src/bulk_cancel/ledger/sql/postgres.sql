@@ -38,7 +38,14 @@ CREATE TABLE meta (
   value text NOT NULL
 );
 
+-- What is written is dated with this, whatever time the machine that writes it believes it is: one that was suspended
+-- believes it to be earlier.
+CREATE FUNCTION wall_clock() RETURNS double precision LANGUAGE sql VOLATILE
+RETURN extract(epoch FROM clock_timestamp())::double precision;
+
 CREATE SEQUENCE run_numbers;
+
+-- stopped: why its workers are to stop. refused: targets that workers have found to be refused in it.
 
 CREATE TABLE runs (
   run_no         bigint PRIMARY KEY,
@@ -46,13 +53,13 @@ CREATE TABLE runs (
   status         text COLLATE "C" NOT NULL CHECK (status IN ('staging', 'running', 'ended')),
   started_at     double precision NOT NULL,
   ended_at       double precision,
-  boot_id        text,
-  mono_offset    double precision NOT NULL,
   source         text NOT NULL DEFAULT '',
   input_digest   text NOT NULL DEFAULT '',
   out            text NOT NULL DEFAULT '',
   program        text NOT NULL DEFAULT '',
-  summary        text
+  summary        text,
+  stopped        text NOT NULL DEFAULT '',
+  refused        bigint NOT NULL DEFAULT 0
 );
 
 CREATE SEQUENCE target_numbers;
@@ -86,7 +93,7 @@ CREATE TABLE targets (
 ) WITH (fillfactor = 90);
 
 CREATE INDEX targets_open ON targets (target_id) WHERE state IN ('sending', 'unknown');
-CREATE INDEX targets_series_sent ON targets (target_id) WHERE entire_series AND attempts > 0;
+CREATE INDEX targets_series_sent ON targets (intent_at) WHERE entire_series AND attempts > 0;
 CREATE INDEX targets_series_open ON targets (target_id) WHERE entire_series AND state IN ('sending', 'unknown');
 CREATE INDEX targets_sendable ON targets (asked_by, account, entire_series, asked_row)
   WHERE state IN ('pending', 'waiting');
@@ -134,7 +141,9 @@ CREATE TABLE pace (
   paused_to  double precision NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
--- What workers take. heartbeat_at: the owner's last sign of life; NULL: nobody has it.
+-- What workers take. epoch: counted up whenever a chunk is taken, let go or ended; who knows the newest one has it.
+-- heartbeat_at: the owner's last sign of life; NULL: nobody has it. silence_s: how long its owner may be silent.
+-- given_back_at: when a worker first gave it back because it lacks what the chunk takes; nobody has sent since.
 CREATE TABLE chunks (
   run_no       bigint NOT NULL,
   chunk_no     bigint NOT NULL,
@@ -146,8 +155,13 @@ CREATE TABLE chunks (
   owner        text NOT NULL DEFAULT '',
   epoch        bigint NOT NULL DEFAULT 0,
   heartbeat_at timestamptz,
+  silence_s    double precision NOT NULL DEFAULT 0,
   ended_at     timestamptz,
+  given_back_at timestamptz,
   note         text NOT NULL DEFAULT '',
+  posts        bigint NOT NULL DEFAULT 0,
+  gets         bigint NOT NULL DEFAULT 0,
+  throttled    bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (run_no, chunk_no)
 ) WITH (fillfactor = 50);
 CREATE INDEX chunks_open ON chunks (run_no, chunk_no) WHERE ended_at IS NULL;
@@ -167,7 +181,7 @@ CREATE TRIGGER targets_abide BEFORE TRUNCATE ON targets EXECUTE FUNCTION refuse(
 -- stands outside of the function, which is called for what is refused only.
 CREATE TRIGGER targets_obey BEFORE UPDATE ON targets FOR EACH ROW
 WHEN (OLD.state IS DISTINCT FROM NEW.state AND strpos(
-  ' pending>sending pending>already_cancelled pending>not_found pending>rejected pending>skipped'
+  ' pending>sending pending>already_cancelled pending>not_found pending>rejected pending>skipped pending>failed'
   || ' sending>cancelled sending>already_cancelled sending>not_found sending>rejected'
   || ' sending>waiting sending>pending sending>unknown'
   || ' waiting>sending waiting>already_cancelled waiting>not_found waiting>rejected waiting>failed waiting>skipped'
@@ -194,8 +208,9 @@ SELECT pg_advisory_xact_lock(hashtextextended(format('bulk_cancel %s %s', $1::bi
 -- name: set_schema
 INSERT INTO meta (key, value) VALUES ('schema', $1::text);
 
+-- When all locks are there, and before anything is written.
 -- name: event_ids
-SELECT nextval('event_numbers') FROM generate_series(1, $1::bigint);
+SELECT nextval('event_numbers'), wall_clock() FROM generate_series(1, $1::bigint);
 
 -- name: insert_events
 INSERT INTO events (event_id, target_id, run_no, chunk_no, event, attempt_no, at, http_status, detail)
@@ -245,14 +260,14 @@ SELECT tat_at, tat_mono, boot_id FROM pace WHERE credential = $1;
 
 -- name: begin_run
 WITH new AS (SELECT nextval('run_numbers') AS run_no)
-INSERT INTO runs (run_no, run_id, status, started_at, boot_id, mono_offset, source, input_digest, out, program)
-SELECT new.run_no, $1, 'staging', $2, $3, $4, $5, $6, $7, $8 FROM new RETURNING run_no;
+INSERT INTO runs (run_no, run_id, status, started_at, source, input_digest, out, program)
+SELECT new.run_no, $1, 'staging', wall_clock(), $2, $3, $4, $5 FROM new RETURNING run_no;
 
 -- name: start_run
 UPDATE runs SET status = 'running' WHERE run_no = $1 AND status = 'staging';
 
 -- name: end_run
-UPDATE runs SET status = 'ended', ended_at = $1, summary = $2 WHERE run_no = $3;
+UPDATE runs SET status = 'ended', ended_at = wall_clock(), summary = $2 WHERE run_no = $1;
 
 -- name: create_staging
 CREATE TEMPORARY TABLE staging (
@@ -296,9 +311,9 @@ WHERE o.appointment_id = shared.appointment_id AND NOT o.has_sibling;
 -- name: stage_restaged
 WITH written AS (
   INSERT INTO events (target_id, run_no, event, attempt_no, at)
-  SELECT t.target_id, $1, 'restaged', t.attempts, $2 FROM staging s JOIN targets t USING (target_id)
+  SELECT t.target_id, $1, 'restaged', t.attempts, wall_clock() FROM staging s JOIN targets t USING (target_id)
   WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
-    AND (t.settled_at <= $3::float8 OR (t.reason, t.cancel_all, t.user_id, t.account)
+    AND (t.settled_at <= $2::float8 OR (t.reason, t.cancel_all, t.user_id, t.account)
       IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account)))
   ORDER BY s.row RETURNING *)
 SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
@@ -335,11 +350,11 @@ SELECT count(*) FROM (SELECT 1 FROM targets WHERE state = 'sending' AND state IN
 -- name: recover_events
 WITH written AS (
   INSERT INTO events (target_id, run_no, chunk_no, event, attempt_no, at)
-  SELECT target_id, $1, $2::bigint, 'recovered', attempts, $3 FROM targets
-  WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($4::text IS NULL OR account = $4)
-    AND ($5::bigint IS NULL OR asked_by = $5
-    AND asked_row > $6 AND asked_row <= $7
-    AND entire_series = $8)
+  SELECT target_id, $1, $2::bigint, 'recovered', attempts, wall_clock() FROM targets
+  WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($3::text IS NULL OR account = $3)
+    AND ($4::bigint IS NULL OR asked_by = $4
+    AND asked_row > $5 AND asked_row <= $6
+    AND entire_series = $7)
   ORDER BY target_id RETURNING *)
 SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
   w.http_status, w.detail FROM written w JOIN targets t USING (target_id) ORDER BY w.event_id;
@@ -356,9 +371,13 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NUL
 -- while any other one is open: they may be the same, and the open one may still take effect. Two series suffice to know
 -- of one beside the target's own; they are looked up once, in their order, which leads through their partial indexes
 -- also before the database knows how few they are.
--- name: work
+-- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
+-- reads show may be an old state.
+-- What a worker has to know of a target before it sends: whether it must be read first, since another cancel may have
+-- taken it along or it was refused once; whether its attendee was seen in it; when the last series was sent.
+-- name: work_columns
 WITH sent_series AS MATERIALIZED (
-  SELECT target_id FROM targets WHERE entire_series AND attempts > 0 ORDER BY target_id LIMIT 2),
+  SELECT target_id FROM targets WHERE entire_series AND attempts > 0 ORDER BY intent_at DESC LIMIT 2),
 open_series AS MATERIALIZED (
   SELECT o.target_id FROM targets o WHERE o.entire_series AND o.state IN ('sending', 'unknown')
     AND NOT EXISTS (SELECT 1 FROM events e
@@ -370,16 +389,41 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
   OR (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id)))
   OR EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event IN
-    ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS look_first,
+    ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS must_be_read,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
-  t.start_at
-FROM targets t
+  t.start_at,
+  (SELECT max(intent_at) FROM targets WHERE entire_series AND attempts > 0)
+
+-- name: work_conditions
 WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
   AND ($6::bigint IS NULL OR t.asked_row <= $6) AND t.account = $5 AND t.state IN ('pending', 'waiting')
   AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)))
   AND (NOT t.entire_series OR NOT EXISTS (SELECT 1 FROM open_series s WHERE s.target_id <> t.target_id))
+  AND NOT (t.attempts > 1 AND EXISTS (SELECT 1 FROM events i JOIN events e USING (target_id, attempt_no)
+    JOIN events o USING (target_id)
+    WHERE i.target_id = t.target_id AND i.run_no = $1 AND i.event = 'intent' AND o.attempt_no < i.attempt_no
+      AND e.event IN ('no_proof', 'recovered') AND o.event IN ('no_proof', 'recovered')))
+
+-- name: work
+{work_columns}
+FROM targets t
+{work_conditions}
 ORDER BY t.asked_row LIMIT $4;
+
+-- Those of one page of the API's list.
+-- name: listed_work
+{work_columns}
+FROM targets t
+{work_conditions}
+  AND t.appointment_id = ANY ($7)
+ORDER BY t.asked_row LIMIT $4;
+
+-- name: acting_users
+SELECT user_id, count(*) FROM targets t
+WHERE t.asked_by = $1 AND NOT t.entire_series AND t.asked_row > $2 AND ($3::bigint IS NULL OR t.asked_row <= $3)
+  AND t.account = $4 AND t.state IN ('pending', 'waiting')
+GROUP BY user_id ORDER BY count(*) DESC;
 
 -- name: sendable_count
 SELECT count(*) FROM targets
@@ -400,12 +444,12 @@ UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY
 SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id, t.account,
   t.state, t.attempts, false,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
-  NULL, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
-  (SELECT max(e.at) FROM events e
-    WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event <> 'undecided'),
+  NULL, NULL, t.intent_at, t.start_at, heard.last_at,
   EXISTS (SELECT 1 FROM events e
-    WHERE e.target_id = t.target_id AND e.event = 'undecided' AND e.attempt_no = t.attempts)
-FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
+    WHERE e.target_id = t.target_id AND e.event = 'undecided' AND e.attempt_no = t.attempts),
+  greatest(0, wall_clock() - heard.last_at)
+FROM targets t, LATERAL (SELECT max(e.at) AS last_at FROM events e
+  WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event <> 'undecided') heard
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > $1
   AND ($3::text IS NULL OR t.account = $3)
   AND ($4::bigint IS NULL OR t.asked_by = $4
@@ -521,9 +565,26 @@ WHERE i.target_id IN (SELECT target_id FROM targets WHERE appointment_id = $1) O
 SELECT current_setting('fsync');
 
 -- name: fence
-UPDATE chunks SET heartbeat_at = clock_timestamp()
-WHERE run_no = $1 AND chunk_no = $2 AND epoch = $3 AND owner = $4 AND heartbeat_at IS NOT NULL AND ended_at IS NULL
-RETURNING 1;
+UPDATE chunks c SET heartbeat_at = clock_timestamp(), posts = posts + $4, gets = gets + $5, throttled = throttled + $6,
+  given_back_at = CASE WHEN $4 > 0 THEN NULL ELSE given_back_at END
+FROM runs r WHERE c.run_no = $1 AND c.chunk_no = $2 AND c.epoch = $3 AND r.run_no = c.run_no
+RETURNING r.stopped, r.refused;
+
+-- name: count_refused
+UPDATE runs SET refused = refused + $2 WHERE run_no = $1 RETURNING refused;
+
+-- name: stop_run
+UPDATE runs SET stopped = $2 WHERE run_no = $1 AND stopped = '';
+
+-- name: stopped
+SELECT stopped FROM runs WHERE run_no = $1;
+
+-- What is left of a run that was stopped, when nobody is at it any more.
+-- name: end_given_up
+UPDATE chunks c SET epoch = epoch + 1, ended_at = clock_timestamp()
+WHERE c.run_no = $1 AND c.ended_at IS NULL AND EXISTS (SELECT 1 FROM runs WHERE run_no = $1 AND stopped <> '')
+  AND NOT EXISTS (SELECT 1 FROM chunks o WHERE o.run_no = $1 AND o.ended_at IS NULL
+    AND o.heartbeat_at > clock_timestamp() - make_interval(secs => o.silence_s));
 
 -- Two who plan at once would mix their plans.
 -- name: lock_plan
@@ -547,12 +608,14 @@ FROM pieces WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE run_no = $1);
 
 -- name: chunks
 SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, epoch,
-  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, ended_at IS NOT NULL, note
+  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, ended_at IS NOT NULL, note,
+  extract(epoch FROM clock_timestamp() - given_back_at)::double precision, posts, gets, throttled
 FROM chunks WHERE run_no = $1 ORDER BY chunk_no;
 
 -- name: chunk
 SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, epoch,
-  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, ended_at IS NOT NULL, note
+  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, ended_at IS NOT NULL, note,
+  extract(epoch FROM clock_timestamp() - given_back_at)::double precision, posts, gets, throttled
 FROM chunks WHERE run_no = $1 AND chunk_no = $2;
 
 -- Asked whenever a chunk ends: it must not read all the others.
@@ -562,28 +625,35 @@ SELECT EXISTS (SELECT 1 FROM chunks WHERE run_no = $1 AND ended_at IS NULL AND N
 
 -- name: silent_chunks
 SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, epoch,
-  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, false, note
+  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, false, note,
+  extract(epoch FROM clock_timestamp() - given_back_at)::double precision, posts, gets, throttled
 FROM chunks WHERE ended_at IS NULL AND heartbeat_at <= clock_timestamp() - make_interval(secs => $1)
 ORDER BY run_no, chunk_no;
 
 -- name: take_chunk
-UPDATE chunks SET owner = $3, epoch = epoch + 1, heartbeat_at = clock_timestamp()
+UPDATE chunks SET owner = $3, epoch = epoch + 1, heartbeat_at = clock_timestamp(), silence_s = $4::double precision
 WHERE run_no = $1 AND chunk_no = $2 AND ended_at IS NULL
 RETURNING run_no, chunk_no, after_row, last_row, account, series, owner, epoch;
 
 -- name: end_chunk
-UPDATE chunks SET ended_at = clock_timestamp(), note = $3 WHERE run_no = $1 AND chunk_no = $2;
+UPDATE chunks SET epoch = epoch + 1, ended_at = clock_timestamp(), note = $3 WHERE run_no = $1 AND chunk_no = $2;
+
+-- name: end_account
+UPDATE chunks SET epoch = epoch + 1, ended_at = clock_timestamp(), note = $3
+WHERE run_no = $1 AND account = $2 AND ended_at IS NULL;
 
 -- name: reopen_chunk
-UPDATE chunks SET owner = '', heartbeat_at = NULL WHERE run_no = $1 AND chunk_no = $2;
+UPDATE chunks SET epoch = epoch + 1, owner = '', heartbeat_at = NULL,
+  given_back_at = CASE WHEN $3 THEN coalesce(given_back_at, clock_timestamp()) ELSE given_back_at END
+WHERE run_no = $1 AND chunk_no = $2;
 
 -- Whoever finds the row locked waits, and then counts from what the other one has left.
 -- name: reserve
 INSERT INTO pace AS p (credential, tat_at)
-VALUES ($1, extract(epoch FROM clock_timestamp())::double precision + $2::double precision)
+VALUES ($1, wall_clock() + $2::double precision)
 ON CONFLICT (credential) DO UPDATE SET tat_mono = 0, boot_id = NULL,
-  tat_at = greatest(p.tat_at, extract(epoch FROM clock_timestamp())::double precision) + $2::double precision
-RETURNING greatest(0, tat_at - $2::double precision - extract(epoch FROM clock_timestamp())::double precision), tat_at;
+  tat_at = greatest(p.tat_at, wall_clock()) + $2::double precision
+RETURNING greatest(0, tat_at - $2::double precision - wall_clock()), tat_at;
 
 -- name: give_back
 UPDATE pace SET tat_at = greatest(tat_at - $3::double precision, paused_to)
@@ -592,7 +662,7 @@ WHERE credential = $1 AND tat_at = $2::double precision;
 -- name: pause
 INSERT INTO pace AS p (credential, tat_at, paused_to)
 SELECT $1, n.demanded, n.demanded
-FROM (SELECT extract(epoch FROM clock_timestamp())::double precision + $2::double precision AS demanded) n
+FROM (SELECT wall_clock() + $2::double precision AS demanded) n
 ON CONFLICT (credential) DO UPDATE SET tat_mono = 0, boot_id = NULL,
   tat_at = greatest(p.tat_at, excluded.tat_at), paused_to = greatest(p.paused_to, excluded.paused_to);
 
@@ -617,7 +687,7 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.mode = 'ExclusiveLock' AND l.c
   AND l.objid = 1 AND l.objsubid = 2 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database());
 
 -- name: clock
-SELECT extract(epoch FROM clock_timestamp())::double precision;
+SELECT wall_clock();
 
 -- name: try_name
 SELECT pg_try_advisory_lock(hashtextextended($1::text || ' ' || $2::text, 0));

@@ -54,7 +54,7 @@ CREATE TABLE targets (
 
 -- The key, targets_key, is an index that is made when the first input is staged: see `make_key` below.
 CREATE INDEX targets_open ON targets (target_id) WHERE state IN ('sending', 'unknown');
-CREATE INDEX targets_series_sent ON targets (target_id) WHERE entire_series = 1 AND attempts > 0;
+CREATE INDEX targets_series_sent ON targets (intent_at) WHERE entire_series = 1 AND attempts > 0;
 CREATE INDEX targets_sendable ON targets (asked_by, entire_series, asked_row) WHERE state IN ('pending', 'waiting');
 
 -- Every line of every input, with the target it names (none when it is invalid).
@@ -103,7 +103,7 @@ CREATE TRIGGER targets_remain BEFORE DELETE ON targets BEGIN SELECT RAISE(ABORT,
 -- search in, since a long IN list is built anew by every statement: that took a third of the time of a commit.
 CREATE TRIGGER targets_obey BEFORE UPDATE OF state ON targets
 WHEN OLD.state IS NOT NEW.state AND instr(
-  ' pending>sending pending>already_cancelled pending>not_found pending>rejected pending>skipped'
+  ' pending>sending pending>already_cancelled pending>not_found pending>rejected pending>skipped pending>failed'
   || ' sending>cancelled sending>already_cancelled sending>not_found sending>rejected'
   || ' sending>waiting sending>pending sending>unknown'
   || ' waiting>sending waiting>already_cancelled waiting>not_found waiting>rejected waiting>failed waiting>skipped'
@@ -268,17 +268,23 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown')
 -- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. So is what was
 -- refused once, or is not cancelled by a person's word. A series waits while any other one is open: they may be the
 -- same, and the open one may still take effect; not any more once it is undecided, which comes after its settle time.
--- name: work
+-- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
+-- reads show may be an old state.
+-- What a worker has to know of a target before it sends: whether it must be read first, since another cancel may have
+-- taken it along or it was refused once; whether its attendee was seen in it; when the last series was sent.
+-- name: work_columns
 SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
   t.account, t.state, t.attempts,
   EXISTS (SELECT 1 FROM targets WHERE entire_series = 1 AND attempts > 0 AND target_id <> t.target_id)
   OR (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id)))
   OR EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event IN
-    ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS look_first,
+    ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS must_be_read,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
-  t.start_at
-FROM targets t
+  t.start_at,
+  (SELECT max(intent_at) FROM targets WHERE entire_series = 1 AND attempts > 0)
+
+-- name: work_conditions
 WHERE t.asked_by = ?1 AND t.entire_series = ?3 AND t.asked_row > ?2
   AND (?6 IS NULL OR t.asked_row <= ?6) AND t.account = ?5 AND t.state IN ('pending', 'waiting')
   AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
@@ -287,7 +293,29 @@ WHERE t.asked_by = ?1 AND t.entire_series = ?3 AND t.asked_row > ?2
     WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown')
       AND NOT EXISTS (SELECT 1 FROM events e
         WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts)))
+  AND NOT (t.attempts > 1 AND EXISTS (SELECT 1 FROM events i JOIN events e USING (target_id, attempt_no)
+    JOIN events o USING (target_id)
+    WHERE i.target_id = t.target_id AND i.run_no = ?1 AND i.event = 'intent' AND o.attempt_no < i.attempt_no
+      AND e.event IN ('no_proof', 'recovered') AND o.event IN ('no_proof', 'recovered')))
+
+-- name: work
+{work_columns}
+FROM targets t
+{work_conditions}
 ORDER BY t.asked_row LIMIT ?4;
+
+-- Those of one page of the API's list. The order of the join is forced: without it all of the run's rows are read.
+-- name: listed_work
+{work_columns}
+FROM json_each(?7) j CROSS JOIN targets t ON t.appointment_id = j.value
+{work_conditions}
+ORDER BY t.asked_row LIMIT ?4;
+
+-- name: acting_users
+SELECT user_id, count(*) FROM targets t
+WHERE t.asked_by = ?1 AND t.entire_series = 0 AND t.asked_row > ?2 AND (?3 IS NULL OR t.asked_row <= ?3)
+  AND t.account = ?4 AND t.state IN ('pending', 'waiting')
+GROUP BY user_id ORDER BY count(*) DESC;
 
 -- name: sendable_count
 SELECT count(*) FROM targets
@@ -306,7 +334,7 @@ UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY
 SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id, t.account,
   t.state, t.attempts, 0,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
-  NULL, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
+  NULL, NULL, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
   (SELECT max(e.at) FROM events e
     WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event <> 'undecided'),
   EXISTS (SELECT 1 FROM events e

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
@@ -145,9 +146,20 @@ class SqliteLedger:
         after = max(after_row, first)
         return [numbered_work_of(row) for row in self._rows("work", run_no, after, series, limit, account, last)]
 
+    def listed_work(self, run_no: int, appointment_ids: Collection[str], *, scope: Scope = ALL_ROWS) -> list[Work]:
+        account, _, after, last, series = scoped(scope)
+        if series:
+            return []
+        given = (run_no, after, False, len(appointment_ids) * 100, account, last, json.dumps([*appointment_ids]))
+        return [numbered_work_of(row)[1] for row in self._rows("listed_work", *given)]
+
+    def acting_users(self, run_no: int, *, scope: Scope = ALL_ROWS) -> dict[str | None, int]:
+        account, _, after, last, series = scoped(scope)
+        return {} if series else dict(self._rows("acting_users", run_no, after, last, account))
+
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(work_of(row[:13]), row[13], TimeBase(row[14], row[15]), row[16], row[17], bool(row[18]))
+            Unknown(work_of(row[:14]), row[14], TimeBase(row[15], row[16]), row[17], row[18], bool(row[19]))
             for row in self._rows("unknown", after_target, limit, *scoped(scope))
         ]
 

@@ -217,3 +217,33 @@ def test_a_connection_that_is_lost_while_writing_leaves_nothing(postgres_url: st
     assert target(other, 1).attempts == 0
     for each in (ledger, other):
         each.close()
+
+
+@pytest.fixture
+def guarded_url(postgres_server: Server, postgres_url: str) -> Iterator[str]:
+    """The URL of a database, of a role that has to know its password."""
+    hba = postgres_server.folder / "data" / "pg_hba.conf"
+    before = hba.read_text()
+    hba.write_text(f"local all guarded scram-sha-256\n{before}")
+    postgres_server.run("CREATE ROLE guarded LOGIN PASSWORD 'right'", "SELECT pg_reload_conf()")
+    yield postgres_url.replace("postgres@", "guarded:{}@", 1)
+    hba.write_text(before)
+    postgres_server.run("DROP ROLE guarded", "SELECT pg_reload_conf()")
+
+
+def test_a_wrong_password_and_a_wrong_name_are_settings_and_a_server_that_is_away_is_not(
+    guarded_url: str, postgres_url: str
+) -> None:
+    wrong = [
+        guarded_url.format("wrong"),
+        guarded_url.replace(":{}", ""),
+        postgres_url.replace("postgres@", "stranger@", 1),
+        postgres_url.replace("/test_", "/no_such_"),
+    ]
+    for url in wrong:
+        with pytest.raises(ConfigError) as refused:
+            PostgresLedger.open(url)
+        assert "wrong" not in str(refused.value)
+    with pytest.raises(LedgerError) as away:
+        PostgresLedger.open("postgresql://keeper@127.0.0.1:1/ledger")
+    assert away.value.exit_code is Exit.UNREACHABLE

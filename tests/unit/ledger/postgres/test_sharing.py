@@ -18,7 +18,8 @@ from bulk_cancel.core.states import Event, State
 from bulk_cancel.errors import LedgerError, LockedError, LostChunkError
 from bulk_cancel.ledger.port import GuardError
 from bulk_cancel.ledger.postgres import PostgresLedger
-from bulk_cancel.ledger.shared import Hold, Reservation, SharedLedger
+from bulk_cancel.ledger.shared import Hold, Reservation, SharedLedger, Standing
+from bulk_cancel.ops.uptime import uptime
 from support.given import AT, entry, put, row, staged, target
 from support.postgres import Server
 
@@ -64,7 +65,7 @@ def chunked(ledger: PostgresLedger, size: int = 2) -> int:
 
 
 def taken(ledger: PostgresLedger, run_no: int, chunk_no: int = 1, owner: str = "one") -> Hold:
-    hold = ledger.take_chunk(run_no, chunk_no, owner)
+    hold = ledger.take_chunk(run_no, chunk_no, owner, 90.0)
     assert hold is not None
     return hold
 
@@ -131,14 +132,30 @@ FENCED = {
     "heartbeat": lambda ledger, hold: ledger.heartbeat(hold),
     "reserve": lambda ledger, hold: ledger.reserve("key", 5, PACE, hold),
     "end_chunk": lambda ledger, hold: ledger.end_chunk(hold, "done"),
+    "end_account": lambda ledger, hold: ledger.end_account(hold, "done"),
     "reopen_chunk": lambda ledger, hold: ledger.reopen_chunk(hold),
 }
 LOSSES = {
-    "taken over": lambda ledger, hold: ledger.take_chunk(1, 1, "two"),
-    "taken over by itself": lambda ledger, hold: ledger.take_chunk(1, 1, "one"),
+    "taken over": lambda ledger, hold: ledger.take_chunk(1, 1, "two", 90.0),
+    "taken over by itself": lambda ledger, hold: ledger.take_chunk(1, 1, "one", 90.0),
     "ended": lambda ledger, hold: ledger.end_chunk(hold, "done"),
     "let go": lambda ledger, hold: ledger.reopen_chunk(hold),
+    "its account ended": lambda ledger, hold: ledger.end_account(taken(ledger, 1, 2), "no token"),
+    "the run given up": lambda ledger, hold: give_up(ledger),
 }
+
+
+def give_up(ledger: PostgresLedger) -> None:
+    """The run was stopped, and its owner lives, but says nothing for longer than it may."""
+    ledger.stop_run(1, "stopped")
+    silent_for(ledger, 91.0)
+    ledger.end_given_up(1)
+
+
+def silent_for(ledger: PostgresLedger, seconds: float) -> None:
+    ledger._session.connection.execute(
+        "UPDATE chunks SET heartbeat_at = clock_timestamp() - make_interval(secs => %s)", (seconds,)
+    )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -160,6 +177,95 @@ def test_who_has_lost_its_chunk_writes_nothing(opens: Open, call: str, loss: str
     assert frozen.verify() == []
 
 
+@pytest.mark.parametrize(("silence_s", "silent_s", "ended"), [(60, 70, True), (120, 100, False), (5, 6, True)])
+def test_a_stopped_run_is_given_up_after_the_silence_of_its_own_workers(
+    ledger: PostgresLedger, silence_s: float, silent_s: float, ended: bool
+) -> None:
+    run_no = chunked(ledger)
+    assert ledger.take_chunk(run_no, 1, "one", silence_s)
+    silent_for(ledger, silent_s)
+    ledger.end_given_up(run_no)
+    assert any(ledger.open_chunks(run_no)), "nobody has stopped it"
+    ledger.stop_run(run_no, "enough")
+    ledger.stop_run(run_no, "once more")
+    ledger.end_given_up(run_no)
+    assert any(ledger.open_chunks(run_no)) is not ended
+    assert ledger.stopped(run_no) == "enough"
+
+
+def test_every_fenced_call_shows_that_the_run_is_to_stop(opens: Open) -> None:
+    ledger, other = opens(), opens()
+    hold = taken(ledger, chunked(ledger))
+    ledger.hold(hold)
+    for call in ("append", "an empty append", "heartbeat", "reserve"):
+        ledger.standing = Standing()
+        FENCED[call](ledger, hold)
+        assert ledger.standing == Standing()
+    other.stop_run(1, "enough")
+    for call in ("an empty append", "heartbeat", "reserve"):
+        ledger.standing = Standing()
+        FENCED[call](ledger, hold)
+        assert ledger.standing == Standing("enough")
+
+
+def test_refusals_are_counted_over_all_workers_of_a_run(opens: Open) -> None:
+    """Each learns of them with its next write; those of an earlier run do not count."""
+    one, two = opens(), opens()
+    run_no = chunked(one)
+    for chunk_no, ledger in ((1, one), (2, two)):
+        ledger.hold(taken(ledger, run_no, chunk_no))
+    for ledger, number, event in ((one, 2, Event.SEEN_MISSING), (two, 4, Event.SEEN_REFUSED)):
+        ledger.append(run_no, [entry(target(ledger, number), event)])
+    assert (one.standing.refused, two.standing.refused) == (1, 2)
+    put(one, run_no, State.FAILED, 3)
+    assert one.standing.refused == 3
+    put(one, run_no, State.CANCELLED, 5)
+    again = staged(one, row(2, 20), row(3, 21), run_id="run-2")
+    one.plan_chunks(again, 2)
+    one.heartbeat(taken(one, again))
+    assert one.standing.refused == 0
+
+
+def test_requests_are_counted_with_their_chunk_whoever_sent_them(opens: Open) -> None:
+    one, two = opens(), opens()
+    run_no = chunked(one)
+    first = taken(one, run_no)
+    one.hold(first)
+    put(one, run_no, State.CANCELLED, 2)
+    one.heartbeat(first, gets=3, throttled=1)
+    second = taken(two, run_no, owner="two")
+    two.hold(second)
+    put(two, run_no, State.WAITING, 3)  # no byte of it left
+    put(two, run_no, State.SENDING, 4)
+    two.heartbeat(second, gets=2)
+    with pytest.raises(LostChunkError):
+        one.heartbeat(first, gets=9)
+    record = two.chunk(run_no, 1)
+    assert record is not None
+    assert (record.posts, record.gets, record.throttled) == (2, 5, 1)
+
+
+def test_a_chunk_is_given_back_until_somebody_sends(ledger: PostgresLedger) -> None:
+    run_no = chunked(ledger)
+
+    def given_back_s() -> float | None:
+        record = ledger.chunk(run_no, 1)
+        assert record is not None
+        return record.given_back_s
+
+    ledger.reopen_chunk(taken(ledger, run_no))
+    assert given_back_s() is None
+    for _ in range(2):
+        ledger.reopen_chunk(taken(ledger, run_no), given_back=True)
+        ledger._session.connection.execute("UPDATE chunks SET given_back_at = given_back_at - interval '30 s'")
+    assert given_back_s() == pytest.approx(60, abs=5)
+    ledger.hold(taken(ledger, run_no))
+    ledger.append(run_no, [])
+    assert given_back_s() is not None
+    put(ledger, run_no, State.SENDING, 2)
+    assert given_back_s() is None
+
+
 @pytest.mark.parametrize("call", FENCED)
 def test_who_holds_its_chunk_may(ledger: PostgresLedger, call: str) -> None:
     hold = taken(ledger, chunked(ledger))
@@ -176,7 +282,7 @@ def test_a_takeover_waits_for_what_is_being_written(opens: Open, postgres_url: s
     with writer._fenced(hold):
         takes.start()
         wait_for_a_waiter(postgres_url)
-        writer._session.run("end_run", AT, "written", run_no)
+        writer._session.run("end_run", run_no, "written")
         assert takes.is_alive()
     takes.join()
     assert writer.runs()[0].summary == "written"
@@ -196,7 +302,7 @@ def test_what_is_written_waits_for_a_takeover_and_is_refused(opens: Open, postgr
 
     thread = Thread(target=writes)
     with taker._session.transaction():
-        taker._session.run("take_chunk", run_no, 1, "two")
+        taker._session.run("take_chunk", run_no, 1, "two", 90.0)
         thread.start()
         wait_for_a_waiter(postgres_url)
     thread.join()
@@ -222,8 +328,8 @@ def test_of_many_takers_the_last_one_holds(opens: Open) -> None:
 def test_a_chunk_that_has_ended_is_not_taken_again(ledger: PostgresLedger) -> None:
     run_no = chunked(ledger)
     ledger.end_chunk(taken(ledger, run_no), "all cancelled")
-    assert ledger.take_chunk(run_no, 1, "two") is None
-    assert ledger.take_chunk(run_no, 99, "two") is None
+    assert ledger.take_chunk(run_no, 1, "two", 90.0) is None
+    assert ledger.take_chunk(run_no, 99, "two", 90.0) is None
     record = ledger.chunks(run_no)[0]
     assert (record.ended, record.note, record.owner) == (True, "all cancelled", "one")
 
@@ -392,7 +498,7 @@ def test_ledgers_of_different_databases_are_held_apart(
 def test_the_time_base_is_the_databases_clock(ledger: PostgresLedger) -> None:
     base = ledger.time_base()
     assert base.boot_id is None
-    assert base.wall(time.monotonic()) == pytest.approx(time.time(), abs=0.5)
+    assert base.wall(uptime()) == pytest.approx(time.time(), abs=0.5)
 
 
 def test_who_is_frozen_while_writing_is_thrown_out_of_its_chunk(opens: Open) -> None:
@@ -403,9 +509,9 @@ def test_who_is_frozen_while_writing_is_thrown_out_of_its_chunk(opens: Open) -> 
 
     def writes() -> None:
         with frozen._fenced(hold):
-            frozen._session.run("end_run", AT, "written", run_no)
+            frozen._session.run("end_run", run_no, "written")
             assert taken(taker, run_no, owner="two").epoch == 2
-            frozen._session.run("end_run", AT, "written", run_no)
+            frozen._session.run("end_run", run_no, "written")
 
     with pytest.raises(LedgerError, match="was lost"):
         writes()

@@ -111,7 +111,7 @@ def test_siblings_of_the_first_input_are_found(path: Path) -> None:
     ledger = SqliteLedger.open(path)
     run_no = staged(ledger, row(2, 1), row(3, 2), row(4, 1, attendee_id=uuid(50)))
     ledger.append(run_no, entries(target(ledger, 1), Event.INTENT, Event.NOT_APPLIED))
-    looks = {number: work.look_first for number, work in ledger.work(run_no, 0, series=False, limit=9)}
+    looks = {number: work.must_be_read for number, work in ledger.work(run_no, 0, series=False, limit=9)}
     assert looks == {2: False, 3: False, 4: True}
     ledger.close()
 

@@ -120,7 +120,7 @@ def test_a_ledger_that_is_gone_is_not_begun_anew_until_it_is_forgotten(path: Pat
     path.unlink()
     error = refused(path, marks)
     assert "is gone: this machine has seen 2 events of it" in str(error)
-    assert "--look-first" in error.advice
+    assert "--look each" in error.advice
     (mark,) = marks.at(str(path))
     mark.forget()
     with opened(path, marks) as ledger:

@@ -30,14 +30,14 @@ def test_a_live_plan_tells_what_a_run_then_does(shell: Shell, sandbox: Sandbox, 
     source = ask_for(sandbox, World.generate(240, 4), write, second_cancel="mail_again")
     shell.run(write("b.csv", "id\n" + list(sandbox.world.appointments)[-1] + "\n"), "--ledger", "ledger.db")
     before, posts = hashlib.sha256((shell.folder / "ledger.db").read_bytes()).hexdigest(), post_count(sandbox.truth())
-    planned = shell("plan", source, "--live", "--json", "--ledger", "ledger.db", "--rate", "500/s", "--burst", "500")
+    planned = shell("plan", source, "--json", "--ledger", "ledger.db", "--rate", "500/s", "--burst", "500")
     assert planned.code == 3, planned.stderr
     assert post_count(sandbox.truth()) == posts, "a plan sends no cancel"
-    assert planned.summary["live"]["requests"] <= 40
+    assert planned.summary["look"]["requests"] <= 40
     assert hashlib.sha256((shell.folder / "ledger.db").read_bytes()).hexdigest() == before
     assert CANARY not in (planned.stdout + planned.stderr).lower()
 
-    ran = shell.run(source, "--live", "--ledger", "ledger.db")
+    ran = shell.run(source, "--ledger", "ledger.db")
     told = {TOLD[action]: count for action, count in planned.summary["actions"].items()}
     assert {status: count for status, count in ran.summary["counts"].items() if count} == told
     assert not sandbox.truth().doubled, "what is cancelled already gets no second mail"
@@ -48,11 +48,11 @@ def test_a_live_plan_counts_people(shell: Shell, sandbox: Sandbox, write: Callab
     group = next(iter(world.appointments.values()))
     sandbox.reset(SandboxOptions(world=world))
     rows = "\n".join(f"{id_},yes" for id_ in world.appointments)
-    planned = shell("plan", write("a.csv", f"id,cancel_all\n{rows}\n"), "--live", "--json")
+    planned = shell("plan", write("a.csv", f"id,cancel_all\n{rows}\n"), "--json")
     assert planned.code == 0, planned.stderr
-    assert planned.summary["live"]["mailed"] == len(group.attendee_ids) + 2
-    assert planned.summary["live"]["paid"] == 1
-    assert planned.summary["live"]["hosts"] >= 1
+    assert planned.summary["look"]["mailed"] == len(group.attendee_ids) + 2
+    assert planned.summary["look"]["paid"] == 1
+    assert planned.summary["look"]["hosts"] >= 1
 
 
 def test_the_rebooking_list_names_whom_to_call(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
@@ -61,7 +61,7 @@ def test_the_rebooking_list_names_whom_to_call(shell: Shell, sandbox: Sandbox, w
     sandbox.reset(SandboxOptions(world=world, faults=f"cut-after@{single.id}"))
     rows = f"{whole.id},yes,\n{single.id},,\n{other.id},,{other.attendee_ids[1]}\n"
     source = write("a.csv", f"id,cancel_all,attendee_id\n{rows}")
-    result = shell.run(source, "--live", "--rebooking-list", "--out", "out", "--ledger", "l.db", "--log-file", "log")
+    result = shell.run(source, "--rebooking-list", "--out", "out", "--ledger", "l.db", "--log-file", "log")
     assert result.code == 0, result.stderr
     listed = shell.rows("out/rebooking.csv")
     assert len(listed) == len(whole.attendee_ids) + 2
@@ -73,11 +73,26 @@ def test_the_rebooking_list_names_whom_to_call(shell: Shell, sandbox: Sandbox, w
     assert CANARY not in (result.stdout + result.stderr).lower()
 
 
-def test_an_offline_plan_needs_no_network(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("words", [("--look", "never"), ()])
+def test_a_plan_needs_neither_a_network_nor_a_credential(
+    words: tuple[str, ...], shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
+) -> None:
     source = ask_for(sandbox, World.generate(20, 4), write)
-    planned = shell("plan", source, "--json", MEETERGO_API_URL="https://nowhere.invalid/v4", MEETERGO_TOKEN="")
-    assert planned.code == 3
+    told = {"MEETERGO_API_URL": "https://nowhere.invalid/v4", "MEETERGO_TOKEN": ""}
+    assert shell("plan", source, "--json", *words, **told).code == 3
     assert not sandbox.arrivals()
+    said = shell("plan", source, *words, **told).stdout
+    assert ("Nobody has looked at these appointments: " in said) is (not words)
+    assert shell("plan", source, "--look", "each", **told).code == 78
+
+
+def test_an_api_that_is_away_is_told_with_how_to_plan_without_it(
+    shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
+) -> None:
+    source = ask_for(sandbox, World.generate(20, 4), write)
+    result = shell("plan", source, MEETERGO_API_URL="http://127.0.0.1:9/v4")
+    assert result.code == 69
+    assert "--look never" in result.stderr
 
 
 def test_max_cancel_stops_before_the_first(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
@@ -94,15 +109,15 @@ def test_what_has_started_is_left_out(
     words: tuple[str, ...], status: str, shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
 ) -> None:
     source = ask_for(sandbox, World.of([Wanted(Kind.PAST) for _ in range(3)], seed=4), write)
-    assert shell.run(source, "--live", *words).summary["counts"][status] == 3
+    assert shell.run(source, *words).summary["counts"][status] == 3
 
 
 def test_a_skipped_row_is_taken_up_again_when_the_rule_is_lifted(
     shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
 ) -> None:
     source = ask_for(sandbox, World.of([Wanted(Kind.PAST)], seed=4), write)
-    assert shell.run(source, "--live").summary["counts"]["skipped"] == 1
-    assert shell.run(source, "--live", "--no-skip-past").summary["counts"]["cancelled"] == 1
+    assert shell.run(source).summary["counts"]["skipped"] == 1
+    assert shell.run(source, "--no-skip-past").summary["counts"]["cancelled"] == 1
 
 
 def test_outside_the_send_window_nothing_is_sent(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
@@ -121,7 +136,7 @@ def test_a_canary_that_verifies_lets_the_others_go(shell: Shell, sandbox: Sandbo
     source = ask_for(sandbox, World.of([Wanted() for _ in range(20)], seed=4), write)
     result = shell.run(source, "--canary", "3")
     assert result.summary["counts"]["cancelled"] == 20
-    assert result.summary["requests"]["gets"] == 4
+    assert result.summary["requests"]["gets"] == 1 + 3 + 2 * 3 + 1, "the preflight, looks, two reads each, and a page"
 
 
 def test_a_canary_that_does_not_verify_halts(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
@@ -146,15 +161,15 @@ def test_reasons_are_filled_in_from_columns_and_from_what_a_look_shows(
     ]
     source = write("a.csv", "id,room,reason\n" + "\n".join(rows) + "\n")
     reason = "Closed: {room}, {location}, {start:%Y}"
-    planned = shell("plan", source, "--live", "--reason", reason)
+    planned = shell("plan", source, "--reason", reason)
     assert f"Closed: Lab, {list(world.appointments.values())[1].location}" in planned.stdout
-    result = shell.run(source, "--live", "--reason", reason, "--out", "out")
+    result = shell.run(source, "--reason", reason, "--out", "out")
     assert result.summary["counts"]["cancelled"] == 3
     assert "needs {room}" in shell.rows("out/invalid.csv")[0]["bulk_cancel_detail"]
     said = {id_: sandbox.appointment(id_).cancellation for id_ in world.appointments}
     assert said[first.id] is not None
     assert said[first.id].reason == "own {reason}", "a row's own reason is taken as it is"
-    again = shell.run(source, "--live", "--reason", reason)
+    again = shell.run(source, "--reason", reason)
     assert again.summary["requests"]["posts"] == 0
 
 
@@ -189,7 +204,7 @@ def test_the_soonest_appointment_comes_first_where_the_start_is_known(
     shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
 ) -> None:
     source = ask_for(sandbox, World.of([Wanted() for _ in range(30)], seed=8), write)
-    assert shell.run(source, "--live", "--concurrency", "1").summary["counts"]["cancelled"] == 30
+    assert shell.run(source, "--concurrency", "1").summary["counts"]["cancelled"] == 30
     cancelled = [arrival.target for arrival in sandbox.arrivals() if arrival.route == "cancel"]
     starts = [sandbox.appointment(str(id_)).start for id_ in cancelled]
     assert starts == sorted(starts)
@@ -203,7 +218,7 @@ def test_the_soonest_appointment_comes_first_where_the_start_is_known(
 def test_an_offline_plan_works_without_any_network(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
     source = ask_for(sandbox, World.generate(20, 4), write)
     done = subprocess.run(
-        ["unshare", "-n", sys.executable, "-m", "bulk_cancel", "plan", source, "--json", "-o", "a.plan"],
+        ["unshare", "-n", sys.executable, "-m", "bulk_cancel", "plan", source, "--json", "--look", "never"],
         cwd=shell.folder, env=shell.environ, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
@@ -236,7 +251,7 @@ def test_a_canary_passes_over_what_is_left_out_and_takes_a_series_when_there_is_
     shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
 ) -> None:
     source = ask_for(sandbox, World.of([Wanted(Kind.PAST), Wanted(), Wanted()], seed=4), write)
-    result = shell.run(source, "--live", "--canary", "1")
+    result = shell.run(source, "--canary", "1")
     assert {status: count for status, count in result.summary["counts"].items() if count} == {
         "cancelled": 2,
         "skipped": 1,
@@ -245,7 +260,7 @@ def test_a_canary_passes_over_what_is_left_out_and_takes_a_series_when_there_is_
     world = World.of([Wanted(Kind.SERIES)], seed=5)
     sandbox.reset(SandboxOptions(world=world))
     series = write("series.csv", f"id,cancel_entire_series\n{next(iter(world.appointments))},yes\n")
-    assert shell.run(series, "--canary", "1").summary["requests"]["gets"] == 2
+    assert shell.run(series, "--canary", "1").summary["requests"]["gets"] == 4
 
 
 def test_a_rerun_with_blanks_that_only_a_look_can_fill_finds_nothing_to_do(
@@ -255,7 +270,7 @@ def test_a_rerun_with_blanks_that_only_a_look_can_fill_finds_nothing_to_do(
     first = next(iter(world.appointments))
     sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000, faults=f"lost-before@{first}"))
     source = write("a.csv", "id\n" + "\n".join(world.appointments) + "\n")
-    words = ("--live", "--reason", "Closed: {location}", "--ledger", "l.db")
+    words = ("--reason", "Closed: {location}", "--ledger", "l.db")
     assert shell.run(source, *words, "--settle", "10m").summary["counts"]["unknown"] == 1
     again = shell.run(source, *words, "--settle", "0s")
     assert again.summary["counts"]["cancelled"] == 4, again.stdout

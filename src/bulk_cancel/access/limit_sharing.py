@@ -1,0 +1,46 @@
+"""A credential's limit that the workers of one ledger share on a machine, and nobody else there uses meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from bulk_cancel.access.ledgers import clock_of
+from bulk_cancel.access.places import credential_lock
+from bulk_cancel.access.rate_limits import remember, remembered
+from bulk_cancel.access.setup import Setup
+from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.retry import LONGEST_PAUSE_S
+from bulk_cancel.errors import LedgerError
+from bulk_cancel.ledger.shared import SharedLedger
+from bulk_cancel.ops.locks import locked_together
+from bulk_cancel.settings.accounts import Account
+
+
+@contextmanager
+def limit_shared(setup: Setup, account: Account, ledger: SharedLedger) -> Iterator[None]:
+    """Share the limit of an account's credential with the workers of one ledger, and with nobody else on this machine.
+
+    What others used of it before counts, and they learn what was used here. Raises LockedError, LedgerError.
+    """
+    machine, key = setup.machine, account.credential.fingerprint
+    path, what = credential_lock(machine.state_folder, key), f"the credential of {account.label}"
+    with locked_together(path, what, ledger.place, setup.job.lock_wait):
+        clock, pace, now = machine.clock, account.pace, machine.clock.monotonic()
+        known = remembered(machine, key)
+        ahead_s = known.tat(clock.base, now, LONGEST_PAUSE_S + pace.span_s) - now if known else 0.0
+        if ahead_s > 0:
+            ledger.pause(key, ahead_s - (pace.burst - 1) * pace.interval_s, pace)
+        try:
+            yield
+        finally:
+            with suppress(LedgerError):
+                _hand_over(setup, key, ledger)
+
+
+def _hand_over(setup: Setup, key: str, ledger: SharedLedger) -> None:
+    clock, used = setup.machine.clock, ledger.load_pace(key)
+    if used is not None:
+        ahead_s = used.tat_at - clock_of(ledger, clock).now()
+        record = PaceRecord(clock.now() + ahead_s, clock.monotonic() + ahead_s, clock.base.boot_id)
+        remember(setup.machine, key, record)

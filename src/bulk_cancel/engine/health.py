@@ -1,0 +1,46 @@
+"""What the last answers say of the API as a whole. Cancels and reads are counted apart: one kind may fail alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bulk_cancel.core.outcome import Kind
+
+_TROUBLE = frozenset({Kind.NOT_SENT, Kind.NO_ANSWER})
+
+
+class Asked(StrEnum):
+    """The two kinds of requests."""
+
+    CANCEL = "cancel"
+    READ = "read"
+
+
+@dataclass
+class Health:
+    """Troubles in a row, over all workers of an account."""
+
+    _troubles: Counter[Asked] = field(default_factory=Counter)  #: unreachable, or no answer
+    _nonsense: int = 0
+
+    def note(self, asked: Asked, kind: Kind) -> None:
+        """Learn from an outcome, whichever worker had it."""
+        self._troubles[asked] = self._troubles[asked] + 1 if kind in _TROUBLE else 0
+        if asked is Asked.CANCEL:
+            self._nonsense = self._nonsense + 1 if kind is Kind.NONSENSE else 0
+
+    @property
+    def troubles(self) -> int:
+        """How many requests of a kind have failed in a row, of the kind that fares worse."""
+        return max(self._troubles.values(), default=0)
+
+    @property
+    def nonsense(self) -> int:
+        """How many answers to cancels in a row were none of the API."""
+        return self._nonsense
+
+    def recovered(self) -> None:
+        """The API answers again."""
+        self._troubles.clear()

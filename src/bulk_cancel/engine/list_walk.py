@@ -1,0 +1,74 @@
+"""Walks through a list of appointments by their start, a page at a time. Plans, runs and reconciles read pages by this.
+
+The next page begins at the last start that the page before has shown, and not at a number: where the server drops
+cancelled appointments from its list, numbered pages would shift under a run that cancels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from bulk_cancel.api.port import Page, Query
+from bulk_cancel.core.actions import moment_of
+from bulk_cancel.core.model import Appointment
+from bulk_cancel.core.readings import Reading, Source
+
+PAGE_SIZE = 100
+#: So many pages may show too little, and of the wanted ones this share more.
+_WASTED_PAGES, _WASTED_SHARE = 3.0, 0.01
+
+
+@dataclass
+class ListWalk:
+    """A walk through the list of one acting user. `read` returns None, or a page without a list, when it fails."""
+
+    read: Callable[[Query], Awaitable[Page | None]]
+    user_id: str | None
+    since: float  #: the start of the next page, seconds since the epoch
+    pages: int = 0
+    wanted: int = 0  #: how many of its appointments somebody waits for
+    found: int = 0  #: of those, as the caller counts them
+    ended: bool = False
+    _number: int = 0
+    _last_ids: Collection[str] = field(default_factory=frozenset)
+    _wasted: float = 0.0
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether a page more is likely to show enough of what is wanted."""
+        return not self.ended and self._wasted <= _WASTED_PAGES + self.wanted * _WASTED_SHARE
+
+    async def step(self, size: int = PAGE_SIZE) -> dict[str, Reading] | None:
+        """Read the next page; return what it shows, by appointment. None when it could not be read."""
+        query = Query(self._number, size, start=_iso(self.since), user_id=self.user_id)
+        page = await self.read(query)
+        if page is None or page.appointments is None:
+            return None
+        self.pages += 1
+        self._advance(page.appointments, size)
+        at = page.asked_at - page.answer.age_s
+        return {one.appointment_id: Reading(one.appointment_id, one, at, Source.PAGE) for one in page.appointments}
+
+    def count(self, found: int, size: int = PAGE_SIZE) -> None:
+        """Learn how many of the last page were wanted."""
+        self.found += found
+        self._wasted += 1 - min(1.0, found / size)
+
+    def go_to(self, since: float) -> None:
+        """Read on from another start, also from one that was passed."""
+        self.since, self._number, self._last_ids, self.ended = since, 0, frozenset(), False
+
+    def _advance(self, shown: Collection[Appointment], size: int) -> None:
+        """A short page is the last one; of one that is more than half full some entries may not have been readable."""
+        ids = {one.appointment_id for one in shown}
+        self.ended = len(shown) <= size // 2 or ids <= set(self._last_ids)
+        self._last_ids = ids
+        last = max((at for one in shown if (at := moment_of(one.start)) is not None), default=self.since)
+        self._number = self._number + 1 if last <= self.since else 0
+        self.since = max(self.since, last)
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,42 @@
+"""How a run is summed up from its ledger and from how it ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bulk_cancel.engine.clock import system_clock
+from bulk_cancel.engine.reconcile import Reconciled
+from bulk_cancel.engine.runner import RunEnd
+from bulk_cancel.errors import Exit
+from bulk_cancel.execution.execute import RunFacts
+from bulk_cancel.execution.finish import Effort, summarised
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
+from support.given import row, staged
+
+
+@pytest.mark.parametrize(
+    ("sendable", "told"),
+    [
+        (0, "Done: nothing is left to do."),
+        (1, "1 cancel was not applied and may be sent again: run the input that names it."),
+        (1200, "1,200 cancels were not applied and may be sent again: run the input that names them."),
+    ],
+)
+def test_a_reconcile_says_how_many_may_be_sent_again(tmp_path: Path, sendable: int, told: str) -> None:
+    ledger = SqliteLedger.open(tmp_path / "ledger.db")
+    run_no = staged(ledger)
+    facts = RunFacts("run-1", run_no, ledger, None, system_clock(), 0.0)
+    summary = summarised(facts, RunEnd(None, Reconciled(sendable=sendable)), Effort({}, False, 1.0, None))
+    assert (summary.exit_code, summary.next) == (Exit.OK, told)
+    ledger.close()
+
+
+def test_a_run_does_not_say_that_of_what_it_has_sent_itself(tmp_path: Path) -> None:
+    ledger = SqliteLedger.open(tmp_path / "ledger.db")
+    run_no = staged(ledger, row(2, 1))
+    facts = RunFacts("run-1", run_no, ledger, None, system_clock(), 0.0)
+    summary = summarised(facts, RunEnd(None, Reconciled(sendable=1)), Effort({}, False, 1.0, None))
+    assert "may be sent again" not in summary.next
+    ledger.close()
