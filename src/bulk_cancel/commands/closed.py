@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
 
 from bulk_cancel.access.ledgers import LedgerPlace
 from bulk_cancel.access.setup import Setup, set_up
@@ -66,7 +66,7 @@ def look_if_closed(job: Job, caller: Caller, *, with_contacts: bool = False) -> 
     setup = set_up(job, caller.log, caller.machine)
     closed = _look(setup, caller.display, with_contacts=with_contacts)
     if job.out is not None:
-        parts = [(check.name, clean(check.found, 1000)) for check in closed.checks]
+        parts = [(check.name, clean(f"{check.found} {check.advice}", 1000)) for check in closed.checks]
         facts = ClosedFacts(closed.days, int(closed.exit_code), parts, caller.machine.clock.now())
         write_closed(closed.left, facts, job.out, with_contacts=with_contacts)
     return closed
@@ -147,7 +147,7 @@ def _appointments(found: Found, known: Mapping[str, str] | None) -> Iterator[Lef
 def _check_appointments(found: Found, left: tuple[Left, ...]) -> Iterator[Check]:
     name, days = "appointments", found.selection.days
     if left:
-        what = f"{counted(len(left), 'appointment is', 'appointments are')} active on {days}, {_span(left, days.zone)}."
+        what = f"{counted(len(left), 'appointment is', 'appointments are')} active on {days}, {_span(left, days)}."
         yield _left_over(name, f"{what} {_by_host(left)}{_new(left)}", "Find and cancel them as the others.")
     elif not found.doubts:
         gone = found.gathering.count(Fit.CANCELLED)
@@ -185,7 +185,7 @@ def _check_pending(found: Found, left: tuple[Left, ...], doubts: list[str]) -> I
             f"{sum(one.note == kind for one in left)} {kind}" for kind in sorted({one.note for one in left})
         )
         where = " The API does not tell where they take place." if found.selection.location else ""
-        what = f"{counted(len(left), 'waits', 'wait')} for a confirmation on {days}, {_span(left, days.zone)}: {kinds}."
+        what = f"{counted(len(left), 'waits', 'wait')} for a confirmation on {days}, {_span(left, days)}: {kinds}."
         yield _left_over(name, f"{what} {_by_host(left)}{where}", _DECLINE)
     elif not doubts:
         yield good(name, f"None waits for a confirmation on {days}.")
@@ -211,7 +211,7 @@ def _check_slots(found: Found, reads: ClosureReads, left: tuple[Left, ...]) -> I
         count = sum(len(starts) for starts in reads.slots.values())
         names = {one.meeting_type_id: one.meeting for one in found.gathering.chosen(*Fit) if one.meeting}
         named = [
-            f"{names.get(one.meeting_type_id) or one.meeting_type_id} with {one.host_ids[0]} {_span([one], days.zone)}"
+            f"{names.get(one.meeting_type_id) or one.meeting_type_id} with {one.host_ids[0]} {_span([one], days)}"
             for one in left[:_MOST_NAMED]
         ]
         more = f"; and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
@@ -234,15 +234,12 @@ def _left_over(name: str, found: str, advice: str) -> Check:
     return Check(name, Level.FAIL, found, advice, Exit.REFUSED_ROWS)
 
 
-def _span(left: Iterable[Left], zone: tzinfo) -> str:
+def _span(left: Iterable[Left], days: Days) -> str:
     """Return the first and the last moment, in the zone of the days."""
     moments = sorted(at for one in left for at in (moment_of(one.start), moment_of(one.last)) if at is not None)
-    first, last = (datetime.fromtimestamp(at, zone) for at in (moments[0], moments[-1]))
-    if first == last:
-        return f"at {first:%H:%M %Z on %Y-%m-%d}"
-    if first.date() == last.date():
-        return f"from {first:%H:%M} to {last:%H:%M %Z on %Y-%m-%d}"
-    return f"from {first:%Y-%m-%d %H:%M %Z} to {last:%Y-%m-%d %H:%M %Z}"
+    first, last = (datetime.fromtimestamp(at, days.zone) for at in (moments[0], moments[-1]))
+    form = "%H:%M %Z" if days.first == days.last == first.date() else "%Y-%m-%d %H:%M %Z"
+    return f"at {first:{form}}" if first == last else f"from {first:{form}} to {last:{form}}"
 
 
 def _by_host(left: Iterable[Left]) -> str:
