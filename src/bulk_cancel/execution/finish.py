@@ -95,4 +95,5 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         ledger=ledger.place,
         next=next_step(Ending(matter, exit_code, due_at, halt, found.undecided, 0 if counts else found.sendable)),
         pace=effort.pace,
+        closure=facts.closure,
     )
