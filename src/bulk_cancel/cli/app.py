@@ -100,7 +100,7 @@ def find(include_cancelled: bool, include_contacts: bool, output: str | None, fo
     find_command(select, given, FindOutput(file, include_cancelled, include_contacts, force))
 
 
-@_command("plan", _CANCEL, source_parameter(), example="plan closure.csv --live -o closure.plan")
+@_command("plan", _CANCEL, source_parameter(), example="plan closure.csv -o closure.plan")
 def plan(source: str, **flags: object) -> None:
     """Show what a run would do, and why. Sends nothing, writes no ledger."""
     from bulk_cancel.cli.run import plan_command

@@ -68,7 +68,7 @@ def test_document() -> None:
         ("skipped", 0),
         ("invalid", 1),
     ]
-    assert document["requests"] == {"posts": 3, "gets": 1, "throttled": 0}
+    assert document["requests"] == {"posts": 3, "gets": 1, "throttled": 0, "unseen": 0}
     assert (document["schema_version"], document["elapsed_s"], document["exit_code"]) == (1, 1.235, 3)
     assert document["out"] == "runs/ä"
 

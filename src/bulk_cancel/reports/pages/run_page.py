@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from bulk_cancel.core.exit_codes import BAD, decide_exit
+from bulk_cancel.core.exit_codes import BAD, LEFT, decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.text import clean, counted
@@ -168,9 +168,7 @@ def _headline(run: _Run) -> str:
     sentences = [
         _done(done, run.total),
         f"{counted(person, 'row needs', 'rows need')} a person." if person else "",
-        f"{counted(run.count(Status.PENDING), 'row was', 'rows were')} not reached."
-        if run.count(Status.PENDING)
-        else "",
+        f"{counted(run.count(*LEFT), 'row is', 'rows are')} left to be sent." if run.count(*LEFT) else "",
         f"{counted(run.count(Status.SKIPPED), 'row was', 'rows were')} left out." if run.count(Status.SKIPPED) else "",
     ]
     return " ".join(filter(None, (*sentences, _also(run))))
