@@ -53,6 +53,8 @@ _KILL, _LATE, _SIGNALS = (
     "tests/processes/crash/test_signals.py",
 )
 
+_WORLD = "tests/world/test_world.py::test_hostile_histories_break_no_invariant"
+
 BUGS = (
     Bug("no intent is recorded", _SENDER, _INTENT, "", f"{_KILL}::test_a_run_that_is_killed_converges"),
     Bug(
@@ -439,6 +441,34 @@ BUGS = (
         "self.tat = after_pause(self.tat, moment, self.pace)",
         "after_pause(self.tat, moment, self.pace)",
         "tests/unit/engine/test_limiter.py::test_a_throttle_pauses_everyone_then_goes_slower_then_recovers",
+    ),
+    Bug(
+        "trailers count as headers",
+        "api/wire.py",
+        "if not self._head_ended:  # trailers say nothing",
+        "if True:",
+        "tests/sockets/test_wire.py::test_trailers_never_count_as_headers",
+    ),
+    Bug(
+        "a second answer in the same packet is swallowed",
+        "api/wire.py",
+        "            self.drop()  # a second answer in the same breath",
+        "            pass",
+        "tests/sockets/test_wire.py::test_a_second_answer_in_the_same_packet_ends_the_connection",
+    ),
+    Bug(
+        "a reset is the end of a body",
+        "api/wire.py",
+        "if exc is None and not self._answer.done()",
+        "if not self._answer.done()",
+        "tests/sockets/test_wire.py::test_a_reset_is_no_end_of_a_body",
+    ),
+    Bug(
+        "a kept connection is used however old it is",
+        "api/wire.py",
+        " or time.monotonic() - self._idle_since >= keepalive_s",
+        "",
+        "tests/sockets/test_wire.py::test_a_connection_that_was_idle_for_long_is_not_used_again",
     ),
     Bug(
         "our transport takes a stray answer for the next one",
@@ -832,6 +862,49 @@ BUGS = (
         "LEFT = (Status.PENDING, Status.FAILED)",
         "LEFT = (Status.PENDING,)",
         "tests/unit/core/test_exit_codes.py::test_rows_that_may_simply_be_run_again_end_with_5",
+    ),
+    Bug(
+        "the slot of what is held back is not given back",
+        _SENDER,
+        "        if held_back := self._why_not_now(work):\n            context.limiter.give_back()\n",
+        "        if held_back := self._why_not_now(work):\n",
+        _WORLD,
+    ),
+    Bug(
+        "a slot is kept when the intake has closed",
+        "engine/context.py",
+        "        if holds and self.intake.closed:\n"
+        "            for _ in range(count):\n                self.limiter.give_back()\n",
+        "",
+        _WORLD,
+    ),
+    Bug(
+        "the breaker opens one trouble late",
+        "engine/breaker.py",
+        "troubles >= self.limits.troubles",
+        "troubles > self.limits.troubles",
+        _WORLD,
+    ),
+    Bug(
+        "a count keeps what left a state",
+        "engine/counters.py",
+        "            self.states[was] -= 1\n",
+        "            pass\n",
+        _WORLD,
+    ),
+    Bug(
+        "a recovered attempt has another number",
+        _QUERIES,
+        "SELECT target_id, ?1, 'recovered', attempts, ?2 FROM targets",
+        "SELECT target_id, ?1, 'recovered', attempts + 1, ?2 FROM targets",
+        _WORLD,
+    ),
+    Bug(
+        "an approved digest is any part of the plan's",
+        "plan_files/reading.py",
+        "plan.digest.startswith(",
+        "plan.digest.__contains__(",
+        "tests/unit/plan_files/test_refusals.py::test_digits_from_the_middle_of_the_digest_approve_nothing",
     ),
     Bug(
         "tracebacks show local variables",

@@ -57,6 +57,7 @@ class Sandbox:
             self.book.settle()
             return Truth(
                 applied=dict(self.book.applied),
+                taken_along=dict(self.book.taken_along),
                 mails=dict(self.book.mails),
                 requests=dict(self.record.answers),
                 throttled=self.record.throttled,
