@@ -85,7 +85,7 @@ def test_the_commands_of_the_readme_can_be_typed(shell: Shell, sandbox: Sandbox)
 def test_every_command_in_the_table_of_the_readme_exists() -> None:
     table = README.split("| command | does |")[1].split("\n\n")[0]
     named = re.findall(r"^\| `([\w-]+)", table, re.MULTILINE)
-    assert len(named) == 8
+    assert len(named) == 9
     assert set(named) <= set(app.commands)  # type: ignore[attr-defined]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
@@ -21,6 +22,7 @@ from bulk_cancel.engine.feed import Feed
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler, read_surely
 from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
+from bulk_cancel.engine.unknowns import series_due_in_s
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, Exit, UnreachableError
 from bulk_cancel.ledger.port import Ledger
 
@@ -125,12 +127,20 @@ class Runner:
                 break
             if not await context.commits.ask(lambda ledger: ledger.unknown_count(self._context.scope)):
                 if await context.commits.ask(lambda ledger: ledger.sendable_count(context.run_no, context.scope)):
-                    continue  # passed over while a cancel of the same appointment was on its way
+                    await self._wait_for_series()
+                    continue  # passed over while a cancel of the same appointment was on its way, or any series
                 break
             reconciled = await self._reconciled()
             if not reconciled.sendable and not reconciled.settled:
                 break
         return reconciled
+
+    async def _wait_for_series(self) -> None:
+        """With `wait`, give another account the time to settle a series: while it is open no other one is sent."""
+        context, settle_s = self._context, self._context.limits.settle_s
+        due_in_s = await context.commits.ask(partial(series_due_in_s, clock=context.clock, settle_s=settle_s))
+        if context.limits.wait and due_in_s is not None:
+            await self._wait_until_due(due_in_s + context.limits.confirm_s + 1.0)
 
     async def _wait_until_due(self, due_in_s: float) -> None:
         self._context.counters.note = f"waiting {due_in_s:.0f} s until unanswered cancels can no longer be applied"

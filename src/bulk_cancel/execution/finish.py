@@ -97,4 +97,5 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         ledger=ledger.place,
         next=next_step(ending),
         pace=effort.pace,
+        closure=facts.closure,
     )

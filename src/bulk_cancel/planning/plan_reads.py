@@ -138,8 +138,8 @@ class AccountReads:
 
     async def _read_list(self, user_id: str | None, wanted: set[str], seen: dict[str, Reading], reader: Reader) -> None:
         """What a page shows of no row of this chunk may be of one of the next."""
-        walk = self._walks.setdefault(user_id, ListWalk(reader.list_page, user_id, self.setup.machine.clock.now()))
-        walk.read, walk.wanted = reader.list_page, walk.wanted + len(wanted)
+        walk = self._walks.setdefault(user_id, ListWalk(reader.page, user_id, self.setup.machine.clock.now()))
+        walk.read, walk.wanted = reader.page, walk.wanted + len(wanted)
         while wanted and walk.is_worth_it and sum(walk.pages for walk in self._walks.values()) < MOST_PAGES:
             shown = await walk.step() or {}
             walk.count(len(wanted & shown.keys()))

@@ -49,6 +49,14 @@ def next_step(ending: Ending) -> str:
     return " ".join(_capital(sentence) for sentence in _sentences(ending))
 
 
+def closing_steps(closure: str) -> tuple[str, ...]:
+    """Say what a closure wants besides its cancels, given the command that checks it; nothing where it is none."""
+    if not closure:
+        return ()
+    first = "Block the day first, in the dashboard: a slot that is cancelled can be booked again at once."
+    return first, f"Then check: {closure}"
+
+
 def _sentences(ending: Ending) -> Iterator[str]:
     if ending.halt:
         yield ending.halt

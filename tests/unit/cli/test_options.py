@@ -55,7 +55,7 @@ def test_a_spelling_means_the_same_in_every_command() -> None:
         ("plan closure.csv -y", "-y belongs to run", "bulk-cancel run … -y"),
         ("reconcile --max-cancel 3", "--max-cancel belongs to run", "bulk-cancel run … --max-cancel"),
         ("status --limit 3 --excel", "--excel belongs to run and report", "bulk-cancel run … --excel"),
-        ("ledger backup x.db --out y", "--out belongs to plan, run and report", "bulk-cancel plan … --out"),
+        ("ledger backup x.db --out y", "--out belongs to plan, run, closed and report", "bulk-cancel plan … --out"),
         ("worker --no-live", "--no-live belongs to plan and run", "bulk-cancel plan … --no-live"),
     ],
 )
