@@ -38,6 +38,7 @@ class Reader:
     limiter: Limiter
     log: FilteringBoundLogger
     remember: Callable[[PaceRecord], None] = lambda _: None
+    credential: str = "the credential"  #: where a person finds it
     requests: int = 0
     throttled: int = 0
 
@@ -85,7 +86,7 @@ class Reader:
         )
         found: tuple[Answer, T | None] = await retrying(attempt)
         if found[1] is None:
-            raise _failure(found[0], what)
+            raise _failure(found[0], what, self.credential)
         return found[1]
 
     async def _once(self, ask: Callable[[], Awaitable[tuple[Answer, T | None]]]) -> tuple[Answer, T | None]:
@@ -110,13 +111,13 @@ def _is_final(answer: Answer) -> bool:
     return answer.is_api_error and answer.status in (400, 401, 403, 404)
 
 
-def _failure(answer: Answer, what: str) -> BulkCancelError:
+def _failure(answer: Answer, what: str, credential: str) -> BulkCancelError:
     if is_missing_route(answer):
         return ConfigError(no_route(answer), advice="Nothing was sent.")
     if answer.is_api_error and answer.status in (400, 401, 403):
         return CredentialError(
             f"The API does not show {what} ({answer.status}): {answer.message or 'no reason given'}.",
-            advice="Check MEETERGO_TOKEN (keys expire after 1 to 90 days), the user id, and what this user may see.",
+            advice=f"Check {credential} (keys expire after 1 to 90 days), the user id, and what this user may see.",
         )
     why = f"it answers {answer.status}" if answer.status else answer.message
     return UnreachableError(f"The API does not show {what}: {why}.", advice="Nothing was changed. Try again later.")

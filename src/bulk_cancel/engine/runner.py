@@ -17,7 +17,7 @@ from bulk_cancel.core.retry import LONGEST_PAUSE_S
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
-from bulk_cancel.engine.context import Context, no_route
+from bulk_cancel.engine.context import Context, no_route, refused_credential
 from bulk_cancel.engine.feed import Feed
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler, read_surely
 from bulk_cancel.engine.retrying import random_wait
@@ -228,7 +228,7 @@ class Runner:
         )
         page: Page | None = await retrying(self._context.read_page, self._context.lines[0], self._breaker.probe)
         if page is not None and page.appointments is None:
-            raise _preflight_error(page.answer, self._context.scope.account)
+            raise _preflight_error(page.answer)
         if page is not None and self._context.api:
             await self._bind("api_url", self._context.api, "another API than the one that answered")
         found = (page.appointments if page else None) or ()
@@ -256,15 +256,12 @@ def _worth_asking_again(page: Page | None) -> bool:
     return page is not None and page.appointments is None and not page.answer.is_api_error
 
 
-def _preflight_error(answer: Answer, account: str) -> BulkCancelError:
+def _preflight_error(answer: Answer) -> BulkCancelError:
     if is_missing_route(answer):
         return ConfigError(no_route(answer), advice="Nothing was sent.")
     if answer.is_api_error and answer.status in (400, 401, 403):
-        own = "Nothing was sent. Check MEETERGO_TOKEN (keys expire after 1 to 90 days) and the user id."
-        its = "Nothing was sent with it. Check its token (keys expire after 1 to 90 days) and its user id."
         return CredentialError(
-            f"The API refuses the credential ({answer.status}): {answer.message or 'no reason given'}.",
-            advice=its if account else own,
+            refused_credential(answer), advice="Nothing was sent with it. Keys expire after 1 to 90 days."
         )
     what = f"answers {answer.status}, which is no list of appointments" if answer.status else answer.message
     return UnreachableError(

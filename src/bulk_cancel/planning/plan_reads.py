@@ -109,7 +109,7 @@ class AccountReads:
         machine, key = self.setup.machine, self.settings.credential.fingerprint
         line = machine.line_factory(replace(self.settings, with_contacts=True))()
         limiter = limiter_of(self.pace, key, machine, self.known_pace)
-        reader = Reader(line, limiter, self.setup.log, partial(remember, machine, key))
+        reader = Reader(line, limiter, self.setup.log, partial(remember, machine, key), self.settings.credential.origin)
         try:
             return await self._looked_at(lines, seen, reader)
         finally:

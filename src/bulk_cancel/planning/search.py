@@ -104,7 +104,7 @@ def find_appointments(
     with locked(credential_lock(machine.state_folder, key), "this credential", job.lock_wait):
         line = machine.line_factory(settings)()
         limiter = limiter_of(account.pace, key, machine, known_pace(setup.place, key))
-        reader = Reader(line, limiter, setup.log, partial(remember, machine, key))
+        reader = Reader(line, limiter, setup.log, partial(remember, machine, key), settings.credential.origin)
         search = Search(reader, job.select.selection())
         machine.run_loop(_carry_out, search, line, display, then)
     found = Found(search.gathering, search.host_ids, reader.requests, reader.throttled, tuple(search.doubts))

@@ -127,7 +127,7 @@ def test_the_file_holds_the_same_document(tmp_path: Path) -> None:
         (
             {S.PENDING: 1},
             Exit.CREDENTIAL,
-            "Check the credential, then run the same command again to go on with 1 row.",
+            "Check the credential and the user id, then run the same command again to go on with 1 row.",
         ),
         (
             {S.PENDING: 5},
