@@ -108,7 +108,14 @@ def test_the_questions_are_answered_while_a_run_is_at_work_and_after_it(tmp_path
 
     log = structlog.wrap_logger(None, processors=[listen], wrapper_class=structlog.make_filtering_bound_logger(0))
     with running(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000, faults="cut-after=0.5")) as sandbox:
-        flags = {"ledger": str(path), "out": str(tmp_path / "out"), "yes": True, "concurrency": 1, "timeout": "2s"}
+        flags = {
+            "ledger": str(path),
+            "out": str(tmp_path / "out"),
+            "yes": True,
+            "concurrency": 1,
+            "timeout": "2s",
+            "look": "never",
+        }
         environ = {"MEETERGO_API_URL": sandbox.url, "MEETERGO_TOKEN": OWNER_TOKEN}
         run(load_job(str(tmp_path / "in.csv"), flags), environ=environ, log=log)
     states, unknown, history, rows, runs, refused, minutes = ask(path, ids[0]).values()

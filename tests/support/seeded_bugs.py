@@ -53,6 +53,8 @@ _KILL, _LATE, _SIGNALS = (
     "tests/processes/crash/test_signals.py",
 )
 
+_WORLD = "tests/world/test_world.py::test_hostile_histories_break_no_invariant"
+
 BUGS = (
     Bug("no intent is recorded", _SENDER, _INTENT, "", f"{_KILL}::test_a_run_that_is_killed_converges"),
     Bug(
@@ -441,6 +443,34 @@ BUGS = (
         "tests/unit/engine/test_limiter.py::test_a_throttle_pauses_everyone_then_goes_slower_then_recovers",
     ),
     Bug(
+        "trailers count as headers",
+        "api/wire.py",
+        "if not self._head_ended:  # trailers say nothing",
+        "if True:",
+        "tests/sockets/test_wire.py::test_trailers_never_count_as_headers",
+    ),
+    Bug(
+        "a second answer in the same packet is swallowed",
+        "api/wire.py",
+        "            self.drop()  # a second answer in the same breath",
+        "            pass",
+        "tests/sockets/test_wire.py::test_a_second_answer_in_the_same_packet_ends_the_connection",
+    ),
+    Bug(
+        "a reset is the end of a body",
+        "api/wire.py",
+        "if exc is None and not self._answer.done()",
+        "if not self._answer.done()",
+        "tests/sockets/test_wire.py::test_a_reset_is_no_end_of_a_body",
+    ),
+    Bug(
+        "a kept connection is used however old it is",
+        "api/wire.py",
+        " or time.monotonic() - self._idle_since >= keepalive_s",
+        "",
+        "tests/sockets/test_wire.py::test_a_connection_that_was_idle_for_long_is_not_used_again",
+    ),
+    Bug(
         "our transport takes a stray answer for the next one",
         "api/wire.py",
         "return bool(poll.poll(0))",
@@ -574,10 +604,10 @@ BUGS = (
         "tests/unit/cluster/test_worker.py::test_max_errors_are_of_the_whole_run_whichever_worker_found_them",
     ),
     Bug(
-        "a worker notices a stop with its next sign of life only",
+        "a worker does not notice that its run is stopped",
         "cluster/chunk.py",
-        "        await super().record(*entries)\n        self._look()",
-        "        await super().record(*entries)",
+        "        if standing.stopped:",
+        "        if False:",
         "tests/unit/cluster/test_worker.py::test_a_run_is_stopped_with_the_next_commit",
     ),
     Bug(
@@ -653,7 +683,7 @@ BUGS = (
     Bug(
         "with --wait a chunk of series that others block ends",
         "cluster/chunk.py",
-        "return max(0.0, *due) + 1.0 if due else None",
+        "return None if due_in_s is None else due_in_s + 1.0",
         "return None",
         "tests/unit/cluster/test_worker.py::test_with_wait_series_that_others_block_come_back",
     ),
@@ -691,6 +721,14 @@ BUGS = (
         "        raise _lost(error) from error",
         "        raise",
         "tests/unit/cluster/test_parts.py::test_a_database_that_is_lost_while_a_run_is_handed_out_is_temporary",
+    ),
+    Bug(
+        "with --wait an account does not wait for another one's series",
+        "engine/runner.py",
+        "if context.limits.wait and due_in_s is not None:",
+        "if False:",
+        "tests/unit/library/test_python_api.py::"
+        "test_with_wait_a_series_that_waits_for_another_accounts_is_sent_afterwards",
     ),
     Bug(
         "what was decided is not looked at again at the send",
@@ -824,6 +862,49 @@ BUGS = (
         "LEFT = (Status.PENDING, Status.FAILED)",
         "LEFT = (Status.PENDING,)",
         "tests/unit/core/test_exit_codes.py::test_rows_that_may_simply_be_run_again_end_with_5",
+    ),
+    Bug(
+        "the slot of what is held back is not given back",
+        _SENDER,
+        "        if held_back := self._why_not_now(work):\n            context.limiter.give_back()\n",
+        "        if held_back := self._why_not_now(work):\n",
+        _WORLD,
+    ),
+    Bug(
+        "a slot is kept when the intake has closed",
+        "engine/context.py",
+        "        if holds and self.intake.closed:\n"
+        "            for _ in range(count):\n                self.limiter.give_back()\n",
+        "",
+        _WORLD,
+    ),
+    Bug(
+        "the breaker opens one trouble late",
+        "engine/breaker.py",
+        "troubles >= self.limits.troubles",
+        "troubles > self.limits.troubles",
+        _WORLD,
+    ),
+    Bug(
+        "a count keeps what left a state",
+        "engine/counters.py",
+        "            self.states[was] -= 1\n",
+        "            pass\n",
+        _WORLD,
+    ),
+    Bug(
+        "a recovered attempt has another number",
+        _QUERIES,
+        "SELECT target_id, ?1, 'recovered', attempts, ?2 FROM targets",
+        "SELECT target_id, ?1, 'recovered', attempts + 1, ?2 FROM targets",
+        _WORLD,
+    ),
+    Bug(
+        "an approved digest is any part of the plan's",
+        "plan_files/reading.py",
+        "plan.digest.startswith(",
+        "plan.digest.__contains__(",
+        "tests/unit/plan_files/test_refusals.py::test_digits_from_the_middle_of_the_digest_approve_nothing",
     ),
     Bug(
         "tracebacks show local variables",

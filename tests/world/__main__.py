@@ -23,6 +23,7 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m world", description=__doc__)
     parser.add_argument("--seeds", default="1..1000", help="FIRST..LAST")
     parser.add_argument("--tell", type=int, metavar="SEED", help="play one history and tell it")
+    parser.add_argument("--digests", action="store_true", help="print a digest of each history, and nothing else")
     parser.add_argument("--whole-story", action="store_true", help="tell it as it was, not made small")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--resume", type=Path, metavar="FILE", help="go on where the last one with this file stopped")
@@ -30,7 +31,11 @@ def main(words: list[str]) -> int:
     if given.tell is not None:
         return _told(play(scenario_of(given.tell)), small=not given.whole_story)
     first, _, last = given.seeds.partition("..")
-    return _played(range(int(first), int(last or first) + 1), given)
+    seeds = range(int(first), int(last or first) + 1)
+    if given.digests:
+        print("\n".join(play(scenario_of(seed)).digest for seed in seeds))
+        return 0
+    return _played(seeds, given)
 
 
 def _told(played: Played, *, small: bool) -> int:

@@ -89,7 +89,7 @@ class Api:
         rng = self.scenario.chance.of("outages")
         if self.scenario.has("outage"):
             for _ in range(rng.choice((1, 2))):
-                begins = rng.uniform(0, 120)
+                begins = rng.choice((rng.uniform(0.05, 1.5), rng.uniform(0, 120)))
                 self._outages.append((begins, begins + rng.choice((5, 40, 300, 3600))))
 
     def draw(self, kind: str, name: str) -> random.Random:

@@ -1,4 +1,4 @@
-"""Plays one history: an operator runs the program, again and again, in a world that misbehaves; in the end all is calm."""
+"""Plays one history: an operator runs the program again and again while the world misbehaves, until all is calm."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +16,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import anyio
 import structlog
 
 from bulk_cancel.access.ledgers import LedgerFile
@@ -31,7 +32,7 @@ from bulk_cancel.execution.execute import Approval, RunFacts, contexts_of, execu
 from bulk_cancel.execution.finish import Effort, summarised
 from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.sqlite.create import create
-from bulk_cancel.ops.progress import Silence
+from bulk_cancel.ops.progress import Standing
 from bulk_cancel.reports.summary import Summary, to_json
 from bulk_cancel.settings.job import Job
 from world.api import Api
@@ -40,13 +41,13 @@ from world.loop import Killed, StuckError
 from world.people import is_gone, send_colleagues
 from world.process import Host, Process
 from world.queue import EPOCH, WorldClock
-from world.rows import GivenRows, approved_now, write_rows
-from world.scenario import Scenario, numbered
+from world.rows import GivenRows, approved_now, write_accounts, write_rows
+from world.scenario import ACCOUNTS, Scenario, numbered
 
 SETTLE_S = 600.0
 #: Runs after which everything has to be in order, once all is calm.
 MOST_CALM_RUNS = 10
-TOKEN = "rgo-canary-7fd2b1c0"  # noqa: S105 - looked for in everything that is written
+TOKEN = "rgo-canary-7fd2b1c0"
 _SHM = Path("/dev/shm")
 _LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
 
@@ -85,6 +86,7 @@ class Ran:
     bug: str = ""
     reconciles: bool = False
     approval: Approval | None = None
+    standing: Callable[[], Standing] | None = None  #: what is shown to a person
 
     @property
     def exit_code(self) -> int:
@@ -98,17 +100,25 @@ class Ran:
         return self.summary.next if self.summary else f"{self.error} {self.error.advice}" if self.error else self.bug
 
 
-_template: Path | None = None
+@dataclass
+class Shown:
+    """A display that keeps what it could show."""
+
+    ran: Ran
+
+    async def follow(self, standing: Callable[[], Standing]) -> None:
+        self.ran.standing = standing
+        await anyio.sleep_forever()
+
+    def stop(self) -> None: ...
 
 
-def template_ledger() -> Path:
+@cache
+def _new_ledger() -> bytes:
     """Return a new, empty ledger to copy: making one takes longer than many histories' requests."""
-    global _template
-    if _template is None or not _template.exists():
-        folder = Path(tempfile.mkdtemp(prefix="world-", dir=_SHM if _SHM.is_dir() else None))
-        create(folder / "template.db")
-        _template = folder / "template.db"
-    return _template
+    with tempfile.TemporaryDirectory(prefix="world-") as folder:
+        create(Path(folder) / "template.db")
+        return (Path(folder) / "template.db").read_bytes()
 
 
 def play(scenario: Scenario) -> Played:
@@ -136,6 +146,8 @@ class _History:
         self.ledger = folder / "ledger.db"
         self.place = LedgerFile(self.ledger, Marks(folder / "state" / "ledgers"))
         self.environ = {"MEETERGO_TOKEN": TOKEN, "MEETERGO_API_URL": "https://api.world.test/v4"}
+        self.environ |= {f"TOKEN_{name}": f"{TOKEN}-{name}" for name in ACCOUNTS}
+        write_accounts(folder / "accounts.toml", ACCOUNTS)
         self.judge = Judge(scenario, self.api, self.ledger, self.violated)
         self.ran: list[Ran] = []
         self._kept: Path | None = None
@@ -148,7 +160,8 @@ class _History:
         self.played.violations.append(f"invariant {number}: {sentence}")
 
     def play(self) -> Played:
-        shutil.copy(template_ledger(), self.ledger)
+        self.ledger.write_bytes(_new_ledger())
+        self.ledger.chmod(0o600)
         send_colleagues(self.api)
         try:
             self._hostile_runs()
@@ -175,6 +188,8 @@ class _History:
                 return
             if copies and ran.error is not None:
                 self._put_back(copies)
+            if own.random() < 0.5:
+                self._a_person_decides(ran)
             self._between(own)
 
     def _approval(self, rows: list[InputRow]) -> Approval | None:
@@ -204,18 +219,19 @@ class _History:
         self.note("calm")
         self.api.calm, self.api.revoked, self.host.wall_wrong_s = True, False, 0.0
         flags = {name: value for name, value in self.scenario.flags(1).items() if name not in _HINDRANCES}
-        retried = 0
+        retried = False
         for _ in range(MOST_CALM_RUNS):
             retry = {"retry_refused": True} if retried else {}
             ran = self._run(self.scenario.rows, flags | retry)
             if self.played.violations:
                 return
-            if ran.exit_code == Exit.REFUSED_ROWS and retried < 2:
-                retried += 1
+            if ran.exit_code == Exit.REFUSED_ROWS and not retried:
+                retried = True
                 self.clock.advance(self.clock.now + SETTLE_S + 60)
             elif ran.exit_code in (Exit.OK, Exit.REFUSED_ROWS) and not self._a_person_decides(ran):
                 self.judge.finished(ran)
-                self._once_more(flags)
+                if self.scenario.chance.of("once more").random() < 0.3:
+                    self._once_more(flags)
                 return
             else:
                 self.clock.advance(self.clock.now + SETTLE_S + 60)
@@ -235,11 +251,11 @@ class _History:
         if "bulk-cancel resolve" not in ran.told:
             return False
         self.clock.advance(self.clock.now + SETTLE_S)
-        for target in self.judge.unknown_targets():
+        for decided, target in enumerate(self.judge.unknown_targets()):
             name = f"{target.appointment_id}/{target.attendee_id}" if target.attendee_id else target.appointment_id
             decision = Decision(is_gone(self.api, target), "Ada", "looked")
             self.note("resolved", target.appointment_id, decision.cancelled)
-            process = self._process(len(self.ran) + 1000)
+            process = self._process(1000 * len(self.ran) + decided)
             with suppress(BulkCancelError):
                 resolve(self.place, process.machine, name, decision, SETTLE_S)
         return True
@@ -249,7 +265,11 @@ class _History:
         rng = self.scenario.chance.of("edit", number)
         if not self.scenario.has("edits"):
             return self.scenario.rows
-        return numbered([row for row in self.scenario.rows if rng.random() < 0.8] or self.scenario.rows)
+        corrects = rng.random() < 0.5
+        kept = [row for row in self.scenario.rows if rng.random() < 0.8] or self.scenario.rows
+        groups = {one.appointment_id for one in self.truth.meetings.values() if one.is_group} if corrects else set()
+        asks_for_all = [row.appointment_id in groups and row.attendee_id is None for row in kept]
+        return numbered(row._replace(cancel_all=all_) for row, all_ in zip(kept, asks_for_all, strict=True))
 
     # -- one run ------------------------------------------------------------------------------------------------------
 
@@ -286,7 +306,8 @@ class _History:
         if self.scenario.whole:
             write_rows(source, rows)
         limits = {"rate": self.scenario.rate, "burst": self.scenario.burst}
-        own = {"input": str(source), "ledger": str(self.ledger), "out": self.folder / "out"}
+        accounts = self.folder / "accounts.toml" if self.scenario.has("accounts") else None
+        own = {"accounts": accounts, "input": str(source), "ledger": str(self.ledger), "out": self.folder / "out"}
         return _any_job().model_copy(update=own | limits | flags)
 
     @contextmanager
@@ -294,7 +315,7 @@ class _History:
         yield set_up(job, _LOG, process.machine)
 
     def _carried(self, setup: Setup, process: Process, ran: Ran) -> Summary:
-        caller = Caller(process.machine, _LOG, Silence())
+        caller = Caller(process.machine, _LOG, Shown(ran))
         if ran.reconciles:
             with prepare_reconcile(setup) as facts:
                 contexts = contexts_of(setup, facts)
@@ -349,7 +370,8 @@ _HINDRANCES = ("max_errors", "max_duration", "send_window", "outside_window")
 
 def _ended(facts: RunFacts, end: Any, setup: Setup) -> Summary:
     """Sum a run up and end it in the ledger, without the files for people."""
-    effort = Effort({one.name: [one.counters] for one in facts.active}, False, 0.0, setup.job.pace)
+    by_account = setup.job.accounts is not None
+    effort = Effort({one.name: [one.counters] for one in facts.active}, by_account, 0.0, setup.job.pace)
     summary = summarised(facts, end, effort)
     facts.ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
     return summary

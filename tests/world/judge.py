@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,8 @@ from bulk_cancel.core.actions import Look
 from bulk_cancel.core.model import Status, Target, status_of
 from bulk_cancel.core.states import TRANSITIONS, Event, State
 from bulk_cancel.errors import Exit
-from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from world.api import Api, Departure
-from world.queue import EPOCH
+from world.past import Past, name_of, read_past
 from world.scenario import Scenario
 from world.truth import CANARY
 
@@ -33,37 +32,6 @@ GOOD = frozenset({Status.CANCELLED, Status.ALREADY_CANCELLED, Status.SKIPPED})
 GONE = frozenset({State.CANCELLED, State.ALREADY_CANCELLED})
 NOT_APPLIED = frozenset({State.PENDING, State.WAITING, State.REJECTED, State.NOT_FOUND, State.FAILED, State.SKIPPED})
 UNFINISHED = frozenset({State.PENDING, State.WAITING, State.SENDING, State.UNKNOWN, State.FAILED})
-
-
-@dataclass
-class Past:
-    """What the ledger says at one moment."""
-
-    events: list[tuple[Any, ...]] = field(default_factory=list)  #: number, target, run, event, attempt, at, detail
-    targets: dict[int, Target] = field(default_factory=dict)
-    states: dict[int, State] = field(default_factory=dict)
-    rows: list[tuple[Any, ...]] = field(default_factory=list)  #: of the newest run: row, target
-
-
-def read_past(path: Path) -> Past:
-    """Read a ledger and leave it as it is."""
-    ledger = SqliteLedger.open_to_read(path)
-    try:
-        ask = ledger._connection.execute
-        past = Past(
-            list(ask("SELECT event_id, target_id, run_no, event, attempt_no, at, detail FROM events ORDER BY 1"))
-        )
-        for number, appointment, attendee, series, state in ask(
-            "SELECT target_id, appointment_id, attendee_id, entire_series, state FROM targets"
-        ):
-            past.targets[number] = Target(appointment, attendee or None, bool(series))
-            past.states[number] = State(state)
-        past.rows = list(
-            ask("SELECT row, target_id FROM input_rows WHERE run_no = (SELECT max(run_no) FROM runs) ORDER BY row")
-        )
-        return past
-    finally:
-        ledger.close()
 
 
 class Judge:
@@ -101,6 +69,8 @@ class Judge:
         if ran.summary is not None:
             self._rows_add_up(ran, past)
             self._slots_are_back(ran)
+            self._shown_counts(ran, past)
+        self._pauses_in_an_outage(ran, new)
 
     def unknown_targets(self) -> Iterator[Target]:
         """Yield what a person is asked to decide."""
@@ -201,7 +171,7 @@ class Judge:
                 posts[one.target].append(one)
         resolved = {past.targets[event[1]] for event in past.events if event[3] == Event.RESOLVED_NOT_CANCELLED}
         for target, sent in posts.items():
-            for first, again in zip(sent, sent[1:], strict=False):
+            for first, again in pairwise(sent):
                 if first.not_processed and first.answered_at is not None:
                     continue
                 if again.at - first.at < SETTLE_S:
@@ -240,14 +210,37 @@ class Judge:
             if limiter._held != 0 and ran.exit_code != Exit.DISK:
                 self._violated(8, f"{limiter._held} slots were not given back.")
 
+    def _shown_counts(self, ran: Ran, past: Past) -> None:
+        """What a person is shown at the end is not more than there is."""
+        if ran.standing is None:
+            return
+        known = Counter(status_of(state).value for state in past.states.values())
+        for shown in filter(None, ran.standing().counts.split(", ")):
+            count, _, status = shown.partition(" ")
+            if int(count) > known[status]:
+                self._violated(6, f"{shown} were shown, the ledger has {known[status]}.")
+
+    def _pauses_in_an_outage(self, ran: Ran, new: Sequence[Departure]) -> None:
+        """After five troubles in a row one worker sends no cancel before a read was answered."""
+        in_a_row, last = 0, 0.0
+        for one in ran.process.cancels if ran.job.concurrency == 1 else ():
+            if in_a_row >= 5:
+                well = any(it.kind == "list" and last <= (it.answered_at or 0.0) <= one.began for it in new)
+                if not well:
+                    self._violated(13, f"a cancel was tried at {one.began:.3f} after {in_a_row} troubles in a row.")
+                    return
+                in_a_row = 0
+            in_a_row = in_a_row + 1 if one.is_trouble else 0
+            last = one.ended
+
     def _within_the_limit(self, ran: Ran, new: Sequence[Departure]) -> None:
         rate, burst = self._scenario.rate, self._scenario.burst
         loose = 16 if self._scenario.has("unreachable") else 0
         if not (self._scenario.has("clock") and self._scenario.has("reboot")) and not self._scenario.has("mischief"):
-            tat = float("-inf")
+            tats: defaultdict[str, float] = defaultdict(lambda: float("-inf"))
             for one in self._api.departures:
-                tat = max(tat, one.at) + 1 / rate
-                if tat - one.at > (burst + loose) / rate + 0.001:
+                tats[one.account] = max(tats[one.account], one.at) + 1 / rate
+                if tats[one.account] - one.at > (burst + loose) / rate + 0.001:
                     self._violated(8, f"more than {burst} requests and {rate:.3g}/s left at {one.at:.3f}.")
                     break
         for one in new:
@@ -325,15 +318,3 @@ class Judge:
 
 def _files(folder: Path) -> Iterator[Path]:
     return (file for file in folder.rglob("*") if file.is_file())
-
-
-def name_of(target: Target | None) -> str:
-    """Name a target in a sentence: by the end of its id."""
-    if target is None:
-        return "the list"
-    return f"appointment {int(target.appointment_id[-12:], 16):x}{f'/{target.attendee_id[-4:]}' if target.attendee_id else ''}"
-
-
-def seconds(at: float) -> float:
-    """Translate seconds since the epoch into true time."""
-    return at - EPOCH

@@ -50,19 +50,19 @@ class WorldLine:
 
     async def _exchange(self, kind: str, target: Target | None, request: Request, rng: random.Random) -> Answer:
         """Bound the whole exchange in time; a connection that stands too late sends nothing, as the real line does."""
-        process, departure = self.process, None
+        process, departure, answer = self.process, None, None
         started, began = process.host.elapsed(), process.host.clock.now
         try:
             async with asyncio.timeout(self.settings.timeout_s):
-                if failed := await self._connect(rng):
-                    return failed
-                if process.host.elapsed() - started > self.settings.send_within_s:
-                    return Answer(bytes_left=False, message="the connection stood too late")
-                departure = process.depart(began, kind, self.settings.credential.fingerprint, target, request)
-                answer = await self._answer(departure, request, rng)
+                answer = await self._connect(rng)
+                if answer is None and process.host.elapsed() - started > self.settings.send_within_s:
+                    answer = Answer(bytes_left=False, message="the connection stood too late")
+                if answer is None:
+                    departure = process.depart(began, kind, self.settings.credential.fingerprint, target, request)
+                    answer = await self._answer(departure, request, rng)
         except TimeoutError:
             answer = Answer(bytes_left=departure is not None, message="no complete answer")
-        process.answered(departure, answer, target)
+        process.answered(departure, answer, target if kind == "post" else None, began)
         return answer
 
     async def _connect(self, rng: random.Random) -> Answer | None:

@@ -1,4 +1,4 @@
-"""An asyncio loop in virtual time: nothing waits, ready handles run in an order of the seed, and a kill is no next step.
+"""An asyncio loop in virtual time: nothing waits, the seed orders what is ready, and a kill is no next step.
 
 `anyio` keeps the tasks of a scope in a set, so the order in which handles become ready may differ between processes:
 they are sorted by their tasks' numbers before they are shuffled.

@@ -12,8 +12,8 @@ _DEEDS = ("cancel", "cancel", "move", "move to now", "hand over", "delete", "hid
 def send_colleagues(api: Api) -> None:
     """Have them do what the seed says, at their times."""
     if api.scenario.has("people"):
-        for place, meeting in enumerate(list(api.truth.meetings.values())):
-            _send_colleague(api, meeting, place)
+        for meeting in list(api.truth.meetings.values()):
+            _send_colleague(api, meeting)
     if api.scenario.has("revoked"):
         rng = api.scenario.chance.of("revoked")
         api.clock.at(rng.uniform(0, 100), lambda: revoke(api, is_revoked=True))
@@ -27,11 +27,14 @@ def revoke(api: Api, *, is_revoked: bool) -> None:
         api.note("key", "revoked" if is_revoked else "renewed")
 
 
-def _send_colleague(api: Api, meeting: Meeting, place: int) -> None:
-    rng = api.scenario.chance.of("colleague", place)
+def _send_colleague(api: Api, meeting: Meeting) -> None:
+    rng = api.scenario.chance.of("colleague", meeting.appointment_id)
     if rng.random() > max(0.1, api.scenario.level):
         return
-    deed, when = rng.choice(_DEEDS), rng.choice((rng.uniform(0, 60), rng.uniform(0, 900), rng.uniform(0, 9000)))
+    deed, when = (
+        rng.choice(_DEEDS),
+        rng.choice((rng.uniform(0, 3), rng.uniform(0, 60), rng.uniform(0, 900), rng.uniform(0, 9000))),
+    )
     api.clock.at(when, lambda: _do(api, meeting, deed))
 
 

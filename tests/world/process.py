@@ -1,4 +1,4 @@
-"""The machine of the world: its clocks over boots, and one process of the program at a time, which may freeze or die."""
+"""The machine of the world: its clocks over boots, and one process at a time, which may freeze or die."""
 
 from __future__ import annotations
 
@@ -78,6 +78,15 @@ class Commit:
     entries: tuple[Entry, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call of the line for a cancel: when it began and ended, and whether it was trouble."""
+
+    began: float
+    ended: float
+    is_trouble: bool  #: not sent, or no answer that says anything
+
+
 @dataclass
 class Process:
     """One process of the program: what happens to it, and what it does."""
@@ -92,6 +101,7 @@ class Process:
     turns: int = 0
     limiters: list[Limiter] = field(default_factory=list)
     commits: list[Commit] = field(default_factory=list)
+    cancels: list[Exchange] = field(default_factory=list)  #: that came to their end, sent or not
     ledger: Any = None
     loop: VirtualLoop | None = None
     _writes: int = 0
@@ -207,9 +217,10 @@ class Process:
         self.ledger = ledger = next(one for one in called if isinstance(one, SqliteLedger))
         self._writes += 1
         takes_s = self.rng.choice((0.0, 0.002, 0.05, 0.4)) if self._slow else 0.001
+        entries = tuple(arguments[1]) if function == ledger.append else ()
         with anyio.CancelScope(shield=True):
-            await anyio.sleep(takes_s / 2)
-            entries = tuple(arguments[1]) if function == ledger.append else ()
+            if entries:
+                await anyio.sleep(takes_s / 2)
             result = await self._called(function, arguments, ledger)
             self.durable(entries)
             if self._writes == self._kill_write and self.rng.random() < 0.5:
@@ -260,13 +271,17 @@ class Process:
         )
         return departure
 
-    def answered(self, departure: Departure | None, answer: Answer, target: Target | None) -> None:
-        """The program has an answer from here on."""
+    def answered(self, departure: Departure | None, answer: Answer, target: Target | None, began: float) -> None:
+        """Note that the program has an answer from here on; None: nothing of the request left."""
+        now = self.host.clock.now
         if departure is None:
             self.api.note("not sent", target.appointment_id if target else "")
-            return
-        departure.answered_at, departure.answer = self.host.clock.now, answer
-        self.api.note("answered", departure.number, answer.status or 0, answer.message)
+        else:
+            departure.answered_at, departure.answer = now, answer
+            self.api.note("answered", departure.number, answer.status or 0, answer.message)
+        if target is not None:
+            status = answer.status or 500
+            self.cancels.append(Exchange(began, now, status >= 500 or status in (408, 409, 421, 425)))
 
 
 def leave_wal(ledger: Any) -> None:

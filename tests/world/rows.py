@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ class GivenRows:
     approval: Approval | None = None  #: by a plan that somebody has approved
     notes: tuple[str, ...] = ()
     needs_looks: bool = False
+    closure: str = ""
 
     def rows(self, reads: PlanReads | None) -> GivenRows:
         return self
@@ -53,10 +54,16 @@ def approved_now(truth: Truth, rows: list[InputRow], expires_at: float) -> Appro
 
 def write_rows(path: Path, rows: list[InputRow]) -> None:
     """Write the rows as a person would: row numbers are those of the file."""
-    columns = ("appointment_id", "attendee_id", "cancel_entire_series", "cancel_all", "reason")
+    columns = ("appointment_id", "attendee_id", "cancel_entire_series", "cancel_all", "reason", "account")
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(columns)
         for row in rows:
             series, everybody = ("true" if value else "" for value in (row.entire_series, row.cancel_all))
-            out.writerow([row.appointment_id or "nobody", row.attendee_id or "", series, everybody, row.reason or ""])
+            names = (row.appointment_id or "nobody", row.attendee_id or "")
+            out.writerow([*names, series, everybody, row.reason or "", row.account or ""])
+
+
+def write_accounts(path: Path, names: Iterable[str]) -> None:
+    """Write the file of the accounts; their tokens are in the environment."""
+    path.write_text("".join(f'[accounts.{name}]\ntoken_env = "TOKEN_{name}"\n' for name in names), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a seed decides: the appointments and rows, how the API, the network, people and the machine misbehave, the flags.
+"""What a seed decides: appointments and rows, what API, network, people and machine do wrong, the operator's flags.
 
 Everything is drawn from keyed chance and can be switched off by name (`without`) or row by row (`dropped`), so that a
 failing history shrinks.
@@ -31,6 +31,13 @@ FLAGS: Mapping[str, Mapping[Any, float]] = {
     "send_window": {"": 6, "09:00-10:00 UTC": 1, "09:00-09:05 UTC": 1},
     "outside_window": {"wait": 2, "stop": 1},
     "max_duration": {None: 6, 60.0: 1, 3600.0: 1},
+    "retry_refused": {False: 4, True: 1},
+}
+#: What a theme's operator types instead.
+THEME_FLAGS: Mapping[str, Mapping[str, Mapping[Any, float]]] = {
+    "closing": {"send_window": {"": 1, "09:00-09:01 UTC": 4}},
+    "outage": {"concurrency": {16: 1, 1: 3}},
+    "colleagues": {"look": {Look.AUTO: 1, Look.EACH: 2}},
 }
 #: What may go wrong, and how often a history has it. A theme makes what it names certain, and most others rare.
 FEATURES: Mapping[str, float] = {
@@ -61,9 +68,10 @@ FEATURES: Mapping[str, float] = {
     "groups": 0.4,
     "strange_rows": 0.3,  # invalid ones, repeated ones, unknown ids
     "plan": 0.2,  # an approved plan, hours old
+    "accounts": 0.2,  # several keys in one run
     "reconcile": 0.2,  # the operator types reconcile in between
 }
-_CALM = ("series", "groups", "strange_rows", "edits", "reconcile")
+_CALM = ("accounts", "series", "groups", "strange_rows", "edits", "reconcile")
 THEMES: Mapping[str, tuple[str, ...]] = {
     "mixed": (),
     "kills": ("kill",),
@@ -76,6 +84,7 @@ THEMES: Mapping[str, tuple[str, ...]] = {
     "clocks": ("clock", "reboot", "suspend", "kill", "trouble"),
     "files": ("mischief", "kill"),
 }
+ACCOUNTS = ("north", "south")
 THEME_WEIGHTS: Mapping[str, float] = {name: 4.0 if name == "mixed" else 1.0 for name in THEMES}
 
 
@@ -123,7 +132,7 @@ class Scenario:
 
     @cached_property
     def burst(self) -> int:
-        return self.chance.of("burst").choice((200, 200, 20, 6, 3))
+        return self.chance.of("burst").choice((3, 6) if self.theme == "closing" else (200, 200, 20, 6, 3))
 
     @cached_property
     def rate(self) -> float:
@@ -133,12 +142,13 @@ class Scenario:
         """Return the settings of one run: an operator keeps them, and now and then types others."""
         kept = self.chance.of("keeps flags", run).random() < 0.8
         found: dict[str, Any] = {}
-        for name, weights in FLAGS.items():
+        for name, usual in FLAGS.items():
+            weights = THEME_FLAGS.get(self.theme, {}).get(name, usual)
             if f"flag {name}" in self.without:
                 continue
             rng = self.chance.of("flag", name, 0 if kept else run)
             value = rng.choices(list(weights), list(weights.values()))[0]
-            if value != next(iter(weights)):
+            if value != next(iter(usual)):
                 found[name] = parse_window(value) if name == "send_window" else value
         return found
 
@@ -176,7 +186,8 @@ class Scenario:
         kinds |= {"invalid": 0.5, "again": 0.5, "missing": 0.5, "past": 0.5} if self.has("strange_rows") else {}
         kind, starts = pick(rng, kinds), rng.choice((86400, 7 * 86400, 3 * 3600, 1800)) + 60 * place
         appointment = uuid(place + 1)
-        row = InputRow(number, appointment, None, False, False, "closed", None, number, None)
+        account = self.chance.of("account", place).choice(ACCOUNTS) if self.has("accounts") else None
+        row = InputRow(number, appointment, None, False, False, "closed", None, number, None, account)
         plain = _meeting(appointment, starts)
         match kind:
             case "invalid":

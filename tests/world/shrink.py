@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from world.history import Played, play
-from world.scenario import FEATURES, FLAGS
+from world.scenario import FLAGS
 
 #: Histories that are played for it, at most.
 MOST_TRIES = 300
@@ -41,4 +41,4 @@ def _steps(played: Played) -> list[tuple[frozenset[str], frozenset[int]]]:
     rows = [(nothing, part) for part in [*halves, *(frozenset({place}) for place in places)]]
     switches = [*sorted(played.scenario.features), *(f"flag {name}" for name in FLAGS)]
     left = [(frozenset({name}), frozenset[int]()) for name in switches if name not in played.scenario.without]
-    return left + rows
+    return rows + left

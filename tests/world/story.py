@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from world.history import Played
@@ -29,29 +29,19 @@ def _about(row: Any) -> str:
     return f"{attendee}{', the series' if row.entire_series else ''}{', cancel_all' if row.cancel_all else ''}"
 
 
-def _sentence(what: str, more: list[Any], names: dict[str, str], sent: dict[int, str]) -> str:
-    def name(appointment: str, attendee: str = "") -> str:
-        return names.get(f"{appointment}/{attendee}") or names.get(appointment) or f"appointment {appointment}"
+_Names = dict[str, str]
 
+
+def _sentence(what: str, more: list[Any], names: _Names, sent: dict[int, str]) -> str:
+    if what in _OF_APPOINTMENTS:
+        return _OF_APPOINTMENTS[what](names, sent, *more)
     match what, more:
-        case "left", [number, kind, appointment, attendee]:
-            about = {"post": "cancel", "get": "read", "list": "list"}[kind]
-            sent[number] = f"{name(appointment, attendee)}: {about} {number}" if appointment else f"list {number}"
-            return f"{sent[number]} sent"
         case "heard", [number, answer]:
             return f"{sent[number]}: the API: {answer}"
         case "answered", [number, status, message]:
             return f"{sent[number]}: answered {status or 'nothing'} {message}"
-        case "not sent", [appointment]:
-            return f"{name(appointment)}: not sent, nothing left"
-        case "applied", [appointment, attendee, number]:
-            return f"{name(appointment, attendee)}: applied, by {sent.get(number, number)}"
-        case "late", [appointment, number]:
-            return f"{name(appointment)}: a late effect of {sent.get(number, number)}"
         case "event", [target, event, attempt]:
             return f"      recorded: target {target}: {event}, attempt {attempt}"
-        case "colleague", [deed, appointment]:
-            return f"{name(appointment)}: a colleague: {deed}"
         case "run", [number, command, flags]:
             return f"RUN {number}: {command} {' '.join(flags)}"
         case "ended", [number, code, told]:
@@ -59,3 +49,22 @@ def _sentence(what: str, more: list[Any], names: dict[str, str], sent: dict[int,
         case "VIOLATED", [number, sentence]:
             return f"VIOLATED invariant {number}: {sentence}"
     return f"{what}: {' '.join(str(one) for one in more)}"
+
+
+def _name(names: _Names, appointment: str, attendee: str = "") -> str:
+    return names.get(f"{appointment}/{attendee}") or names.get(appointment) or f"appointment {appointment}"
+
+
+def _left(names: _Names, sent: dict[int, str], number: int, kind: str, appointment: str, attendee: str) -> str:
+    about = {"post": "cancel", "get": "read", "list": "list"}[kind]
+    sent[number] = f"{_name(names, appointment, attendee)}: {about} {number}" if appointment else f"list {number}"
+    return f"{sent[number]} sent"
+
+
+_OF_APPOINTMENTS: dict[str, Callable[..., str]] = {
+    "left": _left,
+    "not sent": lambda names, sent, one: f"{_name(names, one)}: not sent, nothing left",
+    "applied": lambda names, sent, one, guest, post: f"{_name(names, one, guest)}: applied, by {sent.get(post, post)}",
+    "late": lambda names, sent, one, post: f"{_name(names, one)}: a late effect of {sent.get(post, post)}",
+    "colleague": lambda names, sent, deed, one: f"{_name(names, one)}: a colleague: {deed}",
+}

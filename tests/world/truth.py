@@ -1,4 +1,4 @@
-"""What is true of the appointments, at every moment, and who made it so. The program sees only what the API shows of it."""
+"""What is true of the appointments, at every moment, and who made it so. The program sees what the API shows of it."""
 
 from __future__ import annotations
 

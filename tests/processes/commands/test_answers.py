@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.shell import Shell
 
 from bulk_cancel.sandbox.credentials import PLATFORM_KEY
 from bulk_cancel.sandbox.people import HOST, OWNER
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Kind, Wanted, World
+from support.shell import Shell
 from support.worlds import post_count
 
 LEDGER = ("--ledger", "ledger.db")

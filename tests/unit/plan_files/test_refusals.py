@@ -155,6 +155,11 @@ def test_the_approved_digest_is_accepted(plan: PlanFile) -> None:
         assert open_plan(plan.path, now=NOW, expect_digest=approved).digest == plan.digest
 
 
+def test_digits_from_the_middle_of_the_digest_approve_nothing(plan: PlanFile) -> None:
+    with pytest.raises(PlanError, match="is not the approved plan"):
+        open_plan(plan.path, now=NOW, expect_digest=plan.digest[7:27])
+
+
 def test_another_digest_is_refused_and_both_are_named(plan: PlanFile, tmp_path: Path) -> None:
     other = write_plan(tmp_path / "other", ABOUT, [*ONE_OF_EACH, line(15)])
     with pytest.raises(PlanError, match="is not the approved plan") as caught:

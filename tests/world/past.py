@@ -1,0 +1,50 @@
+"""What a ledger says at one moment, read without changing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bulk_cancel.core.model import Target
+from bulk_cancel.core.states import State
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
+
+
+@dataclass
+class Past:
+    """What the ledger says at one moment."""
+
+    events: list[tuple[Any, ...]] = field(default_factory=list)  #: number, target, run, event, attempt, at, detail
+    targets: dict[int, Target] = field(default_factory=dict)
+    states: dict[int, State] = field(default_factory=dict)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)  #: of the newest run: row, target
+
+
+def read_past(path: Path) -> Past:
+    """Read a ledger and leave it as it is."""
+    ledger = SqliteLedger.open_to_read(path)
+    try:
+        ask = ledger._connection.execute
+        past = Past(
+            list(ask("SELECT event_id, target_id, run_no, event, attempt_no, at, detail FROM events ORDER BY 1"))
+        )
+        for number, appointment, attendee, series, state in ask(
+            "SELECT target_id, appointment_id, attendee_id, entire_series, state FROM targets"
+        ):
+            past.targets[number] = Target(appointment, attendee or None, bool(series))
+            past.states[number] = State(state)
+        past.rows = list(
+            ask("SELECT row, target_id FROM input_rows WHERE run_no = (SELECT max(run_no) FROM runs) ORDER BY row")
+        )
+        return past
+    finally:
+        ledger.close()
+
+
+def name_of(target: Target | None) -> str:
+    """Name a target in a sentence: by the end of its id."""
+    if target is None:
+        return "the list"
+    attendee = f"/{target.attendee_id[-4:]}" if target.attendee_id else ""
+    return f"appointment {target.appointment_id[-12:].lstrip('0')}{attendee}"
