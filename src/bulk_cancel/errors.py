@@ -35,7 +35,7 @@ class Exit(IntEnum):
     BUG = 1  #: a bug of ours
     USAGE = 2  #: the command line is wrong, or a question could not be asked
     REFUSED_ROWS = 3  #: finished; some rows failed, were rejected, not found or invalid
-    UNKNOWN = 4  #: finished; the outcome of some cancels is not known yet
+    UNKNOWN = 4  #: finished; the outcome of some cancels, or a part of what was to be read, is not known
     STOPPED = 5  #: stopped early, rows left: run it again
     BAD_INPUT = 65  #: the input cannot be used
     NO_INPUT = 66  #: the input does not exist
@@ -153,6 +153,12 @@ class LockedError(BulkCancelError):
     """Another run holds the ledger or the credential."""
 
     exit_code = Exit.LOCKED
+
+
+class IncompleteError(BulkCancelError):
+    """Appointments may be missing from what was read."""
+
+    exit_code = Exit.UNKNOWN
 
 
 class OutputError(BulkCancelError):

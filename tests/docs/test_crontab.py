@@ -6,9 +6,11 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bulk_cancel.cli.main import app
 from support.schedules import SCHEDULE, is_unattended, job_of
 
 LINES = [
@@ -16,12 +18,17 @@ LINES = [
 ]
 VARIABLES = [line for line in LINES if re.match(r"[A-Z_]+=", line)]
 (TICK,) = (line for line in LINES if line not in VARIABLES)
+#: A line that a person completes and uncomments.
+(HOURLY,) = (
+    line[1:] for line in (SCHEDULE / "crontab").read_text(encoding="utf-8").splitlines() if line.startswith("#5 ")
+)
 #: minute, hour, day of month, month, day of week
 RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 
 
-def test_the_fields_are_in_their_ranges() -> None:
-    fields = TICK.split(None, 5)[:5]
+@pytest.mark.parametrize("tick", [TICK, HOURLY])
+def test_the_fields_are_in_their_ranges(tick: str) -> None:
+    fields = tick.split(None, 5)[:5]
     for text, (least, most) in zip(fields, RANGES, strict=True):
         match = re.fullmatch(r"\*|\d+", text)
         assert match, text
@@ -37,6 +44,17 @@ def test_the_command_is_understood_by_cron_and_by_bulk_cancel() -> None:
     words = shlex.split(command().rpartition("exec ")[2])
     assert is_unattended(job_of(words))
     assert {line.partition("=")[0] for line in VARIABLES} == {"MAILTO", "SHELL", "PATH"}
+
+
+def test_the_hourly_look_is_understood_and_quiet() -> None:
+    words = shlex.split(HOURLY.split(None, 5)[5].rpartition("exec ")[2])
+    assert "%" not in HOURLY
+    group: Any = app
+    context = group.make_context("bulk-cancel", words[1:], resilient_parsing=False)
+    name, inner, rest = group.resolve_command(context, words[1:])
+    given = inner.make_context(name, rest, parent=context).params
+    assert (name, given["quiet"], given["lock_wait"], given["all_hosts"]) == ("closed", True, "30m", True)
+    assert given["from"] == given["to"] == "2026-12-24"
 
 
 def test_the_shell_reads_the_environment_file(tmp_path: Path) -> None:

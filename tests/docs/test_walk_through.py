@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -31,18 +31,22 @@ def test_an_office_closes(shell: Shell, sandbox: Sandbox) -> None:
         for id_, each in world.appointments.items()
         if each.start.astimezone(BERLIN).date().isoformat() == "2026-12-01" and each.location == "Berlin office"
     }
-    assert len(commands()) == 6
+    assert len(commands()) == 8
     assert closed
     digest = ""
     for words in commands():
         typed = [digest if word == "DIGEST" else word for word in words]
-        quick = ["--rate", "500/s", "--burst", "500"] if words[0] in ("find", "plan", "run") else []
+        quick = ["--rate", "500/s", "--burst", "500"] if words[0] in ("find", "plan", "run", "closed") else []
         sure = ["--yes", "--no-skip-past"] if words[0] == "run" and "--yes" not in words else []
+        if words[:2] == ["run", "closure.plan"] and words[-1] != "--yes":
+            sandbox.block(date(2026, 12, 1))  # as the guide says: a person does, before the run
         done = shell(*typed, *quick, *sure, *(["--no-skip-past"] if words[0] == "plan" else []))
         assert done.code == 0, (typed, done.stderr, done.stdout)
         digest = (re.findall(r"digest\s+([0-9a-f]{64})", done.stdout) or [digest])[0]
     assert sandbox.truth().applied == dict.fromkeys(closed, 1)
     reasons = {sandbox.appointment(id_).cancellation.reason for id_ in closed}  # type: ignore[union-attr]
     assert reasons == {"Our Berlin office is closed on 01.12.2026. Please book again online."}
-    assert len(shell.rows("closed/rebooking.csv")) == len(closed)
+    assert "Closed: nothing is left. 2026-12-01 (Europe/Berlin)" in done.stdout
+    assert shell.rows("look/left.csv") == []
+    assert len(shell.rows("cancelled/rebooking.csv")) == len(closed)
     assert len(shell.rows("audit/plan.csv")) == len(closed)

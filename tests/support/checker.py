@@ -180,7 +180,7 @@ def _states_tell_the_truth(seen: _Seen) -> Iterator[str]:
         applied = seen.truth.applied.get(target, 0)
         if state is State.CANCELLED and not applied and target not in seen.evidence.elsewhere:
             yield f"{target} is marked cancelled, but no cancel of it took effect."
-        if state in NOT_APPLIED and applied:
+        if state in NOT_APPLIED and seen.truth.own_effects(target):
             yield f"{target} is marked {state.value}, but a cancel of it took effect."
 
 

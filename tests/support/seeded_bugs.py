@@ -604,10 +604,10 @@ BUGS = (
         "tests/unit/cluster/test_worker.py::test_max_errors_are_of_the_whole_run_whichever_worker_found_them",
     ),
     Bug(
-        "a worker notices a stop with its next sign of life only",
+        "a worker does not notice that its run is stopped",
         "cluster/chunk.py",
-        "        await super().record(*entries)\n        self._look()",
-        "        await super().record(*entries)",
+        "        if standing.stopped:",
+        "        if False:",
         "tests/unit/cluster/test_worker.py::test_a_run_is_stopped_with_the_next_commit",
     ),
     Bug(
@@ -683,7 +683,7 @@ BUGS = (
     Bug(
         "with --wait a chunk of series that others block ends",
         "cluster/chunk.py",
-        "return max(0.0, *due) + 1.0 if due else None",
+        "return None if due_in_s is None else due_in_s + 1.0",
         "return None",
         "tests/unit/cluster/test_worker.py::test_with_wait_series_that_others_block_come_back",
     ),
@@ -721,6 +721,14 @@ BUGS = (
         "        raise _lost(error) from error",
         "        raise",
         "tests/unit/cluster/test_parts.py::test_a_database_that_is_lost_while_a_run_is_handed_out_is_temporary",
+    ),
+    Bug(
+        "with --wait an account does not wait for another one's series",
+        "engine/runner.py",
+        "if context.limits.wait and due_in_s is not None:",
+        "if False:",
+        "tests/unit/library/test_python_api.py::"
+        "test_with_wait_a_series_that_waits_for_another_accounts_is_sent_afterwards",
     ),
     Bug(
         "what was decided is not looked at again at the send",

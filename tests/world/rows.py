@@ -24,6 +24,7 @@ class GivenRows:
     approval: Approval | None = None  #: by a plan that somebody has approved
     notes: tuple[str, ...] = ()
     needs_looks: bool = False
+    closure: str = ""
 
     def rows(self, reads: PlanReads | None) -> GivenRows:
         return self

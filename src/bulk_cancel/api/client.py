@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from bulk_cancel.api.closure_documents import parse_meeting_types, parse_pending, parse_slots
 from bulk_cancel.api.documents import (
     is_api_error,
     parse_appointment,
@@ -25,7 +26,7 @@ from bulk_cancel.api.documents import (
 )
 from bulk_cancel.api.failures import EXCHANGE_ERRORS, Trace
 from bulk_cancel.api.http import httpx
-from bulk_cancel.api.port import Page, Query, Users
+from bulk_cancel.api.port import MeetingTypes, Page, PendingPage, PendingQuery, Query, Slots, SlotsQuery, Users
 from bulk_cancel.api.transports import LONGEST_BODY, transport_factory
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.core.model import Answer, Request, Target
@@ -107,14 +108,47 @@ class HttpLine:
         }
         get = self._request("GET", f"/appointment/paginated?{_encoded(params)}", query.user_id)
         answer, value = await self._exchange(get)
-        found = parse_page(value, with_contacts=self._settings.with_contacts) if answer.status == 200 else None
-        return Page(answer, found)
+        return parse_page(answer, value, with_contacts=self._settings.with_contacts)
 
     async def users(self, limit: int, offset: int) -> Users:
         """GET /user (admins); the names of its page parameters are inferred."""
         get = self._request("GET", f"/user?{_encoded({'limit': limit, 'offset': offset})}", None)
         answer, value = await self._exchange(get)
-        return Users(answer, parse_users(value) if answer.status == 200 else None)
+        return parse_users(answer, value)
+
+    async def me(self) -> Users:
+        """GET /user/me (documented)."""
+        answer, value = await self._exchange(self._request("GET", "/user/me", None))
+        return parse_users(answer, {"users": [value]} if isinstance(value, dict) else None)
+
+    async def pending(self, query: PendingQuery) -> PendingPage:
+        """GET /provisional-booking/paginated (documented); the names of its parameters are inferred."""
+        params: dict[str, str | int | None] = {
+            "page": query.page,
+            "pageSize": query.page_size,
+            "status": query.status,
+            "userId": query.host_id,
+        }
+        get = self._request("GET", f"/provisional-booking/paginated?{_encoded(params)}", None)
+        return parse_pending(*await self._exchange(get), with_contacts=self._settings.with_contacts)
+
+    async def meeting_types(self, user_id: str | None) -> MeetingTypes:
+        """GET /meeting-type (documented)."""
+        return parse_meeting_types(*await self._exchange(self._request("GET", "/meeting-type", user_id)))
+
+    async def slots(self, query: SlotsQuery) -> Slots:
+        """GET /booking-availability (documented); without `refreshCache` it may tell of some time ago."""
+        params: dict[str, str | int | None] = {
+            "meetingTypeId": query.offer.meeting_type_id,
+            "hostIds": query.offer.host_id,
+            "start": query.start,
+            "end": query.end,
+            "timezone": query.timezone,
+            "refreshCache": "true",
+        }
+        return parse_slots(
+            *await self._exchange(self._request("GET", f"/booking-availability?{_encoded(params)}", None))
+        )
 
     def _request(self, method: str, path: str, user_id: str | None, content: bytes = b"") -> httpx.Request:
         """Build a request without having httpx parse the same address again: that took a sixth of a cancel's CPU.

@@ -7,14 +7,19 @@ A `deletedAt` means it as well (inferred). What a document does not say stays No
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from bulk_cancel.api.port import Page, Users
 from bulk_cancel.core.actions import moment_of
-from bulk_cancel.core.model import Appointment, Contact
+from bulk_cancel.core.model import Answer, Appointment, Contact
 from bulk_cancel.core.text import clean, one_line
 
 _MOST_WARNINGS = 10
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+#: More than an answer may have: a part of a location may stand anywhere in it.
+_WHOLE = 1 << 20
 
 
 def parse_json(body: bytes) -> Any:
@@ -46,7 +51,7 @@ def parse_appointment(value: Any, *, with_contacts: bool = False) -> Appointment
         warnings=_warnings(value.get("resolvableErrors")),
         company_id=_text(value.get("companyId")),
         host_ids=None if hosts is None else tuple(sorted(hosts)),
-        location=_text(value.get("location"), 200),
+        location=_text(value.get("location"), _WHOLE),
         channel=_text(info.get("channel")),
         meeting=_text(info.get("name"), 200),
         group_booking=group if isinstance(group, bool) else None,
@@ -61,21 +66,32 @@ def _is_cancelled(value: Mapping[str, Any], cancel: Mapping[str, Any]) -> bool |
     return False if value.get("isCancelled") is False else None
 
 
-def parse_users(value: Any) -> tuple[str, ...] | None:
-    """Read the ids of `GET /user`; None when it is no list of users."""
-    users = value.get("users") if isinstance(value, dict) else None
+def parse_users(answer: Answer, value: Any) -> Users:
+    """Read the ids of `GET /user`; without ids when it is no list of users."""
+    users = value.get("users") if answer.status == 200 and isinstance(value, dict) else None
     if not isinstance(users, list):
-        return None
-    return tuple(found for user in users if (found := _id(_mapping(user))))
+        return Users(answer, None)
+    found = tuple(id_ for user in users if (id_ := _id(_mapping(user))))
+    return Users(answer, found, len(users) - len(found), parse_total(value))
 
 
-def parse_page(value: Any, *, with_contacts: bool = False) -> tuple[Appointment, ...] | None:
-    """Read the answer of the paginated list; None when it is not one. Items that are none are passed over."""
-    items = value.get("appointments") if isinstance(value, dict) else None
+def parse_page(answer: Answer, value: Any, *, with_contacts: bool = False) -> Page:
+    """Read the answer of the paginated list; without appointments when it is not one. Items that are none are counted.
+
+    An id that is no UUID could not be cancelled (documented: a uuid): its item counts as unreadable.
+    """
+    items = value.get("appointments") if answer.status == 200 and isinstance(value, dict) else None
     if not isinstance(items, list):
-        return None
+        return Page(answer, None)
     parsed = (parse_appointment(item, with_contacts=with_contacts) for item in items)
-    return tuple(found for found in parsed if found is not None)
+    found = tuple(one for one in parsed if one is not None and _UUID.fullmatch(one.appointment_id))
+    return Page(answer, found, len(items) - len(found), parse_total(value))
+
+
+def parse_total(value: Mapping[str, Any]) -> int | None:
+    """Read how many items a list has on all its pages; None when it does not say."""
+    total = value.get("total")
+    return total if type(total) is int and total >= 0 else None
 
 
 def is_api_error(value: Any, status: int) -> bool:
@@ -139,11 +155,11 @@ def _warnings(value: Any) -> tuple[str, ...]:
 
 def _contacts(value: Any) -> tuple[Contact, ...]:
     people = [_mapping(person) for person in value] if isinstance(value, list) else []
-    return tuple(_contact(person) for person in people if not person.get("deletedAt"))
+    return tuple(parse_contact(person) for person in people if not person.get("deletedAt"))
 
 
-def _contact(person: Mapping[str, Any]) -> Contact:
-    """Which fields hold a person's name is not documented: take the spellings that clients of the API show."""
+def parse_contact(person: Mapping[str, Any]) -> Contact:
+    """Read how to reach a person. Which fields hold a name is not documented: take the spellings that clients show."""
     whole = _contact_text(person, "fullname", "fullName", "name")
     parts = (_contact_text(person, "firstname", "firstName"), _contact_text(person, "lastname", "lastName"))
     name = whole or " ".join(part for part in parts if part)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from bulk_cancel.core.closure import Offer, PendingBooking
 from bulk_cancel.core.model import Answer, Appointment, Request, Target
 
 
@@ -27,7 +28,14 @@ class Page:
 
     answer: Answer
     appointments: tuple[Appointment, ...] | None
+    unreadable: int = 0  #: items on the page that are no appointment with an id that can be cancelled
+    total: int | None = None  #: appointments on all pages, as the API counts them; None: it does not say
     asked_at: float = 0.0  #: when the request left, on the clock of its reader
+
+    @property
+    def size(self) -> int:
+        """The number of items on the page."""
+        return len(self.appointments or ()) + self.unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,55 @@ class Users:
 
     answer: Answer
     user_ids: tuple[str, ...] | None
+    unreadable: int = 0  #: items of the list without an id
+    total: int | None = None  #: users of the company, as the API counts them; None: it does not say
+
+
+@dataclass(frozen=True, slots=True)
+class PendingQuery:
+    """A page of `GET /provisional-booking/paginated`. The names of its parameters are inferred."""
+
+    page: int
+    page_size: int = 100
+    status: str = "pending"  #: or `declined_by_host`; only the filter tells the state of a booking
+    host_id: str | None = None  #: another user's bookings, admins only
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPage:
+    """The answer to it: the bookings on the page, None when the answer is no list of them."""
+
+    answer: Answer
+    bookings: tuple[PendingBooking, ...] | None
+    size: int = 0  #: items on the page
+    unreadable: int = 0  #: of them, without an id or a start
+    total: int | None = None  #: bookings on all pages, as the API counts them; None: it does not say
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsQuery:
+    """What to ask of `GET /booking-availability`."""
+
+    offer: Offer
+    start: str  #: ISO 8601
+    end: str  #: ISO 8601
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """The answer to it: when the slots start that can be booked, None when the answer has no known shape."""
+
+    answer: Answer
+    starts: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingTypes:
+    """The answer to a request for a user's meeting types: their ids, None when it is no list of them."""
+
+    answer: Answer
+    type_ids: tuple[str, ...] | None
 
 
 class Line(Protocol):
@@ -52,6 +109,18 @@ class Line(Protocol):
 
     async def users(self, limit: int, offset: int) -> Users:
         """GET one part of the company's users, admins only."""
+
+    async def me(self) -> Users:
+        """GET the acting user."""
+
+    async def pending(self, query: PendingQuery) -> PendingPage:
+        """GET one page of bookings that wait for a confirmation."""
+
+    async def meeting_types(self, user_id: str | None) -> MeetingTypes:
+        """GET the meeting types of the acting user; `user_id`: of this one, with Platform keys only."""
+
+    async def slots(self, query: SlotsQuery) -> Slots:
+        """GET what can be booked of one meeting type with one host, past every cache."""
 
     async def aclose(self) -> None:
         """Close the connection."""

@@ -7,6 +7,16 @@ import click
 
 from bulk_cancel.cli.command import Argument, Command, Group, Option
 from bulk_cancel.cli.options import options_of
+from bulk_cancel.cli.parameters import (
+    SELECT_NAMES,
+    SELECTS,
+    day_options,
+    flag_option,
+    number_option,
+    source_parameter,
+    target_parameter,
+    text_option,
+)
 from bulk_cancel.cli.stdout import put_out
 
 _CANCEL, _AFTER, _SETTINGS, _TRY, _HELP = "Cancel", "Afterwards", "Settings and machines", "Try it", "Help"
@@ -61,59 +71,36 @@ def _command(
     return register
 
 
-def _source(help_text: str = "A job file (.toml), an input file, or - for CSV on stdin.", **rest: Any) -> Argument:
-    return Argument(["source"], metavar="SOURCE", help=help_text, **rest)
-
-
-def _target() -> Argument:
-    return Argument(["target"], metavar="TARGET", help="An appointment's id, or APPOINTMENT/ATTENDEE.")
-
-
-def _text(flag: str, metavar: str, help_text: str, **rest: Any) -> Option:
-    return Option([flag, *rest.pop("spelt", ())], metavar=metavar, help=help_text, **rest)
-
-
-def _number(flag: str, help_text: str, default: int) -> Option:
-    kind = click.IntRange(min=0 if flag == "--port" else 1)
-    return Option([flag], metavar="N", type=kind, default=default, show_default=True, help=help_text)
-
-
-def _flag(flag: str, help_text: str) -> Option:
-    return Option([flag], is_flag=True, help=help_text)
-
-
 # -- cancel -------------------------------------------------------------------------------------------------------
 
 
 @_command(
     "find",
     _CANCEL,
-    _text("--from", "DATE", "The first day.", spelt=("from",), required=True),
-    _text("--to", "DATE", "The last day, included.", required=True),
-    _text("--location", "TEXT", "A part of the location, in any case."),
-    _text("--host", "UUID", "The host of the appointments; may be repeated.", multiple=True),
-    _flag("--all-hosts", "The appointments of all hosts (admins only)."),
-    _text("--meeting-type", "UUID", "Of this meeting type."),
-    _text("--channel", "TEXT", "Held over this channel."),
-    _flag("--include-cancelled", "Those that are cancelled, too."),
-    _flag("--include-contacts", "Names, mail addresses, phone numbers; needs -o."),
-    _text("-o", "FILE", "Write to this file: .csv, .parquet or .xlsx. (default: stdout)", spelt=("--output", "output")),
+    *day_options(required=True),
+    *SELECTS,
+    flag_option("--include-cancelled", "Those that are cancelled, too."),
+    flag_option("--include-contacts", "Names, mail addresses, phone numbers; needs -o."),
+    text_option(
+        "-o", "FILE", "Write to this file: .csv, .parquet or .xlsx. (default: stdout)", spelt=("--output", "output")
+    ),
+    flag_option("--force", "Replace a file that is there."),
     example="find --from 2026-12-24 --to 2026-12-24 --timezone Europe/Berlin -o closure.csv",
     required={"timezone"},
 )
-def find(include_cancelled: bool, include_contacts: bool, output: str | None, **given: Any) -> None:
+def find(include_cancelled: bool, include_contacts: bool, output: str | None, force: bool, **given: Any) -> None:
     """Find appointments of whole days: an input for a closure. Only reads; sends nothing."""
     from pathlib import Path
 
     from bulk_cancel.cli.find import find_command
     from bulk_cancel.commands.find import FindOutput
 
-    names = ("from", "to", "timezone", "location", "host", "all_hosts", "meeting_type", "channel")
-    select = {name: given.pop(name) for name in names}
-    find_command(select, given, FindOutput(Path(output) if output else None, include_cancelled, include_contacts))
+    select = {name: given.pop(name) for name in SELECT_NAMES}
+    file = Path(output) if output else None
+    find_command(select, given, FindOutput(file, include_cancelled, include_contacts, force))
 
 
-@_command("plan", _CANCEL, _source(), example="plan closure.csv --live -o closure.plan")
+@_command("plan", _CANCEL, source_parameter(), example="plan closure.csv -o closure.plan")
 def plan(source: str, **flags: object) -> None:
     """Show what a run would do, and why. Sends nothing, writes no ledger."""
     from bulk_cancel.cli.run import plan_command
@@ -131,7 +118,9 @@ def show(plan: str, json: bool | None) -> None:
     show_plan_file(Path(plan), as_json=bool(json))
 
 
-@_command("run", _CANCEL, _source(), example="run closure.csv --reason 'Our office is closed.' --max-cancel 500")
+@_command(
+    "run", _CANCEL, source_parameter(), example="run closure.csv --reason 'Our office is closed.' --max-cancel 500"
+)
 def run(source: str, **flags: object) -> None:
     """Validate, plan, ask, cancel, report. Running again resumes and never repeats."""
     from bulk_cancel.cli.run import run_command
@@ -142,7 +131,25 @@ def run(source: str, **flags: object) -> None:
 # -- afterwards ---------------------------------------------------------------------------------------------------
 
 
-@_command("status", _AFTER, _number("--limit", "How many runs to show.", 5), example="status --json")
+@_command(
+    "closed",
+    _AFTER,
+    source_parameter("A job file with a [select] table, instead of the days. (optional)", required=False, default=""),
+    *day_options(required=False),
+    *SELECTS,
+    flag_option("--include-contacts", "Names, mail addresses, phone numbers; needs --out."),
+    example="closed --from 2026-12-24 --to 2026-12-24 --timezone Europe/Berlin --all-hosts",
+)
+def closed(source: str, include_contacts: bool, **given: Any) -> None:
+    """Show whether days are really closed, and what is left of them. Only reads."""
+    from bulk_cancel.cli.closed import closed_command
+
+    select = {name: given.pop(name) for name in SELECT_NAMES}
+    flags = given | {"timezone": select["timezone"]} if source else given
+    closed_command(source, select, flags, with_contacts=include_contacts)
+
+
+@_command("status", _AFTER, number_option("--limit", "How many runs to show.", 5), example="status --json")
 def status(ledger: str | None, limit: int, json: bool | None) -> None:
     """Show the last runs, what is open, and what to do now. Only reads, also while a run is at work."""
     from bulk_cancel.cli.status import status_command
@@ -150,7 +157,7 @@ def status(ledger: str | None, limit: int, json: bool | None) -> None:
     status_command(ledger, limit, as_json=bool(json))
 
 
-@_command("explain", _AFTER, _target(), example="explain 6f1c9f0e-5a8e-4a52-9c0e-000000000001")
+@_command("explain", _AFTER, target_parameter(), example="explain 6f1c9f0e-5a8e-4a52-9c0e-000000000001")
 def explain(target: str, ledger: str | None, json: bool | None) -> None:
     """Tell one appointment's whole history over all runs. And what follows from it."""
     from bulk_cancel.cli.status import explain_command
@@ -169,7 +176,7 @@ def reconcile(**flags: object) -> None:
 @_command(
     "resolve",
     _AFTER,
-    _target(),
+    target_parameter(),
     Option(
         ["--as", "verdict"],
         metavar="cancelled|not-cancelled",
@@ -177,8 +184,8 @@ def reconcile(**flags: object) -> None:
         required=True,
         help="What you found out.",
     ),
-    _text("--by", "NAME", "The person who decides.", required=True),
-    _text("--because", "TEXT", "How that person knows.", required=True),
+    text_option("--by", "NAME", "The person who decides.", required=True),
+    text_option("--because", "TEXT", "How that person knows.", required=True),
     example="resolve 6f1c9f0e-5a8e-4a52-9c0e-000000000001 --as cancelled --by Ada --because 'The host said so.'",
 )
 def resolve(target: str, verdict: str, by: str, because: str, ledger: str | None) -> None:
@@ -236,7 +243,7 @@ def ledger_forget(ledger: str | None) -> None:
 @_command(
     "ledger export",
     "",
-    _text("-o", "FILE", "Write to this file. (default: stdout)", spelt=("--output", "output")),
+    text_option("-o", "FILE", "Write to this file. (default: stdout)", spelt=("--output", "output")),
     example="ledger export -o history.jsonl",
 )
 def ledger_export(output: str | None, ledger: str | None) -> None:
@@ -254,7 +261,7 @@ def ledger_export(output: str | None, ledger: str | None) -> None:
 @_command(
     "doctor",
     _SETTINGS,
-    _source("A job file, or an input, that a run is to take. (optional)", required=False, default=""),
+    source_parameter("A job file, or an input, that a run is to take. (optional)", required=False, default=""),
     example="doctor jobs/nightly.toml",
 )
 def doctor(source: str, ledger: str | None, json: bool | None) -> None:
@@ -267,7 +274,7 @@ def doctor(source: str, ledger: str | None, json: bool | None) -> None:
 _GROUPS["config"] = _group("config", _SETTINGS, "See the settings of a run.")
 
 
-@_command("config show", "", _source(), example="config show jobs/nightly.toml")
+@_command("config show", "", source_parameter(), example="config show jobs/nightly.toml")
 def config_show(source: str, **flags: object) -> None:
     """Show each setting, its value and where it came from. Takes the options of run and plan; sends nothing."""
     from bulk_cancel.cli.config import show_command
@@ -278,14 +285,16 @@ def config_show(source: str, **flags: object) -> None:
 @_command(
     "worker",
     _SETTINGS,
-    _text(
+    text_option(
         "--executor-id",
         "NAME",
         "The slot's name: the same one after a restart gets its chunks back at once.",
         envvar="BULK_CANCEL_EXECUTOR_ID",
     ),
-    _text("--silence", "DUR", "A worker that is silent for longer loses its chunk.", default="90s", show_default=True),
-    _number("--at-once", "Accounts to work for at the same time.", 16),
+    text_option(
+        "--silence", "DUR", "A worker that is silent for longer loses its chunk.", default="90s", show_default=True
+    ),
+    number_option("--at-once", "Accounts to work for at the same time.", 16),
     example="worker --ledger postgresql://cancel@db.example.com/cancel",
 )
 def worker(executor_id: str | None, silence: str, at_once: int, **flags: object) -> None:
@@ -325,7 +334,7 @@ def cluster_stop(run_id: str, ledger: str | None) -> None:
 @_command(
     "demo",
     _TRY,
-    _text("--in", "DIR", "Folder of the demo's ledger and results.", spelt=("folder",), default=".demo"),
+    text_option("--in", "DIR", "Folder of the demo's ledger and results.", spelt=("folder",), default=".demo"),
     example="demo",
 )
 def demo(folder: str) -> None:
@@ -340,13 +349,15 @@ def demo(folder: str) -> None:
 @_command(
     "sandbox",
     _TRY,
-    _number("--port", "Port on 127.0.0.1; 0 takes a free one.", 8717),
-    _number("--count", "How many appointments to make up.", 200),
-    _text("--seed", "SOURCE", "Serve the ids of this input, or job file.", default=""),
-    _text("--faults", "SPEC", "E.g. cut-after=0.1,502-before=0.05,429=0.02", default=""),
-    _text("--rate", "N/s|N/min", "The key's limit. (default: 100/min)", default="100/min"),
-    _number("--burst", "Requests the limit allows at once.", 200),
-    _flag("--any-caller", "Take any rgo-… token, each with its limit."),
+    number_option("--port", "Port on 127.0.0.1; 0 takes a free one.", 8717),
+    number_option("--count", "How many appointments to make up.", 200),
+    text_option("--seed", "SOURCE", "Serve the ids of this input, or job file.", default=""),
+    number_option("--pending", "How many provisional bookings to make up.", 0),
+    text_option("--quirks", "NAMES", "Differ from the documented API, e.g. pages-of-25,slots-times", default=""),
+    text_option("--faults", "SPEC", "E.g. cut-after=0.1,502-before=0.05,429=0.02", default=""),
+    text_option("--rate", "N/s|N/min", "The key's limit. (default: 100/min)", default="100/min"),
+    number_option("--burst", "Requests the limit allows at once.", 200),
+    flag_option("--any-caller", "Take any rgo-… token, each with its limit."),
     example="sandbox --seed closure.csv",
 )
 def sandbox(seed: str, any_caller: bool, **given: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Any
 
 from bulk_cancel.cli.stdout import put_document, this_machine
 from bulk_cancel.cli.terminal import Terminal, styled
@@ -12,7 +13,7 @@ from bulk_cancel.commands.doctor.check import Check, Level, exit_code_of
 from bulk_cancel.commands.doctor.examine import examine
 from bulk_cancel.core.text import clean
 
-_COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
+_COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red", Level.UNTOLD: "yellow"}
 
 
 def doctor_command(source: str, ledger: str | None, *, as_json: bool) -> None:
@@ -21,14 +22,19 @@ def doctor_command(source: str, ledger: str | None, *, as_json: bool) -> None:
     checks = list(examine(source, flags, this_machine()))
     code = int(exit_code_of(checks))
     if as_json:
-        told = [asdict(check) | {"found": clean(check.found, 1000)} for check in checks]
-        put_document({"checks": told, "exit_code": code})
+        put_document({"checks": documents_of(checks), "exit_code": code})
     else:
-        _show(Terminal(), checks)
+        show_checks(Terminal(), checks)
     raise SystemExit(code)
 
 
-def _show(terminal: Terminal, checks: Iterable[Check]) -> None:
+def documents_of(checks: Iterable[Check]) -> list[dict[str, Any]]:
+    """Return checks as they are in a JSON document."""
+    return [asdict(check) | {"found": clean(check.found, 1000)} for check in checks]
+
+
+def show_checks(terminal: Terminal, checks: Iterable[Check]) -> None:
+    """Print a line for each check: its level, its name, what was found, what to do."""
     terminal.print_table([(styled(check.level, _COLOURS[check.level]), check.name, _told(check)) for check in checks])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from bulk_cancel.cli.run import caller_of, told_as_json
@@ -14,11 +13,13 @@ from bulk_cancel.commands.find import FindOutput, find
 from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.selection import Fit
+from bulk_cancel.core.text import counted
 from bulk_cancel.errors import Exit
-from bulk_cancel.planning.search import Found
+from bulk_cancel.planning.search import Found, reaching_in
 from bulk_cancel.reports.found_file import Layout, found_csv, write_found
 from bulk_cancel.settings.job import search_job
 
+_WHAT_THEN = "Try again. If it stays so, compare with the calendar, or narrow the search with --host."
 _APART = "Bookings that nobody has confirmed yet (double opt-in) are kept apart by the API: they are not in it."
 
 
@@ -28,18 +29,22 @@ def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], output: Fi
     with told_as_json(job):
         found = find(job, caller_of(job), output)
         rows = found.gathering.chosen(Fit.ACTIVE, *([Fit.CANCELLED] if output.with_cancelled else []))
-        _put(rows, Layout(found.selection.days.zone, output.with_cancelled, output.with_contacts), output.out)
+        layout = Layout(found.selection.days.zone, output.with_cancelled, output.with_contacts)
+        _put(rows, layout, found, output)
         if job.json_:
             put_document(_document(found, rows, output))
     if not job.quiet:
         _show(Terminal(err=True), found, rows, output)
+    if found.doubts:
+        raise SystemExit(int(_exit_code(found)))
 
 
-def _put(rows: tuple[Appointment, ...], layout: Layout, out: Path | None) -> None:
-    if out is None:
+def _put(rows: tuple[Appointment, ...], layout: Layout, found: Found, output: FindOutput) -> None:
+    """Write the rows; to stdout only when none is missing, since a program may read on there."""
+    if output.out is not None:
+        write_found(rows, layout, output.file_for(complete=not found.doubts) or output.out)
+    elif not found.doubts:
         put_out(found_csv(rows, layout))
-    else:
-        write_found(rows, layout, out)
 
 
 def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> dict[str, Any]:
@@ -50,7 +55,10 @@ def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -
         "cancelled": found.gathering.count(Fit.CANCELLED),
         "cancelled_included": output.with_cancelled,
         "unreadable": found.gathering.count(Fit.UNREADABLE),
-        "hosts": found.hosts,
+        "incomplete": list(found.doubts),
+        "reaching_in": [one.appointment_id for one in found.gathering.chosen(Fit.REACHES_IN)],
+        "hosts": len(found.host_ids),
+        "host_ids": [host_id for host_id in found.host_ids if host_id],
         "requests": found.requests,
         "throttled": found.throttled,
         "from": days.first.isoformat(),
@@ -58,10 +66,14 @@ def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -
         "timezone": str(days.zone),
         "first_start": first.isoformat() if first else None,
         "last_start": last.isoformat() if last else None,
-        "out": str(output.out),
+        "out": str(output.file_for(complete=not found.doubts)),
         "note": _APART,
-        "exit_code": int(Exit.OK),
+        "exit_code": int(_exit_code(found)),
     }
+
+
+def _exit_code(found: Found) -> Exit:
+    return Exit.UNKNOWN if found.doubts else Exit.OK
 
 
 def _ends(found: Found, rows: tuple[Appointment, ...]) -> tuple[datetime | None, datetime | None]:
@@ -74,41 +86,49 @@ def _ends(found: Found, rows: tuple[Appointment, ...]) -> tuple[datetime | None,
 def _show(terminal: Terminal, found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> None:
     terminal.print(*_lines(found, rows, output))
     if output.out is not None:
-        terminal.print(f"Written to {output.out}, which only you can read.")
+        terminal.print(f"Written to {output.file_for(complete=not found.doubts)}, which only you can read.")
 
 
 def _lines(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> list[str]:
-    lines = [_headline(found, rows), _effort(found)]
-    cancelled, unreadable = found.gathering.count(Fit.CANCELLED), found.gathering.count(Fit.UNREADABLE)
+    lines = [_headline(found, rows), _effort(found), *reaching_in(found)]
+    cancelled = found.gathering.count(Fit.CANCELLED)
     if cancelled and output.with_cancelled:
         lines.append(f"{cancelled} of them {_are(cancelled)} cancelled already: see the column is_cancelled.")
     elif cancelled:
         lines.append(f"{cancelled} more {_are(cancelled)} left out, being cancelled already.")
-    if unreadable:
-        lines.append(styled(f"{unreadable} more {_are(unreadable)} left out: their start cannot be read.", "bold"))
+    if found.doubts:
+        lines += [f"{styled('Appointments may be missing:', 'bold')} {' '.join(found.doubts)}", _WHAT_THEN]
     return [*lines, _APART]
 
 
 def _headline(found: Found, rows: tuple[Appointment, ...]) -> str:
     days = found.selection.days
-    span = f"{days.first}" if days.first == days.last else f"{days.first} to {days.last}"
     first, last = _ends(found, rows)
     if first is None or last is None:
-        return f"{styled('Nothing found:', 'bold')} no appointment that fits starts on {span} ({days.zone})."
+        return f"{styled('Nothing found:', 'bold')} no appointment that fits starts on {days}."
     count = "1 appointment" if len(rows) == 1 else f"{len(rows)} appointments"
     starts = f"the first starts {_minute(first)}, the last {_minute(last)}"
-    return f"{styled(count, 'bold')} on {span} ({days.zone}): {starts}."
+    return f"{styled(count, 'bold')} on {days}: {starts}."
 
 
 def _effort(found: Found) -> str:
-    others = found.selection.all_hosts or found.selection.host_ids
-    whose = _hosts(found.hosts) if others else "the credential's own list"
     throttled = f", {found.throttled} of them throttled" if found.throttled else ""
-    return f"Read {whose} in {found.requests} request{'' if found.requests == 1 else 's'}{throttled}."
+    return f"Read {_whose(found)} in {counted(found.requests, 'request')}{throttled}. {_not_read(found)}"
 
 
-def _hosts(count: int) -> str:
-    return "the list of 1 host" if count == 1 else f"the lists of {count} hosts"
+def _whose(found: Found) -> str:
+    selection, hosts = found.selection, len(found.host_ids)
+    if selection.all_hosts:
+        return f"the lists of all {counted(hosts, 'host')}"
+    if not selection.host_ids:
+        return "the credential's own list"
+    return f"{'the list' if hosts == 1 else 'the lists'} of {', '.join(selection.host_ids)}"
+
+
+def _not_read(found: Found) -> str:
+    if found.selection.all_hosts:
+        return "No host was left out."
+    return "Other hosts' appointments were not read: --all-hosts does, for an admin."
 
 
 def _are(count: int) -> str:

@@ -54,9 +54,9 @@ def _of(*commands: str) -> frozenset[str]:
 
 _RUN, _PLAN = _of("run"), _of("plan")
 _CANCELS = _RUN | _PLAN
-_PACED = _CANCELS | _of("reconcile", "find", "worker")
+_PACED = _CANCELS | _of("reconcile", "find", "closed", "worker")
 _TIMED = _CANCELS | _of("reconcile")
-_FOUND = _CANCELS | _of("find")
+_FOUND = _CANCELS | _of("find", "closed")
 _READS = _CANCELS | _of("sandbox")
 _ON_LEDGERS = _of("report", "status", "explain", "resolve", "doctor")
 _ON_LEDGERS |= _of("ledger verify", "ledger backup", "ledger export", "ledger forget", "cluster status", "cluster stop")
@@ -108,7 +108,9 @@ _TABLE = {
     "Pace": (
         JobOption("rate", _PACED, "The key's limit. (default: 100/min)", "N/s|N/min"),
         JobOption("burst", _PACED, "Requests the limit allows at once. (default: 200)", "N"),
-        JobOption("concurrency", _PACED - _PLAN - _of("find"), "Requests in flight at most. (default: 16)", "N"),
+        JobOption(
+            "concurrency", _PACED - _PLAN - _of("find", "closed"), "Requests in flight at most. (default: 16)", "N"
+        ),
         JobOption("timeout", _PACED, "For one whole exchange. (default: 30s)", "DUR"),
         JobOption("max_attempts", _RUN, "Sends per target, if proven not applied. (default: 5)", "N"),
     ),
@@ -122,7 +124,11 @@ _TABLE = {
     ),
     "Results": (
         JobOption(
-            "out", _CANCELS | _of("report"), "Folder of the result files. (default: runs/<id>)", "DIR", brief=True
+            "out",
+            _CANCELS | _of("report", "closed"),
+            "Folder of the result files. (default: runs/<id>)",
+            "DIR",
+            brief=True,
         ),
         JobOption("excel", _RUN | _of("report"), "Write results.xlsx as well."),
         JobOption("rebooking_list", _RUN, "Write a list of the people to call: names, addresses."),

@@ -12,6 +12,7 @@ from bulk_cancel.core.plan import Action, LookSummary, Plan, PlanLine
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.ops.uptime import uptime
+from bulk_cancel.reports.next_step import closing_steps
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.accounts import label_of
 
@@ -38,6 +39,8 @@ def show_plan(terminal: Terminal, plan: Plan, source: str) -> None:
         terminal.print(*_what_it_means(plan))
     if plan.cancels and plan.time and (short := _short_of_time(plan, plan.time.left_s(uptime()))):
         terminal.print(styled(short, "bold"))
+    if plan.cancels:
+        terminal.print(*closing_steps(plan.closure))
 
 
 def _what_it_means(plan: Plan) -> Iterator[str]:
@@ -176,4 +179,4 @@ def show_summary(terminal: Terminal, summary: Summary) -> None:
         )
     if summary.out:
         terminal.print(f"Results: {summary.out}")
-    terminal.print(styled(clean(summary.next, 1000), "bold"))
+    terminal.print(styled(clean(summary.next, 1000), "bold"), *closing_steps(summary.closure))

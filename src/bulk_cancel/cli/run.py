@@ -102,6 +102,7 @@ def _document(plan: Plan, source: str) -> dict[str, Any]:
         **({"accounts": _accounts_document(plan)} if plan.paces else {}),
         **({"look": _look_document(plan.look)} if plan.look else {}),
         **({"digest": plan.digest} if plan.digest else {}),
+        **({"closure": plan.closure} if plan.closure else {}),
         **({"nothing": plan.nothing} if plan.nothing else {}),
         **({"left_s": round(plan.time.left_s(uptime()), 1)} if plan.time else {}),
         "exit_code": int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK),

@@ -44,13 +44,14 @@ def sandbox_command(seed: str, reading: Mapping[str, object], **given: object) -
     _require_extra()
     from bulk_cancel.commands.rehearse import write_seed
     from bulk_cancel.sandbox.options import SandboxOptions
+    from bulk_cancel.sandbox.quirks import parse_quirks
     from bulk_cancel.sandbox.server import serve
 
     try:
-        rate_per_s = parse_rate(str(given.pop("rate")))
+        rate_per_s, quirks = parse_rate(str(given.pop("rate"))), parse_quirks(str(given.pop("quirks")))
         with tempfile.TemporaryDirectory(prefix="bulk-cancel-") as folder:
             seed_file = write_seed(seed, Path(folder), reading) if seed else None
-            options = SandboxOptions(rate_per_s=rate_per_s, seed_file=seed_file, **given)  # type: ignore[arg-type]  # as main.py declares them
+            options = SandboxOptions(rate_per_s=rate_per_s, seed_file=seed_file, quirks=quirks, **given)  # type: ignore[arg-type]  # as main.py declares them
             world = options.make_world()
         serve(replace(options, world=world))
     except (ValueError, OSError) as error:

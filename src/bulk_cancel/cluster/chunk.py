@@ -29,7 +29,7 @@ from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.engine.shared_limiter import SharedLimiter, slots_of
-from bulk_cancel.engine.unknowns import due_in_s
+from bulk_cancel.engine.unknowns import series_due_in_s
 from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import Hold, SharedLedger
@@ -38,8 +38,6 @@ from bulk_cancel.settings.environment import canonical_api
 
 #: How often in the time after which a silent owner loses its chunk it gives a sign of life.
 _BEATS = 5
-#: Number of unknown targets among which the series are sought for which others wait.
-_UNKNOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +234,5 @@ class ChunkRun:
             return None
         if not any(one.series and not one.ended and one.chunk != chunk for one in self._ledger.chunks(chunk.run_no)):
             return None
-        series = [item for item in ledger.unknown(0, _UNKNOWN) if item.work.target.entire_series]
-        due = [due_in_s(item, clock, settle_s) for item in series if not item.undecided]
-        return max(0.0, *due) + 1.0 if due else None
+        due_in_s = series_due_in_s(ledger, clock, settle_s)
+        return None if due_in_s is None else due_in_s + 1.0

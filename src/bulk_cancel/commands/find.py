@@ -20,6 +20,23 @@ class FindOutput:
     out: Path | None = None  #: None: CSV on stdout
     with_cancelled: bool = False
     with_contacts: bool = False
+    force: bool = False  #: replace a file that is there
+
+    def file_for(self, *, complete: bool) -> Path | None:
+        """Return the file to write: what may lack appointments must not look whole to the next command."""
+        if complete or self.out is None:
+            return self.out
+        return self.out.with_name(f"{self.out.stem}.incomplete{self.out.suffix}")
+
+    def refuse_overwriting(self) -> None:
+        """Raise UsageError when a file is there that would be replaced."""
+        for complete in (True, False):
+            file = self.file_for(complete=complete)
+            if file is not None and file.exists() and not self.force:
+                raise UsageError(
+                    f"{file} is there already.",
+                    advice="Name another file, or replace it with --force. Nothing was read.",
+                )
 
 
 def find(job: Job, caller: Caller, output: FindOutput) -> Found:
@@ -32,6 +49,7 @@ def find(job: Job, caller: Caller, output: FindOutput) -> Found:
 def _refuse_contradictions(job: Job, output: FindOutput) -> None:
     if output.out is not None:
         check_kind(output.out)
+        output.refuse_overwriting()
     elif job.json_:
         raise UsageError("Standard output holds either the rows or --json.", advice="Name a file with -o.")
     elif output.with_contacts:

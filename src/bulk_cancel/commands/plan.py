@@ -45,6 +45,7 @@ def plan_job(job: Job, caller: Caller) -> Plan:
         reads = None if look is Look.NEVER else plan_reads(keys, look, known_pace, job.lock_wait)
         with plan_outputs(setup, source) as outputs:
             plan = planned(keys, source.rows(reads), states_of, reads, outputs.add)
+            plan.closure = source.closure
         plan.digest, plan.time = outputs.digest, time_limit_of(setup)
         return plan
 

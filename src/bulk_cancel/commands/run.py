@@ -129,7 +129,7 @@ class _Beginning:
         clock = clock_of(ledger, setup.machine.clock)
         retry_before = retry_before_of(setup.job, clock)
         plan = planned(keys, rows, partial(ledger.states_of, retry_before=retry_before), reads, None)
-        plan.time = self.limit
+        plan.time, plan.closure = self.limit, source.closure
         if setup.job.engine == "local":
             keys.lock_all(plan, ledger.accounts(NO_RUN), wait_s)
         _warn_of_late_refusals(plan, setup)
@@ -141,7 +141,8 @@ class _Beginning:
         setup.log.info("run.started", run_id=self.run_id, rows=plan.rows, cancels=plan.cancels, out=str(self.out))
         began = clock.monotonic()
         active, left = gather_accounts(keys, ledger, run_no, clock) if setup.job.engine == "local" else ([], {})
-        return RunFacts(self.run_id, run_no, ledger, self.out, clock, began, active, left, self.limit, source.approval)
+        facts = RunFacts(self.run_id, run_no, ledger, self.out, clock, began, active, left, self.limit, source.approval)
+        return replace(facts, closure=plan.closure)
 
     def _reads(self, ledger: Ledger, source: Source, wait_s: float) -> PlanReads | None:
         """What is sent is read when it is about to be sent: here only what the reasons want of it, which are staged."""

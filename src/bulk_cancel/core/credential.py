@@ -21,6 +21,7 @@ class Credential:
     """A bearer credential. Its value appears in no repr, log or file; `fingerprint` stands for it."""
 
     secret: str = field(repr=False)
+    origin: str = field(default="the credential", compare=False)  #: where a person finds it: a variable, a file, a key
 
     @property
     def kind(self) -> CredentialKind:

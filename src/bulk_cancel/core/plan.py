@@ -108,6 +108,7 @@ class Plan:
     own_reasons: int = 0  #: rows to be sent with a reason of their own
     given_reasons: int = 0  #: rows to be sent with the job's reason
     no_reasons: int = 0  #: rows to be sent without any: their mails give none
+    closure: str = ""  #: the command that checks the days of a closure; empty: it is none
     nothing: str = ""  #: why there is nothing to do, a sentence: the job allows its input to be missing
 
     @property

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
 
+#: For so long before the first day an appointment may begin and still be found to reach into it.
+LEAD = timedelta(days=1)
 _DAY = timedelta(days=1)
 _LAST_INSTANT = timedelta(milliseconds=1)
 
@@ -28,15 +30,30 @@ class Days:
     last: date
     zone: tzinfo
 
-    def bounds(self) -> tuple[str, str]:
-        """Return the earliest and the latest start, inclusive, as UTC in ISO 8601."""
-        return _iso(self._begin()), _iso(self._end() - _LAST_INSTANT)
+    def bounds(self, lead: timedelta = timedelta()) -> tuple[str, str]:
+        """Return the earliest start, `lead` before the first day, and the latest, inclusive, as UTC in ISO 8601."""
+        return _iso(self._begin() - lead), _iso(self._end() - _LAST_INSTANT)
+
+    @property
+    def begin_at(self) -> float:
+        """When the first day begins, seconds since the epoch."""
+        return self._begin().timestamp()
 
     def hold(self, at: float) -> bool:
         """Whether the moment `at`, seconds since the epoch, is in these days."""
         if not self._begin().timestamp() <= at < self._end().timestamp():
             return False
         return self.first <= datetime.fromtimestamp(at, self.zone).date() <= self.last
+
+    @property
+    def end_at(self) -> float:
+        """When the last day ends, seconds since the epoch."""
+        return self._end().timestamp()
+
+    def __str__(self) -> str:
+        """Return the days for a sentence: `2026-12-24 (Europe/Berlin)`."""
+        span = f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
+        return f"{span} ({self.zone})"
 
     def _begin(self) -> datetime:
         return min(_midnights(self.first, self.zone))
@@ -79,7 +96,8 @@ class Fit(Enum):
 
     ACTIVE = "active"  #: it fits
     CANCELLED = "cancelled"  #: it would fit, but is cancelled
-    UNREADABLE = "unreadable"  #: it would fit, but nobody can tell when it starts
+    UNREADABLE = "unreadable"  #: it would fit, but nobody can tell when it starts or ends
+    REACHES_IN = "reaches_in"  #: it would fit, but began before the first day and reaches into it
     OTHER = "other"
 
 
@@ -91,8 +109,18 @@ def judge(selection: Selection, appointment: Appointment) -> Fit:
     if at is None:
         return Fit.UNREADABLE
     if not selection.days.hold(at):
-        return Fit.OTHER
+        return _judge_end(selection.days, at, appointment)
     return Fit.CANCELLED if appointment.is_cancelled else Fit.ACTIVE
+
+
+def _judge_end(days: Days, start_at: float, appointment: Appointment) -> Fit:
+    """Decide what an appointment is that does not start on the days: it may have begun before and go on into them."""
+    if start_at >= days.begin_at or appointment.is_cancelled:
+        return Fit.OTHER
+    end_at = moment_of(appointment.end)
+    if end_at is None:
+        return Fit.UNREADABLE if start_at >= days.begin_at - LEAD.total_seconds() else Fit.OTHER
+    return Fit.REACHES_IN if end_at > days.begin_at else Fit.OTHER
 
 
 def _is_meant(selection: Selection, appointment: Appointment) -> bool:
@@ -132,6 +160,10 @@ class Gathering:
                 self.found.pop(appointment.appointment_id, None)
             else:
                 self.found[appointment.appointment_id] = (fit, appointment)
+
+    def merge(self, other: Gathering) -> None:
+        """Take over what another gathering has found."""
+        self.found.update(other.found)
 
     def count(self, fit: Fit) -> int:
         """Return how many different appointments fit like this."""

@@ -85,6 +85,11 @@ def unwrapped(text: str) -> str:
     return _FORMULA_TEXT.sub(r"\1", text)
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a number with its word: `1 row`, `1,234 rows`. Without `many` an s makes the plural."""
+    return f"1 {one}" if count == 1 else f"{count:,} {many or f'{one}s'}"
+
+
 def stripped(value: str) -> str:
     """Remove white space and stray quotes, as they come with copying."""
     return value.strip().strip("\"'").strip()

@@ -199,7 +199,7 @@ class Context:
             await self.commits.record()
             await self.limiter.tell_pause()
         if answer.status == _UNAUTHORISED and answer.is_api_error:
-            self.halt(Exit.CREDENTIAL, f"The API refuses the credential (401). {answer.message}".strip())
+            self.halt(Exit.CREDENTIAL, refused_credential(answer))
         elif is_missing_route(answer):
             self.halt(Exit.CONFIG, no_route(answer))
 
@@ -221,6 +221,11 @@ class Context:
     def halt(self, exit_code: Exit, message: str, *, for_a_person: bool = False) -> None:
         """Stop taking work; the first reason stands."""
         self.intake.close(Halt(exit_code, message, for_a_person))
+
+
+def refused_credential(answer: Answer) -> str:
+    """Say that the API does not take the credential."""
+    return f"The API refuses the credential ({answer.status}): {answer.message or 'no reason given'}."
 
 
 def no_route(answer: Answer) -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
-from bulk_cancel.api.port import Line, Page, Query
+from bulk_cancel.api.port import Line, Page, Query, Users
 from bulk_cancel.core.clock import PaceRecord
-from bulk_cancel.core.model import Answer, Appointment, Request, Target
+from bulk_cancel.core.model import Answer, Request, Target
 from bulk_cancel.core.readings import Reading, is_missing_route, reading_of
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
 from bulk_cancel.engine.context import no_route
@@ -28,8 +28,6 @@ _ATTEMPTS = 5
 _PAGE_SIZE = 100
 #: A list or a company that has more pages than this is a server that does not know where it ends.
 MOST_PAGES = 10_000
-#: A page that holds less is the last one. Of a fuller one some items may just not have been readable.
-_LAST_PAGE = 50
 
 
 @dataclass
@@ -40,10 +38,11 @@ class Reader:
     limiter: Limiter
     log: FilteringBoundLogger
     remember: Callable[[PaceRecord], None] = lambda _: None
+    credential: str = "the credential"  #: where a person finds it
     requests: int = 0
     throttled: int = 0
 
-    async def list_page(self, query: Query) -> Page:
+    async def page(self, query: Query) -> Page:
         """Read one page, with when it was asked for. Raises CredentialError or UnreachableError when none comes."""
 
         async def ask() -> tuple[Answer, Page | None]:
@@ -51,20 +50,16 @@ class Reader:
             page = await self.line.page(query)
             return page.answer, None if page.appointments is None else replace(page, asked_at=asked_at)
 
-        return await self._surely(ask, "the list of appointments")
+        return await self.surely(ask, "the list of appointments")
 
-    async def page(self, query: Query) -> tuple[Appointment, ...]:
-        """Read one page's appointments. Raises as `list_page` does."""
-        return (await self.list_page(query)).appointments or ()
-
-    async def users(self, offset: int) -> tuple[str, ...]:
+    async def users(self, offset: int) -> Users:
         """Read the ids of up to 100 users. Raises as `page` does; only admins may."""
 
-        async def ask() -> tuple[Answer, tuple[str, ...] | None]:
+        async def ask() -> tuple[Answer, Users | None]:
             users = await self.line.users(_PAGE_SIZE, offset)
-            return users.answer, users.user_ids
+            return users.answer, None if users.user_ids is None else users
 
-        return await self._surely(ask, "the list of users")
+        return await self.surely(ask, "the list of users")
 
     async def read(self, target: Target, request: Request) -> Reading:
         """Read one appointment. A 404 of the API is a reading; raises as `page` does when there is none."""
@@ -74,9 +69,11 @@ class Reader:
             answer = await self.line.read(target, request)
             return answer, reading_of(target.appointment_id, answer, asked_at)
 
-        return await self._surely(ask, f"appointment {target.appointment_id}")
+        return await self.surely(ask, f"appointment {target.appointment_id}")
 
-    async def _surely(self, ask: Callable[[], Awaitable[tuple[Answer, T | None]]], what: str) -> T:
+    async def surely(self, ask: Callable[[], Awaitable[tuple[Answer, T | None]]], what: str) -> T:
+        """Ask until there is an answer of the API. Raises as `page` does, about `what`, when there is none."""
+
         async def attempt() -> tuple[Answer, T | None]:
             return await self._once(ask)
 
@@ -89,7 +86,7 @@ class Reader:
         )
         found: tuple[Answer, T | None] = await retrying(attempt)
         if found[1] is None:
-            raise _failure(found[0], what)
+            raise _failure(found[0], what, self.credential)
         return found[1]
 
     async def _once(self, ask: Callable[[], Awaitable[tuple[Answer, T | None]]]) -> tuple[Answer, T | None]:
@@ -114,27 +111,30 @@ def _is_final(answer: Answer) -> bool:
     return answer.is_api_error and answer.status in (400, 401, 403, 404)
 
 
-def _failure(answer: Answer, what: str) -> BulkCancelError:
+def _failure(answer: Answer, what: str, credential: str) -> BulkCancelError:
     if is_missing_route(answer):
         return ConfigError(no_route(answer), advice="Nothing was sent.")
     if answer.is_api_error and answer.status in (400, 401, 403):
         return CredentialError(
             f"The API does not show {what} ({answer.status}): {answer.message or 'no reason given'}.",
-            advice="Check MEETERGO_TOKEN (keys expire after 1 to 90 days), the user id, and what this user may see.",
+            advice=f"Check {credential} (keys expire after 1 to 90 days), the user id, and what this user may see.",
         )
     why = f"it answers {answer.status}" if answer.status else answer.message
     return UnreachableError(f"The API does not show {what}: {why}.", advice="Nothing was changed. Try again later.")
 
 
-async def each_page(
-    reader: Reader, query: Callable[[int], Query], take: Callable[[tuple[Appointment, ...]], bool]
-) -> None:
-    """Read page after page until `take` returns False, or a page is short: then it was the last one.
+async def each_page(reader: Reader, query: Callable[[int, int], Query], take: Callable[[Page], bool]) -> None:
+    """Read page after page until one is empty, or `take` returns False. `query` gets a page's number and size.
 
-    Raises as `Reader.page` does, and UnreachableError for a list that has no end.
+    A first page with fewer items than were asked for is either all there is, or all that this server gives at once: the
+    next ones are asked for at that size, which is right in both cases. Raises as `Reader.page` does, and
+    UnreachableError for a list that has no end.
     """
+    size = _PAGE_SIZE
     for number in range(MOST_PAGES):
-        page = await reader.page(query(number))
-        if not take(page) or len(page) < _LAST_PAGE:
+        page = await reader.page(query(number, size))
+        if not page.size or not take(page):
             return
+        if number == 0:
+            size = min(size, page.size)
     raise UnreachableError("The API's list of appointments has no end.", advice="Ask for fewer days.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
@@ -16,11 +17,12 @@ from bulk_cancel.core.retry import LONGEST_PAUSE_S
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
-from bulk_cancel.engine.context import Context, no_route
+from bulk_cancel.engine.context import Context, no_route, refused_credential
 from bulk_cancel.engine.feed import Feed
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler, read_surely
 from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
+from bulk_cancel.engine.unknowns import series_due_in_s
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, Exit, UnreachableError
 from bulk_cancel.ledger.port import Ledger
 
@@ -125,12 +127,20 @@ class Runner:
                 break
             if not await context.commits.ask(lambda ledger: ledger.unknown_count(self._context.scope)):
                 if await context.commits.ask(lambda ledger: ledger.sendable_count(context.run_no, context.scope)):
-                    continue  # passed over while a cancel of the same appointment was on its way
+                    await self._wait_for_series()
+                    continue  # passed over while a cancel of the same appointment was on its way, or any series
                 break
             reconciled = await self._reconciled()
             if not reconciled.sendable and not reconciled.settled:
                 break
         return reconciled
+
+    async def _wait_for_series(self) -> None:
+        """With `wait`, give another account the time to settle a series: while it is open no other one is sent."""
+        context, settle_s = self._context, self._context.limits.settle_s
+        due_in_s = await context.commits.ask(partial(series_due_in_s, clock=context.clock, settle_s=settle_s))
+        if context.limits.wait and due_in_s is not None:
+            await self._wait_until_due(due_in_s + context.limits.confirm_s + 1.0)
 
     async def _wait_until_due(self, due_in_s: float) -> None:
         self._context.counters.note = f"waiting {due_in_s:.0f} s until unanswered cancels can no longer be applied"
@@ -218,7 +228,7 @@ class Runner:
         )
         page: Page | None = await retrying(self._context.read_page, self._context.lines[0], self._breaker.probe)
         if page is not None and page.appointments is None:
-            raise _preflight_error(page.answer, self._context.scope.account)
+            raise _preflight_error(page.answer)
         if page is not None and self._context.api:
             await self._bind("api_url", self._context.api, "another API than the one that answered")
         found = (page.appointments if page else None) or ()
@@ -246,15 +256,12 @@ def _worth_asking_again(page: Page | None) -> bool:
     return page is not None and page.appointments is None and not page.answer.is_api_error
 
 
-def _preflight_error(answer: Answer, account: str) -> BulkCancelError:
+def _preflight_error(answer: Answer) -> BulkCancelError:
     if is_missing_route(answer):
         return ConfigError(no_route(answer), advice="Nothing was sent.")
     if answer.is_api_error and answer.status in (400, 401, 403):
-        own = "Nothing was sent. Check MEETERGO_TOKEN (keys expire after 1 to 90 days) and the user id."
-        its = "Nothing was sent with it. Check its token (keys expire after 1 to 90 days) and its user id."
         return CredentialError(
-            f"The API refuses the credential ({answer.status}): {answer.message or 'no reason given'}.",
-            advice=its if account else own,
+            refused_credential(answer), advice="Nothing was sent with it. Keys expire after 1 to 90 days."
         )
     what = f"answers {answer.status}, which is no list of appointments" if answer.status else answer.message
     return UnreachableError(

@@ -1,4 +1,9 @@
-"""Reads everything that a selection may be found in, list after list, to the end. Owns no sender."""
+"""Reads everything that a selection may be found in, list after list, until nothing is missing. Owns no sender.
+
+A list shifts while it is read: each cancel by somebody else moves what follows one place forward, over the edge of a
+page that was read already. So each list is read again until two readings agree, and held against the API's own count.
+What cannot be settled so is a doubt, a sentence: a selection that ends too early leaves people before a closed door.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,49 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from bulk_cancel.api.port import Query
-from bulk_cancel.core.model import Appointment
-from bulk_cancel.core.selection import Gathering, Selection
+from bulk_cancel.api.port import Page, Query
+from bulk_cancel.core.selection import LEAD, Fit, Gathering, Selection
+from bulk_cancel.core.text import counted
 from bulk_cancel.engine.reader import MOST_PAGES, Reader, each_page
 from bulk_cancel.errors import CredentialError, UnreachableError
+
+#: Readings of one list until it is said that it does not come to rest.
+MOST_READINGS = 5
+
+
+@dataclass
+class ListReading:
+    """One reading of one list, from its first page to its last."""
+
+    gathering: Gathering
+    ids: set[str] = field(default_factory=set)
+    unreadable: int = 0
+    total: int | None = None
+    _last: Page | None = None
+
+    def take(self, page: Page) -> bool:
+        """Take a page; return False when it brings nothing new: this server repeats its last page."""
+        known, last = len(self.ids), self._last
+        if last is not None and (last.appointments, last.unreadable) == (page.appointments, page.unreadable):
+            return False
+        appointments = page.appointments or ()
+        self.gathering.take(appointments)
+        self.ids.update(appointment.appointment_id for appointment in appointments)
+        self.unreadable += page.unreadable
+        self.total, self._last = page.total, page
+        return len(self.ids) > known or page.unreadable > 0
+
+    def agrees_with(self, other: ListReading) -> bool:
+        """Whether two readings showed the same appointments."""
+        return (self.ids, self.unreadable) == (other.ids, other.unreadable)
+
+    def doubts(self, whose: str) -> Iterator[str]:
+        """Say what is missing."""
+        read = len(self.ids) + self.unreadable
+        if self.total is not None and self.total > read:
+            yield f"The API counts {counted(self.total, 'appointment')} in {whose} and shows {read:,}."
+        if self.unreadable:
+            yield f"{counted(self.unreadable, 'item')} in {whose} cannot be read: without the id of an appointment."
 
 
 @dataclass
@@ -20,20 +63,28 @@ class Search:
     reader: Reader
     selection: Selection
     gathering: Gathering = field(init=False)
-    hosts: int = 0
+    host_ids: tuple[str | None, ...] = ()  #: whose lists are read; None is the credential's own
     hosts_read: int = 0
+    doubts: list[str] = field(default_factory=list)  #: sentences: what may be missing
 
     def __post_init__(self) -> None:
         self.gathering = Gathering(self.selection)
 
+    @property
+    def hosts(self) -> int:
+        """The number of lists to be read."""
+        return len(self.host_ids)
+
     async def run(self) -> None:
         """Read it all. Raises as the reader does, naming whose list could not be read: half of it is nothing."""
-        host_ids = await self._host_ids()
-        self.hosts = len(host_ids)
-        for host_id in host_ids:
+        self.host_ids = tuple(await self._host_ids())
+        for host_id in self.host_ids:
             with _explained(host_id):
                 await self._read_list(host_id)
             self.hosts_read += 1
+        if unreadable := self.gathering.count(Fit.UNREADABLE):
+            has = "has a start or an end" if unreadable == 1 else "have starts or ends"
+            self.doubts.append(f"{counted(unreadable, 'appointment')} {has} that cannot be read.")
 
     async def _host_ids(self) -> list[str | None]:
         """Return the users whose lists are to be read; None stands for the credential's own list."""
@@ -45,33 +96,53 @@ class Search:
     async def _everybody(self) -> list[str]:
         """Parts overlap, or are all the same, where the server understands its page parameters otherwise."""
         known: dict[str, None] = {}
-        offset = 0
+        offset, unreadable, total = 0, 0, None
         for _ in range(MOST_PAGES):
             part = await self.reader.users(offset)
-            if known.keys() >= set(part):
+            user_ids, total = part.user_ids or (), part.total
+            if known.keys() >= set(user_ids):
                 break
-            known |= dict.fromkeys(part)
-            offset += len(part)
+            known |= dict.fromkeys(user_ids)
+            unreadable += part.unreadable
+            offset += len(user_ids) + part.unreadable
         if not known:
             raise UnreachableError("The API lists no users.", advice="Name the hosts with --host.")
+        if unreadable or (total or 0) > len(known):
+            count = max(total or 0, len(known) + unreadable)
+            self.doubts.append(f"The API counts {counted(count, 'user')} and shows the ids of {len(known):,}.")
         return list(known)
 
     async def _read_list(self, host_id: str | None) -> None:
+        """Read a list until two readings agree; where none do, everything that any of them showed is kept."""
+        readings = [await self._read_once(host_id)]
+        while len(readings) < MOST_READINGS:
+            readings.append(await self._read_once(host_id))
+            if readings[-1].agrees_with(readings[-2]):
+                self.gathering.merge(readings[-1].gathering)
+                self.doubts += readings[-1].doubts(_list_of(host_id))
+                return
+        for reading in readings:
+            self.gathering.merge(reading.gathering)
+        whose = _list_of(host_id)
+        self.doubts += [
+            f"{whose.capitalize()} changed at each of {MOST_READINGS} readings.",
+            *readings[-1].doubts(whose),
+        ]
+
+    async def _read_once(self, host_id: str | None) -> ListReading:
         """What is new counts within this list: all of it may have been seen in a co-host's."""
-        seen: set[str] = set()
+        reading = ListReading(Gathering(self.selection))
+        await each_page(self.reader, lambda number, size: self._query(number, size, host_id), reading.take)
+        return reading
 
-        def take(page: tuple[Appointment, ...]) -> bool:
-            self.gathering.take(page)
-            known = len(seen)
-            seen.update(appointment.appointment_id for appointment in page)
-            return len(seen) > known
-
-        await each_page(self.reader, lambda number: self._query(number, host_id), take)
-
-    def _query(self, number: int, host_id: str | None) -> Query:
-        start, end = self.selection.days.bounds()
+    def _query(self, number: int, size: int, host_id: str | None) -> Query:
+        start, end = self.selection.days.bounds(LEAD)
         meeting_type_id = self.selection.meeting_type_id
-        return Query(number, start=start, end=end, host_id=host_id, meeting_type_id=meeting_type_id)
+        return Query(number, size, start=start, end=end, host_id=host_id, meeting_type_id=meeting_type_id)
+
+
+def _list_of(host_id: str | None) -> str:
+    return "the credential's own list" if host_id is None else f"the list of host {host_id}"
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from bulk_cancel.core.outcome import ONE_OCCURRENCE, Kind, Outcome, classify_can
 from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.breaker import Breaker
-from bulk_cancel.engine.context import Context, no_route
+from bulk_cancel.engine.context import Context, no_route, refused_credential
 from bulk_cancel.engine.health import Asked
 from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.errors import Exit
@@ -268,7 +268,7 @@ class Sender:
         return await self._no_proof(work, answer)
 
     async def _unauthorised(self, work: Work, answer: Answer) -> Step:
-        self._context.halt(Exit.CREDENTIAL, f"The API refuses the credential (401). {answer.message}".strip())
+        self._context.halt(Exit.CREDENTIAL, refused_credential(answer))
         await self._context.move(work, Event.CREDENTIAL_REFUSED, answer)
         return Step.DONE
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from bulk_cancel.core.model import Target
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.ledger.port import Unknown
+from bulk_cancel.ledger.port import Ledger, Unknown
+
+#: Number of unknown targets among which the series are sought.
+_UNKNOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,15 @@ def open_one(item: Unknown, clock: Clock, settle_s: float) -> OpenTarget:
     """Describe an unknown target to a person."""
     left_s = due_in_s(item, clock, settle_s)
     return OpenTarget(item.work.target, item.intent_at, settle_s - left_s, clock.now() + left_s if left_s > 0 else None)
+
+
+def series_due_in_s(ledger: Ledger, clock: Clock, settle_s: float) -> float | None:
+    """Return the seconds until no series in the ledger keeps another one waiting, at least 0; None when none does.
+
+    What no read can settle keeps none waiting.
+    """
+    series = [item for item in ledger.unknown(0, _UNKNOWN) if item.work.target.entire_series and not item.undecided]
+    return max(0.0, *(due_in_s(item, clock, settle_s) for item in series)) if series else None
 
 
 def due_in_s(item: Unknown, clock: Clock, settle_s: float) -> float:

@@ -38,6 +38,11 @@ def pace_of(active: Sequence[ActiveAccount]) -> Pace | None:
     return Pace(rate_per_s, burst) if active else None
 
 
+def credential_of(active: Sequence[ActiveAccount]) -> str:
+    """Return where a person finds the credential that was used; of several a halt names the account."""
+    return active[0].settings.credential.origin if len(active) == 1 else "the credential"
+
+
 def active_accounts(keys: CredentialLocks, ledger: Ledger, run_no: int) -> list[ActiveAccount]:
     """Return the accounts that have anything to do and whose limits are held. Without a file that is the run's own."""
     names = sorted(keys.locked.intersection(ledger.accounts(run_no))) if keys.accounts.given else [OWN]

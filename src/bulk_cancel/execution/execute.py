@@ -49,6 +49,7 @@ class RunFacts:
     left: Mapping[str, int] = field(default_factory=dict)  #: unknown outcomes of accounts whose credential is missing
     time: TimeLimit | None = None
     approval: Approval | None = None  #: of the plan that is carried out
+    closure: str = ""  #: the command that checks the days of a closure; empty: it is none
 
     @property
     def longest_exchange_s(self) -> float:

@@ -14,7 +14,7 @@ from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.runner import RunEnd
-from bulk_cancel.execution.active_accounts import about_left, pace_of
+from bulk_cancel.execution.active_accounts import about_left, credential_of, pace_of
 from bulk_cancel.execution.execute import RunFacts
 from bulk_cancel.reports.run_files import write_run
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
@@ -80,6 +80,8 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     known_due = found.unknown and not end.halt
     due_at = facts.clock.now() + found.due_in_s if known_due else None
     halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left))))
+    sendable = 0 if counts else found.sendable
+    ending = Ending(matter, exit_code, due_at, halt, found.undecided, sendable, credential_of(facts.active))
     return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),
@@ -93,6 +95,7 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         exit_code=exit_code,
         out=str(facts.out) if facts.out else None,
         ledger=ledger.place,
-        next=next_step(Ending(matter, exit_code, due_at, halt, found.undecided, 0 if counts else found.sendable)),
+        next=next_step(ending),
         pace=effort.pace,
+        closure=facts.closure,
     )

@@ -109,7 +109,7 @@ class AccountReads:
         machine, key = self.setup.machine, self.settings.credential.fingerprint
         line = machine.line_factory(replace(self.settings, with_contacts=True))()
         limiter = limiter_of(self.pace, key, machine, self.known_pace)
-        reader = Reader(line, limiter, self.setup.log, partial(remember, machine, key))
+        reader = Reader(line, limiter, self.setup.log, partial(remember, machine, key), self.settings.credential.origin)
         try:
             return await self._looked_at(lines, seen, reader)
         finally:
@@ -138,8 +138,8 @@ class AccountReads:
 
     async def _read_list(self, user_id: str | None, wanted: set[str], seen: dict[str, Reading], reader: Reader) -> None:
         """What a page shows of no row of this chunk may be of one of the next."""
-        walk = self._walks.setdefault(user_id, ListWalk(reader.list_page, user_id, self.setup.machine.clock.now()))
-        walk.read, walk.wanted = reader.list_page, walk.wanted + len(wanted)
+        walk = self._walks.setdefault(user_id, ListWalk(reader.page, user_id, self.setup.machine.clock.now()))
+        walk.read, walk.wanted = reader.page, walk.wanted + len(wanted)
         while wanted and walk.is_worth_it and sum(walk.pages for walk in self._walks.values()) < MOST_PAGES:
             shown = await walk.step() or {}
             walk.count(len(wanted & shown.keys()))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
 
@@ -14,11 +16,12 @@ from bulk_cancel.access.rate_limits import known_pace, limiter_of, remember
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.api.client import ApiSettings
 from bulk_cancel.api.port import Line
+from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.credential import CredentialKind, check_pairing
 from bulk_cancel.core.selection import Fit, Gathering, Selection
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.engine.search import Search
-from bulk_cancel.errors import BulkCancelError, ConfigError
+from bulk_cancel.errors import BulkCancelError, ConfigError, IncompleteError
 from bulk_cancel.ops.locks import locked
 from bulk_cancel.ops.progress import Display, Silence, Standing, show_progress
 from bulk_cancel.reports.found_file import Layout, write_found
@@ -31,9 +34,10 @@ class Found:
     """What a search came to."""
 
     gathering: Gathering
-    hosts: int  #: whose lists were read
+    host_ids: tuple[str | None, ...]  #: whose lists were read; None is the credential's own
     requests: int
     throttled: int
+    doubts: tuple[str, ...] = ()  #: sentences: what may be missing
 
     @property
     def selection(self) -> Selection:
@@ -41,22 +45,54 @@ class Found:
         return self.gathering.selection
 
 
-def select_input(setup: Setup, into: Path) -> Path:
+def select_input(setup: Setup, into: Path) -> tuple[Path, tuple[str, ...]]:
     """Write the active appointments of the job's [select] table into the folder `into`; return the file, an input.
 
-    The credential's lock is held meanwhile, and free again afterwards. Raises as `find_appointments` does, and
-    OutputError. When there is nothing to select, the file has a header and no rows.
+    What a person should know of the selection comes with it, a sentence each. The credential's lock is held meanwhile,
+    and free again afterwards. Raises as `find_appointments` does, OutputError, and IncompleteError where appointments
+    may be missing. When there is nothing to select, the file has a header and no rows.
     """
     found = find_appointments(setup, Silence())
+    if found.doubts:
+        raise IncompleteError(
+            f"The selection may lack appointments: {' '.join(found.doubts)}",
+            advice="Nothing was sent. Try again; `bulk-cancel find` writes what can be read, for a person to judge.",
+        )
+    notes = tuple(reaching_in(found))
+    for note in notes:
+        setup.log.warning("select.reaches_in", told=note)
     file = into / SELECTED
     write_found(found.gathering.chosen(Fit.ACTIVE), Layout(found.selection.days.zone), file)
-    return file
+    return file, notes
 
 
-def find_appointments(setup: Setup, display: Display, *, with_contacts: bool = False) -> Found:
+def reaching_in(found: Found) -> Iterator[str]:
+    """Name the appointments that began before the first day and reach into it, by id, start and end."""
+    zone = found.selection.days.zone
+    for appointment in found.gathering.chosen(Fit.REACHES_IN):
+        start, end = (_minute(at, zone) for at in (appointment.start, appointment.end))
+        id_ = appointment.appointment_id
+        yield f"{id_} began before these days, {start}, and goes on into them, until {end}: it is not selected."
+
+
+def _minute(text: str | None, zone: tzinfo) -> str:
+    at = moment_of(text)
+    return "at an unknown time" if at is None else f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M %Z}"
+
+
+async def _nothing_more(search: Search) -> None: ...
+
+
+def find_appointments(
+    setup: Setup,
+    display: Display,
+    *,
+    with_contacts: bool = False,
+    then: Callable[[Search], Awaitable[None]] = _nothing_more,
+) -> Found:
     """Read every list that the job's [select] table asks for. Raises ConfigError, LockedError, and as the reader does.
 
-    Sends nothing and writes no ledger.
+    `then` may read more with the search's reader, while the credential is held. Sends nothing and writes no ledger.
     """
     job, machine = setup.job, setup.machine
     if job.select is None:
@@ -68,12 +104,12 @@ def find_appointments(setup: Setup, display: Display, *, with_contacts: bool = F
     with locked(credential_lock(machine.state_folder, key), "this credential", job.lock_wait):
         line = machine.line_factory(settings)()
         limiter = limiter_of(account.pace, key, machine, known_pace(setup.place, key))
-        reader = Reader(line, limiter, setup.log, partial(remember, machine, key))
+        reader = Reader(line, limiter, setup.log, partial(remember, machine, key), settings.credential.origin)
         search = Search(reader, job.select.selection())
-        machine.run_loop(_carry_out, search, line, display)
-    found = Found(search.gathering, search.hosts, reader.requests, reader.throttled)
+        machine.run_loop(_carry_out, search, line, display, then)
+    found = Found(search.gathering, search.host_ids, reader.requests, reader.throttled, tuple(search.doubts))
     counts = {fit.value: search.gathering.count(fit) for fit in Fit if fit is not Fit.OTHER}
-    setup.log.info("find.ended", **counts, hosts=found.hosts, requests=found.requests)
+    setup.log.info("find.ended", **counts, hosts=len(found.host_ids), requests=found.requests)
     return found
 
 
@@ -85,13 +121,14 @@ def _refuse_wrong_pairing(settings: ApiSettings) -> None:
     check_pairing(settings.credential, settings.user_id, rows_with_user=0, rows_without=0)
 
 
-async def _carry_out(search: Search, line: Line, display: Display) -> None:
+async def _carry_out(search: Search, line: Line, display: Display, then: Callable[[Search], Awaitable[None]]) -> None:
     """Search while the display follows; an error comes out as itself, not as a group of one."""
     failure: BulkCancelError | None = None
     async with anyio.create_task_group() as surroundings:
         surroundings.start_soon(show_progress, display, lambda: _standing(search))
         try:
             await search.run()
+            await then(search)
         except BulkCancelError as error:
             failure = error
         finally:

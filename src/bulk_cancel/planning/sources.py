@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,6 +17,7 @@ from bulk_cancel.core.plan import Approval, LookAt, PlanLine, target_of
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.plan_files import PlanFile, is_plan, open_plan
+from bulk_cancel.planning.closure import check_of_input, check_of_select, check_of_starts
 from bulk_cancel.planning.reason_templates import Rows, needs_looks, template_of
 from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.settings.job import Job
@@ -45,6 +47,9 @@ class Source(Protocol):
     def digest(self) -> str: ...
 
     @property
+    def closure(self) -> str: ...  # the command that checks the days of a closure; empty: it is none
+
+    @property
     def needs_looks(self) -> bool: ...  # to fill in its reasons
 
     @property
@@ -63,20 +68,22 @@ def open_source(setup: Setup, folder: Path) -> Source:
                 advice="Plan again with the other setting, or leave it out.",
             )
         plan = open_plan(Path(job.input), now=setup.machine.clock.now(), expect_digest=job.expect_digest)
-        return ApprovedPlan(_of_this_api(plan, setup.api_url))
+        return ApprovedPlan(_of_this_api(plan, setup.api_url), job.zone)
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
-    source = _selected(setup, folder) if job.select else job.input
+    selected, notes = _selected(setup, folder) if job.select else (job.input, ())
     accounts = setup.accounts
     names = AccountNames(accounts.names, job.account) if accounts.given else None
     users = {name: user for name in ("", *accounts.names) if (user := accounts.user_id(name))}
-    return InputFile(job, stage_input(source, _options_of(job, names), folder / SNAPSHOT), users)
+    staged = stage_input(selected, _options_of(job, names), folder / SNAPSHOT)
+    return InputFile(job, replace(staged, notes=(*notes, *staged.notes)), users)
 
 
-def _selected(setup: Setup, folder: Path) -> str:
+def _selected(setup: Setup, folder: Path) -> tuple[str, tuple[str, ...]]:
     from bulk_cancel.planning.search import select_input  # brings HTTP
 
-    return str(select_input(setup, folder))
+    file, notes = select_input(setup, folder)
+    return str(file), notes
 
 
 def _options_of(job: Job, accounts: AccountNames | None) -> InputOptions:
@@ -146,6 +153,10 @@ class InputFile:
     def digest(self) -> str:
         return self.staged.digest
 
+    @property
+    def closure(self) -> str:
+        return check_of_select(self.job) or check_of_input(self.job, self.staged)
+
     def rows(self, reads: PlanReads | None) -> Rows:
         return Rows(self.staged, template_of(self.job), reads.seen if reads else {}, self.users)
 
@@ -163,6 +174,7 @@ class ApprovedPlan:
     """A plan file: exactly what it says is done, and nothing else."""
 
     plan: PlanFile
+    zone: tzinfo | None = None
     approved: dict[Target, Approved] = field(default_factory=dict)
     needs_looks: bool = False  #: its reasons are filled in
 
@@ -176,6 +188,10 @@ class ApprovedPlan:
     @property
     def digest(self) -> str:
         return self.plan.digest
+
+    @property
+    def closure(self) -> str:
+        return check_of_starts((one.seen.start for one in self.approved.values() if one.action in SENT), self.zone)
 
     def rows(self, reads: PlanReads | None) -> ApprovedPlan:
         return self

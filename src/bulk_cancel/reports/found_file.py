@@ -42,6 +42,8 @@ _COLUMNS: Final[Mapping[str, type[pl.DataType]]] = MappingProxyType(
 )
 _CANCELLED: Final = MappingProxyType({"is_cancelled": pl.Boolean})
 _CONTACTS: Final = MappingProxyType(dict.fromkeys(("attendee_names", "attendee_emails", "attendee_phones"), pl.String))
+#: A spreadsheet's cell holds some 32,000 characters.
+_LONGEST_CELL: Final = 2000
 _KINDS = (".csv", ".parquet", ".xlsx")
 
 
@@ -126,7 +128,7 @@ def _row(appointment: Appointment, zone: tzinfo) -> dict[str, Any]:
         "appointment_id": one_line(appointment.appointment_id),
         "start": _local(appointment.start, zone),
         "end": _local(appointment.end, zone),
-        "location": _shown(appointment.location),
+        "location": _shown((appointment.location or "")[:_LONGEST_CELL]),
         "host_ids": _shown(" ".join(appointment.host_ids or ())),
         "meeting_type_id": _shown(appointment.meeting_type_id),
         "meeting": _shown(appointment.meeting),

@@ -25,7 +25,7 @@ _FIRST: Mapping[Exit, str] = MappingProxyType(
         Exit.CANNOT_CREATE: "check the folder of the ledger, or name another place with --ledger, then ",
         Exit.DISK: "make room on the disk, or mend it, then ",
         Exit.LOCKED: "let the other run come to its end, then ",
-        Exit.CREDENTIAL: "check the credential, then ",
+        Exit.CREDENTIAL: "check {credential} and the user id, then ",
         Exit.CONFIG: "correct the setting, then ",
     }
 )
@@ -41,11 +41,20 @@ class Ending:
     halt: str = ""  #: what stopped the run, a sentence
     undecided: int = 0  #: unknown targets that no read can settle
     sendable: int = 0  #: targets of earlier inputs that reads have just shown active
+    credential: str = "the credential"  #: where a person finds the one that was used
 
 
 def next_step(ending: Ending) -> str:
     """Say what to do now."""
     return " ".join(_capital(sentence) for sentence in _sentences(ending))
+
+
+def closing_steps(closure: str) -> tuple[str, ...]:
+    """Say what a closure wants besides its cancels, given the command that checks it; nothing where it is none."""
+    if not closure:
+        return ()
+    first = "Block the day first, in the dashboard: a slot that is cancelled can be booked again at once."
+    return first, f"Then check: {closure}"
 
 
 def _sentences(ending: Ending) -> Iterator[str]:
@@ -66,9 +75,10 @@ def _sentences(ending: Ending) -> Iterator[str]:
 def _go_on(ending: Ending) -> str:
     pending, unknown = _count(ending, Status.PENDING), _count(ending, Status.UNKNOWN)
     stopped = "stopped early: " if ending.exit_code is Exit.STOPPED and not ending.halt else ""
+    first = _FIRST[ending.exit_code].format(credential=ending.credential)
     aim = f" to go on with {_rows(pending)}" if pending else ""
     looks = f"; {_without_outcome(unknown)}, it looks before it sends" if unknown else ""
-    return f"{stopped}{_FIRST[ending.exit_code]}{_SAME}{aim}{looks}."
+    return f"{stopped}{first}{_SAME}{aim}{looks}."
 
 
 def _look_again(ending: Ending) -> str:

@@ -51,7 +51,14 @@ def rebooking_list(out: Path) -> Iterator[Keep]:
 
 
 def _rows(target: Target, seen: Appointment) -> Iterator[tuple[str | None, ...]]:
-    slot = (seen.appointment_id, seen.start, seen.end, seen.location, seen.meeting, seen.meeting_type_id)
+    slot = (
+        seen.appointment_id,
+        seen.start,
+        seen.end,
+        seen.location and seen.location[:200],
+        seen.meeting,
+        seen.meeting_type_id,
+    )
     for contact in seen.contacts:
         if target.attendee_id in (None, contact.attendee_id):
             yield (*slot, " ".join(seen.host_ids or ()), contact.name, contact.email, contact.phone)

@@ -43,6 +43,7 @@ class Summary:
     ledger: str
     next: str  #: a sentence: what to do now
     pace: Pace | None = None  #: the limit that the run kept; of several accounts what theirs allow together
+    closure: str = ""  #: the command that checks the days of a closure; empty: it is none
     accounts: Mapping[str, Requests] = field(default_factory=dict)  #: by account, where there are any
 
 
@@ -62,6 +63,7 @@ def to_json(summary: Summary) -> str:
         "out": summary.out,
         "ledger": summary.ledger,
         "next": summary.next,
+        **({"closure": summary.closure} if summary.closure else {}),
     }
     return json.dumps(document, indent=2) + "\n"
 

@@ -1,7 +1,8 @@
 """The routes as a Starlette application: arrival, credential, limit, latency, fault, answer.
 
 Beside the API below /v4 stand the routes of the sandbox itself, which need no credential and count towards nothing:
-GET /_truth, GET /_arrivals, POST /_faults {"faults": SPEC}, POST /_reset, and /_trap, where redirects lead.
+GET /_truth, GET /_arrivals, POST /_faults {"faults": SPEC}, POST /_block {"day": DATE}, POST /_reset, and /_trap, where
+redirects lead.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
+from datetime import date
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -36,6 +38,7 @@ def make_app(sandbox: Sandbox, wires: Wires) -> Starlette:
         Route("/_truth", own.truth),
         Route("/_arrivals", own.arrivals),
         Route("/_faults", own.faults, methods=["POST"]),
+        Route("/_block", own.block, methods=["POST"]),
         Route("/_reset", own.reset, methods=["POST"]),
         Route("/_trap", own.trap, methods=_ALL_METHODS),
         Route("/{path:path}", api.stray, methods=_ALL_METHODS),
@@ -144,6 +147,13 @@ class _Own:
     async def faults(self, request: Request) -> Response:
         try:
             self._sandbox.set_faults(str((await request.json())["faults"]))
+        except (ValueError, KeyError, TypeError) as error:
+            return JSONResponse(error_document(400, str(error)), 400)
+        return Response(status_code=204)
+
+    async def block(self, request: Request) -> Response:
+        try:
+            self._sandbox.block(date.fromisoformat((await request.json())["day"]))
         except (ValueError, KeyError, TypeError) as error:
             return JSONResponse(error_document(400, str(error)), 400)
         return Response(status_code=204)

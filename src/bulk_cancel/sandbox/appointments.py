@@ -35,6 +35,7 @@ class Book:
         self._late_numbers = count()
         self._acting_at: float | None = None
         self.applied: Counter[str] = Counter()
+        self.taken_along: Counter[str] = Counter()
         self.mails: Counter[str] = Counter()
         for appointment in self._present.values():
             if appointment.series_id:
@@ -68,6 +69,10 @@ class Book:
         """Note that a cancel took effect on this target and that its people got mails."""
         self.applied[target_key(appointment_id, attendee_id)] += 1
         self.mails[appointment_id] += 1
+
+    def count_taken_along(self, appointment_id: str) -> None:
+        """Note that an effect on this appointment came from the series cancel of another occurrence."""
+        self.taken_along[appointment_id] += 1
 
     def later(self, delay_s: float, action: Callable[[], object]) -> None:
         """Carry the action out once `delay_s` seconds have passed."""

@@ -104,6 +104,7 @@ class Desk:
         for sibling in self.book.siblings(appointment):
             if sibling.start > cancel.at and sibling.cancellation is None:
                 self._cancel_one(sibling, cancel)
+                self.book.count_taken_along(sibling.id)
 
     def _remove_attendee(self, appointment: Appointment, attendee_id: str) -> Appointment:
         left = tuple(id_ for id_ in appointment.attendee_ids if id_ != attendee_id)

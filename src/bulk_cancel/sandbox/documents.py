@@ -44,8 +44,8 @@ def user_document(user: User) -> Document:
     return {
         "id": user.id,
         "companyId": COMPANY_ID,
-        "firstName": user.first_name,
-        "lastName": "Sandbox",
+        "givenName": user.first_name,
+        "familyName": "Sandbox",
         "email": user.email,
         "isAdmin": user.admin,
         "timezone": "Europe/Berlin",

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bulk_cancel.sandbox.cancelling import Cancel, find_permitted, is_uuid, read_order
+from bulk_cancel.sandbox.closure_reads import read_availability, read_pending
 from bulk_cancel.sandbox.credentials import Credential, read_acting_user
 from bulk_cancel.sandbox.documents import appointment_document, meeting_type_document, user_document
 from bulk_cancel.sandbox.instance import Sandbox
-from bulk_cancel.sandbox.paging import read_page, read_query
+from bulk_cancel.sandbox.paging import read_page, read_query, read_today
 from bulk_cancel.sandbox.people import MEETING_TYPES, USERS
 from bulk_cancel.sandbox.refusal import Refused, invalid
 
@@ -73,7 +74,30 @@ def _cancel(sandbox: Sandbox, call: Call) -> Plain:
 def _read_page(sandbox: Sandbox, call: Call) -> Plain:
     user = read_acting_user(call.credential, call.headers)
     appointments = sandbox.book.everything(stale_s=call.stale_s)
-    return Plain(200, read_page(appointments, read_query(call.query), user))
+    return Plain(200, read_page(appointments, read_query(call.query), user, sandbox.options.quirks))
+
+
+def _read_today(sandbox: Sandbox, call: Call) -> Plain:
+    user = read_acting_user(call.credential, call.headers)
+    appointments = sandbox.book.everything(stale_s=call.stale_s)
+    return Plain(200, read_today(appointments, user, datetime.now(UTC).date()))
+
+
+def _read_pending(sandbox: Sandbox, call: Call) -> Plain:
+    user, options = read_acting_user(call.credential, call.headers), sandbox.options
+    everything = tuple(sandbox.book.everything())
+    return Plain(200, read_pending(everything, options.pending, call.query, user, options.quirks))
+
+
+def _read_availability(sandbox: Sandbox, call: Call) -> Plain:
+    """An answer is kept, and given again until one is asked for with `refreshCache=true` (documented)."""
+    read_acting_user(call.credential, call.headers)
+    key = tuple(call.query.get(name, "") for name in ("meetingTypeId", "hostIds", "start", "end", "timezone"))
+    if call.query.get("refreshCache") != "true" and key in sandbox.slots:
+        return Plain(200, sandbox.slots[key])
+    everything = tuple(sandbox.book.everything(stale_s=call.stale_s))
+    sandbox.slots[key] = read_availability(everything, sandbox.blocked, call.query, sandbox.options.quirks)
+    return Plain(200, sandbox.slots[key])
 
 
 def _read_users(sandbox: Sandbox, call: Call) -> Plain:
@@ -109,7 +133,10 @@ def _number(query: Mapping[str, str], name: str, usual: int) -> int:
 CANCEL = ApiRoute("POST", "/appointment/{id}/cancel", "cancel", _cancel)
 READS = (
     ApiRoute("GET", "/appointment/paginated", "paginated", _read_page),
+    ApiRoute("GET", "/appointment/today", "today", _read_today),
     ApiRoute("GET", "/appointment/{id}", "appointment", read_one),
+    ApiRoute("GET", "/provisional-booking/paginated", "provisional-bookings", _read_pending),
+    ApiRoute("GET", "/booking-availability", "availability", _read_availability),
     ApiRoute("GET", "/user/me", "me", _read_me),
     ApiRoute("GET", "/user", "users", _read_users),
     ApiRoute("GET", "/meeting-type", "meeting-types", _read_meeting_types),

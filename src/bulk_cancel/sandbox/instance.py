@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import date
 from threading import RLock
 
 from bulk_cancel.sandbox.appointments import Book
@@ -35,6 +36,8 @@ class Sandbox:
             self.limits = Limits(self.options.rate_per_s, self.options.burst, self.now)
             self.desk = Desk(self.book, self.options.second_cancel)
             self.record = Record()
+            self.blocked: set[date] = set()
+            self.slots: dict[tuple[str, ...], dict[str, object]] = {}
             self.set_faults(self.options.faults)
 
     def set_faults(self, spec: str) -> None:
@@ -43,12 +46,18 @@ class Sandbox:
         with self.lock:
             self.faults = faults
 
+    def block(self, day: date) -> None:
+        """Block a day for all hosts, as a person does in the dashboard: nothing can be booked on it."""
+        with self.lock:
+            self.blocked.add(day)
+
     def truth(self) -> Truth:
         """What really happened so far, cancels that have come due included."""
         with self.lock:
             self.book.settle()
             return Truth(
                 applied=dict(self.book.applied),
+                taken_along=dict(self.book.taken_along),
                 mails=dict(self.book.mails),
                 requests=dict(self.record.answers),
                 throttled=self.record.throttled,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulk_cancel.sandbox.cancelling import SecondCancel
+from bulk_cancel.sandbox.quirks import Quirk
 from bulk_cancel.sandbox.seed_file import read_world
 from bulk_cancel.sandbox.world import World
 
@@ -26,6 +27,8 @@ class SandboxOptions:
     retry_after: str | None = None  #: sent as it is with every 429
     world: World | None = None  #: serve exactly this world; wins over the file, the count and the seed
     any_personal_token: bool = False  #: take any other rgo-… for the owner's
+    pending: int = 0  #: provisional bookings beside the appointments
+    quirks: frozenset[Quirk] = frozenset()  #: where this API differs from the documented one
 
     def __post_init__(self) -> None:
         if self.rate_per_s <= 0 or self.burst < 1:

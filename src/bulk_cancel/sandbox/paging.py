@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from bulk_cancel.sandbox.documents import appointment_document
 from bulk_cancel.sandbox.people import User
+from bulk_cancel.sandbox.quirks import Quirk
 from bulk_cancel.sandbox.refusal import Refused, invalid
 from bulk_cancel.sandbox.world import Appointment
 
@@ -17,7 +18,10 @@ _SORT_KEYS: Mapping[str, Callable[[Appointment], tuple[float, str]]] = {
     "appointment.createdAt": lambda appointment: (appointment.created_at.timestamp(), appointment.id),
 }
 _DIRECTIONS = ("ASC", "DESC")
-_NAMES = frozenset(("page", "pageSize", "start", "end", "search", "meetingTypeId", "userId", "sortBy", "sortDirection"))
+_NAMES = frozenset(
+    ("page", "pageSize", "start", "end", "search", "meetingTypeId", "userId", "sortBy", "sortDirection", "status")
+)
+_STATUSES = ("active", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Query:
     search: str
     meeting_type_id: str | None
     user_id: str | None
+    status: str | None  #: clients send it; its values are not documented
     sort_by: str
     descending: bool
 
@@ -46,6 +51,7 @@ def read_query(parameters: Mapping[str, str]) -> Query:
         search=parameters.get("search", "").lower(),
         meeting_type_id=parameters.get("meetingTypeId"),
         user_id=parameters.get("userId"),
+        status=_choice(parameters, "status", _STATUSES, errors) if "status" in parameters else None,
         sort_by=_choice(parameters, "sortBy", tuple(_SORT_KEYS), errors),
         descending=_choice(parameters, "sortDirection", _DIRECTIONS, errors) == "DESC",
     )
@@ -54,16 +60,27 @@ def read_query(parameters: Mapping[str, str]) -> Query:
     return query
 
 
-def read_page(appointments: Iterable[Appointment], query: Query, user: User) -> dict[str, object]:
+def read_page(
+    appointments: Iterable[Appointment], query: Query, user: User, quirks: frozenset[Quirk] = frozenset()
+) -> dict[str, object]:
     """One page of the user's own appointments, or of another user's for an admin."""
     if query.user_id not in (None, user.id) and not user.admin:
         raise Refused(403, "Only admins read the appointments of other users")
     host_id = query.user_id or user.id
     found = [each for each in appointments if host_id in each.host_ids and _matches(each, query)]
     found.sort(key=_SORT_KEYS[query.sort_by], reverse=query.descending)
-    first = query.page * query.page_size
-    page = found[first : first + query.page_size]
-    return {"appointments": [appointment_document(each) for each in page], "total": len(found)}
+    size = min(query.page_size, 25) if Quirk.PAGES_OF_25 in quirks else query.page_size
+    first = query.page * size
+    documents = [appointment_document(each) for each in found[first : first + size]]
+    if Quirk.BROKEN_ITEMS in quirks:
+        documents = [each | {"id": "none"} if index % 10 == 9 else each for index, each in enumerate(documents)]
+    return {"appointments": documents, **({} if Quirk.NO_TOTAL in quirks else {"total": len(found)})}
+
+
+def read_today(appointments: Iterable[Appointment], user: User, today: date) -> list[dict[str, object]]:
+    """The user's own appointments of a day, as UTC has it: a bare array."""
+    own = [each for each in appointments if user.id in each.host_ids and each.start.astimezone(UTC).date() == today]
+    return [appointment_document(each) for each in sorted(own, key=_SORT_KEYS["appointment.start"])]
 
 
 def _matches(appointment: Appointment, query: Query) -> bool:
@@ -71,6 +88,7 @@ def _matches(appointment: Appointment, query: Query) -> bool:
         (query.start is None or appointment.start >= query.start)
         and (query.end is None or appointment.start <= query.end)
         and query.meeting_type_id in (None, appointment.meeting_type.id)
+        and query.status in (None, "active" if appointment.cancellation is None else "cancelled")
         and (not query.search or query.search in str(appointment_document(appointment)["attendees"]).lower())
     )
 

@@ -37,6 +37,7 @@ class Truth:
     """What really happened. Targets are written as the appointment id, or appointment id/attendee id."""
 
     applied: Mapping[str, int]  #: effective cancels of each target that had any; more than one is a double cancel
+    taken_along: Mapping[str, int]  #: of these, effects of the series cancel of another occurrence
     mails: Mapping[str, int]  #: rounds of mails to the people of each appointment that had any
     requests: Mapping[str, int]  #: answers by "METHOD route status"
     throttled: int  #: requests that the limit refused
@@ -47,3 +48,7 @@ class Truth:
     def doubled(self) -> tuple[str, ...]:
         """The targets on which more than one cancel took effect."""
         return tuple(target for target, times in self.applied.items() if times > 1)
+
+    def own_effects(self, target: str) -> int:
+        """Return how many cancels of this very target took effect: without what another occurrence's took along."""
+        return self.applied.get(target, 0) - self.taken_along.get(target, 0)

@@ -21,7 +21,7 @@ def find_credential(environ: Mapping[str, str]) -> Credential:
         if stripped(environ.get(name, "")):
             return _checked(environ[name], name)
     if file := environ.get("MEETERGO_TOKEN_FILE"):
-        return _checked(_read_private(Path(file)), f"the file {file}")
+        return _checked(_read_private(Path(file)), "the file that MEETERGO_TOKEN_FILE names")
     folder = environ.get("CREDENTIALS_DIRECTORY")
     if folder and (path := Path(folder) / SYSTEMD_NAME).exists():
         return _checked(_read(path), f"systemd's credential {SYSTEMD_NAME}")
@@ -67,4 +67,4 @@ def _checked(value: str, origin: str) -> Credential:
         raise ConfigError(
             f"The credential in {origin} is empty or has characters that no credential has.", advice=_WHERE
         )
-    return Credential(secret)
+    return Credential(secret, origin)

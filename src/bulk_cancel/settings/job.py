@@ -248,9 +248,14 @@ class Job(BaseModel):
         return self.input or "[select]"
 
     @property
+    def file(self) -> Path | None:
+        """The job file, if there is one."""
+        return self._file
+
+    @property
     def name(self) -> str:
         """What the job is called from day to day: its job file's name, else what the rows come from."""
-        return self._file.stem if self._file else self.label
+        return self.file.stem if self.file else self.label
 
     @property
     def zone(self) -> tzinfo | None:
@@ -302,7 +307,7 @@ def search_job(select: Mapping[str, Any], flags: Mapping[str, Any]) -> Job:
     try:
         Select.model_validate(wanted)
     except ValidationError as error:
-        raise UsageError(f"The options of find are wrong: {complaints(error, 'together')}.") from error
+        raise UsageError(f"The options of the search are wrong: {complaints(error, 'together')}.") from error
     return _validated({**given, "input": "", "select": wanted}, "find")
 
 

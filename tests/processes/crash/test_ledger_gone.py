@@ -85,8 +85,8 @@ def test_the_main_file_alone_of_a_killed_run_is_refused_with_what_is_missing(lab
 def test_a_ledger_that_is_gone_is_told_and_begun_anew_only_after_a_word(lab: Lab) -> None:
     assert lab.run().code == 0
     lab.ledger.unlink()
-    for command in ("run", "plan"):
-        ended = lab.run_command(command, str(lab.input), "--ledger", str(lab.ledger), "--yes", capture_output=True)
+    for command in (["run", "--yes"], ["plan"]):
+        ended = lab.run_command(*command, str(lab.input), "--ledger", str(lab.ledger), capture_output=True)
         assert (ended.returncode, lab.posts) == (78, 6)
         assert "is gone: this machine has seen 12 events of it" in ended.stderr
     forgotten = lab.run_command("ledger", "forget", "--ledger", str(lab.ledger), capture_output=True)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_cancel.api.documents import is_api_error, parse_appointment, parse_json, parse_message, parse_page
-from bulk_cancel.core.model import Appointment
+from bulk_cancel.core.model import Answer, Appointment
 
 ID = "11111111-1111-4111-8111-111111111111"
 ANN, BOB = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
@@ -224,13 +224,20 @@ def test_warnings_are_few() -> None:
 
 @pytest.mark.parametrize("value", [None, [], {}, {"appointments": None}, {"appointments": {}}, {"error": "x"}])
 def test_what_is_no_list_of_appointments_is_no_page(value: object) -> None:
-    assert parse_page(value) is None
+    assert parse_page(Answer(200), value).appointments is None
 
 
-def test_a_page_passes_over_what_is_no_appointment() -> None:
-    page = parse_page({"appointments": [{"id": ID}, None, {"id": 7}, "x"], "total": "many"})
-    assert page is not None
-    assert [found.appointment_id for found in page] == [ID]
+def test_a_page_counts_what_is_no_appointment_with_an_id_that_can_be_cancelled() -> None:
+    items = [{"id": ID}, None, {"id": 7}, "x", {"id": "A-1"}, {}]
+    page = parse_page(Answer(200), {"appointments": items, "total": "many"})
+    assert [found.appointment_id for found in page.appointments or ()] == [ID]
+    assert (page.unreadable, page.size, page.total) == (5, 6, None)
+    assert parse_page(Answer(200), {"appointments": [], "total": 400}).total == 400
+    assert parse_page(Answer(500), {"appointments": []}).appointments is None
+
+
+def test_a_location_is_whole() -> None:
+    assert (parsed(location="x" * 5000 + "Berlin").location or "").endswith("Berlin")
 
 
 @pytest.mark.parametrize(
@@ -251,7 +258,7 @@ def test_an_error_becomes_one_clean_line(value: object, message: str) -> None:
 
 @given(values)
 def test_no_json_makes_a_parser_raise(value: Any) -> None:
-    parse_page(value)
+    parse_page(Answer(200), value)
     assert len(parse_message(value)) <= 200
     found = parse_appointment(value)
     assert found is None or hash(found) is not None

@@ -43,7 +43,6 @@ ELSEWHERE = {
         "notify_on": "with addresses to notify",
         "max_errors": "when the API refuses",
         "max_attempts": "when a send proved not to be applied",
-        "check_drift": "of an approved plan",
         "outside_window": "outside of a send window",
         "missing_input": "without an input",
     },
@@ -107,7 +106,7 @@ def test_a_run_a_reconcile_and_plans(
     command: Callable[..., Result], sandbox: Sandbox, rows: list[str], read: set[str]
 ) -> None:
     sandbox.set_faults(f"cut-before@{rows[0]}")
-    words = ("--yes", *QUICK, "--settle", "1s", "--no-skip-past", "--live", "--out", "out")
+    words = ("--yes", *QUICK, "--settle", "1s", "--no-skip-past", "--look", "each", "--out", "out")
     assert command("run", "a.csv", *words).code == 4
     check("run", read)
 
@@ -116,7 +115,19 @@ def test_a_run_a_reconcile_and_plans(
     check("reconcile", read)
 
     read.clear()
-    plan = ("plan", "a.csv", "--live", "--retry-refused", "-o", "a.plan", "--out", "audit", "--no-skip-past", *QUICK)
+    plan = (
+        "plan",
+        "a.csv",
+        "--look",
+        "each",
+        "--retry-refused",
+        "-o",
+        "a.plan",
+        "--out",
+        "audit",
+        "--no-skip-past",
+        *QUICK,
+    )
     assert command(*plan).code == 0
     assert command("plan", "a.plan", "--json").code == 0
     check("plan", read)

@@ -55,8 +55,8 @@ def test_a_spelling_means_the_same_in_every_command() -> None:
         ("plan closure.csv -y", "-y belongs to run", "bulk-cancel run … -y"),
         ("reconcile --max-cancel 3", "--max-cancel belongs to run", "bulk-cancel run … --max-cancel"),
         ("status --limit 3 --excel", "--excel belongs to run and report", "bulk-cancel run … --excel"),
-        ("ledger backup x.db --out y", "--out belongs to plan, run and report", "bulk-cancel plan … --out"),
-        ("worker --no-live", "--no-live belongs to plan and run", "bulk-cancel plan … --no-live"),
+        ("ledger backup x.db --out y", "--out belongs to plan, run, closed and report", "bulk-cancel plan … --out"),
+        ("worker --look never", "--look belongs to plan and run", "bulk-cancel plan … --look"),
     ],
 )
 def test_a_flag_that_a_command_does_not_heed_is_refused_with_the_command_that_has_it(

@@ -24,6 +24,7 @@ from bulk_cancel.cluster.completion import facts_of, summary_of
 from bulk_cancel.cluster.exclusive_run import take_turn
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.cluster.worker import Worker, WorkerOptions
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.model import Answer, InputRow, Target
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event, State
@@ -36,7 +37,7 @@ from bulk_cancel.settings.job import load_job
 from support.given import row, staged, target, uuid
 from support.scripted import NO_ANSWER, ScriptedLine, active, cancelled, said
 
-FAST = Limits(settle_s=0.0, confirm_s=0.0)
+FAST = Limits(settle_s=0.0, confirm_s=0.0, look=Look.NEVER)
 
 
 @dataclass

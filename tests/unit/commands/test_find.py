@@ -7,7 +7,8 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -29,8 +30,9 @@ from bulk_cancel.planning.search import SELECTED, find_appointments, select_inpu
 from bulk_cancel.sandbox import documents
 from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, HOST_TOKEN, OWNER_TOKEN, PLATFORM_KEY
 from bulk_cancel.sandbox.people import CHECK_UP, COLLEAGUE, HOST, OWNER
+from bulk_cancel.sandbox.quirks import Quirk
 from bulk_cancel.sandbox.server import Sandbox
-from bulk_cancel.sandbox.world import CANARY
+from bulk_cancel.sandbox.world import CANARY, World
 from bulk_cancel.settings.job import load_job, search_job
 from support.find import AUTUMN, BERLIN, QUICK, SPRING, WORLDS, Find, Result, expected, of_owner, options
 
@@ -113,7 +115,7 @@ def test_what_is_said(find: Find, sandbox: Sandbox) -> None:
     assert result.stdout == ""
     assert f"{len(wanted)} appointments on 2027-03-28 (Europe/Berlin)" in result.stderr
     assert "the first starts 2027-03-28 00:00 CET, the last 2027-03-28 23:" in result.stderr
-    assert f"Read the lists of 3 hosts in {requests} requests." in result.stderr
+    assert f"Read the lists of all 3 hosts in {requests} requests. No host was left out." in result.stderr
     assert "more are left out, being cancelled already." in result.stderr
     assert "nobody has confirmed yet (double opt-in) are kept apart" in result.stderr
     assert "Written to closure.csv" in result.stderr
@@ -174,7 +176,7 @@ def test_one_json_document(find: Find, sandbox: Sandbox) -> None:
     assert (document["found"], document["out"], document["hosts"]) == (len(wanted), "a.parquet", 1)
     assert (document["from"], document["to"], document["timezone"]) == ("2027-03-28", "2027-03-28", "Europe/Berlin")
     assert document["first_start"].startswith("2027-03-28T00:")
-    assert document["requests"] == len(sandbox.arrivals()) <= 3
+    assert document["requests"] == len(sandbox.arrivals()) <= 12
     assert "double opt-in" in document["note"]
 
 
@@ -236,7 +238,7 @@ def test_an_expired_credential(find: Find, monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_api_that_is_not_there(find: Find, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEETERGO_API_URL", "http://127.0.0.1:9/v4")
     Path("a.csv").write_text("before")
-    result = find("-o", "a.csv", "--timeout", "200ms")
+    result = find("-o", "a.csv", "--force", "--timeout", "200ms")
     assert result.code == 69
     assert Path("a.csv").read_text() == "before"
 
@@ -279,7 +281,7 @@ def test_a_limit_is_kept_and_a_throttle_heeded(find: Find, sandbox: Sandbox) -> 
     assert ids(Path("a.csv").read_text()) == expected(WORLDS[SPRING], SPRING)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 3])
 def test_reads_that_go_wrong_are_repeated(seed: int, find: Find, sandbox: Sandbox) -> None:
     faults = "get:500=0.1,get:502=0.05,get:cut=0.05,get:truncated=0.05,get:html=0.05,get:lost=0.05,get:204=0.02"
     sandbox.reset(options(WORLDS[SPRING], faults=faults, seed=seed))
@@ -350,7 +352,7 @@ def test_a_job_selects_its_input(environ: dict[str, str], sandbox: Sandbox, tmp_
     file = tmp_path / "job.toml"
     table = '[select]\nfrom = 2027-03-28\nto = 2027-03-28\ntimezone = "Europe/Berlin"\nlocation = "berlin"\n'
     file.write_text(f'rate = "500/s"\nburst = 500\n{table}', encoding="utf-8")
-    made = select_input(set_up(load_job(str(file), {}), LOG, Machine(environ)), tmp_path / "into")
+    made, _ = select_input(set_up(load_job(str(file), {}), LOG, Machine(environ)), tmp_path / "into")
     assert made == tmp_path / "into" / SELECTED
     assert made.stat().st_mode & 0o777 == 0o600
     wanted = expected(WORLDS[SPRING], SPRING, lambda each: of_owner(each) and each.location == "Berlin office")
@@ -374,6 +376,66 @@ def test_a_timeout_of_the_environment_that_is_none(environ: dict[str, str]) -> N
 def test_appointments_whose_start_cannot_be_read_are_counted(find: Find, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "_moment", lambda *_: "soon")
     result = find("--json", "-o", "a.csv")
+    assert result.code == result.document["exit_code"] == 4
     assert (result.document["found"], result.document["last_start"]) == (0, None)
     assert result.document["unreadable"] > 100
-    assert "left out: their start cannot be read" in result.stderr
+    assert "have starts or ends that cannot be read" in result.stderr
+    assert [path.name for path in Path().iterdir()] == ["a.incomplete.csv"]
+
+
+# -- nothing is missed, or it is said ----------------------------------------------------------------------------------
+
+
+def test_a_server_that_gives_25_a_page_is_read_to_the_end(find: Find, sandbox: Sandbox) -> None:
+    sandbox.reset(options(WORLDS[SPRING], quirks=frozenset({Quirk.PAGES_OF_25})))
+    result = find("--all-hosts")
+    assert result.code == 0, result.stderr
+    assert ids(result.stdout) == expected(WORLDS[SPRING], SPRING)
+
+
+def test_items_that_cannot_be_read_end_with_4_and_no_file_that_looks_whole(find: Find, sandbox: Sandbox) -> None:
+    sandbox.reset(options(WORLDS[SPRING], quirks=frozenset({Quirk.BROKEN_ITEMS})))
+    result = find("-o", "closure.csv", "--json")
+    assert result.code == result.document["exit_code"] == 4
+    assert "cannot be read" in " ".join(result.document["incomplete"])
+    assert result.document["out"] == "closure.incomplete.csv"
+    assert [path.name for path in Path().iterdir()] == ["closure.incomplete.csv"]
+    assert len(ids(Path("closure.incomplete.csv").read_text())) == result.document["found"] > 50
+    assert "Appointments may be missing:" in result.stderr
+    piped = find()
+    assert (piped.code, piped.stdout) == (4, "")
+
+
+def test_a_file_that_is_there_is_replaced_only_by_force(find: Find, sandbox: Sandbox) -> None:
+    for name in ("a.csv", "b.incomplete.csv"):
+        Path(name).write_text("before")
+    for name in ("a.csv", "b.csv"):
+        refused = find("-o", name)
+        assert refused.code == 2
+        assert "is there already" in refused.stderr
+    assert not sandbox.arrivals()
+    assert Path("a.csv").read_text() == "before"
+    assert find("-o", "a.csv", "--force").code == 0
+    assert Path("a.csv").read_text() != "before"
+
+
+def test_an_appointment_that_reaches_over_midnight_is_named_and_left_out(find: Find, sandbox: Sandbox) -> None:
+    late = next(each for each in WORLDS[SPRING].appointments.values() if of_owner(each) and each.cancellation is None)
+    midnight = datetime(2027, 3, 28, tzinfo=BERLIN)
+    moved = replace(late, start=midnight - timedelta(minutes=15))
+    sandbox.reset(options(World({**WORLDS[SPRING].appointments, late.id: moved}, WORLDS[SPRING].now)))
+    result = find()
+    named = (
+        f"{late.id} began before these days, 2027-03-27 23:45 CET, and goes on into them, until 2027-03-28 00:15 CET"
+    )
+    assert named in result.stderr
+    assert late.id not in ids(result.stdout)
+    assert find("--json", "-o", "a.csv").document["reaching_in"].count(late.id) == 1
+
+
+def test_it_is_said_whose_lists_were_read_and_whose_were_not(find: Find) -> None:
+    assert "Read the credential's own list in" in find().stderr
+    assert "Other hosts' appointments were not read: --all-hosts does, for an admin." in find().stderr
+    named = find("--host", HOST.id).stderr
+    assert f"Read the list of {HOST.id} in" in named
+    assert "Other hosts' appointments were not read" in named

@@ -100,7 +100,25 @@ def test_an_unknown_zone_is_refused(name: str) -> None:
     ],
 )
 def test_the_start_decides(start: str | None, fit: Fit) -> None:
-    assert judge(Selection(DAYS), replace(FITTING, start=start)) is fit
+    assert judge(Selection(DAYS), replace(FITTING, start=start, end="2026-12-23T23:00:00Z")) is fit
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "fit"),
+    [
+        ("2026-12-23T22:30:00Z", "2026-12-23T23:00:00.001Z", Fit.REACHES_IN),
+        ("2026-12-22T09:00:00Z", "2026-12-25T09:00:00Z", Fit.REACHES_IN),
+        ("2026-12-23T22:30:00Z", "2026-12-23T23:00:00Z", Fit.OTHER),  # it ends as the day begins
+        ("2026-12-23T22:30:00Z", None, Fit.UNREADABLE),
+        ("2026-12-22T22:30:00Z", None, Fit.OTHER),
+        ("2026-12-24T23:00:00Z", None, Fit.OTHER),
+    ],
+)
+def test_what_began_before_the_day_may_reach_into_it(start: str, end: str | None, fit: Fit) -> None:
+    before = replace(FITTING, start=start, end=end)
+    assert judge(Selection(DAYS), before) is fit
+    assert judge(Selection(DAYS), replace(before, is_cancelled=True)) is Fit.OTHER
+    assert judge(Selection(DAYS, location="Hamburg"), before) is Fit.OTHER
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ from bulk_cancel.ledger.port import PaceUpdate, RunStart
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions, running
-from bulk_cancel.sandbox.world import Wanted, World
+from bulk_cancel.sandbox.world import Kind, Wanted, World
 
 ROOT = Path(__file__).resolve().parents[3]
 COUNT = 12
@@ -110,6 +110,23 @@ def test_what_was_used_of_a_limit_counts_for_the_next_ledger_on_this_machine(san
     pace = remembered(Machine({}), KEY)
     assert pace is not None
     assert pace.tat_at - time.time() > COUNT - 2
+
+
+def test_with_wait_a_series_that_waits_for_another_accounts_is_sent_afterwards(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World.of([Wanted(Kind.SERIES)] * 2, seed=5)
+    first, second = world.appointments
+    faults = f"lost@{first},lost@{second}"
+    sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000, any_personal_token=True, faults=faults))
+    for name in ("rome", "wien"):
+        monkeypatch.setenv(name.upper(), f"rgo-{name}")
+    Path("accounts.toml").write_text('[accounts.rome]\ntoken_env = "ROME"\n[accounts.wien]\ntoken_env = "WIEN"\n')
+    Path("closure.csv").write_text(
+        f"id,account,cancel_entire_series\n{first},rome,true\n{second},wien,true\n", encoding="utf-8"
+    )
+    ended = run(job(yes=True, accounts="accounts.toml", wait=True, settle="1s"))
+    assert ended.counts[Status.PENDING] == 0
 
 
 def test_every_name_is_there_and_nothing_else() -> None:

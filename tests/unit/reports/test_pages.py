@@ -69,7 +69,7 @@ def test_what_needs_a_person_comes_with_what_to_do(ledger: SqliteLedger) -> None
     page = ended(ledger, run_no)
     assert page.state.label == "outcomes missing"
     assert page.headline == (
-        "2 of 11 cancellations are done. 6 rows need a person. 2 rows were not reached. 1 row was left out."
+        "2 of 11 cancellations are done. 5 rows need a person. 3 rows are left to be sent. 1 row was left out."
     )
     assert [(card.kind.label, card.count) for card in page.cards] == [
         ("unknown", 2), ("failed", 1), ("rejected", 1), ("not found", 1), ("invalid", 1),

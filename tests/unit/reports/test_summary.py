@@ -68,7 +68,7 @@ def test_document() -> None:
         ("skipped", 0),
         ("invalid", 1),
     ]
-    assert document["requests"] == {"posts": 3, "gets": 1, "throttled": 0}
+    assert document["requests"] == {"posts": 3, "gets": 1, "throttled": 0, "unseen": 0}
     assert (document["schema_version"], document["elapsed_s"], document["exit_code"]) == (1, 1.235, 3)
     assert document["out"] == "runs/ä"
 
@@ -127,7 +127,7 @@ def test_the_file_holds_the_same_document(tmp_path: Path) -> None:
         (
             {S.PENDING: 1},
             Exit.CREDENTIAL,
-            "Check the credential, then run the same command again to go on with 1 row.",
+            "Check the credential and the user id, then run the same command again to go on with 1 row.",
         ),
         (
             {S.PENDING: 5},

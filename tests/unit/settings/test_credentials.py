@@ -32,6 +32,14 @@ def test_the_variable_comes_first(file: Path) -> None:
     assert find_credential(environ).secret == "rgo-from-a-variable"
 
 
+def test_each_place_has_words_for_a_person(file: Path) -> None:
+    token = "rgo-from-a-variable"
+    assert find_credential({"MEETERGO_TOKEN": token}).origin == "MEETERGO_TOKEN"
+    assert find_credential({"MEETERGO_API_KEY": token}).origin == "MEETERGO_API_KEY"
+    assert find_credential({"MEETERGO_TOKEN_FILE": str(file)}).origin == "the file that MEETERGO_TOKEN_FILE names"
+    assert find_credential({"CREDENTIALS_DIRECTORY": str(file.parent)}).origin == f"systemd's credential {SYSTEMD_NAME}"
+
+
 @pytest.mark.parametrize("mode", [0o604, 0o644])
 def test_a_file_that_everybody_can_read_is_refused(mode: int, file: Path) -> None:
     file.chmod(mode)

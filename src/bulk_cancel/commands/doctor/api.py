@@ -28,7 +28,6 @@ from bulk_cancel.settings.accounts import OWN
 #: A clock that is further off than this confuses who cancelled first, and when a credential expires.
 MOST_SKEW_S = 30.0
 _PATIENCE_S = 20.0
-_RENEW = "Renew the credential (keys live 1 to 90 days), or correct MEETERGO_TOKEN and the user id."
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def _check_answer(setup: Setup, pace: Pace, settings: ApiSettings) -> Iterator[C
     if asked is None:
         yield warning("API", "It was not asked: the limit of the key is used up.", "Ask again in some minutes.")
         return
-    yield _judge(asked.page, urlsplit(settings.base_url).hostname or "")
+    yield _judge(asked.page, urlsplit(settings.base_url).hostname or "", settings.credential.origin)
     if asked.page.answer.status is not None:
         yield _judge_clock(asked.skew_s)
 
@@ -131,12 +130,13 @@ async def _ask(setup: Setup, pace: Pace, settings: ApiSettings) -> Asked | None:
         await line.aclose()
 
 
-def _judge(page: Page, host: str) -> Check:
+def _judge(page: Page, host: str, credential: str) -> Check:
     status, message = page.answer.status, page.answer.message or "no reason given"
     if page.appointments is not None:
         return good("API", f"{host} answers and accepts the credential.")
     if status in (401, 403):
-        return failed("API", CredentialError(f"{host} refuses the credential ({status}): {message}.", advice=_RENEW))
+        renew = f"Renew the credential (keys live 1 to 90 days), or correct {credential} and the user id."
+        return failed("API", CredentialError(f"{host} refuses the credential ({status}): {message}.", advice=renew))
     if status in (400, 404):
         advice = "Check MEETERGO_API_URL (it ends with /v4) and the user id."
         return failed(

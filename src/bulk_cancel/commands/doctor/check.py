@@ -15,6 +15,7 @@ class Level(StrEnum):
     OK = "ok"
     WARN = "warn"
     FAIL = "fail"
+    UNTOLD = "could not tell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ def warning(name: str, found: str, advice: str = "") -> Check:
 def failed(name: str, error: BulkCancelError) -> Check:
     """A run would end with this error."""
     return Check(name, Level.FAIL, str(error), error.advice, error.exit_code)
+
+
+def untold(name: str, found: str, advice: str = "") -> Check:
+    """The API does not tell, or not in a way that proves anything."""
+    return Check(name, Level.UNTOLD, found, advice, Exit.UNKNOWN)
 
 
 def exit_code_of(checks: Iterable[Check]) -> Exit:

@@ -78,11 +78,6 @@ class Page:
     note: str  #: which rows the table leaves out and where they are; empty when none
 
 
-def counted(count: int, one: str, many: str) -> str:
-    """Return a number with its word: `1 row`, `1,234 rows`."""
-    return f"1 {one}" if count == 1 else f"{count:,} {many}"
-
-
 def left_out_note(shown: int, total: int, file: str) -> str:
     """Say which rows a table does not show; nothing when it shows all."""
     if shown >= total:

@@ -13,11 +13,11 @@ from typing import Final
 from bulk_cancel.core.actions import Action, moment_of
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.plan import PlanLine
-from bulk_cancel.core.text import clean
+from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import segments
-from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, counted, left_out_note, notes_of
+from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
 from bulk_cancel.reports.pages.rendering import moment, write_page
 
 PLAN_HTML: Final = "plan.html"

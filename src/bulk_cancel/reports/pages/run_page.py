@@ -14,17 +14,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from bulk_cancel.core.exit_codes import BAD, decide_exit
+from bulk_cancel.core.exit_codes import BAD, LEFT, decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.text import clean
+from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.ledger.port import Concern, Ledger, RowRecord, RunRecord
 from bulk_cancel.reports.details import detail_of
-from bulk_cancel.reports.next_step import Ending, next_step
+from bulk_cancel.reports.next_step import Ending, closing_steps, next_step
 from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, timeline
-from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, counted, left_out_note, notes_of
+from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
 from bulk_cancel.reports.pages.rendering import moment, write_page
 
 REPORT_HTML: Final = "report.html"
@@ -123,7 +123,7 @@ def run_page(ledger: Ledger, record: RunRecord) -> Page:
         name=record.run_id,
         state=_state(run),
         headline=_headline(run),
-        advice=clean(_advice(run), 1000),
+        advice=clean(" ".join((_advice(run), *closing_steps(str(run.told.get("closure", ""))))), 1000),
         facts=list(_facts(run)),
         bar_title="What the rows came to",
         bar=segments([(kind, run.count(status)) for status, kind in KINDS.items()]),
@@ -168,9 +168,7 @@ def _headline(run: _Run) -> str:
     sentences = [
         _done(done, run.total),
         f"{counted(person, 'row needs', 'rows need')} a person." if person else "",
-        f"{counted(run.count(Status.PENDING), 'row was', 'rows were')} not reached."
-        if run.count(Status.PENDING)
-        else "",
+        f"{counted(run.count(*LEFT), 'row is', 'rows are')} left to be sent." if run.count(*LEFT) else "",
         f"{counted(run.count(Status.SKIPPED), 'row was', 'rows were')} left out." if run.count(Status.SKIPPED) else "",
     ]
     return " ".join(filter(None, (*sentences, _also(run))))

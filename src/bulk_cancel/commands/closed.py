@@ -1,0 +1,252 @@
+"""`closed`: is a day really closed? What is left on it, what could not be told, and what to do. Only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from bulk_cancel.access.ledgers import LedgerPlace
+from bulk_cancel.access.setup import Setup, set_up
+from bulk_cancel.commands.doctor.check import Check, Level, good, untold, warning
+from bulk_cancel.core.actions import moment_of
+from bulk_cancel.core.credential import CredentialKind
+from bulk_cancel.core.model import Appointment
+from bulk_cancel.core.selection import Days, Fit
+from bulk_cancel.core.states import State
+from bulk_cancel.core.text import clean, counted
+from bulk_cancel.engine.closure_reads import ClosureReads
+from bulk_cancel.engine.search import Search
+from bulk_cancel.errors import BulkCancelError, Exit, UsageError
+from bulk_cancel.execution.caller import Caller
+from bulk_cancel.ledger.port import Ledger
+from bulk_cancel.ops.progress import Display
+from bulk_cancel.planning.search import Found, find_appointments
+from bulk_cancel.reports.closed_files import ClosedFacts, Left, LeftKind, write_closed
+from bulk_cancel.settings.job import Job
+
+_MOST_RUNS = 20
+#: Hosts or notes that a sentence names.
+_MOST_NAMED = 5
+_NEW = "new since the run"
+_BLOCK = "Block the day in the dashboard (out of office, or no hours that day) for these hosts, then look again."
+_DECLINE = "Decline them in the dashboard: confirmed, each becomes an appointment with an id of its own."
+_REMINDER = (
+    "The API does not tell of waitlists, out-of-office entries and mails that are held back: a waitlist invites people "
+    "onto each slot that became free, every 30 minutes."
+)
+_WHERE = "In the dashboard: the waitlist of each meeting type, the hosts' out-of-office entries, and the e-mail log."
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What a look at the days came to."""
+
+    days: Days
+    checks: tuple[Check, ...]
+    left: tuple[Left, ...]
+    requests: int
+
+    @property
+    def exit_code(self) -> Exit:
+        """What is left comes before what could not be told: a person has something to do at once."""
+        levels = {check.level for check in self.checks}
+        if Level.FAIL in levels:
+            return Exit.REFUSED_ROWS
+        return Exit.UNKNOWN if Level.UNTOLD in levels else Exit.OK
+
+
+def look_if_closed(job: Job, caller: Caller, *, with_contacts: bool = False) -> Closed:
+    """Read what is left of the days of the job's [select] table, and write the files that the job asks for.
+
+    Sends nothing. Raises UsageError for contacts without a folder, and as reading and writing do.
+    """
+    if with_contacts and job.out is None:
+        raise UsageError("Names and addresses go into a file that only you can read.", advice="Name a folder: --out.")
+    setup = set_up(job, caller.log, caller.machine)
+    closed = _look(setup, caller.display, with_contacts=with_contacts)
+    if job.out is not None:
+        parts = [(check.name, clean(f"{check.found} {check.advice}", 1000)) for check in closed.checks]
+        facts = ClosedFacts(closed.days, int(closed.exit_code), parts, caller.machine.clock.now())
+        write_closed(closed.left, facts, job.out, with_contacts=with_contacts)
+    return closed
+
+
+def _look(setup: Setup, display: Display, *, with_contacts: bool) -> Closed:
+    if setup.job.select is not None:
+        days = setup.job.select.selection().days
+        if days.end_at <= setup.machine.clock.now():
+            over = good("days", f"{days} is over: nothing can be booked on it any more, and nothing was asked.")
+            return Closed(days, (over,), (), 0)
+    reads: list[ClosureReads] = []
+
+    async def read_on(search: Search) -> None:
+        reads.append(ClosureReads(search.reader, acts_for_all=_acts_for_all(setup)))
+        await reads[0].run(search)
+
+    found = find_appointments(setup, display, with_contacts=with_contacts, then=read_on)
+    appointments = tuple(_appointments(found, _known(setup.place, found)))
+    pending, slots = tuple(_pending(reads[0])), tuple(_slots(reads[0]))
+    checks = (
+        *_check_appointments(found, appointments),
+        *_check_pending(found, pending, reads[0].pending_doubts),
+        *_check_slots(found, reads[0], slots),
+        warning("reminder", _REMINDER, _WHERE),
+    )
+    return Closed(found.selection.days, checks, (*appointments, *pending, *slots), found.requests)
+
+
+def _acts_for_all(setup: Setup) -> bool:
+    return setup.accounts.find(setup.job.account).credential.kind is CredentialKind.PLATFORM
+
+
+# -- appointments ------------------------------------------------------------------------------------------------------
+
+
+def _known(place: LedgerPlace, found: Found) -> Mapping[str, str] | None:
+    """Return what the ledger knows of each active appointment, a clause; None when it knows of no run."""
+    active = found.gathering.chosen(Fit.ACTIVE, Fit.REACHES_IN)
+    if not place.exists():
+        return None
+    try:
+        with place.reading() as ledger:
+            run = next((run for run in ledger.runs(limit=_MOST_RUNS) if run.input_digest), None)
+            return None if run is None else {one.appointment_id: _note(ledger, one, run.run_id) for one in active}
+    except BulkCancelError as error:
+        return {one.appointment_id: f"the ledger cannot be read: {error}" for one in active}
+
+
+def _note(ledger: Ledger, appointment: Appointment, run_id: str) -> str:
+    works = ledger.find_targets(appointment.appointment_id)
+    if not works:
+        return f"{_NEW} {run_id}"
+    work = works[-1]
+    if work.state in (State.CANCELLED, State.ALREADY_CANCELLED):
+        return "cancelled by an earlier run, and active: look at it"
+    detail = next((line.detail for line in reversed(ledger.history(work.target_id)) if line.detail), "")
+    return f"{work.state.value} in an earlier run{f': {detail}' if detail else ''}"
+
+
+def _appointments(found: Found, known: Mapping[str, str] | None) -> Iterator[Left]:
+    for one in found.gathering.chosen(Fit.ACTIVE, Fit.REACHES_IN):
+        notes = [known[one.appointment_id]] if known else []
+        if found.gathering.found[one.appointment_id][0] is Fit.REACHES_IN:
+            notes.append("it began before these days and goes on into them")
+        yield Left(
+            LeftKind.APPOINTMENT,
+            one.appointment_id,
+            one.start,
+            one.end,
+            one.host_ids or (),
+            one.meeting_type_id,
+            "; ".join(notes),
+            one.contacts,
+        )
+
+
+def _check_appointments(found: Found, left: tuple[Left, ...]) -> Iterator[Check]:
+    name, days = "appointments", found.selection.days
+    if left:
+        what = f"{counted(len(left), 'appointment is', 'appointments are')} active on {days}, {_span(left, days)}."
+        yield _left_over(name, f"{what} {_by_host(left)}{_new(left)}", "Find and cancel them as the others.")
+    elif not found.doubts:
+        gone = found.gathering.count(Fit.CANCELLED)
+        yield good(name, f"None is active on {days}; {counted(gone, 'is', 'are')} cancelled. {_whose(found)}")
+    if found.doubts:
+        yield untold(name, " ".join(found.doubts), "Try again. If it stays so, compare with the calendar.")
+
+
+def _new(left: tuple[Left, ...]) -> str:
+    new = [one for one in left if one.note.startswith(_NEW)]
+    return f" {counted(len(new), 'is', 'are')} {new[0].note.partition(';')[0]}." if new else ""
+
+
+def _whose(found: Found) -> str:
+    if found.selection.all_hosts:
+        return f"The lists of all {counted(len(found.host_ids), 'host')} were read."
+    if found.selection.host_ids:
+        return f"{counted(len(found.host_ids), 'list was', 'lists were')} read; other hosts' were not."
+    return "The credential's own list was read; other hosts' were not."
+
+
+# -- pending bookings --------------------------------------------------------------------------------------------------
+
+
+def _pending(reads: ClosureReads) -> Iterator[Left]:
+    for one in sorted(reads.pending.values(), key=lambda one: moment_of(one.start) or 0.0):
+        type_id = one.meeting_type_id
+        yield Left(LeftKind.PENDING, one.booking_id, one.start, None, one.host_ids, type_id, one.kind, one.contacts)
+
+
+def _check_pending(found: Found, left: tuple[Left, ...], doubts: list[str]) -> Iterator[Check]:
+    name, days = "pending bookings", found.selection.days
+    if left:
+        kinds = ", ".join(
+            f"{sum(one.note == kind for one in left)} {kind}" for kind in sorted({one.note for one in left})
+        )
+        where = " The API does not tell where they take place." if found.selection.location else ""
+        what = f"{counted(len(left), 'waits', 'wait')} for a confirmation on {days}, {_span(left, days)}: {kinds}."
+        yield _left_over(name, f"{what} {_by_host(left)}{where}", _DECLINE)
+    elif not doubts:
+        yield good(name, f"None waits for a confirmation on {days}.")
+    if doubts:
+        yield untold(name, " ".join(doubts), "Look in the dashboard, under pending bookings.")
+
+
+# -- bookable slots ----------------------------------------------------------------------------------------------------
+
+
+def _slots(reads: ClosureReads) -> Iterator[Left]:
+    """Yield what is bookable, one for each meeting type and host: the first and the last slot."""
+    for offer, starts in sorted(reads.slots.items()):
+        if starts:
+            hosts, note = (offer.host_id,), f"{counted(len(starts), 'slot')}, the last starts at the end given"
+            yield Left(LeftKind.SLOTS, "", starts[0], starts[-1], hosts, offer.meeting_type_id, note)
+
+
+def _check_slots(found: Found, reads: ClosureReads, left: tuple[Left, ...]) -> Iterator[Check]:
+    name, days, doubts = "bookable slots", found.selection.days, reads.slot_doubts
+    asked = f"{counted(len(reads.slots), 'meeting type and host', 'meeting types and hosts')} asked about"
+    if left:
+        count = sum(len(starts) for starts in reads.slots.values())
+        names = {one.meeting_type_id: one.meeting for one in found.gathering.chosen(*Fit) if one.meeting}
+        named = [
+            f"{names.get(one.meeting_type_id) or one.meeting_type_id} with {one.host_ids[0]} {_span([one], days)}"
+            for one in left[:_MOST_NAMED]
+        ]
+        more = f"; and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
+        what = f"{counted(count, 'slot', 'slots')} on {days} can be booked: {'; '.join(named)}{more}."
+        yield _left_over(name, f"{what} {asked}.", _BLOCK)
+    elif not doubts and reads.slots:
+        active = found.gathering.count(Fit.ACTIVE)
+        proof = " While appointments are active, that proves nothing: they fill the slots." if active else ""
+        yield (untold if active else good)(name, f"None on {days} can be booked: {asked}.{proof}")
+    elif not doubts:
+        yield untold(name, "There was no meeting type to ask about.", "Name one with --meeting-type and --host.")
+    if doubts:
+        yield untold(name, " ".join(doubts), "Look at the booking pages yourself, in a private window.")
+
+
+# -- sentences ---------------------------------------------------------------------------------------------------------
+
+
+def _left_over(name: str, found: str, advice: str) -> Check:
+    return Check(name, Level.FAIL, found, advice, Exit.REFUSED_ROWS)
+
+
+def _span(left: Iterable[Left], days: Days) -> str:
+    """Return the first and the last moment, in the zone of the days."""
+    moments = sorted(at for one in left for at in (moment_of(one.start), moment_of(one.last)) if at is not None)
+    first, last = (datetime.fromtimestamp(at, days.zone) for at in (moments[0], moments[-1]))
+    form = "%H:%M %Z" if days.first == days.last == first.date() else "%Y-%m-%d %H:%M %Z"
+    return f"at {first:{form}}" if first == last else f"from {first:{form}} to {last:{form}}"
+
+
+def _by_host(left: Iterable[Left]) -> str:
+    counts: dict[str, int] = {}
+    for one in left:
+        for host_id in one.host_ids or ("an unknown host",):
+            counts[host_id] = counts.get(host_id, 0) + 1
+    named = [f"{count} with {host_id}" for host_id, count in sorted(counts.items())]
+    more = f", and {counted(len(named) - _MOST_NAMED, 'more host')}" if len(named) > _MOST_NAMED else ""
+    return f"{', '.join(named[:_MOST_NAMED])}{more}."

@@ -1,0 +1,56 @@
+"""Tells a closure from other inputs, and which command checks it afterwards. A closure has days: a search found it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from datetime import date, datetime, tzinfo
+from typing import Final
+
+from bulk_cancel.core.actions import moment_of
+from bulk_cancel.inputs import StagedInput, read_columns
+from bulk_cancel.settings.job import Job
+
+#: Columns that `find` writes and hardly any other input has together.
+_OF_FIND: Final = frozenset({"appointment_id", "start", "end", "host_ids", "meeting_type_id"})
+
+
+def check_of_select(job: Job) -> str:
+    """Return the command that checks the days of a job's [select] table; empty without one."""
+    if job.select is None:
+        return ""
+    if job.file is not None:
+        return f"bulk-cancel closed {shlex.quote(str(job.file))}"
+    return _command(job.select.first, job.select.last, job.select.timezone)
+
+
+def check_of_input(job: Job, staged: StagedInput) -> str:
+    """Return the command that checks the days of an input that `find` wrote; empty for any other."""
+    if not set(staged.columns) >= _OF_FIND:
+        return ""
+    starts = (row["start"] for _, columns in read_columns(staged, ["start"]) for row in columns)
+    return check_of_starts(starts, job.zone)
+
+
+def check_of_starts(starts: Iterable[str | None], zone: tzinfo | None) -> str:
+    """Return the command that checks the days of these starts, as `zone` has them, else as they are written."""
+    first: date | None = None
+    last: date | None = None
+    for start in starts:
+        day = _day(start, zone)
+        if day is not None:
+            first, last = min(first or day, day), max(last or day, day)
+    if first is None or last is None:
+        return ""
+    return f"{_command(first, last, str(zone) if zone else 'ZONE')}, with the other options that find had"
+
+
+def _day(start: str | None, zone: tzinfo | None) -> date | None:
+    at = moment_of(start)
+    if at is None or start is None:
+        return None
+    return datetime.fromtimestamp(at, zone).date() if zone else date.fromisoformat(start[:10])
+
+
+def _command(first: date, last: date, zone: str) -> str:
+    return f"bulk-cancel closed --from {first} --to {last} --timezone {zone}"

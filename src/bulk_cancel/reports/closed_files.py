@@ -1,0 +1,148 @@
+"""What is left of a closed day as files: a table, and a page for the office."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from bulk_cancel.core.actions import moment_of
+from bulk_cancel.core.model import Contact
+from bulk_cancel.core.selection import Days
+from bulk_cancel.core.text import counted, one_line
+from bulk_cancel.reports.csv_file import harmless_texts
+from bulk_cancel.reports.files import written_aside
+from bulk_cancel.reports.pages import layout
+from bulk_cancel.reports.pages.figures import segments
+from bulk_cancel.reports.pages.layout import Kind, Page, Row, Tone
+from bulk_cancel.reports.pages.rendering import write_page
+
+LEFT_CSV: Final = "left.csv"
+CLOSED_HTML: Final = "closed.html"
+
+
+class LeftKind(StrEnum):
+    """What may be left of a closed day."""
+
+    APPOINTMENT = "appointment"
+    PENDING = "pending booking"
+    SLOTS = "bookable slots"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """One thing that is left. Of slots `start` is the first one's start, and `end` the last one's."""
+
+    kind: LeftKind
+    id: str
+    start: str | None
+    end: str | None
+    host_ids: tuple[str, ...]
+    meeting_type_id: str | None
+    note: str
+    contacts: tuple[Contact, ...] = field(default=(), repr=False)
+
+    @property
+    def last(self) -> str | None:
+        """The last start of what this stands for."""
+        return self.end if self.kind is LeftKind.SLOTS else self.start
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedFacts:
+    """What a page says of a look: whether the days are closed, and each part in a sentence."""
+
+    days: Days
+    exit_code: int
+    parts: Sequence[tuple[str, str]]  #: name and sentence
+    looked_at: float  #: seconds since the epoch
+
+
+_KINDS = {
+    LeftKind.APPOINTMENT: Kind("appointment", Tone.BAD, "!"),
+    LeftKind.PENDING: Kind("pending booking", Tone.WARN, "?"),
+    LeftKind.SLOTS: Kind("bookable slots", Tone.WARN, "○"),
+}
+_ADVICE = {
+    0: (Kind("closed", Tone.GOOD, "✓"), "Nothing is left to do."),
+    3: (Kind("not closed", Tone.BAD, "!"), "Each row says what is left; the sentences above say what to do."),
+    4: (Kind("could not tell", Tone.WARN, "?"), "A part of it could not be told: a person has to look."),
+}
+
+
+def write_closed(left: Sequence[Left], facts: ClosedFacts, out: Path, *, with_contacts: bool) -> None:
+    """Write left.csv and closed.html into the folder `out`, for the user's eyes only. Raises ReportError.
+
+    Names and addresses are in left.csv alone, and only when a person asked for them.
+    """
+    with written_aside(out, [LEFT_CSV]) as folder:
+        (folder / LEFT_CSV).write_text(_csv(left, facts.days.zone, with_contacts=with_contacts), encoding="utf-8")
+    write_page(_page(left, facts), out, CLOSED_HTML)
+
+
+def _csv(left: Sequence[Left], zone: tzinfo, *, with_contacts: bool) -> str:
+    columns: dict[str, list[str]] = {
+        "kind": [one.kind.value for one in left],
+        "id": [one.id for one in left],
+        "start": [_local(one.start, zone) for one in left],
+        "end": [_local(one.end, zone) for one in left],
+        "host_ids": [" ".join(one.host_ids) for one in left],
+        "meeting_type_id": [one.meeting_type_id or "" for one in left],
+        "note": [one.note for one in left],
+    }
+    if with_contacts:
+        for name, part in (("names", "name"), ("emails", "email"), ("phones", "phone")):
+            columns[name] = ["; ".join(one_line(getattr(person, part)) for person in one.contacts) for one in left]
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+    return frame.with_columns(harmless_texts()).write_csv()
+
+
+def _local(text: str | None, zone: tzinfo, form: str = "") -> str:
+    at = moment_of(text)
+    if at is None:
+        return ""
+    local = datetime.fromtimestamp(at, zone)
+    return f"{local:{form}}" if form else local.isoformat()
+
+
+def _page(left: Sequence[Left], facts: ClosedFacts) -> Page:
+    state, advice = _ADVICE[facts.exit_code]
+    rows = [_row(number, one, facts.days.zone) for number, one in enumerate(left[: layout.MOST_ROWS], 1)]
+    counts = [(_KINDS[kind], sum(one.kind is kind for one in left)) for kind in LeftKind]
+    return Page(
+        title="Closed days",
+        name=str(facts.days),
+        state=state,
+        headline=f"{counted(len(left), 'thing is', 'things are')} left." if left else f"{state.label.capitalize()}.",
+        advice=advice,
+        facts=[
+            *facts.parts,
+            ("looked at", f"{datetime.fromtimestamp(facts.looked_at, facts.days.zone):%Y-%m-%d %H:%M %Z}"),
+        ],
+        bar_title="What is left",
+        bar=segments(counts),
+        timeline=None,
+        cards=(),
+        headers=("Hosts", "From, to"),
+        cells_are_sentences=False,
+        rows=rows,
+        note=layout.left_out_note(len(rows), len(left), LEFT_CSV),
+    )
+
+
+def _row(number: int, one: Left, zone: tzinfo) -> Row:
+    times = [_local(at, zone, "%Y-%m-%d %H:%M %Z") for at in (one.start, one.end)]
+    return Row(
+        row=number,
+        kind=_KINDS[one.kind],
+        for_a_person=True,
+        appointment=one.id,
+        notes=[f"meeting type {one.meeting_type_id}"] if one.meeting_type_id else [],
+        text=one.note,
+        cells=(", ".join(one.host_ids), ", ".join(filter(None, times))),
+    )
