@@ -33,6 +33,8 @@ BELOW = (
 )
 #: Bugs in files above whose fault is below all the same, and why.
 EXCEPT = {
+    "a 500 is no lost answer": "it stays an answer without proof: only the count of answers of strangers differs",
+    "a 409 counts as a refusal": "it stays an answer without proof: only the count of answers of strangers differs",
     "a refusal is asked again within the settle time": "judged by the command's own test",
     "a short settle time is taken for any API": "a check of settings",
     "a lost outcome is told to nobody": "on stderr, for people",
