@@ -22,7 +22,7 @@ from bulk_cancel.core.actions import Action, Look
 from bulk_cancel.core.model import Answer, Appointment, Work
 from bulk_cancel.core.outcome import ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
 from bulk_cancel.core.readings import Reading, ReadResult, see
-from bulk_cancel.core.states import Event
+from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context, no_route, refused_credential
 from bulk_cancel.engine.health import Asked
@@ -156,6 +156,8 @@ class Sender:
     async def _decide(self, work: Work) -> Step | None:
         """Record what needs no cancel; None: send it. What was read too long ago by now is looked at again."""
         context, (action, why) = self._context, self._context.decide(work)
+        if work.reading is not None and work.reading.is_forbidden and not self._held_forbidden.credential_works:
+            return self._hold(work, Answer(message=why))
         event = _NEEDS_NO_CANCEL.get(action)
         if event is not None:
             await context.move(work, event, Answer(appointment=_document(work.reading)), why)
@@ -237,7 +239,7 @@ class Sender:
         self._held_forbidden.credential_works = True
         held, self._held_forbidden.held = self._held_forbidden.held, []
         for work, answer in held:
-            await self._context.move(work, Event.REJECTED, answer)
+            await self._context.move(work, _its_own_fault(work), answer)
 
     async def _refused(self, work: Work, answer: Answer) -> Step:
         reading = await self._context.reading(self._line, work)
@@ -276,6 +278,9 @@ class Sender:
         if self._held_forbidden.credential_works:
             await self._context.move(work, Event.REJECTED, answer)
             return Step.DONE
+        return self._hold(work, answer)
+
+    def _hold(self, work: Work, answer: Answer) -> Step:
         self._held_forbidden.held.append((work, answer))
         if len(self._held_forbidden.held) >= FORBIDDEN_MEANS_CREDENTIAL:
             self._context.halt(
@@ -292,7 +297,15 @@ async def conclude_forbidden(context: Context, forbidden: HeldForbidden) -> None
     """
     held, forbidden.held = forbidden.held, []
     for work, answer in held:
-        await context.move(work, Event.CREDENTIAL_REFUSED if context.intake.closed else Event.REJECTED, answer)
+        if not context.intake.closed:
+            await context.move(work, _its_own_fault(work), answer)
+        elif work.state is State.SENDING:
+            await context.move(work, Event.CREDENTIAL_REFUSED, answer)
+
+
+def _its_own_fault(work: Work) -> Event:
+    """Return the refusal of a row: of its cancel, or by a look before it was ever sent."""
+    return Event.REJECTED if work.state is State.SENDING else Event.SEEN_REFUSED
 
 
 _CONCLUSIONS: dict[Kind, Callable[[Sender, Work, Answer], Awaitable[Step]]] = {

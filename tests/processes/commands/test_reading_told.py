@@ -28,14 +28,14 @@ MAPPED = ("--map", "appointment_id=TERMIN", "--map", "reason=grund")
 
 
 def test_hidden_rows_end_with_65_and_both_ways_out(shell: Shell, closure: Path) -> None:
-    result = shell("plan", closure, *MAPPED)
+    result = shell("plan", closure, "--look", "never", *MAPPED)
     assert result.code == 65
     assert "1 row is hidden in the sheet, by hand or by a filter: row 5" in result.stderr
     assert "--hidden-rows skip" in result.stderr
 
 
 def test_the_plan_tells_what_it_read_and_where_reasons_come_from(shell: Shell, closure: Path) -> None:
-    result = shell("plan", closure, *MAPPED, "--hidden-rows", "skip", "--out", "out")
+    result = shell("plan", closure, "--look", "never", *MAPPED, "--hidden-rows", "skip", "--out", "out")
     assert result.code == 0, result.stderr
     for said in (
         "Row 2 holds the names of the columns; the row above it is not read.",
@@ -53,10 +53,10 @@ def test_the_plan_tells_what_it_read_and_where_reasons_come_from(shell: Shell, c
 @pytest.mark.parametrize(("reason", "told"), [("closed", "closed (given)"), ("room {room} is closed", "room 8 is")])
 def test_a_given_reason_is_told_apart_from_a_rows_own(shell: Shell, closure: Path, reason: str, told: str) -> None:
     words = (*MAPPED, "--hidden-rows", "include", "--reason", reason)
-    document = shell("plan", closure, *words, "--json").summary
+    document = shell("plan", closure, "--look", "never", *words, "--json").summary
     assert document["reasons"] == {"own": 1, "given": 2, "none": 0}
     assert len(document["notes"]) == 3
-    screen = shell("plan", closure, *words, COLUMNS="120").stdout
+    screen = shell("plan", closure, "--look", "never", *words, COLUMNS="120").stdout
     assert f"{ID(2)}  {told}" in screen
     assert f"{ID(1)}  ill" in [line.split("  ", 2)[-1].strip() for line in screen.splitlines()]
 
@@ -65,6 +65,8 @@ def test_a_blank_that_meets_an_error_of_the_sheet_makes_its_row_invalid(shell: S
     book = openpyxl.load_workbook(closure)
     book.active["C4"] = "#N/A"
     book.save(closure)
-    result = shell("plan", closure, *MAPPED, "--hidden-rows", "skip", "--reason", "room {room}", COLUMNS="140")
+    result = shell(
+        "plan", closure, "--look", "never", *MAPPED, "--hidden-rows", "skip", "--reason", "room {room}", COLUMNS="140"
+    )
     assert result.code == 3
     assert "the reason needs {room}, which is an error of the sheet: #N/A" in result.stdout
