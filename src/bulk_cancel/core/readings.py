@@ -17,7 +17,6 @@ from bulk_cancel.core.model import Answer, Appointment, Target
 MISSING = frozenset({404, 410})
 #: The API says that it does not show this appointment to this credential or user. 401 is no matter of one appointment.
 _NOT_SHOWN = frozenset({400, 403, 422})
-_FORBIDDEN = 403
 #: NestJS's words for an address that no route serves: a wrong base address, and no word about an appointment.
 _NO_ROUTE = re.compile(r"Cannot [A-Z]+ /")
 
@@ -49,7 +48,7 @@ class Reading:
     taken_at: float  #: seconds on the clock that also runs while the machine is suspended; when the request left
     source: Source = Source.SINGLE
     refusal: str = ""  #: why the API does not show it, a clause
-    is_forbidden: bool = False  #: it says that this credential, or this user, may not see it
+    is_forbidden: bool = False  #: 403: the credential, or this appointment
 
     def __post_init__(self) -> None:
         if self.appointment is not None and self.appointment.appointment_id != self.appointment_id:
@@ -77,8 +76,8 @@ def reading_of(appointment_id: str, answer: Answer, taken_at: float) -> Reading 
         return Reading(appointment_id, None, at)
     if answer.is_api_error and answer.status in _NOT_SHOWN:
         told = f": {answer.message}" if answer.message else ""
-        refusal, is_forbidden = f"the API does not show it ({answer.status}{told})", answer.status == _FORBIDDEN
-        return Reading(appointment_id, None, at, refusal=refusal, is_forbidden=is_forbidden)
+        refusal = f"the API does not show it ({answer.status}{told})"
+        return Reading(appointment_id, None, at, refusal=refusal, is_forbidden=answer.status == 403)
     appointment = answer.about(appointment_id).appointment
     if appointment is None or not 200 <= answer.status < 300:
         return None

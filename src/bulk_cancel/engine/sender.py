@@ -156,9 +156,9 @@ class Sender:
     async def _decide(self, work: Work) -> Step | None:
         """Record what needs no cancel; None: send it. What was read too long ago by now is looked at again."""
         context, (action, why) = self._context, self._context.decide(work)
-        if work.reading is not None and work.reading.is_forbidden and not self._held_forbidden.credential_works:
-            return self._hold(work, Answer(message=why))
         event = _NEEDS_NO_CANCEL.get(action)
+        if event is Event.SEEN_REFUSED and work.reading is not None and work.reading.is_forbidden:
+            return await self._forbidden(work, Answer(403, message=why))
         if event is not None:
             await context.move(work, event, Answer(appointment=_document(work.reading)), why)
             return Step.DONE
@@ -239,7 +239,7 @@ class Sender:
         self._held_forbidden.credential_works = True
         held, self._held_forbidden.held = self._held_forbidden.held, []
         for work, answer in held:
-            await self._context.move(work, _its_own_fault(work), answer)
+            await _reject(self._context, work, answer)
 
     async def _refused(self, work: Work, answer: Answer) -> Step:
         reading = await self._context.reading(self._line, work)
@@ -276,11 +276,8 @@ class Sender:
 
     async def _forbidden(self, work: Work, answer: Answer) -> Step:
         if self._held_forbidden.credential_works:
-            await self._context.move(work, Event.REJECTED, answer)
+            await _reject(self._context, work, answer)
             return Step.DONE
-        return self._hold(work, answer)
-
-    def _hold(self, work: Work, answer: Answer) -> Step:
         self._held_forbidden.held.append((work, answer))
         if len(self._held_forbidden.held) >= FORBIDDEN_MEANS_CREDENTIAL:
             self._context.halt(
@@ -298,14 +295,14 @@ async def conclude_forbidden(context: Context, forbidden: HeldForbidden) -> None
     held, forbidden.held = forbidden.held, []
     for work, answer in held:
         if not context.intake.closed:
-            await context.move(work, _its_own_fault(work), answer)
+            await _reject(context, work, answer)
         elif work.state is State.SENDING:
             await context.move(work, Event.CREDENTIAL_REFUSED, answer)
 
 
-def _its_own_fault(work: Work) -> Event:
-    """Return the refusal of a row: of its cancel, or by a look before it was ever sent."""
-    return Event.REJECTED if work.state is State.SENDING else Event.SEEN_REFUSED
+async def _reject(context: Context, work: Work, answer: Answer) -> None:
+    """Record a 403 as the row's own: of its cancel, or of the reading before it."""
+    await context.move(work, Event.REJECTED if work.state is State.SENDING else Event.SEEN_REFUSED, answer)
 
 
 _CONCLUSIONS: dict[Kind, Callable[[Sender, Work, Answer], Awaitable[Step]]] = {
