@@ -172,3 +172,33 @@ def test_a_run_sends_a_target_once_more_after_an_unknown_outcome_and_the_next_ru
         move(ledger, run_no, target(ledger, 1), *unknown, Event.SEEN_ACTIVE)
         assert not sendable(run_no)
     assert ledger.verify() == []
+
+
+def test_of_a_page_of_the_list_the_sendable_targets_of_the_run_are_told_and_no_series(ledger: Ledger) -> None:
+    staged(ledger, row(2, 9))
+    run_no = staged(
+        ledger, row(2, 1), row(3, 2, **ANNA), row(4, 2, **BERT), row(5, 3), row(6, 4, **SERIES), run_id="run-2"
+    )
+    move(ledger, run_no, target(ledger, 4, series=True), Event.INTENT, Event.CANCELLED)
+    found = ledger.listed_work(run_no, {uuid(number) for number in (1, 2, 4, 9, 77)})
+    assert [(work.target.appointment_id, work.target.attendee_id) for work in found] == [
+        (uuid(1), None),
+        (uuid(2), uuid(50)),
+        (uuid(2), uuid(51)),
+    ]
+    assert ledger.listed_work(run_no, ()) == []
+
+
+def test_acting_users_are_counted_the_most_first(ledger: Ledger) -> None:
+    users = {2: uuid(70), 3: uuid(71), 4: uuid(71), 5: None}
+    run_no = staged(ledger, *(row(number, number, user_id=user) for number, user in users.items()))
+    assert list(ledger.acting_users(run_no).items())[0] == (uuid(71), 2)
+    assert ledger.acting_users(run_no) == {uuid(71): 2, uuid(70): 1, None: 1}
+
+
+def test_work_tells_when_the_last_series_was_sent(ledger: Ledger) -> None:
+    run_no = staged(ledger, row(2, 1), row(3, 2, **SERIES))
+    assert [work.series_sent_at for _, work in ledger.work(run_no, 0, series=False, limit=9)] == [None]
+    move(ledger, run_no, target(ledger, 2, series=True), Event.INTENT)
+    ((_, work),) = ledger.work(run_no, 0, series=False, limit=9)
+    assert work.series_sent_at is not None
