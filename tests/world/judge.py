@@ -310,6 +310,8 @@ class Judge:
         if state is State.SKIPPED:
             left_s = meeting.starts_at - self._api.clock.now
             return "it is not past" if left_s > ran.job.late_within + STALE_S else ""
+        if target.attendee_id is not None and target.attendee_id not in meeting.attendees:
+            return ""  # the API refuses to remove who is not in it
         refuses = (
             meeting.hidden_at is not None or target.entire_series or (meeting.is_group and target.attendee_id is None)
         )
