@@ -20,6 +20,7 @@ BulkCancelError                   1 BUG: never raised as itself
   PlanWriteError                 74 DISK
   ReportError                    74 DISK
   DeclinedError                   5 STOPPED
+  IncompleteError                 4 UNKNOWN
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ class Exit(IntEnum):
     OK = 0  #: every row final and good
     BUG = 1  #: a bug of ours
     USAGE = 2  #: the command line is wrong, or a question could not be asked
-    REFUSED_ROWS = 3  #: finished; some rows failed, were rejected, not found or invalid
+    REFUSED_ROWS = 3  #: finished; some rows were rejected, not found or invalid, or only a person can settle them
     UNKNOWN = 4  #: finished; the outcome of some cancels, or a part of what was to be read, is not known
-    STOPPED = 5  #: stopped early, rows left: run it again
+    STOPPED = 5  #: stopped early, or some rows failed to be sent: rows are left
     BAD_INPUT = 65  #: the input cannot be used
     NO_INPUT = 66  #: the input does not exist
     UNREACHABLE = 69  #: the API, or the ledger's database, could not be reached before the first cancel

@@ -8,7 +8,7 @@ from bulk_cancel.cli.command import Argument, Option
 
 
 def source_parameter(
-    help_text: str = "A job file (.toml), an input file, or - for CSV on stdin.", **rest: Any
+    help_text: str = "A job file (.toml), an input, an approved plan, or - for CSV on stdin.", **rest: Any
 ) -> Argument:
     """Return the argument that names an input or a job file."""
     return Argument(["source"], metavar="SOURCE", help=help_text, **rest)

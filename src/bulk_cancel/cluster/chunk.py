@@ -184,7 +184,7 @@ class ChunkRun:
         return end
 
     def _heed(self) -> None:
-        """Stop when the run is to be stopped, by a person or by its errors, whoever sent what was refused."""
+        """Stop when the run is to be stopped, by a person or by the refusals of all its workers."""
         standing = self._ledger.standing
         if standing.stopped:
             self.stop(Halt(Exit.STOPPED, standing.stopped))

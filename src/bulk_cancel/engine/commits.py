@@ -1,4 +1,4 @@
-"""Group commit: whoever records while a commit is on its way shares the next one.
+"""Group commit: all who record while a commit is on its way share the next one.
 
 Durability costs one fsync per commit, and a commit takes whatever has gathered meanwhile: with one worker that is a
 commit per event, with sixty-four a sixty-fourth.
@@ -61,7 +61,7 @@ class GroupCommit:
 
     @property
     def failure(self) -> BulkCancelError | None:
-        """What the ledger refused first, whoever had asked for it; None when all went well."""
+        """Return the first refusal of the ledger, for any caller; None when all went well."""
         return self._queue.failure
 
 

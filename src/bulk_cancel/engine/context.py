@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 #: A process that was stopped for longer between an intent and its send must not send: others may have judged meanwhile.
 SEND_WITHIN_S = 15.0
-#: So many throttles in a row, with growing pauses between them, mean that the key is not to be had today.
+#: Number of throttles in a row, with growing pauses between them, after which the key counts as used up for today.
 MOST_THROTTLES_IN_A_ROW = 10
 _LOOK_AGAIN_S = 300.0
 _UNAUTHORISED = 401

@@ -16,7 +16,7 @@ from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.readings import Reading, Source
 
 PAGE_SIZE = 100
-#: So many pages may show too little, and of the wanted ones this share more.
+#: Number of pages that may show too little, and the share of the wanted ones that allows more.
 _WASTED_PAGES, _WASTED_SHARE = 3.0, 0.01
 
 

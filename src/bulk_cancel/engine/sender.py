@@ -35,7 +35,7 @@ _NEEDS_NO_CANCEL = {
     Action.NOT_FOUND: Event.SEEN_MISSING,
     Action.REFUSED: Event.SEEN_REFUSED,
 }
-#: So many 403 answers before any success mean that the credential, not the rows, is at fault.
+#: Number of 403 answers before any success that put the fault on the credential, not on the rows.
 FORBIDDEN_MEANS_CREDENTIAL = 5
 
 

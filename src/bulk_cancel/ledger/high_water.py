@@ -24,7 +24,7 @@ from bulk_cancel.errors import LedgerError
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _RECORD = re.compile(rb"(\d{20}) ([0-9a-f]{64}) (\d{20}) (\d{20})\n")
-#: So long an unanswered cancel may still be applied, by default.
+#: Time for which an unanswered cancel may still be applied, by default.
 _SETTLE_S = 600
 
 

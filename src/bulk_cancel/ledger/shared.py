@@ -69,7 +69,7 @@ class Standing:
     """How a run stands, as far as all who work on it have to know."""
 
     stopped: str = ""  #: why it is to stop, a sentence
-    refused: int = 0  #: targets that were refused in it, whoever sent them
+    refused: int = 0  #: targets that were refused in it, by any worker
 
 
 @dataclass(frozen=True, slots=True)

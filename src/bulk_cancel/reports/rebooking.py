@@ -1,6 +1,6 @@
 """The rebooking list: whom to call after a closure. Written only when asked for, for its owner's eyes, row by row.
 
-A telephone number begins with +, and whoever books may write a formula into a name: an apostrophe keeps both a text.
+A telephone number begins with +, and people may write a formula into a name: an apostrophe keeps both a text.
 The API cannot undo a cancel; this is the undo kit. Each row is on disk when its cancel is recorded, so that a run that
 is killed leaves the list of what it had done.
 """

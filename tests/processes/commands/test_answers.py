@@ -86,7 +86,7 @@ def test_a_document_that_does_not_say_leaves_a_row_that_a_person_can_finish(
 ) -> None:
     (id_,) = serve(Kind.SINGLE, faults="lost-after,get:silent")
     source = write("ids.csv", ids_as_csv([id_]))
-    assert shell.run(source, *LEDGER).code == 4
+    assert shell.run(source, *LEDGER, "--look", "never").code == 4
     time.sleep(1.2)
     ended = shell.run(source, *LEDGER)
     assert ended.code == 3
@@ -139,7 +139,7 @@ def test_what_a_passing_cause_refused_is_taken_up_again_after_the_settle_time_an
     passing, gone = serve(Kind.SINGLE, Kind.SINGLE)
     sandbox.set_faults(f"404@{passing},get:404@{passing},403@{gone}")
     source = write("ids.csv", ids_as_csv([passing, gone]))
-    ended = shell.run(source, *LEDGER)
+    ended = shell.run(source, *LEDGER, "--look", "never")
     assert ended.code == 3
     failed = f"{ended.summary['out']}/failed.csv"
     posts = post_count(sandbox.truth())
@@ -157,14 +157,18 @@ def test_what_a_passing_cause_refused_is_taken_up_again_after_the_settle_time_an
     assert dict(sandbox.truth().applied) == {passing: 1, gone: 1}
 
 
-def test_another_acting_user_is_another_question(serve: Serve, shell: Shell, sandbox: Sandbox, write: Write) -> None:
+@pytest.mark.parametrize("look", ["auto", "never"])
+def test_another_acting_user_is_another_question(
+    look: str, serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
+) -> None:
+    """The host does not see it: a look says so, and the cancel is refused."""
     (id_,) = serve(Kind.SINGLE)
     shell.environ["MEETERGO_TOKEN"] = PLATFORM_KEY
     source = write("ids.csv", ids_as_csv([id_]))
-    sandbox.set_faults(f"403@{id_}")
-    assert shell.run(source, *LEDGER, "--user-id", HOST.id).code == 3
-    assert shell.run(source, *LEDGER, "--user-id", HOST.id).code == 3
-    assert shell.run(source, *LEDGER, "--user-id", OWNER.id).code == 0
+    words = (*LEDGER, "--look", look, "--user-id")
+    assert shell.run(source, *words, HOST.id).code == 3
+    assert shell.run(source, *words, HOST.id).code == 3
+    assert shell.run(source, *words, OWNER.id).code == 0
     assert dict(sandbox.truth().applied) == {id_: 1}
 
 

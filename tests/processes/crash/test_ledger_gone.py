@@ -10,6 +10,11 @@ import pytest
 from processes.crash.conftest import MakeLab
 from support.lab import Lab
 
+#: Appends so far: the question that precedes all, the page of the list, then an intent and an outcome for each row.
+THIRD_INTENT = "before append:7"
+#: The same where two of the rows are done already: the second outcome of this run.
+FOURTH_OUTCOME = "before append:6"
+
 
 @pytest.fixture
 def lab(make_lab: MakeLab) -> Lab:
@@ -19,7 +24,7 @@ def lab(make_lab: MakeLab) -> Lab:
 @pytest.mark.parametrize("act", ["remove", "exchange"])
 @pytest.mark.parametrize("file", ["ledger.db", "ledger.db-wal"])
 def test_the_run_halts(lab: Lab, act: str, file: str) -> None:
-    ended = lab.run({"before append:6": f"{act} {lab.folder / file}"})
+    ended = lab.run({THIRD_INTENT: f"{act} {lab.folder / file}"})
     assert ended.code == 78
     assert lab.posts == 2
     assert "moved, deleted or replaced while in use" in ended.stderr
@@ -36,7 +41,7 @@ def test_an_answer_that_comes_after_it_is_told(lab: Lab) -> None:
 
 @pytest.mark.parametrize("file", ["ledger.db", "ledger.db-wal"])
 def test_a_file_that_is_cut_in_place_halts_the_run(lab: Lab, file: str) -> None:
-    ended = lab.run({"before append:6": f"overwrite {lab.folder / file} {os.devnull}"})
+    ended = lab.run({THIRD_INTENT: f"overwrite {lab.folder / file} {os.devnull}"})
     assert (ended.code, lab.posts) == (78, 2)
     assert "replaced while in use" in ended.stderr
     ended = lab.run()
@@ -54,7 +59,7 @@ def test_an_older_copy_that_is_put_back_during_a_run_halts_it_and_cancels_nothin
     assert lab.run().code == 0
     shutil.copyfile(lab.ledger, older)
     lab.write_input(ids)
-    ended = lab.run({"before append:5": f"overwrite {lab.ledger} {older}"})
+    ended = lab.run({FOURTH_OUTCOME: f"overwrite {lab.ledger} {older}"})
     assert (ended.code, lab.posts) == (78, 4)
     assert "replaced while in use" in ended.stderr
     assert "bug" not in ended.stderr
@@ -70,7 +75,7 @@ def test_an_older_copy_that_is_put_back_during_a_run_halts_it_and_cancels_nothin
 
 @pytest.mark.parametrize("how", ["cp", "mv", "ln"])
 def test_the_main_file_alone_of_a_killed_run_is_refused_with_what_is_missing(lab: Lab, how: str) -> None:
-    lab.run({"before append:6": "kill"})
+    lab.run({THIRD_INTENT: "kill"})
     other = lab.folder / "other.db"
     {"cp": shutil.copyfile, "mv": shutil.move, "ln": os.link}[how](lab.ledger, other)
     ended = lab.run(ledger=str(other))
@@ -96,7 +101,7 @@ def test_a_ledger_that_is_gone_is_told_and_begun_anew_only_after_a_word(lab: Lab
 
 
 def test_a_ledger_that_is_gone_is_not_begun_anew_beside_its_journal(lab: Lab) -> None:
-    lab.run({"before append:6": "kill"})
+    lab.run({THIRD_INTENT: "kill"})
     lab.ledger.unlink()
     ended = lab.run()
     assert ended.code == 78
