@@ -38,6 +38,7 @@ THEME_FLAGS: Mapping[str, Mapping[str, Mapping[Any, float]]] = {
     "closing": {"send_window": {"": 1, "09:00-09:01 UTC": 4}},
     "outage": {"concurrency": {16: 1, 1: 3}},
     "colleagues": {"look": {Look.AUTO: 1, Look.EACH: 2}},
+    "stale": {"look": {Look.AUTO: 1, Look.EACH: 5}},
 }
 #: What may go wrong, and how often a history has it. A theme makes what it names certain, and most others rare.
 FEATURES: Mapping[str, float] = {
@@ -81,6 +82,7 @@ THEMES: Mapping[str, tuple[str, ...]] = {
     "closing": ("slow_disk", "throttle", "freeze"),
     "outage": ("outage", "unreachable"),
     "colleagues": ("people", "plan"),
+    "stale": ("cache", "people"),
     "clocks": ("clock", "reboot", "suspend", "kill", "trouble"),
     "files": ("mischief", "kill"),
 }
