@@ -9,7 +9,7 @@ from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import Action, LookSummary, Plan, PlanLine
-from bulk_cancel.core.text import clean
+from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.ops.uptime import uptime
 from bulk_cancel.reports.next_step import closing_steps
@@ -26,7 +26,8 @@ def show_plan(terminal: Terminal, plan: Plan, source: str) -> None:
     if plan.nothing:
         terminal.print(clean(plan.nothing, 1000))
         return
-    terminal.print(f"{styled('Plan', 'bold')} for {clean(source)}: {plan.rows} rows, {plan.targets} different targets")
+    rows, targets = counted(plan.rows, "row"), counted(plan.targets, "different target")
+    terminal.print(f"{styled('Plan', 'bold')} for {clean(source)}: {rows}, {targets}")
     terminal.print(*(f"  {styled(clean(note, 400), 'yellow')}" for note in plan.notes))
     terminal.print(*(f"  {line}" for line in (*_counts(plan), *_reasons(plan))))
     if plan.invalid:

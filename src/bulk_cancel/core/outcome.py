@@ -13,7 +13,8 @@ from bulk_cancel.core.model import Answer, Appointment, Target
 from bulk_cancel.core.readings import MISSING, Reading, ReadResult, is_missing_route, see
 from bulk_cancel.core.states import Event
 
-#: The only status that proves that nothing was processed. The official client repeats a mutation on nothing else.
+#: In the API's own words the only status that proves that nothing was processed: the official client repeats a mutation
+#: on nothing else. A gateway's page under it proves no more than under any other.
 NOT_PROCESSED = 429
 #: They read like refusals, but the cancel may go on behind them: an application's own time limit answers 408 while its
 #: handler works on, 409 may mean that one is in progress.
@@ -42,6 +43,10 @@ class Kind(Enum):
     NO_ANSWER = "no_answer"  #: cut, late, reset, or a server error: it may have been applied
 
 
+#: What the API's own words mean under these.
+_BY_STATUS = {401: Kind.UNAUTHORISED, 403: Kind.FORBIDDEN, NOT_PROCESSED: Kind.NOT_PROCESSED}
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One attempt's meaning, with the answer it was read from."""
@@ -64,8 +69,6 @@ def _kind_of_cancel(target: Target, answer: Answer) -> Kind:
         return Kind.NO_ANSWER
     if status < 300:
         return Kind.CANCELLED if shows_cancelled(target, answer.appointment) else Kind.NONSENSE
-    if status == NOT_PROCESSED:
-        return Kind.NOT_PROCESSED
     return _kind_of_error(answer) if answer.is_api_error else Kind.NONSENSE
 
 
@@ -74,7 +77,7 @@ def _kind_of_error(answer: Answer) -> Kind:
         return Kind.NO_ROUTE
     if answer.status in REFUSALS:
         return Kind.REFUSED
-    return {401: Kind.UNAUTHORISED, 403: Kind.FORBIDDEN}.get(answer.status or 0, Kind.NO_ANSWER)
+    return _BY_STATUS.get(answer.status or 0, Kind.NO_ANSWER)
 
 
 def classify_read(answer: Answer, *, told: bool) -> Kind:

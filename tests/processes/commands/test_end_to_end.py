@@ -184,7 +184,7 @@ def test_a_plan_sends_and_writes_nothing(
     shell: Shell, sandbox: Sandbox, world: World, write: Callable[..., Path]
 ) -> None:
     source = write("closure.csv", as_csv(rows_of(world)))
-    planned = shell("plan", source, "--json", "--ledger", "ledger.db")
+    planned = shell("plan", source, "--look", "never", "--json", "--ledger", "ledger.db")
     assert planned.code == 3
     assert planned.summary["actions"] == {"cancel": GOOD + 3, "invalid": 4, "same": 1}
     assert not (shell.folder / "ledger.db").exists()

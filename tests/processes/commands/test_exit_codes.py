@@ -197,7 +197,7 @@ def test_77_credential_refused(token: str, shell: Shell, sandbox: Sandbox, closu
 
 def test_77_credential_expires_in_the_middle(shell: Shell, sandbox: Sandbox, ids: list[str], closure: Path) -> None:
     sandbox.set_faults(f"401@{ids[7]}")
-    result = shell.run(closure, "--concurrency", "1")
+    result = shell.run(closure, "--concurrency", "1", "--look", "never")
     assert result.code == 77
     assert result.summary["counts"]["pending"] == 13
     assert shell.run(closure).code == 0
@@ -210,7 +210,8 @@ def test_77_forbidden_everywhere(shell: Shell, sandbox: Sandbox, write: Callable
     world = World.of([Wanted() for _ in range(20)], seed=12)
     sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000))
     shell.environ["MEETERGO_TOKEN"] = HOST_TOKEN
-    result = shell.run(write("a.csv", "id\n" + "\n".join(world.appointments) + "\n"), "--concurrency", "1")
+    source = write("a.csv", "id\n" + "\n".join(world.appointments) + "\n")
+    result = shell.run(source, "--concurrency", "1", "--look", "never")
     assert result.code == 77
     assert result.summary["counts"]["pending"] == 20
 

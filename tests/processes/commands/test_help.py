@@ -50,7 +50,7 @@ HEAVY = OFFLINE | {"apsw", "filelock", "polars", "pydantic", "bulk_cancel.settin
         ("--help", HEAVY),
         ("run --help", HEAVY),
         ("-h", HEAVY),
-        ("plan a.csv", OFFLINE),
+        ("plan a.csv --look never", OFFLINE),
         ("status", OFFLINE | {"polars"}),
     ],
 )

@@ -54,7 +54,7 @@ def test_without_the_extra_nothing_is_sent_or_written(words: tuple[str, ...], sh
 
 
 def test_a_plan_has_a_page_for_its_approver(shell: Shell, write: Write) -> None:
-    planned = shell("plan", write("a.csv", ROWS), "--out", "audit", "--ledger", "l.db")
+    planned = shell("plan", write("a.csv", ROWS), "--look", "never", "--out", "audit", "--ledger", "l.db")
     assert planned.code == 3
     text = (shell.folder / "audit" / "plan.html").read_text(encoding="utf-8")
     assert "1 cancellation would be sent. Nothing is sent for 1 row." in text

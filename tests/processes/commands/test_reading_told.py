@@ -24,7 +24,7 @@ def closure(shell: Shell) -> Path:
     return shell.folder / "closure.xlsx"
 
 
-MAPPED = ("--map", "appointment_id=TERMIN", "--map", "reason=grund")
+MAPPED = ("--map", "appointment_id=TERMIN", "--map", "reason=grund", "--look", "never")
 
 
 def test_hidden_rows_end_with_65_and_both_ways_out(shell: Shell, closure: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from processes.crash.conftest import MakeLab
-from support.lab import Lab, made_ids, told
+from support.lab import Lab, told
 
 REFUSALS = pytest.mark.parametrize(("step", "refusal"), [("before wal write", "full"), ("before wal sync", "ioerr")])
 
@@ -42,7 +42,7 @@ def test_an_outcome_that_is_not_recorded_is_told_and_looked_up(
     assert ended.code == 74
     assert lab.posts == 1
     (line,) = [line for line in ended.stderr.splitlines() if "NOT RECORDED" in line]
-    assert made_ids(1)[0] in line
+    assert next(arrival.target for arrival in lab.sandbox.arrivals() if arrival.method == "POST") in line
     assert "cancelled" in line
     assert "Traceback" not in ended.stderr
     again = lab.run()

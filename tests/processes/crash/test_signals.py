@@ -47,7 +47,7 @@ def test_the_second_signal_kills_within_a_second(make_lab: MakeLab, number: sign
 
 
 def test_a_run_that_waits_for_its_turn_stops_at_once(make_lab: MakeLab) -> None:
-    lab = make_lab(SCARCE)
+    lab = make_lab(SCARCE, look="never")
     process = lab.start()
     lab.wait_for(lambda: lab.posts == 1)
     process.send(SIGINT)
@@ -88,7 +88,7 @@ def test_a_crash_loop_does_not_take_the_burst_each_time(make_lab: MakeLab) -> No
 
 
 def test_a_pause_that_the_server_asked_for_outlives_a_kill(make_lab: MakeLab) -> None:
-    lab = make_lab(replace(HOSTILE, faults="get:429", retry_after="2"))
+    lab = make_lab(replace(HOSTILE, faults="get:429", retry_after="4"))
     process = lab.start()
     lab.wait_for(lambda: len(lab.sandbox.arrivals()) == 1)
     lab.wait_for(lambda: "run.throttled" in process.stderr.read_text())
@@ -98,4 +98,4 @@ def test_a_pause_that_the_server_asked_for_outlives_a_kill(make_lab: MakeLab) ->
     lab.sandbox.set_faults("")
     lab.until_done()
     first, second, *_ = lab.sandbox.arrivals()
-    assert second.at - first.at >= 2
+    assert second.at - first.at >= 4

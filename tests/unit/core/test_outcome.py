@@ -69,7 +69,6 @@ STATUSES = {
     range(100, 200): Kind.NO_ANSWER,
     range(300, 500): Kind.NONSENSE,
     (408, 409, 421, 425): Kind.NO_ANSWER,
-    (429,): Kind.NOT_PROCESSED,
     range(500, 600): Kind.NO_ANSWER,
 }
 #: What the API's own words change.
@@ -79,6 +78,7 @@ IN_ITS_WORDS = {
     (400, 404, 410, 422): Kind.REFUSED,
     (401,): Kind.UNAUTHORISED,
     (403,): Kind.FORBIDDEN,
+    (429,): Kind.NOT_PROCESSED,
 }
 BY_STATUS = {status: kind for statuses, kind in STATUSES.items() for status in statuses}
 BY_WORDS = BY_STATUS | {status: kind for statuses, kind in IN_ITS_WORDS.items() for status in statuses}

@@ -240,7 +240,7 @@ async def test_nothing_leaves_in_a_pause_also_what_held_a_slot_while_its_commit_
         if throttled_at:
             return cancelled(target)
         throttled_at.append(clock.monotonic())
-        return Answer(429, retry_after_s=30.0)
+        return Answer(429, is_api_error=True, retry_after_s=30.0)
 
     commits.record, line.on_cancel = slow, throttle  # type: ignore[method-assign]
     await carry_out(context, line, 16)
@@ -256,7 +256,7 @@ async def test_no_read_leaves_in_a_pause(clock: Clock) -> None:
         if throttled_at:
             return active(target)
         throttled_at.append(clock.monotonic())
-        return Answer(429, retry_after_s=30.0)
+        return Answer(429, is_api_error=True, retry_after_s=30.0)
 
     line.on_read = throttle
     await carry_out(context, line, 1)
@@ -340,7 +340,7 @@ async def test_pages_are_not_read_before_the_window_opens(clock: Clock) -> None:
 
 async def test_what_waited_through_a_pause_is_read_anew_by_the_page(clock: Clock) -> None:
     context, commits, line = staged(clock, 90)
-    answers = iter([Answer(429, retry_after_s=120.0)])
+    answers = iter([Answer(429, is_api_error=True, retry_after_s=120.0)])
     line.on_cancel = lambda target: next(answers, None) or cancelled(target)
     await carry_out(context, line, 4)
     assert 2 <= len(line.pages) <= 4
@@ -434,7 +434,7 @@ async def test_cancels_that_are_always_throttled_end_the_run_although_reads_are_
 ) -> None:
     context, _, line = staged(clock, 300, limits)
     began = clock.monotonic()
-    line.on_cancel = lambda _: Answer(429)
+    line.on_cancel = lambda _: Answer(429, is_api_error=True)
     await carry_out(context, line, 8)
     assert context.intake.halt is not None
     assert context.intake.halt.exit_code is Exit.STOPPED

@@ -112,7 +112,7 @@ async def test_the_budget_of_attempts_is_kept(clock: Clock) -> None:
 
 
 async def test_a_429_pauses_every_worker(clock: Clock) -> None:
-    line = ScriptedLine(clock, on_cancel=script(Answer(429, retry_after_s=60.0)))
+    line = ScriptedLine(clock, on_cancel=script(Answer(429, is_api_error=True, retry_after_s=60.0)))
     context, commits = context_of(clock, line)
     await send(context, line, list(works(20)), workers=4)
     first = line.posts[0][0]
@@ -121,7 +121,7 @@ async def test_a_429_pauses_every_worker(clock: Clock) -> None:
 
 
 async def test_too_long_a_pause_stops_the_run(clock: Clock) -> None:
-    line = ScriptedLine(clock, on_cancel=script(Answer(429, retry_after_s=1e6)))
+    line = ScriptedLine(clock, on_cancel=script(Answer(429, is_api_error=True, retry_after_s=1e6)))
     context, commits = context_of(clock, line)
     await send(context, line, list(works(5)))
     assert context.intake.halt is not None
@@ -131,7 +131,7 @@ async def test_too_long_a_pause_stops_the_run(clock: Clock) -> None:
 
 
 async def test_endless_throttling_stops_the_run(clock: Clock) -> None:
-    line = ScriptedLine(clock, on_cancel=lambda _: Answer(429))
+    line = ScriptedLine(clock, on_cancel=lambda _: Answer(429, is_api_error=True))
     context, _ = context_of(clock, line)
     await send(context, line, list(works(5)))
     assert context.intake.halt is not None
@@ -205,6 +205,16 @@ async def test_403_on_every_row_is_the_credentials_fault(clock: Clock) -> None:
     assert context.intake.halt is not None
     assert context.intake.halt.exit_code is Exit.CREDENTIAL
     assert set(commits.states.values()) == {State.PENDING}
+
+
+async def test_403_on_every_look_is_the_credentials_fault_too(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=lambda _: said(403))
+    context, commits = context_of(clock, line, Limits(look=Look.EACH))
+    await send(context, line, list(works(10)))
+    assert not line.posts
+    assert context.intake.halt is not None
+    assert context.intake.halt.exit_code is Exit.CREDENTIAL
+    assert not commits.states, "no row was judged: all of them are as they were"
 
 
 async def test_403_on_a_row_among_others_is_the_rows_fault(clock: Clock) -> None:
