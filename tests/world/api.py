@@ -37,7 +37,7 @@ class Departure:
     began: float  #: when the program asked for it
     at: float  #: when its first byte left
     run: int
-    kind: str  #: post, get or list
+    kind: str  #: post, get, list, or probe: a list of one
     account: str
     target: Target | None
     user_id: str | None = None

@@ -177,6 +177,8 @@ class _History:
 
     def _hostile_runs(self) -> None:
         rng = self.scenario.chance.of("operator")
+        if self.scenario.theme == "stale":
+            self.clock.advance(500)  # colleagues have been at work, and caches know nothing of it
         for _ in range(rng.choice((1, 1, 2, 3, 4))):
             number = len(self.ran) + 1
             own = self.scenario.chance.of("between", number)

@@ -65,6 +65,7 @@ class Judge:
         self._within_the_limit(ran, new)
         self._only_what_was_listed(ran, new)
         self._fresh_readings(ran, new)
+        self._attendees_are_seen(new)
         self._window(ran, new)
         if ran.summary is not None:
             self._rows_add_up(ran, past)
@@ -225,7 +226,7 @@ class Judge:
         in_a_row, last = 0, 0.0
         for one in ran.process.cancels if ran.job.concurrency == 1 else ():
             if in_a_row >= 5:
-                well = any(it.kind == "list" and last <= (it.answered_at or 0.0) <= one.began for it in new)
+                well = any(it.kind in ("list", "probe") and last <= (it.answered_at or 0.0) <= one.began for it in new)
                 if not well:
                     self._violated(13, f"a cancel was tried at {one.began:.3f} after {in_a_row} troubles in a row.")
                     return
@@ -289,6 +290,14 @@ class Judge:
             ):
                 self._violated(12, f"{name_of(one.target)} was sent although it was past.")
 
+    def _attendees_are_seen(self, new: Sequence[Departure]) -> None:
+        """Nobody is sent who was in no reading before: a typing error would look like a good end."""
+        for one in new:
+            if one.kind == "post" and one.target is not None and one.target.attendee_id is not None:
+                before = self._api.departures[: one.number - 1]
+                if not any(it.answered_at and (it.kind == "list" or _same(it, one)) for it in before):
+                    self._violated(12, f"{name_of(one.target)} was sent although nobody had looked.")
+
     def _window(self, ran: Ran, new: Sequence[Departure]) -> None:
         window = ran.job.send_window
         if window is None:
@@ -310,6 +319,8 @@ class Judge:
         if state is State.SKIPPED:
             left_s = meeting.starts_at - self._api.clock.now
             return "it is not past" if left_s > ran.job.late_within + STALE_S else ""
+        if target.attendee_id is not None and target.attendee_id not in meeting.attendees:
+            return ""  # the API refuses to remove who is not in it
         refuses = (
             meeting.hidden_at is not None or target.entire_series or (meeting.is_group and target.attendee_id is None)
         )
@@ -318,3 +329,9 @@ class Judge:
 
 def _files(folder: Path) -> Iterator[Path]:
     return (file for file in folder.rglob("*") if file.is_file())
+
+
+def _same(one: Departure, other: Departure) -> bool:
+    """Whether one is a read of the appointment that the other cancels."""
+    ids = [it.target.appointment_id if it.target else None for it in (one, other)]
+    return one.kind == "get" and ids[0] == ids[1]

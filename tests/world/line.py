@@ -39,7 +39,8 @@ class WorldLine:
 
     async def page(self, query: Query) -> Page:
         rng = self.process.api.draw("list", str(query.page))
-        answer = await self._exchange("list", None, Request(user_id=query.user_id), rng)
+        kind = "list" if query.page_size > 1 else "probe"
+        answer = await self._exchange(kind, None, Request(user_id=query.user_id), rng)
         is_list = answer.status == 200 and answer.message != "html"
         return Page(answer, self._listed(query, rng) if is_list else None)
 

@@ -38,6 +38,7 @@ THEME_FLAGS: Mapping[str, Mapping[str, Mapping[Any, float]]] = {
     "closing": {"send_window": {"": 1, "09:00-09:01 UTC": 4}},
     "outage": {"concurrency": {16: 1, 1: 3}},
     "colleagues": {"look": {Look.AUTO: 1, Look.EACH: 2}},
+    "stale": {"look": {Look.AUTO: 1, Look.EACH: 5}},
 }
 #: What may go wrong, and how often a history has it. A theme makes what it names certain, and most others rare.
 FEATURES: Mapping[str, float] = {
@@ -81,6 +82,7 @@ THEMES: Mapping[str, tuple[str, ...]] = {
     "closing": ("slow_disk", "throttle", "freeze"),
     "outage": ("outage", "unreachable"),
     "colleagues": ("people", "plan"),
+    "stale": ("cache", "people"),
     "clocks": ("clock", "reboot", "suspend", "kill", "trouble"),
     "files": ("mischief", "kill"),
 }
@@ -181,7 +183,7 @@ class Scenario:
     def _draw(self, place: int) -> tuple[InputRow, list[Callable[[], Meeting]]]:
         rng, number = self.chance.of("row", place), place + 2
         kinds = {"plain": 6.0}
-        kinds |= {"attendee": 2.0, "all": 1.0, "refused": 0.3} if self.has("groups") else {}
+        kinds |= {"attendee": 2.0, "stranger": 0.5, "all": 1.0, "refused": 0.3} if self.has("groups") else {}
         kinds |= {"series": 1.5} if self.has("series") else {}
         kinds |= {"invalid": 0.5, "again": 0.5, "missing": 0.5, "past": 0.5} if self.has("strange_rows") else {}
         kind, starts = pick(rng, kinds), rng.choice((86400, 7 * 86400, 3 * 3600, 1800)) + 60 * place
@@ -199,10 +201,11 @@ class Scenario:
                 return row, [_meeting(appointment, starts, exists=False)]
             case "past":
                 return row, [_meeting(appointment, -3600.0)]
-            case "attendee":
+            case "attendee" | "stranger":
                 group = uuid(1000 + place // 2)
                 guests = (uuid(5000 + 2 * (place // 2)), uuid(5001 + 2 * (place // 2)), uuid(9000 + place // 2))
-                asked = row._replace(appointment_id=group, attendee_id=guests[place % 2])
+                asked_for = guests[place % 2] if kind == "attendee" else uuid(9500 + place)
+                asked = row._replace(appointment_id=group, attendee_id=asked_for)
                 return asked, [_meeting(group, 86400.0, guests)]
             case "all" | "refused":
                 guests = (uuid(2000 + place), uuid(3000 + place))

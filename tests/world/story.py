@@ -56,8 +56,8 @@ def _name(names: _Names, appointment: str, attendee: str = "") -> str:
 
 
 def _left(names: _Names, sent: dict[int, str], number: int, kind: str, appointment: str, attendee: str) -> str:
-    about = {"post": "cancel", "get": "read", "list": "list"}[kind]
-    sent[number] = f"{_name(names, appointment, attendee)}: {about} {number}" if appointment else f"list {number}"
+    about = {"post": "cancel", "get": "read", "list": "list", "probe": "probe"}[kind]
+    sent[number] = f"{_name(names, appointment, attendee)}: {about} {number}" if appointment else f"{about} {number}"
     return f"{sent[number]} sent"
 
 
