@@ -192,7 +192,7 @@ def test_of_a_page_of_the_list_the_sendable_targets_of_the_run_are_told_and_no_s
 def test_acting_users_are_counted_the_most_first(ledger: Ledger) -> None:
     users = {2: uuid(70), 3: uuid(71), 4: uuid(71), 5: None}
     run_no = staged(ledger, *(row(number, number, user_id=user) for number, user in users.items()))
-    assert list(ledger.acting_users(run_no).items())[0] == (uuid(71), 2)
+    assert next(iter(ledger.acting_users(run_no).items())) == (uuid(71), 2)
     assert ledger.acting_users(run_no) == {uuid(71): 2, uuid(70): 1, None: 1}
 
 

@@ -499,15 +499,6 @@ async def test_a_page_from_a_cache_is_as_old_as_the_cache_says(clock: Clock) -> 
     assert (len(line.reads), len(line.posts)) == (20, 20), "no page was fresh, so each row was read"
 
 
-async def test_reads_that_are_all_forbidden_are_the_credentials_fault(clock: Clock) -> None:
-    context, commits, line = staged(clock, 10, EACH)
-    line.on_read = lambda _: said(403)
-    await carry_out(context, line, 1)
-    assert context.intake.halt is not None
-    assert context.intake.halt.exit_code is Exit.CREDENTIAL
-    assert not commits.entries, "all rows stay pending"
-
-
 async def test_a_read_that_is_forbidden_among_others_is_the_rows_fault(clock: Clock) -> None:
     context, commits, line = staged(clock, 4, EACH)
     hidden = commits.rows[0].target
