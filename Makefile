@@ -48,6 +48,7 @@ bench: .venv/ready           ## speed and its price: starting, CPU per cancel be
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/cost.py
 	$(BIN)/python tests/benchmarks/pacing.py
+	$(BIN)/python tests/benchmarks/looks.py
 	$(BIN)/python tests/benchmarks/memory.py
 
 bench-long: bench            ## and a run that waits for the limit (8 minutes), ten million rows (an hour), a ledger in PostgreSQL (a minute)

@@ -857,6 +857,20 @@ BUGS = (
         "tests/unit/core/test_exit_codes.py::test_a_halt_for_a_person_stands_although_no_row_is_left",
     ),
     Bug(
+        "what a person has to look at is lost among the ends of accounts",
+        "execution/runners.py",
+        "return Halt(code, told, any(halt.for_a_person for halt in halts.values()))",
+        "return Halt(code, told)",
+        "tests/unit/execution/test_teams.py::test_what_a_person_has_to_look_at_stays_so_whichever_account_found_it",
+    ),
+    Bug(
+        "a gateway's 429 counts as not processed",
+        "core/outcome.py",
+        "return _kind_of_error(answer) if answer.is_api_error else Kind.NONSENSE",
+        "return _kind_of_error(answer) if answer.is_api_error or status == NOT_PROCESSED else Kind.NONSENSE",
+        "tests/unit/core/test_outcome.py::test_every_status_with_every_body",
+    ),
+    Bug(
         "rows that may simply be run again end with 3",
         "core/exit_codes.py",
         "LEFT = (Status.PENDING, Status.FAILED)",

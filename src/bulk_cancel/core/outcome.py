@@ -43,6 +43,8 @@ class Kind(Enum):
     NO_ANSWER = "no_answer"  #: cut, late, reset, or a server error: it may have been applied
 
 
+#: Seconds by which the API's clock may be behind ours, fractions that it cuts off included.
+_CLOCKS_DIFFER_S = 60.0
 #: What the API's own words mean under these.
 _BY_STATUS = {401: Kind.UNAUTHORISED, 403: Kind.FORBIDDEN, NOT_PROCESSED: Kind.NOT_PROCESSED}
 
@@ -123,10 +125,10 @@ def resolve_refusal(target: Target, refusal: Answer, reading: Reading | None, *,
 def resolve_unknown(intent_at: float, appointment: Appointment | None) -> Event:
     """Say whose cancellation a read shows: ours, or one that is older than our intent.
 
-    Both ends are good and final; a skewed clock can only confuse whom the report thanks.
+    Both ends are good and final. In doubt it is ours: the people concerned are then on the rebooking list.
     """
     cancelled_at = appointment.cancelled_at if appointment else None
-    if cancelled_at is not None and cancelled_at < intent_at:
+    if cancelled_at is not None and cancelled_at < intent_at - _CLOCKS_DIFFER_S:
         return Event.SEEN_CANCELLED_BEFORE
     return Event.SEEN_CANCELLED
 

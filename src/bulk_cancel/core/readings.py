@@ -48,7 +48,6 @@ class Reading:
     taken_at: float  #: seconds on the clock that also runs while the machine is suspended; when the request left
     source: Source = Source.SINGLE
     refusal: str = ""  #: why the API does not show it, a clause
-    is_forbidden: bool = False  #: 403: the credential, or this appointment
 
     def __post_init__(self) -> None:
         if self.appointment is not None and self.appointment.appointment_id != self.appointment_id:
@@ -76,8 +75,7 @@ def reading_of(appointment_id: str, answer: Answer, taken_at: float) -> Reading 
         return Reading(appointment_id, None, at)
     if answer.is_api_error and answer.status in _NOT_SHOWN:
         told = f": {answer.message}" if answer.message else ""
-        refusal = f"the API does not show it ({answer.status}{told})"
-        return Reading(appointment_id, None, at, refusal=refusal, is_forbidden=answer.status == 403)
+        return Reading(appointment_id, None, at, refusal=f"the API does not show it ({answer.status}{told})")
     appointment = answer.about(appointment_id).appointment
     if appointment is None or not 200 <= answer.status < 300:
         return None

@@ -22,7 +22,7 @@ from bulk_cancel.core.actions import Action, Look
 from bulk_cancel.core.model import Answer, Appointment, Work
 from bulk_cancel.core.outcome import ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
 from bulk_cancel.core.readings import Reading, ReadResult, see
-from bulk_cancel.core.states import Event, State
+from bulk_cancel.core.states import Event
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context, no_route, refused_credential
 from bulk_cancel.engine.health import Asked
@@ -157,8 +157,6 @@ class Sender:
         """Record what needs no cancel; None: send it. What was read too long ago by now is looked at again."""
         context, (action, why) = self._context, self._context.decide(work)
         event = _NEEDS_NO_CANCEL.get(action)
-        if event is Event.SEEN_REFUSED and work.reading is not None and work.reading.is_forbidden:
-            return await self._forbidden(work, Answer(403, message=why))
         if event is not None:
             await context.move(work, event, Answer(appointment=_document(work.reading)), why)
             return Step.DONE
@@ -239,7 +237,7 @@ class Sender:
         self._held_forbidden.credential_works = True
         held, self._held_forbidden.held = self._held_forbidden.held, []
         for work, answer in held:
-            await _reject(self._context, work, answer)
+            await self._context.move(work, Event.REJECTED, answer)
 
     async def _refused(self, work: Work, answer: Answer) -> Step:
         reading = await self._context.reading(self._line, work)
@@ -276,7 +274,7 @@ class Sender:
 
     async def _forbidden(self, work: Work, answer: Answer) -> Step:
         if self._held_forbidden.credential_works:
-            await _reject(self._context, work, answer)
+            await self._context.move(work, Event.REJECTED, answer)
             return Step.DONE
         self._held_forbidden.held.append((work, answer))
         if len(self._held_forbidden.held) >= FORBIDDEN_MEANS_CREDENTIAL:
@@ -294,15 +292,7 @@ async def conclude_forbidden(context: Context, forbidden: HeldForbidden) -> None
     """
     held, forbidden.held = forbidden.held, []
     for work, answer in held:
-        if not context.intake.closed:
-            await _reject(context, work, answer)
-        elif work.state is State.SENDING:
-            await context.move(work, Event.CREDENTIAL_REFUSED, answer)
-
-
-async def _reject(context: Context, work: Work, answer: Answer) -> None:
-    """Record a 403 as the row's own: of its cancel, or of the reading before it."""
-    await context.move(work, Event.REJECTED if work.state is State.SENDING else Event.SEEN_REFUSED, answer)
+        await context.move(work, Event.CREDENTIAL_REFUSED if context.intake.closed else Event.REJECTED, answer)
 
 
 _CONCLUSIONS: dict[Kind, Callable[[Sender, Work, Answer], Awaitable[Step]]] = {

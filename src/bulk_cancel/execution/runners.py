@@ -61,7 +61,8 @@ def _halt_of(halts: Mapping[str, Halt], contexts: Sequence[Context]) -> Halt | N
     by_sentence: defaultdict[str, list[str]] = defaultdict(list)
     for name, halt in sorted(halts.items(), key=lambda item: (item[1].exit_code is not code, item[0])):
         by_sentence[halt.message].append(name)
-    return Halt(code, " ".join(_told(names, said, len(contexts)) for said, names in by_sentence.items()))
+    told = " ".join(_told(names, said, len(contexts)) for said, names in by_sentence.items())
+    return Halt(code, told, any(halt.for_a_person for halt in halts.values()))
 
 
 def _told(names: Sequence[str], sentence: str, member_count: int) -> str:

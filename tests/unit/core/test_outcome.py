@@ -236,12 +236,13 @@ def test_a_refused_attendee_who_was_seen_in_it_and_is_gone_was_cancelled_by_some
     ("cancelled_at", "event"),
     [
         (None, Event.SEEN_CANCELLED),
-        (99.9, Event.SEEN_CANCELLED_BEFORE),
+        (39.9, Event.SEEN_CANCELLED_BEFORE),
+        (40.0, Event.SEEN_CANCELLED),
         (100.0, Event.SEEN_CANCELLED),
         (100.1, Event.SEEN_CANCELLED),
     ],
 )
-def test_a_cancellation_older_than_our_intent_is_someone_elses(cancelled_at: float | None, event: Event) -> None:
+def test_a_cancellation_a_minute_older_than_our_intent_is_not_ours(cancelled_at: float | None, event: Event) -> None:
     assert resolve_unknown(100.0, Appointment(ID, is_cancelled=True, cancelled_at=cancelled_at)) is event
 
 

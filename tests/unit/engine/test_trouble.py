@@ -207,16 +207,6 @@ async def test_403_on_every_row_is_the_credentials_fault(clock: Clock) -> None:
     assert set(commits.states.values()) == {State.PENDING}
 
 
-async def test_403_on_every_look_is_the_credentials_fault_too(clock: Clock) -> None:
-    line = ScriptedLine(clock, on_read=lambda _: said(403))
-    context, commits = context_of(clock, line, Limits(look=Look.EACH))
-    await send(context, line, list(works(10)))
-    assert not line.posts
-    assert context.intake.halt is not None
-    assert context.intake.halt.exit_code is Exit.CREDENTIAL
-    assert not commits.states, "no row was judged: all of them are as they were"
-
-
 async def test_403_on_a_row_among_others_is_the_rows_fault(clock: Clock) -> None:
     line = ScriptedLine(clock, on_cancel=script(said(403), said(403), cancelled, said(403)))
     context, commits = context_of(clock, line)

@@ -47,6 +47,11 @@ async def test_the_gravest_halt_decides_and_each_is_told() -> None:
     assert end.reconciled == Reconciled(settled=3, unknown=6, due_in_s=5)
 
 
+async def test_what_a_person_has_to_look_at_stays_so_whichever_account_found_it() -> None:
+    end = await ended({"a": Halt(Exit.STOPPED, "The canary did not verify.", for_a_person=True), "b": None})
+    assert end.halt == Halt(Exit.STOPPED, "The account a: The canary did not verify.", for_a_person=True)
+
+
 async def test_what_holds_for_all_is_said_once() -> None:
     stopped = Halt(Exit.STOPPED, "Stopped by SIGTERM.")
     assert (await ended({"": stopped, "a": stopped})).halt == stopped
