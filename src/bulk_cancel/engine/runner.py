@@ -13,7 +13,7 @@ from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.model import Answer, Work
 from bulk_cancel.core.readings import ReadResult, is_missing_route, see
-from bulk_cancel.core.retry import LONGEST_PAUSE_S
+from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
@@ -253,7 +253,9 @@ def _user(work: Iterable[Work]) -> str | None:
 
 
 def _worth_asking_again(page: Page | None) -> bool:
-    return page is not None and page.appointments is None and not page.answer.is_api_error
+    if page is None or page.appointments is not None:
+        return False
+    return not page.answer.is_api_error or page.answer.status == THROTTLED or (page.answer.status or 0) >= 500
 
 
 def _preflight_error(answer: Answer) -> BulkCancelError:
