@@ -1,4 +1,4 @@
-"""The list of seeded bugs keeps up with the program and with its documentation; `make seeded-bugs` runs it."""
+"""The list of seeded bugs keeps up with the program; `make seeded-bugs` runs it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,3 @@ def test_a_bug_still_has_a_place_in_the_program_and_a_test(bug: Bug) -> None:
     file, _, test = bug.test.partition("::")
     assert (ROOT / file).is_file(), f"{file} has moved: say where to"
     assert f"def {test.partition('[')[0]}(" in (ROOT / file).read_text(encoding="utf-8")
-
-
-def test_the_documentation_lists_the_bugs() -> None:
-    table = [f"| {bug.name} | `{bug.test.removeprefix('tests/')}` |" for bug in BUGS]
-    lines = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8").splitlines()
-    assert [line for line in lines if line in table] == table

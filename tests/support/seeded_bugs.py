@@ -738,6 +738,13 @@ BUGS = (
         "tests/unit/engine/test_looks.py::test_a_reading_that_grew_old_under_a_slow_commit_is_taken_anew",
     ),
     Bug(
+        "something is awaited between a chunk's snapshot and its handing out",
+        "engine/feed.py",
+        "        self._after_row = found[-1][0]\n",
+        "        await self._is_cheap()\n        self._after_row = found[-1][0]\n",
+        "tests/unit/engine/test_looks.py::test_a_slow_ledger_does_not_hand_out_anew_what_a_worker_settles_meanwhile",
+    ),
+    Bug(
         "the send window is not looked at again at the send",
         _SENDER,
         "        if not context.is_open_hour():",

@@ -133,13 +133,14 @@ class Feed:
 
     async def _refill_by_rows(self) -> bool:
         context, run_no, after_row = self._context, self._context.run_no, self._after_row
+        if self._reads_singly is None:
+            self._reads_singly = await self._is_cheap()
+        # Nothing may be awaited from here to `_take`: what a worker settles meanwhile would be handed out again.
         found = await context.commits.ask(
             lambda ledger: ledger.work(run_no, after_row, series=self.series, limit=self._chunk, scope=context.scope)
         )
         if not found:
             return False
-        if self._reads_singly is None:
-            self._reads_singly = await self._is_cheap()
         self._after_row = found[-1][0]
         for _, work in found:
             work.must_be_read = work.must_be_read or self._reads_singly

@@ -505,3 +505,19 @@ async def test_a_read_that_is_forbidden_among_others_is_the_rows_fault(clock: Cl
     line.on_read = lambda target: said(403) if target == hidden else active(target)
     await carry_out(context, line, 1)
     assert commits.states == {1: State.REJECTED, 2: State.CANCELLED, 3: State.CANCELLED, 4: State.CANCELLED}
+
+
+async def test_a_slow_ledger_does_not_hand_out_anew_what_a_worker_settles_meanwhile(clock: Clock) -> None:
+    context, commits, line = staged(clock, 8)
+    line.listed = line.listed[:6]
+    ask = commits.ask
+
+    async def slow(question: Callable[[Any], Any]) -> Any:
+        await anyio.sleep(5)
+        return await ask(question)
+
+    commits.ask = slow  # type: ignore[method-assign]
+    context = replace(context, limiter=Limiter(Pace(0.3, 2), clock, clock.monotonic(), random.Random(1)))
+    await carry_out(context, line)
+    assert set(commits.states.values()) == {State.CANCELLED}
+    assert len(line.posts) == 8
