@@ -41,7 +41,12 @@ def clean(text: str, longest: int = 200) -> str:
 
 def redact(text: str) -> str:
     """Replace what looks like a credential or a mail address."""
-    return _ADDRESSES.sub("[address]", _TOKENS.sub("[credential]", text))
+    return _ADDRESSES.sub("[address]", without_credentials(text))
+
+
+def without_credentials(text: str, instead: str = "[credential]") -> str:
+    """Replace what looks like a credential."""
+    return _TOKENS.sub(instead, text)
 
 
 def one_line(text: str) -> str:

@@ -81,7 +81,8 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     due_at = facts.clock.now() + found.due_in_s if known_due else None
     halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left))))
     sendable = 0 if counts else found.sendable
-    ending = Ending(matter, exit_code, due_at, halt, found.undecided, sendable, credential_of(facts.active))
+    again = facts.provenance.command
+    ending = Ending(matter, exit_code, due_at, halt, found.undecided, sendable, credential_of(facts.active), again)
     return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),
@@ -98,4 +99,5 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         next=next_step(ending),
         pace=effort.pace,
         closure=facts.closure,
+        provenance=facts.provenance,
     )

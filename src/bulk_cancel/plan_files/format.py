@@ -18,7 +18,7 @@ from bulk_cancel.core.actions import Action, Expectation, moment_of
 from bulk_cancel.core.model import Appointment, InputRow
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
-from bulk_cancel.plan_files.fields import HEADER_FIELDS, LINE_FIELDS, MalformedError, refuse_odd
+from bulk_cancel.plan_files.fields import HEADER_FIELDS, LINE_FIELDS, OPTIONAL, MalformedError, refuse_odd
 
 FORMAT: Final = "bulk-cancel plan"
 VERSION: Final = 1
@@ -47,6 +47,8 @@ class PlanHeader:
     options_digest: str
     rows: int
     actions: Mapping[Action, int]
+    ticket: str = ""  #: why
+    approved_by: str = ""
 
     def expired(self, now: float) -> bool:
         """Whether it is too late to carry it out."""
@@ -103,13 +105,14 @@ def header_record(header: PlanHeader) -> Record:
         "options_digest": header.options_digest,
         "rows": header.rows,
         "actions": {action.value: header.actions[action] for action in Action if header.actions.get(action)},
+        **{name: value for name in ("ticket", "approved_by") if (value := getattr(header, name))},
     }
 
 
 def read_header(record: Record) -> PlanHeader:
     """Understand the first line. Raises MalformedError."""
     refuse_odd({key: value for key, value in record.items() if key not in ("format", "version")}, HEADER_FIELDS)
-    if missing := HEADER_FIELDS.keys() - record.keys():
+    if missing := HEADER_FIELDS.keys() - OPTIONAL - record.keys():
         raise MalformedError(f"{min(missing)} is missing")
     return PlanHeader(
         created_at=moment_of(record["created_at"]) or 0.0,
@@ -120,6 +123,8 @@ def read_header(record: Record) -> PlanHeader:
         options_digest=record["options_digest"],
         rows=record["rows"],
         actions={Action(name): count for name, count in record["actions"].items()},
+        ticket=record.get("ticket", ""),
+        approved_by=record.get("approved_by", ""),
     )
 
 

@@ -42,11 +42,24 @@ class Ending:
     undecided: int = 0  #: unknown targets that no read can settle
     sendable: int = 0  #: targets of earlier inputs that reads have just shown active
     credential: str = "the credential"  #: where a person finds the one that was used
+    again: str = ""  #: the command that began the run, as it is typed; empty: not known
 
 
 def next_step(ending: Ending) -> str:
-    """Say what to do now."""
-    return " ".join(_capital(sentence) for sentence in _sentences(ending))
+    """Say what to do now; what is to be typed again stands on a line of its own, whole."""
+    said = " ".join(_capital(sentence) for sentence in _sentences(ending))
+    return f"{said}\n{_typed(ending.again)}" if ending.again and _goes_on(ending) else said
+
+
+def _goes_on(ending: Ending) -> bool:
+    """Whether the same command is to be run again."""
+    return ending.exit_code in (*_FIRST, Exit.UNKNOWN) or bool(_count(ending, Status.FAILED))
+
+
+def _typed(command: str) -> str:
+    """Return the line that says what to type. Where a secret was left out of the command it is not whole."""
+    hidden = " (*** is a secret that is not recorded)" if "***" in command else ""
+    return f"Type{hidden}: {command}"
 
 
 def closing_steps(closure: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.reports.files import written_aside
 from bulk_cancel.reports.next_step import Ending, next_step
 
@@ -44,6 +45,7 @@ class Summary:
     next: str  #: a sentence: what to do now
     pace: Pace | None = None  #: the limit that the run kept; of several accounts what theirs allow together
     closure: str = ""  #: the command that checks the days of a closure; empty: it is none
+    provenance: Provenance = field(default_factory=Provenance)  #: who started it, with which command, and why
     accounts: Mapping[str, Requests] = field(default_factory=dict)  #: by account, where there are any
 
 
@@ -64,6 +66,7 @@ def to_json(summary: Summary) -> str:
         "ledger": summary.ledger,
         "next": summary.next,
         **({"closure": summary.closure} if summary.closure else {}),
+        "provenance": summary.provenance.document(),
     }
     return json.dumps(document, indent=2) + "\n"
 

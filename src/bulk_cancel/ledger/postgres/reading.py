@@ -22,7 +22,15 @@ from bulk_cancel.ledger.port import (
 from bulk_cancel.ledger.postgres.create import version_of
 from bulk_cancel.ledger.postgres.integrity import verify
 from bulk_cancel.ledger.postgres.session import Session
-from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, scoped, staged_state, work_of
+from bulk_cancel.ledger.records import (
+    Row,
+    numbered_work_of,
+    row_record_of,
+    run_record_of,
+    scoped,
+    staged_state,
+    work_of,
+)
 
 
 class Reading:
@@ -105,7 +113,7 @@ class Reading:
         return self._session.pages("all_events", hold=True)
 
     def runs(self, run_id: str = "", limit: int = 20) -> list[RunRecord]:
-        return [RunRecord(*row) for row in self._rows("runs", run_id, limit)]
+        return [run_record_of(row) for row in self._rows("runs", run_id, limit)]
 
     def concerns(self, run_no: int) -> Mapping[Concern, int]:
         return dict(zip(Concern, self._rows("concerns", run_no)[0], strict=True))

@@ -27,7 +27,15 @@ from bulk_cancel.ledger.port import (
     RunStart,
     Unknown,
 )
-from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, scoped, staged_state, work_of
+from bulk_cancel.ledger.records import (
+    Row,
+    numbered_work_of,
+    row_record_of,
+    run_record_of,
+    scoped,
+    staged_state,
+    work_of,
+)
 from bulk_cancel.ledger.sqlite import appending, integrity, staging
 from bulk_cancel.ledger.sqlite.create import LEDGER_ID, backup
 from bulk_cancel.ledger.sqlite.failures import translated
@@ -89,8 +97,10 @@ class SqliteLedger:
     def begin_run(self, start: RunStart) -> int:
         with self._transaction():
             base = (start.base.boot_id, start.base.offset_s)
-            about = (start.source, start.input_digest, start.out, start.program)
-            return int(self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0])
+            about = (start.source, start.input_digest, start.out, start.provenance.to_json())
+            run_no = int(self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0])
+            integrity.seal_beginning(self._connection, self._sql, run_no)
+            return run_no
 
     def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
         with self._transaction():
@@ -208,7 +218,7 @@ class SqliteLedger:
             yield from self._connection.execute(self._sql["all_events"])
 
     def runs(self, run_id: str = "", limit: int = 20) -> list[RunRecord]:
-        return [RunRecord(*row) for row in self._rows("runs", run_id, limit)]
+        return [run_record_of(row) for row in self._rows("runs", run_id, limit)]
 
     def concerns(self, run_no: int) -> Mapping[Concern, int]:
         return dict(zip(Concern, self._rows("concerns", run_no)[0], strict=True))

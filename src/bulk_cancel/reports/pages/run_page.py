@@ -200,6 +200,7 @@ def _advice(run: _Run) -> str:
 def _facts(run: _Run) -> Iterator[tuple[str, str]]:
     yield "Input", layout.name_of(run.record.source) or "unknown"
     yield "Started", moment(run.record.started_at)
+    yield from run.record.provenance.facts()
     if run.record.ended_at is not None:
         yield "Took", show_duration(max(0.0, run.record.ended_at - run.record.started_at))
     if requests := run.told.get("requests"):
