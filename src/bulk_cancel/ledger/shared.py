@@ -2,8 +2,8 @@
 
 A worker takes a chunk and owns it until it has ended, or until another one takes it over. Every call that names a
 `Lease` is fenced: it checks, in the transaction of what it writes, that the lease still stands, and raises
-LostChunkError when it does not. So a worker that was frozen, or cut off, writes nothing more once its chunk has a new owner: no
-intent, hence no send; no heartbeat; no reserved pace.
+LostChunkError when it does not. So a worker that was frozen, or cut off, writes nothing more once its chunk has a new
+owner: no intent, hence no send; no heartbeat; no reserved pace.
 
 All times are the database's: the clocks of the machines need not agree.
 """
