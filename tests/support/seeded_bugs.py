@@ -57,6 +57,13 @@ _WORLD = "tests/world/test_world.py::test_hostile_histories_break_no_invariant"
 
 BUGS = (
     Bug(
+        "a credential is known by its looks alone",
+        "core/credential.py",
+        "        keep_out(self.secret)\n",
+        "        pass\n",
+        "tests/unit/api/test_echo.py::test_a_refusal_that_quotes_the_credential",
+    ),
+    Bug(
         "a plan is approved by the beginning of its digest",
         "plan_files/reading.py",
         "if plan.digest != approved:",
