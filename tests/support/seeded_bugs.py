@@ -56,6 +56,20 @@ _KILL, _LATE, _SIGNALS = (
 _WORLD = "tests/world/test_world.py::test_hostile_histories_break_no_invariant"
 
 BUGS = (
+    Bug(
+        "a credential is known by its looks alone",
+        "core/credential.py",
+        "        keep_out(self.secret)\n",
+        "        pass\n",
+        "tests/unit/api/test_echo.py::test_a_refusal_that_quotes_the_credential",
+    ),
+    Bug(
+        "a plan is approved by the beginning of its digest",
+        "plan_files/reading.py",
+        "if plan.digest != approved:",
+        "if plan.digest[:32] != approved[:32]:",
+        "tests/unit/plan_files/test_refusals.py::test_a_digest_with_the_same_beginning_is_another_one",
+    ),
     Bug("no intent is recorded", _SENDER, _INTENT, "", f"{_KILL}::test_a_run_that_is_killed_converges"),
     Bug(
         "the intent is recorded after the POST",
@@ -919,13 +933,6 @@ BUGS = (
         "SELECT target_id, ?1, 'recovered', attempts, ?2 FROM targets",
         "SELECT target_id, ?1, 'recovered', attempts + 1, ?2 FROM targets",
         _WORLD,
-    ),
-    Bug(
-        "an approved digest is any part of the plan's",
-        "plan_files/reading.py",
-        "plan.digest.startswith(",
-        "plan.digest.__contains__(",
-        "tests/unit/plan_files/test_refusals.py::test_digits_from_the_middle_of_the_digest_approve_nothing",
     ),
     Bug(
         "tracebacks show local variables",
