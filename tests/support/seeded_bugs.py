@@ -822,6 +822,20 @@ BUGS = (
         "tests/unit/engine/test_looks.py::test_an_outage_of_reads_of_20_s_is_survived_with_few_reads",
     ),
     Bug(
+        "a pause of years is kept",
+        "core/retry.py",
+        "return min(seconds, LONGEST_WISH_S) if",
+        "return seconds if",
+        "tests/unit/core/test_retry.py::test_a_header_is_seconds_or_a_date_to_come_of_a_day_at_most_or_nothing",
+    ),
+    Bug(
+        "a date of Retry-After is judged by our own clock",
+        "api/client.py",
+        "now = self._settings.now() if there is None else there",
+        "now = self._settings.now()",
+        "tests/unit/api/test_client.py::test_a_date_of_retry_after_is_judged_by_the_servers_own_clock",
+    ),
+    Bug(
         "a served read forgives throttled cancels",
         "engine/limiter.py",
         "self._throttles[asked] = 0",

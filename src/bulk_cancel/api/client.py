@@ -193,7 +193,9 @@ class HttpLine:
             await trace.release()
         self._date = response.headers.get("Date")
         value = parse_json(body)
-        retry_after_s = parse_retry_after(response.headers.get("Retry-After"), self._settings.now())
+        there = self.server_date_at
+        now = self._settings.now() if there is None else there  # a date is one on the clock of who wrote it
+        retry_after_s = parse_retry_after(response.headers.get("Retry-After"), now)
         return _answer(response, value, retry_after_s), value
 
 
