@@ -137,9 +137,38 @@ BUGS = (
     Bug(
         "a deleted appointment counts as active",
         "api/documents.py",
-        ' or value.get("deletedAt"):',
-        ":",
+        '(cancel.get("actionAt"), value.get("deletedAt"))',
+        '(cancel.get("actionAt"),)',
         "tests/unit/api/test_documents.py::test_cancelled_means_the_flag_or_the_time_of_the_action_or_of_the_deletion",
+    ),
+    Bug(
+        "the year 1 is a time at which something was cancelled",
+        "api/documents.py",
+        "_EARLIEST <= at <= now",
+        "at <= now",
+        "tests/unit/api/test_documents.py::test_cancelled_means_the_flag_or_the_time_of_the_action_or_of_the_deletion",
+    ),
+    Bug(
+        "what will have been cancelled is cancelled",
+        "api/documents.py",
+        "_EARLIEST <= at <= now + _AHEAD_S",
+        "_EARLIEST <= at",
+        "tests/unit/api/test_documents.py::test_cancelled_means_the_flag_or_the_time_of_the_action_or_of_the_deletion",
+    ),
+    Bug(
+        "an empty list of people proves that an attendee is gone",
+        "api/documents.py",
+        "    if attending is None or contradicts",
+        "    if attending is None and people == listed:\n        attending = named or frozenset()\n"
+        "    if attending is None or contradicts",
+        "tests/unit/api/test_documents.py::test_absence_is_read_from_a_whole_list_of_ids_that_nothing_contradicts",
+    ),
+    Bug(
+        "an attendee is gone although another list names that attendee",
+        "api/documents.py",
+        "or contradicts or any(",
+        "or any(",
+        "tests/unit/api/test_documents.py::test_absence_is_read_from_a_whole_list_of_ids_that_nothing_contradicts",
     ),
     Bug(
         "an attendee nobody saw in it counts as cancelled",

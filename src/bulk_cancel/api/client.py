@@ -108,7 +108,7 @@ class HttpLine:
         }
         get = self._request("GET", f"/appointment/paginated?{_encoded(params)}", query.user_id)
         answer, value = await self._exchange(get)
-        return parse_page(answer, value, with_contacts=self._settings.with_contacts)
+        return parse_page(answer, value, self._settings.now(), with_contacts=self._settings.with_contacts)
 
     async def users(self, limit: int, offset: int) -> Users:
         """GET /user (admins); the names of its page parameters are inferred."""
@@ -171,7 +171,7 @@ class HttpLine:
     def _with_appointment(self, answer: Answer, value: Any) -> Answer:
         if answer.status is None or not 200 <= answer.status < 300:
             return answer
-        appointment = parse_appointment(value, with_contacts=self._settings.with_contacts)
+        appointment = parse_appointment(value, self._settings.now(), with_contacts=self._settings.with_contacts)
         return replace(answer, appointment=appointment)
 
     async def _exchange(self, request: httpx.Request) -> tuple[Answer, Any]:
