@@ -100,6 +100,20 @@ BUGS = (
         "tests/processes/commands/test_answers.py::test_a_cancel_behind_an_unclear_status_is_never_sent_twice",
     ),
     Bug(
+        "what a server says before it was asked is the answer",
+        "api/wire.py",
+        "if kept is None and not await connection.is_silent():",
+        "if False:",
+        "tests/sockets/test_unasked.py::test_what_was_said_before_the_request_is_not_its_answer_and_nothing_leaves",
+    ),
+    Bug(
+        "what a proxy says before it was asked is the answer",
+        "api/failures.py",
+        "            if self._hears_something():\n",
+        "            if False:\n",
+        "tests/sockets/test_unasked.py::test_what_was_said_before_the_request_is_not_its_answer_and_nothing_leaves",
+    ),
+    Bug(
         "a page of a gateway counts as a refusal",
         _OUTCOME,
         "return _kind_of_error(answer) if answer.is_api_error else Kind.NONSENSE",
