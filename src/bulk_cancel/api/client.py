@@ -106,7 +106,7 @@ class HttpLine:
         }
         get = self._request("GET", f"/appointment/paginated?{_encoded(params)}", query.user_id)
         answer, value = await self._exchange(get)
-        return parse_page(answer, value, with_contacts=self._settings.with_contacts)
+        return parse_page(answer, value, self._settings.now(), with_contacts=self._settings.with_contacts)
 
     async def users(self, limit: int, offset: int) -> Users:
         """GET /user (admins); the names of its page parameters are inferred."""
@@ -169,7 +169,7 @@ class HttpLine:
     def _with_appointment(self, answer: Answer, value: Any) -> Answer:
         if answer.status is None or not 200 <= answer.status < 300:
             return answer
-        appointment = parse_appointment(value, with_contacts=self._settings.with_contacts)
+        appointment = parse_appointment(value, self._settings.now(), with_contacts=self._settings.with_contacts)
         return replace(answer, appointment=appointment)
 
     async def _exchange(self, request: httpx.Request) -> tuple[Answer, Any]:
@@ -191,7 +191,9 @@ class HttpLine:
             await trace.release()
         self._date = response.headers.get("Date")
         value = parse_json(body)
-        retry_after_s = parse_retry_after(response.headers.get("Retry-After"), self._settings.now())
+        there = self.server_date_at
+        now = self._settings.now() if there is None else there  # a date is one on the clock of who wrote it
+        retry_after_s = parse_retry_after(response.headers.get("Retry-After"), now)
         return _answer(response, value, retry_after_s), value
 
     def _describe(self, error: Exception) -> str:
