@@ -60,13 +60,24 @@ class HeldForbidden:
 
 
 class Sender:
-    """Settles targets, one at a time, over one line. `doubts` and `breaker` are shared by all senders of a run."""
+    """Settles targets, one at a time, over one line. `forbidden` and `breaker` are shared by all senders of a run.
 
-    def __init__(self, context: Context, line: Line, breaker: Breaker, forbidden: HeldForbidden) -> None:
+    With `claims` an answer that shows its target cancelled is kept there, by target, and recorded by the caller.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        line: Line,
+        breaker: Breaker,
+        forbidden: HeldForbidden,
+        claims: dict[int, Answer] | None = None,
+    ) -> None:
         self._context = context
         self._line = line
         self._breaker = breaker
         self._held_forbidden = forbidden
+        self._claims = claims
         self._why = ""  #: why the last try came to nothing
 
     async def settle(self, work: Work) -> None:
@@ -155,8 +166,8 @@ class Sender:
 
     async def _decide(self, work: Work) -> Step | None:
         """Record what needs no cancel; None: send it. What was read too long ago by now is looked at again."""
-        context, (action, why) = self._context, self._context.decide(work)
-        event = _NEEDS_NO_CANCEL.get(action)
+        context, (action, why, is_change) = self._context, self._context.decide(work)
+        event = Event.CHANGED if is_change else _NEEDS_NO_CANCEL.get(action)
         if event is not None:
             await context.move(work, event, Answer(appointment=_document(work.reading)), why)
             return Step.DONE
@@ -228,7 +239,10 @@ class Sender:
         return await _CONCLUSIONS[outcome.kind](self, work, outcome.answer)
 
     async def _cancelled(self, work: Work, answer: Answer) -> Step:
-        await self._context.move(work, Event.CANCELLED, answer)
+        if self._claims is None:
+            await self._context.move(work, Event.CANCELLED, answer)
+        else:
+            self._claims[work.target_id] = answer
         if not self._held_forbidden.credential_works:
             await self._dispel_doubts()
         return Step.DONE

@@ -385,6 +385,7 @@ async def test_every_row_of_a_plan_is_compared_with_what_was_approved_unless_nob
         return
     assert not line.posts
     assert set(commits.states.values()) == {State.SKIPPED}
+    assert {entry.event for entry in commits.entries} == {Event.CHANGED}, "which is no rule: a person has to look"
     assert why in commits.entries[0].detail
 
 
@@ -393,7 +394,7 @@ async def test_what_a_plan_leaves_out_is_never_sent(clock: Clock) -> None:
     approved = {commits.rows[1].target: Approved(Action.SKIP, "it starts in 1 h: too late")}
     await carry_out(replace(context, approved=approved), line)
     assert len(line.posts) == 2
-    assert commits.states[2] is State.SKIPPED
+    assert commits.events(2) == [Event.SKIPPED]
 
 
 # -- troubles of reads ------------------------------------------------------------------------------

@@ -70,6 +70,9 @@ class Reading:
     def sendable_count(self, run_no: int, scope: Scope | None = None) -> int:
         return int(self._session.value("sendable_count", run_no, *scoped(scope)))
 
+    def waiting_count(self) -> int:
+        return int(self._session.value("waiting_count"))
+
     def accounts(self, run_no: int) -> list[str]:
         return [str(row[0]) for row in self._rows("accounts", run_no)]
 

@@ -159,7 +159,9 @@ class SqliteLedger:
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(work_of(row[:14]), row[14], TimeBase(row[15], row[16]), row[17], row[18], bool(row[19]))
+            Unknown(
+                work_of(row[:14]), row[14], TimeBase(row[15], row[16]), row[17], row[18], bool(row[19]), bool(row[20])
+            )
             for row in self._rows("unknown", after_target, limit, *scoped(scope))
         ]
 
@@ -168,6 +170,9 @@ class SqliteLedger:
 
     def sendable_count(self, run_no: int, scope: Scope | None = None) -> int:
         return int(self._rows("sendable_count", run_no, *scoped(scope))[0][0])
+
+    def waiting_count(self) -> int:
+        return int(self._rows("waiting_count")[0][0])
 
     def accounts(self, run_no: int) -> list[str]:
         return [str(row[0]) for row in self._rows("accounts", run_no)]
