@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bulk_cancel.access.setup import Setup
-from bulk_cancel.api.client import ApiSettings
+from bulk_cancel.api.port import ApiSettings
 from bulk_cancel.settings.accounts import Account
 from bulk_cancel.settings.environment import timeout_of
 from bulk_cancel.version import version

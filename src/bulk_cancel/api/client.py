@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,26 +25,21 @@ from bulk_cancel.api.documents import (
 )
 from bulk_cancel.api.failures import EXCHANGE_ERRORS, Trace
 from bulk_cancel.api.http import httpx
-from bulk_cancel.api.port import MeetingTypes, Page, PendingPage, PendingQuery, Query, Slots, SlotsQuery, Users
+from bulk_cancel.api.port import (
+    ApiSettings,
+    MeetingTypes,
+    Page,
+    PendingPage,
+    PendingQuery,
+    Query,
+    Slots,
+    SlotsQuery,
+    Users,
+)
 from bulk_cancel.api.transports import LONGEST_BODY, transport_factory
-from bulk_cancel.core.credential import Credential
 from bulk_cancel.core.model import Answer, Request, Target
 from bulk_cancel.core.retry import parse_date, parse_retry_after
 from bulk_cancel.core.text import clean
-
-
-@dataclass(frozen=True, slots=True)
-class ApiSettings:
-    """Where the API is, who asks, and how long one whole exchange may take."""
-
-    base_url: str
-    credential: Credential
-    user_id: str | None = None
-    timeout_s: float = 30.0
-    agent: str = "bulk-cancel"
-    with_contacts: bool = False  #: read names and addresses as well: a person asked for them
-    now: Callable[[], float] = time.time  #: seconds since the epoch
-    send_within_s: float = 15.0  #: of the beginning of an exchange its first byte has to leave, or none does
 
 
 class _TooLongError(Exception):

@@ -13,9 +13,9 @@ from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.places import credential_lock
 from bulk_cancel.access.rate_limits import known_pace, limiter_of, remember
 from bulk_cancel.access.setup import Setup
-from bulk_cancel.api.client import ApiSettings, HttpLine, line_factory
+from bulk_cancel.api.client import HttpLine, line_factory
 from bulk_cancel.api.http import httpx
-from bulk_cancel.api.port import Page, Query
+from bulk_cancel.api.port import ApiSettings, Page, Query
 from bulk_cancel.api.transports import proxy_for
 from bulk_cancel.commands.doctor.check import Check, failed, good, warning
 from bulk_cancel.core.credential import CredentialKind, check_pairing
