@@ -136,7 +136,8 @@ def _for_a_person(ending: Ending) -> Iterator[str]:
         yield f"{what} not what was approved any more, results.csv says why: plan {_them(remains.changed)} anew."
     if remains.warned:
         of = "1 cancellation" if remains.warned == 1 else f"{remains.warned:,} cancellations"
-        yield f"an after-effect of {of} went wrong, results.csv says which: look at {_them(remains.warned)} in meetergo."
+        them = _them(remains.warned)
+        yield f"an after-effect of {of} went wrong, results.csv says which: look at {them} in meetergo."
 
 
 def _files_to_correct(remains: Remains) -> Iterator[str]:

@@ -23,7 +23,7 @@ from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.feed import Feed
 from bulk_cancel.engine.limiter import Limiter
-from bulk_cancel.engine.sender import HeldForbidden, Sender
+from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
 from bulk_cancel.errors import Exit
 from support.scripted import (
     NO_ANSWER,
@@ -56,6 +56,7 @@ async def carry_out(context: Context, line: ScriptedLine, workers: int = 4, *, s
     async with anyio.create_task_group() as group:
         for _ in range(workers):
             group.start_soon(worker)
+    await conclude_forbidden(context, forbidden)
 
 
 def staged(
