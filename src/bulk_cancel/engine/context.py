@@ -166,6 +166,8 @@ class Context:
         answer = await line.read(work.target, work.request)
         reading = reading_of(work.target.appointment_id, answer, started_at)
         await self._heed_read(answer, started_at, told=reading is not None)
+        if reading is not None and reading.appointment is not None:
+            self.health.granted.add(Asked.READ)
         shows = see(work.target, reading, attended=work.attended).value
         self.log.debug("read.answered", target=work.target_id, status=answer.status, shows=shows)
         return reading
@@ -177,6 +179,8 @@ class Context:
         started_at = self.clock.monotonic()
         page = await line.page(query)
         await self._heed_read(page.answer, started_at, told=page.appointments is not None)
+        if page.appointments:
+            self.health.granted.add(Asked.READ)
         self.log.debug("page.answered", page=query.page, status=page.answer.status)
         return replace(page, asked_at=started_at)
 

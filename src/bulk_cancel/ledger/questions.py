@@ -43,6 +43,9 @@ class Questions(ABC):
     def sendable_count(self, run_no: int, scope: Scope | None = None) -> int:
         return int(self._rows("sendable_count", run_no, *scoped(scope))[0][0])
 
+    def waiting_count(self) -> int:
+        return int(self._rows("waiting_count")[0][0])
+
     def accounts(self, run_no: int) -> list[str]:
         return [str(row[0]) for row in self._rows("accounts", run_no)]
 

@@ -142,7 +142,9 @@ class SqliteLedger(Questions):
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(work_of(row[:14]), row[14], TimeBase(row[15], row[16]), row[17], row[18], bool(row[19]))
+            Unknown(
+                work_of(row[:14]), row[14], TimeBase(row[15], row[16]), row[17], row[18], bool(row[19]), bool(row[20])
+            )
             for row in self._rows("unknown", after_target, limit, *scoped(scope))
         ]
 
