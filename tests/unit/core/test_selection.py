@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
-from bulk_cancel.core.selection import Days, Fit, Gathering, Selection, judge, parse_zone
+from bulk_cancel.core.moments import moment_of, parse_zone
+from bulk_cancel.core.selection import Days, Fit, Gathering, Selection, judge
 
 DAY = date(2026, 12, 24)
 DAYS = Days(DAY, DAY, ZoneInfo("Europe/Berlin"))
