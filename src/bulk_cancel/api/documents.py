@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bulk_cancel.api.port import Page, Users
-from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.known_secrets import blotted
 from bulk_cancel.core.model import Answer, Appointment, Contact
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.text import clean, one_line
 
 _MOST_WARNINGS = 10

@@ -18,6 +18,7 @@ from bulk_cancel.core.readings import ReadResult, is_missing_route, see
 from bulk_cancel.core.retry import THROTTLED, show_long_pause
 from bulk_cancel.core.states import Event
 from bulk_cancel.core.text import clean
+from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context, no_route, refused_credential
 from bulk_cancel.engine.feed import Feed
