@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 
 from bulk_cancel.access.machine import Machine
+from bulk_cancel.cli.docs import shipped_folder
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.stdout import place_of
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.commands.run import run_job
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import parse_rate
-from bulk_cancel.errors import ConfigError, Exit, UsageError
+from bulk_cancel.errors import Exit, UsageError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
@@ -31,17 +30,11 @@ _JOB = "jobs/office_closure.toml"
 _INPUT = "sample_inputs/office_closure.csv"
 
 
-def _require_extra() -> None:
-    if importlib.util.find_spec("uvicorn") is None or importlib.util.find_spec("starlette") is None:
-        raise ConfigError("The sandbox is not installed.", advice='pip install "bulk-cancel[sandbox]"')
-
-
 def sandbox_command(seed: str, reading: Mapping[str, object], **given: object) -> None:
     """Serve until Ctrl-C; with `seed` exactly the appointments that this input, or this job's, names.
 
     `reading` is how the input is read: --map, --encoding, --hidden-rows.
     """
-    _require_extra()
     from bulk_cancel.commands.rehearse import write_seed
     from bulk_cancel.sandbox.options import SandboxOptions
     from bulk_cancel.sandbox.quirks import parse_quirks
@@ -60,7 +53,6 @@ def sandbox_command(seed: str, reading: Mapping[str, object], **given: object) -
 
 def demo_command(folder: Path) -> None:
     """Run the sample job twice against a sandbox of its own; the second time there is nothing left to send."""
-    _require_extra()
     from bulk_cancel.sandbox.credentials import OWNER_TOKEN
     from bulk_cancel.sandbox.demo_data import demo_options
     from bulk_cancel.sandbox.server import running
@@ -88,16 +80,14 @@ def _rule(title: str) -> str:
 
 
 def _sample_job(folder: Path) -> Path:
-    """Lay the sample job out in a fresh folder. An installed package brings it along, a checkout has it at its root."""
+    """Lay the sample job out in a fresh folder."""
     if folder.exists() and not (folder / _JOB).exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty and not a demo's.", advice="Name another folder with --in.")
     shutil.rmtree(folder, ignore_errors=True)
     place_of(str(_ledger_of(folder))).forget()
-    packaged = Path(str(files("bulk_cancel.sandbox"))) / "demo"
-    root = packaged if packaged.exists() else Path(__file__).resolve().parents[3]
     for name in (_JOB, _INPUT):
         (folder / name).parent.mkdir(parents=True)
-        shutil.copyfile(root / name, folder / name)
+        shutil.copyfile(shipped_folder() / name, folder / name)
     return folder / _JOB
 
 
