@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,18 +13,17 @@ from bulk_cancel.reports.records import Wanted, write_records
 from bulk_cancel.reports.workbook import why_no_workbook
 
 
-def write_run(ledger: Ledger, run: RunRecord, out: Path, *, excel: bool, keep: bool = False) -> str:
+def write_run(ledger: Ledger, run: RunRecord, out: Path, now: float, wanted: Wanted) -> str:
     """Write all files of a run into `out`; return why a workbook that was wanted is missing, a sentence, or nothing.
 
-    With `keep` no file of `out` is removed: what is not written again stays.
-
-    Raises ReportError when the disk refuses, LedgerError and InputError when ledger and snapshot do not fit.
+    `now` in seconds since the epoch: a plan may have expired meanwhile. Raises ReportError when the disk refuses,
+    LedgerError and InputError when ledger and snapshot do not fit.
     """
     snapshot = Path(run.out) / SNAPSHOT
-    too_much = why_no_workbook(sum(ledger.counts(run.run_no).values())) if excel else ""
+    too_much = why_no_workbook(sum(ledger.counts(run.run_no).values())) if wanted.excel else ""
     rows = partial(ledger.rows, run.run_no)
     facts = (("Run", run.run_id), *run.provenance.facts())
-    wanted = Wanted(excel and not too_much, facts, keep)
+    wanted = replace(wanted, excel=wanted.excel and not too_much, facts=facts)
     files = write_records(snapshot if snapshot.exists() else None, rows, out, wanted)
-    write_run_page(ledger, run, out)
+    write_run_page(ledger, run, out, now)
     return too_much or files.missing

@@ -37,7 +37,7 @@ class Summary:
     rows: int
     targets: int
     counts: Mapping[Status, int]  #: status -> rows; those without rows may be missing
-    requests: Requests
+    requests: Requests | None  #: None: nobody counted them, since the run did not come to its end
     elapsed_s: float
     exit_code: int
     out: str | None
@@ -58,7 +58,7 @@ def to_json(summary: Summary) -> str:
         "targets": summary.targets,
         "counts": {status.value: summary.counts.get(status, 0) for status in Status},
         "limit": {"rate_per_s": summary.pace.rate_per_s, "burst": summary.pace.burst} if summary.pace else None,
-        "requests": asdict(summary.requests),
+        "requests": asdict(summary.requests) if summary.requests else None,
         **({"accounts": {name: asdict(its) for name, its in summary.accounts.items()}} if summary.accounts else {}),
         "elapsed_s": round(summary.elapsed_s, 3),
         "exit_code": int(summary.exit_code),
@@ -71,8 +71,8 @@ def to_json(summary: Summary) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def write_summary(summary: Summary, out: Path) -> Path:
-    """Write summary.json into `out`; return its path."""
+def write_summary(document: str, out: Path) -> Path:
+    """Write summary.json into `out`, given what `to_json` made of it; return its path."""
     with written_aside(out, [SUMMARY_JSON]) as folder:
-        (folder / SUMMARY_JSON).write_text(to_json(summary), encoding="ascii")
+        (folder / SUMMARY_JSON).write_text(document, encoding="ascii")
     return out / SUMMARY_JSON

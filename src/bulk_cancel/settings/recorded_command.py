@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from bulk_cancel.core.known_secrets import BLOTTED
 from bulk_cancel.core.text import without_credentials
 from bulk_cancel.settings.job import SECRET_SETTINGS, setting_variables
 
@@ -54,7 +55,7 @@ def _hidden(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
     text = _PASSWORD.sub(rf"\g<1>{HIDDEN}@", text)
-    return without_credentials(_SECRET_PART.sub(rf"\g<1>{HIDDEN}", text), HIDDEN)
+    return without_credentials(_SECRET_PART.sub(rf"\g<1>{HIDDEN}", text)).replace(BLOTTED, HIDDEN)
 
 
 def _quoted(word: str) -> str:
