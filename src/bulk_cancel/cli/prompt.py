@@ -28,9 +28,16 @@ def ask(terminal: Terminal, plan: Plan) -> bool:
         return True
     if plan.may_send <= MOST_BY_YES:
         what = "this one" if plan.may_send == 1 else f"these {plan.may_send}"
-        return _answer(terminal, f"Cancel {what} now? [y/N]").lower() in ("y", "yes")
+        return _answer(terminal, f"Cancel {what} now{_at(plan)}? [y/N]").lower() in ("y", "yes")
     number = styled(str(plan.may_send), "bold")
-    return _answer(terminal, f"Type {number} to cancel that many now, anything else to stop:") == str(plan.may_send)
+    return _answer(terminal, f"Type {number} to cancel that many now{_at(plan)}, anything else to stop:") == str(
+        plan.may_send
+    )
+
+
+def _at(plan: Plan) -> str:
+    """Name the API, so that nobody takes the real one for a rehearsal's."""
+    return f" at {plan.place.api}" if plan.place else ""
 
 
 def _answer(terminal: Terminal, question: str) -> str:
