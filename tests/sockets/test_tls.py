@@ -10,7 +10,8 @@ import anyio
 import pytest
 import trustme
 
-from bulk_cancel.api.client import ApiSettings, HttpLine
+from bulk_cancel.api.client import HttpLine
+from bulk_cancel.api.port import ApiSettings
 from bulk_cancel.api.transports import over_httpx
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.core.model import Request

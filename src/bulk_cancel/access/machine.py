@@ -13,8 +13,7 @@ from bulk_cancel.access.places import state_folder
 from bulk_cancel.engine.clock import Clock, system_clock
 
 if TYPE_CHECKING:
-    from bulk_cancel.api.client import ApiSettings
-    from bulk_cancel.api.port import Line
+    from bulk_cancel.api.port import ApiSettings, Line
     from bulk_cancel.core.pacing import Pace
     from bulk_cancel.engine.commits import OffLoop
     from bulk_cancel.engine.limiter import Limiter

@@ -21,7 +21,7 @@ from bulk_cancel.settings.job import load_job
 def report_command(run_id: str, ledger: str | None, out: Path | None, *, excel: bool, as_json: bool) -> None:
     """Write a run's result files again."""
     with errors_told(as_json=as_json):
-        done = report_run(place_of(ledger), run_id, out, excel=excel)
+        done = report_run(place_of(ledger), this_machine(), run_id, out, excel=excel)
     if as_json:
         missing = {"missing": done.missing} if done.missing else {}
         put_document({"run_id": done.run_id, "out": str(done.out), **missing})

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import ledger_lock
+from bulk_cancel.cli.docs import shipped_folder
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.stdout import place_of
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.commands.run import run_job
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import parse_rate
-from bulk_cancel.errors import ConfigError, Exit, UsageError
+from bulk_cancel.errors import Exit, UsageError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.locks import locked
 from bulk_cancel.ops.logs import make_log
@@ -36,17 +35,11 @@ _LEDGER = "ledger.db"
 _MARKER = ".bulk-cancel-demo"
 
 
-def _require_extra() -> None:
-    if importlib.util.find_spec("uvicorn") is None or importlib.util.find_spec("starlette") is None:
-        raise ConfigError("The sandbox is not installed.", advice='pip install "bulk-cancel[sandbox]"')
-
-
 def sandbox_command(seed: str, reading: Mapping[str, object], **given: object) -> None:
     """Serve until Ctrl-C; with `seed` exactly the appointments that this input, or this job's, names.
 
     `reading` is how the input is read: --map, --encoding, --hidden-rows.
     """
-    _require_extra()
     from bulk_cancel.commands.rehearse import write_seed
     from bulk_cancel.sandbox.options import SandboxOptions
     from bulk_cancel.sandbox.quirks import parse_quirks
@@ -65,7 +58,6 @@ def sandbox_command(seed: str, reading: Mapping[str, object], **given: object) -
 
 def demo_command(folder: Path) -> None:
     """Run the sample job twice against a sandbox of its own; the second time there is nothing left to send."""
-    _require_extra()
     from bulk_cancel.sandbox.credentials import OWNER_TOKEN
     from bulk_cancel.sandbox.demo_data import demo_options
     from bulk_cancel.sandbox.server import running
@@ -102,11 +94,8 @@ def lay_out(folder: Path) -> Path:
         raise UsageError(f"{folder} is not empty and not a demo's.", advice="Name another folder with --in.")
     replace_note(marker, "The folder of `bulk-cancel demo`, which begins its ledger.db anew each time.\n")
     _begin_anew(folder / _LEDGER)
-    # An installed package brings them along, a checkout has them at its root.
-    packaged = Path(str(files("bulk_cancel.sandbox"))) / "demo"
-    root = packaged if packaged.exists() else Path(__file__).resolve().parents[3]
     for name in (_JOB, _INPUT):
-        replace_note(folder / name, (root / name).read_text(encoding="utf-8"))
+        replace_note(folder / name, (shipped_folder() / name).read_text(encoding="utf-8"))
     return folder / _JOB
 
 

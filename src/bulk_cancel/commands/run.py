@@ -47,6 +47,7 @@ from bulk_cancel.planning.planner import plan_reads, planned
 from bulk_cancel.planning.search import SELECTED
 from bulk_cancel.planning.sources import Source, open_if_any, program
 from bulk_cancel.reports.rebooking import rebooking_list
+from bulk_cancel.reports.remains import keep_expiry
 from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
 from bulk_cancel.settings.job import Job
@@ -138,6 +139,8 @@ class _Beginning:
         about = (setup.job.label, source.digest, str(self.out.resolve()), program())
         start = RunStart(self.run_id, clock.now(), clock.base, *about)
         run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_before)
+        if source.approval is not None:
+            keep_expiry(ledger, run_no, source.approval.expires_at)
         _adopt(folder, self.out)
         setup.log.info("run.started", run_id=self.run_id, rows=plan.rows, cancels=plan.cancels, out=str(self.out))
         began = clock.monotonic()

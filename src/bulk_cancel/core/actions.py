@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bulk_cancel.core.model import Appointment, Request, Target
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.outcome import ONE_OCCURRENCE
 from bulk_cancel.core.readings import Reading, ReadResult, Source, see
 from bulk_cancel.core.text import clean
@@ -50,6 +51,7 @@ class Decision(NamedTuple):
 
     action: Action
     why: str
+    is_change: bool = False  #: it is not what was approved, which a person has to look at
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def decide(
     if sight is not ReadResult.ACTIVE or reading.appointment is None:
         return _untold(target, reading)
     if changed := why_changed(expected, reading.appointment):
-        return Decision(Action.SKIP, changed)
+        return Decision(Action.SKIP, changed, is_change=True)
     if left_out := why_left_out(reading.appointment.start, rules):
         return Decision(Action.SKIP, left_out)
     return _of_an_active_one(target, request, reading.appointment)
@@ -197,18 +199,6 @@ def why_left_out(start: str | None, rules: SkipRules) -> str:
     if 0 <= left_s < rules.late_within_s:
         return f"it starts in {show_duration(left_s)}: too late"
     return ""
-
-
-def moment_of(text: object) -> float | None:
-    """Read ISO 8601 as seconds since the epoch; without an offset it is UTC (documented).
-
-    None when it is none, or outside of the years 1 to 9999 in UTC, which no date can show.
-    """
-    try:
-        moment = datetime.fromisoformat(text if isinstance(text, str) else "")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 def _day(at: float) -> str:

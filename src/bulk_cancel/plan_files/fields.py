@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from bulk_cancel.core.actions import Action, moment_of
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.reason import reason_problem
 from bulk_cancel.core.text import one_line
 

@@ -12,14 +12,15 @@ from bulk_cancel.reports.records import write_records
 from bulk_cancel.reports.workbook import why_no_workbook
 
 
-def write_run(ledger: Ledger, run: RunRecord, out: Path, *, excel: bool) -> str:
+def write_run(ledger: Ledger, run: RunRecord, out: Path, now: float, *, excel: bool) -> str:
     """Write all files of a run into `out`; return why a workbook that was wanted is missing, a sentence, or nothing.
 
-    Raises ReportError when the disk refuses, LedgerError and InputError when ledger and snapshot do not fit.
+    `now` in seconds since the epoch: a plan may have expired meanwhile. Raises ReportError when the disk refuses,
+    LedgerError and InputError when ledger and snapshot do not fit.
     """
     snapshot = Path(run.out) / SNAPSHOT
     too_much = why_no_workbook(sum(ledger.counts(run.run_no).values())) if excel else ""
     rows = partial(ledger.rows, run.run_no)
     files = write_records(snapshot if snapshot.exists() else None, rows, out, excel=excel and not too_much)
-    write_run_page(ledger, run, out)
+    write_run_page(ledger, run, out, now)
     return too_much or files.missing

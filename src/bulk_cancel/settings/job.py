@@ -32,9 +32,10 @@ from pydantic import (
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.dates import fill_dates
 from bulk_cancel.core.deadline import Deadline, parse_deadline
+from bulk_cancel.core.moments import parse_zone
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.reason import LONGEST_REASON
-from bulk_cancel.core.selection import Days, Selection, parse_zone
+from bulk_cancel.core.selection import Days, Selection
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import parse_duration, parse_rate
 from bulk_cancel.core.window import SendWindow, parse_window
