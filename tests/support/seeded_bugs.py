@@ -57,6 +57,13 @@ _WORLD = "tests/world/test_world.py::test_hostile_histories_break_no_invariant"
 
 BUGS = (
     Bug(
+        "a plan's line may say a thing twice",
+        "plan_files/reading.py",
+        "_parsed(plan, read_strictly)",
+        "plan.lines()",
+        "tests/unit/plan_files/test_refusals.py::test_a_line_in_another_spelling_is_refused",
+    ),
+    Bug(
         "a credential is known by its looks alone",
         "core/credential.py",
         "        keep_out(self.secret)\n",
