@@ -1066,7 +1066,8 @@ def _judge(folder: Path, tests: Sequence[str]) -> Verdict:
     """Run tests against a copy. An editable install adds the checkout's src to the path, but after PYTHONPATH."""
     environ = {**os.environ, "PYTHONPATH": str(folder / "src")}
     _refuse_wrong_copy(folder, environ)
-    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", f"--basetemp={folder / 'tmp'}", *tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", f"--basetemp={folder / 'tmp'}"]
+    command += ["-m", "", *tests]  # the long ones, too
     began = time.monotonic()
     done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST_S)
     failed = done.returncode == 1 and re.search(r"^\d+ failed", done.stdout, re.MULTILINE) is not None
