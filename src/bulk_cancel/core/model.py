@@ -100,6 +100,7 @@ class Work:
     state: State
     attempts: int  #: intents so far, over all runs
     must_be_read: bool = False  #: another cancel may have taken it along, or it was refused once: read before sending
+    is_looked_at: bool = False  #: read before sending since that costs next to nothing
     attended: bool = False  #: a reading showed its attendee in the appointment
     start: str | None = None  #: when the appointment starts, where an answer told
     series_sent_at: float | None = None  #: when the last cancel of a series left, seconds since the epoch
