@@ -938,8 +938,8 @@ BUGS = (
     Bug(
         "an appointment that is shown proves that the credential may cancel",
         "engine/context.py",
-        "        if reading is not None and reading.appointment is not None:\n            self.health.granted.add(Asked.READ)",
-        "        if reading is not None and reading.appointment is not None:\n            self.health.granted.update(Asked)",
+        "reading.appointment is not None:\n            self.health.granted.add(Asked.READ)",
+        "reading.appointment is not None:\n            self.health.granted.update(Asked)",
         "tests/unit/engine/test_trouble.py"
         "::test_an_appointment_that_is_shown_is_no_evidence_that_the_credential_may_cancel",
     ),

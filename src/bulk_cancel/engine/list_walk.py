@@ -48,9 +48,9 @@ class ListWalk:
             return None
         self.pages += 1
         self._advance(page.appointments, size)
-        at, is_cached = page.asked_at - page.answer.age_s, page.answer.age_s > 0
+        at = page.asked_at - page.answer.age_s
         return {
-            one.appointment_id: Reading(one.appointment_id, one, at, Source.PAGE, is_cached=is_cached)
+            one.appointment_id: Reading(one.appointment_id, one, at, Source.PAGE, is_cached=page.answer.age_s > 0)
             for one in page.appointments
         }
 
