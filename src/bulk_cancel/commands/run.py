@@ -41,6 +41,7 @@ from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ops.metrics import require_metrics
 from bulk_cancel.ops.notify import Notifier
+from bulk_cancel.ops.private_files import make_folder
 from bulk_cancel.planning.plan_reads import PlanReads
 from bulk_cancel.planning.planner import plan_reads, planned
 from bulk_cancel.planning.search import SELECTED
@@ -215,15 +216,14 @@ def _nothing_done(run_id: str, ledger: str, why: str) -> Summary:
 @contextmanager
 def _private(out: Path, run_id: str) -> Iterator[Path]:
     """Yield a folder in `out` for a run that may never begin: another run may be at work in `out` at this moment."""
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
     folder = out / f".{run_id}"
-    folder.mkdir(mode=0o700, parents=True)
+    made = make_folder(folder)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):  # those that hold results stay
-            for empty in made:
+            for empty in made[1:]:
                 empty.rmdir()
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bulk_cancel.core.model import Appointment, Request, Target
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.outcome import CACHED, ONE_OCCURRENCE
 from bulk_cancel.core.readings import Reading, ReadResult, Source, see
 from bulk_cancel.core.text import clean
@@ -207,18 +208,6 @@ def why_left_out(start: str | None, rules: SkipRules) -> str:
     if 0 <= left_s < rules.late_within_s:
         return f"it starts in {show_duration(left_s)}: too late"
     return ""
-
-
-def moment_of(text: object) -> float | None:
-    """Read ISO 8601 as seconds since the epoch; without an offset it is UTC (documented).
-
-    None when it is none, or outside of the years 1 to 9999 in UTC, which no date can show.
-    """
-    try:
-        moment = datetime.fromisoformat(text if isinstance(text, str) else "")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 def _day(at: float) -> str:

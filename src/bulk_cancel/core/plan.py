@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bulk_cancel.core.actions import Action, Approved, moment_of
+from bulk_cancel.core.actions import Action, Approved
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Appointment, InputRow, Request, Target
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.states import OPEN, SENDABLE, State
 

@@ -15,7 +15,7 @@ from bulk_cancel.core.exit_codes import Halt, exceeds
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
 from bulk_cancel.core.outcome import classify_read
 from bulk_cancel.core.readings import Reading, Source, is_missing_route, reading_of, see
-from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
+from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED, show_long_pause
 from bulk_cancel.core.states import REFUSED, Event, State, next_state
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.core.window import SendWindow
@@ -219,7 +219,7 @@ class Context:
         pause_s = self.limiter.throttled(started_at, answer.retry_after_s, asked)
         self.log.warning("run.throttled", pause_s=round(pause_s, 1), in_a_row=self.limiter.throttles_in_a_row)
         if pause_s > LONGEST_PAUSE_S:
-            self.halt(Exit.STOPPED, f"The API asks to wait {pause_s / 60:.0f} minutes.")
+            self.halt(Exit.STOPPED, show_long_pause(pause_s))
         elif self.limiter.throttles_in_a_row >= MOST_THROTTLES_IN_A_ROW:
             self.halt(Exit.STOPPED, f"The API throttles every {asked}: something else uses up the key's limit.")
 

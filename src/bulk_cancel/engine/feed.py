@@ -13,8 +13,9 @@ from functools import partial
 
 import anyio
 
-from bulk_cancel.core.actions import Look, moment_of
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.model import Work
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.readings import Source
 from bulk_cancel.core.states import SENDABLE, State
 from bulk_cancel.engine.breaker import Breaker

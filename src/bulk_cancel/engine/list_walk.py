@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bulk_cancel.api.port import Page, Query
-from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.readings import Reading, Source
 
 PAGE_SIZE = 100

@@ -15,7 +15,7 @@ from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.model import Answer, Work
 from bulk_cancel.core.outcome import UNVERIFIED
 from bulk_cancel.core.readings import ReadResult, is_missing_route, see
-from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
+from bulk_cancel.core.retry import THROTTLED, show_long_pause
 from bulk_cancel.core.states import Event
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
@@ -82,15 +82,17 @@ class Runner:
         await self._recover()
         if not await self._something_to_do():
             return Reconciled()
-        self._refuse_long_pause()
+        await self._refuse_long_pause()
         await self._preflight()
         return await self._passes(await (self._reconciled() if self._context.limits.canary else self._reconciler.run()))
 
     async def _reconcile_only(self) -> Reconciled:
         await self._recover()
         if not await self._context.commits.ask(lambda ledger: ledger.unknown_count(self._context.scope)):
+            if left_s := await self._context.limiter.long_pause_s():
+                self._context.log.warning("run.paused", told=show_long_pause(left_s))
             return Reconciled()
-        self._refuse_long_pause()
+        await self._refuse_long_pause()
         await self._preflight()
         return await self._reconciled()
 
@@ -102,12 +104,10 @@ class Runner:
             reconciled = await self._reconciler.run()
         return reconciled
 
-    def _refuse_long_pause(self) -> None:
+    async def _refuse_long_pause(self) -> None:
         """An earlier run was asked to stay away for longer than a run waits: that holds for this one, too."""
-        limiter = self._context.limiter
-        wait_s = limiter.wait_s()
-        if wait_s > LONGEST_PAUSE_S + limiter.pace.span_s:
-            self._context.halt(Exit.STOPPED, f"The API asked to wait; {show_duration(wait_s)} of that are left.")
+        if left_s := await self._context.limiter.long_pause_s():
+            self._context.halt(Exit.STOPPED, show_long_pause(left_s))
 
     async def _recover(self) -> None:
         run_no, at, scope = self._context.run_no, self._context.clock.now(), self._context.scope

@@ -113,6 +113,11 @@ class SharedLimiter(Limiter):
         self._owed_pause_s = max(self._owed_pause_s, pause_s)
         return pause_s
 
+    async def long_pause_s(self) -> float:
+        """As `Limiter.long_pause_s`; the database knows of the pause. Raises LedgerError."""
+        await self._supply(1)
+        return await super().long_pause_s()
+
     async def _supply(self, count: int) -> None:
         async with self._supplying:
             await self.tell_pause()

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from bulk_cancel.core.actions import Action, Expectation, moment_of
+from bulk_cancel.core.actions import Action, Expectation
 from bulk_cancel.core.model import Appointment, InputRow
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
 from bulk_cancel.plan_files.fields import HEADER_FIELDS, LINE_FIELDS, MalformedError, refuse_odd

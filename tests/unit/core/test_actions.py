@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Expectation, SkipRules, decide, moment_of, why_left_out
+from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Expectation, SkipRules, decide, why_left_out
 from bulk_cancel.core.model import Appointment, Request, Target
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.outcome import ONE_OCCURRENCE
 from bulk_cancel.core.readings import Reading, Source
 

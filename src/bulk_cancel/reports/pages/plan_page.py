@@ -10,7 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from bulk_cancel.core.actions import Action, moment_of
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean, counted

@@ -29,11 +29,11 @@ Open = Callable[..., PostgresLedger]
 
 
 @pytest.fixture
-def opens(postgres_url: str) -> Iterator[Open]:
+def opens(emptied_url: str) -> Iterator[Open]:
     opened: list[PostgresLedger] = []
 
     def open_one(name: str = "") -> PostgresLedger:
-        opened.append(PostgresLedger.open(postgres_url, name))
+        opened.append(PostgresLedger.open(emptied_url, name))
         return opened[-1]
 
     yield open_one
@@ -274,14 +274,14 @@ def test_who_holds_its_chunk_may(ledger: PostgresLedger, call: str) -> None:
     assert ledger.verify() == []
 
 
-def test_a_takeover_waits_for_what_is_being_written(opens: Open, postgres_url: str) -> None:
+def test_a_takeover_waits_for_what_is_being_written(opens: Open, emptied_url: str) -> None:
     writer, taker = opens(), opens()
     run_no = chunked(writer)
     lease = taken(writer, run_no)
     takes = Thread(target=lambda: taken(taker, run_no, owner="two"))
     with writer._fenced(lease):
         takes.start()
-        wait_for_a_waiter(postgres_url)
+        wait_for_a_waiter(emptied_url)
         writer._session.run("end_run", run_no, "written")
         assert takes.is_alive()
     takes.join()
@@ -289,7 +289,7 @@ def test_a_takeover_waits_for_what_is_being_written(opens: Open, postgres_url: s
     assert writer.chunks(run_no)[0].owner == "two"
 
 
-def test_what_is_written_waits_for_a_takeover_and_is_refused(opens: Open, postgres_url: str) -> None:
+def test_what_is_written_waits_for_a_takeover_and_is_refused(opens: Open, emptied_url: str) -> None:
     writer, taker = opens(), opens()
     run_no = chunked(writer)
     writer.work_under(taken(writer, run_no))
@@ -304,7 +304,7 @@ def test_what_is_written_waits_for_a_takeover_and_is_refused(opens: Open, postgr
     with taker._session.transaction():
         taker._session.run("take_chunk", run_no, 1, "two", 90.0)
         thread.start()
-        wait_for_a_waiter(postgres_url)
+        wait_for_a_waiter(emptied_url)
     thread.join()
     assert refused == [True]
     assert list(taker.all_events()) == []
@@ -476,11 +476,11 @@ def test_workers_hold_it_together_and_keep_out_who_wants_it_alone(opens: Open) -
         opens().lock_with_others(0)
 
 
-def test_who_dies_holds_nothing(opens: Open, postgres_url: str) -> None:
+def test_who_dies_holds_nothing(opens: Open, emptied_url: str) -> None:
     dead, next_one = opens(), opens()
     dead.lock_alone(0)
     pid = dead._session.connection.info.backend_pid
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
+    with psycopg.connect(emptied_url, autocommit=True) as connection:
         connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
     next_one.lock_alone(5)
 
