@@ -54,6 +54,7 @@ _KILL, _LATE, _SIGNALS = (
 )
 
 _CANARY, _ENDS = "tests/unit/engine/test_canary.py", "tests/unit/commands/test_ends.py"
+_TROUBLE = "tests/unit/engine/test_trouble.py"
 _WORLD = "tests/world/test_world.py::test_hostile_histories_break_no_invariant"
 
 BUGS = (
@@ -1028,6 +1029,20 @@ BUGS = (
         "    if not reading.is_cached:\n        return _NEWER\n",
         "    if True:\n        return _NEWER\n",
         "tests/unit/engine/test_looks.py::test_what_only_a_cache_shows_is_not_sent_and_says_what_to_do",
+    ),
+    Bug(
+        "what was refused is sent again at once when its row is corrected",
+        _SENDER,
+        "        if why := self._why_too_early(work):\n",
+        "        if False and (why := self._why_too_early(work)):\n",
+        f"{_TROUBLE}::test_what_was_refused_is_not_sent_within_the_settle_time_whatever_clocks_were_set",
+    ),
+    Bug(
+        "the age of a refusal hangs on the wall clock",
+        "core/clock.py",
+        "return self.known_age_s if self.base is None else base.age_s(self.at, self.base, mono)",
+        "return self.known_age_s if self.base is None else base.wall(mono) - self.at",
+        f"{_TROUBLE}::test_what_was_refused_is_not_sent_within_the_settle_time_whatever_clocks_were_set",
     ),
     Bug(
         "what a person has to look at is lost among the ends of accounts",

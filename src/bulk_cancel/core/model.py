@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bulk_cancel.core.states import Event, State
 
 if TYPE_CHECKING:
+    from bulk_cancel.core.clock import Past
     from bulk_cancel.core.readings import Reading
 
 
@@ -104,6 +105,7 @@ class Work:
     attended: bool = False  #: a reading showed its attendee in the appointment
     start: str | None = None  #: when the appointment starts, where an answer told
     series_sent_at: float | None = None  #: when the last cancel of a series left, seconds since the epoch
+    refused: Past | None = None  #: when a cancel of it was refused last
     reading: Reading | None = None  #: the newest; None: nobody has looked
     sent: bool = False  #: in this run
     moved_at: float = 0.0  #: before its last event was made durable, on the clock of `Clock.monotonic`
