@@ -1045,6 +1045,13 @@ BUGS = (
         f"{_TROUBLE}::test_what_was_refused_is_not_sent_within_the_settle_time_whatever_clocks_were_set",
     ),
     Bug(
+        "rows that a quote swallows are lost without a word",
+        "inputs/delimited.py",
+        "pl.when(holds_rows).then(pl.lit(_SWALLOWED))",
+        "pl.when(holds_rows & False).then(pl.lit(_SWALLOWED))",
+        "tests/unit/inputs/test_csv.py::test_a_row_that_swallows_others_says_so",
+    ),
+    Bug(
         "what a person has to look at is lost among the ends of accounts",
         "execution/runners.py",
         "return Halt(code, told, any(halt.for_a_person for halt in halts.values()))",

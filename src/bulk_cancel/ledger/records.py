@@ -42,7 +42,7 @@ def work_of(row: Row) -> Work:
 
 
 def _past(told: str) -> Past:
-    """Read when something happened: with the base of its run, or with its age where the ledger has a clock of its own."""
+    """Read when something happened: with the base of its run, or with its age by the ledger's own clock."""
     at, known = json.loads(told)
     return Past(at, TimeBase(*known), 0.0) if isinstance(known, list) else Past(at, None, known)
 
