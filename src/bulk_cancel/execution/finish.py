@@ -11,9 +11,11 @@ from structlog.typing import FilteringBoundLogger
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.exit_codes import Remains, decide_exit
 from bulk_cancel.core.model import Status
+from bulk_cancel.core.outcome import CACHED
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.runner import RunEnd
+from bulk_cancel.errors import Exit
 from bulk_cancel.execution.active_accounts import about_left, credential_of, pace_of
 from bulk_cancel.execution.execute import RunFacts
 from bulk_cancel.reports.remains import has_expired, remains_of_ledger, remains_of_run
@@ -70,6 +72,11 @@ def _with_left(remains: Remains, left: Mapping[str, int]) -> Remains:
     return replace(remains, counts=Counter(remains.counts) + Counter({Status.UNKNOWN: sum(left.values())}))
 
 
+def _about_cache(effort: Effort) -> str:
+    cached = sum(counters.cached for all_counters in effort.all_counters.values() for counters in all_counters)
+    return f"{CACHED[0].upper()}{CACHED[1:]}; {cached:,} answers were too old to send by." if cached else ""
+
+
 def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     """Sum a run up, from the ledger and from how it ended."""
     ledger, found, now = facts.ledger, end.reconciled, facts.clock.now()
@@ -79,7 +86,8 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     exit_code = decide_exit(matter, end.halt)
     # Of a reconcile that was stopped nobody knows when the rest is due.
     due_at = now + found.due_in_s if found.unknown and not end.halt else None
-    halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left))))
+    cache = _about_cache(effort) if exit_code is not Exit.OK else ""
+    halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left), cache)))
     expired_in = str(facts.out or "") if has_expired(ledger, facts.run_no, now) else ""
     ending = Ending(matter, exit_code, due_at, halt, credential_of(facts.active), expired_in)
     return Summary(
