@@ -38,7 +38,7 @@ class Bug:
 _SENDER, _SQLITE, _OUTCOME = "engine/sender.py", "ledger/sqlite/ledger.py", "core/outcome.py"
 _GUARD, _MARKS = "ledger/sqlite/file_guard.py", "tests/unit/ledger/sqlite/test_high_water.py"
 _QUERIES, _RECONCILE = "ledger/sql/sqlite.sql", "engine/reconcile.py"
-_INTENT = "        await context.move(work, Event.INTENT)\n"
+_INTENT = '        await context.move(work, Event.INTENT, detail=work.request.reason or "")\n'
 _LOOKING = """        step = await self._look(work)
         if step is not None:
             return step
