@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bulk_cancel.access.credential_locks import credential_locks
 from bulk_cancel.access.setup import set_up
-from bulk_cancel.commands.run_setup import retry_before_of, time_limit_of
+from bulk_cancel.commands.run_setup import time_limit_of
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow
@@ -42,7 +42,7 @@ def plan_job(job: Job, caller: Caller) -> Plan:
         setup.place.refuse_lost()
         if setup.place.exists():
             ledger = stack.enter_context(setup.place.reading())
-            states_of = partial(ledger.states_of, retry_before=retry_before_of(job, setup.machine.clock))
+            states_of = partial(ledger.states_of, retry_refused=job.retry_refused)
             known_pace = ledger.load_pace
             reasons = OtherReasons(ledger.mailed_of, template_of(job) is not None)
         look = Look.EACH if source.needs_looks and job.look is not Look.NEVER else job.look

@@ -21,7 +21,6 @@ from bulk_cancel.commands.run_setup import (
     open_ledger,
     refuse_unfit,
     refuse_when_over,
-    retry_before_of,
     stage_rows,
     time_limit_of,
 )
@@ -29,7 +28,6 @@ from bulk_cancel.core.actions import Look
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.plan import Plan
-from bulk_cancel.core.states import State
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.deadline import earlier, expiry
 from bulk_cancel.engine.runner import RunEnd, Runner
@@ -132,9 +130,9 @@ class _Beginning:
         keys, setup, wait_s = self.keys, self.keys.setup, lock_wait_of(self.keys.setup, self.limit)
         rows = source.rows(reads := self._reads(ledger, source, wait_s))
         clock = clock_of(ledger, setup.machine.clock)
-        retry_before = retry_before_of(setup.job, clock)
+        retry = setup.job.retry_refused
         reasons = OtherReasons(ledger.mailed_of, template_of(setup.job) is not None)
-        plan = planned(keys, rows, partial(ledger.states_of, retry_before=retry_before), reads, reasons.add)
+        plan = planned(keys, rows, partial(ledger.states_of, retry_refused=retry), reads, reasons.add)
         if plan.may_send and (note := reasons.note()):
             plan.notes = (*plan.notes, note)
             setup.log.warning("run.other_reasons", rows=reasons.count)
@@ -144,11 +142,10 @@ class _Beginning:
         plan.provenance = provenance = provenance_of_source(setup, source)
         if setup.job.engine == "local":
             keys.lock_all(plan, ledger.accounts(NO_RUN), wait_s)
-        _warn_of_late_refusals(plan, setup)
         self._approved(plan)
         about = (setup.job.label, source.digest, str(self.out.resolve()))
         start = RunStart(self.run_id, clock.now(), clock.base, *about, provenance)
-        run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_before)
+        run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_refused=retry)
         if source.approval is not None:
             keep_expiry(ledger, run_no, source.approval.expires_at)
         _adopt(folder, self.out)
@@ -192,14 +189,6 @@ def _refuse_too_many(job: Job, plan: Plan) -> None:
             f"{plan.may_send} cancels are more than --max-cancel {job.max_cancel} allows.",
             advice="Nothing was sent. Check the input, or raise the limit if this is meant.",
         )
-
-
-def _warn_of_late_refusals(plan: Plan, setup: Setup) -> None:
-    """A refusal is not asked again within the settle time: what refused it may still show an old state."""
-    job = setup.job
-    rows = plan.settled[State.REJECTED] + plan.settled[State.NOT_FOUND]
-    if job.retry_refused and rows:
-        setup.log.warning("run.refused_too_recently", rows=rows, try_again_in=f"at most {show_duration(job.settle)}")
 
 
 def _warn_of_short_time(plan: Plan, setup: Setup) -> None:

@@ -12,6 +12,7 @@ from structlog.typing import FilteringBoundLogger
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.exit_codes import Halt, Remains, decide_exit
 from bulk_cancel.core.model import Status
+from bulk_cancel.core.outcome import CACHED
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.counters import Counters
@@ -87,6 +88,11 @@ def _with_left(remains: Remains, left: Mapping[str, int]) -> Remains:
     return replace(remains, counts=Counter(remains.counts) + Counter({Status.UNKNOWN: sum(left.values())}))
 
 
+def _about_cache(effort: Effort) -> str:
+    cached = sum(counters.cached for all_counters in effort.all_counters.values() for counters in all_counters)
+    return f"{CACHED[0].upper()}{CACHED[1:]}; {cached:,} answers were too old to send by." if cached else ""
+
+
 def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     """Sum a run up, from the ledger and from how it ended."""
     ledger, found, now = facts.ledger, end.reconciled, facts.clock.now()
@@ -96,7 +102,8 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     exit_code = decide_exit(matter, end.halt)
     # Of a reconcile that was stopped nobody knows when the rest is due.
     due_at = now + found.due_in_s if found.unknown and not end.halt else None
-    halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left))))
+    cache = _about_cache(effort) if exit_code is not Exit.OK else ""
+    halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left), cache)))
     expired_in = str(facts.out or "") if has_expired(ledger, facts.run_no, now) else ""
     ending = Ending(matter, exit_code, due_at, halt, credential_of(facts.active), expired_in, facts.provenance.command)
     return Summary(

@@ -45,9 +45,9 @@ class Writing(Reading):
             chain.seal_beginning(self._session, run_no)
             return run_no
 
-    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_refused: bool = False) -> None:
         with self._session.transaction():
-            staging.stage(self._session, run_no, rows, retry_before)
+            staging.stage(self._session, run_no, rows, retry_refused)
 
     def start_run(self, run_no: int) -> None:
         with self._session.transaction():

@@ -318,7 +318,7 @@ WITH written AS (
   INSERT INTO events (target_id, run_no, event, attempt_no, at)
   SELECT t.target_id, $1, 'restaged', t.attempts, wall_clock() FROM staging s JOIN targets t USING (target_id)
   WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
-    AND (t.settled_at <= $2::float8 OR (t.reason, t.cancel_all, t.user_id, t.account)
+    AND ($2::boolean OR (t.reason, t.cancel_all, t.user_id, t.account)
       IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account)))
   ORDER BY s.row RETURNING *)
 SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
@@ -335,7 +335,7 @@ UPDATE targets t SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.u
 FROM staging s
 WHERE t.target_id = s.target_id AND s.first_row = s.row AND s.target_id <= $2
   AND (t.state IN ('pending', 'waiting', 'sending', 'unknown', 'failed', 'skipped')
-    OR t.state IN ('rejected', 'not_found') AND (t.settled_at <= $3::float8
+    OR t.state IN ('rejected', 'not_found') AND ($3::boolean
       OR (t.reason, t.cancel_all, t.user_id, t.account)
         IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account)));
 
@@ -398,7 +398,9 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
     ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS must_be_read,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   t.start_at,
-  (SELECT max(intent_at) FROM targets WHERE entire_series AND attempts > 0)
+  (SELECT max(intent_at) FROM targets WHERE entire_series AND attempts > 0),
+  (SELECT json_build_array(e.at, greatest(0, wall_clock() - e.at))::text FROM events e
+    WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1)
 
 -- name: work_conditions
 WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
@@ -496,7 +498,7 @@ FROM input_rows r LEFT JOIN targets t USING (target_id)
 WHERE r.run_no = $1 AND r.row > $2 ORDER BY r.row LIMIT $3;
 
 -- name: states_of
-SELECT t.state, t.settled_at, t.reason, t.cancel_all, t.user_id, t.account
+SELECT t.state, t.reason, t.cancel_all, t.user_id, t.account
 FROM unnest($1::text[], $2::text[], $3::boolean[]) WITH ORDINALITY
   AS s (appointment_id, attendee_id, entire_series, place)
 LEFT JOIN targets t USING (appointment_id, attendee_id, entire_series) ORDER BY s.place;

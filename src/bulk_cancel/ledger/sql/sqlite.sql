@@ -229,14 +229,13 @@ UPDATE targets SET has_sibling = 1 WHERE has_sibling = 0 AND target_id IN (
   WHERE s.target_id > ?1
     AND EXISTS (SELECT 1 FROM targets t WHERE t.appointment_id = s.appointment_id AND t.target_id <> s.target_id));
 
--- A refusal stands until the input asks for something else, or until refusals from before a time (?3) are taken up
--- again; what failed or was skipped always is.
+-- A refusal stands until the input asks for something else, or (?3) refusals are taken up again as they are; what failed or was skipped always is.
 -- name: stage_restaged
 INSERT INTO events (target_id, run_no, event, attempt_no, at)
 SELECT t.target_id, ?1, 'restaged', t.attempts, ?2
 FROM staging s CROSS JOIN targets t USING (target_id)
 WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
-  AND (t.settled_at <= ?3 OR (t.reason, t.cancel_all, t.user_id, t.account)
+  AND (?3 OR (t.reason, t.cancel_all, t.user_id, t.account)
     IS NOT (s.reason, s.cancel_all, s.user_id, s.account)))
 ORDER BY s.row;
 
@@ -252,7 +251,7 @@ FROM staging s
 WHERE targets.target_id = s.target_id AND s.first_row = s.row AND s.target_id <= ?2
   AND (targets.state IN ('pending', 'waiting', 'sending', 'unknown', 'failed', 'skipped')
     OR targets.state IN ('rejected', 'not_found')
-      AND (targets.settled_at <= ?3 OR (targets.reason, targets.cancel_all, targets.user_id, targets.account)
+      AND (?3 OR (targets.reason, targets.cancel_all, targets.user_id, targets.account)
         IS NOT (s.reason, s.cancel_all, s.user_id, s.account)));
 
 -- name: stage_rows
@@ -297,7 +296,9 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
     ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS must_be_read,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   t.start_at,
-  (SELECT max(intent_at) FROM targets WHERE entire_series = 1 AND attempts > 0)
+  (SELECT max(intent_at) FROM targets WHERE entire_series = 1 AND attempts > 0),
+  (SELECT json_array(e.at, json_array(r.boot_id, r.mono_offset)) FROM events e JOIN runs r USING (run_no)
+    WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1)
 
 -- name: work_conditions
 WHERE t.asked_by = ?1 AND t.entire_series = ?3 AND t.asked_row > ?2
@@ -406,7 +407,7 @@ FROM input_rows r LEFT JOIN targets t USING (target_id)
 WHERE r.run_no = ? AND r.row > ? ORDER BY r.row LIMIT ?;
 
 -- name: state_of
-SELECT state, settled_at, reason, cancel_all, user_id, account FROM targets
+SELECT state, reason, cancel_all, user_id, account FROM targets
 WHERE appointment_id = ? AND attendee_id = ? AND entire_series = ?;
 
 -- name: mailed_of
