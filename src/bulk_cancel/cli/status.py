@@ -175,6 +175,9 @@ def _history_lines(history: TargetHistory) -> Iterator[str]:
         yield f"  {_moment(told.line.at, seconds=True)}  {told.line.run_id}  {told.sentence}"
     if not history.events:
         yield "  Nothing has happened to it yet."
+    for run in history.runs:
+        if by := run.provenance.told:
+            yield f"  Run {run.run_id} was begun {by}."
 
 
 def _rows(history: TargetHistory) -> str:
@@ -200,6 +203,7 @@ def _history_document(history: TargetHistory) -> dict[str, Any]:
         "unknown": _open_document(history.open) if history.open else None,
         "warnings": list(history.warnings),
         "rows": [{"run_id": naming.run_id, "row": naming.row} for naming in history.rows],
+        "runs": [{"run_id": run.run_id, **run.provenance.document()} for run in history.runs],
         "events": [
             {
                 "at": _iso(told.line.at),
