@@ -290,7 +290,7 @@ _SLOW = {"suppress_health_check": [HealthCheck.too_slow]}
 class TestHostileServer(HostileServer.TestCase):
     """Enough to find a broken rule; run with every test."""
 
-    settings = examples(20, stateful_step_count=40, **_SLOW)
+    settings = examples(10, stateful_step_count=40, **_SLOW)
 
 
 @pytest.mark.long
