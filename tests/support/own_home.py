@@ -10,6 +10,7 @@ import pwd
 import shutil
 import sys
 import tempfile
+from collections.abc import Set
 from pathlib import Path
 
 import certifi
@@ -57,8 +58,8 @@ def guard() -> None:
     """Raise AssertionError in this process, from now on, wherever one of the real folders is opened or changed."""
     folders = tuple(filter(None, os.environ.get(_HANDED_ON, "").split(os.pathsep)))
 
-    def look(event: str, arguments: tuple[object, ...]) -> None:
-        if event in _TOUCHES and isinstance(arguments[0], str | os.PathLike):
+    def look(event: str, arguments: tuple[object, ...], touches: Set[str] = frozenset(_TOUCHES)) -> None:
+        if event in touches and isinstance(arguments[0], str | os.PathLike):
             path = os.fspath(arguments[0])
             if isinstance(path, str) and path.startswith(folders):
                 raise AssertionError(f"{event} of the user's real folder: {path}")

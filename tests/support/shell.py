@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -54,17 +53,13 @@ class Shell:
         return ended(self.start(*words, stdin=stdin, **environ))
 
     def start(
-        self,
-        *words: str | Path,
-        stdin: str | None = None,
-        streams: Mapping[str, str] = MappingProxyType({}),
-        **env: str,
+        self, *words: str | Path, stdin: str | None = None, streams: Mapping[str, str] | None = None, **environ: str
     ) -> Process:
         """Start a command; its streams are files, or those that are named."""
         folder = Path(tempfile.mkdtemp(prefix="streams-", dir=self.folder.parent))
         (folder / "stdin").write_text(stdin or "", encoding="utf-8")
-        files = {name: str(folder / name) for name in ("stdin", "stdout", "stderr")} | dict(streams)
-        told = {"environ": {**self.environ, **env}, "words": [*map(str, words)], "folder": str(self.folder)}
+        files = {name: str(folder / name) for name in ("stdin", "stdout", "stderr")} | dict(streams or {})
+        told = {"environ": {**self.environ, **environ}, "words": [*map(str, words)], "folder": str(self.folder)}
         return self.zygote.start({**files, **told}, self.folder)
 
     def start_anew(self, *words: str | Path, stdin: str | None = None, **environ: str) -> Result:
