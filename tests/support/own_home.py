@@ -1,5 +1,6 @@
 """A home of its own for the test run, and a guard: what opens the user's real folders of this program fails there.
 
+All files of the tests are in memory where there is enough: thousands of fsyncs that wait for a disk prove nothing here.
 A plugin of the root conftest. The zygote has the guard, too, and its forks inherit it.
 """
 
@@ -24,12 +25,15 @@ _TOUCHES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link",
 _TOUCHES |= {"os.listdir", "os.scandir", "os.truncate", "sqlite3.connect", "shutil.rmtree"}
 
 
+_MEMORY, _ENOUGH = Path("/dev/shm"), 2 << 30
 _homes: list[Path] = []
 
 
 def pytest_configure() -> None:
     """Set HOME and the XDG variables to a new folder, and guard the real ones."""
     os.environ.setdefault(_HANDED_ON, os.pathsep.join(sorted(_real_folders())))
+    if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ENOUGH:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
     home = Path(tempfile.mkdtemp(prefix="bulk-cancel-home-"))
     _homes.append(home)
     os.environ["HOME"] = str(home)
