@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import sys
 import termios
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -25,6 +27,23 @@ def ids_of(sandbox: Sandbox, count: int) -> list[str]:
     world = World.of([Wanted() for _ in range(count)], seed=21)
     sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000))
     return list(world.appointments)
+
+
+def heed_ctrl_c() -> None:
+    """As a shell has it for what it starts: tests that run in the background inherit that it is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture
+def terminal(shell: Shell) -> Callable[..., pexpect.spawn]:
+    def start(*words: str) -> pexpect.spawn:
+        arguments = ["-m", "bulk_cancel", *words]
+        return pexpect.spawn(
+            sys.executable, arguments, cwd=str(shell.folder), env={**shell.environ, "TERM": "xterm"},
+            encoding="utf-8", timeout=30, dimensions=(40, 120), preexec_fn=heed_ctrl_c,
+        )  # fmt: skip
+
+    return start
 
 
 @dataclass
@@ -98,3 +117,34 @@ def test_many_want_their_number_typed(
     write("a.csv", "id\n" + "\n".join(ids_of(sandbox, 60)) + "\n")
     assert ask("to cancel that many now", "run", "a.csv", "--rate", "500/s").answered(typed)[1] == code
     assert len(sandbox.truth().applied) == (60 if code == 0 else 0)
+
+
+@pytest.mark.parametrize("how", ["sendintr", "sendeof"])
+def test_ctrl_c_and_ctrl_d_at_the_question_say_at_once_that_nothing_was_sent(
+    how: str, sandbox: Sandbox, write: Callable[..., Path], terminal: Callable[..., pexpect.spawn]
+) -> None:
+    write("a.csv", "id\n" + "\n".join(ids_of(sandbox, 12)) + "\n")
+    child = terminal("run", "a.csv")
+    child.expect("Cancel these")
+    getattr(child, how)()
+    child.expect(pexpect.EOF, timeout=5)
+    assert "bulk-cancel: Nothing was sent." in plain(child.before).splitlines()
+    child.close()
+    assert child.exitstatus == 5
+    assert not sandbox.arrivals()
+
+
+def test_what_was_typed_before_the_question_is_no_answer(
+    sandbox: Sandbox, write: Callable[..., Path], terminal: Callable[..., pexpect.spawn]
+) -> None:
+    write("a.csv", "id\n" + "\n".join(ids_of(sandbox, 12)) + "\n")
+    child = terminal("run", "a.csv")
+    child.sendline("y")
+    child.expect("Cancel these")
+    with pytest.raises(pexpect.TIMEOUT):
+        child.expect(pexpect.EOF, timeout=1)
+    child.sendline("n")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 5
+    assert not sandbox.arrivals()
