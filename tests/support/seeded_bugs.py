@@ -38,7 +38,7 @@ class Bug:
 _SENDER, _SQLITE, _OUTCOME = "engine/sender.py", "ledger/sqlite/ledger.py", "core/outcome.py"
 _GUARD, _MARKS = "ledger/sqlite/file_guard.py", "tests/unit/ledger/sqlite/test_high_water.py"
 _QUERIES, _RECONCILE = "ledger/sql/sqlite.sql", "engine/reconcile.py"
-_INTENT = "        await context.move(work, Event.INTENT)\n"
+_INTENT = '        await context.move(work, Event.INTENT, detail=work.request.reason or "")\n'
 _LOOKING = """        step = await self._look(work)
         if step is not None:
             return step
@@ -58,6 +58,13 @@ _TROUBLE = "tests/unit/engine/test_trouble.py"
 _WORLD = "tests/world/test_world.py::test_hostile_histories_break_no_invariant"
 
 BUGS = (
+    Bug(
+        "a plan's line may say a thing twice",
+        "plan_files/reading.py",
+        "_parsed(plan, read_strictly)",
+        "plan.lines()",
+        "tests/unit/plan_files/test_refusals.py::test_a_line_in_another_spelling_is_refused",
+    ),
     Bug(
         "a credential is known by its looks alone",
         "core/credential.py",
@@ -1176,7 +1183,8 @@ def _judge(folder: Path, tests: Sequence[str]) -> Verdict:
     """Run tests against a copy. An editable install adds the checkout's src to the path, but after PYTHONPATH."""
     environ = {**os.environ, "PYTHONPATH": str(folder / "src")}
     _refuse_wrong_copy(folder, environ)
-    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", f"--basetemp={folder / 'tmp'}", *tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", f"--basetemp={folder / 'tmp'}"]
+    command += ["-m", "", *tests]  # the long ones, too
     began = time.monotonic()
     done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST_S)
     failed = done.returncode == 1 and re.search(r"^\d+ failed", done.stdout, re.MULTILINE) is not None

@@ -19,7 +19,7 @@ from bulk_cancel.core.states import State
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.planning.outputs import plan_outputs
 from bulk_cancel.planning.planner import KnownPace, StatesOf, plan_reads, planned
-from bulk_cancel.planning.sources import open_if_any
+from bulk_cancel.planning.sources import open_if_any, provenance_of_source
 from bulk_cancel.settings.job import Job
 
 
@@ -46,7 +46,11 @@ def plan_job(job: Job, caller: Caller) -> Plan:
         with plan_outputs(setup, source) as outputs:
             plan = planned(keys, source.rows(reads), states_of, reads, outputs.add)
             plan.closure = source.closure
-        plan.digest, plan.time = outputs.digest, time_limit_of(setup)
+        plan.digest, plan.time, plan.provenance = (
+            outputs.digest,
+            time_limit_of(setup),
+            provenance_of_source(setup, source),
+        )
         return plan
 
 

@@ -43,7 +43,7 @@ from bulk_cancel.ops.private_files import make_folder
 from bulk_cancel.planning.plan_reads import PlanReads
 from bulk_cancel.planning.planner import plan_reads, planned
 from bulk_cancel.planning.search import SELECTED
-from bulk_cancel.planning.sources import Source, open_if_any, program
+from bulk_cancel.planning.sources import Source, open_if_any, provenance_of_source
 from bulk_cancel.reports.rebooking import rebooking_list
 from bulk_cancel.reports.remains import keep_expiry
 from bulk_cancel.reports.summary import Requests, Summary
@@ -92,7 +92,7 @@ def prepare(
         with _private(out, run_id) as folder:
             source = open_rows(setup, folder)
             if isinstance(source, str):
-                yield _nothing_done(run_id, str(setup.place), source)
+                yield _nothing_done(run_id, setup, source)
                 return
             if source.approval is not None:
                 ends = expiry(source.approval.expires_at, setup.machine.clock)
@@ -130,11 +130,14 @@ class _Beginning:
         retry = setup.job.retry_refused
         plan = planned(keys, rows, partial(ledger.states_of, retry_refused=retry), reads, None)
         plan.time, plan.closure = self.limit, source.closure
+        if source.approval is not None:
+            plan.notes = (*plan.notes, *setup.provenance.notes(source.approval.provenance))
+        plan.provenance = provenance = provenance_of_source(setup, source)
         if setup.job.engine == "local":
             keys.lock_all(plan, ledger.accounts(NO_RUN), wait_s)
         self._approved(plan)
-        about = (setup.job.label, source.digest, str(self.out.resolve()), program())
-        start = RunStart(self.run_id, clock.now(), clock.base, *about)
+        about = (setup.job.label, source.digest, str(self.out.resolve()))
+        start = RunStart(self.run_id, clock.now(), clock.base, *about, provenance)
         run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_refused=retry)
         if source.approval is not None:
             keep_expiry(ledger, run_no, source.approval.expires_at)
@@ -143,7 +146,7 @@ class _Beginning:
         began = clock.monotonic()
         active, left = gather_accounts(keys, ledger, run_no, clock) if setup.job.engine == "local" else ([], {})
         facts = RunFacts(self.run_id, run_no, ledger, self.out, clock, began, active, left, self.limit, source.approval)
-        return replace(facts, closure=plan.closure)
+        return replace(facts, closure=plan.closure, provenance=provenance)
 
     def _reads(self, ledger: Ledger, source: Source, wait_s: float) -> PlanReads | None:
         """What is sent is read when it is about to be sent: here only what the reasons want of it, which are staged."""
@@ -187,7 +190,7 @@ def _warn_of_short_time(plan: Plan, setup: Setup) -> None:
         setup.log.warning("run.time_short", needs=show_duration(plan.duration_s), left=show_duration(left_s))
 
 
-def _nothing_done(run_id: str, ledger: str, why: str) -> Summary:
+def _nothing_done(run_id: str, setup: Setup, why: str) -> Summary:
     return Summary(
         run_id=run_id,
         rows=0,
@@ -197,8 +200,9 @@ def _nothing_done(run_id: str, ledger: str, why: str) -> Summary:
         elapsed_s=0.0,
         exit_code=Exit.OK,
         out=None,
-        ledger=ledger,
+        ledger=str(setup.place),
         next=why,
+        provenance=setup.provenance,
     )
 
 

@@ -132,7 +132,7 @@ class Sender:
         step = await self._look(work)
         if step is not None:
             return step
-        await context.move(work, Event.INTENT)
+        await context.move(work, Event.INTENT, detail=work.request.reason or "")
         if held_back := self._why_not_now(work):
             context.limiter.give_back()
             return await self._held_back(work, *held_back)

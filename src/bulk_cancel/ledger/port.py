@@ -16,6 +16,7 @@ from typing import Protocol
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Scope, Target, Work
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import State
 
 #: Of the run's own account; where a scope may be None, that means all accounts.
@@ -32,7 +33,7 @@ class RunStart:
     source: str = ""
     input_digest: str = ""
     out: str = ""
-    program: str = ""
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class RunRecord:
     input_digest: str
     out: str
     summary: str | None  #: the JSON summary, when it came to its end
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class RowRecord:
     user_id: str | None
     warnings: str
     account: str = ""
+    mailed_reason: str = ""  #: that its cancel was sent with; empty: it had none, or we did not cancel it
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ class Ledger(Protocol):
         """
 
     def begin_run(self, start: RunStart) -> int:
-        """Record a run that stages its rows; return its number."""
+        """Record a run that stages its rows, in the chain of digests as well; return its number."""
 
     def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_refused: bool = False) -> None:
         """Record rows and make targets of those that name a new one. A chunk is one transaction.

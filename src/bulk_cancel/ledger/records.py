@@ -7,8 +7,9 @@ from typing import Any
 
 from bulk_cancel.core.clock import Past, TimeBase
 from bulk_cancel.core.model import InputRow, Request, Scope, Target, Work
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import DONE, SETTLED, State
-from bulk_cancel.ledger.port import RowRecord
+from bulk_cancel.ledger.port import RowRecord, RunRecord
 
 Row = tuple[Any, ...]
 _NOTHING_KNOWN = (False, False, None, None, None)
@@ -55,7 +56,7 @@ def numbered_work_of(row: Row) -> tuple[int, Work]:
 def row_record_of(row: Row) -> RowRecord:
     """Return the record of a row of the statements `rows` and `concerning_rows`."""
     number, first_row, problems, state, detail, http_status, attempts, settled_at = row[:8]
-    appointment_id, attendee_id, series, cancel_all, reason, user_id, warnings, account = row[8:]
+    appointment_id, attendee_id, series, cancel_all, reason, user_id, warnings, account, mailed_reason = row[8:]
     return RowRecord(
         row=number,
         first_row=first_row,
@@ -71,7 +72,13 @@ def row_record_of(row: Row) -> RowRecord:
         user_id=user_id,
         warnings=warnings or "",
         account=account or "",
+        mailed_reason=mailed_reason or "",
     )
+
+
+def run_record_of(row: Row) -> RunRecord:
+    """Return the record of a row of the statement `runs`."""
+    return RunRecord(*(*row[:-1], Provenance.from_json(row[-1])))
 
 
 def staged_state(row: InputRow, found: Row, *, retry_refused: bool) -> State:

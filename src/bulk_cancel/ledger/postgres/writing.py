@@ -40,8 +40,10 @@ class Writing(Reading):
 
     def begin_run(self, start: RunStart) -> int:
         with self._session.transaction():
-            about = (start.source, start.input_digest, start.out, start.program)
-            return int(self._session.value("begin_run", start.run_id, *about))
+            about = (start.source, start.input_digest, start.out, start.provenance.to_json())
+            run_no = int(self._session.value("begin_run", start.run_id, *about))
+            chain.seal_beginning(self._session, run_no)
+            return run_no
 
     def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_refused: bool = False) -> None:
         with self._session.transaction():

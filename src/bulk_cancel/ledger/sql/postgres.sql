@@ -56,7 +56,7 @@ CREATE TABLE runs (
   source         text NOT NULL DEFAULT '',
   input_digest   text NOT NULL DEFAULT '',
   out            text NOT NULL DEFAULT '',
-  program        text NOT NULL DEFAULT '',
+  provenance     text NOT NULL DEFAULT '{}',
   summary        text,
   stopped        text NOT NULL DEFAULT '',
   refused        bigint NOT NULL DEFAULT 0
@@ -123,7 +123,8 @@ CREATE TABLE events (
 );
 CREATE INDEX events_of_target ON events (target_id);
 
--- A chain of digests for each run and chunk, so that the workers of a run do not wait for each other.
+-- A chain of digests for each run and chunk, so that the workers of a run do not wait for each other. The first link of a
+-- run, after no event, covers its beginning, as `beginnings` returns it.
 CREATE TABLE seals (
   run_no        bigint NOT NULL,
   chunk_no      bigint NOT NULL,
@@ -260,8 +261,12 @@ SELECT tat_at, tat_mono, boot_id FROM pace WHERE credential = $1;
 
 -- name: begin_run
 WITH new AS (SELECT nextval('run_numbers') AS run_no)
-INSERT INTO runs (run_no, run_id, status, started_at, source, input_digest, out, program)
+INSERT INTO runs (run_no, run_id, status, started_at, source, input_digest, out, provenance)
 SELECT new.run_no, $1, 'staging', wall_clock(), $2, $3, $4, $5 FROM new RETURNING run_no;
+
+-- name: beginnings
+SELECT run_no, run_id, started_at, source, input_digest, out, provenance FROM runs
+WHERE $1::bigint IS NULL OR run_no = $1 ORDER BY run_no;
 
 -- name: start_run
 UPDATE runs SET status = 'running' WHERE run_no = $1 AND status = 'staging';
@@ -480,9 +485,12 @@ WHERE r.run_no = $1 AND (r.first_row = r.row OR NOT $2) GROUP BY t.state;
 -- name: target_count
 SELECT count(*) FROM input_rows WHERE run_no = $1 AND first_row = row;
 
+-- The reason that was mailed is that of the last intent: a later input may have asked with another one.
 -- name: rows
 SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
-  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account
+  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account,
+  CASE WHEN t.state = 'cancelled' THEN (SELECT e.detail FROM events e
+    WHERE e.target_id = t.target_id AND e.event = 'intent' ORDER BY e.event_id DESC LIMIT 1) END
 FROM input_rows r LEFT JOIN targets t USING (target_id)
 WHERE r.run_no = $1 AND r.row > $2 ORDER BY r.row LIMIT $3;
 
@@ -506,7 +514,7 @@ SELECT t.appointment_id, t.attendee_id, t.entire_series::integer, r.run_id, e.ev
 FROM events e JOIN targets t USING (target_id) JOIN runs r USING (run_no) ORDER BY e.event_id;
 
 -- name: runs
-SELECT run_no, run_id, status, started_at, ended_at, source, input_digest, out, summary FROM runs
+SELECT run_no, run_id, status, started_at, ended_at, source, input_digest, out, summary, provenance FROM runs
 WHERE $1 = '' OR run_id = $1 ORDER BY run_no DESC LIMIT $2;
 
 -- No read can settle the last attempt: a person has to.
@@ -544,7 +552,9 @@ WHERE r.run_no = $1;
 
 -- name: concerning_rows
 SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
-  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account
+  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account,
+  CASE WHEN t.state = 'cancelled' THEN (SELECT e.detail FROM events e
+    WHERE e.target_id = t.target_id AND e.event = 'intent' ORDER BY e.event_id DESC LIMIT 1) END
 FROM input_rows r LEFT JOIN targets t USING (target_id)
 WHERE r.run_no = $1 AND CASE $2::text
   WHEN 'invalid' THEN t.target_id IS NULL

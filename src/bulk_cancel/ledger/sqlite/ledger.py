@@ -85,8 +85,10 @@ class SqliteLedger(Questions):
     def begin_run(self, start: RunStart) -> int:
         with self._transaction():
             base = (start.base.boot_id, start.base.offset_s)
-            about = (start.source, start.input_digest, start.out, start.program)
-            return int(self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0])
+            about = (start.source, start.input_digest, start.out, start.provenance.to_json())
+            run_no = int(self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0])
+            integrity.seal_beginning(self._connection, self._sql, run_no)
+            return run_no
 
     def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_refused: bool = False) -> None:
         with self._transaction():
