@@ -199,10 +199,10 @@ def test_a_file_of_an_edge_alone_is_read_or_refused_in_a_sentence(reader: Reader
         reader.read(path)
 
 
-@pytest.mark.parametrize(
-    "summary",
-    ["no JSON", "[1]", '{"counts": 1}', to_json(SUMMARY).replace("cancelled", "x"), "[" * 9000, '{"next": ""}'],
-)
+SUMMARIES = ["no JSON", "[1]", '{"counts": 1}', to_json(SUMMARY).replace("cancelled", "x"), "[" * 9000, '{"next": ""}']
+
+
+@pytest.mark.parametrize("summary", SUMMARIES)
 def test_a_summary_that_is_none_of_ours_is_the_ledgers_fault(summary: str) -> None:
     with pytest.raises(LedgerError, match="summary of the run r in the ledger is none of this program's") as refused:
         read_told(replace(RUN, summary=summary))
