@@ -44,7 +44,7 @@ def test_a_worker_s_role_suffices_for_a_run_and_a_chunk(worker_url: str) -> None
     ledger.plan_chunks(run_no, 10)
     hold = ledger.take_chunk(run_no, 1, "worker", 90.0)
     assert hold is not None
-    ledger.hold(hold)
+    ledger.work_under(hold)
     pace = Pace(10.0, 5)
     ledger.give_back("key", ledger.reserve("key", 1, pace, hold), 1, pace)
     ledger.pause("key", 1.0, pace)

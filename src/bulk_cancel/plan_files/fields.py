@@ -78,6 +78,8 @@ def _are_counts(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_action(name) and _is_number(value[name]) for name in value)
 
 
+#: Fields of the header that only some plans have.
+OPTIONAL = frozenset({"ticket", "approved_by"})
 HEADER_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
     {
         "created_at": _is_moment,
@@ -88,6 +90,8 @@ HEADER_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
         "options_digest": _is_digest,
         "rows": _is_number,
         "actions": _are_counts,
+        "ticket": _is_line(LONGEST_NAME),
+        "approved_by": _is_line(LONGEST_NAME),
     }
 )
 LINE_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(

@@ -24,6 +24,7 @@ from bulk_cancel.plan_files.fields import (
     LINE_FIELDS,
     LONGEST_NAME,
     LONGEST_WHY,
+    OPTIONAL,
     MalformedError,
     refuse_odd,
 )
@@ -53,6 +54,8 @@ class PlanHeader:
     options_digest: str
     rows: int
     actions: Mapping[Action, int]
+    ticket: str = ""  #: why
+    approved_by: str = ""
 
     def expired(self, now: float) -> bool:
         """Whether it is too late to carry it out."""
@@ -109,6 +112,7 @@ def header_record(header: PlanHeader) -> Record:
         "options_digest": header.options_digest,
         "rows": header.rows,
         "actions": {action.value: header.actions[action] for action in Action if header.actions.get(action)},
+        **{name: value for name in ("ticket", "approved_by") if (value := getattr(header, name))},
     }
 
 
@@ -123,7 +127,7 @@ def refuse_other_spelling(line: bytes, record: Mapping[str, object]) -> None:
 def read_header(record: Record) -> PlanHeader:
     """Understand the first line. Raises MalformedError."""
     refuse_odd({key: value for key, value in record.items() if key not in ("format", "version")}, HEADER_FIELDS)
-    if missing := HEADER_FIELDS.keys() - record.keys():
+    if missing := HEADER_FIELDS.keys() - OPTIONAL - record.keys():
         raise MalformedError(f"{min(missing)} is missing")
     return PlanHeader(
         created_at=moment_of(record["created_at"]) or 0.0,
@@ -134,6 +138,8 @@ def read_header(record: Record) -> PlanHeader:
         options_digest=record["options_digest"],
         rows=record["rows"],
         actions={Action(name): count for name, count in record["actions"].items()},
+        ticket=record.get("ticket", ""),
+        approved_by=record.get("approved_by", ""),
     )
 
 

@@ -17,8 +17,6 @@ SHIPPED = ("README.md", "docs/runbook.md", "docs/guides/nightly.md", "jobs/night
 NO_MATTER_OF_A_USER = re.compile(
     r"(^|/)(tests|\.ci|\.github|\.venv|\.demo|__pycache__|\.\w+_cache|secrets|results)/|\.pyc$"
 )
-    r"(^|/)(tests|\.ci|\.github|\.venv|\.demo|__pycache__|\.\w+_cache|secrets|results)/|\.pyc$"
-)
 
 
 @pytest.fixture(scope="module")

@@ -56,6 +56,7 @@ def test_document() -> None:
         "out",
         "ledger",
         "next",
+        "provenance",
     ]
     assert list(document["counts"].items()) == [
         ("cancelled", 3),
