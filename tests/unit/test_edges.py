@@ -28,6 +28,7 @@ from bulk_cancel.api.documents import (
 )
 from bulk_cancel.core.csv_dialect import CsvDialect, dialect_of
 from bulk_cancel.core.model import Answer
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.errors import BulkCancelError, Exit, InputError, LedgerError
 from bulk_cancel.inputs import InputOptions, stage_input
 from bulk_cancel.inputs.reading import reading_errors
@@ -141,6 +142,7 @@ READERS = [
     Reader("x.holder", lambda _: b'{"pid": 1, "host": "h", "since": 1.5}', lambda p: str(_holder(p.with_name("x")))),
     Reader("0" * 32, lambda _: b"1 " + b"0" * 64 + b" 1 1\n/a/ledger.db\n", lambda path: Marks(path.parent).at("/a")),
     Reader("summary", lambda _: to_json(SUMMARY).encode(), lambda p: read_told(replace(RUN, summary=_text(p)))),
+    Reader("provenance", lambda _: Provenance(user="a").to_json().encode(), lambda p: Provenance.from_json(_text(p))),
     Reader("dialect", lambda _: CsvDialect().as_text().encode(), lambda path: dialect_of(_text(path))),
 ]
 
