@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bulk_cancel.access.setup import set_up
 from bulk_cancel.commands.plan import plan_job
 from bulk_cancel.commands.run import prepare
 from bulk_cancel.core.model import Answer, Appointment, Status, Target
@@ -15,6 +16,7 @@ from bulk_cancel.errors import Exit, PlanError
 from bulk_cancel.reports.summary import Summary
 from support.office import Office
 from support.plans import uuid
+from support.played import LOG
 from support.scripted import NO_ANSWER, active, cancelled, said
 
 
