@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
-from typing import Any
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of, shared_of
 from bulk_cancel.access.machine import Machine
@@ -23,6 +21,7 @@ from bulk_cancel.ledger.shared import NOBODY, START_ONE, is_untaken
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.reports.next_step import Ending, next_step, typed
 from bulk_cancel.reports.remains import has_expired, remains_of_ledger, remains_of_run
+from bulk_cancel.reports.summary import read_told
 
 #: Number of unknown targets that are told one by one.
 MOST_UNKNOWN = 20
@@ -203,7 +202,7 @@ def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> RunView:
 def _ended(record: RunRecord) -> RunView:
     if not record.summary:
         return RunView(record, RunPhase.ENDED, None, "A person's decision was recorded.", {})
-    summary: dict[str, Any] = json.loads(record.summary)
+    summary = read_told(record)
     counts = {Status(status): count for status, count in summary["counts"].items() if count}
     return RunView(record, RunPhase.ENDED, Exit(summary["exit_code"]), str(summary["next"]), counts)
 

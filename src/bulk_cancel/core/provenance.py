@@ -45,9 +45,13 @@ class Provenance:
 
     @classmethod
     def from_json(cls, text: str) -> Provenance:
-        """Read the record as the ledger keeps it."""
+        """Read the record as the ledger keeps it; of what is none of ours nothing is known."""
         known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in json.loads(text).items() if name in known})
+        try:
+            found = json.loads(text).items()
+        except (ValueError, AttributeError, RecursionError):
+            return cls()
+        return cls(**{name: value for name, value in found if name in known and isinstance(value, str)})
 
     @property
     def told(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ import pytest
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Wanted, World
 from support.ledger_files import fingerprint
+from support.processes import Process
 from support.shell import Shell
 from support.worlds import post_count
 
@@ -43,12 +42,9 @@ def status(shell: Shell) -> Callable[..., dict[str, Any]]:
 
 
 @contextmanager
-def at_work(shell: Shell, sandbox: Sandbox) -> Iterator[subprocess.Popen[bytes]]:
+def at_work(shell: Shell, sandbox: Sandbox) -> Iterator[Process]:
     words = ("run", "closure.csv", "--yes", "--rate", "1/s", "--burst", "3", "--ledger", "ledger.db")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bulk_cancel", *words],
-        cwd=shell.folder, env=shell.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    process = shell.start(*words)
     try:
         deadline = time.monotonic() + 30
         while not post_count(sandbox.truth()) and time.monotonic() < deadline:
@@ -56,7 +52,6 @@ def at_work(shell: Shell, sandbox: Sandbox) -> Iterator[subprocess.Popen[bytes]]
         yield process
     finally:
         process.kill()
-        process.wait()
 
 
 def test_without_a_ledger_it_says_so(shell: Shell) -> None:

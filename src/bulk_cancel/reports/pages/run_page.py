@@ -5,7 +5,6 @@ The counts and rows are those of today: a row that was unknown when the run ende
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -26,6 +25,7 @@ from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, ti
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
 from bulk_cancel.reports.pages.rendering import moment, write_page
 from bulk_cancel.reports.remains import has_expired, remains_of_run
+from bulk_cancel.reports.summary import read_told
 
 REPORT_HTML: Final = "report.html"
 
@@ -158,7 +158,7 @@ def _read(ledger: Ledger, record: RunRecord, now: float) -> _Run:
         concern: ledger.concerning_rows(record.run_no, concern, min(share, concerns[concern])) for concern in present
     }
     expired_in = record.out if has_expired(ledger, record.run_no, now) else ""
-    return _Run(record, json.loads(record.summary or "{}"), remains, concerned, concerns, expired_in)
+    return _Run(record, read_told(record), remains, concerned, concerns, expired_in)
 
 
 def _state(run: _Run) -> Kind:
