@@ -52,7 +52,7 @@ def test_after_a_plan_has_expired_what_is_named_brings_its_rest_to_the_end(offic
 def test_a_run_that_was_killed_and_whose_plan_has_expired_is_planned_anew_from_its_files(office: Office) -> None:
     source, plan = office.write(3), office.folder / "closure.plan"
     plan_job(office.job(source, plan_file=plan, plan_ttl="70s", out=None), office.played.caller)
-    with prepare(set_up(office.job(plan), LOG, office.played.machine), lambda _: True):
+    with prepare(set_up(office.job(plan), LOG, office.typing("run", str(plan)).machine), lambda _: True):
         pass  # it dies here
     assert f"bulk-cancel run {plan}" in office.status()
     office.played.now += 100.0
