@@ -10,7 +10,7 @@ from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import Appointment, Entry
 from bulk_cancel.core.states import TRANSITIONS, Event, IllegalTransitionError, State
 from bulk_cancel.ledger.port import GuardError, Ledger, PaceUpdate
-from support.given import AT, HISTORIES, entries, entry, put, row, staged, target
+from support.given import AT, HISTORIES, entries, entry, invalid, put, row, staged, target
 
 PACE = PaceUpdate("fingerprint", PaceRecord(AT, 1000.0, "this boot"))
 
@@ -118,6 +118,15 @@ def test_the_reason_that_was_mailed_stays_whatever_a_later_input_asks_with(ledge
     cancelled, unknown = ledger.rows(run_no, 0, 10)
     assert (cancelled.reason, cancelled.mailed_reason) == ("second", "first")
     assert (unknown.state, unknown.mailed_reason) == (State.UNKNOWN, "")
+    asked = [row(2, 1), row(3, 2), row(4, 3), invalid(5)]
+    assert ledger.mailed_of(asked) == ["first", None, None, None]
+
+
+def test_what_is_left_to_be_sent_belongs_to_the_run_that_asked_last(ledger: Ledger) -> None:
+    first = staged(ledger, row(2, 1), row(3, 2), row(4, 3))
+    put(ledger, first, State.CANCELLED, 1)
+    second = staged(ledger, row(2, 2), run_id="run-2")
+    assert ledger.left_by_run() == {first: 1, second: 1}
 
 
 @pytest.mark.parametrize("state", State)
