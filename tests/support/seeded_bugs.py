@@ -278,8 +278,8 @@ BUGS = (
     Bug(
         "there is no settle time",
         "engine/unknowns.py",
-        "return settle_s - clock",
-        "return 0.0 * clock",
+        "return max(settle_s, item.settle_s) - _age_s(item, clock)",
+        "return 0.0 * _age_s(item, clock)",
         "tests/processes/crash/test_clock.py::test_an_unknown_target_is_not_sent_before_its_settle_time",
     ),
     Bug(
@@ -614,8 +614,8 @@ BUGS = (
     Bug(
         "an age in PostgreSQL is told by the clock of the process that asks",
         "engine/unknowns.py",
-        "return settle_s - item.age_s",
-        "return settle_s - (clock.now() - item.last_at)",
+        "        return item.age_s\n",
+        "        return clock.now() - item.last_at\n",
         "tests/unit/ledger/postgres/test_ages.py::test_an_age_is_the_databases_whatever_the_clock_of_the_process_that_asks",
     ),
     Bug(
@@ -884,6 +884,27 @@ BUGS = (
         "self._throttles[asked] = 0",
         "self._throttles.clear()",
         "tests/unit/engine/test_looks.py::test_cancels_that_are_always_throttled_end_the_run_although_reads_are_served",
+    ),
+    Bug(
+        "the settle time of the run that sent a cancel is forgotten",
+        "engine/unknowns.py",
+        "max(settle_s, item.settle_s)",
+        "settle_s",
+        "tests/unit/engine/test_reconcile.py::test_the_longest_settle_time_holds_the_sending_runs_or_this_commands",
+    ),
+    Bug(
+        "a replica that lags outranks the ledger",
+        "core/actions.py",
+        "    if expected.is_cancelled:\n",
+        "    if False:\n",
+        "tests/unit/engine/test_looks.py::test_what_the_ledger_knows_as_cancelled_is_not_sent_by_a_replica_that_lags",
+    ),
+    Bug(
+        "the ledger does not tell of what another target cancelled",
+        _QUERIES,
+        "AND o.target_id <> t.target_id AND o.attendee_id = '' AND o.state IN",
+        "AND o.target_id <> t.target_id AND o.attendee_id = t.attendee_id AND o.state IN",
+        "tests/contracts/test_work.py::test_work_tells_whether_the_whole_appointment_is_known_as_cancelled",
     ),
     Bug(
         "a sibling of a series is read at once",

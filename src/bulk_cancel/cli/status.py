@@ -45,7 +45,7 @@ def explain_command(target: str, ledger: str | None, *, as_json: bool) -> None:
 
 
 def settle_s() -> float:
-    """The settle time is a setting of runs, and not in the ledger: what runs would take without a flag or job file."""
+    """What runs would take without a flag or job file; a longer one of the run that sent a cancel holds."""
     try:
         return parse_duration(os.environ.get("BULK_CANCEL_SETTLE") or "10m")
     except ValueError as error:

@@ -50,7 +50,8 @@ def prepare_reconcile(setup: Setup) -> Iterator[RunFacts]:
         with open_ledger(keys, limit) as ledger:
             keys.lock_all(Plan(setup.job.pace), ledger.accounts(NO_RUN), lock_wait_of(setup, limit))
             clock, run_id = clock_of(ledger, setup.machine.clock), setup.machine.new_run_id()
-            run_no = stage_rows(ledger, RunStart(run_id, clock.now(), clock.base, program=program()), (), clock)
+            start = RunStart(run_id, clock.now(), clock.base, program=program(), settle_s=setup.job.settle)
+            run_no = stage_rows(ledger, start, (), clock)
             began = clock.monotonic()
             active, left = gather_accounts(keys, ledger, run_no, clock)
             yield RunFacts(run_id, run_no, ledger, None, clock, began, active, left, limit)

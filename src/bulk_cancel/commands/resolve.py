@@ -33,7 +33,7 @@ class Decision:
         return Event.RESOLVED_CANCELLED if self.cancelled else Event.RESOLVED_NOT_CANCELLED
 
 
-def resolve(place: LedgerPlace, machine: Machine, name: str, decision: Decision, settle_s: float = 600.0) -> Work:
+def resolve(place: LedgerPlace, machine: Machine, name: str, decision: Decision, settle_s: float) -> Work:
     """Record a person's decision about the unknown target `name`: an appointment's id, or `appointment/attendee`.
 
     Raises UsageError when there is no such unknown target, or when one is told not to be cancelled within `settle_s`
@@ -43,7 +43,8 @@ def resolve(place: LedgerPlace, machine: Machine, name: str, decision: Decision,
         pass  # an existing ledger, or a clear error: deciding must not create one
     with place.alone() as ledger:
         clock = clock_of(ledger, machine.clock)
-        run_no = ledger.begin_run(RunStart(machine.new_run_id(), clock.now(), clock.base, source="resolve"))
+        start = RunStart(machine.new_run_id(), clock.now(), clock.base, source="resolve", settle_s=settle_s)
+        run_no = ledger.begin_run(start)
         ledger.recover(run_no, clock.now())
         work = _unknown_target(ledger, name)
         if not decision.cancelled:

@@ -135,7 +135,7 @@ class _Beginning:
         _warn_of_late_refusals(plan, setup)
         self._approved(plan)
         about = (setup.job.label, source.digest, str(self.out.resolve()), program())
-        start = RunStart(self.run_id, clock.now(), clock.base, *about)
+        start = RunStart(self.run_id, clock.now(), clock.base, *about, setup.job.settle)
         run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_before)
         _adopt(folder, self.out)
         setup.log.info("run.started", run_id=self.run_id, rows=plan.rows, cancels=plan.cancels, out=str(self.out))

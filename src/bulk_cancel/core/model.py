@@ -102,6 +102,7 @@ class Work:
     must_be_read: bool = False  #: another cancel may have taken it along, or it was refused once: read before sending
     attended: bool = False  #: a reading showed its attendee in the appointment
     start: str | None = None  #: when the appointment starts, where an answer told
+    is_cancelled: bool = False  #: the ledger knows the whole appointment as cancelled, by another target's outcome
     series_sent_at: float | None = None  #: when the last cancel of a series left, seconds since the epoch
     reading: Reading | None = None  #: the newest; None: nobody has looked
     sent: bool = False  #: in this run

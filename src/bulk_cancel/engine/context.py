@@ -10,7 +10,7 @@ import anyio
 
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Approved, Decision, Expectation, Look, SkipRules, decide
-from bulk_cancel.core.deadline import TimeLimit
+from bulk_cancel.core.deadline import SETTLE_S, TimeLimit
 from bulk_cancel.core.exit_codes import Halt, exceeds
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
 from bulk_cancel.core.outcome import classify_read
@@ -45,7 +45,7 @@ class Limits:
     """How patient and how thorough a run is. All durations in seconds."""
 
     max_attempts: int = 5  #: sends per target and run, of those proven not applied
-    settle_s: float = 600.0  #: so long an unanswered cancel may still be applied
+    settle_s: float = SETTLE_S  #: so long an unanswered cancel may still be applied
     confirm_s: float = 5.0  #: between the two reads that must agree that a target is active
     lag_s: float = 3.0  #: for so long a replica may show a cancelled appointment active, after a series or a canary
     max_errors: str = ""  #: `20` or `5%`: halt when more targets are refused; empty: never
@@ -140,7 +140,8 @@ class Context:
         is_due = self.limits.look is Look.EACH or (self.approved is not None and self.limits.look is not Look.NEVER)
         last_start = (approved.seen.start if approved else None) or work.start
         must_be_read = work.must_be_read or is_due
-        return replace(compared, last_start=last_start, attended=work.attended, must_be_read=must_be_read)
+        known = {"last_start": last_start, "attended": work.attended, "is_cancelled": work.is_cancelled}
+        return replace(compared, must_be_read=must_be_read, **known)
 
     async def move(self, work: Work, event: Event, answer: Answer | None = None, detail: str = "") -> None:
         """Record an event durably, and let `work` follow."""

@@ -25,7 +25,8 @@ class OpenTarget:
 def open_one(item: Unknown, clock: Clock, settle_s: float) -> OpenTarget:
     """Describe an unknown target to a person."""
     left_s = due_in_s(item, clock, settle_s)
-    return OpenTarget(item.work.target, item.intent_at, settle_s - left_s, clock.now() + left_s if left_s > 0 else None)
+    due_at = clock.now() + left_s if left_s > 0 else None
+    return OpenTarget(item.work.target, item.intent_at, _age_s(item, clock), due_at)
 
 
 def series_due_in_s(ledger: Ledger, clock: Clock, settle_s: float) -> float | None:
@@ -38,7 +39,14 @@ def series_due_in_s(ledger: Ledger, clock: Clock, settle_s: float) -> float | No
 
 
 def due_in_s(item: Unknown, clock: Clock, settle_s: float) -> float:
-    """Return the seconds until an unknown target is past its settle time; negative: since then."""
+    """Return the seconds until an unknown target is past its settle time; negative: since then.
+
+    The longest holds: the one of the run that sent it, or the one given.
+    """
+    return max(settle_s, item.settle_s) - _age_s(item, clock)
+
+
+def _age_s(item: Unknown, clock: Clock) -> float:
     if item.base is None:
-        return settle_s - item.age_s
-    return settle_s - clock.base.age_s(item.last_at, item.base, clock.monotonic())
+        return item.age_s
+    return clock.base.age_s(item.last_at, item.base, clock.monotonic())

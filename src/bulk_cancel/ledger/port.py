@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
+from bulk_cancel.core.deadline import SETTLE_S
 from bulk_cancel.core.model import Entry, InputRow, Scope, Target, Work
 from bulk_cancel.core.states import State
 
@@ -33,6 +34,7 @@ class RunStart:
     input_digest: str = ""
     out: str = ""
     program: str = ""
+    settle_s: float = SETTLE_S  #: for so long its unanswered cancels may still be applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Unknown:
     start: str | None  #: the appointment's start, where an answer told
     last_at: float  #: when that run last recorded something of it: until then the cancel may have been on its way
     undecided: bool = False  #: it is on record that no read can settle this attempt
+    settle_s: float = 0.0  #: of the run that wrote the intent
     age_s: float = field(
         default=0.0, compare=False
     )  #: since `last_at`, at the read; counts only where there is no base

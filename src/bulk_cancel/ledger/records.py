@@ -25,7 +25,7 @@ def _target(appointment_id: str, attendee_id: str, entire_series: int) -> Target
 def work_of(row: Row) -> Work:
     """Return the work of a row: key, request, state and attempts of a target, and what is known of it before a read."""
     target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, account, state, attempts = row[:10]
-    must_be_read, attended, start, series_at = row[10:] or (False, False, None, None)
+    must_be_read, attended, start, series_at, is_cancelled = row[10:] or (False, False, None, None, False)
     target = _target(appointment_id, attendee_id, series)
     request = Request(reason, bool(cancel_all), user_id, account)
     known = {
@@ -33,6 +33,7 @@ def work_of(row: Row) -> Work:
         "attended": bool(attended),
         "start": start,
         "series_sent_at": series_at,
+        "is_cancelled": bool(is_cancelled),
     }
     return Work(target_id, target, request, State(state), attempts, **known)
 

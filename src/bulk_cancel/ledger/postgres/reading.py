@@ -60,7 +60,7 @@ class Reading:
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(work_of(row[:14]), row[14], None, *row[15:])
+            Unknown(work_of(row[:15]), row[15], None, *row[16:])
             for row in self._rows("unknown", after_target, limit, *scoped(scope))
         ]
 

@@ -40,7 +40,7 @@ class Writing(Reading):
 
     def begin_run(self, start: RunStart) -> int:
         with self._session.transaction():
-            about = (start.source, start.input_digest, start.out, start.program)
+            about = (start.settle_s, start.source, start.input_digest, start.out, start.program)
             return int(self._session.value("begin_run", start.run_id, *about))
 
     def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:

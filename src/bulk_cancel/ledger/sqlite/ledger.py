@@ -88,7 +88,7 @@ class SqliteLedger:
 
     def begin_run(self, start: RunStart) -> int:
         with self._transaction():
-            base = (start.base.boot_id, start.base.offset_s)
+            base = (start.base.boot_id, start.base.offset_s, start.settle_s)
             about = (start.source, start.input_digest, start.out, start.program)
             return int(self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0])
 
@@ -159,7 +159,7 @@ class SqliteLedger:
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(work_of(row[:14]), row[14], TimeBase(row[15], row[16]), row[17], row[18], bool(row[19]))
+            Unknown(work_of(row[:15]), row[15], TimeBase(row[16], row[17]), row[18], row[19], bool(row[20]), row[21])
             for row in self._rows("unknown", after_target, limit, *scoped(scope))
         ]
 
