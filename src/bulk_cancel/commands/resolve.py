@@ -15,6 +15,7 @@ from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.unknowns import due_in_s
 from bulk_cancel.errors import UsageError
+from bulk_cancel.ledger.high_water import Mark
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.settings.environment import refuse_short_settle
 
@@ -79,3 +80,21 @@ def _unknown_target(ledger: Ledger, name: str) -> Work:
         raise UsageError(f"Several targets of this appointment are unknown: {names}.", advice="Name one of them.")
     state = found[0].state.value if found else "not in the ledger"
     raise UsageError(f"{name} is {state}: only an unknown target can be resolved.")
+
+
+def forget(place: LedgerPlace, machine: Machine, settle_s: float) -> int:
+    """Forget what this machine has seen of a lost ledger; return how many events that were.
+
+    Raises UsageError while a cancel without an answer may take effect: `settle_s` seconds, or longer where the run that
+    sent it said so. LockedError while a run works on the ledger, or on a copy of it.
+    """
+
+    def refuse(mark: Mark) -> None:
+        if left_s := mark.seen.unanswered.left_s(machine.clock.now(), settle_s):
+            raise UsageError(
+                f"A cancel that the ledger {mark.place} knows without an answer may still take effect: it is too early "
+                "to forget it.",
+                advice=f"Nothing was forgotten. Type the same again in {show_duration(math.ceil(left_s))}.",
+            )
+
+    return place.forget(refuse)

@@ -140,8 +140,8 @@ class Context:
         is_due = self.limits.look is Look.EACH or (self.approved is not None and self.limits.look is not Look.NEVER)
         last_start = (approved.seen.start if approved else None) or work.start
         must_be_read = work.must_be_read or is_due
-        known = {"last_start": last_start, "attended": work.attended, "is_cancelled": work.is_cancelled}
-        return replace(compared, must_be_read=must_be_read, **known)
+        known = replace(compared, last_start=last_start, attended=work.attended, is_cancelled=work.is_cancelled)
+        return replace(known, must_be_read=must_be_read)
 
     async def move(self, work: Work, event: Event, answer: Answer | None = None, detail: str = "") -> None:
         """Record an event durably, and let `work` follow."""

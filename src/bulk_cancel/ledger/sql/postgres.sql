@@ -462,6 +462,25 @@ WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id 
     AND t.entire_series = $7)
 ORDER BY t.target_id LIMIT $2;
 
+-- The newest event of the whole ledger, with the link of its chain that ends with it.
+-- name: newest_event
+SELECT e.event_id, s.digest FROM events e JOIN seals s ON s.run_no = e.run_no AND s.chunk_no = e.chunk_no
+  AND s.last_event_id = e.event_id ORDER BY e.event_id DESC LIMIT 1;
+
+-- name: seal_of
+SELECT s.digest FROM events e JOIN seals s ON s.run_no = e.run_no AND s.chunk_no = e.chunk_no
+  AND s.last_event_id = e.event_id WHERE e.event_id = $1;
+
+-- The cancel without an outcome that may be applied the longest: when it was last heard of, and its settle time.
+-- name: last_unanswered
+SELECT e.at, r.settle_s FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
+JOIN events e ON e.target_id = t.target_id AND e.run_no = t.intent_run_no
+WHERE t.state IN ('sending', 'unknown') AND e.event IN ('intent', 'no_proof')
+ORDER BY e.at + r.settle_s DESC LIMIT 1;
+
+-- name: settle_of
+SELECT settle_s FROM runs WHERE run_no = $1;
+
 -- name: unknown_count
 SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown') AND ($1::text IS NULL OR account = $1)
   AND ($2::bigint IS NULL OR asked_by = $2

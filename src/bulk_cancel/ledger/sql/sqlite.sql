@@ -351,6 +351,19 @@ WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id 
     AND t.entire_series = ?7)
 ORDER BY t.target_id LIMIT ?2;
 
+-- The cancel without an outcome that may be applied the longest: when it was last heard of, and its settle time.
+-- name: last_unanswered
+SELECT e.at, r.settle_s FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
+JOIN events e ON e.target_id = t.target_id AND e.run_no = t.intent_run_no
+WHERE t.state IN ('sending', 'unknown') AND e.event IN ('intent', 'no_proof')
+ORDER BY e.at + r.settle_s DESC LIMIT 1;
+
+-- name: is_open
+SELECT EXISTS (SELECT 1 FROM targets WHERE state IN ('sending', 'unknown'));
+
+-- name: settle_of
+SELECT settle_s FROM runs WHERE run_no = ?;
+
 -- name: unknown_count
 SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown')
   AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR asked_by = ?2

@@ -12,7 +12,7 @@ import apsw
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Scope, Work
-from bulk_cancel.core.states import State
+from bulk_cancel.core.states import UNANSWERED, State
 from bulk_cancel.errors import BulkCancelError, LedgerError
 from bulk_cancel.ledger.high_water import Mark, Marks
 from bulk_cancel.ledger.port import (
@@ -47,6 +47,7 @@ class SqliteLedger:
         self._marks = marks
         self._guard: FileGuard | None = None
         self._closed = False
+        self._settles: dict[int, float] = {}  #: seconds, by run
         self.notice = ""
 
     @classmethod
@@ -82,9 +83,17 @@ class SqliteLedger:
     def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
         with self._transaction():
             appending.append(self._connection, self._sql, run_no, entries)
+            at = max((entry.at for entry in entries if entry.event in UNANSWERED), default=None)
+            if self._guard and at is not None:
+                self._guard.heard(at, self._settle_s(run_no))
             for pace in paces:
                 record = pace.record
                 self._run("save_pace", pace.credential, record.tat_at, record.tat_mono, record.boot_id)
+
+    def _settle_s(self, run_no: int) -> float:
+        if run_no not in self._settles:
+            self._settles[run_no] = float(self._rows("settle_of", run_no)[0][0])
+        return self._settles[run_no]
 
     def begin_run(self, start: RunStart) -> int:
         with self._transaction():
