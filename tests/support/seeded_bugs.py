@@ -37,6 +37,7 @@ class Bug:
 
 _SENDER, _SQLITE, _OUTCOME = "engine/sender.py", "ledger/sqlite/ledger.py", "core/outcome.py"
 _GUARD, _MARKS = "ledger/sqlite/file_guard.py", "tests/unit/ledger/sqlite/test_high_water.py"
+_POSTGRES_MARKS = "tests/unit/ledger/postgres/test_high_water.py"
 _QUERIES, _RECONCILE = "ledger/sql/sqlite.sql", "engine/reconcile.py"
 _INTENT = "        await context.move(work, Event.INTENT)\n"
 _LOOKING = """        step = await self._look(work)
@@ -391,7 +392,7 @@ BUGS = (
         "a mark is moved on by a commit that fails",
         _GUARD,
         "            raise\n\n    def settle",
-        "            self._keeper.move(Seen(9, 64 * '0'))\n            raise\n\n    def settle",
+        "            self._keeper.move(Seen(9, 64 * '0', Unanswered()))\n            raise\n\n    def settle",
         f"{_MARKS}::test_a_commit_that_fails_moves_no_mark",
     ),
     Bug(
@@ -414,6 +415,55 @@ BUGS = (
         "marks.refuse_missing(place_of(path))",
         "pass",
         f"{_MARKS}::test_a_ledger_that_is_gone_is_not_begun_anew_until_it_is_forgotten",
+    ),
+    Bug(
+        "two copies of a ledger run at once",
+        "ledger/sqlite/recognise.py",
+        "        holds.enter_context(marks.held(ledger_id, place))\n",
+        "",
+        f"{_MARKS}::test_two_whole_copies_do_not_run_at_once_and_the_second_stays_refused",
+    ),
+    Bug(
+        "a lost ledger is forgotten while a cancel may take effect",
+        "commands/resolve.py",
+        "if left_s := mark.seen.unanswered.left_s(machine.clock.now(), settle_s):",
+        "if left_s := 0:",
+        f"{_MARKS}::test_a_lost_ledger_is_not_forgotten_while_a_cancel_may_take_effect",
+    ),
+    Bug(
+        "a mark forgets the settle time of the run that sent",
+        "ledger/high_water.py",
+        "self.at + max(self.settle_s, settle_s) - now",
+        "self.at + settle_s - now",
+        f"{_MARKS}::test_a_mark_tells_until_when_an_unanswered_cancel_may_take_effect",
+    ),
+    Bug(
+        "a mark does not know of cancels without an answer",
+        _SQLITE,
+        "if self._guard and at is not None:",
+        "if False:",
+        f"{_MARKS}::test_a_lost_ledger_is_not_forgotten_while_a_cancel_may_take_effect",
+    ),
+    Bug(
+        "a restored database is taken whatever it lacks",
+        "ledger/postgres/recognise.py",
+        "if mark is not None and mark.seen.number:",
+        "if False:",
+        f"{_POSTGRES_MARKS}::test_a_restored_dump_that_is_older_is_refused_with_what_is_missing",
+    ),
+    Bug(
+        "a database leaves no mark",
+        "ledger/postgres/writing.py",
+        "        if self._keeper and last:\n",
+        "        if False:\n",
+        f"{_POSTGRES_MARKS}::test_a_restored_dump_that_is_older_is_refused_with_what_is_missing",
+    ),
+    Bug(
+        "a schema that is gone is begun anew without a word",
+        "ledger/postgres/ledger.py",
+        "marks.refuse_missing(session.place)",
+        "pass",
+        f"{_POSTGRES_MARKS}::test_a_schema_that_is_gone_is_not_begun_anew_until_it_is_forgotten",
     ),
     Bug(
         "a WAL is played into any main file",
