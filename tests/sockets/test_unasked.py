@@ -27,7 +27,7 @@ DONE = response(document(TARGET.appointment_id))
 
 @contextmanager
 def speaking_first(said: bytes) -> Iterator[tuple[str, list[bytes]]]:
-    """Serve in a thread of its own, speaking as soon as a connection stands; yield where, and what it heard."""
+    """A server in a thread of its own that speaks as soon as a connection stands; yield its place and what it heard."""
     heard: list[bytes] = []
 
     def serve() -> None:

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bulk_cancel.api.port import Page, Users
-from bulk_cancel.core.actions import moment_of
+from bulk_cancel.core.known_secrets import blotted
 from bulk_cancel.core.model import Answer, Appointment, Contact
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.text import clean, one_line
 
 _MOST_WARNINGS = 10
@@ -187,4 +188,4 @@ def parse_contact(person: Mapping[str, Any]) -> Contact:
 
 
 def _contact_text(person: Mapping[str, Any], *spellings: str) -> str:
-    return next((one_line(text) for name in spellings if isinstance(text := person.get(name), str)), "")
+    return next((blotted(one_line(text)) for name in spellings if isinstance(text := person.get(name), str)), "")

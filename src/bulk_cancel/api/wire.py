@@ -2,8 +2,8 @@
 
 It costs a tenth of the CPU of httpx's own. "No byte left" is certain: `send_request_headers.started` is announced
 (httpcore's documented trace) when the connection and its TLS handshake stand, just before the only write, and only
-while nothing has come unasked.
-A connection is not used again after an error, a surplus byte, an answer that ends it, a request given up, a long pause.
+while nothing has come unasked. A connection is not used again after an error, a surplus byte, an answer that ends it,
+a request given up or a long pause.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from bulk_cancel.errors import LedgerCreateError, LedgerError, LockedError
 from bulk_cancel.ops.locks import locked
+from bulk_cancel.ops.private_files import replaced
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _RECORD = re.compile(rb"(\d{20}) ([0-9a-f]{64}) (\d{20}) (\d{20}) (\d{20}) (\d{20})\n")
@@ -127,7 +128,8 @@ class Marks:
         mark = self.of(ledger_id)
         try:
             if mark is None or mark.place != place:
-                _make(self._folder, ledger_id, seen.to_record() + os.fsencode(f"{place}\n"))
+                with replaced(self._folder / ledger_id) as file:
+                    file.write(seen.to_record() + os.fsencode(f"{place}\n"))
             keeper = Keeper(os.open(self._folder / ledger_id, os.O_RDWR), seen.unanswered)
         except OSError:
             return None
@@ -249,16 +251,3 @@ def _read(file: Path) -> Mark | None:
     unanswered = Unanswered(int(at) / 1000, int(settle) / 1000)
     seen = Seen(int(number), digest.decode(), unanswered, int(size), int(changed_ns))
     return Mark(file, os.fsdecode(data[found.end() :].rstrip(b"\n")), seen)
-
-
-def _make(folder: Path, name: str, data: bytes) -> Path:
-    """Write a whole file aside and rename it: what is there is never half a mark."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    aside = folder / f".{name}.new"
-    descriptor = os.open(aside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    try:
-        os.write(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    return aside.replace(folder / name)
