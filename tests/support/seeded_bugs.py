@@ -1132,6 +1132,13 @@ BUGS = (
         "tests/unit/inputs/test_csv.py::test_a_row_that_swallows_others_says_so",
     ),
     Bug(
+        "among interruptions an unanswered cancel is sent again",
+        _SENDER,
+        "Kind.NO_ANSWER: Sender._no_proof",
+        "Kind.NO_ANSWER: Sender._not_processed",
+        "tests/processes/crash/test_twelve_interruptions.py::test_four_interruptions_among_everything_else",
+    ),
+    Bug(
         "what a person has to look at is lost among the ends of accounts",
         "execution/runners.py",
         "return Halt(code, told, any(halt.for_a_person for halt in halts.values()))",
