@@ -113,10 +113,9 @@ class Context:
             if self.limits.stop_outside:
                 self.halt(Exit.STOPPED, f"The send window opens in {show_duration(wait_s)}.")
                 break
-            self.counters.note = f"the send window opens in {show_duration(wait_s)}"
-            with self.intake.waiting():
+            opens_at = self.clock.monotonic() + wait_s
+            with self.counters.waiting("until the send window opens", opens_at), self.intake.waiting():
                 await anyio.sleep(min(wait_s, _LOOK_AGAIN_S))
-            self.counters.note = ""
         return not self.intake.closed
 
     def is_open_hour(self) -> bool:
@@ -217,7 +216,7 @@ class Context:
             return
         self.counters.throttled += 1
         pause_s = self.limiter.throttled(started_at, answer.retry_after_s, asked)
-        self.log.warning("run.throttled", pause_s=round(pause_s, 1), in_a_row=self.limiter.throttles_in_a_row)
+        self.log.info("run.throttled", pause_s=round(pause_s, 1), in_a_row=self.limiter.throttles_in_a_row)
         if pause_s > LONGEST_PAUSE_S:
             self.halt(Exit.STOPPED, show_long_pause(pause_s))
         elif self.limiter.throttles_in_a_row >= MOST_THROTTLES_IN_A_ROW:
