@@ -158,7 +158,7 @@ BUGS = (
         _OUTCOME,
         "    status = answer.status\n",
         "    status = 429 if answer.status == 408 else answer.status\n",
-        "tests/processes/commands/test_answers.py::test_a_cancel_behind_an_unclear_status_is_never_sent_twice",
+        "tests/unit/core/test_outcome.py::test_every_status_with_every_body",
     ),
     Bug(
         "what a server says before it was asked is the answer",
