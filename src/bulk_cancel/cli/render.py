@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.model import Status
+from bulk_cancel.core.moments import Zone, show_span
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import Action, LookSummary, Plan, PlanLine
 from bulk_cancel.core.text import clean, counted
@@ -47,7 +48,7 @@ def show_plan(terminal: Terminal, plan: Plan, source: str) -> None:
 def _what_it_means(plan: Plan) -> Iterator[str]:
     """Say what the cancels come to: people, mails, time."""
     if plan.look:
-        yield from _looked(plan.look)
+        yield from _looked(plan.look, plan.zone)
     mails = f"This sends mails for at least {styled(str(plan.cancels), 'bold')} {_many(plan.cancels, 'cancellation')}"
     yield f"{mails} and takes {styled(_time(plan), 'bold')} at {_rate(plan)}. It cannot be undone."
     for line in _accounts(plan):
@@ -64,19 +65,19 @@ def _short_of_time(plan: Plan, left_s: float) -> str:
     return f"It needs at least {needs}, and {show_duration(left_s)} are left: the run will stop, and go on next time."
 
 
-def _looked(look: LookSummary) -> Iterator[str]:
+def _looked(look: LookSummary, zone: Zone) -> Iterator[str]:
     """Say what the looks have shown, and what they have not."""
     if look.offline:
         yield clean(f"Nobody has looked at these appointments: {look.offline}", 500)
     elif look.unseen:
         yield f"{look.unseen} of them {_many(look.unseen, 'was', 'were')} not looked at; --look each reads every one."
     if look.mailed:
-        yield _people(look)
+        yield _people(look, zone)
 
 
-def _people(look: LookSummary) -> str:
+def _people(look: LookSummary, zone: Zone) -> str:
     again = f", {look.mailed_again} of them more than one" if look.mailed_again else ""
-    when = f" Starts: {look.first_start} to {look.last_start}." if look.first_start else ""
+    when = f" Starts: {show_span(look.starts, zone)}." if look.starts else ""
     paid = f"{look.paid} {_many(look.paid, 'appointment is', 'appointments are')} paid"
     hosts = f"{len(look.hosts)} {_many(len(look.hosts), 'host is', 'hosts are')} concerned"
     people = f"{look.mailed} {_many(look.mailed, 'person gets', 'people get')} a mail{again}."

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from functools import partial
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.core.explanations import STANDINGS, sentence_of
 from bulk_cancel.core.model import Work
+from bulk_cancel.core.moments import Zone
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.target_name import parse_target_name
 from bulk_cancel.core.text import clean
@@ -40,11 +42,15 @@ class TargetHistory:
     warnings: tuple[str, ...]  #: after-effects that went wrong, as the API names them
     rows: tuple[Naming, ...]
     events: tuple[ExplainedEvent, ...]
+    zone: Zone  #: in which its times are shown
 
 
-def explain(place: LedgerPlace, machine: Machine, name: str, settle_s: float) -> tuple[TargetHistory, ...]:
+def explain(
+    place: LedgerPlace, machine: Machine, name: str, settle_s: float, zone: Zone = None
+) -> tuple[TargetHistory, ...]:
     """Tell of every target of the appointment `name`, or of APPOINTMENT/ATTENDEE alone.
 
+    Times are to be shown in `zone`; None: in that of the newest run that has one.
     Raises UsageError when the ledger does not know it, LedgerError when there is no ledger, or none that is ours.
     """
     with place.reading() as ledger:
@@ -56,7 +62,13 @@ def explain(place: LedgerPlace, machine: Machine, name: str, settle_s: float) ->
             )
         named = ledger.namings(found[0].target.appointment_id, MOST_ROWS)
         opened = partial(open_one, clock=clock_of(ledger, machine.clock), settle_s=settle_s)
-        return tuple(_history(ledger, work, named, opened) for work in found)
+        shown_in = zone or zone_of(ledger)
+        return tuple(_history(ledger, work, named, opened, shown_in) for work in found)
+
+
+def zone_of(ledger: Ledger) -> tzinfo | None:
+    """Return the zone in which those who began the newest runs read times; None where no run has a known one."""
+    return next(filter(None, (run.zone for run in ledger.runs())), None)
 
 
 def find_named(ledger: Ledger, name: str) -> list[Work]:
@@ -67,7 +79,7 @@ def find_named(ledger: Ledger, name: str) -> list[Work]:
 
 
 def _history(
-    ledger: Ledger, work: Work, named: Sequence[Naming], opened: Callable[[Unknown], OpenTarget]
+    ledger: Ledger, work: Work, named: Sequence[Naming], opened: Callable[[Unknown], OpenTarget], zone: Zone
 ) -> TargetHistory:
     stands, follows = STANDINGS[work.state]
     rows = tuple(naming for naming in named if naming.target_id == work.target_id)
@@ -79,6 +91,7 @@ def _history(
         warnings=_warnings(ledger, rows),
         rows=rows,
         events=tuple(ExplainedEvent(line, _sentence(line)) for line in ledger.history(work.target_id)),
+        zone=zone,
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TextIO
 
 from bulk_cancel.access.ledgers import LedgerPlace
+from bulk_cancel.core.moments import write_moment
 
 
 def export(place: LedgerPlace, to: TextIO) -> int:
@@ -27,7 +28,7 @@ def export(place: LedgerPlace, to: TextIO) -> int:
         for values in ledger.all_events():
             event = dict(zip(names, values, strict=True))
             event["entire_series"] = bool(event["entire_series"])
-            event["at"] = datetime.fromtimestamp(float(str(event["at"])), UTC).isoformat(timespec="milliseconds")
+            event["at"] = write_moment(float(str(event["at"])), UTC, "milliseconds")
             to.write(json.dumps(event, ensure_ascii=False) + "\n")
             count += 1
     return count

@@ -53,4 +53,4 @@ def prepare_reconcile(setup: Setup) -> Iterator[RunFacts]:
             run_no = stage_rows(ledger, RunStart(run_id, clock.now(), clock.base, program=program()), (), clock)
             began = clock.monotonic()
             active, left = gather_accounts(keys, ledger, run_no, clock)
-            yield RunFacts(run_id, run_no, ledger, None, clock, began, active, left, limit)
+            yield RunFacts(run_id, run_no, ledger, None, clock, began, active, left, limit, zone=setup.zone)

@@ -103,7 +103,8 @@ def prepare(
 
 def carry(setup: Setup, facts: RunFacts, caller: Caller) -> RunEnd:
     """Carry a prepared run out in this process, with signals watched and progress shown."""
-    listing = rebooking_list(facts.out) if facts.out and facts.active and setup.job.rebooking_list else nullcontext()
+    wanted = facts.out if facts.active and setup.job.rebooking_list else None
+    listing = rebooking_list(wanted, setup.zone) if wanted else nullcontext()
     with listing as keep:
         contexts = contexts_of(setup, facts, keep)
         at_most_s = facts.longest_exchange_s
@@ -142,7 +143,7 @@ class _Beginning:
         began = clock.monotonic()
         active, left = gather_accounts(keys, ledger, run_no, clock) if setup.job.engine == "local" else ([], {})
         facts = RunFacts(self.run_id, run_no, ledger, self.out, clock, began, active, left, self.limit, source.approval)
-        return replace(facts, closure=plan.closure)
+        return replace(facts, closure=plan.closure, zone=setup.zone)
 
     def _reads(self, ledger: Ledger, source: Source, wait_s: float) -> PlanReads | None:
         """What is sent is read when it is about to be sent: here only what the reasons want of it, which are staged."""

@@ -12,8 +12,10 @@ from typing import Any
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of, shared_of
 from bulk_cancel.access.machine import Machine
+from bulk_cancel.commands.explain import zone_of
 from bulk_cancel.core.exit_codes import decide_exit
 from bulk_cancel.core.model import Status, status_of
+from bulk_cancel.core.moments import Zone
 from bulk_cancel.core.states import State
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import Exit
@@ -59,17 +61,22 @@ class Overview:
     unknown_count: int  #: in flight included while a run is at work
     left: Mapping[State, int]  #: targets of the last run's rows that are still to be sent: state -> rows
     next: str  #: a sentence: what to do now
+    zone: Zone  #: in which its times are shown
 
 
-def look_over(place: LedgerPlace, machine: Machine, settle_s: float, limit: int) -> Overview:
-    """Read the last `limit` runs and what is open. Raises LedgerError when there is no ledger, or none that is ours."""
+def look_over(place: LedgerPlace, machine: Machine, settle_s: float, limit: int, zone: Zone = None) -> Overview:
+    """Read the last `limit` runs and what is open. Raises LedgerError when there is no ledger, or none that is ours.
+
+    Times are to be shown in `zone`; None: in that of the newest run that has one.
+    """
     with place.reading() as ledger:
-        return _overview(
-            place, ledger, partial(open_one, clock=clock_of(ledger, machine.clock), settle_s=settle_s), limit
-        )
+        opened = partial(open_one, clock=clock_of(ledger, machine.clock), settle_s=settle_s)
+        return _overview(place, ledger, opened, limit, zone or zone_of(ledger))
 
 
-def _overview(place: LedgerPlace, ledger: Ledger, opened: Callable[[Unknown], OpenTarget], limit: int) -> Overview:
+def _overview(
+    place: LedgerPlace, ledger: Ledger, opened: Callable[[Unknown], OpenTarget], limit: int, zone: Zone
+) -> Overview:
     holder = place.holder()
     records = ledger.runs(limit=max(limit, _FAR_ENOUGH))
     if holder is None and any(record.status != "ended" for record in records):
@@ -85,7 +92,8 @@ def _overview(place: LedgerPlace, ledger: Ledger, opened: Callable[[Unknown], Op
         unknown=unknown,
         unknown_count=ledger.unknown_count(),
         left={state: now_counts[state] for state in (State.PENDING, State.WAITING) if now_counts.get(state)},
-        next=_next(last, holder, _by_status(now_counts), unknown),
+        next=_next(last, holder, _by_status(now_counts), unknown, zone),
+        zone=zone,
     )
 
 
@@ -122,7 +130,11 @@ def _by_status(counts: Mapping[State | None, int]) -> dict[Status, int]:
 
 
 def _next(
-    last: RunView | None, holder: Holder | None, counts: Mapping[Status, int], unknown: Sequence[OpenTarget]
+    last: RunView | None,
+    holder: Holder | None,
+    counts: Mapping[Status, int],
+    unknown: Sequence[OpenTarget],
+    zone: Zone,
 ) -> str:
     if holder is not None:
         return f"A run is at work ({holder}). Let it come to its end, then type: bulk-cancel status"
@@ -137,7 +149,7 @@ def _next(
     stopped = last.exit_code if counts.get(Status.PENDING) else None
     exit_code = stopped or decide_exit(counts, None)
     due_at = max((item.due_at for item in unknown if item.due_at is not None), default=None)
-    said = next_step(Ending(counts, exit_code, due_at))
+    said = next_step(Ending(counts, exit_code, due_at, zone=zone))
     if any(counts.get(status) for status in (Status.PENDING, Status.UNKNOWN, Status.FAILED)):
         return f"{said} {_again(last.record)}."
     elsewhere = _settle(unknown)

@@ -8,8 +8,13 @@ import re
 from bulk_cancel.core.text import counted
 
 #: From long to short, each at most once: what people write, and what `show_duration` and `about` write.
-_UNITS = (("d", "d|days?", 86400.0), ("h", "h|hrs?|hours?", 3600.0), ("m", "m|mins?|minutes?", 60.0))
-_UNITS += (("s", "s|secs?|seconds?", 1.0), ("ms", "ms", 0.001))
+_UNITS = (
+    ("d", "d|days?", 86400.0),
+    ("h", "h|hrs?|hours?", 3600.0),
+    ("m", "m|mins?|minutes?", 60.0),
+    ("s", "s|secs?|seconds?", 1.0),
+    ("ms", "ms", 0.001),
+)
 _DURATION = re.compile(r" ?".join(rf"(?:(?P<{name}>\d+(?:\.\d+)?) ?(?:{words}))?" for name, words, _ in _UNITS))
 _PLAIN = re.compile(r"\d+(?:\.\d+)?")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|min|m|minute|h|hour)")

@@ -13,6 +13,7 @@ from bulk_cancel.access.rate_limits import limiter_of, remember
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Scope
+from bulk_cancel.core.moments import Zone
 from bulk_cancel.core.plan import Approval
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
@@ -50,6 +51,7 @@ class RunFacts:
     time: TimeLimit | None = None
     approval: Approval | None = None  #: of the plan that is carried out
     closure: str = ""  #: the command that checks the days of a closure; empty: it is none
+    zone: Zone = None  #: in which people read its times
 
     @property
     def longest_exchange_s(self) -> float:
@@ -57,7 +59,7 @@ class RunFacts:
         return max((account.settings.timeout_s for account in self.active), default=0.0)
 
 
-def limits_of(job: Job, time: TimeLimit | None) -> Limits:
+def limits_of(job: Job, time: TimeLimit | None, zone: Zone) -> Limits:
     """Return how patient and how thorough a run of the job is."""
     return Limits(
         max_attempts=job.max_attempts,
@@ -71,12 +73,14 @@ def limits_of(job: Job, time: TimeLimit | None) -> Limits:
         stop_outside=job.outside_window == "stop",
         canary=job.canary,
         time=time,
+        zone=zone,
     )
 
 
 def contexts_of(setup: Setup, facts: RunFacts, keep: Keep | None = None) -> list[Context]:
     """Return a context per account. Each has a limiter and an intake of its own; their commits are shared."""
-    order, limits, log = Order(one.name for one in facts.active), limits_of(setup.job, facts.time), setup.log
+    order, log = Order(one.name for one in facts.active), setup.log
+    limits = limits_of(setup.job, facts.time, facts.zone)
     shared, contexts = GroupCommit(facts.ledger, facts.run_no, lambda: None, setup.machine.off_loop), list[Context]()
     for account in facts.active:
         commits, limiter = _paced(setup, facts, account, shared)

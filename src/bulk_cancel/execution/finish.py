@@ -47,7 +47,7 @@ def record_end(facts: RunFacts, summary: Summary, log: FilteringBoundLogger, *, 
     ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
     if facts.out is not None:
         (run,) = ledger.runs(facts.run_id)
-        if missing := write_run(ledger, run, facts.out, excel=excel):
+        if missing := write_run(ledger, run, facts.out, facts.zone, excel=excel):
             log.warning("run.no_workbook", why=missing)
         write_summary(summary, facts.out)
     counts = {status.value: count for status, count in summary.counts.items() if count}
@@ -81,7 +81,8 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     due_at = facts.clock.now() + found.due_in_s if known_due else None
     halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left))))
     sendable = 0 if counts else found.sendable
-    ending = Ending(matter, exit_code, due_at, halt, found.undecided, sendable, credential_of(facts.active))
+    credential = credential_of(facts.active)
+    ending = Ending(matter, exit_code, due_at, halt, found.undecided, sendable, credential, facts.zone)
     return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),
@@ -98,4 +99,5 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         next=next_step(ending),
         pace=effort.pace,
         closure=facts.closure,
+        timezone=str(facts.zone or ""),
     )

@@ -17,9 +17,9 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+from bulk_cancel.core.moments import show_moment
 from bulk_cancel.errors import LedgerError
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -57,9 +57,9 @@ class Mark:
 
     def lost(self, missing: str) -> str:
         """Return what a person does who cannot bring back what is missing."""
-        due = datetime.fromtimestamp(self.written_at + _SETTLE_S, UTC).astimezone()
+        due = show_moment(self.written_at + _SETTLE_S)
         return (
-            f"Only if {missing} lost for good: wait until {due:%Y-%m-%d %H:%M %Z} (a cancel under way may take effect "
+            f"Only if {missing} lost for good: wait until {due} (a cancel under way may take effect "
             f"until then), type: bulk-cancel ledger forget --ledger '{self.place}', then run with --look each, which "
             "reads every appointment before its cancel."
         )

@@ -8,14 +8,17 @@ what it writes itself, and not as it is told.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Scope, Target, Work
+from bulk_cancel.core.moments import zone_named
 from bulk_cancel.core.states import State
 
 #: Of the run's own account; where a scope may be None, that means all accounts.
@@ -48,6 +51,11 @@ class RunRecord:
     input_digest: str
     out: str
     summary: str | None  #: the JSON summary, when it came to its end
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The zone in which those who began it read times; None where it has no name, or is not known here."""
+        return zone_named(json.loads(self.summary or "{}").get("timezone") or "")
 
 
 @dataclass(frozen=True, slots=True)

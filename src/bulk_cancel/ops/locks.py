@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from bulk_cancel.core.moments import show_moment
 from bulk_cancel.errors import LedgerCreateError, LockedError
 
 if sys.platform != "win32":
@@ -36,8 +36,7 @@ class Holder:
     def __str__(self) -> str:
         if self.pid is None or self.since is None:
             return "a process that has not said who it is"
-        since = datetime.fromtimestamp(self.since, UTC)
-        return f"process {self.pid} on {self.host}, since {since:%Y-%m-%d %H:%M:%S} UTC"
+        return f"process {self.pid} on {self.host}, since {show_moment(self.since)}"
 
 
 @contextmanager

@@ -65,6 +65,8 @@ def _are_counts(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_action(name) and _is_number(value[name]) for name in value)
 
 
+#: Fields of the header that only some plans have.
+OPTIONAL = frozenset({"timezone"})
 HEADER_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
     {
         "created_at": _is_moment,
@@ -75,6 +77,7 @@ HEADER_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
         "options_digest": _is_digest,
         "rows": _is_number,
         "actions": _are_counts,
+        "timezone": _is_text,
     }
 )
 LINE_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(

@@ -10,16 +10,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import Any, Final
 
 from bulk_cancel.core.actions import Action, Expectation
 from bulk_cancel.core.model import Appointment, InputRow
-from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.moments import moment_of, write_moment, zone_named
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
-from bulk_cancel.plan_files.fields import HEADER_FIELDS, LINE_FIELDS, MalformedError, refuse_odd
+from bulk_cancel.plan_files.fields import HEADER_FIELDS, LINE_FIELDS, OPTIONAL, MalformedError, refuse_odd
 
 FORMAT: Final = "bulk-cancel plan"
 VERSION: Final = 1
@@ -27,7 +27,6 @@ LONGEST_LINE: Final = 4 << 20
 
 _LONGEST_WHY = 2000
 _LONGEST_NAME = 200
-_LATEST_AT = 253_402_300_799.0  # the end of the year 9999
 #: What a complaint about a row quotes: the beginning of a cell, which may hold a name.
 _QUOTED = re.compile(r'".*"', re.DOTALL)
 
@@ -48,6 +47,12 @@ class PlanHeader:
     options_digest: str
     rows: int
     actions: Mapping[Action, int]
+    timezone: str = ""  #: in which those who made it read times; empty: of a machine whose zone has no name
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The zone of that name; None where there is none, or none is known here."""
+        return zone_named(self.timezone)
 
     def expired(self, now: float) -> bool:
         """Whether it is too late to carry it out."""
@@ -96,21 +101,22 @@ def header_record(header: PlanHeader) -> Record:
     return {
         "format": FORMAT,
         "version": VERSION,
-        "created_at": show_time(header.created_at),
-        "expires_at": show_time(header.expires_at),
+        "created_at": _iso(header.created_at),
+        "expires_at": _iso(header.expires_at),
         "api_url": header.api_url,
         "input": clean(header.input, _LONGEST_NAME),
         "input_digest": header.input_digest,
         "options_digest": header.options_digest,
         "rows": header.rows,
         "actions": {action.value: header.actions[action] for action in Action if header.actions.get(action)},
+        **({"timezone": header.timezone} if header.timezone else {}),
     }
 
 
 def read_header(record: Record) -> PlanHeader:
     """Understand the first line. Raises MalformedError."""
     refuse_odd({key: value for key, value in record.items() if key not in ("format", "version")}, HEADER_FIELDS)
-    if missing := HEADER_FIELDS.keys() - record.keys():
+    if missing := HEADER_FIELDS.keys() - OPTIONAL - record.keys():
         raise MalformedError(f"{min(missing)} is missing")
     return PlanHeader(
         created_at=moment_of(record["created_at"]) or 0.0,
@@ -121,6 +127,7 @@ def read_header(record: Record) -> PlanHeader:
         options_digest=record["options_digest"],
         rows=record["rows"],
         actions={Action(name): count for name, count in record["actions"].items()},
+        timezone=record.get("timezone", ""),
     )
 
 
@@ -199,6 +206,5 @@ def _refuse_contradictions(record: Record, action: Action) -> None:
         raise MalformedError("first_row does not fit the action")
 
 
-def show_time(at: float) -> str:
-    """Write a moment as the header does: ISO 8601 in UTC, whole seconds."""
-    return f"{datetime.fromtimestamp(min(at, _LATEST_AT), UTC):%Y-%m-%dT%H:%M:%SZ}"
+def _iso(at: float) -> str:
+    return write_moment(at, UTC).replace("+00:00", "Z")

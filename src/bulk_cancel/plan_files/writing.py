@@ -45,6 +45,7 @@ class PlanAbout:
     input: str  #: the input's name
     input_digest: str  #: sha256
     options: Mapping[str, object]  #: the settings that decide: JSON values only
+    timezone: str = ""  #: the name of the zone in which those who make it read times; empty: it has none
 
 
 @dataclass(slots=True)
@@ -81,6 +82,7 @@ class PlanDraft:
             options_digest=options_digest(about.options),
             rows=self._actions.total(),
             actions=dict(self._actions),
+            timezone=about.timezone,
         )
 
     def put_in_place(self) -> None:

@@ -51,7 +51,7 @@ def _audit_files(stack: ExitStack, out: Path, setup: Setup, source: Source) -> l
     from bulk_cancel.reports.pages.plan_page import writing_plan_page
     from bulk_cancel.reports.plan_records import plan_records
 
-    records = stack.enter_context(plan_records(out, with_accounts=setup.job.accounts is not None))
+    records = stack.enter_context(plan_records(out, setup.zone, with_accounts=setup.job.accounts is not None))
     about = {"source": setup.job.label, "input_digest": source.digest, "notes": source.rows(None).notes}
     records.summary.update(about)
     page = stack.enter_context(writing_plan_page(out, _facts(setup, source)))
@@ -63,7 +63,8 @@ def _facts(setup: Setup, source: Source) -> PlanFacts:
 
     job, accounts = setup.job, setup.accounts
     paces = {name: accounts.pace(name) for name in ("", *accounts.names)} if accounts.given else {}
-    return PlanFacts(job.label, source.digest, setup.machine.clock.now(), job.pace, paces, source.rows(None).notes)
+    now, notes = setup.machine.clock.now(), source.rows(None).notes
+    return PlanFacts(job.label, source.digest, now, job.pace, paces, notes, setup.zone)
 
 
 def _refuse_overwriting(path: Path) -> None:
@@ -89,4 +90,4 @@ def _about(setup: Setup, source: Source) -> PlanAbout:
     if job.accounts is not None:
         decisive |= {"account"}
     options = job.model_dump(mode="json", include=decisive)
-    return PlanAbout(now, now + job.plan_ttl, setup.api_url, job.label, source.digest, options)
+    return PlanAbout(now, now + job.plan_ttl, setup.api_url, job.label, source.digest, options, str(setup.zone))

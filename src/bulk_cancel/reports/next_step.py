@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import MappingProxyType
 
 from bulk_cancel.core.model import Status
+from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.errors import Exit
 
 _SAME = "run the same command again"
@@ -42,6 +42,7 @@ class Ending:
     undecided: int = 0  #: unknown targets that no read can settle
     sendable: int = 0  #: targets of earlier inputs that reads have just shown active
     credential: str = "the credential"  #: where a person finds the one that was used
+    zone: Zone = None  #: in which the person reads times
 
 
 def next_step(ending: Ending) -> str:
@@ -83,7 +84,7 @@ def _go_on(ending: Ending) -> str:
 
 def _look_again(ending: Ending) -> str:
     pending = _count(ending, Status.PENDING)
-    when = "" if ending.due_at is None else f" after {_minute(ending.due_at)}"
+    when = "" if ending.due_at is None else f" after {_minute(ending.due_at, ending.zone)}"
     also = f", and goes on with {_rows(pending)}" if pending else ""
     return f"{_without_outcome(_count(ending, Status.UNKNOWN))}; {_SAME}{when}, it looks before it sends{also}."
 
@@ -130,10 +131,9 @@ def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
-def _minute(at: float) -> str:
-    """Return the local time, rounded up: a minute too late is patience, a minute too early is a run for nothing."""
-    moment = datetime.fromtimestamp(math.ceil(at / 60) * 60, UTC).astimezone()
-    return f"{moment:%Y-%m-%d %H:%M %Z}"
+def _minute(at: float, zone: Zone) -> str:
+    """Return the time, rounded up: a minute too late is patience, a minute too early is a run for nothing."""
+    return show_moment(math.ceil(at / 60) * 60, zone)
 
 
 def _capital(sentence: str) -> str:

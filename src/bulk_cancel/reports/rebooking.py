@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bulk_cancel.core.model import Appointment, Target
+from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.core.text import harmless, one_line
 
 REBOOKING = "rebooking.csv"
@@ -34,8 +35,8 @@ Keep = Callable[[Target, Appointment], None]
 
 
 @contextmanager
-def rebooking_list(out: Path) -> Iterator[Keep]:
-    """Yield what adds a cancelled appointment's attendees to `out`/rebooking.csv, mode 0600."""
+def rebooking_list(out: Path, zone: Zone) -> Iterator[Keep]:
+    """Yield what adds a cancelled appointment's attendees to `out`/rebooking.csv, mode 0600, with times in `zone`."""
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(out / REBOOKING, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     with open(descriptor, "a", encoding="utf-8", newline="") as file:  # noqa: PTH123 - the mode holds from the start
@@ -44,17 +45,17 @@ def rebooking_list(out: Path) -> Iterator[Keep]:
             writer.writerow(_COLUMNS)
 
         def keep(target: Target, seen: Appointment) -> None:
-            writer.writerows([harmless(one_line(value or "")) for value in row] for row in _rows(target, seen))
+            writer.writerows([harmless(one_line(value or "")) for value in row] for row in _rows(target, seen, zone))
             file.flush()
 
         yield keep
 
 
-def _rows(target: Target, seen: Appointment) -> Iterator[tuple[str | None, ...]]:
+def _rows(target: Target, seen: Appointment, zone: Zone) -> Iterator[tuple[str | None, ...]]:
     slot = (
         seen.appointment_id,
-        seen.start,
-        seen.end,
+        show_moment(seen.start, zone),
+        show_moment(seen.end, zone),
         seen.location and seen.location[:200],
         seen.meeting,
         seen.meeting_type_id,

@@ -20,8 +20,18 @@ import polars.selectors as cs
 
 from bulk_cancel.core.csv_dialect import CsvDialect
 from bulk_cancel.core.model import Status
+from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.errors import ReportError
-from bulk_cancel.reports.chunks import CHUNK, DETAIL, STATUS, Rows, dialect_in, original_columns, read_chunks
+from bulk_cancel.reports.chunks import (
+    CHUNK,
+    DETAIL,
+    SETTLED_AT,
+    STATUS,
+    Rows,
+    dialect_in,
+    original_columns,
+    read_chunks,
+)
 from bulk_cancel.reports.columns import correction_columns, result_columns
 from bulk_cancel.reports.csv_file import POLARS_FAILURES, CsvFile, harmless_texts
 from bulk_cancel.reports.files import written_aside
@@ -56,19 +66,19 @@ class RunFiles:
         return [self.out / name for name in self.row_counts]
 
 
-def write_records(snapshot: Path | None, rows: Rows, out: Path, *, excel: bool = False) -> RunFiles:
+def write_records(snapshot: Path | None, rows: Rows, out: Path, zone: Zone = None, *, excel: bool = False) -> RunFiles:
     """Write all result files of a run into `out`, or none: after an error the files of an earlier write still stand.
 
     `rows` returns the ledger's rows after a row number, so many at a time. They have to be the rows of the snapshot.
-    Without a snapshot what the ledger knows stands in for the input's columns. With `excel` there is a workbook, too:
-    it wants its extra, and no more rows than a sheet holds.
+    Without a snapshot what the ledger knows stands in for the input's columns. Times are in `zone`. With `excel` there
+    is a workbook, too: it wants its extra, and no more rows than a sheet holds.
     """
     originals = original_columns(snapshot, rows)
     missing = why_no_workbook(0, len(result_columns(originals))) if excel else ""
     try:
         with written_aside(out, FILES) as folder:
-            draft = _Draft(folder, originals, dialect_in(snapshot), with_workbook=excel and not missing)
-            for chunk in read_chunks(snapshot, rows):
+            draft = _Draft(folder, originals, dialect_in(snapshot), zone, with_workbook=excel and not missing)
+            for chunk in read_chunks(snapshot, rows, zone):
                 draft.append(chunk)
             draft.finish()
     except POLARS_FAILURES as error:
@@ -83,6 +93,7 @@ class _Draft:
     folder: Path
     originals: list[str]
     dialect: CsvDialect
+    zone: Zone
     with_workbook: bool = False
     statuses: Counter[Status] = field(default_factory=Counter)
     parts: list[Path] = field(default_factory=list)
@@ -102,7 +113,7 @@ class _Draft:
         self.parts.append(self.folder / "parts" / f"{len(self.parts):06}.parquet")
         chunk.write_parquet(self.parts[-1], compression="lz4", statistics=False)
         if self.workbook:
-            self.workbook.append(chunk)
+            self.workbook.append(_read_by_people(chunk, self.zone))
         for_people = chunk.with_columns(harmless_texts(DETAIL))
         self.results.append(for_people)
         for status, count in chunk[STATUS].value_counts().iter_rows():
@@ -117,6 +128,11 @@ class _Draft:
             self.workbook.close()
         rows = pl.scan_parquet(self.parts, glob=False).rename(result_columns(self.originals))
         rows.sink_parquet(self.folder / RESULTS_PARQUET, row_group_size=CHUNK)
+
+
+def _read_by_people(chunk: pl.DataFrame, zone: Zone) -> pl.DataFrame:
+    shown = [show_moment(at, zone) or None for at in chunk[SETTLED_AT]]
+    return chunk.with_columns(pl.Series(SETTLED_AT, shown, pl.String))
 
 
 def _readable_again(columns: list[str]) -> pl.Expr:

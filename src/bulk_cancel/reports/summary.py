@@ -44,6 +44,7 @@ class Summary:
     next: str  #: a sentence: what to do now
     pace: Pace | None = None  #: the limit that the run kept; of several accounts what theirs allow together
     closure: str = ""  #: the command that checks the days of a closure; empty: it is none
+    timezone: str = ""  #: the name of the zone in which people read its times; empty: it has none
     accounts: Mapping[str, Requests] = field(default_factory=dict)  #: by account, where there are any
 
 
@@ -62,6 +63,7 @@ def to_json(summary: Summary) -> str:
         "exit_code": int(summary.exit_code),
         "out": summary.out,
         "ledger": summary.ledger,
+        "timezone": summary.timezone or None,
         "next": summary.next,
         **({"closure": summary.closure} if summary.closure else {}),
     }

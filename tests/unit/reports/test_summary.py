@@ -55,6 +55,7 @@ def test_document() -> None:
         "exit_code",
         "out",
         "ledger",
+        "timezone",
         "next",
     ]
     assert list(document["counts"].items()) == [

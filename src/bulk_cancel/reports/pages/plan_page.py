@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from bulk_cancel.core.actions import Action
-from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.moments import Zone, show_moment, show_span, widened
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean, counted
@@ -19,7 +19,7 @@ from bulk_cancel.core.units import show_duration
 from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import segments
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
-from bulk_cancel.reports.pages.rendering import moment, write_page
+from bulk_cancel.reports.pages.rendering import write_page
 
 PLAN_HTML: Final = "plan.html"
 
@@ -60,6 +60,7 @@ class PlanFacts:
     pace: Pace
     paces: Mapping[str, Pace] = field(default_factory=dict)  #: by account, where there are any
     notes: tuple[str, ...] = ()  #: what a person should know of how the input was read
+    zone: Zone = None  #: in which its readers live
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ class PlanPage:
     actions: Counter[Action] = field(default_factory=Counter)
     cancels: Counter[str] = field(default_factory=Counter)  #: by account
     paid: int = 0
-    starts: tuple[str, str] | None = None  #: the first and the last start of what is to be cancelled
+    starts: tuple[float, float] | None = None  #: the first and the last start of what is to be cancelled
     _concerning: defaultdict[Action, list[Row]] = field(default_factory=lambda: defaultdict(list), repr=False)
     _paid_rows: list[Row] = field(default_factory=list, repr=False)
     _others: list[Row] = field(default_factory=list, repr=False)
@@ -80,13 +81,12 @@ class PlanPage:
         self.actions[line.action] += 1
         self.cancels[line.row.account or ""] += line.action is Action.CANCEL
         paid = line.is_sent and line.seen is not None and line.seen.paid
-        if line.is_sent and line.seen and (start := line.seen.start):
-            first, last = self.starts or (start, start)
-            self.starts = (min(first, start), max(last, start))
+        if line.is_sent and line.seen:
+            self.starts = widened(self.starts, line.seen.start)
         self.paid += paid
         kept = self._kept(line.action, paid=paid)
         if len(kept) < layout.MOST_ROWS:
-            kept.append(_row(line, for_a_person=paid or line.action in _ADVICE))
+            kept.append(_row(line, self.facts.zone, for_a_person=paid or line.action in _ADVICE))
 
     def _kept(self, action: Action, *, paid: bool) -> list[Row]:
         if action in _ADVICE:
@@ -143,12 +143,11 @@ class PlanPage:
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         yield "Rows", f"{self.actions.total():,}"
-        yield "Planned", moment(self.facts.made_at)
+        yield "Planned", show_moment(self.facts.made_at, self.facts.zone)
         if self.facts.notes:
             yield "How the input was read", clean(" ".join(self.facts.notes), 2000)
         if self.starts:
-            first, last = (_start(start) for start in self.starts)
-            yield "Appointments start", first if first == last else f"{first} to {last}"
+            yield "Appointments start", show_span(self.starts, self.facts.zone)
         yield "Input's SHA-256", self.facts.input_digest
 
     def _cards(self) -> Iterator[Card]:
@@ -180,7 +179,7 @@ def writing_plan_page(out: Path, facts: PlanFacts) -> Iterator[PlanPage]:
     write_page(page.page(), out, PLAN_HTML)
 
 
-def _row(line: PlanLine, *, for_a_person: bool) -> Row:
+def _row(line: PlanLine, zone: Zone, *, for_a_person: bool) -> Row:
     row, seen = line.row, line.seen
     return Row(
         row=row.row,
@@ -189,13 +188,5 @@ def _row(line: PlanLine, *, for_a_person: bool) -> Row:
         appointment=row.appointment_id or "",
         notes=notes_of(row.attendee_id, cancel_all=row.cancel_all, entire_series=row.entire_series),
         text=clean(line.why, 2000),
-        cells=(clean(row.reason or "", 500), _start(seen.start) if seen and seen.start else ""),
+        cells=(clean(row.reason or "", 500), show_moment(seen.start if seen else None, zone)),
     )
-
-
-def _start(text: str) -> str:
-    """Return a start as local time; what is no time stays as it is."""
-    at = moment_of(text)
-    with suppress(OverflowError, ValueError, OSError):
-        return clean(text) if at is None else moment(at)
-    return clean(text)

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from bulk_cancel.core.exit_codes import BAD, LEFT, decide_exit
 from bulk_cancel.core.model import Status, status_of
+from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
@@ -25,7 +26,7 @@ from bulk_cancel.reports.next_step import Ending, closing_steps, next_step
 from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, timeline
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
-from bulk_cancel.reports.pages.rendering import moment, write_page
+from bulk_cancel.reports.pages.rendering import write_page
 
 REPORT_HTML: Final = "report.html"
 
@@ -100,6 +101,7 @@ class _Run:
     counts: Mapping[Status, int]
     concerned: Mapping[Concern, Sequence[RowRecord]]  #: the first rows of each concern
     concerns: Mapping[Concern, int]
+    zone: Zone  #: in which its readers live
 
     @property
     def total(self) -> int:
@@ -109,14 +111,14 @@ class _Run:
         return sum(self.counts.get(status, 0) for status in statuses)
 
 
-def write_run_page(ledger: Ledger, run: RunRecord, out: Path) -> None:
-    """Write the page of a run into the folder `out`. Raises ReportError when the disk refuses."""
-    write_page(run_page(ledger, run), out, REPORT_HTML)
+def write_run_page(ledger: Ledger, run: RunRecord, out: Path, zone: Zone = None) -> None:
+    """Write the page of a run into the folder `out`, with times in `zone`. Raises ReportError."""
+    write_page(run_page(ledger, run, zone), out, REPORT_HTML)
 
 
-def run_page(ledger: Ledger, record: RunRecord) -> Page:
-    """Return the page of a run, as the ledger knows its rows today."""
-    run = _read(ledger, record)
+def run_page(ledger: Ledger, record: RunRecord, zone: Zone = None) -> Page:
+    """Return the page of a run, as the ledger knows its rows today, with times in `zone`."""
+    run = _read(ledger, record, zone)
     rows = _rows(ledger, run)
     return Page(
         title="Cancellations, run",
@@ -136,7 +138,7 @@ def run_page(ledger: Ledger, record: RunRecord) -> Page:
     )
 
 
-def _read(ledger: Ledger, record: RunRecord) -> _Run:
+def _read(ledger: Ledger, record: RunRecord, zone: Zone) -> _Run:
     counts: Counter[Status] = Counter()
     for state, count in ledger.counts(record.run_no).items():
         counts[status_of(state)] += count
@@ -146,7 +148,7 @@ def _read(ledger: Ledger, record: RunRecord) -> _Run:
     concerned = {
         concern: ledger.concerning_rows(record.run_no, concern, min(share, concerns[concern])) for concern in present
     }
-    return _Run(record, json.loads(record.summary or "{}"), counts, concerned, concerns)
+    return _Run(record, json.loads(record.summary or "{}"), counts, concerned, concerns, zone)
 
 
 def _state(run: _Run) -> Kind:
@@ -199,7 +201,7 @@ def _advice(run: _Run) -> str:
 
 def _facts(run: _Run) -> Iterator[tuple[str, str]]:
     yield "Input", layout.name_of(run.record.source) or "unknown"
-    yield "Started", moment(run.record.started_at)
+    yield "Started", show_moment(run.record.started_at, run.zone)
     if run.record.ended_at is not None:
         yield "Took", show_duration(max(0.0, run.record.ended_at - run.record.started_at))
     if requests := run.told.get("requests"):
@@ -222,13 +224,13 @@ def _timeline(ledger: Ledger, run: _Run) -> Timeline | None:
     if span is None:
         return None
     sends = ledger.sends(run.record.run_no, span[0], interval_s(span[1] - span[0]))
-    return timeline(span, sends, _pace(run))
+    return timeline(span, sends, _pace(run), run.zone)
 
 
 def _card(run: _Run, concern: Concern) -> Card:
     kind, (one, many), advice = _CARDS[concern]
     count = run.concerns[concern]
-    rows = [_row(record, for_a_person=True) for record in run.concerned[concern][: layout.EXAMPLES]]
+    rows = [_row(record, run.zone, for_a_person=True) for record in run.concerned[concern][: layout.EXAMPLES]]
     return Card(kind, count, one if count == 1 else many, advice, rows)
 
 
@@ -239,10 +241,10 @@ def _rows(ledger: Ledger, run: _Run) -> list[Row]:
     others = (record for record in first if record.row not in concerned)
     chosen = [*concerned.values(), *islice(others, max(0, layout.MOST_ROWS - len(concerned)))]
     chosen.sort(key=lambda record: record.row)
-    return [_row(record, for_a_person=record.row in concerned) for record in chosen]
+    return [_row(record, run.zone, for_a_person=record.row in concerned) for record in chosen]
 
 
-def _row(record: RowRecord, *, for_a_person: bool) -> Row:
+def _row(record: RowRecord, zone: Zone, *, for_a_person: bool) -> Row:
     target = record.target
     return Row(
         row=record.row,
@@ -253,5 +255,5 @@ def _row(record: RowRecord, *, for_a_person: bool) -> Row:
         if target
         else (),
         text=detail_of(record),
-        cells=(str(record.attempts), moment(record.settled_at) if record.settled_at is not None else ""),
+        cells=(str(record.attempts), show_moment(record.settled_at, zone)),
     )
