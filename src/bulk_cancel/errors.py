@@ -35,7 +35,7 @@ class Exit(IntEnum):
     OK = 0  #: every row final and good
     BUG = 1  #: a bug of ours
     USAGE = 2  #: the command line is wrong, or a question could not be asked
-    REFUSED_ROWS = 3  #: finished; some rows were rejected, not found or invalid, or only a person can settle them
+    REFUSED_ROWS = 3  #: finished; a person has to look at some rows
     UNKNOWN = 4  #: finished; the outcome of some cancels, or a part of what was to be read, is not known
     STOPPED = 5  #: stopped early, or some rows failed to be sent: rows are left
     BAD_INPUT = 65  #: the input cannot be used

@@ -131,3 +131,19 @@ def test_a_series_waits_for_an_open_one_until_a_person_has_to_settle_that(ledger
     ((_, other),) = ledger.work(run_no, 0, series=True, limit=10)
     assert other.target.appointment_id == uuid(2)
     assert other.must_be_read
+
+
+def test_a_row_waits_for_an_open_cancel_of_its_appointment_until_a_person_has_to_settle_that(ledger: Ledger) -> None:
+    run_no = staged(ledger, row(2, 1, entire_series=True), row(3, 1))
+    ledger.append(run_no, entries(target(ledger, 1, series=True), Event.INTENT, Event.NO_PROOF))
+    assert ledger.work(run_no, 0, series=False, limit=10) == []
+    assert ledger.listed_work(run_no, [uuid(1)]) == []
+    ledger.append(run_no, entries(target(ledger, 1, series=True), Event.UNDECIDED))
+    assert work_of(ledger, run_no).must_be_read
+
+
+def test_targets_that_were_sent_and_provably_not_cancelled_are_counted(ledger: Ledger) -> None:
+    run_no = staged(ledger, *(row(number, number) for number in range(2, 5)))
+    assert ledger.waiting_count() == 0
+    ledger.append(run_no, entries(target(ledger, 2), Event.INTENT, Event.NO_PROOF, Event.SEEN_ACTIVE))
+    assert ledger.waiting_count() == 1

@@ -19,6 +19,8 @@ import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 LONGEST_S = 60.0
+#: What of its environment a test hands on to its processes, beside what it tells them.
+KEPT = ("PATH", "PYTHONPATH", "LANG", "TZ", "SSL_CERT_FILE")
 
 
 @dataclass

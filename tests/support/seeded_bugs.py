@@ -56,6 +56,20 @@ _KILL, _LATE, _SIGNALS = (
 _WORLD = "tests/world/test_world.py::test_hostile_histories_break_no_invariant"
 
 BUGS = (
+    Bug(
+        "a credential is known by its looks alone",
+        "core/credential.py",
+        "        keep_out(self.secret)\n",
+        "        pass\n",
+        "tests/unit/api/test_echo.py::test_a_refusal_that_quotes_the_credential",
+    ),
+    Bug(
+        "a plan is approved by the beginning of its digest",
+        "plan_files/reading.py",
+        "if plan.digest != approved:",
+        "if plan.digest[:32] != approved[:32]:",
+        "tests/unit/plan_files/test_refusals.py::test_a_digest_with_the_same_beginning_is_another_one",
+    ),
     Bug("no intent is recorded", _SENDER, _INTENT, "", f"{_KILL}::test_a_run_that_is_killed_converges"),
     Bug(
         "the intent is recorded after the POST",
@@ -100,6 +114,20 @@ BUGS = (
         "tests/processes/commands/test_answers.py::test_a_cancel_behind_an_unclear_status_is_never_sent_twice",
     ),
     Bug(
+        "what a server says before it was asked is the answer",
+        "api/wire.py",
+        "if kept is None and not await connection.is_silent():",
+        "if False:",
+        "tests/sockets/test_unasked.py::test_what_was_said_before_the_request_is_not_its_answer_and_nothing_leaves",
+    ),
+    Bug(
+        "what a proxy says before it was asked is the answer",
+        "api/failures.py",
+        "            if self._hears_something():\n",
+        "            if False:\n",
+        "tests/sockets/test_unasked.py::test_what_was_said_before_the_request_is_not_its_answer_and_nothing_leaves",
+    ),
+    Bug(
         "a page of a gateway counts as a refusal",
         _OUTCOME,
         "return _kind_of_error(answer) if answer.is_api_error else Kind.NONSENSE",
@@ -137,9 +165,38 @@ BUGS = (
     Bug(
         "a deleted appointment counts as active",
         "api/documents.py",
-        ' or value.get("deletedAt"):',
-        ":",
+        '(cancel.get("actionAt"), value.get("deletedAt"))',
+        '(cancel.get("actionAt"),)',
         "tests/unit/api/test_documents.py::test_cancelled_means_the_flag_or_the_time_of_the_action_or_of_the_deletion",
+    ),
+    Bug(
+        "the year 1 is a time at which something was cancelled",
+        "api/documents.py",
+        "_EARLIEST <= at <= now",
+        "at <= now",
+        "tests/unit/api/test_documents.py::test_cancelled_means_the_flag_or_the_time_of_the_action_or_of_the_deletion",
+    ),
+    Bug(
+        "what will have been cancelled is cancelled",
+        "api/documents.py",
+        "_EARLIEST <= at <= now + _AHEAD_S",
+        "_EARLIEST <= at",
+        "tests/unit/api/test_documents.py::test_cancelled_means_the_flag_or_the_time_of_the_action_or_of_the_deletion",
+    ),
+    Bug(
+        "an empty list of people proves that an attendee is gone",
+        "api/documents.py",
+        "    if attending is None or contradicts",
+        "    if attending is None and people == listed:\n        attending = named or frozenset()\n"
+        "    if attending is None or contradicts",
+        "tests/unit/api/test_documents.py::test_absence_is_read_from_a_whole_list_of_ids_that_nothing_contradicts",
+    ),
+    Bug(
+        "an attendee is gone although another list names that attendee",
+        "api/documents.py",
+        "or contradicts or any(",
+        "or any(",
+        "tests/unit/api/test_documents.py::test_absence_is_read_from_a_whole_list_of_ids_that_nothing_contradicts",
     ),
     Bug(
         "an attendee nobody saw in it counts as cancelled",
@@ -822,6 +879,20 @@ BUGS = (
         "tests/unit/engine/test_looks.py::test_an_outage_of_reads_of_20_s_is_survived_with_few_reads",
     ),
     Bug(
+        "a pause of years is kept",
+        "core/retry.py",
+        "return min(seconds, LONGEST_WISH_S) if",
+        "return seconds if",
+        "tests/unit/core/test_retry.py::test_a_header_is_seconds_or_a_date_to_come_of_a_day_at_most_or_nothing",
+    ),
+    Bug(
+        "a date of Retry-After is judged by our own clock",
+        "api/client.py",
+        "now = self._settings.now() if there is None else there",
+        "now = self._settings.now()",
+        "tests/unit/api/test_client.py::test_a_date_of_retry_after_is_judged_by_the_servers_own_clock",
+    ),
+    Bug(
         "a served read forgives throttled cancels",
         "engine/limiter.py",
         "self._throttles[asked] = 0",
@@ -919,13 +990,6 @@ BUGS = (
         "SELECT target_id, ?1, 'recovered', attempts, ?2 FROM targets",
         "SELECT target_id, ?1, 'recovered', attempts + 1, ?2 FROM targets",
         _WORLD,
-    ),
-    Bug(
-        "an approved digest is any part of the plan's",
-        "plan_files/reading.py",
-        "plan.digest.startswith(",
-        "plan.digest.__contains__(",
-        "tests/unit/plan_files/test_refusals.py::test_digits_from_the_middle_of_the_digest_approve_nothing",
     ),
     Bug(
         "tracebacks show local variables",

@@ -14,8 +14,7 @@ from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.settings.environment import local_zone
 
 if TYPE_CHECKING:
-    from bulk_cancel.api.client import ApiSettings
-    from bulk_cancel.api.port import Line
+    from bulk_cancel.api.port import ApiSettings, Line
     from bulk_cancel.core.pacing import Pace
     from bulk_cancel.engine.commits import OffLoop
     from bulk_cancel.engine.limiter import Limiter

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,17 @@ from bulk_cancel.commands.export import export
 from bulk_cancel.commands.reconcile import reconcile_ledger
 from bulk_cancel.commands.report import report_run
 from bulk_cancel.commands.resolve import Decision, resolve
+from bulk_cancel.core.moments import AsOf
 from bulk_cancel.errors import Exit
+from bulk_cancel.ops.private_files import replaced
 from bulk_cancel.settings.job import load_job
 
 
 def report_command(run_id: str, out: Path | None, flags: Mapping[str, Any]) -> None:
     """Write a run's result files again."""
     with errors_told(as_json=bool(flags["json"])):
-        place, zone = place_of(flags["ledger"]), zone_given(flags["timezone"])
-        done = report_run(place, run_id, out, zone, excel=bool(flags["excel"]))
+        as_of = AsOf(this_machine().clock.now(), zone_given(flags["timezone"]))
+        done = report_run(place_of(flags["ledger"]), run_id, out, as_of, excel=bool(flags["excel"]))
     if flags["json"]:
         missing = {"missing": done.missing} if done.missing else {}
         put_document({"run_id": done.run_id, "out": str(done.out), **missing})
@@ -84,7 +86,8 @@ def export_command(to: Path | None, ledger: str | None) -> None:
     if to is None:
         export(place, sys.stdout)
         return
-    descriptor = os.open(to, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - the mode has to hold from the start
-        count = export(place, file)
+    with replaced(to) as file:
+        text = TextIOWrapper(file, "utf-8", write_through=True)
+        count = export(place, text)
+        text.detach()
     print(f"{count} events written to {to}.", file=sys.stderr)

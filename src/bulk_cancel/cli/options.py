@@ -102,7 +102,7 @@ _TABLE = {
         JobOption("max_errors", _RUN, "Halt when more targets are refused.", "N|N%"),
         JobOption("plan_file", _PLAN, "Write the plan to this file, to be approved.", "FILE", short="-o", brief=True),
         JobOption("plan_ttl", _PLAN, "How long the file may be carried out. (default: 24h)", "DUR"),
-        JobOption("expect_digest", _CANCELS, "Take only the approved plan, by its digest.", "DIGEST"),
+        JobOption("expect_digest", _CANCELS, "Take only the approved plan, by its whole digest.", "DIGEST"),
         JobOption(
             "settle",
             _TIMED,

@@ -82,12 +82,15 @@ def _history(
     ledger: Ledger, work: Work, named: Sequence[Naming], opened: Callable[[Unknown], OpenTarget], zone: Zone
 ) -> TargetHistory:
     stands, follows = STANDINGS[work.state]
+    unknown = _open(ledger, work, opened)
+    if unknown is not None and unknown.undecided:
+        follows = "No read can settle it: look at it in meetergo, and tell: bulk-cancel resolve"
     rows = tuple(naming for naming in named if naming.target_id == work.target_id)
     return TargetHistory(
         work=work,
         stands=stands,
         follows=follows,
-        open=_open(ledger, work, opened),
+        open=unknown,
         warnings=_warnings(ledger, rows),
         rows=rows,
         events=tuple(ExplainedEvent(line, _sentence(line)) for line in ledger.history(work.target_id)),

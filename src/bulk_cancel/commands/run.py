@@ -41,11 +41,13 @@ from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ops.metrics import require_metrics
 from bulk_cancel.ops.notify import Notifier
+from bulk_cancel.ops.private_files import make_folder
 from bulk_cancel.planning.plan_reads import PlanReads
 from bulk_cancel.planning.planner import plan_reads, planned
 from bulk_cancel.planning.search import SELECTED
 from bulk_cancel.planning.sources import Source, open_if_any, program
 from bulk_cancel.reports.rebooking import rebooking_list
+from bulk_cancel.reports.remains import keep_expiry
 from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
 from bulk_cancel.settings.job import Job
@@ -138,6 +140,8 @@ class _Beginning:
         about = (setup.job.label, source.digest, str(self.out.resolve()), program())
         start = RunStart(self.run_id, clock.now(), clock.base, *about)
         run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_before)
+        if source.approval is not None:
+            keep_expiry(ledger, run_no, source.approval.expires_at)
         _adopt(folder, self.out)
         setup.log.info("run.started", run_id=self.run_id, rows=plan.rows, cancels=plan.cancels, out=str(self.out))
         began = clock.monotonic()
@@ -213,15 +217,14 @@ def _nothing_done(run_id: str, ledger: str, why: str) -> Summary:
 @contextmanager
 def _private(out: Path, run_id: str) -> Iterator[Path]:
     """Yield a folder in `out` for a run that may never begin: another run may be at work in `out` at this moment."""
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
     folder = out / f".{run_id}"
-    folder.mkdir(mode=0o700, parents=True)
+    made = make_folder(folder)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):  # those that hold results stay
-            for empty in made:
+            for empty in made[1:]:
                 empty.rmdir()
 
 

@@ -50,6 +50,7 @@ class Decision(NamedTuple):
 
     action: Action
     why: str
+    is_change: bool = False  #: it is not what was approved, which a person has to look at
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def decide(
     if sight is not ReadResult.ACTIVE or reading.appointment is None:
         return _untold(target, reading)
     if changed := why_changed(expected, reading.appointment, rules.zone):
-        return Decision(Action.SKIP, changed)
+        return Decision(Action.SKIP, changed, is_change=True)
     if left_out := why_left_out(reading.appointment.start, rules):
         return Decision(Action.SKIP, left_out)
     return _of_an_active_one(target, request, reading.appointment)

@@ -26,10 +26,12 @@ SENTENCES: Mapping[Event, str] = MappingProxyType(
         Event.SEEN_REFUSED: "A read before the cancel showed that the API would refuse it{told}.",
         Event.SEEN_ACTIVE: "A read shows it active{told}.",
         Event.UNDECIDED: "No read can settle it, so a person has to{told}.",
+        Event.UNVERIFIED: "The first cancels were to be verified, and reads do not show this one{told}.",
         Event.RESOLVED_CANCELLED: "A person decided that it is cancelled{told}.",
         Event.RESOLVED_NOT_CANCELLED: "A person decided that it is not cancelled{told}.",
         Event.GIVEN_UP: "The run gave up for now; it was not applied{told}.",
         Event.SKIPPED: "A rule left it out{told}.",
+        Event.CHANGED: "It is not what was approved, so it was left out{told}.",
         Event.RESTAGED: "A later input asked for it again.",
     }
 )

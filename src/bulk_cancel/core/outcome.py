@@ -26,6 +26,8 @@ REFUSALS = frozenset({400, 404, 410, 422})
 ONE_OCCURRENCE = (
     "the occurrence that the row names is cancelled, which says nothing of the others: look at the series in meetergo"
 )
+#: Why a canary is not called done by its answer, for people.
+UNVERIFIED = "the answer showed it cancelled, and reads do not: look it up in meetergo"
 
 
 class Kind(Enum):

@@ -17,7 +17,7 @@ from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Wo
 from bulk_cancel.core.moments import Zone, show_hour
 from bulk_cancel.core.outcome import classify_read
 from bulk_cancel.core.readings import Reading, is_missing_route, reading_of, see
-from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
+from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED, show_long_pause
 from bulk_cancel.core.states import REFUSED, Event, State, next_state
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.engine.clock import Clock
@@ -170,6 +170,8 @@ class Context:
         answer = await line.read(work.target, work.request)
         reading = reading_of(work.target.appointment_id, answer, started_at)
         await self._heed_read(answer, started_at, told=reading is not None)
+        if reading is not None and reading.appointment is not None:
+            self.health.granted.add(Asked.READ)
         shows = see(work.target, reading, attended=work.attended).value
         self.log.debug("read.answered", target=work.target_id, status=answer.status, shows=shows)
         return reading
@@ -181,6 +183,8 @@ class Context:
         started_at = self.clock.monotonic()
         page = await line.page(query)
         await self._heed_read(page.answer, started_at, told=page.appointments is not None)
+        if page.appointments:
+            self.health.granted.add(Asked.READ)
         self.log.debug("page.answered", page=query.page, status=page.answer.status)
         return replace(page, asked_at=started_at)
 
@@ -218,7 +222,7 @@ class Context:
         pause_s = self.limiter.throttled(started_at, answer.retry_after_s, asked)
         self.log.warning("run.throttled", pause_s=round(pause_s, 1), in_a_row=self.limiter.throttles_in_a_row)
         if pause_s > LONGEST_PAUSE_S:
-            self.halt(Exit.STOPPED, f"The API asks to wait {pause_s / 60:.0f} minutes.")
+            self.halt(Exit.STOPPED, show_long_pause(pause_s))
         elif self.limiter.throttles_in_a_row >= MOST_THROTTLES_IN_A_ROW:
             self.halt(Exit.STOPPED, f"The API throttles every {asked}: something else uses up the key's limit.")
 

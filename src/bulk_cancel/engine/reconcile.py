@@ -10,14 +10,14 @@ and is recorded as undecided, with the reason: a person decides.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.model import Answer, Appointment, Scope, Work
-from bulk_cancel.core.outcome import resolve_unknown, why_undecided
+from bulk_cancel.core.outcome import UNVERIFIED, resolve_unknown, why_undecided
 from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.context import Context
@@ -40,6 +40,7 @@ class Reconciled:
     unknown: int = 0  #: still without proof
     due_in_s: float = 0.0  #: until the last of them is past its settle time
     undecided: int = 0  #: of the unknown ones, those that no read can settle: a person has to decide
+    unverified: list[str] = field(default_factory=list)  #: appointments of canaries that reads have not shown cancelled
 
 
 class Reconciler:
@@ -106,6 +107,11 @@ class Reconciler:
         shows = see(item.work.target, reading, attended=item.work.attended)
         if reading is not None and shows is ReadResult.CANCELLED:
             await self._settle(item, reading.appointment)
+            return None
+        if item.unverified:
+            await self._leave_to_a_person(item, UNVERIFIED)
+            self._result.unverified.append(item.work.target.appointment_id)
+            self._keep(item)
             return None
         is_late = reading is not None and self._due_in_s(item, reading.taken_at) <= 0
         if shows is ReadResult.ACTIVE and is_late and item.work.target_id not in self._sent_again:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.access.setup import Setup
-from bulk_cancel.core.exit_codes import decide_exit
-from bulk_cancel.core.model import Status, status_of
+from bulk_cancel.core.exit_codes import Remains, decide_exit
+from bulk_cancel.core.model import Status
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.runner import RunEnd
 from bulk_cancel.execution.active_accounts import about_left, credential_of, pace_of
 from bulk_cancel.execution.execute import RunFacts
+from bulk_cancel.reports.remains import has_expired, remains_of_ledger, remains_of_run
 from bulk_cancel.reports.run_files import write_run
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
 
@@ -47,7 +48,7 @@ def record_end(facts: RunFacts, summary: Summary, log: FilteringBoundLogger, *, 
     ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
     if facts.out is not None:
         (run,) = ledger.runs(facts.run_id)
-        if missing := write_run(ledger, run, facts.out, facts.zone, excel=excel):
+        if missing := write_run(ledger, run, facts.out, facts.clock.now(), excel=excel):
             log.warning("run.no_workbook", why=missing)
         write_summary(summary, facts.out)
     counts = {status.value: count for status, count in summary.counts.items() if count}
@@ -64,25 +65,24 @@ def requests_of(*all_counters: Counters) -> Requests:
     )
 
 
+def _with_left(remains: Remains, left: Mapping[str, int]) -> Remains:
+    """Count what nobody here may look up among the unknown rows."""
+    return replace(remains, counts=Counter(remains.counts) + Counter({Status.UNKNOWN: sum(left.values())}))
+
+
 def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     """Sum a run up, from the ledger and from how it ended."""
-    ledger = facts.ledger
-    counts: Counter[Status] = Counter()
-    for state, count in ledger.counts(facts.run_no).items():
-        counts[status_of(state)] += count
-    # A reconcile has no rows of its own: its matter are the ledger's unknown targets.
-    left = Counter({Status.UNKNOWN: sum(facts.left.values())})
-    matter = counts + left if counts else Counter({Status.UNKNOWN: ledger.unknown_count()})
-    found = end.reconciled
-    only_a_person = 0 < found.unknown == found.undecided and not left[Status.UNKNOWN]
-    exit_code = decide_exit(matter, end.halt, only_a_person=only_a_person)
+    ledger, found, now = facts.ledger, end.reconciled, facts.clock.now()
+    remains = remains_of_run(ledger, facts.run_no)
+    counts = remains.counts
+    matter = _with_left(remains, facts.left) if counts else remains_of_ledger(ledger)
+    exit_code = decide_exit(matter, end.halt)
     # Of a reconcile that was stopped nobody knows when the rest is due.
-    known_due = found.unknown and not end.halt
-    due_at = facts.clock.now() + found.due_in_s if known_due else None
+    due_at = now + found.due_in_s if found.unknown and not end.halt else None
     halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left))))
-    sendable = 0 if counts else found.sendable
+    expired_in = str(facts.out or "") if has_expired(ledger, facts.run_no, now) else ""
     credential = credential_of(facts.active)
-    ending = Ending(matter, exit_code, due_at, halt, found.undecided, sendable, credential, facts.zone)
+    ending = Ending(matter, exit_code, due_at, halt, credential, expired_in, facts.zone)
     return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),

@@ -67,7 +67,8 @@ class Unknown:
     base: TimeBase | None  #: of the run that wrote the intent; None where the ledger's own clock tells the age
     start: str | None  #: the appointment's start, where an answer told
     last_at: float  #: when that run last recorded something of it: until then the cancel may have been on its way
-    undecided: bool = False  #: it is on record that no read can settle this attempt
+    undecided: bool = False  #: it is on record that a person has to settle this attempt
+    unverified: bool = False  #: since it was a canary, and reads did not show what it should have done
     age_s: float = field(
         default=0.0, compare=False
     )  #: since `last_at`, at the read; counts only where there is no base
@@ -108,13 +109,15 @@ class HistoryLine:
 class Concern(StrEnum):
     """Why a row of a run needs a person."""
 
-    UNKNOWN = "unknown"
+    UNKNOWN = "unknown"  #: and a later run may settle it
+    UNDECIDED = "undecided"  #: unknown, and no read can settle it
     FAILED = "failed"
     REJECTED = "rejected"
     NOT_FOUND = "not_found"
     INVALID = "invalid"
     PAID = "paid"  #: cancelled by this program, and a payment belongs to it
-    WARNED = "warned"  #: an answer told that an after-effect went wrong
+    WARNED = "warned"  #: cancelled, and the answer told that an after-effect went wrong; told by one run
+    CHANGED = "changed"  #: left out, since it is not what was approved any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,9 @@ class Ledger(Protocol):
 
     def sendable_count(self, run_no: int, scope: Scope | None = None) -> int:
         """Count the run's targets that may be sent."""
+
+    def waiting_count(self) -> int:
+        """Count the targets, of whatever run, that were sent or about to be, and are proven not cancelled."""
 
     def accounts(self, run_no: int) -> list[str]:
         """Return the accounts of the run's sendable targets and of all that are open in the ledger, in order."""

@@ -35,7 +35,7 @@ from bulk_cancel.plan_files.format import (
 _BLOCK: Final = 1 << 20
 _CLOSING: Final = re.compile(rb'\{"digest":"([0-9a-f]{64})"\}\n')
 _CLOSING_SIZE: Final = len(closing_line("0" * 64))
-_APPROVED: Final = re.compile(r"[0-9a-f]{12,64}")
+_APPROVED: Final = re.compile(r"[0-9a-f]{64}")
 _BEGINNING: Final = encode({"format": FORMAT})[:-2]
 _AGAIN: Final = "Make a new plan with `bulk-cancel plan … -o FILE`, and have it approved again."
 
@@ -93,7 +93,7 @@ def holds_plan(path: Path) -> bool:
 
 
 def open_plan(path: Path, *, now: float, expect_digest: str | None = None, ignore_expiry: bool = False) -> PlanFile:
-    """Verify a plan file as a whole. `expect_digest` is the approved digest, or at least 12 digits of its beginning.
+    """Verify a plan file as a whole. `expect_digest` is the approved digest, all of it.
 
     Raises PlanError when it is no plan, damaged, of a newer version, not the approved one, or expired at `now`;
     InputMissingError when there is none; UsageError when `expect_digest` is no digest.
@@ -158,8 +158,11 @@ def _digest_of(file: IO[bytes], size: int) -> str:
 def _refuse_unapproved(plan: PlanFile, expected: str) -> None:
     approved = expected.strip().lower().removeprefix("sha256:")
     if not _APPROVED.fullmatch(approved):
-        raise UsageError("--expect-digest is not the digest of a plan, or at least 12 digits of its beginning.")
-    if not plan.digest.startswith(approved):
+        raise UsageError(
+            "--expect-digest is not the whole digest of a plan, which has 64 digits.",
+            advice="Give it as `bulk-cancel show` prints it: a plan with the same first digits can be made in minutes.",
+        )
+    if plan.digest != approved:
         raise PlanError(
             f"{plan.path} is not the approved plan: its digest is {plan.digest}, and {approved} was approved.",
             advice="Compare both with `bulk-cancel show`. Nothing was sent.",

@@ -40,6 +40,7 @@ from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import parse_duration, parse_rate
 from bulk_cancel.core.window import SendWindow, parse_window
 from bulk_cancel.errors import ConfigError, InputMissingError, UsageError
+from bulk_cancel.settings.credentials import refuse_open_file
 
 _PATHS = ("input", "ledger", "out", "log_file", "plan_file", "metrics_file", "accounts")
 #: Not the ledger: one for all days knows what was sent.
@@ -290,7 +291,10 @@ def load_job(source: str, flags: Mapping[str, Any] = MappingProxyType({})) -> Jo
     file = Path(source)
     if not file.exists():
         raise InputMissingError(f"There is no job file {source}.", advice="Check the name and the current folder.")
-    job = _validated({**_keys_of(file), **_environment(), **given}, source)
+    keys = _keys_of(file)
+    if "notify" in keys:
+        refuse_open_file(file, "the addresses of notify, with their passwords, in the job file")
+    job = _validated({**keys, **_environment(), **given}, source)
     job._file = file
     return _beside(job, file.parent, given)
 

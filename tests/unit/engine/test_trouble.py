@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
+from bulk_cancel.api.port import Query
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
 from bulk_cancel.core.states import Event, State
@@ -201,6 +202,44 @@ async def test_401_halts_and_the_row_is_pending(clock: Clock) -> None:
 async def test_403_on_every_row_is_the_credentials_fault(clock: Clock) -> None:
     line = ScriptedLine(clock, on_cancel=lambda _: said(403))
     context, commits = context_of(clock, line)
+    await send(context, line, list(works(10)))
+    assert context.intake.halt is not None
+    assert context.intake.halt.exit_code is Exit.CREDENTIAL
+    assert set(commits.states.values()) == {State.PENDING}
+
+
+async def test_403_on_every_look_is_the_credentials_fault_as_it_is_on_every_cancel(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=lambda _: said(403))
+    context, commits = context_of(clock, line, Limits(look=Look.EACH))
+    await send(context, line, list(works(10)))
+    assert context.intake.halt is not None
+    assert context.intake.halt.exit_code is Exit.CREDENTIAL
+    assert commits.states == {}, "nothing is final: another credential may do it"
+    assert not line.posts
+
+
+@pytest.mark.parametrize("evidence", ["a read", "a page", "a cancel"])
+async def test_403_on_looks_is_the_rows_fault_where_the_credential_was_shown_anything(
+    evidence: str, clock: Clock
+) -> None:
+    line = ScriptedLine(clock, on_read=lambda _: said(403))
+    context, commits = context_of(clock, line)
+    works_ = list(works(11))
+    if evidence == "a read":
+        line.on_read = script(active, *[said(403)] * 10)
+    elif evidence == "a page":
+        line.listed = [Appointment("another", is_cancelled=False)]
+        await context.read_page(line, Query(0))
+    for work in works_[1:] if evidence == "a cancel" else works_:
+        work.must_be_read = True
+    await send(context, line, works_)
+    assert context.intake.halt is None
+    assert [commits.states[work.target_id] for work in works_[1:]] == [State.REJECTED] * 10
+
+
+async def test_an_appointment_that_is_shown_is_no_evidence_that_the_credential_may_cancel(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=lambda _: said(403))
+    context, commits = context_of(clock, line, Limits(look=Look.EACH))
     await send(context, line, list(works(10)))
     assert context.intake.halt is not None
     assert context.intake.halt.exit_code is Exit.CREDENTIAL

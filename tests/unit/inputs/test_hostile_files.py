@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import os
-import subprocess
+import multiprocessing
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs import InputOptions, read_rows, stage_input
 from bulk_cancel.inputs.unpack import zstd_module
+from support import peak_memory
 
 CASES = sorted((Path(__file__).parent / "cases").glob("[!.]*.[!f]*"))
 ID = "3f2b8c1e-0000-4000-8000-{:012x}".format
@@ -171,24 +172,9 @@ def test_hostile_files_take_at_most_500_megabytes(tmp_path):
     """In a process for each file, whose memory can be told."""
     hostile_files(tmp_path)
     paths = [*tmp_path.iterdir(), *(case for case in CASES if case.suffix in (".csv", ".zst", ".xlsx", ".ndjson"))]
-    taken = {path.name: megabytes_for(path, tmp_path) for path in paths if path.is_file()}
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload([peak_memory.__name__])
+    with forks.Pool(1, maxtasksperchild=1) as pool:
+        peaks = pool.map(partial(peak_memory.megabytes_to_read, folder=tmp_path / "out"), paths, chunksize=1)
+    taken = {path.name: peak for path, peak in zip(paths, peaks, strict=True)}
     assert {name: size for name, size in taken.items() if size > MOST_MEGABYTES} == {}
-
-
-def megabytes_for(path, folder):
-    code = f"""
-from pathlib import Path
-from bulk_cancel.inputs import InputOptions, stage_input
-from bulk_cancel.errors import InputError
-try:
-    stage_input({str(path)!r}, InputOptions({{}}, None, False, hidden_rows="skip"), Path({str(folder)!r}) / "out" / "s")
-except InputError:
-    pass
-status = Path("/proc/self/status").read_text()
-print(int(status.partition("VmHWM:")[2].split()[0]) >> 10)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=100, env={**os.environ}
-    )
-    assert done.returncode == 0, (path.name, done.stderr[-500:])
-    return int(done.stdout)

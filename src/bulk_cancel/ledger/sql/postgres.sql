@@ -368,7 +368,8 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NUL
 
 -- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
 -- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. A series waits
--- while any other one is open: they may be the same, and the open one may still take effect. Two series suffice to know
+-- while any other one is open: they may be the same, and the open one may still take effect. Neither waits any more once
+-- that is undecided, which comes after its settle time. Two series suffice to know
 -- of one beside the target's own; they are looked up once, in their order, which leads through their partial indexes
 -- also before the database knows how few they are.
 -- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
@@ -398,7 +399,9 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
 WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
   AND ($6::bigint IS NULL OR t.asked_row <= $6) AND t.account = $5 AND t.state IN ('pending', 'waiting')
   AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
-    AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)))
+    AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)
+      AND NOT EXISTS (SELECT 1 FROM events e
+        WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts)))
   AND (NOT t.entire_series OR NOT EXISTS (SELECT 1 FROM open_series s WHERE s.target_id <> t.target_id))
   AND NOT (t.attempts > 1 AND EXISTS (SELECT 1 FROM events i JOIN events e USING (target_id, attempt_no)
     JOIN events o USING (target_id)
@@ -433,6 +436,9 @@ WHERE asked_by = $1 AND state IN ('pending', 'waiting')
     AND asked_row > $4 AND asked_row <= $5
     AND entire_series = $6);
 
+-- name: waiting_count
+SELECT count(*) FROM targets WHERE state = 'waiting' AND state IN ('pending', 'waiting');
+
 -- name: accounts
 SELECT account FROM targets
 WHERE asked_by = $1 AND state IN ('pending', 'waiting')
@@ -445,11 +451,12 @@ SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, 
   t.state, t.attempts, false,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   NULL, NULL, t.intent_at, t.start_at, heard.last_at,
-  EXISTS (SELECT 1 FROM events e
-    WHERE e.target_id = t.target_id AND e.event = 'undecided' AND e.attempt_no = t.attempts),
+{undecided}
+  , EXISTS (SELECT 1 FROM events e
+    WHERE e.target_id = t.target_id AND e.event = 'unverified' AND e.attempt_no = t.attempts),
   greatest(0, wall_clock() - heard.last_at)
 FROM targets t, LATERAL (SELECT max(e.at) AS last_at FROM events e
-  WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event <> 'undecided') heard
+  WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event NOT IN ('undecided', 'unverified')) heard
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > $1
   AND ($3::text IS NULL OR t.account = $3)
   AND ($4::bigint IS NULL OR t.asked_by = $4
@@ -500,13 +507,36 @@ FROM events e JOIN targets t USING (target_id) JOIN runs r USING (run_no) ORDER 
 SELECT run_no, run_id, status, started_at, ended_at, source, input_digest, out, summary FROM runs
 WHERE $1 = '' OR run_id = $1 ORDER BY run_no DESC LIMIT $2;
 
+-- No read can settle the last attempt: a person has to.
+-- name: undecided
+EXISTS (SELECT 1 FROM events e
+  WHERE e.target_id = t.target_id AND e.event IN ('undecided', 'unverified') AND e.attempt_no = t.attempts)
+
+-- It is left out because it is not what was approved any more.
+-- name: changed
+(SELECT e.event FROM events e WHERE e.target_id = t.target_id ORDER BY e.event_id DESC LIMIT 1) = 'changed'
+
+-- It was cancelled in this run, in one that died before it could tell, or in one without rows of its own.
+-- name: told_here
+EXISTS (SELECT 1 FROM events e JOIN runs x ON x.run_no = e.run_no
+  WHERE e.target_id = t.target_id AND e.event IN ('cancelled', 'seen_cancelled')
+    AND (e.run_no = $1 OR x.status <> 'ended' OR x.input_digest = ''))
+
 -- Who is to be asked or told, after a run. Money and after-effects are counted once per target.
 -- name: concerns
-SELECT count(*) FILTER (WHERE t.state IN ('unknown', 'sending')), count(*) FILTER (WHERE t.state = 'failed'),
+SELECT count(*) FILTER (WHERE t.state IN ('unknown', 'sending') AND NOT
+{undecided}
+  ), count(*) FILTER (WHERE t.state = 'unknown' AND
+{undecided}
+  ), count(*) FILTER (WHERE t.state = 'failed'),
   count(*) FILTER (WHERE t.state = 'rejected'), count(*) FILTER (WHERE t.state = 'not_found'),
   count(*) FILTER (WHERE t.target_id IS NULL),
   count(*) FILTER (WHERE r.first_row = r.row AND t.state = 'cancelled' AND t.paid),
-  count(*) FILTER (WHERE r.first_row = r.row AND t.warnings <> '')
+  count(*) FILTER (WHERE r.first_row = r.row AND t.state = 'cancelled' AND t.warnings <> '' AND
+{told_here}
+  ), count(*) FILTER (WHERE t.state = 'skipped' AND
+{changed}
+  )
 FROM input_rows r LEFT JOIN targets t USING (target_id)
 WHERE r.run_no = $1;
 
@@ -516,9 +546,15 @@ SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attem
 FROM input_rows r LEFT JOIN targets t USING (target_id)
 WHERE r.run_no = $1 AND CASE $2::text
   WHEN 'invalid' THEN t.target_id IS NULL
-  WHEN 'unknown' THEN t.state IN ('unknown', 'sending')
+  WHEN 'unknown' THEN t.state IN ('unknown', 'sending') AND NOT
+{undecided}
+  WHEN 'undecided' THEN t.state = 'unknown' AND
+{undecided}
   WHEN 'paid' THEN r.first_row = r.row AND t.state = 'cancelled' AND t.paid
-  WHEN 'warned' THEN r.first_row = r.row AND t.warnings <> ''
+  WHEN 'warned' THEN r.first_row = r.row AND t.state = 'cancelled' AND t.warnings <> '' AND
+{told_here}
+  WHEN 'changed' THEN t.state = 'skipped' AND
+{changed}
   ELSE t.state = $2 END
 ORDER BY r.row LIMIT $3;
 

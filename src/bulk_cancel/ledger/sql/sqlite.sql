@@ -267,7 +267,8 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown')
 -- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
 -- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. So is what was
 -- refused once, or is not cancelled by a person's word. A series waits while any other one is open: they may be the
--- same, and the open one may still take effect; not any more once it is undecided, which comes after its settle time.
+-- same, and the open one may still take effect. Neither waits any more once that is undecided, which comes after its
+-- settle time.
 -- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
 -- reads show may be an old state.
 -- What a worker has to know of a target before it sends: whether it must be read first, since another cancel may have
@@ -288,7 +289,9 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
 WHERE t.asked_by = ?1 AND t.entire_series = ?3 AND t.asked_row > ?2
   AND (?6 IS NULL OR t.asked_row <= ?6) AND t.account = ?5 AND t.state IN ('pending', 'waiting')
   AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
-    AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)))
+    AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)
+      AND NOT EXISTS (SELECT 1 FROM events e
+        WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts)))
   AND (t.entire_series = 0 OR NOT EXISTS (SELECT 1 FROM targets o
     WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown')
       AND NOT EXISTS (SELECT 1 FROM events e
@@ -324,6 +327,9 @@ WHERE asked_by = ?1 AND state IN ('pending', 'waiting')
     AND asked_row > ?4 AND asked_row <= ?5
     AND entire_series = ?6);
 
+-- name: waiting_count
+SELECT count(*) FROM targets WHERE state = 'waiting' AND state IN ('pending', 'waiting');
+
 -- name: accounts
 SELECT account FROM targets WHERE asked_by = ?1 AND state IN ('pending', 'waiting')
 UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY account;
@@ -336,9 +342,10 @@ SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, 
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   NULL, NULL, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
   (SELECT max(e.at) FROM events e
-    WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event <> 'undecided'),
-  EXISTS (SELECT 1 FROM events e
-    WHERE e.target_id = t.target_id AND e.event = 'undecided' AND e.attempt_no = t.attempts)
+    WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event NOT IN ('undecided', 'unverified')),
+{undecided}
+  , EXISTS (SELECT 1 FROM events e
+    WHERE e.target_id = t.target_id AND e.event = 'unverified' AND e.attempt_no = t.attempts)
 FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > ?1
   AND (?3 IS NULL OR t.account = ?3) AND (?4 IS NULL OR t.asked_by = ?4
@@ -398,23 +405,52 @@ FROM events e JOIN targets t USING (target_id) JOIN runs r USING (run_no) ORDER 
 SELECT run_no, run_id, status, started_at, ended_at, source, input_digest, out, summary FROM runs
 WHERE ?1 = '' OR run_id = ?1 ORDER BY run_no DESC LIMIT ?2;
 
+-- No read can settle the last attempt: a person has to.
+-- name: undecided
+EXISTS (SELECT 1 FROM events e
+  WHERE e.target_id = t.target_id AND e.event IN ('undecided', 'unverified') AND e.attempt_no = t.attempts)
+
+-- It is left out because it is not what was approved any more.
+-- name: changed
+(SELECT e.event FROM events e WHERE e.target_id = t.target_id ORDER BY e.event_id DESC LIMIT 1) = 'changed'
+
+-- It was cancelled in this run, in one that died before it could tell, or in one without rows of its own.
+-- name: told_here
+EXISTS (SELECT 1 FROM events e JOIN runs x ON x.run_no = e.run_no
+  WHERE e.target_id = t.target_id AND e.event IN ('cancelled', 'seen_cancelled')
+    AND (e.run_no = ?1 OR x.status <> 'ended' OR x.input_digest = ''))
+
 -- Who is to be asked or told, after a run. Money and after-effects are counted once per target.
 -- name: concerns
-SELECT count(*) FILTER (WHERE t.state IN ('unknown', 'sending')), count(*) FILTER (WHERE t.state = 'failed'),
+SELECT count(*) FILTER (WHERE t.state IN ('unknown', 'sending') AND NOT
+{undecided}
+  ), count(*) FILTER (WHERE t.state = 'unknown' AND
+{undecided}
+  ), count(*) FILTER (WHERE t.state = 'failed'),
   count(*) FILTER (WHERE t.state = 'rejected'), count(*) FILTER (WHERE t.state = 'not_found'),
   count(*) FILTER (WHERE t.target_id IS NULL),
   count(*) FILTER (WHERE r.first_row = r.row AND t.state = 'cancelled' AND t.paid = 1),
-  count(*) FILTER (WHERE r.first_row = r.row AND t.warnings <> '')
-FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = ?;
+  count(*) FILTER (WHERE r.first_row = r.row AND t.state = 'cancelled' AND t.warnings <> '' AND
+{told_here}
+  ), count(*) FILTER (WHERE t.state = 'skipped' AND
+{changed}
+  )
+FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = ?1;
 
 -- name: concerning_rows
 SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
   t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account
 FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = ?1 AND CASE ?2
   WHEN 'invalid' THEN t.target_id IS NULL
-  WHEN 'unknown' THEN t.state IN ('unknown', 'sending')
+  WHEN 'unknown' THEN t.state IN ('unknown', 'sending') AND NOT
+{undecided}
+  WHEN 'undecided' THEN t.state = 'unknown' AND
+{undecided}
   WHEN 'paid' THEN r.first_row = r.row AND t.state = 'cancelled' AND t.paid = 1
-  WHEN 'warned' THEN r.first_row = r.row AND t.warnings <> ''
+  WHEN 'warned' THEN r.first_row = r.row AND t.state = 'cancelled' AND t.warnings <> '' AND
+{told_here}
+  WHEN 'changed' THEN t.state = 'skipped' AND
+{changed}
   ELSE t.state = ?2 END
 ORDER BY r.row LIMIT ?3;
 

@@ -6,7 +6,6 @@ The counts and rows are those of today: a row that was unknown when the run ende
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from bulk_cancel.core.exit_codes import BAD, LEFT, decide_exit
+from bulk_cancel.core.exit_codes import BAD, LEFT, Remains, decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.core.pacing import Pace
@@ -27,6 +26,7 @@ from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, timeline
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
 from bulk_cancel.reports.pages.rendering import write_page
+from bulk_cancel.reports.remains import has_expired, remains_of_run
 
 REPORT_HTML: Final = "report.html"
 
@@ -45,7 +45,6 @@ KINDS: Mapping[Status, Kind] = MappingProxyType(
     }
 )
 _DONE = (Status.CANCELLED, Status.ALREADY_CANCELLED)
-_FOR_A_PERSON = (*BAD, Status.UNKNOWN)
 
 _ROWS = ("row", "rows")
 _APPOINTMENTS = ("appointment", "appointments")
@@ -55,7 +54,13 @@ _CARDS: Mapping[Concern, tuple[Kind, tuple[str, str], str]] = MappingProxyType(
             KINDS[Status.UNKNOWN],
             _ROWS,
             "Sent, but no answer proves what came of it; the cancel may still take effect. Run the same command again: "
-            "it looks before it sends. Look up by hand what stays unknown, and tell it with bulk-cancel resolve.",
+            "it looks before it sends.",
+        ),
+        Concern.UNDECIDED: (
+            KINDS[Status.UNKNOWN],
+            _ROWS,
+            "Sent, and no read can settle what came of it. Look at it in meetergo and tell what you see, with "
+            "bulk-cancel resolve.",
         ),
         Concern.FAILED: (
             KINDS[Status.FAILED],
@@ -76,6 +81,11 @@ _CARDS: Mapping[Concern, tuple[Kind, tuple[str, str], str]] = MappingProxyType(
             KINDS[Status.INVALID],
             _ROWS,
             "Never sent: the row says nothing that can be done. Correct invalid.csv and run it as a new input.",
+        ),
+        Concern.CHANGED: (
+            KINDS[Status.SKIPPED],
+            _ROWS,
+            "Not what was approved any more, so it was left out. Look at it, and plan it anew if it is still meant.",
         ),
         Concern.WARNED: (
             Kind("warning", Tone.WARN, "!"),
@@ -98,27 +108,27 @@ class _Run:
 
     record: RunRecord
     told: Mapping[str, Any]  #: the summary from its end; empty when it was interrupted
-    counts: Mapping[Status, int]
+    remains: Remains
     concerned: Mapping[Concern, Sequence[RowRecord]]  #: the first rows of each concern
     concerns: Mapping[Concern, int]
-    zone: Zone  #: in which its readers live
+    expired_in: str  #: the folder of the results, where the plan that was carried out has expired
 
     @property
     def total(self) -> int:
-        return sum(self.counts.values())
+        return sum(self.remains.counts.values())
 
     def count(self, *statuses: Status) -> int:
-        return sum(self.counts.get(status, 0) for status in statuses)
+        return self.remains.count(*statuses)
 
 
-def write_run_page(ledger: Ledger, run: RunRecord, out: Path, zone: Zone = None) -> None:
-    """Write the page of a run into the folder `out`, with times in `zone`. Raises ReportError."""
-    write_page(run_page(ledger, run, zone), out, REPORT_HTML)
+def write_run_page(ledger: Ledger, run: RunRecord, out: Path, now: float) -> None:
+    """Write the page of a run into the folder `out`. Raises ReportError when the disk refuses."""
+    write_page(run_page(ledger, run, now), out, REPORT_HTML)
 
 
-def run_page(ledger: Ledger, record: RunRecord, zone: Zone = None) -> Page:
-    """Return the page of a run, as the ledger knows its rows today, with times in `zone`."""
-    run = _read(ledger, record, zone)
+def run_page(ledger: Ledger, record: RunRecord, now: float) -> Page:
+    """Return the page of a run, as the ledger knows its rows today; `now` in seconds since the epoch."""
+    run = _read(ledger, record, now)
     rows = _rows(ledger, run)
     return Page(
         title="Cancellations, run",
@@ -138,23 +148,23 @@ def run_page(ledger: Ledger, record: RunRecord, zone: Zone = None) -> Page:
     )
 
 
-def _read(ledger: Ledger, record: RunRecord, zone: Zone) -> _Run:
-    counts: Counter[Status] = Counter()
-    for state, count in ledger.counts(record.run_no).items():
-        counts[status_of(state)] += count
+def _read(ledger: Ledger, record: RunRecord, now: float) -> _Run:
+    remains = remains_of_run(ledger, record.run_no)
     concerns = ledger.concerns(record.run_no)
     present = [concern for concern, count in concerns.items() if count]
-    share = layout.MOST_ROWS // max(1, len(present)) if counts.total() > layout.MOST_ROWS else layout.MOST_ROWS
+    many = sum(remains.counts.values()) > layout.MOST_ROWS
+    share = layout.MOST_ROWS // max(1, len(present)) if many else layout.MOST_ROWS
     concerned = {
         concern: ledger.concerning_rows(record.run_no, concern, min(share, concerns[concern])) for concern in present
     }
-    return _Run(record, json.loads(record.summary or "{}"), counts, concerned, concerns, zone)
+    expired_in = record.out if has_expired(ledger, record.run_no, now) else ""
+    return _Run(record, json.loads(record.summary or "{}"), remains, concerned, concerns, expired_in)
 
 
 def _state(run: _Run) -> Kind:
     if run.record.status != "ended":
         return Kind("not at its end", Tone.BAD, "…")
-    if run.count(Status.UNKNOWN):
+    if run.remains.for_reads:
         return Kind("outcomes missing", Tone.BAD, "?")
     if run.count(Status.PENDING):
         return Kind("stopped early", Tone.WARN, "…")
@@ -166,7 +176,7 @@ def _state(run: _Run) -> Kind:
 def _headline(run: _Run) -> str:
     if not run.total:
         return "There was nothing to cancel."
-    done, person = run.count(*_DONE), run.count(*_FOR_A_PERSON)
+    done, person = run.count(*_DONE), run.count(*BAD, Status.UNKNOWN) + run.remains.changed
     sentences = [
         _done(done, run.total),
         f"{counted(person, 'row needs', 'rows need')} a person." if person else "",
@@ -191,9 +201,9 @@ def _done(done: int, total: int) -> str:
 
 def _advice(run: _Run) -> str:
     then = {status.value: run.count(status) for status in Status}
-    if run.record.status == "ended" and run.told.get("counts") == then:
+    if run.record.status == "ended" and run.told.get("counts") == then and not run.expired_in:
         return str(run.told["next"])
-    today = next_step(Ending(run.counts, decide_exit(run.counts, None)))
+    today = next_step(Ending(run.remains, decide_exit(run.remains), expired_in=run.expired_in))
     if run.record.status == "ended":
         return today
     return f"This run has not come to its end: it is still at work, or was interrupted. {today}"
@@ -201,7 +211,7 @@ def _advice(run: _Run) -> str:
 
 def _facts(run: _Run) -> Iterator[tuple[str, str]]:
     yield "Input", layout.name_of(run.record.source) or "unknown"
-    yield "Started", show_moment(run.record.started_at, run.zone)
+    yield "Started", show_moment(run.record.started_at, run.record.zone)
     if run.record.ended_at is not None:
         yield "Took", show_duration(max(0.0, run.record.ended_at - run.record.started_at))
     if requests := run.told.get("requests"):
@@ -224,13 +234,13 @@ def _timeline(ledger: Ledger, run: _Run) -> Timeline | None:
     if span is None:
         return None
     sends = ledger.sends(run.record.run_no, span[0], interval_s(span[1] - span[0]))
-    return timeline(span, sends, _pace(run), run.zone)
+    return timeline(span, sends, _pace(run), run.record.zone)
 
 
 def _card(run: _Run, concern: Concern) -> Card:
     kind, (one, many), advice = _CARDS[concern]
     count = run.concerns[concern]
-    rows = [_row(record, run.zone, for_a_person=True) for record in run.concerned[concern][: layout.EXAMPLES]]
+    rows = [_row(record, run.record.zone, for_a_person=True) for record in run.concerned[concern][: layout.EXAMPLES]]
     return Card(kind, count, one if count == 1 else many, advice, rows)
 
 
@@ -241,7 +251,7 @@ def _rows(ledger: Ledger, run: _Run) -> list[Row]:
     others = (record for record in first if record.row not in concerned)
     chosen = [*concerned.values(), *islice(others, max(0, layout.MOST_ROWS - len(concerned)))]
     chosen.sort(key=lambda record: record.row)
-    return [_row(record, run.zone, for_a_person=record.row in concerned) for record in chosen]
+    return [_row(record, run.record.zone, for_a_person=record.row in concerned) for record in chosen]
 
 
 def _row(record: RowRecord, zone: Zone, *, for_a_person: bool) -> Row:
