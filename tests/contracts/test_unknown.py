@@ -92,6 +92,17 @@ def test_what_was_refused_once_is_read_before_it_is_sent(ledger: Ledger, refusal
     assert work_of(ledger, second).must_be_read
 
 
+def test_when_a_cancel_was_refused_is_known_with_the_clock_that_tells_its_age(ledger: Ledger) -> None:
+    first = staged(ledger, row(2, 1), row(3, 2))
+    ledger.append(first, entries(target(ledger, 1), Event.INTENT, Event.REJECTED))
+    ledger.append(first, entries(target(ledger, 2), Event.SEEN_REFUSED))
+    second = staged(ledger, row(2, 1, reason="another"), row(3, 2, reason="another"), run_id="run-2")
+    (_, refused), (_, seen) = ledger.work(second, 0, series=False, limit=10)
+    assert refused.refused is not None
+    assert (refused.refused.at, refused.refused.base) in ((AT, BASE), (pytest.approx(AT, abs=1e9), None))
+    assert seen.refused is None, "no cancel of it was sent"
+
+
 def test_what_a_person_says_is_not_cancelled_is_read_before_it_is_sent(ledger: Ledger) -> None:
     run_no = staged(ledger, row(2, 1))
     ledger.append(run_no, entries(target(ledger, 1), Event.INTENT, Event.NO_PROOF, Event.RESOLVED_NOT_CANCELLED))

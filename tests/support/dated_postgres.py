@@ -35,9 +35,9 @@ class DatedPostgres(PostgresLedger):
         self._set_clock(start.started_at)
         return super().begin_run(start)
 
-    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_refused: bool = False) -> None:
         self._set_clock(at)
-        super().stage(run_no, rows, at, retry_before=retry_before)
+        super().stage(run_no, rows, at, retry_refused=retry_refused)
 
     def end_run(self, run_no: int, at: float, summary: str) -> None:
         self._set_clock(at)

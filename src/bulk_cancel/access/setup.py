@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import platform
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +14,13 @@ if TYPE_CHECKING:
 
 from bulk_cancel.access.ledgers import LedgerPlace, ledger_place
 from bulk_cancel.access.machine import Machine
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.plan_files import zone_of_plan
 from bulk_cancel.settings.accounts import Accounts, load_accounts
 from bulk_cancel.settings.environment import api_url
 from bulk_cancel.settings.job import Job
+from bulk_cancel.settings.recorded_command import recorded_command
+from bulk_cancel.version import version
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,22 @@ class Setup:
     def known_zone(self) -> tzinfo | None:
         """The zone in which people live by their clocks; None where nobody names one and this machine is set to UTC."""
         return None if self.job.zone is None and str(self.zone) == str(UTC) else self.zone
+
+    @property
+    def provenance(self) -> Provenance:
+        """Who starts a run here and now, with which command, and why."""
+        job, zone = self.job, str(self.zone)
+        return replace(provenance_of(self.machine), ticket=job.ticket, approved_by=job.approved_by, timezone=zone)
+
+
+def provenance_of(machine: Machine) -> Provenance:
+    """Return who types which command on a machine."""
+    return Provenance(
+        user=machine.user,
+        machine=machine.name,
+        command=recorded_command(machine.arguments, machine.environ),
+        version=f"bulk-cancel {version()}, Python {platform.python_version()}",
+    )
 
 
 def set_up(job: Job, log: FilteringBoundLogger, machine: Machine) -> Setup:

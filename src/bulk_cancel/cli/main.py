@@ -16,9 +16,6 @@ from bulk_cancel.errors import BulkCancelError, Exit, OutputError, UsageError
 
 __all__ = ["app", "main"]
 
-#: How a shell tells that Ctrl-C ended a program.
-_INTERRUPTED = 130
-
 
 def main() -> None:
     """Run the command line; turn our errors into a message, advice and an exit code."""
@@ -33,7 +30,8 @@ def main() -> None:
         _complain(UsageError(error.format_message(), advice=f"See: {where} -h"))
         _leave(Exit.USAGE)
     except click.Abort:
-        _leave(_INTERRUPTED)
+        _complain(BulkCancelError("Stopped by Ctrl-C.", advice="Nothing is lost: type the same command again."))
+        _leave(Exit.INTERRUPTED)
     except OSError as error:
         what = f"{error.filename} cannot be used" if error.filename else "The output cannot be written"
         _complain(OutputError(f"{what}: {error.strerror}."))

@@ -66,6 +66,8 @@ _AS_JSON = _PACED - _of("worker") | _of("show", "report", "status", "doctor", "e
 _TABLE = {
     "What to cancel": (
         JobOption("reason", _CANCELS, "For rows without one; it is printed in the mails.", "TEXT", brief=True),
+        JobOption("ticket", _CANCELS, "Why: kept with the run, mailed to nobody.", "TEXT", brief=True),
+        JobOption("approved_by", _CANCELS, "Who approved it: kept with the run.", "NAME"),
         JobOption("missing_input", _CANCELS, "ok: no input means nothing to do. (default: error)", "error|ok"),
         JobOption(
             "timezone",

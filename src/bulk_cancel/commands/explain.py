@@ -14,7 +14,7 @@ from bulk_cancel.core.model import Work
 from bulk_cancel.core.moments import Zone
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.target_name import parse_target_name
-from bulk_cancel.core.text import clean
+from bulk_cancel.core.text import clean, one_line
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming, Unknown
@@ -112,4 +112,6 @@ def _warnings(ledger: Ledger, rows: Sequence[Naming]) -> tuple[str, ...]:
 
 
 def _sentence(line: HistoryLine) -> str:
-    return sentence_of(Event(line.event), line.attempt_no, line.http_status, clean(line.detail, 400))
+    event = Event(line.event)
+    detail = one_line(line.detail) if event is Event.INTENT else clean(line.detail, 400)  # a reason: as it was mailed
+    return sentence_of(event, line.attempt_no, line.http_status, detail)

@@ -15,7 +15,7 @@ from bulk_cancel.access.machine import Machine
 from bulk_cancel.commands.explain import zone_of
 from bulk_cancel.core.exit_codes import Remains, decide_exit
 from bulk_cancel.core.model import Status, status_of
-from bulk_cancel.core.moments import AsOf, Zone
+from bulk_cancel.core.moments import Zone
 from bulk_cancel.core.states import State
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import Exit
@@ -66,6 +66,14 @@ class Overview:
     zone: Zone  #: in which its times are shown
 
 
+@dataclass(frozen=True, slots=True)
+class _AsOf:
+    """When and in which zone somebody looks."""
+
+    now: float  #: seconds since the epoch
+    zone: Zone
+
+
 def look_over(place: LedgerPlace, machine: Machine, settle_s: float, limit: int, zone: Zone = None) -> Overview:
     """Read the last `limit` runs and what is open. Raises LedgerError when there is no ledger, or none that is ours.
 
@@ -74,11 +82,11 @@ def look_over(place: LedgerPlace, machine: Machine, settle_s: float, limit: int,
     with place.reading() as ledger:
         clock = clock_of(ledger, machine.clock)
         opened = partial(open_one, clock=clock, settle_s=settle_s)
-        return _overview(place, ledger, opened, limit, AsOf(clock.now(), zone or zone_of(ledger)))
+        return _overview(place, ledger, opened, limit, _AsOf(clock.now(), zone or zone_of(ledger)))
 
 
 def _overview(
-    place: LedgerPlace, ledger: Ledger, opened: Callable[[Unknown], OpenTarget], limit: int, as_of: AsOf
+    place: LedgerPlace, ledger: Ledger, opened: Callable[[Unknown], OpenTarget], limit: int, as_of: _AsOf
 ) -> Overview:
     holder = place.holder()
     records = ledger.runs(limit=max(limit, _FAR_ENOUGH))

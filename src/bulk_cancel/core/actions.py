@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from bulk_cancel.core.model import Appointment, Request, Target
 from bulk_cancel.core.moments import Zone, moment_of, show_moment
-from bulk_cancel.core.outcome import ONE_OCCURRENCE
+from bulk_cancel.core.outcome import CACHED, ONE_OCCURRENCE
 from bulk_cancel.core.readings import Reading, ReadResult, Source, see
 from bulk_cancel.core.units import show_duration
 
@@ -63,6 +63,7 @@ class Expectation:
     last_start: str | None = None  #: as the ledger knows it; it may have moved, so it only tells that a look is due
     attended: bool = False  #: a reading showed the target's attendee in the appointment
     must_be_read: bool = False  #: another cancel may have taken it along, it was refused once, or a person decided
+    is_looked_at: bool = False  #: the run reads every row
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def decide(
     if final := _needs_no_cancel(sight, reading, rules.zone):
         return final
     if not reading.is_fresh(rules.at):
-        return Decision(Action.READ_FIRST, _NEWER)
+        return Decision(Action.READ_FIRST, _why_old(target, reading, expected))
     if sight is not ReadResult.ACTIVE or reading.appointment is None:
         return _untold(target, reading)
     if changed := why_changed(expected, reading.appointment, rules.zone):
@@ -113,8 +114,16 @@ def decide(
     return _of_an_active_one(target, request, reading.appointment)
 
 
+def _why_old(target: Target, reading: Reading, expected: Expectation) -> str:
+    """What a cache repeats does not get newer by asking again."""
+    if not reading.is_cached:
+        return _NEWER
+    may_go_unread = not expected.must_be_read and (target.attendee_id is None or expected.attended)
+    return f"{CACHED}{', or run with --look never, which sends without a look' if may_go_unread else ''}"
+
+
 def _unread(target: Target, expected: Expectation, rules: SkipRules) -> Decision:
-    if expected.must_be_read:
+    if expected.must_be_read or expected.is_looked_at:
         return Decision(Action.READ_FIRST, "it is read before anything is sent")
     if target.attendee_id is not None and not expected.attended:
         return Decision(

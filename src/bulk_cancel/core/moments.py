@@ -5,7 +5,6 @@ Nothing else in the program writes a date with a time for anybody, so that none 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,14 +17,6 @@ Zone: TypeAlias = tzinfo | None
 _MINUTE = "%Y-%m-%d %H:%M"
 #: The years 1 to 9999, which is what a date can show.
 _FIRST_AT, _LAST_AT = -62_135_596_800.0, 253_402_300_799.0
-
-
-@dataclass(frozen=True, slots=True)
-class AsOf:
-    """When and in which zone somebody reads something."""
-
-    now: float  #: seconds since the epoch
-    zone: Zone = None
 
 
 def moment_of(text: object) -> float | None:

@@ -50,6 +50,7 @@ class Reading:
     source: Source = Source.SINGLE
     refusal: str = ""  #: why the API does not show it, a clause
     is_forbidden: bool = False  #: it is refused to this credential
+    is_cached: bool = False  #: a cache answered in place of the API
 
     def __post_init__(self) -> None:
         if self.appointment is not None and self.appointment.appointment_id != self.appointment_id:
@@ -74,15 +75,15 @@ def reading_of(appointment_id: str, answer: Answer, taken_at: float) -> Reading 
     if answer.status is None or is_missing_route(answer):
         return None
     if answer.is_api_error and answer.status in MISSING:
-        return Reading(appointment_id, None, at)
+        return Reading(appointment_id, None, at, is_cached=answer.age_s > 0)
     if answer.is_api_error and answer.status in _NOT_SHOWN:
         told = f": {answer.message}" if answer.message else ""
         why, is_forbidden = f"the API does not show it ({answer.status}{told})", answer.status == FORBIDDEN
-        return Reading(appointment_id, None, at, refusal=why, is_forbidden=is_forbidden)
+        return Reading(appointment_id, None, at, refusal=why, is_forbidden=is_forbidden, is_cached=answer.age_s > 0)
     appointment = answer.about(appointment_id).appointment
     if appointment is None or not 200 <= answer.status < 300:
         return None
-    return Reading(appointment_id, appointment, at)
+    return Reading(appointment_id, appointment, at, is_cached=answer.age_s > 0)
 
 
 def see(target: Target, reading: Reading | None, *, attended: bool = False) -> ReadResult:

@@ -47,7 +47,12 @@ def _is_suspicious(text: str) -> bool:
 
 def redact(text: str) -> str:
     """Replace a credential, by its value and by its looks, and what looks like a mail address."""
-    return _ADDRESSES.sub("[address]", _TOKENS.sub(BLOTTED, blotted(text)))
+    return _ADDRESSES.sub("[address]", without_credentials(text))
+
+
+def without_credentials(text: str) -> str:
+    """Replace a credential, by its value and by its looks."""
+    return _TOKENS.sub(BLOTTED, blotted(text))
 
 
 def one_line(text: str) -> str:

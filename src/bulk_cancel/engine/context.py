@@ -16,7 +16,7 @@ from bulk_cancel.core.exit_codes import Halt, exceeds
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
 from bulk_cancel.core.moments import Zone, show_hour
 from bulk_cancel.core.outcome import classify_read
-from bulk_cancel.core.readings import Reading, is_missing_route, reading_of, see
+from bulk_cancel.core.readings import Reading, Source, is_missing_route, reading_of, see
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED, show_long_pause
 from bulk_cancel.core.states import REFUSED, Event, State, next_state
 from bulk_cancel.core.window import SendWindow
@@ -143,8 +143,8 @@ class Context:
         compared = approved.seen if approved and self.limits.look is not Look.NEVER else NOTHING_EXPECTED
         is_due = self.limits.look is Look.EACH or (self.approved is not None and self.limits.look is not Look.NEVER)
         last_start = (approved.seen.start if approved else None) or work.start
-        must_be_read = work.must_be_read or is_due
-        return replace(compared, last_start=last_start, attended=work.attended, must_be_read=must_be_read)
+        known = replace(compared, last_start=last_start, attended=work.attended)
+        return replace(known, must_be_read=work.must_be_read, is_looked_at=is_due or work.is_looked_at)
 
     async def move(self, work: Work, event: Event, answer: Answer | None = None, detail: str = "") -> None:
         """Record an event durably, and let `work` follow."""
@@ -203,6 +203,7 @@ class Context:
         """A cancel's outcome is recorded in any case, and the pause with it; after a read it has to be by itself."""
         self.heed(answer, started_at, Asked.READ)
         self.health.note(Asked.READ, classify_read(answer, told=told))
+        self.counters.cached += answer.age_s > Source.SINGLE.value
         if answer.status == THROTTLED:
             await self.commits.record()
             await self.limiter.tell_pause()

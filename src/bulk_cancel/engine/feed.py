@@ -144,7 +144,7 @@ class Feed:
             return False
         self._after_row = found[-1][0]
         for _, work in found:
-            work.must_be_read = work.must_be_read or self._reads_singly
+            work.is_looked_at = self._reads_singly
         self._take([work for _, work in found])
         return True
 

@@ -9,6 +9,7 @@ may be interrupted by a drain: a lost outcome costs a read, a lost intent could 
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ from bulk_cancel.core.model import Answer, Appointment, Work
 from bulk_cancel.core.outcome import ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
 from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
+from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context, no_route, refused_credential
 from bulk_cancel.engine.health import Asked
@@ -84,9 +86,22 @@ class Sender:
 
     async def settle(self, work: Work) -> None:
         """Bring a sendable target as far as this run can."""
+        if why := self._why_too_early(work):
+            await self._context.move(work, Event.GIVEN_UP, detail=f"not sent: {why}")
+            return
         step = await self._attempt(work)
         if step is not Step.DONE:
             await self._again(work, step)
+
+    def _why_too_early(self, work: Work) -> str:
+        """What refused it may still be at work behind the refusal, or show an old state; empty: it may be asked."""
+        clock = self._context.clock
+        if work.refused is None:
+            return ""
+        age_s = work.refused.age_s(clock.base, clock.monotonic())
+        left_s = math.ceil(self._context.limits.settle_s - age_s)
+        told = f"it was refused {show_duration(math.floor(age_s))} ago, and may be asked again"
+        return f"{told} in {show_duration(left_s)}" if left_s > 0 else ""
 
     async def _again(self, work: Work, first: Step) -> None:
         """Repeat what is proven not to have been applied. Every repetition is a new attempt with its own intent."""
@@ -117,7 +132,7 @@ class Sender:
         step = await self._look(work)
         if step is not None:
             return step
-        await context.move(work, Event.INTENT)
+        await context.move(work, Event.INTENT, detail=work.request.reason or "")
         if held_back := self._why_not_now(work):
             context.limiter.give_back()
             return await self._held_back(work, *held_back)

@@ -15,6 +15,7 @@ from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.moments import Zone
 from bulk_cancel.core.plan import Approval
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.context import Context, Limits
@@ -51,7 +52,12 @@ class RunFacts:
     time: TimeLimit | None = None
     approval: Approval | None = None  #: of the plan that is carried out
     closure: str = ""  #: the command that checks the days of a closure; empty: it is none
-    zone: Zone = None  #: in which people read its times
+    provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def zone(self) -> Zone:
+        """The zone in which people read its times."""
+        return self.provenance.zone
 
     @property
     def longest_exchange_s(self) -> float:

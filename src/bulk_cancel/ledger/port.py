@@ -8,9 +8,8 @@ what it writes itself, and not as it is told.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Protocol
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Scope, Target, Work
-from bulk_cancel.core.moments import zone_named
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import State
 
 #: Of the run's own account; where a scope may be None, that means all accounts.
@@ -35,7 +34,7 @@ class RunStart:
     source: str = ""
     input_digest: str = ""
     out: str = ""
-    program: str = ""
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,16 @@ class RunRecord:
     input_digest: str
     out: str
     summary: str | None  #: the JSON summary, when it came to its end
+    provenance: Provenance = field(default_factory=Provenance)
 
     @property
     def zone(self) -> tzinfo | None:
         """The zone in which those who began it read times; None where it has no name, or is not known here."""
-        return zone_named(json.loads(self.summary or "{}").get("timezone") or "")
+        return self.provenance.zone
+
+    def told_in(self, zone: tzinfo | None) -> RunRecord:
+        """Return it for readers in another zone; None: in its own."""
+        return replace(self, provenance=replace(self.provenance, timezone=str(zone))) if zone else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class RowRecord:
     user_id: str | None
     warnings: str
     account: str = ""
+    mailed_reason: str = ""  #: that its cancel was sent with; empty: it had none, or we did not cancel it
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +171,12 @@ class Ledger(Protocol):
         """
 
     def begin_run(self, start: RunStart) -> int:
-        """Record a run that stages its rows; return its number."""
+        """Record a run that stages its rows, in the chain of digests as well; return its number."""
 
-    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_refused: bool = False) -> None:
         """Record rows and make targets of those that name a new one. A chunk is one transaction.
 
-        Refusals that were recorded before `retry_before` (seconds since the epoch) are taken up again as they are.
+        With `retry_refused` refusals are taken up again as they are.
 
         Chunks come in row order, and no target is named by two rows of a run that are both the first to name it.
         """
@@ -227,7 +232,7 @@ class Ledger(Protocol):
     def rows(self, run_no: int, after_row: int, limit: int) -> list[RowRecord]:
         """Return the run's rows with their targets' records, in row order."""
 
-    def states_of(self, rows: Sequence[InputRow], *, retry_before: float | None = None) -> list[State | None]:
+    def states_of(self, rows: Sequence[InputRow], *, retry_refused: bool = False) -> list[State | None]:
         """Return what staging would find for each row: a state, or None for a new target or an invalid row.
 
         A refusal that the row would reopen, because it asks for something else, counts as pending.

@@ -10,7 +10,7 @@ from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import Scope, Work
 from bulk_cancel.core.states import State
 from bulk_cancel.ledger.port import ALL_ROWS, Concern, HistoryLine, Naming, RowRecord, RunRecord
-from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, scoped, work_of
+from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, run_record_of, scoped, work_of
 
 
 class Questions(ABC):
@@ -68,7 +68,7 @@ class Questions(ABC):
         return [HistoryLine(*row) for row in self._rows("history", target_id)]
 
     def runs(self, run_id: str = "", limit: int = 20) -> list[RunRecord]:
-        return [RunRecord(*row) for row in self._rows("runs", run_id, limit)]
+        return [run_record_of(row) for row in self._rows("runs", run_id, limit)]
 
     def concerns(self, run_no: int) -> Mapping[Concern, int]:
         return dict(zip(Concern, self._rows("concerns", run_no)[0], strict=True))

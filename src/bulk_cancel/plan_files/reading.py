@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -28,8 +28,11 @@ from bulk_cancel.plan_files.format import (
     closing_line,
     decode,
     encode,
+    header_record,
     read_header,
     read_line,
+    read_strictly,
+    refuse_other_spelling,
 )
 
 _BLOCK: Final = 1 << 20
@@ -53,11 +56,8 @@ class PlanFile:
     digest: str  #: what is approved
 
     def lines(self) -> Iterator[PlannedLine]:
-        """Yield the lines."""
-        for number, line in enumerate(_lines(self.path, self.digest), 1):
-            if number > 1:
-                with _malformed(self.path, number):
-                    yield read_line(decode(line))
+        """Return the lines."""
+        return _parsed(self, lambda line: read_line(decode(line)))
 
     def rows(self, chunk: int = 50_000) -> Iterator[list[InputRow]]:
         """Yield what a run stages: every row, so many at a time, also those of targets that are left out."""
@@ -130,7 +130,9 @@ def _read_header(path: Path) -> PlanHeader:
             advice="Carry it out with the version of bulk-cancel that wrote it, or plan again.",
         )
     with _malformed(path, 1):
-        return read_header(record)
+        header = read_header(record)
+        refuse_other_spelling(line, header_record(header))
+        return header
 
 
 def _verified_digest(path: Path) -> str:
@@ -173,13 +175,20 @@ def _refuse_miscounted(plan: PlanFile) -> None:
     """Read all lines, so that what is wrong in one is known before anything is done."""
     actions: Counter[Action] = Counter()
     last = -1
-    for line in plan.lines():
+    for line in _parsed(plan, read_strictly):
         if line.row.row <= last:
             raise _damaged(plan.path, f"row {line.row.row} comes after row {last}")
         last = line.row.row
         actions[line.action] += 1
     if actions != Counter(plan.header.actions) or actions.total() != plan.header.rows:
         raise _damaged(plan.path, "its header counts other lines than it has")
+
+
+def _parsed(plan: PlanFile, parse: Callable[[bytes], PlannedLine]) -> Iterator[PlannedLine]:
+    for number, line in enumerate(_lines(plan.path, plan.digest), 1):
+        if number > 1:
+            with _malformed(plan.path, number):
+                yield parse(line)
 
 
 def _lines(path: Path, digest: str) -> Iterator[bytes]:

@@ -44,6 +44,8 @@ class PlanAbout:
     input: str  #: the input's name
     input_digest: str  #: sha256
     options: Mapping[str, object]  #: the settings that decide: JSON values only
+    ticket: str = ""
+    approved_by: str = ""
     timezone: str = ""  #: the name of the zone in which those who make it read times; empty: it has none
 
 
@@ -81,6 +83,8 @@ class PlanDraft:
             options_digest=options_digest(about.options),
             rows=self._actions.total(),
             actions=dict(self._actions),
+            ticket=about.ticket,
+            approved_by=about.approved_by,
             timezone=about.timezone,
         )
 

@@ -29,6 +29,7 @@ Rows = Callable[[int, int], Sequence[RowRecord]]
 
 STATUS: Final = internal("status")
 DETAIL: Final = internal("detail")
+MAILED_REASON: Final = internal("mailed_reason")
 
 CHUNK: Final = 50_000
 #: What stands in for the input's columns when the snapshot is gone. An input can have them.
@@ -148,6 +149,7 @@ def _added(records: Sequence[RowRecord], zone: Zone) -> pl.DataFrame:
         (internal("http_status"), [record.http_status for record in records], pl.Int64()),
         (internal("attempts"), [record.attempts for record in records], pl.Int64()),
         (SETTLED_AT, [_settled(record.settled_at, zone) for record in records], pl.String()),
+        (MAILED_REASON, [record.mailed_reason or None for record in records], pl.String()),
     )
     return pl.DataFrame([pl.Series(*column) for column in columns])
 

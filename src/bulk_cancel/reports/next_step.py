@@ -12,6 +12,8 @@ from bulk_cancel.core.model import Status
 from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.errors import Exit
 
+#: Of a run whose end nobody recorded.
+NOT_ENDED = "This run has not come to its end: it is still at work, or was interrupted."
 _SAME = "run the same command again"
 
 #: What a person does first, by what stopped the run.
@@ -42,12 +44,22 @@ class Ending:
     halt: str = ""  #: what stopped the run, a sentence
     credential: str = "the credential"  #: where a person finds the one that was used
     expired_in: str = ""  #: the folder of the results, where the plan that was carried out has expired
+    again: str = ""  #: the command that began the run, as it is typed; empty: not known
     zone: Zone = None  #: in which the person reads times
 
 
 def next_step(ending: Ending) -> str:
-    """Say what to do now."""
-    return " ".join(_capital(sentence) for sentence in _sentences(ending))
+    """Say what to do now; what is to be typed again stands on a line of its own, whole."""
+    sentences = [*_sentences(ending)]
+    said = " ".join(map(_capital, sentences))
+    goes_on = any(_SAME in sentence for sentence in sentences)
+    return f"{said}\n{_typed(ending.again)}" if goes_on and ending.again else said
+
+
+def _typed(command: str) -> str:
+    """Return the line that says what to type. Where a secret was left out of the command it is not whole."""
+    hidden = " (*** is a secret that is not recorded)" if "***" in command else ""
+    return f"Type{hidden}: {command}"
 
 
 def closing_steps(closure: str) -> tuple[str, ...]:

@@ -36,12 +36,16 @@ from bulk_cancel.core.moments import Zone, parse_zone
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.reason import LONGEST_REASON
 from bulk_cancel.core.selection import Days, Selection
-from bulk_cancel.core.text import clean
+from bulk_cancel.core.text import clean, one_line
 from bulk_cancel.core.units import parse_duration, parse_rate
 from bulk_cancel.core.window import SendWindow, parse_window
 from bulk_cancel.errors import ConfigError, InputMissingError, UsageError
 from bulk_cancel.settings.credentials import refuse_open_file
 
+#: Of a ticket, or of the name of the person who approved.
+LONGEST_NOTE = 200
+#: Variables that hold passwords and tokens as a whole.
+SECRET_SETTINGS = frozenset({"BULK_CANCEL_NOTIFY"})
 _PATHS = ("input", "ledger", "out", "log_file", "plan_file", "metrics_file", "accounts")
 #: Not the ledger: one for all days knows what was sent.
 _DATED = ("input", "out", "log_file", "plan_file")
@@ -86,6 +90,15 @@ def _reason(value: str) -> str:
     return value
 
 
+def _note(value: str) -> str:
+    """Accept one short line, which people read in reports."""
+    if len(value) > LONGEST_NOTE:
+        raise ValueError(f"at most {LONGEST_NOTE} characters are allowed")
+    if one_line(value) != value:
+        raise ValueError("write one line, without control characters")
+    return value
+
+
 def _window(value: Any) -> Any:
     return parse_window(value) if isinstance(value, str) else value
 
@@ -127,6 +140,8 @@ FIELDS = get_args(Field_)
 
 #: Not empty: a variable of a shell that is not set must not select everything.
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+#: Why, and on whose approval: one line each.
+Note = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_note)]
 Uuid = Annotated[str, BeforeValidator(_uuid)]
 Occasion = Literal["finish", "failure", "unknown", "halt"]
 Day = Annotated[date, BeforeValidator(_date), Field(ge=date(1970, 1, 2), lt=date(3000, 1, 1))]
@@ -181,6 +196,8 @@ class Job(BaseModel):
     timezone: Annotated[str, AfterValidator(_zone)] | None = None
     select: Select | None = None  #: instead of an input: what a search finds is the input
     reason: Annotated[str, AfterValidator(_reason)] | None = None
+    ticket: Note = ""  #: why: kept with the run, mailed to nobody
+    approved_by: Note = ""  #: who approved it: likewise
     map: Annotated[dict[Field_, str], BeforeValidator(_mapping)] = {}
     hidden_rows: Literal["", "skip", "include"] = ""  #: of a sheet; empty: one that hides rows is refused
     encoding: str = ""  #: of a CSV or NDJSON text; empty: UTF-8
@@ -271,11 +288,17 @@ class Job(BaseModel):
         return Pace(self.rate, self.burst)
 
 
+def setting_variables() -> dict[str, str]:
+    """Return the variables of the environment that set something, each with the key of the job file."""
+    return {
+        f"BULK_CANCEL_{key.upper()}": key for key in (field.alias or name for name, field in Job.model_fields.items())
+    }
+
+
 def _environment() -> dict[str, str]:
     """Return what variables set, by the keys of job files: BULK_CANCEL_…, and the official client's user id."""
     variables = {name.upper(): value for name, value in os.environ.items()}
-    keys = {field.alias or name for name, field in Job.model_fields.items()}
-    found = {key: variables[name] for key in keys if (name := f"BULK_CANCEL_{key.upper()}") in variables}
+    found = {key: variables[name] for name, key in setting_variables().items() if name in variables}
     user_id = {"user_id": variables["MEETERGO_USER_ID"]} if "MEETERGO_USER_ID" in variables else {}
     return {**user_id, **found}
 

@@ -155,3 +155,14 @@ def test_a_reconcile_that_finds_targets_active_says_so_until_a_run_has_sent_them
     office.line.on_cancel = cancelled
     assert office.run(source).exit_code == Exit.OK
     assert office.reconcile().exit_code == Exit.OK
+
+
+def test_a_run_behind_a_cache_names_it_and_what_it_names_works(office: Office) -> None:
+    source = office.write(3)
+    office.line.on_read = lambda target: replace(active(target), age_s=float("inf"))
+    for _ in range(2):
+        ended = office.run(source, look="each")
+        assert (ended.exit_code, counts(ended)) == (Exit.STOPPED, {"failed": 3})
+        assert "a cache answers in place of the api" in ended.next.lower()
+    assert "--look never" in (office.folder / "out" / "failed.csv").read_text(encoding="utf-8")
+    assert office.run(source, look="never").exit_code == Exit.OK

@@ -390,6 +390,24 @@ async def test_every_row_of_a_plan_is_compared_with_what_was_approved_unless_nob
     assert why in commits.entries[0].detail
 
 
+@pytest.mark.parametrize(("is_forced", "look"), [(False, Look.EACH), (False, Look.AUTO), (True, Look.NEVER)])
+async def test_what_only_a_cache_shows_is_not_sent_and_says_what_to_do(
+    is_forced: bool, look: Look, clock: Clock
+) -> None:
+    context, commits, line = staged(clock, 2, Limits(look=look))
+    line.listed = []
+    line.on_read = lambda target: replace(active(target), age_s=float("inf"))
+    for row in commits.rows:
+        row.must_be_read = is_forced
+    await carry_out(context, line)
+    assert not line.posts
+    assert set(commits.states.values()) == {State.FAILED}
+    why = commits.entries[-1].detail
+    assert "a cache answers in place of the API" in why
+    assert ("--look never" in why) is not is_forced
+    assert context.counters.cached == len(line.reads)
+
+
 async def test_what_a_plan_leaves_out_is_never_sent(clock: Clock) -> None:
     context, commits, line = staged(clock, 3, Limits(look=Look.NEVER))
     approved = {commits.rows[1].target: Approved(Action.SKIP, "it starts in 1 h: too late")}

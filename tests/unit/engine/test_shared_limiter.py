@@ -160,8 +160,12 @@ async def _use(limit: Pace, how: tuple[int, int, float, int]) -> int:
     return refused
 
 
-@pytest.mark.parametrize("processes", [1, 2, 5])
-@pytest.mark.parametrize("limit", LIMITS)
+#: The fast limit means as much work as all others together.
+USE = [(limit, processes) for limit in LIMITS for processes in (1, 2, 5)]
+USE = [pytest.param(*use, marks=[pytest.mark.long] * (use[0][0] > 500 and use[1] < 5)) for use in USE]
+
+
+@pytest.mark.parametrize(("limit", "processes"), USE)
 async def test_hardly_anything_is_left_unused(clock: Clock, limit: tuple[float, int], processes: int) -> None:
     """At least 97 % of what the shared pace lets through: the burst, and 98 % of the rate."""
     pace = shared_pace(Pace(*limit))

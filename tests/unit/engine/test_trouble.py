@@ -10,8 +10,10 @@ import pytest
 
 from bulk_cancel.api.port import Query
 from bulk_cancel.core.actions import Look
+from bulk_cancel.core.clock import Past, TimeBase
 from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
 from bulk_cancel.core.states import Event, State
+from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import SEND_WITHIN_S, Context, Limits
@@ -110,6 +112,25 @@ async def test_the_budget_of_attempts_is_kept(clock: Clock) -> None:
     await send(context, line, list(works(1)))
     assert len(line.posts) == 3
     assert commits.states[1] is State.FAILED
+
+
+@pytest.mark.parametrize(
+    ("clock_set_by_s", "age_s", "sent"), [(0, 599, 0), (0, 601, 1), (86_400, 60, 0), (-86_400, 601, 1)]
+)
+async def test_what_was_refused_is_not_sent_within_the_settle_time_whatever_clocks_were_set(
+    clock_set_by_s: float, age_s: float, sent: int, clock: Clock
+) -> None:
+    """The clock was set between the run in which it was refused and this one."""
+    line = ScriptedLine(clock)
+    context, commits = context_of(clock, line, Limits(settle_s=600))
+    before = TimeBase(clock.base.boot_id, clock.base.offset_s - clock_set_by_s)
+    (work,) = works(1)
+    work.must_be_read, work.refused = True, Past(before.wall(clock.monotonic()) - age_s, before)
+    await send(context, line, [work])
+    assert len(line.posts) == sent
+    assert commits.states[1] is (State.CANCELLED if sent else State.FAILED)
+    if not sent:
+        assert f"it was refused {show_duration(age_s)} ago, and may be asked again in" in commits.entries[0].detail
 
 
 async def test_a_429_pauses_every_worker(clock: Clock) -> None:

@@ -55,8 +55,8 @@ def test_document() -> None:
         "exit_code",
         "out",
         "ledger",
-        "timezone",
         "next",
+        "provenance",
     ]
     assert list(document["counts"].items()) == [
         ("cancelled", 3),

@@ -52,11 +52,12 @@ class Reading(Questions):
     def _counts(self, run_no: int, *, firsts: bool) -> dict[State | None, int]:
         return {State(state) if state else None: count for state, count in self._rows("counts", run_no, firsts)}
 
-    def states_of(self, rows: Sequence[InputRow], *, retry_before: float | None = None) -> list[State | None]:
+    def states_of(self, rows: Sequence[InputRow], *, retry_refused: bool = False) -> list[State | None]:
         keys = [[row.appointment_id for row in rows], [row.attendee_id or "" for row in rows]]
         found = self._rows("states_of", *keys, [row.entire_series for row in rows])
         return [
-            staged_state(row, known, retry_before) if known[0] else None for row, known in zip(rows, found, strict=True)
+            staged_state(row, known, retry_refused=retry_refused) if known[0] else None
+            for row, known in zip(rows, found, strict=True)
         ]
 
     def all_events(self) -> Iterator[Row]:

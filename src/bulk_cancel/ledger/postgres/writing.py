@@ -40,12 +40,14 @@ class Writing(Reading):
 
     def begin_run(self, start: RunStart) -> int:
         with self._session.transaction():
-            about = (start.source, start.input_digest, start.out, start.program)
-            return int(self._session.value("begin_run", start.run_id, *about))
+            about = (start.source, start.input_digest, start.out, start.provenance.to_json())
+            run_no = int(self._session.value("begin_run", start.run_id, *about))
+            chain.seal_beginning(self._session, run_no)
+            return run_no
 
-    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_refused: bool = False) -> None:
         with self._session.transaction():
-            staging.stage(self._session, run_no, rows, retry_before)
+            staging.stage(self._session, run_no, rows, retry_refused)
 
     def start_run(self, run_no: int) -> None:
         with self._session.transaction():

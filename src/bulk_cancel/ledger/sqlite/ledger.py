@@ -85,16 +85,18 @@ class SqliteLedger(Questions):
     def begin_run(self, start: RunStart) -> int:
         with self._transaction():
             base = (start.base.boot_id, start.base.offset_s)
-            about = (start.source, start.input_digest, start.out, start.program)
-            return int(self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0])
+            about = (start.source, start.input_digest, start.out, start.provenance.to_json())
+            run_no = int(self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0])
+            integrity.seal_beginning(self._connection, self._sql, run_no)
+            return run_no
 
-    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_refused: bool = False) -> None:
         with self._transaction():
             if staging.is_first(self._connection, self._sql, run_no, rows):
                 staging.stage_first(self._connection, self._sql, run_no, rows)
             else:
                 staging.make_key(self._connection, self._sql)
-                staging.stage_more(self._connection, self._sql, (run_no, at, retry_before), rows)
+                staging.stage_more(self._connection, self._sql, (run_no, at, retry_refused), rows)
                 self._seal()
 
     def start_run(self, run_no: int) -> None:
@@ -152,14 +154,14 @@ class SqliteLedger(Questions):
         counts = self._rows("counts", run_no, firsts)[0]
         return {state: count for state, count in zip((*State, None), counts, strict=True) if count}
 
-    def states_of(self, rows: Sequence[InputRow], *, retry_before: float | None = None) -> list[State | None]:
+    def states_of(self, rows: Sequence[InputRow], *, retry_refused: bool = False) -> list[State | None]:
         if not staging.has_key(self._connection, self._sql):
             return [None] * len(rows)  # nothing was ever sent
-        return [self._state_of(row, retry_before) if row.appointment_id else None for row in rows]
+        return [self._state_of(row, retry_refused) if row.appointment_id else None for row in rows]
 
-    def _state_of(self, row: InputRow, retry_before: float | None) -> State | None:
+    def _state_of(self, row: InputRow, retry_refused: bool) -> State | None:
         found = self._rows("state_of", row.appointment_id, row.attendee_id or "", row.entire_series)
-        return staged_state(row, found[0], retry_before) if found else None
+        return staged_state(row, found[0], retry_refused=retry_refused) if found else None
 
     def all_events(self) -> Iterator[Row]:
         with translated(self.path):

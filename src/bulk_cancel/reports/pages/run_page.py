@@ -21,7 +21,7 @@ from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.ledger.port import Concern, Ledger, RowRecord, RunRecord
 from bulk_cancel.reports.details import detail_of
-from bulk_cancel.reports.next_step import Ending, closing_steps, next_step
+from bulk_cancel.reports.next_step import NOT_ENDED, Ending, closing_steps, next_step
 from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, timeline
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
@@ -206,12 +206,13 @@ def _advice(run: _Run) -> str:
     today = next_step(Ending(run.remains, decide_exit(run.remains), expired_in=run.expired_in))
     if run.record.status == "ended":
         return today
-    return f"This run has not come to its end: it is still at work, or was interrupted. {today}"
+    return f"{NOT_ENDED} {today}"
 
 
 def _facts(run: _Run) -> Iterator[tuple[str, str]]:
     yield "Input", layout.name_of(run.record.source) or "unknown"
     yield "Started", show_moment(run.record.started_at, run.record.zone)
+    yield from run.record.provenance.facts()
     if run.record.ended_at is not None:
         yield "Took", show_duration(max(0.0, run.record.ended_at - run.record.started_at))
     if requests := run.told.get("requests"):
