@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 from bulk_cancel.access.ledgers import LedgerPlace, ledger_place
 from bulk_cancel.access.machine import Machine
+from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.plan_files import zone_of_plan
 from bulk_cancel.settings.accounts import Accounts, load_accounts
@@ -39,6 +40,11 @@ class Setup:
     def known_zone(self) -> tzinfo | None:
         """The zone in which people live by their clocks; None where nobody names one and this machine is set to UTC."""
         return None if self.job.zone is None and str(self.zone) == str(UTC) else self.zone
+
+    @property
+    def hours(self) -> Hours:
+        """When cancels of the job may be sent."""
+        return Hours(self.job.send_window, self.job.outside_window == "wait", self.zone)
 
     @property
     def provenance(self) -> Provenance:

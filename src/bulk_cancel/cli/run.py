@@ -108,7 +108,7 @@ def _document(plan: Plan, source: str) -> dict[str, Any]:
         "notes": list(plan.notes),
         "duration_s": round(plan.duration_s, 1),
         **({"accounts": _accounts_document(plan)} if plan.paces else {}),
-        **({"look": _look_document(plan.look, plan.zone)} if plan.look else {}),
+        **({"look": _look_document(plan.look, plan.hours.zone)} if plan.look else {}),
         **({"digest": plan.digest} if plan.digest else {}),
         **({"closure": plan.closure} if plan.closure else {}),
         **({"nothing": plan.nothing} if plan.nothing else {}),

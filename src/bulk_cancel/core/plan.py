@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from bulk_cancel.core.actions import Action, Approved
 from bulk_cancel.core.deadline import TimeLimit
+from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.model import Appointment, InputRow, Request, Target
-from bulk_cancel.core.moments import Zone, widened
+from bulk_cancel.core.moments import widened
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import OPEN, SENDABLE, State
@@ -106,7 +107,7 @@ class Plan:
     look: LookSummary | None = None  #: None: nobody was to look
     digest: str | None = None  #: of the plan file, when one was written
     time: TimeLimit | None = None  #: how long the job lets a run send
-    zone: Zone = None  #: in which people read its times
+    hours: Hours = field(default_factory=Hours)  #: when cancels may be sent, and the zone of its readers
     notes: tuple[str, ...] = ()  #: what a person should know of how the input was read, a sentence each
     own_reasons: int = 0  #: rows to be sent with a reason of their own
     given_reasons: int = 0  #: rows to be sent with the job's reason

@@ -93,7 +93,7 @@ def freeze_plan(plan: Plan) -> PlanResult:
         first=tuple(map(_planned_row, plan.first)),
         invalid=tuple(map(_planned_row, plan.invalid)),
         left_out=tuple(map(_planned_row, plan.left_out)),
-        seen=_seen(plan.look, plan.zone) if plan.look else None,
+        seen=_seen(plan.look, plan.hours.zone) if plan.look else None,
         exit_code=Exit.REFUSED_ROWS if plan.invalid else Exit.OK,
     )
 

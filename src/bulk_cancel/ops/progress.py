@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from bulk_cancel.core.units import show_duration
+from bulk_cancel.core.units import about
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -75,7 +75,7 @@ class Lines:
         while True:
             await anyio.sleep(_LINE_S)
             now = standing()
-            left = show_duration(now.eta_s)
+            left = about(now.eta_s)
             self._log.info("run.progress", done=now.done, of=now.total, counts=now.counts, left=left, note=now.note)
 
     def stop(self) -> None: ...
@@ -120,7 +120,7 @@ class Bar:
             completed=now.done,
             total=now.total,
             rate=self._rate(now.sent),
-            left=f"{show_duration(now.eta_s)} left" if now.eta_s >= 1 else "",
+            left=f"{about(now.eta_s)} left" if now.eta_s >= 5 else "",
             counts=f"{now.counts}{f' · {now.note}' if now.note else ''}",
             refresh=True,
         )

@@ -78,6 +78,7 @@ def _facts(setup: Setup, source: Source, outputs: PlanOutputs) -> PlanFacts:
         source.rows(None).notes,
         provenance_of_source(setup, source),
         lambda: outputs.digest,
+        setup.hours,
     )
 
 

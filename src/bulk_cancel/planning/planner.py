@@ -33,7 +33,7 @@ def planned(
     each: Callable[[PlanLine], None] | None,
 ) -> Plan:
     plan = make_plan(rows.chunks(), states_of, keys.setup.job.pace, rows.look(reads), each)
-    plan.notes, plan.zone = rows.notes, keys.setup.zone
+    plan.notes, plan.hours = rows.notes, keys.setup.hours
     if keys.accounts.given or plan.shares.keys() - {OWN}:
         plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}
     told = " ".join(dict.fromkeys(reads.offline.values())) if reads else ""

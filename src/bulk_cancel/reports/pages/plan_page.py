@@ -11,12 +11,13 @@ from types import MappingProxyType
 from typing import Final
 
 from bulk_cancel.core.actions import Action
+from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.moments import Zone, show_moment, show_span, widened
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.text import clean, counted
-from bulk_cancel.core.units import show_duration
+from bulk_cancel.core.units import about
 from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import segments
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
@@ -63,11 +64,12 @@ class PlanFacts:
     notes: tuple[str, ...] = ()  #: what a person should know of how the input was read
     provenance: Provenance = field(default_factory=Provenance)
     digest: Callable[[], str | None] = lambda: None  #: of the plan file; known when the page is written
+    hours: Hours = field(default_factory=Hours)  #: when cancels may be sent, and in which zone its readers live
 
     @property
     def zone(self) -> Zone:
         """The zone in which its readers live."""
-        return self.provenance.zone
+        return self.hours.zone
 
 
 @dataclass(slots=True)
@@ -146,9 +148,10 @@ class PlanPage:
             return "This plan would send no mail."
         paces = self.facts.paces
         lasting = max(duration_s(count, paces.get(name, self.facts.pace)) for name, count in self.cancels.items())
-        takes = f"takes at least {show_duration(lasting)}" if lasting >= 1 else "takes a moment"
+        ends = self.facts.hours.outlook(self.facts.made_at, lasting)
         rate = "each account's own rate" if paces else layout.show_pace(self.facts.pace)
-        return f"Each of them mails people and cannot be undone. It {takes} at {rate}."
+        takes = f"Each of them mails people and cannot be undone. It takes {about(lasting)} at {rate}."
+        return f"{takes} If it began when it was planned: {ends[:1].lower()}{ends[1:]}" if ends else takes
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         yield "Rows", f"{self.actions.total():,}"
