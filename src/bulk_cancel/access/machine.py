@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 #: Calls its first argument with the name of the first signal, and its second before the process dies by another one.
-WatchSignals = Callable[[Callable[[str], None], Callable[[], None]], Coroutine[Any, Any, None]]
+WatchSignals = Callable[[Callable[[str], None], Callable[[str], None]], Coroutine[Any, Any, None]]
 
 
 def _line_factory(settings: ApiSettings) -> Callable[[], Line]:
@@ -60,7 +60,7 @@ def _run_loop(function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
     return anyio.run(function, *arguments)
 
 
-async def _watch_signals(drain: Callable[[str], None], before_death: Callable[[], None]) -> None:
+async def _watch_signals(drain: Callable[[str], None], before_death: Callable[[str], None]) -> None:
     from bulk_cancel.ops.signals import watch_signals
 
     await watch_signals(drain, before_death)

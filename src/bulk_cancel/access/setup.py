@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -16,6 +18,8 @@ from bulk_cancel.access.ledgers import LedgerPlace, ledger_place
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.provenance import Provenance
+from bulk_cancel.errors import BulkCancelError
+from bulk_cancel.ops.locks import Holder
 from bulk_cancel.plan_files import zone_of_plan
 from bulk_cancel.settings.accounts import Accounts, load_accounts
 from bulk_cancel.settings.environment import api_url
@@ -51,6 +55,14 @@ class Setup:
         """Who starts a run here and now, with which command, and why."""
         job, zone = self.job, str(self.zone)
         return replace(provenance_of(self.machine), ticket=job.ticket, approved_by=job.approved_by, timezone=zone)
+
+    def tell_of_wait(self, what: str, holder_of: Callable[[], Holder | None], wait_s: float) -> None:
+        """Say who holds what this command is about to wait for, if anybody does and it waits at all."""
+        if not wait_s:
+            return
+        with suppress(BulkCancelError):  # whoever locks it next tells what is wrong with it
+            if holder := holder_of():
+                self.log.info("lock.waiting", what=what, holder=str(holder), at_most_s=wait_s)
 
 
 def provenance_of(machine: Machine) -> Provenance:

@@ -95,7 +95,7 @@ _TABLE = {
             brief=True,
         ),
         JobOption(
-            "retry_refused", _CANCELS, "Send again what was refused longer ago than --settle; each is read first."
+            "retry_refused", _CANCELS, "Send again what was refused; each is read first, and waits for --settle."
         ),
         JobOption("skip_past", _CANCELS, "Leave out what has started, if known. (default: yes)"),
         JobOption("late_within", _CANCELS, "Leave out what starts within this time, if known.", "DUR"),
@@ -156,7 +156,13 @@ _TABLE = {
     ),
     "Output": (
         JobOption("json", _AS_JSON, "Print the result as one JSON document.", brief=True),
-        JobOption("quiet", _PACED, "No progress; only warnings and errors.", short="-q", brief=True),
+        JobOption(
+            "quiet",
+            _PACED,
+            "Only warnings and errors; a terminal shows progress until the end.",
+            short="-q",
+            brief=True,
+        ),
         JobOption("log_format", _PACED, "auto, console or json: the log on stderr. (default: auto)", "FORMAT"),
         JobOption("log_file", _PACED, "Write the full log here, as JSON lines.", "PATH"),
     ),

@@ -92,11 +92,11 @@ def _cells(action: Action, line: PlannedLine, zone: Zone) -> Iterator[str]:
     yield str(line.row.row)
     if action is not Action.INVALID:
         yield line.row.appointment_id or "–"
-    yield clean(_what(action, line, zone), 300)
+    yield clean(_what(action, line, zone), 1200)
 
 
 def _what(action: Action, line: PlannedLine, zone: Zone) -> str:
-    row, reason = line.row, clean(line.row.reason or "", 60)
+    row, reason = line.row, clean(line.row.reason or "", 600)
     notes = (
         line.why,
         f"starts {show_moment(line.planned.start, zone)}" if line.planned.start else "",

@@ -103,7 +103,7 @@ async def _watch(what: Dispatch, run: RunRecord) -> bool:
 async def _watch_until_seen(what: Dispatch, seen: _Seen) -> None:
     gone, display, told = anyio.Event(), what.caller.display, False
     async with anyio.create_task_group() as group:
-        group.start_soon(watch_signals, lambda _: gone.set(), display.stop)
+        group.start_soon(watch_signals, lambda _: gone.set(), lambda _: display.stop())
         group.start_soon(what.caller.stop.watch, lambda _: gone.set())
         await to_thread.run_sync(seen.look)
         group.start_soon(show_progress, display, lambda: seen.standing)

@@ -216,7 +216,7 @@ def _workflows(worker: Worker, opened: Queue) -> Any:
     return rescue_silent
 
 
-async def work(options: WorkerOptions, before_death: Callable[[], None] = lambda: None) -> None:
+async def work(options: WorkerOptions, before_death: Callable[[str], None] = lambda _: None) -> None:
     """Work until a signal comes; then let what is in flight settle, and hand back the rest. Raises LedgerError."""
     await to_thread.run_sync(queue.migrate, options.url)
     with queue.opened(options.url) as opened:

@@ -68,6 +68,7 @@ def open_ledger(keys: CredentialLocks, limit: TimeLimit | None) -> Iterator[Ledg
     """Lock the ledger for the life of a run, and the limit of a credential that is needed in any case."""
     setup, wait_s = keys.setup, lock_wait_of(keys.setup, limit)
     own = [] if keys.accounts.given else [OWN]
+    setup.tell_of_wait("the ledger", setup.place.holder, wait_s)
     alone = partial(setup.place.alone, wait_s, lambda: keys.lock(own, wait_s))
     with _beside_workers(setup, wait_s) if setup.job.engine == "dbos" else alone() as ledger:
         refuse_other_api(ledger, setup.api_url)

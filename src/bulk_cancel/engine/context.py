@@ -116,10 +116,9 @@ class Context:
             if self.limits.stop_outside:
                 self.halt(Exit.STOPPED, f"T{opens[1:]}.")
                 break
-            self.counters.note = opens
-            with self.intake.waiting():
+            opens_at = self.clock.monotonic() + wait_s
+            with self.counters.waiting(f"until {opens}", opens_at), self.intake.waiting():
                 await anyio.sleep(min(wait_s, _LOOK_AGAIN_S))
-            self.counters.note = ""
         return not self.intake.closed
 
     def is_open_hour(self) -> bool:
@@ -221,7 +220,7 @@ class Context:
             return
         self.counters.throttled += 1
         pause_s = self.limiter.throttled(started_at, answer.retry_after_s, asked)
-        self.log.warning("run.throttled", pause_s=round(pause_s, 1), in_a_row=self.limiter.throttles_in_a_row)
+        self.log.info("run.throttled", pause_s=round(pause_s, 1), in_a_row=self.limiter.throttles_in_a_row)
         if pause_s > LONGEST_PAUSE_S:
             self.halt(Exit.STOPPED, show_long_pause(pause_s))
         elif self.limiter.throttles_in_a_row >= MOST_THROTTLES_IN_A_ROW:

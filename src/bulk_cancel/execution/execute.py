@@ -156,8 +156,13 @@ async def execute_attended(
         for context in contexts:
             context.halt(Exit.STOPPED, f"Stopped by {signal_name}.")
 
+    def before_death(signal_name: str) -> None:
+        display.stop()
+        in_flight = sum(context.counters.in_flight for context in contexts)
+        caller.log.warning("run.stopped_at_once", signal=signal_name, in_flight=in_flight)
+
     async with anyio.create_task_group() as attending:
-        attending.start_soon(caller.machine.watch_signals, drain, display.stop)
+        attending.start_soon(caller.machine.watch_signals, drain, before_death)
         attending.start_soon(caller.stop.watch, drain)
         if contexts:
             attending.start_soon(show_progress, display, lambda: standing_of(contexts))

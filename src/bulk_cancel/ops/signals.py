@@ -18,8 +18,8 @@ if hasattr(signal, "SIGHUP"):
     _WATCHED.append(signal.SIGHUP)
 
 
-async def watch_signals(drain: Callable[[str], None], before_death: Callable[[], None]) -> None:
-    """Call `drain` with the first signal's name; die by the second one, as a shell expects it."""
+async def watch_signals(drain: Callable[[str], None], before_death: Callable[[str], None]) -> None:
+    """Call `drain` with the first signal's name, `before_death` with the second's; die by that, as a shell expects."""
     if threading.current_thread() is not threading.main_thread():
         return
     with _handlers_kept(), anyio.open_signal_receiver(*_WATCHED) as received:
@@ -29,7 +29,7 @@ async def watch_signals(drain: Callable[[str], None], before_death: Callable[[],
             if seen == 1:
                 drain(signal.Signals(number).name)
             else:
-                before_death()
+                before_death(signal.Signals(number).name)
                 signal.signal(number, signal.SIG_DFL)
                 os.kill(os.getpid(), number)
 

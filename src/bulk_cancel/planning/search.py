@@ -20,7 +20,7 @@ from bulk_cancel.core.selection import Fit, Gathering, Selection
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.engine.search import Search
 from bulk_cancel.errors import BulkCancelError, ConfigError, IncompleteError
-from bulk_cancel.ops.locks import locked
+from bulk_cancel.ops.locks import holder_of, locked
 from bulk_cancel.ops.progress import Display, Silence, Standing, show_progress
 from bulk_cancel.reports.found_file import Layout, write_found
 
@@ -94,7 +94,9 @@ def find_appointments(
     settings = replace(settings_of(setup, account), with_contacts=with_contacts)
     _refuse_wrong_pairing(settings)
     key = settings.credential.fingerprint
-    with locked(credential_lock(machine.state_folder, key), "this credential", job.lock_wait):
+    lock = credential_lock(machine.state_folder, key)
+    setup.tell_of_wait("this credential", partial(holder_of, lock), job.lock_wait)
+    with locked(lock, "this credential", job.lock_wait):
         line = machine.line_factory(settings)()
         limiter = limiter_of(account.pace, key, machine, known_pace(setup.place, key))
         reader = Reader(line, limiter, setup.log, partial(remember, machine, key), settings.credential.origin)
