@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import anyio
@@ -13,11 +14,11 @@ from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Approved, Decision,
 from bulk_cancel.core.deadline import SETTLE_S, TimeLimit
 from bulk_cancel.core.exit_codes import Halt, exceeds
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
+from bulk_cancel.core.moments import Zone, show_hour
 from bulk_cancel.core.outcome import classify_read
 from bulk_cancel.core.readings import Reading, Source, is_missing_route, reading_of, see
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED, show_long_pause
 from bulk_cancel.core.states import REFUSED, Event, State, next_state
-from bulk_cancel.core.units import show_duration
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
@@ -58,6 +59,7 @@ class Limits:
     canary: int = 0  #: cancel so many, verify each by a read, then go on
     time: TimeLimit | None = None  #: when it is over, the run drains
     send_within_s: float = SEND_WITHIN_S  #: of its intent a cancel has to leave
+    zone: Zone = UTC  #: in which people read what is recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +111,13 @@ class Context:
     async def hours(self) -> bool:
         """Wait for the send window; False when the run stops instead."""
         window = self.limits.window
-        while window is not None and not self.intake.closed and (wait_s := window.wait_s(self.clock.now())):
+        while window is not None and not self.intake.closed and (wait_s := window.wait_s(now := self.clock.now())):
+            opens = f"the send window opens at {show_hour(now + wait_s, now, self.limits.zone)}"
             if self.limits.stop_outside:
-                self.halt(Exit.STOPPED, f"The send window opens in {show_duration(wait_s)}.")
+                self.halt(Exit.STOPPED, f"T{opens[1:]}.")
                 break
             opens_at = self.clock.monotonic() + wait_s
-            with self.counters.waiting("until the send window opens", opens_at), self.intake.waiting():
+            with self.counters.waiting(f"until {opens}", opens_at), self.intake.waiting():
                 await anyio.sleep(min(wait_s, _LOOK_AGAIN_S))
         return not self.intake.closed
 
@@ -124,7 +127,8 @@ class Context:
 
     def rules(self) -> SkipRules:
         """What is left out at this moment."""
-        return SkipRules(self.clock.now(), self.limits.skip_past, self.limits.late_within_s, self.clock.monotonic())
+        limits, clock = self.limits, self.clock
+        return SkipRules(clock.now(), limits.skip_past, limits.late_within_s, clock.monotonic(), limits.zone)
 
     def decide(self, work: Work) -> Decision:
         """Decide about a target at this moment, by its newest reading."""

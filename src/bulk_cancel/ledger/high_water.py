@@ -21,9 +21,9 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+from bulk_cancel.core.moments import show_moment
 from bulk_cancel.errors import LedgerCreateError, LedgerError, LockedError
 from bulk_cancel.ops.locks import locked
 from bulk_cancel.ops.private_files import replaced
@@ -90,8 +90,8 @@ class Mark:
         last = self.seen.unanswered
         if not last.at:
             return ""
-        due = datetime.fromtimestamp(last.at + last.settle_s + 60, UTC).astimezone()  # a minute begun is waited for
-        return f"wait until {due:%Y-%m-%d %H:%M %Z} (a cancel without an answer may take effect until then), "
+        due = show_moment(last.at + last.settle_s + 60)  # a minute begun is waited for
+        return f"wait until {due} (a cancel without an answer may take effect until then), "
 
 
 class Marks:

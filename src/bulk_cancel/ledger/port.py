@@ -9,7 +9,8 @@ what it writes itself, and not as it is told.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -52,6 +53,15 @@ class RunRecord:
     out: str
     summary: str | None  #: the JSON summary, when it came to its end
     provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The zone in which those who began it read times; None where it has no name, or is not known here."""
+        return self.provenance.zone
+
+    def told_in(self, zone: tzinfo | None) -> RunRecord:
+        """Return it for readers in another zone; None: in its own."""
+        return replace(self, provenance=replace(self.provenance, timezone=str(zone))) if zone else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from pydantic import (
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.dates import fill_dates
 from bulk_cancel.core.deadline import SETTLE_S, Deadline, parse_deadline
-from bulk_cancel.core.moments import parse_zone
+from bulk_cancel.core.moments import Zone, parse_zone
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.reason import LONGEST_REASON
 from bulk_cancel.core.selection import Days, Selection
@@ -375,7 +375,7 @@ def _dated(job: Job, name: str, value: str | Path) -> str | Path:
         raise ConfigError(f"The setting {name} cannot be used: {error}.") from error
 
 
-def _today(zone: tzinfo | None) -> date:
+def _today(zone: Zone) -> date:
     return datetime.now(zone).date()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import apsw
 
+from bulk_cancel.core.moments import show_moment
 from bulk_cancel.ledger import high_water
 from bulk_cancel.ledger.high_water import Mark, Marks, Recognised, Seen, Unanswered
 from bulk_cancel.ledger.sqlite import integrity
@@ -92,9 +92,7 @@ def _notice(connection: apsw.Connection, sql: Sql, path: Path, mark: Mark | None
 
 def _backup(connection: apsw.Connection, sql: Sql) -> str:
     at = _meta(connection, sql, BACKUP_AT)
-    return (
-        f"This is a backup of {datetime.fromtimestamp(float(at), UTC).astimezone():%Y-%m-%d %H:%M %Z}. " if at else ""
-    )
+    return f"This is a backup of {show_moment(float(at))}. " if at else ""
 
 
 def _mark(connection: apsw.Connection, sql: Sql, marks: Marks | None) -> Mark | None:
