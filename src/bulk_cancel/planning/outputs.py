@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,8 @@ def _audit_files(
     out = setup.job.out or Path()
     records = stack.enter_context(plan_records(out, setup.zone, with_accounts=setup.job.accounts is not None))
     about = {"source": setup.job.label, "input_digest": source.digest, "notes": source.rows(None).notes}
-    records.summary.update({**about, "provenance": provenance_of_source(setup, source).document()})
+    known = replace(provenance_of_source(setup, source), command="")  # the same plan gives the same bytes
+    records.summary.update({**about, "provenance": known.document()})
     page = stack.enter_context(writing_plan_page(out, _facts(setup, source, outputs)))
     return [records.add, page.add]
 

@@ -21,7 +21,7 @@ def sheet_rows(path: Path) -> int:
 
 
 def test_a_run_leaves_a_page_without_names(shell: Shell, write: Write) -> None:
-    assert shell.run(write("a.csv", ROWS), "--out", "out", "--ledger", "l.db").code == 3
+    assert shell.run(write("a.csv", ROWS).name, "--out", "out", "--ledger", "l.db").code == 3
     page = shell.folder / "out" / "report.html"
     text = page.read_text(encoding="utf-8")
     assert "0 of 2 cancellations are done. 2 rows need a person." in text
