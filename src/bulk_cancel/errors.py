@@ -46,7 +46,7 @@ class Exit(IntEnum):
     USAGE = 2, "the command line is wrong, or nobody could be asked"
     REFUSED_ROWS = (
         3,
-        "finished; some rows were rejected, not found or invalid, or only a person can settle them",
+        "finished; a person has to look at rows: refused, invalid, not as approved, or settled by no read",
     )
     UNKNOWN = 4, "finished; the outcome of some cancels, or a part of what was to be read, is not known"
     STOPPED = 5, "stopped early, or some rows failed to be sent: rows are left"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,11 +14,14 @@ if TYPE_CHECKING:
 
 from bulk_cancel.access.ledgers import LedgerPlace, ledger_place
 from bulk_cancel.access.machine import Machine
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.settings.accounts import Accounts, load_accounts
 from bulk_cancel.settings.environment import api_url
 from bulk_cancel.settings.job import Job
+from bulk_cancel.settings.recorded_command import recorded_command
+from bulk_cancel.version import version
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,11 @@ class Setup:
     log: FilteringBoundLogger
     machine: Machine
 
+    @property
+    def provenance(self) -> Provenance:
+        """Who starts a run here and now, with which command, and why."""
+        return replace(provenance_of(self.machine), ticket=self.job.ticket, approved_by=self.job.approved_by)
+
     def tell_of_wait(self, what: str, holder_of: Callable[[], Holder | None], wait_s: float) -> None:
         """Say who holds what this command is about to wait for, if anybody does and it waits at all."""
         if not wait_s:
@@ -38,6 +47,16 @@ class Setup:
         with suppress(BulkCancelError):  # whoever locks it next tells what is wrong with it
             if holder := holder_of():
                 self.log.info("lock.waiting", what=what, holder=str(holder), at_most_s=wait_s)
+
+
+def provenance_of(machine: Machine) -> Provenance:
+    """Return who types which command on a machine."""
+    return Provenance(
+        user=machine.user,
+        machine=machine.name,
+        command=recorded_command(machine.arguments, machine.environ),
+        version=f"bulk-cancel {version()}, Python {platform.python_version()}",
+    )
 
 
 def set_up(job: Job, log: FilteringBoundLogger, machine: Machine) -> Setup:

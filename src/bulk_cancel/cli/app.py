@@ -361,7 +361,7 @@ def demo(folder: str) -> None:
     example="sandbox --seed closure.csv",
 )
 def sandbox(seed: str, any_caller: bool, **given: Any) -> None:
-    """Serve a local stand-in for the API, to rehearse with. Needs the extra [sandbox]."""
+    """Serve a local stand-in for the API, to rehearse with."""
     from bulk_cancel.cli.sandbox import sandbox_command
 
     reading = {name: given.pop(name) for name in ("map", "hidden_rows", "encoding")}
@@ -387,6 +387,19 @@ def help_of(names: tuple[str, ...]) -> None:
         context = click.Context(command, parent=context, info_name=name)
     if isinstance(command, Command):
         put_out(command.help_text(context, whole=True))
+
+
+@_command(
+    "docs",
+    _HELP,
+    Argument(["name"], metavar="[PAGE]", required=False, default="", help="A page, e.g. runbook or guides/nightly."),
+    example="docs runbook",
+)
+def docs(name: str) -> None:
+    """Show where the pages, job files and schedules are that come with the program, or print one."""
+    from bulk_cancel.cli.docs import docs_command
+
+    docs_command(name)
 
 
 @_command("version", _HELP, example="version")

@@ -49,11 +49,12 @@ def main() -> None:
 
 
 def _complain(error: BulkCancelError) -> None:
+    from bulk_cancel.core.known_secrets import blotted
     from bulk_cancel.core.text import printable
 
     with suppress(OSError):
         advice = [f"  {printable(error.advice)}"] if error.advice else []
-        Terminal(err=True).print(f"bulk-cancel: {printable(str(error))}", *advice)
+        Terminal(err=True).print(*map(blotted, [f"bulk-cancel: {printable(str(error))}", *advice]))
 
 
 def _leave(code: int) -> NoReturn:

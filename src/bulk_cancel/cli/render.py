@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.model import Status
@@ -13,7 +14,7 @@ from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.ops.uptime import uptime
 from bulk_cancel.reports.next_step import closing_steps
-from bulk_cancel.reports.summary import Summary
+from bulk_cancel.reports.summary import FOR_PEOPLE, Requests, Summary
 from bulk_cancel.settings.accounts import label_of
 
 #: Actions that are shown elsewhere than among what is not to be cancelled.
@@ -21,8 +22,11 @@ _ELSEWHERE = (Action.CANCEL, Action.INVALID, Action.SAME, Action.NOTHING, Action
 _TELLING = {Status.CANCELLED: ("green",), Status.ALREADY_CANCELLED: ("green",), Status.UNKNOWN: ("bold", "red")}
 
 
-def show_plan(terminal: Terminal, plan: Plan, source: str) -> None:
-    """Say what a run would do: counts, the invalid rows, the first cancels, mails and time."""
+def show_plan(terminal: Terminal, plan: Plan, source: str, *, runs: bool = False) -> None:
+    """Say what a run would do: counts, the invalid rows, the first cancels, mails and time.
+
+    `runs`: the run follows, and says at its end what a closure wants afterwards.
+    """
     if plan.nothing:
         terminal.print(clean(plan.nothing, 1000))
         return
@@ -41,7 +45,7 @@ def show_plan(terminal: Terminal, plan: Plan, source: str) -> None:
     if plan.cancels and plan.time and (short := _short_of_time(plan, plan.time.left_s(uptime()))):
         terminal.print(styled(short, "bold"))
     if plan.cancels:
-        terminal.print(*closing_steps(plan.closure))
+        terminal.print(*closing_steps(plan.closure)[: 1 if runs else None])
 
 
 def _what_it_means(plan: Plan) -> Iterator[str]:
@@ -163,7 +167,8 @@ def _asked(line: PlanLine) -> str:
 
 def show_summary(terminal: Terminal, summary: Summary) -> None:
     """Say what came of the run and what to do now."""
-    if not summary.rows and not summary.requests.gets:
+    requests = summary.requests or Requests()
+    if not summary.rows and not requests.gets:
         terminal.print(clean(summary.next, 1000))
         return
     rows = f"{summary.rows} {_many(summary.rows, 'row')}"
@@ -171,7 +176,6 @@ def show_summary(terminal: Terminal, summary: Summary) -> None:
     for status in Status:
         if count := summary.counts.get(status, 0):
             terminal.print(f"{count:>6}  {styled(status, *_TELLING.get(status, ('yellow',)))}")
-    requests = summary.requests
     sent = f"{requests.posts} {_many(requests.posts, 'cancel')} sent, {requests.gets} {_many(requests.gets, 'read')}"
     terminal.print(f"{sent}{f', {requests.throttled} throttled' if requests.throttled else ''}.")
     if requests.unseen:
@@ -179,5 +183,14 @@ def show_summary(terminal: Terminal, summary: Summary) -> None:
             f"{requests.unseen} of the cancels left without a look; --look each reads every appointment first."
         )
     if summary.out:
-        terminal.print(f"Results: {summary.out}")
-    terminal.print(styled(clean(summary.next, 1000), "bold"), *closing_steps(summary.closure))
+        terminal.print(f"Results: {', '.join(map(str, _files_in(Path(summary.out))))}")
+    if summary.paid:
+        paid = counted(summary.paid, "cancelled appointment is", "cancelled appointments are")
+        them = "it" if summary.paid == 1 else "them"
+        terminal.print(f"{paid} paid: a cancel is no refund. report.html names {them}.")
+    terminal.print(styled(clean(summary.next, 1000), "bold"), *closing_steps(summary.closure)[1:])
+
+
+def _files_in(out: Path) -> list[Path]:
+    """Return what the run has written for people; the folder where it has written nothing yet."""
+    return [path for name in FOR_PEOPLE if (path := out / name).exists()] or [out]

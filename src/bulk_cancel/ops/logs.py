@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from bulk_cancel.core.text import printable, redact
 from bulk_cancel.ops.log_sentences import IN_THE_PLAN, sentence_of
+from bulk_cancel.ops.private_files import open_to_append
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
@@ -35,7 +36,7 @@ def make_log(log_format: str = "auto", log_file: Path | None = None, *, quiet: b
     finds a terminal, a person reads: sentences, and only of what the plan, the progress and the summary do not tell.
     """
     _hush_libraries()
-    file = _private_file(log_file) if log_file is not None else None
+    file = open_to_append(log_file) if log_file is not None else None
     return cast("FilteringBoundLogger", _LateLog(lambda: _log_to(file, log_format, quiet=quiet)))
 
 
@@ -55,7 +56,7 @@ class _LateLog:
 @contextmanager
 def logging_to(log_format: str, log_file: Path | None) -> Iterator[FilteringBoundLogger]:
     """Yield a quiet log for a program that lives longer than a run: `log_file` is closed after the block."""
-    file = _private_file(log_file) if log_file is not None else None
+    file = open_to_append(log_file) if log_file is not None else None
     try:
         yield _log_to(file, log_format, quiet=True)
     finally:
@@ -116,12 +117,6 @@ def _sentences(*, quiet: bool) -> Callable[[Any, str, EventDict], str | bytes]:
         return sentence_of(event) or (lines(logger, name, event) if is_grave else "")
 
     return render
-
-
-def _private_file(path: Path) -> TextIO:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    return path.open("a", encoding="utf-8", buffering=1)
 
 
 def _redacted(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -8,13 +8,13 @@ is killed leaves the list of what it had done.
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bulk_cancel.core.model import Appointment, Target
 from bulk_cancel.core.text import harmless, one_line
+from bulk_cancel.ops.private_files import open_to_append
 
 REBOOKING = "rebooking.csv"
 _COLUMNS = (
@@ -36,9 +36,7 @@ Keep = Callable[[Target, Appointment], None]
 @contextmanager
 def rebooking_list(out: Path) -> Iterator[Keep]:
     """Yield what adds a cancelled appointment's attendees to `out`/rebooking.csv, mode 0600."""
-    out.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(out / REBOOKING, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-    with open(descriptor, "a", encoding="utf-8", newline="") as file:  # noqa: PTH123 - the mode holds from the start
+    with open_to_append(out / REBOOKING) as file:
         writer = csv.writer(file, lineterminator="\n")
         if not file.tell():  # a run that goes on adds to the list: those of before are called, too
             writer.writerow(_COLUMNS)

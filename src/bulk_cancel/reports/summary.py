@@ -9,12 +9,24 @@ from pathlib import Path
 
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.reports.files import written_aside
 from bulk_cancel.reports.next_step import Ending, next_step
 
 __all__ = ["Ending", "Requests", "Summary", "next_step", "to_json", "write_summary"]
 
 SUMMARY_JSON = "summary.json"
+#: Files of a run that a person opens, in the order in which they are named. Here, since they take no time to import.
+FOR_PEOPLE = (
+    "report.html",
+    "results.csv",
+    "results.xlsx",
+    "failed.csv",
+    "invalid.csv",
+    "unknown.csv",
+    "unprocessed.csv",
+    "rebooking.csv",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +48,16 @@ class Summary:
     rows: int
     targets: int
     counts: Mapping[Status, int]  #: status -> rows; those without rows may be missing
-    requests: Requests
+    requests: Requests | None  #: None: nobody counted them, since the run did not come to its end
     elapsed_s: float
     exit_code: int
     out: str | None
     ledger: str
     next: str  #: a sentence: what to do now
     pace: Pace | None = None  #: the limit that the run kept; of several accounts what theirs allow together
+    paid: int = 0  #: cancelled appointments to which a payment belongs
     closure: str = ""  #: the command that checks the days of a closure; empty: it is none
+    provenance: Provenance = field(default_factory=Provenance)  #: who started it, with which command, and why
     accounts: Mapping[str, Requests] = field(default_factory=dict)  #: by account, where there are any
 
 
@@ -56,20 +70,22 @@ def to_json(summary: Summary) -> str:
         "targets": summary.targets,
         "counts": {status.value: summary.counts.get(status, 0) for status in Status},
         "limit": {"rate_per_s": summary.pace.rate_per_s, "burst": summary.pace.burst} if summary.pace else None,
-        "requests": asdict(summary.requests),
+        "requests": asdict(summary.requests) if summary.requests else None,
         **({"accounts": {name: asdict(its) for name, its in summary.accounts.items()}} if summary.accounts else {}),
         "elapsed_s": round(summary.elapsed_s, 3),
         "exit_code": int(summary.exit_code),
         "out": summary.out,
         "ledger": summary.ledger,
         "next": summary.next,
+        "paid": summary.paid,
         **({"closure": summary.closure} if summary.closure else {}),
+        "provenance": summary.provenance.document(),
     }
     return json.dumps(document, indent=2) + "\n"
 
 
-def write_summary(summary: Summary, out: Path) -> Path:
-    """Write summary.json into `out`; return its path."""
+def write_summary(document: str, out: Path) -> Path:
+    """Write summary.json into `out`, given what `to_json` made of it; return its path."""
     with written_aside(out, [SUMMARY_JSON]) as folder:
-        (folder / SUMMARY_JSON).write_text(to_json(summary), encoding="ascii")
+        (folder / SUMMARY_JSON).write_text(document, encoding="ascii")
     return out / SUMMARY_JSON

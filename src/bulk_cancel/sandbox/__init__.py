@@ -2,5 +2,5 @@
 
 It shares no code with the rest of the project: a stand-in must not be wrong in the same way as what it tests.
 `server` runs it (`running` for tests, `serve` for the command line), `options` describes it, `faults` holds the
-fault grammar, `demo_data` the world of the demo. Only `app`, `answers` and `server` need the extra `[sandbox]`.
+fault grammar, `demo_data` the world of the demo.
 """

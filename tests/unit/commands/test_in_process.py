@@ -3,87 +3,31 @@
 from __future__ import annotations
 
 import os
-import random
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trio
-import trio.testing
 from structlog.testing import CapturingLogger
 
-from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import ledger_lock
 from bulk_cancel.access.setup import Setup, set_up
 from bulk_cancel.commands.run import prepare, run_in
-from bulk_cancel.core.clock import TimeBase
-from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.errors import LockedError
-from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts, contexts_of, execute
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.ops.locks import locked
-from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import Silence, Standing
-from bulk_cancel.ops.stop_request import Stop
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import load_job
 from support.plans import uuid
+from support.played import LOG, Played
 from support.scripted import NO_ANSWER, ScriptedLine, cancelled
 
 COUNT = 12
-LOG = make_log(quiet=True)
-
-
-class NoStop(Stop):
-    """Nobody stops the run."""
-
-    async def watch(self, drain: Callable[[str], None]) -> None:
-        return
-
-
-class Played:
-    """A machine with a clock that jumps: each loop goes on where the last one stopped."""
-
-    def __init__(self, folder: Path) -> None:
-        self.now = 0.0
-        self.line = ScriptedLine(Clock(self.monotonic, TimeBase("boot", 1_800_000_000.0)))
-        self.machine = Machine(
-            {"MEETERGO_TOKEN": "rgo-0123456789abcdef"},
-            clock=self.line.clock,
-            jitter=random.Random(7),
-            state_folder=folder / "state",
-            line_factory=lambda _: lambda: self.line,
-            off_loop=self.at_once,
-            watch_signals=self.without_signals,
-            run_loop=self.run_loop,
-        )
-
-    def monotonic(self) -> float:
-        try:
-            return trio.current_time() - self.offset
-        except RuntimeError:
-            return self.now
-
-    async def at_once(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        await trio.sleep(0.25)  # a slow disk
-        return function(*arguments)
-
-    async def without_signals(self, *_: Any) -> None:
-        return
-
-    def run_loop(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        async def main() -> Any:
-            self.offset = trio.current_time() - self.now
-            result = await function(*arguments)
-            self.now = trio.current_time() - self.offset
-            return result
-
-        return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 def ready(folder: Path) -> tuple[Played, Setup]:
@@ -120,10 +64,10 @@ def test_the_same_machine_has_the_same_history(tmp_path: Path) -> None:
 
 def test_the_whole_command_runs_on_it(tmp_path: Path) -> None:
     played, setup = ready(tmp_path / "one")
-    summary = run_in(setup, Caller(played.machine, LOG, Silence(), stop=NoStop()))
+    summary = run_in(setup, played.caller)
     assert summary.exit_code == 0
     assert summary.run_id.startswith("20270115-080000-"), "the played clock's"
-    again = run_in(setup, Caller(played.machine, LOG, Silence(), stop=NoStop()))
+    again = run_in(setup, played.caller)
     assert (again.exit_code, again.requests.posts) == (0, 0)
     assert again.run_id != summary.run_id
 
@@ -145,11 +89,11 @@ def test_no_more_is_done_than_there_is_and_the_settle_time_is_told_as_it_passes(
     played, setup = ready(tmp_path / "one")
     lost = uuid(3)
     played.line.on_cancel = lambda target: NO_ANSWER if target.appointment_id == lost else cancelled(target)
-    assert run_in(setup, Caller(played.machine, LOG, Silence(), stop=NoStop())).exit_code == 4
+    assert run_in(setup, played.caller).exit_code == 4
     played.line.on_cancel = cancelled
     patient = replace(setup, job=setup.job.model_copy(update={"wait": True}))
     seen = Seen()
-    assert run_in(patient, Caller(played.machine, LOG, seen, stop=NoStop())).exit_code == 0
+    assert run_in(patient, replace(played.caller, display=seen)).exit_code == 0
     assert {one.total for one in seen.standings} <= {0, 1}
     assert all(one.done <= one.total for one in seen.standings)
     waits = [one.note for one in seen.standings if one.note.startswith("waiting")]
@@ -161,7 +105,7 @@ def test_who_waits_for_another_run_is_told_which_one(tmp_path: Path) -> None:
     played, setup = ready(tmp_path / "one")
     told, waits = CapturingLogger(), setup.job.model_copy(update={"lock_wait": 1.0})
     with locked(ledger_lock(Path(str(setup.place))), "the ledger"), pytest.raises(LockedError):
-        run_in(replace(setup, job=waits, log=told), Caller(played.machine, LOG, Silence(), stop=NoStop()))
+        run_in(replace(setup, job=waits, log=told), played.caller)
     waiting = [call for call in told.calls if call.args == ("lock.waiting",)]
     assert waiting[0].kwargs["what"] == "the ledger"
     assert str(os.getpid()) in waiting[0].kwargs["holder"]
