@@ -112,7 +112,7 @@ def _run(terminal: Terminal, environ: Mapping[str, str], job_file: Path, out: Pa
     log = make_log(quiet=True)
 
     def approve(plan: Plan) -> bool:
-        show_plan(terminal, plan, _INPUT)
+        show_plan(terminal, plan, _INPUT, runs=True)
         return True
 
     summary = run_job(job, Caller(Machine(environ), log, make_display(log, quiet=False), approve))

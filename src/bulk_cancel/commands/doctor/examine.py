@@ -18,6 +18,7 @@ from bulk_cancel.commands.doctor.check import Check, Level, failed, warning
 from bulk_cancel.commands.doctor.machine import check_versions, check_zones
 from bulk_cancel.commands.doctor.settings import check_input, check_job
 from bulk_cancel.commands.doctor.storage import check_database, check_lock, check_storage
+from bulk_cancel.commands.doctor.surroundings import check_surroundings
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ops.locks import holder_of
 from bulk_cancel.ops.logs import make_log
@@ -40,6 +41,7 @@ def examine(source: str, flags: Mapping[str, Any], machine: Machine) -> Iterator
         yield check_input(job)
     yield check_versions()
     yield check_zones(("UTC", *_zones(job)))
+    yield from check_surroundings(job, len(setup.accounts.names))
     if "ledger" in failures:
         yield failures["ledger"]
     elif "API settings" not in failures:
