@@ -155,9 +155,14 @@ def ledger_place(given: str | None, url: str, state: Path) -> LedgerPlace:
 
     Raises ConfigError for an unknown kind.
     """
-    if given is not None and given.startswith(("postgresql://", "postgres://")):
+    if given is not None and is_database(given):
         return LedgerDatabase(given)
     return LedgerFile(ledger_path(given, url, state), Marks(state / "ledgers"))
+
+
+def is_database(given: str) -> bool:
+    """Whether a ledger is named by the address of a PostgreSQL."""
+    return given.startswith(("postgresql://", "postgres://"))
 
 
 def shared_of(ledger: Ledger) -> SharedLedger | None:

@@ -43,9 +43,18 @@ async def _in_a_thread(function: Callable[..., T], *arguments: Any) -> T:
 
 
 def _run_loop(function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    """A host program's policy may make another kind of loop, which lacks what the transport asks of it (uvloop)."""
+    import asyncio
+
     import anyio
 
-    return anyio.run(function, *arguments)
+    return anyio.run(function, *arguments, backend_options={"loop_factory": asyncio.SelectorEventLoop})
+
+
+def _room_for_connections() -> int:
+    from bulk_cancel.ops.descriptors import room_for_connections
+
+    return room_for_connections()
 
 
 async def _watch_signals(drain: Callable[[str], None], before_death: Callable[[], None]) -> None:
@@ -63,6 +72,7 @@ class Machine:
     jitter: random.Random = field(default_factory=random.Random)  #: nothing secret comes of it
     state_folder: Path = field(default_factory=state_folder)  #: of the user, for this program
     line_factory: Callable[[ApiSettings], Callable[[], Line]] = _line_factory
+    room_for_connections: Callable[[], int] = _room_for_connections  #: how many may stand at a time
     make_limiter: Callable[[Pace, Clock, float, random.Random], Limiter] = _limiter
     off_loop: OffLoop = _in_a_thread  #: for calls on the ledger while a run is carried out
     watch_signals: WatchSignals = _watch_signals

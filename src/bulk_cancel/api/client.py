@@ -32,6 +32,7 @@ from bulk_cancel.core.credential import Credential
 from bulk_cancel.core.model import Answer, Request, Target
 from bulk_cancel.core.retry import parse_date, parse_retry_after
 from bulk_cancel.core.text import clean
+from bulk_cancel.ops.descriptors import is_out_of_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,13 +189,17 @@ class HttpLine:
         except _TooLongError:
             return Answer(message=f"the answer is longer than {LONGEST_BODY} bytes"), None
         except EXCHANGE_ERRORS as error:
-            return Answer(bytes_left=trace.bytes_left(error), message=_describe(error, self._settings.timeout_s)), None
+            return self._no_answer(error, bytes_left=trace.bytes_left(error)), None
         finally:
             await trace.release()
         self._date = response.headers.get("Date")
         value = parse_json(body)
         retry_after_s = parse_retry_after(response.headers.get("Retry-After"), self._settings.now())
         return _answer(response, value, retry_after_s), value
+
+    def _no_answer(self, error: Exception, *, bytes_left: bool) -> Answer:
+        message = _describe(error, self._settings.timeout_s)
+        return Answer(bytes_left=bytes_left, message=message, out_of_files=not bytes_left and is_out_of_files(error))
 
 
 def _answer(response: httpx.Response, value: Any, retry_after_s: float | None) -> Answer:

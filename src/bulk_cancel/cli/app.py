@@ -13,11 +13,11 @@ from bulk_cancel.cli.parameters import (
     day_options,
     flag_option,
     number_option,
+    page_parameter,
     source_parameter,
     target_parameter,
     text_option,
 )
-from bulk_cancel.cli.stdout import put_out
 
 _CANCEL, _AFTER, _SETTINGS, _TRY, _HELP = "Cancel", "Afterwards", "Settings and machines", "Try it", "Help"
 
@@ -379,22 +379,10 @@ def sandbox(seed: str, any_caller: bool, **given: Any) -> None:
 )
 def help_of(names: tuple[str, ...]) -> None:
     """Show the whole help of a command."""
-    context = click.get_current_context().find_root()
-    command: click.Command = app
-    for name in names:
-        group = command if isinstance(command, Group) else app
-        _, command, _ = group.resolve_command(context, [name])  # type: ignore[assignment]  # it raises for no command
-        context = click.Context(command, parent=context, info_name=name)
-    if isinstance(command, Command):
-        put_out(command.help_text(context, whole=True))
+    app.put_help_of(names, click.get_current_context().find_root())
 
 
-@_command(
-    "docs",
-    _HELP,
-    Argument(["name"], metavar="[PAGE]", required=False, default="", help="A page, e.g. runbook or guides/nightly."),
-    example="docs runbook",
-)
+@_command("docs", _HELP, page_parameter(), example="docs runbook")
 def docs(name: str) -> None:
     """Show where the pages, job files and schedules are that come with the program, or print one."""
     from bulk_cancel.cli.docs import docs_command

@@ -14,6 +14,7 @@ from bulk_cancel.commands.reconcile import reconcile_ledger
 from bulk_cancel.commands.report import report_run
 from bulk_cancel.commands.resolve import Decision, resolve
 from bulk_cancel.errors import Exit
+from bulk_cancel.ops.disk import writing
 from bulk_cancel.settings.job import load_job
 
 
@@ -82,6 +83,6 @@ def export_command(to: Path | None, ledger: str | None) -> None:
         export(place, sys.stdout)
         return
     descriptor = os.open(to, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - the mode has to hold from the start
+    with writing(to), open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - the mode has to hold from the start
         count = export(place, file)
     print(f"{count} events written to {to}.", file=sys.stderr)

@@ -19,6 +19,7 @@ from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import parse_rate
 from bulk_cancel.errors import Exit, UsageError
 from bulk_cancel.execution.caller import Caller
+from bulk_cancel.ops.disk import writing
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary
@@ -87,7 +88,8 @@ def _sample_job(folder: Path) -> Path:
     place_of(str(_ledger_of(folder))).forget()
     for name in (_JOB, _INPUT):
         (folder / name).parent.mkdir(parents=True)
-        shutil.copyfile(shipped_folder() / name, folder / name)
+        with writing(folder / name):
+            shutil.copyfile(shipped_folder() / name, folder / name)
     return folder / _JOB
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,9 +17,6 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bulk_cancel.errors import LedgerCreateError, LockedError
-
-if sys.platform != "win32":
-    import fcntl
 
 #: Who only looks whether a lock is held has to hold it for a moment: so long a run waits in any case.
 _GLANCE_S = 0.3
@@ -69,14 +66,7 @@ def locked(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
 
 @contextmanager
 def locked_together(path: Path, what: str, group: str, wait_s: float = 0.0) -> Iterator[None]:
-    """Lock `path` together with all who name the same group, against everybody else. Raises as `locked` does.
-
-    Where the system has no shared locks, each locks it alone.
-    """
-    if sys.platform == "win32":
-        with locked(path, what, wait_s):
-            yield
-        return
+    """Lock `path` together with all who name the same group, against everybody else. Raises as `locked` does."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:

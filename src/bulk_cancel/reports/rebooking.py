@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bulk_cancel.core.model import Appointment, Target
 from bulk_cancel.core.text import harmless, one_line
+from bulk_cancel.ops.disk import writing
 
 REBOOKING = "rebooking.csv"
 _COLUMNS = (
@@ -38,16 +39,21 @@ def rebooking_list(out: Path) -> Iterator[Keep]:
     """Yield what adds a cancelled appointment's attendees to `out`/rebooking.csv, mode 0600."""
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(out / REBOOKING, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-    with open(descriptor, "a", encoding="utf-8", newline="") as file:  # noqa: PTH123 - the mode holds from the start
-        writer = csv.writer(file, lineterminator="\n")
-        if not file.tell():  # a run that goes on adds to the list: those of before are called, too
-            writer.writerow(_COLUMNS)
+    file = open(descriptor, "a", encoding="utf-8", newline="")  # noqa: PTH123, SIM115 - the mode holds from the start
+    writer = csv.writer(file, lineterminator="\n")
 
-        def keep(target: Target, seen: Appointment) -> None:
-            writer.writerows([harmless(one_line(value or "")) for value in row] for row in _rows(target, seen))
+    def write(rows: Iterable[Sequence[str]]) -> None:
+        with writing(out / REBOOKING):
+            writer.writerows(rows)
             file.flush()
 
-        yield keep
+    try:
+        if not file.tell():  # a run that goes on adds to the list: those of before are called, too
+            write([_COLUMNS])
+        yield lambda target, seen: write([harmless(one_line(v or "")) for v in row] for row in _rows(target, seen))
+    finally:
+        with suppress(OSError):  # what is left in it the disk has refused before, and that was told
+            file.close()
 
 
 def _rows(target: Target, seen: Appointment) -> Iterator[tuple[str | None, ...]]:

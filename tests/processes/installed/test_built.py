@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 SHIPPED = ("README.md", "docs/runbook.md", "docs/guides/nightly.md", "jobs/nightly.toml", "jobs/schedule/crontab")
-NO_MATTER_OF_A_USER = re.compile(r"(^|/)(tests|\.ci|\.github|\.venv|\.demo|__pycache__|\.\w+_cache|secrets|results)/|\.pyc$")
+NO_MATTER_OF_A_USER = re.compile(
+    r"(^|/)(tests|\.ci|\.github|\.venv|\.demo|__pycache__|\.\w+_cache|secrets|results)/|\.pyc$"
+)
 
 
 @pytest.fixture(scope="module")
