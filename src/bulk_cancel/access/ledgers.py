@@ -191,5 +191,5 @@ def _postgres() -> ModuleType:
         return importlib.import_module("bulk_cancel.ledger.postgres")
     except ImportError as error:
         raise ConfigError(
-            "A ledger in PostgreSQL needs the extra [cluster].", advice="Type: pip install 'bulk-cancel[cluster]'"
+            "A ledger in PostgreSQL needs the extra [cluster].", advice="In the checkout: pip install '.[cluster]'"
         ) from error

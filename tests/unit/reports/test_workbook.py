@@ -89,4 +89,4 @@ def test_without_the_extra_nothing_begins(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(workbook.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ConfigError) as caught:
         require_excel()
-    assert 'pip install "bulk-cancel[excel]"' in caught.value.advice
+    assert 'pip install ".[excel]"' in caught.value.advice
