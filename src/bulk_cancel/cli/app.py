@@ -384,7 +384,7 @@ def help_of(names: tuple[str, ...]) -> None:
 
 @_command("docs", _HELP, page_parameter(), example="docs runbook")
 def docs(name: str) -> None:
-    """Show where the pages, job files and schedules are that come with the program, or print one."""
+    """List the pages, job files and schedules that come with the program, or print one."""
     from bulk_cancel.cli.docs import docs_command
 
     docs_command(name)
