@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -62,8 +63,13 @@ def _name(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -71,12 +77,14 @@ def _imports(path: Path) -> Iterator[str]:
             yield node.module
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_a_library_is_imported_in_its_home_only(path: Path) -> None:
-    for imported in _imports(path):
-        homes = HOMES.get(imported.split(".")[0])
-        if homes is not None:
-            assert any(_name(path) == home or _name(path).startswith(f"{home}/") for home in homes), imported
+def _is_at_home(path: Path, imported: str) -> bool:
+    homes = HOMES.get(imported.split(".")[0])
+    return homes is None or any(_name(path) == home or _name(path).startswith(f"{home}/") for home in homes)
+
+
+def test_a_library_is_imported_in_its_home_only() -> None:
+    strays = [(_name(path), name) for path in MODULES for name in _imports(path) if not _is_at_home(path, name)]
+    assert strays == []
 
 
 def _room(path: Path) -> str:
@@ -92,12 +100,14 @@ def _own_imports(path: Path) -> Iterator[str]:
             yield imported.removeprefix("bulk_cancel.")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_a_file_imports_from_its_own_room_or_from_a_lower_floor(path: Path) -> None:
-    room = _room(path)
-    for imported in _own_imports(path):
-        other = imported.split(".")[0]
-        assert other == room or FLOOR_OF[other] < FLOOR_OF[room], imported
+def _is_below(path: Path, imported: str) -> bool:
+    room, other = _room(path), imported.split(".")[0]
+    return other == room or FLOOR_OF[other] < FLOOR_OF[room]
+
+
+def test_a_file_imports_from_its_own_room_or_from_a_lower_floor() -> None:
+    strays = [(_name(path), name) for path in MODULES for name in _own_imports(path) if not _is_below(path, name)]
+    assert strays == []
 
 
 def test_loose_at_the_root_are_the_errors_the_version_and_the_two_doors() -> None:
@@ -122,8 +132,7 @@ def test_a_command_is_resolved_in_one_place(name: str) -> None:
 
 def _names(path: Path) -> set[str]:
     """Return the names that a file imports."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return {alias.name for node in ast.walk(_tree(path)) if isinstance(node, ast.ImportFrom) for alias in node.names}
 
 
 #: What a simulated world stands in for; `access/machine.py` alone takes it from the machine, on these floors.
@@ -141,13 +150,13 @@ OF_THE_MACHINE = {
 RESOLVED = {"planning", "access", "execution", "reports", "commands", "plan_files", "inputs"}
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if _room(path) in RESOLVED], ids=_name)
-def test_time_chance_and_folders_come_from_the_machine_that_was_given(path: Path) -> None:
-    if _name(path) != "access/machine.py":
-        called = {
-            ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
-        }
-        assert not called & OF_THE_MACHINE
+def _called(path: Path) -> set[str]:
+    return {ast.unparse(node.func) for node in ast.walk(_tree(path)) if isinstance(node, ast.Call)}
+
+
+def test_time_chance_and_folders_come_from_the_machine_that_was_given() -> None:
+    given = [path for path in MODULES if _room(path) in RESOLVED and _name(path) != "access/machine.py"]
+    assert {_name(path): found for path in given if (found := _called(path) & OF_THE_MACHINE)} == {}
 
 
 def test_the_core_touches_nothing_outside() -> None:
@@ -156,14 +165,19 @@ def test_the_core_touches_nothing_outside() -> None:
         assert not outside & {name.split(".")[0] for name in _imports(path)}, path.name
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_nothing_grows_too_large(path: Path) -> None:
-    assert path.stem not in FORBIDDEN_NAMES
-    text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 400
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert (node.end_lineno or 0) - node.lineno < 40, f"{node.name} is longer than 40 lines"
+def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    yield from (node for node in ast.walk(_tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def test_nothing_grows_too_large() -> None:
+    assert {_name(path) for path in MODULES if path.stem in FORBIDDEN_NAMES} == set()
+    assert {_name(path) for path in MODULES if len(path.read_text(encoding="utf-8").splitlines()) > 400} == set()
+    long = [(_name(path), node.name) for path in MODULES for node in _functions(path) if _lines(node) > 40]
+    assert long == []
+
+
+def _lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return (node.end_lineno or 0) - node.lineno + 1
 
 
 @pytest.mark.process

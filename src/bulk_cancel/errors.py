@@ -28,25 +28,38 @@ from __future__ import annotations
 
 from enum import IntEnum
 from pathlib import Path
+from typing import Self
 
 
 class Exit(IntEnum):
-    """Exit codes of every command. The README's table is checked against this enum."""
+    """Exit codes of every command, each with what it means. The README's table is checked against this enum."""
 
-    OK = 0  #: every row final and good
-    BUG = 1  #: a bug of ours
-    USAGE = 2  #: the command line is wrong, or a question could not be asked
-    REFUSED_ROWS = 3  #: finished; some rows were rejected, not found or invalid, or only a person can settle them
-    UNKNOWN = 4  #: finished; the outcome of some cancels, or a part of what was to be read, is not known
-    STOPPED = 5  #: stopped early, or some rows failed to be sent: rows are left
-    BAD_INPUT = 65  #: the input cannot be used
-    NO_INPUT = 66  #: the input does not exist
-    UNREACHABLE = 69  #: the API, or the ledger's database, could not be reached before the first cancel
-    CANNOT_CREATE = 73  #: the ledger cannot be created
-    DISK = 74  #: the disk refused a write
-    LOCKED = 75  #: another run holds the ledger or the credential
-    CREDENTIAL = 77  #: the API refused the credential
-    CONFIG = 78  #: a setting is missing or wrong
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str = "") -> Self:
+        """Make a member that is a number and knows what it means."""
+        member = int.__new__(cls, code)
+        member._value_, member.meaning = code, meaning
+        return member
+
+    OK = 0, "every row final and good"
+    BUG = 1, "a bug of bulk-cancel"
+    USAGE = 2, "the command line is wrong, or nobody could be asked"
+    REFUSED_ROWS = (
+        3,
+        "finished; a person has to look at rows: refused, invalid, not as approved, or settled by no read",
+    )
+    UNKNOWN = 4, "finished; the outcome of some cancels, or a part of what was to be read, is not known"
+    STOPPED = 5, "stopped early, or some rows failed to be sent: rows are left"
+    BAD_INPUT = 65, "the input cannot be used"
+    NO_INPUT = 66, "the input does not exist"
+    UNREACHABLE = 69, "the API, or the ledger's database, could not be reached before the first cancel"
+    CANNOT_CREATE = 73, "the ledger cannot be created"
+    DISK = 74, "the disk (or stdout) refused a write"
+    LOCKED = 75, "another run holds the ledger or the credential"
+    CREDENTIAL = 77, "the API refused the credential"
+    CONFIG = 78, "a setting is missing or wrong, or the ledger is not this API's"
+    INTERRUPTED = 130, "stopped at once: by Ctrl-C, in a run by the second one"
 
 
 #: The same command again comes to the same: somebody has to correct something first. Schedulers need not try again.

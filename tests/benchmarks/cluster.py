@@ -30,7 +30,7 @@ from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event
 from bulk_cancel.ledger.port import RunStart
 from bulk_cancel.ledger.postgres import PostgresLedger
-from bulk_cancel.ledger.shared import Hold
+from bulk_cancel.ledger.shared import Lease
 
 REASON = "Our office is closed on Monday. Please book again online."
 PACE = Pace(100 / 60, 200)
@@ -156,19 +156,19 @@ def tell_sizes(found: Sizes, tables: tuple[str, ...], number: int, unit: str) ->
 # -- attempts ---------------------------------------------------------------------------------------------------------
 
 
-def carry(ledger: PostgresLedger, hold: Hold, together: int) -> int:
+def carry(ledger: PostgresLedger, lease: Lease, together: int) -> int:
     """Cancel the targets of a chunk as far as the ledger sees it; return how many commits that took."""
-    run_no, commits = hold.chunk.run_no, 0
-    ledger.hold(hold)
+    run_no, commits = lease.chunk.run_no, 0
+    ledger.work_under(lease)
     found = [
-        work for _, work in ledger.work(run_no, 0, series=False, limit=1000, scope=Scope(hold.account, hold.chunk))
+        work for _, work in ledger.work(run_no, 0, series=False, limit=1000, scope=Scope(lease.account, lease.chunk))
     ]
     for start in range(0, len(found), together):
         some = found[start : start + together]
         ledger.append(run_no, [entry(work, Event.INTENT) for work in some])
         ledger.append(run_no, [outcome(work) for work in some])
         commits += 2
-    ledger.end_chunk(hold, "")
+    ledger.end_chunk(lease, "")
     return commits
 
 
@@ -209,8 +209,8 @@ def attempt(bench: Bench, run_no: int) -> None:
                 part -= chunk.targets
 
             def work(number: int, ledgers: list[PostgresLedger] = ledgers, mine: list[list[int]] = mine) -> int:
-                holds = (ledgers[number].take_chunk(run_no, chunk_no, "bench", 90.0) for chunk_no in mine[number])
-                return sum(carry(ledgers[number], hold, bench.together) for hold in holds if hold)
+                leases = (ledgers[number].take_chunk(run_no, chunk_no, "bench", 90.0) for chunk_no in mine[number])
+                return sum(carry(ledgers[number], lease, bench.together) for lease in leases if lease)
 
             rate = per_second([work] * connections)
         show(
@@ -244,21 +244,23 @@ def pace(bench: Bench, run_no: int, seconds: float = 1.5) -> None:
     with ExitStack() as stack:
         ledgers = [stack.enter_context(closing(PostgresLedger.open(bench.url))) for _ in range(bench.connections)]
         left = [chunk.chunk.chunk_no for chunk in ledgers[0].chunks(run_no) if not chunk.ended][-bench.connections :]
-        holds = [ledger.take_chunk(run_no, number, "bench", 90.0) for ledger, number in zip(ledgers, left, strict=True)]
+        leases = [
+            ledger.take_chunk(run_no, number, "bench", 90.0) for ledger, number in zip(ledgers, left, strict=True)
+        ]
 
-        def many(what: Callable[[PostgresLedger, Hold | None, int], object]) -> Callable[[int], int]:
+        def many(what: Callable[[PostgresLedger, Lease | None, int], object]) -> Callable[[int], int]:
             def work(number: int) -> int:
                 until, done = time.perf_counter() + seconds, 0
                 while time.perf_counter() < until:
-                    what(ledgers[number], holds[number], done)
+                    what(ledgers[number], leases[number], done)
                     done += 1
                 return done
 
             return work
 
-        one = many(lambda ledger, hold, _: ledger.reserve("one", 1, PACE, hold))
-        all_keys = many(lambda ledger, hold, done: ledger.reserve(key(done % bench.keys), 1, PACE, hold))
-        beat = many(lambda ledger, hold, _: ledger.heartbeat(hold))  # type: ignore[arg-type]
+        one = many(lambda ledger, lease, _: ledger.reserve("one", 1, PACE, lease))
+        all_keys = many(lambda ledger, lease, done: ledger.reserve(key(done % bench.keys), 1, PACE, lease))
+        beat = many(lambda ledger, lease, _: ledger.heartbeat(lease))  # type: ignore[arg-type]
         for what, call in (("one key", one), (f"{bench.keys:,} keys", all_keys), ("signs of life", beat)):
             for connections in (1, bench.connections):
                 show(f"{what}, {connections} connection(s)", per_second([call] * connections), "a second")

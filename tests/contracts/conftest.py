@@ -23,7 +23,7 @@ def _sqlite(request: pytest.FixtureRequest) -> Open:
 def _postgres(request: pytest.FixtureRequest) -> Open:
     from support.dated_postgres import DatedPostgres
 
-    url: str = request.getfixturevalue("postgres_url")
+    url: str = request.getfixturevalue("emptied_url")
     return lambda: DatedPostgres.open(url)
 
 

@@ -6,8 +6,8 @@ from collections import Counter
 
 from bulk_cancel.core.model import Appointment, Entry
 from bulk_cancel.core.states import Event, State
-from bulk_cancel.ledger.port import Concern, Ledger
-from support.given import AT, entry, invalid, move, put, row, staged, target, uuid
+from bulk_cancel.ledger.port import Concern, Ledger, RunStart
+from support.given import AT, BASE, begin, entry, invalid, move, put, row, staged, target, uuid
 
 #: The states that concern a person, by the concern.
 OF_STATES = {
@@ -59,6 +59,45 @@ def test_payments_and_warnings_are_told_once_per_target(ledger: Ledger) -> None:
     assert (counts[Concern.PAID], counts[Concern.WARNED]) == (1, 1)
     assert [one.row for one in ledger.concerning_rows(run_no, Concern.PAID, 9)] == [2]
     assert [one.row for one in ledger.concerning_rows(run_no, Concern.WARNED, 9)] == [3]
+
+
+def test_what_no_read_can_settle_is_counted_apart_from_what_a_later_run_may_settle(ledger: Ledger) -> None:
+    run_no = staged(ledger, *(row(number, number) for number in range(2, 6)))
+    for number in range(2, 5):
+        put(ledger, run_no, State.UNKNOWN, number)
+    move(ledger, run_no, target(ledger, 3), Event.UNDECIDED)
+    move(ledger, run_no, target(ledger, 4), Event.UNVERIFIED)
+    assert (ledger.concerns(run_no)[Concern.UNKNOWN], ledger.concerns(run_no)[Concern.UNDECIDED]) == (1, 2)
+    assert [one.row for one in ledger.concerning_rows(run_no, Concern.UNDECIDED, 9)] == [3, 4]
+    assert [item.unverified for item in ledger.unknown(0, 9)] == [False, False, True]
+    move(ledger, run_no, target(ledger, 3), Event.RESOLVED_NOT_CANCELLED, Event.INTENT, Event.NO_PROOF)
+    assert ledger.concerns(run_no)[Concern.UNDECIDED] == 1, "what was sent again may be settled by reads again"
+
+
+def test_what_is_not_what_was_approved_concerns_a_person_until_it_is_asked_for_again(ledger: Ledger) -> None:
+    first = staged(ledger, row(2, 1), row(3, 2))
+    move(ledger, first, target(ledger, 1), Event.CHANGED)
+    put(ledger, first, State.SKIPPED, 2)
+    assert [one.row for one in ledger.concerning_rows(first, Concern.CHANGED, 9)] == [2]
+    second = staged(ledger, row(2, 1), run_id="run-2")
+    assert ledger.concerns(second)[Concern.CHANGED] == 0
+    move(ledger, second, target(ledger, 1), Event.SKIPPED)
+    assert ledger.concerns(second)[Concern.CHANGED] == 0
+
+
+def test_a_warning_is_told_by_the_run_it_came_in_unless_that_died_or_has_no_rows(ledger: Ledger) -> None:
+    first = ledger.begin_run(RunStart("run-1", AT, BASE, "a.csv", "digest"))
+    ledger.stage(first, [row(2, 1), row(3, 2)], AT)
+    ledger.start_run(first)
+    cancelled_with(ledger, first, 1, warnings=("CALENDAR",))
+    second = staged(ledger, row(2, 1), row(3, 2), run_id="run-2")
+    assert ledger.concerns(second)[Concern.WARNED] == 1, "the first one has not come to its end"
+    ledger.end_run(first, AT, "{}")
+    assert (ledger.concerns(first)[Concern.WARNED], ledger.concerns(second)[Concern.WARNED]) == (1, 0)
+    without_rows = begin(ledger, "reconcile")
+    cancelled_with(ledger, without_rows, 2, warnings=("CALENDAR",))
+    ledger.end_run(without_rows, AT, "{}")
+    assert ledger.concerns(second)[Concern.WARNED] == 1
 
 
 def test_a_run_without_rows_concerns_nobody(ledger: Ledger) -> None:

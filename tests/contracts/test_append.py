@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bulk_cancel.core.clock import PaceRecord
@@ -104,6 +106,18 @@ def test_an_outcome_carries_what_was_learnt(ledger: Ledger) -> None:
     (record,) = ledger.rows(run_no, 0, 10)
     assert (record.state, record.http_status, record.detail) == (State.CANCELLED, 200, "done")
     assert (record.attempts, record.settled_at, record.warnings) == (1, AT + 1, "refund,mail")
+
+
+def test_the_reason_that_was_mailed_stays_whatever_a_later_input_asks_with(ledger: Ledger) -> None:
+    run_no = staged(ledger, row(2, 1, reason="first"), row(3, 2, reason="first"))
+    for number in (1, 2):
+        intent, outcome = entries(target(ledger, number), Event.INTENT, Event.NO_PROOF)
+        ledger.append(run_no, [replace(intent, detail="first"), outcome])
+    later = staged(ledger, row(2, 1, reason="second"), run_id="run-2")
+    ledger.append(later, [entry(target(ledger, 1), Event.SEEN_CANCELLED)])
+    cancelled, unknown = ledger.rows(run_no, 0, 10)
+    assert (cancelled.reason, cancelled.mailed_reason) == ("second", "first")
+    assert (unknown.state, unknown.mailed_reason) == (State.UNKNOWN, "")
 
 
 @pytest.mark.parametrize("state", State)

@@ -133,18 +133,15 @@ def test_a_plan_foresees_what_staging_does(ledger: Ledger, state: State, asked: 
 
 
 @pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("since_s", [-1, 0, 1])
-def test_refusals_from_before_a_moment_are_taken_up_again_as_they_are_and_nothing_else_is(
-    ledger: Ledger, state: State, since_s: int
+def test_refusals_are_taken_up_again_as_they_are_where_that_is_wished_and_nothing_else_is(
+    ledger: Ledger, state: State
 ) -> None:
     put(ledger, staged(ledger, SAME), state, 1)
-    (settled,) = ledger.rows(1, 0, 1)
-    before = (settled.settled_at or AT) + since_s
-    (foreseen,) = ledger.states_of([SAME], retry_before=before)
+    (foreseen,) = ledger.states_of([SAME], retry_refused=True)
     run_no = begin(ledger, "run-2")
-    ledger.stage(run_no, [SAME], AT, retry_before=before)
+    ledger.stage(run_no, [SAME], AT, retry_refused=True)
     ledger.start_run(run_no)
-    reopened = state in ALWAYS_REOPENED or (state in REOPENED_WHEN_AMENDED and since_s >= 0)
+    reopened = state in ALWAYS_REOPENED or state in REOPENED_WHEN_AMENDED
     assert foreseen is target(ledger, 1).state is (State.PENDING if reopened else state)
     assert ledger.verify() == []
 

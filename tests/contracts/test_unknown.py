@@ -92,6 +92,17 @@ def test_what_was_refused_once_is_read_before_it_is_sent(ledger: Ledger, refusal
     assert work_of(ledger, second).must_be_read
 
 
+def test_when_a_cancel_was_refused_is_known_with_the_clock_that_tells_its_age(ledger: Ledger) -> None:
+    first = staged(ledger, row(2, 1), row(3, 2))
+    ledger.append(first, entries(target(ledger, 1), Event.INTENT, Event.REJECTED))
+    ledger.append(first, entries(target(ledger, 2), Event.SEEN_REFUSED))
+    second = staged(ledger, row(2, 1, reason="another"), row(3, 2, reason="another"), run_id="run-2")
+    (_, refused), (_, seen) = ledger.work(second, 0, series=False, limit=10)
+    assert refused.refused is not None
+    assert (refused.refused.at, refused.refused.base) in ((AT, BASE), (pytest.approx(AT, abs=1e9), None))
+    assert seen.refused is None, "no cancel of it was sent"
+
+
 def test_what_a_person_says_is_not_cancelled_is_read_before_it_is_sent(ledger: Ledger) -> None:
     run_no = staged(ledger, row(2, 1))
     ledger.append(run_no, entries(target(ledger, 1), Event.INTENT, Event.NO_PROOF, Event.RESOLVED_NOT_CANCELLED))
@@ -131,3 +142,19 @@ def test_a_series_waits_for_an_open_one_until_a_person_has_to_settle_that(ledger
     ((_, other),) = ledger.work(run_no, 0, series=True, limit=10)
     assert other.target.appointment_id == uuid(2)
     assert other.must_be_read
+
+
+def test_a_row_waits_for_an_open_cancel_of_its_appointment_until_a_person_has_to_settle_that(ledger: Ledger) -> None:
+    run_no = staged(ledger, row(2, 1, entire_series=True), row(3, 1))
+    ledger.append(run_no, entries(target(ledger, 1, series=True), Event.INTENT, Event.NO_PROOF))
+    assert ledger.work(run_no, 0, series=False, limit=10) == []
+    assert ledger.listed_work(run_no, [uuid(1)]) == []
+    ledger.append(run_no, entries(target(ledger, 1, series=True), Event.UNDECIDED))
+    assert work_of(ledger, run_no).must_be_read
+
+
+def test_targets_that_were_sent_and_provably_not_cancelled_are_counted(ledger: Ledger) -> None:
+    run_no = staged(ledger, *(row(number, number) for number in range(2, 5)))
+    assert ledger.waiting_count() == 0
+    ledger.append(run_no, entries(target(ledger, 2), Event.INTENT, Event.NO_PROOF, Event.SEEN_ACTIVE))
+    assert ledger.waiting_count() == 1

@@ -98,7 +98,8 @@ def test_every_make_target_exists() -> None:
 
 def test_the_table_of_exit_codes_is_the_enum() -> None:
     section = README.split("## Exit codes")[1].split("\n## ")[0]
-    assert [int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)] == sorted(Exit)
+    rows = re.findall(r"^\| (\d+) \| (.*?) \|", section, re.MULTILINE)
+    assert [(int(code), means) for code, means in rows] == [(int(code), code.meaning) for code in sorted(Exit)]
 
 
 def test_every_exit_code_has_a_test() -> None:

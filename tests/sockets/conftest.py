@@ -9,7 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import httpx
 import pytest
 
-from bulk_cancel.api.client import ApiSettings, HttpLine
+from bulk_cancel.api.client import HttpLine
+from bulk_cancel.api.port import ApiSettings
 from bulk_cancel.api.transports import over_httpx, over_wire
 from bulk_cancel.core.credential import Credential
 

@@ -45,6 +45,19 @@ async def test_a_refused_connect_is_not_sent(status: str, line_to: LineTo, tls: 
         assert reading_of(TARGET.appointment_id, read, 0.0) is None
 
 
+async def test_a_proxy_that_fails_is_named_without_its_password(line_to: LineTo, tls: ssl.SSLContext) -> None:
+    refusal = response(PAGE, "407 Proxy Authentication Required")
+    async with serving(answering(refusal)) as proxy:
+        address = proxy.url.removesuffix("/v4").replace("//", "//me:s3cret-pass@")
+        async with line_to("https://api.example.invalid/v4", transport=over_httpx(tls, address)) as line:
+            refused = await line.cancel(TARGET, Request())
+    async with line_to("https://api.example.invalid/v4", transport=over_httpx(tls, address)) as line:
+        gone = await line.cancel(TARGET, Request())
+    for answer in (refused, gone):
+        assert answer.message.endswith(f"through the proxy {address.rpartition('@')[2]}")
+        assert "s3cret" not in answer.message
+
+
 async def test_a_way_that_ends_in_the_handshake_is_not_sent(line_to: LineTo, tls: ssl.SSLContext) -> None:
     """The proxy lets the request pass, and what answers behind it speaks no TLS."""
     opened = b"HTTP/1.1 200 Connection established\r\n\r\nno TLS at all\r\n"

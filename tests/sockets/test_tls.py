@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable
 
@@ -9,7 +10,8 @@ import anyio
 import pytest
 import trustme
 
-from bulk_cancel.api.client import ApiSettings, HttpLine
+from bulk_cancel.api.client import HttpLine
+from bulk_cancel.api.port import ApiSettings
 from bulk_cancel.api.transports import over_httpx
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.core.model import Request
@@ -60,8 +62,10 @@ async def test_a_server_that_cannot_be_trusted_gets_nothing(
         serving(obedient, tls=served()) as server,
         line_to(server.url, timeout_s=2, trust=trusting(OURS)) as line,
     ):
-        assert classify_cancel(TARGET, await line.cancel(TARGET, Request())).kind is Kind.NOT_SENT
+        answer = await line.cancel(TARGET, Request())
+        assert classify_cancel(TARGET, answer).kind is Kind.NOT_SENT
         assert server.bytes_heard == 0
+        assert re.fullmatch(r"the server's certificate is not trusted \(.+\); SSL_CERT_FILE names .*", answer.message)
 
 
 @pytest.mark.parametrize("script", [obedient, never_answer, close_after_the_request])

@@ -9,7 +9,8 @@ import anyio
 import pytest
 
 from bulk_cancel.api.http import httpx
-from bulk_cancel.api.transports import over_httpx, proxy_for, transport_factory
+from bulk_cancel.api.proxies import proxy_for
+from bulk_cancel.api.transports import over_httpx, transport_factory
 from bulk_cancel.api.wire import LONGEST_HEAD, Wire, serialised
 from bulk_cancel.core.model import Answer, Request, Target
 from bulk_cancel.core.outcome import Kind, classify_cancel

@@ -126,9 +126,9 @@ def _many_headers() -> bytes:
     return response(CANCELLED, "200 OK", *(f"X-Header-{number}: {number}" for number in range(10_000)))
 
 
+#: Whether a byte leaves before it is noticed is a matter of microseconds.
+ON_ACCEPT: dict[str, Script] = {"reset on accept": reset_on_accept, "FIN on accept": close_on_accept}
 NO_ANSWER: dict[str, Script] = {
-    "reset on accept": reset_on_accept,
-    "FIN on accept": close_on_accept,
     "reset in the request": reset_in_the_request,
     "reset after the request": reset_after_the_request,
     "FIN after the request": close_after_the_request,

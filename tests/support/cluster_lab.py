@@ -23,7 +23,7 @@ from bulk_cancel.ledger.shared import ChunkRecord
 from bulk_cancel.sandbox.record import Arrival
 from bulk_cancel.sandbox.server import Sandbox
 from bulk_cancel.sandbox.world import CANARY
-from support.processes import Process, Zygote
+from support.processes import KEPT, Process, Zygote
 
 NAMES = ("berlin", "paris", "rome", "wien")
 SECRET = "rgo-secret"
@@ -76,7 +76,7 @@ class Cluster:
         return process
 
     def _environ(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "TZ") if name in os.environ}
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         tokens = {f"TOKEN_{name.upper()}": token_of(name) for name in NAMES}
         told = {"HOME": str(self.folder), "MEETERGO_API_URL": self.sandbox.url}
         return {**kept, **tokens, **told}

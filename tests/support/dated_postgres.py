@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 from bulk_cancel.core.model import Entry, InputRow, Scope
 from bulk_cancel.ledger.port import PaceUpdate, RunStart
@@ -16,10 +17,14 @@ RETURN coalesce(nullif(current_setting('test.now', true), '')::double precision,
 class DatedPostgres(PostgresLedger):
     """Sets the server's clock before each call that says when it is."""
 
+    @classmethod
+    def open(cls, url: str, name: str = "") -> Self:
+        ledger = super().open(url, name)
+        ledger._session.connection.execute(_CLOCK)
+        return ledger
+
     def _set_clock(self, at: float) -> None:
-        connection = self._session.connection
-        connection.execute("SELECT set_config('test.now', %s, false)", (repr(at),))
-        connection.execute(_CLOCK)
+        self._session.connection.execute("SELECT set_config('test.now', %s, false)", (repr(at),))
 
     def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
         if entries:
@@ -30,9 +35,9 @@ class DatedPostgres(PostgresLedger):
         self._set_clock(start.started_at)
         return super().begin_run(start)
 
-    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_refused: bool = False) -> None:
         self._set_clock(at)
-        super().stage(run_no, rows, at, retry_before=retry_before)
+        super().stage(run_no, rows, at, retry_refused=retry_refused)
 
     def end_run(self, run_no: int, at: float, summary: str) -> None:
         self._set_clock(at)

@@ -18,7 +18,7 @@ from bulk_cancel.sandbox.credentials import OWNER_TOKEN
 from bulk_cancel.sandbox.options import SandboxOptions
 from bulk_cancel.sandbox.server import Sandbox, running
 from support.checker import Crash, Ended, Evidence, check, posts_by_appointment
-from support.processes import LONGEST_S, Process, Zygote
+from support.processes import KEPT, LONGEST_S, Process, Zygote
 from support.worlds import single
 
 #: A cancelled appointment is cancelled, and mailed about, again: the server that forgives nothing.
@@ -76,7 +76,7 @@ class Lab:
 
     def environ(self) -> dict[str, str]:
         """The environment of every process of this laboratory."""
-        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "TZ") if name in os.environ}
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         home = {"HOME": str(self.folder), "XDG_STATE_HOME": str(self.state)}
         return {**kept, **home, "MEETERGO_API_URL": self.sandbox.url, "MEETERGO_TOKEN": self.token}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -19,6 +20,8 @@ import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 LONGEST_S = 60.0
+#: What of its environment a test hands on to its processes, beside what it tells them.
+KEPT = ("PATH", "PYTHONPATH", "LANG", "TZ", "SSL_CERT_FILE")
 
 
 @dataclass
@@ -39,6 +42,11 @@ class Process:
             self._code = int(_line(self.channel))
             self.channel.close()
         return self._code
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has come to its end by now."""
+        return self._code is not None or bool(select.select([self.channel], [], [], 0)[0])
 
     def send(self, number: int) -> None:
         """Send it a signal."""

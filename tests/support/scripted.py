@@ -11,8 +11,8 @@ from typing import Any
 import structlog
 
 from bulk_cancel.api.port import Page, Query
-from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Answer, Appointment, Entry, Request, Scope, Target, Work
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import SENDABLE, Event, State, next_state
 from bulk_cancel.engine.clock import Clock

@@ -24,6 +24,7 @@ import anyio._backends._asyncio
 import httpcore
 
 import bulk_cancel
+from bulk_cancel.reports.pages import rendering
 from support import cluster_driver, driver, own_home
 
 #: Imported by a run when it begins, and slow to import: here, so that they are there.
@@ -36,6 +37,7 @@ def main(address: str) -> None:
     for module in pkgutil.walk_packages(bulk_cancel.__path__, "bulk_cancel."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    rendering._environment().get_template("page.html.j2")  # compiling it takes a third of a run of few rows
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)

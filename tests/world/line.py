@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bulk_cancel.api.client import ApiSettings
-from bulk_cancel.api.port import Page, Query, Users
+from bulk_cancel.api.port import ApiSettings, Page, Query, Users
 from bulk_cancel.core.model import Answer, Appointment, Request, Target
 from world.api import Answered, Departure
 from world.queue import EPOCH

@@ -15,7 +15,7 @@ import anyio
 import anyio.lowlevel
 
 from bulk_cancel.access.machine import Machine
-from bulk_cancel.api.client import ApiSettings
+from bulk_cancel.api.port import ApiSettings
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.model import Answer, Entry, Request, Target
 from bulk_cancel.core.pacing import Pace

@@ -16,7 +16,7 @@ from bulk_cancel.ops.locks import locked
 from bulk_cancel.settings.accounts import OWN, Accounts
 
 if TYPE_CHECKING:
-    from bulk_cancel.api.client import ApiSettings
+    from bulk_cancel.api.port import ApiSettings
 
 
 @dataclass

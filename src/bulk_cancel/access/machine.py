@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +15,7 @@ from bulk_cancel.access.places import state_folder
 from bulk_cancel.engine.clock import Clock, system_clock
 
 if TYPE_CHECKING:
-    from bulk_cancel.api.client import ApiSettings
-    from bulk_cancel.api.port import Line
+    from bulk_cancel.api.port import ApiSettings, Line
     from bulk_cancel.core.pacing import Pace
     from bulk_cancel.engine.commits import OffLoop
     from bulk_cancel.engine.limiter import Limiter
@@ -40,6 +41,16 @@ async def _in_a_thread(function: Callable[..., T], *arguments: Any) -> T:
     from anyio import to_thread
 
     return await to_thread.run_sync(function, *arguments)
+
+
+def _user() -> str:
+    """Return the name of the account; in a container it may have none, and is a number then."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
 
 
 def _run_loop(function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
@@ -70,6 +81,9 @@ class Machine:
     environ: Mapping[str, str] = field(repr=False)
     clock: Clock = field(default_factory=system_clock)
     jitter: random.Random = field(default_factory=random.Random)  #: nothing secret comes of it
+    arguments: Sequence[str] = ()  #: what was typed after the program's name; empty: another program calls
+    user: str = field(default_factory=_user)  #: the account that the process runs under
+    name: str = field(default_factory=platform.node)  #: of this machine
     state_folder: Path = field(default_factory=state_folder)  #: of the user, for this program
     line_factory: Callable[[ApiSettings], Callable[[], Line]] = _line_factory
     room_for_connections: Callable[[], int] = _room_for_connections  #: how many may stand at a time

@@ -13,6 +13,11 @@ from bulk_cancel.settings.environment import DEFAULT_API, canonical_api
 
 #: The state folder of a user who has no home: nothing can be kept there.
 NOWHERE = Path(os.devnull)
+#: What no file is called: a scheme, parameters as libpq takes them, a password before a host.
+_OF_A_DATABASE = re.compile(
+    r"://|\b(?:host|hostaddr|port|dbname|user|password|service)\s*=|(?:^|/)[^/\s]*:[^/\s]*@|\b(?:jdbc|postgres\w*):",
+    re.IGNORECASE,
+)
 
 
 def state_folder() -> Path:
@@ -30,8 +35,11 @@ def state_beside(ledger: Path) -> Path:
 
 def ledger_path(given: str | None, url: str, state: Path) -> Path:
     """Return the ledger's file: the one given, or one per API address, so that no rehearsal meets the real one."""
-    if given is not None and "://" in given and not given.startswith("sqlite://"):
-        raise ConfigError(f"There is no ledger of the kind {given.split('://')[0]}://", advice="Name a file.")
+    if given is not None and _OF_A_DATABASE.search(given.removeprefix("sqlite://")):
+        raise ConfigError(
+            "The ledger is neither a file nor a PostgreSQL URL. Its address is not shown: it may hold a password.",
+            advice="Name a file, or write postgresql://user:password@host:5432/database",
+        )
     if given is not None:
         return Path(given.removeprefix("sqlite://")).expanduser()
     _refuse_nowhere(state)

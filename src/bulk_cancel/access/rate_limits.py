@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.pacing import Pace, with_margin
 from bulk_cancel.core.retry import LONGEST_PAUSE_S
 from bulk_cancel.engine.limiter import Limiter
-from bulk_cancel.errors import BulkCancelError
+from bulk_cancel.errors import BulkCancelError, ConfigError
+from bulk_cancel.ops.private_files import replace_note
 
 
 def limiter_of(pace: Pace, key: str, machine: Machine, known: PaceRecord | None) -> Limiter:
@@ -47,11 +47,8 @@ def known_pace(place: LedgerPlace, key: str) -> PaceRecord | None:
 
 def remember_pace(path: Path, record: PaceRecord) -> None:
     """Write the limiter's state. Losing it costs a pause that the API asks for, so nothing here may fail a plan."""
-    with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        aside = path.with_name(f"{path.name}.{os.getpid()}")
-        aside.write_text(json.dumps([record.tat_at, record.tat_mono, record.boot_id]), encoding="utf-8")
-        aside.replace(path)
+    with suppress(OSError, ConfigError):
+        replace_note(path, json.dumps([record.tat_at, record.tat_mono, record.boot_id]))
 
 
 def remembered_pace(path: Path) -> PaceRecord | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,12 @@ if TYPE_CHECKING:
 from bulk_cancel.access.ledgers import LedgerPlace, is_database, ledger_place
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import NOWHERE, ledger_path, state_beside
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.settings.accounts import Accounts, load_accounts
 from bulk_cancel.settings.environment import DEFAULT_API, api_url
 from bulk_cancel.settings.job import Job
+from bulk_cancel.settings.recorded_command import recorded_command
+from bulk_cancel.version import version
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,21 @@ class Setup:
     accounts: Accounts
     log: FilteringBoundLogger
     machine: Machine
+
+    @property
+    def provenance(self) -> Provenance:
+        """Who starts a run here and now, with which command, and why."""
+        return replace(provenance_of(self.machine), ticket=self.job.ticket, approved_by=self.job.approved_by)
+
+
+def provenance_of(machine: Machine) -> Provenance:
+    """Return who types which command on a machine."""
+    return Provenance(
+        user=machine.user,
+        machine=machine.name,
+        command=recorded_command(machine.arguments, machine.environ),
+        version=f"bulk-cancel {version()}, Python {platform.python_version()}",
+    )
 
 
 def set_up(job: Job, log: FilteringBoundLogger, machine: Machine) -> Setup:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import time
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,27 +26,25 @@ from bulk_cancel.api.documents import (
 )
 from bulk_cancel.api.failures import EXCHANGE_ERRORS, Trace
 from bulk_cancel.api.http import httpx
-from bulk_cancel.api.port import MeetingTypes, Page, PendingPage, PendingQuery, Query, Slots, SlotsQuery, Users
-from bulk_cancel.api.transports import LONGEST_BODY, transport_factory
-from bulk_cancel.core.credential import Credential
+from bulk_cancel.api.port import (
+    ApiSettings,
+    MeetingTypes,
+    Page,
+    PendingPage,
+    PendingQuery,
+    Query,
+    Slots,
+    SlotsQuery,
+    Users,
+)
+from bulk_cancel.api.transports import LONGEST_BODY, tls_context, transport_factory
 from bulk_cancel.core.model import Answer, Request, Target
 from bulk_cancel.core.retry import parse_date, parse_retry_after
 from bulk_cancel.core.text import clean
 from bulk_cancel.ops.descriptors import is_out_of_files
 
-
-@dataclass(frozen=True, slots=True)
-class ApiSettings:
-    """Where the API is, who asks, and how long one whole exchange may take."""
-
-    base_url: str
-    credential: Credential
-    user_id: str | None = None
-    timeout_s: float = 30.0
-    agent: str = "bulk-cancel"
-    with_contacts: bool = False  #: read names and addresses as well: a person asked for them
-    now: Callable[[], float] = time.time  #: seconds since the epoch
-    send_within_s: float = 15.0  #: of the beginning of an exchange its first byte has to leave, or none does
+#: As OpenSSL says it, and why.
+_UNTRUSTED = re.compile(r"certificate verify failed: (.*?)(?:\.? \(_ssl.*)?$")
 
 
 class _TooLongError(Exception):
@@ -109,7 +107,7 @@ class HttpLine:
         }
         get = self._request("GET", f"/appointment/paginated?{_encoded(params)}", query.user_id)
         answer, value = await self._exchange(get)
-        return parse_page(answer, value, with_contacts=self._settings.with_contacts)
+        return parse_page(answer, value, self._settings.now(), with_contacts=self._settings.with_contacts)
 
     async def users(self, limit: int, offset: int) -> Users:
         """GET /user (admins); the names of its page parameters are inferred."""
@@ -172,7 +170,7 @@ class HttpLine:
     def _with_appointment(self, answer: Answer, value: Any) -> Answer:
         if answer.status is None or not 200 <= answer.status < 300:
             return answer
-        appointment = parse_appointment(value, with_contacts=self._settings.with_contacts)
+        appointment = parse_appointment(value, self._settings.now(), with_contacts=self._settings.with_contacts)
         return replace(answer, appointment=appointment)
 
     async def _exchange(self, request: httpx.Request) -> tuple[Answer, Any]:
@@ -189,17 +187,30 @@ class HttpLine:
         except _TooLongError:
             return Answer(message=f"the answer is longer than {LONGEST_BODY} bytes"), None
         except EXCHANGE_ERRORS as error:
-            return self._no_answer(error, bytes_left=trace.bytes_left(error)), None
+            left = trace.bytes_left(error)
+            out_of_files = not left and is_out_of_files(error)
+            return Answer(bytes_left=left, message=self._describe(error), out_of_files=out_of_files), None
         finally:
             await trace.release()
         self._date = response.headers.get("Date")
         value = parse_json(body)
-        retry_after_s = parse_retry_after(response.headers.get("Retry-After"), self._settings.now())
+        there = self.server_date_at
+        now = self._settings.now() if there is None else there  # a date is one on the clock of who wrote it
+        retry_after_s = parse_retry_after(response.headers.get("Retry-After"), now)
         return _answer(response, value, retry_after_s), value
 
-    def _no_answer(self, error: Exception, *, bytes_left: bool) -> Answer:
-        message = _describe(error, self._settings.timeout_s)
-        return Answer(bytes_left=bytes_left, message=message, out_of_files=not bytes_left and is_out_of_files(error))
+    def _describe(self, error: Exception) -> str:
+        """Say what went wrong, and through which proxy."""
+        proxy = getattr(self._transport, "proxy_name", "")
+        return clean(f"{_reason(error, self._settings.timeout_s)}{proxy and f', through {proxy}'}")
+
+
+def _reason(error: Exception, timeout_s: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no complete answer within {timeout_s:g} s"
+    if untrusted := _UNTRUSTED.search(str(error)):
+        return f"the server's certificate is not trusted ({untrusted[1]}); SSL_CERT_FILE names those that are"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def _answer(response: httpx.Response, value: Any, retry_after_s: float | None) -> Answer:
@@ -234,7 +245,7 @@ def cancel_body(target: Target, request: Request) -> dict[str, str | bool]:
 
 def line_factory(settings: ApiSettings) -> Callable[[], HttpLine]:
     """Return a maker of lines that share one TLS context; making the context is the expensive part."""
-    make_transport = transport_factory(settings.base_url, httpx.create_ssl_context())
+    make_transport = transport_factory(settings.base_url, tls_context())
     return lambda: HttpLine(settings, make_transport())
 
 
@@ -255,9 +266,3 @@ async def _read_capped(response: httpx.Response) -> bytes:
     if len(body) > LONGEST_BODY:
         raise _TooLongError
     return bytes(body)
-
-
-def _describe(error: Exception, timeout_s: float) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no complete answer within {timeout_s:g} s"
-    return clean(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)

@@ -12,9 +12,9 @@ from typing import Any
 
 from bulk_cancel.api.documents import parse_contact, parse_total
 from bulk_cancel.api.port import MeetingTypes, PendingPage, Slots
-from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.closure import PendingBooking
 from bulk_cancel.core.model import Answer
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.text import clean
 
 

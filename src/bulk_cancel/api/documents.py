@@ -1,25 +1,29 @@
 """Reads the API's JSON. Takes what decides, leaves names, addresses and secrets where they are.
 
 Which fields mean "cancelled" is taken from existing clients of the API: `isCancelled`, or `cancel.actionAt` being set.
-A `deletedAt` means it as well (inferred). What a document does not say stays None: silence is no proof of anything.
+A `deletedAt` means it as well (inferred). What a document does not say stays None: silence is no proof of anything, nor
+is a moment that cannot be: many programs write the year 1 for none.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bulk_cancel.api.port import Page, Users
-from bulk_cancel.core.actions import moment_of
+from bulk_cancel.core.known_secrets import blotted
 from bulk_cancel.core.model import Answer, Appointment, Contact
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.text import clean, one_line
 
 _MOST_WARNINGS = 10
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 #: More than an answer may have: a part of a location may stand anywhere in it.
 _WHOLE = 1 << 20
+#: Nothing was cancelled before the year 2000, and nothing will have been: a server's clock may be a day ahead of ours.
+_EARLIEST, _AHEAD_S = 946_684_800.0, 86_400.0
 
 
 def parse_json(body: bytes) -> Any:
@@ -30,17 +34,22 @@ def parse_json(body: bytes) -> Any:
         return None
 
 
-def parse_appointment(value: Any, *, with_contacts: bool = False) -> Appointment | None:
-    """Read one appointment object; None when it is not one. Names and addresses only when asked for."""
+def parse_appointment(value: Any, now: float, *, with_contacts: bool = False) -> Appointment | None:
+    """Read one appointment object; None when it is not one. Names and addresses only when asked for.
+
+    `now`, seconds since the epoch, tells what cannot have happened yet.
+    """
     if not isinstance(value, dict) or not isinstance(value.get("id"), str):
         return None
     cancel, info = _mapping(value.get("cancel")), _mapping(value.get("meetingInfo"))
-    attending, removed = _attendees(value)
+    times = [text for text in (cancel.get("actionAt"), value.get("deletedAt")) if text]
+    moments = [_moment(text, now) for text in times]
+    attending, removed = _attendees(value, now)
     hosts, group = _ids(value.get("hostIds")), info.get("groupBooking")
     return Appointment(
         appointment_id=value["id"].lower(),
-        is_cancelled=_is_cancelled(value, cancel),
-        cancelled_at=moment_of(cancel.get("actionAt") or value.get("deletedAt")),
+        is_cancelled=_is_cancelled(value.get("isCancelled"), moments),
+        cancelled_at=next(filter(None, moments), None),
         cancelled_by=_text(cancel.get("actionSource")),
         attendee_ids=attending,
         removed_ids=removed,
@@ -59,11 +68,17 @@ def parse_appointment(value: Any, *, with_contacts: bool = False) -> Appointment
     )
 
 
-def _is_cancelled(value: Mapping[str, Any], cancel: Mapping[str, Any]) -> bool | None:
-    """Return what the document says; an `isCancelled` of another type, or none, says neither yes nor no."""
-    if value.get("isCancelled") is True or cancel.get("actionAt") or value.get("deletedAt"):
+def _is_cancelled(flag: object, moments: Sequence[float | None]) -> bool | None:
+    """Return what the document says: a flag of another type, none, or one beside a time that cannot be says nothing."""
+    if flag is True or any(moments):
         return True
-    return False if value.get("isCancelled") is False else None
+    return False if flag is False and not moments else None
+
+
+def _moment(text: object, now: float) -> float | None:
+    """Read when something was cancelled or deleted; None when it cannot have been then."""
+    at = moment_of(text)
+    return at if at is not None and _EARLIEST <= at <= now + _AHEAD_S else None
 
 
 def parse_users(answer: Answer, value: Any) -> Users:
@@ -75,7 +90,7 @@ def parse_users(answer: Answer, value: Any) -> Users:
     return Users(answer, found, len(users) - len(found), parse_total(value))
 
 
-def parse_page(answer: Answer, value: Any, *, with_contacts: bool = False) -> Page:
+def parse_page(answer: Answer, value: Any, now: float, *, with_contacts: bool = False) -> Page:
     """Read the answer of the paginated list; without appointments when it is not one. Items that are none are counted.
 
     An id that is no UUID could not be cancelled (documented: a uuid): its item counts as unreadable.
@@ -83,7 +98,7 @@ def parse_page(answer: Answer, value: Any, *, with_contacts: bool = False) -> Pa
     items = value.get("appointments") if answer.status == 200 and isinstance(value, dict) else None
     if not isinstance(items, list):
         return Page(answer, None)
-    parsed = (parse_appointment(item, with_contacts=with_contacts) for item in items)
+    parsed = (parse_appointment(item, now, with_contacts=with_contacts) for item in items)
     found = tuple(one for one in parsed if one is not None and _UUID.fullmatch(one.appointment_id))
     return Page(answer, found, len(items) - len(found), parse_total(value))
 
@@ -118,15 +133,21 @@ def parse_message(value: Any) -> str:
     return clean("; ".join(dict.fromkeys(part for part in parts if isinstance(part, str))))
 
 
-def _attendees(value: Mapping[str, Any]) -> tuple[frozenset[str] | None, frozenset[str]]:
-    """Return who attends (None when the object does not say) and who is marked as deleted."""
-    listed = value.get("attendees")
+def _attendees(value: Mapping[str, Any], now: float) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """Return who attends (None when the object does not say) and who is marked as deleted.
+
+    Who attends is told by `attendeeIds` alone: a short document may leave `attendees` empty. Where `attendees` names
+    somebody, and others than `attendeeIds` does, neither list says anything.
+    """
+    listed, attending = value.get("attendees"), _ids(value.get("attendeeIds"))
     people = [_mapping(person) for person in listed] if isinstance(listed, list) else []
-    removed = frozenset(_id(person) for person in people if person.get("deletedAt"))
-    attending = _ids(value.get("attendeeIds"))
-    if attending is None and isinstance(listed, list):
-        attending = _ids([person.get("id") for person in people])
-    return None if attending is None else attending - removed, removed
+    deleted = [(_id(person), _moment(person["deletedAt"], now)) for person in people if person.get("deletedAt")]
+    removed = frozenset(id_ for id_, at in deleted if at is not None)
+    named = _ids([person.get("id") for person in people]) if people else None
+    contradicts = named is not None and attending is not None and named - removed != attending - removed
+    if attending is None or contradicts or any(at is None for _, at in deleted):
+        return None, removed
+    return attending - removed, removed
 
 
 def _id(person: Mapping[str, Any]) -> str:
@@ -167,4 +188,4 @@ def parse_contact(person: Mapping[str, Any]) -> Contact:
 
 
 def _contact_text(person: Mapping[str, Any], *spellings: str) -> str:
-    return next((one_line(text) for name in spellings if isinstance(text := person.get(name), str)), "")
+    return next((blotted(one_line(text)) for name in spellings if isinstance(text := person.get(name), str)), "")

@@ -63,6 +63,10 @@ class TooLateError(httpx.TimeoutException):
     """The connection stood only when nothing was to be sent any more."""
 
 
+class TooEarlyError(httpx.RemoteProtocolError):
+    """The server spoke before it was asked: its next answer could not be told from what it said."""
+
+
 class Trace:
     """Listens to one request of the default transport. Forbids its first byte after `send_within_s` seconds."""
 
@@ -71,7 +75,7 @@ class Trace:
         self.spoke = False
         self.began_to_send = False
         self._connected: Any = None
-        self._shaking_hands = False
+        self._shaking_hands = self._is_encrypted = False
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         """Note the transport's announcement, such as `http11.send_request_headers.started`."""
@@ -81,11 +85,19 @@ class Trace:
         if event.endswith(".send_request_headers.started"):
             if uptime() > self._send_by:
                 raise TooLateError("the connection stood too late")
+            if self._hears_something():
+                raise TooEarlyError("the server spoke before it was asked")
             self.began_to_send = True
         elif event.endswith(".connect_tcp.complete"):
             self._connected = info.get("return_value")
         elif ".start_tls." in event:
-            self._shaking_hands = not event.endswith(".complete")
+            self._shaking_hands, self._is_encrypted = not event.endswith(".complete"), True
+
+    def _hears_something(self) -> bool:
+        """Whether bytes came on a connection of the library before a request left. In TLS they may be a ticket."""
+        if self._connected is None or self._is_encrypted:
+            return False
+        return bool(self._connected.get_extra_info("is_readable"))
 
     def bytes_left(self, error: BaseException) -> bool:
         """Whether, given this failure, a byte may have left. True unless the opposite is proven."""

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from bulk_cancel.core.closure import Offer, PendingBooking
+from bulk_cancel.core.credential import Credential
 from bulk_cancel.core.model import Answer, Appointment, Request, Target
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Where the API is, who asks, and how long one whole exchange may take."""
+
+    base_url: str
+    credential: Credential
+    user_id: str | None = None
+    timeout_s: float = 30.0
+    agent: str = "bulk-cancel"
+    with_contacts: bool = False  #: read names and addresses as well: a person asked for them
+    now: Callable[[], float] = time.time  #: seconds since the epoch
+    send_within_s: float = 15.0  #: of the beginning of an exchange its first byte has to leave, or none does
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,55 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable
 from functools import partial
-from urllib.request import getproxies, proxy_bypass
+from pathlib import Path
 
 from bulk_cancel.api.http import httpx
+from bulk_cancel.api.proxies import proxy_for, proxy_name
 from bulk_cancel.api.wire import Wire
+from bulk_cancel.errors import ConfigError
 
 #: An answer is read up to here; the rest of a longer one proves nothing any more.
 LONGEST_BODY = 1024 * 1024
 #: Below the 5 s after which common servers close an idle connection: a request must not meet a closing one.
 KEEPALIVE_S = 3.0
+_CORRECT_IT = "Nothing was sent. Correct it, or unset it."
+
+
+def refuse_unfit_way(url: str) -> None:
+    """Raise ConfigError for a proxy or certificates of the environment that cannot be used, before a run begins."""
+    proxy_for(httpx.URL(url))
+    name, place = _certificates()
+    if place and not (place.is_dir() if name == "SSL_CERT_DIR" else place.is_file()):
+        raise ConfigError(f"{name} names what is not there: {place}.", advice=_CORRECT_IT)
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return how servers prove who they are: by SSL_CERT_FILE, SSL_CERT_DIR, or certifi. Raises ConfigError."""
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:  # as those of TLS are, too
+        name, place = _certificates()
+        raise ConfigError(
+            f"{name} names no certificates that can be read: {place} ({error.strerror or error}).",
+            advice=_CORRECT_IT,
+        ) from error
+
+
+def _certificates() -> tuple[str, Path | None]:
+    """Return the variable that counts, as httpx has it, and what it names."""
+    name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "SSL_CERT_DIR"
+    return name, Path(os.environ[name]) if os.environ.get(name) else None
 
 
 def transport_factory(url: str, tls: ssl.SSLContext) -> Callable[[], httpx.AsyncBaseTransport]:
-    """Return a maker of transports to `url`: wires, or httpx's own where the environment wants a proxy in between."""
+    """Return a maker of transports to `url`: wires, or httpx's own where the environment wants a proxy in between.
+
+    Raises ConfigError for a proxy that cannot be used.
+    """
     proxy = proxy_for(httpx.URL(url))
     return partial(over_httpx, tls, proxy) if proxy else partial(over_wire, tls)
 
@@ -34,21 +67,16 @@ def over_httpx(tls: ssl.SSLContext, proxy: str | None = None) -> httpx.AsyncBase
     would then read as "not processed", and a cancel that took effect would be sent again.
     """
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=0)
-    return _OneConnection(verify=tls, limits=limits, proxy=proxy)
+    transport = _OneConnection(verify=tls, limits=limits, proxy=proxy)
+    transport.proxy_name = proxy_name(proxy) if proxy else ""
+    return transport
 
 
 class _OneConnection(httpx.AsyncHTTPTransport):
+    proxy_name: str  #: for people; empty without a proxy
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Put the target into the URL: a proxy for plain HTTP is told whole URLs, which httpx makes from it alone."""
         if target := request.extensions.pop("target", None):
             request.url = request.url.copy_with(raw_path=target)
         return await super().handle_async_request(request)
-
-
-def proxy_for(url: httpx.URL) -> str | None:
-    """Return the proxy that HTTPS_PROXY, ALL_PROXY and the like name for `url`, unless NO_PROXY excepts its host."""
-    proxies = getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(url.netloc.decode("ascii")):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"

@@ -1,8 +1,9 @@
 """One kept connection without a pool: an httpx transport made of an asyncio protocol and the parser httptools.
 
 It costs a tenth of the CPU of httpx's own. "No byte left" is certain: `send_request_headers.started` is announced
-(httpcore's documented trace) when the connection and its TLS handshake stand, just before the only write. A
-connection is not used again after an error, a surplus byte, an answer that ends it, a request given up, a long pause.
+(httpcore's documented trace) when the connection and its TLS handshake stand, just before the only write, and only
+while nothing has come unasked. A connection is not used again after an error, a surplus byte, an answer that ends it,
+a request given up or a long pause.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import Any, cast
 
 import httptools
 
+from bulk_cancel.api.failures import TooEarlyError
 from bulk_cancel.api.http import httpx
 
+_TURNS = 20  #: of the event loop, in which what lies in the kernel is read
 LONGEST_HEAD = 128 * 1024  #: so long may headers be, and chunk sizes; common servers stop at 64 KiB
 
 
@@ -36,6 +39,17 @@ class _Connection(asyncio.Protocol):
         if not self.usable or self._transport.is_closing() or time.monotonic() - self._idle_since >= keepalive_s:
             return False
         return not is_readable(self._transport.get_extra_info("socket"))
+
+    async def is_silent(self) -> bool:
+        """Whether nothing was said on a new connection: an answer to no request would be taken for the first one's.
+
+        What lies in the kernel is read first. In TLS that may be a ticket of the server's, which says nothing.
+        """
+        for _ in range(_TURNS):
+            if not self.usable or not is_readable(self._transport.get_extra_info("socket")):
+                return self.usable
+            await asyncio.sleep(0)
+        return False
 
     def ask(self, request: bytes) -> asyncio.Future[httpx.Response]:
         """Write a request; the future is its answer, or why there is none."""
@@ -122,6 +136,8 @@ class Wire(httpx.AsyncBaseTransport):
             kept = None
         connection = kept or await self._connect(request.url)
         try:
+            if kept is None and not await connection.is_silent():
+                raise TooEarlyError("the server spoke before it was asked")
             await announce("http11.send_request_headers.started", {})
             answer = connection.ask(written)
             await announce("http11.send_request_body.complete", {})

@@ -146,6 +146,8 @@ class Group(Command, click.Group):
             _write_list(formatter, heading or ("Commands" if whole else ""), records)
         if whole:
             _write_records(formatter, ctx, "Options", self.options)
+        if whole and ctx.parent is None:
+            _write_list(formatter, "Exit codes", [(str(int(code)), f"{code.meaning}.") for code in Exit])
         formatter.write(f"\nHelp for one of them: {ctx.command_path} COMMAND -h\n")
 
 

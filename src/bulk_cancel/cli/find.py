@@ -10,8 +10,8 @@ from bulk_cancel.cli.run import caller_of, told_as_json
 from bulk_cancel.cli.stdout import put_document, put_out
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.commands.find import FindOutput, find
-from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.selection import Fit
 from bulk_cancel.core.text import counted
 from bulk_cancel.errors import Exit

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 from bulk_cancel.cli.run import caller_of, finish
@@ -15,13 +15,14 @@ from bulk_cancel.commands.report import report_run
 from bulk_cancel.commands.resolve import Decision, resolve
 from bulk_cancel.errors import Exit
 from bulk_cancel.ops.disk import writing
+from bulk_cancel.ops.private_files import replaced
 from bulk_cancel.settings.job import load_job
 
 
 def report_command(run_id: str, ledger: str | None, out: Path | None, *, excel: bool, as_json: bool) -> None:
     """Write a run's result files again."""
     with errors_told(as_json=as_json):
-        done = report_run(place_of(ledger), run_id, out, excel=excel)
+        done = report_run(place_of(ledger), this_machine(), run_id, out, excel=excel)
     if as_json:
         missing = {"missing": done.missing} if done.missing else {}
         put_document({"run_id": done.run_id, "out": str(done.out), **missing})
@@ -82,7 +83,8 @@ def export_command(to: Path | None, ledger: str | None) -> None:
     if to is None:
         export(place, sys.stdout)
         return
-    descriptor = os.open(to, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with writing(to), open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - the mode has to hold from the start
-        count = export(place, file)
+    with writing(to), replaced(to) as file:
+        text = TextIOWrapper(file, "utf-8", write_through=True)
+        count = export(place, text)
+        text.detach()
     print(f"{count} events written to {to}.", file=sys.stderr)

@@ -18,9 +18,6 @@ from bulk_cancel.ops.platforms import refuse_windows
 
 __all__ = ["app", "main"]
 
-#: How a shell tells that Ctrl-C ended a program.
-_INTERRUPTED = 130
-
 
 def main() -> None:
     """Run the command line; turn our errors into a message, advice and an exit code."""
@@ -37,7 +34,8 @@ def main() -> None:
         _complain(UsageError(error.format_message(), advice=f"See: {where} -h"))
         _leave(Exit.USAGE)
     except click.Abort:
-        _leave(_INTERRUPTED)
+        _complain(BulkCancelError("Stopped by Ctrl-C.", advice="Nothing is lost: type the same command again."))
+        _leave(Exit.INTERRUPTED)
     except OSError as error:
         refused = _refused(error)
         _complain(refused)
@@ -71,11 +69,12 @@ def _refused(error: OSError) -> BulkCancelError:
 
 
 def _complain(error: BulkCancelError) -> None:
+    from bulk_cancel.core.known_secrets import blotted
     from bulk_cancel.core.text import printable
 
     with suppress(OSError):
         advice = [f"  {printable(error.advice)}"] if error.advice else []
-        Terminal(err=True).print(f"bulk-cancel: {printable(str(error))}", *advice)
+        Terminal(err=True).print(*map(blotted, [f"bulk-cancel: {printable(str(error))}", *advice]))
 
 
 def _leave(code: int) -> NoReturn:

@@ -65,6 +65,8 @@ _AS_JSON = _PACED - _of("worker") | _of("show", "report", "status", "doctor", "e
 _TABLE = {
     "What to cancel": (
         JobOption("reason", _CANCELS, "For rows without one; it is printed in the mails.", "TEXT", brief=True),
+        JobOption("ticket", _CANCELS, "Why: kept with the run, mailed to nobody.", "TEXT", brief=True),
+        JobOption("approved_by", _CANCELS, "Who approved it: kept with the run.", "NAME"),
         JobOption("missing_input", _CANCELS, "ok: no input means nothing to do. (default: error)", "error|ok"),
         JobOption("timezone", _TIMED | _FOUND, "Time zone of days and hours, e.g. Europe/Berlin.", "ZONE"),
         JobOption(
@@ -96,7 +98,7 @@ _TABLE = {
         JobOption("max_errors", _RUN, "Halt when more targets are refused.", "N|N%"),
         JobOption("plan_file", _PLAN, "Write the plan to this file, to be approved.", "FILE", short="-o", brief=True),
         JobOption("plan_ttl", _PLAN, "How long the file may be carried out. (default: 24h)", "DUR"),
-        JobOption("expect_digest", _CANCELS, "Take only the approved plan, by its digest.", "DIGEST"),
+        JobOption("expect_digest", _CANCELS, "Take only the approved plan, by its whole digest.", "DIGEST"),
         JobOption(
             "settle",
             _TIMED,

@@ -7,41 +7,68 @@ import sys
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.errors import UsageError
+from bulk_cancel.ops.keyboard import forget_typed, heed_ctrl_c
 
 #: Above this the number has to be typed: a reflex is no decision.
 MOST_BY_YES = 50
 
 
-def refuse_without_terminal(*, yes: bool, source: str) -> None:
-    """Raise UsageError (exit 2) when nobody can be asked and --yes was not given."""
-    if yes:
-        return
-    if source == "-":
-        raise UsageError("The input comes from stdin, so nobody can be asked.", advice="Add --yes if this is meant.")
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("There is no terminal to ask on.", advice="Add --yes if the cancels are meant, or --dry-run.")
+def ask(terminal: Terminal, plan: Plan, source: str) -> bool:
+    """Ask whether to go on; more than a few cancels want their number typed.
 
-
-def ask(terminal: Terminal, plan: Plan) -> bool:
-    """Ask whether to go on; more than a few cancels want their number typed."""
+    Raises UsageError (exit 2) when nobody can be asked.
+    """
     if not plan.may_send:
         return True
+    _refuse_without_terminal(source)
     if plan.may_send <= MOST_BY_YES:
         what = "this one" if plan.may_send == 1 else f"these {plan.may_send}"
-        return _answer(terminal, f"Cancel {what} now? [y/N]").lower() in ("y", "yes")
+        return _answer(terminal, f"Cancel {what} now?{_parts(plan)} [y/N]").lower() in ("y", "yes")
     number = styled(str(plan.may_send), "bold")
-    return _answer(terminal, f"Type {number} to cancel that many now, anything else to stop:") == str(plan.may_send)
+    question = f"Type {number} to cancel that many now{_parts(plan)}, anything else to stop:"
+    return _answer(terminal, question) == str(plan.may_send)
+
+
+def _parts(plan: Plan) -> str:
+    """Say what the number is made of: rows that are looked up first are sent only if they prove active."""
+    looked_up = plan.may_send - plan.cancels
+    return f" ({plan.cancels} to cancel, {looked_up} to look up first)" if looked_up else ""
+
+
+def _refuse_without_terminal(source: str) -> None:
+    if source == "-":
+        raise UsageError(
+            "The input comes from stdin, so nobody can be asked.",
+            advice="Nothing was sent. Add --yes if this is meant.",
+        )
+    if not _is_terminal():
+        raise UsageError(
+            "There is no terminal to ask on.",
+            advice="Nothing was sent. Add --yes if the cancels are meant, or --dry-run.",
+        )
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _answer(terminal: Terminal, question: str) -> str:
-    """Ask on stderr and return the line that is typed; nothing at the end of the input."""
+    """Ask on stderr and return the line that is typed from now on; nothing after Ctrl-C or Ctrl-D."""
+    forget_typed()
+    heed_ctrl_c()
     terminal.print_question(question)
-    return sys.stdin.readline().strip()
+    try:
+        line = sys.stdin.readline()
+    except KeyboardInterrupt:
+        line = ""
+    if not line.endswith("\n"):
+        terminal.print("")
+    return line.strip()
 
 
 def leave_to_workers() -> bool:
     """Ask whether the workers go on with a run that is no longer watched; without a terminal they do."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _is_terminal():
         return True
     question = "The workers can go on without you. Leave them to it? (n stops the run) [Y/n]"
     return _answer(Terminal(err=True), question).lower() not in ("n", "no")

@@ -13,7 +13,7 @@ from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.ops.uptime import uptime
 from bulk_cancel.reports.next_step import closing_steps
-from bulk_cancel.reports.summary import Summary
+from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.settings.accounts import label_of
 
 #: Actions that are shown elsewhere than among what is not to be cancelled.
@@ -163,7 +163,8 @@ def _asked(line: PlanLine) -> str:
 
 def show_summary(terminal: Terminal, summary: Summary) -> None:
     """Say what came of the run and what to do now."""
-    if not summary.rows and not summary.requests.gets:
+    requests = summary.requests or Requests()
+    if not summary.rows and not requests.gets:
         terminal.print(clean(summary.next, 1000))
         return
     rows = f"{summary.rows} {_many(summary.rows, 'row')}"
@@ -171,7 +172,6 @@ def show_summary(terminal: Terminal, summary: Summary) -> None:
     for status in Status:
         if count := summary.counts.get(status, 0):
             terminal.print(f"{count:>6}  {styled(status, *_TELLING.get(status, ('yellow',)))}")
-    requests = summary.requests
     sent = f"{requests.posts} {_many(requests.posts, 'cancel')} sent, {requests.gets} {_many(requests.gets, 'read')}"
     terminal.print(f"{sent}{f', {requests.throttled} throttled' if requests.throttled else ''}.")
     if requests.unseen:

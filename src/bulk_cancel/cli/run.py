@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from bulk_cancel.cli.prompt import ask, leave_to_workers, refuse_without_terminal
+from bulk_cancel.cli.prompt import ask, leave_to_workers
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.stdout import errors_told, put_document, put_out, this_machine
 from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.core.plan import LookSummary, Plan
 from bulk_cancel.core.text import clean
-from bulk_cancel.errors import Exit
+from bulk_cancel.errors import DeclinedError, Exit
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import Silence, make_display
@@ -34,15 +34,22 @@ def run_command(source: str, flags: Mapping[str, Any]) -> None:
 def _run(job: Job) -> None:
     from bulk_cancel.commands.run import run_and_tell
 
-    refuse_without_terminal(yes=job.yes, source=job.label)
-    terminal = Terminal(err=True)
+    terminal, approved = Terminal(err=True), False
 
     def approve(plan: Plan) -> bool:
+        nonlocal approved
         if not job.quiet:
             show_plan(terminal, plan, job.label)
-        return job.yes or ask(terminal, plan)
+        approved = job.yes or ask(terminal, plan, job.label)
+        return approved
 
-    finish(job, run_and_tell(job, caller_of(job, approve)))
+    try:
+        summary = run_and_tell(job, caller_of(job, approve))
+    except KeyboardInterrupt:
+        if approved:
+            raise
+        raise DeclinedError("Nothing was sent.") from None
+    finish(job, summary)
 
 
 def caller_of(job: Job, approve: Any = lambda _: True) -> Caller:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from bulk_cancel.access.machine import Machine
+from bulk_cancel.access.places import ledger_lock
 from bulk_cancel.cli.docs import shipped_folder
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.stdout import place_of
@@ -20,7 +20,9 @@ from bulk_cancel.core.units import parse_rate
 from bulk_cancel.errors import Exit, UsageError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.disk import writing
+from bulk_cancel.ops.locks import locked
 from bulk_cancel.ops.logs import make_log
+from bulk_cancel.ops.private_files import replace_note
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import load_job
@@ -29,6 +31,9 @@ from bulk_cancel.settings.job import load_job
 _QUICK = {"rate": "20/s", "burst": "60", "timeout": "3s", "settle": "2s"}
 _JOB = "jobs/office_closure.toml"
 _INPUT = "sample_inputs/office_closure.csv"
+_LEDGER = "ledger.db"
+#: Stands in a folder that is a demo's.
+_MARKER = ".bulk-cancel-demo"
 
 
 def sandbox_command(seed: str, reading: Mapping[str, object], **given: object) -> None:
@@ -59,7 +64,7 @@ def demo_command(folder: Path) -> None:
     from bulk_cancel.sandbox.server import running
 
     terminal = Terminal(err=True)
-    job_file = _sample_job(folder)
+    job_file = lay_out(folder)
     with running(demo_options()) as sandbox:
         terminal.print(_rule("A sandbox stands in for the API: nobody gets a mail"))
         environ = {**os.environ, "MEETERGO_API_URL": sandbox.url, "MEETERGO_TOKEN": OWNER_TOKEN}
@@ -72,7 +77,7 @@ def demo_command(folder: Path) -> None:
             f"{len(truth.applied)} cancellations, those that a series took along included; "
             f"{len(truth.doubled)} of them twice."
         )
-    if truth.doubled or again.requests.posts or first.exit_code != again.exit_code:
+    if truth.doubled or (again.requests and again.requests.posts) or first.exit_code != again.exit_code:
         raise SystemExit(int(Exit.BUG))
 
 
@@ -80,25 +85,31 @@ def _rule(title: str) -> str:
     return styled(f"── {title} ──", "bold")
 
 
-def _sample_job(folder: Path) -> Path:
-    """Lay the sample job out in a fresh folder."""
-    if folder.exists() and not (folder / _JOB).exists() and any(folder.iterdir()):
+def lay_out(folder: Path) -> Path:
+    """Lay the sample job out in a folder of the demo's own and return its file; a ledger of an earlier demo is removed.
+
+    Raises UsageError for a folder that holds something and is no demo's. Nothing else in it is touched.
+    """
+    marker = folder / _MARKER
+    if folder.exists() and not marker.is_file() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty and not a demo's.", advice="Name another folder with --in.")
-    shutil.rmtree(folder, ignore_errors=True)
-    place_of(str(_ledger_of(folder))).forget()
+    replace_note(marker, "The folder of `bulk-cancel demo`, which begins its ledger.db anew each time.\n")
+    _begin_anew(folder / _LEDGER)
     for name in (_JOB, _INPUT):
-        (folder / name).parent.mkdir(parents=True)
         with writing(folder / name):
-            shutil.copyfile(shipped_folder() / name, folder / name)
+            replace_note(folder / name, (shipped_folder() / name).read_text(encoding="utf-8"))
     return folder / _JOB
 
 
-def _ledger_of(folder: Path) -> Path:
-    return folder / "ledger.db"
+def _begin_anew(ledger: Path) -> None:
+    with locked(ledger_lock(ledger), f"the ledger {ledger}"):
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{ledger}{suffix}").unlink(missing_ok=True)
+    place_of(str(ledger)).forget()
 
 
 def _run(terminal: Terminal, environ: Mapping[str, str], job_file: Path, out: Path) -> Summary:
-    flags = {"ledger": str(_ledger_of(out.parent)), "out": str(out), "yes": True}
+    flags = {"ledger": str(out.parent / _LEDGER), "out": str(out), "yes": True}
     job = load_job(str(job_file), {**_QUICK, **flags})
     log = make_log(quiet=True)
 

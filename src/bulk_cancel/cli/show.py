@@ -55,6 +55,10 @@ def _facts(plan: PlanFile, now: float) -> Iterator[str]:
     yield f"  expires   {_expiry(plan, now)}"
     yield f"  API       {clean(header.api_url)}"
     yield f"  input     {clean(header.input)}, sha256 {header.input_digest}"
+    if header.ticket:
+        yield f"  ticket    {clean(header.ticket)}"
+    if header.approved_by:
+        yield f"  approved  by {clean(header.approved_by)}"
     yield f"  options   sha256 {header.options_digest}"
 
 

@@ -103,8 +103,11 @@ def _name(target: Target) -> str:
 
 
 def _age(item: OpenTarget) -> str:
+    given_up = f"given up {show_duration(item.age_s)} ago"
+    if item.undecided:
+        return f"{given_up}; no read can settle it: a person decides, with `bulk-cancel resolve`"
     when = f"from {_moment(math.ceil(item.due_at / 60) * 60)} on" if item.due_at is not None else "now"
-    return f"given up {show_duration(item.age_s)} ago; if reads show it active, it may be sent again {when}"
+    return f"{given_up}; if reads show it active, it may be sent again {when}"
 
 
 def _status_document(overview: Overview) -> dict[str, Any]:
@@ -139,6 +142,7 @@ def _open_document(item: OpenTarget) -> dict[str, Any]:
         **asdict(item.target),
         "sent_at": _iso(item.sent_at),
         "age_s": round(item.age_s, 1),
+        "undecided": item.undecided,
         "due_at": _iso(item.due_at),
     }
 

@@ -45,7 +45,7 @@ def this_machine() -> Machine:
     """Return what the command takes from the machine."""
     from bulk_cancel.access.machine import Machine
 
-    return Machine(os.environ)
+    return Machine(os.environ, arguments=sys.argv[1:])
 
 
 def place_of(given: str | None) -> LedgerPlace:

@@ -1,4 +1,4 @@
-"""One chunk, carried out by the same runner as a run on one machine, under a hold that fences all it writes."""
+"""One chunk, carried out by the same runner as a run on one machine, under a lease that fences all it writes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from bulk_cancel.engine.shared_limiter import SharedLimiter, slots_of
 from bulk_cancel.engine.unknowns import series_due_in_s
 from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.ledger.port import Ledger
-from bulk_cancel.ledger.shared import Hold, SharedLedger
+from bulk_cancel.ledger.shared import Lease, SharedLedger
 from bulk_cancel.settings.accounts import Account
 from bulk_cancel.settings.environment import canonical_api
 
@@ -109,13 +109,13 @@ class _Commits(GroupCommit):
 
 
 class ChunkRun:
-    """The work on a chunk under one hold. `counters` outlive it: they go with the next hold of this worker."""
+    """The work on a chunk under one lease. `counters` outlive it: they go with the next lease of this worker."""
 
     def __init__(
-        self, ledger: SharedLedger, hold: Hold, run_settings: RunSettings, worker: WorkerSetup, counters: Counters
+        self, ledger: SharedLedger, lease: Lease, run_settings: RunSettings, worker: WorkerSetup, counters: Counters
     ) -> None:
         self._ledger = ledger
-        self._hold = hold
+        self._lease = lease
         self._run_settings = run_settings
         self._worker = worker
         self._intake = Intake()
@@ -127,11 +127,11 @@ class ChunkRun:
 
     async def run(self) -> ChunkResult:
         """Carry the chunk out. Raises LostChunkError when it has another owner by now, LedgerError when it is away."""
-        account = self._worker.setup.accounts.find(self._hold.account)
+        account = self._worker.setup.accounts.find(self._lease.account)
         machine = self._worker.setup.machine
         clock = await machine.off_loop(clock_of, self._ledger, machine.clock)
-        commits = _Commits(self._ledger, self._hold.chunk.run_no, machine.off_loop, self._heed)
-        slots = slots_of(commits, account.credential.fingerprint, account.pace, self._hold)
+        commits = _Commits(self._ledger, self._lease.chunk.run_no, machine.off_loop, self._heed)
+        slots = slots_of(commits, account.credential.fingerprint, account.pace, self._lease)
         limiter = SharedLimiter(slots.pace, clock, machine.jitter, slots)
         lines = self._lines(account)
         try:
@@ -158,7 +158,7 @@ class ChunkRun:
         self, clock: Clock, commits: GroupCommit, limiter: SharedLimiter, lines: Sequence[Line]
     ) -> Context:
         return Context(
-            run_no=self._hold.chunk.run_no,
+            run_no=self._lease.chunk.run_no,
             commits=commits,
             limiter=limiter,
             clock=clock,
@@ -167,13 +167,13 @@ class ChunkRun:
             limits=self._run_settings.limits_here(clock, self._worker.send_within_s),
             log=self._worker.log,
             lines=lines,
-            scope=Scope(self._hold.account, self._hold.chunk),
+            scope=Scope(self._lease.account, self._lease.chunk),
             approved=await commits.ask(self._approved),
             api=canonical_api(self._worker.setup.api_url),
         )
 
     def _approved(self, ledger: Ledger) -> Mapping[Target, Approved] | None:
-        return approved_of(ledger, self._hold.chunk) if self._run_settings.is_approved else None
+        return approved_of(ledger, self._lease.chunk) if self._run_settings.is_approved else None
 
     async def _carry_out(self, context: Context) -> RunEnd:
         async with anyio.create_task_group() as surroundings:
@@ -208,7 +208,7 @@ class ChunkRun:
     async def _give_sign(self, commits: GroupCommit) -> None:
         """Give a sign of life, with the requests since the last one that arrived."""
         gets, throttled = self._counters.gets, self._counters.throttled
-        await commits.ask(lambda _: self._ledger.heartbeat(self._hold, gets, throttled))
+        await commits.ask(lambda _: self._ledger.heartbeat(self._lease, gets, throttled))
         self._counters.gets -= gets
         self._counters.throttled -= throttled
 
@@ -229,8 +229,8 @@ class ChunkRun:
         """Return when reads may settle what is unknown: here, or of the series for which those of this chunk wait."""
         if found.unknown > found.undecided:
             return found.due_in_s + 1.0
-        chunk, settle_s = self._hold.chunk, self._run_settings.limits.settle_s
-        if not chunk.series or not ledger.sendable_count(chunk.run_no, Scope(self._hold.account, chunk)):
+        chunk, settle_s = self._lease.chunk, self._run_settings.limits.settle_s
+        if not chunk.series or not ledger.sendable_count(chunk.run_no, Scope(self._lease.account, chunk)):
             return None
         if not any(one.series and not one.ended and one.chunk != chunk for one in self._ledger.chunks(chunk.run_no)):
             return None

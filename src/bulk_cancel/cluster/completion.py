@@ -48,7 +48,8 @@ def end(ledger: SharedLedger, run: RunRecord, chunks: Sequence[ChunkRecord]) -> 
 
 def facts_of(ledger: SharedLedger, run: RunRecord, out: Path | None) -> RunFacts:
     """Return what is known of a run without having worked on it."""
-    return RunFacts(run.run_id, run.run_no, ledger, out, clock_of(ledger, system_clock()), 0.0)
+    clock = clock_of(ledger, system_clock())
+    return RunFacts(run.run_id, run.run_no, ledger, out, clock, 0.0, provenance=run.provenance)
 
 
 def summary_of(facts: RunFacts, run: RunRecord, chunks: Sequence[ChunkRecord]) -> Summary:

@@ -32,7 +32,7 @@ from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.errors import BulkCancelError, Exit, LedgerError, LockedError, LostChunkError
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
-from bulk_cancel.ledger.shared import ChunkRecord, Hold
+from bulk_cancel.ledger.shared import ChunkRecord, Lease
 from bulk_cancel.ops.signals import watch_signals
 
 #: Seconds to try to reach an unreachable database before a chunk is left to other workers.
@@ -91,46 +91,46 @@ class Worker:
             reraise=True,
         )
         try:
-            await retrying(self._carry_once, run_id, chunk_no, _Held())
+            await retrying(self._carry_once, run_id, chunk_no, _Kept())
         except LostChunkError as error:
             self.options.setup.log.warning("chunk.lost", run_id=run_id, chunk=chunk_no, why=str(error))
 
-    async def _carry_once(self, run_id: str, chunk_no: int, held: _Held) -> None:
+    async def _carry_once(self, run_id: str, chunk_no: int, kept: _Kept) -> None:
         ledger = await to_thread.run_sync(PostgresLedger.open, self.options.url)
         try:
             await to_thread.run_sync(ledger.limit_transactions, self.options.setup.silence_s / 2)
-            await self._carry(ledger, run_id, chunk_no, held)
+            await self._carry(ledger, run_id, chunk_no, kept)
         finally:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(ledger.close)
 
-    async def _carry(self, ledger: PostgresLedger, run_id: str, chunk_no: int, held: _Held) -> None:
+    async def _carry(self, ledger: PostgresLedger, run_id: str, chunk_no: int, kept: _Kept) -> None:
         log = self.options.setup.log
         (run,) = await to_thread.run_sync(ledger.runs, run_id)
-        await to_thread.run_sync(held.refuse_lost, ledger, run.run_no, chunk_no)
+        await to_thread.run_sync(kept.refuse_lost, ledger, run.run_no, chunk_no)
         await to_thread.run_sync(ledger.lock_with_others, _LOCK_WAIT_S)
         options = self.options.setup
-        hold = held.hold = await to_thread.run_sync(
+        lease = kept.lease = await to_thread.run_sync(
             ledger.take_chunk, run.run_no, chunk_no, options.owner, options.silence_s
         )
-        if hold is None:
+        if lease is None:
             return
-        ledger.hold(hold)
-        log.info("chunk.taken", run_id=run_id, chunk=chunk_no, account=hold.account, epoch=hold.epoch)
-        note = self._refused.get(hold.account) or await self._work(ledger, hold, held.counters)
+        ledger.work_under(lease)
+        log.info("chunk.taken", run_id=run_id, chunk=chunk_no, account=lease.account, epoch=lease.epoch)
+        note = self._refused.get(lease.account) or await self._work(ledger, lease, kept.counters)
         if note.exit_code == Exit.CREDENTIAL:
-            self._refused[hold.account] = note
-        await to_thread.run_sync(self._conclude, ledger, run, hold, note)
+            self._refused[lease.account] = note
+        await to_thread.run_sync(self._conclude, ledger, run, lease, note)
         log.info("chunk.left", run_id=run_id, chunk=chunk_no, unknown=note.unknown, exit_code=note.exit_code)
 
-    async def _work(self, ledger: PostgresLedger, hold: Hold, counters: Counters) -> ChunkResult:
+    async def _work(self, ledger: PostgresLedger, lease: Lease, counters: Counters) -> ChunkResult:
         """Carry a chunk out. Raises LedgerError and LockedError; what else keeps this worker from it is the result."""
         options = self.options.setup
         try:
-            run_settings = await to_thread.run_sync(RunSettings.kept, ledger, hold.chunk.run_no)
-            account = options.setup.accounts.find(hold.account)
+            run_settings = await to_thread.run_sync(RunSettings.kept, ledger, lease.chunk.run_no)
+            account = options.setup.accounts.find(lease.account)
             async with _limit_shared(limit_shared(options.setup, account, ledger)):
-                work = ChunkRun(ledger, hold, run_settings, options, counters)
+                work = ChunkRun(ledger, lease, run_settings, options, counters)
                 if self._stopped:
                     work.stop(self._stopped)
                 self._running.add(work)
@@ -143,19 +143,19 @@ class Worker:
         except BulkCancelError as error:
             return ChunkResult(exit_code=int(error.exit_code), message=f"{error} {error.advice}".strip())
 
-    def _conclude(self, ledger: PostgresLedger, run: RunRecord, hold: Hold, note: ChunkResult) -> None:
+    def _conclude(self, ledger: PostgresLedger, run: RunRecord, lease: Lease, note: ChunkResult) -> None:
         """End the chunk, or have it come back: to another worker, or to anyone when something is to be waited for."""
-        record = ledger.chunk(run.run_no, hold.chunk.chunk_no)
+        record = ledger.chunk(run.run_no, lease.chunk.chunk_no)
         delay_s = self._comes_back_in_s(ledger, record, note) if record else None
         if record is not None and delay_s is not None:
             # In this order: a crash in between leaves two who want the chunk, which does no harm, and not nobody.
-            self._queue.enqueue(run.run_id, record, why=f"after-{hold.epoch}", delay_s=delay_s)
-            ledger.reopen_chunk(hold, given_back=note.is_of_this_worker)
+            self._queue.enqueue(run.run_id, record, why=f"after-{lease.epoch}", delay_s=delay_s)
+            ledger.reopen_chunk(lease, given_back=note.is_of_this_worker)
             return
         if note.is_of_this_worker:
-            ledger.end_account(hold, note.to_json())
+            ledger.end_account(lease, note.to_json())
         else:
-            ledger.end_chunk(hold, note.to_json())
+            ledger.end_chunk(lease, note.to_json())
         ending.go_on(ledger, self._queue, run)
 
     def _comes_back_in_s(self, ledger: PostgresLedger, record: ChunkRecord, note: ChunkResult) -> float | None:
@@ -172,18 +172,18 @@ class Worker:
 
 
 @dataclass
-class _Held:
-    """What a worker had before the database was away: its hold, and requests that are not counted in the ledger yet."""
+class _Kept:
+    """What a worker had before the database was away: its lease, and requests the ledger does not count yet."""
 
-    hold: Hold | None = None
+    lease: Lease | None = None
     counters: Counters = field(default_factory=Counters)
 
     def refuse_lost(self, ledger: PostgresLedger, run_no: int, chunk_no: int) -> None:
         """Raise LostChunkError when somebody else has taken the chunk meanwhile: it must not be taken back from him."""
-        if self.hold is None:
+        if self.lease is None:
             return
         now = ledger.chunk(run_no, chunk_no)
-        if now is None or now.epoch != self.hold.epoch:
+        if now is None or now.epoch != self.lease.epoch:
             raise LostChunkError(f"Chunk {chunk_no} of run {run_no} was taken over while the database was away.")
 
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from bulk_cancel.access.ledgers import LedgerPlace
 from bulk_cancel.access.setup import Setup, set_up
 from bulk_cancel.commands.doctor.check import Check, Level, good, untold, warning
-from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.credential import CredentialKind
 from bulk_cancel.core.model import Appointment
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.selection import Days, Fit
 from bulk_cancel.core.states import State
 from bulk_cancel.core.text import clean, counted

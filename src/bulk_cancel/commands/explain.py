@@ -12,7 +12,7 @@ from bulk_cancel.core.explanations import STANDINGS, sentence_of
 from bulk_cancel.core.model import Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.target_name import parse_target_name
-from bulk_cancel.core.text import clean
+from bulk_cancel.core.text import clean, one_line
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming, Unknown
@@ -70,12 +70,15 @@ def _history(
     ledger: Ledger, work: Work, named: Sequence[Naming], opened: Callable[[Unknown], OpenTarget]
 ) -> TargetHistory:
     stands, follows = STANDINGS[work.state]
+    unknown = _open(ledger, work, opened)
+    if unknown is not None and unknown.undecided:
+        follows = "No read can settle it: look at it in meetergo, and tell: bulk-cancel resolve"
     rows = tuple(naming for naming in named if naming.target_id == work.target_id)
     return TargetHistory(
         work=work,
         stands=stands,
         follows=follows,
-        open=_open(ledger, work, opened),
+        open=unknown,
         warnings=_warnings(ledger, rows),
         rows=rows,
         events=tuple(ExplainedEvent(line, _sentence(line)) for line in ledger.history(work.target_id)),
@@ -96,4 +99,6 @@ def _warnings(ledger: Ledger, rows: Sequence[Naming]) -> tuple[str, ...]:
 
 
 def _sentence(line: HistoryLine) -> str:
-    return sentence_of(Event(line.event), line.attempt_no, line.http_status, clean(line.detail, 400))
+    event = Event(line.event)
+    detail = one_line(line.detail) if event is Event.INTENT else clean(line.detail, 400)  # a reason: as it was mailed
+    return sentence_of(event, line.attempt_no, line.http_status, detail)

@@ -8,9 +8,11 @@ from typing import TextIO
 
 from bulk_cancel.access.ledgers import LedgerPlace
 
+_ALL = 2**31
+
 
 def export(place: LedgerPlace, to: TextIO) -> int:
-    """Write the whole history as JSON lines; return how many."""
+    """Write the whole history as JSON lines: first who began each run, and why, then every event. Return how many."""
     names = (
         "appointment_id",
         "attendee_id",
@@ -24,10 +26,18 @@ def export(place: LedgerPlace, to: TextIO) -> int:
     )
     count = 0
     with place.reading() as ledger:
+        for run in reversed(ledger.runs(limit=_ALL)):
+            about = {"started_at": _time(run.started_at), "source": run.source, "input_digest": run.input_digest}
+            to.write(json.dumps({"run_id": run.run_id, "event": "begun", **about, **run.provenance.document()}) + "\n")
+            count += 1
         for values in ledger.all_events():
             event = dict(zip(names, values, strict=True))
             event["entire_series"] = bool(event["entire_series"])
-            event["at"] = datetime.fromtimestamp(float(str(event["at"])), UTC).isoformat(timespec="milliseconds")
+            event["at"] = _time(float(str(event["at"])))
             to.write(json.dumps(event, ensure_ascii=False) + "\n")
             count += 1
     return count
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")

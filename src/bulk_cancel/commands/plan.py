@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bulk_cancel.access.credential_locks import credential_locks
 from bulk_cancel.access.setup import set_up
-from bulk_cancel.commands.run_setup import retry_before_of, time_limit_of
+from bulk_cancel.commands.run_setup import time_limit_of
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow
@@ -19,7 +19,7 @@ from bulk_cancel.core.states import State
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.planning.outputs import plan_outputs
 from bulk_cancel.planning.planner import KnownPace, StatesOf, plan_reads, planned
-from bulk_cancel.planning.sources import open_if_any
+from bulk_cancel.planning.sources import open_if_any, provenance_of_source
 from bulk_cancel.settings.job import Job
 
 
@@ -39,14 +39,18 @@ def plan_job(job: Job, caller: Caller) -> Plan:
         setup.place.refuse_lost()
         if setup.place.exists():
             ledger = stack.enter_context(setup.place.reading())
-            states_of = partial(ledger.states_of, retry_before=retry_before_of(job, setup.machine.clock))
+            states_of = partial(ledger.states_of, retry_refused=job.retry_refused)
             known_pace = ledger.load_pace
         look = Look.EACH if source.needs_looks and job.look is not Look.NEVER else job.look
         reads = None if look is Look.NEVER else plan_reads(keys, look, known_pace, job.lock_wait)
         with plan_outputs(setup, source) as outputs:
             plan = planned(keys, source.rows(reads), states_of, reads, outputs.add)
             plan.closure = source.closure
-        plan.digest, plan.time = outputs.digest, time_limit_of(setup)
+        plan.digest, plan.time, plan.provenance = (
+            outputs.digest,
+            time_limit_of(setup),
+            provenance_of_source(setup, source),
+        )
         return plan
 
 

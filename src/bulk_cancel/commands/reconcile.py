@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from bulk_cancel.access.credential_locks import credential_locks
 from bulk_cancel.access.ledgers import clock_of
@@ -24,7 +25,6 @@ from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts, contexts_of, execute_attended, keep_paces
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.ledger.port import RunStart
-from bulk_cancel.planning.sources import program
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import Job
 
@@ -50,7 +50,9 @@ def prepare_reconcile(setup: Setup) -> Iterator[RunFacts]:
         with open_ledger(keys, limit) as ledger:
             keys.lock_all(Plan(setup.job.pace), ledger.accounts(NO_RUN), lock_wait_of(setup, limit))
             clock, run_id = clock_of(ledger, setup.machine.clock), setup.machine.new_run_id()
-            run_no = stage_rows(ledger, RunStart(run_id, clock.now(), clock.base, program=program()), (), clock)
+            start = RunStart(run_id, clock.now(), clock.base, provenance=setup.provenance)
+            run_no = stage_rows(ledger, start, (), clock)
             began = clock.monotonic()
             active, left = gather_accounts(keys, ledger, run_no, clock)
-            yield RunFacts(run_id, run_no, ledger, None, clock, began, active, left, limit)
+            facts = RunFacts(run_id, run_no, ledger, None, clock, began, active, left, limit)
+            yield replace(facts, provenance=setup.provenance)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bulk_cancel.access.ledgers import LedgerPlace
+from bulk_cancel.access.ledgers import LedgerPlace, clock_of
+from bulk_cancel.access.machine import Machine
 from bulk_cancel.errors import UsageError
+from bulk_cancel.execution.finish import summary_of_unended
+from bulk_cancel.ledger.port import Ledger, RunRecord
+from bulk_cancel.reports.records import Wanted
 from bulk_cancel.reports.run_files import write_run
+from bulk_cancel.reports.summary import SUMMARY_JSON, to_json, write_summary
 from bulk_cancel.reports.workbook import require_excel
+
+#: More runs than any ledger has.
+_ALL = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +30,11 @@ class Reported:
     missing: str  #: why there is no workbook although one was wanted, a sentence; or empty
 
 
-def report_run(place: LedgerPlace, run_id: str, out: Path | None, *, excel: bool = False) -> Reported:
-    """Write the files of a run again (the newest one without a `run_id`), as the ledger knows its rows today."""
+def report_run(place: LedgerPlace, machine: Machine, run_id: str, out: Path | None, *, excel: bool = False) -> Reported:
+    """Write the files of a run again (the newest one without a `run_id`), as the ledger knows its rows today.
+
+    No file is removed. Raises UsageError for an unknown run, and for a folder that holds the results of another one.
+    """
     if excel:
         require_excel()
     with place.reading() as ledger:
@@ -29,5 +42,28 @@ def report_run(place: LedgerPlace, run_id: str, out: Path | None, *, excel: bool
         if not runs:
             which = f"no run {run_id}" if run_id else "no run yet"
             raise UsageError(f"The ledger {place} knows {which}.")
-        folder = out or Path(runs[0].out)
-        return Reported(runs[0].run_id, folder, write_run(ledger, runs[0], folder, excel=excel))
+        run, folder = runs[0], out or Path(runs[0].out)
+        _refuse_another_runs(ledger, run, folder)
+        clock = clock_of(ledger, machine.clock)
+        missing = write_run(ledger, run, folder, clock.now(), Wanted(excel=excel, keep=True))
+        write_summary(run.summary or to_json(summary_of_unended(ledger, run, folder, clock)), folder)
+        return Reported(run.run_id, folder, missing)
+
+
+def _refuse_another_runs(ledger: Ledger, run: RunRecord, folder: Path) -> None:
+    """Raise UsageError for a folder that holds the results of another run, or of a plan."""
+    place = str(folder.resolve())
+    newest = next((one.run_id for one in ledger.runs(limit=_ALL) if one.input_digest and one.out == place), None)
+    owner = newest or _owner_of(folder)
+    if owner not in (None, run.run_id):
+        raise UsageError(
+            f"{folder} holds the results of {f'the run {owner}' if owner else 'a plan'}, not of the run {run.run_id}.",
+            advice="Nothing was written. Name another folder with --out.",
+        )
+
+
+def _owner_of(folder: Path) -> str | None:
+    """Return whose summary is in a folder: empty for that of a plan, None for none that can be read."""
+    with suppress(OSError, ValueError, AttributeError):
+        return str(json.loads((folder / SUMMARY_JSON).read_text(encoding="utf-8")).get("run_id", ""))
+    return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of
 from bulk_cancel.access.machine import Machine
+from bulk_cancel.access.setup import provenance_of
 from bulk_cancel.commands.explain import find_named
 from bulk_cancel.core.model import Entry, Work
 from bulk_cancel.core.states import Event, State
@@ -43,7 +44,8 @@ def resolve(place: LedgerPlace, machine: Machine, name: str, decision: Decision,
         pass  # an existing ledger, or a clear error: deciding must not create one
     with place.alone() as ledger:
         clock = clock_of(ledger, machine.clock)
-        run_no = ledger.begin_run(RunStart(machine.new_run_id(), clock.now(), clock.base, source="resolve"))
+        start = RunStart(machine.new_run_id(), clock.now(), clock.base, "resolve", provenance=provenance_of(machine))
+        run_no = ledger.begin_run(start)
         ledger.recover(run_no, clock.now())
         work = _unknown_target(ledger, name)
         if not decision.cancelled:

@@ -20,7 +20,6 @@ from bulk_cancel.commands.run_setup import (
     open_ledger,
     refuse_unfit,
     refuse_when_over,
-    retry_before_of,
     stage_rows,
     time_limit_of,
 )
@@ -28,7 +27,6 @@ from bulk_cancel.core.actions import Look
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.plan import Plan
-from bulk_cancel.core.states import State
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.deadline import earlier, expiry
 from bulk_cancel.engine.runner import RunEnd, Runner
@@ -41,11 +39,13 @@ from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ops.metrics import require_metrics
 from bulk_cancel.ops.notify import Notifier
+from bulk_cancel.ops.private_files import make_folder
 from bulk_cancel.planning.plan_reads import PlanReads
 from bulk_cancel.planning.planner import plan_reads, planned
 from bulk_cancel.planning.search import SELECTED
-from bulk_cancel.planning.sources import Source, open_if_any, program
+from bulk_cancel.planning.sources import Source, open_if_any, provenance_of_source
 from bulk_cancel.reports.rebooking import rebooking_list
+from bulk_cancel.reports.remains import keep_expiry
 from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
 from bulk_cancel.settings.job import Job
@@ -92,7 +92,7 @@ def prepare(
         with _private(out, run_id) as folder:
             source = open_rows(setup, folder)
             if isinstance(source, str):
-                yield _nothing_done(run_id, str(setup.place), source)
+                yield _nothing_done(run_id, setup, source)
                 return
             if source.approval is not None:
                 ends = expiry(source.approval.expires_at, setup.machine.clock)
@@ -127,22 +127,26 @@ class _Beginning:
         keys, setup, wait_s = self.keys, self.keys.setup, lock_wait_of(self.keys.setup, self.limit)
         rows = source.rows(reads := self._reads(ledger, source, wait_s))
         clock = clock_of(ledger, setup.machine.clock)
-        retry_before = retry_before_of(setup.job, clock)
-        plan = planned(keys, rows, partial(ledger.states_of, retry_before=retry_before), reads, None)
+        retry = setup.job.retry_refused
+        plan = planned(keys, rows, partial(ledger.states_of, retry_refused=retry), reads, None)
         plan.time, plan.closure = self.limit, source.closure
+        if source.approval is not None:
+            plan.notes = (*plan.notes, *setup.provenance.notes(source.approval.provenance))
+        plan.provenance = provenance = provenance_of_source(setup, source)
         if setup.job.engine == "local":
             keys.lock_all(plan, ledger.accounts(NO_RUN), wait_s)
-        _warn_of_late_refusals(plan, setup)
         self._approved(plan)
-        about = (setup.job.label, source.digest, str(self.out.resolve()), program())
-        start = RunStart(self.run_id, clock.now(), clock.base, *about)
-        run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_before)
+        about = (setup.job.label, source.digest, str(self.out.resolve()))
+        start = RunStart(self.run_id, clock.now(), clock.base, *about, provenance)
+        run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_refused=retry)
+        if source.approval is not None:
+            keep_expiry(ledger, run_no, source.approval.expires_at)
         _adopt(folder, self.out)
         setup.log.info("run.started", run_id=self.run_id, rows=plan.rows, cancels=plan.cancels, out=str(self.out))
         began = clock.monotonic()
         active, left = gather_accounts(keys, ledger, run_no, clock) if setup.job.engine == "local" else ([], {})
         facts = RunFacts(self.run_id, run_no, ledger, self.out, clock, began, active, left, self.limit, source.approval)
-        return replace(facts, closure=plan.closure)
+        return replace(facts, closure=plan.closure, provenance=provenance)
 
     def _reads(self, ledger: Ledger, source: Source, wait_s: float) -> PlanReads | None:
         """What is sent is read when it is about to be sent: here only what the reasons want of it, which are staged."""
@@ -180,21 +184,13 @@ def _refuse_too_many(job: Job, plan: Plan) -> None:
         )
 
 
-def _warn_of_late_refusals(plan: Plan, setup: Setup) -> None:
-    """A refusal is not asked again within the settle time: what refused it may still show an old state."""
-    job = setup.job
-    rows = plan.settled[State.REJECTED] + plan.settled[State.NOT_FOUND]
-    if job.retry_refused and rows:
-        setup.log.warning("run.refused_too_recently", rows=rows, try_again_in=f"at most {show_duration(job.settle)}")
-
-
 def _warn_of_short_time(plan: Plan, setup: Setup) -> None:
     left_s = plan.time.left_s(setup.machine.clock.monotonic()) if plan.time else None
     if left_s is not None and plan.cancels and plan.duration_s > left_s:
         setup.log.warning("run.time_short", needs=show_duration(plan.duration_s), left=show_duration(left_s))
 
 
-def _nothing_done(run_id: str, ledger: str, why: str) -> Summary:
+def _nothing_done(run_id: str, setup: Setup, why: str) -> Summary:
     return Summary(
         run_id=run_id,
         rows=0,
@@ -204,23 +200,23 @@ def _nothing_done(run_id: str, ledger: str, why: str) -> Summary:
         elapsed_s=0.0,
         exit_code=Exit.OK,
         out=None,
-        ledger=ledger,
+        ledger=str(setup.place),
         next=why,
+        provenance=setup.provenance,
     )
 
 
 @contextmanager
 def _private(out: Path, run_id: str) -> Iterator[Path]:
     """Yield a folder in `out` for a run that may never begin: another run may be at work in `out` at this moment."""
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
     folder = out / f".{run_id}"
-    folder.mkdir(mode=0o700, parents=True)
+    made = make_folder(folder)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):  # those that hold results stay
-            for empty in made:
+            for empty in made[1:]:
                 empty.rmdir()
 
 

@@ -18,7 +18,6 @@ from bulk_cancel.errors import ConfigError, DeclinedError
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.settings.accounts import OWN
 from bulk_cancel.settings.environment import refuse_short_settle
-from bulk_cancel.settings.job import Job
 
 if TYPE_CHECKING:
     from bulk_cancel.execution.active_accounts import ActiveAccount
@@ -105,21 +104,17 @@ def lock_wait_of(setup: Setup, limit: TimeLimit | None) -> float:
     return min(wait_s, limit.left_s(setup.machine.clock.monotonic())) if limit else wait_s
 
 
-def retry_before_of(job: Job, clock: Clock) -> float | None:
-    """Return which refusals are taken up again: those from before this moment, if any are."""
-    return clock.now() - job.settle if job.retry_refused else None
-
-
 def stage_rows(
     ledger: Ledger,
     start: RunStart,
     chunks: Iterable[Sequence[InputRow]],
     clock: Clock,
-    retry_before: float | None = None,
+    *,
+    retry_refused: bool = False,
 ) -> int:
     """Begin a run and stage its rows; return its number."""
     run_no = ledger.begin_run(start)
     for rows in chunks:
-        ledger.stage(run_no, rows, clock.now(), retry_before=retry_before)
+        ledger.stage(run_no, rows, clock.now(), retry_refused=retry_refused)
     ledger.start_run(run_no)
     return run_no

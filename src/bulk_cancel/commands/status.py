@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of, shared_of
 from bulk_cancel.access.machine import Machine
-from bulk_cancel.core.exit_codes import decide_exit
+from bulk_cancel.core.exit_codes import Remains, decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.states import State
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
@@ -21,6 +21,7 @@ from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown
 from bulk_cancel.ledger.shared import NOBODY, START_ONE, is_untaken
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.reports.next_step import Ending, next_step
+from bulk_cancel.reports.remains import has_expired, remains_of_ledger, remains_of_run
 
 #: Number of unknown targets that are told one by one.
 MOST_UNKNOWN = 20
@@ -46,6 +47,7 @@ class RunView:
     exit_code: Exit | None  #: None: it did not come to its end, or recorded a decision only
     said: str  #: how it ended, a sentence
     counts: Mapping[Status, int]  #: status -> rows, as they were at its end; of an open run: as they are now
+    expired_in: str = ""  #: the folder of its results, where its plan has expired
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +66,21 @@ class Overview:
 def look_over(place: LedgerPlace, machine: Machine, settle_s: float, limit: int) -> Overview:
     """Read the last `limit` runs and what is open. Raises LedgerError when there is no ledger, or none that is ours."""
     with place.reading() as ledger:
-        return _overview(
-            place, ledger, partial(open_one, clock=clock_of(ledger, machine.clock), settle_s=settle_s), limit
-        )
+        clock = clock_of(ledger, machine.clock)
+        return _overview(place, ledger, partial(open_one, clock=clock, settle_s=settle_s), limit, clock.now())
 
 
-def _overview(place: LedgerPlace, ledger: Ledger, opened: Callable[[Unknown], OpenTarget], limit: int) -> Overview:
+def _overview(
+    place: LedgerPlace, ledger: Ledger, opened: Callable[[Unknown], OpenTarget], limit: int, now: float
+) -> Overview:
     holder = place.holder()
     records = ledger.runs(limit=max(limit, _FAR_ENOUGH))
     if holder is None and any(record.status != "ended" for record in records):
         holder = place.holder()  # it may have begun between the two looks
     runs = [_ran(ledger, record, holder) for record in records]
     last = next((run for run in runs if run.record.input_digest), None)
+    if last is not None and has_expired(ledger, last.record.run_no, now):
+        last = replace(last, expired_in=last.record.out)
     now_counts = ledger.counts(last.record.run_no) if last else {}
     unknown = tuple(opened(item) for item in ledger.unknown(0, MOST_UNKNOWN))
     return Overview(
@@ -85,7 +90,7 @@ def _overview(place: LedgerPlace, ledger: Ledger, opened: Callable[[Unknown], Op
         unknown=unknown,
         unknown_count=ledger.unknown_count(),
         left={state: now_counts[state] for state in (State.PENDING, State.WAITING) if now_counts.get(state)},
-        next=_next(last, holder, _by_status(now_counts), unknown),
+        next=_next(ledger, last, holder, unknown),
     )
 
 
@@ -121,33 +126,41 @@ def _by_status(counts: Mapping[State | None, int]) -> dict[Status, int]:
     return found
 
 
-def _next(
-    last: RunView | None, holder: Holder | None, counts: Mapping[Status, int], unknown: Sequence[OpenTarget]
-) -> str:
+def _next(ledger: Ledger, last: RunView | None, holder: Holder | None, unknown: Sequence[OpenTarget]) -> str:
     if holder is not None:
         return f"A run is at work ({holder}). Let it come to its end, then type: bulk-cancel status"
+    remains = remains_of_run(ledger, last.record.run_no) if last else Remains({})
+    elsewhere = " ".join(_elsewhere(remains, remains_of_ledger(ledger)))
     if last is None:
-        return _settle(unknown) or "Nothing is left to do: this ledger knows of no run with an input."
+        return elsewhere or "Nothing is left to do: this ledger knows of no run with an input."
     if last.phase is RunPhase.AT_WORK:
         return f"The run {last.record.run_id}: {last.said}"
-    if last.phase is RunPhase.KILLED:
-        return (
-            f"The run {last.record.run_id} was killed; run again, it goes on where it stopped. {_again(last.record)}."
-        )
-    stopped = last.exit_code if counts.get(Status.PENDING) else None
-    exit_code = stopped or decide_exit(counts, None)
+    stopped = last.exit_code if remains.count(Status.PENDING) else None
+    exit_code = stopped or decide_exit(remains)
     due_at = max((item.due_at for item in unknown if item.due_at is not None), default=None)
-    said = next_step(Ending(counts, exit_code, due_at))
-    if any(counts.get(status) for status in (Status.PENDING, Status.UNKNOWN, Status.FAILED)):
+    said = next_step(Ending(remains, exit_code, due_at, expired_in=last.expired_in))
+    if last.phase is RunPhase.KILLED:
+        return _after_a_kill(last, said)
+    if (remains.for_a_run or remains.for_reads) and not last.expired_in:
         return f"{said} {_again(last.record)}."
-    elsewhere = _settle(unknown)
     return elsewhere if elsewhere and exit_code is Exit.OK else f"{said} {elsewhere}".strip()
 
 
-def _settle(unknown: Sequence[OpenTarget]) -> str:
-    """What earlier inputs left open."""
-    told = "Cancels of earlier inputs have no known outcome. To look them up, type: bulk-cancel reconcile"
-    return told if unknown else ""
+def _after_a_kill(run: RunView, said: str) -> str:
+    killed = f"The run {run.record.run_id} was killed"
+    if run.expired_in:
+        return f"{killed}. To write its files, type: bulk-cancel report {run.record.run_id}. {said}"
+    return f"{killed}; run again, it goes on where it stopped. {_again(run.record)}."
+
+
+def _elsewhere(here: Remains, everywhere: Remains) -> Iterator[str]:
+    """Say what earlier inputs left open."""
+    if everywhere.for_reads > here.for_reads:
+        yield "Cancels of earlier inputs have no known outcome. To look them up, type: bulk-cancel reconcile"
+    if everywhere.undecided > here.undecided:
+        yield "Cancels of earlier inputs can be settled by no read: a person decides, with `bulk-cancel resolve`."
+    if everywhere.sendable and not here.count(Status.PENDING):
+        yield "Cancels of earlier inputs were not applied and may be sent again: run the input that names them."
 
 
 def _again(record: RunRecord) -> str:

@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bulk_cancel.core.model import Appointment, Request, Target
-from bulk_cancel.core.outcome import ONE_OCCURRENCE
+from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.outcome import CACHED, ONE_OCCURRENCE
 from bulk_cancel.core.readings import Reading, ReadResult, Source, see
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
@@ -50,6 +51,7 @@ class Decision(NamedTuple):
 
     action: Action
     why: str
+    is_change: bool = False  #: it is not what was approved, which a person has to look at
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Expectation:
     last_start: str | None = None  #: as the ledger knows it; it may have moved, so it only tells that a look is due
     attended: bool = False  #: a reading showed the target's attendee in the appointment
     must_be_read: bool = False  #: another cancel may have taken it along, it was refused once, or a person decided
+    is_looked_at: bool = False  #: the run reads every row
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +104,26 @@ def decide(
     if final := _needs_no_cancel(sight, reading):
         return final
     if not reading.is_fresh(rules.at):
-        return Decision(Action.READ_FIRST, _NEWER)
+        return Decision(Action.READ_FIRST, _why_old(target, reading, expected))
     if sight is not ReadResult.ACTIVE or reading.appointment is None:
         return _untold(target, reading)
     if changed := why_changed(expected, reading.appointment):
-        return Decision(Action.SKIP, changed)
+        return Decision(Action.SKIP, changed, is_change=True)
     if left_out := why_left_out(reading.appointment.start, rules):
         return Decision(Action.SKIP, left_out)
     return _of_an_active_one(target, request, reading.appointment)
 
 
+def _why_old(target: Target, reading: Reading, expected: Expectation) -> str:
+    """What a cache repeats does not get newer by asking again."""
+    if not reading.is_cached:
+        return _NEWER
+    may_go_unread = not expected.must_be_read and (target.attendee_id is None or expected.attended)
+    return f"{CACHED}{', or run with --look never, which sends without a look' if may_go_unread else ''}"
+
+
 def _unread(target: Target, expected: Expectation, rules: SkipRules) -> Decision:
-    if expected.must_be_read:
+    if expected.must_be_read or expected.is_looked_at:
         return Decision(Action.READ_FIRST, "it is read before anything is sent")
     if target.attendee_id is not None and not expected.attended:
         return Decision(
@@ -197,18 +208,6 @@ def why_left_out(start: str | None, rules: SkipRules) -> str:
     if 0 <= left_s < rules.late_within_s:
         return f"it starts in {show_duration(left_s)}: too late"
     return ""
-
-
-def moment_of(text: object) -> float | None:
-    """Read ISO 8601 as seconds since the epoch; without an offset it is UTC (documented).
-
-    None when it is none, or outside of the years 1 to 9999 in UTC, which no date can show.
-    """
-    try:
-        moment = datetime.fromisoformat(text if isinstance(text, str) else "")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 def _day(at: float) -> str:

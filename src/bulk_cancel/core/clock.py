@@ -35,6 +35,19 @@ class TimeBase:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """A moment in a ledger whose age does not hang on a wall clock that was set."""
+
+    at: float  #: seconds since the epoch
+    base: TimeBase | None  #: under which it was written; None: the ledger's own clock tells the age
+    known_age_s: float = 0.0  #: at the read; counts only where there is no base
+
+    def age_s(self, base: TimeBase, mono: float) -> float:
+        """Return how old it is at least, at the monotonic time `mono`."""
+        return self.known_age_s if self.base is None else base.age_s(self.at, self.base, mono)
+
+
+@dataclass(frozen=True, slots=True)
 class PaceRecord:
     """The limiter's state as the ledger keeps it: the TAT on both clocks."""
 

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from enum import Enum
 
+from bulk_cancel.core.known_secrets import keep_out
 from bulk_cancel.errors import ConfigError
 
 
@@ -22,6 +23,10 @@ class Credential:
 
     secret: str = field(repr=False)
     origin: str = field(default="the credential", compare=False)  #: where a person finds it: a variable, a file, a key
+
+    def __post_init__(self) -> None:
+        """Keep it out of all that is written or shown."""
+        keep_out(self.secret)
 
     @property
     def kind(self) -> CredentialKind:

@@ -41,21 +41,51 @@ def gravest(codes: Iterable[Exit]) -> Exit:
     return min(codes, key=lambda code: _GRAVITY.index(code) if code in _GRAVITY else -1)
 
 
-def decide_exit(counts: Mapping[Status, int], halt: Halt | None, *, only_a_person: bool = False) -> Exit:
-    """Return the exit code for rows counted by status.
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What is open after a run, and what a person has to look at, as the ledger knows it.
 
-    A drain that came when nothing was left to send is no early stop: then the rows decide. `only_a_person`: no later
-    run can settle any of the unknown outcomes.
+    Exit code, next step, status and report are all decided from this, so that they cannot contradict each other.
     """
-    left = any(counts.get(status, 0) for status in LEFT)
-    if halt is not None and (halt.exit_code is not Exit.STOPPED or left or halt.for_a_person):
+
+    counts: Mapping[Status, int]  #: status -> rows; of a reconcile the ledger's targets that are open
+    undecided: int = 0  #: of the unknown ones, those that no read can settle
+    changed: int = 0  #: of the skipped ones, those that are not what was approved any more
+    warned: int = 0  #: of the cancelled ones, those whose after-effects went wrong
+    sendable: int = 0  #: targets of earlier inputs that are proven not cancelled
+
+    def count(self, *statuses: Status) -> int:
+        """Return the number of rows with one of these statuses."""
+        return sum(self.counts.get(status, 0) for status in statuses)
+
+    @property
+    def for_reads(self) -> int:
+        """How many unknown outcomes a later run may settle."""
+        return self.count(Status.UNKNOWN) - self.undecided
+
+    @property
+    def for_a_run(self) -> int:
+        """How many cancels a later run may send, if their outcomes are known."""
+        return self.count(*LEFT) + self.sendable
+
+    @property
+    def for_a_person(self) -> int:
+        """How many somebody has to look at, correct or decide."""
+        return self.count(*BAD) + self.undecided + self.changed + self.warned
+
+
+def decide_exit(remains: Remains, halt: Halt | None = None) -> Exit:
+    """Return the exit code that the rows deserve, or what halted the run.
+
+    A drain that came when nothing was left to send is no early stop: then the rows decide.
+    """
+    if halt is not None and (halt.exit_code is not Exit.STOPPED or remains.for_a_run or halt.for_a_person):
         return halt.exit_code
-    unknown = counts.get(Status.UNKNOWN, 0)
-    if unknown and not only_a_person:
+    if remains.for_reads:
         return Exit.UNKNOWN
-    if left:
+    if remains.for_a_run:
         return Exit.STOPPED
-    return Exit.REFUSED_ROWS if unknown or any(counts.get(status, 0) for status in BAD) else Exit.OK
+    return Exit.REFUSED_ROWS if remains.for_a_person else Exit.OK
 
 
 def exceeds(errors: int, total: int, allowed: str) -> bool:

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from bulk_cancel.core.model import Target
 from bulk_cancel.core.states import Event, State
 
-#: What each event says. `{no}` is the number of the attempt, `{told}` what was noted with it.
+#: What each event says. `{no}` is the number of the attempt, `{told}` what was noted with it, `{reason}` the mail's.
 SENTENCES: Mapping[Event, str] = MappingProxyType(
     {
-        Event.INTENT: "Cancel no. {no} was about to be sent.",
+        Event.INTENT: "Cancel no. {no} was about to be sent, {reason}.",
         Event.CANCELLED: "The API's answer shows it cancelled{told}.",
         Event.ALREADY_CANCELLED: "The API refused, and a read shows it cancelled already{told}.",
         Event.NOT_FOUND: "The API knows no such appointment or attendee{told}.",
@@ -26,10 +26,12 @@ SENTENCES: Mapping[Event, str] = MappingProxyType(
         Event.SEEN_REFUSED: "A read before the cancel showed that the API would refuse it{told}.",
         Event.SEEN_ACTIVE: "A read shows it active{told}.",
         Event.UNDECIDED: "No read can settle it, so a person has to{told}.",
+        Event.UNVERIFIED: "The first cancels were to be verified, and reads do not show this one{told}.",
         Event.RESOLVED_CANCELLED: "A person decided that it is cancelled{told}.",
         Event.RESOLVED_NOT_CANCELLED: "A person decided that it is not cancelled{told}.",
         Event.GIVEN_UP: "The run gave up for now; it was not applied{told}.",
         Event.SKIPPED: "A rule left it out{told}.",
+        Event.CHANGED: "It is not what was approved, so it was left out{told}.",
         Event.RESTAGED: "A later input asked for it again.",
     }
 )
@@ -56,8 +58,9 @@ STANDINGS: Mapping[State, tuple[str, str]] = MappingProxyType(
 
 def sentence_of(event: Event, attempt_no: int, http_status: int | None, detail: str) -> str:
     """Say what an event of a target's history means."""
+    reason = f"with the reason “{detail}”" if detail else "without a reason"
     told = "; ".join(part for part in (f"HTTP {http_status}" if http_status else "", detail) if part)
-    return SENTENCES[event].format(no=attempt_no, told=f" ({told})" if told else "")
+    return SENTENCES[event].format(no=attempt_no, told=f" ({told})" if told else "", reason=reason)
 
 
 def name_of(target: Target) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bulk_cancel.core.states import Event, State
 
 if TYPE_CHECKING:
+    from bulk_cancel.core.clock import Past
     from bulk_cancel.core.readings import Reading
 
 
@@ -100,9 +101,11 @@ class Work:
     state: State
     attempts: int  #: intents so far, over all runs
     must_be_read: bool = False  #: another cancel may have taken it along, or it was refused once: read before sending
+    is_looked_at: bool = False  #: read before sending since that costs next to nothing
     attended: bool = False  #: a reading showed its attendee in the appointment
     start: str | None = None  #: when the appointment starts, where an answer told
     series_sent_at: float | None = None  #: when the last cancel of a series left, seconds since the epoch
+    refused: Past | None = None  #: when a cancel of it was refused last
     reading: Reading | None = None  #: the newest; None: nobody has looked
     sent: bool = False  #: in this run
     moved_at: float = 0.0  #: before its last event was made durable, on the clock of `Clock.monotonic`

@@ -26,6 +26,10 @@ REFUSALS = frozenset({400, 404, 410, 422})
 ONE_OCCURRENCE = (
     "the occurrence that the row names is cancelled, which says nothing of the others: look at the series in meetergo"
 )
+#: Why the readings of a cache prove nothing, for people.
+CACHED = "a cache answers in place of the API, with what it kept before: have it switched off for the API's address"
+#: Why a canary is not called done by its answer, for people.
+UNVERIFIED = "the answer showed it cancelled, and reads do not: look it up in meetergo"
 
 
 class Kind(Enum):

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bulk_cancel.core.actions import Action, Approved, moment_of
+from bulk_cancel.core.actions import Action, Approved
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Appointment, InputRow, Request, Target
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.pacing import Pace, duration_s
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import OPEN, SENDABLE, State
 
 
@@ -50,6 +52,7 @@ class Approval:
     expires_at: float  #: seconds since the epoch
     by_target: Mapping[Target, Approved]
     in_row_order: Callable[[], Iterator[tuple[int, Target, Approved]]]
+    provenance: Provenance = field(default_factory=Provenance)  #: ticket, who approved, and the plan's digest
 
 
 @dataclass(slots=True)
@@ -108,6 +111,7 @@ class Plan:
     own_reasons: int = 0  #: rows to be sent with a reason of their own
     given_reasons: int = 0  #: rows to be sent with the job's reason
     no_reasons: int = 0  #: rows to be sent without any: their mails give none
+    provenance: Provenance = field(default_factory=Provenance)  #: who plans or runs it, and why
     closure: str = ""  #: the command that checks the days of a closure; empty: it is none
     nothing: str = ""  #: why there is nothing to do, a sentence: the job allows its input to be missing
 

@@ -16,7 +16,8 @@ from bulk_cancel.core.model import Answer, Appointment, Target
 #: The API says that there is no such appointment.
 MISSING = frozenset({404, 410})
 #: The API says that it does not show this appointment to this credential or user. 401 is no matter of one appointment.
-_NOT_SHOWN = frozenset({400, 403, 422})
+FORBIDDEN = 403
+_NOT_SHOWN = frozenset({400, FORBIDDEN, 422})
 #: NestJS's words for an address that no route serves: a wrong base address, and no word about an appointment.
 _NO_ROUTE = re.compile(r"Cannot [A-Z]+ /")
 
@@ -48,6 +49,8 @@ class Reading:
     taken_at: float  #: seconds on the clock that also runs while the machine is suspended; when the request left
     source: Source = Source.SINGLE
     refusal: str = ""  #: why the API does not show it, a clause
+    is_forbidden: bool = False  #: it is refused to this credential
+    is_cached: bool = False  #: a cache answered in place of the API
 
     def __post_init__(self) -> None:
         if self.appointment is not None and self.appointment.appointment_id != self.appointment_id:
@@ -72,14 +75,15 @@ def reading_of(appointment_id: str, answer: Answer, taken_at: float) -> Reading 
     if answer.status is None or is_missing_route(answer):
         return None
     if answer.is_api_error and answer.status in MISSING:
-        return Reading(appointment_id, None, at)
+        return Reading(appointment_id, None, at, is_cached=answer.age_s > 0)
     if answer.is_api_error and answer.status in _NOT_SHOWN:
         told = f": {answer.message}" if answer.message else ""
-        return Reading(appointment_id, None, at, refusal=f"the API does not show it ({answer.status}{told})")
+        why, is_forbidden = f"the API does not show it ({answer.status}{told})", answer.status == FORBIDDEN
+        return Reading(appointment_id, None, at, refusal=why, is_forbidden=is_forbidden, is_cached=answer.age_s > 0)
     appointment = answer.about(appointment_id).appointment
     if appointment is None or not 200 <= answer.status < 300:
         return None
-    return Reading(appointment_id, appointment, at)
+    return Reading(appointment_id, appointment, at, is_cached=answer.age_s > 0)
 
 
 def see(target: Target, reading: Reading | None, *, attended: bool = False) -> ReadResult:

@@ -5,24 +5,35 @@ from __future__ import annotations
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+from bulk_cancel.core.units import show_duration
+
 #: Too Many Requests: the key's limit is spent.
 THROTTLED = 429
 #: Above this the run stops instead of waiting: the server asks for more patience than a job should silently have.
 LONGEST_PAUSE_S = 15 * 60.0
+#: Of a wish no more is kept than this: a number that nobody meant must not stop every run to come.
+LONGEST_WISH_S = 24 * 3600.0
 SHORTEST_PAUSE_S = 1.0
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Read a Retry-After header (RFC 9110: seconds or an HTTP date) as seconds from `now`, seconds since the epoch.
+    """Read a Retry-After header (RFC 9110: seconds or an HTTP date) as seconds from `now`, at most a day.
 
-    None when it is missing, no number, no date, negative or in the past: then the caller's own timing holds.
+    `now` is what time the server has, seconds since the epoch. None when the header is missing, no number, no date,
+    negative or in the past: then the caller's own timing holds.
     """
     if value is None:
         return None
     seconds = _as_number(value.strip())
     if seconds is None:
         seconds = _as_date(value.strip(), now)
-    return seconds if seconds is not None and seconds >= 0 else None
+    return min(seconds, LONGEST_WISH_S) if seconds is not None and seconds >= 0 else None
+
+
+def show_long_pause(left_s: float) -> str:
+    """Say what is left of a pause that is too long for a run to wait, a sentence."""
+    left = "a day or longer, of which a day is kept" if left_s >= LONGEST_WISH_S else show_duration(left_s)
+    return f"The API asks to wait {left}; until then every run stops at once."
 
 
 def _as_number(value: str) -> float | None:

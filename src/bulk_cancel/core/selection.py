@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import Enum
 from unicodedata import normalize
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
+from bulk_cancel.core.moments import moment_of
 
 #: For so long before the first day an appointment may begin and still be found to reach into it.
 LEAD = timedelta(days=1)
@@ -69,14 +68,6 @@ def _midnights(day: date, zone: tzinfo) -> list[datetime]:
 
 def _iso(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
-
-
-def parse_zone(name: str) -> ZoneInfo:
-    """Return the time zone of that name. Raises ValueError."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f'"{name}" is no time zone known here; write for example Europe/Berlin') from error
 
 
 @dataclass(frozen=True, slots=True)

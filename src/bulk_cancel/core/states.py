@@ -1,13 +1,15 @@
 """The law: which event may change which state of a target, and into what.
 
     pending ── intent ──▶ sending ──▶ cancelled | already_cancelled | not_found | rejected    settled
-       ▲    └─ given_up ▶ failed                                      no reading told what must be known first
+       ▲    ├─ given_up ▶ failed                                      no reading told what must be known first
+       │    └─ changed ▶ skipped                                      not what was approved: a person has to
        │                     │
        │                     ├──▶ waiting ── intent ──▶ sending      proven not applied, sent again
        └── credential ◀──────┤       └────── given_up ▶ failed       proven not applied, budget spent
                              └──▶ unknown ──▶ cancelled              a read shows it
                                      ├──────▶ waiting                reads show it active after the settle time
-                                     └──────▶ unknown                undecided: no read can settle it, a person has to
+                                     └──────▶ unknown                undecided, or a canary that is not verified:
+                                                                     a person has to
 
 Only `intent` leads to `sending`, and nothing leads from `sending` or `unknown` to it: a target whose last attempt
 has no trustworthy outcome cannot be sent. `cancelled` and `already_cancelled` have no exit whatever happens. A
@@ -61,10 +63,12 @@ class Event(StrEnum):
         "seen_active"  #: two reads after the settle time show it active; before a send, one shows the attendee
     )
     UNDECIDED = "undecided"  #: after the settle time no read can settle it: a person has to
+    UNVERIFIED = "unverified"  #: of a canary, reads do not show what the cancel should have done: a person has to
     RESOLVED_CANCELLED = "resolved_cancelled"  #: a named person says so
     RESOLVED_NOT_CANCELLED = "resolved_not_cancelled"  #: a named person says so
     GIVEN_UP = "given_up"  #: the budget of attempts is spent: to send it, or to read it first
     SKIPPED = "skipped"  #: policy
+    CHANGED = "changed"  #: it is not any more what was approved: a person has to
     RESTAGED = "restaged"  #: the input asks for it again: differently, or a person has refusals taken up again
 
 
@@ -86,6 +90,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (_S.PENDING, _E.SEEN_REFUSED): _S.REJECTED,
         (_S.PENDING, _E.SEEN_ACTIVE): _S.PENDING,
         (_S.PENDING, _E.SKIPPED): _S.SKIPPED,
+        (_S.PENDING, _E.CHANGED): _S.SKIPPED,
         (_S.PENDING, _E.GIVEN_UP): _S.FAILED,
         (_S.SENDING, _E.CANCELLED): _S.CANCELLED,
         (_S.SENDING, _E.ALREADY_CANCELLED): _S.ALREADY_CANCELLED,
@@ -102,6 +107,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (_S.WAITING, _E.SEEN_ACTIVE): _S.WAITING,
         (_S.WAITING, _E.GIVEN_UP): _S.FAILED,
         (_S.WAITING, _E.SKIPPED): _S.SKIPPED,
+        (_S.WAITING, _E.CHANGED): _S.SKIPPED,
         (_S.FAILED, _E.RESTAGED): _S.PENDING,
         (_S.SKIPPED, _E.RESTAGED): _S.PENDING,
         (_S.REJECTED, _E.RESTAGED): _S.PENDING,
@@ -110,6 +116,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (_S.UNKNOWN, _E.SEEN_CANCELLED_BEFORE): _S.ALREADY_CANCELLED,
         (_S.UNKNOWN, _E.SEEN_ACTIVE): _S.WAITING,
         (_S.UNKNOWN, _E.UNDECIDED): _S.UNKNOWN,
+        (_S.UNKNOWN, _E.UNVERIFIED): _S.UNKNOWN,
         (_S.UNKNOWN, _E.RESOLVED_CANCELLED): _S.CANCELLED,
         (_S.UNKNOWN, _E.RESOLVED_NOT_CANCELLED): _S.WAITING,
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from bulk_cancel.core.known_secrets import BLOTTED, blotted, is_suspicious
+
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
 #: What turns text around, or is not seen at all.
 _UNSEEN = r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
@@ -33,15 +35,24 @@ _LONGEST_SHOWN = 80
 
 def clean(text: str, longest: int = 200) -> str:
     """Return one short line without control characters, terminal escapes, mail addresses or credentials."""
-    if len(text) <= longest and text.isascii() and text.isprintable() and not _SUSPICIOUS.search(text):
+    if len(text) <= longest and text.isascii() and text.isprintable() and not _is_suspicious(text):
         return text.strip()
     text = redact(one_line(text[: longest * 8]))
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
+def _is_suspicious(text: str) -> bool:
+    return _SUSPICIOUS.search(text) is not None or is_suspicious(text)
+
+
 def redact(text: str) -> str:
-    """Replace what looks like a credential or a mail address."""
-    return _ADDRESSES.sub("[address]", _TOKENS.sub("[credential]", text))
+    """Replace a credential, by its value and by its looks, and what looks like a mail address."""
+    return _ADDRESSES.sub("[address]", without_credentials(text))
+
+
+def without_credentials(text: str) -> str:
+    """Replace a credential, by its value and by its looks."""
+    return _TOKENS.sub(BLOTTED, blotted(text))
 
 
 def one_line(text: str) -> str:

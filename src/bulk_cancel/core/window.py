@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
+
+from bulk_cancel.core.moments import parse_zone
 
 _FORM = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s+(\S+)")
 
@@ -53,7 +55,4 @@ def parse_window(text: str) -> SendWindow:
     first, second = (time(int(match[i]), int(match[i + 1])) for i in (1, 3))
     if first == second:
         raise ValueError("a send window that opens when it closes is never open")
-    try:
-        return SendWindow(first, second, ZoneInfo(match[5]))
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f'"{match[5]}" is no time zone; write for example Europe/Berlin') from error
+    return SendWindow(first, second, parse_zone(match[5]))

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bulk_cancel.api.port import PendingPage, PendingQuery, SlotsQuery, Users
-from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.closure import Offer, PendingBooking, offers_of
 from bulk_cancel.core.model import Answer
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.selection import Fit, Selection
 from bulk_cancel.core.text import counted
 from bulk_cancel.engine.reader import Reader

@@ -14,8 +14,8 @@ from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.exit_codes import Halt, exceeds
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
 from bulk_cancel.core.outcome import Outcome, classify_read
-from bulk_cancel.core.readings import Reading, is_missing_route, reading_of, see
-from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
+from bulk_cancel.core.readings import Reading, Source, is_missing_route, reading_of, see
+from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED, show_long_pause
 from bulk_cancel.core.states import REFUSED, Event, State, next_state
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.core.window import SendWindow
@@ -140,8 +140,8 @@ class Context:
         compared = approved.seen if approved and self.limits.look is not Look.NEVER else NOTHING_EXPECTED
         is_due = self.limits.look is Look.EACH or (self.approved is not None and self.limits.look is not Look.NEVER)
         last_start = (approved.seen.start if approved else None) or work.start
-        must_be_read = work.must_be_read or is_due
-        return replace(compared, last_start=last_start, attended=work.attended, must_be_read=must_be_read)
+        known = replace(compared, last_start=last_start, attended=work.attended)
+        return replace(known, must_be_read=work.must_be_read, is_looked_at=is_due or work.is_looked_at)
 
     async def move(self, work: Work, event: Event, answer: Answer | None = None, detail: str = "") -> None:
         """Record an event durably, and let `work` follow."""
@@ -167,6 +167,8 @@ class Context:
         answer = await line.read(work.target, work.request)
         reading = reading_of(work.target.appointment_id, answer, started_at)
         await self._heed_read(answer, started_at, told=reading is not None)
+        if reading is not None and reading.appointment is not None:
+            self.health.granted.add(Asked.READ)
         shows = see(work.target, reading, attended=work.attended).value
         self.log.debug("read.answered", target=work.target_id, status=answer.status, shows=shows)
         return reading
@@ -178,6 +180,8 @@ class Context:
         started_at = self.clock.monotonic()
         page = await line.page(query)
         await self._heed_read(page.answer, started_at, told=page.appointments is not None)
+        if page.appointments:
+            self.health.granted.add(Asked.READ)
         self.log.debug("page.answered", page=query.page, status=page.answer.status)
         return replace(page, asked_at=started_at)
 
@@ -196,6 +200,7 @@ class Context:
         """A cancel's outcome is recorded in any case, and the pause with it; after a read it has to be by itself."""
         self.heed(answer, started_at, Asked.READ)
         self.health.note(Asked.READ, classify_read(answer, told=told))
+        self.counters.cached += answer.age_s > Source.SINGLE.value
         if answer.status == THROTTLED:
             await self.commits.record()
             await self.limiter.tell_pause()
@@ -217,7 +222,7 @@ class Context:
         pause_s = self.limiter.throttled(started_at, answer.retry_after_s, asked)
         self.log.warning("run.throttled", pause_s=round(pause_s, 1), in_a_row=self.limiter.throttles_in_a_row)
         if pause_s > LONGEST_PAUSE_S:
-            self.halt(Exit.STOPPED, f"The API asks to wait {pause_s / 60:.0f} minutes.")
+            self.halt(Exit.STOPPED, show_long_pause(pause_s))
         elif self.limiter.throttles_in_a_row >= MOST_THROTTLES_IN_A_ROW:
             self.halt(Exit.STOPPED, f"The API throttles every {asked}: something else uses up the key's limit.")
 

@@ -16,6 +16,7 @@ class Counters:
     gets: int = 0
     throttled: int = 0
     unseen: int = 0  #: cancels that left although nobody had looked
+    cached: int = 0  #: answers to reads that came from a cache and were too old to send by
     targets: int = 0  #: that were sendable at the start
     states: Counter[State] = field(
         default_factory=Counter

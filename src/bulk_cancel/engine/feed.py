@@ -13,8 +13,9 @@ from functools import partial
 
 import anyio
 
-from bulk_cancel.core.actions import Look, moment_of
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.model import Work
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.readings import Source
 from bulk_cancel.core.states import SENDABLE, State
 from bulk_cancel.engine.breaker import Breaker
@@ -143,7 +144,7 @@ class Feed:
             return False
         self._after_row = found[-1][0]
         for _, work in found:
-            work.must_be_read = work.must_be_read or self._reads_singly
+            work.is_looked_at = self._reads_singly
         self._take([work for _, work in found])
         return True
 

@@ -24,6 +24,7 @@ class Health:
 
     _troubles: Counter[Asked] = field(default_factory=Counter)  #: unreachable, or no answer
     _nonsense: int = 0
+    granted: set[Asked] = field(default_factory=set)  #: what the credential was allowed in this run, if but once
 
     def note(self, asked: Asked, kind: Kind) -> None:
         """Learn from an outcome, whichever worker had it."""

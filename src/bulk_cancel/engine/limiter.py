@@ -10,7 +10,7 @@ import anyio
 
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.pacing import Pace, after_pause, after_start, duration_s, earliest_start, recovered_factor
-from bulk_cancel.core.retry import throttle_pause_s
+from bulk_cancel.core.retry import LONGEST_PAUSE_S, throttle_pause_s
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.health import Asked
 
@@ -135,6 +135,11 @@ class Limiter:
     def give_back(self) -> None:
         """A held slot is not needed."""
         self._held -= 1
+
+    async def long_pause_s(self) -> float:
+        """Return what is left of a pause that an earlier run was asked for; 0 when a run may wait for so long."""
+        wait_s = self.wait_s()
+        return wait_s if wait_s > LONGEST_PAUSE_S + self.pace.span_s else 0.0
 
     async def finish(self) -> None:
         """Nothing more starts."""

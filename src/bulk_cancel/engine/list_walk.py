@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bulk_cancel.api.port import Page, Query
-from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.readings import Reading, Source
 
 PAGE_SIZE = 100
@@ -49,7 +49,10 @@ class ListWalk:
         self.pages += 1
         self._advance(page.appointments, size)
         at = page.asked_at - page.answer.age_s
-        return {one.appointment_id: Reading(one.appointment_id, one, at, Source.PAGE) for one in page.appointments}
+        return {
+            one.appointment_id: Reading(one.appointment_id, one, at, Source.PAGE, is_cached=page.answer.age_s > 0)
+            for one in page.appointments
+        }
 
     def count(self, found: int, size: int = PAGE_SIZE) -> None:
         """Learn how many of the last page were wanted."""

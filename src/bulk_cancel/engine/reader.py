@@ -13,7 +13,7 @@ from bulk_cancel.api.port import Line, Page, Query, Users
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import Answer, Request, Target
 from bulk_cancel.core.readings import Reading, is_missing_route, reading_of
-from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
+from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED, show_long_pause
 from bulk_cancel.engine.context import no_route
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.retrying import random_wait
@@ -100,7 +100,7 @@ class Reader:
             pause_s = self.limiter.throttled(started_at, answer.retry_after_s)
             self.log.warning("read.throttled", pause_s=round(pause_s, 1))
             if pause_s > LONGEST_PAUSE_S:
-                raise UnreachableError(f"The API asks to wait {pause_s / 60:.0f} minutes.", advice="Try again then.")
+                raise UnreachableError(show_long_pause(pause_s), advice="Try again then.")
         elif answer.status is not None:
             self.limiter.served()
         return answer, value

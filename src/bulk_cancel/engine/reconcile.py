@@ -9,15 +9,16 @@ and is recorded as undecided, with the reason: a person decides.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.model import Answer, Appointment, Scope, Work
-from bulk_cancel.core.outcome import resolve_unknown, why_undecided
+from bulk_cancel.core.outcome import CACHED, UNVERIFIED, resolve_unknown, why_undecided
 from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.context import Context
@@ -40,6 +41,7 @@ class Reconciled:
     unknown: int = 0  #: still without proof
     due_in_s: float = 0.0  #: until the last of them is past its settle time
     undecided: int = 0  #: of the unknown ones, those that no read can settle: a person has to decide
+    unverified: list[str] = field(default_factory=list)  #: appointments of canaries that reads have not shown cancelled
 
 
 class Reconciler:
@@ -48,7 +50,6 @@ class Reconciler:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._result = Reconciled()
-        self._sent_again: set[int] = set()  #: in this run, after an unknown outcome: no second time, whatever reads say
 
     async def run(self) -> Reconciled:
         """Settle what can be settled now."""
@@ -107,12 +108,19 @@ class Reconciler:
         if reading is not None and shows is ReadResult.CANCELLED:
             await self._settle(item, reading.appointment)
             return None
+        if item.unverified:
+            await self._leave_to_a_person(item, UNVERIFIED)
+            self._result.unverified.append(item.work.target.appointment_id)
+            self._keep(item)
+            return None
         is_late = reading is not None and self._due_in_s(item, reading.taken_at) <= 0
-        if shows is ReadResult.ACTIVE and is_late and item.work.target_id not in self._sent_again:
+        if shows is ReadResult.ACTIVE and is_late:
             return reading
         if reading is not None and shows is not ReadResult.ACTIVE and is_late:
             await self._leave_to_a_person(item, reading.refusal or why_undecided(shows))
-        self._keep(item)
+        elif reading is not None and reading.taken_at == -math.inf and self._due_in_s(item) <= 0:
+            await self._leave_to_a_person(item, CACHED)
+        self._keep(item, reading)
         return None
 
     async def _leave_to_a_person(self, item: Unknown, why: str) -> None:
@@ -129,7 +137,6 @@ class Reconciler:
             self._keep(item)
             return
         await self._context.move(item.work, Event.SEEN_ACTIVE, detail="found active after the settle time, twice")
-        self._sent_again.add(item.work.target_id)
         self._result.sendable += 1
 
     async def _settle(self, item: Unknown, seen: Appointment | None) -> None:
@@ -137,9 +144,11 @@ class Reconciler:
         await self._context.move(item.work, event, Answer(appointment=seen), _told_by(seen))
         self._result.settled += 1
 
-    def _keep(self, item: Unknown) -> None:
+    def _keep(self, item: Unknown, reading: Reading | None = None) -> None:
+        """Leave it unknown until readings as old as this one, which a cache may have kept, can settle it."""
+        at = reading.taken_at if reading is not None and reading.taken_at > -math.inf else None
         self._result.unknown += 1
-        self._result.due_in_s = max(self._result.due_in_s, self._due_in_s(item))
+        self._result.due_in_s = max(self._result.due_in_s, self._due_in_s(item, at))
 
     def _due_in_s(self, item: Unknown, at: float | None = None) -> float:
         """Return the seconds from a moment, or from now, until its settle time is over."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,8 +13,10 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.model import Answer, Work
+from bulk_cancel.core.outcome import UNVERIFIED
 from bulk_cancel.core.readings import ReadResult, is_missing_route, see
-from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED
+from bulk_cancel.core.retry import THROTTLED, show_long_pause
+from bulk_cancel.core.states import Event
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
@@ -80,15 +83,17 @@ class Runner:
         await self._recover()
         if not await self._something_to_do():
             return Reconciled()
-        self._refuse_long_pause()
+        await self._refuse_long_pause()
         await self._preflight()
-        return await self._passes(await self._reconciler.run())
+        return await self._passes(await (self._reconciled() if self._context.limits.canary else self._reconciler.run()))
 
     async def _reconcile_only(self) -> Reconciled:
         await self._recover()
         if not await self._context.commits.ask(lambda ledger: ledger.unknown_count(self._context.scope)):
+            if left_s := await self._context.limiter.long_pause_s():
+                self._context.log.warning("run.paused", told=show_long_pause(left_s))
             return Reconciled()
-        self._refuse_long_pause()
+        await self._refuse_long_pause()
         await self._preflight()
         return await self._reconciled()
 
@@ -100,12 +105,10 @@ class Runner:
             reconciled = await self._reconciler.run()
         return reconciled
 
-    def _refuse_long_pause(self) -> None:
+    async def _refuse_long_pause(self) -> None:
         """An earlier run was asked to stay away for longer than a run waits: that holds for this one, too."""
-        limiter = self._context.limiter
-        wait_s = limiter.wait_s()
-        if wait_s > LONGEST_PAUSE_S + limiter.pace.span_s:
-            self._context.halt(Exit.STOPPED, f"The API asked to wait; {show_duration(wait_s)} of that are left.")
+        if left_s := await self._context.limiter.long_pause_s():
+            self._context.halt(Exit.STOPPED, show_long_pause(left_s))
 
     async def _recover(self) -> None:
         run_no, at, scope = self._context.run_no, self._context.clock.now(), self._context.scope
@@ -122,6 +125,8 @@ class Runner:
 
     async def _passes(self, reconciled: Reconciled) -> Reconciled:
         context = self._context
+        if self._halted_by_a_canary(reconciled):
+            return reconciled
         for _ in range(_MOST_PASSES):
             await self._send_all()
             if context.intake.closed:
@@ -135,6 +140,17 @@ class Runner:
             if not reconciled.sendable and not reconciled.settled:
                 break
         return reconciled
+
+    def _halted_by_a_canary(self, reconciled: Reconciled) -> bool:
+        """Halt where it is not known yet what a canary was to find out."""
+        context = self._context
+        if reconciled.unverified:
+            context.halt(Exit.STOPPED, _not_verified(reconciled.unverified[0]), for_a_person=True)
+        elif context.limits.canary and reconciled.unknown > reconciled.undecided:
+            when = f"in {show_duration(math.ceil(reconciled.due_in_s))}" if reconciled.due_in_s > 0 else "now"
+            told = "With --canary nothing is sent before earlier cancels have an outcome"
+            context.halt(Exit.STOPPED, f"{told}; reads may settle them {when}.")
+        return context.intake.closed
 
     async def _wait_for_series(self) -> None:
         """With `wait`, give another account the time to settle a series: while it is open no other one is sent."""
@@ -163,16 +179,33 @@ class Runner:
         self._canary_done, left = True, self._context.limits.canary
         for series in (False, True):
             while left > 0 and not self._context.intake.closed:
-                feed = Feed(self._context, self._breaker, series=series, most=left)
-                await self._work(feed, 1 if series else len(self._context.lines))
+                feed, claims = Feed(self._context, self._breaker, series=series, most=left), dict[int, Answer]()
+                await self._work(feed, 1 if series else len(self._context.lines), claims)
                 if not feed.given:
                     break
                 sent = [work for work in feed.given if work.sent]
                 left -= len(sent)
-                await self._verify(sent)
+                await self._verify(sent, claims)
 
-    async def _verify(self, sent: Sequence[Work]) -> None:
-        """Halt unless two reads in a row show each of them cancelled; the first may come from a replica that lags."""
+    async def _verify(self, sent: Sequence[Work], claims: Mapping[int, Answer]) -> None:
+        """Record what answers showed where reads agree, or the run was stopped; halt where reads do not agree."""
+        left = await self._not_shown_gone(sent)
+        denied = [] if self._context.intake.closed else left
+        for work in sent:
+            if (answer := claims.get(work.target_id)) is None:
+                continue
+            if work in denied:
+                await self._context.move(work, Event.NO_PROOF, Answer(answer.status), UNVERIFIED)
+                await self._context.move(work, Event.UNVERIFIED, detail=f"{UNVERIFIED}; tell with: bulk-cancel resolve")
+            else:
+                await self._context.move(work, Event.CANCELLED, answer)
+        if denied:
+            first = next((work for work in denied if work.target_id in claims), denied[0])
+            told = _not_verified(first.target.appointment_id) if first.target_id in claims else _not_shown(first)
+            self._context.halt(Exit.STOPPED, told, for_a_person=True)
+
+    async def _not_shown_gone(self, sent: Sequence[Work]) -> Sequence[Work]:
+        """Return those that two reads in a row do not show cancelled; the first may come from a replica that lags."""
         in_a_row = dict.fromkeys((work.target_id for work in sent), 0)
         left = list(sent)
         for _ in range(_CANARY_READS):
@@ -183,24 +216,22 @@ class Runner:
                 in_a_row[work.target_id] = in_a_row[work.target_id] + 1 if is_gone else 0
             left = [work for work in left if in_a_row[work.target_id] < _AGREEING_READS]
             if not left or self._context.intake.closed:
-                return
+                break
             await self._context.pause(self._context.limits.lag_s / 2)
-        is_state = f"{left[0].target.appointment_id} is {left[0].state.value}, and reads do not show it cancelled"
-        sentence = f"The canary did not verify: {is_state}. Look it up in meetergo."
-        self._context.halt(Exit.STOPPED, sentence, for_a_person=True)
+        return left
 
-    async def _work(self, feed: Feed, workers: int) -> None:
+    async def _work(self, feed: Feed, workers: int, claims: dict[int, Answer] | None = None) -> None:
         context = self._context
         turn = context.order.turn(context.scope.account, context.intake, series=feed.series)
         async with turn, anyio.create_task_group() as group:
             for line in self._context.lines[:workers]:
-                group.start_soon(self._worker, feed, line)
+                group.start_soon(self._worker, feed, line, claims)
         tell_unrecorded(context.unrecorded)
         context.unrecorded.clear()
 
-    async def _worker(self, feed: Feed, line: Line) -> None:
+    async def _worker(self, feed: Feed, line: Line, claims: dict[int, Answer] | None) -> None:
         """Settle targets until there are none. An error here halts the run; the other workers drain."""
-        sender = Sender(self._context, line, self._breaker, self._held_forbidden)
+        sender = Sender(self._context, line, self._breaker, self._held_forbidden, claims)
         try:
             while (work := await feed.next()) is not None:
                 await sender.settle(work)
@@ -249,6 +280,19 @@ class Runner:
                 f"The ledger belongs to {what}.",
                 advice="Nothing was sent. Name another --ledger, or use the other credential.",
             )
+
+
+def _not_verified(appointment_id: str) -> str:
+    return (
+        f"The canary did not verify: the answer to the cancel of {appointment_id} showed it cancelled, and reads do "
+        "not. Look it up in meetergo and tell what you see, with `bulk-cancel resolve`: until then no run sends "
+        "anything."
+    )
+
+
+def _not_shown(work: Work) -> str:
+    name, state = work.target.appointment_id, work.state.value
+    return f"The canary did not verify: {name} is {state}, and reads do not show it cancelled. Look it up in meetergo."
 
 
 def _user(work: Iterable[Work]) -> str | None:

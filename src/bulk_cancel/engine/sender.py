@@ -9,6 +9,7 @@ may be interrupted by a drain: a lost outcome costs a read, a lost intent could 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,6 +22,7 @@ from bulk_cancel.core.model import Answer, Appointment, Work
 from bulk_cancel.core.outcome import ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
 from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
+from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context, no_route, refused_credential
 from bulk_cancel.engine.health import Asked
@@ -33,8 +35,10 @@ _NEEDS_NO_CANCEL = {
     Action.NOT_FOUND: Event.SEEN_MISSING,
     Action.REFUSED: Event.SEEN_REFUSED,
 }
-#: Number of 403 answers before any success that put the fault on the credential, not on the rows.
+#: Number of 403 answers that put the fault on the credential, where it was granted nothing of the kind.
 FORBIDDEN_MEANS_CREDENTIAL = 5
+#: What a 403 means for a row when it is the row's own fault.
+_FORBIDDEN = {Asked.CANCEL: Event.REJECTED, Asked.READ: Event.SEEN_REFUSED}
 
 
 class Step(Enum):
@@ -49,29 +53,53 @@ class Step(Enum):
 class HeldForbidden:
     """The 403 answers nobody can interpret yet: a row's own fault, or the credential's.
 
-    They are held back from the ledger until a success says "the rows'" or their number says "the credential's". If the
-    program dies meanwhile they are unknown, which costs a read each.
+    One rule for cancels and reads: it is the row's when this run has seen the credential granted the same to another (a
+    cancel that was carried out; an appointment that was shown). Until then they are held back from the ledger: many are
+    the credential's, few are the rows'. If the program dies meanwhile they cost a read each.
     """
 
-    held: list[tuple[Work, Answer]] = field(default_factory=list)
-    credential_works: bool = False
+    held: list[tuple[Work, Asked, Answer]] = field(default_factory=list)
 
 
 class Sender:
-    """Settles targets, one at a time, over one line. `doubts` and `breaker` are shared by all senders of a run."""
+    """Settles targets, one at a time, over one line. `forbidden` and `breaker` are shared by all senders of a run.
 
-    def __init__(self, context: Context, line: Line, breaker: Breaker, forbidden: HeldForbidden) -> None:
+    With `claims` an answer that shows its target cancelled is kept there, by target, and recorded by the caller.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        line: Line,
+        breaker: Breaker,
+        forbidden: HeldForbidden,
+        claims: dict[int, Answer] | None = None,
+    ) -> None:
         self._context = context
         self._line = line
         self._breaker = breaker
         self._held_forbidden = forbidden
+        self._claims = claims
         self._why = ""  #: why the last try came to nothing
 
     async def settle(self, work: Work) -> None:
         """Bring a sendable target as far as this run can."""
+        if why := self._why_too_early(work):
+            await self._context.move(work, Event.GIVEN_UP, detail=f"not sent: {why}")
+            return
         step = await self._attempt(work)
         if step is not Step.DONE:
             await self._again(work, step)
+
+    def _why_too_early(self, work: Work) -> str:
+        """What refused it may still be at work behind the refusal, or show an old state; empty: it may be asked."""
+        clock = self._context.clock
+        if work.refused is None:
+            return ""
+        age_s = work.refused.age_s(clock.base, clock.monotonic())
+        left_s = math.ceil(self._context.limits.settle_s - age_s)
+        told = f"it was refused {show_duration(math.floor(age_s))} ago, and may be asked again"
+        return f"{told} in {show_duration(left_s)}" if left_s > 0 else ""
 
     async def _again(self, work: Work, first: Step) -> None:
         """Repeat what is proven not to have been applied. Every repetition is a new attempt with its own intent."""
@@ -102,7 +130,7 @@ class Sender:
         step = await self._look(work)
         if step is not None:
             return step
-        await context.move(work, Event.INTENT)
+        await context.move(work, Event.INTENT, detail=work.request.reason or "")
         if held_back := self._why_not_now(work):
             context.limiter.give_back()
             return await self._held_back(work, *held_back)
@@ -153,8 +181,10 @@ class Sender:
 
     async def _decide(self, work: Work) -> Step | None:
         """Record what needs no cancel; None: send it. What was read too long ago by now is looked at again."""
-        context, (action, why) = self._context, self._context.decide(work)
-        event = _NEEDS_NO_CANCEL.get(action)
+        context, (action, why, is_change) = self._context, self._context.decide(work)
+        event = Event.CHANGED if is_change else _NEEDS_NO_CANCEL.get(action)
+        if event is Event.SEEN_REFUSED and work.reading is not None and work.reading.is_forbidden:
+            return await self._hold_forbidden(work, Asked.READ, Answer(message=why))
         if event is not None:
             await context.move(work, event, Answer(appointment=_document(work.reading)), why)
             return Step.DONE
@@ -229,16 +259,12 @@ class Sender:
         return await _CONCLUSIONS[outcome.kind](self, work, outcome.answer)
 
     async def _cancelled(self, work: Work, answer: Answer) -> Step:
-        await self._context.move(work, Event.CANCELLED, answer)
-        if not self._held_forbidden.credential_works:
-            await self._dispel_doubts()
+        if self._claims is None:
+            await self._context.move(work, Event.CANCELLED, answer)
+        else:
+            self._claims[work.target_id] = answer
+        self._context.health.granted |= {Asked.CANCEL, Asked.READ}
         return Step.DONE
-
-    async def _dispel_doubts(self) -> None:
-        self._held_forbidden.credential_works = True
-        held, self._held_forbidden.held = self._held_forbidden.held, []
-        for work, answer in held:
-            await self._context.move(work, Event.REJECTED, answer)
 
     async def _refused(self, work: Work, answer: Answer) -> Step:
         reading = await self._context.reading(self._line, work)
@@ -274,15 +300,16 @@ class Sender:
         return Step.DONE
 
     async def _forbidden(self, work: Work, answer: Answer) -> Step:
-        if self._held_forbidden.credential_works:
-            await self._context.move(work, Event.REJECTED, answer)
+        return await self._hold_forbidden(work, Asked.CANCEL, answer)
+
+    async def _hold_forbidden(self, work: Work, asked: Asked, answer: Answer) -> Step:
+        if asked in self._context.health.granted:
+            await self._context.move(work, _FORBIDDEN[asked], answer)
             return Step.DONE
-        self._held_forbidden.held.append((work, answer))
+        self._held_forbidden.held.append((work, asked, answer))
         if len(self._held_forbidden.held) >= FORBIDDEN_MEANS_CREDENTIAL:
-            self._context.halt(
-                Exit.CREDENTIAL,
-                f"The API forbids every cancel (403): the credential may not do it. {answer.message}".strip(),
-            )
+            told = f"The API forbids every {asked} (403): the credential may not do it. {answer.message}"
+            self._context.halt(Exit.CREDENTIAL, told.strip())
         return Step.DONE
 
 
@@ -292,8 +319,11 @@ async def conclude_forbidden(context: Context, forbidden: HeldForbidden) -> None
     A run that was stopped before it could tell leaves them pending.
     """
     held, forbidden.held = forbidden.held, []
-    for work, answer in held:
-        await context.move(work, Event.CREDENTIAL_REFUSED if context.intake.closed else Event.REJECTED, answer)
+    for work, asked, answer in held:
+        if asked in context.health.granted or not context.intake.closed:
+            await context.move(work, _FORBIDDEN[asked], answer)
+        elif asked is Asked.CANCEL:
+            await context.move(work, Event.CREDENTIAL_REFUSED, answer)
 
 
 _CONCLUSIONS: dict[Kind, Callable[[Sender, Work, Answer], Awaitable[Step]]] = {

@@ -1,6 +1,6 @@
 """A credential's limit that many processes share: slots are reserved, some at a time, on one row of the ledger.
 
-What is reserved counts as used, by whomever. So the limit holds across hand-overs, machines and other jobs with the
+What is reserved counts as used, also by others. So the limit holds across hand-overs, machines and other jobs with the
 same key, and a crash costs at most one window of slots. Between two reservations this process alone decides when its
 slots are used; two windows of the burst stay unspent, for what another process may have reserved and not used yet.
 """
@@ -20,7 +20,7 @@ from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.health import Asked
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.ledger.port import Ledger
-from bulk_cancel.ledger.shared import Hold, Reservation, SharedLedger
+from bulk_cancel.ledger.shared import Lease, Reservation, SharedLedger
 
 #: Slots for so long are reserved at once.
 WINDOW_S = 0.5
@@ -54,20 +54,20 @@ class Slots(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LedgerSlots:
-    """Slots of one credential, by a `SharedLedger`; of a chunk only as long as its hold stands."""
+    """Slots of one credential, by a `SharedLedger`; of a chunk only as long as its lease stands."""
 
     commits: GroupCommit
     credential: str
     pace: Pace  #: as `shared_pace` has made it
     window: int
-    hold: Hold | None = None
+    lease: Lease | None = None
 
     async def reserve(self) -> Reservation:
         """As `Slots` says. Raises LostChunkError, LedgerError."""
         return await self.commits.ask(self._reserve)
 
     def _reserve(self, ledger: Ledger) -> Reservation:
-        return cast(SharedLedger, ledger).reserve(self.credential, self.window, self.pace, self.hold)
+        return cast(SharedLedger, ledger).reserve(self.credential, self.window, self.pace, self.lease)
 
     async def give_back(self, reservation: Reservation, unused: int) -> None:
         """As `Slots` says. Raises LedgerError."""
@@ -80,9 +80,9 @@ class LedgerSlots:
         await self.commits.ask(lambda ledger: cast(SharedLedger, ledger).pause(self.credential, seconds, self.pace))
 
 
-def slots_of(commits: GroupCommit, credential: str, limit: Pace, hold: Hold | None) -> LedgerSlots:
-    """Return this process's share of a credential's limit, of a chunk only as long as its hold stands."""
-    return LedgerSlots(commits, credential, shared_pace(limit), window_of(limit), hold)
+def slots_of(commits: GroupCommit, credential: str, limit: Pace, lease: Lease | None) -> LedgerSlots:
+    """Return this process's share of a credential's limit, of a chunk only as long as its lease stands."""
+    return LedgerSlots(commits, credential, shared_pace(limit), window_of(limit), lease)
 
 
 class SharedLimiter(Limiter):
@@ -112,6 +112,11 @@ class SharedLimiter(Limiter):
         pause_s = super().throttled(started_at, retry_after_s, asked)
         self._owed_pause_s = max(self._owed_pause_s, pause_s)
         return pause_s
+
+    async def long_pause_s(self) -> float:
+        """As `Limiter.long_pause_s`; the database knows of the pause. Raises LedgerError."""
+        await self._supply(1)
+        return await super().long_pause_s()
 
     async def _supply(self, count: int) -> None:
         async with self._supplying:

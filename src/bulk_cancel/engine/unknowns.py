@@ -20,12 +20,14 @@ class OpenTarget:
     sent_at: float  #: seconds since the epoch
     age_s: float
     due_at: float | None  #: from when on it may be sent again if reads show it active; None: now
+    undecided: bool = False  #: no read can settle it: a person has to
 
 
 def open_one(item: Unknown, clock: Clock, settle_s: float) -> OpenTarget:
     """Describe an unknown target to a person."""
     left_s = due_in_s(item, clock, settle_s)
-    return OpenTarget(item.work.target, item.intent_at, settle_s - left_s, clock.now() + left_s if left_s > 0 else None)
+    due_at = clock.now() + left_s if left_s > 0 and not item.undecided else None
+    return OpenTarget(item.work.target, item.intent_at, settle_s - left_s, due_at, item.undecided)
 
 
 def series_due_in_s(ledger: Ledger, clock: Clock, settle_s: float) -> float | None:

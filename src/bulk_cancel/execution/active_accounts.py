@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bulk_cancel.access.credential_locks import CredentialLocks
-from bulk_cancel.api.client import ApiSettings
-from bulk_cancel.api.port import Line
+from bulk_cancel.api.port import ApiSettings, Line
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.engine.clock import Clock

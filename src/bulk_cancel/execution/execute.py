@@ -14,6 +14,7 @@ from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.plan import Approval
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.context import Context, Limits
@@ -50,6 +51,7 @@ class RunFacts:
     time: TimeLimit | None = None
     approval: Approval | None = None  #: of the plan that is carried out
     closure: str = ""  #: the command that checks the days of a closure; empty: it is none
+    provenance: Provenance = field(default_factory=Provenance)
 
     @property
     def longest_exchange_s(self) -> float:

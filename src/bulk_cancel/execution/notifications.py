@@ -13,7 +13,7 @@ from bulk_cancel.errors import BulkCancelError, Exit, InputError
 from bulk_cancel.ops.metrics import write_metrics
 from bulk_cancel.ops.notice import RunEnding
 from bulk_cancel.ops.notify import Notifier
-from bulk_cancel.reports.summary import Summary
+from bulk_cancel.reports.summary import Requests, Summary
 from bulk_cancel.settings.job import Job
 
 _BUG = "A bug of bulk-cancel: see its log, and report it."
@@ -29,17 +29,17 @@ def send_notice(job: Job, log: FilteringBoundLogger, notifier: Notifier | None, 
 
 def notice_of_end(setup: Setup, summary: Summary) -> RunEnding:
     """Return what is told of a run that ended."""
-    code = Exit(summary.exit_code)
+    code, requests = Exit(summary.exit_code), summary.requests or Requests()
     return RunEnding(
         job=setup.job.name,
         exit_code=code,
-        sentence=_BUG if code is Exit.BUG else summary.next,
+        sentence=_BUG if code is Exit.BUG else " ".join(summary.next.splitlines()),
         elapsed_s=summary.elapsed_s,
         run_id=summary.run_id,
         out=str(Path(summary.out).resolve()) if summary.out else "",
         counts={status.value: summary.counts.get(status, 0) for status in Status},
-        requests={"cancel": summary.requests.posts, "read": summary.requests.gets},
-        throttled=summary.requests.throttled,
+        requests={"cancel": requests.posts, "read": requests.gets},
+        throttled=requests.throttled,
         unknown_open=_unknown_open(setup),
     )
 

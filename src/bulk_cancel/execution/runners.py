@@ -48,6 +48,7 @@ def _sum_of(parts: Sequence[Reconciled]) -> Reconciled:
         unknown=sum(part.unknown for part in parts),
         due_in_s=max((part.due_in_s for part in parts), default=0.0),
         undecided=sum(part.undecided for part in parts),
+        unverified=[name for part in parts for name in part.unverified],
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from bulk_cancel.inputs.rows import InputOptions
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
 from bulk_cancel.inputs.unpack import PlainText, read_blocks
 
+_ID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_SWALLOWED = "one of its cells holds further rows, which were not read: close or remove the quote in this row"
 _UNNAMED = f"{PREFIX}unnamed_"
 
 
@@ -34,8 +38,9 @@ def read_delimited(text: PlainText, separator: str | None, options: InputOptions
         hasher.update(file.read(layout.start))
         records = check_records(read_blocks(file, hasher), layout, needed)
     frame = _scan(text.path, layout)
+    rows = _with_layout_problems(frame.select(cs.by_name(BC_ROW, *names)), records, len(layout.columns))
     return Table(
-        frame=_with_layout_problems(frame.select(cs.by_name(BC_ROW, *names)), records, len(layout.columns)),
+        frame=_with_swallowed_rows(rows, names, layout.separator),
         columns=names,
         digest=text.digest or hasher.hexdigest(),
         last_row=records.last_row,
@@ -87,6 +92,16 @@ def _with_layout_problems(frame: pl.LazyFrame, records: Records, expected: int) 
     rows = pl.Series(records.ragged_rows, dtype=pl.Int64)
     ragged = pl.LazyFrame({BC_ROW: rows, LAYOUT_PROBLEM: pl.Series(problems, dtype=pl.String)})
     return frame.join(ragged, on=BC_ROW, how="left", maintain_order="left")
+
+
+def _with_swallowed_rows(frame: pl.LazyFrame, names: Sequence[str], separator: str) -> pl.LazyFrame:
+    """A quote that is not closed where it should be makes the next rows a part of its cell: that row is told."""
+    further_row = rf'[\r\n](?:[^\r\n]*{re.escape(separator)})?[" ]*{_ID}[" ]*(?:{re.escape(separator)}|[\r\n]|$)'
+    holds_rows = pl.any_horizontal(pl.col(name).str.contains(further_row) for name in names).fill_null(value=False)
+    told = pl.concat_str(
+        LAYOUT_PROBLEM, pl.when(holds_rows).then(pl.lit(_SWALLOWED)), separator="; ", ignore_nulls=True
+    )
+    return frame.with_columns(pl.when(told != "").then(told).alias(LAYOUT_PROBLEM))
 
 
 def _counted(fields: int) -> str:

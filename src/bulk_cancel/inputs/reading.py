@@ -24,6 +24,7 @@ from bulk_cancel.inputs.rows import InputOptions
 from bulk_cancel.inputs.table import Table
 from bulk_cancel.inputs.unpack import PlainText, as_utf8, copy_lines, read_blocks, unpack, write_blocks
 from bulk_cancel.ops.disk import refusal_in
+from bulk_cancel.ops.keyboard import heed_ctrl_c
 
 _POLARS_GIVES_UP = (
     pl.exceptions.ComputeError,
@@ -124,6 +125,7 @@ def _plain_text(source: str, form: Format, work: Path, encoding: str) -> PlainTe
 
 
 def _copy_of_stdin(work: Path, encoding: str) -> PlainText:
+    heed_ctrl_c()
     hasher = hashlib.sha256()
     copied = write_blocks(read_blocks(sys.stdin.buffer, hasher), work / "stdin")
     return replace(as_utf8(copied, work / "utf8", encoding), digest=hasher.hexdigest())

@@ -20,6 +20,7 @@ from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
 from bulk_cancel.inputs.targets import find_changes
 from bulk_cancel.inputs.validation import refuse_bad_default_reason, validated
 from bulk_cancel.ops.disk import writing
+from bulk_cancel.ops.private_files import make_folder
 
 
 def stage_input(source: str, options: InputOptions, into: Path) -> StagedInput:
@@ -28,7 +29,7 @@ def stage_input(source: str, options: InputOptions, into: Path) -> StagedInput:
     Raise InputMissingError when there is no such file, InputError when no snapshot can be made that could be trusted.
     """
     refuse_bad_default_reason(options.reason)
-    into.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(into.parent)
     # The folder is readable by its owner only, and so is everything unpacked or half written in it.
     with writing(into.parent), TemporaryDirectory(dir=into.parent, prefix=".reading-") as work:
         with reading_errors(source), unchanged(source):

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bulk_cancel.errors import LedgerError
+from bulk_cancel.ops.private_files import replaced
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _RECORD = re.compile(rb"(\d{20}) ([0-9a-f]{64}) (\d{20}) (\d{20})\n")
@@ -97,8 +98,9 @@ class Marks:
         if not _ID.fullmatch(ledger_id):
             return None
         try:
-            file = _make(self._folder, ledger_id, seen.to_record() + os.fsencode(f"{place}\n"))
-            return Keeper(os.open(file, os.O_WRONLY))
+            with replaced(self._folder / ledger_id) as file:
+                file.write(seen.to_record() + os.fsencode(f"{place}\n"))
+            return Keeper(os.open(self._folder / ledger_id, os.O_WRONLY))
         except OSError:
             return None
 
@@ -164,16 +166,3 @@ def _read(file: Path) -> Mark | None:
     number, digest, size, changed_ns = found.groups()
     seen = Seen(int(number), digest.decode(), int(size), int(changed_ns))
     return Mark(file, os.fsdecode(data[found.end() :].rstrip(b"\n")), seen, written_at)
-
-
-def _make(folder: Path, name: str, data: bytes) -> Path:
-    """Write a whole file aside and rename it: what is there is never half a mark."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    aside = folder / f".{name}.new"
-    descriptor = os.open(aside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    try:
-        os.write(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    return aside.replace(folder / name)

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Scope, Target, Work
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import State
 
 #: Of the run's own account; where a scope may be None, that means all accounts.
@@ -32,7 +33,7 @@ class RunStart:
     source: str = ""
     input_digest: str = ""
     out: str = ""
-    program: str = ""
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class RunRecord:
     input_digest: str
     out: str
     summary: str | None  #: the JSON summary, when it came to its end
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Unknown:
     base: TimeBase | None  #: of the run that wrote the intent; None where the ledger's own clock tells the age
     start: str | None  #: the appointment's start, where an answer told
     last_at: float  #: when that run last recorded something of it: until then the cancel may have been on its way
-    undecided: bool = False  #: it is on record that no read can settle this attempt
+    undecided: bool = False  #: it is on record that a person has to settle this attempt
+    unverified: bool = False  #: since it was a canary, and reads did not show what it should have done
     age_s: float = field(
         default=0.0, compare=False
     )  #: since `last_at`, at the read; counts only where there is no base
@@ -83,6 +86,7 @@ class RowRecord:
     user_id: str | None
     warnings: str
     account: str = ""
+    mailed_reason: str = ""  #: that its cancel was sent with; empty: it had none, or we did not cancel it
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +104,15 @@ class HistoryLine:
 class Concern(StrEnum):
     """Why a row of a run needs a person."""
 
-    UNKNOWN = "unknown"
+    UNKNOWN = "unknown"  #: and a later run may settle it
+    UNDECIDED = "undecided"  #: unknown, and no read can settle it
     FAILED = "failed"
     REJECTED = "rejected"
     NOT_FOUND = "not_found"
     INVALID = "invalid"
     PAID = "paid"  #: cancelled by this program, and a payment belongs to it
-    WARNED = "warned"  #: an answer told that an after-effect went wrong
+    WARNED = "warned"  #: cancelled, and the answer told that an after-effect went wrong; told by one run
+    CHANGED = "changed"  #: left out, since it is not what was approved any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +161,12 @@ class Ledger(Protocol):
         """
 
     def begin_run(self, start: RunStart) -> int:
-        """Record a run that stages its rows; return its number."""
+        """Record a run that stages its rows, in the chain of digests as well; return its number."""
 
-    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_refused: bool = False) -> None:
         """Record rows and make targets of those that name a new one. A chunk is one transaction.
 
-        Refusals that were recorded before `retry_before` (seconds since the epoch) are taken up again as they are.
+        With `retry_refused` refusals are taken up again as they are.
 
         Chunks come in row order, and no target is named by two rows of a run that are both the first to name it.
         """
@@ -201,6 +207,9 @@ class Ledger(Protocol):
     def sendable_count(self, run_no: int, scope: Scope | None = None) -> int:
         """Count the run's targets that may be sent."""
 
+    def waiting_count(self) -> int:
+        """Count the targets, of whatever run, that were sent or about to be, and are proven not cancelled."""
+
     def accounts(self, run_no: int) -> list[str]:
         """Return the accounts of the run's sendable targets and of all that are open in the ledger, in order."""
 
@@ -213,7 +222,7 @@ class Ledger(Protocol):
     def rows(self, run_no: int, after_row: int, limit: int) -> list[RowRecord]:
         """Return the run's rows with their targets' records, in row order."""
 
-    def states_of(self, rows: Sequence[InputRow], *, retry_before: float | None = None) -> list[State | None]:
+    def states_of(self, rows: Sequence[InputRow], *, retry_refused: bool = False) -> list[State | None]:
         """Return what staging would find for each row: a state, or None for a new target or an invalid row.
 
         A refusal that the row would reopen, because it asks for something else, counts as pending.

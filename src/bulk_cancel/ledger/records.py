@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from bulk_cancel.core.clock import Past, TimeBase
 from bulk_cancel.core.model import InputRow, Request, Scope, Target, Work
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import DONE, SETTLED, State
-from bulk_cancel.ledger.port import RowRecord
+from bulk_cancel.ledger.port import RowRecord, RunRecord
 
 Row = tuple[Any, ...]
+_NOTHING_KNOWN = (False, False, None, None, None)
 
 
 def scoped(scope: Scope | None) -> tuple[str | None, int | None, int, int | None, bool]:
@@ -25,7 +29,7 @@ def _target(appointment_id: str, attendee_id: str, entire_series: int) -> Target
 def work_of(row: Row) -> Work:
     """Return the work of a row: key, request, state and attempts of a target, and what is known of it before a read."""
     target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, account, state, attempts = row[:10]
-    must_be_read, attended, start, series_at = row[10:] or (False, False, None, None)
+    must_be_read, attended, start, series_at, refused = (*row[10:], None)[:5] if row[10:] else _NOTHING_KNOWN
     target = _target(appointment_id, attendee_id, series)
     request = Request(reason, bool(cancel_all), user_id, account)
     known = {
@@ -33,8 +37,15 @@ def work_of(row: Row) -> Work:
         "attended": bool(attended),
         "start": start,
         "series_sent_at": series_at,
+        "refused": _past(refused) if refused else None,
     }
     return Work(target_id, target, request, State(state), attempts, **known)
+
+
+def _past(told: str) -> Past:
+    """Read when something happened: with the base of its run, or with its age by the ledger's own clock."""
+    at, known = json.loads(told)
+    return Past(at, TimeBase(*known), 0.0) if isinstance(known, list) else Past(at, None, known)
 
 
 def numbered_work_of(row: Row) -> tuple[int, Work]:
@@ -45,7 +56,7 @@ def numbered_work_of(row: Row) -> tuple[int, Work]:
 def row_record_of(row: Row) -> RowRecord:
     """Return the record of a row of the statements `rows` and `concerning_rows`."""
     number, first_row, problems, state, detail, http_status, attempts, settled_at = row[:8]
-    appointment_id, attendee_id, series, cancel_all, reason, user_id, warnings, account = row[8:]
+    appointment_id, attendee_id, series, cancel_all, reason, user_id, warnings, account, mailed_reason = row[8:]
     return RowRecord(
         row=number,
         first_row=first_row,
@@ -61,16 +72,21 @@ def row_record_of(row: Row) -> RowRecord:
         user_id=user_id,
         warnings=warnings or "",
         account=account or "",
+        mailed_reason=mailed_reason or "",
     )
 
 
-def staged_state(row: InputRow, found: Row, retry_before: float | None) -> State:
+def run_record_of(row: Row) -> RunRecord:
+    """Return the record of a row of the statement `runs`."""
+    return RunRecord(*(*row[:-1], Provenance.from_json(row[-1])))
+
+
+def staged_state(row: InputRow, found: Row, *, retry_refused: bool) -> State:
     """Return what staging a row makes of its target's state.
 
-    `found` is the state, when it was settled, and what is asked: reason, flag, user, account.
+    `found` is the state, and what is asked: reason, flag, user, account.
     """
-    state, settled_at, *asked = found
+    state, *asked = found
     amended = asked != [row.reason, row.cancel_all, row.user_id, row.account or ""]
-    retried = retry_before is not None and settled_at is not None and settled_at <= retry_before
-    reopened = state in (State.FAILED, State.SKIPPED) or ((amended or retried) and State(state) in SETTLED - DONE)
+    reopened = state in (State.FAILED, State.SKIPPED) or ((amended or retry_refused) and State(state) in SETTLED - DONE)
     return State.PENDING if reopened else State(state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bulk_cancel.errors import LedgerError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def refuse_other_schema(version: int, place: object) -> None:

@@ -1,9 +1,9 @@
 """What a ledger offers beside the contract in `port` when many workers on many machines share it.
 
 A worker takes a chunk and owns it until it has ended, or until another one takes it over. Every call that names a
-`Hold` is fenced: it checks, in the transaction of what it writes, that the hold still stands, and raises LostChunkError
-when it does not. So a worker that was frozen, or cut off, writes nothing more once its chunk has a new owner: no
-intent, hence no send; no heartbeat; no reserved pace.
+`Lease` is fenced: it checks, in the transaction of what it writes, that the lease still stands, and raises
+LostChunkError when it does not. So a worker that was frozen, or cut off, writes nothing more once its chunk has a new
+owner: no intent, hence no send; no heartbeat; no reserved pace.
 
 All times are the database's: the clocks of the machines need not agree.
 """
@@ -21,7 +21,7 @@ from bulk_cancel.ledger.port import Ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Lease:
     """A chunk that a worker owns, as long as its `epoch` is the chunk's newest: taking and ending count it up."""
 
     chunk: Chunk
@@ -110,26 +110,26 @@ class SharedLedger(Ledger, Protocol):
     def open_chunks(self, run_no: int) -> tuple[bool, bool]:
         """Tell whether chunks of the run have not ended yet: some that are not series, some that are."""
 
-    def take_chunk(self, run_no: int, chunk_no: int, owner: str, silence_s: float) -> Hold | None:
+    def take_chunk(self, run_no: int, chunk_no: int, owner: str, silence_s: float) -> Lease | None:
         """Take a chunk from any earlier owner; None when it has ended or does not exist.
 
         After `silence_s` seconds without a sign of life the new owner may be taken for dead.
         """
 
-    def hold(self, hold: Hold | None) -> None:
-        """From now on `append` and `recover` are fenced by `hold`, and count as heartbeats; None: not any more."""
+    def work_under(self, lease: Lease | None) -> None:
+        """From now on `append` and `recover` are fenced by `lease`, and count as heartbeats; None: not any more."""
 
-    def heartbeat(self, hold: Hold, gets: int = 0, throttled: int = 0) -> None:
+    def heartbeat(self, lease: Lease, gets: int = 0, throttled: int = 0) -> None:
         """Give a sign of life, and count these requests; what is appended counts cancels by itself. Fenced."""
 
-    def end_chunk(self, hold: Hold, note: str) -> None:
+    def end_chunk(self, lease: Lease, note: str) -> None:
         """Mark the chunk as ended. Fenced."""
 
-    def end_account(self, hold: Hold, note: str) -> None:
+    def end_account(self, lease: Lease, note: str) -> None:
         """Mark all chunks of the account that have not ended as ended. Fenced."""
 
-    def reopen_chunk(self, hold: Hold, *, given_back: bool = False) -> None:
-        """Let go of a chunk that has to be worked on again later, without ending it: the hold is over. Fenced.
+    def reopen_chunk(self, lease: Lease, *, given_back: bool = False) -> None:
+        """Let go of a chunk that has to be worked on again later, without ending it: the lease is over. Fenced.
 
         `given_back`: by a worker that may not do it.
         """
@@ -137,8 +137,8 @@ class SharedLedger(Ledger, Protocol):
     def silent_chunks(self, longer_than_s: float) -> Sequence[ChunkRecord]:
         """Return the chunks, of all runs, that somebody took, that have not ended and whose owner has been silent."""
 
-    def reserve(self, credential: str, count: int, pace: Pace, hold: Hold | None = None) -> Reservation:
-        """Move the credential's TAT on by `count` intervals of `pace`, in one atomic statement. Fenced by `hold`."""
+    def reserve(self, credential: str, count: int, pace: Pace, lease: Lease | None = None) -> Reservation:
+        """Move the credential's TAT on by `count` intervals of `pace`, in one atomic statement. Fenced by `lease`."""
 
     def give_back(self, credential: str, reservation: Reservation, unused: int, pace: Pace) -> None:
         """Return the last `unused` slots of a reservation, if nobody has reserved after it; a pause stands.

@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bulk_cancel.errors import LedgerCreateError, LockedError
+from bulk_cancel.ops.private_files import make_folder, open_own, replace_note
 
 #: Who only looks whether a lock is held has to hold it for a moment: so long a run waits in any case.
 _GLANCE_S = 0.3
@@ -45,17 +46,13 @@ def locked(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
     """
     lock = FileLock(path, mode=0o600)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock.acquire(timeout=max(wait_s, _GLANCE_S), poll_interval=0.1)
+        with _made(path):
+            make_folder(path.parent)
+            lock.acquire(timeout=max(wait_s, _GLANCE_S), poll_interval=0.1)
     except Timeout as error:
         raise LockedError(
             f"Another run holds {what}: {_holder(path)}.",
             advice="Wait until it has ended, or let this one wait with --lock-wait 30m. Nothing was sent.",
-        ) from error
-    except OSError as error:
-        raise LedgerCreateError(
-            f"The lock {path} cannot be created: {error.strerror}.",
-            advice="Choose another place with --ledger, or mend the folder's permissions. Nothing was sent.",
         ) from error
     try:
         _note_holder(path)
@@ -67,8 +64,8 @@ def locked(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
 @contextmanager
 def locked_together(path: Path, what: str, group: str, wait_s: float = 0.0) -> Iterator[None]:
     """Lock `path` together with all who name the same group, against everybody else. Raises as `locked` does."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with _made(path):
+        descriptor = open_own(path, os.O_RDWR)
     try:
         until = time.monotonic() + max(wait_s, _GLANCE_S)
         while not _joined(descriptor, path, group):
@@ -81,6 +78,19 @@ def locked_together(path: Path, what: str, group: str, wait_s: float = 0.0) -> I
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _made(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Timeout:  # an OSError, too
+        raise
+    except OSError as error:
+        raise LedgerCreateError(
+            f"The lock {path} cannot be created: {error.strerror}.",
+            advice="Choose another place with --ledger, or mend the folder's permissions. Nothing was sent.",
+        ) from error
 
 
 def _joined(descriptor: int, path: Path, group: str) -> bool:
@@ -116,8 +126,7 @@ def _note_holder(path: Path, group: str = "") -> None:
     """Beside the lock, not in it: opening a lock file empties it."""
     holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time(), "group": group}
     with suppress(OSError):
-        _about(path).write_text(json.dumps(holder), encoding="utf-8")
-        _about(path).chmod(0o600)
+        replace_note(_about(path), json.dumps(holder))
 
 
 def holder_of(path: Path) -> Holder | None:

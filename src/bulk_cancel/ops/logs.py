@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from bulk_cancel.core.text import printable, redact
+from bulk_cancel.ops.private_files import open_to_append
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
@@ -34,7 +35,7 @@ def make_log(log_format: str = "auto", log_file: Path | None = None, *, quiet: b
     finds a terminal: there the plan, the bar and the summary tell the rest.
     """
     _hush_libraries()
-    file = _private_file(log_file) if log_file is not None else None
+    file = open_to_append(log_file) if log_file is not None else None
     return cast("FilteringBoundLogger", _LateLog(lambda: _log_to(file, log_format, quiet=quiet)))
 
 
@@ -54,7 +55,7 @@ class _LateLog:
 @contextmanager
 def logging_to(log_format: str, log_file: Path | None) -> Iterator[FilteringBoundLogger]:
     """Yield a quiet log for a program that lives longer than a run: `log_file` is closed after the block."""
-    file = _private_file(log_file) if log_file is not None else None
+    file = open_to_append(log_file) if log_file is not None else None
     try:
         yield _log_to(file, log_format, quiet=True)
     finally:
@@ -102,12 +103,6 @@ def _renderer(log_format: str) -> Callable[[Any, str, EventDict], str | bytes]:
         colors=sys.stderr.isatty(),
         pad_event_to=0,
     )
-
-
-def _private_file(path: Path) -> TextIO:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    return path.open("a", encoding="utf-8", buffering=1)
 
 
 def _redacted(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
-from bulk_cancel.core.actions import Action, moment_of
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.reason import reason_problem
+from bulk_cancel.core.text import one_line
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ACCOUNT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+#: No count and no row comes near it, and every database takes what is below.
+_HIGHEST = 1 << 53
+LONGEST_WHY: Final = 2000
+LONGEST_NAME: Final = 200
+LONGEST_ID: Final = 64  #: as of all ids and times of the API
 _ACTIONS = frozenset(action.value for action in Action)
 
 
@@ -28,12 +37,17 @@ def refuse_odd(record: Mapping[str, Any], known: Mapping[str, Callable[[Any], bo
             raise MalformedError(f"{key} is not what a plan has there")
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _is_line(longest: int) -> Callable[[Any], bool]:
+    """Return a check for one line of text as it is written: cleaned, at most so many characters, no surrogates."""
+    return lambda value: isinstance(value, str) and len(value) <= longest and one_line(value) == value
+
+
+def _is_reason(value: Any) -> bool:
+    return isinstance(value, str) and not reason_problem(value) and not _SURROGATE.search(value)
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value < _HIGHEST
 
 
 def _is_id(value: Any) -> bool:
@@ -56,41 +70,45 @@ def _is_action(value: Any) -> bool:
     return isinstance(value, str) and value in _ACTIONS
 
 
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_text, value))
+def _are_ids(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_line(LONGEST_ID), value))
 
 
 def _are_counts(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_action(name) and _is_number(value[name]) for name in value)
 
 
+#: Fields of the header that only some plans have.
+OPTIONAL = frozenset({"ticket", "approved_by"})
 HEADER_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
     {
         "created_at": _is_moment,
         "expires_at": _is_moment,
-        "api_url": _is_text,
-        "input": _is_text,
+        "api_url": _is_line(LONGEST_WHY),
+        "input": _is_line(LONGEST_NAME),
         "input_digest": _is_digest,
         "options_digest": _is_digest,
         "rows": _is_number,
         "actions": _are_counts,
+        "ticket": _is_line(LONGEST_NAME),
+        "approved_by": _is_line(LONGEST_NAME),
     }
 )
 LINE_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
     {
         "row": _is_number,
         "action": _is_action,
-        "why": _is_text,
+        "why": _is_line(LONGEST_WHY),
         "first_row": _is_number,
         "appointment_id": _is_id,
         "attendee_id": _is_id,
         "entire_series": lambda value: value is True,
         "cancel_all": lambda value: value is True,
-        "reason": _is_text,
+        "reason": _is_reason,
         "user_id": _is_id,
         "account": _is_account,
-        "start": _is_text,
-        "host_ids": _are_texts,
-        "attendee_ids": _are_texts,
+        "start": _is_line(LONGEST_ID),
+        "host_ids": _are_ids,
+        "attendee_ids": _are_ids,
     }
 )

@@ -14,18 +14,25 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from bulk_cancel.core.actions import Action, Expectation, moment_of
+from bulk_cancel.core.actions import Action, Expectation
 from bulk_cancel.core.model import Appointment, InputRow
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
-from bulk_cancel.plan_files.fields import HEADER_FIELDS, LINE_FIELDS, MalformedError, refuse_odd
+from bulk_cancel.plan_files.fields import (
+    HEADER_FIELDS,
+    LINE_FIELDS,
+    LONGEST_NAME,
+    LONGEST_WHY,
+    OPTIONAL,
+    MalformedError,
+    refuse_odd,
+)
 
 FORMAT: Final = "bulk-cancel plan"
 VERSION: Final = 1
 LONGEST_LINE: Final = 4 << 20
 
-_LONGEST_WHY = 2000
-_LONGEST_NAME = 200
 _LATEST_AT = 253_402_300_799.0  # the end of the year 9999
 #: What a complaint about a row quotes: the beginning of a cell, which may hold a name.
 _QUOTED = re.compile(r'".*"', re.DOTALL)
@@ -47,6 +54,8 @@ class PlanHeader:
     options_digest: str
     rows: int
     actions: Mapping[Action, int]
+    ticket: str = ""  #: why
+    approved_by: str = ""
 
     def expired(self, now: float) -> bool:
         """Whether it is too late to carry it out."""
@@ -98,18 +107,27 @@ def header_record(header: PlanHeader) -> Record:
         "created_at": show_time(header.created_at),
         "expires_at": show_time(header.expires_at),
         "api_url": header.api_url,
-        "input": clean(header.input, _LONGEST_NAME),
+        "input": clean(header.input, LONGEST_NAME),
         "input_digest": header.input_digest,
         "options_digest": header.options_digest,
         "rows": header.rows,
         "actions": {action.value: header.actions[action] for action in Action if header.actions.get(action)},
+        **{name: value for name in ("ticket", "approved_by") if (value := getattr(header, name))},
     }
+
+
+def refuse_other_spelling(line: bytes, record: Mapping[str, object]) -> None:
+    """Refuse a line that says what a record says in other bytes: a key twice, blanks, another order. A person may have
+    read something else in it. Raises MalformedError.
+    """
+    if encode(record) != line:
+        raise MalformedError("it is not written as a plan is")
 
 
 def read_header(record: Record) -> PlanHeader:
     """Understand the first line. Raises MalformedError."""
     refuse_odd({key: value for key, value in record.items() if key not in ("format", "version")}, HEADER_FIELDS)
-    if missing := HEADER_FIELDS.keys() - record.keys():
+    if missing := HEADER_FIELDS.keys() - OPTIONAL - record.keys():
         raise MalformedError(f"{min(missing)} is missing")
     return PlanHeader(
         created_at=moment_of(record["created_at"]) or 0.0,
@@ -120,6 +138,8 @@ def read_header(record: Record) -> PlanHeader:
         options_digest=record["options_digest"],
         rows=record["rows"],
         actions={Action(name): count for name, count in record["actions"].items()},
+        ticket=record.get("ticket", ""),
+        approved_by=record.get("approved_by", ""),
     )
 
 
@@ -155,7 +175,15 @@ def _others(seen: Appointment | None) -> list[str] | None:
 @lru_cache(maxsize=256)
 def _clean_why(why: str) -> str:
     """Most lines of a plan share a few reasons."""
-    return clean(why, _LONGEST_WHY)
+    return clean(why, LONGEST_WHY)
+
+
+def read_strictly(line: bytes) -> PlannedLine:
+    """Understand a line of the plan as this program writes it, and no other. Raises MalformedError."""
+    record = decode(line)
+    planned = read_line(record)
+    refuse_other_spelling(line, {key: record[key] for key in LINE_FIELDS if key in record})
+    return planned
 
 
 def read_line(record: Record) -> PlannedLine:

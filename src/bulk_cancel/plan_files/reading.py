@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,15 +26,18 @@ from bulk_cancel.plan_files.format import (
     closing_line,
     decode,
     encode,
+    header_record,
     read_header,
     read_line,
+    read_strictly,
+    refuse_other_spelling,
     show_time,
 )
 
 _BLOCK: Final = 1 << 20
 _CLOSING: Final = re.compile(rb'\{"digest":"([0-9a-f]{64})"\}\n')
 _CLOSING_SIZE: Final = len(closing_line("0" * 64))
-_APPROVED: Final = re.compile(r"[0-9a-f]{12,64}")
+_APPROVED: Final = re.compile(r"[0-9a-f]{64}")
 _BEGINNING: Final = encode({"format": FORMAT})[:-2]
 _AGAIN: Final = "Make a new plan with `bulk-cancel plan … -o FILE`, and have it approved again."
 
@@ -52,11 +55,8 @@ class PlanFile:
     digest: str  #: what is approved
 
     def lines(self) -> Iterator[PlannedLine]:
-        """Yield the lines."""
-        for number, line in enumerate(_lines(self.path, self.digest), 1):
-            if number > 1:
-                with _malformed(self.path, number):
-                    yield read_line(decode(line))
+        """Return the lines."""
+        return _parsed(self, lambda line: read_line(decode(line)))
 
     def rows(self, chunk: int = 50_000) -> Iterator[list[InputRow]]:
         """Yield what a run stages: every row, so many at a time, also those of targets that are left out."""
@@ -92,7 +92,7 @@ def holds_plan(path: Path) -> bool:
 
 
 def open_plan(path: Path, *, now: float, expect_digest: str | None = None, ignore_expiry: bool = False) -> PlanFile:
-    """Verify a plan file as a whole. `expect_digest` is the approved digest, or at least 12 digits of its beginning.
+    """Verify a plan file as a whole. `expect_digest` is the approved digest, all of it.
 
     Raises PlanError when it is no plan, damaged, of a newer version, not the approved one, or expired at `now`;
     InputMissingError when there is none; UsageError when `expect_digest` is no digest.
@@ -122,7 +122,9 @@ def _read_header(path: Path) -> PlanHeader:
             advice="Carry it out with the version of bulk-cancel that wrote it, or plan again.",
         )
     with _malformed(path, 1):
-        return read_header(record)
+        header = read_header(record)
+        refuse_other_spelling(line, header_record(header))
+        return header
 
 
 def _verified_digest(path: Path) -> str:
@@ -150,8 +152,11 @@ def _digest_of(file: IO[bytes], size: int) -> str:
 def _refuse_unapproved(plan: PlanFile, expected: str) -> None:
     approved = expected.strip().lower().removeprefix("sha256:")
     if not _APPROVED.fullmatch(approved):
-        raise UsageError("--expect-digest is not the digest of a plan, or at least 12 digits of its beginning.")
-    if not plan.digest.startswith(approved):
+        raise UsageError(
+            "--expect-digest is not the whole digest of a plan, which has 64 digits.",
+            advice="Give it as `bulk-cancel show` prints it: a plan with the same first digits can be made in minutes.",
+        )
+    if plan.digest != approved:
         raise PlanError(
             f"{plan.path} is not the approved plan: its digest is {plan.digest}, and {approved} was approved.",
             advice="Compare both with `bulk-cancel show`. Nothing was sent.",
@@ -162,13 +167,20 @@ def _refuse_miscounted(plan: PlanFile) -> None:
     """Read all lines, so that what is wrong in one is known before anything is done."""
     actions: Counter[Action] = Counter()
     last = -1
-    for line in plan.lines():
+    for line in _parsed(plan, read_strictly):
         if line.row.row <= last:
             raise _damaged(plan.path, f"row {line.row.row} comes after row {last}")
         last = line.row.row
         actions[line.action] += 1
     if actions != Counter(plan.header.actions) or actions.total() != plan.header.rows:
         raise _damaged(plan.path, "its header counts other lines than it has")
+
+
+def _parsed(plan: PlanFile, parse: Callable[[bytes], PlannedLine]) -> Iterator[PlannedLine]:
+    for number, line in enumerate(_lines(plan.path, plan.digest), 1):
+        if number > 1:
+            with _malformed(plan.path, number):
+                yield parse(line)
 
 
 def _lines(path: Path, digest: str) -> Iterator[bytes]:

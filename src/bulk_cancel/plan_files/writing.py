@@ -6,7 +6,6 @@ The header counts what follows it, so the lines go into a nameless file first.
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +17,7 @@ from typing import IO
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.errors import PlanWriteError
-from bulk_cancel.ops.disk import sync
+from bulk_cancel.ops.private_files import refuse_open_folder, replaced
 from bulk_cancel.plan_files.fields import MalformedError
 from bulk_cancel.plan_files.format import (
     PlanHeader,
@@ -45,6 +44,8 @@ class PlanAbout:
     input: str  #: the input's name
     input_digest: str  #: sha256
     options: Mapping[str, object]  #: the settings that decide: JSON values only
+    ticket: str = ""
+    approved_by: str = ""
 
 
 @dataclass(slots=True)
@@ -81,15 +82,17 @@ class PlanDraft:
             options_digest=options_digest(about.options),
             rows=self._actions.total(),
             actions=dict(self._actions),
+            ticket=about.ticket,
+            approved_by=about.approved_by,
         )
 
     def put_in_place(self) -> None:
         """Give the file its name. Raises PlanWriteError; then what had this name before still has it."""
         first = encode(header_record(self.header()))
         read_header(decode(first))
-        with _disk(self.path):
+        with _disk(self.path), replaced(self.path) as file:
             self._body.seek(0)
-            self.digest = _put_in_place(self.path, first, self._body)
+            self.digest = _write(file, first, self._body)
 
 
 @contextmanager
@@ -99,6 +102,7 @@ def writing_plan(path: Path, about: PlanAbout) -> Iterator[PlanDraft]:
     Raises PlanWriteError. After any error in the block `path` is as it was.
     """
     with _disk(path):
+        refuse_open_folder(path.parent)
         body = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - closed below, where a full disk may object
     try:
         draft = PlanDraft(path, about, _body=body)
@@ -115,22 +119,6 @@ def write_plan(path: Path, about: PlanAbout, lines: Iterable[PlanLine]) -> str:
         for line in lines:
             draft.add(line)
     return draft.digest
-
-
-def _put_in_place(path: Path, first: bytes, body: IO[bytes]) -> str:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".plan-")  # mode 0600
-    aside = Path(name)
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
-            digest = _write(file, first, body)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-    sync(path.parent)
-    return digest
 
 
 def _write(file: IO[bytes], first: bytes, body: IO[bytes]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
 from typing import Final
 
-from bulk_cancel.core.actions import moment_of
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.inputs import StagedInput, read_columns
 from bulk_cancel.settings.job import Job
 

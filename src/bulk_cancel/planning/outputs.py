@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.errors import UsageError
-from bulk_cancel.plan_files import PlanAbout, holds_plan, writing_plan
-from bulk_cancel.planning.sources import Source
+from bulk_cancel.plan_files import PlanAbout, PlanDraft, holds_plan, writing_plan
+from bulk_cancel.planning.sources import Source, provenance_of_source
 
 if TYPE_CHECKING:
     from bulk_cancel.core.plan import PlanLine
@@ -23,7 +23,12 @@ class PlanOutputs:
     """Takes the lines of a plan to the files that the job wants of it."""
 
     takers: list[Callable[[PlanLine], None]] = field(default_factory=list)
-    digest: str | None = None  #: of the plan file, known after the block
+    draft: PlanDraft | None = None  #: of the plan file
+
+    @property
+    def digest(self) -> str | None:
+        """Return the plan file's digest, once it is in its place: before the page is written."""
+        return self.draft.digest if self.draft else None
 
     def add(self, line: PlanLine) -> None:
         for take in self.takers:
@@ -36,34 +41,44 @@ def plan_outputs(setup: Setup, source: Source) -> Iterator[PlanOutputs]:
     job, outputs = setup.job, PlanOutputs()
     with ExitStack() as stack:
         if job.out is not None:
-            outputs.takers += _audit_files(stack, job.out, setup, source)
-        draft = None
+            outputs.takers += _audit_files(stack, outputs, setup, source)
         if job.plan_file is not None:
             _refuse_overwriting(job.plan_file)
-            draft = stack.enter_context(writing_plan(job.plan_file, _about(setup, source)))
-            outputs.takers.append(draft.add)
+            outputs.draft = stack.enter_context(writing_plan(job.plan_file, _about(setup, source)))
+            outputs.takers.append(outputs.draft.add)
         yield outputs
-    outputs.digest = draft.digest if draft else None
 
 
-def _audit_files(stack: ExitStack, out: Path, setup: Setup, source: Source) -> list[Callable[[PlanLine], None]]:
+def _audit_files(
+    stack: ExitStack, outputs: PlanOutputs, setup: Setup, source: Source
+) -> list[Callable[[PlanLine], None]]:
     """Open the audit files and the page of a plan. What writes them is imported here: most plans have none."""
     from bulk_cancel.reports.pages.plan_page import writing_plan_page
     from bulk_cancel.reports.plan_records import plan_records
 
+    out = setup.job.out or Path()
     records = stack.enter_context(plan_records(out, with_accounts=setup.job.accounts is not None))
     about = {"source": setup.job.label, "input_digest": source.digest, "notes": source.rows(None).notes}
-    records.summary.update(about)
-    page = stack.enter_context(writing_plan_page(out, _facts(setup, source)))
+    records.summary.update({**about, "provenance": provenance_of_source(setup, source).document()})
+    page = stack.enter_context(writing_plan_page(out, _facts(setup, source, outputs)))
     return [records.add, page.add]
 
 
-def _facts(setup: Setup, source: Source) -> PlanFacts:
+def _facts(setup: Setup, source: Source, outputs: PlanOutputs) -> PlanFacts:
     from bulk_cancel.reports.pages.plan_page import PlanFacts
 
     job, accounts = setup.job, setup.accounts
     paces = {name: accounts.pace(name) for name in ("", *accounts.names)} if accounts.given else {}
-    return PlanFacts(job.label, source.digest, setup.machine.clock.now(), job.pace, paces, source.rows(None).notes)
+    return PlanFacts(
+        job.label,
+        source.digest,
+        setup.machine.clock.now(),
+        job.pace,
+        paces,
+        source.rows(None).notes,
+        provenance_of_source(setup, source),
+        lambda: outputs.digest,
+    )
 
 
 def _refuse_overwriting(path: Path) -> None:
@@ -89,4 +104,6 @@ def _about(setup: Setup, source: Source) -> PlanAbout:
     if job.accounts is not None:
         decisive |= {"account"}
     options = job.model_dump(mode="json", include=decisive)
-    return PlanAbout(now, now + job.plan_ttl, setup.api_url, job.label, source.digest, options)
+    return PlanAbout(
+        now, now + job.plan_ttl, setup.api_url, job.label, source.digest, options, job.ticket, job.approved_by
+    )

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from bulk_cancel.access.rate_limits import limiter_of, remember
-from bulk_cancel.access.setup import Setup
-from bulk_cancel.api.client import ApiSettings
-from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Action, Decision, Look, SkipRules, decide
-from bulk_cancel.core.clock import PaceRecord
-from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.plan import PlanLine, request_of, target_of
+from bulk_cancel.core.actions import SENT, Look
+from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.readings import Reading
-from bulk_cancel.engine.feed import WORTH_PAGES
-from bulk_cancel.engine.list_walk import ListWalk
-from bulk_cancel.engine.reader import Reader
 from bulk_cancel.errors import BulkCancelError, ConfigError, LockedError, UnreachableError
 from bulk_cancel.settings.accounts import label_of
 
-#: A plan reads no more pages of each account, and keeps no more of them in memory.
-MOST_PAGES = 200
-#: An unknown target is settled by the reconcile; the look only tells what a reason's blanks may want.
-_MUST_BE_READ = replace(NOTHING_EXPECTED, must_be_read=True)
+if TYPE_CHECKING:
+    from bulk_cancel.planning.account_reads import AccountReads
 
 
 @dataclass
@@ -53,7 +42,8 @@ class PlanReads:
             if line.action in SENT and self._is_begun(line.row.account or ""):
                 places[line.row.account or ""].append(place)
         looked = list(lines)
-        self.run_loop(self._look, places, looked)
+        if places:
+            self.run_loop(self._look, places, looked)
         return looked
 
     def _is_begun(self, account: str) -> bool:
@@ -90,84 +80,3 @@ class PlanReads:
                 group.start_soon(look, account)
         if failures:
             raise failures[0]
-
-
-@dataclass
-class AccountReads:
-    """The looks of one account. Contacts are read to count people, and kept in memory only."""
-
-    setup: Setup
-    settings: ApiSettings
-    pace: Pace
-    look_at: Look
-    known_pace: PaceRecord | None = None  #: what the ledger knows of the limiter
-    requests: int = 0
-    _walks: dict[str | None, ListWalk] = field(default_factory=dict)
-
-    async def look(self, lines: Sequence[PlanLine], seen: dict[str, Reading]) -> list[PlanLine]:
-        """Look at lines of this account, all of which would be sent. Raises as the reader does."""
-        machine, key = self.setup.machine, self.settings.credential.fingerprint
-        line = machine.line_factory(replace(self.settings, with_contacts=True))()
-        limiter = limiter_of(self.pace, key, machine, self.known_pace)
-        reader = Reader(line, limiter, self.setup.log, partial(remember, machine, key), self.settings.credential.origin)
-        try:
-            return await self._looked_at(lines, seen, reader)
-        finally:
-            self.requests += reader.requests
-            reader.remember(reader.limiter.record())
-            await line.aclose()
-
-    async def _looked_at(self, lines: Sequence[PlanLine], seen: dict[str, Reading], reader: Reader) -> list[PlanLine]:
-        await self._read_pages(lines, seen, reader)
-        left = sum(self._is_unread(line, seen) for line in lines)
-        if left and (self.look_at is Look.EACH or left * 10 <= len(lines) or _is_free(reader, left + len(lines))):
-            for line in lines:
-                if self._is_unread(line, seen):
-                    seen[str(line.row.appointment_id)] = await reader.read(target_of(line.row), request_of(line.row))
-        return [self._told(line, seen) for line in lines]
-
-    async def _read_pages(self, lines: Sequence[PlanLine], seen: dict[str, Reading], reader: Reader) -> None:
-        """Read the coming appointments by start, as long as pages show rows. Each acting user has an own list."""
-        by_user: defaultdict[str | None, set[str]] = defaultdict(set)
-        for line in lines:
-            if line.row.appointment_id not in seen:
-                by_user[line.row.user_id].add(str(line.row.appointment_id))
-        for user_id, wanted in by_user.items():
-            if len(wanted) >= WORTH_PAGES:
-                await self._read_list(user_id, wanted, seen, reader)
-
-    async def _read_list(self, user_id: str | None, wanted: set[str], seen: dict[str, Reading], reader: Reader) -> None:
-        """What a page shows of no row of this chunk may be of one of the next."""
-        walk = self._walks.setdefault(user_id, ListWalk(reader.page, user_id, self.setup.machine.clock.now()))
-        walk.read, walk.wanted = reader.page, walk.wanted + len(wanted)
-        while wanted and walk.is_worth_it and sum(walk.pages for walk in self._walks.values()) < MOST_PAGES:
-            shown = await walk.step() or {}
-            walk.count(len(wanted & shown.keys()))
-            seen.update(shown)
-            wanted -= shown.keys()
-
-    def _is_unread(self, line: PlanLine, seen: Mapping[str, Reading]) -> bool:
-        return self._decided(line, seen).action is Action.READ_FIRST
-
-    def _told(self, line: PlanLine, seen: Mapping[str, Reading]) -> PlanLine:
-        """Say what was seen of a line. One that nobody has looked at stays as it is."""
-        reading = seen.get(str(line.row.appointment_id))
-        if reading is None:
-            return line
-        decision = self._decided(line, seen)
-        if line.action is Action.READ_FIRST or decision.action is Action.READ_FIRST:
-            return replace(line, seen=reading.appointment)
-        return replace(line, action=decision.action, why=decision.why, seen=reading.appointment)
-
-    def _decided(self, line: PlanLine, seen: Mapping[str, Reading]) -> Decision:
-        """A plan sends nothing, so its readings may be of any age: each is judged as of when it was taken."""
-        target, request = target_of(line.row), request_of(line.row)
-        reading = seen.get(target.appointment_id)
-        at = reading.taken_at if reading else 0.0
-        rules = SkipRules(self.setup.machine.clock.now(), self.setup.job.skip_past, self.setup.job.late_within, at)
-        return decide(target, request, reading, _MUST_BE_READ, rules)
-
-
-def _is_free(reader: Reader, requests: int) -> bool:
-    """Whether so many requests, the cancels of a run that follows among them, cost no time."""
-    return reader.limiter.duration_s(requests) == 0

@@ -12,11 +12,12 @@ from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Plan, PlanLine, make_plan
 from bulk_cancel.core.states import State
+from bulk_cancel.planning.plan_reads import PlanReads
 from bulk_cancel.planning.sources import PlannedRows
 from bulk_cancel.settings.accounts import OWN
 
 if TYPE_CHECKING:
-    from bulk_cancel.planning.plan_reads import AccountReads, PlanReads
+    from bulk_cancel.planning.account_reads import AccountReads
 
 KnownPace = Callable[[str], PaceRecord | None]
 
@@ -42,10 +43,11 @@ def planned(
 
 def plan_reads(keys: CredentialLocks, look: Look, known_pace: KnownPace, wait_s: float) -> PlanReads:
     """Return the looks of a plan. An account's limit is held from its first look on."""
-    from bulk_cancel.planning.plan_reads import AccountReads, PlanReads  # brings HTTP
 
     def begin(account: str) -> AccountReads:
         settings, pace = keys.settings(account), keys.accounts.pace(account)
+        from bulk_cancel.planning.account_reads import AccountReads  # brings the engine
+
         keys.lock([account], wait_s)
         return AccountReads(keys.setup, settings, pace, look, known_pace(settings.credential.fingerprint))
 

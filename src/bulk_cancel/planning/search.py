@@ -14,10 +14,9 @@ from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.places import credential_lock
 from bulk_cancel.access.rate_limits import known_pace, limiter_of, remember
 from bulk_cancel.access.setup import Setup
-from bulk_cancel.api.client import ApiSettings
-from bulk_cancel.api.port import Line
-from bulk_cancel.core.actions import moment_of
+from bulk_cancel.api.port import ApiSettings, Line
 from bulk_cancel.core.credential import CredentialKind, check_pairing
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.selection import Fit, Gathering, Selection
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.engine.search import Search

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
@@ -14,6 +13,7 @@ from bulk_cancel.core.actions import SENT, Action, Approved
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.core.plan import Approval, LookAt, PlanLine, target_of
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.plan_files import PlanFile, is_plan, open_plan
@@ -21,7 +21,6 @@ from bulk_cancel.planning.closure import check_of_input, check_of_select, check_
 from bulk_cancel.planning.reason_templates import Rows, needs_looks, template_of
 from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.settings.job import Job
-from bulk_cancel.version import version
 
 if TYPE_CHECKING:
     from bulk_cancel.planning.plan_reads import PlanReads
@@ -102,9 +101,9 @@ def _options_of(job: Job, accounts: AccountNames | None) -> InputOptions:
     )
 
 
-def program() -> str:
-    """Return which program this is, as runs record it."""
-    return f"bulk-cancel {version()}, Python {platform.python_version()}"
+def provenance_of_source(setup: Setup, source: Source) -> Provenance:
+    """Return who plans or runs a source, and why, with what an approved plan brings along."""
+    return setup.provenance.after(source.approval.provenance) if source.approval else setup.provenance
 
 
 def open_if_any(setup: Setup, folder: Path) -> Source | str:
@@ -183,7 +182,9 @@ class ApprovedPlan:
 
     @property
     def approval(self) -> Approval:
-        return Approval(self.plan.header.expires_at, self.approved, self.plan.approved)
+        header = self.plan.header
+        given = Provenance(ticket=header.ticket, approved_by=header.approved_by, plan_digest=self.plan.digest)
+        return Approval(header.expires_at, self.approved, self.plan.approved, given)
 
     @property
     def digest(self) -> str:

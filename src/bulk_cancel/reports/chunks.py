@@ -26,6 +26,7 @@ Rows = Callable[[int, int], Sequence[RowRecord]]
 
 STATUS: Final = internal("status")
 DETAIL: Final = internal("detail")
+MAILED_REASON: Final = internal("mailed_reason")
 
 CHUNK: Final = 50_000
 #: What stands in for the input's columns when the snapshot is gone. An input can have them.
@@ -145,6 +146,7 @@ def _added(records: Sequence[RowRecord]) -> pl.DataFrame:
         (internal("http_status"), [record.http_status for record in records], pl.Int64()),
         (internal("attempts"), [record.attempts for record in records], pl.Int64()),
         (_SETTLED_AT, [record.settled_at for record in records], pl.Float64()),
+        (MAILED_REASON, [record.mailed_reason or None for record in records], pl.String()),
     )
     seconds = pl.from_epoch(pl.col(_SETTLED_AT).floor().cast(pl.Int64), time_unit="s")
     moment = seconds.dt.to_string("%Y-%m-%dT%H:%M:%SZ")

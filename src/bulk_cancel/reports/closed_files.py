@@ -11,8 +11,8 @@ from typing import Final
 
 import polars as pl
 
-from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Contact
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.selection import Days
 from bulk_cancel.core.text import counted, one_line
 from bulk_cancel.reports.csv_file import harmless_texts

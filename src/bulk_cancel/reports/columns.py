@@ -16,7 +16,7 @@ from typing import Final
 
 from bulk_cancel.core.columns import PREFIX
 
-RESULT_COLUMNS: Final = ("row", "status", "detail", "http_status", "attempts", "settled_at")
+RESULT_COLUMNS: Final = ("row", "status", "detail", "http_status", "attempts", "settled_at", "mailed_reason")
 CORRECTION_COLUMNS: Final = ("row", "status", "detail")
 
 _OURS = "bulk_cancel_"

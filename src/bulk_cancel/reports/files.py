@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bulk_cancel.errors import ReportError
 from bulk_cancel.ops.disk import sync
+from bulk_cancel.ops.private_files import make_folder
 
 _ASIDE = ".writing"
 
@@ -23,11 +24,12 @@ def written_aside(folder: Path, names: Collection[str]) -> Iterator[Path]:
     the first one is renamed, so whatever fails while they are written leaves `folder` as it was.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         with _only_writer(folder):
             aside = folder / _ASIDE
             shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir(mode=0o700)
+            aside.mkdir()
+            aside.chmod(0o700)
             try:
                 yield aside
                 _put_in_place(aside, folder, names)

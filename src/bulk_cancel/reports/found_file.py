@@ -18,8 +18,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from bulk_cancel.core.actions import moment_of
 from bulk_cancel.core.model import Appointment
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.text import one_line
 from bulk_cancel.errors import ConfigError, OutputError, ReportError, UsageError
 from bulk_cancel.reports.csv_file import POLARS_FAILURES, harmless_texts

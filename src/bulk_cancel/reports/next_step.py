@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from bulk_cancel.core.exit_codes import LEFT, Remains
 from bulk_cancel.core.model import Status
 from bulk_cancel.errors import Exit
 
+#: Of a run whose end nobody recorded.
+NOT_ENDED = "This run has not come to its end: it is still at work, or was interrupted."
 _SAME = "run the same command again"
 
 #: What a person does first, by what stopped the run.
@@ -35,18 +38,27 @@ _FIRST: Mapping[Exit, str] = MappingProxyType(
 class Ending:
     """How a run ended."""
 
-    counts: Mapping[Status, int]  #: status -> rows
+    remains: Remains
     exit_code: Exit
     due_at: float | None = None  #: when all unknown targets may be looked at, seconds since the epoch; None: now
     halt: str = ""  #: what stopped the run, a sentence
-    undecided: int = 0  #: unknown targets that no read can settle
-    sendable: int = 0  #: targets of earlier inputs that reads have just shown active
     credential: str = "the credential"  #: where a person finds the one that was used
+    expired_in: str = ""  #: the folder of the results, where the plan that was carried out has expired
+    again: str = ""  #: the command that began the run, as it is typed; empty: not known
 
 
 def next_step(ending: Ending) -> str:
-    """Say what to do now."""
-    return " ".join(_capital(sentence) for sentence in _sentences(ending))
+    """Say what to do now; what is to be typed again stands on a line of its own, whole."""
+    sentences = [*_sentences(ending)]
+    said = " ".join(map(_capital, sentences))
+    goes_on = any(_SAME in sentence for sentence in sentences)
+    return f"{said}\n{_typed(ending.again)}" if goes_on and ending.again else said
+
+
+def _typed(command: str) -> str:
+    """Return the line that says what to type. Where a secret was left out of the command it is not whole."""
+    hidden = " (*** is a secret that is not recorded)" if "***" in command else ""
+    return f"Type{hidden}: {command}"
 
 
 def closing_steps(closure: str) -> tuple[str, ...]:
@@ -58,64 +70,102 @@ def closing_steps(closure: str) -> tuple[str, ...]:
 
 
 def _sentences(ending: Ending) -> Iterator[str]:
+    remains = ending.remains
     if ending.halt:
         yield ending.halt
-    if ending.exit_code in _FIRST:
+    if ending.expired_in:
+        yield from _plan_anew(ending)
+    elif ending.exit_code in _FIRST and not _is_for_others(ending):
         yield _go_on(ending)
     elif ending.exit_code is Exit.UNKNOWN:
         yield _look_again(ending)
     yield from _for_a_person(ending)
-    if ending.sendable:
-        was = "1 cancel was" if ending.sendable == 1 else f"{ending.sendable:,} cancels were"
-        yield f"{was} not applied and may be sent again: run the input that names {_them(ending.sendable)}."
+    if remains.sendable:
+        was = "1 cancel was" if remains.sendable == 1 else f"{remains.sendable:,} cancels were"
+        yield f"{was} not applied and may be sent again: run the input that names {_them(remains.sendable)}."
     elif ending.exit_code is Exit.OK:
-        yield _done(ending)
+        yield _done(remains)
+
+
+def _is_for_others(ending: Ending) -> bool:
+    """Whether what is left is told by a sentence of its own, and not by running again as it is."""
+    remains = ending.remains
+    goes_on = ending.exit_code is not Exit.STOPPED or remains.count(Status.PENDING) or remains.for_reads
+    return not goes_on and bool(remains.for_a_run or remains.for_a_person)
+
+
+def _plan_anew(ending: Ending) -> Iterator[str]:
+    """An expired plan is refused: what is left is looked up and planned once more."""
+    remains, folder = ending.remains, ending.expired_in
+    first = _FIRST.get(ending.exit_code, "").format(credential=ending.credential)
+    if first:
+        yield f"{first.removesuffix(', then ')}."
+    if remains.for_reads:
+        yield (
+            f"{_without_outcome(remains.for_reads)}: look {_them(remains.for_reads)} up{_after(ending)} with "
+            "`bulk-cancel reconcile`, then write the files anew with `bulk-cancel report`."
+        )
+    statuses = {"unprocessed.csv": Status.PENDING, "failed.csv": Status.FAILED}
+    files = [name for name, status in statuses.items() if remains.count(status)]
+    if files or remains.for_reads:
+        names = " and ".join(f"{folder}/{name}" for name in files or ["unprocessed.csv"])
+        left = f", which has what is left ({_rows(remains.count(*LEFT))})" if files else ", if it is there then"
+        yield f"the plan has expired, and no run takes it any more: make a plan of {names}{left}, and run that."
 
 
 def _go_on(ending: Ending) -> str:
-    pending, unknown = _count(ending, Status.PENDING), _count(ending, Status.UNKNOWN)
+    pending, reads = ending.remains.count(Status.PENDING), ending.remains.for_reads
     stopped = "stopped early: " if ending.exit_code is Exit.STOPPED and not ending.halt else ""
     first = _FIRST[ending.exit_code].format(credential=ending.credential)
     aim = f" to go on with {_rows(pending)}" if pending else ""
-    looks = f"; {_without_outcome(unknown)}, it looks before it sends" if unknown else ""
+    looks = f"; {_without_outcome(reads)}, it looks before it sends" if reads else ""
     return f"{stopped}{first}{_SAME}{aim}{looks}."
 
 
 def _look_again(ending: Ending) -> str:
-    pending = _count(ending, Status.PENDING)
-    when = "" if ending.due_at is None else f" after {_minute(ending.due_at)}"
+    pending = ending.remains.count(Status.PENDING)
     also = f", and goes on with {_rows(pending)}" if pending else ""
-    return f"{_without_outcome(_count(ending, Status.UNKNOWN))}; {_SAME}{when}, it looks before it sends{also}."
+    unknown = _without_outcome(ending.remains.for_reads)
+    return f"{unknown}; {_SAME}{_after(ending)}, it looks before it sends{also}."
+
+
+def _after(ending: Ending) -> str:
+    return "" if ending.due_at is None else f" after {_minute(ending.due_at)}"
 
 
 def _for_a_person(ending: Ending) -> Iterator[str]:
-    if ending.undecided:
-        outcomes = "1 unknown outcome" if ending.undecided == 1 else f"{ending.undecided:,} unknown outcomes"
+    remains = ending.remains
+    if remains.undecided:
+        outcomes = "1 unknown outcome" if remains.undecided == 1 else f"{remains.undecided:,} unknown outcomes"
         yield f"no read can settle {outcomes}, unknown.csv says why: a person decides, with `bulk-cancel resolve`."
-    if failed := _count(ending, Status.FAILED):
+    failed = remains.count(Status.FAILED)
+    if failed and not ending.expired_in:
         yield f"{_SAME} to try {_rows(failed)} that could not be sent."
-    if files := list(_files_to_correct(ending)):
+    if files := list(_files_to_correct(remains)):
         yield f"correct {' and '.join(files)} and run {_them(len(files))} as a new input."
+    if remains.changed:
+        what = "1 row is" if remains.changed == 1 else f"{remains.changed:,} rows are"
+        yield f"{what} not what was approved any more, results.csv says why: plan {_them(remains.changed)} anew."
+    if remains.warned:
+        of = "1 cancellation" if remains.warned == 1 else f"{remains.warned:,} cancellations"
+        them = _them(remains.warned)
+        yield f"an after-effect of {of} went wrong, results.csv says which: look at {them} in meetergo."
 
 
-def _files_to_correct(ending: Ending) -> Iterator[str]:
+def _files_to_correct(remains: Remains) -> Iterator[str]:
     """What failed is in failed.csv, too, but is nothing to correct: the same command takes it up again."""
-    refused, failed = _count(ending, Status.REJECTED, Status.NOT_FOUND), _count(ending, Status.FAILED)
+    refused, failed = remains.count(Status.REJECTED, Status.NOT_FOUND), remains.count(Status.FAILED)
     if refused:
         yield f"failed.csv ({refused:,} of {_rows(refused + failed)})" if failed else f"failed.csv ({_rows(refused)})"
-    if invalid := _count(ending, Status.INVALID):
+    if invalid := remains.count(Status.INVALID):
         yield f"invalid.csv ({_rows(invalid)})"
 
 
-def _done(ending: Ending) -> str:
-    skipped = _count(ending, Status.SKIPPED)
+def _done(remains: Remains) -> str:
+    skipped = remains.count(Status.SKIPPED)
     if not skipped:
         return "done: nothing is left to do."
     return f"done: nothing is left to do; {_rows(skipped)} {'was' if skipped == 1 else 'were'} skipped."
-
-
-def _count(ending: Ending, *statuses: Status) -> int:
-    return sum(ending.counts.get(status, 0) for status in statuses)
 
 
 def _them(count: int) -> str:

@@ -8,7 +8,6 @@ is killed leaves the list of what it had done.
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from bulk_cancel.core.model import Appointment, Target
 from bulk_cancel.core.text import harmless, one_line
 from bulk_cancel.ops.disk import writing
+from bulk_cancel.ops.private_files import open_to_append
 
 REBOOKING = "rebooking.csv"
 _COLUMNS = (
@@ -37,9 +37,7 @@ Keep = Callable[[Target, Appointment], None]
 @contextmanager
 def rebooking_list(out: Path) -> Iterator[Keep]:
     """Yield what adds a cancelled appointment's attendees to `out`/rebooking.csv, mode 0600."""
-    out.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(out / REBOOKING, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-    file = open(descriptor, "a", encoding="utf-8", newline="")  # noqa: PTH123, SIM115 - the mode holds from the start
+    file = open_to_append(out / REBOOKING)
     writer = csv.writer(file, lineterminator="\n")
 
     def write(rows: Iterable[Sequence[str]]) -> None:

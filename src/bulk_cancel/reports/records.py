@@ -10,8 +10,8 @@ mailed. `results.parquet` holds everything without apostrophes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -21,7 +21,16 @@ import polars.selectors as cs
 from bulk_cancel.core.csv_dialect import CsvDialect
 from bulk_cancel.core.model import Status
 from bulk_cancel.errors import ReportError
-from bulk_cancel.reports.chunks import CHUNK, DETAIL, STATUS, Rows, dialect_in, original_columns, read_chunks
+from bulk_cancel.reports.chunks import (
+    CHUNK,
+    DETAIL,
+    MAILED_REASON,
+    STATUS,
+    Rows,
+    dialect_in,
+    original_columns,
+    read_chunks,
+)
 from bulk_cancel.reports.columns import correction_columns, result_columns
 from bulk_cancel.reports.csv_file import POLARS_FAILURES, CsvFile, harmless_texts
 from bulk_cancel.reports.files import written_aside
@@ -56,18 +65,32 @@ class RunFiles:
         return [self.out / name for name in self.row_counts]
 
 
-def write_records(snapshot: Path | None, rows: Rows, out: Path, *, excel: bool = False) -> RunFiles:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is wanted of the files besides the rows."""
+
+    excel: bool = False  #: a workbook, too: it needs its extra, and no more rows than a sheet holds
+    facts: Sequence[tuple[str, str]] = ()  #: of the run, for a sheet of the workbook: a name and a value each
+    keep: bool = False  #: nothing that is there is removed: a correction file that has no rows any more is left empty
+
+
+PLAIN = Wanted()
+
+
+def write_records(snapshot: Path | None, rows: Rows, out: Path, wanted: Wanted = PLAIN) -> RunFiles:
     """Write all result files of a run into `out`, or none: after an error the files of an earlier write still stand.
 
     `rows` returns the ledger's rows after a row number, so many at a time. They have to be the rows of the snapshot.
-    Without a snapshot what the ledger knows stands in for the input's columns. With `excel` there is a workbook, too:
-    it wants its extra, and no more rows than a sheet holds.
+    Without a snapshot what the ledger knows stands in for the input's columns.
     """
     originals = original_columns(snapshot, rows)
-    missing = why_no_workbook(0, len(result_columns(originals))) if excel else ""
+    missing = why_no_workbook(0, len(result_columns(originals))) if wanted.excel else ""
+    wanted = replace(wanted, excel=wanted.excel and not missing)
+    kept = [name for name in FILES if wanted.keep and (out / name).exists()]
+    replaced = [name for name in FILES if name != RESULTS_XLSX or wanted.excel or not wanted.keep]
     try:
-        with written_aside(out, FILES) as folder:
-            draft = _Draft(folder, originals, dialect_in(snapshot), with_workbook=excel and not missing)
+        with written_aside(out, replaced) as folder:
+            draft = _Draft(folder, originals, dialect_in(snapshot), wanted, kept)
             for chunk in read_chunks(snapshot, rows):
                 draft.append(chunk)
             draft.finish()
@@ -83,7 +106,8 @@ class _Draft:
     folder: Path
     originals: list[str]
     dialect: CsvDialect
-    with_workbook: bool = False
+    wanted: Wanted
+    kept: Collection[str]  #: files that are written without rows, too
     statuses: Counter[Status] = field(default_factory=Counter)
     parts: list[Path] = field(default_factory=list)
     results: CsvFile = field(init=False)
@@ -93,8 +117,9 @@ class _Draft:
     def __post_init__(self) -> None:
         (self.folder / "parts").mkdir()
         self.results = CsvFile(self.folder / RESULTS_CSV, result_columns(self.originals), self.dialect)
-        if self.with_workbook:
-            self.workbook = WorkbookFile(self.folder / RESULTS_XLSX, result_columns(self.originals))
+        if self.wanted.excel:
+            names = result_columns(self.originals)
+            self.workbook = WorkbookFile(self.folder / RESULTS_XLSX, names, self.wanted.facts)
         names = correction_columns(self.originals)
         self.corrections = {name: CsvFile(self.folder / name, names, self.dialect) for name in CORRECTIONS}
 
@@ -103,13 +128,13 @@ class _Draft:
         chunk.write_parquet(self.parts[-1], compression="lz4", statistics=False)
         if self.workbook:
             self.workbook.append(chunk)
-        for_people = chunk.with_columns(harmless_texts(DETAIL))
+        for_people = chunk.with_columns(harmless_texts(DETAIL, MAILED_REASON))
         self.results.append(for_people)
         for status, count in chunk[STATUS].value_counts().iter_rows():
             self.statuses[Status(status)] += count
         for name, statuses in CORRECTIONS.items():
             rows = for_people.filter(pl.col(STATUS).is_in([status.value for status in statuses]))
-            if rows.height:
+            if rows.height or name in self.kept:
                 self.corrections[name].append(rows.with_columns(_readable_again(self.originals)))
 
     def finish(self) -> None:

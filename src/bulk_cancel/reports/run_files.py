@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.ledger.port import Ledger, RunRecord
 from bulk_cancel.reports.pages.run_page import write_run_page
-from bulk_cancel.reports.records import write_records
+from bulk_cancel.reports.records import Wanted, write_records
 from bulk_cancel.reports.workbook import why_no_workbook
 
 
-def write_run(ledger: Ledger, run: RunRecord, out: Path, *, excel: bool) -> str:
+def write_run(ledger: Ledger, run: RunRecord, out: Path, now: float, wanted: Wanted) -> str:
     """Write all files of a run into `out`; return why a workbook that was wanted is missing, a sentence, or nothing.
 
-    Raises ReportError when the disk refuses, LedgerError and InputError when ledger and snapshot do not fit.
+    `now` in seconds since the epoch: a plan may have expired meanwhile. Raises ReportError when the disk refuses,
+    LedgerError and InputError when ledger and snapshot do not fit.
     """
     snapshot = Path(run.out) / SNAPSHOT
-    too_much = why_no_workbook(sum(ledger.counts(run.run_no).values())) if excel else ""
+    too_much = why_no_workbook(sum(ledger.counts(run.run_no).values())) if wanted.excel else ""
     rows = partial(ledger.rows, run.run_no)
-    files = write_records(snapshot if snapshot.exists() else None, rows, out, excel=excel and not too_much)
-    write_run_page(ledger, run, out)
+    facts = (("Run", run.run_id), *run.provenance.facts())
+    wanted = replace(wanted, excel=wanted.excel and not too_much, facts=facts)
+    files = write_records(snapshot if snapshot.exists() else None, rows, out, wanted)
+    write_run_page(ledger, run, out, now)
     return too_much or files.missing

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.reports.files import written_aside
 from bulk_cancel.reports.next_step import Ending, next_step
 
@@ -36,7 +37,7 @@ class Summary:
     rows: int
     targets: int
     counts: Mapping[Status, int]  #: status -> rows; those without rows may be missing
-    requests: Requests
+    requests: Requests | None  #: None: nobody counted them, since the run did not come to its end
     elapsed_s: float
     exit_code: int
     out: str | None
@@ -44,6 +45,7 @@ class Summary:
     next: str  #: a sentence: what to do now
     pace: Pace | None = None  #: the limit that the run kept; of several accounts what theirs allow together
     closure: str = ""  #: the command that checks the days of a closure; empty: it is none
+    provenance: Provenance = field(default_factory=Provenance)  #: who started it, with which command, and why
     accounts: Mapping[str, Requests] = field(default_factory=dict)  #: by account, where there are any
 
 
@@ -56,7 +58,7 @@ def to_json(summary: Summary) -> str:
         "targets": summary.targets,
         "counts": {status.value: summary.counts.get(status, 0) for status in Status},
         "limit": {"rate_per_s": summary.pace.rate_per_s, "burst": summary.pace.burst} if summary.pace else None,
-        "requests": asdict(summary.requests),
+        "requests": asdict(summary.requests) if summary.requests else None,
         **({"accounts": {name: asdict(its) for name, its in summary.accounts.items()}} if summary.accounts else {}),
         "elapsed_s": round(summary.elapsed_s, 3),
         "exit_code": int(summary.exit_code),
@@ -64,12 +66,13 @@ def to_json(summary: Summary) -> str:
         "ledger": summary.ledger,
         "next": summary.next,
         **({"closure": summary.closure} if summary.closure else {}),
+        "provenance": summary.provenance.document(),
     }
     return json.dumps(document, indent=2) + "\n"
 
 
-def write_summary(summary: Summary, out: Path) -> Path:
-    """Write summary.json into `out`; return its path."""
+def write_summary(document: str, out: Path) -> Path:
+    """Write summary.json into `out`, given what `to_json` made of it; return its path."""
     with written_aside(out, [SUMMARY_JSON]) as folder:
-        (folder / SUMMARY_JSON).write_text(to_json(summary), encoding="ascii")
+        (folder / SUMMARY_JSON).write_text(document, encoding="ascii")
     return out / SUMMARY_JSON

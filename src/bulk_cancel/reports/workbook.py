@@ -26,7 +26,15 @@ TEXTS_STAY: Mapping[str, bool] = MappingProxyType({"strings_to_formulas": False,
 MADE_ON: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - a workbook knows no zones
 
 _LONGEST_CELL = 32_767
-_WIDTHS = {"row": 8, "status": 18, "detail": 60, "http_status": 12, "attempts": 10, "settled_at": 22}
+_WIDTHS = {
+    "row": 8,
+    "status": 18,
+    "detail": 60,
+    "http_status": 12,
+    "attempts": 10,
+    "settled_at": 22,
+    "mailed_reason": 60,
+}
 _WIDTH_OF_AN_ID = 38
 _WIDTH = 20
 
@@ -54,6 +62,7 @@ class WorkbookFile:
 
     path: Path
     names: Mapping[str, str]  #: column of a chunk -> its header, in the order of the file
+    facts: Sequence[tuple[str, str]] = ()  #: of the run, for a sheet of their own: a name and a value each
     _row_count: int = 0
     _workbook: Any = field(init=False, repr=False)
     _sheet: Any = field(init=False, repr=False)
@@ -72,6 +81,14 @@ class WorkbookFile:
         self._sheet.freeze_panes(1, 0)
         self._write(self.names.values(), bold)
 
+    def _write_facts(self) -> None:
+        sheet = self._workbook.add_worksheet("run")
+        sheet.set_column(0, 0, _WIDTH)
+        sheet.set_column(1, 1, _WIDTHS["detail"])
+        for place, (name, value) in enumerate(self.facts):
+            sheet.write_string(place, 0, name)
+            sheet.write_string(place, 1, _shortened(value))
+
     def append(self, chunk: pl.DataFrame) -> None:
         """Add the rows of a chunk, which may have more columns than the file."""
         for cells in chunk[list(self.names)].iter_rows():
@@ -83,6 +100,8 @@ class WorkbookFile:
         from xlsxwriter.exceptions import XlsxWriterException  # type: ignore[import-untyped]
 
         self._sheet.autofilter(0, 0, max(1, self._row_count), len(self.names) - 1)
+        if self.facts:
+            self._write_facts()
         try:
             self._workbook.close()
         except XlsxWriterException as error:

@@ -13,11 +13,13 @@ from dataclasses import asdict, replace
 from datetime import date
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bulk_cancel.sandbox.credentials import read_credential
+from bulk_cancel.sandbox.credentials import fingerprint, read_credential
 from bulk_cancel.sandbox.faults import Fault, Meets, Shape, When
 from bulk_cancel.sandbox.faulty_answers import Scene, Wires, faulty_response, plain_response, too_many_requests
 from bulk_cancel.sandbox.handlers import CANCEL, READS, ApiRoute, Call, Plain, answer, read_one
@@ -26,6 +28,7 @@ from bulk_cancel.sandbox.record import Arrival
 from bulk_cancel.sandbox.refusal import Refused, error_document
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+_HOSTS = ["127.0.0.1", "localhost"]
 _ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -43,7 +46,8 @@ def make_app(sandbox: Sandbox, wires: Wires) -> Starlette:
         Route("/_trap", own.trap, methods=_ALL_METHODS),
         Route("/{path:path}", api.stray, methods=_ALL_METHODS),
     ]
-    return Starlette(routes=routes)
+    # By any other name a page in a browser has turned its own name to this machine: it would read what is asked here.
+    return Starlette(routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS)])
 
 
 class _Api:
@@ -71,13 +75,14 @@ class _Api:
 
     def _arrive(self, request: Request, route: str, target: str | None) -> None:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        self._sandbox.record.arrivals.append(Arrival(self._sandbox.now(), request.method, route, target, token))
+        arrival = Arrival(self._sandbox.now(), request.method, route, target, fingerprint(token))
+        self._sandbox.record.arrivals.append(arrival)
 
     async def _respond(self, route: ApiRoute, request: Request) -> tuple[str, Response]:
         sandbox = self._sandbox
         options = sandbox.options
         credential = read_credential(request.headers, any_personal_token=options.any_personal_token)
-        if not sandbox.limits.take(credential.text):
+        if not sandbox.limits.take(credential.fingerprint):
             sandbox.record.throttled += 1
             return "429", too_many_requests(options.retry_after)
         body = await request.body() if route is CANCEL else b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,21 +23,26 @@ USER_HEADER = "x-meetergo-api-user-id"
 class Credential:
     """An accepted credential: a personal token has an owner, a platform key has none."""
 
-    text: str
+    fingerprint: str
     owner: User | None
+
+
+def fingerprint(text: str) -> str:
+    """What the sandbox keeps of a credential: a person may have sent it a real one by mistake."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def read_credential(headers: Mapping[str, str], *, any_personal_token: bool = False) -> Credential:
     """The credential of a request; refused with 401 when it is missing, unknown or expired."""
     scheme, _, text = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and text == PLATFORM_KEY:
-        return Credential(text, None)
+        return Credential(fingerprint(text), None)
     owner = _PERSONAL.get(text)
     if owner is None and any_personal_token and text.startswith("rgo-") and text != EXPIRED_TOKEN:
         owner = OWNER
     if scheme.lower() != "bearer" or owner is None:
         raise Refused(401, "Unauthorized")
-    return Credential(text, owner)
+    return Credential(fingerprint(text), owner)
 
 
 def read_acting_user(credential: Credential, headers: Mapping[str, str], *, required: bool = True) -> User:

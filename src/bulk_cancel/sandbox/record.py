@@ -15,7 +15,7 @@ class Arrival:
     method: str
     route: str
     target: str | None
-    token: str = ""  #: as it came, accepted or not
+    credential: str = ""  #: its fingerprint, accepted or not: what came may be a real one
 
 
 @dataclass(slots=True)

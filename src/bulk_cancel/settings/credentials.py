@@ -46,19 +46,26 @@ def credential_of(environ: Mapping[str, str], variable: str | None, file: Path |
 def _read_private(path: Path) -> str:
     """Read a file that not everybody may read; a group may be meant. systemd's own folder is closed to others."""
     text = _read(path)
+    refuse_open_file(path, "the credential file")
+    return text
+
+
+def refuse_open_file(path: Path, what: str) -> None:
+    """Raise ConfigError when every user of this machine can read a file that holds secrets."""
     if os.name == "posix" and path.stat().st_mode & stat.S_IROTH:
         raise ConfigError(
-            f"Every user of this machine can read the credential file {path}.",
-            advice=f"Nothing was sent. Close it with: chmod o-rwx {path}  Who may have read it has the credential.",
+            f"Every user of this machine can read {what} {path}.",
+            advice=f"Nothing was sent. Close it with: chmod o-rwx '{path}'  Who may have read it has what is in it.",
         )
-    return text
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The credential file {path} cannot be read: {error}.", advice=_WHERE) from error
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        # Its name is not told: that may be the token itself, in the wrong variable.
+        raise ConfigError(f"The file of the credential cannot be read: {why}.", advice=_WHERE) from error
 
 
 def _checked(value: str, origin: str) -> Credential:

@@ -32,14 +32,20 @@ from pydantic import (
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.dates import fill_dates
 from bulk_cancel.core.deadline import Deadline, parse_deadline
+from bulk_cancel.core.moments import parse_zone
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.reason import LONGEST_REASON
-from bulk_cancel.core.selection import Days, Selection, parse_zone
-from bulk_cancel.core.text import clean
+from bulk_cancel.core.selection import Days, Selection
+from bulk_cancel.core.text import clean, one_line
 from bulk_cancel.core.units import parse_duration, parse_rate
 from bulk_cancel.core.window import SendWindow, parse_window
 from bulk_cancel.errors import ConfigError, InputMissingError, UsageError
+from bulk_cancel.settings.credentials import refuse_open_file
 
+#: Of a ticket, or of the name of the person who approved.
+LONGEST_NOTE = 200
+#: Variables that hold passwords and tokens as a whole.
+SECRET_SETTINGS = frozenset({"BULK_CANCEL_NOTIFY"})
 _PATHS = ("input", "ledger", "out", "log_file", "plan_file", "metrics_file", "accounts")
 #: Not the ledger: one for all days knows what was sent.
 _DATED = ("input", "out", "log_file", "plan_file")
@@ -84,6 +90,15 @@ def _reason(value: str) -> str:
     return value
 
 
+def _note(value: str) -> str:
+    """Accept one short line, which people read in reports."""
+    if len(value) > LONGEST_NOTE:
+        raise ValueError(f"at most {LONGEST_NOTE} characters are allowed")
+    if one_line(value) != value:
+        raise ValueError("write one line, without control characters")
+    return value
+
+
 def _window(value: Any) -> Any:
     return parse_window(value) if isinstance(value, str) else value
 
@@ -125,6 +140,8 @@ FIELDS = get_args(Field_)
 
 #: Not empty: a variable of a shell that is not set must not select everything.
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+#: Why, and on whose approval: one line each.
+Note = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_note)]
 Uuid = Annotated[str, BeforeValidator(_uuid)]
 Occasion = Literal["finish", "failure", "unknown", "halt"]
 Day = Annotated[date, BeforeValidator(_date), Field(ge=date(1970, 1, 2), lt=date(3000, 1, 1))]
@@ -179,6 +196,8 @@ class Job(BaseModel):
     timezone: Annotated[str, AfterValidator(_zone)] | None = None
     select: Select | None = None  #: instead of an input: what a search finds is the input
     reason: Annotated[str, AfterValidator(_reason)] | None = None
+    ticket: Note = ""  #: why: kept with the run, mailed to nobody
+    approved_by: Note = ""  #: who approved it: likewise
     map: Annotated[dict[Field_, str], BeforeValidator(_mapping)] = {}
     hidden_rows: Literal["", "skip", "include"] = ""  #: of a sheet; empty: one that hides rows is refused
     encoding: str = ""  #: of a CSV or NDJSON text; empty: UTF-8
@@ -269,11 +288,17 @@ class Job(BaseModel):
         return Pace(self.rate, self.burst)
 
 
+def setting_variables() -> dict[str, str]:
+    """Return the variables of the environment that set something, each with the key of the job file."""
+    return {
+        f"BULK_CANCEL_{key.upper()}": key for key in (field.alias or name for name, field in Job.model_fields.items())
+    }
+
+
 def _environment() -> dict[str, str]:
     """Return what variables set, by the keys of job files: BULK_CANCEL_…, and the official client's user id."""
     variables = {name.upper(): value for name, value in os.environ.items()}
-    keys = {field.alias or name for name, field in Job.model_fields.items()}
-    found = {key: variables[name] for key in keys if (name := f"BULK_CANCEL_{key.upper()}") in variables}
+    found = {key: variables[name] for name, key in setting_variables().items() if name in variables}
     user_id = {"user_id": variables["MEETERGO_USER_ID"]} if "MEETERGO_USER_ID" in variables else {}
     return {**user_id, **found}
 
@@ -289,7 +314,10 @@ def load_job(source: str, flags: Mapping[str, Any] = MappingProxyType({})) -> Jo
     file = Path(source)
     if not file.exists():
         raise InputMissingError(f"There is no job file {source}.", advice="Check the name and the current folder.")
-    job = _validated({**_keys_of(file), **_environment(), **given}, source)
+    keys = _keys_of(file)
+    if "notify" in keys:
+        refuse_open_file(file, "the addresses of notify, with their passwords, in the job file")
+    job = _validated({**keys, **_environment(), **given}, source)
     job._file = file
     return _beside(job, file.parent, given)
 

@@ -110,7 +110,7 @@ def run_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
         carried_out(ledger, run_no)
         summary = '{"limit": {"rate_per_s": 1.6666666666666667, "burst": 200}}'
         ledger.end_run(run_no, AT + count, summary)
-        write_run_page(ledger, ledger.runs()[0], folder)
+        write_run_page(ledger, ledger.runs()[0], folder, AT)
         ledger.close()
         return folder / "report.html"
 

@@ -22,8 +22,12 @@ def file(request: pytest.FixtureRequest, run_file: Files, plan_file: Path) -> Pa
     return run_file(60) if request.param == "report" else plan_file
 
 
-@pytest.mark.parametrize("width", [375, 1200])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+#: Each colour and each width once; what only both together could show is left to the long sweeps.
+LOOKS = [("light", 375), ("dark", 1200)]
+LOOKS += [pytest.param(*look, marks=pytest.mark.long) for look in (("light", 1200), ("dark", 375))]
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_everybody_can_read_it(open_page: Open, file: Path, scheme: str, width: int) -> None:
     page = open_page(file, scheme=scheme, width=width)
     page.evaluate("document.querySelectorAll('tbody tr').forEach(row => { row.style.contentVisibility = 'visible'; })")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from bulk_cancel.sandbox.credentials import fingerprint
 from processes.cluster.conftest import MakeCluster
 from support.cluster_lab import NAMES, Cluster, ended, share_out, token_of
 
@@ -91,5 +92,5 @@ def share_used(cluster: Cluster, name: str, key: Key) -> float:
     nobody spends, and the waiting for what was unknown all count against it; reads count as requests, as they do for
     the server.
     """
-    at = [arrival.at for arrival in cluster.sandbox.arrivals() if arrival.token == token_of(name)]
+    at = [arrival.at for arrival in cluster.sandbox.arrivals() if arrival.credential == fingerprint(token_of(name))]
     return len(at) / (key.burst + key.rate_per_s * (max(at) - min(at)))

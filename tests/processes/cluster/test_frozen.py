@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bulk_cancel.core.states import Event
+from bulk_cancel.sandbox.credentials import fingerprint
 from processes.cluster.conftest import MakeCluster
 from support.cluster_lab import SECRET, Cluster, ended, share_out
 from support.processes import Process
@@ -44,7 +45,7 @@ def thaw(cluster: Cluster, frozen: Process) -> None:
 
 
 def requests_by(cluster: Cluster, token: str) -> int:
-    return sum(arrival.token == token for arrival in cluster.sandbox.arrivals())
+    return sum(arrival.credential == fingerprint(token) for arrival in cluster.sandbox.arrivals())
 
 
 def is_stopped(process: Process) -> bool:

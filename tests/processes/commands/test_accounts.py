@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bulk_cancel.core.outcome import ONE_OCCURRENCE
-from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, OWNER_TOKEN
+from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, OWNER_TOKEN, fingerprint
 from bulk_cancel.sandbox.record import Arrival
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Kind, Wanted, World
@@ -22,6 +22,7 @@ from support.shell import QUICK, Result, Shell
 
 NAMES = ("berlin", "paris", "rome")
 TOKENS = {name: f"rgo-secret-of-{name}" for name in NAMES} | {"": OWNER_TOKEN}
+PRINTS = {name: fingerprint(token) for name, token in TOKENS.items()}
 FILE = "\n".join(f'[accounts.{name}]\ntoken_env = "TOKEN_{name.upper()}"\n' for name in NAMES)
 Write = Callable[..., Path]
 
@@ -61,7 +62,7 @@ def test_each_row_goes_with_the_token_of_its_account(shell: Shell, sandbox: Sand
     owners = share_out(serve(sandbox, [Wanted()] * 40))
     result = run(shell, write("a.csv", as_csv(owners)), "--log-file", "full.log", "--out", "out")
     assert result.code == 0, result.stderr
-    assert {arrival.target: arrival.token for arrival in cancels(sandbox)} == {i: TOKENS[n] for i, n in owners.items()}
+    assert {each.target: each.credential for each in cancels(sandbox)} == {i: PRINTS[n] for i, n in owners.items()}
     assert result.summary["requests"]["posts"] == 40
     assert {name: its["posts"] for name, its in result.summary["accounts"].items()} == dict.fromkeys(TOKENS, 10)
     assert set(sandbox.truth().applied.values()) == {1}
@@ -80,7 +81,7 @@ def test_each_has_its_own_rate_and_none_waits_for_another(shell: Shell, sandbox:
     owners = dict.fromkeys(ids[:20], "berlin") | dict.fromkeys(ids[20:45], "rome") | dict.fromkeys(ids[45:], "paris")
     result = run(shell, write("a.csv", as_csv(owners)))
     assert result.code == 0, result.stderr
-    at = {name: [a.at for a in sandbox.arrivals() if a.token == TOKENS[name]] for name in NAMES}
+    at = {name: [a.at for a in sandbox.arrivals() if a.credential == PRINTS[name]] for name in NAMES}
     lasting = {name: max(moments) - min(moments) for name, moments in at.items()}
     assert lasting["berlin"] >= (20 - 3) / 10
     assert lasting["rome"] >= (25 - 3) / 25
@@ -120,8 +121,8 @@ def test_a_killed_run_converges(shell: Shell, sandbox: Sandbox, write: Write) ->
             break
     assert result.code == 0, result.stderr
     assert sandbox.truth().applied == dict.fromkeys(owners, 1)
-    by_owner = {(owners[arrival.target or ""], arrival.token) for arrival in cancels(sandbox)}
-    assert by_owner == {(name, TOKENS[name]) for name in TOKENS}
+    by_owner = {(owners[arrival.target or ""], arrival.credential) for arrival in cancels(sandbox)}
+    assert by_owner == {(name, PRINTS[name]) for name in TOKENS}
 
 
 def test_series_go_last_one_by_one_over_all_accounts(shell: Shell, sandbox: Sandbox, write: Write) -> None:
@@ -169,7 +170,7 @@ def test_without_an_accounts_file_the_column_means_nothing(shell: Shell, sandbox
     result = shell.run(source, "--ledger", "ledger.db", "--out", "out")
     assert result.code == 0, result.stderr
     assert [row["account"] for row in shell.rows("out/results.csv")] == ["4711", ""]
-    assert {arrival.token for arrival in sandbox.arrivals()} == {OWNER_TOKEN}
+    assert {arrival.credential for arrival in sandbox.arrivals()} == {PRINTS[""]}
 
 
 def test_the_own_credential_is_needed_for_rows_of_its_own(shell: Shell, sandbox: Sandbox, write: Write) -> None:
@@ -180,7 +181,7 @@ def test_the_own_credential_is_needed_for_rows_of_its_own(shell: Shell, sandbox:
     assert (result.code, cancels(sandbox)) == (78, [])
     named = run(shell, source, "--account", "rome")
     assert named.code == 0, named.stderr
-    assert Counter(arrival.token for arrival in cancels(sandbox)) == {TOKENS["berlin"]: 2, TOKENS["rome"]: 2}
+    assert Counter(arrival.credential for arrival in cancels(sandbox)) == {PRINTS["berlin"]: 2, PRINTS["rome"]: 2}
 
 
 @pytest.mark.long
@@ -203,7 +204,7 @@ def test_an_account_that_left_the_file_is_left_and_told(shell: Shell, sandbox: S
     write("accounts.toml", FILE)
     settled = shell("reconcile", "--accounts", "accounts.toml", "--ledger", "ledger.db", "--json", *QUICK)
     assert settled.code == 0, settled.stderr
-    assert {arrival.token for arrival in sandbox.arrivals()} == {TOKENS["berlin"], TOKENS["paris"]}
+    assert {arrival.credential for arrival in sandbox.arrivals()} == {PRINTS["berlin"], PRINTS["paris"]}
     assert run(shell, everything).code == 0
     assert sandbox.truth().applied == dict.fromkeys(owners, 1)
 
@@ -223,8 +224,8 @@ def test_failed_rows_can_be_fed_back(shell: Shell, sandbox: Sandbox, write: Writ
     before = len(cancels(sandbox))
     result = run(shell, failed, *(["--cancel-all"] if input_is_there else []))
     assert result.code == 0, result.stderr
-    again = [arrival.token for arrival in cancels(sandbox)[before:]]
-    assert sorted(again) == sorted([TOKENS["paris"], TOKENS["rome"]])
+    again = [arrival.credential for arrival in cancels(sandbox)[before:]]
+    assert sorted(again) == sorted([PRINTS["paris"], PRINTS["rome"]])
 
 
 def test_a_plan_tells_each_account_and_is_carried_out_with_them(shell: Shell, sandbox: Sandbox, write: Write) -> None:
@@ -240,12 +241,12 @@ def test_a_plan_tells_each_account_and_is_carried_out_with_them(shell: Shell, sa
     write("accounts.toml", FILE)
     live = shell("plan", source, *words, "-o", "a.plan", *QUICK)
     assert live.code == 0, live.stderr
-    assert {arrival.token for arrival in sandbox.arrivals()} == {TOKENS[name] for name in NAMES}
+    assert {arrival.credential for arrival in sandbox.arrivals()} == {PRINTS[name] for name in NAMES}
     refused = shell.run("a.plan", "--ledger", "ledger.db")
     assert (refused.code, cancels(sandbox)) == (78, [])
     result = run(shell, Path("a.plan"))
     assert result.code == 0, result.stderr
-    assert {arrival.target: arrival.token for arrival in cancels(sandbox)} == {i: TOKENS[n] for i, n in owners.items()}
+    assert {each.target: each.credential for each in cancels(sandbox)} == {i: PRINTS[n] for i, n in owners.items()}
 
 
 def test_a_refused_look_names_the_account(shell: Shell, sandbox: Sandbox, write: Write) -> None:
@@ -263,7 +264,7 @@ def test_a_search_takes_the_account_of_the_job(shell: Shell, sandbox: Sandbox, w
     result = shell.run(write("job.toml", job), "--ledger", "ledger.db")
     assert result.code == 0, result.stderr
     assert len(cancels(sandbox)) == 20
-    assert {arrival.token for arrival in sandbox.arrivals()} == {TOKENS["rome"]}
+    assert {arrival.credential for arrival in sandbox.arrivals()} == {PRINTS["rome"]}
 
 
 def test_a_signal_drains_all(shell: Shell, sandbox: Sandbox, write: Write) -> None:

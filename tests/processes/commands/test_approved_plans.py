@@ -41,7 +41,7 @@ def test_exactly_the_approved_plan_is_done(shell: Shell, sandbox: Sandbox, world
     shown = shell("show", "closure.plan")
     assert digest in shown.stdout
     assert CANARY not in (shell.folder / "closure.plan").read_text().lower()
-    result = shell.run("closure.plan", "--expect-digest", digest[:16], "--ledger", "l.db", "--out", "out")
+    result = shell.run("closure.plan", "--expect-digest", digest, "--ledger", "l.db", "--out", "out")
     assert result.code == 3, result.stderr
     meant = {id_ for id_, each in world.appointments.items() if each.kind in (Kind.SINGLE, Kind.PAID)}
     assert sandbox.truth().applied == dict.fromkeys(meant, 1)
@@ -84,7 +84,7 @@ def test_a_changed_byte_is_refused(shell: Shell, sandbox: Sandbox, source: Path)
 @pytest.mark.parametrize(
     ("words", "environ", "code", "said"),
     [
-        (("--expect-digest", "0123456789ab"), {}, 65, "not the approved plan"),
+        (("--expect-digest", "0123456789abcdef" * 4), {}, 65, "not the approved plan"),
         (("--expect-digest", "nonsense"), {}, 2, "no"),
         ((), {"MEETERGO_API_URL": "http://127.0.0.1:9/v4"}, 78, "was made for the API at"),
     ],
@@ -107,7 +107,7 @@ def test_an_expired_plan_is_refused(shell: Shell, source: Path) -> None:
 
 
 def test_expecting_a_digest_of_no_plan_is_refused(shell: Shell, source: Path) -> None:
-    assert shell.run(source, "--expect-digest", "0123456789ab").code == 78
+    assert shell.run(source, "--expect-digest", "0123456789abcdef" * 4).code == 78
 
 
 def test_the_audit_files_are_the_same_for_the_same_state(shell: Shell, source: Path) -> None:

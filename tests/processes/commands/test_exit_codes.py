@@ -323,3 +323,27 @@ def test_78_a_ledger_of_another_company(shell: Shell, closure: Path) -> None:
     refused = shell.run(other, "--ledger", "ledger.db")
     assert refused.code == 78
     assert refused.summary["counts"]["pending"] == 1
+
+
+def test_130_stopped_at_once_before_a_run_could_drain(shell: Shell) -> None:
+    """The pipe that the input comes from never ends. It holds less than what is written: that is read by then."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bulk_cancel", "plan", "-"],
+        cwd=shell.folder, env=shell.environ, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    with process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write("id\n" * 100_000)
+        time.sleep(0.5)  # now it waits for more
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 130
+        assert process.stderr.read().split("\n")[-3:-1] == [
+            "bulk-cancel: Stopped by Ctrl-C.",
+            "  Nothing is lost: type the same command again.",
+        ]
+
+
+def test_66_also_without_a_terminal_to_ask_on(shell: Shell) -> None:
+    assert shell("run", "missing.csv").code == 66

@@ -88,6 +88,7 @@ def test_a_run_tells_numbers_and_no_names(shell: Shell, sandbox: Sandbox, mailbo
     sandbox.set_faults("400=1")
     job = shell.folder / "nightly.toml"
     job.write_text(f'input = "{source.name}"\nout = "out"\nnotify = ["{mailbox.address}"]\n')
+    job.chmod(0o600)
     result = shell.run(job, "--log-file", "full.log", "--ledger", "l.db")
     assert result.code == 3, result.stderr
     (told,) = mailbox.received

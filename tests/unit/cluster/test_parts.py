@@ -43,8 +43,8 @@ CLOCK = Clock(lambda: 50.0, TimeBase(None, 1000.0))
 
 
 @pytest.fixture
-def ledger(postgres_url: str) -> Iterator[PostgresLedger]:
-    with closing(PostgresLedger.open(postgres_url)) as opened:
+def ledger(emptied_url: str) -> Iterator[PostgresLedger]:
+    with closing(PostgresLedger.open(emptied_url)) as opened:
         yield opened
 
 
@@ -162,30 +162,30 @@ def test_accounts_wait_for_themselves_and_series_for_all_series() -> None:
     assert partition_of("rome", series=True) == partition_of("", series=True) == "*series"
 
 
-def test_only_what_is_silent_is_taken_away(ledger: PostgresLedger, postgres_url: str) -> None:
+def test_only_what_is_silent_is_taken_away(ledger: PostgresLedger, emptied_url: str) -> None:
     run_no, run_id = planned(ledger)
     ledger.take_chunk(run_no, 1, "one", 90.0)
     line = Line(pending=[f"{run_id}/1", f"{run_id}/2"], known={f"{run_id}/{n}": "PENDING" for n in (1, 2, 3, 4)})
-    assert rescue_once(postgres_url, line, 60) == [("resumed", f"{run_id}/2")], "the second never gave a sign of life"
+    assert rescue_once(emptied_url, line, 60) == [("resumed", f"{run_id}/2")], "the second never gave a sign of life"
 
 
-def test_a_chunk_without_a_workflow_is_enqueued_anew(ledger: PostgresLedger, postgres_url: str) -> None:
+def test_a_chunk_without_a_workflow_is_enqueued_anew(ledger: PostgresLedger, emptied_url: str) -> None:
     """Its worker gave up while the database was away, and its workflow came to an end."""
     run_no, run_id = planned(ledger)
     ledger.take_chunk(run_no, 1, "one", 90.0)
     line = Line(known={f"{run_id}/1": "ERROR"} | {f"{run_id}/{n}": "ENQUEUED" for n in (2, 3, 4)})
-    assert rescue_once(postgres_url, line, 0.0) == [("enqueued", f"{run_id}/1/rescue-1")]
-    assert rescue_once(postgres_url, line, 0.0) == line.done[:1], "somebody is at it"
+    assert rescue_once(emptied_url, line, 0.0) == [("enqueued", f"{run_id}/1/rescue-1")]
+    assert rescue_once(emptied_url, line, 0.0) == line.done[:1], "somebody is at it"
     line.known[f"{run_id}/1/rescue-1"] = "ERROR"
-    assert rescue_once(postgres_url, line, 0.0)[1:] == [("enqueued", f"{run_id}/1/rescue-2")]
+    assert rescue_once(emptied_url, line, 0.0)[1:] == [("enqueued", f"{run_id}/1/rescue-2")]
 
 
 def test_a_chunk_whose_work_failed_before_anybody_had_it_is_enqueued_anew(
-    ledger: PostgresLedger, postgres_url: str
+    ledger: PostgresLedger, emptied_url: str
 ) -> None:
     _, run_id = planned(ledger)
     line = Line(known={f"{run_id}/{n}": "ENQUEUED" for n in (1, 3)} | {f"{run_id}/2": "ERROR"})
-    assert rescue_once(postgres_url, line, 60) == [("enqueued", f"{run_id}/2/rescue-1")]
+    assert rescue_once(emptied_url, line, 60) == [("enqueued", f"{run_id}/2/rescue-1")]
 
 
 def test_a_share_of_errors_is_one_of_the_run() -> None:
@@ -216,11 +216,11 @@ def test_series_follow_when_all_others_have_ended(ledger: PostgresLedger) -> Non
     assert run.status == "ended"
 
 
-def test_a_run_whose_chunks_nobody_had_enqueued_is_begun(ledger: PostgresLedger, postgres_url: str) -> None:
+def test_a_run_whose_chunks_nobody_had_enqueued_is_begun(ledger: PostgresLedger, emptied_url: str) -> None:
     """Who had begun it died after it was cut into chunks, with none or a few of them in the queue."""
     _, run_id = planned(ledger)
     line = Line(known={f"{run_id}/1": "SUCCESS"})
-    assert rescue_once(postgres_url, line, 60) == [("enqueued", f"{run_id}/{n}") for n in (2, 3)]
+    assert rescue_once(emptied_url, line, 60) == [("enqueued", f"{run_id}/{n}") for n in (2, 3)]
 
 
 def chunk_at(number: int, *, epoch: int = 0, owner: str = "", ended: bool = False, series: bool = False) -> ChunkRecord:
@@ -246,11 +246,11 @@ def test_a_run_is_untaken_when_nobody_is_at_it_or_was_at_what_comes_next(
 
 
 def test_a_run_that_no_worker_takes_is_told_of_within_ten_seconds(
-    ledger: PostgresLedger, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    ledger: PostgresLedger, emptied_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planned(ledger)
     (run,) = ledger.runs()
-    seen = dispatch._Seen(postgres_url, run)
+    seen = dispatch._Seen(emptied_url, run)
     seen.look()
     assert not seen.is_untaken
     later = time.monotonic() + 9
@@ -263,21 +263,21 @@ def test_a_run_that_no_worker_takes_is_told_of_within_ten_seconds(
     seen.close()
 
 
-def test_status_says_that_no_worker_has_taken_a_run(ledger: PostgresLedger, postgres_url: str) -> None:
+def test_status_says_that_no_worker_has_taken_a_run(ledger: PostgresLedger, emptied_url: str) -> None:
     run_no = ledger.begin_run(RunStart("run-1", 0.0, CLOCK.base, input_digest="of an input"))
     ledger.stage(run_no, [row(number, number) for number in range(2, 10)], 0.0)
     ledger.start_run(run_no)
     ledger.plan_chunks(run_no, 2)
-    seen = look_over(LedgerDatabase(postgres_url), Machine({}), 600.0, 5)
+    seen = look_over(LedgerDatabase(emptied_url), Machine({}), 600.0, 5)
     assert seen.runs[0].said == f"{NOBODY} 4 of 4 chunks are left. {START_ONE}"
     assert seen.next == f"The run run-1: {seen.runs[0].said}"
     assert ledger.take_chunk(1, 1, "one", 90.0)
-    assert NOBODY not in look_over(LedgerDatabase(postgres_url), Machine({}), 600.0, 5).next
+    assert NOBODY not in look_over(LedgerDatabase(emptied_url), Machine({}), 600.0, 5).next
 
 
 @pytest.mark.parametrize("when", ["opening the queue", "enqueueing", "watching"])
 def test_a_database_that_is_lost_while_a_run_is_handed_out_is_temporary(
-    ledger: PostgresLedger, postgres_url: str, monkeypatch: pytest.MonkeyPatch, when: str
+    ledger: PostgresLedger, emptied_url: str, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     """Its chunks are in the ledger: workers may be at them by now, so nothing promises that nothing was cancelled."""
     away = OperationalError("SELECT 1", {}, Exception("server closed the connection"))
@@ -294,7 +294,7 @@ def test_a_database_that_is_lost_while_a_run_is_handed_out_is_temporary(
     if when == "watching":
         monkeypatch.setattr(dispatch, "enqueue", lambda *_: None)
         monkeypatch.setattr(dispatch.anyio, "run", lost)
-    setup = set_up(load_job("-", {"ledger": postgres_url}), structlog.get_logger(), Machine({}))
+    setup = set_up(load_job("-", {"ledger": emptied_url}), structlog.get_logger(), Machine({}))
     facts = RunFacts("run-1", run_no, ledger, None, CLOCK, 0.0)
     what = dispatch.Dispatch(setup, Caller(Machine({}), structlog.get_logger(), Silence()), facts)
     with pytest.raises(LedgerLostError) as told:

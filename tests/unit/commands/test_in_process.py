@@ -2,83 +2,24 @@
 
 from __future__ import annotations
 
-import random
 import threading
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
-import trio
-import trio.testing
 
-from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.setup import Setup, set_up
 from bulk_cancel.commands.run import prepare, run_in
-from bulk_cancel.core.clock import TimeBase
-from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.runner import Runner
-from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts, contexts_of, execute
 from bulk_cancel.execution.finish import conclude
-from bulk_cancel.ops.logs import make_log
-from bulk_cancel.ops.progress import Silence
-from bulk_cancel.ops.stop_request import Stop
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import load_job
 from support.plans import uuid
+from support.played import LOG, Played
 from support.scripted import ScriptedLine
 
 COUNT = 12
-LOG = make_log(quiet=True)
-
-
-class NoStop(Stop):
-    """Nobody stops the run."""
-
-    async def watch(self, drain: Callable[[str], None]) -> None:
-        return
-
-
-class Played:
-    """A machine with a clock that jumps: each loop goes on where the last one stopped."""
-
-    def __init__(self, folder: Path) -> None:
-        self.now = 0.0
-        self.line = ScriptedLine(Clock(self.monotonic, TimeBase("boot", 1_800_000_000.0)))
-        self.machine = Machine(
-            {"MEETERGO_TOKEN": "rgo-0123456789abcdef"},
-            clock=self.line.clock,
-            jitter=random.Random(7),
-            state_folder=folder / "state",
-            line_factory=lambda _: lambda: self.line,
-            off_loop=self.at_once,
-            watch_signals=self.without_signals,
-            run_loop=self.run_loop,
-        )
-
-    def monotonic(self) -> float:
-        try:
-            return trio.current_time() - self.offset
-        except RuntimeError:
-            return self.now
-
-    async def at_once(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        await trio.sleep(0.25)  # a slow disk
-        return function(*arguments)
-
-    async def without_signals(self, *_: Any) -> None:
-        return
-
-    def run_loop(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        async def main() -> Any:
-            self.offset = trio.current_time() - self.now
-            result = await function(*arguments)
-            self.now = trio.current_time() - self.offset
-            return result
-
-        return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 def ready(folder: Path) -> tuple[Played, Setup]:
@@ -115,9 +56,9 @@ def test_the_same_machine_has_the_same_history(tmp_path: Path) -> None:
 
 def test_the_whole_command_runs_on_it(tmp_path: Path) -> None:
     played, setup = ready(tmp_path / "one")
-    summary = run_in(setup, Caller(played.machine, LOG, Silence(), stop=NoStop()))
+    summary = run_in(setup, played.caller)
     assert summary.exit_code == 0
     assert summary.run_id.startswith("20270115-080000-"), "the played clock's"
-    again = run_in(setup, Caller(played.machine, LOG, Silence(), stop=NoStop()))
+    again = run_in(setup, played.caller)
     assert (again.exit_code, again.requests.posts) == (0, 0)
     assert again.run_id != summary.run_id

@@ -27,6 +27,11 @@ def test_the_attempt_is_named() -> None:
     assert "no. 3" in sentence_of(Event.INTENT, 3, None, "")
 
 
+def test_a_cancel_is_told_with_its_reason() -> None:
+    assert sentence_of(Event.INTENT, 1, None, "We are closed.").endswith("with the reason “We are closed.”.")
+    assert sentence_of(Event.INTENT, 1, None, "").endswith("without a reason.")
+
+
 def test_a_target_has_a_name() -> None:
     names = {name_of(Target("a")), name_of(Target("a", "b")), name_of(Target("a", None, entire_series=True))}
     assert len(names) == 3

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_cancel.core.retry import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, parse_retry_after, throttle_pause_s
+from bulk_cancel.core.retry import (
+    LONGEST_PAUSE_S,
+    LONGEST_WISH_S,
+    SHORTEST_PAUSE_S,
+    parse_retry_after,
+    show_long_pause,
+    throttle_pause_s,
+)
 
 NOW = 1_795_348_800.0  # Sun, 22 Nov 2026 12:00:00 GMT
 
@@ -23,8 +30,10 @@ NOW = 1_795_348_800.0  # Sun, 22 Nov 2026 12:00:00 GMT
         ("-1", None),
         ("1.5", None),
         ("1e9", None),
-        ("1000000000", 1e9),
-        ("9" * 400, 999_999_999_999_999),
+        ("86399", 86_399),
+        ("99999999", LONGEST_WISH_S),
+        ("9" * 400, LONGEST_WISH_S),
+        ("Sun, 22 Nov 2099 12:00:30 GMT", LONGEST_WISH_S),
         ("soon", None),
         ("７", None),
         ("1, 2", None),
@@ -39,7 +48,9 @@ NOW = 1_795_348_800.0  # Sun, 22 Nov 2026 12:00:00 GMT
         ("Sun, 22 Nov 2026", None),
     ],
 )
-def test_a_header_is_seconds_or_a_date_to_come_or_nothing(header: str | None, seconds: float | None) -> None:
+def test_a_header_is_seconds_or_a_date_to_come_of_a_day_at_most_or_nothing(
+    header: str | None, seconds: float | None
+) -> None:
     assert parse_retry_after(header, NOW) == seconds
 
 
@@ -84,6 +95,11 @@ def test_the_servers_wish_is_kept_and_never_undercut() -> None:
 
 def test_a_wish_beyond_patience_is_returned_as_it_is_so_that_the_caller_can_tell() -> None:
     assert throttle_pause_s(1e9, 1, jitter=1) == 1e9 > LONGEST_PAUSE_S
+
+
+def test_a_pause_beyond_patience_is_told_in_a_sentence() -> None:
+    assert show_long_pause(7200) == "The API asks to wait 2 h; until then every run stops at once."
+    assert "asks to wait a day or longer, of which a day is kept" in show_long_pause(LONGEST_WISH_S)
 
 
 @given(st.none() | st.floats(0, 1e12), st.integers(1, 1000), st.floats(0, 1))

@@ -26,6 +26,7 @@ LAW = """
     pending            seen_refused             rejected
     pending            seen_active              pending
     pending            skipped                  skipped
+    pending            changed                  skipped
     pending            given_up                 failed
     sending            cancelled                cancelled
     sending            already_cancelled        already_cancelled
@@ -42,10 +43,12 @@ LAW = """
     waiting            seen_active              waiting
     waiting            given_up                 failed
     waiting            skipped                  skipped
+    waiting            changed                  skipped
     unknown            seen_cancelled           cancelled
     unknown            seen_cancelled_before    already_cancelled
     unknown            seen_active              waiting
     unknown            undecided                unknown
+    unknown            unverified               unknown
     unknown            resolved_cancelled       cancelled
     unknown            resolved_not_cancelled   waiting
     failed             restaged                 pending
@@ -94,9 +97,10 @@ def test_only_an_intent_leads_to_sending_and_only_from_what_was_proven_not_appli
 
 
 def test_unknown_is_left_only_by_what_a_read_shows_or_a_person_says() -> None:
-    leaving = exits(State.UNKNOWN) - {Event.UNDECIDED}
+    staying = {Event.UNDECIDED, Event.UNVERIFIED}
+    leaving = exits(State.UNKNOWN) - staying
     assert {event.value.split("_")[0] for event in leaving} == {"seen", "resolved"}
-    assert TRANSITIONS[State.UNKNOWN, Event.UNDECIDED] is State.UNKNOWN
+    assert all(TRANSITIONS[State.UNKNOWN, event] is State.UNKNOWN for event in staying)
 
 
 def test_the_law_cannot_be_changed_at_run_time() -> None:

@@ -23,7 +23,7 @@ from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.feed import Feed
 from bulk_cancel.engine.limiter import Limiter
-from bulk_cancel.engine.sender import HeldForbidden, Sender
+from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
 from bulk_cancel.errors import Exit
 from support.scripted import (
     NO_ANSWER,
@@ -56,6 +56,7 @@ async def carry_out(context: Context, line: ScriptedLine, workers: int = 4, *, s
     async with anyio.create_task_group() as group:
         for _ in range(workers):
             group.start_soon(worker)
+    await conclude_forbidden(context, forbidden)
 
 
 def staged(
@@ -385,7 +386,26 @@ async def test_every_row_of_a_plan_is_compared_with_what_was_approved_unless_nob
         return
     assert not line.posts
     assert set(commits.states.values()) == {State.SKIPPED}
+    assert {entry.event for entry in commits.entries} == {Event.CHANGED}, "which is no rule: a person has to look"
     assert why in commits.entries[0].detail
+
+
+@pytest.mark.parametrize(("is_forced", "look"), [(False, Look.EACH), (False, Look.AUTO), (True, Look.NEVER)])
+async def test_what_only_a_cache_shows_is_not_sent_and_says_what_to_do(
+    is_forced: bool, look: Look, clock: Clock
+) -> None:
+    context, commits, line = staged(clock, 2, Limits(look=look))
+    line.listed = []
+    line.on_read = lambda target: replace(active(target), age_s=float("inf"))
+    for row in commits.rows:
+        row.must_be_read = is_forced
+    await carry_out(context, line)
+    assert not line.posts
+    assert set(commits.states.values()) == {State.FAILED}
+    why = commits.entries[-1].detail
+    assert "a cache answers in place of the API" in why
+    assert ("--look never" in why) is not is_forced
+    assert context.counters.cached == len(line.reads)
 
 
 async def test_what_a_plan_leaves_out_is_never_sent(clock: Clock) -> None:
@@ -393,7 +413,7 @@ async def test_what_a_plan_leaves_out_is_never_sent(clock: Clock) -> None:
     approved = {commits.rows[1].target: Approved(Action.SKIP, "it starts in 1 h: too late")}
     await carry_out(replace(context, approved=approved), line)
     assert len(line.posts) == 2
-    assert commits.states[2] is State.SKIPPED
+    assert commits.events(2) == [Event.SKIPPED]
 
 
 # -- troubles of reads ------------------------------------------------------------------------------

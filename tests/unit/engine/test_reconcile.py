@@ -68,7 +68,32 @@ def kept_for(seconds: float) -> Callable[[Target], Answer]:
     return lambda target: replace(active(target), age_s=seconds)
 
 
-@pytest.mark.parametrize("age_s", [602, 300, float("inf")])
+async def test_an_outcome_that_a_cache_hides_is_left_to_a_person_who_is_told_of_the_cache(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=kept_for(float("inf")))
+    result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=700))
+    assert (result.unknown, result.undecided, result.sendable) == (1, 1, 0)
+    assert commits.events() == [Event.UNDECIDED]
+    assert "a cache answers in place of the API" in commits.entries[0].detail
+    line.on_read = active
+    (item,) = unknowns(clock, 1, age_s=700)
+    result, commits = await reconcile(clock, line, [replace(item, undecided=True)])
+    assert commits.events() == [Event.SEEN_ACTIVE], "when the cache is gone a read may settle it after all"
+
+
+async def test_what_a_cache_keeps_for_a_while_is_looked_up_when_that_has_passed(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=kept_for(300))
+    result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=700))
+    assert (result.unknown, result.undecided, commits.entries) == (1, 0, [])
+    assert result.due_in_s == pytest.approx(200, abs=1)
+
+
+async def test_a_cache_proves_nothing_and_nobody_is_asked_within_the_settle_time(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=kept_for(float("inf")))
+    result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=590))
+    assert (result.unknown, result.undecided, commits.entries) == (1, 0, [])
+
+
+@pytest.mark.parametrize("age_s", [602, 300])
 async def test_what_a_cache_kept_from_within_the_settle_time_proves_nothing(age_s: float, clock: Clock) -> None:
     line = ScriptedLine(clock, on_read=kept_for(age_s))
     result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=600))
@@ -80,17 +105,6 @@ async def test_both_readings_are_taken_after_the_settle_time_some_seconds_apart(
     line.on_read = lambda target: kept_for(0 if len(line.reads) == 1 else 4)(target)
     result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=601))
     assert (commits.entries, result.unknown) == ([], 1), "a cache that repeats the first reading is no second one"
-
-
-async def test_within_one_run_a_row_is_sent_again_once_after_an_unknown_outcome(clock: Clock) -> None:
-    context, commits = context_of(clock, ScriptedLine(clock), Limits(settle_s=600, confirm_s=5))
-    reconciler, (item,) = Reconciler(context), unknowns(clock, 1, age_s=10_000)
-    commits.hold(item)
-    assert (await reconciler.run()).sendable == 1
-    commits.hold(item)
-    commits.unknowns.pop()
-    assert (await reconciler.run()).unknown == 1
-    assert commits.states[1] is State.UNKNOWN
 
 
 async def test_the_second_read_may_find_it_cancelled(clock: Clock) -> None:

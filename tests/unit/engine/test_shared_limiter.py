@@ -72,6 +72,17 @@ def shared(clock: Clock, limit: Pace, processes: int, **more: float) -> tuple[Ro
     return row, [SharedLimiter(pace, clock, random.Random(0), row) for _ in range(processes)]
 
 
+async def test_a_pause_of_hours_that_another_process_was_asked_for_is_known_before_anything_is_waited_for(
+    clock: Clock,
+) -> None:
+    _, (first, second, third) = shared(clock, Pace(10, 200), 3)
+    first.throttled(clock.monotonic(), 7200)
+    assert await second.long_pause_s() == 0, "the first one has not told it yet"
+    await first.tell_pause()
+    assert 7100 < await third.long_pause_s() < 7300
+    assert clock.monotonic() < 60
+
+
 async def starts(limiters: list[SharedLimiter], seconds: float, workers: int = 8) -> list[float]:
     """Let all start what they may for so long; return when each start was, from now on."""
     began, times = limiters[0].clock.monotonic(), []
@@ -149,8 +160,12 @@ async def _use(limit: Pace, how: tuple[int, int, float, int]) -> int:
     return refused
 
 
-@pytest.mark.parametrize("processes", [1, 2, 5])
-@pytest.mark.parametrize("limit", LIMITS)
+#: The fast limit means as much work as all others together.
+USE = [(limit, processes) for limit in LIMITS for processes in (1, 2, 5)]
+USE = [pytest.param(*use, marks=[pytest.mark.long] * (use[0][0] > 500 and use[1] < 5)) for use in USE]
+
+
+@pytest.mark.parametrize(("limit", "processes"), USE)
 async def test_hardly_anything_is_left_unused(clock: Clock, limit: tuple[float, int], processes: int) -> None:
     """At least 97 % of what the shared pace lets through: the burst, and 98 % of the rate."""
     pace = shared_pace(Pace(*limit))

@@ -9,9 +9,12 @@ from typing import Any
 import anyio
 import pytest
 
+from bulk_cancel.api.port import Query
 from bulk_cancel.core.actions import Look
+from bulk_cancel.core.clock import Past, TimeBase
 from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
 from bulk_cancel.core.states import Event, State
+from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import SEND_WITHIN_S, Context, Limits
@@ -113,6 +116,25 @@ async def test_the_budget_of_attempts_is_kept(clock: Clock) -> None:
     assert commits.states[1] is State.FAILED
 
 
+@pytest.mark.parametrize(
+    ("clock_set_by_s", "age_s", "sent"), [(0, 599, 0), (0, 601, 1), (86_400, 60, 0), (-86_400, 601, 1)]
+)
+async def test_what_was_refused_is_not_sent_within_the_settle_time_whatever_clocks_were_set(
+    clock_set_by_s: float, age_s: float, sent: int, clock: Clock
+) -> None:
+    """The clock was set between the run in which it was refused and this one."""
+    line = ScriptedLine(clock)
+    context, commits = context_of(clock, line, Limits(settle_s=600))
+    before = TimeBase(clock.base.boot_id, clock.base.offset_s - clock_set_by_s)
+    (work,) = works(1)
+    work.must_be_read, work.refused = True, Past(before.wall(clock.monotonic()) - age_s, before)
+    await send(context, line, [work])
+    assert len(line.posts) == sent
+    assert commits.states[1] is (State.CANCELLED if sent else State.FAILED)
+    if not sent:
+        assert f"it was refused {show_duration(age_s)} ago, and may be asked again in" in commits.entries[0].detail
+
+
 async def test_a_429_pauses_every_worker(clock: Clock) -> None:
     line = ScriptedLine(clock, on_cancel=script(Answer(429, is_api_error=True, retry_after_s=60.0)))
     context, commits = context_of(clock, line)
@@ -203,6 +225,44 @@ async def test_401_halts_and_the_row_is_pending(clock: Clock) -> None:
 async def test_403_on_every_row_is_the_credentials_fault(clock: Clock) -> None:
     line = ScriptedLine(clock, on_cancel=lambda _: said(403))
     context, commits = context_of(clock, line)
+    await send(context, line, list(works(10)))
+    assert context.intake.halt is not None
+    assert context.intake.halt.exit_code is Exit.CREDENTIAL
+    assert set(commits.states.values()) == {State.PENDING}
+
+
+async def test_403_on_every_look_is_the_credentials_fault_as_it_is_on_every_cancel(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=lambda _: said(403))
+    context, commits = context_of(clock, line, Limits(look=Look.EACH))
+    await send(context, line, list(works(10)))
+    assert context.intake.halt is not None
+    assert context.intake.halt.exit_code is Exit.CREDENTIAL
+    assert commits.states == {}, "nothing is final: another credential may do it"
+    assert not line.posts
+
+
+@pytest.mark.parametrize("evidence", ["a read", "a page", "a cancel"])
+async def test_403_on_looks_is_the_rows_fault_where_the_credential_was_shown_anything(
+    evidence: str, clock: Clock
+) -> None:
+    line = ScriptedLine(clock, on_read=lambda _: said(403))
+    context, commits = context_of(clock, line)
+    works_ = list(works(11))
+    if evidence == "a read":
+        line.on_read = script(active, *[said(403)] * 10)
+    elif evidence == "a page":
+        line.listed = [Appointment("another", is_cancelled=False)]
+        await context.read_page(line, Query(0))
+    for work in works_[1:] if evidence == "a cancel" else works_:
+        work.must_be_read = True
+    await send(context, line, works_)
+    assert context.intake.halt is None
+    assert [commits.states[work.target_id] for work in works_[1:]] == [State.REJECTED] * 10
+
+
+async def test_an_appointment_that_is_shown_is_no_evidence_that_the_credential_may_cancel(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=lambda _: said(403))
+    context, commits = context_of(clock, line, Limits(look=Look.EACH))
     await send(context, line, list(works(10)))
     assert context.intake.halt is not None
     assert context.intake.halt.exit_code is Exit.CREDENTIAL

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bulk_cancel.core.states import State
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd
@@ -13,23 +14,25 @@ from bulk_cancel.errors import Exit
 from bulk_cancel.execution.execute import RunFacts
 from bulk_cancel.execution.finish import Effort, summarised
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
-from support.given import row, staged
+from support.given import put, row, staged
 
 
 @pytest.mark.parametrize(
-    ("sendable", "told"),
+    ("sendable", "exit_code", "told"),
     [
-        (0, "Done: nothing is left to do."),
-        (1, "1 cancel was not applied and may be sent again: run the input that names it."),
-        (1200, "1,200 cancels were not applied and may be sent again: run the input that names them."),
+        (0, Exit.OK, "Done: nothing is left to do."),
+        (1, Exit.STOPPED, "1 cancel was not applied and may be sent again: run the input that names it."),
+        (1200, Exit.STOPPED, "1,200 cancels were not applied and may be sent again: run the input that names them."),
     ],
 )
-def test_a_reconcile_says_how_many_may_be_sent_again(tmp_path: Path, sendable: int, told: str) -> None:
+def test_a_reconcile_says_how_many_may_be_sent_again(tmp_path: Path, sendable: int, exit_code: Exit, told: str) -> None:
     ledger = SqliteLedger.open(tmp_path / "ledger.db")
-    run_no = staged(ledger)
-    facts = RunFacts("run-1", run_no, ledger, None, system_clock(), 0.0)
-    summary = summarised(facts, RunEnd(None, Reconciled(sendable=sendable)), Effort({}, False, 1.0, None))
-    assert (summary.exit_code, summary.next) == (Exit.OK, told)
+    earlier = staged(ledger, *(row(number, number) for number in range(2, 2 + sendable)))
+    for number in range(2, 2 + sendable):
+        put(ledger, earlier, State.WAITING, number)
+    facts = RunFacts("run-2", staged(ledger, run_id="run-2"), ledger, None, system_clock(), 0.0)
+    summary = summarised(facts, RunEnd(None, Reconciled()), Effort({}, False, 1.0, None))
+    assert (summary.exit_code, summary.next) == (exit_code, told)
     ledger.close()
 
 

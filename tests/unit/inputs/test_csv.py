@@ -78,6 +78,28 @@ def test_ragged_rows_are_invalid_and_the_others_still_count(staging, uuid):
     assert [row.appointment_id for row in rows] == [None, uuid(2), None, None]
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_row_that_swallows_others_says_so(staging, uuid, line_end, separator):
+    lines = ["id,reason", f'{uuid(1)},"closed', f"{uuid(2)},holiday", f'{uuid(3)},today"', f"{uuid(4)},four"]
+    rows = staging.csv_rows(line_end.join(lines).replace(",", separator) + line_end)
+    assert [row.appointment_id for row in rows] == [None, uuid(4)]
+    assert "holds further rows, which were not read" in rows[0].problems
+
+
+def test_rows_are_swallowed_by_any_cell_and_by_the_only_one_of_a_line(staging, uuid):
+    rows = staging.csv_rows(f'note,id\n"see,{uuid(1)}\nb,{uuid(2)}\nc",{uuid(3)}\nd,{uuid(4)}\n')
+    assert [(row.appointment_id, row.problems is None) for row in rows] == [(None, False), (uuid(4), True)]
+    (alone,) = staging.csv_rows(f'id,reason\n{uuid(1)},"a\n{uuid(2)}\n"\n')
+    assert "further rows" in alone.problems
+
+
+@pytest.mark.parametrize("note", ["two\nlines", "two\nlines about {id} in a sentence", "{id}\nand nothing else"])
+def test_a_cell_of_several_lines_is_no_swallowed_row(staging, uuid, note):
+    (row,) = staging.csv_rows(f'id,note\n{uuid(1)},"{note.format(id=uuid(2))}"\n')
+    assert row.problems is None
+
+
 def test_ragged_rows_are_seen_between_quoted_ones(staging, uuid):
     rows = staging.csv_rows(f'id,reason\n"{uuid(1)}","a,\nb"\n"{uuid(2)}"\n"{uuid(3)}","c","d"\n')
     assert [(row.row, row.problems) for row in rows] == [

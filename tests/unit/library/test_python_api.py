@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import gc
 import json
+import os
 import pwd
 import re
 import signal
@@ -45,6 +46,7 @@ from bulk_cancel import (
 from bulk_cancel import plan as make_plan
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.rate_limits import remembered
+from bulk_cancel.commands.doctor.examine import examine
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.engine.clock import system_clock
@@ -103,7 +105,11 @@ def test_a_pause_of_hours_that_an_earlier_run_was_asked_for_still_holds(sandbox:
     ledger.close()
     ended = run(job(yes=True, ledger="l.db"))
     assert ended.exit_code == Exit.STOPPED
-    assert "asked to wait" in ended.next
+    assert "asks to wait 1 h 59 min" in ended.next or "asks to wait 2 h" in ended.next
+    assert not sandbox.truth().requests
+    checks = {check.name: check for check in examine("", {"ledger": "l.db"}, Machine(os.environ))}
+    assert checks["API"].exit_code is Exit.STOPPED
+    assert "asks to wait" in checks["API"].found
     assert not sandbox.truth().requests
 
 

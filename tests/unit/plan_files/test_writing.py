@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import tracemalloc
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.errors import Exit, PlanWriteError
-from bulk_cancel.plan_files import open_plan, write_plan, writing, writing_plan
+from bulk_cancel.plan_files import open_plan, write_plan, writing_plan
 from bulk_cancel.plan_files.fields import MalformedError
 from support.plans import ABOUT, NOW, ONE_OF_EACH, broken_off, line, many, row_of
 
@@ -49,7 +50,7 @@ def test_a_failed_sync_leaves_what_was_there(path: Path, monkeypatch: pytest.Mon
     def fsync(_: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(writing.os, "fsync", fsync)
+    monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(PlanWriteError, match="Input/output error") as caught:
         write_plan(path, ABOUT, [line(2)])
     assert caught.value.exit_code is Exit.DISK

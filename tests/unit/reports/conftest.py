@@ -28,6 +28,7 @@ PLAIN = RowRecord(
     reason=None,
     user_id=None,
     warnings="",
+    mailed_reason="We are closed.",
 )
 
 

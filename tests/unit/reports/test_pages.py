@@ -47,7 +47,7 @@ def begun(ledger: Ledger, count: int, *, with_invalid: bool = False) -> int:
 
 def ended(ledger: Ledger, run_no: int, **told: object) -> Page:
     ledger.end_run(run_no, AT + 90, json.dumps(told))
-    return run_page(ledger, ledger.runs()[0])
+    return run_page(ledger, ledger.runs()[0], AT)
 
 
 def test_a_good_run_says_so(ledger: SqliteLedger) -> None:
@@ -92,7 +92,7 @@ def test_payments_and_warnings_are_told(ledger: SqliteLedger) -> None:
 
 def test_a_run_that_was_killed_is_told_as_such(ledger: SqliteLedger) -> None:
     begun(ledger, 2)
-    page = run_page(ledger, ledger.runs()[0])
+    page = run_page(ledger, ledger.runs()[0], AT)
     assert page.state.label == "not at its end"
     assert "interrupted" in page.advice
     assert "run the same command again" in page.advice.lower()
@@ -106,7 +106,7 @@ def test_the_advice_of_then_stands_as_long_as_the_counts_do(ledger: SqliteLedger
     counts |= {"unknown": 1, "pending": 0, "skipped": 0, "invalid": 0}
     assert ended(ledger, run_no, counts=counts, next="Then.", exit_code=4).advice == "Then."
     ledger.append(run_no, entries(target(ledger, 2), Event.SEEN_CANCELLED))
-    assert run_page(ledger, ledger.runs()[0]).advice == "Done: nothing is left to do."
+    assert run_page(ledger, ledger.runs()[0], AT).advice == "Done: nothing is left to do."
 
 
 def test_a_long_table_shows_who_needs_a_person_and_says_what_it_leaves_out(
@@ -125,7 +125,7 @@ def test_a_long_table_shows_who_needs_a_person_and_says_what_it_leaves_out(
 def test_nothing_to_cancel_is_a_page_too(ledger: SqliteLedger, tmp_path: Path) -> None:
     run_no = begun(ledger, 0)
     ledger.end_run(run_no, AT, "{}")
-    write_run_page(ledger, ledger.runs()[0], tmp_path / "out")
+    write_run_page(ledger, ledger.runs()[0], tmp_path / "out", AT)
     text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "There was nothing to cancel." in text
     assert (tmp_path / "out" / "report.html").stat().st_mode & 0o777 == 0o600

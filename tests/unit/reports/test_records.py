@@ -20,13 +20,13 @@ from bulk_cancel.core.states import State
 from bulk_cancel.errors import Exit, InputError, LedgerError, ReportError
 from bulk_cancel.inputs import columns as input_columns
 from bulk_cancel.reports import chunks
-from bulk_cancel.reports.records import CORRECTIONS, write_records
+from bulk_cancel.reports.records import CORRECTIONS, Wanted, write_records
 from support.examples import examples
 
 Make = Callable[..., Any]
 
 EVERY_STATE = [*State, None]
-OURS = ["row", "status", "detail", "http_status", "attempts", "settled_at"]
+OURS = ["row", "status", "detail", "http_status", "attempts", "settled_at", "mailed_reason"]
 AWKWARD = [
     'say "no"',
     "two\nlines",
@@ -75,17 +75,18 @@ def test_results_have_the_columns_of_the_input_and_then_ours(run_of: Make, recor
         "http_status": "200",
         "attempts": "1",
         "settled_at": "2026-11-18T11:06:40Z",
+        "mailed_reason": "We are closed.",
     }
     parquet = pl.read_parquet(tmp_path / "out" / "results.parquet")
     assert parquet.columns == list(row)
-    assert parquet.rows() == [("Zoë", "a", 2, "cancelled", None, 200, 1, "2026-11-18T11:06:40Z")]
+    assert parquet.rows() == [("Zoë", "a", 2, "cancelled", None, 200, 1, "2026-11-18T11:06:40Z", "We are closed.")]
 
 
 def test_a_row_that_never_settled_has_empty_cells(run_of: Make, record: Make, tmp_path: Path) -> None:
     run = run_of([State.PENDING])
-    pending = [record(2, State.PENDING, http_status=None, attempts=0, settled_at=None)]
+    pending = [record(2, State.PENDING, http_status=None, attempts=0, settled_at=None, mailed_reason="")]
     write_records(run.snapshot(tmp_path), lambda after, limit: pending[after:limit], tmp_path)
-    assert (tmp_path / "results.csv").read_text().splitlines()[1] == "a0,2,pending,,,0,"
+    assert (tmp_path / "results.csv").read_text().splitlines()[1] == "a0,2,pending,,,0,,"
 
 
 @given(states=st.lists(st.sampled_from(EVERY_STATE), max_size=14), with_snapshot=st.booleans())
@@ -200,7 +201,9 @@ def test_without_a_snapshot_the_ledger_stands_in(record: Make, tmp_path: Path) -
     target = Target("6f0e8f5e-0000-4000-8000-000000000001", "6f0e8f5e-0000-4000-8000-000000000002", entire_series=True)
     records = [
         record(2, State.REJECTED, target=target, cancel_all=True, reason="ill", user_id="u"),
-        record(5, None, problems="appointment_id is empty", attempts=0, http_status=None, settled_at=None),
+        record(
+            5, None, problems="appointment_id is empty", attempts=0, http_status=None, settled_at=None, mailed_reason=""
+        ),
     ]
     write_records(None, lambda after, limit: [one for one in records if one.row > after][:limit], tmp_path)
     first, second = read(tmp_path / "results.csv")
@@ -214,7 +217,7 @@ def test_without_a_snapshot_the_ledger_stands_in(record: Make, tmp_path: Path) -
         *OURS,
     ]
     assert list(first.values())[:7] == [target.appointment_id, target.attendee_id, "true", "true", "ill", "u", "2"]
-    assert list(second.values()) == [""] * 6 + ["5", "invalid", "appointment_id is empty", "", "0", ""]
+    assert list(second.values()) == [""] * 6 + ["5", "invalid", "empty", "", "0", "", ""]
     assert names(tmp_path) == {"results.csv", "results.parquet", "failed.csv", "invalid.csv"}
 
 
@@ -328,3 +331,15 @@ def test_a_panic_of_polars_is_told_as_a_failure_of_the_disk_is(
     monkeypatch.setattr(pl.DataFrame, "write_csv", panic)
     with pytest.raises(ReportError, match="no way"):
         write_records(snapshot, run.rows, tmp_path / "out")
+
+
+def test_what_is_kept_is_written_again_and_nothing_is_removed(run_of: Make, tmp_path: Path) -> None:
+    before = run_of([State.CANCELLED, State.REJECTED])
+    write_records(before.snapshot(tmp_path), before.rows, tmp_path, Wanted(excel=True))
+    workbook = (tmp_path / "results.xlsx").read_bytes()
+    after = run_of([State.CANCELLED, State.CANCELLED])
+    write_records(after.snapshot(tmp_path), after.rows, tmp_path, Wanted(keep=True))
+    assert read(tmp_path / "failed.csv") == []
+    assert (tmp_path / "failed.csv").read_text().startswith("id,")
+    assert (tmp_path / "results.xlsx").read_bytes() == workbook
+    assert "unknown.csv" not in names(tmp_path)

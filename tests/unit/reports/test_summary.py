@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_cancel.core.exit_codes import Halt, decide_exit
+from bulk_cancel.core.exit_codes import Halt, Remains, decide_exit
 from bulk_cancel.core.model import Status
 from bulk_cancel.errors import Exit
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
@@ -56,6 +56,7 @@ def test_document() -> None:
         "out",
         "ledger",
         "next",
+        "provenance",
     ]
     assert list(document["counts"].items()) == [
         ("cancelled", 3),
@@ -138,11 +139,11 @@ def test_the_file_holds_the_same_document(tmp_path: Path) -> None:
     ],
 )
 def test_what_to_do_now(counts: dict[Status, int], exit_code: Exit, sentence: str) -> None:
-    assert next_step(Ending(counts, exit_code)) == sentence
+    assert next_step(Ending(Remains(counts), exit_code)) == sentence
 
 
 def test_a_halt_says_its_reason_first() -> None:
-    ending = Ending({S.PENDING: 2}, Exit.STOPPED, halt="The API asks to wait 20 minutes.")
+    ending = Ending(Remains({S.PENDING: 2}), Exit.STOPPED, halt="The API asks to wait 20 minutes.")
     expected = "The API asks to wait 20 minutes. Run the same command again to go on with 2 rows."
     assert next_step(ending) == expected
 
@@ -157,7 +158,7 @@ def test_a_halt_says_its_reason_first() -> None:
     ],
 )
 def test_when_to_look_again_is_local_time_and_never_too_early(due_at: float, when: str) -> None:
-    sentence = next_step(Ending({S.UNKNOWN: 1}, Exit.UNKNOWN, due_at=due_at))
+    sentence = next_step(Ending(Remains({S.UNKNOWN: 1}), Exit.UNKNOWN, due_at=due_at))
     assert sentence == f"1 row has no known outcome; run the same command again after {when}, it looks before it sends."
 
 
@@ -165,21 +166,68 @@ def test_what_no_read_can_settle_is_for_a_person() -> None:
     for_a_person = (
         "No read can settle 1 unknown outcome, unknown.csv says why: a person decides, with `bulk-cancel resolve`."
     )
-    assert next_step(Ending({S.UNKNOWN: 2}, Exit.UNKNOWN, undecided=1)).endswith(for_a_person)
-    assert next_step(Ending({S.UNKNOWN: 1}, Exit.REFUSED_ROWS, undecided=1)) == for_a_person
+    some, all_of_them = Remains({S.UNKNOWN: 2}, undecided=1), Remains({S.UNKNOWN: 1}, undecided=1)
+    assert next_step(Ending(some, Exit.UNKNOWN)) == (
+        f"1 row has no known outcome; run the same command again, it looks before it sends. {for_a_person}"
+    )
+    assert next_step(Ending(all_of_them, Exit.REFUSED_ROWS)) == for_a_person
 
 
-def test_what_only_a_person_can_settle_ends_with_3_and_is_no_reason_to_run_again() -> None:
-    assert decide_exit({S.UNKNOWN: 1}, None) is Exit.UNKNOWN
-    assert decide_exit({S.UNKNOWN: 1}, None, only_a_person=True) is Exit.REFUSED_ROWS
-    assert decide_exit({S.UNKNOWN: 1, S.PENDING: 1}, None, only_a_person=True) is Exit.STOPPED
+@pytest.mark.parametrize(
+    ("remains", "sentence"),
+    [
+        (
+            Remains({S.SKIPPED: 2}, changed=2),
+            "2 rows are not what was approved any more, results.csv says why: plan them anew.",
+        ),
+        (
+            Remains({S.CANCELLED: 3}, warned=1),
+            "An after-effect of 1 cancellation went wrong, results.csv says which: look at it in meetergo.",
+        ),
+        (
+            Remains({S.UNKNOWN: 0}, sendable=2),
+            "2 cancels were not applied and may be sent again: run the input that names them.",
+        ),
+    ],
+)
+def test_what_a_person_has_to_look_at_is_no_done(remains: Remains, sentence: str) -> None:
+    assert next_step(Ending(remains, decide_exit(remains))) == sentence
+
+
+@pytest.mark.parametrize(
+    ("counts", "sentence"),
+    [
+        (
+            {S.PENDING: 2},
+            "The plan has expired, and no run takes it any more: make a plan of out/unprocessed.csv, which has what is "
+            "left (2 rows), and run that.",
+        ),
+        (
+            {S.PENDING: 1, S.FAILED: 1},
+            "The plan has expired, and no run takes it any more: make a plan of out/unprocessed.csv and "
+            "out/failed.csv, which has what is left (2 rows), and run that.",
+        ),
+        (
+            {S.UNKNOWN: 1},
+            "1 row has no known outcome: look it up with `bulk-cancel reconcile`, then write the files anew with "
+            "`bulk-cancel report`. The plan has expired, and no run takes it any more: make a plan of "
+            "out/unprocessed.csv, if it is there then, and run that.",
+        ),
+        ({S.REJECTED: 1}, "Correct failed.csv (1 row) and run it as a new input."),
+    ],
+)
+def test_after_a_plan_has_expired_nobody_is_sent_to_run_it_again(counts: dict[Status, int], sentence: str) -> None:
+    remains = Remains(counts)
+    told = next_step(Ending(remains, decide_exit(remains), expired_in="out"))
+    assert told == sentence
+    assert "run the same command" not in told
 
 
 @pytest.mark.parametrize("exit_code", Exit)
 def test_every_exit_code_has_an_answer(exit_code: Exit) -> None:
     counts = {S.INVALID: 1} if exit_code is Exit.REFUSED_ROWS else {}
     counts |= {S.UNKNOWN: 1} if exit_code is Exit.UNKNOWN else {}
-    sentence = next_step(Ending(counts, exit_code))
+    sentence = next_step(Ending(Remains(counts), exit_code))
     assert len(sentence) > 20
     assert not sentence[0].islower()
     assert sentence.endswith(".")
@@ -188,8 +236,9 @@ def test_every_exit_code_has_an_answer(exit_code: Exit) -> None:
 @given(counts=st.dictionaries(st.sampled_from(Status), st.integers(0, 3)), halted=st.booleans())
 def test_every_run_is_told_what_to_do(counts: dict[Status, int], halted: bool) -> None:
     halt = Halt(Exit.STOPPED, "Asked to stop.") if halted else None
-    exit_code = decide_exit(counts, halt)
-    sentence = next_step(Ending(counts, exit_code, halt=halt.message if halt else ""))
+    remains = Remains(counts)
+    exit_code = decide_exit(remains, halt)
+    sentence = next_step(Ending(remains, exit_code, halt=halt.message if halt else ""))
     assert sentence.endswith(".")
     assert ("nothing is left to do" in sentence) == (exit_code is Exit.OK)
     assert (counts.get(S.UNKNOWN, 0) > 0) == ("no known outcome" in sentence)

@@ -13,7 +13,7 @@ import pytest
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import ConfigError, ReportError
 from bulk_cancel.reports import chunks, workbook
-from bulk_cancel.reports.records import write_records
+from bulk_cancel.reports.records import Wanted, write_records
 from bulk_cancel.reports.workbook import WorkbookFile, require_excel, why_no_workbook
 
 Make = Callable[..., Any]
@@ -29,7 +29,7 @@ def test_every_cell_is_what_the_other_results_say(
 ) -> None:
     monkeypatch.setattr(chunks, "CHUNK", 4)
     run = run_of([*list(State)[:-2], None], {"note": HOSTILE})
-    files = write_records(run.snapshot(tmp_path), run.rows, tmp_path, excel=True)
+    files = write_records(run.snapshot(tmp_path), run.rows, tmp_path, Wanted(excel=True))
     sheet = sheet_of(tmp_path / "results.xlsx")
     header, *rows = sheet.iter_rows(values_only=True)
     parquet = pl.read_parquet(tmp_path / "results.parquet")
@@ -44,23 +44,23 @@ def test_every_cell_is_what_the_other_results_say(
 
 def test_it_is_made_to_be_worked_in(run_of: Make, tmp_path: Path) -> None:
     run = run_of([State.CANCELLED, State.REJECTED])
-    write_records(run.snapshot(tmp_path), run.rows, tmp_path, excel=True)
+    write_records(run.snapshot(tmp_path), run.rows, tmp_path, Wanted(excel=True))
     sheet = sheet_of(tmp_path / "results.xlsx")
     assert sheet.freeze_panes == "A2"
-    assert sheet.auto_filter.ref == "A1:G3"
+    assert sheet.auto_filter.ref == "A1:H3"
     assert sheet.column_dimensions["A"].width > 30
 
 
 def test_the_same_rows_make_the_same_bytes(run_of: Make, tmp_path: Path) -> None:
     run = run_of([State.CANCELLED, State.REJECTED])
     for name in ("one", "two"):
-        write_records(run.snapshot(tmp_path), run.rows, tmp_path / name, excel=True)
+        write_records(run.snapshot(tmp_path), run.rows, tmp_path / name, Wanted(excel=True))
     assert (tmp_path / "one/results.xlsx").read_bytes() == (tmp_path / "two/results.xlsx").read_bytes()
 
 
 def test_a_workbook_of_before_does_not_stay(run_of: Make, tmp_path: Path) -> None:
     run = run_of([State.CANCELLED])
-    write_records(run.snapshot(tmp_path), run.rows, tmp_path, excel=True)
+    write_records(run.snapshot(tmp_path), run.rows, tmp_path, Wanted(excel=True))
     write_records(run.snapshot(tmp_path), run.rows, tmp_path)
     assert not (tmp_path / "results.xlsx").exists()
 
@@ -72,8 +72,8 @@ def test_too_much_for_a_sheet_is_told_and_the_rest_is_written(
     assert "1,048,576 rows, and a sheet holds 1,048,575" in why_no_workbook(1_048_576)
     monkeypatch.setattr(workbook, "MOST_COLUMNS", 6)
     run = run_of([State.CANCELLED])
-    files = write_records(run.snapshot(tmp_path), run.rows, tmp_path, excel=True)
-    assert "7 columns" in files.missing
+    files = write_records(run.snapshot(tmp_path), run.rows, tmp_path, Wanted(excel=True))
+    assert "8 columns" in files.missing
     assert not (tmp_path / "results.xlsx").exists()
     assert (tmp_path / "results.csv").exists()
 
@@ -90,3 +90,11 @@ def test_without_the_extra_nothing_begins(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ConfigError) as caught:
         require_excel()
     assert 'pip install ".[excel]"' in caught.value.advice
+
+
+def test_a_sheet_tells_who_began_the_run_and_why(run_of: Make, tmp_path: Path) -> None:
+    run = run_of([State.CANCELLED])
+    facts = (("Ticket", "=OPS-7"), ("Approved by", "Ada"))
+    write_records(run.snapshot(tmp_path), run.rows, tmp_path, Wanted(excel=True, facts=facts))
+    sheet = openpyxl.load_workbook(tmp_path / "results.xlsx")["run"]
+    assert [[cell.value for cell in row] for row in sheet] == [["Ticket", "=OPS-7"], ["Approved by", "Ada"]]

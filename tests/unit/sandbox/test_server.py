@@ -11,7 +11,7 @@ import time
 import httpx
 import pytest
 
-from bulk_cancel.sandbox.credentials import OWNER_TOKEN
+from bulk_cancel.sandbox.credentials import OWNER_TOKEN, fingerprint
 from bulk_cancel.sandbox.server import SandboxOptions, running, serve
 
 AUTHORIZATION = {"authorization": f"Bearer {OWNER_TOKEN}"}
@@ -75,6 +75,27 @@ def test_truth_and_arrivals_over_http():
     assert (truth["applied"], truth["throttled"], truth["late"]) == ({}, 0, 0)
     assert (arrival["method"], arrival["route"], arrival["target"]) == ("GET", "appointment", id_)
     assert began <= arrival["at"] <= time.monotonic()
+
+
+def test_no_token_that_it_receives_is_kept():
+    mine = "5f3c9a7eKqZx81LmQw02nVbTTui"
+    with running(SandboxOptions(count=3)) as sandbox:
+        base = sandbox.url.removesuffix("/v4")
+        refused = httpx.get(f"{sandbox.url}/user/me", headers={"Authorization": f"Bearer {mine}"}, trust_env=False)
+        told = httpx.get(f"{base}/_arrivals", trust_env=False).text
+        assert (refused.status_code, sandbox.arrivals()[0].credential) == (401, fingerprint(mine))
+    assert mine not in told + repr(sandbox.record) + repr(sandbox.limits)
+
+
+@pytest.mark.parametrize("host", ["rebound.example", "127.0.0.1.rebound.example", "10.0.0.1", ""])
+def test_by_any_other_name_nothing_is_answered(host):
+    with running(SandboxOptions(count=3)) as sandbox:
+        base = sandbox.url.removesuffix("/v4")
+        for url in (f"{sandbox.url}/user/me", f"{base}/_arrivals", f"{base}/_truth"):
+            assert httpx.get(url, headers=AUTHORIZATION | {"Host": host}, trust_env=False).status_code == 400
+        assert httpx.post(f"{base}/_reset", headers={"Host": host}, trust_env=False).status_code == 400
+        by_name = f"{sandbox.url.replace('127.0.0.1', 'localhost')}/user/me"
+        assert httpx.get(by_name, headers=AUTHORIZATION, trust_env=False).status_code == 200
 
 
 @pytest.mark.process

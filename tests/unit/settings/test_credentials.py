@@ -8,6 +8,7 @@ import pytest
 
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.settings.credentials import SYSTEMD_NAME, find_credential
+from bulk_cancel.settings.job import load_job
 
 
 @pytest.fixture
@@ -47,6 +48,29 @@ def test_a_file_that_everybody_can_read_is_refused(mode: int, file: Path) -> Non
         find_credential({"MEETERGO_TOKEN_FILE": str(file)})
     assert "chmod o-rwx" in caught.value.advice
     assert "rgo-from" not in f"{caught.value} {caught.value.advice}"
+
+
+def test_a_token_in_the_place_of_a_files_name_is_not_repeated() -> None:
+    token = "5f3c9a7eKqZx81LmQw02nVbTTui"
+    with pytest.raises(ConfigError, match="cannot be read: No such file") as caught:
+        find_credential({"MEETERGO_TOKEN_FILE": token})
+    assert token not in f"{caught.value} {caught.value.advice}"
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o644, 0o640, 0o600])
+def test_a_job_file_with_addresses_is_refused_as_a_token_file_is(mode: int, tmp_path: Path) -> None:
+    job = tmp_path / "nightly.toml"
+    job.write_text('input = "a.csv"\nnotify = ["json://127.0.0.1/s3cret"]\n')
+    job.chmod(mode)
+    if not mode & 0o004:
+        assert load_job(str(job)).notify
+        return
+    with pytest.raises(ConfigError, match="Every user of this machine can read the addresses of notify") as caught:
+        load_job(str(job))
+    assert "chmod o-rwx" in caught.value.advice
+    assert "s3cret" not in f"{caught.value} {caught.value.advice}"
+    job.write_text('input = "a.csv"\n')
+    assert load_job(str(job)).notify == ()
 
 
 @pytest.mark.parametrize("content", [b"", b"  \n", b"two words", b"\xff\xfe"])

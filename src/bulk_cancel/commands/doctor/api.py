@@ -13,15 +13,23 @@ from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.places import credential_lock
 from bulk_cancel.access.rate_limits import known_pace, limiter_of, remember
 from bulk_cancel.access.setup import Setup
-from bulk_cancel.api.client import ApiSettings, HttpLine, line_factory
+from bulk_cancel.api.client import HttpLine, line_factory
 from bulk_cancel.api.http import httpx
-from bulk_cancel.api.port import Page, Query
-from bulk_cancel.api.transports import proxy_for
+from bulk_cancel.api.port import ApiSettings, Page, Query
+from bulk_cancel.api.proxies import proxy_for, proxy_name
 from bulk_cancel.commands.doctor.check import Check, failed, good, warning
 from bulk_cancel.core.credential import CredentialKind, check_pairing
 from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.retry import show_long_pause
 from bulk_cancel.core.units import show_duration
-from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, LockedError, UnreachableError
+from bulk_cancel.errors import (
+    BulkCancelError,
+    ConfigError,
+    CredentialError,
+    DeclinedError,
+    LockedError,
+    UnreachableError,
+)
 from bulk_cancel.ops.locks import locked
 from bulk_cancel.settings.accounts import OWN
 
@@ -52,7 +60,7 @@ def check_access(setup: Setup, pace: Pace, settings: ApiSettings) -> Iterator[Ch
     """Look at the credential, the way to the API, and ask it for one appointment."""
     yield from _check_kind(settings)
     proxy = proxy_for(httpx.URL(settings.base_url))
-    yield good("proxy", f"Requests go through {_host(proxy)}." if proxy else "None is in between.")
+    yield good("proxy", f"Requests go through {proxy_name(proxy)}." if proxy else "None is in between.")
     host = urlsplit(settings.base_url).hostname or ""
     if proxy is None and (why := _unknown_name(host)):
         error = UnreachableError(f"The name {host} cannot be resolved: {why}.", advice="Check the network and its DNS.")
@@ -71,12 +79,6 @@ def _check_kind(settings: ApiSettings) -> Iterator[Check]:
     else:
         advice = "Set MEETERGO_USER_ID or --user-id, unless every row has a user_id."
         yield warning("acting user", "A Platform API key needs a user, and none is given.", advice)
-
-
-def _host(proxy: str) -> str:
-    """Without the name and password that its address may hold."""
-    parts = urlsplit(proxy)
-    return f"the proxy {parts.hostname}:{parts.port}" if parts.port else f"the proxy {parts.hostname}"
 
 
 def _unknown_name(host: str) -> str:
@@ -112,10 +114,12 @@ def _check_answer(setup: Setup, pace: Pace, settings: ApiSettings) -> Iterator[C
 async def _ask(setup: Setup, pace: Pace, settings: ApiSettings) -> Asked | None:
     """Ask in turn with the key's limit, with the same headers as the cancels: `/user/me` would prove little.
 
-    None: the limit is used up for longer than a person would wait.
+    None: the limit is used up for longer than a person would wait. Raises DeclinedError in a pause of hours.
     """
     machine, key = setup.machine, settings.credential.fingerprint
     limiter = limiter_of(pace, key, machine, known_pace(setup.place, key))
+    if left_s := await limiter.long_pause_s():
+        raise DeclinedError(show_long_pause(left_s), advice="Ask again then. Nothing was asked of it now.")
     line: HttpLine = line_factory(settings)()
     try:
         with anyio.move_on_after(_PATIENCE_S) as patience:

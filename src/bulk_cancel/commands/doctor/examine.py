@@ -11,7 +11,7 @@ from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace, ledger_place
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import credential_lock
 from bulk_cancel.access.setup import Setup, housed
-from bulk_cancel.api.client import ApiSettings
+from bulk_cancel.api.port import ApiSettings
 from bulk_cancel.commands.doctor.accounts import check_accounts
 from bulk_cancel.commands.doctor.api import check_access, settings_or_why
 from bulk_cancel.commands.doctor.check import Check, Level, failed, warning

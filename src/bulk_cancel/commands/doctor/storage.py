@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from bulk_cancel.ledger.port import Health
 from bulk_cancel.ledger.sqlite.ledger import reading
 from bulk_cancel.ledger.sqlite.open import QUICK_CHECK_BYTES
 from bulk_cancel.ops.locks import Holder
+from bulk_cancel.ops.private_files import refuse_open_folder
 from bulk_cancel.settings.environment import canonical_api
 
 _MIB = 1024 * 1024
@@ -25,7 +25,7 @@ _TOO_LITTLE, _LITTLE = 16 * _MIB, 256 * _MIB
 def check_storage(path: Path, url: str) -> Iterator[Check]:
     """Look at the folder, the disk and the ledger."""
     folder = _nearest(path.parent)
-    yield _check_folder(folder, path)
+    yield _check_folder(folder)
     yield _check_space(folder)
     if path.exists():
         yield from _check_ledger(path, url)
@@ -37,14 +37,14 @@ def _nearest(folder: Path) -> Path:
     return next(place for place in (folder, *folder.absolute().parents) if place.exists())
 
 
-def _check_folder(folder: Path, path: Path) -> Check:
-    mode = folder.stat().st_mode
+def _check_folder(folder: Path) -> Check:
     if not os.access(folder, os.W_OK | os.X_OK):
         advice = "Choose another place with --ledger, or mend the folder's permissions."
         return failed("folder", LedgerCreateError(f"{folder} may not be written.", advice=advice))
-    if folder == path.parent and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        what = f"Everybody may write into {folder}, so anybody could replace the ledger there."
-        return failed("folder", LedgerError(what, advice=f"Choose another folder, or: chmod o-w '{folder}'"))
+    try:
+        refuse_open_folder(folder)
+    except ConfigError as error:
+        return failed("folder", error)
     return good("folder", f"{folder} may be written.")
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import Row
-from bulk_cancel.ledger.sqlite.integrity import GENESIS, digest_of, wrong_state
+from bulk_cancel.ledger.sqlite.integrity import GENESIS, changed_beginning, digest_of, wrong_state
 
 
 def seal(session: Session, run_no: int, chunk_no: int, events: Iterable[Row]) -> int:
@@ -20,6 +20,11 @@ def seal(session: Session, run_no: int, chunk_no: int, events: Iterable[Row]) ->
     if last.count:
         session.run("insert_seal", run_no, chunk_no, last.event_id, digest)
     return last.count
+
+
+def seal_beginning(session: Session, run_no: int) -> None:
+    """Begin the chain of a run with a link over its beginning, inside the transaction that wrote it."""
+    session.run("insert_seal", run_no, 0, 0, digest_of(GENESIS, session.rows("beginnings", run_no)))
 
 
 def link(found: list[Row]) -> str:
@@ -48,7 +53,7 @@ def verify(session: Session) -> list[str]:
 
 
 def _wrong_links(session: Session) -> Iterator[str]:
-    before, chain = GENESIS, None
+    before, chain, unsealed = GENESIS, None, {row[0]: row for row in session.rows("beginnings", None)}
     for seal_of, rows in groupby(session.pages("sealed_events"), key=lambda row: row[:4]):
         events = [row[4:] for row in rows if row[4] is not None]
         *of_chain, last_event_id, digest = seal_of
@@ -56,9 +61,13 @@ def _wrong_links(session: Session) -> Iterator[str]:
             yield f"The history has {len(events)} events from {events[0][0]} on that no seal covers."
             continue
         before = before if of_chain == chain else GENESIS
-        if digest_of(before, events) != digest:
+        if not last_event_id:
+            if digest_of(before, [unsealed.pop(of_chain[0], ())]) != digest:
+                yield changed_beginning(of_chain[0])
+        elif digest_of(before, events) != digest:
             yield f"The history up to the event {last_event_id} of run {of_chain[0]} was changed after it was written."
         before, chain = digest, of_chain
+    yield from map(changed_beginning, unsealed)
 
 
 def _wrong_states(session: Session) -> Iterator[str]:

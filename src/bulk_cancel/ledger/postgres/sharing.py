@@ -17,7 +17,7 @@ from bulk_cancel.errors import LockedError
 from bulk_cancel.ledger.postgres.create import LOCKS
 from bulk_cancel.ledger.postgres.writing import Writing
 from bulk_cancel.ledger.records import Row
-from bulk_cancel.ledger.shared import ChunkRecord, Hold, Reservation
+from bulk_cancel.ledger.shared import ChunkRecord, Lease, Reservation
 from bulk_cancel.ops.uptime import uptime
 
 _POLL_S = 0.1
@@ -44,10 +44,10 @@ class Sharing(Writing):
         ((others, series),) = self._rows("open_chunks", run_no)
         return others, series
 
-    def take_chunk(self, run_no: int, chunk_no: int, owner: str, silence_s: float) -> Hold | None:
+    def take_chunk(self, run_no: int, chunk_no: int, owner: str, silence_s: float) -> Lease | None:
         with self._session.transaction():
             found = self._session.run("take_chunk", run_no, chunk_no, owner, silence_s).fetchall()
-        return Hold(_chunk(found[0]), found[0][4], *found[0][6:]) if found else None
+        return Lease(_chunk(found[0]), found[0][4], *found[0][6:]) if found else None
 
     def silent_chunks(self, longer_than_s: float) -> Sequence[ChunkRecord]:
         return [_chunk_record(row) for row in self._rows("silent_chunks", float(longer_than_s))]
@@ -56,12 +56,12 @@ class Sharing(Writing):
         """Let the server end every transaction of this session that lasts longer: its locks keep others waiting."""
         self._session.rows("limit_transactions", f"{math.ceil(seconds * 1000)}ms")
 
-    def hold(self, hold: Hold | None) -> None:
-        self._hold = hold
+    def work_under(self, lease: Lease | None) -> None:
+        self._lease = lease
 
-    def heartbeat(self, hold: Hold, gets: int = 0, throttled: int = 0) -> None:
+    def heartbeat(self, lease: Lease, gets: int = 0, throttled: int = 0) -> None:
         with self._session.transaction():
-            self._fence(hold, gets=gets, throttled=throttled)
+            self._fence(lease, gets=gets, throttled=throttled)
 
     def stop_run(self, run_no: int, why: str) -> None:
         with self._session.transaction():
@@ -74,20 +74,20 @@ class Sharing(Writing):
         with self._session.transaction():
             self._session.run("end_given_up", run_no)
 
-    def end_chunk(self, hold: Hold, note: str) -> None:
-        with self._fenced(hold):
-            self._session.run("end_chunk", hold.chunk.run_no, hold.chunk.chunk_no, note)
+    def end_chunk(self, lease: Lease, note: str) -> None:
+        with self._fenced(lease):
+            self._session.run("end_chunk", lease.chunk.run_no, lease.chunk.chunk_no, note)
 
-    def end_account(self, hold: Hold, note: str) -> None:
-        with self._fenced(hold):
-            self._session.run("end_account", hold.chunk.run_no, hold.account, note)
+    def end_account(self, lease: Lease, note: str) -> None:
+        with self._fenced(lease):
+            self._session.run("end_account", lease.chunk.run_no, lease.account, note)
 
-    def reopen_chunk(self, hold: Hold, *, given_back: bool = False) -> None:
-        with self._fenced(hold):
-            self._session.run("reopen_chunk", hold.chunk.run_no, hold.chunk.chunk_no, given_back)
+    def reopen_chunk(self, lease: Lease, *, given_back: bool = False) -> None:
+        with self._fenced(lease):
+            self._session.run("reopen_chunk", lease.chunk.run_no, lease.chunk.chunk_no, given_back)
 
-    def reserve(self, credential: str, count: int, pace: Pace, hold: Hold | None = None) -> Reservation:
-        with self._fenced(hold):
+    def reserve(self, credential: str, count: int, pace: Pace, lease: Lease | None = None) -> Reservation:
+        with self._fenced(lease):
             ((ahead_s, end_at),) = self._session.run("reserve", credential, count * pace.interval_s).fetchall()
         return Reservation(count, ahead_s, end_at)
 

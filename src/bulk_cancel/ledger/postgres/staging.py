@@ -16,7 +16,7 @@ from bulk_cancel.ledger.records import Row
 _MANY = 1000
 
 
-def stage(session: Session, run_no: int, rows: Sequence[InputRow], retry_before: float | None) -> None:
+def stage(session: Session, run_no: int, rows: Sequence[InputRow], retry_refused: bool) -> None:
     """Stage a chunk within the caller's transaction. Its targets are locked before anything is decided of them."""
     session.run("lock_staging", LOCKS)
     session.run("lock_chain", run_no, 0)
@@ -27,8 +27,8 @@ def stage(session: Session, run_no: int, rows: Sequence[InputRow], retry_before:
     session.run("stage_targets", run_no)
     session.run("find_staged")
     session.run("mark_siblings", newest)
-    chain.seal(session, run_no, 0, session.stream("stage_restaged", run_no, retry_before))
-    session.run("stage_requests", run_no, newest, retry_before)
+    chain.seal(session, run_no, 0, session.stream("stage_restaged", run_no, retry_refused))
+    session.run("stage_requests", run_no, newest, retry_refused)
     session.run("stage_rows", run_no)
 
 

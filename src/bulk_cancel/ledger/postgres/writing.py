@@ -15,23 +15,23 @@ from bulk_cancel.ledger.postgres import integrity as chain
 from bulk_cancel.ledger.postgres.reading import Reading
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import scoped
-from bulk_cancel.ledger.shared import Hold, Standing
+from bulk_cancel.ledger.shared import Lease, Standing
 
 
 class Writing(Reading):
-    """The writing half of the contract. With a hold every entry is fenced."""
+    """The writing half of the contract. With a lease every entry is fenced."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._hold: Hold | None = None
+        self._lease: Lease | None = None
         self.standing = Standing()
 
     def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
         with self._session.batch():
-            self._fence(self._hold, posts=_posts_of(entries))
+            self._fence(self._lease, posts=_posts_of(entries))
             if entries:
                 appending.append(self._session, run_no, self._chunk_no(run_no), entries)
-            if self._hold and (refused := sum(next_state(one.was, one.event) in REFUSED for one in entries)):
+            if self._lease and (refused := sum(next_state(one.was, one.event) in REFUSED for one in entries)):
                 ((count,),) = self._session.run("count_refused", run_no, refused).fetchall()
                 self.standing = replace(self.standing, refused=count)
             for pace in sorted(paces, key=lambda pace: pace.credential):  # as all do: else two could block each other
@@ -40,12 +40,14 @@ class Writing(Reading):
 
     def begin_run(self, start: RunStart) -> int:
         with self._session.transaction():
-            about = (start.source, start.input_digest, start.out, start.program)
-            return int(self._session.value("begin_run", start.run_id, *about))
+            about = (start.source, start.input_digest, start.out, start.provenance.to_json())
+            run_no = int(self._session.value("begin_run", start.run_id, *about))
+            chain.seal_beginning(self._session, run_no)
+            return run_no
 
-    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_refused: bool = False) -> None:
         with self._session.transaction():
-            staging.stage(self._session, run_no, rows, retry_before)
+            staging.stage(self._session, run_no, rows, retry_refused)
 
     def start_run(self, run_no: int) -> None:
         with self._session.transaction():
@@ -58,7 +60,7 @@ class Writing(Reading):
     def recover(self, run_no: int, at: float, scope: Scope | None = None) -> int:
         chunk_no, within = self._chunk_no(run_no), scoped(scope)
         with self._session.transaction():
-            self._fence(self._hold)
+            self._fence(self._lease)
             self._session.run("lock_chain", run_no, chunk_no)
             self._session.run("lock_sending", *within)
             events = self._session.stream("recover_events", run_no, chunk_no, *within)
@@ -73,15 +75,15 @@ class Writing(Reading):
 
     def _chunk_no(self, run_no: int) -> int:
         """Return of which chain an entry is: every holder of a chunk extends its own."""
-        chunk = self._hold.chunk if self._hold else None
+        chunk = self._lease.chunk if self._lease else None
         return chunk.chunk_no if chunk and chunk.run_no == run_no else 0
 
-    def _fence(self, hold: Hold | None, *, posts: int = 0, gets: int = 0, throttled: int = 0) -> None:
+    def _fence(self, lease: Lease | None, *, posts: int = 0, gets: int = 0, throttled: int = 0) -> None:
         """Lock the chunk's row until the transaction ends, so that nobody takes the chunk over in between."""
-        if hold is None:
+        if lease is None:
             return
-        chunk, requests = hold.chunk, (posts, gets, throttled)
-        found = self._session.run("fence", chunk.run_no, chunk.chunk_no, hold.epoch, *requests).fetchall()
+        chunk, requests = lease.chunk, (posts, gets, throttled)
+        found = self._session.run("fence", chunk.run_no, chunk.chunk_no, lease.epoch, *requests).fetchall()
         if found:
             self.standing = Standing(*found[0])
         else:
@@ -91,9 +93,9 @@ class Writing(Reading):
             )
 
     @contextmanager
-    def _fenced(self, hold: Hold | None) -> Iterator[None]:
+    def _fenced(self, lease: Lease | None) -> Iterator[None]:
         with self._session.transaction():
-            self._fence(hold)
+            self._fence(lease)
             yield
 
 

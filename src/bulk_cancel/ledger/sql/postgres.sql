@@ -56,7 +56,7 @@ CREATE TABLE runs (
   source         text NOT NULL DEFAULT '',
   input_digest   text NOT NULL DEFAULT '',
   out            text NOT NULL DEFAULT '',
-  program        text NOT NULL DEFAULT '',
+  provenance     text NOT NULL DEFAULT '{}',
   summary        text,
   stopped        text NOT NULL DEFAULT '',
   refused        bigint NOT NULL DEFAULT 0
@@ -123,7 +123,8 @@ CREATE TABLE events (
 );
 CREATE INDEX events_of_target ON events (target_id);
 
--- A chain of digests for each run and chunk, so that the workers of a run do not wait for each other.
+-- A chain of digests for each run and chunk, so that the workers of a run do not wait for each other. The first link of a
+-- run, after no event, covers its beginning, as `beginnings` returns it.
 CREATE TABLE seals (
   run_no        bigint NOT NULL,
   chunk_no      bigint NOT NULL,
@@ -260,8 +261,12 @@ SELECT tat_at, tat_mono, boot_id FROM pace WHERE credential = $1;
 
 -- name: begin_run
 WITH new AS (SELECT nextval('run_numbers') AS run_no)
-INSERT INTO runs (run_no, run_id, status, started_at, source, input_digest, out, program)
+INSERT INTO runs (run_no, run_id, status, started_at, source, input_digest, out, provenance)
 SELECT new.run_no, $1, 'staging', wall_clock(), $2, $3, $4, $5 FROM new RETURNING run_no;
+
+-- name: beginnings
+SELECT run_no, run_id, started_at, source, input_digest, out, provenance FROM runs
+WHERE $1::bigint IS NULL OR run_no = $1 ORDER BY run_no;
 
 -- name: start_run
 UPDATE runs SET status = 'running' WHERE run_no = $1 AND status = 'staging';
@@ -313,7 +318,7 @@ WITH written AS (
   INSERT INTO events (target_id, run_no, event, attempt_no, at)
   SELECT t.target_id, $1, 'restaged', t.attempts, wall_clock() FROM staging s JOIN targets t USING (target_id)
   WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
-    AND (t.settled_at <= $2::float8 OR (t.reason, t.cancel_all, t.user_id, t.account)
+    AND ($2::boolean OR (t.reason, t.cancel_all, t.user_id, t.account)
       IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account)))
   ORDER BY s.row RETURNING *)
 SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
@@ -330,7 +335,7 @@ UPDATE targets t SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.u
 FROM staging s
 WHERE t.target_id = s.target_id AND s.first_row = s.row AND s.target_id <= $2
   AND (t.state IN ('pending', 'waiting', 'sending', 'unknown', 'failed', 'skipped')
-    OR t.state IN ('rejected', 'not_found') AND (t.settled_at <= $3::float8
+    OR t.state IN ('rejected', 'not_found') AND ($3::boolean
       OR (t.reason, t.cancel_all, t.user_id, t.account)
         IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account)));
 
@@ -368,7 +373,8 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NUL
 
 -- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
 -- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. A series waits
--- while any other one is open: they may be the same, and the open one may still take effect. Two series suffice to know
+-- while any other one is open: they may be the same, and the open one may still take effect. Neither waits any more once
+-- that is undecided, which comes after its settle time. Two series suffice to know
 -- of one beside the target's own; they are looked up once, in their order, which leads through their partial indexes
 -- also before the database knows how few they are.
 -- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
@@ -392,13 +398,17 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
     ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS must_be_read,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   t.start_at,
-  (SELECT max(intent_at) FROM targets WHERE entire_series AND attempts > 0)
+  (SELECT max(intent_at) FROM targets WHERE entire_series AND attempts > 0),
+  (SELECT json_build_array(e.at, greatest(0, wall_clock() - e.at))::text FROM events e
+    WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1)
 
 -- name: work_conditions
 WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
   AND ($6::bigint IS NULL OR t.asked_row <= $6) AND t.account = $5 AND t.state IN ('pending', 'waiting')
   AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
-    AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)))
+    AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)
+      AND NOT EXISTS (SELECT 1 FROM events e
+        WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts)))
   AND (NOT t.entire_series OR NOT EXISTS (SELECT 1 FROM open_series s WHERE s.target_id <> t.target_id))
   AND NOT (t.attempts > 1 AND EXISTS (SELECT 1 FROM events i JOIN events e USING (target_id, attempt_no)
     JOIN events o USING (target_id)
@@ -433,6 +443,9 @@ WHERE asked_by = $1 AND state IN ('pending', 'waiting')
     AND asked_row > $4 AND asked_row <= $5
     AND entire_series = $6);
 
+-- name: waiting_count
+SELECT count(*) FROM targets WHERE state = 'waiting' AND state IN ('pending', 'waiting');
+
 -- name: accounts
 SELECT account FROM targets
 WHERE asked_by = $1 AND state IN ('pending', 'waiting')
@@ -445,11 +458,12 @@ SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, 
   t.state, t.attempts, false,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   NULL, NULL, t.intent_at, t.start_at, heard.last_at,
-  EXISTS (SELECT 1 FROM events e
-    WHERE e.target_id = t.target_id AND e.event = 'undecided' AND e.attempt_no = t.attempts),
+{undecided}
+  , EXISTS (SELECT 1 FROM events e
+    WHERE e.target_id = t.target_id AND e.event = 'unverified' AND e.attempt_no = t.attempts),
   greatest(0, wall_clock() - heard.last_at)
 FROM targets t, LATERAL (SELECT max(e.at) AS last_at FROM events e
-  WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event <> 'undecided') heard
+  WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event NOT IN ('undecided', 'unverified')) heard
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > $1
   AND ($3::text IS NULL OR t.account = $3)
   AND ($4::bigint IS NULL OR t.asked_by = $4
@@ -471,14 +485,17 @@ WHERE r.run_no = $1 AND (r.first_row = r.row OR NOT $2) GROUP BY t.state;
 -- name: target_count
 SELECT count(*) FROM input_rows WHERE run_no = $1 AND first_row = row;
 
+-- The reason that was mailed is that of the last intent: a later input may have asked with another one.
 -- name: rows
 SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
-  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account
+  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account,
+  CASE WHEN t.state = 'cancelled' THEN (SELECT e.detail FROM events e
+    WHERE e.target_id = t.target_id AND e.event = 'intent' ORDER BY e.event_id DESC LIMIT 1) END
 FROM input_rows r LEFT JOIN targets t USING (target_id)
 WHERE r.run_no = $1 AND r.row > $2 ORDER BY r.row LIMIT $3;
 
 -- name: states_of
-SELECT t.state, t.settled_at, t.reason, t.cancel_all, t.user_id, t.account
+SELECT t.state, t.reason, t.cancel_all, t.user_id, t.account
 FROM unnest($1::text[], $2::text[], $3::boolean[]) WITH ORDINALITY
   AS s (appointment_id, attendee_id, entire_series, place)
 LEFT JOIN targets t USING (appointment_id, attendee_id, entire_series) ORDER BY s.place;
@@ -497,28 +514,59 @@ SELECT t.appointment_id, t.attendee_id, t.entire_series::integer, r.run_id, e.ev
 FROM events e JOIN targets t USING (target_id) JOIN runs r USING (run_no) ORDER BY e.event_id;
 
 -- name: runs
-SELECT run_no, run_id, status, started_at, ended_at, source, input_digest, out, summary FROM runs
+SELECT run_no, run_id, status, started_at, ended_at, source, input_digest, out, summary, provenance FROM runs
 WHERE $1 = '' OR run_id = $1 ORDER BY run_no DESC LIMIT $2;
+
+-- No read can settle the last attempt: a person has to.
+-- name: undecided
+EXISTS (SELECT 1 FROM events e
+  WHERE e.target_id = t.target_id AND e.event IN ('undecided', 'unverified') AND e.attempt_no = t.attempts)
+
+-- It is left out because it is not what was approved any more.
+-- name: changed
+(SELECT e.event FROM events e WHERE e.target_id = t.target_id ORDER BY e.event_id DESC LIMIT 1) = 'changed'
+
+-- It was cancelled in this run, in one that died before it could tell, or in one without rows of its own.
+-- name: told_here
+EXISTS (SELECT 1 FROM events e JOIN runs x ON x.run_no = e.run_no
+  WHERE e.target_id = t.target_id AND e.event IN ('cancelled', 'seen_cancelled')
+    AND (e.run_no = $1 OR x.status <> 'ended' OR x.input_digest = ''))
 
 -- Who is to be asked or told, after a run. Money and after-effects are counted once per target.
 -- name: concerns
-SELECT count(*) FILTER (WHERE t.state IN ('unknown', 'sending')), count(*) FILTER (WHERE t.state = 'failed'),
+SELECT count(*) FILTER (WHERE t.state IN ('unknown', 'sending') AND NOT
+{undecided}
+  ), count(*) FILTER (WHERE t.state = 'unknown' AND
+{undecided}
+  ), count(*) FILTER (WHERE t.state = 'failed'),
   count(*) FILTER (WHERE t.state = 'rejected'), count(*) FILTER (WHERE t.state = 'not_found'),
   count(*) FILTER (WHERE t.target_id IS NULL),
   count(*) FILTER (WHERE r.first_row = r.row AND t.state = 'cancelled' AND t.paid),
-  count(*) FILTER (WHERE r.first_row = r.row AND t.warnings <> '')
+  count(*) FILTER (WHERE r.first_row = r.row AND t.state = 'cancelled' AND t.warnings <> '' AND
+{told_here}
+  ), count(*) FILTER (WHERE t.state = 'skipped' AND
+{changed}
+  )
 FROM input_rows r LEFT JOIN targets t USING (target_id)
 WHERE r.run_no = $1;
 
 -- name: concerning_rows
 SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
-  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account
+  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account,
+  CASE WHEN t.state = 'cancelled' THEN (SELECT e.detail FROM events e
+    WHERE e.target_id = t.target_id AND e.event = 'intent' ORDER BY e.event_id DESC LIMIT 1) END
 FROM input_rows r LEFT JOIN targets t USING (target_id)
 WHERE r.run_no = $1 AND CASE $2::text
   WHEN 'invalid' THEN t.target_id IS NULL
-  WHEN 'unknown' THEN t.state IN ('unknown', 'sending')
+  WHEN 'unknown' THEN t.state IN ('unknown', 'sending') AND NOT
+{undecided}
+  WHEN 'undecided' THEN t.state = 'unknown' AND
+{undecided}
   WHEN 'paid' THEN r.first_row = r.row AND t.state = 'cancelled' AND t.paid
-  WHEN 'warned' THEN r.first_row = r.row AND t.warnings <> ''
+  WHEN 'warned' THEN r.first_row = r.row AND t.state = 'cancelled' AND t.warnings <> '' AND
+{told_here}
+  WHEN 'changed' THEN t.state = 'skipped' AND
+{changed}
   ELSE t.state = $2 END
 ORDER BY r.row LIMIT $3;
 

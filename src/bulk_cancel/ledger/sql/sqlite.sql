@@ -6,6 +6,7 @@ CREATE TABLE meta (
 
 -- One line per start of `run`, `reconcile` or `resolve`. boot_id and mono_offset (wall clock minus monotonic clock at
 -- the start) let a later run on the same boot compute ages from the monotonic clock alone, whatever the wall clock did.
+-- provenance: who started it, where, with which command, and why, as JSON.
 CREATE TABLE runs (
   run_no         INTEGER PRIMARY KEY,
   run_id         TEXT NOT NULL UNIQUE,
@@ -17,7 +18,7 @@ CREATE TABLE runs (
   source         TEXT NOT NULL DEFAULT '',
   input_digest   TEXT NOT NULL DEFAULT '',
   out            TEXT NOT NULL DEFAULT '',
-  program        TEXT NOT NULL DEFAULT '',
+  provenance     TEXT NOT NULL DEFAULT '{}',
   summary        TEXT
 ) STRICT;
 
@@ -82,10 +83,13 @@ CREATE TABLE events (
 CREATE INDEX events_of_target ON events (target_id);
 
 -- A chain of digests over the history, a link per commit: an event that is edited, removed or slipped in breaks it.
+-- run_no: of the run whose beginning the link covers, as `beginnings` returns it; 0: it covers events.
 CREATE TABLE seals (
-  last_event_id INTEGER PRIMARY KEY,
-  digest        TEXT NOT NULL
-) STRICT;
+  last_event_id INTEGER NOT NULL,
+  run_no        INTEGER NOT NULL,
+  digest        TEXT NOT NULL,
+  PRIMARY KEY (last_event_id, run_no)
+) STRICT, WITHOUT ROWID;
 
 -- The limiter's state per credential (a fingerprint), so that a restart does not take the burst again.
 CREATE TABLE pace (
@@ -137,14 +141,24 @@ SELECT e.event_id, t.appointment_id, t.attendee_id, t.entire_series, e.run_no, e
   e.http_status, e.detail
 FROM events e JOIN targets t USING (target_id) WHERE e.event_id > ?1 AND e.event_id <= ?2 ORDER BY e.event_id;
 
+-- name: last_link
+SELECT last_event_id, digest FROM seals ORDER BY last_event_id DESC, run_no DESC LIMIT 1;
+
 -- name: last_seal
-SELECT last_event_id, digest FROM seals ORDER BY last_event_id DESC LIMIT 1;
+SELECT last_event_id, digest FROM seals WHERE run_no = 0 ORDER BY last_event_id DESC LIMIT 1;
 
 -- name: seal_of
-SELECT digest FROM seals WHERE last_event_id = ?;
+SELECT digest FROM seals WHERE last_event_id = ? AND run_no = 0;
+
+-- name: links
+SELECT last_event_id, run_no, digest FROM seals ORDER BY last_event_id, run_no;
 
 -- name: insert_seal
-INSERT INTO seals (last_event_id, digest) VALUES (?, ?);
+INSERT INTO seals (last_event_id, run_no, digest) VALUES (?, ?, ?);
+
+-- name: beginnings
+SELECT run_no, run_id, started_at, source, input_digest, out, provenance FROM runs WHERE ?1 IS NULL OR run_no = ?1
+ORDER BY run_no;
 
 -- name: save_pace
 INSERT INTO pace (credential, tat_at, tat_mono, boot_id) VALUES (?, ?, ?, ?)
@@ -155,7 +169,7 @@ ON CONFLICT (credential) DO UPDATE SET tat_at = excluded.tat_at, tat_mono = excl
 SELECT tat_at, tat_mono, boot_id FROM pace WHERE credential = ?;
 
 -- name: begin_run
-INSERT INTO runs (run_no, run_id, status, started_at, boot_id, mono_offset, source, input_digest, out, program)
+INSERT INTO runs (run_no, run_id, status, started_at, boot_id, mono_offset, source, input_digest, out, provenance)
 SELECT new.run_no, ?1, 'staging', ?2, ?3, ?4, ?5, ?6, ?7, ?8
 FROM (SELECT coalesce(max(run_no), 0) + 1 AS run_no FROM runs) new RETURNING run_no;
 
@@ -215,14 +229,13 @@ UPDATE targets SET has_sibling = 1 WHERE has_sibling = 0 AND target_id IN (
   WHERE s.target_id > ?1
     AND EXISTS (SELECT 1 FROM targets t WHERE t.appointment_id = s.appointment_id AND t.target_id <> s.target_id));
 
--- A refusal stands until the input asks for something else, or until refusals from before a time (?3) are taken up
--- again; what failed or was skipped always is.
+-- A refusal stands until the input asks for something else, or (?3) refusals are taken up again as they are; what failed or was skipped always is.
 -- name: stage_restaged
 INSERT INTO events (target_id, run_no, event, attempt_no, at)
 SELECT t.target_id, ?1, 'restaged', t.attempts, ?2
 FROM staging s CROSS JOIN targets t USING (target_id)
 WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
-  AND (t.settled_at <= ?3 OR (t.reason, t.cancel_all, t.user_id, t.account)
+  AND (?3 OR (t.reason, t.cancel_all, t.user_id, t.account)
     IS NOT (s.reason, s.cancel_all, s.user_id, s.account)))
 ORDER BY s.row;
 
@@ -238,7 +251,7 @@ FROM staging s
 WHERE targets.target_id = s.target_id AND s.first_row = s.row AND s.target_id <= ?2
   AND (targets.state IN ('pending', 'waiting', 'sending', 'unknown', 'failed', 'skipped')
     OR targets.state IN ('rejected', 'not_found')
-      AND (targets.settled_at <= ?3 OR (targets.reason, targets.cancel_all, targets.user_id, targets.account)
+      AND (?3 OR (targets.reason, targets.cancel_all, targets.user_id, targets.account)
         IS NOT (s.reason, s.cancel_all, s.user_id, s.account)));
 
 -- name: stage_rows
@@ -267,7 +280,8 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown')
 -- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
 -- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. So is what was
 -- refused once, or is not cancelled by a person's word. A series waits while any other one is open: they may be the
--- same, and the open one may still take effect; not any more once it is undecided, which comes after its settle time.
+-- same, and the open one may still take effect. Neither waits any more once that is undecided, which comes after its
+-- settle time.
 -- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
 -- reads show may be an old state.
 -- What a worker has to know of a target before it sends: whether it must be read first, since another cancel may have
@@ -282,13 +296,17 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
     ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS must_be_read,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   t.start_at,
-  (SELECT max(intent_at) FROM targets WHERE entire_series = 1 AND attempts > 0)
+  (SELECT max(intent_at) FROM targets WHERE entire_series = 1 AND attempts > 0),
+  (SELECT json_array(e.at, json_array(r.boot_id, r.mono_offset)) FROM events e JOIN runs r USING (run_no)
+    WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1)
 
 -- name: work_conditions
 WHERE t.asked_by = ?1 AND t.entire_series = ?3 AND t.asked_row > ?2
   AND (?6 IS NULL OR t.asked_row <= ?6) AND t.account = ?5 AND t.state IN ('pending', 'waiting')
   AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
-    AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)))
+    AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)
+      AND NOT EXISTS (SELECT 1 FROM events e
+        WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts)))
   AND (t.entire_series = 0 OR NOT EXISTS (SELECT 1 FROM targets o
     WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown')
       AND NOT EXISTS (SELECT 1 FROM events e
@@ -324,6 +342,9 @@ WHERE asked_by = ?1 AND state IN ('pending', 'waiting')
     AND asked_row > ?4 AND asked_row <= ?5
     AND entire_series = ?6);
 
+-- name: waiting_count
+SELECT count(*) FROM targets WHERE state = 'waiting' AND state IN ('pending', 'waiting');
+
 -- name: accounts
 SELECT account FROM targets WHERE asked_by = ?1 AND state IN ('pending', 'waiting')
 UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY account;
@@ -336,9 +357,10 @@ SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, 
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   NULL, NULL, t.intent_at, r.boot_id, r.mono_offset, t.start_at,
   (SELECT max(e.at) FROM events e
-    WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event <> 'undecided'),
-  EXISTS (SELECT 1 FROM events e
-    WHERE e.target_id = t.target_id AND e.event = 'undecided' AND e.attempt_no = t.attempts)
+    WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event NOT IN ('undecided', 'unverified')),
+{undecided}
+  , EXISTS (SELECT 1 FROM events e
+    WHERE e.target_id = t.target_id AND e.event = 'unverified' AND e.attempt_no = t.attempts)
 FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > ?1
   AND (?3 IS NULL OR t.account = ?3) AND (?4 IS NULL OR t.asked_by = ?4
@@ -372,14 +394,17 @@ WHERE r.run_no = ?1 AND (r.first_row = r.row OR NOT ?2);
 -- name: target_count
 SELECT count(*) FROM input_rows WHERE run_no = ? AND first_row = row;
 
+-- The reason that was mailed is that of the last intent: a later input may have asked with another one.
 -- name: rows
 SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
-  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account
+  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account,
+  CASE WHEN t.state = 'cancelled' THEN (SELECT e.detail FROM events e
+    WHERE e.target_id = t.target_id AND e.event = 'intent' ORDER BY e.event_id DESC LIMIT 1) END
 FROM input_rows r LEFT JOIN targets t USING (target_id)
 WHERE r.run_no = ? AND r.row > ? ORDER BY r.row LIMIT ?;
 
 -- name: state_of
-SELECT state, settled_at, reason, cancel_all, user_id, account FROM targets
+SELECT state, reason, cancel_all, user_id, account FROM targets
 WHERE appointment_id = ? AND attendee_id = ? AND entire_series = ?;
 
 -- name: find_target
@@ -395,26 +420,57 @@ SELECT t.appointment_id, t.attendee_id, t.entire_series, r.run_id, e.event, e.at
 FROM events e JOIN targets t USING (target_id) JOIN runs r USING (run_no) ORDER BY e.event_id;
 
 -- name: runs
-SELECT run_no, run_id, status, started_at, ended_at, source, input_digest, out, summary FROM runs
+SELECT run_no, run_id, status, started_at, ended_at, source, input_digest, out, summary, provenance FROM runs
 WHERE ?1 = '' OR run_id = ?1 ORDER BY run_no DESC LIMIT ?2;
+
+-- No read can settle the last attempt: a person has to.
+-- name: undecided
+EXISTS (SELECT 1 FROM events e
+  WHERE e.target_id = t.target_id AND e.event IN ('undecided', 'unverified') AND e.attempt_no = t.attempts)
+
+-- It is left out because it is not what was approved any more.
+-- name: changed
+(SELECT e.event FROM events e WHERE e.target_id = t.target_id ORDER BY e.event_id DESC LIMIT 1) = 'changed'
+
+-- It was cancelled in this run, in one that died before it could tell, or in one without rows of its own.
+-- name: told_here
+EXISTS (SELECT 1 FROM events e JOIN runs x ON x.run_no = e.run_no
+  WHERE e.target_id = t.target_id AND e.event IN ('cancelled', 'seen_cancelled')
+    AND (e.run_no = ?1 OR x.status <> 'ended' OR x.input_digest = ''))
 
 -- Who is to be asked or told, after a run. Money and after-effects are counted once per target.
 -- name: concerns
-SELECT count(*) FILTER (WHERE t.state IN ('unknown', 'sending')), count(*) FILTER (WHERE t.state = 'failed'),
+SELECT count(*) FILTER (WHERE t.state IN ('unknown', 'sending') AND NOT
+{undecided}
+  ), count(*) FILTER (WHERE t.state = 'unknown' AND
+{undecided}
+  ), count(*) FILTER (WHERE t.state = 'failed'),
   count(*) FILTER (WHERE t.state = 'rejected'), count(*) FILTER (WHERE t.state = 'not_found'),
   count(*) FILTER (WHERE t.target_id IS NULL),
   count(*) FILTER (WHERE r.first_row = r.row AND t.state = 'cancelled' AND t.paid = 1),
-  count(*) FILTER (WHERE r.first_row = r.row AND t.warnings <> '')
-FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = ?;
+  count(*) FILTER (WHERE r.first_row = r.row AND t.state = 'cancelled' AND t.warnings <> '' AND
+{told_here}
+  ), count(*) FILTER (WHERE t.state = 'skipped' AND
+{changed}
+  )
+FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = ?1;
 
 -- name: concerning_rows
 SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
-  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account
+  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account,
+  CASE WHEN t.state = 'cancelled' THEN (SELECT e.detail FROM events e
+    WHERE e.target_id = t.target_id AND e.event = 'intent' ORDER BY e.event_id DESC LIMIT 1) END
 FROM input_rows r LEFT JOIN targets t USING (target_id) WHERE r.run_no = ?1 AND CASE ?2
   WHEN 'invalid' THEN t.target_id IS NULL
-  WHEN 'unknown' THEN t.state IN ('unknown', 'sending')
+  WHEN 'unknown' THEN t.state IN ('unknown', 'sending') AND NOT
+{undecided}
+  WHEN 'undecided' THEN t.state = 'unknown' AND
+{undecided}
   WHEN 'paid' THEN r.first_row = r.row AND t.state = 'cancelled' AND t.paid = 1
-  WHEN 'warned' THEN r.first_row = r.row AND t.warnings <> ''
+  WHEN 'warned' THEN r.first_row = r.row AND t.state = 'cancelled' AND t.warnings <> '' AND
+{told_here}
+  WHEN 'changed' THEN t.state = 'skipped' AND
+{changed}
   ELSE t.state = ?2 END
 ORDER BY r.row LIMIT ?3;
 

@@ -18,6 +18,7 @@ from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
 from bulk_cancel.ledger.sqlite.failures import DISK_ERRORS
 from bulk_cancel.ledger.statements import statements
 from bulk_cancel.ops.disk import sync
+from bulk_cancel.ops.private_files import make_folder
 
 APPLICATION_ID = 0x62634C31  # "bcL1"
 #: In `meta`: what the ledger's mark is named by, and of a backup when it was made, seconds since the epoch.
@@ -53,10 +54,8 @@ def refuse_orphans(path: Path) -> None:
 
 
 def _make_folders(folder: Path) -> None:
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for place in missing:
-        sync(place.parent)
+    for made in make_folder(folder):
+        sync(made.parent)
 
 
 def _make(path: Path) -> None:

@@ -19,28 +19,44 @@ _NO_LIMIT = 2**62
 
 def seal(connection: apsw.Connection, sql: Mapping[str, str]) -> None:
     """Add a link over the events since the newest one, inside the transaction that wrote them."""
-    last_event_id, digest = newest(connection, sql)
+    last_event_id, digest = _tip(connection, sql)
     events: list[Row] = connection.execute(sql["unsealed"], (last_event_id, _NO_LIMIT)).fetchall()
     if events:
-        connection.execute(sql["insert_seal"], (events[-1][0], digest_of(digest, events)))
+        connection.execute(sql["insert_seal"], (events[-1][0], 0, digest_of(digest, events)))
 
 
 def seal_events(connection: apsw.Connection, sql: Mapping[str, str], events: Sequence[Row]) -> None:
     """As `seal`, for the events just inserted; each is given as `unsealed` would return it, without its id."""
-    _, digest = newest(connection, sql)
+    _, digest = _tip(connection, sql)
     last = connection.last_insert_rowid()
     numbered = ((event_id, *event) for event_id, event in enumerate(events, last - len(events) + 1))
-    connection.execute(sql["insert_seal"], (last, digest_of(digest, numbered)))
+    connection.execute(sql["insert_seal"], (last, 0, digest_of(digest, numbered)))
+
+
+def seal_beginning(connection: apsw.Connection, sql: Mapping[str, str], run_no: int) -> None:
+    """Add a link over the beginning of a run: who started it, and why; inside the transaction that wrote it."""
+    last_event_id, digest = _tip(connection, sql)
+    beginning: list[Row] = connection.execute(sql["beginnings"], (run_no,)).fetchall()
+    connection.execute(sql["insert_seal"], (last_event_id, run_no, digest_of(digest, beginning)))
+
+
+def _tip(connection: apsw.Connection, sql: Mapping[str, str]) -> tuple[int, str]:
+    """Return the number of the newest event and the newest link, which may cover the beginning of a run."""
+    return _last(connection, sql["last_link"])
 
 
 def newest(connection: apsw.Connection, sql: Mapping[str, str]) -> tuple[int, str]:
     """Return the number of the newest event and the link that ends with it."""
-    found: list[Row] = connection.execute(sql["last_seal"]).fetchall()
+    return _last(connection, sql["last_seal"])
+
+
+def _last(connection: apsw.Connection, statement: str) -> tuple[int, str]:
+    found: list[Row] = connection.execute(statement).fetchall()
     return found[0] if found else (0, GENESIS)
 
 
 def digest_of(before: str, events: Iterable[Row]) -> str:
-    """Return the link over events after the link `before`; an event is a tuple as `unsealed` returns it."""
+    """Return the link over rows after the link `before`: events as `unsealed` returns them, or a run's beginning."""
     sha256 = hashlib.sha256(before.encode())
     for event in events:
         sha256.update(repr(event).encode())
@@ -63,14 +79,25 @@ def _wrong_pages(connection: apsw.Connection) -> list[str]:
 
 
 def _wrong_links(connection: apsw.Connection, sql: Mapping[str, str]) -> Iterator[str]:
-    covered, link = 0, GENESIS
-    for last_event_id, digest in connection.execute("SELECT last_event_id, digest FROM seals ORDER BY last_event_id"):
-        events = connection.execute(sql["unsealed"], (covered, last_event_id)).fetchall()
-        if digest_of(link, events) != digest:
-            yield f"The history of the events {covered + 1} to {last_event_id} was changed after it was written."
-        covered, link = int(str(last_event_id)), str(digest)
+    covered, link, unsealed = 0, GENESIS, {row[0]: row for row in connection.execute(sql["beginnings"], (None,))}
+    for last_event_id, run_no, digest in connection.execute(sql["links"]):
+        if run_no:
+            beginning = unsealed.pop(run_no, ())
+            if digest_of(link, [beginning]) != digest:
+                yield changed_beginning(run_no)
+        else:
+            events = connection.execute(sql["unsealed"], (covered, last_event_id)).fetchall()
+            if digest_of(link, events) != digest:
+                yield f"The history of the events {covered + 1} to {last_event_id} was changed after it was written."
+        covered, link = int(last_event_id), str(digest)
+    yield from map(changed_beginning, unsealed)
     if connection.execute(sql["unsealed"], (covered, _NO_LIMIT)).fetchall():
         yield f"The history has events after {covered} that no seal covers."
+
+
+def changed_beginning(run_no: int) -> str:
+    """Say that what is recorded of a run's beginning is not what was written."""
+    return f"The beginning of run number {run_no} (who started it, when, and why) was changed after it was written."
 
 
 def _wrong_states(connection: apsw.Connection, sql: Mapping[str, str]) -> Iterator[str]:

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 
 import apsw
 
-from bulk_cancel.core.clock import PaceRecord, TimeBase
+from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Scope, Work
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import BulkCancelError, LedgerError
 from bulk_cancel.ledger.high_water import Mark, Marks
 from bulk_cancel.ledger.port import (
     ALL_ROWS,
-    Concern,
     Health,
-    HistoryLine,
-    Naming,
     PaceUpdate,
-    RowRecord,
-    RunRecord,
     RunStart,
     Unknown,
 )
-from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, scoped, staged_state, work_of
+from bulk_cancel.ledger.questions import Questions
+from bulk_cancel.ledger.records import Row, numbered_work_of, scoped, staged_state, work_of
 from bulk_cancel.ledger.sqlite import appending, integrity, staging
 from bulk_cancel.ledger.sqlite.create import LEDGER_ID, backup
 from bulk_cancel.ledger.sqlite.failures import translated
@@ -37,7 +33,7 @@ from bulk_cancel.ledger.sqlite.recognise import refuse_older
 from bulk_cancel.ledger.statements import statements
 
 
-class SqliteLedger:
+class SqliteLedger(Questions):
     """One connection, one writer. Not for use by two threads at the same time."""
 
     def __init__(self, path: Path, connection: apsw.Connection, marks: Marks | None = None) -> None:
@@ -89,16 +85,18 @@ class SqliteLedger:
     def begin_run(self, start: RunStart) -> int:
         with self._transaction():
             base = (start.base.boot_id, start.base.offset_s)
-            about = (start.source, start.input_digest, start.out, start.program)
-            return int(self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0])
+            about = (start.source, start.input_digest, start.out, start.provenance.to_json())
+            run_no = int(self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0])
+            integrity.seal_beginning(self._connection, self._sql, run_no)
+            return run_no
 
-    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_before: float | None = None) -> None:
+    def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_refused: bool = False) -> None:
         with self._transaction():
             if staging.is_first(self._connection, self._sql, run_no, rows):
                 staging.stage_first(self._connection, self._sql, run_no, rows)
             else:
                 staging.make_key(self._connection, self._sql)
-                staging.stage_more(self._connection, self._sql, (run_no, at, retry_before), rows)
+                staging.stage_more(self._connection, self._sql, (run_no, at, retry_refused), rows)
                 self._seal()
 
     def start_run(self, run_no: int) -> None:
@@ -137,15 +135,6 @@ class SqliteLedger:
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def work(
-        self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope = ALL_ROWS
-    ) -> list[tuple[int, Work]]:
-        account, _, first, last, _ = scoped(scope)
-        if scope.chunk and scope.chunk.series != series:
-            return []
-        after = max(after_row, first)
-        return [numbered_work_of(row) for row in self._rows("work", run_no, after, series, limit, account, last)]
-
     def listed_work(self, run_no: int, appointment_ids: Collection[str], *, scope: Scope = ALL_ROWS) -> list[Work]:
         account, _, after, last, series = scoped(scope)
         if series:
@@ -153,84 +142,30 @@ class SqliteLedger:
         given = (run_no, after, False, len(appointment_ids) * 100, account, last, json.dumps([*appointment_ids]))
         return [numbered_work_of(row)[1] for row in self._rows("listed_work", *given)]
 
-    def acting_users(self, run_no: int, *, scope: Scope = ALL_ROWS) -> dict[str | None, int]:
-        account, _, after, last, series = scoped(scope)
-        return {} if series else dict(self._rows("acting_users", run_no, after, last, account))
-
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(work_of(row[:14]), row[14], TimeBase(row[15], row[16]), row[17], row[18], bool(row[19]))
+            Unknown(
+                work_of(row[:14]), row[14], TimeBase(row[15], row[16]), row[17], row[18], bool(row[19]), bool(row[20])
+            )
             for row in self._rows("unknown", after_target, limit, *scoped(scope))
         ]
-
-    def unknown_count(self, scope: Scope | None = None) -> int:
-        return int(self._rows("unknown_count", *scoped(scope))[0][0])
-
-    def sendable_count(self, run_no: int, scope: Scope | None = None) -> int:
-        return int(self._rows("sendable_count", run_no, *scoped(scope))[0][0])
-
-    def accounts(self, run_no: int) -> list[str]:
-        return [str(row[0]) for row in self._rows("accounts", run_no)]
-
-    def counts(self, run_no: int) -> Mapping[State | None, int]:
-        return self._counts(run_no, firsts=False)
 
     def _counts(self, run_no: int, *, firsts: bool) -> dict[State | None, int]:
         counts = self._rows("counts", run_no, firsts)[0]
         return {state: count for state, count in zip((*State, None), counts, strict=True) if count}
 
-    def target_count(self, run_no: int) -> int:
-        return int(self._rows("target_count", run_no)[0][0])
-
-    def rows(self, run_no: int, after_row: int, limit: int) -> list[RowRecord]:
-        return [row_record_of(row) for row in self._rows("rows", run_no, after_row, limit)]
-
-    def states_of(self, rows: Sequence[InputRow], *, retry_before: float | None = None) -> list[State | None]:
+    def states_of(self, rows: Sequence[InputRow], *, retry_refused: bool = False) -> list[State | None]:
         if not staging.has_key(self._connection, self._sql):
             return [None] * len(rows)  # nothing was ever sent
-        return [self._state_of(row, retry_before) if row.appointment_id else None for row in rows]
+        return [self._state_of(row, retry_refused) if row.appointment_id else None for row in rows]
 
-    def _state_of(self, row: InputRow, retry_before: float | None) -> State | None:
+    def _state_of(self, row: InputRow, retry_refused: bool) -> State | None:
         found = self._rows("state_of", row.appointment_id, row.attendee_id or "", row.entire_series)
-        return staged_state(row, found[0], retry_before) if found else None
-
-    def target_states(self, run_no: int) -> Mapping[State, int]:
-        return {state: count for state, count in self._counts(run_no, firsts=True).items() if state is not None}
-
-    def find_targets(self, appointment_id: str) -> list[Work]:
-        return [work_of(row) for row in self._rows("find_target", appointment_id)]
-
-    def history(self, target_id: int) -> list[HistoryLine]:
-        return [HistoryLine(*row) for row in self._rows("history", target_id)]
+        return staged_state(row, found[0], retry_refused=retry_refused) if found else None
 
     def all_events(self) -> Iterator[Row]:
         with translated(self.path):
             yield from self._connection.execute(self._sql["all_events"])
-
-    def runs(self, run_id: str = "", limit: int = 20) -> list[RunRecord]:
-        return [RunRecord(*row) for row in self._rows("runs", run_id, limit)]
-
-    def concerns(self, run_no: int) -> Mapping[Concern, int]:
-        return dict(zip(Concern, self._rows("concerns", run_no)[0], strict=True))
-
-    def concerning_rows(self, run_no: int, concern: Concern, limit: int) -> list[RowRecord]:
-        return [row_record_of(row) for row in self._rows("concerning_rows", run_no, concern.value, limit)]
-
-    def send_span(self, run_no: int) -> tuple[float, float] | None:
-        ((first_at, last_at),) = self._rows("send_span", run_no)
-        return None if first_at is None else (first_at, last_at)
-
-    def sends(self, run_no: int, since: float, width_s: float) -> list[tuple[int, int]]:
-        return [(number, count) for number, count in self._rows("sends", run_no, since, width_s)]
-
-    def load_pace(self, credential: str) -> PaceRecord | None:
-        found = self._rows("load_pace", credential)
-        return PaceRecord(*found[0]) if found else None
-
-    def meta(self, key: str) -> str | None:
-        """Return a fact about the ledger."""
-        found = self._rows("get_meta", key)
-        return str(found[0][0]) if found else None
 
     def verify(self) -> list[str]:
         with translated(self.path):
@@ -251,9 +186,6 @@ class SqliteLedger:
         """Raise LedgerError when the ledger is older than what this machine has seen of it."""
         with translated(self.path):
             refuse_older(self._connection, self._sql, self.path, self._marks)
-
-    def namings(self, appointment_id: str, limit: int) -> list[Naming]:
-        return [Naming(*row) for row in self._rows("namings", appointment_id, limit)]
 
     def health(self, *, pages: bool) -> Health:
         with translated(self.path):

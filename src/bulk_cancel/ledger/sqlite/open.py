@@ -10,7 +10,6 @@ locks on it (POSIX), and another process could then remove the WAL under a runni
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 
 import apsw
@@ -23,6 +22,7 @@ from bulk_cancel.ledger.sqlite.failures import damaged, translated
 from bulk_cancel.ledger.sqlite.recognise import Recognised, place_of, recognise
 from bulk_cancel.ledger.sqlite.staging import complete
 from bulk_cancel.ledger.statements import statements
+from bulk_cancel.ops.private_files import refuse_open_folder
 
 #: Up to this size every page is checked on start; above, opening must not take minutes: `ledger verify` does it.
 QUICK_CHECK_BYTES = 64 * 1024 * 1024
@@ -143,17 +143,8 @@ def _refuse_odd_places(path: Path) -> None:
         raise LedgerError(
             f"The ledger {path} is a symbolic link.", advice="Name the file itself: a link can be turned."
         )
-    parent = path.parent
-    if parent.exists() and _others_may_write(parent.stat().st_mode):
-        raise LedgerError(
-            f"Everybody may write into {parent}, so anybody could replace the ledger there.",
-            advice=f"Choose another folder, or: chmod o-w '{parent}'",
-        )
-
-
-def _others_may_write(mode: int) -> bool:
-    """A sticky folder such as /tmp protects the files of others, as far as this goes."""
-    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
+    if path.parent.exists():
+        refuse_open_folder(path.parent)
 
 
 def _refuse_odd_files(path: Path) -> None:

@@ -58,11 +58,9 @@ def stage_first(connection: apsw.Connection, sql: Sql, run_no: int, rows: Sequen
     connection.executemany(sql["first_rows"], [(run_no, row.row, row.first_row, row.problems) for row in rows])
 
 
-def stage_more(
-    connection: apsw.Connection, sql: Sql, how: tuple[int, float, float | None], rows: Sequence[InputRow]
-) -> None:
+def stage_more(connection: apsw.Connection, sql: Sql, how: tuple[int, float, bool], rows: Sequence[InputRow]) -> None:
     """Stage a chunk in view of the targets that there are; `how`: the run, the time, and which refusals to retry."""
-    run_no, at, retry_before = how
+    run_no, at, retry_refused = how
     connection.execute(sql["create_staging"])
     connection.executemany(sql["fill_staging"], (_staged(row) for row in rows))
     newest = _value(connection, sql["newest_target"])
@@ -70,8 +68,8 @@ def stage_more(
     connection.execute(sql["stage_targets"], (run_no,))
     connection.execute(sql["find_staged"])
     connection.execute(sql["mark_siblings"], (newest,))
-    connection.execute(sql["stage_restaged"], (run_no, at, retry_before))
-    connection.execute(sql["stage_requests"], (run_no, newest, retry_before))
+    connection.execute(sql["stage_restaged"], (run_no, at, retry_refused))
+    connection.execute(sql["stage_requests"], (run_no, newest, retry_refused))
     connection.execute(sql["stage_rows"], (run_no,))
     connection.execute(sql["drop_staging"])
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from bulk_cancel.core.actions import Action, moment_of
+from bulk_cancel.core.actions import Action
+from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.plan import PlanLine
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.reports.pages import layout
@@ -59,6 +61,8 @@ class PlanFacts:
     pace: Pace
     paces: Mapping[str, Pace] = field(default_factory=dict)  #: by account, where there are any
     notes: tuple[str, ...] = ()  #: what a person should know of how the input was read
+    provenance: Provenance = field(default_factory=Provenance)
+    digest: Callable[[], str | None] = lambda: None  #: of the plan file; known when the page is written
 
 
 @dataclass(slots=True)
@@ -69,6 +73,7 @@ class PlanPage:
     actions: Counter[Action] = field(default_factory=Counter)
     cancels: Counter[str] = field(default_factory=Counter)  #: by account
     paid: int = 0
+    without_reason: int = 0  #: of those to be cancelled
     starts: tuple[str, str] | None = None  #: the first and the last start of what is to be cancelled
     _concerning: defaultdict[Action, list[Row]] = field(default_factory=lambda: defaultdict(list), repr=False)
     _paid_rows: list[Row] = field(default_factory=list, repr=False)
@@ -83,6 +88,7 @@ class PlanPage:
             first, last = self.starts or (start, start)
             self.starts = (min(first, start), max(last, start))
         self.paid += paid
+        self.without_reason += line.is_sent and not line.row.reason
         kept = self._kept(line.action, paid=paid)
         if len(kept) < layout.MOST_ROWS:
             kept.append(_row(line, for_a_person=paid or line.action in _ADVICE))
@@ -143,12 +149,17 @@ class PlanPage:
     def _facts(self) -> Iterator[tuple[str, str]]:
         yield "Rows", f"{self.actions.total():,}"
         yield "Planned", moment(self.facts.made_at)
+        yield from replace(self.facts.provenance, plan_digest=self.facts.digest() or "").facts()
+        yield "Reasons in the mails", self._reasons()
         if self.facts.notes:
             yield "How the input was read", clean(" ".join(self.facts.notes), 2000)
         if self.starts:
             first, last = (_start(start) for start in self.starts)
             yield "Appointments start", first if first == last else f"{first} to {last}"
         yield "Input's SHA-256", self.facts.input_digest
+
+    def _reasons(self) -> str:
+        return counted(self.without_reason, "mail", "mails") + " without" if self.without_reason else "in all mails"
 
     def _cards(self) -> Iterator[Card]:
         for action, advice in _ADVICE.items():
@@ -188,7 +199,10 @@ def _row(line: PlanLine, *, for_a_person: bool) -> Row:
         appointment=row.appointment_id or "",
         notes=notes_of(row.attendee_id, cancel_all=row.cancel_all, entire_series=row.entire_series),
         text=clean(line.why, 2000),
-        cells=(clean(row.reason or "", 500), _start(seen.start) if seen and seen.start else ""),
+        cells=(
+            clean(row.reason or ("(no reason)" if line.is_sent else ""), 500),
+            _start(seen.start) if seen and seen.start else "",
+        ),
     )
 
 

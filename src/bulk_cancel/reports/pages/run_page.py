@@ -6,7 +6,6 @@ The counts and rows are those of today: a row that was unknown when the run ende
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,18 +13,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from bulk_cancel.core.exit_codes import BAD, LEFT, decide_exit
+from bulk_cancel.core.exit_codes import BAD, LEFT, Remains, decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.ledger.port import Concern, Ledger, RowRecord, RunRecord
 from bulk_cancel.reports.details import detail_of
-from bulk_cancel.reports.next_step import Ending, closing_steps, next_step
+from bulk_cancel.reports.next_step import NOT_ENDED, Ending, closing_steps, next_step
 from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, timeline
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
 from bulk_cancel.reports.pages.rendering import moment, write_page
+from bulk_cancel.reports.remains import has_expired, remains_of_run
 
 REPORT_HTML: Final = "report.html"
 
@@ -44,7 +44,6 @@ KINDS: Mapping[Status, Kind] = MappingProxyType(
     }
 )
 _DONE = (Status.CANCELLED, Status.ALREADY_CANCELLED)
-_FOR_A_PERSON = (*BAD, Status.UNKNOWN)
 
 _ROWS = ("row", "rows")
 _APPOINTMENTS = ("appointment", "appointments")
@@ -54,7 +53,13 @@ _CARDS: Mapping[Concern, tuple[Kind, tuple[str, str], str]] = MappingProxyType(
             KINDS[Status.UNKNOWN],
             _ROWS,
             "Sent, but no answer proves what came of it; the cancel may still take effect. Run the same command again: "
-            "it looks before it sends. Look up by hand what stays unknown, and tell it with bulk-cancel resolve.",
+            "it looks before it sends.",
+        ),
+        Concern.UNDECIDED: (
+            KINDS[Status.UNKNOWN],
+            _ROWS,
+            "Sent, and no read can settle what came of it. Look at it in meetergo and tell what you see, with "
+            "bulk-cancel resolve.",
         ),
         Concern.FAILED: (
             KINDS[Status.FAILED],
@@ -75,6 +80,11 @@ _CARDS: Mapping[Concern, tuple[Kind, tuple[str, str], str]] = MappingProxyType(
             KINDS[Status.INVALID],
             _ROWS,
             "Never sent: the row says nothing that can be done. Correct invalid.csv and run it as a new input.",
+        ),
+        Concern.CHANGED: (
+            KINDS[Status.SKIPPED],
+            _ROWS,
+            "Not what was approved any more, so it was left out. Look at it, and plan it anew if it is still meant.",
         ),
         Concern.WARNED: (
             Kind("warning", Tone.WARN, "!"),
@@ -97,26 +107,28 @@ class _Run:
 
     record: RunRecord
     told: Mapping[str, Any]  #: the summary from its end; empty when it was interrupted
-    counts: Mapping[Status, int]
+    remains: Remains
     concerned: Mapping[Concern, Sequence[RowRecord]]  #: the first rows of each concern
     concerns: Mapping[Concern, int]
 
+    expired_in: str  #: the folder of the results, where the plan that was carried out has expired
+
     @property
     def total(self) -> int:
-        return sum(self.counts.values())
+        return sum(self.remains.counts.values())
 
     def count(self, *statuses: Status) -> int:
-        return sum(self.counts.get(status, 0) for status in statuses)
+        return self.remains.count(*statuses)
 
 
-def write_run_page(ledger: Ledger, run: RunRecord, out: Path) -> None:
+def write_run_page(ledger: Ledger, run: RunRecord, out: Path, now: float) -> None:
     """Write the page of a run into the folder `out`. Raises ReportError when the disk refuses."""
-    write_page(run_page(ledger, run), out, REPORT_HTML)
+    write_page(run_page(ledger, run, now), out, REPORT_HTML)
 
 
-def run_page(ledger: Ledger, record: RunRecord) -> Page:
-    """Return the page of a run, as the ledger knows its rows today."""
-    run = _read(ledger, record)
+def run_page(ledger: Ledger, record: RunRecord, now: float) -> Page:
+    """Return the page of a run, as the ledger knows its rows today; `now` in seconds since the epoch."""
+    run = _read(ledger, record, now)
     rows = _rows(ledger, run)
     return Page(
         title="Cancellations, run",
@@ -136,23 +148,23 @@ def run_page(ledger: Ledger, record: RunRecord) -> Page:
     )
 
 
-def _read(ledger: Ledger, record: RunRecord) -> _Run:
-    counts: Counter[Status] = Counter()
-    for state, count in ledger.counts(record.run_no).items():
-        counts[status_of(state)] += count
+def _read(ledger: Ledger, record: RunRecord, now: float) -> _Run:
+    remains = remains_of_run(ledger, record.run_no)
     concerns = ledger.concerns(record.run_no)
     present = [concern for concern, count in concerns.items() if count]
-    share = layout.MOST_ROWS // max(1, len(present)) if counts.total() > layout.MOST_ROWS else layout.MOST_ROWS
+    many = sum(remains.counts.values()) > layout.MOST_ROWS
+    share = layout.MOST_ROWS // max(1, len(present)) if many else layout.MOST_ROWS
     concerned = {
         concern: ledger.concerning_rows(record.run_no, concern, min(share, concerns[concern])) for concern in present
     }
-    return _Run(record, json.loads(record.summary or "{}"), counts, concerned, concerns)
+    expired_in = record.out if has_expired(ledger, record.run_no, now) else ""
+    return _Run(record, json.loads(record.summary or "{}"), remains, concerned, concerns, expired_in)
 
 
 def _state(run: _Run) -> Kind:
     if run.record.status != "ended":
         return Kind("not at its end", Tone.BAD, "…")
-    if run.count(Status.UNKNOWN):
+    if run.remains.for_reads:
         return Kind("outcomes missing", Tone.BAD, "?")
     if run.count(Status.PENDING):
         return Kind("stopped early", Tone.WARN, "…")
@@ -164,7 +176,7 @@ def _state(run: _Run) -> Kind:
 def _headline(run: _Run) -> str:
     if not run.total:
         return "There was nothing to cancel."
-    done, person = run.count(*_DONE), run.count(*_FOR_A_PERSON)
+    done, person = run.count(*_DONE), run.count(*BAD, Status.UNKNOWN) + run.remains.changed
     sentences = [
         _done(done, run.total),
         f"{counted(person, 'row needs', 'rows need')} a person." if person else "",
@@ -189,17 +201,18 @@ def _done(done: int, total: int) -> str:
 
 def _advice(run: _Run) -> str:
     then = {status.value: run.count(status) for status in Status}
-    if run.record.status == "ended" and run.told.get("counts") == then:
+    if run.record.status == "ended" and run.told.get("counts") == then and not run.expired_in:
         return str(run.told["next"])
-    today = next_step(Ending(run.counts, decide_exit(run.counts, None)))
+    today = next_step(Ending(run.remains, decide_exit(run.remains), expired_in=run.expired_in))
     if run.record.status == "ended":
         return today
-    return f"This run has not come to its end: it is still at work, or was interrupted. {today}"
+    return f"{NOT_ENDED} {today}"
 
 
 def _facts(run: _Run) -> Iterator[tuple[str, str]]:
     yield "Input", layout.name_of(run.record.source) or "unknown"
     yield "Started", moment(run.record.started_at)
+    yield from run.record.provenance.facts()
     if run.record.ended_at is not None:
         yield "Took", show_duration(max(0.0, run.record.ended_at - run.record.started_at))
     if requests := run.told.get("requests"):

@@ -19,8 +19,8 @@ SUSPENDED_S = 20.0
 
 
 @pytest.fixture
-def ledger(postgres_url: str) -> Iterator[PostgresLedger]:
-    opened = PostgresLedger.open(postgres_url)
+def ledger(emptied_url: str) -> Iterator[PostgresLedger]:
+    opened = PostgresLedger.open(emptied_url)
     yield opened
     opened.close()
 

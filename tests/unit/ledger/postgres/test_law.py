@@ -70,6 +70,8 @@ def test_history_cannot_be_rewritten(raw: Raw, statement: str, refusal: str) -> 
         ("DELETE FROM events WHERE event = 'skipped'", "was changed after it was written"),
         ("INSERT INTO events (target_id, run_no, event, attempt_no, at) VALUES (1, 1, 'x', 0, 0)", "no seal covers"),
         ("UPDATE targets SET state = 'pending' WHERE state = 'cancelled'", "its history says cancelled"),
+        ("UPDATE runs SET provenance = 'x' WHERE run_no = 1", "The beginning of run number 1"),
+        ("DELETE FROM seals WHERE last_event_id = 0", "The beginning of run number 1"),
         ("UPDATE targets SET attempts = 7 WHERE state = 'cancelled'", "has 7 attempts"),
         ("UPDATE targets SET appointment_id = 'a', has_sibling = target_id > 2, attendee_id = target_id "
          "WHERE state IN ('pending', 'skipped')", "it has a sibling"),

@@ -54,7 +54,7 @@ def test_a_ledger_is_made_once_however_many_open_it_at_the_same_time(empty_url: 
     for thread in threads:
         thread.join()
     assert failures == []
-    assert execute(empty_url, "SELECT value FROM bulk_cancel.meta WHERE key = 'schema'") == [("1",)]
+    assert execute(empty_url, "SELECT value FROM bulk_cancel.meta WHERE key = 'schema'") == [(str(SCHEMA_VERSION),)]
 
 
 def test_a_prepared_schema_needs_no_right_to_create_one(postgres_server: Server, empty_url: str) -> None:

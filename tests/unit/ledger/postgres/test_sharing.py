@@ -18,7 +18,7 @@ from bulk_cancel.core.states import Event, State
 from bulk_cancel.errors import LedgerError, LockedError, LostChunkError
 from bulk_cancel.ledger.port import GuardError
 from bulk_cancel.ledger.postgres import PostgresLedger
-from bulk_cancel.ledger.shared import Hold, Reservation, SharedLedger, Standing
+from bulk_cancel.ledger.shared import Lease, Reservation, SharedLedger, Standing
 from bulk_cancel.ops.uptime import uptime
 from support.given import AT, entry, put, row, staged, target
 from support.postgres import Server
@@ -29,11 +29,11 @@ Open = Callable[..., PostgresLedger]
 
 
 @pytest.fixture
-def opens(postgres_url: str) -> Iterator[Open]:
+def opens(emptied_url: str) -> Iterator[Open]:
     opened: list[PostgresLedger] = []
 
     def open_one(name: str = "") -> PostgresLedger:
-        opened.append(PostgresLedger.open(postgres_url, name))
+        opened.append(PostgresLedger.open(emptied_url, name))
         return opened[-1]
 
     yield open_one
@@ -64,10 +64,10 @@ def chunked(ledger: PostgresLedger, size: int = 2) -> int:
     return run_no
 
 
-def taken(ledger: PostgresLedger, run_no: int, chunk_no: int = 1, owner: str = "one") -> Hold:
-    hold = ledger.take_chunk(run_no, chunk_no, owner, 90.0)
-    assert hold is not None
-    return hold
+def taken(ledger: PostgresLedger, run_no: int, chunk_no: int = 1, owner: str = "one") -> Lease:
+    lease = ledger.take_chunk(run_no, chunk_no, owner, 90.0)
+    assert lease is not None
+    return lease
 
 
 def everything(ledger: PostgresLedger) -> object:
@@ -126,22 +126,22 @@ def test_many_who_plan_at_once_make_one_plan(opens: Open) -> None:
 
 
 FENCED = {
-    "append": lambda ledger, hold: ledger.append(1, [entry(target(ledger, 2), Event.INTENT)]),
-    "an empty append": lambda ledger, hold: ledger.append(1, []),
-    "recover": lambda ledger, hold: ledger.recover(1, AT, Scope("", hold.chunk)),
-    "heartbeat": lambda ledger, hold: ledger.heartbeat(hold),
-    "reserve": lambda ledger, hold: ledger.reserve("key", 5, PACE, hold),
-    "end_chunk": lambda ledger, hold: ledger.end_chunk(hold, "done"),
-    "end_account": lambda ledger, hold: ledger.end_account(hold, "done"),
-    "reopen_chunk": lambda ledger, hold: ledger.reopen_chunk(hold),
+    "append": lambda ledger, lease: ledger.append(1, [entry(target(ledger, 2), Event.INTENT)]),
+    "an empty append": lambda ledger, lease: ledger.append(1, []),
+    "recover": lambda ledger, lease: ledger.recover(1, AT, Scope("", lease.chunk)),
+    "heartbeat": lambda ledger, lease: ledger.heartbeat(lease),
+    "reserve": lambda ledger, lease: ledger.reserve("key", 5, PACE, lease),
+    "end_chunk": lambda ledger, lease: ledger.end_chunk(lease, "done"),
+    "end_account": lambda ledger, lease: ledger.end_account(lease, "done"),
+    "reopen_chunk": lambda ledger, lease: ledger.reopen_chunk(lease),
 }
 LOSSES = {
-    "taken over": lambda ledger, hold: ledger.take_chunk(1, 1, "two", 90.0),
-    "taken over by itself": lambda ledger, hold: ledger.take_chunk(1, 1, "one", 90.0),
-    "ended": lambda ledger, hold: ledger.end_chunk(hold, "done"),
-    "let go": lambda ledger, hold: ledger.reopen_chunk(hold),
-    "its account ended": lambda ledger, hold: ledger.end_account(taken(ledger, 1, 2), "no token"),
-    "the run given up": lambda ledger, hold: give_up(ledger),
+    "taken over": lambda ledger, lease: ledger.take_chunk(1, 1, "two", 90.0),
+    "taken over by itself": lambda ledger, lease: ledger.take_chunk(1, 1, "one", 90.0),
+    "ended": lambda ledger, lease: ledger.end_chunk(lease, "done"),
+    "let go": lambda ledger, lease: ledger.reopen_chunk(lease),
+    "its account ended": lambda ledger, lease: ledger.end_account(taken(ledger, 1, 2), "no token"),
+    "the run given up": lambda ledger, lease: give_up(ledger),
 }
 
 
@@ -164,15 +164,15 @@ def test_who_has_lost_its_chunk_writes_nothing(opens: Open, call: str, loss: str
     frozen, other = opens(), opens()
     run_no = chunked(frozen)
     put(frozen, run_no, State.SENDING, 3)
-    hold = taken(frozen, run_no)
-    frozen.hold(hold)
-    LOSSES[loss](other, hold)
+    lease = taken(frozen, run_no)
+    frozen.work_under(lease)
+    LOSSES[loss](other, lease)
     before = everything(other)
     for _ in range(2):
         with pytest.raises(LostChunkError, match="Chunk 1 of run 1 has another owner"):
-            FENCED[call](frozen, hold)
+            FENCED[call](frozen, lease)
         assert everything(other) == before
-    frozen.hold(None)
+    frozen.work_under(None)
     frozen.append(run_no, [entry(target(frozen, 4), Event.INTENT)])
     assert frozen.verify() == []
 
@@ -195,16 +195,16 @@ def test_a_stopped_run_is_given_up_after_the_silence_of_its_own_workers(
 
 def test_every_fenced_call_shows_that_the_run_is_to_stop(opens: Open) -> None:
     ledger, other = opens(), opens()
-    hold = taken(ledger, chunked(ledger))
-    ledger.hold(hold)
+    lease = taken(ledger, chunked(ledger))
+    ledger.work_under(lease)
     for call in ("append", "an empty append", "heartbeat", "reserve"):
         ledger.standing = Standing()
-        FENCED[call](ledger, hold)
+        FENCED[call](ledger, lease)
         assert ledger.standing == Standing()
     other.stop_run(1, "enough")
     for call in ("an empty append", "heartbeat", "reserve"):
         ledger.standing = Standing()
-        FENCED[call](ledger, hold)
+        FENCED[call](ledger, lease)
         assert ledger.standing == Standing("enough")
 
 
@@ -213,7 +213,7 @@ def test_refusals_are_counted_over_all_workers_of_a_run(opens: Open) -> None:
     one, two = opens(), opens()
     run_no = chunked(one)
     for chunk_no, ledger in ((1, one), (2, two)):
-        ledger.hold(taken(ledger, run_no, chunk_no))
+        ledger.work_under(taken(ledger, run_no, chunk_no))
     for ledger, number, event in ((one, 2, Event.SEEN_MISSING), (two, 4, Event.SEEN_REFUSED)):
         ledger.append(run_no, [entry(target(ledger, number), event)])
     assert (one.standing.refused, two.standing.refused) == (1, 2)
@@ -230,11 +230,11 @@ def test_requests_are_counted_with_their_chunk_whoever_sent_them(opens: Open) ->
     one, two = opens(), opens()
     run_no = chunked(one)
     first = taken(one, run_no)
-    one.hold(first)
+    one.work_under(first)
     put(one, run_no, State.CANCELLED, 2)
     one.heartbeat(first, gets=3, throttled=1)
     second = taken(two, run_no, owner="two")
-    two.hold(second)
+    two.work_under(second)
     put(two, run_no, State.WAITING, 3)  # no byte of it left
     put(two, run_no, State.SENDING, 4)
     two.heartbeat(second, gets=2)
@@ -259,7 +259,7 @@ def test_a_chunk_is_given_back_until_somebody_sends(ledger: PostgresLedger) -> N
         ledger.reopen_chunk(taken(ledger, run_no), given_back=True)
         ledger._session.connection.execute("UPDATE chunks SET given_back_at = given_back_at - interval '30 s'")
     assert given_back_s() == pytest.approx(60, abs=5)
-    ledger.hold(taken(ledger, run_no))
+    ledger.work_under(taken(ledger, run_no))
     ledger.append(run_no, [])
     assert given_back_s() is not None
     put(ledger, run_no, State.SENDING, 2)
@@ -268,20 +268,20 @@ def test_a_chunk_is_given_back_until_somebody_sends(ledger: PostgresLedger) -> N
 
 @pytest.mark.parametrize("call", FENCED)
 def test_who_holds_its_chunk_may(ledger: PostgresLedger, call: str) -> None:
-    hold = taken(ledger, chunked(ledger))
-    ledger.hold(hold)
-    FENCED[call](ledger, hold)
+    lease = taken(ledger, chunked(ledger))
+    ledger.work_under(lease)
+    FENCED[call](ledger, lease)
     assert ledger.verify() == []
 
 
-def test_a_takeover_waits_for_what_is_being_written(opens: Open, postgres_url: str) -> None:
+def test_a_takeover_waits_for_what_is_being_written(opens: Open, emptied_url: str) -> None:
     writer, taker = opens(), opens()
     run_no = chunked(writer)
-    hold = taken(writer, run_no)
+    lease = taken(writer, run_no)
     takes = Thread(target=lambda: taken(taker, run_no, owner="two"))
-    with writer._fenced(hold):
+    with writer._fenced(lease):
         takes.start()
-        wait_for_a_waiter(postgres_url)
+        wait_for_a_waiter(emptied_url)
         writer._session.run("end_run", run_no, "written")
         assert takes.is_alive()
     takes.join()
@@ -289,10 +289,10 @@ def test_a_takeover_waits_for_what_is_being_written(opens: Open, postgres_url: s
     assert writer.chunks(run_no)[0].owner == "two"
 
 
-def test_what_is_written_waits_for_a_takeover_and_is_refused(opens: Open, postgres_url: str) -> None:
+def test_what_is_written_waits_for_a_takeover_and_is_refused(opens: Open, emptied_url: str) -> None:
     writer, taker = opens(), opens()
     run_no = chunked(writer)
-    writer.hold(taken(writer, run_no))
+    writer.work_under(taken(writer, run_no))
     refused = []
 
     def writes() -> None:
@@ -304,7 +304,7 @@ def test_what_is_written_waits_for_a_takeover_and_is_refused(opens: Open, postgr
     with taker._session.transaction():
         taker._session.run("take_chunk", run_no, 1, "two", 90.0)
         thread.start()
-        wait_for_a_waiter(postgres_url)
+        wait_for_a_waiter(emptied_url)
     thread.join()
     assert refused == [True]
     assert list(taker.all_events()) == []
@@ -313,13 +313,13 @@ def test_what_is_written_waits_for_a_takeover_and_is_refused(opens: Open, postgr
 def test_of_many_takers_the_last_one_holds(opens: Open) -> None:
     ledgers = [opens() for _ in range(6)]
     run_no = chunked(ledgers[0])
-    holds = at_once([lambda ledger=ledger, n=n: taken(ledger, run_no, 1, f"w{n}") for n, ledger in enumerate(ledgers)])
-    assert sorted(hold.epoch for hold in holds) == [1, 2, 3, 4, 5, 6]
+    leases = at_once([lambda ledger=ledger, n=n: taken(ledger, run_no, 1, f"w{n}") for n, ledger in enumerate(ledgers)])
+    assert sorted(lease.epoch for lease in leases) == [1, 2, 3, 4, 5, 6]
     standing = []
-    for ledger, hold in zip(ledgers, holds, strict=True):
+    for ledger, lease in zip(ledgers, leases, strict=True):
         try:
-            ledger.heartbeat(hold)
-            standing.append(hold.epoch)
+            ledger.heartbeat(lease)
+            standing.append(lease.epoch)
         except LostChunkError:
             pass
     assert standing == [6]
@@ -372,12 +372,12 @@ def test_each_chunk_has_a_chain_of_its_own(opens: Open) -> None:
     ledgers = [opens() for _ in range(3)]
     run_no = chunked(ledgers[0])
     for chunk_no, ledger in enumerate(ledgers, 1):
-        ledger.hold(taken(ledger, run_no, chunk_no))
+        ledger.work_under(taken(ledger, run_no, chunk_no))
     for event in (Event.INTENT, Event.CANCELLED):
         for chunk_no, ledger in enumerate(ledgers, 1):
             ledger.append(run_no, [entry(target(ledger, 2 * chunk_no), event)])
     seals = ledgers[0]._session.connection.execute("SELECT chunk_no, count(*) FROM seals GROUP BY 1 ORDER BY 1")
-    assert seals.fetchall() == [(1, 2), (2, 2), (3, 2)]
+    assert seals.fetchall() == [(0, 1), (1, 2), (2, 2), (3, 2)]
     assert ledgers[0].verify() == []
 
 
@@ -476,11 +476,11 @@ def test_workers_hold_it_together_and_keep_out_who_wants_it_alone(opens: Open) -
         opens().lock_with_others(0)
 
 
-def test_who_dies_holds_nothing(opens: Open, postgres_url: str) -> None:
+def test_who_dies_holds_nothing(opens: Open, emptied_url: str) -> None:
     dead, next_one = opens(), opens()
     dead.lock_alone(0)
     pid = dead._session.connection.info.backend_pid
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
+    with psycopg.connect(emptied_url, autocommit=True) as connection:
         connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
     next_one.lock_alone(5)
 
@@ -504,11 +504,11 @@ def test_the_time_base_is_the_databases_clock(ledger: PostgresLedger) -> None:
 def test_who_is_frozen_while_writing_is_thrown_out_of_its_chunk(opens: Open) -> None:
     frozen, taker = opens(), opens()
     run_no = chunked(frozen)
-    hold = taken(frozen, run_no)
+    lease = taken(frozen, run_no)
     frozen._session.connection.execute("SET idle_in_transaction_session_timeout = '100ms'")
 
     def writes() -> None:
-        with frozen._fenced(hold):
+        with frozen._fenced(lease):
             frozen._session.run("end_run", run_no, "written")
             assert taken(taker, run_no, owner="two").epoch == 2
             frozen._session.run("end_run", run_no, "written")
@@ -522,15 +522,15 @@ def test_who_stands_still_in_a_transaction_keeps_a_taker_waiting_for_a_while_onl
     """In the middle of a batch as well: there the server does not count a session as idle."""
     frozen, taker = opens(), opens()
     run_no = chunked(frozen)
-    hold = taken(frozen, run_no)
-    frozen.hold(hold)
+    lease = taken(frozen, run_no)
+    frozen.work_under(lease)
     frozen.limit_transactions(0.3)
     batch = frozen._session.batch()
     batch.__enter__()
-    frozen._fence(hold)
+    frozen._fence(lease)
     began = time.monotonic()
     assert taken(taker, run_no, owner="two").epoch == 2
     assert 0.1 < time.monotonic() - began < 5
     with pytest.raises(LedgerError):
-        frozen.heartbeat(hold)
+        frozen.heartbeat(lease)
     frozen.close()

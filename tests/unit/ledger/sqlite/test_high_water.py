@@ -172,7 +172,7 @@ def test_a_wal_beside_an_older_main_file_is_no_history(
 ) -> None:
     monkeypatch.setattr(file_guard, "CHECKPOINT_PAGES", 60)
     ledger = SqliteLedger.open(path, marks)
-    cancel(ledger, *range(1, 60))
+    cancel(ledger, *range(1, 70))
     older = path.read_bytes()
     cancel(ledger, *range(100, 300))
     kill(ledger, path)

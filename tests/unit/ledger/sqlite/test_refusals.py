@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bulk_cancel.errors import Exit, LedgerCreateError, LedgerDiskError, LedgerError
+from bulk_cancel.errors import ConfigError, Exit, LedgerCreateError, LedgerDiskError, LedgerError
 from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from support.given import begin
@@ -157,7 +157,7 @@ def test_a_symbolic_link_is_not_written_through(path: Path, there: bool) -> None
 
 def test_a_folder_in_which_everybody_may_write_is_refused(path: Path) -> None:
     path.parent.chmod(0o777)
-    with pytest.raises(LedgerError, match="Everybody may write") as refused:
+    with pytest.raises(ConfigError, match="Everybody may write") as refused:
         SqliteLedger.open(path)
     assert refused.value.advice.endswith(f"chmod o-w '{path.parent}'")
     assert not path.exists()

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bulk_cancel.core.provenance import Provenance
+from bulk_cancel.ledger.port import RunStart
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
+from support.given import AT, BASE
 from support.ledger_files import make, raw
 
 LAW = ("events_stay", "events_remain", "targets_remain", "targets_obey", "targets_begin")
@@ -79,3 +82,30 @@ def test_damaged_pages_are_all_that_is_said_of_a_damaged_file(path: Path) -> Non
         file.write(bytes(96))
     assert findings(path)
     assert all(line.startswith("SQLite finds the file damaged") for line in findings(path))
+
+
+BEGINNINGS = {
+    "another ticket": 'UPDATE runs SET provenance = \'{"ticket": "other"}\' WHERE run_no = 1',
+    "another start": "UPDATE runs SET started_at = started_at - 3600 WHERE run_no = 1",
+    "another input": "UPDATE runs SET input_digest = 'x' WHERE run_no = 1",
+    "a run slipped in": "INSERT INTO runs (run_id, status, started_at, mono_offset) VALUES ('x', 'ended', 1, 0)",
+    "the seal removed": "DELETE FROM seals WHERE run_no = 1",
+}
+
+
+@pytest.mark.parametrize("edit", BEGINNINGS.values(), ids=BEGINNINGS)
+def test_an_edit_of_who_began_a_run_is_found(path: Path, edit: str) -> None:
+    make(path)
+    with raw(path, *LAW) as connection:
+        connection.execute(edit)
+    assert "The beginning of run number" in " ".join(findings(path))
+
+
+def test_the_end_of_a_run_leaves_its_beginning_whole(path: Path) -> None:
+    make(path)
+    ledger = SqliteLedger.open(path)
+    run_no = ledger.begin_run(RunStart("late", AT, BASE, provenance=Provenance(ticket="OPS-7")))
+    ledger.start_run(run_no)
+    ledger.end_run(run_no, AT + 1, "{}")
+    ledger.close()
+    assert findings(path) == []

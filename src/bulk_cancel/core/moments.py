@@ -1,0 +1,69 @@
+"""Moments and zones: how they are read, and how a moment is written for people and for machines.
+
+Nothing else in the program writes a date with a time for anybody, so that none is without its zone.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from bulk_cancel.core.text import clean
+
+_MINUTE = "%Y-%m-%d %H:%M"
+#: The years 1 to 9999, which is what a date can show.
+_FIRST_AT, _LAST_AT = -62_135_596_800.0, 253_402_300_799.0
+
+
+def moment_of(text: object) -> float | None:
+    """Read ISO 8601 as seconds since the epoch; without an offset it is UTC (documented).
+
+    None when it is none, or outside of the years 1 to 9999 in UTC, which no date can show.
+    """
+    try:
+        moment = datetime.fromisoformat(text if isinstance(text, str) else "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def show_moment(moment: float | str | None, zone: tzinfo | None = None, form: str = _MINUTE) -> str:
+    """Write a moment as people read it, with the name of the zone: `2026-12-24 09:30 CET`.
+
+    It is seconds since the epoch, or ISO 8601 as the API writes it: of that, what is no moment stays as it is. `form`
+    is a date format (strftime), `zone` the reader's; None: this machine's.
+    """
+    at = moment_of(moment) if isinstance(moment, str) else moment
+    return clean(str(moment or ""), 64) if at is None else f"{(there := local(at, zone)):{form}} {_name(there)}"
+
+
+def write_moment(moment: float | str | None, zone: tzinfo) -> str:
+    """Write a moment as programs read it, in that zone and with its offset: `2026-12-24T09:30:00+01:00`.
+
+    It is given as to `show_moment`. Milliseconds and less are left out.
+    """
+    at = moment_of(moment) if isinstance(moment, str) else moment
+    return clean(str(moment or ""), 64) if at is None else local(at, zone).isoformat(timespec="seconds")
+
+
+def local(at: float, zone: tzinfo | None) -> datetime:
+    """Return a moment, seconds since the epoch, in a zone; in UTC where the zone's calendar does not reach to it."""
+    moment = datetime.fromtimestamp(min(max(at, _FIRST_AT), _LAST_AT), UTC)
+    try:
+        return moment.astimezone(zone)
+    except (OverflowError, ValueError):
+        return moment
+
+
+def _name(moment: datetime) -> str:
+    """Return what its zone calls itself then: `CET`; where it has no word for itself, the offset: `UTC-03:00`."""
+    name = moment.tzname() or ""
+    return name if name[:1].isalpha() else str(timezone(moment.utcoffset() or timedelta()))
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """Return the time zone of that name. Raises ValueError."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f'"{name}" is no time zone known here; write for example Europe/Berlin') from error

@@ -1,0 +1,64 @@
+"""Who started a run, where, with which command, and why: one record, shown wherever the run is told of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+
+from bulk_cancel.core.text import clean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where a run comes from. What is empty is not known, or was not given."""
+
+    user: str = ""  #: the account of the machine, as its system calls it
+    machine: str = ""
+    command: str = ""  #: as a shell takes it, without secrets; empty: a Python program started the run
+    version: str = ""  #: of the program
+    ticket: str = ""
+    approved_by: str = ""
+    plan_digest: str = ""  #: of the plan file that was carried out
+
+    def after(self, plan: Provenance) -> Provenance:
+        """Return it with what an approved plan brings along: what is given here goes before."""
+        given = {name: getattr(self, name) or getattr(plan, name) for name in ("ticket", "approved_by", "plan_digest")}
+        return replace(self, **given)
+
+    def notes(self, plan: Provenance) -> Iterator[str]:
+        """Say what is taken over from an approved plan, and where this differs from it."""
+        for name, what in (("ticket", "ticket"), ("approved_by", "person who approved")):
+            here, there = getattr(self, name), getattr(plan, name)
+            if there and not here:
+                yield f"The {what} is taken over from the plan: {there}."
+            elif there and here != there:
+                yield f"The plan names another {what}: {there}. This run is recorded with {here}."
+
+    def document(self) -> dict[str, str]:
+        """Return what is known of it, by name."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def to_json(self) -> str:
+        """Return the record as the ledger keeps it: the same provenance gives the same text."""
+        return json.dumps(self.document())
+
+    @classmethod
+    def from_json(cls, text: str) -> Provenance:
+        """Read the record as the ledger keeps it."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(text).items() if name in known})
+
+    def facts(self) -> Iterator[tuple[str, str]]:
+        """Yield what is known of it for a person: a name and a value each."""
+        told = {
+            "Started by": " on ".join(filter(None, (self.user, self.machine))),
+            "Ticket": self.ticket,
+            "Approved by": self.approved_by,
+            "Plan's digest": self.plan_digest,
+            "Command": self.command,
+            "Version": self.version,
+        }
+        for name, value in told.items():
+            if value:
+                yield name, clean(value, 2000) if name != "Command" else value

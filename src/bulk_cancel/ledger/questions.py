@@ -1,0 +1,96 @@
+"""The questions that both databases are asked alike: statements of the same name, read in the same way."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.model import Scope, Work
+from bulk_cancel.core.states import State
+from bulk_cancel.ledger.port import ALL_ROWS, Concern, HistoryLine, Naming, RowRecord, RunRecord
+from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, run_record_of, scoped, work_of
+
+
+class Questions(ABC):
+    """Answers them by the statements in `ledger/sql`. What each asks is said in `port`."""
+
+    @abstractmethod
+    def _rows(self, name: str, *values: Any) -> list[Row]:
+        """Run the statement of this name and return its rows."""
+
+    @abstractmethod
+    def _counts(self, run_no: int, *, firsts: bool) -> dict[State | None, int]:
+        """Return how many rows, or with `firsts` how many targets, are in each state; None: invalid rows."""
+
+    def work(
+        self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope = ALL_ROWS
+    ) -> list[tuple[int, Work]]:
+        account, _, first, last, _ = scoped(scope)
+        if scope.chunk and scope.chunk.series != series:
+            return []
+        after = max(after_row, first)
+        return [numbered_work_of(row) for row in self._rows("work", run_no, after, series, limit, account, last)]
+
+    def acting_users(self, run_no: int, *, scope: Scope = ALL_ROWS) -> dict[str | None, int]:
+        account, _, after, last, series = scoped(scope)
+        return {} if series else dict(self._rows("acting_users", run_no, after, last, account))
+
+    def unknown_count(self, scope: Scope | None = None) -> int:
+        return int(self._rows("unknown_count", *scoped(scope))[0][0])
+
+    def sendable_count(self, run_no: int, scope: Scope | None = None) -> int:
+        return int(self._rows("sendable_count", run_no, *scoped(scope))[0][0])
+
+    def waiting_count(self) -> int:
+        return int(self._rows("waiting_count")[0][0])
+
+    def accounts(self, run_no: int) -> list[str]:
+        return [str(row[0]) for row in self._rows("accounts", run_no)]
+
+    def counts(self, run_no: int) -> Mapping[State | None, int]:
+        return self._counts(run_no, firsts=False)
+
+    def target_states(self, run_no: int) -> Mapping[State, int]:
+        return {state: count for state, count in self._counts(run_no, firsts=True).items() if state is not None}
+
+    def target_count(self, run_no: int) -> int:
+        return int(self._rows("target_count", run_no)[0][0])
+
+    def rows(self, run_no: int, after_row: int, limit: int) -> list[RowRecord]:
+        return [row_record_of(row) for row in self._rows("rows", run_no, after_row, limit)]
+
+    def find_targets(self, appointment_id: str) -> list[Work]:
+        return [work_of(row) for row in self._rows("find_target", appointment_id)]
+
+    def history(self, target_id: int) -> list[HistoryLine]:
+        return [HistoryLine(*row) for row in self._rows("history", target_id)]
+
+    def runs(self, run_id: str = "", limit: int = 20) -> list[RunRecord]:
+        return [run_record_of(row) for row in self._rows("runs", run_id, limit)]
+
+    def concerns(self, run_no: int) -> Mapping[Concern, int]:
+        return dict(zip(Concern, self._rows("concerns", run_no)[0], strict=True))
+
+    def concerning_rows(self, run_no: int, concern: Concern, limit: int) -> list[RowRecord]:
+        return [row_record_of(row) for row in self._rows("concerning_rows", run_no, concern.value, limit)]
+
+    def send_span(self, run_no: int) -> tuple[float, float] | None:
+        ((first_at, last_at),) = self._rows("send_span", run_no)
+        return None if first_at is None else (first_at, last_at)
+
+    def sends(self, run_no: int, since: float, width_s: float) -> list[tuple[int, int]]:
+        return [(number, count) for number, count in self._rows("sends", run_no, since, width_s)]
+
+    def load_pace(self, credential: str) -> PaceRecord | None:
+        found = self._rows("load_pace", credential)
+        return PaceRecord(*found[0]) if found else None
+
+    def meta(self, key: str) -> str | None:
+        """Return a fact about the ledger."""
+        found = self._rows("get_meta", key)
+        return str(found[0][0]) if found else None
+
+    def namings(self, appointment_id: str, limit: int) -> list[Naming]:
+        return [Naming(*row) for row in self._rows("namings", appointment_id, limit)]

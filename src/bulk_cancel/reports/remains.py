@@ -1,0 +1,51 @@
+"""What is open after a run, read from the ledger: the one look that run, status, reconcile and report share."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from bulk_cancel.core.exit_codes import Remains
+from bulk_cancel.core.model import Status, status_of
+from bulk_cancel.ledger.port import Concern, Ledger
+
+_AT_ONCE = 1000
+
+
+def remains_of_run(ledger: Ledger, run_no: int) -> Remains:
+    """Return what a run's rows leave to be done today."""
+    counts: Counter[Status] = Counter()
+    for state, count in ledger.counts(run_no).items():
+        counts[status_of(state)] += count
+    concerns = ledger.concerns(run_no)
+    person = {name.value: concerns[name] for name in (Concern.UNDECIDED, Concern.CHANGED, Concern.WARNED)}
+    return Remains(counts, **person)
+
+
+def remains_of_ledger(ledger: Ledger) -> Remains:
+    """Return what cancels of any input left to be done: a reconcile has no rows of its own."""
+    return Remains(
+        {Status.UNKNOWN: ledger.unknown_count()}, undecided=_undecided(ledger), sendable=ledger.waiting_count()
+    )
+
+
+def _undecided(ledger: Ledger) -> int:
+    after, found = 0, 0
+    while chunk := ledger.unknown(after, _AT_ONCE):
+        found += sum(item.undecided for item in chunk)
+        after = chunk[-1].work.target_id
+    return found
+
+
+def keep_expiry(ledger: Ledger, run_no: int, expires_at: float) -> None:
+    """Write down until when the plan of a run may be carried out, seconds since the epoch."""
+    ledger.bind(_expiry_key(run_no), repr(expires_at))
+
+
+def has_expired(ledger: Ledger, run_no: int, now: float) -> bool:
+    """Return whether a run carried out a plan that no run takes any more."""
+    expires_at = ledger.meta(_expiry_key(run_no))
+    return expires_at is not None and now >= float(expires_at)
+
+
+def _expiry_key(run_no: int) -> str:
+    return f"plan_expires_at:{run_no}"

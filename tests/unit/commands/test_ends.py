@@ -1,0 +1,168 @@
+"""How commands end, and what they say comes next: run, status, report and reconcile agree, and what they name works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bulk_cancel.access.setup import Setup, set_up
+from bulk_cancel.commands.plan import plan_job
+from bulk_cancel.commands.reconcile import reconcile_ledger
+from bulk_cancel.commands.report import report_run
+from bulk_cancel.commands.run import run_job
+from bulk_cancel.commands.status import look_over
+from bulk_cancel.core.model import Answer, Appointment, Status, Target
+from bulk_cancel.errors import Exit, PlanError
+from bulk_cancel.reports.summary import Summary
+from bulk_cancel.settings.job import Job, load_job
+from support.plans import uuid
+from support.played import LOG, Played
+from support.scripted import NO_ANSWER, active, cancelled, said
+
+
+class Office:
+    """Somebody who types commands in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.played = Played(folder)
+        self.line = self.played.line
+        self.line.on_read = self.truth
+
+    def truth(self, target: Target) -> Answer:
+        """What was sent is cancelled."""
+        return (cancelled if target.appointment_id in {name for _, name in self.line.posts} else active)(target)
+
+    def write(self, count: int) -> Path:
+        source = self.folder / "closure.csv"
+        source.write_text("id\n" + "\n".join(uuid(number) for number in range(count)) + "\n", encoding="utf-8")
+        return source
+
+    def job(self, source: Path | str, **flags: Any) -> Job:
+        defaults = {"out": str(self.folder / "out"), "concurrency": 2, "look": "never"}
+        return load_job(str(source), {**defaults, **flags})
+
+    def setup(self) -> Setup:
+        return set_up(self.job("-"), LOG, self.played.machine)
+
+    def run(self, source: Path | str, **flags: Any) -> Summary:
+        return run_job(self.job(source, **flags), self.played.caller)
+
+    def reconcile(self) -> Summary:
+        return reconcile_ledger(load_job("-", {}), self.played.caller)
+
+    def status(self) -> str:
+        return look_over(self.setup().place, self.played.machine, 600.0, 5).next
+
+    def report(self) -> str:
+        report_run(self.setup().place, self.played.machine, "", None)
+        return (self.folder / "out" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def counts(summary: Summary) -> dict[str, int]:
+    return {status.value: count for status, count in summary.counts.items() if count}
+
+
+def test_after_a_plan_has_expired_what_is_named_brings_its_rest_to_the_end(office: Office) -> None:
+    source, plan = office.write(12), office.folder / "closure.plan"
+    plan_job(office.job(source, plan_file=plan, plan_ttl="70s", out=None), office.played.caller)
+    slow = {"rate": "6/min", "burst": 1}
+    first = office.run(plan, **slow)
+    assert first.exit_code == Exit.STOPPED
+    assert first.counts[Status.PENDING]
+    for told in (first.next, office.status(), office.report()):
+        assert "out/unprocessed.csv" in told
+        assert "run the same command" not in told
+        assert f"bulk-cancel run {plan}" not in told
+    with pytest.raises(PlanError):
+        office.run(plan, **slow)
+    rest = office.folder / "rest.plan"
+    plan_job(office.job(office.folder / "out" / "unprocessed.csv", plan_file=rest, out=None), office.played.caller)
+    last = office.run(rest, out=str(office.folder / "rest"))
+    assert last.exit_code == Exit.OK
+    assert len({name for _, name in office.line.posts}) == len(office.line.posts) == 12
+
+
+def test_run_status_and_report_say_the_same_of_what_only_a_person_can_settle(office: Office) -> None:
+    source = office.write(3)
+    office.line.on_cancel = lambda target: NO_ANSWER if target.appointment_id == uuid(1) else cancelled(target)
+    office.line.on_read = lambda target: said(404) if target.appointment_id == uuid(1) else office.truth(target)
+    assert office.run(source).exit_code == Exit.UNKNOWN
+    assert "run the same command again" in office.status().lower()
+    office.played.now += 700.0
+    last = office.run(source)
+    assert last.exit_code == Exit.REFUSED_ROWS
+    for told in (last.next, office.status(), office.report()):
+        assert "bulk-cancel resolve" in told
+        assert "the same command" not in told.lower()
+    assert office.reconcile().exit_code == Exit.REFUSED_ROWS
+
+
+def test_a_cancellation_whose_after_effects_went_wrong_is_told_once(office: Office) -> None:
+    def half_done(target: Target) -> Answer:
+        answer = cancelled(target)
+        assert answer.appointment is not None
+        return replace(answer, appointment=replace(answer.appointment, warnings=("CALENDAR",)))
+
+    source = office.write(2)
+    office.line.on_cancel = half_done
+    first = office.run(source)
+    assert (first.exit_code, counts(first)) == (Exit.REFUSED_ROWS, {"cancelled": 2})
+    assert "look at them in meetergo" in first.next
+    assert first.next == office.status()
+    assert office.run(source).exit_code == Exit.OK
+
+
+def test_a_plan_whose_rows_moved_needs_a_person(office: Office) -> None:
+    at = "2031-01-01T09:00:00Z"
+
+    def shown(start: str) -> Callable[[Target], Answer]:
+        return lambda target: Answer(200, appointment=Appointment(target.appointment_id, False, start=start))
+
+    source, plan = office.write(2), office.folder / "closure.plan"
+    office.line.on_read = shown(at)
+    plan_job(office.job(source, plan_file=plan, look="each", out=None), office.played.caller)
+    office.line.on_read = shown("2031-01-02T09:00:00Z")
+    ended = office.run(plan, look="each")
+    assert (ended.exit_code, counts(ended)) == (Exit.REFUSED_ROWS, {"skipped": 2})
+    assert "not what was approved" in ended.next
+    assert office.status() == ended.next
+    assert not office.line.posts
+
+
+def test_a_reconcile_that_finds_targets_active_says_so_until_a_run_has_sent_them(office: Office) -> None:
+    source = office.write(2)
+    office.line.on_cancel = lambda _: NO_ANSWER
+    office.line.on_read = active
+    office.run(source)
+    office.played.now += 700.0
+    first, second = office.reconcile(), office.reconcile()
+    assert [first.exit_code, second.exit_code] == [Exit.STOPPED, Exit.STOPPED]
+    assert (
+        first.next
+        == second.next
+        == ("2 cancels were not applied and may be sent again: run the input that names them.")
+    )
+    office.line.on_cancel = cancelled
+    assert office.run(source).exit_code == Exit.OK
+    assert office.reconcile().exit_code == Exit.OK
+
+
+def test_a_run_behind_a_cache_names_it_and_what_it_names_works(office: Office) -> None:
+    source = office.write(3)
+    office.line.on_read = lambda target: replace(active(target), age_s=float("inf"))
+    for _ in range(2):
+        ended = office.run(source, look="each")
+        assert (ended.exit_code, counts(ended)) == (Exit.STOPPED, {"failed": 3})
+        assert "a cache answers in place of the api" in ended.next.lower()
+    assert "--look never" in (office.folder / "out" / "failed.csv").read_text(encoding="utf-8")
+    assert office.run(source, look="never").exit_code == Exit.OK
