@@ -126,16 +126,6 @@ class Group(Command, click.Group):
             )
         return super().resolve_command(ctx, args)
 
-    def put_help_of(self, names: Sequence[str], context: click.Context) -> None:
-        """Print the whole help of the command that these words name. Raises UsageError when there is none."""
-        command: click.Command = self
-        for name in names:
-            group = command if isinstance(command, Group) else self
-            _, command, _ = group.resolve_command(context, [name])  # type: ignore[assignment]  # it raises for no command
-            context = click.Context(command, parent=context, info_name=name)
-        if isinstance(command, Command):
-            put_out(command.help_text(context, whole=True))
-
     def write_parameters(self, ctx: click.Context, formatter: click.HelpFormatter, *, whole: bool) -> None:
         """Write its commands, a line each; under headings in the whole help."""
         headings: dict[str, list[tuple[str, str]]] = {}

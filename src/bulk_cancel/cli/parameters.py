@@ -14,11 +14,6 @@ def source_parameter(
     return Argument(["source"], metavar="SOURCE", help=help_text, **rest)
 
 
-def page_parameter() -> Argument:
-    """Declare a page of those that come with the program."""
-    return Argument(["name"], metavar="[PAGE]", required=False, default="", help="E.g. runbook or guides/nightly.")
-
-
 def target_parameter() -> Argument:
     """Return the argument that names a target."""
     return Argument(["target"], metavar="TARGET", help="An appointment's id, or APPOINTMENT/ATTENDEE.")

@@ -49,6 +49,13 @@ class Provenance:
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in json.loads(text).items() if name in known})
 
+    @property
+    def told(self) -> str:
+        """Who started it, on which ticket and approval, in one line; empty where nothing of that is known."""
+        who = " on ".join(filter(None, (self.user, self.machine)))
+        parts = (("by", who), ("ticket", self.ticket), ("approved by", self.approved_by))
+        return clean(", ".join(f"{name} {value}" for name, value in parts if value), 600)
+
     def facts(self) -> Iterator[tuple[str, str]]:
         """Yield what is known of it for a person: a name and a value each."""
         told = {

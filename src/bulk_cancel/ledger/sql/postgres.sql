@@ -446,6 +446,9 @@ WHERE asked_by = $1 AND state IN ('pending', 'waiting')
 -- name: waiting_count
 SELECT count(*) FROM targets WHERE state = 'waiting' AND state IN ('pending', 'waiting');
 
+-- name: left_by_run
+SELECT asked_by, count(*) FROM targets WHERE state IN ('pending', 'waiting') GROUP BY asked_by;
+
 -- name: accounts
 SELECT account FROM targets
 WHERE asked_by = $1 AND state IN ('pending', 'waiting')
@@ -496,6 +499,13 @@ WHERE r.run_no = $1 AND r.row > $2 ORDER BY r.row LIMIT $3;
 
 -- name: states_of
 SELECT t.state, t.reason, t.cancel_all, t.user_id, t.account
+FROM unnest($1::text[], $2::text[], $3::boolean[]) WITH ORDINALITY
+  AS s (appointment_id, attendee_id, entire_series, place)
+LEFT JOIN targets t USING (appointment_id, attendee_id, entire_series) ORDER BY s.place;
+
+-- name: mailed_of
+SELECT CASE WHEN t.state = 'cancelled' THEN (SELECT e.detail FROM events e
+  WHERE e.target_id = t.target_id AND e.event = 'intent' ORDER BY e.event_id DESC LIMIT 1) END
 FROM unnest($1::text[], $2::text[], $3::boolean[]) WITH ORDINALITY
   AS s (appointment_id, attendee_id, entire_series, place)
 LEFT JOIN targets t USING (appointment_id, attendee_id, entire_series) ORDER BY s.place;

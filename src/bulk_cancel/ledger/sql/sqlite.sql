@@ -345,6 +345,9 @@ WHERE asked_by = ?1 AND state IN ('pending', 'waiting')
 -- name: waiting_count
 SELECT count(*) FROM targets WHERE state = 'waiting' AND state IN ('pending', 'waiting');
 
+-- name: left_by_run
+SELECT asked_by, count(*) FROM targets WHERE state IN ('pending', 'waiting') GROUP BY asked_by;
+
 -- name: accounts
 SELECT account FROM targets WHERE asked_by = ?1 AND state IN ('pending', 'waiting')
 UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY account;
@@ -406,6 +409,11 @@ WHERE r.run_no = ? AND r.row > ? ORDER BY r.row LIMIT ?;
 -- name: state_of
 SELECT state, reason, cancel_all, user_id, account FROM targets
 WHERE appointment_id = ? AND attendee_id = ? AND entire_series = ?;
+
+-- name: mailed_of
+SELECT CASE WHEN t.state = 'cancelled' THEN (SELECT e.detail FROM events e
+  WHERE e.target_id = t.target_id AND e.event = 'intent' ORDER BY e.event_id DESC LIMIT 1) END
+FROM targets t WHERE appointment_id = ? AND attendee_id = ? AND entire_series = ?;
 
 -- name: find_target
 SELECT target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, state, attempts

@@ -16,7 +16,7 @@ from typing import Any, Final
 from bulk_cancel.core.exit_codes import BAD, LEFT, Remains, decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.text import clean, counted
+from bulk_cancel.core.text import counted, printable
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.ledger.port import Concern, Ledger, RowRecord, RunRecord
 from bulk_cancel.reports.details import detail_of
@@ -135,7 +135,7 @@ def run_page(ledger: Ledger, record: RunRecord, now: float) -> Page:
         name=record.run_id,
         state=_state(run),
         headline=_headline(run),
-        advice=clean(" ".join((_advice(run), *closing_steps(str(run.told.get("closure", ""))))), 1000),
+        advice=printable(" ".join((_advice(run), *closing_steps(str(run.told.get("closure", "")))))),
         facts=list(_facts(run)),
         bar_title="What the rows came to",
         bar=segments([(kind, run.count(status)) for status, kind in KINDS.items()]),
@@ -203,7 +203,8 @@ def _advice(run: _Run) -> str:
     then = {status.value: run.count(status) for status in Status}
     if run.record.status == "ended" and run.told.get("counts") == then and not run.expired_in:
         return str(run.told["next"])
-    today = next_step(Ending(run.remains, decide_exit(run.remains), expired_in=run.expired_in))
+    again = run.record.provenance.command
+    today = next_step(Ending(run.remains, decide_exit(run.remains), expired_in=run.expired_in, again=again))
     if run.record.status == "ended":
         return today
     return f"{NOT_ENDED} {today}"
