@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bulk_cancel.access.places import credential_lock
@@ -12,7 +13,7 @@ from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.credential import check_pairing
 from bulk_cancel.core.plan import Plan, Share
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.ops.locks import locked
+from bulk_cancel.ops.locks import holder_of, locked
 from bulk_cancel.settings.accounts import OWN, Accounts
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class CredentialLocks:
             what = f"the credential of the account {name}" if name else "this credential"
             key = self.settings(name).credential.fingerprint
             lock = credential_lock(self.setup.machine.state_folder, key)
+            self.setup.tell_of_wait(what, partial(holder_of, lock), wait_s)
             self._locks.enter_context(locked(lock, what, wait_s))
             self.locked.add(name)
 

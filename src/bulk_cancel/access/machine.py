@@ -7,12 +7,13 @@ import platform
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bulk_cancel.access.places import state_folder
 from bulk_cancel.engine.clock import Clock, system_clock
+from bulk_cancel.settings.environment import local_zone
 
 if TYPE_CHECKING:
     from bulk_cancel.api.port import ApiSettings, Line
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 #: Calls its first argument with the name of the first signal, and its second before the process dies by another one.
-WatchSignals = Callable[[Callable[[str], None], Callable[[], None]], Coroutine[Any, Any, None]]
+WatchSignals = Callable[[Callable[[str], None], Callable[[str], None]], Coroutine[Any, Any, None]]
 
 
 def _line_factory(settings: ApiSettings) -> Callable[[], Line]:
@@ -68,7 +69,7 @@ def _room_for_connections() -> int:
     return room_for_connections()
 
 
-async def _watch_signals(drain: Callable[[str], None], before_death: Callable[[], None]) -> None:
+async def _watch_signals(drain: Callable[[str], None], before_death: Callable[[str], None]) -> None:
     from bulk_cancel.ops.signals import watch_signals
 
     await watch_signals(drain, before_death)
@@ -91,6 +92,11 @@ class Machine:
     off_loop: OffLoop = _in_a_thread  #: for calls on the ledger while a run is carried out
     watch_signals: WatchSignals = _watch_signals
     run_loop: Callable[..., Any] = _run_loop  #: runs an asynchronous function to its end
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone that it is set to. Nobody lives by UTC: that is what a server is set to."""
+        return local_zone(self.environ)
 
     def new_run_id(self) -> str:
         """Return a name that sorts by time and is unique: `20261122-093015-4f1c`."""

@@ -57,6 +57,7 @@ _CANCELS = _RUN | _PLAN
 _PACED = _CANCELS | _of("reconcile", "find", "closed", "worker")
 _TIMED = _CANCELS | _of("reconcile")
 _FOUND = _CANCELS | _of("find", "closed")
+_SHOWS = _of("show", "report", "status", "explain")
 _READS = _CANCELS | _of("sandbox")
 _ON_LEDGERS = _of("report", "status", "explain", "resolve", "doctor")
 _ON_LEDGERS |= _of("ledger verify", "ledger backup", "ledger export", "ledger forget", "cluster status", "cluster stop")
@@ -68,7 +69,12 @@ _TABLE = {
         JobOption("ticket", _CANCELS, "Why: kept with the run, mailed to nobody.", "TEXT", brief=True),
         JobOption("approved_by", _CANCELS, "Who approved it: kept with the run.", "NAME"),
         JobOption("missing_input", _CANCELS, "ok: no input means nothing to do. (default: error)", "error|ok"),
-        JobOption("timezone", _TIMED | _FOUND, "Time zone of days and hours, e.g. Europe/Berlin.", "ZONE"),
+        JobOption(
+            "timezone",
+            _TIMED | _FOUND | _SHOWS,
+            "Zone of days and hours, e.g. Europe/Berlin.",
+            "ZONE",
+        ),
         JobOption(
             "map", _READS, "Read FIELD from COLUMN, e.g. appointment_id=Termin.", "FIELD=COLUMN", repeatable=True
         ),
@@ -89,7 +95,7 @@ _TABLE = {
             brief=True,
         ),
         JobOption(
-            "retry_refused", _CANCELS, "Send again what was refused longer ago than --settle; each is read first."
+            "retry_refused", _CANCELS, "Send again what was refused; each is read first, and waits for --settle."
         ),
         JobOption("skip_past", _CANCELS, "Leave out what has started, if known. (default: yes)"),
         JobOption("late_within", _CANCELS, "Leave out what starts within this time, if known.", "DUR"),
@@ -150,7 +156,13 @@ _TABLE = {
     ),
     "Output": (
         JobOption("json", _AS_JSON, "Print the result as one JSON document.", brief=True),
-        JobOption("quiet", _PACED, "No progress; only warnings and errors.", short="-q", brief=True),
+        JobOption(
+            "quiet",
+            _PACED,
+            "Only warnings and errors; a terminal shows progress until the end.",
+            short="-q",
+            brief=True,
+        ),
         JobOption("log_format", _PACED, "auto, console or json: the log on stderr. (default: auto)", "FORMAT"),
         JobOption("log_file", _PACED, "Write the full log here, as JSON lines.", "PATH"),
     ),

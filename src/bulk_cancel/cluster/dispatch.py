@@ -55,7 +55,7 @@ def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
     """Cut a staged run into chunks, enqueue them, wait for the workers, and report. Raises LedgerError."""
     job, facts = what.setup.job, what.facts
     (run,) = ledger.runs(facts.run_id)
-    settings = RunSettings.of(job, facts.time, facts.clock).over(ledger.target_count(run.run_no))
+    settings = RunSettings.of(job, facts.time, facts.clock, facts.zone).over(ledger.target_count(run.run_no))
     if facts.approval is not None:
         keep_approved(ledger, run.run_no, facts.approval.in_row_order())
     replace(settings, is_approved=facts.approval is not None).keep(ledger, run.run_no)
@@ -103,7 +103,7 @@ async def _watch(what: Dispatch, run: RunRecord) -> bool:
 async def _watch_until_seen(what: Dispatch, seen: _Seen) -> None:
     gone, display, told = anyio.Event(), what.caller.display, False
     async with anyio.create_task_group() as group:
-        group.start_soon(watch_signals, lambda _: gone.set(), display.stop)
+        group.start_soon(watch_signals, lambda _: gone.set(), lambda _: display.stop())
         group.start_soon(what.caller.stop.watch, lambda _: gone.set())
         await to_thread.run_sync(seen.look)
         group.start_soon(show_progress, display, lambda: seen.standing)

@@ -18,6 +18,7 @@ from anyio import to_thread
 from dbos import DBOS
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay
 
+from bulk_cancel.access.ledgers import marks_of
 from bulk_cancel.access.limit_sharing import limit_shared
 from bulk_cancel.access.places import sign_of_life
 from bulk_cancel.cluster import completion as ending
@@ -96,7 +97,8 @@ class Worker:
             self.options.setup.log.warning("chunk.lost", run_id=run_id, chunk=chunk_no, why=str(error))
 
     async def _carry_once(self, run_id: str, chunk_no: int, kept: _Kept) -> None:
-        ledger = await to_thread.run_sync(PostgresLedger.open, self.options.url)
+        marks = marks_of(self.options.setup.setup.machine.state_folder)
+        ledger = await to_thread.run_sync(PostgresLedger.open, self.options.url, "", marks)
         try:
             await to_thread.run_sync(ledger.limit_transactions, self.options.setup.silence_s / 2)
             await self._carry(ledger, run_id, chunk_no, kept)
@@ -221,7 +223,7 @@ def _workflows(worker: Worker, opened: Queue) -> Any:
     return rescue_silent
 
 
-async def work(options: WorkerOptions, before_death: Callable[[], None] = lambda: None) -> None:
+async def work(options: WorkerOptions, before_death: Callable[[str], None] = lambda _: None) -> None:
     """Work until a signal comes; then let what is in flight settle, and hand back the rest. Raises LedgerError."""
     await to_thread.run_sync(queue.migrate, options.url)
     with queue.opened(options.url) as opened:

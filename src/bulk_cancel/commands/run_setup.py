@@ -39,7 +39,7 @@ def refuse_unfit(keys: CredentialLocks) -> None:
 def time_limit_of(setup: Setup) -> TimeLimit | None:
     """Return when a command that starts now has to stop sending."""
     job = setup.job
-    return time_limit(job.max_duration, job.deadline, job.zone, setup.machine.clock)
+    return time_limit(job.max_duration, job.deadline, setup.zone, setup.machine.clock)
 
 
 def refuse_when_over(setup: Setup, limit: TimeLimit | None) -> None:
@@ -68,6 +68,7 @@ def open_ledger(keys: CredentialLocks, limit: TimeLimit | None) -> Iterator[Ledg
     """Lock the ledger for the life of a run, and the limit of a credential that is needed in any case."""
     setup, wait_s = keys.setup, lock_wait_of(keys.setup, limit)
     own = [] if keys.accounts.given else [OWN]
+    setup.tell_of_wait("the ledger", setup.place.holder, wait_s)
     alone = partial(setup.place.alone, wait_s, lambda: keys.lock(own, wait_s))
     with _beside_workers(setup, wait_s) if setup.job.engine == "dbos" else alone() as ledger:
         refuse_other_api(ledger, setup.api_url)

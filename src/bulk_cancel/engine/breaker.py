@@ -62,12 +62,11 @@ class Breaker:
     async def _probe_until_well(self, line: Line) -> None:
         context, limits = self.context, self.limits
         began, pause_s = context.clock.monotonic(), limits.first_pause_s
+        context.log.warning("breaker.open", troubles=context.health.troubles, patience_s=limits.patience_s)
         while context.clock.monotonic() - began < limits.patience_s:
-            context.log.warning("breaker.open", troubles=context.health.troubles, next_probe_s=pause_s)
-            context.counters.note = f"the API is in trouble; asking again every {pause_s:g} s"
-            await anyio.sleep(pause_s)
+            with context.counters.waiting("until the API is asked again", context.clock.monotonic() + pause_s):
+                await anyio.sleep(pause_s)
             if await self._is_well(line):
-                context.counters.note = ""
                 context.health.recovered()
                 context.log.info("breaker.closed")
                 return

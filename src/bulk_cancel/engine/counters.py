@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bulk_cancel.core.states import REFUSED, State
@@ -22,7 +24,17 @@ class Counters:
         default_factory=Counter
     )  #: targets that left their state in this run, by the new one
     in_flight: int = 0
-    note: str = ""  #: what everyone waits for, if so
+    unknown: int = 0  #: of earlier runs, without a known outcome at the start
+    waits: tuple[str, float] | None = None  #: what everyone waits for, and until when on the monotonic clock
+
+    @contextmanager
+    def waiting(self, why: str, until: float) -> Iterator[None]:
+        """Say what everyone waits for, for as long as the block lasts."""
+        self.waits = (why, until)
+        try:
+            yield
+        finally:
+            self.waits = None
 
     @property
     def refused(self) -> int:

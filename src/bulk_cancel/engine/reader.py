@@ -98,7 +98,7 @@ class Reader:
         if answer.status == THROTTLED:
             self.throttled += 1
             pause_s = self.limiter.throttled(started_at, answer.retry_after_s)
-            self.log.warning("read.throttled", pause_s=round(pause_s, 1))
+            self.log.info("read.throttled", pause_s=round(pause_s, 1))
             if pause_s > LONGEST_PAUSE_S:
                 raise UnreachableError(show_long_pause(pause_s), advice="Try again then.")
         elif answer.status is not None:

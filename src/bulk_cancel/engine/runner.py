@@ -89,7 +89,9 @@ class Runner:
 
     async def _reconcile_only(self) -> Reconciled:
         await self._recover()
-        if not await self._context.commits.ask(lambda ledger: ledger.unknown_count(self._context.scope)):
+        counters, scope = self._context.counters, self._context.scope
+        counters.unknown = await self._context.commits.ask(lambda ledger: ledger.unknown_count(scope))
+        if not counters.unknown:
             if left_s := await self._context.limiter.long_pause_s():
                 self._context.log.warning("run.paused", told=show_long_pause(left_s))
             return Reconciled()
@@ -118,10 +120,10 @@ class Runner:
 
     async def _something_to_do(self) -> bool:
         ask, run_no, scope = self._context.commits.ask, self._context.run_no, self._context.scope
-        self._context.counters.targets = await ask(lambda ledger: ledger.sendable_count(run_no, scope))
-        return bool(
-            self._context.counters.targets or await ask(lambda ledger: ledger.unknown_count(self._context.scope))
-        )
+        counters = self._context.counters
+        counters.targets = await ask(lambda ledger: ledger.sendable_count(run_no, scope))
+        counters.unknown = await ask(lambda ledger: ledger.unknown_count(scope))
+        return bool(counters.targets or counters.unknown)
 
     async def _passes(self, reconciled: Reconciled) -> Reconciled:
         context = self._context
@@ -160,11 +162,10 @@ class Runner:
             await self._wait_until_due(due_in_s + context.limits.confirm_s + 1.0)
 
     async def _wait_until_due(self, due_in_s: float) -> None:
-        self._context.counters.note = f"waiting {due_in_s:.0f} s until unanswered cancels can no longer be applied"
-        self._context.log.info("run.waiting", due_in_s=round(due_in_s))
-        with self._context.intake.waiting():
+        context, why = self._context, "until cancels without an answer can no longer be applied"
+        context.log.info("run.waiting", due_in_s=round(due_in_s))
+        with context.counters.waiting(why, context.clock.monotonic() + due_in_s), context.intake.waiting():
             await anyio.sleep(max(0.0, due_in_s))
-        self._context.counters.note = ""
 
     async def _send_all(self) -> None:
         """First all others, then the series one by one: what one may have taken along is read before it is sent."""

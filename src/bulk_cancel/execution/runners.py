@@ -11,6 +11,7 @@ import anyio
 from bulk_cancel.core.exit_codes import Halt, gravest
 from bulk_cancel.core.model import status_of
 from bulk_cancel.core.states import UNDERWAY, State
+from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.context import Context
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
@@ -79,10 +80,11 @@ def standing_of(contexts: Sequence[Context]) -> Standing:
     for context in contexts:
         counts.update({state: count for state, count in context.counters.states.items() if count > 0})
     shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in UNDERWAY)
-    done, total = sum(map(_done, contexts)), sum(context.counters.targets for context in contexts)
+    done = sum(map(_done, contexts))
+    total = sum(context.counters.targets + context.counters.unknown for context in contexts)
     sent = sum(context.counters.posts + context.counters.gets for context in contexts)
     left_s = max(context.limiter.duration_s(max(0, context.counters.targets - _done(context))) for context in contexts)
-    return Standing(done, total, sent, shown, left_s, "; ".join(filter(None, map(_note, contexts))))
+    return Standing(min(done, total), total, sent, shown, left_s, "; ".join(filter(None, map(_note, contexts))))
 
 
 def _done(context: Context) -> int:
@@ -90,5 +92,13 @@ def _done(context: Context) -> int:
 
 
 def _note(context: Context) -> str:
-    note, account = context.counters.note, context.scope.account
-    return f"{account}: {note}" if note and account else note
+    """Say what an account waits for, if all its workers do, and for how long."""
+    if context.counters.waits:
+        why, until = context.counters.waits
+        left_s = max(0.0, until - context.clock.monotonic())
+    elif context.limiter.is_paused:
+        why, left_s = "as the API asked", context.limiter.wait_s()
+    else:
+        return ""
+    told, account = f"waiting {show_duration(left_s)} {why}", context.scope.account
+    return f"{account}: {told}" if account else told

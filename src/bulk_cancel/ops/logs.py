@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from bulk_cancel.core.text import printable, redact
+from bulk_cancel.ops.log_sentences import IN_THE_PLAN, sentence_of
 from bulk_cancel.ops.private_files import open_to_append
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ class Sink:
 def make_log(log_format: str = "auto", log_file: Path | None = None, *, quiet: bool = False) -> FilteringBoundLogger:
     """Return the log of one command. Events are dotted names; per attempt at debug, per run at info.
 
-    `log_file` gets everything as JSON lines. stderr gets info and above, but warnings only when `quiet`, or when `auto`
-    finds a terminal: there the plan, the bar and the summary tell the rest.
+    `log_file` gets everything as JSON lines. stderr gets info and above, but warnings only when `quiet`. Where `auto`
+    finds a terminal, a person reads: sentences, and only of what the plan, the progress and the summary do not tell.
     """
     _hush_libraries()
     file = open_to_append(log_file) if log_file is not None else None
@@ -67,8 +68,8 @@ def _log_to(file: TextIO | None, log_format: str, *, quiet: bool) -> FilteringBo
     import structlog
 
     _hush_libraries()
-    few = quiet or (log_format == "auto" and sys.stderr.isatty())
-    sinks = [Sink(None, logging.WARNING if few else _INFO, _renderer(log_format))]
+    level, told = logging.WARNING if quiet else _INFO, log_format == "auto" and sys.stderr.isatty()
+    sinks = [Sink(None, level, _sentences(quiet=quiet) if told else _renderer(log_format))]
     if file is not None:
         sinks.append(Sink(file, _DEBUG, structlog.processors.JSONRenderer()))
     log = structlog.wrap_logger(
@@ -105,6 +106,19 @@ def _renderer(log_format: str) -> Callable[[Any, str, EventDict], str | bytes]:
     )
 
 
+def _sentences(*, quiet: bool) -> Callable[[Any, str, EventDict], str | bytes]:
+    """Render what a person at a terminal should know; an empty text is nothing to write."""
+    lines = _renderer("console")
+
+    def render(logger: Any, name: str, event: EventDict) -> str | bytes:
+        if event["event"] in IN_THE_PLAN and not quiet:
+            return ""
+        is_grave = logging.getLevelNamesMapping()[str(event["level"]).upper()] > _INFO
+        return sentence_of(event) or (lines(logger, name, event) if is_grave else "")
+
+    return render
+
+
 def _redacted(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return {name: _clean(value) for name, value in event.items()}
 
@@ -128,6 +142,8 @@ class _Tee:
         for sink in self._sinks:
             if level >= sink.level:
                 text = sink.render(logger, name, dict(event))
+                if not text:
+                    continue
                 try:
                     print(text if isinstance(text, str) else text.decode(), file=sink.stream or sys.stderr, flush=True)
                 except (OSError, ValueError):  # a log that cannot be written must not stop a run

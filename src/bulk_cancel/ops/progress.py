@@ -1,24 +1,24 @@
-"""Shows a run's progress on stderr: a live bar on a terminal, a plain line now and then elsewhere."""
+"""Shows progress on stderr: lines that are drawn anew on a terminal, a line of the log now and then elsewhere."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from bulk_cancel.core.units import show_duration
+from bulk_cancel.core.units import about, show_duration
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
     from structlog.typing import FilteringBoundLogger
 
 _REDRAW_S = 0.5
 _LINE_S = 30.0
 _WINDOW_S = 15.0
+_BAR_WIDTH = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,13 @@ class Display(Protocol):
 
 
 def make_display(log: FilteringBoundLogger, *, quiet: bool) -> Display:
-    """Choose: nothing when quiet, a bar on a terminal, else a line every 30 s."""
-    if quiet:
-        return Silence()
-    return Bar() if sys.stderr.isatty() else Lines(log)
+    """Choose: lines that are drawn anew on a terminal, where a person waits; else a log line every 30 s unless quiet.
+
+    On a terminal `quiet` leaves nothing behind either way: what is drawn is removed at the end.
+    """
+    if sys.stderr.isatty():
+        return Screen()
+    return Silence() if quiet else Lines(log)
 
 
 async def show_progress(display: Display, standing: Callable[[], Standing]) -> None:
@@ -75,55 +78,60 @@ class Lines:
         while True:
             await anyio.sleep(_LINE_S)
             now = standing()
-            left = show_duration(now.eta_s)
+            left = about(now.eta_s)
             self._log.info("run.progress", done=now.done, of=now.total, counts=now.counts, left=left, note=now.note)
 
     def stop(self) -> None: ...
 
 
-class Bar:
-    """A bar with counts, the rate of the last seconds and the time left by the limiter's reckoning."""
+class Screen:
+    """A bar and the time left by the limiter's reckoning, below it the counts, and what everybody waits for.
+
+    Drawn anew twice a second, and removed at the end.
+    """
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.live import Live
 
-        self._progress = Progress(
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TextColumn("{task.fields[left]}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[counts]}"),
-            console=Console(stderr=True),
-            auto_refresh=False,  # redrawn below, twice a second: no thread of its own
-        )
+        # Redrawn below: no thread of its own.
+        self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
         self._sent: list[tuple[float, int]] = []
 
     async def follow(self, standing: Callable[[], Standing]) -> None:
-        task = self._progress.add_task("", total=standing().total, rate="", left="", counts="")
-        self._progress.start()
+        began = anyio.current_time()
+        self._live.start()
         try:
             while True:
-                self._draw(task, standing())
+                self._draw(standing(), anyio.current_time() - began)
                 await anyio.sleep(_REDRAW_S)
         finally:
-            self._draw(task, standing())
+            self._draw(standing(), anyio.current_time() - began)
             self.stop()
 
     def stop(self) -> None:
-        self._progress.stop()
+        self._live.stop()
 
-    def _draw(self, task: TaskID, now: Standing) -> None:
-        self._progress.update(
-            task,
-            completed=now.done,
-            total=now.total,
-            rate=self._rate(now.sent),
-            left=f"{show_duration(now.eta_s)} left" if now.eta_s >= 1 else "",
-            counts=f"{now.counts}{f' · {now.note}' if now.note else ''}",
-            refresh=True,
-        )
+    def _draw(self, now: Standing, elapsed_s: float) -> None:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        texts = (Text(line, no_wrap=True, overflow="ellipsis") for line in (now.counts, now.note) if line)
+        bar = Table.grid(padding=(0, 1))
+        head = Text(" · ".join(self._head(now, elapsed_s)), no_wrap=True, overflow="ellipsis")
+        bar.add_row(*([ProgressBar(now.total, now.done, width=_BAR_WIDTH)] if now.total else []), head)
+        self._live.update(Group(bar, *texts), refresh=True)
+
+    def _head(self, now: Standing, elapsed_s: float) -> Iterator[str]:
+        if now.total:
+            yield f"{now.done:,}/{now.total:,}"
+        if rate := self._rate(now.sent):
+            yield rate
+        if now.eta_s >= 5:
+            yield f"{about(now.eta_s)} left"
+        yield f"{show_duration(elapsed_s)} so far"
 
     def _rate(self, sent: int) -> str:
         """Requests per second over the last seconds, in the unit that reads best."""

@@ -18,8 +18,8 @@ _ENDED_BY = 128
 _WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-async def watch_signals(drain: Callable[[str], None], before_death: Callable[[], None]) -> None:
-    """Call `drain` with the first signal's name; die by the second one, as a shell expects it.
+async def watch_signals(drain: Callable[[str], None], before_death: Callable[[str], None]) -> None:
+    """Call `drain` with the first signal's name, `before_death` with the second's; die by that, as a shell expects.
 
     A signal that the starter had ignored (`nohup`, a script's `&`) stays ignored.
     """
@@ -33,7 +33,7 @@ async def watch_signals(drain: Callable[[str], None], before_death: Callable[[],
             if seen == 1:
                 drain(signal.Signals(number).name)
             else:
-                before_death()
+                before_death(signal.Signals(number).name)
                 signal.signal(number, signal.SIG_DFL)
                 os.kill(os.getpid(), number)
                 os._exit(_ENDED_BY + number)  # only the first process of a container gets here

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
 
@@ -16,12 +15,12 @@ from bulk_cancel.access.rate_limits import known_pace, limiter_of, remember
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.api.port import ApiSettings, Line
 from bulk_cancel.core.credential import CredentialKind, check_pairing
-from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.moments import show_moment
 from bulk_cancel.core.selection import Fit, Gathering, Selection
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.engine.search import Search
 from bulk_cancel.errors import BulkCancelError, ConfigError, IncompleteError
-from bulk_cancel.ops.locks import locked
+from bulk_cancel.ops.locks import holder_of, locked
 from bulk_cancel.ops.progress import Display, Silence, Standing, show_progress
 from bulk_cancel.reports.found_file import Layout, write_found
 
@@ -69,14 +68,9 @@ def reaching_in(found: Found) -> Iterator[str]:
     """Name the appointments that began before the first day and reach into it, by id, start and end."""
     zone = found.selection.days.zone
     for appointment in found.gathering.chosen(Fit.REACHES_IN):
-        start, end = (_minute(at, zone) for at in (appointment.start, appointment.end))
+        start, end = (show_moment(at, zone) or "at an unknown time" for at in (appointment.start, appointment.end))
         id_ = appointment.appointment_id
         yield f"{id_} began before these days, {start}, and goes on into them, until {end}: it is not selected."
-
-
-def _minute(text: str | None, zone: tzinfo) -> str:
-    at = moment_of(text)
-    return "at an unknown time" if at is None else f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M %Z}"
 
 
 async def _nothing_more(search: Search) -> None: ...
@@ -100,7 +94,9 @@ def find_appointments(
     settings = replace(settings_of(setup, account), with_contacts=with_contacts)
     _refuse_wrong_pairing(settings)
     key = settings.credential.fingerprint
-    with locked(credential_lock(machine.state_folder, key), "this credential", job.lock_wait):
+    lock = credential_lock(machine.state_folder, key)
+    setup.tell_of_wait("this credential", partial(holder_of, lock), job.lock_wait)
+    with locked(lock, "this credential", job.lock_wait):
         line = machine.line_factory(settings)()
         limiter = limiter_of(account.pace, key, machine, known_pace(setup.place, key))
         reader = Reader(line, limiter, setup.log, partial(remember, machine, key), settings.credential.origin)

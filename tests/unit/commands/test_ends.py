@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from bulk_cancel.access.setup import set_up
 from bulk_cancel.commands.plan import plan_job
+from bulk_cancel.commands.run import prepare
 from bulk_cancel.core.model import Answer, Appointment, Status, Target
 from bulk_cancel.errors import Exit, PlanError
 from bulk_cancel.reports.summary import Summary
 from support.office import Office
 from support.plans import uuid
+from support.played import LOG
 from support.scripted import NO_ANSWER, active, cancelled, said
 
 
@@ -44,6 +47,23 @@ def test_after_a_plan_has_expired_what_is_named_brings_its_rest_to_the_end(offic
     last = office.run(rest, out=str(office.folder / "rest"))
     assert last.exit_code == Exit.OK
     assert len({name for _, name in office.line.posts}) == len(office.line.posts) == 12
+
+
+def test_a_run_that_was_killed_and_whose_plan_has_expired_is_planned_anew_from_its_files(office: Office) -> None:
+    source, plan = office.write(3), office.folder / "closure.plan"
+    plan_job(office.job(source, plan_file=plan, plan_ttl="70s", out=None), office.played.caller)
+    with prepare(set_up(office.job(plan), LOG, office.played.machine), lambda _: True):
+        pass  # it dies here
+    assert "run the same command again" in office.status().lower()
+    office.played.now += 100.0
+    told = office.status()
+    assert "bulk-cancel report" in told
+    assert "out/unprocessed.csv" in told
+    assert "the same command" not in told.lower()
+    office.report()
+    rest = office.folder / "rest.plan"
+    plan_job(office.job(office.folder / "out" / "unprocessed.csv", plan_file=rest, out=None), office.played.caller)
+    assert office.run(rest, out=str(office.folder / "rest")).exit_code == Exit.OK
 
 
 def test_run_status_and_report_say_the_same_of_what_only_a_person_can_settle(office: Office) -> None:

@@ -74,11 +74,12 @@ def test_gravity() -> None:
 
 
 def test_they_stand_where_their_sum_is_and_the_slowest_decides_when() -> None:
-    fast, slow = Counters(posts=3, targets=10), Counters(gets=2, targets=20, note="waits")
+    fast, slow = Counters(posts=3, targets=10), Counters(gets=2, targets=20, waits=("until it is day", 7200.0))
     fast.moved(State.SENDING, State.CANCELLED)
     slow.moved(State.SENDING, State.UNKNOWN)
     slow.moved(State.SENDING, State.CANCELLED)
     now = standing_of([context("", fast, rate=10), context("slow", slow)])
     assert (now.done, now.total, now.sent, now.counts) == (3, 30, 5, "2 cancelled, 1 unknown")
-    assert now.note == "slow: waits"
+    assert now.note.startswith("slow: waiting ")
+    assert now.note.endswith(" until it is day")
     assert 16 < now.eta_s < 19

@@ -25,7 +25,7 @@ async def drained_by(*numbers: signal.Signals) -> list[str]:
     """Watch, send these to this process, and return by which it drained."""
     drains: list[str] = []
     async with anyio.create_task_group() as group:
-        group.start_soon(watch_signals, drains.append, lambda: None)
+        group.start_soon(watch_signals, drains.append, lambda _: None)
         await anyio.sleep(0.05)
         for number in numbers:
             os.kill(os.getpid(), number)

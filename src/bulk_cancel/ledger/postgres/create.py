@@ -5,12 +5,17 @@ What is there is not touched: a user who may not change tables suffices for it.
 
 from __future__ import annotations
 
+import secrets
+
 from bulk_cancel.errors import LedgerError
+from bulk_cancel.ledger.postgres.altered import refuse_altered
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.schema_version import SCHEMA_VERSION, refuse_other_schema
 
 #: The first half of all advisory locks: "bcL1", as SQLite's application_id.
 LOCKS = 0x62634C31
+#: In `meta`: what the ledger's mark is named by.
+LEDGER_ID = "ledger_id"
 
 
 def make_ready(session: Session) -> None:
@@ -26,6 +31,7 @@ def make_ready(session: Session) -> None:
             if not has_tables(session):  # once more: another process may have made them while this one waited
                 _fill(session)
     refuse_other_schema(version_of(session), session.place)
+    refuse_altered(session)
 
 
 def refuse_missing(session: Session) -> None:
@@ -35,6 +41,7 @@ def refuse_missing(session: Session) -> None:
             f"There is no ledger at {session.place}.", advice="Name another one with --ledger, or run a job first."
         )
     refuse_other_schema(version_of(session), session.place)
+    refuse_altered(session)
 
 
 def has_tables(session: Session) -> bool:
@@ -59,3 +66,4 @@ def _fill(session: Session) -> None:
         session.run("create_schema")
     session.connection.execute(session.sql["create_tables"].encode())
     session.run("set_schema", str(SCHEMA_VERSION))
+    session.run("set_meta", LEDGER_ID, secrets.token_hex(16))

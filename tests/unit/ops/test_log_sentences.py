@@ -1,0 +1,81 @@
+"""A person's terminal shows sentences: no warning or error of the program is without one."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+import bulk_cancel
+from bulk_cancel.ops.log_sentences import SENTENCES, sentence_of
+from bulk_cancel.ops.logs import make_log
+
+SOURCE = Path(bulk_cancel.__file__).parent
+#: Shows a traceback, which is for the bug's report.
+A_BUG = {"run.bug"}
+
+
+def warnings() -> dict[str, ast.Call]:
+    """Every warning and error of the program, by its event."""
+    calls = [
+        node
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
+    return {
+        call.args[0].value: call
+        for call in calls
+        if call.func.attr in ("warning", "error")  # type: ignore[attr-defined]
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+        and "." in str(call.args[0].value)
+    }
+
+
+def test_every_warning_has_a_sentence() -> None:
+    assert len(warnings()) > 10
+    assert warnings().keys() - A_BUG <= SENTENCES.keys()
+
+
+@pytest.mark.parametrize("event", sorted(warnings().keys() - A_BUG))
+def test_a_sentence_is_made_of_what_the_event_brings(event: str) -> None:
+    given: dict[str, object] = {str(word.arg): 2 for word in warnings()[event].keywords}
+    given |= {name: "text." for name in ("hint", "why", "told") if name in given}
+    sentence = sentence_of({"event": event, **given})
+    assert sentence[:1].isupper() or sentence[:1] == "2" or sentence == "text."
+    assert sentence.endswith((".", "text"))
+
+
+class Screen(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, *, quiet: bool) -> str:
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    log = make_log(quiet=quiet)
+    log.info("run.progress", done=1)
+    log.info("run.throttled", pause_s=2.0)
+    log.info("lock.waiting", what="the ledger a.db", holder="process 7", at_most_s=1800.0)
+    log.warning("run.time_short", needs="2 h", left="1 h")
+    log.warning("run.draining", signal="SIGINT", in_flight=1, at_most_s=30.0, hint="a second one stops at once")
+    return screen.getvalue()
+
+
+def test_a_terminal_shows_no_raw_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shown(monkeypatch, quiet=False).splitlines() == [
+        "Another run holds the ledger a.db: process 7. Waiting for it, at most 30 min.",
+        "Stopping (SIGINT): 1 request in flight, whose answers take at most 30 s. A second one stops at once.",
+    ]
+
+
+def test_a_quiet_run_shows_no_plan_so_the_warning_says_that_the_time_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shown(monkeypatch, quiet=True).splitlines() == [
+        "The time will not suffice: it needs 2 h, and 1 h are left.",
+        "Stopping (SIGINT): 1 request in flight, whose answers take at most 30 s. A second one stops at once.",
+    ]
