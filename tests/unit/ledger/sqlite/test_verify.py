@@ -88,7 +88,9 @@ BEGINNINGS = {
     "another ticket": 'UPDATE runs SET provenance = \'{"ticket": "other"}\' WHERE run_no = 1',
     "another start": "UPDATE runs SET started_at = started_at - 3600 WHERE run_no = 1",
     "another input": "UPDATE runs SET input_digest = 'x' WHERE run_no = 1",
-    "a run slipped in": "INSERT INTO runs (run_id, status, started_at, mono_offset) VALUES ('x', 'ended', 1, 0)",
+    "a run slipped in": (
+        "INSERT INTO runs (run_id, status, started_at, mono_offset, settle_s) VALUES ('x', 'ended', 1, 0, 600)"
+    ),
     "the seal removed": "DELETE FROM seals WHERE run_no = 1",
 }
 
