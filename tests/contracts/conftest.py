@@ -9,7 +9,6 @@ import pytest
 
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
-from support.places import tmp_path as tmp_path
 
 #: Opens the test's one ledger; again and again it is the same ledger.
 Open = Callable[[], Ledger]

@@ -44,7 +44,7 @@ def test_a_worker_s_role_suffices_for_a_run_and_a_chunk(worker_url: str) -> None
     ledger.plan_chunks(run_no, 10)
     hold = ledger.take_chunk(run_no, 1, "worker", 90.0)
     assert hold is not None
-    ledger.hold(hold)
+    ledger.work_under(hold)
     pace = Pace(10.0, 5)
     ledger.give_back("key", ledger.reserve("key", 1, pace, hold), 1, pace)
     ledger.pause("key", 1.0, pace)
@@ -64,6 +64,12 @@ def test_a_worker_s_role_suffices_for_a_run_and_a_chunk(worker_url: str) -> None
         "DELETE FROM bulk_cancel.events",
         "UPDATE bulk_cancel.events SET detail = ''",
         "UPDATE bulk_cancel.seals SET digest = ''",
+        "UPDATE bulk_cancel.targets SET appointment_id = ''",
+        "UPDATE bulk_cancel.targets SET entire_series = true",
+        "UPDATE bulk_cancel.input_rows SET target_id = 1",
+        "UPDATE bulk_cancel.chunks SET last_row = 9",
+        "UPDATE bulk_cancel.runs SET input_digest = ''",
+        "UPDATE bulk_cancel.meta SET value = ''",
         "TRUNCATE bulk_cancel.targets",
         "DROP TABLE bulk_cancel.targets",
         "ALTER TABLE bulk_cancel.targets DISABLE TRIGGER ALL",

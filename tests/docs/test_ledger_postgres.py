@@ -59,14 +59,14 @@ def work_with(ledger: PostgresLedger) -> None:
     ledger.plan_chunks(again, 2)
     hold = ledger.take_chunk(again, 1, "one", 90.0)
     assert hold is not None
-    ledger.hold(hold)
+    ledger.work_under(hold)
     ledger.append(
         again, [entry(target(ledger, 4), Event.INTENT)], PaceUpdate("key", PaceRecord(AT, 1.0, "boot"))
     )  # fmt: skip
     ledger.give_back("key", ledger.reserve("key", 5, PACE, hold), 2, PACE)
     ledger.pause("key", 1.0, PACE)
     ledger.end_chunk(hold, "done")
-    ledger.hold(None)
+    ledger.work_under(None)
     staged(ledger, row(2, 4, reason="another"), row(3, 50), run_id="run-3")
     ledger.end_run(again, AT, "{}")
     assert ledger.verify() == []

@@ -27,7 +27,8 @@ def page(name: str) -> str:
 
 
 def settled(text: str) -> list[str]:
-    """What of a transcript does not depend on the moment: no log lines, durations or trailing blanks."""
+    """What of a transcript does not depend on the moment: no log lines, durations, ports or trailing blanks."""
+    text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:N", text)
     lines = [line.rstrip() for line in text.splitlines() if not re.match(r"\d{4}-\d\d-\d\dT", line)]
     return [re.sub(r"\b\d+ s\b", "N s", line) for line in lines if line]
 

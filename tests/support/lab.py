@@ -123,6 +123,14 @@ class Lab:
         """Start a run and wait for its end."""
         return self.finish(self.start(points, **more))
 
+    def command(self, *words: str) -> Ended:
+        """Run any command line to its end."""
+        number = self._started = self._started + 1
+        streams = {name: str(self.folder / f"{name}-{number}") for name in ("stdout", "stderr")}
+        request = {**streams, "environ": self.environ(), "folder": str(self.folder), "words": words}
+        process = self.zygote.start(request, self.folder)
+        return Ended(process.wait(), process.stdout.read_text(), process.stderr.read_text(), process.out)
+
     def run_command(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
         """Run a command line in an interpreter of its own, as a user's shell would."""
         command = [sys.executable, "-m", "bulk_cancel", *words]

@@ -1,5 +1,6 @@
 """A home of its own for the test run, and a guard: what opens the user's real folders of this program fails there.
 
+All files of the tests are in memory where there is enough: thousands of fsyncs that wait for a disk prove nothing here.
 A plugin of the root conftest. The zygote has the guard, too, and its forks inherit it.
 """
 
@@ -10,6 +11,7 @@ import pwd
 import shutil
 import sys
 import tempfile
+from collections.abc import Set
 from pathlib import Path
 
 import certifi
@@ -23,12 +25,15 @@ _TOUCHES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link",
 _TOUCHES |= {"os.listdir", "os.scandir", "os.truncate", "sqlite3.connect", "shutil.rmtree"}
 
 
+_MEMORY, _ENOUGH = Path("/dev/shm"), 2 << 30
 _homes: list[Path] = []
 
 
 def pytest_configure() -> None:
     """Set HOME and the XDG variables to a new folder, and guard the real ones."""
     os.environ.setdefault(_HANDED_ON, os.pathsep.join(sorted(_real_folders())))
+    if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ENOUGH:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
     home = Path(tempfile.mkdtemp(prefix="bulk-cancel-home-"))
     _homes.append(home)
     os.environ["HOME"] = str(home)
@@ -57,8 +62,8 @@ def guard() -> None:
     """Raise AssertionError in this process, from now on, wherever one of the real folders is opened or changed."""
     folders = tuple(filter(None, os.environ.get(_HANDED_ON, "").split(os.pathsep)))
 
-    def look(event: str, arguments: tuple[object, ...]) -> None:
-        if event in _TOUCHES and isinstance(arguments[0], str | os.PathLike):
+    def look(event: str, arguments: tuple[object, ...], touches: Set[str] = frozenset(_TOUCHES)) -> None:
+        if event in touches and isinstance(arguments[0], str | os.PathLike):
             path = os.fspath(arguments[0])
             if isinstance(path, str) and path.startswith(folders):
                 raise AssertionError(f"{event} of the user's real folder: {path}")

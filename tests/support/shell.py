@@ -17,7 +17,7 @@ import pytest
 
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions, running
-from support.processes import Zygote
+from support.processes import Process, Zygote
 
 #: Fast enough not to wait, slow enough to be a limit.
 QUICK = ("--rate", "500/s", "--burst", "500", "--settle", "1s", "--timeout", "2s")
@@ -50,15 +50,17 @@ class Shell:
         """Run a command to its end, in a process forked from one that has imported everything already."""
         if _for_python(environ):
             return self.start_anew(*words, stdin=stdin, **environ)
-        with tempfile.TemporaryDirectory() as folder:
-            texts = {name: Path(folder) / name for name in ("stdin", "stdout", "stderr")}
-            texts["stdin"].write_text(stdin or "", encoding="utf-8")
-            request = {name: str(path) for name, path in texts.items()}
-            request |= {"folder": str(self.folder)}
-            told = {"environ": {**self.environ, **environ}, "words": [*map(str, words)]}
-            process = self.zygote.start({**request, **told}, self.folder)
-            code = process.wait()
-            return Result(code, *(texts[name].read_text(encoding="utf-8") for name in ("stdout", "stderr")))
+        return ended(self.start(*words, stdin=stdin, **environ))
+
+    def start(
+        self, *words: str | Path, stdin: str | None = None, streams: Mapping[str, str] | None = None, **environ: str
+    ) -> Process:
+        """Start a command; its streams are files, or those that are named."""
+        folder = Path(tempfile.mkdtemp(prefix="streams-", dir=self.folder.parent))
+        (folder / "stdin").write_text(stdin or "", encoding="utf-8")
+        files = {name: str(folder / name) for name in ("stdin", "stdout", "stderr")} | dict(streams or {})
+        told = {"environ": {**self.environ, **environ}, "words": [*map(str, words)], "folder": str(self.folder)}
+        return self.zygote.start({**files, **told}, self.folder)
 
     def start_anew(self, *words: str | Path, stdin: str | None = None, **environ: str) -> Result:
         """Run a command to its end in a Python of its own, as a user does."""
@@ -82,6 +84,12 @@ class Shell:
         """Read a CSV file of the folder."""
         with (self.folder / name).open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
+
+
+def ended(process: Process) -> Result:
+    """Wait for a command's end."""
+    code = process.wait()
+    return Result(code, process.stdout.read_text(encoding="utf-8"), process.stderr.read_text(encoding="utf-8"))
 
 
 def _for_python(environ: Mapping[str, str]) -> bool:

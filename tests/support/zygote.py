@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import anyio._backends._asyncio
+import apprise
 import httpcore
 
 import bulk_cancel
@@ -38,6 +39,7 @@ def main(address: str) -> None:
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     rendering._environment().get_template("page.html.j2")  # compiling it takes a third of a run of few rows
+    apprise.Apprise().add("json://localhost")  # reads all its services, which takes a second
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)

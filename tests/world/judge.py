@@ -203,6 +203,8 @@ class Judge:
         if ran.exit_code == Exit.OK:
             if not set(counts) <= GOOD:
                 self._violated(6, f"exit code 0 with {dict(counts)}.")
+            if past.changed:
+                self._violated(14, f"exit code 0 although {past.changed} targets are not what was approved.")
             if "did not verify" in ran.told:
                 self._violated(14, f"exit code 0 although a person is needed: {ran.told}")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bulk_cancel.core.model import Target
-from bulk_cancel.core.states import State
+from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 
 
@@ -19,6 +19,12 @@ class Past:
     targets: dict[int, Target] = field(default_factory=dict)
     states: dict[int, State] = field(default_factory=dict)
     rows: list[tuple[Any, ...]] = field(default_factory=list)  #: of the newest run: row, target
+
+    @property
+    def changed(self) -> int:
+        """How many targets of the newest run were left out because they are not what was approved."""
+        last = {target: event for _, target, _, event, *_ in self.events}
+        return sum(last.get(target) == Event.CHANGED for target in {target for _, target in self.rows})
 
 
 def read_past(path: Path) -> Past:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import suppress
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def remembered_pace(path: Path) -> PaceRecord | None:
     """Read what was remembered; None when there is nothing, or nothing that can be read."""
     try:
         tat_at, tat_mono, boot_id = json.loads(path.read_text(encoding="utf-8"))
-        return PaceRecord(float(tat_at), float(tat_mono), None if boot_id is None else str(boot_id))
-    except (OSError, ValueError, TypeError):
+        record = PaceRecord(float(tat_at), float(tat_mono), None if boot_id is None else str(boot_id))
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError):
         return None
+    return record if math.isfinite(record.tat_at) and math.isfinite(record.tat_mono) else None

@@ -1,12 +1,10 @@
 """The commands and their own options. What a command does is imported when it is called, so that help comes at once."""
 
-from collections.abc import Callable, Collection
 from typing import Any
 
 import click
 
 from bulk_cancel.cli.command import Argument, Command, Group, Option
-from bulk_cancel.cli.options import options_of
 from bulk_cancel.cli.parameters import (
     SELECT_NAMES,
     SELECTS,
@@ -17,64 +15,18 @@ from bulk_cancel.cli.parameters import (
     target_parameter,
     text_option,
 )
+from bulk_cancel.cli.registry import app, command, group
 from bulk_cancel.cli.stdout import put_out
 
+__all__ = ["app"]
+
 _CANCEL, _AFTER, _SETTINGS, _TRY, _HELP = "Cancel", "Afterwards", "Settings and machines", "Try it", "Help"
-
-
-def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        version()
-        ctx.exit()
-
-
-app = Group(
-    "bulk-cancel",
-    help="Cancel many meetergo appointments: never twice, never lost, within the limit.",
-    params=[
-        Option(
-            ["-V", "--version"],
-            is_flag=True,
-            expose_value=False,
-            is_eager=True,
-            callback=_show_version,
-            help="Show versions and exit.",
-        )
-    ],
-    example="run closure.csv --reason 'Our office is closed.'",
-)
-
-
-def _group(name: str, heading: str, help_text: str) -> Group:
-    group = Group(name, heading=heading, help=help_text)
-    app.add_command(group)
-    return group
-
-
-_GROUPS: dict[str, Group] = {"": app}
-
-
-def _command(
-    name: str, heading: str, *own: click.Parameter, example: str = "", required: Collection[str] = ()
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function a command: with its own parameters, and with those of the table that it heeds."""
-
-    def register(function: Callable[..., None]) -> Callable[..., None]:
-        group, _, word = name.rpartition(" ")
-        params = [*own, *options_of(name, required)]
-        command = Command(
-            word, callback=function, params=params, help=function.__doc__, heading=heading, example=example
-        )
-        _GROUPS[group].add_command(command)
-        return function
-
-    return register
 
 
 # -- cancel -------------------------------------------------------------------------------------------------------
 
 
-@_command(
+@command(
     "find",
     _CANCEL,
     *day_options(required=True),
@@ -100,7 +52,7 @@ def find(include_cancelled: bool, include_contacts: bool, output: str | None, fo
     find_command(select, given, FindOutput(file, include_cancelled, include_contacts, force))
 
 
-@_command("plan", _CANCEL, source_parameter(), example="plan closure.csv -o closure.plan")
+@command("plan", _CANCEL, source_parameter(), example="plan closure.csv -o closure.plan")
 def plan(source: str, **flags: object) -> None:
     """Show what a run would do, and why. Sends nothing, writes no ledger."""
     from bulk_cancel.cli.run import plan_command
@@ -108,7 +60,7 @@ def plan(source: str, **flags: object) -> None:
     plan_command(source, flags)
 
 
-@_command("show", _CANCEL, Argument(["plan"], metavar="PLAN", help="A plan file."), example="show closure.plan")
+@command("show", _CANCEL, Argument(["plan"], metavar="PLAN", help="A plan file."), example="show closure.plan")
 def show(plan: str, json: bool | None) -> None:
     """Show what a plan file says, and its digest."""
     from pathlib import Path
@@ -118,7 +70,7 @@ def show(plan: str, json: bool | None) -> None:
     show_plan_file(Path(plan), as_json=bool(json))
 
 
-@_command(
+@command(
     "run", _CANCEL, source_parameter(), example="run closure.csv --reason 'Our office is closed.' --max-cancel 500"
 )
 def run(source: str, **flags: object) -> None:
@@ -131,7 +83,7 @@ def run(source: str, **flags: object) -> None:
 # -- afterwards ---------------------------------------------------------------------------------------------------
 
 
-@_command(
+@command(
     "closed",
     _AFTER,
     source_parameter("A job file with a [select] table, instead of the days. (optional)", required=False, default=""),
@@ -149,7 +101,7 @@ def closed(source: str, include_contacts: bool, **given: Any) -> None:
     closed_command(source, select, flags, with_contacts=include_contacts)
 
 
-@_command("status", _AFTER, number_option("--limit", "How many runs to show.", 5), example="status --json")
+@command("status", _AFTER, number_option("--limit", "How many runs to show.", 5), example="status --json")
 def status(ledger: str | None, limit: int, json: bool | None) -> None:
     """Show the last runs, what is open, and what to do now. Only reads, also while a run is at work."""
     from bulk_cancel.cli.status import status_command
@@ -157,7 +109,7 @@ def status(ledger: str | None, limit: int, json: bool | None) -> None:
     status_command(ledger, limit, as_json=bool(json))
 
 
-@_command("explain", _AFTER, target_parameter(), example="explain 6f1c9f0e-5a8e-4a52-9c0e-000000000001")
+@command("explain", _AFTER, target_parameter(), example="explain 6f1c9f0e-5a8e-4a52-9c0e-000000000001")
 def explain(target: str, ledger: str | None, json: bool | None) -> None:
     """Tell one appointment's whole history over all runs. And what follows from it."""
     from bulk_cancel.cli.status import explain_command
@@ -165,7 +117,7 @@ def explain(target: str, ledger: str | None, json: bool | None) -> None:
     explain_command(target, ledger, as_json=bool(json))
 
 
-@_command("reconcile", _AFTER, example="reconcile --wait")
+@command("reconcile", _AFTER, example="reconcile --wait")
 def reconcile(**flags: object) -> None:
     """Look up cancels without a known outcome. Only reads; sends nothing."""
     from bulk_cancel.cli.ledger import reconcile_command
@@ -173,7 +125,7 @@ def reconcile(**flags: object) -> None:
     reconcile_command(flags)
 
 
-@_command(
+@command(
     "resolve",
     _AFTER,
     target_parameter(),
@@ -196,7 +148,7 @@ def resolve(target: str, verdict: str, by: str, because: str, ledger: str | None
     resolve_command(target, Decision(verdict == "cancelled", by, because), ledger)
 
 
-@_command(
+@command(
     "report",
     _AFTER,
     Argument(["run_id"], metavar="[RUN]", required=False, default="", help="The run's id. (default: the newest)"),
@@ -211,10 +163,10 @@ def report(run_id: str, ledger: str | None, out: str | None, excel: bool | None,
     report_command(run_id, ledger, Path(out) if out else None, excel=bool(excel), as_json=bool(json))
 
 
-_GROUPS["ledger"] = _group("ledger", _AFTER, "Verify, back up or export a ledger.")
+group("ledger", _AFTER, "Verify, back up or export a ledger.")
 
 
-@_command("ledger verify", "", example="ledger verify")
+@command("ledger verify", "", example="ledger verify")
 def ledger_verify(ledger: str | None) -> None:
     """Check everything: pages, the chain over the history, every state against its history."""
     from bulk_cancel.cli.ledger import verify_command
@@ -222,7 +174,7 @@ def ledger_verify(ledger: str | None) -> None:
     verify_command(ledger)
 
 
-@_command("ledger backup", "", Argument(["to"], metavar="FILE", help="The new file."), example="ledger backup copy.db")
+@command("ledger backup", "", Argument(["to"], metavar="FILE", help="The new file."), example="ledger backup copy.db")
 def ledger_backup(to: str, ledger: str | None) -> None:
     """Copy the ledger, whole and consistent, also while a run writes to it."""
     from pathlib import Path
@@ -232,7 +184,7 @@ def ledger_backup(to: str, ledger: str | None) -> None:
     backup_command(Path(to), ledger)
 
 
-@_command("ledger forget", "", example="ledger forget --ledger lost.db")
+@command("ledger forget", "", example="ledger forget --ledger lost.db")
 def ledger_forget(ledger: str | None) -> None:
     """Forget a ledger that is lost for good, so that a new one, or an older copy, may be used."""
     from bulk_cancel.cli.ledger import forget_command
@@ -240,7 +192,7 @@ def ledger_forget(ledger: str | None) -> None:
     forget_command(ledger)
 
 
-@_command(
+@command(
     "ledger export",
     "",
     text_option("-o", "FILE", "Write to this file. (default: stdout)", spelt=("--output", "output")),
@@ -258,7 +210,7 @@ def ledger_export(output: str | None, ledger: str | None) -> None:
 # -- settings and machines ----------------------------------------------------------------------------------------
 
 
-@_command(
+@command(
     "doctor",
     _SETTINGS,
     source_parameter("A job file, or an input, that a run is to take. (optional)", required=False, default=""),
@@ -271,10 +223,10 @@ def doctor(source: str, ledger: str | None, json: bool | None) -> None:
     doctor_command(source, ledger, as_json=bool(json))
 
 
-_GROUPS["config"] = _group("config", _SETTINGS, "See the settings of a run.")
+group("config", _SETTINGS, "See the settings of a run.")
 
 
-@_command("config show", "", source_parameter(), example="config show jobs/nightly.toml")
+@command("config show", "", source_parameter(), example="config show jobs/nightly.toml")
 def config_show(source: str, **flags: object) -> None:
     """Show each setting, its value and where it came from. Takes the options of run and plan; sends nothing."""
     from bulk_cancel.cli.config import show_command
@@ -282,7 +234,7 @@ def config_show(source: str, **flags: object) -> None:
     show_command(source, flags)
 
 
-@_command(
+@command(
     "worker",
     _SETTINGS,
     text_option(
@@ -304,10 +256,10 @@ def worker(executor_id: str | None, silence: str, at_once: int, **flags: object)
     worker_command(flags, executor_id, silence, at_once)
 
 
-_GROUPS["cluster"] = _group("cluster", _SETTINGS, "See and stop what workers do.")
+group("cluster", _SETTINGS, "See and stop what workers do.")
 
 
-@_command("cluster status", "", example="cluster status --json")
+@command("cluster status", "", example="cluster status --json")
 def cluster_status(ledger: str | None, json: bool | None) -> None:
     """Show the runs of workers: chunks, their owners, and the owners that have fallen silent."""
     from bulk_cancel.cli.cluster import cluster_status_command
@@ -315,7 +267,7 @@ def cluster_status(ledger: str | None, json: bool | None) -> None:
     cluster_status_command(ledger, as_json=bool(json))
 
 
-@_command(
+@command(
     "cluster stop",
     "",
     Argument(["run_id"], metavar="RUN", help="The run's id."),
@@ -331,7 +283,7 @@ def cluster_stop(run_id: str, ledger: str | None) -> None:
 # -- try it -------------------------------------------------------------------------------------------------------
 
 
-@_command(
+@command(
     "demo",
     _TRY,
     text_option("--in", "DIR", "Folder of the demo's ledger and results.", spelt=("folder",), default=".demo"),
@@ -346,7 +298,7 @@ def demo(folder: str) -> None:
     demo_command(Path(folder))
 
 
-@_command(
+@command(
     "sandbox",
     _TRY,
     number_option("--port", "Port on 127.0.0.1; 0 takes a free one.", 8717),
@@ -371,7 +323,7 @@ def sandbox(seed: str, any_caller: bool, **given: Any) -> None:
 # -- help ---------------------------------------------------------------------------------------------------------
 
 
-@_command(
+@command(
     "help",
     _HELP,
     Argument(["names"], metavar="[COMMAND]", nargs=-1, help="The command to tell of. (default: all of them)"),
@@ -380,29 +332,29 @@ def sandbox(seed: str, any_caller: bool, **given: Any) -> None:
 def help_of(names: tuple[str, ...]) -> None:
     """Show the whole help of a command."""
     context = click.get_current_context().find_root()
-    command: click.Command = app
+    found: click.Command = app
     for name in names:
-        group = command if isinstance(command, Group) else app
-        _, command, _ = group.resolve_command(context, [name])  # type: ignore[assignment]  # it raises for no command
-        context = click.Context(command, parent=context, info_name=name)
-    if isinstance(command, Command):
-        put_out(command.help_text(context, whole=True))
+        among = found if isinstance(found, Group) else app
+        _, found, _ = among.resolve_command(context, [name])  # type: ignore[assignment]  # it raises for no command
+        context = click.Context(found, parent=context, info_name=name)
+    if isinstance(found, Command):
+        put_out(found.help_text(context, whole=True))
 
 
-@_command(
+@command(
     "docs",
     _HELP,
     Argument(["name"], metavar="[PAGE]", required=False, default="", help="A page, e.g. runbook or guides/nightly."),
     example="docs runbook",
 )
 def docs(name: str) -> None:
-    """Show where the pages, job files and schedules are that come with the program, or print one."""
+    """Print a page that comes with the program, or where all are."""
     from bulk_cancel.cli.docs import docs_command
 
     docs_command(name)
 
 
-@_command("version", _HELP, example="version")
+@command("version", _HELP, example="version")
 def version() -> None:
     """Show versions."""
     from bulk_cancel.cli.about import print_versions

@@ -89,7 +89,7 @@ _TABLE = {
             brief=True,
         ),
         JobOption(
-            "retry_refused", _CANCELS, "Send again what was refused longer ago than --settle; each is read first."
+            "retry_refused", _CANCELS, "Send again what was refused; each is read first, and waits for --settle."
         ),
         JobOption("skip_past", _CANCELS, "Leave out what has started, if known. (default: yes)"),
         JobOption("late_within", _CANCELS, "Leave out what starts within this time, if known.", "DUR"),

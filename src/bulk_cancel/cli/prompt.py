@@ -23,10 +23,15 @@ def ask(terminal: Terminal, plan: Plan, source: str) -> bool:
     _refuse_without_terminal(source)
     if plan.may_send <= MOST_BY_YES:
         what = "this one" if plan.may_send == 1 else f"these {plan.may_send}"
-        return _answer(terminal, f"Cancel {what} now?{_parts(plan)} [y/N]").lower() in ("y", "yes")
+        return _answer(terminal, f"Cancel {what} now{_at(plan)}?{_parts(plan)} [y/N]").lower() in ("y", "yes")
     number = styled(str(plan.may_send), "bold")
-    question = f"Type {number} to cancel that many now{_parts(plan)}, anything else to stop:"
+    question = f"Type {number} to cancel that many now{_at(plan)}{_parts(plan)}, anything else to stop:"
     return _answer(terminal, question) == str(plan.may_send)
+
+
+def _at(plan: Plan) -> str:
+    """Name the API, so that nobody takes the real one for a rehearsal's."""
+    return f" at {plan.place.api}" if plan.place else ""
 
 
 def _parts(plan: Plan) -> str:

@@ -10,7 +10,7 @@ from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import Action, LookSummary, Plan, PlanLine
-from bulk_cancel.core.text import clean, counted
+from bulk_cancel.core.text import clean, counted, printable
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.ops.uptime import uptime
 from bulk_cancel.reports.next_step import closing_steps
@@ -32,7 +32,8 @@ def show_plan(terminal: Terminal, plan: Plan, source: str, *, runs: bool = False
         return
     rows, targets = counted(plan.rows, "row"), counted(plan.targets, "different target")
     terminal.print(f"{styled('Plan', 'bold')} for {clean(source)}: {rows}, {targets}")
-    terminal.print(*(f"  {styled(clean(note, 400), 'yellow')}" for note in plan.notes))
+    terminal.print_table([*_origin(plan)])
+    terminal.print(*(f"  {styled(clean(note, 1000), 'yellow')}" for note in plan.notes))
     terminal.print(*(f"  {line}" for line in (*_counts(plan), *_reasons(plan))))
     if plan.invalid:
         _show_lines(terminal, "Invalid rows, never sent", plan.invalid, plan.actions[Action.INVALID])
@@ -46,6 +47,18 @@ def show_plan(terminal: Terminal, plan: Plan, source: str, *, runs: bool = False
         terminal.print(styled(short, "bold"))
     if plan.cancels:
         terminal.print(*closing_steps(plan.closure)[: 1 if runs else None])
+
+
+def _origin(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Say where the cancels go, why, and on whose approval."""
+    if plan.place:
+        yield "  API", clean(plan.place.api)
+        yield "  Credential", clean(plan.place.credential, 600)
+        yield "  Ledger", clean(plan.place.ledger, 600)
+    if plan.provenance.ticket:
+        yield "  Ticket", clean(plan.provenance.ticket)
+    if plan.provenance.approved_by:
+        yield "  Approved by", clean(plan.provenance.approved_by)
 
 
 def _what_it_means(plan: Plan) -> Iterator[str]:
@@ -115,7 +128,7 @@ def _reasons(plan: Plan) -> Iterator[str]:
     if plan.given_reasons:
         yield f"{plan.given_reasons:>6}  with the reason that the job or --reason gives"
     if plan.no_reasons:
-        yield f"{plan.no_reasons:>6}  without a reason: their mails give none"
+        yield f"{plan.no_reasons:>6}  (no reason): their mails give none"
 
 
 def _time(plan: Plan) -> str:
@@ -162,14 +175,14 @@ def _asked(line: PlanLine) -> str:
     ]
     notes = ", ".join(flag for flag in flags if flag)
     origin = " (given)" if row.reason_given else ""
-    return f"{f'[{notes}] ' if notes else ''}{clean(row.reason or '(no reason)', 60)}{origin}"
+    return f"{f'[{notes}] ' if notes else ''}{clean(row.reason or '(no reason)', 600)}{origin}"
 
 
 def show_summary(terminal: Terminal, summary: Summary) -> None:
     """Say what came of the run and what to do now."""
     requests = summary.requests or Requests()
     if not summary.rows and not requests.gets:
-        terminal.print(clean(summary.next, 1000))
+        print_next(terminal, summary.next)
         return
     rows = f"{summary.rows} {_many(summary.rows, 'row')}"
     terminal.print(f"{styled(rows, 'bold')} in {show_duration(summary.elapsed_s)}:")
@@ -188,9 +201,16 @@ def show_summary(terminal: Terminal, summary: Summary) -> None:
         paid = counted(summary.paid, "cancelled appointment is", "cancelled appointments are")
         them = "it" if summary.paid == 1 else "them"
         terminal.print(f"{paid} paid: a cancel is no refund. report.html names {them}.")
-    terminal.print(styled(clean(summary.next, 1000), "bold"), *closing_steps(summary.closure)[1:])
+    print_next(terminal, summary.next)
+    terminal.print(*closing_steps(summary.closure)[1:])
 
 
 def _files_in(out: Path) -> list[Path]:
     """Return what the run has written for people; the folder where it has written nothing yet."""
     return [path for name in FOR_PEOPLE if (path := out / name).exists()] or [out]
+
+
+def print_next(terminal: Terminal, told: str) -> None:
+    """Say what to do next. A line that is to be typed stays whole: broken, it would be another command."""
+    for line in printable(told).splitlines():
+        terminal.print(styled(line, "bold"), whole=line.startswith("Type"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from typing import Any
 
 from bulk_cancel.cli.prompt import ask, leave_to_workers
@@ -11,7 +12,7 @@ from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.stdout import errors_told, put_document, put_out, this_machine
 from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.core.plan import LookSummary, Plan
-from bulk_cancel.core.text import clean
+from bulk_cancel.core.text import printable
 from bulk_cancel.errors import DeclinedError, Exit
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
@@ -66,7 +67,7 @@ def finish(job: Job, summary: Summary) -> None:
         show_summary(Terminal(err=True), summary)
     elif summary.exit_code:  # cron mails what is said: somebody has to look
         what = f"bulk-cancel: run {summary.run_id} ended with {int(summary.exit_code)}."
-        Terminal(err=True).print(f"{what} {clean(summary.next, 1000)}")
+        Terminal(err=True).print(f"{what} {printable(summary.next)}", whole=True)
     raise SystemExit(int(summary.exit_code))
 
 
@@ -110,6 +111,8 @@ def _document(plan: Plan, source: str) -> dict[str, Any]:
         **({"look": _look_document(plan.look)} if plan.look else {}),
         **({"digest": plan.digest} if plan.digest else {}),
         **({"closure": plan.closure} if plan.closure else {}),
+        **({"place": asdict(plan.place)} if plan.place else {}),
+        "provenance": plan.provenance.document(),
         **({"nothing": plan.nothing} if plan.nothing else {}),
         **({"left_s": round(plan.time.left_s(uptime()), 1)} if plan.time else {}),
         "exit_code": int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK),

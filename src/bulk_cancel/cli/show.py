@@ -89,11 +89,11 @@ def _cells(action: Action, line: PlannedLine) -> Iterator[str]:
     yield str(line.row.row)
     if action is not Action.INVALID:
         yield line.row.appointment_id or "–"
-    yield clean(_what(action, line), 300)
+    yield clean(_what(action, line), 1200)
 
 
 def _what(action: Action, line: PlannedLine) -> str:
-    row, reason = line.row, clean(line.row.reason or "", 60)
+    row, reason = line.row, clean(line.row.reason or "", 600)
     notes = (
         line.why,
         f"starts {line.planned.start}" if line.planned.start else "",

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from bulk_cancel.cli.render import print_next
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document, this_machine
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.commands.explain import TargetHistory, explain
@@ -20,7 +21,7 @@ from bulk_cancel.core.units import parse_duration, show_duration
 from bulk_cancel.engine.unknowns import OpenTarget
 from bulk_cancel.errors import ConfigError
 
-_COLOURS = {RunPhase.AT_WORK: ("cyan",), RunPhase.KILLED: ("bold", "red"), RunPhase.ENDED: ()}
+_COLOURS = {RunPhase.AT_WORK: ("cyan",), RunPhase.KILLED: ("bold", "red"), RunPhase.ENDED: (), RunPhase.SUPERSEDED: ()}
 
 
 def status_command(ledger: str | None, limit: int, *, as_json: bool) -> None:
@@ -58,7 +59,7 @@ def settle_s() -> float:
 def _show_status(terminal: Terminal, overview: Overview) -> None:
     terminal.print(f"{styled('Ledger', 'bold')} {overview.ledger}")
     terminal.print(*_run_lines(overview.runs), *_open_lines(overview))
-    terminal.print(styled(clean(overview.next, 1000), "bold"))
+    print_next(terminal, overview.next)
 
 
 def _run_lines(runs: tuple[RunView, ...]) -> Iterator[str]:
@@ -69,7 +70,10 @@ def _run_lines(runs: tuple[RunView, ...]) -> Iterator[str]:
         source = clean(record.source or "reconcile", 200)
         yield ""
         yield f"{styled(record.run_id, 'bold')}  {_moment(record.started_at)}  {source}{code}"
-        yield f"  {_counts(run.counts)}{styled(clean(run.said, 600), *_COLOURS[run.phase])}"
+        if by := record.provenance.told:
+            yield f"  {by}"
+        said = clean(run.said.partition("\n")[0], 600)  # what to type is told once, below
+        yield f"  {_counts(run.counts)}{styled(said, *_COLOURS[run.phase])}"
     yield "" if runs else "No run yet."
 
 
@@ -82,8 +86,7 @@ def _open_lines(overview: Overview) -> Iterator[str]:
     if overview.holder is not None:
         yield f"{styled('A run is at work:', 'cyan')} {overview.holder}"
     if overview.left:
-        waiting = ", ".join(f"{count} {state}" for state, count in overview.left.items())
-        yield f"{styled('Rows of the last run that are still to be sent:', 'yellow')} {waiting}"
+        yield f"{styled('Still to be sent, over all runs:', 'yellow')} {_targets(overview.left)}"
     if overview.unknown_count:
         flying = ", those in flight included" if overview.holder is not None else ""
         yield f"{styled('Without a known outcome:', 'yellow')} {_targets(overview.unknown_count)}{flying}"
@@ -118,7 +121,8 @@ def _status_document(overview: Overview) -> dict[str, Any]:
         "runs": [_run_document(run) for run in overview.runs],
         "unknown_count": overview.unknown_count,
         "unknown": [_open_document(item) for item in overview.unknown],
-        "left": {state.value: count for state, count in overview.left.items()},
+        "left": overview.left,
+        "refusal": {**asdict(overview.refusal), "at": _iso(overview.refusal.at)} if overview.refusal else None,
         "next": overview.next,
     }
 
@@ -133,6 +137,8 @@ def _run_document(run: RunView) -> dict[str, Any]:
         "how": run.phase.value,
         "exit_code": None if run.exit_code is None else int(run.exit_code),
         "said": run.said,
+        "left": run.left,
+        "provenance": run.record.provenance.document(),
         "counts": {status.value: run.counts.get(status, 0) for status in Status},
     }
 
@@ -169,6 +175,9 @@ def _history_lines(history: TargetHistory) -> Iterator[str]:
         yield f"  {_moment(told.line.at, seconds=True)}  {told.line.run_id}  {told.sentence}"
     if not history.events:
         yield "  Nothing has happened to it yet."
+    for run in history.runs:
+        if by := run.provenance.told:
+            yield f"  Run {run.run_id} was begun {by}."
 
 
 def _rows(history: TargetHistory) -> str:
@@ -194,6 +203,7 @@ def _history_document(history: TargetHistory) -> dict[str, Any]:
         "unknown": _open_document(history.open) if history.open else None,
         "warnings": list(history.warnings),
         "rows": [{"run_id": naming.run_id, "row": naming.row} for naming in history.rows],
+        "runs": [{"run_id": run.run_id, **run.provenance.document()} for run in history.runs],
         "events": [
             {
                 "at": _iso(told.line.at),

@@ -33,11 +33,14 @@ class Terminal:
     def _stream(self) -> TextIO:
         return sys.stderr if self._err else sys.stdout
 
-    def print(self, *lines: str) -> None:
-        """Print lines. Raises OSError, as any print does, when the stream is gone or full."""
+    def print(self, *lines: str, whole: bool = False) -> None:
+        """Print lines, each broken where it is too long, if not `whole`.
+
+        Raises OSError, as any print does, when the stream is gone or full.
+        """
         stream, width, plain = self._stream, self.width, self._plain
         for line in lines:
-            for part in [line] if width is None else wrapped(line, width):
+            for part in [line] if whole or width is None else wrapped(line, width):
                 stream.write(f"{_MARK.sub('', part) if plain else part}\n")
         stream.flush()
 
@@ -64,6 +67,8 @@ class Terminal:
 
     def print_table(self, rows: Sequence[Sequence[str]], *, right: bool = False) -> None:
         """Print rows in columns; the last takes the rest of the line. `right`: the first column ends at one place."""
+        if not rows:
+            return
         widths = [max(map(_length, column)) for column in zip(*rows, strict=True)][:-1]
         for row in rows:
             cells = [_padded(cell, width, right=right) for cell, width in zip(row[:1], widths[:1], strict=True)]

@@ -67,7 +67,6 @@ class ChunkResult:
     exit_code: int | None = None  #: of what halted it
     message: str = ""
     unknown: int = 0
-    undecided: int = 0
     due_at: float | None = None  #: seconds since the epoch, when reads may settle what is unknown
     comes_back_in_s: float | None = None  #: after so long it is worked on again; None: it has ended
 
@@ -220,7 +219,6 @@ class ChunkRun:
             exit_code=int(halt.exit_code) if halt else None,
             message=halt.message if halt else "",
             unknown=found.unknown,
-            undecided=found.undecided,
             due_at=clock.now() + found.due_in_s if found.unknown else None,
             comes_back_in_s=self._comes_back_in_s(found, clock, ledger) if waits else None,
         )

@@ -75,7 +75,6 @@ def run_end(chunks: Sequence[ChunkRecord], now: float) -> RunEnd:
     due_at = [note.due_at for _, note in notes if note.due_at]
     reconciled = Reconciled(
         unknown=sum(note.unknown for _, note in notes),
-        undecided=sum(note.undecided for _, note in notes),
         due_in_s=max(0.0, max(due_at) - now) if due_at else 0.0,
     )
     return RunEnd(Halt(code, " ".join(told)) if code is not None else None, reconciled)

@@ -15,7 +15,7 @@ from bulk_cancel.core.target_name import parse_target_name
 from bulk_cancel.core.text import clean, one_line
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import UsageError
-from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming, Unknown
+from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming, RunRecord, Unknown
 
 #: Number of rows that are shown of those that name an appointment.
 MOST_ROWS = 1000
@@ -40,6 +40,7 @@ class TargetHistory:
     warnings: tuple[str, ...]  #: after-effects that went wrong, as the API names them
     rows: tuple[Naming, ...]
     events: tuple[ExplainedEvent, ...]
+    runs: tuple[RunRecord, ...]  #: those that name it, or did something with it: who began each, and why
 
 
 def explain(place: LedgerPlace, machine: Machine, name: str, settle_s: float) -> tuple[TargetHistory, ...]:
@@ -74,6 +75,8 @@ def _history(
     if unknown is not None and unknown.undecided:
         follows = "No read can settle it: look at it in meetergo, and tell: bulk-cancel resolve"
     rows = tuple(naming for naming in named if naming.target_id == work.target_id)
+    lines = ledger.history(work.target_id)
+    ids = dict.fromkeys([*(naming.run_id for naming in rows), *(line.run_id for line in lines)])
     return TargetHistory(
         work=work,
         stands=stands,
@@ -81,7 +84,8 @@ def _history(
         open=unknown,
         warnings=_warnings(ledger, rows),
         rows=rows,
-        events=tuple(ExplainedEvent(line, _sentence(line)) for line in ledger.history(work.target_id)),
+        events=tuple(ExplainedEvent(line, _sentence(line)) for line in lines),
+        runs=tuple(run for run_id in ids for run in ledger.runs(run_id)),
     )
 
 

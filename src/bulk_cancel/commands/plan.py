@@ -17,8 +17,10 @@ from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.states import State
 from bulk_cancel.execution.caller import Caller
+from bulk_cancel.planning.other_reasons import OtherReasons
 from bulk_cancel.planning.outputs import plan_outputs
 from bulk_cancel.planning.planner import KnownPace, StatesOf, plan_reads, planned
+from bulk_cancel.planning.reason_templates import template_of
 from bulk_cancel.planning.sources import open_if_any, provenance_of_source
 from bulk_cancel.settings.job import Job
 
@@ -36,14 +38,18 @@ def plan_job(job: Job, caller: Caller) -> Plan:
             return Plan(job.pace, nothing=source)
         states_of: StatesOf = _nothing_known
         known_pace: KnownPace = _no_pace
+        reasons: OtherReasons | None = None
         setup.place.refuse_lost()
         if setup.place.exists():
             ledger = stack.enter_context(setup.place.reading())
             states_of = partial(ledger.states_of, retry_refused=job.retry_refused)
             known_pace = ledger.load_pace
+            reasons = OtherReasons(ledger.mailed_of, template_of(job) is not None)
         look = Look.EACH if source.needs_looks and job.look is not Look.NEVER else job.look
         reads = None if look is Look.NEVER else plan_reads(keys, look, known_pace, job.lock_wait)
         with plan_outputs(setup, source) as outputs:
+            if reasons:
+                outputs.takers.append(reasons.add)
             plan = planned(keys, source.rows(reads), states_of, reads, outputs.add)
             plan.closure = source.closure
         plan.digest, plan.time, plan.provenance = (
@@ -51,6 +57,8 @@ def plan_job(job: Job, caller: Caller) -> Plan:
             time_limit_of(setup),
             provenance_of_source(setup, source),
         )
+        if reasons and plan.may_send and (note := reasons.note()):
+            plan.notes = (*plan.notes, note)
         return plan
 
 

@@ -64,6 +64,6 @@ def _refuse_another_runs(ledger: Ledger, run: RunRecord, folder: Path) -> None:
 
 def _owner_of(folder: Path) -> str | None:
     """Return whose summary is in a folder: empty for that of a plan, None for none that can be read."""
-    with suppress(OSError, ValueError, AttributeError):
+    with suppress(OSError, ValueError, AttributeError, RecursionError):
         return str(json.loads((folder / SUMMARY_JSON).read_text(encoding="utf-8")).get("run_id", ""))
     return None

@@ -13,6 +13,7 @@ from typing import cast
 from bulk_cancel.access.credential_locks import CredentialLocks, credential_locks
 from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.access.setup import Setup, set_up
+from bulk_cancel.commands.refusals import Refusal, note_refusal
 from bulk_cancel.commands.run_setup import (
     NO_RUN,
     gather_accounts,
@@ -30,7 +31,7 @@ from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.deadline import earlier, expiry
 from bulk_cancel.engine.runner import RunEnd, Runner
-from bulk_cancel.errors import ConfigError, DeclinedError, Exit
+from bulk_cancel.errors import BulkCancelError, ConfigError, DeclinedError, Exit
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts, contexts_of, execute_attended, keep_paces
 from bulk_cancel.execution.finish import conclude
@@ -40,8 +41,10 @@ from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ops.metrics import require_metrics
 from bulk_cancel.ops.notify import Notifier
 from bulk_cancel.ops.private_files import make_folder
+from bulk_cancel.planning.other_reasons import OtherReasons
 from bulk_cancel.planning.plan_reads import PlanReads
 from bulk_cancel.planning.planner import plan_reads, planned
+from bulk_cancel.planning.reason_templates import template_of
 from bulk_cancel.planning.search import SELECTED
 from bulk_cancel.planning.sources import Source, open_if_any, provenance_of_source
 from bulk_cancel.reports.rebooking import rebooking_list
@@ -128,7 +131,11 @@ class _Beginning:
         rows = source.rows(reads := self._reads(ledger, source, wait_s))
         clock = clock_of(ledger, setup.machine.clock)
         retry = setup.job.retry_refused
-        plan = planned(keys, rows, partial(ledger.states_of, retry_refused=retry), reads, None)
+        reasons = OtherReasons(ledger.mailed_of, template_of(setup.job) is not None)
+        plan = planned(keys, rows, partial(ledger.states_of, retry_refused=retry), reads, reasons.add)
+        if plan.may_send and (note := reasons.note()):
+            plan.notes = (*plan.notes, note)
+            setup.log.warning("run.other_reasons", rows=reasons.count)
         plan.time, plan.closure = self.limit, source.closure
         if source.approval is not None:
             plan.notes = (*plan.notes, *setup.provenance.notes(source.approval.provenance))
@@ -239,7 +246,11 @@ def run_and_tell(job: Job, caller: Caller) -> Summary:
         setup = set_up(job, caller.log, caller.machine)
         summary = run_in(setup, caller)
     except Exception as error:
-        send_notice(job, caller.log, notifier, notice_of_failure(job, setup, error, clock.monotonic() - began))
+        ending = notice_of_failure(job, setup, error, clock.monotonic() - began)
+        send_notice(job, caller.log, notifier, ending)
+        if setup is not None and isinstance(error, BulkCancelError):
+            refusal = Refusal(clock.now(), int(ending.exit_code), ending.sentence, setup.provenance.command)
+            note_refusal(setup.place, setup.machine, refusal)
         raise
     send_notice(job, caller.log, notifier, notice_of_end(setup, summary))
     return summary

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
-from typing import Any
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of, shared_of
 from bulk_cancel.access.machine import Machine
+from bulk_cancel.commands.refusals import Refusal, newest_refusal
 from bulk_cancel.core.exit_codes import Remains, decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.states import State
+from bulk_cancel.core.text import clean, counted
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown
 from bulk_cancel.ledger.shared import NOBODY, START_ONE, is_untaken
 from bulk_cancel.ops.locks import Holder
-from bulk_cancel.reports.next_step import Ending, next_step
+from bulk_cancel.reports.next_step import Ending, next_step, typed
 from bulk_cancel.reports.remains import has_expired, remains_of_ledger, remains_of_run
+from bulk_cancel.reports.summary import read_told
 
 #: Number of unknown targets that are told one by one.
 MOST_UNKNOWN = 20
-_FAR_ENOUGH = 20
+#: More runs than any ledger has.
+_ALL = 2**31
 #: A run notes itself in the ledger after it has the lock; the two times are of one clock.
 _TOLERANCE_S = 1.0
 
@@ -36,6 +37,7 @@ class RunPhase(StrEnum):
     AT_WORK = "at_work"
     KILLED = "killed"
     ENDED = "ended"
+    SUPERSEDED = "superseded"  #: it was killed, or ended early, and later runs took over all that it left
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class RunView:
     said: str  #: how it ended, a sentence
     counts: Mapping[Status, int]  #: status -> rows, as they were at its end; of an open run: as they are now
     expired_in: str = ""  #: the folder of its results, where its plan has expired
+    left: int = 0  #: targets that are still to be sent, and that no later run has asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +62,124 @@ class Overview:
     runs: tuple[RunView, ...]  #: the newest first
     unknown: tuple[OpenTarget, ...]  #: the first of them
     unknown_count: int  #: in flight included while a run is at work
-    left: Mapping[State, int]  #: targets of the last run's rows that are still to be sent: state -> rows
-    next: str  #: a sentence: what to do now
+    left: int  #: targets of all runs that are still to be sent
+    refusal: Refusal | None  #: of this machine's newest command, where it was refused and no run began since
+    next: str  #: sentences, and on lines of their own what to type
 
 
 def look_over(place: LedgerPlace, machine: Machine, settle_s: float, limit: int) -> Overview:
     """Read the last `limit` runs and what is open. Raises LedgerError when there is no ledger, or none that is ours."""
     with place.reading() as ledger:
         clock = clock_of(ledger, machine.clock)
-        return _overview(place, ledger, partial(open_one, clock=clock, settle_s=settle_s), limit, clock.now())
+        opened = partial(open_one, clock=clock, settle_s=settle_s)
+        return _Look(place, ledger, newest_refusal(place, machine), clock.now()).overview(opened, limit)
 
 
-def _overview(
-    place: LedgerPlace, ledger: Ledger, opened: Callable[[Unknown], OpenTarget], limit: int, now: float
-) -> Overview:
-    holder = place.holder()
-    records = ledger.runs(limit=max(limit, _FAR_ENOUGH))
-    if holder is None and any(record.status != "ended" for record in records):
-        holder = place.holder()  # it may have begun between the two looks
-    runs = [_ran(ledger, record, holder) for record in records]
-    last = next((run for run in runs if run.record.input_digest), None)
-    if last is not None and has_expired(ledger, last.record.run_no, now):
-        last = replace(last, expired_in=last.record.out)
-    now_counts = ledger.counts(last.record.run_no) if last else {}
-    unknown = tuple(opened(item) for item in ledger.unknown(0, MOST_UNKNOWN))
-    return Overview(
-        ledger=ledger.place,
-        holder=holder,
-        runs=tuple(runs[:limit]),
-        unknown=unknown,
-        unknown_count=ledger.unknown_count(),
-        left={state: now_counts[state] for state in (State.PENDING, State.WAITING) if now_counts.get(state)},
-        next=_next(ledger, last, holder, unknown),
-    )
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is asked, and when."""
+
+    place: LedgerPlace
+    ledger: Ledger
+    refusal: Refusal | None
+    now: float  #: seconds since the epoch, by the ledger's clock
+
+    def overview(self, opened: Callable[[Unknown], OpenTarget], limit: int) -> Overview:
+        """Put together what there is to know."""
+        ledger, holder = self.ledger, self.place.holder()
+        records = ledger.runs(limit=_ALL)
+        if holder is None and any(record.status != "ended" for record in records):
+            holder = self.place.holder()  # it may have begun between the two looks
+        last = next((record for record in records if record.input_digest), None)
+        left = ledger.left_by_run()
+        shown = [self._view(record, holder, left.get(record.run_no, 0), last) for record in records[:limit]]
+        unknown = tuple(opened(item) for item in ledger.unknown(0, MOST_UNKNOWN))
+        began_since = records and self.refusal and records[0].started_at > self.refusal.at
+        refusal = None if began_since else self.refusal
+        seen = self._view(last, holder, left.get(last.run_no, 0), last) if last else None
+        others = [record for record in records if record is not last and left.get(record.run_no)]
+        lines = [
+            *_refused(refusal),
+            *self._next(seen, holder, unknown),
+            *(() if holder else _left_behind(others, left)),
+        ]
+        return Overview(
+            ledger=ledger.place,
+            holder=holder,
+            runs=tuple(shown),
+            unknown=unknown,
+            unknown_count=ledger.unknown_count(),
+            left=sum(left.values()),
+            refusal=refusal,
+            next="\n".join(lines),
+        )
+
+    def _view(self, record: RunRecord, holder: Holder | None, left: int, last: RunRecord | None) -> RunView:
+        """Return a run with what it left to be sent."""
+        view = replace(_ran(self.ledger, record, holder), left=left)
+        if record is last:
+            expired = has_expired(self.ledger, record.run_no, self.now)
+            return replace(view, expired_in=record.out) if expired else view
+        is_early = view.phase is RunPhase.KILLED or view.exit_code not in (None, Exit.OK, Exit.REFUSED_ROWS)
+        if not record.input_digest or left or view.phase is RunPhase.AT_WORK or not is_early:
+            return view
+        counts = self.ledger.counts(record.run_no)
+        if any(counts.get(state) for state in (State.FAILED, State.UNKNOWN, State.SENDING)):
+            return view
+        how = "Killed before its end" if view.phase is RunPhase.KILLED else "It ended early"
+        said = f"{how}; what it left open was taken over by later runs."
+        return replace(view, phase=RunPhase.SUPERSEDED, said=said)
+
+    def _next(self, last: RunView | None, holder: Holder | None, unknown: Sequence[OpenTarget]) -> Iterator[str]:
+        if holder is not None:
+            yield f"A run is at work ({holder}). Let it come to its end, then type: bulk-cancel status"
+            return
+        remains = remains_of_run(self.ledger, last.record.run_no) if last else Remains({})
+        elsewhere = [*_elsewhere(remains, remains_of_ledger(self.ledger))]
+        if last is None:
+            yield from elsewhere or ["Nothing is left to do: this ledger knows of no run with an input."]
+            return
+        if last.phase is RunPhase.AT_WORK:
+            yield f"The run {last.record.run_id}: {last.said}"
+            return
+        exit_code = _exit_today(last, remains)
+        if not (elsewhere and exit_code is Exit.OK and last.phase is RunPhase.ENDED):
+            due_at = max((item.due_at for item in unknown if item.due_at is not None), default=None)
+            again = last.record.provenance.command
+            yield next_step(
+                Ending(remains, exit_code, due_at, _how_killed(last), expired_in=last.expired_in, again=again)
+            )
+        yield from elsewhere
+
+
+def _exit_today(run: RunView, remains: Remains) -> Exit:
+    """Return what the run's end would be today; who was killed while it staged has rows that nobody knows."""
+    if run.phase is RunPhase.KILLED and run.record.status == "staging":
+        return Exit.STOPPED
+    stopped = run.exit_code if remains.count(Status.PENDING) else None
+    return stopped or decide_exit(remains)
+
+
+def _how_killed(run: RunView) -> str:
+    if run.phase is not RunPhase.KILLED:
+        return ""
+    return f"The run {run.record.run_id} was killed. To write its files, type: bulk-cancel report {run.record.run_id}."
+
+
+def _refused(refusal: Refusal | None) -> Iterator[str]:
+    if refusal is not None:
+        yield f"The newest command was refused, exit {refusal.exit_code}: {refusal.why}"
+        if refusal.command:
+            yield typed(refusal.command)
+
+
+def _left_behind(records: Sequence[RunRecord], left: Mapping[int, int]) -> Iterator[str]:
+    """Say what runs before the last one left open, and how each goes on."""
+    for record in records:
+        targets = counted(left[record.run_no], "target is", "targets are")
+        yield f"Of the run {record.run_id} ({clean(record.source)}), too, {targets} still to be sent: run it again."
+        if record.provenance.command:
+            yield typed(record.provenance.command)
 
 
 def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> RunView:
@@ -114,7 +202,7 @@ def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> RunView:
 def _ended(record: RunRecord) -> RunView:
     if not record.summary:
         return RunView(record, RunPhase.ENDED, None, "A person's decision was recorded.", {})
-    summary: dict[str, Any] = json.loads(record.summary)
+    summary = read_told(record)
     counts = {Status(status): count for status, count in summary["counts"].items() if count}
     return RunView(record, RunPhase.ENDED, Exit(summary["exit_code"]), str(summary["next"]), counts)
 
@@ -126,45 +214,9 @@ def _by_status(counts: Mapping[State | None, int]) -> dict[Status, int]:
     return found
 
 
-def _next(ledger: Ledger, last: RunView | None, holder: Holder | None, unknown: Sequence[OpenTarget]) -> str:
-    if holder is not None:
-        return f"A run is at work ({holder}). Let it come to its end, then type: bulk-cancel status"
-    remains = remains_of_run(ledger, last.record.run_no) if last else Remains({})
-    elsewhere = " ".join(_elsewhere(remains, remains_of_ledger(ledger)))
-    if last is None:
-        return elsewhere or "Nothing is left to do: this ledger knows of no run with an input."
-    if last.phase is RunPhase.AT_WORK:
-        return f"The run {last.record.run_id}: {last.said}"
-    stopped = last.exit_code if remains.count(Status.PENDING) else None
-    exit_code = stopped or decide_exit(remains)
-    due_at = max((item.due_at for item in unknown if item.due_at is not None), default=None)
-    said = next_step(Ending(remains, exit_code, due_at, expired_in=last.expired_in))
-    if last.phase is RunPhase.KILLED:
-        return _after_a_kill(last, said)
-    if (remains.for_a_run or remains.for_reads) and not last.expired_in:
-        return f"{said} {_again(last.record)}."
-    return elsewhere if elsewhere and exit_code is Exit.OK else f"{said} {elsewhere}".strip()
-
-
-def _after_a_kill(run: RunView, said: str) -> str:
-    killed = f"The run {run.record.run_id} was killed"
-    if run.expired_in:
-        return f"{killed}. To write its files, type: bulk-cancel report {run.record.run_id}. {said}"
-    return f"{killed}; run again, it goes on where it stopped. {_again(run.record)}."
-
-
 def _elsewhere(here: Remains, everywhere: Remains) -> Iterator[str]:
     """Say what earlier inputs left open."""
     if everywhere.for_reads > here.for_reads:
         yield "Cancels of earlier inputs have no known outcome. To look them up, type: bulk-cancel reconcile"
     if everywhere.undecided > here.undecided:
         yield "Cancels of earlier inputs can be settled by no read: a person decides, with `bulk-cancel resolve`."
-    if everywhere.sendable and not here.count(Status.PENDING):
-        yield "Cancels of earlier inputs were not applied and may be sent again: run the input that names them."
-
-
-def _again(record: RunRecord) -> str:
-    if record.source in ("", "-", "[select]"):
-        return "Type the same command again"
-    command = f"bulk-cancel run {shlex.quote(record.source)}"
-    return f"Type: {command} (or the job file that names this input, with the same options)"

@@ -36,5 +36,12 @@ class CsvDialect:
 
 
 def dialect_of(text: str | None) -> CsvDialect:
-    """Return the dialect that a text describes; the usual one for none."""
-    return CsvDialect(**json.loads(text)) if text else CsvDialect()
+    """Return the dialect that a text describes; the usual one for none, and for a text that describes none."""
+    try:
+        given = {name: value for name, value in json.loads(text or "{}").items() if type(value) is type(_USUAL[name])}
+    except (ValueError, KeyError, AttributeError, RecursionError):
+        return CsvDialect()
+    return CsvDialect(**given)
+
+
+_USUAL: Final = asdict(CsvDialect())

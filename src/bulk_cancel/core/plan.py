@@ -89,6 +89,15 @@ class Share:
     without_user: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the cancels of a plan go: to which API, with whose credential, recorded in which ledger."""
+
+    api: str  #: the host, with its port where that is given
+    credential: str  #: where a person finds it, and what kind it is; nothing of what it holds
+    ledger: str
+
+
 @dataclass(slots=True)
 class Plan:
     """The sum of a plan: counts, and its first lines. Flat in memory whatever the input's size."""
@@ -111,6 +120,7 @@ class Plan:
     own_reasons: int = 0  #: rows to be sent with a reason of their own
     given_reasons: int = 0  #: rows to be sent with the job's reason
     no_reasons: int = 0  #: rows to be sent without any: their mails give none
+    place: Place | None = None  #: where its cancels go
     provenance: Provenance = field(default_factory=Provenance)  #: who plans or runs it, and why
     closure: str = ""  #: the command that checks the days of a closure; empty: it is none
     nothing: str = ""  #: why there is nothing to do, a sentence: the job allows its input to be missing

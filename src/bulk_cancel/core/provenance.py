@@ -45,9 +45,20 @@ class Provenance:
 
     @classmethod
     def from_json(cls, text: str) -> Provenance:
-        """Read the record as the ledger keeps it."""
+        """Read the record as the ledger keeps it; of what is none of ours nothing is known."""
         known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in json.loads(text).items() if name in known})
+        try:
+            found = json.loads(text).items()
+        except (ValueError, AttributeError, RecursionError):
+            return cls()
+        return cls(**{name: value for name, value in found if name in known and isinstance(value, str)})
+
+    @property
+    def told(self) -> str:
+        """Who started it, on which ticket and approval, in one line; empty where nothing of that is known."""
+        who = " on ".join(filter(None, (self.user, self.machine)))
+        parts = (("by", who), ("ticket", self.ticket), ("approved by", self.approved_by))
+        return clean(", ".join(f"{name} {value}" for name, value in parts if value), 600)
 
     def facts(self) -> Iterator[tuple[str, str]]:
         """Yield what is known of it for a person: a name and a value each."""

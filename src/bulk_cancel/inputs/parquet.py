@@ -7,6 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
+from bulk_cancel.core.text import clean
+from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.columns import BC_ROW
 from bulk_cancel.inputs.headers import refuse_unusable_headers
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
@@ -22,7 +24,7 @@ def open_parquet(path: Path) -> Table:
     digest = folder_digest(path) if path.is_dir() else file_digest(path)
     frames = [pl.scan_parquet(part, glob=False) for part in (part_files(path) if path.is_dir() else [path])]
     frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
-    columns = tuple(frame.collect_schema().names())
+    columns = _names(frame)
     refuse_unusable_headers(columns)
     numbered = frame.with_row_index(BC_ROW, offset=2)
     return Table(
@@ -30,6 +32,15 @@ def open_parquet(path: Path) -> Table:
         columns=columns,
         digest=digest,
     )
+
+
+def _names(frame: pl.LazyFrame) -> tuple[str, ...]:
+    """Return the columns. Raises InputError where a damaged file describes them in a way that cannot be."""
+    try:
+        return tuple(frame.collect_schema().names())
+    except pl.exceptions.PolarsError as error:
+        reason = clean(str(error).partition("\n")[0])
+        raise InputError(f"cannot be read: {reason}", advice="Is the file whole? Save it again.") from error
 
 
 def folder_digest(folder: Path) -> str:

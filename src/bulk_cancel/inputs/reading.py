@@ -78,7 +78,9 @@ def reading_errors(source: str) -> Iterator[None]:
         yield
     except InputError as error:
         raise type(error)(f"{name}: {error}", advice=error.advice) from error
-    except _POLARS_GIVES_UP as error:
+    except (*_POLARS_GIVES_UP, OSError) as error:
+        if isinstance(error, OSError) and (error.errno is not None or "os error" in str(error)):
+            raise  # the system's word, and not polars's about an end that came too early
         reason = str(error).partition("\n")[0] or "it asks for more memory than there is"
         raise InputError(
             f"{name}: cannot be read: {clean(reason)}", advice="Is the file whole? Save it again."

@@ -210,6 +210,9 @@ class Ledger(Protocol):
     def waiting_count(self) -> int:
         """Count the targets, of whatever run, that were sent or about to be, and are proven not cancelled."""
 
+    def left_by_run(self) -> Mapping[int, int]:
+        """Count the targets that are still to be sent, of all runs, by the run that was the last to ask for them."""
+
     def accounts(self, run_no: int) -> list[str]:
         """Return the accounts of the run's sendable targets and of all that are open in the ledger, in order."""
 
@@ -227,6 +230,9 @@ class Ledger(Protocol):
 
         A refusal that the row would reopen, because it asks for something else, counts as pending.
         """
+
+    def mailed_of(self, rows: Sequence[InputRow]) -> list[str | None]:
+        """Return the reason with which each valid row's target was cancelled; None for one that we did not cancel."""
 
     def find_targets(self, appointment_id: str) -> list[Work]:
         """Return the targets of one appointment."""

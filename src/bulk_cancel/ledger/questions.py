@@ -46,6 +46,9 @@ class Questions(ABC):
     def waiting_count(self) -> int:
         return int(self._rows("waiting_count")[0][0])
 
+    def left_by_run(self) -> Mapping[int, int]:
+        return dict(self._rows("left_by_run"))
+
     def accounts(self, run_no: int) -> list[str]:
         return [str(row[0]) for row in self._rows("accounts", run_no)]
 

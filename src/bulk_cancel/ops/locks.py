@@ -11,11 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from bulk_cancel.core.moments import show_moment
+from bulk_cancel.core.text import clean
 from bulk_cancel.errors import LedgerCreateError, LockedError
 from bulk_cancel.ops.private_files import make_folder, open_own, replace_note
 
@@ -24,6 +26,8 @@ if sys.platform != "win32":
 
 #: Who only looks whether a lock is held has to hold it for a moment: so long a run waits in any case.
 _GLANCE_S = 0.3
+#: What anybody may have written there.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,7 @@ class Holder:
     def __str__(self) -> str:
         if self.pid is None or self.since is None:
             return "a process that has not said who it is"
-        since = datetime.fromtimestamp(self.since, UTC)
-        return f"process {self.pid} on {self.host}, since {since:%Y-%m-%d %H:%M:%S} UTC"
+        return f"process {self.pid} on {clean(self.host)}, since {show_moment(self.since, UTC, '%Y-%m-%d %H:%M:%S')}"
 
 
 @contextmanager
@@ -157,7 +160,7 @@ def holder_of(path: Path) -> Holder | None:
 def _group(path: Path) -> str | None:
     try:
         return str(json.loads(_about(path).read_text(encoding="utf-8"))["group"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except _UNREADABLE:
         return None
 
 
@@ -165,5 +168,5 @@ def _holder(path: Path) -> Holder:
     try:
         holder = json.loads(_about(path).read_text(encoding="utf-8"))
         return Holder(int(holder["pid"]), str(holder["host"]), float(holder["since"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except _UNREADABLE:
         return Holder()

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from bulk_cancel.access.credential_locks import CredentialLocks
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import InputRow
-from bulk_cancel.core.plan import Plan, PlanLine, make_plan
+from bulk_cancel.core.plan import Place, Plan, PlanLine, make_plan
 from bulk_cancel.core.states import State
+from bulk_cancel.errors import ConfigError
 from bulk_cancel.planning.plan_reads import PlanReads
 from bulk_cancel.planning.sources import PlannedRows
-from bulk_cancel.settings.accounts import OWN
+from bulk_cancel.settings.accounts import OWN, label_of
 
 if TYPE_CHECKING:
     from bulk_cancel.planning.account_reads import AccountReads
@@ -34,11 +36,36 @@ def planned(
 ) -> Plan:
     plan = make_plan(rows.chunks(), states_of, keys.setup.job.pace, rows.look(reads), each)
     plan.notes = rows.notes
+    plan.place = Place(urlsplit(keys.setup.api_url).netloc, _credentials(keys, plan), str(keys.setup.place))
     if keys.accounts.given or plan.shares.keys() - {OWN}:
         plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}
     told = " ".join(dict.fromkeys(reads.offline.values())) if reads else ""
     plan.look = replace(plan.look, requests=reads.requests, offline=told) if plan.look and reads else None
     return plan
+
+
+#: At most this number of credentials is named.
+_MOST_NAMED = 3
+
+
+def _credentials(keys: CredentialLocks, plan: Plan) -> str:
+    """Say whose credentials would be used: what they are, and where they were found."""
+    if keys.setup.job.engine == "dbos":
+        return "those of the workers"
+    names = sorted(name for name, share in plan.shares.items() if share.open) or [OWN]
+    more = [f"and {len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
+    return ", ".join([*(_credential(keys, name) for name in names[:_MOST_NAMED]), *more])
+
+
+def _credential(keys: CredentialLocks, name: str) -> str:
+    whose = f"{label_of(name)}: " if name else ""
+    try:
+        account = keys.accounts.find(name)
+    except ConfigError:
+        return f"{whose}none was found"
+    credential = account.credential
+    acting = f", acting as {account.user_id}" if account.user_id else ""
+    return f"{whose}{credential.kind.value} in {credential.origin}{acting}"
 
 
 def plan_reads(keys: CredentialLocks, look: Look, known_pace: KnownPace, wait_s: float) -> PlanReads:

@@ -53,10 +53,10 @@ def next_step(ending: Ending) -> str:
     sentences = [*_sentences(ending)]
     said = " ".join(map(_capital, sentences))
     goes_on = any(_SAME in sentence for sentence in sentences)
-    return f"{said}\n{_typed(ending.again)}" if goes_on and ending.again else said
+    return f"{said}\n{typed(ending.again)}" if goes_on and ending.again else said
 
 
-def _typed(command: str) -> str:
+def typed(command: str) -> str:
     """Return the line that says what to type. Where a secret was left out of the command it is not whole."""
     hidden = " (*** is a secret that is not recorded)" if "***" in command else ""
     return f"Type{hidden}: {command}"

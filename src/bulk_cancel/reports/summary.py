@@ -6,14 +6,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.provenance import Provenance
+from bulk_cancel.errors import Exit, LedgerError
+from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.reports.files import written_aside
 from bulk_cancel.reports.next_step import Ending, next_step
 
-__all__ = ["Ending", "Requests", "Summary", "next_step", "to_json", "write_summary"]
+__all__ = ["Ending", "Requests", "Summary", "next_step", "read_told", "to_json", "write_summary"]
 
 SUMMARY_JSON = "summary.json"
 #: Files of a run that a person opens, in the order in which they are named. Here, since they take no time to import.
@@ -82,6 +85,37 @@ def to_json(summary: Summary) -> str:
         "provenance": summary.provenance.document(),
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def read_told(record: RunRecord) -> dict[str, Any]:
+    """Return what the ledger keeps of a run's summary; empty where it has none.
+
+    Raises LedgerError for what this program did not write there.
+    """
+    try:
+        told = json.loads(record.summary or "{}")
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict) or (told and not _is_ours(told)):
+        raise LedgerError(
+            f"The summary of the run {record.run_id} in the ledger is none of this program's.",
+            advice="Was it changed by hand? `bulk-cancel ledger verify` tells what else is wrong.",
+        )
+    return told
+
+
+def _is_ours(told: dict[str, Any]) -> bool:
+    counts, limit = told.get("counts"), told.get("limit") or {"rate_per_s": 0.0, "burst": 0}
+    numbers = [told.get("elapsed_s")]
+    for part in (counts, limit, told.get("requests") or {}):
+        numbers += part.values() if isinstance(part, dict) else [None]
+    return (
+        all(isinstance(number, int | float) for number in numbers)
+        and isinstance(told.get("next"), str)
+        and told.get("exit_code") in [*Exit]
+        and {*counts} <= {*Status}  # type: ignore[misc]  # an object, as its numbers were read
+        and limit.keys() == {"rate_per_s", "burst"}
+    )
 
 
 def write_summary(document: str, out: Path) -> Path:

@@ -58,6 +58,7 @@ def check_end(cluster: Cluster, run: Process, count: int) -> None:
     cluster.check()
 
 
+@pytest.mark.long
 def test_a_thawed_worker_sends_nothing_more(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(100, limits='rate = "40/s"\nburst = 10', latency_s=0.05)
     one, run = start(cluster)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import psycopg
+import pytest
 
 from bulk_cancel.cluster import queue
 from bulk_cancel.cluster.dispatch import enqueue
@@ -25,6 +26,7 @@ def halfway(cluster: Cluster, sent: int = 20) -> str:
         return ledger.runs()[0].run_id
 
 
+@pytest.mark.long
 def test_a_run_is_stopped_on_all_workers_and_gone_on_with(make_cluster: MakeCluster) -> None:
     """Beside that: it is handed out a second time in the middle, which changes nothing."""
     cluster = make_cluster(120, limits=SLOW)
@@ -60,6 +62,7 @@ def hand_out_again(cluster: Cluster, run_id: str) -> None:
         ledger.close()
 
 
+@pytest.mark.long
 def test_one_run_at_a_time(make_cluster: MakeCluster) -> None:
     """What another run sends could take rows of this one along, as a series does, or be asked for anew by it."""
     cluster = make_cluster(wanted=[Wanted(Kind.SERIES)] * 4 + [Wanted()] * 60, limits=SLOW)

@@ -51,6 +51,7 @@ def test_what_a_killed_worker_held_is_finished_by_the_other(make_cluster: MakeCl
     cluster.check()
 
 
+@pytest.mark.long
 def test_a_worker_that_returns_gets_its_chunk_back_at_once(make_cluster: MakeCluster) -> None:
     """With the same executor id it need not wait until it would be taken for dead."""
     cluster = make_cluster(90, limits=SLOW)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -105,17 +102,17 @@ def test_a_bad_token_stops_its_account_alone(shell: Shell, sandbox: Sandbox, wri
     assert set(sandbox.truth().applied.values()) == {1}
 
 
+@pytest.mark.long
 def test_a_killed_run_converges(shell: Shell, sandbox: Sandbox, write: Write) -> None:
     owners = share_out(serve(sandbox, [Wanted()] * 90, faults="cut-after=0.1,429=0.05", second_cancel="mail_again"))
     source = write("a.csv", as_csv(owners))
     words = ["run", str(source), "--accounts", "accounts.toml", "--ledger", "ledger.db", "--yes", "--quiet", *QUICK]
     words += ["--rate", "20/s", "--burst", "5"]
-    process = subprocess.Popen([sys.executable, "-m", "bulk_cancel", *words], cwd=shell.folder, env=shell.environ)
+    process = shell.start(*words)
     until = time.monotonic() + 30
     while len(cancels(sandbox)) < 25 and time.monotonic() < until:
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
     for _ in range(5):
         if (result := run(shell, source, "--wait")).code == 0:
             break
@@ -279,14 +276,13 @@ def test_a_signal_drains_all(shell: Shell, sandbox: Sandbox, write: Write) -> No
         "--yes",
     ]
     words += ["--json", *QUICK, "--rate", "10/s", "--burst", "5"]
-    command = [sys.executable, "-m", "bulk_cancel", *words]
-    process = subprocess.Popen(command, cwd=shell.folder, env=shell.environ, stdout=subprocess.PIPE, text=True)
+    process = shell.start(*words)
     until = time.monotonic() + 30
     while len(cancels(sandbox)) < 20 and time.monotonic() < until:
         time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    told, _ = process.communicate(timeout=30)
-    assert process.returncode == 5
+    process.send(signal.SIGTERM)
+    assert process.wait() == 5
+    told = process.stdout.read_text()
     assert "Stopped by SIGTERM." in told
     assert "The account" not in told
 

@@ -40,7 +40,12 @@ def ids_as_csv(ids: list[str]) -> str:
     return "\n".join(["appointment_id", *ids, ""])
 
 
-@pytest.mark.parametrize("status", [408, 409, 421, 425])
+#: That all of these mean the same is shown in tests/unit/core.
+UNCLEAR = [408, *(pytest.param(status, marks=pytest.mark.long) for status in (409, 421, 425))]
+OF_A_GATEWAY = [404, *(pytest.param(status, marks=pytest.mark.long) for status in (400, 403, 410, 422))]
+
+
+@pytest.mark.parametrize("status", UNCLEAR)
 def test_a_cancel_behind_an_unclear_status_is_never_sent_twice(
     status: int, serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
 ) -> None:
@@ -53,7 +58,7 @@ def test_a_cancel_behind_an_unclear_status_is_never_sent_twice(
     assert dict(sandbox.truth().applied) == dict.fromkeys(ids, 1)
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 410, 422])
+@pytest.mark.parametrize("status", OF_A_GATEWAY)
 def test_a_gateway_of_a_moment_makes_no_row_final(
     status: int, serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
 ) -> None:

@@ -114,7 +114,13 @@ def test_a_corrected_file_is_a_new_input(
     assert sandbox.truth().applied[group] == 1
 
 
-FORMATS = ["csv", "tsv", "csv.gz", "parquet", "ndjson", "xlsx", "-"]
+#: That all of these have the same rows is shown in tests/unit/inputs.
+FORMATS = [
+    "csv",
+    "xlsx",
+    "-",
+    *(pytest.param(kind, marks=pytest.mark.long) for kind in ("tsv", "csv.gz", "parquet", "ndjson")),
+]
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -19,7 +19,7 @@ from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, PLATFORM_KEY
 from bulk_cancel.sandbox.people import OWNER
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Kind, Wanted, World
-from support.shell import Shell
+from support.shell import Shell, ended
 from support.worlds import post_count
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -99,18 +99,15 @@ def test_4_a_reconcile_that_leaves_some_unknown(shell: Shell, sandbox: Sandbox, 
 
 
 def test_5_stopped_early(shell: Shell, sandbox: Sandbox, closure: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bulk_cancel", "run", closure, "--yes", "--json", "--rate", "2/s", "--burst", "4"],
-        cwd=shell.folder, env=shell.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = shell.start("run", closure, "--yes", "--json", "--rate", "2/s", "--burst", "4")
     deadline = time.monotonic() + 30
     while not post_count(sandbox.truth()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=30)
-    assert process.returncode == 5, stderr
-    assert "run.draining" in stderr
-    assert json.loads(stdout)["counts"]["pending"] > 0
+    process.send(signal.SIGINT)
+    stopped = ended(process)
+    assert stopped.code == 5, stopped.stderr
+    assert "run.draining" in stopped.stderr
+    assert stopped.summary["counts"]["pending"] > 0
     assert shell.run(closure).code == 0
     assert set(sandbox.truth().applied.values()) == {1}
 
@@ -156,21 +153,14 @@ def test_73_the_ledger_cannot_be_created(shell: Shell, closure: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_74_stdout_is_full(shell: Shell, sandbox: Sandbox, closure: Path) -> None:
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "bulk_cancel", "run", closure, "--yes", "--json", "--out", "out"],
-            cwd=shell.folder, env=shell.environ, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
-        )  # fmt: skip
-    assert done.returncode == 74
-    assert "Traceback" not in done.stderr
+    process = shell.start("run", closure, "--yes", "--json", "--out", "out", streams={"stdout": "/dev/full"})
+    assert process.wait() == 74
+    assert "Traceback" not in process.stderr.read_text()
     assert len(shell.rows("out/results.csv")) == 20
 
 
 def test_75_another_run_holds_the_ledger(shell: Shell, sandbox: Sandbox, closure: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bulk_cancel", "run", closure, "--yes", "--rate", "1/s", "--burst", "3"],
-        cwd=shell.folder, env=shell.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    process = shell.start("run", closure, "--yes", "--rate", "1/s", "--burst", "3")
     try:
         deadline = time.monotonic() + 30
         while not post_count(sandbox.truth()) and time.monotonic() < deadline:
@@ -182,7 +172,6 @@ def test_75_another_run_holds_the_ledger(shell: Shell, sandbox: Sandbox, closure
         assert other.code == 75, "the credential's limit is held as well"
     finally:
         process.kill()
-        process.wait()
     assert shell.run(closure).code in (0, 4), "the lock dies with its holder"
 
 

@@ -33,6 +33,7 @@ def test_the_others_drain_and_a_rerun_finishes(make_lab: MakeLab, seam: str, log
     lab.check_converges()
 
 
+@pytest.mark.long
 def test_a_bug_in_a_read(lab: Lab) -> None:
     lab.run({"after cancel:1": "kill"})
     assert lab.run({"before read:1": "bug"}).code == 1

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import apsw
-
 from bulk_cancel.sandbox.record import Arrival
 from bulk_cancel.sandbox.world import CANARY
 from support.checker import Crash, read_past, violations
 from support.lab import Lab, made_ids
+from support.ledger_files import raw
 
 FIRST, SECOND = made_ids(2)
 
@@ -27,7 +26,7 @@ def _post_without_intent(lab: Lab) -> None:
 
 
 def _rewrite_history(lab: Lab) -> None:
-    _edit(lab.ledger, "DROP TRIGGER events_stay; UPDATE events SET at = at - 1 WHERE event_id = 1")
+    _edit(lab.ledger, "UPDATE events SET at = at - 1 WHERE event_id = 1", "events_stay")
 
 
 def _forget_an_effect(lab: Lab) -> None:
@@ -65,10 +64,9 @@ def _follow_a_redirect(lab: Lab) -> None:
     lab.sandbox.record.trapped += 1
 
 
-def _edit(ledger: Path, sql: str) -> None:
-    connection = apsw.Connection(str(ledger))
-    connection.execute(sql)
-    connection.close()
+def _edit(ledger: Path, sql: str, *drop: str) -> None:
+    with raw(ledger, *drop) as connection:
+        connection.execute(sql)
 
 
 BREAKAGES = [

@@ -44,6 +44,7 @@ def test_an_unknown_target_is_not_sent_before_its_settle_time(make_lab: MakeLab,
     _clock_was_set(lab, jump_s)
 
 
+@pytest.mark.long
 @JUMPS
 def test_an_unknown_target_is_sent_after_its_settle_time(make_lab: MakeLab, jump_s: float) -> None:
     lab = make_lab(settle="1s", concurrency="1", count=2)

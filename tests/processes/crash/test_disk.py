@@ -12,7 +12,10 @@ import pytest
 from processes.crash.conftest import MakeLab
 from support.lab import Lab, told
 
-REFUSALS = pytest.mark.parametrize(("step", "refusal"), [("before wal write", "full"), ("before wal sync", "ioerr")])
+REFUSALS = pytest.mark.parametrize(
+    ("step", "refusal"),
+    [("before wal write", "full"), pytest.param("before wal sync", "ioerr", marks=pytest.mark.long)],
+)
 
 
 @pytest.fixture

@@ -15,17 +15,11 @@ def sweeper(tmp_path: Path, zygote: Zygote) -> Sweeper:
     return Sweeper(tmp_path, zygote)
 
 
-#: The seams of the short sweep: the order inside a worker, the inside of a commit, and the ends of a run.
+#: The seams of the short sweep, where the kernel has a part in it: half a write, and a request that has left.
+#: The order inside a worker is killed at every step by the simulated world.
 SEAMS = {
-    FIRST_RUN: {
-        "within wal write",
-        "after wal sync",
-        "http send_request_headers.started",
-        "http send_request_body.complete",
-        "after cancel",
-        "before end_run",
-    },
-    RECOVERY: {"within wal write", "after recover", "after read"},
+    FIRST_RUN: {"within wal write", "http send_request_headers.started", "http send_request_body.complete"},
+    RECOVERY: {"within wal write"},
 }
 STAGES = pytest.mark.parametrize("stage", [FIRST_RUN, RECOVERY], ids=["first run", "recovery"])
 

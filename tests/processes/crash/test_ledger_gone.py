@@ -10,6 +10,7 @@ import pytest
 from processes.crash.conftest import MakeLab
 from support.lab import Lab
 
+LONG = pytest.mark.long
 #: Appends so far: the question that precedes all, the page of the list, then an intent and an outcome for each row.
 THIRD_INTENT = "before append:7"
 #: The same where two of the rows are done already: the second outcome of this run.
@@ -22,7 +23,7 @@ def lab(make_lab: MakeLab) -> Lab:
 
 
 @pytest.mark.parametrize("act", ["remove", "exchange"])
-@pytest.mark.parametrize("file", ["ledger.db", "ledger.db-wal"])
+@pytest.mark.parametrize("file", ["ledger.db", pytest.param("ledger.db-wal", marks=LONG)])
 def test_the_run_halts(lab: Lab, act: str, file: str) -> None:
     ended = lab.run({THIRD_INTENT: f"{act} {lab.folder / file}"})
     assert ended.code == 78
@@ -39,7 +40,7 @@ def test_an_answer_that_comes_after_it_is_told(lab: Lab) -> None:
     assert "NOT RECORDED" in ended.stderr
 
 
-@pytest.mark.parametrize("file", ["ledger.db", "ledger.db-wal"])
+@pytest.mark.parametrize("file", ["ledger.db", pytest.param("ledger.db-wal", marks=LONG)])
 def test_a_file_that_is_cut_in_place_halts_the_run(lab: Lab, file: str) -> None:
     ended = lab.run({THIRD_INTENT: f"overwrite {lab.folder / file} {os.devnull}"})
     assert (ended.code, lab.posts) == (78, 2)
@@ -73,7 +74,7 @@ def test_an_older_copy_that_is_put_back_during_a_run_halts_it_and_cancels_nothin
     assert "the newest 3 of its 7 events are missing" in ended.stderr
 
 
-@pytest.mark.parametrize("how", ["cp", "mv", "ln"])
+@pytest.mark.parametrize("how", [pytest.param("cp", marks=LONG), "mv", pytest.param("ln", marks=LONG)])
 def test_the_main_file_alone_of_a_killed_run_is_refused_with_what_is_missing(lab: Lab, how: str) -> None:
     lab.run({THIRD_INTENT: "kill"})
     other = lab.folder / "other.db"
@@ -91,10 +92,10 @@ def test_a_ledger_that_is_gone_is_told_and_begun_anew_only_after_a_word(lab: Lab
     assert lab.run().code == 0
     lab.ledger.unlink()
     for command in (["run", "--yes"], ["plan"]):
-        ended = lab.run_command(*command, str(lab.input), "--ledger", str(lab.ledger), capture_output=True)
-        assert (ended.returncode, lab.posts) == (78, 6)
+        ended = lab.command(*command, str(lab.input), "--ledger", str(lab.ledger))
+        assert (ended.code, lab.posts) == (78, 6)
         assert "is gone: this machine has seen 12 events of it" in ended.stderr
-    forgotten = lab.run_command("ledger", "forget", "--ledger", str(lab.ledger), capture_output=True)
+    forgotten = lab.command("ledger", "forget", "--ledger", str(lab.ledger))
     assert "12 events are forgotten" in forgotten.stdout
     assert lab.run(look="each").code == 0
     assert lab.posts == 6

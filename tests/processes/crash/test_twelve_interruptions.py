@@ -44,6 +44,7 @@ class Ordeal:
     chance: random.Random
     process: Process | None = None
     freezes: int = 0
+    copies: int = 0
     restores: int = 0
     older: Path | None = None  #: a copy of the ledger as it was some time ago
     elsewhere: set[str] = field(default_factory=set)
@@ -53,12 +54,12 @@ class Ordeal:
         for number in range(times):
             process = self.running()
             posts = self.lab.posts
-            self.wait(lambda posts=posts, process=process: self.lab.posts > posts + 2 or process.ended, 1.5)
+            self.wait(lambda posts=posts, process=process: self.lab.posts > posts + 2 or process.ended, 6)
             time.sleep(self.chance.uniform(0, 0.2))
             interrupt = self.chance.choice((self.kill, self.kill, self.freeze, self.terminate))
             interrupt(process)
             self.colleague()
-            if number in (4, 8) and self.process is None:
+            if number % 3 == 2 and self.process is None:
                 self.restore()
         if self.process is not None:
             self.ended(self.process)
@@ -110,9 +111,10 @@ class Ordeal:
 
     def restore(self) -> None:
         """Put an older copy of the ledger back, or leave its newest commits behind: no run takes it."""
-        ledger, now = self.lab.ledger, self.lab.folder / f"now-{self.restores}"
+        ledger, now = self.lab.ledger, self.lab.folder / f"now-{self.copies}"
+        self.copies += 1
         _copy(ledger, now)
-        if self.older is not None:
+        if self.older is not None and _events(self.older / ledger.name) < _events(now / ledger.name):
             _copy(self.older / ledger.name, ledger.parent)
             posts = self.lab.posts
             refused = self.lab.run()
@@ -122,6 +124,10 @@ class Ordeal:
             _copy(now / ledger.name, ledger.parent)
             self.restores += 1
         self.older = now
+
+
+def _events(ledger: Path) -> int:
+    return len(read_past(ledger).events)
 
 
 def _copy(ledger: Path, to: Path) -> None:

@@ -78,7 +78,7 @@ def test_a_damaged_plan_is_not_shown(plan: PlanFile, capsys: pytest.CaptureFixtu
 
 
 def test_only_the_first_lines_are_shown_and_no_text_acts(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    reason = "[bold]Closed[/] \x1b[2J write to office@example.org"
+    reason = "[bold]Closed[/] write to office@example.org"
     write_plan(path, ABOUT, [line(row, why="[/x] to do", reason=reason) for row in range(2, 30)])
     show_plan_file(path, as_json=False)
     shown = capsys.readouterr().out

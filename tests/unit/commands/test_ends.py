@@ -5,62 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bulk_cancel.access.setup import Setup, set_up
+from bulk_cancel.access.setup import set_up
 from bulk_cancel.commands.plan import plan_job
-from bulk_cancel.commands.reconcile import reconcile_ledger
-from bulk_cancel.commands.report import report_run
-from bulk_cancel.commands.run import run_job
-from bulk_cancel.commands.status import look_over
+from bulk_cancel.commands.run import prepare
 from bulk_cancel.core.model import Answer, Appointment, Status, Target
 from bulk_cancel.errors import Exit, PlanError
 from bulk_cancel.reports.summary import Summary
-from bulk_cancel.settings.job import Job, load_job
+from support.office import Office
 from support.plans import uuid
-from support.played import LOG, Played
+from support.played import LOG
 from support.scripted import NO_ANSWER, active, cancelled, said
-
-
-class Office:
-    """Somebody who types commands in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.played = Played(folder)
-        self.line = self.played.line
-        self.line.on_read = self.truth
-
-    def truth(self, target: Target) -> Answer:
-        """What was sent is cancelled."""
-        return (cancelled if target.appointment_id in {name for _, name in self.line.posts} else active)(target)
-
-    def write(self, count: int) -> Path:
-        source = self.folder / "closure.csv"
-        source.write_text("id\n" + "\n".join(uuid(number) for number in range(count)) + "\n", encoding="utf-8")
-        return source
-
-    def job(self, source: Path | str, **flags: Any) -> Job:
-        defaults = {"out": str(self.folder / "out"), "concurrency": 2, "look": "never"}
-        return load_job(str(source), {**defaults, **flags})
-
-    def setup(self) -> Setup:
-        return set_up(self.job("-"), LOG, self.played.machine)
-
-    def run(self, source: Path | str, **flags: Any) -> Summary:
-        return run_job(self.job(source, **flags), self.played.caller)
-
-    def reconcile(self) -> Summary:
-        return reconcile_ledger(load_job("-", {}), self.played.caller)
-
-    def status(self) -> str:
-        return look_over(self.setup().place, self.played.machine, 600.0, 5).next
-
-    def report(self) -> str:
-        report_run(self.setup().place, self.played.machine, "", None)
-        return (self.folder / "out" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -90,6 +47,23 @@ def test_after_a_plan_has_expired_what_is_named_brings_its_rest_to_the_end(offic
     last = office.run(rest, out=str(office.folder / "rest"))
     assert last.exit_code == Exit.OK
     assert len({name for _, name in office.line.posts}) == len(office.line.posts) == 12
+
+
+def test_a_run_that_was_killed_and_whose_plan_has_expired_is_planned_anew_from_its_files(office: Office) -> None:
+    source, plan = office.write(3), office.folder / "closure.plan"
+    plan_job(office.job(source, plan_file=plan, plan_ttl="70s", out=None), office.played.caller)
+    with prepare(set_up(office.job(plan), LOG, office.played.machine), lambda _: True):
+        pass  # it dies here
+    assert f"bulk-cancel run {plan}" in office.status()
+    office.played.now += 100.0
+    told = office.status()
+    assert "bulk-cancel report" in told
+    assert "out/unprocessed.csv" in told
+    assert f"bulk-cancel run {plan}" not in told
+    office.report()
+    rest = office.folder / "rest.plan"
+    plan_job(office.job(office.folder / "out" / "unprocessed.csv", plan_file=rest, out=None), office.played.caller)
+    assert office.run(rest, out=str(office.folder / "rest")).exit_code == Exit.OK
 
 
 def test_run_status_and_report_say_the_same_of_what_only_a_person_can_settle(office: Office) -> None:

@@ -166,6 +166,7 @@ def hostile_files(folder):
     write_ods(folder / "same.ods", f"<table:table-row>{name}</table:table-row>{repeated}")
 
 
+@pytest.mark.long
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells the peak of a process since it was begun")
 @pytest.mark.timeout(400)

@@ -156,7 +156,7 @@ def oracle(content, separator, cancel_all_default, reason_default):
     return list(compared([judged(*one, cancel_all_default, reason_default) for one in filled]))
 
 
-@examples(50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     table=tables.filter(lambda rows: any(any(cell.strip() for cell in cells) for cells in rows)),
     end=st.sampled_from(["\n", "\r\n"]),

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
-from support.places import tmp_path as tmp_path
 
 
 @pytest.fixture

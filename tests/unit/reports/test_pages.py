@@ -24,7 +24,6 @@ from bulk_cancel.reports.pages.plan_page import PlanFacts, PlanPage, writing_pla
 from bulk_cancel.reports.pages.rendering import render
 from bulk_cancel.reports.pages.run_page import run_page, write_run_page
 from support.given import AT, BASE, entries, invalid, put, row, target, uuid
-from support.places import tmp_path as tmp_path
 from support.plans import ONE_OF_EACH, broken_off, line, many, seen
 
 FACTS = PlanFacts("folder of someone/closure.csv", "ab" * 32, AT, Pace(100 / 60, 200))

@@ -6,6 +6,7 @@ What is there is not touched: a user who may not change tables suffices for it.
 from __future__ import annotations
 
 from bulk_cancel.errors import LedgerError
+from bulk_cancel.ledger.postgres.altered import refuse_altered
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.schema_version import SCHEMA_VERSION, refuse_other_schema
 
@@ -26,6 +27,7 @@ def make_ready(session: Session) -> None:
             if not has_tables(session):  # once more: another process may have made them while this one waited
                 _fill(session)
     refuse_other_schema(version_of(session), session.place)
+    refuse_altered(session)
 
 
 def refuse_missing(session: Session) -> None:
@@ -35,6 +37,7 @@ def refuse_missing(session: Session) -> None:
             f"There is no ledger at {session.place}.", advice="Name another one with --ledger, or run a job first."
         )
     refuse_other_schema(version_of(session), session.place)
+    refuse_altered(session)
 
 
 def has_tables(session: Session) -> bool:

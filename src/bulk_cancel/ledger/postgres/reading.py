@@ -53,12 +53,14 @@ class Reading(Questions):
         return {State(state) if state else None: count for state, count in self._rows("counts", run_no, firsts)}
 
     def states_of(self, rows: Sequence[InputRow], *, retry_refused: bool = False) -> list[State | None]:
-        keys = [[row.appointment_id for row in rows], [row.attendee_id or "" for row in rows]]
-        found = self._rows("states_of", *keys, [row.entire_series for row in rows])
+        found = self._rows("states_of", *_keys_of(rows))
         return [
             staged_state(row, known, retry_refused=retry_refused) if known[0] else None
             for row, known in zip(rows, found, strict=True)
         ]
+
+    def mailed_of(self, rows: Sequence[InputRow]) -> list[str | None]:
+        return [row[0] for row in self._rows("mailed_of", *_keys_of(rows))]
 
     def all_events(self) -> Iterator[Row]:
         return self._session.pages("all_events", hold=True)
@@ -76,3 +78,9 @@ class Reading(Questions):
         """As the contract says. The pages are the server's affair: `fault` is always empty."""
         journal = "wal" if self._session.value("durability") == "on" else "wal without fsync"
         return Health(version_of(self._session), journal, "")
+
+
+def _keys_of(rows: Sequence[InputRow]) -> tuple[list[str | None], list[str], list[bool]]:
+    """Return what names the rows' targets, a column each."""
+    attendees = [row.attendee_id or "" for row in rows]
+    return [row.appointment_id for row in rows], attendees, [row.entire_series for row in rows]

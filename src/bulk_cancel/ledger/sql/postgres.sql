@@ -195,6 +195,24 @@ CREATE TRIGGER targets_begin BEFORE INSERT ON targets FOR EACH ROW
 WHEN (NEW.state <> 'pending' OR NEW.attempts <> 0)
 EXECUTE FUNCTION refuse('a target begins as pending, without attempts');
 
+-- What is there: kind, name, owner, and what it is. A trigger or a table with a switch in another place is of another kind.
+-- name: schema
+SELECT CASE WHEN c.relkind <> 'r' THEN 'relation' WHEN c.relrowsecurity THEN 'table with row security' ELSE 'table' END,
+  c.relname, c.relowner::regrole::text, (SELECT string_agg(a.attname, ' ' ORDER BY a.attnum) FROM pg_attribute a
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+FROM pg_class c WHERE c.relnamespace = 'bulk_cancel'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'f')
+UNION ALL
+SELECT CASE WHEN t.tgenabled = 'O' THEN 'trigger' ELSE 'trigger that is switched off' END, t.tgname || ' of ' || c.relname,
+  c.relowner::regrole::text, pg_get_triggerdef(t.oid)
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = 'bulk_cancel'::regnamespace AND NOT t.tgisinternal
+UNION ALL
+SELECT 'rule', r.rulename, c.relowner::regrole::text, '' FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+WHERE c.relnamespace = 'bulk_cancel'::regnamespace AND c.relkind = 'r'
+UNION ALL
+SELECT 'function', format('%s(%s)', p.proname, pg_get_function_identity_arguments(p.oid)), p.proowner::regrole::text, p.prosrc FROM pg_proc p
+WHERE p.pronamespace = 'bulk_cancel'::regnamespace;
+
 -- name: lock_schema
 SELECT pg_advisory_xact_lock($1::integer, 2);
 
@@ -446,6 +464,9 @@ WHERE asked_by = $1 AND state IN ('pending', 'waiting')
 -- name: waiting_count
 SELECT count(*) FROM targets WHERE state = 'waiting' AND state IN ('pending', 'waiting');
 
+-- name: left_by_run
+SELECT asked_by, count(*) FROM targets WHERE state IN ('pending', 'waiting') GROUP BY asked_by;
+
 -- name: accounts
 SELECT account FROM targets
 WHERE asked_by = $1 AND state IN ('pending', 'waiting')
@@ -496,6 +517,13 @@ WHERE r.run_no = $1 AND r.row > $2 ORDER BY r.row LIMIT $3;
 
 -- name: states_of
 SELECT t.state, t.reason, t.cancel_all, t.user_id, t.account
+FROM unnest($1::text[], $2::text[], $3::boolean[]) WITH ORDINALITY
+  AS s (appointment_id, attendee_id, entire_series, place)
+LEFT JOIN targets t USING (appointment_id, attendee_id, entire_series) ORDER BY s.place;
+
+-- name: mailed_of
+SELECT CASE WHEN t.state = 'cancelled' THEN (SELECT e.detail FROM events e
+  WHERE e.target_id = t.target_id AND e.event = 'intent' ORDER BY e.event_id DESC LIMIT 1) END
 FROM unnest($1::text[], $2::text[], $3::boolean[]) WITH ORDINALITY
   AS s (appointment_id, attendee_id, entire_series, place)
 LEFT JOIN targets t USING (appointment_id, attendee_id, entire_series) ORDER BY s.place;

@@ -119,6 +119,10 @@ BEGIN SELECT RAISE(ABORT, 'the states do not allow this'); END;
 CREATE TRIGGER targets_begin BEFORE INSERT ON targets WHEN NEW.state <> 'pending' OR NEW.attempts <> 0
 BEGIN SELECT RAISE(ABORT, 'a target begins as pending, without attempts'); END;
 
+-- What ANALYZE keeps decides nothing.
+-- name: schema
+SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT IN ('sqlite_stat1', 'sqlite_stat4');
+
 -- name: insert_event
 INSERT INTO events (target_id, run_no, event, attempt_no, at, http_status, detail) VALUES (?, ?, ?, ?, ?, ?, ?);
 
@@ -345,6 +349,9 @@ WHERE asked_by = ?1 AND state IN ('pending', 'waiting')
 -- name: waiting_count
 SELECT count(*) FROM targets WHERE state = 'waiting' AND state IN ('pending', 'waiting');
 
+-- name: left_by_run
+SELECT asked_by, count(*) FROM targets WHERE state IN ('pending', 'waiting') GROUP BY asked_by;
+
 -- name: accounts
 SELECT account FROM targets WHERE asked_by = ?1 AND state IN ('pending', 'waiting')
 UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY account;
@@ -406,6 +413,11 @@ WHERE r.run_no = ? AND r.row > ? ORDER BY r.row LIMIT ?;
 -- name: state_of
 SELECT state, reason, cancel_all, user_id, account FROM targets
 WHERE appointment_id = ? AND attendee_id = ? AND entire_series = ?;
+
+-- name: mailed_of
+SELECT CASE WHEN t.state = 'cancelled' THEN (SELECT e.detail FROM events e
+  WHERE e.target_id = t.target_id AND e.event = 'intent' ORDER BY e.event_id DESC LIMIT 1) END
+FROM targets t WHERE appointment_id = ? AND attendee_id = ? AND entire_series = ?;
 
 -- name: find_target
 SELECT target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, state, attempts

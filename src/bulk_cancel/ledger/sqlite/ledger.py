@@ -159,6 +159,12 @@ class SqliteLedger(Questions):
             return [None] * len(rows)  # nothing was ever sent
         return [self._state_of(row, retry_refused) if row.appointment_id else None for row in rows]
 
+    def mailed_of(self, rows: Sequence[InputRow]) -> list[str | None]:
+        if not staging.has_key(self._connection, self._sql):
+            return [None] * len(rows)
+        found = (self._rows("mailed_of", row.appointment_id, row.attendee_id or "", row.entire_series) for row in rows)
+        return [known[0][0] if known else None for known in found]
+
     def _state_of(self, row: InputRow, retry_refused: bool) -> State | None:
         found = self._rows("state_of", row.appointment_id, row.attendee_id or "", row.entire_series)
         return staged_state(row, found[0], retry_refused=retry_refused) if found else None

@@ -10,6 +10,7 @@ locks on it (POSIX), and another process could then remove the WAL under a runni
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import apsw
@@ -18,6 +19,7 @@ from bulk_cancel.errors import LedgerError
 from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.schema_version import refuse_other_schema
 from bulk_cancel.ledger.sqlite import create as making
+from bulk_cancel.ledger.sqlite.altered import refuse_altered
 from bulk_cancel.ledger.sqlite.failures import damaged, translated
 from bulk_cancel.ledger.sqlite.recognise import Recognised, place_of, recognise
 from bulk_cancel.ledger.sqlite.staging import complete
@@ -57,6 +59,7 @@ def open_for_writing(path: Path, marks: Marks | None = None) -> tuple[apsw.Conne
 
 
 def _make_ready(connection: apsw.Connection, path: Path, marks: Marks | None) -> Recognised:
+    _refuse_strangers(path)
     _refuse_read_only(connection, path)
     _set(connection, SAFETY)
     _refuse_foreign(connection, path)
@@ -162,6 +165,16 @@ def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
     if application_id != making.APPLICATION_ID:
         raise LedgerError(f"{path} is an SQLite file of another program.", advice="Name another --ledger.")
     refuse_other_schema(int(connection.pragma("user_version")), path)
+    refuse_altered(connection, path)
+
+
+def _refuse_strangers(path: Path) -> None:
+    """Refuse to write what another user owns: the owner may change it, and open it to everybody, at any time."""
+    if path.stat().st_uid != os.geteuid():
+        raise LedgerError(
+            f"The ledger {path} belongs to another user.",
+            advice=f"Run as its owner, or choose another one with --ledger. If it is meant to be yours: chown '{path}'",
+        )
 
 
 def _refuse_read_only(connection: apsw.Connection, path: Path) -> None:

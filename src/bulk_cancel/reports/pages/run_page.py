@@ -5,7 +5,6 @@ The counts and rows are those of today: a row that was unknown when the run ende
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -16,7 +15,7 @@ from typing import Any, Final
 from bulk_cancel.core.exit_codes import BAD, LEFT, Remains, decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.text import clean, counted
+from bulk_cancel.core.text import counted, printable
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.ledger.port import Concern, Ledger, RowRecord, RunRecord
 from bulk_cancel.reports.details import detail_of
@@ -26,6 +25,7 @@ from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, ti
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
 from bulk_cancel.reports.pages.rendering import moment, write_page
 from bulk_cancel.reports.remains import has_expired, remains_of_run
+from bulk_cancel.reports.summary import read_told
 
 REPORT_HTML: Final = "report.html"
 
@@ -135,7 +135,7 @@ def run_page(ledger: Ledger, record: RunRecord, now: float) -> Page:
         name=record.run_id,
         state=_state(run),
         headline=_headline(run),
-        advice=clean(" ".join((_advice(run), *closing_steps(str(run.told.get("closure", ""))))), 1000),
+        advice=printable(" ".join((_advice(run), *closing_steps(str(run.told.get("closure", "")))))),
         facts=list(_facts(run)),
         bar_title="What the rows came to",
         bar=segments([(kind, run.count(status)) for status, kind in KINDS.items()]),
@@ -158,7 +158,7 @@ def _read(ledger: Ledger, record: RunRecord, now: float) -> _Run:
         concern: ledger.concerning_rows(record.run_no, concern, min(share, concerns[concern])) for concern in present
     }
     expired_in = record.out if has_expired(ledger, record.run_no, now) else ""
-    return _Run(record, json.loads(record.summary or "{}"), remains, concerned, concerns, expired_in)
+    return _Run(record, read_told(record), remains, concerned, concerns, expired_in)
 
 
 def _state(run: _Run) -> Kind:
@@ -203,7 +203,8 @@ def _advice(run: _Run) -> str:
     then = {status.value: run.count(status) for status in Status}
     if run.record.status == "ended" and run.told.get("counts") == then and not run.expired_in:
         return str(run.told["next"])
-    today = next_step(Ending(run.remains, decide_exit(run.remains), expired_in=run.expired_in))
+    again = run.record.provenance.command
+    today = next_step(Ending(run.remains, decide_exit(run.remains), expired_in=run.expired_in, again=again))
     if run.record.status == "ended":
         return today
     return f"{NOT_ENDED} {today}"

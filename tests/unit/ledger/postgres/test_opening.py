@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import traceback
 from collections.abc import Iterator
@@ -247,3 +248,61 @@ def test_a_wrong_password_and_a_wrong_name_are_settings_and_a_server_that_is_awa
     with pytest.raises(LedgerError) as away:
         PostgresLedger.open("postgresql://keeper@127.0.0.1:1/ledger")
     assert away.value.exit_code is Exit.UNREACHABLE
+
+
+# -- a schema that is not ours -----------------------------------------------------------------------------------------
+
+ALTERATIONS = {
+    "a trigger dropped": ("DROP TRIGGER events_stay ON events", "the trigger events_stay of events is missing"),
+    "a trigger switched off": (
+        "ALTER TABLE targets DISABLE TRIGGER targets_obey",
+        "the trigger that is switched off targets_obey of targets is none of its own",
+    ),
+    "a trigger planted": (
+        "CREATE TRIGGER evil BEFORE INSERT ON seals FOR EACH ROW EXECUTE FUNCTION refuse('x')",
+        "the trigger evil of seals is none of its own",
+    ),
+    "a trigger exchanged": (
+        "DROP TRIGGER events_stay ON events; "
+        "CREATE TRIGGER events_stay BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse('x')",
+        "the trigger events_stay of events is another one",
+    ),
+    "a function exchanged": (
+        "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NEW;END$$",
+        "the function refuse() is another one",
+    ),
+    "a function planted": (
+        "CREATE FUNCTION refuse(text) RETURNS text LANGUAGE sql RETURN $1",
+        "the function refuse(text) is none of its own",
+    ),
+    "a rule planted": (
+        "CREATE RULE more AS ON UPDATE TO pace DO INSTEAD NOTHING",
+        "the rule more is none of its own",
+    ),
+    "a column added": ("ALTER TABLE targets ADD COLUMN more text", "the table targets is another one"),
+    "rows hidden": ("ALTER TABLE targets ENABLE ROW LEVEL SECURITY", "the table targets is missing"),
+    "a view planted": ("CREATE VIEW more AS SELECT 1", "the relation more is none of its own"),
+    "another owner": ("CREATE ROLE stranger; ALTER TABLE seals OWNER TO stranger", "it has 2 owners"),
+}
+
+
+@pytest.mark.parametrize(("statements", "told"), ALTERATIONS.values(), ids=ALTERATIONS)
+def test_a_ledger_that_was_altered_is_refused(
+    statements: str, told: str, postgres_server: Server, empty_url: str
+) -> None:
+    postgres_server.run("DROP ROLE IF EXISTS stranger")
+    PostgresLedger.open(empty_url).close()
+    with psycopg.connect(empty_url, autocommit=True, options="-c search_path=bulk_cancel") as connection:
+        for statement in re.split("; ", statements):
+            connection.execute(statement.encode())
+        for opens in (PostgresLedger.open, PostgresLedger.open_to_read):
+            with pytest.raises(LedgerError, match=re.escape(told)) as refused:
+                opens(empty_url)
+            assert refused.value.exit_code is Exit.CONFIG
+        connection.execute("DROP SCHEMA bulk_cancel CASCADE")
+
+
+def test_an_index_of_the_administrator_alters_nothing(empty_url: str) -> None:
+    PostgresLedger.open(empty_url).close()
+    execute(empty_url, "CREATE INDEX mine ON bulk_cancel.events (at)")
+    PostgresLedger.open(empty_url).close()

@@ -76,8 +76,12 @@ class FailingFile(apsw.VFSFile):
 
 
 @pytest.fixture(
-    params=[(apsw.FullError, True), (apsw.FullError, False), (apsw.IOError, True), (apsw.IOError, False)],
-    ids=["full for good", "full once", "EIO for good", "EIO once"],
+    params=[
+        pytest.param((apsw.FullError, True), id="full for good"),
+        pytest.param((apsw.FullError, False), id="full once", marks=pytest.mark.long),
+        pytest.param((apsw.IOError, True), id="EIO for good", marks=pytest.mark.long),
+        pytest.param((apsw.IOError, False), id="EIO once"),
+    ]
 )
 def disk(request: pytest.FixtureRequest) -> Iterator[Disk]:
     error, for_good = request.param

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from bulk_cancel.errors import ConfigError, Exit, LedgerCreateError, LedgerDiskE
 from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from support.given import begin
-from support.ledger_files import fingerprint, make
+from support.ledger_files import fingerprint, make, raw
 
 NOBODY = 65534
 
@@ -238,3 +239,61 @@ def assert_readable(path: Path) -> None:
     with pytest.raises(LedgerDiskError):
         begin(ledger, "run-2")
     ledger.close()
+
+
+# -- a schema that is not ours to the letter ---------------------------------------------------------------------------
+
+ALTERATIONS = {
+    "a trigger dropped": ("DROP TRIGGER events_stay", "the trigger events_stay is missing"),
+    "a trigger planted": (
+        "CREATE TRIGGER evil AFTER INSERT ON seals BEGIN UPDATE targets SET reason = 'mine'; END",
+        "the trigger evil is none of its own",
+    ),
+    "a trigger exchanged": (
+        "DROP TRIGGER events_stay; CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT 1; END",
+        "the trigger events_stay is another one",
+    ),
+    "the law widened": (
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ' unknown>cancelled', "
+        "' unknown>pending unknown>cancelled') WHERE name = 'targets_obey'",
+        "the trigger targets_obey is another one",
+    ),
+    "a check taken away": (
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ' CHECK (cancel_all IN (0, 1))', '') "
+        "WHERE name = 'targets'",
+        "the table targets is another one",
+    ),
+    "a column added": ("ALTER TABLE targets ADD COLUMN more TEXT", "the table targets is another one"),
+    "a table planted": ("CREATE TABLE more (x)", "the table more is none of its own"),
+    "a view planted": ("CREATE VIEW more AS SELECT 1", "the view more is none of its own"),
+    "an index dropped": ("DROP INDEX targets_open", "the index targets_open is missing"),
+    "a name that hides": ('CREATE TABLE "\x1b[2J" (x)', r"the table \x1b[2J is none of its own"),
+}
+
+
+@pytest.mark.parametrize(("statements", "told"), ALTERATIONS.values(), ids=ALTERATIONS)
+def test_a_ledger_that_was_altered_is_refused_and_left_as_it_is(path: Path, statements: str, told: str) -> None:
+    make(path)
+    with raw(path) as connection:
+        connection.execute(statements).fetchall()
+    before = fingerprint(path.parent)
+    for opens in (SqliteLedger.open, SqliteLedger.open_to_read):
+        with pytest.raises(LedgerError, match=re.escape(told)) as refused:
+            opens(path)
+        assert refused.value.exit_code is Exit.CONFIG
+    assert fingerprint(path.parent) == before
+
+
+def test_what_analyze_keeps_alters_nothing(path: Path) -> None:
+    make(path)
+    with raw(path) as connection:
+        connection.execute("ANALYZE").fetchall()
+    SqliteLedger.open(path).close()
+
+
+def test_a_ledger_of_another_user_is_not_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(path)
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    with pytest.raises(LedgerError, match="belongs to another user"):
+        SqliteLedger.open(path)
+    SqliteLedger.open_to_read(path).close()

@@ -27,7 +27,6 @@ from support.examples import examples
 from support.given import uuid
 from support.hostile import SETTLE_S, Clocks, Truth
 from support.ledger_files import kill
-from support.places import MEMORY
 
 APPOINTMENTS = range(1, 3)
 REASONS = ("closed", "moved")
@@ -45,7 +44,7 @@ class HostileServer(RuleBasedStateMachine):
     def first_run(self, restarts: bool) -> None:
         #: Ages across a restart of the machine are told by the wall clock alone: there it has to be right.
         self.machine_restarts = restarts
-        self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
+        self.folder = Path(tempfile.mkdtemp())
         self.clocks, self.base = Clocks(), TimeBase(None, 0.0)
         self.server = {number: Truth() for number in APPOINTMENTS}
         self.reason = dict.fromkeys(APPOINTMENTS, REASONS[0])
@@ -290,7 +289,7 @@ _SLOW = {"suppress_health_check": [HealthCheck.too_slow]}
 class TestHostileServer(HostileServer.TestCase):
     """Enough to find a broken rule; run with every test."""
 
-    settings = examples(20, stateful_step_count=40, **_SLOW)
+    settings = examples(10, stateful_step_count=40, **_SLOW)
 
 
 @pytest.mark.long

@@ -1,0 +1,42 @@
+"""The newest command that was refused before it began: the ledger knows nothing of it, and `status` tells of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace
+from bulk_cancel.access.machine import Machine
+from bulk_cancel.errors import ConfigError
+from bulk_cancel.ops.private_files import replace_note
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A command that sent nothing."""
+
+    at: float  #: seconds since the epoch, by this machine's clock
+    exit_code: int
+    why: str  #: sentences; nothing of any person
+    command: str  #: as it is typed, without secrets; empty: a Python program called
+
+
+def note_refusal(place: LedgerPlace, machine: Machine, refusal: Refusal) -> None:
+    """Keep a refusal on this machine, in the place of the one before. It may be lost: nothing rests on it."""
+    with suppress(OSError, ConfigError):
+        replace_note(_note(place, machine), json.dumps(asdict(refusal)))
+
+
+def newest_refusal(place: LedgerPlace, machine: Machine) -> Refusal | None:
+    """Return what this machine kept last of commands for a ledger."""
+    with suppress(OSError, ValueError, TypeError):
+        return Refusal(**json.loads(_note(place, machine).read_text(encoding="utf-8")))
+    return None
+
+
+def _note(place: LedgerPlace, machine: Machine) -> Path:
+    name = str(place.path.absolute() if isinstance(place, LedgerFile) else place)
+    return machine.state_folder / "refused" / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"

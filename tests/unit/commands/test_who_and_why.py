@@ -1,0 +1,191 @@
+"""Who started a run, why, and how it goes on: told alike by ledger, summary, page, status, explain and export."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from bulk_cancel.commands.explain import explain
+from bulk_cancel.commands.export import export
+from bulk_cancel.commands.plan import plan_job
+from bulk_cancel.commands.report import report_run
+from bulk_cancel.commands.run import run_and_tell, run_job
+from bulk_cancel.commands.status import Overview, RunPhase, look_over
+from bulk_cancel.core.model import Answer, Status
+from bulk_cancel.core.plan import Plan
+from bulk_cancel.errors import DeclinedError, Exit, UsageError
+from bulk_cancel.reports.summary import Summary
+from support.office import Office
+from support.plans import uuid
+from support.scripted import cancelled
+
+TYPED = ("run", "closure.csv", "--reason", "We're closed.", "--ticket", "OPS-7")
+AGAIN = "Type: bulk-cancel run closure.csv --reason 'We'\"'\"'re closed.' --ticket OPS-7"
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def ran(office: Office, source: Path | str, *, words: tuple[str, ...] = TYPED, **flags: object) -> Summary:
+    return run_job(office.job(source, **{"reason": "We're closed.", "ticket": "OPS-7", **flags}), office.typing(*words))
+
+
+def stopping_after(office: Office, sent: int) -> None:
+    """Let the credential be refused after so many cancels."""
+    numbers: Iterator[int] = count()
+    office.line.on_cancel = lambda target: cancelled(target) if next(numbers) < sent else Answer(401, is_api_error=True)
+
+
+def overview(office: Office) -> Overview:
+    return look_over(office.setup().place, office.played.machine, 600.0, 5)
+
+
+def test_everything_that_is_written_tells_who_and_why(office: Office) -> None:
+    summary = ran(office, office.write(3), approved_by="Grace", excel=True)
+    known = {"user": "ada", "machine": "pc-7", "ticket": "OPS-7", "approved_by": "Grace"}
+    document = json.loads((office.folder / "out" / "summary.json").read_text())
+    assert known.items() <= document["provenance"].items()
+    assert document["provenance"]["command"] == AGAIN.removeprefix("Type: ")
+    page = (office.folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert all(text in page for text in ("ada on pc-7", "OPS-7", "Grace", "--ticket"))
+    (run,) = overview(office).runs
+    assert run.record.provenance.told == "by ada on pc-7, ticket OPS-7, approved by Grace"
+    (history,) = explain(office.setup().place, office.played.machine, uuid(0), 600.0)
+    assert [one.provenance.ticket for one in history.runs] == ["OPS-7"]
+    assert "with the reason “We're closed.”" in history.events[0].sentence
+    lines = io.StringIO()
+    export(office.setup().place, lines)
+    begun, first = (json.loads(line) for line in lines.getvalue().splitlines()[:2])
+    assert (begun["event"], begun["run_id"]) == ("begun", summary.run_id)
+    assert known.items() <= begun.items()
+    assert first["event"] == "intent"
+    results = (office.folder / "out" / "results.csv").read_text(encoding="utf-8").splitlines()
+    assert results[0].endswith(",mailed_reason")
+    assert all(line.endswith(",We're closed.") for line in results[1:])
+
+
+def test_a_run_takes_over_what_the_plan_names_and_records_its_own(office: Office) -> None:
+    source, plan = office.write(3), office.folder / "closure.plan"
+    flags = {"plan_file": plan, "ticket": "OPS-1", "approved_by": "Grace"}
+    made = plan_job(office.job(source, **flags), office.typing("plan"))
+    assert made.digest
+    page = (office.folder / "out" / "plan.html").read_text(encoding="utf-8")
+    assert all(text in page for text in (made.digest, "OPS-1", "Grace"))
+    notes: list[str] = []
+    caller = replace(office.typing("run"), approve=lambda asked: not notes.extend(asked.notes))
+    summary = run_job(office.job(plan, ticket="OPS-2", out=str(office.folder / "run")), caller)
+    known = summary.provenance
+    assert (known.ticket, known.approved_by, known.plan_digest) == ("OPS-2", "Grace", made.digest)
+    assert "The plan names another ticket: OPS-1. This run is recorded with OPS-2." in notes
+    assert "The person who approved is taken over from the plan: Grace." in notes
+    assert made.digest in (office.folder / "run" / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_is_left_goes_on_with_the_very_command_and_its_reason(office: Office) -> None:
+    stopping_after(office, 2)
+    summary = ran(office, office.write(8))
+    assert summary.exit_code == Exit.CREDENTIAL
+    for told in (
+        summary.next,
+        office.status(),
+        json.loads((office.folder / "out" / "summary.json").read_text())["next"],
+    ):
+        assert told.splitlines()[-1] == AGAIN
+    assert "--ticket OPS-7" in office.report()
+
+
+def test_what_another_input_left_is_told_with_its_command(office: Office) -> None:
+    stopping_after(office, 2)
+    first = ran(office, office.write(8))
+    office.line.on_cancel = cancelled
+    other = office.folder / "other.csv"
+    other.write_text(f"id\n{uuid(99)}\n", encoding="utf-8")
+    assert ran(office, other, words=("run", "other.csv")).exit_code == Exit.OK
+    seen = overview(office)
+    assert seen.left == 6
+    assert f"Of the run {first.run_id} ({office.folder}/closure.csv), too, 6 targets are still to be sent" in seen.next
+    assert seen.next.splitlines()[-1] == AGAIN
+
+
+def test_a_run_whose_rest_a_later_one_took_over_is_superseded(office: Office) -> None:
+    stopping_after(office, 2)
+    ran(office, office.write(8))
+    office.line.on_cancel = cancelled
+    assert ran(office, office.folder / "closure.csv").exit_code == Exit.OK
+    seen = overview(office)
+    assert [run.phase for run in seen.runs] == [RunPhase.ENDED, RunPhase.SUPERSEDED]
+    assert seen.next == "Done: nothing is left to do."
+
+
+def test_a_refused_command_is_told_until_a_run_begins(office: Office) -> None:
+    source = office.write(3)
+    assert ran(office, source).exit_code == Exit.OK
+    with pytest.raises(DeclinedError):
+        run_and_tell(office.job(office.write(6), max_cancel=1), office.typing(*TYPED))
+    seen = overview(office)
+    assert seen.refusal is not None
+    assert "more than --max-cancel 1 allows" in seen.refusal.why
+    assert seen.next.splitlines()[:2] == [f"The newest command was refused, exit 5: {seen.refusal.why}", AGAIN]
+    office.played.now += 10
+    ran(office, office.folder / "closure.csv")
+    assert overview(office).refusal is None
+
+
+@pytest.mark.parametrize(("reason", "now"), [("Flood.", "“Flood.”"), (None, "(no reason)")])
+def test_another_reason_than_earlier_rows_got_is_told_before_anything_is_asked(
+    office: Office, reason: str | None, now: str
+) -> None:
+    stopping_after(office, 2)
+    source = office.write(8)
+    ran(office, source)
+    asked: list[Plan] = []
+    caller = replace(office.typing("run"), approve=lambda plan: bool(asked.append(plan)))
+    with pytest.raises(DeclinedError):
+        run_job(office.job(source, reason=reason), caller)
+    assert any("2 rows were cancelled earlier with another reason" in note for note in asked[0].notes)
+    assert any(f"got “We're closed.”, now: {now}." in note for note in asked[0].notes)
+    with pytest.raises(DeclinedError):
+        run_job(office.job(source, reason="We're closed."), caller)
+    assert asked[1].notes == ()
+
+
+def test_plan_says_which_api_whose_credential_and_which_ledger(office: Office) -> None:
+    plan = plan_job(office.job(office.write(2), out=None), office.typing("plan"))
+    assert plan.place is not None
+    assert plan.place.api == "api.meetergo.com"
+    assert plan.place.credential == "personal access token in MEETERGO_TOKEN"
+    assert plan.place.ledger == str(office.setup().place)
+    assert plan.no_reasons == 2
+
+
+def test_the_report_of_a_killed_run_has_a_summary(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bulk_cancel.commands.run.conclude", lambda *_: pytest.fail("killed"))
+    with pytest.raises(pytest.fail.Exception):
+        ran(office, office.write(3))
+    assert not (office.folder / "out" / "summary.json").exists()
+    office.report()
+    document = json.loads((office.folder / "out" / "summary.json").read_text())
+    assert (document["counts"]["cancelled"], document["requests"], document["exit_code"]) == (3, None, 0)
+    assert "has not come to its end" in document["next"]
+
+
+def test_report_refuses_a_folder_of_another_run_and_removes_nothing(office: Office) -> None:
+    one = ran(office, office.write(3), out=str(office.folder / "one"))
+    ran(office, office.folder / "closure.csv", out=str(office.folder / "two"))
+    before = (office.folder / "two" / "summary.json").read_text()
+    with pytest.raises(UsageError, match="holds the results of the run"):
+        report_run(office.setup().place, office.played.machine, one.run_id, office.folder / "two")
+    assert (office.folder / "two" / "summary.json").read_text() == before
+    kept = office.folder / "one" / "failed.csv"
+    kept.write_text("mine")
+    report_run(office.setup().place, office.played.machine, one.run_id, None)
+    assert kept.exists()
+    assert one.counts[Status.CANCELLED] == 3
