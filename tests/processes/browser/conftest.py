@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -108,7 +109,8 @@ def run_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
         ledger = SqliteLedger.open(folder / "ledger.db")
         run_no = staged(ledger, count, folder)
         carried_out(ledger, run_no)
-        summary = '{"limit": {"rate_per_s": 1.6666666666666667, "burst": 200}}'
+        limit = {"rate_per_s": 100 / 60, "burst": 200}
+        summary = json.dumps({"limit": limit, "counts": {}, "elapsed_s": 1.0, "next": "Done.", "exit_code": 3})
         ledger.end_run(run_no, AT + count, summary)
         write_run_page(ledger, ledger.runs()[0], folder, AT)
         ledger.close()

@@ -67,13 +67,16 @@ def test_hostile_texts_are_texts(open_page: Open, file: Path) -> None:
         assert text in shown
 
 
-def test_a_phone_scrolls_the_table_and_not_the_page(open_page: Open, file: Path) -> None:
+def test_a_phone_shows_every_column_without_scrolling_sideways(open_page: Open, file: Path) -> None:
     page = open_page(file, width=375)
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
     assert page.evaluate(
         "[...document.querySelectorAll('header, section, .card')].every(one => one.scrollWidth <= 375)"
     )
-    assert page.evaluate("document.querySelector('.box').scrollWidth > document.querySelector('.box').clientWidth")
+    page.evaluate("document.querySelectorAll('tbody tr').forEach(row => { row.style.contentVisibility = 'visible'; })")
+    cells = "[...document.querySelectorAll('tbody td')].filter(cell => cell.offsetParent)"
+    assert page.evaluate(f"{cells}.every(cell => cell.getBoundingClientRect().right <= 375 && cell.offsetWidth > 0)")
+    assert page.evaluate(f"{cells}.some(cell => cell.dataset.label)"), "each cell says what it is"
 
 
 def test_without_scripts_everything_is_there(open_page: Open, file: Path) -> None:
@@ -118,3 +121,5 @@ def test_on_paper_it_is_light_and_whole(open_page: Open, file: Path) -> None:
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     expect(page.locator("#find")).to_be_hidden()
     assert page.evaluate("getComputedStyle(document.querySelector('.box')).overflowY") == "visible"
+    page.set_viewport_size({"width": 688, "height": 1000})  # A4 with the page's margins
+    assert page.evaluate("document.querySelector('#rows').getBoundingClientRect().right") <= 688, "no column is cut off"

@@ -152,10 +152,10 @@ class PlanPage:
         lasting = max(duration_s(count, paces.get(name, self.facts.pace)) for name, count in self.cancels.items())
         ends = self.facts.hours.outlook(self.facts.made_at, lasting)
         rate = "each account's own rate" if paces else layout.show_pace(self.facts.pace)
-        told = f"Each of them mails people and cannot be undone. It takes {about(lasting)} at {rate}."
-        if ends:
-            told = f"{told} If it began when it was planned: {ends[:1].lower()}{ends[1:]}"
-        return " ".join((told, *(clean(step, 500) for step in closing_steps(self.facts.closure))))
+        takes = f"Each of them mails people and cannot be undone. It takes {about(lasting)} at {rate}."
+        when = f"If it began when it was planned: {ends[:1].lower()}{ends[1:]}" if ends else ""
+        closing = (clean(step, 500) for step in closing_steps(self.facts.closure))
+        return " ".join(filter(None, (takes, when, *closing)))
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         yield "Rows", f"{self.actions.total():,}"
