@@ -20,6 +20,7 @@ from bulk_cancel.core.model import Target
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord
+from bulk_cancel.sandbox.credentials import fingerprint
 from bulk_cancel.sandbox.record import Arrival
 from bulk_cancel.sandbox.server import Sandbox
 from bulk_cancel.sandbox.world import CANARY
@@ -136,7 +137,8 @@ class Cluster:
 
     def cancels(self, *tokens: str) -> list[Arrival]:
         """The cancels that have arrived, with these tokens or with any."""
-        return [a for a in self.sandbox.arrivals() if a.method == "POST" and (a.token in tokens or not tokens)]
+        prints = {fingerprint(token) for token in tokens}
+        return [a for a in self.sandbox.arrivals() if a.method == "POST" and (a.credential in prints or not prints)]
 
     def states(self) -> dict[str, State]:
         """Each target's state in the ledger, named as the server counts: attendees after their appointments."""

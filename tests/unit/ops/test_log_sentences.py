@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from io import StringIO
 from pathlib import Path
 
@@ -18,6 +19,7 @@ SOURCE = Path(bulk_cancel.__file__).parent
 A_BUG = {"run.bug"}
 
 
+@cache
 def warnings() -> dict[str, ast.Call]:
     """Every warning and error of the program, by its event."""
     calls = [
