@@ -21,6 +21,7 @@ ABOUT = PlanAbout(
     input="closure.csv",
     input_digest="ab" * 32,
     options={"cancel_all": False, "reason": "Closed", "skip_past": True},
+    timezone="Europe/Berlin",
 )
 
 

@@ -7,12 +7,13 @@ import platform
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bulk_cancel.access.places import state_folder
 from bulk_cancel.engine.clock import Clock, system_clock
+from bulk_cancel.settings.environment import local_zone
 
 if TYPE_CHECKING:
     from bulk_cancel.api.port import ApiSettings, Line
@@ -81,6 +82,11 @@ class Machine:
     off_loop: OffLoop = _in_a_thread  #: for calls on the ledger while a run is carried out
     watch_signals: WatchSignals = _watch_signals
     run_loop: Callable[..., Any] = _run_loop  #: runs an asynchronous function to its end
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone that it is set to. Nobody lives by UTC: that is what a server is set to."""
+        return local_zone(self.environ)
 
     def new_run_id(self) -> str:
         """Return a name that sorts by time and is unique: `20261122-093015-4f1c`."""

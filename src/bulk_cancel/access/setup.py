@@ -6,6 +6,8 @@ import platform
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,9 +16,11 @@ if TYPE_CHECKING:
 
 from bulk_cancel.access.ledgers import LedgerPlace, ledger_place
 from bulk_cancel.access.machine import Machine
+from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ops.locks import Holder
+from bulk_cancel.plan_files import zone_of_plan
 from bulk_cancel.settings.accounts import Accounts, load_accounts
 from bulk_cancel.settings.environment import api_url
 from bulk_cancel.settings.job import Job
@@ -34,11 +38,23 @@ class Setup:
     accounts: Accounts
     log: FilteringBoundLogger
     machine: Machine
+    zone: tzinfo  #: in which people read times: see `zone_of`
+
+    @property
+    def known_zone(self) -> tzinfo | None:
+        """The zone in which people live by their clocks; None where nobody names one and this machine is set to UTC."""
+        return None if self.job.zone is None and str(self.zone) == str(UTC) else self.zone
+
+    @property
+    def hours(self) -> Hours:
+        """When cancels of the job may be sent."""
+        return Hours(self.job.send_window, self.job.outside_window == "wait", self.zone)
 
     @property
     def provenance(self) -> Provenance:
         """Who starts a run here and now, with which command, and why."""
-        return replace(provenance_of(self.machine), ticket=self.job.ticket, approved_by=self.job.approved_by)
+        job, zone = self.job, str(self.zone)
+        return replace(provenance_of(self.machine), ticket=job.ticket, approved_by=job.approved_by, timezone=zone)
 
     def tell_of_wait(self, what: str, holder_of: Callable[[], Holder | None], wait_s: float) -> None:
         """Say who holds what this command is about to wait for, if anybody does and it waits at all."""
@@ -63,7 +79,13 @@ def set_up(job: Job, log: FilteringBoundLogger, machine: Machine) -> Setup:
     """Resolve a job. Raises ConfigError for an address, a kind of ledger or an accounts file that cannot be used."""
     url = api_url(machine.environ)
     place = ledger_place(job.ledger, url, machine.state_folder)
-    return Setup(job, url, place, load_accounts(job.accounts, machine.environ, job), log, machine)
+    accounts = load_accounts(job.accounts, machine.environ, job)
+    return Setup(job, url, place, accounts, log, machine, zone_of(job, machine))
+
+
+def zone_of(job: Job, machine: Machine) -> tzinfo:
+    """Return the zone in which people read a job's times: its own, that of the plan it carries out, this machine's."""
+    return job.zone or zone_of_plan(Path(job.input)) or machine.zone
 
 
 def place_of(given: str | None, machine: Machine) -> LedgerPlace:

@@ -61,13 +61,13 @@ def plan(source: str, **flags: object) -> None:
 
 
 @command("show", _CANCEL, Argument(["plan"], metavar="PLAN", help="A plan file."), example="show closure.plan")
-def show(plan: str, json: bool | None) -> None:
+def show(plan: str, timezone: str | None, json: bool | None) -> None:
     """Show what a plan file says, and its digest."""
     from pathlib import Path
 
     from bulk_cancel.cli.show import show_plan_file
 
-    show_plan_file(Path(plan), as_json=bool(json))
+    show_plan_file(Path(plan), timezone, as_json=bool(json))
 
 
 @command(
@@ -102,19 +102,19 @@ def closed(source: str, include_contacts: bool, **given: Any) -> None:
 
 
 @command("status", _AFTER, number_option("--limit", "How many runs to show.", 5), example="status --json")
-def status(ledger: str | None, limit: int, json: bool | None) -> None:
+def status(ledger: str | None, limit: int, timezone: str | None, json: bool | None) -> None:
     """Show the last runs, what is open, and what to do now. Only reads, also while a run is at work."""
     from bulk_cancel.cli.status import status_command
 
-    status_command(ledger, limit, as_json=bool(json))
+    status_command(ledger, limit, timezone, as_json=bool(json))
 
 
 @command("explain", _AFTER, target_parameter(), example="explain 6f1c9f0e-5a8e-4a52-9c0e-000000000001")
-def explain(target: str, ledger: str | None, json: bool | None) -> None:
+def explain(target: str, ledger: str | None, timezone: str | None, json: bool | None) -> None:
     """Tell one appointment's whole history over all runs. And what follows from it."""
     from bulk_cancel.cli.status import explain_command
 
-    explain_command(target, ledger, as_json=bool(json))
+    explain_command(target, ledger, timezone, as_json=bool(json))
 
 
 @command("reconcile", _AFTER, example="reconcile --wait")
@@ -154,13 +154,13 @@ def resolve(target: str, verdict: str, by: str, because: str, ledger: str | None
     Argument(["run_id"], metavar="[RUN]", required=False, default="", help="The run's id. (default: the newest)"),
     example="report --excel",
 )
-def report(run_id: str, ledger: str | None, out: str | None, excel: bool | None, json: bool | None) -> None:
+def report(run_id: str, out: str | None, **flags: Any) -> None:
     """Write a run's result files and page again, from the ledger."""
     from pathlib import Path
 
     from bulk_cancel.cli.ledger import report_command
 
-    report_command(run_id, ledger, Path(out) if out else None, excel=bool(excel), as_json=bool(json))
+    report_command(run_id, Path(out) if out else None, flags)
 
 
 group("ledger", _AFTER, "Verify, back up or export a ledger.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from bulk_cancel.cli.run import caller_of, told_as_json
@@ -11,7 +10,7 @@ from bulk_cancel.cli.stdout import put_document, put_out
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.commands.find import FindOutput, find
 from bulk_cancel.core.model import Appointment
-from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.moments import moment_of, show_moment, write_moment
 from bulk_cancel.core.selection import Fit
 from bulk_cancel.core.text import counted
 from bulk_cancel.errors import Exit
@@ -49,7 +48,7 @@ def _put(rows: tuple[Appointment, ...], layout: Layout, found: Found, output: Fi
 
 def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> dict[str, Any]:
     days = found.selection.days
-    first, last = _ends(found, rows)
+    first, last = _ends(rows)
     return {
         "found": len(rows),
         "cancelled": found.gathering.count(Fit.CANCELLED),
@@ -64,8 +63,8 @@ def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -
         "from": days.first.isoformat(),
         "to": days.last.isoformat(),
         "timezone": str(days.zone),
-        "first_start": first.isoformat() if first else None,
-        "last_start": last.isoformat() if last else None,
+        "first_start": write_moment(first, days.zone) or None,
+        "last_start": write_moment(last, days.zone) or None,
         "out": str(output.file_for(complete=not found.doubts)),
         "note": _APART,
         "exit_code": int(_exit_code(found)),
@@ -76,11 +75,10 @@ def _exit_code(found: Found) -> Exit:
     return Exit.UNKNOWN if found.doubts else Exit.OK
 
 
-def _ends(found: Found, rows: tuple[Appointment, ...]) -> tuple[datetime | None, datetime | None]:
-    """Return the first and the last start, in the zone that was asked for."""
-    moments = [moment_of(row.start) for row in (rows[:1] + rows[-1:])]
-    local = [datetime.fromtimestamp(at, found.selection.days.zone) for at in moments if at is not None]
-    return (local[0], local[-1]) if local else (None, None)
+def _ends(rows: tuple[Appointment, ...]) -> tuple[str | None, str | None]:
+    """Return the first and the last start."""
+    starts = [row.start for row in (rows[:1] + rows[-1:]) if moment_of(row.start) is not None]
+    return (starts[0], starts[-1]) if starts else (None, None)
 
 
 def _show(terminal: Terminal, found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> None:
@@ -103,11 +101,11 @@ def _lines(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> l
 
 def _headline(found: Found, rows: tuple[Appointment, ...]) -> str:
     days = found.selection.days
-    first, last = _ends(found, rows)
+    first, last = _ends(rows)
     if first is None or last is None:
         return f"{styled('Nothing found:', 'bold')} no appointment that fits starts on {days}."
     count = "1 appointment" if len(rows) == 1 else f"{len(rows)} appointments"
-    starts = f"the first starts {_minute(first)}, the last {_minute(last)}"
+    starts = f"the first starts {show_moment(first, days.zone)}, the last {show_moment(last, days.zone)}"
     return f"{styled(count, 'bold')} on {days}: {starts}."
 
 
@@ -133,7 +131,3 @@ def _not_read(found: Found) -> str:
 
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M %Z}"

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 from bulk_cancel.cli.run import caller_of, finish
 from bulk_cancel.cli.status import settle_s
-from bulk_cancel.cli.stdout import errors_told, place_of, put_document, this_machine
+from bulk_cancel.cli.stdout import errors_told, place_of, put_document, this_machine, zone_given
 from bulk_cancel.commands.export import export
 from bulk_cancel.commands.reconcile import reconcile_ledger
-from bulk_cancel.commands.report import report_run
-from bulk_cancel.commands.resolve import Decision, resolve
+from bulk_cancel.commands.report import ReportWish, report_run
+from bulk_cancel.commands.resolve import Decision, forget, resolve
 from bulk_cancel.errors import Exit
 from bulk_cancel.ops.private_files import replaced
 from bulk_cancel.settings.job import load_job
 
 
-def report_command(run_id: str, ledger: str | None, out: Path | None, *, excel: bool, as_json: bool) -> None:
+def report_command(run_id: str, out: Path | None, flags: Mapping[str, Any]) -> None:
     """Write a run's result files again."""
-    with errors_told(as_json=as_json):
-        done = report_run(place_of(ledger), this_machine(), run_id, out, excel=excel)
-    if as_json:
+    with errors_told(as_json=bool(flags["json"])):
+        wish = ReportWish(out, zone_given(flags["timezone"]), bool(flags["excel"]))
+        done = report_run(place_of(flags["ledger"]), this_machine(), run_id, wish)
+    if flags["json"]:
         missing = {"missing": done.missing} if done.missing else {}
         put_document({"run_id": done.run_id, "out": str(done.out), **missing})
         return
@@ -71,7 +74,7 @@ def backup_command(to: Path, ledger: str | None) -> None:
 def forget_command(ledger: str | None) -> None:
     """Forget a ledger that is lost."""
     place = place_of(ledger)
-    events = place.forget()
+    events = forget(place, this_machine(), settle_s())
     told = "nothing was remembered" if not events else f"{events:,} events are forgotten"
     print(f"{place}: {told}. Run with --look each: every appointment is then read before its cancel.")
 

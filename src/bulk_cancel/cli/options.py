@@ -57,6 +57,7 @@ _CANCELS = _RUN | _PLAN
 _PACED = _CANCELS | _of("reconcile", "find", "closed", "worker")
 _TIMED = _CANCELS | _of("reconcile")
 _FOUND = _CANCELS | _of("find", "closed")
+_SHOWS = _of("show", "report", "status", "explain")
 _READS = _CANCELS | _of("sandbox")
 _ON_LEDGERS = _of("report", "status", "explain", "resolve", "doctor")
 _ON_LEDGERS |= _of("ledger verify", "ledger backup", "ledger export", "ledger forget", "cluster status", "cluster stop")
@@ -68,7 +69,12 @@ _TABLE = {
         JobOption("ticket", _CANCELS, "Why: kept with the run, mailed to nobody.", "TEXT", brief=True),
         JobOption("approved_by", _CANCELS, "Who approved it: kept with the run.", "NAME"),
         JobOption("missing_input", _CANCELS, "ok: no input means nothing to do. (default: error)", "error|ok"),
-        JobOption("timezone", _TIMED | _FOUND, "Time zone of days and hours, e.g. Europe/Berlin.", "ZONE"),
+        JobOption(
+            "timezone",
+            _TIMED | _FOUND | _SHOWS,
+            "Zone of days and hours, e.g. Europe/Berlin.",
+            "ZONE",
+        ),
         JobOption(
             "map", _READS, "Read FIELD from COLUMN, e.g. appointment_id=Termin.", "FIELD=COLUMN", repeatable=True
         ),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.model import Status
+from bulk_cancel.core.moments import Zone, show_span
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import Action, LookSummary, Plan, PlanLine
 from bulk_cancel.core.text import clean, counted, printable
-from bulk_cancel.core.units import show_duration
+from bulk_cancel.core.units import about, show_duration
 from bulk_cancel.ops.uptime import uptime
 from bulk_cancel.reports.next_step import closing_steps
 from bulk_cancel.reports.summary import Requests, Summary
@@ -60,9 +61,11 @@ def _origin(plan: Plan) -> Iterator[tuple[str, str]]:
 def _what_it_means(plan: Plan) -> Iterator[str]:
     """Say what the cancels come to: people, mails, time."""
     if plan.look:
-        yield from _looked(plan.look)
+        yield from _looked(plan.look, plan.hours.zone)
     mails = f"This sends mails for at least {styled(str(plan.cancels), 'bold')} {_many(plan.cancels, 'cancellation')}"
-    yield f"{mails} and takes {styled(_time(plan), 'bold')} at {_rate(plan)}. It cannot be undone."
+    ends = plan.hours.outlook(time.time(), plan.duration_s)
+    told = f"{mails} and takes {styled(about(plan.duration_s), 'bold')} at {_rate(plan)}."
+    yield " ".join(filter(None, (told, ends, "It cannot be undone.")))
     for line in _accounts(plan):
         yield f"  {clean(line)}"
 
@@ -73,23 +76,23 @@ def _short_of_time(plan: Plan, left_s: float) -> str:
         return "The time for it is over: a run would send nothing."
     if plan.duration_s <= left_s:
         return ""
-    needs = show_duration(plan.duration_s)
-    return f"It needs at least {needs}, and {show_duration(left_s)} are left: the run will stop, and go on next time."
+    needs = about(plan.duration_s)
+    return f"It needs {needs}, and {show_duration(left_s)} are left: the run will stop, and go on next time."
 
 
-def _looked(look: LookSummary) -> Iterator[str]:
+def _looked(look: LookSummary, zone: Zone) -> Iterator[str]:
     """Say what the looks have shown, and what they have not."""
     if look.offline:
         yield clean(f"Nobody has looked at these appointments: {look.offline}", 500)
     elif look.unseen:
         yield f"{look.unseen} of them {_many(look.unseen, 'was', 'were')} not looked at; --look each reads every one."
     if look.mailed:
-        yield _people(look)
+        yield _people(look, zone)
 
 
-def _people(look: LookSummary) -> str:
+def _people(look: LookSummary, zone: Zone) -> str:
     again = f", {look.mailed_again} of them more than one" if look.mailed_again else ""
-    when = f" Starts: {look.first_start} to {look.last_start}." if look.first_start else ""
+    when = f" Starts: {show_span(look.starts, zone)}." if look.starts else ""
     paid = f"{look.paid} {_many(look.paid, 'appointment is', 'appointments are')} paid"
     hosts = f"{len(look.hosts)} {_many(len(look.hosts), 'host is', 'hosts are')} concerned"
     people = f"{look.mailed} {_many(look.mailed, 'person gets', 'people get')} a mail{again}."
@@ -127,13 +130,6 @@ def _reasons(plan: Plan) -> Iterator[str]:
         yield f"{plan.no_reasons:>6}  (no reason): their mails give none"
 
 
-def _time(plan: Plan) -> str:
-    if plan.duration_s < 1:
-        return "a moment"
-    end = datetime.now().astimezone() + timedelta(seconds=plan.duration_s)
-    return f"at least {show_duration(plan.duration_s)}, until {end:%H:%M},"
-
-
 def _rate(plan: Plan) -> str:
     return "each account's own rate" if plan.paces else _shown(plan.pace)
 
@@ -148,8 +144,8 @@ def _accounts(plan: Plan) -> Iterator[str]:
     """Say what falls to each account."""
     for name, pace in plan.paces.items():
         if cancels := plan.shares[name].cancels:
-            takes = show_duration(plan.duration_of(name))
-            yield f"{cancels:>6}  with {label_of(name)}: at least {takes} at {_shown(pace)}"
+            takes = about(plan.duration_of(name))
+            yield f"{cancels:>6}  with {label_of(name)}: {takes} at {_shown(pace)}"
 
 
 def _show_lines(terminal: Terminal, title: str, lines: list[PlanLine], total: int) -> None:

@@ -11,6 +11,7 @@ from bulk_cancel.cli.prompt import ask, leave_to_workers
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.stdout import errors_told, put_document, put_out, this_machine
 from bulk_cancel.cli.terminal import Terminal
+from bulk_cancel.core.moments import Zone, write_moment
 from bulk_cancel.core.plan import LookSummary, Plan
 from bulk_cancel.core.text import printable
 from bulk_cancel.errors import DeclinedError, Exit
@@ -108,7 +109,7 @@ def _document(plan: Plan, source: str) -> dict[str, Any]:
         "notes": list(plan.notes),
         "duration_s": round(plan.duration_s, 1),
         **({"accounts": _accounts_document(plan)} if plan.paces else {}),
-        **({"look": _look_document(plan.look)} if plan.look else {}),
+        **({"look": _look_document(plan.look, plan.hours.zone)} if plan.look else {}),
         **({"digest": plan.digest} if plan.digest else {}),
         **({"closure": plan.closure} if plan.closure else {}),
         **({"place": asdict(plan.place)} if plan.place else {}),
@@ -127,7 +128,8 @@ def _accounts_document(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _look_document(look: LookSummary) -> dict[str, Any]:
+def _look_document(look: LookSummary, zone: Zone) -> dict[str, Any]:
+    first, last = look.starts or (None, None)
     return {
         "unseen": look.unseen,
         **({"offline": look.offline} if look.offline else {}),
@@ -136,6 +138,6 @@ def _look_document(look: LookSummary) -> dict[str, Any]:
         "mailed_again": look.mailed_again,
         "paid": look.paid,
         "hosts": len(look.hosts),
-        "first_start": look.first_start,
-        "last_start": look.last_start,
+        "first_start": write_moment(first, zone) or None,
+        "last_start": write_moment(last, zone) or None,
     }

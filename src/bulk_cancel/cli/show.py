@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bulk_cancel.cli.stdout import put_document, this_machine
+from bulk_cancel.cli.stdout import put_document, this_machine, zone_given
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.actions import Action
+from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.plan_files import PlanFile, PlannedLine, open_plan
-from bulk_cancel.plan_files.format import header_record, show_time
+from bulk_cancel.plan_files.format import header_record
 
 _PREVIEW = 5
 _TITLES = {
@@ -28,17 +29,19 @@ _TITLES = {
 }
 
 
-def show_plan_file(path: Path, *, as_json: bool) -> None:
+def show_plan_file(path: Path, timezone: str | None, *, as_json: bool) -> None:
     """Show a plan file, also an expired one. Raises PlanError when it is damaged, InputMissingError when not there."""
-    now = this_machine().clock.now()
+    now, given = this_machine().clock.now(), zone_given(timezone)
     plan = open_plan(path, now=now, ignore_expiry=True)
     if as_json:
         put_document(_document(plan, now))
         return
     terminal = Terminal()
-    terminal.print(*_facts(plan, now))
+    zone = given or plan.header.zone
+    terminal.print(*_facts(plan, now, zone))
     for action, lines in _first_lines(plan).items():
-        _show_lines(terminal, action, lines, plan.header.actions[action])
+        rows = [tuple(_cells(action, line, zone)) for line in lines]
+        _show_lines(terminal, action, rows, plan.header.actions[action])
 
 
 def _document(plan: PlanFile, now: float) -> dict[str, Any]:
@@ -46,13 +49,13 @@ def _document(plan: PlanFile, now: float) -> dict[str, Any]:
     return {"path": str(plan.path), **state, "header": header_record(plan.header)}
 
 
-def _facts(plan: PlanFile, now: float) -> Iterator[str]:
+def _facts(plan: PlanFile, now: float, zone: Zone) -> Iterator[str]:
     header = plan.header
     yield f"{styled('Plan', 'bold')} {plan.path}: {header.rows} rows"
     yield "  whole     yes, every byte is as it was written"
     yield f"  digest    {plan.digest}"
-    yield f"  made      {show_time(header.created_at)}"
-    yield f"  expires   {_expiry(plan, now)}"
+    yield f"  made      {show_moment(header.created_at, zone)}"
+    yield f"  expires   {_expiry(plan, now, zone)}"
     yield f"  API       {clean(header.api_url)}"
     yield f"  input     {clean(header.input)}, sha256 {header.input_digest}"
     if header.ticket:
@@ -62,8 +65,8 @@ def _facts(plan: PlanFile, now: float) -> Iterator[str]:
     yield f"  options   sha256 {header.options_digest}"
 
 
-def _expiry(plan: PlanFile, now: float) -> str:
-    at = show_time(plan.header.expires_at)
+def _expiry(plan: PlanFile, now: float, zone: Zone) -> str:
+    at = show_moment(plan.header.expires_at, zone)
     if plan.header.expired(now):
         return styled(f"{at}: it has expired, and a run refuses it", "bold", "red")
     return f"{at}, in {show_duration(plan.header.expires_at - now)}"
@@ -78,25 +81,25 @@ def _first_lines(plan: PlanFile) -> dict[Action, list[PlannedLine]]:
     return first
 
 
-def _show_lines(terminal: Terminal, action: Action, lines: list[PlannedLine], total: int) -> None:
-    more = f", the first {len(lines)}" if total > len(lines) else ""
+def _show_lines(terminal: Terminal, action: Action, rows: list[tuple[str, ...]], total: int) -> None:
+    more = f", the first {len(rows)}" if total > len(rows) else ""
     terminal.print("", styled(f"{_TITLES[action]} ({total}{more})", "bold"))
     heading = ("row", "why") if action is Action.INVALID else ("row", "appointment", "why")
-    terminal.print_table([heading, *(tuple(_cells(action, line)) for line in lines)], right=True)
+    terminal.print_table([heading, *rows], right=True)
 
 
-def _cells(action: Action, line: PlannedLine) -> Iterator[str]:
+def _cells(action: Action, line: PlannedLine, zone: Zone) -> Iterator[str]:
     yield str(line.row.row)
     if action is not Action.INVALID:
         yield line.row.appointment_id or "–"
-    yield clean(_what(action, line), 1200)
+    yield clean(_what(action, line, zone), 1200)
 
 
-def _what(action: Action, line: PlannedLine) -> str:
+def _what(action: Action, line: PlannedLine, zone: Zone) -> str:
     row, reason = line.row, clean(line.row.reason or "", 600)
     notes = (
         line.why,
-        f"starts {line.planned.start}" if line.planned.start else "",
+        f"starts {show_moment(line.planned.start, zone)}" if line.planned.start else "",
         f"attendee {row.attendee_id} only" if row.attendee_id else "",
         "everyone in the group" if row.cancel_all else "",
         "the whole series" if row.entire_series else "",

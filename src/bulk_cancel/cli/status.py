@@ -6,38 +6,40 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from bulk_cancel.cli.render import print_next
-from bulk_cancel.cli.stdout import errors_told, place_of, put_document, this_machine
+from bulk_cancel.cli.stdout import errors_told, place_of, put_document, this_machine, zone_given
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.commands.explain import TargetHistory, explain
 from bulk_cancel.commands.status import Overview, RunPhase, RunView, look_over
 from bulk_cancel.core.explanations import name_of
 from bulk_cancel.core.model import Status, Target
+from bulk_cancel.core.moments import Zone, show_moment, write_moment
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import parse_duration, show_duration
 from bulk_cancel.engine.unknowns import OpenTarget
 from bulk_cancel.errors import ConfigError
 
+_SECOND = "%Y-%m-%d %H:%M:%S"
 _COLOURS = {RunPhase.AT_WORK: ("cyan",), RunPhase.KILLED: ("bold", "red"), RunPhase.ENDED: (), RunPhase.SUPERSEDED: ()}
 
 
-def status_command(ledger: str | None, limit: int, *, as_json: bool) -> None:
+def status_command(ledger: str | None, limit: int, timezone: str | None, *, as_json: bool) -> None:
     """Show the last runs, what is open, and what to do now."""
     with errors_told(as_json=as_json):
-        overview = look_over(place_of(ledger), this_machine(), settle_s(), limit)
+        overview = look_over(place_of(ledger), this_machine(), settle_s(), limit, zone_given(timezone))
     if as_json:
         put_document(_status_document(overview))
     else:
         _show_status(Terminal(), overview)
 
 
-def explain_command(target: str, ledger: str | None, *, as_json: bool) -> None:
+def explain_command(target: str, ledger: str | None, timezone: str | None, *, as_json: bool) -> None:
     """Tell an appointment's history."""
     with errors_told(as_json=as_json):
-        histories = explain(place_of(ledger), this_machine(), target, settle_s())
+        histories = explain(place_of(ledger), this_machine(), target, settle_s(), zone_given(timezone))
     if as_json:
         first = histories[0].work.target
         put_document({"appointment_id": first.appointment_id, "targets": [_history_document(one) for one in histories]})
@@ -46,7 +48,7 @@ def explain_command(target: str, ledger: str | None, *, as_json: bool) -> None:
 
 
 def settle_s() -> float:
-    """The settle time is a setting of runs, and not in the ledger: what runs would take without a flag or job file."""
+    """What runs would take without a flag or job file; a longer one of the run that sent a cancel holds."""
     try:
         return parse_duration(os.environ.get("BULK_CANCEL_SETTLE") or "10m")
     except ValueError as error:
@@ -58,18 +60,18 @@ def settle_s() -> float:
 
 def _show_status(terminal: Terminal, overview: Overview) -> None:
     terminal.print(f"{styled('Ledger', 'bold')} {overview.ledger}")
-    terminal.print(*_run_lines(overview.runs), *_open_lines(overview))
+    terminal.print(*_run_lines(overview.runs, overview.zone), *_open_lines(overview))
     print_next(terminal, overview.next)
 
 
-def _run_lines(runs: tuple[RunView, ...]) -> Iterator[str]:
+def _run_lines(runs: tuple[RunView, ...], zone: Zone) -> Iterator[str]:
     """Two lines for a run: a table would be too wide for a terminal."""
     for run in runs:
         record = run.record
         code = "" if run.exit_code is None else f"  exit {int(run.exit_code)}"
         source = clean(record.source or "reconcile", 200)
         yield ""
-        yield f"{styled(record.run_id, 'bold')}  {_moment(record.started_at)}  {source}{code}"
+        yield f"{styled(record.run_id, 'bold')}  {show_moment(record.started_at, zone)}  {source}{code}"
         if by := record.provenance.told:
             yield f"  {by}"
         said = clean(run.said.partition("\n")[0], 600)  # what to type is told once, below
@@ -91,7 +93,7 @@ def _open_lines(overview: Overview) -> Iterator[str]:
         flying = ", those in flight included" if overview.holder is not None else ""
         yield f"{styled('Without a known outcome:', 'yellow')} {_targets(overview.unknown_count)}{flying}"
     for item in overview.unknown:
-        yield f"  {_name(item.target)}: {_age(item)}"
+        yield f"  {_name(item.target)}: {_age(item, overview.zone)}"
     if overview.unknown and len(overview.unknown) < overview.unknown_count:
         yield f"  and {overview.unknown_count - len(overview.unknown)} more"
 
@@ -105,11 +107,11 @@ def _name(target: Target) -> str:
     return f"{target.appointment_id}{f'/{target.attendee_id}' if target.attendee_id else ''}{series}"
 
 
-def _age(item: OpenTarget) -> str:
+def _age(item: OpenTarget, zone: Zone) -> str:
     given_up = f"given up {show_duration(item.age_s)} ago"
     if item.undecided:
         return f"{given_up}; no read can settle it: a person decides, with `bulk-cancel resolve`"
-    when = f"from {_moment(math.ceil(item.due_at / 60) * 60)} on" if item.due_at is not None else "now"
+    when = f"from {show_moment(math.ceil(item.due_at / 60) * 60, zone)} on" if item.due_at is not None else "now"
     return f"{given_up}; if reads show it active, it may be sent again {when}"
 
 
@@ -167,12 +169,13 @@ def _history_lines(history: TargetHistory) -> Iterator[str]:
     yield f"{styled(f'{name_of(history.work.target).capitalize()}:', 'bold')} {history.work.state}"
     yield f"  {history.stands} {history.follows}"
     if history.open is not None:
-        yield f"  Its last cancel was {_age(history.open)}."
+        yield f"  Its last cancel was {_age(history.open, history.zone)}."
     if history.warnings:
         yield f"  A person should look, the API reports: {clean(', '.join(history.warnings))}"
     yield f"  Named by {_rows(history)}."
     for told in history.events:
-        yield f"  {_moment(told.line.at, seconds=True)}  {told.line.run_id}  {told.sentence}"
+        at = show_moment(told.line.at, history.zone, _SECOND)
+        yield f"  {at}  {told.line.run_id}  {told.sentence}"
     if not history.events:
         yield "  Nothing has happened to it yet."
     for run in history.runs:
@@ -218,10 +221,5 @@ def _history_document(history: TargetHistory) -> dict[str, Any]:
     }
 
 
-def _moment(at: float, *, seconds: bool = False) -> str:
-    moment = datetime.fromtimestamp(at, UTC).astimezone()
-    return f"{moment:%Y-%m-%d %H:%M:%S}" if seconds else f"{moment:%Y-%m-%d %H:%M}"
-
-
 def _iso(at: float | None) -> str | None:
-    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return write_moment(at, UTC, "milliseconds") or None

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from bulk_cancel.errors import BulkCancelError, OutputError
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from bulk_cancel.access.ledgers import LedgerPlace
     from bulk_cancel.access.machine import Machine
 
@@ -46,6 +48,13 @@ def this_machine() -> Machine:
     from bulk_cancel.access.machine import Machine
 
     return Machine(os.environ, arguments=sys.argv[1:])
+
+
+def zone_given(name: str | None) -> tzinfo | None:
+    """Return the zone in which times are to be shown, by its option or variable; None where nobody names one."""
+    from bulk_cancel.settings.environment import named_zone
+
+    return named_zone(name, os.environ)
 
 
 def place_of(given: str | None) -> LedgerPlace:

@@ -55,7 +55,7 @@ def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
     """Cut a staged run into chunks, enqueue them, wait for the workers, and report. Raises LedgerError."""
     job, facts = what.setup.job, what.facts
     (run,) = ledger.runs(facts.run_id)
-    settings = RunSettings.of(job, facts.time, facts.clock).over(ledger.target_count(run.run_no))
+    settings = RunSettings.of(job, facts.time, facts.clock, facts.zone).over(ledger.target_count(run.run_no))
     if facts.approval is not None:
         keep_approved(ledger, run.run_no, facts.approval.in_row_order())
     replace(settings, is_approved=facts.approval is not None).keep(ledger, run.run_no)

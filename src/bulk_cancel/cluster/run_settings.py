@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC
 from typing import Self
 
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.deadline import TimeLimit
+from bulk_cancel.core.moments import Zone, zone_named
 from bulk_cancel.core.window import parse_window
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Limits
@@ -27,10 +29,10 @@ class RunSettings:
     is_approved: bool = False  #: the run carries out an approved plan
 
     @classmethod
-    def of(cls, job: Job, limit: TimeLimit | None, clock: Clock) -> Self:
+    def of(cls, job: Job, limit: TimeLimit | None, clock: Clock, zone: Zone = UTC) -> Self:
         """Take them from a job. Raises ConfigError for what only a run on one machine can do."""
         refuse_others(job)
-        return cls(job.label, job.timeout, limits_of(job, _moved(limit, clock.base.offset_s)))
+        return cls(job.label, job.timeout, limits_of(job, _moved(limit, clock.base.offset_s), zone))
 
     def over(self, targets: int) -> Self:
         """Return them for a run over so many targets: a share of errors is one of the run, whatever the chunks are."""
@@ -52,6 +54,7 @@ class RunSettings:
         limits = {one.name: getattr(self.limits, one.name) for one in fields(Limits)}
         limits["window"] = str(self.limits.window) if self.limits.window else None
         limits["time"] = asdict(self.limits.time) if self.limits.time else None
+        limits["zone"] = str(self.limits.zone or "")
         own = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "limits"}
         ledger.bind(_key(run_no), json.dumps({**own, "limits": limits}))
 
@@ -72,6 +75,7 @@ class RunSettings:
         limits["window"] = parse_window(limits["window"]) if limits["window"] else None
         limits["time"] = TimeLimit(**limits["time"]) if limits["time"] else None
         limits["look"] = Look(limits["look"])
+        limits["zone"] = zone_named(limits["zone"]) or UTC
         return cls(**{**document, "limits": Limits(**limits)})
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from bulk_cancel.access.ledgers import LedgerPlace
 from bulk_cancel.access.setup import Setup, set_up
 from bulk_cancel.commands.doctor.check import Check, Level, good, untold, warning
 from bulk_cancel.core.credential import CredentialKind
 from bulk_cancel.core.model import Appointment
-from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.moments import moment_of, show_hour, show_moment
 from bulk_cancel.core.selection import Days, Fit
 from bulk_cancel.core.states import State
 from bulk_cancel.core.text import clean, counted
@@ -237,9 +236,9 @@ def _left_over(name: str, found: str, advice: str) -> Check:
 def _span(left: Iterable[Left], days: Days) -> str:
     """Return the first and the last moment, in the zone of the days."""
     moments = sorted(at for one in left for at in (moment_of(one.start), moment_of(one.last)) if at is not None)
-    first, last = (datetime.fromtimestamp(at, days.zone) for at in (moments[0], moments[-1]))
-    form = "%H:%M %Z" if days.first == days.last == first.date() else "%Y-%m-%d %H:%M %Z"
-    return f"at {first:{form}}" if first == last else f"from {first:{form}} to {last:{form}}"
+    told = show_hour if days.first == days.last else lambda at, _, zone: show_moment(at, zone)
+    first, last = (told(at, days.begin_at, days.zone) for at in (moments[0], moments[-1]))
+    return f"at {first}" if first == last else f"from {first} to {last}"
 
 
 def _by_host(left: Iterable[Left]) -> str:

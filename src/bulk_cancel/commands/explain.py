@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from functools import partial
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.core.explanations import STANDINGS, sentence_of
 from bulk_cancel.core.model import Work
+from bulk_cancel.core.moments import Zone
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.target_name import parse_target_name
 from bulk_cancel.core.text import clean, one_line
@@ -41,11 +43,15 @@ class TargetHistory:
     rows: tuple[Naming, ...]
     events: tuple[ExplainedEvent, ...]
     runs: tuple[RunRecord, ...]  #: those that name it, or did something with it: who began each, and why
+    zone: Zone  #: in which its times are shown
 
 
-def explain(place: LedgerPlace, machine: Machine, name: str, settle_s: float) -> tuple[TargetHistory, ...]:
+def explain(
+    place: LedgerPlace, machine: Machine, name: str, settle_s: float, zone: Zone = None
+) -> tuple[TargetHistory, ...]:
     """Tell of every target of the appointment `name`, or of APPOINTMENT/ATTENDEE alone.
 
+    Times are to be shown in `zone`; None: in that of the newest run that has one.
     Raises UsageError when the ledger does not know it, LedgerError when there is no ledger, or none that is ours.
     """
     with place.reading() as ledger:
@@ -57,7 +63,13 @@ def explain(place: LedgerPlace, machine: Machine, name: str, settle_s: float) ->
             )
         named = ledger.namings(found[0].target.appointment_id, MOST_ROWS)
         opened = partial(open_one, clock=clock_of(ledger, machine.clock), settle_s=settle_s)
-        return tuple(_history(ledger, work, named, opened) for work in found)
+        shown_in = zone or zone_of(ledger)
+        return tuple(_history(ledger, work, named, opened, shown_in) for work in found)
+
+
+def zone_of(ledger: Ledger) -> tzinfo | None:
+    """Return the zone in which those who began the newest runs read times; None where no run has a known one."""
+    return next(filter(None, (run.zone for run in ledger.runs())), None)
 
 
 def find_named(ledger: Ledger, name: str) -> list[Work]:
@@ -68,7 +80,7 @@ def find_named(ledger: Ledger, name: str) -> list[Work]:
 
 
 def _history(
-    ledger: Ledger, work: Work, named: Sequence[Naming], opened: Callable[[Unknown], OpenTarget]
+    ledger: Ledger, work: Work, named: Sequence[Naming], opened: Callable[[Unknown], OpenTarget], zone: Zone
 ) -> TargetHistory:
     stands, follows = STANDINGS[work.state]
     unknown = _open(ledger, work, opened)
@@ -86,6 +98,7 @@ def _history(
         rows=rows,
         events=tuple(ExplainedEvent(line, _sentence(line)) for line in lines),
         runs=tuple(run for run_id in ids for run in ledger.runs(run_id)),
+        zone=zone,
     )
 
 

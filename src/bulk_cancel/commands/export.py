@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TextIO
 
 from bulk_cancel.access.ledgers import LedgerPlace
+from bulk_cancel.core.moments import write_moment
 
 _ALL = 2**31
 
@@ -40,4 +41,4 @@ def export(place: LedgerPlace, to: TextIO) -> int:
 
 
 def _time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return write_moment(at, UTC, "milliseconds")

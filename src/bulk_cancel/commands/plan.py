@@ -44,7 +44,7 @@ def plan_job(job: Job, caller: Caller) -> Plan:
             ledger = stack.enter_context(setup.place.reading())
             states_of = partial(ledger.states_of, retry_refused=job.retry_refused)
             known_pace = ledger.load_pace
-            reasons = OtherReasons(ledger.mailed_of, template_of(job) is not None)
+            reasons = OtherReasons(ledger.mailed_of, template_of(setup) is not None)
         look = Look.EACH if source.needs_looks and job.look is not Look.NEVER else job.look
         reads = None if look is Look.NEVER else plan_reads(keys, look, known_pace, job.lock_wait)
         with plan_outputs(setup, source) as outputs:

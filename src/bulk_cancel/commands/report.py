@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of
 from bulk_cancel.access.machine import Machine
+from bulk_cancel.core.moments import Zone
 from bulk_cancel.errors import UsageError
 from bulk_cancel.execution.finish import summary_of_unended
 from bulk_cancel.ledger.port import Ledger, RunRecord
@@ -30,22 +31,31 @@ class Reported:
     missing: str  #: why there is no workbook although one was wanted, a sentence; or empty
 
 
-def report_run(place: LedgerPlace, machine: Machine, run_id: str, out: Path | None, *, excel: bool = False) -> Reported:
+@dataclass(frozen=True, slots=True)
+class ReportWish:
+    """How the files of a run are to be written again."""
+
+    out: Path | None = None  #: None: where the run wrote them
+    zone: Zone = None  #: of their times; None: that of the run
+    excel: bool = False
+
+
+def report_run(place: LedgerPlace, machine: Machine, run_id: str, wish: ReportWish) -> Reported:
     """Write the files of a run again (the newest one without a `run_id`), as the ledger knows its rows today.
 
     No file is removed. Raises UsageError for an unknown run, and for a folder that holds the results of another one.
     """
-    if excel:
+    if wish.excel:
         require_excel()
     with place.reading() as ledger:
         runs = [run for run in ledger.runs(run_id) if run.input_digest]
         if not runs:
             which = f"no run {run_id}" if run_id else "no run yet"
             raise UsageError(f"The ledger {place} knows {which}.")
-        run, folder = runs[0], out or Path(runs[0].out)
+        run, folder = runs[0].told_in(wish.zone), wish.out or Path(runs[0].out)
         _refuse_another_runs(ledger, run, folder)
         clock = clock_of(ledger, machine.clock)
-        missing = write_run(ledger, run, folder, clock.now(), Wanted(excel=excel, keep=True))
+        missing = write_run(ledger, run, folder, clock.now(), Wanted(excel=wish.excel, keep=True))
         write_summary(run.summary or to_json(summary_of_unended(ledger, run, folder, clock)), folder)
         return Reported(run.run_id, folder, missing)
 

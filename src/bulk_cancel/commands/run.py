@@ -106,7 +106,8 @@ def prepare(
 
 def carry(setup: Setup, facts: RunFacts, caller: Caller) -> RunEnd:
     """Carry a prepared run out in this process, with signals watched and progress shown."""
-    listing = rebooking_list(facts.out) if facts.out and facts.active and setup.job.rebooking_list else nullcontext()
+    wanted = facts.out if facts.active and setup.job.rebooking_list else None
+    listing = rebooking_list(wanted, setup.zone) if wanted else nullcontext()
     with listing as keep:
         contexts = contexts_of(setup, facts, keep)
         at_most_s = facts.longest_exchange_s
@@ -131,7 +132,7 @@ class _Beginning:
         rows = source.rows(reads := self._reads(ledger, source, wait_s))
         clock = clock_of(ledger, setup.machine.clock)
         retry = setup.job.retry_refused
-        reasons = OtherReasons(ledger.mailed_of, template_of(setup.job) is not None)
+        reasons = OtherReasons(ledger.mailed_of, template_of(setup) is not None)
         plan = planned(keys, rows, partial(ledger.states_of, retry_refused=retry), reads, reasons.add)
         if plan.may_send and (note := reasons.note()):
             plan.notes = (*plan.notes, note)
@@ -144,7 +145,7 @@ class _Beginning:
             keys.lock_all(plan, ledger.accounts(NO_RUN), wait_s)
         self._approved(plan)
         about = (setup.job.label, source.digest, str(self.out.resolve()))
-        start = RunStart(self.run_id, clock.now(), clock.base, *about, provenance)
+        start = RunStart(self.run_id, clock.now(), clock.base, *about, provenance, setup.job.settle)
         run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_refused=retry)
         if source.approval is not None:
             keep_expiry(ledger, run_no, source.approval.expires_at)

@@ -39,7 +39,7 @@ def refuse_unfit(keys: CredentialLocks) -> None:
 def time_limit_of(setup: Setup) -> TimeLimit | None:
     """Return when a command that starts now has to stop sending."""
     job = setup.job
-    return time_limit(job.max_duration, job.deadline, job.zone, setup.machine.clock)
+    return time_limit(job.max_duration, job.deadline, setup.zone, setup.machine.clock)
 
 
 def refuse_when_over(setup: Setup, limit: TimeLimit | None) -> None:

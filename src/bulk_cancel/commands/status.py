@@ -9,9 +9,11 @@ from functools import partial
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of, shared_of
 from bulk_cancel.access.machine import Machine
+from bulk_cancel.commands.explain import zone_of
 from bulk_cancel.commands.refusals import Refusal, newest_refusal
 from bulk_cancel.core.exit_codes import Remains, decide_exit
 from bulk_cancel.core.model import Status, status_of
+from bulk_cancel.core.moments import Zone
 from bulk_cancel.core.states import State
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
@@ -65,14 +67,19 @@ class Overview:
     left: int  #: targets of all runs that are still to be sent
     refusal: Refusal | None  #: of this machine's newest command, where it was refused and no run began since
     next: str  #: sentences, and on lines of their own what to type
+    zone: Zone  #: in which its times are shown
 
 
-def look_over(place: LedgerPlace, machine: Machine, settle_s: float, limit: int) -> Overview:
-    """Read the last `limit` runs and what is open. Raises LedgerError when there is no ledger, or none that is ours."""
+def look_over(place: LedgerPlace, machine: Machine, settle_s: float, limit: int, zone: Zone = None) -> Overview:
+    """Read the last `limit` runs and what is open. Raises LedgerError when there is no ledger, or none that is ours.
+
+    Times are to be shown in `zone`; None: in that of the newest run that has one.
+    """
     with place.reading() as ledger:
         clock = clock_of(ledger, machine.clock)
         opened = partial(open_one, clock=clock, settle_s=settle_s)
-        return _Look(place, ledger, newest_refusal(place, machine), clock.now()).overview(opened, limit)
+        look = _Look(place, ledger, newest_refusal(place, machine), clock.now(), zone or zone_of(ledger))
+        return look.overview(opened, limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,7 @@ class _Look:
     ledger: Ledger
     refusal: Refusal | None
     now: float  #: seconds since the epoch, by the ledger's clock
+    zone: Zone
 
     def overview(self, opened: Callable[[Unknown], OpenTarget], limit: int) -> Overview:
         """Put together what there is to know."""
@@ -112,6 +120,7 @@ class _Look:
             left=sum(left.values()),
             refusal=refusal,
             next="\n".join(lines),
+            zone=self.zone,
         )
 
     def _view(self, record: RunRecord, holder: Holder | None, left: int, last: RunRecord | None) -> RunView:
@@ -146,9 +155,8 @@ class _Look:
         if not (elsewhere and exit_code is Exit.OK and last.phase is RunPhase.ENDED):
             due_at = max((item.due_at for item in unknown if item.due_at is not None), default=None)
             again = last.record.provenance.command
-            yield next_step(
-                Ending(remains, exit_code, due_at, _how_killed(last), expired_in=last.expired_in, again=again)
-            )
+            ending = Ending(remains, exit_code, due_at, _how_killed(last), expired_in=last.expired_in, again=again)
+            yield next_step(replace(ending, zone=self.zone))
         yield from elsewhere
 
 

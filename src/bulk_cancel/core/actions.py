@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from enum import StrEnum
 from typing import NamedTuple
 
 from bulk_cancel.core.model import Appointment, Request, Target
-from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.moments import Zone, moment_of, show_moment
 from bulk_cancel.core.outcome import CACHED, ONE_OCCURRENCE
 from bulk_cancel.core.readings import Reading, ReadResult, Source, see
-from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 
 
@@ -65,6 +64,7 @@ class Expectation:
     attended: bool = False  #: a reading showed the target's attendee in the appointment
     must_be_read: bool = False  #: another cancel may have taken it along, it was refused once, or a person decided
     is_looked_at: bool = False  #: the run reads every row
+    is_cancelled: bool = False  #: the ledger knows the whole appointment as cancelled, whatever a replica still shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ class SkipRules:
     skip_past: bool = True
     late_within_s: float = 0.0  #: leave out what starts within this time: people are on their way
     at: float = 0.0  #: now, on the clock of `Reading.taken_at`
+    zone: Zone = UTC  #: of those who read why something is left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +102,15 @@ def decide(
     if reading is None:
         return _unread(target, expected, rules)
     sight = see(target, reading, attended=expected.attended)
-    if final := _needs_no_cancel(sight, reading):
+    if final := _needs_no_cancel(sight, reading, rules.zone):
         return final
+    if expected.is_cancelled:
+        return _known_as_cancelled(target)
     if not reading.is_fresh(rules.at):
         return Decision(Action.READ_FIRST, _why_old(target, reading, expected))
     if sight is not ReadResult.ACTIVE or reading.appointment is None:
         return _untold(target, reading)
-    if changed := why_changed(expected, reading.appointment):
+    if changed := why_changed(expected, reading.appointment, rules.zone):
         return Decision(Action.SKIP, changed, is_change=True)
     if left_out := why_left_out(reading.appointment.start, rules):
         return Decision(Action.SKIP, left_out)
@@ -123,7 +126,7 @@ def _why_old(target: Target, reading: Reading, expected: Expectation) -> str:
 
 
 def _unread(target: Target, expected: Expectation, rules: SkipRules) -> Decision:
-    if expected.must_be_read or expected.is_looked_at:
+    if expected.must_be_read or expected.is_looked_at or expected.is_cancelled:
         return Decision(Action.READ_FIRST, "it is read before anything is sent")
     if target.attendee_id is not None and not expected.attended:
         return Decision(
@@ -134,10 +137,10 @@ def _unread(target: Target, expected: Expectation, rules: SkipRules) -> Decision
     return Decision(Action.CANCEL, "to be cancelled")
 
 
-def _needs_no_cancel(sight: ReadResult, reading: Reading) -> Decision | None:
+def _needs_no_cancel(sight: ReadResult, reading: Reading, zone: Zone) -> Decision | None:
     match sight:
         case ReadResult.CANCELLED:
-            return Decision(Action.ALREADY_CANCELLED, _cancelled_how(reading.appointment))
+            return Decision(Action.ALREADY_CANCELLED, _cancelled_how(reading.appointment, zone))
         case ReadResult.MISSING:
             return Decision(Action.NOT_FOUND, "the API knows no such appointment")
         case ReadResult.ABSENT:
@@ -147,11 +150,18 @@ def _needs_no_cancel(sight: ReadResult, reading: Reading) -> Decision | None:
     return None
 
 
-def _cancelled_how(seen: Appointment | None) -> str:
+def _known_as_cancelled(target: Target) -> Decision:
+    """Nothing undoes a cancellation: a reading that shows it active is older than what the ledger knows."""
+    if target.entire_series:
+        return Decision(Action.REFUSED, ONE_OCCURRENCE)
+    return Decision(Action.ALREADY_CANCELLED, "the whole appointment is cancelled, as the ledger knows")
+
+
+def _cancelled_how(seen: Appointment | None, zone: Zone) -> str:
     if seen is None or not seen.is_cancelled:
         return "the attendee was removed already"
     by = f" by {seen.cancelled_by}" if seen.cancelled_by else ""
-    when = f" on {_day(seen.cancelled_at)}" if seen.cancelled_at is not None else ""
+    when = f" on {show_moment(seen.cancelled_at, zone)}" if seen.cancelled_at is not None else ""
     return f"already cancelled{by}{when}"
 
 
@@ -175,13 +185,13 @@ def _of_an_active_one(target: Target, request: Request, seen: Appointment) -> De
     return Decision(Action.CANCEL, "would be cancelled" + (", paid: think of a refund" if seen.paid else ""))
 
 
-def why_changed(expected: Expectation, seen: Appointment) -> str:
-    """Return why the appointment is not the one that was planned, a clause; empty when it is.
+def why_changed(expected: Expectation, seen: Appointment, zone: Zone) -> str:
+    """Return why the appointment is not the one that was planned, a clause for readers in `zone`; empty when it is.
 
     What a reading does not say has not changed.
     """
     if expected.start is not None and seen.start is not None and not _same_moment(expected.start, seen.start):
-        return f"rescheduled from {clean(expected.start, 64)} to {clean(seen.start, 64)}"
+        return f"rescheduled from {show_moment(expected.start, zone)} to {show_moment(seen.start, zone)}"
     if _differ(expected.host_ids, seen.host_ids):
         return "other hosts than planned"
     return "other attendees than planned" if _differ(expected.attendee_ids, seen.attendee_ids) else ""
@@ -204,11 +214,7 @@ def why_left_out(start: str | None, rules: SkipRules) -> str:
         return ""
     left_s = starts_at - rules.now
     if left_s < 0 and rules.skip_past:
-        return f"it started on {_day(starts_at)}: past"
+        return f"it started on {show_moment(starts_at, rules.zone)}: past"
     if 0 <= left_s < rules.late_within_s:
         return f"it starts in {show_duration(left_s)}: too late"
     return ""
-
-
-def _day(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 
+#: Seconds for which a cancel without an answer may still be applied, where a run does not say otherwise.
+SETTLE_S = 600.0
 _HOURS = re.compile(r"(\d{1,2}):(\d{2})")
 
 
@@ -18,10 +20,13 @@ class Deadline:
     def __str__(self) -> str:
         return self.when.isoformat(" ", "minutes") if isinstance(self.when, datetime) else f"{self.when:%H:%M}"
 
-    def at(self, now: float, zone: tzinfo | None) -> float:
-        """Return it in seconds since the epoch, as `now` is. `zone` is the job's; None: this machine's."""
+    def at(self, now: float, zone: tzinfo) -> float:
+        """Return it in seconds since the epoch, as `now` is. `zone` is the job's.
+
+        Of an hour that comes twice it is the first; in one that is skipped, the clock shows the hour after it.
+        """
         if isinstance(self.when, datetime):
-            moment = self.when if self.when.tzinfo or zone is None else self.when.replace(tzinfo=zone)
+            moment = self.when if self.when.tzinfo else self.when.replace(tzinfo=zone)
         else:
             moment = datetime.combine(datetime.fromtimestamp(now, zone), self.when, zone)
         return moment.timestamp()

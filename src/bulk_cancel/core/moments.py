@@ -6,9 +6,13 @@ Nothing else in the program writes a date with a time for anybody, so that none 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bulk_cancel.core.text import clean
+
+#: In which a reader lives. None: in this machine's.
+Zone: TypeAlias = tzinfo | None
 
 _MINUTE = "%Y-%m-%d %H:%M"
 #: The years 1 to 9999, which is what a date can show.
@@ -27,7 +31,7 @@ def moment_of(text: object) -> float | None:
         return None
 
 
-def show_moment(moment: float | str | None, zone: tzinfo | None = None, form: str = _MINUTE) -> str:
+def show_moment(moment: float | str | None, zone: Zone = None, form: str = _MINUTE) -> str:
     """Write a moment as people read it, with the name of the zone: `2026-12-24 09:30 CET`.
 
     It is seconds since the epoch, or ISO 8601 as the API writes it: of that, what is no moment stays as it is. `form`
@@ -37,22 +41,40 @@ def show_moment(moment: float | str | None, zone: tzinfo | None = None, form: st
     return clean(str(moment or ""), 64) if at is None else f"{(there := local(at, zone)):{form}} {_name(there)}"
 
 
-def write_moment(moment: float | str | None, zone: tzinfo) -> str:
+def write_moment(moment: float | str | None, zone: Zone, timespec: str = "seconds") -> str:
     """Write a moment as programs read it, in that zone and with its offset: `2026-12-24T09:30:00+01:00`.
 
-    It is given as to `show_moment`. Milliseconds and less are left out.
+    It is given as to `show_moment`. What is shorter than `timespec` is left out.
     """
     at = moment_of(moment) if isinstance(moment, str) else moment
-    return clean(str(moment or ""), 64) if at is None else local(at, zone).isoformat(timespec="seconds")
+    return clean(str(moment or ""), 64) if at is None else local(at, zone).isoformat(timespec=timespec)
 
 
-def local(at: float, zone: tzinfo | None) -> datetime:
+def show_span(span: tuple[float, float], zone: Zone = None) -> str:
+    """Write the first and the last of some moments as people read them; once, when both read alike."""
+    first, last = (show_moment(at, zone) for at in span)
+    return first if first == last else f"{first} to {last}"
+
+
+def widened(span: tuple[float, float] | None, moment: str | None) -> tuple[float, float] | None:
+    """Return the first and the last of some moments with one more, in ISO 8601; what is none changes nothing."""
+    at = moment_of(moment)
+    return span if at is None else (min(at, *(span or (at,))), max(at, *(span or (at,))))
+
+
+def local(at: float, zone: Zone) -> datetime:
     """Return a moment, seconds since the epoch, in a zone; in UTC where the zone's calendar does not reach to it."""
     moment = datetime.fromtimestamp(min(max(at, _FIRST_AT), _LAST_AT), UTC)
     try:
         return moment.astimezone(zone)
     except (OverflowError, ValueError):
         return moment
+
+
+def show_hour(at: float, now: float, zone: Zone = None) -> str:
+    """Write a moment as people say it on that day: `10:50 CET`; on any other day with its date."""
+    is_today = local(at, zone).date() == local(now, zone).date()
+    return show_moment(at, zone, "%H:%M" if is_today else _MINUTE)
 
 
 def _name(moment: datetime) -> str:
@@ -67,3 +89,11 @@ def parse_zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f'"{name}" is no time zone known here; write for example Europe/Berlin') from error
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    """Return the time zone of that name, as another machine has written it down; None where it is not known here."""
+    try:
+        return parse_zone(name)
+    except ValueError:
+        return None

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from bulk_cancel.core.actions import Action, Approved
 from bulk_cancel.core.deadline import TimeLimit
+from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.model import Appointment, InputRow, Request, Target
-from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.moments import widened
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import OPEN, SENDABLE, State
@@ -65,8 +66,7 @@ class LookSummary:
     mails: Counter[str] = field(default_factory=Counter, repr=False)  #: address → mails; never leaves memory
     paid: int = 0
     hosts: set[str] = field(default_factory=set)
-    first_start: str | None = None
-    last_start: str | None = None
+    starts: tuple[float, float] | None = None  #: the first and the last, seconds since the epoch
 
     @property
     def mailed(self) -> int:
@@ -116,6 +116,7 @@ class Plan:
     look: LookSummary | None = None  #: None: nobody was to look
     digest: str | None = None  #: of the plan file, when one was written
     time: TimeLimit | None = None  #: how long the job lets a run send
+    hours: Hours = field(default_factory=Hours)  #: when cancels may be sent, and the zone of its readers
     notes: tuple[str, ...] = ()  #: what a person should know of how the input was read, a sentence each
     own_reasons: int = 0  #: rows to be sent with a reason of their own
     given_reasons: int = 0  #: rows to be sent with the job's reason
@@ -248,7 +249,4 @@ def _count_look(look: LookSummary, seen: Appointment | None) -> None:
     look.mails.update(contact.email.lower() or f"{seen.appointment_id}/{n}" for n, contact in enumerate(seen.contacts))
     look.paid += seen.paid
     look.hosts.update(seen.host_ids or ())
-    if moment_of(seen.start) is not None:
-        starts = [start for start in (look.first_start, look.last_start, seen.start) if start]
-        look.first_start = min(starts, key=lambda start: moment_of(start) or 0.0)
-        look.last_start = max(starts, key=lambda start: moment_of(start) or 0.0)
+    look.starts = widened(look.starts, seen.start)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 
+from bulk_cancel.core.moments import Zone, zone_named
 from bulk_cancel.core.text import clean
 
 
@@ -20,6 +21,12 @@ class Provenance:
     ticket: str = ""
     approved_by: str = ""
     plan_digest: str = ""  #: of the plan file that was carried out
+    timezone: str = ""  #: the name of the zone in which people read its times
+
+    @property
+    def zone(self) -> Zone:
+        """The zone of that name; None where there is none, or none is known here."""
+        return zone_named(self.timezone)
 
     def after(self, plan: Provenance) -> Provenance:
         """Return it with what an approved plan brings along: what is given here goes before."""
@@ -69,6 +76,7 @@ class Provenance:
             "Plan's digest": self.plan_digest,
             "Command": self.command,
             "Version": self.version,
+            "Times are of": self.timezone,
         }
         for name, value in told.items():
             if value:

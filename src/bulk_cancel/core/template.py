@@ -1,22 +1,31 @@
 """Reasons with blanks to fill in: `Our {location} office is closed on {start:%d %B}.`
 
 A blank names a column of the row, or what a look tells: start, end, location, meeting, channel. After a colon a
-date format may follow (strftime); the date is told in the offset that the value itself has. `{{` and `}}` are braces.
+date format may follow (strftime). A moment is told in the zone of those who read the mail; a date or a time without an
+offset is what an office wrote down, and stays as it is. `{{` and `}}` are braces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from string import Formatter
 
 from bulk_cancel.core.model import Appointment
+from bulk_cancel.core.moments import local, show_moment, write_moment
 from bulk_cancel.core.reason import reason_problem
 from bulk_cancel.core.text import is_sheet_error, unwrapped
 
 #: What a look tells of an appointment under these names.
 SEEN_NAMES = ("start", "end", "location", "meeting", "channel")
+
+
+_MOMENTS = ("start", "end")
+
+
+class NoZoneError(ValueError):
+    """A reason tells a moment, and nobody has said in which zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,7 @@ class Template:
     """A reason with blanks."""
 
     pieces: tuple[Blank, ...]
+    zone: tzinfo | None = None  #: of those who read the mails; None: not known
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -40,29 +50,49 @@ class Template:
         return tuple(dict.fromkeys(piece.name for piece in self.pieces if piece.name))
 
     def fill(self, values: Mapping[str, str | None]) -> str:
-        """Fill it in. Raises ValueError, a sentence, when a value is missing or unfit, or the reason gets too long."""
-        text = "".join(piece.before + (_filled(piece, values) if piece.name else "") for piece in self.pieces).strip()
+        """Fill it in. Raises ValueError, a sentence, when a value is missing or unfit, or the reason gets too long.
+
+        Raises NoZoneError, a sentence, for a moment when the zone is not known.
+        """
+        text = "".join(piece.before + (self._filled(piece, values) if piece.name else "") for piece in self.pieces)
+        text = text.strip()
         if problem := reason_problem(text):
             raise ValueError(f"the reason, filled in, {problem}")
         return text
 
+    def _filled(self, piece: Blank, values: Mapping[str, str | None]) -> str:
+        value = _value_of(piece, values)
+        moment = _date_in(value)
+        if moment is not None and moment.tzinfo is not None:
+            if self.zone is None:
+                raise NoZoneError(f"the reason tells the time of {{{piece.name}}}, and no time zone is known for it")
+            at = moment.timestamp()
+            return local(at, self.zone).strftime(piece.date_format) if piece.date_format else show_moment(at, self.zone)
+        if not piece.date_format:
+            return value
+        if moment is None:
+            raise ValueError(f"the reason needs a date in {{{piece.name}}}, not the value of this row")
+        return moment.strftime(piece.date_format)
 
-def _filled(piece: Blank, values: Mapping[str, str | None]) -> str:
+
+def _value_of(piece: Blank, values: Mapping[str, str | None]) -> str:
     value = unwrapped(values.get(piece.name) or "").replace("\r\n", "\n").strip()
     if is_sheet_error(value):
         raise ValueError(f"the reason needs {{{piece.name}}}, which is an error of the sheet: {value}")
     if not value:
         raise ValueError(f"the reason needs {{{piece.name}}}, which is not known for this row")
-    if not piece.date_format:
-        return value
+    return value
+
+
+def _date_in(value: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(value).strftime(piece.date_format)
+        return datetime.fromisoformat(value)
     except ValueError:
-        raise ValueError(f"the reason needs a date in {{{piece.name}}}, not the value of this row") from None
+        return None
 
 
-def parse_template(text: str) -> Template:
-    """Read a reason with blanks. Raises ValueError for what is none."""
+def parse_template(text: str, zone: tzinfo | None = None) -> Template:
+    """Read a reason with blanks, for readers in a zone; None: not known. Raises ValueError for what is none."""
     try:
         parsed = list(Formatter().parse(text))
     except ValueError as error:
@@ -70,9 +100,12 @@ def parse_template(text: str) -> Template:
     for _, name, _, conversion in parsed:
         if conversion or (name is not None and (not name.strip() or set(name) & set(".[]"))):
             raise ValueError("a blank of the reason names a column, like {location}, and nothing else")
-    return Template(tuple(Blank(before, name or "", form or "") for before, name, form, _ in parsed))
+    return Template(tuple(Blank(before, name or "", form or "") for before, name, form, _ in parsed), zone)
 
 
 def seen_values(seen: Appointment | None) -> dict[str, str | None]:
     """Return what a look tells, by the names that a blank may have."""
-    return {name: getattr(seen, name) for name in SEEN_NAMES} if seen is not None else {}
+    if seen is None:
+        return {}
+    moments = {name: write_moment(getattr(seen, name), UTC) for name in _MOMENTS}
+    return {name: moments.get(name) or getattr(seen, name) for name in SEEN_NAMES}

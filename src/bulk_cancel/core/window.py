@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 from bulk_cancel.core.moments import parse_zone
 
+#: In minutes.
+_THREE_DAYS, _MONTH = 3 * 1440, 31 * 1440
 _FORM = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s+(\S+)")
 
 
@@ -36,15 +39,24 @@ class SendWindow:
         return local >= self.opens or local < self.closes
 
     def wait_s(self, at: float) -> float:
-        """Return the seconds until it is open; 0 when it is."""
+        """Return the seconds until it is open; 0 when it is.
+
+        Windows and clocks change on full minutes, so each minute is looked at: that is right on every day of the year.
+        """
         if self.is_open(at):
             return 0.0
-        today = datetime.fromtimestamp(at, self.zone).date()
-        for days in range(3):
-            opening = datetime.combine(today + timedelta(days=days), self.opens, self.zone).astimezone(UTC).timestamp()
-            if opening > at and self.is_open(opening):
-                return opening - at
-        return 3600.0  # an opening hour that daylight saving skips: look again in an hour
+        first = math.floor(at / 60) + 1
+        minutes = range(first, first + _THREE_DAYS)
+        return next(minute * 60 for minute in minutes if self.is_open(minute * 60)) - at
+
+    def ends_at(self, at: float, needs_s: float) -> float | None:
+        """Return when `needs_s` seconds of it have passed, counted from `at`; None: not within a month."""
+        for minute in range(_MONTH):
+            if self.is_open(at + minute * 60):
+                if needs_s <= 60:
+                    return at + minute * 60 + needs_s
+                needs_s -= 60
+        return None
 
 
 def parse_window(text: str) -> SendWindow:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import anyio
 
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Approved, Decision, Expectation, Look, SkipRules, decide
-from bulk_cancel.core.deadline import TimeLimit
+from bulk_cancel.core.deadline import SETTLE_S, TimeLimit
 from bulk_cancel.core.exit_codes import Halt, exceeds
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
+from bulk_cancel.core.moments import Zone, show_hour
 from bulk_cancel.core.outcome import classify_read
 from bulk_cancel.core.readings import Reading, Source, is_missing_route, reading_of, see
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED, show_long_pause
 from bulk_cancel.core.states import REFUSED, Event, State, next_state
-from bulk_cancel.core.units import show_duration
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
@@ -45,7 +46,7 @@ class Limits:
     """How patient and how thorough a run is. All durations in seconds."""
 
     max_attempts: int = 5  #: sends per target and run, of those proven not applied
-    settle_s: float = 600.0  #: so long an unanswered cancel may still be applied
+    settle_s: float = SETTLE_S  #: so long an unanswered cancel may still be applied
     confirm_s: float = 5.0  #: between the two reads that must agree that a target is active
     lag_s: float = 3.0  #: for so long a replica may show a cancelled appointment active, after a series or a canary
     max_errors: str = ""  #: `20` or `5%`: halt when more targets are refused; empty: never
@@ -58,6 +59,7 @@ class Limits:
     canary: int = 0  #: cancel so many, verify each by a read, then go on
     time: TimeLimit | None = None  #: when it is over, the run drains
     send_within_s: float = SEND_WITHIN_S  #: of its intent a cancel has to leave
+    zone: Zone = UTC  #: in which people read what is recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +111,13 @@ class Context:
     async def hours(self) -> bool:
         """Wait for the send window; False when the run stops instead."""
         window = self.limits.window
-        while window is not None and not self.intake.closed and (wait_s := window.wait_s(self.clock.now())):
+        while window is not None and not self.intake.closed and (wait_s := window.wait_s(now := self.clock.now())):
+            opens = f"the send window opens at {show_hour(now + wait_s, now, self.limits.zone)}"
             if self.limits.stop_outside:
-                self.halt(Exit.STOPPED, f"The send window opens in {show_duration(wait_s)}.")
+                self.halt(Exit.STOPPED, f"T{opens[1:]}.")
                 break
             opens_at = self.clock.monotonic() + wait_s
-            with self.counters.waiting("until the send window opens", opens_at), self.intake.waiting():
+            with self.counters.waiting(f"until {opens}", opens_at), self.intake.waiting():
                 await anyio.sleep(min(wait_s, _LOOK_AGAIN_S))
         return not self.intake.closed
 
@@ -124,7 +127,8 @@ class Context:
 
     def rules(self) -> SkipRules:
         """What is left out at this moment."""
-        return SkipRules(self.clock.now(), self.limits.skip_past, self.limits.late_within_s, self.clock.monotonic())
+        limits, clock = self.limits, self.clock
+        return SkipRules(clock.now(), limits.skip_past, limits.late_within_s, clock.monotonic(), limits.zone)
 
     def decide(self, work: Work) -> Decision:
         """Decide about a target at this moment, by its newest reading."""
@@ -138,7 +142,7 @@ class Context:
         compared = approved.seen if approved and self.limits.look is not Look.NEVER else NOTHING_EXPECTED
         is_due = self.limits.look is Look.EACH or (self.approved is not None and self.limits.look is not Look.NEVER)
         last_start = (approved.seen.start if approved else None) or work.start
-        known = replace(compared, last_start=last_start, attended=work.attended)
+        known = replace(compared, last_start=last_start, attended=work.attended, is_cancelled=work.is_cancelled)
         return replace(known, must_be_read=work.must_be_read, is_looked_at=is_due or work.is_looked_at)
 
     async def move(self, work: Work, event: Event, answer: Answer | None = None, detail: str = "") -> None:

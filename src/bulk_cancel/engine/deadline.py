@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from bulk_cancel.core.deadline import Deadline, TimeLimit
+from bulk_cancel.core.moments import show_hour
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import Exit
@@ -18,16 +19,15 @@ if TYPE_CHECKING:
 _LOOK_AGAIN_S = 10.0
 
 
-def time_limit(
-    max_duration_s: float | None, deadline: Deadline | None, zone: tzinfo | None, clock: Clock
-) -> TimeLimit | None:
+def time_limit(max_duration_s: float | None, deadline: Deadline | None, zone: tzinfo, clock: Clock) -> TimeLimit | None:
     """Return when a command that starts now has to stop sending: the earlier of the two; None when neither is given."""
     mono, now = clock.monotonic(), clock.now()
     limits = []
     if max_duration_s is not None:
         limits.append(TimeLimit(mono + max_duration_s, f"The time of {show_duration(max_duration_s)} is over."))
     if deadline is not None:
-        limits.append(TimeLimit(mono + deadline.at(now, zone) - now, f"The deadline {deadline} has passed."))
+        ends_at = deadline.at(now, zone)
+        limits.append(TimeLimit(mono + ends_at - now, f"The deadline, {show_hour(ends_at, now, zone)}, has passed."))
     return min(limits, key=lambda limit: limit.ends_at, default=None)
 
 

@@ -13,6 +13,7 @@ from bulk_cancel.access.rate_limits import limiter_of, remember
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Scope
+from bulk_cancel.core.moments import Zone
 from bulk_cancel.core.plan import Approval
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.engine.clock import Clock
@@ -54,12 +55,17 @@ class RunFacts:
     provenance: Provenance = field(default_factory=Provenance)
 
     @property
+    def zone(self) -> Zone:
+        """The zone in which people read its times."""
+        return self.provenance.zone
+
+    @property
     def longest_exchange_s(self) -> float:
         """The time after which what is in flight has an outcome."""
         return max((account.settings.timeout_s for account in self.active), default=0.0)
 
 
-def limits_of(job: Job, time: TimeLimit | None) -> Limits:
+def limits_of(job: Job, time: TimeLimit | None, zone: Zone) -> Limits:
     """Return how patient and how thorough a run of the job is."""
     return Limits(
         max_attempts=job.max_attempts,
@@ -73,12 +79,14 @@ def limits_of(job: Job, time: TimeLimit | None) -> Limits:
         stop_outside=job.outside_window == "stop",
         canary=job.canary,
         time=time,
+        zone=zone,
     )
 
 
 def contexts_of(setup: Setup, facts: RunFacts, keep: Keep | None = None) -> list[Context]:
     """Return a context per account. Each has a limiter and an intake of its own; their commits are shared."""
-    order, limits, log = Order(one.name for one in facts.active), limits_of(setup.job, facts.time), setup.log
+    order, log = Order(one.name for one in facts.active), setup.log
+    limits = limits_of(setup.job, facts.time, facts.zone)
     shared, contexts = GroupCommit(facts.ledger, facts.run_no, lambda: None, setup.machine.off_loop), list[Context]()
     for account in facts.active:
         commits, limiter = _paced(setup, facts, account, shared)

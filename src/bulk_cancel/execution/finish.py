@@ -105,7 +105,8 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     cache = _about_cache(effort) if exit_code is not Exit.OK else ""
     halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left), cache)))
     expired_in = str(facts.out or "") if has_expired(ledger, facts.run_no, now) else ""
-    ending = Ending(matter, exit_code, due_at, halt, credential_of(facts.active), expired_in, facts.provenance.command)
+    again = facts.provenance.command
+    ending = Ending(matter, exit_code, due_at, halt, credential_of(facts.active), expired_in, again, facts.zone)
     return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),

@@ -9,12 +9,14 @@ what it writes itself, and not as it is told.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
+from bulk_cancel.core.deadline import SETTLE_S
 from bulk_cancel.core.model import Entry, InputRow, Scope, Target, Work
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import State
@@ -34,6 +36,7 @@ class RunStart:
     input_digest: str = ""
     out: str = ""
     provenance: Provenance = field(default_factory=Provenance)
+    settle_s: float = SETTLE_S  #: for so long its unanswered cancels may still be applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,15 @@ class RunRecord:
     summary: str | None  #: the JSON summary, when it came to its end
     provenance: Provenance = field(default_factory=Provenance)
 
+    @property
+    def zone(self) -> tzinfo | None:
+        """The zone in which those who began it read times; None where it has no name, or is not known here."""
+        return self.provenance.zone
+
+    def told_in(self, zone: tzinfo | None) -> RunRecord:
+        """Return it for readers in another zone; None: in its own."""
+        return replace(self, provenance=replace(self.provenance, timezone=str(zone))) if zone else self
+
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
@@ -63,6 +75,7 @@ class Unknown:
     last_at: float  #: when that run last recorded something of it: until then the cancel may have been on its way
     undecided: bool = False  #: it is on record that a person has to settle this attempt
     unverified: bool = False  #: since it was a canary, and reads did not show what it should have done
+    settle_s: float = 0.0  #: of the run that wrote the intent
     age_s: float = field(
         default=0.0, compare=False
     )  #: since `last_at`, at the read; counts only where there is no base

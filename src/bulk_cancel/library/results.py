@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Status
-from bulk_cancel.core.plan import Plan, PlanLine
+from bulk_cancel.core.moments import Zone, write_moment
+from bulk_cancel.core.plan import LookSummary, Plan, PlanLine
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import Exit
 from bulk_cancel.reports.summary import Summary
@@ -40,7 +41,7 @@ class Seen:
     mailed_again: int  #: people who get more than one
     paid: int  #: appointments that were paid for
     hosts: int
-    first_start: str | None  #: ISO 8601
+    first_start: str | None  #: ISO 8601, with the offset of the job's zone
     last_start: str | None
 
 
@@ -71,6 +72,11 @@ def _planned_row(line: PlanLine) -> PlannedRow:
     return _copied(PlannedRow, line.row, action=line.action, why=line.why)
 
 
+def _seen(look: LookSummary, zone: Zone) -> Seen:
+    first, last = (write_moment(at, zone) or None for at in look.starts or (None, None))
+    return _copied(Seen, look, hosts=len(look.hosts), first_start=first, last_start=last)
+
+
 def freeze_summary(summary: Summary) -> Summary:
     """Return the summary with counts that nobody can change."""
     counts = MappingProxyType({status: summary.counts.get(status, 0) for status in Status})
@@ -87,7 +93,7 @@ def freeze_plan(plan: Plan) -> PlanResult:
         first=tuple(map(_planned_row, plan.first)),
         invalid=tuple(map(_planned_row, plan.invalid)),
         left_out=tuple(map(_planned_row, plan.left_out)),
-        seen=_copied(Seen, plan.look, hosts=len(plan.look.hosts)) if plan.look else None,
+        seen=_seen(plan.look, plan.hours.zone) if plan.look else None,
         exit_code=Exit.REFUSED_ROWS if plan.invalid else Exit.OK,
     )
 

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -41,7 +40,7 @@ class Holder:
     def __str__(self) -> str:
         if self.pid is None or self.since is None:
             return "a process that has not said who it is"
-        return f"process {self.pid} on {clean(self.host)}, since {show_moment(self.since, UTC, '%Y-%m-%d %H:%M:%S')}"
+        return f"process {self.pid} on {clean(self.host)}, since {show_moment(self.since)}"
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from bulk_cancel.core.units import show_duration
+from bulk_cancel.core.units import about, show_duration
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -78,7 +78,7 @@ class Lines:
         while True:
             await anyio.sleep(_LINE_S)
             now = standing()
-            left = show_duration(now.eta_s)
+            left = about(now.eta_s)
             self._log.info("run.progress", done=now.done, of=now.total, counts=now.counts, left=left, note=now.note)
 
     def stop(self) -> None: ...
@@ -129,8 +129,8 @@ class Screen:
             yield f"{now.done:,}/{now.total:,}"
         if rate := self._rate(now.sent):
             yield rate
-        if now.eta_s >= 1:
-            yield f"{show_duration(now.eta_s)} left"
+        if now.eta_s >= 5:
+            yield f"{about(now.eta_s)} left"
         yield f"{show_duration(elapsed_s)} so far"
 
     def _rate(self, sent: int) -> str:

@@ -1,7 +1,7 @@
 """Plan files: what was planned, to be approved and then carried out. docs/plan-file.md describes them."""
 
 from bulk_cancel.plan_files.format import PlanHeader, PlannedLine, options_digest
-from bulk_cancel.plan_files.reading import PlanFile, holds_plan, is_plan, open_plan
+from bulk_cancel.plan_files.reading import PlanFile, holds_plan, is_plan, open_plan, zone_of_plan
 from bulk_cancel.plan_files.writing import PlanAbout, PlanDraft, write_plan, writing_plan
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "options_digest",
     "write_plan",
     "writing_plan",
+    "zone_of_plan",
 ]

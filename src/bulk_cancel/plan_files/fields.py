@@ -79,7 +79,7 @@ def _are_counts(value: Any) -> bool:
 
 
 #: Fields of the header that only some plans have.
-OPTIONAL = frozenset({"ticket", "approved_by"})
+OPTIONAL = frozenset({"ticket", "approved_by", "timezone"})
 HEADER_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
     {
         "created_at": _is_moment,
@@ -92,6 +92,7 @@ HEADER_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
         "actions": _are_counts,
         "ticket": _is_line(LONGEST_NAME),
         "approved_by": _is_line(LONGEST_NAME),
+        "timezone": _is_line(LONGEST_NAME),
     }
 )
 LINE_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(

@@ -10,13 +10,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import Any, Final
 
 from bulk_cancel.core.actions import Action, Expectation
 from bulk_cancel.core.model import Appointment, InputRow
-from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.moments import moment_of, write_moment, zone_named
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
 from bulk_cancel.plan_files.fields import (
@@ -33,7 +33,6 @@ FORMAT: Final = "bulk-cancel plan"
 VERSION: Final = 1
 LONGEST_LINE: Final = 4 << 20
 
-_LATEST_AT = 253_402_300_799.0  # the end of the year 9999
 #: What a complaint about a row quotes: the beginning of a cell, which may hold a name.
 _QUOTED = re.compile(r'".*"', re.DOTALL)
 
@@ -56,6 +55,12 @@ class PlanHeader:
     actions: Mapping[Action, int]
     ticket: str = ""  #: why
     approved_by: str = ""
+    timezone: str = ""  #: in which those who made it read times; empty: of a machine whose zone has no name
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The zone of that name; None where there is none, or none is known here."""
+        return zone_named(self.timezone)
 
     def expired(self, now: float) -> bool:
         """Whether it is too late to carry it out."""
@@ -104,15 +109,15 @@ def header_record(header: PlanHeader) -> Record:
     return {
         "format": FORMAT,
         "version": VERSION,
-        "created_at": show_time(header.created_at),
-        "expires_at": show_time(header.expires_at),
+        "created_at": _iso(header.created_at),
+        "expires_at": _iso(header.expires_at),
         "api_url": header.api_url,
         "input": clean(header.input, LONGEST_NAME),
         "input_digest": header.input_digest,
         "options_digest": header.options_digest,
         "rows": header.rows,
         "actions": {action.value: header.actions[action] for action in Action if header.actions.get(action)},
-        **{name: value for name in ("ticket", "approved_by") if (value := getattr(header, name))},
+        **{name: value for name in ("ticket", "approved_by", "timezone") if (value := getattr(header, name))},
     }
 
 
@@ -140,6 +145,7 @@ def read_header(record: Record) -> PlanHeader:
         actions={Action(name): count for name, count in record["actions"].items()},
         ticket=record.get("ticket", ""),
         approved_by=record.get("approved_by", ""),
+        timezone=record.get("timezone", ""),
     )
 
 
@@ -226,6 +232,5 @@ def _refuse_contradictions(record: Record, action: Action) -> None:
         raise MalformedError("first_row does not fit the action")
 
 
-def show_time(at: float) -> str:
-    """Write a moment as the header does: ISO 8601 in UTC, whole seconds."""
-    return f"{datetime.fromtimestamp(min(at, _LATEST_AT), UTC):%Y-%m-%dT%H:%M:%SZ}"
+def _iso(at: float) -> str:
+    return write_moment(at, UTC).replace("+00:00", "Z")

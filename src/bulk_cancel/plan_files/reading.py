@@ -8,13 +8,15 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 from typing import IO, Final
 
 from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Action, Approved
 from bulk_cancel.core.model import InputRow, Target
+from bulk_cancel.core.moments import show_moment
 from bulk_cancel.errors import InputMissingError, PlanError, UsageError
 from bulk_cancel.plan_files.fields import MalformedError
 from bulk_cancel.plan_files.format import (
@@ -31,7 +33,6 @@ from bulk_cancel.plan_files.format import (
     read_line,
     read_strictly,
     refuse_other_spelling,
-    show_time,
 )
 
 _BLOCK: Final = 1 << 20
@@ -103,8 +104,15 @@ def open_plan(path: Path, *, now: float, expect_digest: str | None = None, ignor
         _refuse_unapproved(plan, expect_digest)
     _refuse_miscounted(plan)
     if header.expired(now) and not ignore_expiry:
-        raise PlanError(f"The plan {path} expired at {show_time(header.expires_at)}.", advice=_AGAIN)
+        raise PlanError(f"The plan {path} expired at {show_moment(header.expires_at, header.zone)}.", advice=_AGAIN)
     return plan
+
+
+def zone_of_plan(path: Path) -> tzinfo | None:
+    """Return the zone in which those who made a plan read times; None for any other file, or where it says none."""
+    with suppress(PlanError, InputMissingError):
+        return _read_header(path).zone if is_plan(str(path)) else None
+    return None
 
 
 def _read_header(path: Path) -> PlanHeader:

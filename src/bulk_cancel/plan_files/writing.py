@@ -46,6 +46,7 @@ class PlanAbout:
     options: Mapping[str, object]  #: the settings that decide: JSON values only
     ticket: str = ""
     approved_by: str = ""
+    timezone: str = ""  #: the name of the zone in which those who make it read times; empty: it has none
 
 
 @dataclass(slots=True)
@@ -84,6 +85,7 @@ class PlanDraft:
             actions=dict(self._actions),
             ticket=about.ticket,
             approved_by=about.approved_by,
+            timezone=about.timezone,
         )
 
     def put_in_place(self) -> None:

@@ -97,7 +97,8 @@ class AccountReads:
         target, request = target_of(line.row), request_of(line.row)
         reading = seen.get(target.appointment_id)
         at = reading.taken_at if reading else 0.0
-        rules = SkipRules(self.setup.machine.clock.now(), self.setup.job.skip_past, self.setup.job.late_within, at)
+        job, now = self.setup.job, self.setup.machine.clock.now()
+        rules = SkipRules(now, job.skip_past, job.late_within, at, self.setup.zone)
         return decide(target, request, reading, _MUST_BE_READ, rules)
 
 

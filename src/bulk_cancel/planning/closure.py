@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from datetime import date, datetime, tzinfo
+from datetime import date, tzinfo
 from typing import Final
 
-from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.moments import local, moment_of
 from bulk_cancel.inputs import StagedInput, read_columns
 from bulk_cancel.settings.job import Job
 
@@ -24,12 +24,12 @@ def check_of_select(job: Job) -> str:
     return _command(job.select.first, job.select.last, job.select.timezone)
 
 
-def check_of_input(job: Job, staged: StagedInput) -> str:
+def check_of_input(staged: StagedInput, zone: tzinfo | None) -> str:
     """Return the command that checks the days of an input that `find` wrote; empty for any other."""
     if not set(staged.columns) >= _OF_FIND:
         return ""
     starts = (row["start"] for _, columns in read_columns(staged, ["start"]) for row in columns)
-    return check_of_starts(starts, job.zone)
+    return check_of_starts(starts, zone)
 
 
 def check_of_starts(starts: Iterable[str | None], zone: tzinfo | None) -> str:
@@ -42,14 +42,14 @@ def check_of_starts(starts: Iterable[str | None], zone: tzinfo | None) -> str:
             first, last = min(first or day, day), max(last or day, day)
     if first is None or last is None:
         return ""
-    return f"{_command(first, last, str(zone) if zone else 'ZONE')}, with the other options that find had"
+    return f"{_command(first, last, str(zone or '') or 'ZONE')}, with the other options that find had"
 
 
 def _day(start: str | None, zone: tzinfo | None) -> date | None:
     at = moment_of(start)
     if at is None or start is None:
         return None
-    return datetime.fromtimestamp(at, zone).date() if zone else date.fromisoformat(start[:10])
+    return local(at, zone).date() if zone else date.fromisoformat(start[:10])
 
 
 def _command(first: date, last: date, zone: str) -> str:

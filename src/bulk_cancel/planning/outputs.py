@@ -57,7 +57,7 @@ def _audit_files(
     from bulk_cancel.reports.plan_records import plan_records
 
     out = setup.job.out or Path()
-    records = stack.enter_context(plan_records(out, with_accounts=setup.job.accounts is not None))
+    records = stack.enter_context(plan_records(out, setup.zone, with_accounts=setup.job.accounts is not None))
     about = {"source": setup.job.label, "input_digest": source.digest, "notes": source.rows(None).notes}
     records.summary.update({**about, "provenance": provenance_of_source(setup, source).document()})
     page = stack.enter_context(writing_plan_page(out, _facts(setup, source, outputs)))
@@ -78,6 +78,7 @@ def _facts(setup: Setup, source: Source, outputs: PlanOutputs) -> PlanFacts:
         source.rows(None).notes,
         provenance_of_source(setup, source),
         lambda: outputs.digest,
+        setup.hours,
     )
 
 
@@ -104,6 +105,5 @@ def _about(setup: Setup, source: Source) -> PlanAbout:
     if job.accounts is not None:
         decisive |= {"account"}
     options = job.model_dump(mode="json", include=decisive)
-    return PlanAbout(
-        now, now + job.plan_ttl, setup.api_url, job.label, source.digest, options, job.ticket, job.approved_by
-    )
+    about = (setup.api_url, job.label, source.digest, options)
+    return PlanAbout(now, now + job.plan_ttl, *about, job.ticket, job.approved_by, str(setup.zone))

@@ -35,7 +35,7 @@ def planned(
     each: Callable[[PlanLine], None] | None,
 ) -> Plan:
     plan = make_plan(rows.chunks(), states_of, keys.setup.job.pace, rows.look(reads), each)
-    plan.notes = rows.notes
+    plan.notes, plan.hours = rows.notes, keys.setup.hours
     plan.place = Place(urlsplit(keys.setup.api_url).netloc, _credentials(keys, plan), str(keys.setup.place))
     if keys.accounts.given or plan.shares.keys() - {OWN}:
         plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}

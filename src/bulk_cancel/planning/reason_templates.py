@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import LookAt, PlanLine
 from bulk_cancel.core.readings import Reading
-from bulk_cancel.core.template import SEEN_NAMES, Template, parse_template, seen_values
+from bulk_cancel.core.template import SEEN_NAMES, NoZoneError, Template, parse_template, seen_values
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.inputs import StagedInput, read_columns, read_rows
-from bulk_cancel.settings.job import Job
 
+_NAME_ZONE = "Nothing was sent. Name the zone of its readers: --timezone Europe/Berlin, or timezone in the job file."
 _NOTHING: Mapping[str, str | None] = {}
 
 
@@ -22,12 +23,13 @@ def needs_looks(template: Template | None, columns: Collection[str]) -> bool:
     return template is not None and bool({*SEEN_NAMES}.intersection(template.names) - {*columns})
 
 
-def template_of(job: Job) -> Template | None:
+def template_of(setup: Setup) -> Template | None:
     """Return the job's reason as a template; None when it has no blanks. Raises ConfigError when it cannot be read."""
-    if not job.reason or not set(job.reason) & set("{}"):
+    reason = setup.job.reason
+    if not reason or not set(reason) & set("{}"):
         return None
     try:
-        return parse_template(job.reason)
+        return parse_template(reason, setup.known_zone)
     except ValueError as error:
         raise ConfigError(f"The reason cannot be used: {error}.") from error
 
@@ -113,5 +115,7 @@ class Rows:
         own = {name: value for name, value in self._columns.get(row.row, _NOTHING).items() if value}
         try:
             return row._replace(reason=self.template.fill({**seen_values(seen), **own}), reason_given=True)
+        except NoZoneError as error:
+            raise ConfigError(f"The reason cannot be used: {error}.", advice=_NAME_ZONE) from error
         except ValueError as error:
             return InputRow(row.row, None, None, False, False, None, None, None, str(error))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from bulk_cancel.access.rate_limits import known_pace, limiter_of, remember
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.api.port import ApiSettings, Line
 from bulk_cancel.core.credential import CredentialKind, check_pairing
-from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.moments import show_moment
 from bulk_cancel.core.selection import Fit, Gathering, Selection
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.engine.search import Search
@@ -69,14 +68,9 @@ def reaching_in(found: Found) -> Iterator[str]:
     """Name the appointments that began before the first day and reach into it, by id, start and end."""
     zone = found.selection.days.zone
     for appointment in found.gathering.chosen(Fit.REACHES_IN):
-        start, end = (_minute(at, zone) for at in (appointment.start, appointment.end))
+        start, end = (show_moment(at, zone) or "at an unknown time" for at in (appointment.start, appointment.end))
         id_ = appointment.appointment_id
         yield f"{id_} began before these days, {start}, and goes on into them, until {end}: it is not selected."
-
-
-def _minute(text: str | None, zone: tzinfo) -> str:
-    at = moment_of(text)
-    return "at an unknown time" if at is None else f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M %Z}"
 
 
 async def _nothing_more(search: Search) -> None: ...

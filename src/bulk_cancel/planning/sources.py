@@ -14,6 +14,7 @@ from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.core.plan import Approval, LookAt, PlanLine, target_of
 from bulk_cancel.core.provenance import Provenance
+from bulk_cancel.core.template import Template
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.plan_files import PlanFile, is_plan, open_plan
@@ -67,15 +68,16 @@ def open_source(setup: Setup, folder: Path) -> Source:
                 advice="Plan again with the other setting, or leave it out.",
             )
         plan = open_plan(Path(job.input), now=setup.machine.clock.now(), expect_digest=job.expect_digest)
-        return ApprovedPlan(_of_this_api(plan, setup.api_url), job.zone)
+        return ApprovedPlan(_of_this_api(plan, setup.api_url), setup.known_zone)
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
     selected, notes = _selected(setup, folder) if job.select else (job.input, ())
     accounts = setup.accounts
     names = AccountNames(accounts.names, job.account) if accounts.given else None
     users = {name: user for name in ("", *accounts.names) if (user := accounts.user_id(name))}
-    staged = stage_input(selected, _options_of(job, names), folder / SNAPSHOT)
-    return InputFile(job, replace(staged, notes=(*notes, *staged.notes)), users)
+    template = template_of(setup)
+    staged = stage_input(selected, _options_of(job, template, names), folder / SNAPSHOT)
+    return InputFile(job, replace(staged, notes=(*notes, *staged.notes)), template, setup.known_zone, users)
 
 
 def _selected(setup: Setup, folder: Path) -> tuple[str, tuple[str, ...]]:
@@ -85,10 +87,9 @@ def _selected(setup: Setup, folder: Path) -> tuple[str, tuple[str, ...]]:
     return str(file), notes
 
 
-def _options_of(job: Job, accounts: AccountNames | None) -> InputOptions:
+def _options_of(job: Job, template: Template | None, accounts: AccountNames | None) -> InputOptions:
     """Return how the job wants its input read. With blanks to fill in, the reason comes later, row by row."""
     mapping = {str(name): column for name, column in job.map.items()}
-    template = template_of(job)
     reason = None if template else job.reason
     return InputOptions(
         mapping,
@@ -146,6 +147,8 @@ class InputFile:
 
     job: Job
     staged: StagedInput
+    template: Template | None  #: the job's reason, when it has blanks
+    zone: tzinfo | None  #: in which people live; None: not known
     users: Mapping[str, str] = field(default_factory=dict)  #: as whom each account acts where a row does not say it
 
     @property
@@ -154,14 +157,14 @@ class InputFile:
 
     @property
     def closure(self) -> str:
-        return check_of_select(self.job) or check_of_input(self.job, self.staged)
+        return check_of_select(self.job) or check_of_input(self.staged, self.zone)
 
     def rows(self, reads: PlanReads | None) -> Rows:
-        return Rows(self.staged, template_of(self.job), reads.seen if reads else {}, self.users)
+        return Rows(self.staged, self.template, reads.seen if reads else {}, self.users)
 
     @property
     def needs_looks(self) -> bool:
-        return needs_looks(template_of(self.job), self.staged.columns)
+        return needs_looks(self.template, self.staged.columns)
 
     @property
     def approval(self) -> None:
@@ -173,7 +176,7 @@ class ApprovedPlan:
     """A plan file: exactly what it says is done, and nothing else."""
 
     plan: PlanFile
-    zone: tzinfo | None = None
+    zone: tzinfo | None  #: in which people live; None: not known
     approved: dict[Target, Approved] = field(default_factory=dict)
     needs_looks: bool = False  #: its reasons are filled in
 

@@ -5,7 +5,9 @@ Ours stand beside the input's under internal names, so that neither can hide the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ import polars.selectors as cs
 from bulk_cancel.core.columns import PREFIX, ROW, rows_at_a_time
 from bulk_cancel.core.csv_dialect import DIALECT, CsvDialect, dialect_of
 from bulk_cancel.core.model import status_of
+from bulk_cancel.core.moments import Zone, write_moment
 from bulk_cancel.errors import InputError, LedgerError
 from bulk_cancel.ledger.port import RowRecord
 from bulk_cancel.reports.columns import internal
@@ -35,7 +38,7 @@ LEDGER_COLUMNS: Final = ("appointment_id", "attendee_id", "cancel_all", "cancel_
 #: Last among them, and only where an account was used.
 _ACCOUNT: Final = "account"
 
-_SETTLED_AT = internal("settled_at")
+SETTLED_AT: Final = internal("settled_at")
 
 
 def original_columns(snapshot: Path | None, rows: Rows) -> list[str]:
@@ -59,19 +62,19 @@ def dialect_in(snapshot: Path | None) -> CsvDialect:
         raise _damaged(snapshot) from error
 
 
-def read_chunks(snapshot: Path | None, rows: Rows) -> Iterator[pl.DataFrame]:
-    """Yield all rows in row order: first none of them, so that there is a chunk when there is no row."""
+def read_chunks(snapshot: Path | None, rows: Rows, zone: Zone) -> Iterator[pl.DataFrame]:
+    """Yield all rows in row order, with times in `zone`: first none, so that there is a chunk when there is no row."""
     originals = original_columns(snapshot, rows)
-    yield pl.DataFrame(schema=dict.fromkeys(originals, pl.String())).hstack(_added([]))
-    yield from _from_snapshot(snapshot, originals, rows) if snapshot else _from_ledger(originals, rows)
+    yield pl.DataFrame(schema=dict.fromkeys(originals, pl.String())).hstack(_added([], zone))
+    yield from _from_snapshot(snapshot, originals, rows, zone) if snapshot else _from_ledger(originals, rows, zone)
 
 
-def _from_snapshot(snapshot: Path, originals: list[str], rows: Rows) -> Iterator[pl.DataFrame]:
+def _from_snapshot(snapshot: Path, originals: list[str], rows: Rows, zone: Zone) -> Iterator[pl.DataFrame]:
     after = 0
     for batch in _batches(snapshot, [*originals, ROW]):
         records = rows(after, batch.height)
         _refuse_other_rows(batch[ROW].to_list(), records)
-        yield batch[originals].hstack(_added(records))
+        yield batch[originals].hstack(_added(records, zone))
         after = records[-1].row if records else after
     _refuse_other_rows([], rows(after, 1))
 
@@ -104,11 +107,11 @@ def _refuse_other_rows(expected: list[int], records: Sequence[RowRecord]) -> Non
     )
 
 
-def _from_ledger(originals: list[str], rows: Rows) -> Iterator[pl.DataFrame]:
+def _from_ledger(originals: list[str], rows: Rows, zone: Zone) -> Iterator[pl.DataFrame]:
     for records in _records(rows):
         cells = [_cells(record)[: len(originals)] for record in records]
         texts = pl.DataFrame(cells, schema=dict.fromkeys(originals, pl.String()), orient="row")
-        yield texts.hstack(_added(records))
+        yield texts.hstack(_added(records, zone))
 
 
 def _has_accounts(rows: Rows) -> bool:
@@ -138,16 +141,24 @@ def _cells(record: RowRecord) -> tuple[str | None, ...]:
     )
 
 
-def _added(records: Sequence[RowRecord]) -> pl.DataFrame:
+def _added(records: Sequence[RowRecord], zone: Zone) -> pl.DataFrame:
     columns: tuple[tuple[str, list[Any], pl.DataType], ...] = (
         (internal("row"), [record.row for record in records], pl.Int64()),
         (STATUS, [status_of(record.state).value for record in records], pl.String()),
         (DETAIL, [detail_of(record) or None for record in records], pl.String()),
         (internal("http_status"), [record.http_status for record in records], pl.Int64()),
         (internal("attempts"), [record.attempts for record in records], pl.Int64()),
-        (_SETTLED_AT, [record.settled_at for record in records], pl.Float64()),
+        (SETTLED_AT, [_settled(record.settled_at, zone) for record in records], pl.String()),
         (MAILED_REASON, [record.mailed_reason or None for record in records], pl.String()),
     )
-    seconds = pl.from_epoch(pl.col(_SETTLED_AT).floor().cast(pl.Int64), time_unit="s")
-    moment = seconds.dt.to_string("%Y-%m-%dT%H:%M:%SZ")
-    return pl.DataFrame([pl.Series(*column) for column in columns]).with_columns(moment.alias(_SETTLED_AT))
+    return pl.DataFrame([pl.Series(*column) for column in columns])
+
+
+def _settled(at: float | None, zone: Zone) -> str | None:
+    return None if at is None else _second(math.floor(at), zone)
+
+
+@lru_cache(maxsize=4096)
+def _second(at: int, zone: Zone) -> str:
+    """Many rows are settled within the same second."""
+    return write_moment(at, zone)

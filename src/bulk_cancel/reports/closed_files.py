@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from bulk_cancel.core.model import Contact
-from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.moments import show_moment, write_moment
 from bulk_cancel.core.selection import Days
 from bulk_cancel.core.text import counted, one_line
 from bulk_cancel.reports.csv_file import harmless_texts
@@ -89,8 +89,8 @@ def _csv(left: Sequence[Left], zone: tzinfo, *, with_contacts: bool) -> str:
     columns: dict[str, list[str]] = {
         "kind": [one.kind.value for one in left],
         "id": [one.id for one in left],
-        "start": [_local(one.start, zone) for one in left],
-        "end": [_local(one.end, zone) for one in left],
+        "start": [write_moment(one.start, zone) for one in left],
+        "end": [write_moment(one.end, zone) for one in left],
         "host_ids": [" ".join(one.host_ids) for one in left],
         "meeting_type_id": [one.meeting_type_id or "" for one in left],
         "note": [one.note for one in left],
@@ -100,14 +100,6 @@ def _csv(left: Sequence[Left], zone: tzinfo, *, with_contacts: bool) -> str:
             columns[name] = ["; ".join(one_line(getattr(person, part)) for person in one.contacts) for one in left]
     frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
     return frame.with_columns(harmless_texts()).write_csv()
-
-
-def _local(text: str | None, zone: tzinfo, form: str = "") -> str:
-    at = moment_of(text)
-    if at is None:
-        return ""
-    local = datetime.fromtimestamp(at, zone)
-    return f"{local:{form}}" if form else local.isoformat()
 
 
 def _page(left: Sequence[Left], facts: ClosedFacts) -> Page:
@@ -122,7 +114,7 @@ def _page(left: Sequence[Left], facts: ClosedFacts) -> Page:
         advice=advice,
         facts=[
             *facts.parts,
-            ("looked at", f"{datetime.fromtimestamp(facts.looked_at, facts.days.zone):%Y-%m-%d %H:%M %Z}"),
+            ("looked at", show_moment(facts.looked_at, facts.days.zone)),
         ],
         bar_title="What is left",
         bar=segments(counts),
@@ -136,7 +128,7 @@ def _page(left: Sequence[Left], facts: ClosedFacts) -> Page:
 
 
 def _row(number: int, one: Left, zone: tzinfo) -> Row:
-    times = [_local(at, zone, "%Y-%m-%d %H:%M %Z") for at in (one.start, one.end)]
+    times = [show_moment(at, zone) for at in (one.start, one.end)]
     return Row(
         row=number,
         kind=_KINDS[one.kind],

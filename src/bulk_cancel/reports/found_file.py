@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -19,7 +17,7 @@ from typing import Any, Final
 import polars as pl
 
 from bulk_cancel.core.model import Appointment
-from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.moments import Zone, write_moment
 from bulk_cancel.core.text import one_line
 from bulk_cancel.errors import ConfigError, OutputError, ReportError, UsageError
 from bulk_cancel.reports.csv_file import POLARS_FAILURES, harmless_texts
@@ -51,7 +49,7 @@ _KINDS = (".csv", ".parquet", ".xlsx")
 class Layout:
     """In which zone times are shown, and which columns there are beside those that are always there."""
 
-    zone: tzinfo
+    zone: Zone
     with_cancelled: bool = False
     with_contacts: bool = False
 
@@ -122,12 +120,12 @@ def _frame(appointments: Iterable[Appointment], layout: Layout) -> pl.DataFrame:
     return pl.DataFrame({name: [row[name] for row in rows] for name in columns}, schema=columns)
 
 
-def _row(appointment: Appointment, zone: tzinfo) -> dict[str, Any]:
+def _row(appointment: Appointment, zone: Zone) -> dict[str, Any]:
     attending, contacts = appointment.attendee_ids, appointment.contacts
     return {
         "appointment_id": one_line(appointment.appointment_id),
-        "start": _local(appointment.start, zone),
-        "end": _local(appointment.end, zone),
+        "start": write_moment(appointment.start, zone) or None,
+        "end": write_moment(appointment.end, zone) or None,
         "location": _shown((appointment.location or "")[:_LONGEST_CELL]),
         "host_ids": _shown(" ".join(appointment.host_ids or ())),
         "meeting_type_id": _shown(appointment.meeting_type_id),
@@ -144,14 +142,6 @@ def _row(appointment: Appointment, zone: tzinfo) -> dict[str, Any]:
 
 def _shown(text: str | None) -> str | None:
     return one_line(text or "") or None
-
-
-def _local(text: str | None, zone: tzinfo) -> str | None:
-    """Return a time as the zone has it; what is no time stays as it is."""
-    at = moment_of(text)
-    with suppress(OverflowError, ValueError):
-        return _shown(text) if at is None else datetime.fromtimestamp(at, zone).isoformat()
-    return _shown(text)
 
 
 def _joined(parts: Iterable[str]) -> str | None:

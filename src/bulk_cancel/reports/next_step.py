@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import MappingProxyType
 
 from bulk_cancel.core.exit_codes import LEFT, Remains
 from bulk_cancel.core.model import Status
+from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.errors import Exit
 
 #: Of a run whose end nobody recorded.
@@ -45,6 +45,7 @@ class Ending:
     credential: str = "the credential"  #: where a person finds the one that was used
     expired_in: str = ""  #: the folder of the results, where the plan that was carried out has expired
     again: str = ""  #: the command that began the run, as it is typed; empty: not known
+    zone: Zone = None  #: in which the person reads times
 
 
 def next_step(ending: Ending) -> str:
@@ -130,7 +131,7 @@ def _look_again(ending: Ending) -> str:
 
 
 def _after(ending: Ending) -> str:
-    return "" if ending.due_at is None else f" after {_minute(ending.due_at)}"
+    return "" if ending.due_at is None else f" after {_minute(ending.due_at, ending.zone)}"
 
 
 def _for_a_person(ending: Ending) -> Iterator[str]:
@@ -180,10 +181,9 @@ def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
-def _minute(at: float) -> str:
-    """Return the local time, rounded up: a minute too late is patience, a minute too early is a run for nothing."""
-    moment = datetime.fromtimestamp(math.ceil(at / 60) * 60, UTC).astimezone()
-    return f"{moment:%Y-%m-%d %H:%M %Z}"
+def _minute(at: float, zone: Zone) -> str:
+    """Return the time, rounded up: a minute too late is patience, a minute too early is a run for nothing."""
+    return show_moment(math.ceil(at / 60) * 60, zone)
 
 
 def _capital(sentence: str) -> str:

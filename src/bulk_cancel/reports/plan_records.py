@@ -19,6 +19,7 @@ from typing import Any, Final
 import polars as pl
 
 from bulk_cancel.core.actions import Action
+from bulk_cancel.core.moments import Zone, write_moment
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.text import clean
 from bulk_cancel.errors import ReportError
@@ -64,6 +65,7 @@ class PlanRecords:
     """The files as far as they are known. They are put in their place all together, when the plan is complete."""
 
     out: Path
+    zone: Zone  #: in which starts and ends are told
     _parts: Path = field(repr=False)
     _columns: Mapping[str, pl.DataType] = field(default_factory=lambda: COLUMNS, repr=False)
     summary: dict[str, object] = field(default_factory=dict)  #: what summary.json says besides the counts
@@ -74,7 +76,7 @@ class PlanRecords:
     def add(self, line: PlanLine) -> None:
         """Add the next line. Raises ReportError."""
         self.actions[line.action] += 1
-        cells = _cells_of(line)
+        cells = _cells_of(line, self.zone)
         self._cells.append((*cells, line.row.account) if ACCOUNT in self._columns else cells)
         if len(self._cells) == _AT_A_TIME:
             self._flush()
@@ -103,19 +105,19 @@ class PlanRecords:
 
 
 @contextmanager
-def plan_records(out: Path, *, with_accounts: bool = False) -> Iterator[PlanRecords]:
+def plan_records(out: Path, zone: Zone = None, *, with_accounts: bool = False) -> Iterator[PlanRecords]:
     """Yield what takes the lines of a plan; after the block plan.csv, plan.parquet and summary.json are in `out`.
 
     After an error in the block `out` is as it was. Raises ReportError when the disk refuses.
     """
     with TemporaryDirectory(prefix="bulk-cancel-") as folder:
         columns = {**COLUMNS, ACCOUNT: pl.String()} if with_accounts else COLUMNS
-        records = PlanRecords(out, Path(folder), columns)
+        records = PlanRecords(out, zone, Path(folder), columns)
         yield records
         records.put_in_place()
 
 
-def _cells_of(line: PlanLine) -> tuple[Any, ...]:
+def _cells_of(line: PlanLine, zone: Zone) -> tuple[Any, ...]:
     row, seen, valid = line.row, line.seen, line.action is not Action.INVALID
     asked = (
         row.row,
@@ -132,8 +134,8 @@ def _cells_of(line: PlanLine) -> tuple[Any, ...]:
         return (*asked, None, None, None, None, None)
     return (
         *asked,
-        seen.start,
-        seen.end,
+        write_moment(seen.start, zone) or None,
+        write_moment(seen.end, zone) or None,
         seen.meeting_type_id,
         " ".join(seen.host_ids or ()),
         "yes" if seen.paid else "no",

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bulk_cancel.core.model import Appointment, Target
+from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.core.text import harmless, one_line
 from bulk_cancel.ops.private_files import open_to_append
 
@@ -34,25 +35,25 @@ Keep = Callable[[Target, Appointment], None]
 
 
 @contextmanager
-def rebooking_list(out: Path) -> Iterator[Keep]:
-    """Yield what adds a cancelled appointment's attendees to `out`/rebooking.csv, mode 0600."""
+def rebooking_list(out: Path, zone: Zone) -> Iterator[Keep]:
+    """Yield what adds a cancelled appointment's attendees to `out`/rebooking.csv, mode 0600, with times in `zone`."""
     with open_to_append(out / REBOOKING) as file:
         writer = csv.writer(file, lineterminator="\n")
         if not file.tell():  # a run that goes on adds to the list: those of before are called, too
             writer.writerow(_COLUMNS)
 
         def keep(target: Target, seen: Appointment) -> None:
-            writer.writerows([harmless(one_line(value or "")) for value in row] for row in _rows(target, seen))
+            writer.writerows([harmless(one_line(value or "")) for value in row] for row in _rows(target, seen, zone))
             file.flush()
 
         yield keep
 
 
-def _rows(target: Target, seen: Appointment) -> Iterator[tuple[str | None, ...]]:
+def _rows(target: Target, seen: Appointment, zone: Zone) -> Iterator[tuple[str | None, ...]]:
     slot = (
         seen.appointment_id,
-        seen.start,
-        seen.end,
+        show_moment(seen.start, zone),
+        show_moment(seen.end, zone),
         seen.location and seen.location[:200],
         seen.meeting,
         seen.meeting_type_id,

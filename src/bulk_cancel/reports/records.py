@@ -20,11 +20,13 @@ import polars.selectors as cs
 
 from bulk_cancel.core.csv_dialect import CsvDialect
 from bulk_cancel.core.model import Status
+from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.errors import ReportError
 from bulk_cancel.reports.chunks import (
     CHUNK,
     DETAIL,
     MAILED_REASON,
+    SETTLED_AT,
     STATUS,
     Rows,
     dialect_in,
@@ -71,6 +73,7 @@ class Wanted:
 
     excel: bool = False  #: a workbook, too: it needs its extra, and no more rows than a sheet holds
     facts: Sequence[tuple[str, str]] = ()  #: of the run, for a sheet of the workbook: a name and a value each
+    zone: Zone = None  #: of their times
     keep: bool = False  #: nothing that is there is removed: a correction file that has no rows any more is left empty
 
 
@@ -91,7 +94,7 @@ def write_records(snapshot: Path | None, rows: Rows, out: Path, wanted: Wanted =
     try:
         with written_aside(out, replaced) as folder:
             draft = _Draft(folder, originals, dialect_in(snapshot), wanted, kept)
-            for chunk in read_chunks(snapshot, rows):
+            for chunk in read_chunks(snapshot, rows, wanted.zone):
                 draft.append(chunk)
             draft.finish()
     except POLARS_FAILURES as error:
@@ -127,7 +130,7 @@ class _Draft:
         self.parts.append(self.folder / "parts" / f"{len(self.parts):06}.parquet")
         chunk.write_parquet(self.parts[-1], compression="lz4", statistics=False)
         if self.workbook:
-            self.workbook.append(chunk)
+            self.workbook.append(_read_by_people(chunk, self.wanted.zone))
         for_people = chunk.with_columns(harmless_texts(DETAIL, MAILED_REASON))
         self.results.append(for_people)
         for status, count in chunk[STATUS].value_counts().iter_rows():
@@ -142,6 +145,11 @@ class _Draft:
             self.workbook.close()
         rows = pl.scan_parquet(self.parts, glob=False).rename(result_columns(self.originals))
         rows.sink_parquet(self.folder / RESULTS_PARQUET, row_group_size=CHUNK)
+
+
+def _read_by_people(chunk: pl.DataFrame, zone: Zone) -> pl.DataFrame:
+    shown = [show_moment(at, zone) or None for at in chunk[SETTLED_AT]]
+    return chunk.with_columns(pl.Series(SETTLED_AT, shown, pl.String))
 
 
 def _readable_again(columns: list[str]) -> pl.Expr:

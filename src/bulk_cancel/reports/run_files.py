@@ -16,14 +16,14 @@ from bulk_cancel.reports.workbook import why_no_workbook
 def write_run(ledger: Ledger, run: RunRecord, out: Path, now: float, wanted: Wanted) -> str:
     """Write all files of a run into `out`; return why a workbook that was wanted is missing, a sentence, or nothing.
 
-    `now` in seconds since the epoch: a plan may have expired meanwhile. Raises ReportError when the disk refuses,
-    LedgerError and InputError when ledger and snapshot do not fit.
+    Times are in the zone of the run. `now` in seconds since the epoch: a plan may have expired meanwhile. Raises
+    ReportError when the disk refuses, LedgerError and InputError when ledger and snapshot do not fit.
     """
     snapshot = Path(run.out) / SNAPSHOT
     too_much = why_no_workbook(sum(ledger.counts(run.run_no).values())) if wanted.excel else ""
     rows = partial(ledger.rows, run.run_no)
     facts = (("Run", run.run_id), *run.provenance.facts())
-    wanted = replace(wanted, excel=wanted.excel and not too_much, facts=facts)
+    wanted = replace(wanted, excel=wanted.excel and not too_much, facts=facts, zone=run.zone)
     files = write_records(snapshot if snapshot.exists() else None, rows, out, wanted)
     write_run_page(ledger, run, out, now)
     return too_much or files.missing

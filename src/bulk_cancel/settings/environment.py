@@ -1,12 +1,16 @@
-"""What the environment variables of the official client say: the API's address and the time limit."""
+"""What the environment says: the API's address, the time limit, and the zone in which people read times."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, tzinfo
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
 
+from bulk_cancel.core.moments import parse_zone
 from bulk_cancel.core.text import stripped
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.settings.job import Job
@@ -17,6 +21,9 @@ DEFAULT_API = "https://api.meetergo.com/v4"
 _LOOPBACK = "127.0.0.1"
 #: A server that is silent for 30 s, the usual limit of a client, and applies then, is not trusted too early.
 SHORTEST_SETTLE_S = 60.0
+_LOCALTIME = Path("/etc/localtime")
+#: What the zone of machines is called, as most servers have it.
+_UTC = frozenset({"UTC", "Etc/UTC", "UCT", "Etc/UCT", "Universal", "Etc/Universal", "Zulu", "Etc/Zulu"})
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -41,6 +48,31 @@ def api_url(environ: Mapping[str, str]) -> str:
             f"MEETERGO_API_URL would send the credential to {parts.hostname} unencrypted.", advice="Use https://"
         )
     return url
+
+
+def named_zone(given: str | None, environ: Mapping[str, str]) -> ZoneInfo | None:
+    """Return the zone that a command without a job is to show times in; None where nobody names one.
+
+    Raises ConfigError for one that is not known.
+    """
+    name = given or environ.get("BULK_CANCEL_TIMEZONE", "")
+    try:
+        return parse_zone(name) if name else None
+    except ValueError as error:
+        raise ConfigError(f"The time zone cannot be used: {error}.") from error
+
+
+def local_zone(environ: Mapping[str, str], localtime: Path = _LOCALTIME) -> tzinfo:
+    """Return this machine's zone: the one that TZ names, else the system's; UTC where neither says one.
+
+    A zone that is a file without a name has the name "".
+    """
+    name = environ.get("TZ", "").removeprefix(":") or str(localtime.resolve()).partition("zoneinfo/")[2]
+    with suppress(ValueError):
+        return UTC if name in _UTC else parse_zone(name)
+    with suppress(OSError, ValueError), localtime.open("rb") as file:
+        return UTC if environ.get("TZ") else ZoneInfo.from_file(file, key="")
+    return UTC
 
 
 def canonical_api(url: str) -> str:

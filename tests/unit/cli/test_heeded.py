@@ -48,7 +48,7 @@ ELSEWHERE = {
     },
     "plan": {"missing_input": "without an input"},
     "reconcile": {},
-    "find": {"timezone": "of the days to search"},
+    "find": {},
 }
 
 

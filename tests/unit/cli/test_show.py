@@ -12,7 +12,7 @@ from bulk_cancel.cli import show as showing
 from bulk_cancel.cli.show import show_plan_file
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.errors import PlanError
+from bulk_cancel.errors import ConfigError, PlanError
 from bulk_cancel.plan_files import PlanFile, write_plan
 from support.plans import ABOUT, DAY, NOW, line, uuid
 
@@ -28,13 +28,14 @@ def at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_it_says_what_the_plan_is(plan: PlanFile, capsys: pytest.CaptureFixture[str]) -> None:
-    show_plan_file(plan.path, as_json=False)
+    show_plan_file(plan.path, None, as_json=False)
     shown = capsys.readouterr().out
     for expected in (
         "12 rows",
         "whole     yes",
         f"digest    {plan.digest}",
-        "expires   2026-11-23T22:00:00Z, in 23 h",
+        "made      2026-11-22 23:00 CET",
+        "expires   2026-11-23 23:00 CET, in 23 h",
         "closure.csv, sha256 abab",
         "To cancel (4)",
         "Left out by a rule: nothing is sent (1)",
@@ -42,22 +43,31 @@ def test_it_says_what_the_plan_is(plan: PlanFile, capsys: pytest.CaptureFixture[
         uuid(2),
         f"attendee {uuid(900)} only",
         "the whole series",
-        "starts 2026-12-01T09:00:00Z",
+        "starts 2026-12-01 10:00 CET",
         "it started on 2026-11-20 10:00 UTC: past",
     ):
         assert " ".join(expected.split()) in " ".join(shown.split()), expected
 
 
+def test_another_zone_may_be_asked_for(plan: PlanFile, capsys: pytest.CaptureFixture[str]) -> None:
+    show_plan_file(plan.path, "America/New_York", as_json=False)
+    shown = capsys.readouterr().out
+    assert "expires   2026-11-23 17:00 EST, in 23 h" in shown
+    assert "starts 2026-12-01 04:00 EST" in shown
+    with pytest.raises(ConfigError, match='"Mars" is no time zone'):
+        show_plan_file(plan.path, "Mars", as_json=False)
+
+
 def test_it_says_that_a_plan_has_expired(plan: PlanFile, capsys: pytest.CaptureFixture[str], at: list[float]) -> None:
     at[0] = NOW + DAY
-    show_plan_file(plan.path, as_json=False)
-    assert "2026-11-23T22:00:00Z: it has expired, and a run refuses it" in capsys.readouterr().out
-    show_plan_file(plan.path, as_json=True)
+    show_plan_file(plan.path, None, as_json=False)
+    assert "2026-11-23 23:00 CET: it has expired, and a run refuses it" in capsys.readouterr().out
+    show_plan_file(plan.path, None, as_json=True)
     assert json.loads(capsys.readouterr().out)["expired"] is True
 
 
 def test_json_is_the_header_and_the_digest(plan: PlanFile, capsys: pytest.CaptureFixture[str]) -> None:
-    show_plan_file(plan.path, as_json=True)
+    show_plan_file(plan.path, None, as_json=True)
     document = json.loads(capsys.readouterr().out)
     header = document.pop("header")
     assert document == {
@@ -73,14 +83,14 @@ def test_json_is_the_header_and_the_digest(plan: PlanFile, capsys: pytest.Captur
 def test_a_damaged_plan_is_not_shown(plan: PlanFile, capsys: pytest.CaptureFixture[str]) -> None:
     plan.path.write_bytes(plan.path.read_bytes()[:-90])
     with pytest.raises(PlanError, match="damaged"):
-        show_plan_file(plan.path, as_json=False)
+        show_plan_file(plan.path, None, as_json=False)
     assert capsys.readouterr().out == ""
 
 
 def test_only_the_first_lines_are_shown_and_no_text_acts(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     reason = "[bold]Closed[/] write to office@example.org"
     write_plan(path, ABOUT, [line(row, why="[/x] to do", reason=reason) for row in range(2, 30)])
-    show_plan_file(path, as_json=False)
+    show_plan_file(path, None, as_json=False)
     shown = capsys.readouterr().out
     assert "To cancel (28, the first 5)" in shown
     assert uuid(6) in shown

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
@@ -38,6 +39,8 @@ from bulk_cancel.ledger.shared import NOBODY, START_ONE, ChunkRecord, is_untaken
 from bulk_cancel.ops.progress import Silence
 from bulk_cancel.settings.job import load_job
 from support.given import row, staged
+
+BERLIN = ZoneInfo("Europe/Berlin")
 
 CLOCK = Clock(lambda: 50.0, TimeBase(None, 1000.0))
 
@@ -105,7 +108,7 @@ def planned(ledger: PostgresLedger) -> tuple[int, str]:
 def test_rules_come_back_from_the_ledger_as_they_were(ledger: PostgresLedger) -> None:
     wanted = {"send_window": "08:00-20:00 Europe/Berlin", "max_errors": "5%", "late_within": "2h", "look": "each"}
     job = load_job("-", wanted)
-    run_settings = replace(RunSettings.of(job, TimeLimit(60.0, "The time is over."), CLOCK), is_approved=True)
+    run_settings = replace(RunSettings.of(job, TimeLimit(60.0, "The time is over."), CLOCK, BERLIN), is_approved=True)
     run_settings.keep(ledger, 7)
     assert RunSettings.kept(ledger, 7) == run_settings
     limits = run_settings.limits_here(Clock(lambda: 5.0, TimeBase(None, 1040.0)), 3.0)

@@ -58,6 +58,28 @@ def test_an_opening_hour_that_is_skipped_opens_when_the_clock_has_passed_it() ->
     assert waited <= 2 * 3600
 
 
+@pytest.mark.parametrize(
+    ("hours", "moment", "opens"),
+    [
+        ("02:30-10:00", "2027-03-28T00:00+01:00", "2027-03-28T03:00+02:00"),  # 02:30 is skipped: as soon as it is past
+        ("02:30-10:00", "2026-10-25T02:10+01:00", "2026-10-25T02:30+01:00"),  # the second 02:30 of that night
+        ("20:00-02:30", "2026-10-25T02:40+02:00", "2026-10-25T02:00+01:00"),  # the second 02:00 is within the hours
+        ("02:10-02:50", "2027-03-28T00:00+01:00", "2027-03-29T02:10+02:00"),  # not on that day at all
+    ],
+)
+def test_the_opening_on_a_day_of_23_or_25_hours(hours: str, moment: str, opens: str) -> None:
+    now, then = (datetime.fromisoformat(text).timestamp() for text in (moment, opens))
+    assert now + parse_window(f"{hours} Europe/Berlin").wait_s(now) == then
+
+
+@given(st.integers(1_790_000_000, 1_810_000_000), st.sampled_from(["02:30-10:00", "20:00-02:30", "08:00-20:00"]))
+def test_it_never_opens_before_or_after_the_wait(moment: int, hours: str) -> None:
+    window = parse_window(f"{hours} Europe/Berlin")
+    opens = moment + window.wait_s(moment)
+    assert window.is_open(opens)
+    assert not any(map(window.is_open, range(moment, int(opens), 300)))
+
+
 @given(st.floats(1.7e9, 1.9e9), st.sampled_from([DAY, NIGHT, parse_window("02:15-02:45 Europe/Berlin")]))
 def test_waiting_always_ends_inside(moment: float, window: object) -> None:
     for _ in range(60):

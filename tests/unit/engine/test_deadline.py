@@ -31,7 +31,7 @@ async def test_the_earlier_limit_holds(clock: Clock) -> None:
     assert second is not None
     mono = clock.monotonic()
     assert (first.left_s(mono), first.sentence) == (60, "The time of 1 min is over.")
-    assert (second.left_s(mono), second.sentence) == (800, "The deadline 14:00 has passed.")
+    assert (second.left_s(mono), second.sentence) == (800, "The deadline, 14:00 UTC, has passed.")
     assert time_limit(None, None, UTC, clock) is None
 
 

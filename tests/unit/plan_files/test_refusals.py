@@ -176,7 +176,7 @@ def test_a_forged_line_that_is_not_json_is_refused(plan: PlanFile) -> None:
 
 def test_an_expired_plan_is_refused_and_can_be_looked_at(plan: PlanFile) -> None:
     open_plan(plan.path, now=NOW + DAY - 1)
-    with pytest.raises(PlanError, match=r"expired at 2026-11-23T22:00:00Z") as caught:
+    with pytest.raises(PlanError, match=r"expired at 2026-11-23 23:00 CET") as caught:
         open_plan(plan.path, now=NOW + DAY)
     assert "Make a new plan" in caught.value.advice
     assert caught.value.exit_code is Exit.BAD_INPUT

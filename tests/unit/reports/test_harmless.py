@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -14,6 +15,8 @@ from bulk_cancel.core.model import Appointment, Contact, Target
 from bulk_cancel.core.text import harmless
 from bulk_cancel.reports.csv_file import harmless_texts
 from bulk_cancel.reports.rebooking import REBOOKING, rebooking_list
+
+BERLIN = ZoneInfo("Europe/Berlin")
 
 ID = "6f0e8f5e-0000-4000-8000-000000000001"
 cells = st.text(st.sampled_from("=+-@＝;,|\t\r\n\"' ab1"), max_size=8)
@@ -30,6 +33,14 @@ def test_what_is_harmless_stays_as_it_is(cell: str) -> None:
     assert harmless(harmless(cell)) == harmless(cell)
 
 
+def test_the_rebooking_list_says_when_as_the_office_does(tmp_path: Path) -> None:
+    seen = Appointment(ID, True, start="2026-12-24T08:30:00.000Z", end="noon", contacts=(Contact(ID, "Ann", "", ""),))
+    with rebooking_list(tmp_path, BERLIN) as keep:
+        keep(Target(ID), seen)
+    (row,) = csv.DictReader((tmp_path / REBOOKING).read_text(encoding="utf-8").splitlines())
+    assert (row["start"], row["end"]) == ("2026-12-24 09:30 CET", "noon")
+
+
 @pytest.mark.parametrize(
     ("text", "cell"),
     [
@@ -43,7 +54,7 @@ def test_what_is_harmless_stays_as_it_is(cell: str) -> None:
 )
 def test_whoever_books_writes_no_formula_into_the_rebooking_list(tmp_path: Path, text: str, cell: str) -> None:
     seen = Appointment(ID, is_cancelled=True, location=text, meeting=text, contacts=(Contact(ID, text, text, text),))
-    with rebooking_list(tmp_path) as keep:
+    with rebooking_list(tmp_path, BERLIN) as keep:
         keep(Target(ID), seen)
     (row,) = csv.DictReader((tmp_path / REBOOKING).read_text(encoding="utf-8").splitlines())
     assert {row[name] for name in ("location", "meeting", "name", "email", "phone")} == {cell}

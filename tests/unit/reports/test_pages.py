@@ -174,7 +174,7 @@ def test_the_line_of_the_limit_is_never_under_what_it_allowed(pace: Pace) -> Non
     counts: dict[int, int] = {}
     for at in starts:
         counts[int(at / width_s)] = counts.get(int(at / width_s), 0) + 1
-    drawn = timeline(span, counts.items(), pace)
+    drawn = timeline(span, counts.items(), pace, None)
     points = [tuple(map(float, point.split(","))) for point in drawn.limit.split()]
     assert len(drawn.bars) <= 60
     for bar in drawn.bars:

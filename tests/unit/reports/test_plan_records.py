@@ -8,6 +8,7 @@ import tracemalloc
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -19,9 +20,11 @@ from bulk_cancel.reports import plan_records as plan_records_module
 from bulk_cancel.reports.plan_records import COLUMNS, PLAN_FILES, plan_records
 from support.plans import ONE_OF_EACH, broken_off, line, many, seen, uuid
 
+BERLIN = ZoneInfo("Europe/Berlin")
+
 
 def write_plan_records(lines: Iterable[PlanLine], summary: Mapping[str, object], out: Path) -> None:
-    with plan_records(out) as records:
+    with plan_records(out, BERLIN) as records:
         records.summary.update(summary)
         for each in lines:
             records.add(each)
@@ -58,8 +61,8 @@ def test_a_row_tells_what_is_asked_and_what_was_seen(tmp_path: Path) -> None:
         "cancel_all": "false",
         "reason": "Closed",
         "user_id": uuid(901),
-        "start": "2026-12-01T09:00:00Z",
-        "end": "2026-12-01T09:30:00Z",
+        "start": "2026-12-01T10:00:00+01:00",
+        "end": "2026-12-01T10:30:00+01:00",
         "meeting_type_id": uuid(700),
         "host_ids": f"{uuid(801)} {uuid(802)}",
         "paid": "yes",

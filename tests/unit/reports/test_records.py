@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -22,6 +23,8 @@ from bulk_cancel.inputs import columns as input_columns
 from bulk_cancel.reports import chunks
 from bulk_cancel.reports.records import CORRECTIONS, Wanted, write_records
 from support.examples import examples
+
+BERLIN = ZoneInfo("Europe/Berlin")
 
 Make = Callable[..., Any]
 
@@ -64,7 +67,7 @@ def names(folder: Path) -> set[str]:
 
 def test_results_have_the_columns_of_the_input_and_then_ours(run_of: Make, record: Make, tmp_path: Path) -> None:
     run = run_of([State.CANCELLED], {"Customer": ["Zoë"], "id": ["a"]})
-    write_records(run.snapshot(tmp_path), run.rows, tmp_path / "out")
+    write_records(run.snapshot(tmp_path), run.rows, tmp_path / "out", Wanted(zone=BERLIN))
     (row,) = read(tmp_path / "out" / "results.csv")
     assert row == {
         "Customer": "Zoë",
@@ -74,12 +77,13 @@ def test_results_have_the_columns_of_the_input_and_then_ours(run_of: Make, recor
         "detail": "",
         "http_status": "200",
         "attempts": "1",
-        "settled_at": "2026-11-18T11:06:40Z",
+        "settled_at": "2026-11-18T12:06:40+01:00",
         "mailed_reason": "We are closed.",
     }
+    settled_at = "2026-11-18T12:06:40+01:00"
     parquet = pl.read_parquet(tmp_path / "out" / "results.parquet")
     assert parquet.columns == list(row)
-    assert parquet.rows() == [("Zoë", "a", 2, "cancelled", None, 200, 1, "2026-11-18T11:06:40Z", "We are closed.")]
+    assert parquet.rows() == [("Zoë", "a", 2, "cancelled", None, 200, 1, settled_at, "We are closed.")]
 
 
 def test_a_row_that_never_settled_has_empty_cells(run_of: Make, record: Make, tmp_path: Path) -> None:
@@ -293,7 +297,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_the_disk(run_of: Make, tmp_
     run = run_of([State.CANCELLED])
     (tmp_path / "out").touch()
     with pytest.raises(ReportError, match="cannot be written to") as caught:
-        write_records(run.snapshot(tmp_path), run.rows, tmp_path / "out")
+        write_records(run.snapshot(tmp_path), run.rows, tmp_path / "out", Wanted(zone=BERLIN))
     assert caught.value.exit_code is Exit.DISK
     assert "bulk-cancel report" in caught.value.advice
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import openpyxl
 import polars as pl
 import pytest
 
+from bulk_cancel.core.moments import show_moment
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import ConfigError, ReportError
 from bulk_cancel.reports import chunks, workbook
 from bulk_cancel.reports.records import Wanted, write_records
 from bulk_cancel.reports.workbook import WorkbookFile, require_excel, why_no_workbook
+
+BERLIN = ZoneInfo("Europe/Berlin")
 
 Make = Callable[..., Any]
 HOSTILE = ["=1+1", "+49 30 1234", "@home", "https://example.com", "00123", '<b>"&', "two\nlines", "x" * 40_000, None]
@@ -29,12 +33,14 @@ def test_every_cell_is_what_the_other_results_say(
 ) -> None:
     monkeypatch.setattr(chunks, "CHUNK", 4)
     run = run_of([*list(State)[:-2], None], {"note": HOSTILE})
-    files = write_records(run.snapshot(tmp_path), run.rows, tmp_path, Wanted(excel=True))
+    files = write_records(run.snapshot(tmp_path), run.rows, tmp_path, Wanted(excel=True, zone=BERLIN))
     sheet = sheet_of(tmp_path / "results.xlsx")
     header, *rows = sheet.iter_rows(values_only=True)
     parquet = pl.read_parquet(tmp_path / "results.parquet")
     assert list(header) == parquet.columns
-    assert [row[1:] for row in rows] == [row[1:] for row in parquet.iter_rows()]
+    shown = [(*row[1:-2], show_moment(row[-2], BERLIN) or None, row[-1]) for row in parquet.iter_rows()]
+    assert [row[1:] for row in rows] == shown
+    assert {row[-2] for row in rows} == {"2026-11-18 12:06 CET", None}
     assert [row[0] for row in rows] == [*HOSTILE[:-2], "x" * 32_766 + "…", None]
     assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "n", "inlineStr"}
     assert not sheet._hyperlinks

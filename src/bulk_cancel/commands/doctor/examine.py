@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace, ledger_place
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import credential_lock
-from bulk_cancel.access.setup import Setup
+from bulk_cancel.access.setup import Setup, zone_of
 from bulk_cancel.api.port import ApiSettings
 from bulk_cancel.commands.doctor.accounts import check_accounts
 from bulk_cancel.commands.doctor.api import check_access, settings_or_why
@@ -69,7 +69,7 @@ def _set_up_by_parts(job: Job, machine: Machine) -> tuple[Setup, dict[str, Check
     url = part("API settings", partial(api_url, environ), lambda: DEFAULT_API)
     found = part("ledger", partial(place, job.ledger, url), partial(place, None, url))
     accounts = part("accounts", partial(load_accounts, job.accounts, environ, job), partial(Accounts, job, environ))
-    return Setup(job, url, found, accounts, make_log(quiet=True), machine), failures
+    return Setup(job, url, found, accounts, make_log(quiet=True), machine, zone_of(job, machine)), failures
 
 
 def _where_others_do(missing: Check) -> Check:
@@ -78,8 +78,8 @@ def _where_others_do(missing: Check) -> Check:
 
 
 def _zones(job: Job) -> tuple[str, ...]:
-    named = (job.select.timezone if job.select else None, str(job.send_window.zone) if job.send_window else None)
-    return tuple(sorted({"Europe/Berlin", *filter(None, named)}))
+    named = (job.zone, job.select and job.select.selection().days.zone, job.send_window and job.send_window.zone)
+    return tuple(sorted({"Europe/Berlin", *map(str, filter(None, named))}))
 
 
 def _check_ledger(place: LedgerPlace, url: str) -> Iterator[Check]:

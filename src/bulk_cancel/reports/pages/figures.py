@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.core.pacing import Pace
 
 T = TypeVar("T")
@@ -68,8 +69,8 @@ class Timeline:
     busiest: int  #: the most sends in one interval
     total: int
     width_s: float  #: of an interval
-    first_at: float
-    last_at: float
+    first: str  #: the moments at both ends, for people
+    last: str
 
 
 def interval_s(duration_s: float) -> float:
@@ -78,7 +79,7 @@ def interval_s(duration_s: float) -> float:
     return float(next(fitting, -(-duration_s // (_MOST_BARS - 1))))
 
 
-def timeline(span: tuple[float, float], sends: Iterable[tuple[int, int]], pace: Pace | None) -> Timeline:
+def timeline(span: tuple[float, float], sends: Iterable[tuple[int, int]], pace: Pace | None, zone: Zone) -> Timeline:
     """Draw sends, counted by interval, and the most that a full bucket allowed in each."""
     width_s = interval_s(span[1] - span[0])
     counts = _by_interval(sends)
@@ -94,8 +95,8 @@ def timeline(span: tuple[float, float], sends: Iterable[tuple[int, int]], pace: 
         busiest=busiest,
         total=sum(counts.values()),
         width_s=width_s,
-        first_at=span[0],
-        last_at=span[1],
+        first=show_moment(span[0], zone),
+        last=show_moment(span[1], zone),
     )
 
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from bulk_cancel.core.actions import Action
-from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.estimate import Hours
+from bulk_cancel.core.moments import Zone, show_moment, show_span, widened
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.text import clean, counted
-from bulk_cancel.core.units import show_duration
+from bulk_cancel.core.units import about
 from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import segments
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
-from bulk_cancel.reports.pages.rendering import moment, write_page
+from bulk_cancel.reports.pages.rendering import write_page
 
 PLAN_HTML: Final = "plan.html"
 
@@ -63,6 +64,12 @@ class PlanFacts:
     notes: tuple[str, ...] = ()  #: what a person should know of how the input was read
     provenance: Provenance = field(default_factory=Provenance)
     digest: Callable[[], str | None] = lambda: None  #: of the plan file; known when the page is written
+    hours: Hours = field(default_factory=Hours)  #: when cancels may be sent, and in which zone its readers live
+
+    @property
+    def zone(self) -> Zone:
+        """The zone in which its readers live."""
+        return self.hours.zone
 
 
 @dataclass(slots=True)
@@ -74,7 +81,7 @@ class PlanPage:
     cancels: Counter[str] = field(default_factory=Counter)  #: by account
     paid: int = 0
     without_reason: int = 0  #: of those to be cancelled
-    starts: tuple[str, str] | None = None  #: the first and the last start of what is to be cancelled
+    starts: tuple[float, float] | None = None  #: the first and the last start of what is to be cancelled
     _concerning: defaultdict[Action, list[Row]] = field(default_factory=lambda: defaultdict(list), repr=False)
     _paid_rows: list[Row] = field(default_factory=list, repr=False)
     _others: list[Row] = field(default_factory=list, repr=False)
@@ -84,14 +91,13 @@ class PlanPage:
         self.actions[line.action] += 1
         self.cancels[line.row.account or ""] += line.action is Action.CANCEL
         paid = line.is_sent and line.seen is not None and line.seen.paid
-        if line.is_sent and line.seen and (start := line.seen.start):
-            first, last = self.starts or (start, start)
-            self.starts = (min(first, start), max(last, start))
+        if line.is_sent and line.seen:
+            self.starts = widened(self.starts, line.seen.start)
         self.paid += paid
         self.without_reason += line.is_sent and not line.row.reason
         kept = self._kept(line.action, paid=paid)
         if len(kept) < layout.MOST_ROWS:
-            kept.append(_row(line, for_a_person=paid or line.action in _ADVICE))
+            kept.append(_row(line, self.facts.zone, for_a_person=paid or line.action in _ADVICE))
 
     def _kept(self, action: Action, *, paid: bool) -> list[Row]:
         if action in _ADVICE:
@@ -142,20 +148,20 @@ class PlanPage:
             return "This plan would send no mail."
         paces = self.facts.paces
         lasting = max(duration_s(count, paces.get(name, self.facts.pace)) for name, count in self.cancels.items())
-        takes = f"takes at least {show_duration(lasting)}" if lasting >= 1 else "takes a moment"
+        ends = self.facts.hours.outlook(self.facts.made_at, lasting)
         rate = "each account's own rate" if paces else layout.show_pace(self.facts.pace)
-        return f"Each of them mails people and cannot be undone. It {takes} at {rate}."
+        takes = f"Each of them mails people and cannot be undone. It takes {about(lasting)} at {rate}."
+        return f"{takes} If it began when it was planned: {ends[:1].lower()}{ends[1:]}" if ends else takes
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         yield "Rows", f"{self.actions.total():,}"
-        yield "Planned", moment(self.facts.made_at)
+        yield "Planned", show_moment(self.facts.made_at, self.facts.zone)
         yield from replace(self.facts.provenance, plan_digest=self.facts.digest() or "").facts()
         yield "Reasons in the mails", self._reasons()
         if self.facts.notes:
             yield "How the input was read", clean(" ".join(self.facts.notes), 2000)
         if self.starts:
-            first, last = (_start(start) for start in self.starts)
-            yield "Appointments start", first if first == last else f"{first} to {last}"
+            yield "Appointments start", show_span(self.starts, self.facts.zone)
         yield "Input's SHA-256", self.facts.input_digest
 
     def _reasons(self) -> str:
@@ -190,7 +196,7 @@ def writing_plan_page(out: Path, facts: PlanFacts) -> Iterator[PlanPage]:
     write_page(page.page(), out, PLAN_HTML)
 
 
-def _row(line: PlanLine, *, for_a_person: bool) -> Row:
+def _row(line: PlanLine, zone: Zone, *, for_a_person: bool) -> Row:
     row, seen = line.row, line.seen
     return Row(
         row=row.row,
@@ -201,14 +207,6 @@ def _row(line: PlanLine, *, for_a_person: bool) -> Row:
         text=clean(line.why, 2000),
         cells=(
             clean(row.reason or ("(no reason)" if line.is_sent else ""), 500),
-            _start(seen.start) if seen and seen.start else "",
+            show_moment(seen.start if seen else None, zone),
         ),
     )
-
-
-def _start(text: str) -> str:
-    """Return a start as local time; what is no time stays as it is."""
-    at = moment_of(text)
-    with suppress(OverflowError, ValueError, OSError):
-        return clean(text) if at is None else moment(at)
-    return clean(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -46,7 +45,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals |= {"chart_width": WIDTH, "chart_height": HEIGHT}
-    environment.filters |= {"moment": moment, "duration": show_duration, "number": lambda count: f"{count:,}"}
+    environment.filters |= {"duration": show_duration, "number": lambda count: f"{count:,}"}
     return environment
 
 
@@ -58,8 +57,3 @@ def _part(name: str) -> Markup:
 
 def _source(part: Markup) -> str:
     return f"'sha256-{b64encode(sha256(part.encode()).digest()).decode()}'"
-
-
-def moment(at: float) -> str:
-    """Write seconds since the epoch as local time with its zone: `2026-11-22 09:30 CET`."""
-    return f"{datetime.fromtimestamp(at, UTC).astimezone():%Y-%m-%d %H:%M %Z}"

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from bulk_cancel.core.exit_codes import BAD, LEFT, Remains, decide_exit
 from bulk_cancel.core.model import Status, status_of
+from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.text import counted, printable
 from bulk_cancel.core.units import show_duration
@@ -23,7 +24,7 @@ from bulk_cancel.reports.next_step import NOT_ENDED, Ending, closing_steps, next
 from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, timeline
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
-from bulk_cancel.reports.pages.rendering import moment, write_page
+from bulk_cancel.reports.pages.rendering import write_page
 from bulk_cancel.reports.remains import has_expired, remains_of_run
 from bulk_cancel.reports.summary import read_told
 
@@ -110,7 +111,6 @@ class _Run:
     remains: Remains
     concerned: Mapping[Concern, Sequence[RowRecord]]  #: the first rows of each concern
     concerns: Mapping[Concern, int]
-
     expired_in: str  #: the folder of the results, where the plan that was carried out has expired
 
     @property
@@ -212,7 +212,7 @@ def _advice(run: _Run) -> str:
 
 def _facts(run: _Run) -> Iterator[tuple[str, str]]:
     yield "Input", layout.name_of(run.record.source) or "unknown"
-    yield "Started", moment(run.record.started_at)
+    yield "Started", show_moment(run.record.started_at, run.record.zone)
     yield from run.record.provenance.facts()
     if run.record.ended_at is not None:
         yield "Took", show_duration(max(0.0, run.record.ended_at - run.record.started_at))
@@ -236,13 +236,13 @@ def _timeline(ledger: Ledger, run: _Run) -> Timeline | None:
     if span is None:
         return None
     sends = ledger.sends(run.record.run_no, span[0], interval_s(span[1] - span[0]))
-    return timeline(span, sends, _pace(run))
+    return timeline(span, sends, _pace(run), run.record.zone)
 
 
 def _card(run: _Run, concern: Concern) -> Card:
     kind, (one, many), advice = _CARDS[concern]
     count = run.concerns[concern]
-    rows = [_row(record, for_a_person=True) for record in run.concerned[concern][: layout.EXAMPLES]]
+    rows = [_row(record, run.record.zone, for_a_person=True) for record in run.concerned[concern][: layout.EXAMPLES]]
     return Card(kind, count, one if count == 1 else many, advice, rows)
 
 
@@ -253,10 +253,10 @@ def _rows(ledger: Ledger, run: _Run) -> list[Row]:
     others = (record for record in first if record.row not in concerned)
     chosen = [*concerned.values(), *islice(others, max(0, layout.MOST_ROWS - len(concerned)))]
     chosen.sort(key=lambda record: record.row)
-    return [_row(record, for_a_person=record.row in concerned) for record in chosen]
+    return [_row(record, run.record.zone, for_a_person=record.row in concerned) for record in chosen]
 
 
-def _row(record: RowRecord, *, for_a_person: bool) -> Row:
+def _row(record: RowRecord, zone: Zone, *, for_a_person: bool) -> Row:
     target = record.target
     return Row(
         row=record.row,
@@ -267,5 +267,5 @@ def _row(record: RowRecord, *, for_a_person: bool) -> Row:
         if target
         else (),
         text=detail_of(record),
-        cells=(str(record.attempts), moment(record.settled_at) if record.settled_at is not None else ""),
+        cells=(str(record.attempts), show_moment(record.settled_at, zone)),
     )

@@ -1,0 +1,35 @@
+"""When a run ends, as an office says it: an estimate, with the hours in mind in which cancels may be sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bulk_cancel.core.moments import Zone, show_hour
+from bulk_cancel.core.window import SendWindow
+
+#: Who waits for less than that needs no clock.
+_WORTH_A_CLOCK_S = 55.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When cancels may be sent, and in which zone it is told."""
+
+    window: SendWindow | None = None
+    waits: bool = True  #: outside of the window a run waits; else it stops
+    zone: Zone = None
+
+    def outlook(self, now: float, needs_s: float) -> str:
+        """Say when a run that starts now, in seconds since the epoch, ends; nothing where that is in a moment."""
+        opens = self._opening(now)
+        if opens and not self.waits:
+            return f"{opens}: until then a run sends nothing."
+        if needs_s < _WORTH_A_CLOCK_S and not opens:
+            return ""
+        ends_at = self.window.ends_at(now, needs_s) if self.window and self.waits else now + needs_s
+        ends = "in more than a month" if ends_at is None else f"about {show_hour(ends_at, now, self.zone)}"
+        return f"{opens}, and it ends {ends}." if opens else f"It ends {ends}."
+
+    def _opening(self, now: float) -> str:
+        wait_s = self.window.wait_s(now) if self.window else 0.0
+        return f"The send window opens at {show_hour(now + wait_s, now, self.zone)}" if wait_s else ""
