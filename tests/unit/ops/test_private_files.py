@@ -45,7 +45,7 @@ def report(path: Path) -> None:
 
 
 def rebook(path: Path) -> None:
-    with rebooking_list(path.parent):
+    with rebooking_list(path.parent, None):
         pass
 
 
