@@ -105,16 +105,18 @@ def read_told(record: RunRecord) -> dict[str, Any]:
 
 
 def _is_ours(told: dict[str, Any]) -> bool:
-    counts, limit = told.get("counts"), told.get("limit") or {"rate_per_s": 0.0, "burst": 0}
-    numbers = [told.get("elapsed_s")]
-    for part in (counts, limit, told.get("requests") or {}):
-        numbers += part.values() if isinstance(part, dict) else [None]
+    """Tell whether all is there that anybody reads of it, and of its kind."""
+    parts = told.get("counts"), told.get("requests") or {}, told.get("limit") or {}
+    if not all(isinstance(part, dict) for part in parts):
+        return False
+    counts, requests, limit = (part for part in parts if part is not None)
     return (
-        all(isinstance(number, int | float) for number in numbers)
+        all(isinstance(number, int | float) for part in (counts, requests, limit) for number in part.values())
+        and {*counts} <= {*Status}
+        and (not requests or requests.keys() >= {"posts", "gets", "throttled"})
+        and (not limit or (limit.keys() == {"rate_per_s", "burst"} and limit["rate_per_s"] > 0))
         and isinstance(told.get("next"), str)
         and told.get("exit_code") in [*Exit]
-        and {*counts} <= {*Status}  # type: ignore[misc]  # an object, as its numbers were read
-        and limit.keys() == {"rate_per_s", "burst"}
     )
 
 
