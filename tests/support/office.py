@@ -8,7 +8,7 @@ from typing import Any
 
 from bulk_cancel.access.setup import Setup, set_up
 from bulk_cancel.commands.reconcile import reconcile_ledger
-from bulk_cancel.commands.report import report_run
+from bulk_cancel.commands.report import ReportWish, report_run
 from bulk_cancel.commands.run import run_job
 from bulk_cancel.commands.status import look_over
 from bulk_cancel.core.model import Answer, Target
@@ -60,5 +60,5 @@ class Office:
         return look_over(self.setup().place, self.played.machine, 600.0, 5).next
 
     def report(self) -> str:
-        report_run(self.setup().place, self.played.machine, "", None)
+        report_run(self.setup().place, self.played.machine, "", ReportWish())
         return (self.folder / "out" / "report.html").read_text(encoding="utf-8")
