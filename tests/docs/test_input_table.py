@@ -100,6 +100,9 @@ LINES = {
         (csv(f"id,reason,note\n{A},ill\n{B}\n"), {}, [(2, "ill"), (3, "invalid")]),
     ],
     "more separators": [(csv(f"id,reason\n{A},ill,,\n{B},ill,x\n"), {}, [(2, "ill"), (3, "invalid")])],
+    "a quote that is not closed": [
+        (csv(f'id,reason\n{A},"ill\n{B},gone"\n{ID(3)},x\n'), {}, [(2, "invalid"), (3, "x")]),
+    ],
     "text in another": [
         (csv(f"id;reason\n{A};früh\n", "cp1252"), {}, "not UTF-8 text"),
         (csv(f"id;reason\n{A};früh\n", "cp1252"), {"encoding": "cp1252"}, [(2, "früh")]),

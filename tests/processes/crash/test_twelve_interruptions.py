@@ -149,7 +149,7 @@ def survive(make_lab: MakeLab, seed: int, *, times: int, count: int) -> Ordeal:
         if codes[-1] in (0, 3):
             break
     last = lab.runs[-1]
-    assert codes[-1] in (0, 3), f"{codes}: {told(last)['next']}"
+    assert codes[-1] in (0, 3), f"{codes}: {told(last).get('next', last.stderr)}"
     lab.wait_for(lambda: lab.sandbox.truth().late == 0)
     assert not lab.sandbox.truth().doubled
     _is_as_the_server_has_it(lab)
