@@ -60,5 +60,5 @@ class Office:
         return look_over(self.setup().place, self.played.machine, 600.0, 5).next
 
     def report(self) -> str:
-        report_run(self.setup().place, self.played.machine, "", None)
+        report_run(self.setup().place, self.played.machine, "")
         return (self.folder / "out" / "report.html").read_text(encoding="utf-8")

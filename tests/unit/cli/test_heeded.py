@@ -43,7 +43,6 @@ ELSEWHERE = {
         "notify_on": "with addresses to notify",
         "max_errors": "when the API refuses",
         "max_attempts": "when a send proved not to be applied",
-        "outside_window": "outside of a send window",
         "missing_input": "without an input",
     },
     "plan": {"missing_input": "without an input"},

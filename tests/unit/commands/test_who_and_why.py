@@ -14,7 +14,7 @@ import pytest
 from bulk_cancel.commands.explain import explain
 from bulk_cancel.commands.export import export
 from bulk_cancel.commands.plan import plan_job
-from bulk_cancel.commands.report import report_run
+from bulk_cancel.commands.report import ReportWish, report_run
 from bulk_cancel.commands.run import run_and_tell, run_job
 from bulk_cancel.commands.status import Overview, RunPhase, look_over
 from bulk_cancel.core.model import Answer, Status
@@ -182,10 +182,10 @@ def test_report_refuses_a_folder_of_another_run_and_removes_nothing(office: Offi
     ran(office, office.folder / "closure.csv", out=str(office.folder / "two"))
     before = (office.folder / "two" / "summary.json").read_text()
     with pytest.raises(UsageError, match="holds the results of the run"):
-        report_run(office.setup().place, office.played.machine, one.run_id, office.folder / "two")
+        report_run(office.setup().place, office.played.machine, one.run_id, ReportWish(office.folder / "two"))
     assert (office.folder / "two" / "summary.json").read_text() == before
     kept = office.folder / "one" / "failed.csv"
     kept.write_text("mine")
-    report_run(office.setup().place, office.played.machine, one.run_id, None)
+    report_run(office.setup().place, office.played.machine, one.run_id)
     assert kept.exists()
     assert one.counts[Status.CANCELLED] == 3
