@@ -144,6 +144,17 @@ def test_a_series_waits_for_an_open_one_until_a_person_has_to_settle_that(ledger
     assert other.must_be_read
 
 
+def test_an_unknown_target_tells_the_settle_time_of_the_run_that_sent_it(ledger: Ledger) -> None:
+    first = ledger.begin_run(RunStart("run-1", AT, BASE, settle_s=7200.0))
+    ledger.stage(first, [row(2, 1)], AT)
+    ledger.start_run(first)
+    put(ledger, first, State.UNKNOWN, 1)
+    second = ledger.begin_run(RunStart("run-2", AT + 500, BASE, settle_s=60.0))
+    ledger.stage(second, [row(2, 1)], AT + 500)
+    (item,) = ledger.unknown(0, 10)
+    assert item.settle_s == 7200.0
+
+
 def test_a_row_waits_for_an_open_cancel_of_its_appointment_until_a_person_has_to_settle_that(ledger: Ledger) -> None:
     run_no = staged(ledger, row(2, 1, entire_series=True), row(3, 1))
     ledger.append(run_no, entries(target(ledger, 1, series=True), Event.INTENT, Event.NO_PROOF))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bulk_cancel.core.model import InputRow
-from bulk_cancel.core.states import SENDABLE, Event, State
+from bulk_cancel.core.states import DONE, OPEN, SENDABLE, Event, State
 from bulk_cancel.ledger.port import Ledger
-from support.given import move, put, row, staged, target, uuid
+from support.given import HISTORIES, move, put, row, staged, target, uuid
 
 WHOLE = {"attendee_id": None}
 ANNA, BERT = {"attendee_id": uuid(50)}, {"attendee_id": uuid(51)}
@@ -202,3 +202,20 @@ def test_work_tells_when_the_last_series_was_sent(ledger: Ledger) -> None:
     move(ledger, run_no, target(ledger, 2, series=True), Event.INTENT)
     ((_, work),) = ledger.work(run_no, 0, series=False, limit=9)
     assert work.series_sent_at is not None
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("done", [WHOLE, SERIES, BERT], ids=["whole", "series", "another attendee"])
+def test_work_tells_whether_the_whole_appointment_is_known_as_cancelled(
+    ledger: Ledger, done: dict[str, object], state: State
+) -> None:
+    first = staged(ledger, row(2, 1, **done))
+    attendee = 51 if done is BERT else None
+    if HISTORIES[state]:
+        move(ledger, first, target(ledger, 1, attendee, series=done is SERIES), *HISTORIES[state])
+    run_no = staged(ledger, row(2, 1, **ANNA), row(3, 2), run_id="run-2")
+    told = {work.target.attendee_id: work.is_cancelled for _, work in ledger.work(run_no, 0, series=False, limit=9)}
+    told |= {work.target.attendee_id: work.is_cancelled for work in ledger.listed_work(run_no, [uuid(1)])}
+    is_held_back = done is not BERT and state in OPEN
+    anna = {} if is_held_back else {uuid(50): done is not BERT and state in DONE}
+    assert told == {None: False} | anna

@@ -37,6 +37,7 @@ class Bug:
 
 _SENDER, _SQLITE, _OUTCOME = "engine/sender.py", "ledger/sqlite/ledger.py", "core/outcome.py"
 _GUARD, _MARKS = "ledger/sqlite/file_guard.py", "tests/unit/ledger/sqlite/test_high_water.py"
+_POSTGRES_MARKS = "tests/unit/ledger/postgres/test_high_water.py"
 _QUERIES, _RECONCILE = "ledger/sql/sqlite.sql", "engine/reconcile.py"
 _INTENT = '        await context.move(work, Event.INTENT, detail=work.request.reason or "")\n'
 _LOOKING = """        step = await self._look(work)
@@ -111,6 +112,34 @@ BUGS = (
         "tests/processes/crash/test_acceptance.py::test_fifty_appointments_and_two_kills",
     ),
     Bug(
+        "who began a run is in no chain of digests",
+        _SQLITE,
+        "            integrity.seal_beginning(self._connection, self._sql, run_no)\n",
+        "",
+        "tests/unit/ledger/sqlite/test_verify.py::test_the_end_of_a_run_leaves_its_beginning_whole",
+    ),
+    Bug(
+        "the command to type next has its secrets",
+        "settings/recorded_command.py",
+        "        text = text.replace(secret, HIDDEN)\n",
+        "        pass\n",
+        "tests/unit/settings/test_recorded_command.py::test_no_secret_is_recorded",
+    ),
+    Bug(
+        "a later input's reason is taken for the one that was mailed",
+        _SENDER,
+        'Event.INTENT, detail=work.request.reason or "")',
+        "Event.INTENT)",
+        "tests/unit/commands/test_who_and_why.py::test_everything_that_is_written_tells_who_and_why",
+    ),
+    Bug(
+        "a rerun forgets with which options it was typed",
+        "reports/next_step.py",
+        "if goes_on and ending.again else said",
+        "if False else said",
+        "tests/unit/commands/test_who_and_why.py::test_what_is_left_goes_on_with_the_very_command_and_its_reason",
+    ),
+    Bug(
         "a 500 is no lost answer",
         _OUTCOME,
         "status >= 500 or status in UNCLEAR",
@@ -129,7 +158,7 @@ BUGS = (
         _OUTCOME,
         "    status = answer.status\n",
         "    status = 429 if answer.status == 408 else answer.status\n",
-        "tests/processes/commands/test_answers.py::test_a_cancel_behind_an_unclear_status_is_never_sent_twice",
+        "tests/unit/core/test_outcome.py::test_every_status_with_every_body",
     ),
     Bug(
         "what a server says before it was asked is the answer",
@@ -303,8 +332,8 @@ BUGS = (
     Bug(
         "there is no settle time",
         "engine/unknowns.py",
-        "return settle_s - clock",
-        "return 0.0 * clock",
+        "return max(settle_s, item.settle_s) - _age_s(item, clock)",
+        "return 0.0 * _age_s(item, clock)",
         "tests/processes/crash/test_clock.py::test_an_unknown_target_is_not_sent_before_its_settle_time",
     ),
     Bug(
@@ -416,7 +445,7 @@ BUGS = (
         "a mark is moved on by a commit that fails",
         _GUARD,
         "            raise\n\n    def settle",
-        "            self._keeper.move(Seen(9, 64 * '0'))\n            raise\n\n    def settle",
+        "            self._keeper.move(Seen(9, 64 * '0', Unanswered()))\n            raise\n\n    def settle",
         f"{_MARKS}::test_a_commit_that_fails_moves_no_mark",
     ),
     Bug(
@@ -439,6 +468,55 @@ BUGS = (
         "marks.refuse_missing(place_of(path))",
         "pass",
         f"{_MARKS}::test_a_ledger_that_is_gone_is_not_begun_anew_until_it_is_forgotten",
+    ),
+    Bug(
+        "two copies of a ledger run at once",
+        "ledger/sqlite/recognise.py",
+        "        holds.enter_context(marks.held(ledger_id, place))\n",
+        "",
+        f"{_MARKS}::test_two_whole_copies_do_not_run_at_once_and_the_second_stays_refused",
+    ),
+    Bug(
+        "a lost ledger is forgotten while a cancel may take effect",
+        "commands/resolve.py",
+        "if left_s := mark.seen.unanswered.left_s(machine.clock.now(), settle_s):",
+        "if left_s := 0:",
+        f"{_MARKS}::test_a_lost_ledger_is_not_forgotten_while_a_cancel_may_take_effect",
+    ),
+    Bug(
+        "a mark forgets the settle time of the run that sent",
+        "ledger/high_water.py",
+        "self.at + max(self.settle_s, settle_s) - now",
+        "self.at + settle_s - now",
+        f"{_MARKS}::test_a_mark_tells_until_when_an_unanswered_cancel_may_take_effect",
+    ),
+    Bug(
+        "a mark does not know of cancels without an answer",
+        _SQLITE,
+        "if self._guard and at is not None:",
+        "if False:",
+        f"{_MARKS}::test_a_lost_ledger_is_not_forgotten_while_a_cancel_may_take_effect",
+    ),
+    Bug(
+        "a restored database is taken whatever it lacks",
+        "ledger/postgres/recognise.py",
+        "if mark is not None and mark.seen.number:",
+        "if False:",
+        f"{_POSTGRES_MARKS}::test_a_restored_dump_that_is_older_is_refused_with_what_is_missing",
+    ),
+    Bug(
+        "a database leaves no mark",
+        "ledger/postgres/writing.py",
+        "        if self._keeper and last:\n",
+        "        if False:\n",
+        f"{_POSTGRES_MARKS}::test_a_restored_dump_that_is_older_is_refused_with_what_is_missing",
+    ),
+    Bug(
+        "a schema that is gone is begun anew without a word",
+        "ledger/postgres/ledger.py",
+        "marks.refuse_missing(session.place)",
+        "pass",
+        f"{_POSTGRES_MARKS}::test_a_schema_that_is_gone_is_not_begun_anew_until_it_is_forgotten",
     ),
     Bug(
         "a WAL is played into any main file",
@@ -639,8 +717,8 @@ BUGS = (
     Bug(
         "an age in PostgreSQL is told by the clock of the process that asks",
         "engine/unknowns.py",
-        "return settle_s - item.age_s",
-        "return settle_s - (clock.now() - item.last_at)",
+        "        return item.age_s\n",
+        "        return clock.now() - item.last_at\n",
         "tests/unit/ledger/postgres/test_ages.py::test_an_age_is_the_databases_whatever_the_clock_of_the_process_that_asks",
     ),
     Bug(
@@ -911,6 +989,27 @@ BUGS = (
         "tests/unit/engine/test_looks.py::test_cancels_that_are_always_throttled_end_the_run_although_reads_are_served",
     ),
     Bug(
+        "the settle time of the run that sent a cancel is forgotten",
+        "engine/unknowns.py",
+        "max(settle_s, item.settle_s)",
+        "settle_s",
+        "tests/unit/engine/test_reconcile.py::test_the_longest_settle_time_holds_the_sending_runs_or_this_commands",
+    ),
+    Bug(
+        "a replica that lags outranks the ledger",
+        "core/actions.py",
+        "    if expected.is_cancelled:\n",
+        "    if False:\n",
+        "tests/unit/engine/test_looks.py::test_what_the_ledger_knows_as_cancelled_is_not_sent_by_a_replica_that_lags",
+    ),
+    Bug(
+        "the ledger does not tell of what another target cancelled",
+        _QUERIES,
+        "AND o.target_id <> t.target_id AND o.attendee_id = '' AND o.state IN",
+        "AND o.target_id <> t.target_id AND o.attendee_id = t.attendee_id AND o.state IN",
+        "tests/contracts/test_work.py::test_work_tells_whether_the_whole_appointment_is_known_as_cancelled",
+    ),
+    Bug(
         "a sibling of a series is read at once",
         _SENDER,
         "        is_lagging = self._may_lag(work)\n",
@@ -1059,6 +1158,13 @@ BUGS = (
         "pl.when(holds_rows).then(pl.lit(_SWALLOWED))",
         "pl.when(holds_rows & False).then(pl.lit(_SWALLOWED))",
         "tests/unit/inputs/test_csv.py::test_a_row_that_swallows_others_says_so",
+    ),
+    Bug(
+        "among interruptions an unanswered cancel is sent again",
+        _SENDER,
+        "Kind.NO_ANSWER: Sender._no_proof",
+        "Kind.NO_ANSWER: Sender._not_processed",
+        "tests/processes/crash/test_twelve_interruptions.py::test_four_interruptions_among_everything_else",
     ),
     Bug(
         "what a person has to look at is lost among the ends of accounts",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Protocol, cast
 from bulk_cancel.access.places import ledger_lock, ledger_path
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.ledger.high_water import Marks
+from bulk_cancel.ledger.high_water import Mark, Marks
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger, reading
@@ -43,8 +43,11 @@ class LedgerPlace(Protocol):
     def refuse_lost(self) -> None:
         """Raise LedgerError when it is older than what this machine has seen of it, or gone."""
 
-    def forget(self) -> int:
-        """Forget what this machine has seen of the ledger at this place; return how many events that were."""
+    def forget(self, refuse: Callable[[Mark], None] = lambda _: None) -> int:
+        """Forget what this machine has seen of the ledger at this place; return how many events that were.
+
+        `refuse` is called with each mark before it goes, and may raise.
+        """
 
     def holder(self) -> Holder | None:
         """Return who holds the ledger at this moment."""
@@ -87,15 +90,13 @@ class LedgerFile:
         with reading(self.path, self.marks) as ledger:
             ledger.refuse_older()
 
-    def forget(self) -> int:
+    def forget(self, refuse: Callable[[Mark], None] = lambda _: None) -> int:
         """As `LedgerPlace` says. Of a file that is there its own mark is forgotten, wherever it was opened last."""
         marks = self.marks.at(place_of(self.path))
         if self.path.exists():
             with locked(ledger_lock(self.path), f"the ledger {self.path}"), reading(self.path, self.marks) as ledger:
                 marks += [own] if (own := ledger.mark()) and own not in marks else []
-        for mark in marks:
-            mark.forget()
-        return sum(mark.seen.number for mark in marks)
+        return _forgotten(self.marks, marks, refuse)
 
     def holder(self) -> Holder | None:
         """As `LedgerPlace` says."""
@@ -107,6 +108,7 @@ class LedgerDatabase:
     """A ledger in PostgreSQL, for the processes of many machines. Needs the extra `cluster`."""
 
     url: str = field(repr=False)  #: with the password, if it has one
+    marks: Marks | None = None
 
     def __str__(self) -> str:
         return str(_postgres().place_of(self.url))
@@ -118,13 +120,13 @@ class LedgerDatabase:
     @contextmanager
     def reading(self) -> Iterator[Ledger]:
         """As `LedgerPlace` says."""
-        with closing(_postgres().PostgresLedger.open_to_read(self.url)) as ledger:
+        with closing(_postgres().PostgresLedger.open_to_read(self.url, marks=self.marks)) as ledger:
             yield ledger
 
     @contextmanager
     def alone(self, wait_s: float = 0.0, once_locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
         """As `LedgerPlace` says; the lock is the session's, and ends with it."""
-        with closing(_postgres().PostgresLedger.open(self.url)) as ledger:
+        with closing(_postgres().PostgresLedger.open(self.url, marks=self.marks)) as ledger:
             ledger.lock_alone(wait_s)
             once_locked()
             yield ledger
@@ -132,16 +134,29 @@ class LedgerDatabase:
     @contextmanager
     def together(self, wait_s: float = 0.0) -> Iterator[SharedLedger]:
         """Open the ledger beside workers, against those only who want it alone. Raises as `alone` does."""
-        with closing(_postgres().PostgresLedger.open(self.url)) as ledger:
+        with closing(_postgres().PostgresLedger.open(self.url, marks=self.marks)) as ledger:
             ledger.lock_with_others(wait_s)
             yield ledger
 
     def refuse_lost(self) -> None:
-        """Does nothing: this machine keeps no mark of a database."""
+        """As `LedgerPlace` says."""
+        if not self.exists():
+            if self.marks:
+                self.marks.refuse_missing(str(self))
+            return
+        with closing(_postgres().PostgresLedger.open_to_read(self.url, marks=self.marks)) as ledger:
+            ledger.refuse_older()
 
-    def forget(self) -> int:
-        """As `LedgerPlace` says: there is nothing to forget."""
-        return 0
+    def forget(self, refuse: Callable[[Mark], None] = lambda _: None) -> int:
+        """As `LedgerPlace` says. Raises LedgerError when the database cannot be reached."""
+        if self.marks is None:
+            return 0
+        marks = self.marks.at(str(self))
+        if self.exists():
+            with closing(_postgres().PostgresLedger.open_to_read(self.url, marks=self.marks)) as ledger:
+                own = ledger.mark()
+                marks += [own] if own and own not in marks else []
+        return _forgotten(self.marks, marks, refuse)
 
     def holder(self) -> Holder | None:
         """Return who holds the ledger alone, by the process that the database has for it."""
@@ -150,14 +165,27 @@ class LedgerDatabase:
         return Holder(*found) if found else None
 
 
+def _forgotten(known: Marks, marks: Sequence[Mark], refuse: Callable[[Mark], None]) -> int:
+    for mark in marks:
+        refuse(mark)
+    for mark in marks:
+        known.forget(mark)
+    return sum(mark.seen.number for mark in marks)
+
+
+def marks_of(state: Path) -> Marks:
+    """Return what this machine has seen of ledgers; `state` is the user's state folder."""
+    return Marks(state / "ledgers")
+
+
 def ledger_place(given: str | None, url: str, state: Path) -> LedgerPlace:
     """Return where the ledger is: as `--ledger` says, else a file per API address in the state folder.
 
     Raises ConfigError for an unknown kind.
     """
     if given is not None and given.startswith(("postgresql://", "postgres://")):
-        return LedgerDatabase(given)
-    return LedgerFile(ledger_path(given, url, state), Marks(state / "ledgers"))
+        return LedgerDatabase(given, marks_of(state))
+    return LedgerFile(ledger_path(given, url, state), marks_of(state))
 
 
 def shared_of(ledger: Ledger) -> SharedLedger | None:

@@ -14,7 +14,7 @@ from bulk_cancel.cli.stdout import errors_told, place_of, put_document, this_mac
 from bulk_cancel.commands.export import export
 from bulk_cancel.commands.reconcile import reconcile_ledger
 from bulk_cancel.commands.report import ReportWish, report_run
-from bulk_cancel.commands.resolve import Decision, resolve
+from bulk_cancel.commands.resolve import Decision, forget, resolve
 from bulk_cancel.errors import Exit
 from bulk_cancel.ops.private_files import replaced
 from bulk_cancel.settings.job import load_job
@@ -74,7 +74,7 @@ def backup_command(to: Path, ledger: str | None) -> None:
 def forget_command(ledger: str | None) -> None:
     """Forget a ledger that is lost."""
     place = place_of(ledger)
-    events = place.forget()
+    events = forget(place, this_machine(), settle_s())
     told = "nothing was remembered" if not events else f"{events:,} events are forgotten"
     print(f"{place}: {told}. Run with --look each: every appointment is then read before its cancel.")
 

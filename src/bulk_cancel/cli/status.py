@@ -48,7 +48,7 @@ def explain_command(target: str, ledger: str | None, timezone: str | None, *, as
 
 
 def settle_s() -> float:
-    """The settle time is a setting of runs, and not in the ledger: what runs would take without a flag or job file."""
+    """What runs would take without a flag or job file; a longer one of the run that sent a cancel holds."""
     try:
         return parse_duration(os.environ.get("BULK_CANCEL_SETTLE") or "10m")
     except ValueError as error:

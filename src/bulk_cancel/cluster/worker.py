@@ -16,6 +16,7 @@ from anyio import to_thread
 from dbos import DBOS
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay
 
+from bulk_cancel.access.ledgers import marks_of
 from bulk_cancel.access.limit_sharing import limit_shared
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import queue
@@ -91,7 +92,8 @@ class Worker:
             self.options.setup.log.warning("chunk.lost", run_id=run_id, chunk=chunk_no, why=str(error))
 
     async def _carry_once(self, run_id: str, chunk_no: int, kept: _Kept) -> None:
-        ledger = await to_thread.run_sync(PostgresLedger.open, self.options.url)
+        marks = marks_of(self.options.setup.setup.machine.state_folder)
+        ledger = await to_thread.run_sync(PostgresLedger.open, self.options.url, "", marks)
         try:
             await to_thread.run_sync(ledger.limit_transactions, self.options.setup.silence_s / 2)
             await self._carry(ledger, run_id, chunk_no, kept)

@@ -50,7 +50,8 @@ def prepare_reconcile(setup: Setup) -> Iterator[RunFacts]:
         with open_ledger(keys, limit) as ledger:
             keys.lock_all(Plan(setup.job.pace), ledger.accounts(NO_RUN), lock_wait_of(setup, limit))
             clock, run_id = clock_of(ledger, setup.machine.clock), setup.machine.new_run_id()
-            start = RunStart(run_id, clock.now(), clock.base, provenance=setup.provenance)
+            provenance, settle_s = setup.provenance, setup.job.settle
+            start = RunStart(run_id, clock.now(), clock.base, provenance=provenance, settle_s=settle_s)
             run_no = stage_rows(ledger, start, (), clock)
             began = clock.monotonic()
             active, left = gather_accounts(keys, ledger, run_no, clock)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of
 from bulk_cancel.access.machine import Machine
@@ -16,6 +16,7 @@ from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.unknowns import due_in_s
 from bulk_cancel.errors import UsageError
+from bulk_cancel.ledger.high_water import Mark
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.settings.environment import refuse_short_settle
 
@@ -34,7 +35,7 @@ class Decision:
         return Event.RESOLVED_CANCELLED if self.cancelled else Event.RESOLVED_NOT_CANCELLED
 
 
-def resolve(place: LedgerPlace, machine: Machine, name: str, decision: Decision, settle_s: float = 600.0) -> Work:
+def resolve(place: LedgerPlace, machine: Machine, name: str, decision: Decision, settle_s: float) -> Work:
     """Record a person's decision about the unknown target `name`: an appointment's id, or `appointment/attendee`.
 
     Raises UsageError when there is no such unknown target, or when one is told not to be cancelled within `settle_s`
@@ -44,7 +45,8 @@ def resolve(place: LedgerPlace, machine: Machine, name: str, decision: Decision,
         pass  # an existing ledger, or a clear error: deciding must not create one
     with place.alone() as ledger:
         clock = clock_of(ledger, machine.clock)
-        start = RunStart(machine.new_run_id(), clock.now(), clock.base, "resolve", provenance=provenance_of(machine))
+        start = RunStart(machine.new_run_id(), clock.now(), clock.base, "resolve")
+        start = replace(start, provenance=provenance_of(machine), settle_s=settle_s)
         run_no = ledger.begin_run(start)
         ledger.recover(run_no, clock.now())
         work = _unknown_target(ledger, name)
@@ -80,3 +82,21 @@ def _unknown_target(ledger: Ledger, name: str) -> Work:
         raise UsageError(f"Several targets of this appointment are unknown: {names}.", advice="Name one of them.")
     state = found[0].state.value if found else "not in the ledger"
     raise UsageError(f"{name} is {state}: only an unknown target can be resolved.")
+
+
+def forget(place: LedgerPlace, machine: Machine, settle_s: float) -> int:
+    """Forget what this machine has seen of a lost ledger; return how many events that were.
+
+    Raises UsageError while a cancel without an answer may take effect: `settle_s` seconds, or longer where the run that
+    sent it said so. LockedError while a run works on the ledger, or on a copy of it.
+    """
+
+    def refuse(mark: Mark) -> None:
+        if left_s := mark.seen.unanswered.left_s(machine.clock.now(), settle_s):
+            raise UsageError(
+                f"A cancel that the ledger {mark.place} knows without an answer may still take effect: it is too early "
+                "to forget it.",
+                advice=f"Nothing was forgotten. Type the same again in {show_duration(math.ceil(left_s))}.",
+            )
+
+    return place.forget(refuse)

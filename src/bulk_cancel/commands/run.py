@@ -145,7 +145,7 @@ class _Beginning:
             keys.lock_all(plan, ledger.accounts(NO_RUN), wait_s)
         self._approved(plan)
         about = (setup.job.label, source.digest, str(self.out.resolve()))
-        start = RunStart(self.run_id, clock.now(), clock.base, *about, provenance)
+        start = RunStart(self.run_id, clock.now(), clock.base, *about, provenance, setup.job.settle)
         run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_refused=retry)
         if source.approval is not None:
             keep_expiry(ledger, run_no, source.approval.expires_at)

@@ -64,6 +64,7 @@ class Expectation:
     attended: bool = False  #: a reading showed the target's attendee in the appointment
     must_be_read: bool = False  #: another cancel may have taken it along, it was refused once, or a person decided
     is_looked_at: bool = False  #: the run reads every row
+    is_cancelled: bool = False  #: the ledger knows the whole appointment as cancelled, whatever a replica still shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,8 @@ def decide(
     sight = see(target, reading, attended=expected.attended)
     if final := _needs_no_cancel(sight, reading, rules.zone):
         return final
+    if expected.is_cancelled:
+        return _known_as_cancelled(target)
     if not reading.is_fresh(rules.at):
         return Decision(Action.READ_FIRST, _why_old(target, reading, expected))
     if sight is not ReadResult.ACTIVE or reading.appointment is None:
@@ -123,7 +126,7 @@ def _why_old(target: Target, reading: Reading, expected: Expectation) -> str:
 
 
 def _unread(target: Target, expected: Expectation, rules: SkipRules) -> Decision:
-    if expected.must_be_read or expected.is_looked_at:
+    if expected.must_be_read or expected.is_looked_at or expected.is_cancelled:
         return Decision(Action.READ_FIRST, "it is read before anything is sent")
     if target.attendee_id is not None and not expected.attended:
         return Decision(
@@ -145,6 +148,13 @@ def _needs_no_cancel(sight: ReadResult, reading: Reading, zone: Zone) -> Decisio
         case ReadResult.ONE_OCCURRENCE:
             return Decision(Action.REFUSED, ONE_OCCURRENCE)
     return None
+
+
+def _known_as_cancelled(target: Target) -> Decision:
+    """Nothing undoes a cancellation: a reading that shows it active is older than what the ledger knows."""
+    if target.entire_series:
+        return Decision(Action.REFUSED, ONE_OCCURRENCE)
+    return Decision(Action.ALREADY_CANCELLED, "the whole appointment is cancelled, as the ledger knows")
 
 
 def _cancelled_how(seen: Appointment | None, zone: Zone) -> str:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 
+#: Seconds for which a cancel without an answer may still be applied, where a run does not say otherwise.
+SETTLE_S = 600.0
 _HOURS = re.compile(r"(\d{1,2}):(\d{2})")
 
 

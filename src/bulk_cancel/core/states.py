@@ -130,6 +130,8 @@ SETTLED = DONE | {State.NOT_FOUND, State.REJECTED}
 SENDABLE = frozenset({State.PENDING, State.WAITING})
 #: Sent, without a trustworthy outcome.
 OPEN = frozenset({State.SENDING, State.UNKNOWN})
+#: What tells until when a cancel without an outcome was on its way.
+UNANSWERED = frozenset({Event.INTENT, Event.NO_PROOF})
 #: Data errors: the row is at fault, not the network.
 REFUSED = (State.REJECTED, State.NOT_FOUND, State.FAILED)
 

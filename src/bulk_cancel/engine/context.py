@@ -11,7 +11,7 @@ import anyio
 
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Approved, Decision, Expectation, Look, SkipRules, decide
-from bulk_cancel.core.deadline import TimeLimit
+from bulk_cancel.core.deadline import SETTLE_S, TimeLimit
 from bulk_cancel.core.exit_codes import Halt, exceeds
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
 from bulk_cancel.core.moments import Zone, show_hour
@@ -46,7 +46,7 @@ class Limits:
     """How patient and how thorough a run is. All durations in seconds."""
 
     max_attempts: int = 5  #: sends per target and run, of those proven not applied
-    settle_s: float = 600.0  #: so long an unanswered cancel may still be applied
+    settle_s: float = SETTLE_S  #: so long an unanswered cancel may still be applied
     confirm_s: float = 5.0  #: between the two reads that must agree that a target is active
     lag_s: float = 3.0  #: for so long a replica may show a cancelled appointment active, after a series or a canary
     max_errors: str = ""  #: `20` or `5%`: halt when more targets are refused; empty: never
@@ -142,7 +142,7 @@ class Context:
         compared = approved.seen if approved and self.limits.look is not Look.NEVER else NOTHING_EXPECTED
         is_due = self.limits.look is Look.EACH or (self.approved is not None and self.limits.look is not Look.NEVER)
         last_start = (approved.seen.start if approved else None) or work.start
-        known = replace(compared, last_start=last_start, attended=work.attended)
+        known = replace(compared, last_start=last_start, attended=work.attended, is_cancelled=work.is_cancelled)
         return replace(known, must_be_read=work.must_be_read, is_looked_at=is_due or work.is_looked_at)
 
     async def move(self, work: Work, event: Event, answer: Answer | None = None, detail: str = "") -> None:

@@ -27,7 +27,7 @@ def open_one(item: Unknown, clock: Clock, settle_s: float) -> OpenTarget:
     """Describe an unknown target to a person."""
     left_s = due_in_s(item, clock, settle_s)
     due_at = clock.now() + left_s if left_s > 0 and not item.undecided else None
-    return OpenTarget(item.work.target, item.intent_at, settle_s - left_s, due_at, item.undecided)
+    return OpenTarget(item.work.target, item.intent_at, _age_s(item, clock), due_at, item.undecided)
 
 
 def series_due_in_s(ledger: Ledger, clock: Clock, settle_s: float) -> float | None:
@@ -40,7 +40,14 @@ def series_due_in_s(ledger: Ledger, clock: Clock, settle_s: float) -> float | No
 
 
 def due_in_s(item: Unknown, clock: Clock, settle_s: float) -> float:
-    """Return the seconds until an unknown target is past its settle time; negative: since then."""
+    """Return the seconds until an unknown target is past its settle time; negative: since then.
+
+    The longest holds: the one of the run that sent it, or the one given.
+    """
+    return max(settle_s, item.settle_s) - _age_s(item, clock)
+
+
+def _age_s(item: Unknown, clock: Clock) -> float:
     if item.base is None:
-        return settle_s - item.age_s
-    return settle_s - clock.base.age_s(item.last_at, item.base, clock.monotonic())
+        return item.age_s
+    return clock.base.age_s(item.last_at, item.base, clock.monotonic())

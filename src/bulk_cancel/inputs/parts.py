@@ -9,6 +9,7 @@ import polars as pl
 
 from bulk_cancel.inputs.columns import BC_ROW
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM, refuse_many_columns
+from bulk_cancel.ops.private_files import make_folder
 
 MAX_ROWS = 50_000
 MAX_CELLS = 1_000_000
@@ -19,7 +20,7 @@ class Parts:
     """Rows so far. Each part has the columns that its rows have; together they have the union of them."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir()
+        make_folder(folder)
         self.columns: dict[str, None] = {}  #: in the order in which they first occur
         self._folder = folder
         self._rows: list[int] = []

@@ -78,7 +78,7 @@ def _refuse_lost_records(table: Table, snapshot: Path) -> None:
 
 
 def _write_changes(snapshot: Path, folder: Path) -> list[Path]:
-    folder.mkdir()
+    make_folder(folder)
     valid = pl.scan_parquet(snapshot, glob=False).select(pl.col(BC_FIRST_ROW).count()).collect().item()
     paths: list[Path] = []
     for number, changes in enumerate(find_changes(snapshot, valid)):

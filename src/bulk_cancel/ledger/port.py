@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bulk_cancel.core.clock import PaceRecord, TimeBase
+from bulk_cancel.core.deadline import SETTLE_S
 from bulk_cancel.core.model import Entry, InputRow, Scope, Target, Work
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import State
@@ -35,6 +36,7 @@ class RunStart:
     input_digest: str = ""
     out: str = ""
     provenance: Provenance = field(default_factory=Provenance)
+    settle_s: float = SETTLE_S  #: for so long its unanswered cancels may still be applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Unknown:
     last_at: float  #: when that run last recorded something of it: until then the cancel may have been on its way
     undecided: bool = False  #: it is on record that a person has to settle this attempt
     unverified: bool = False  #: since it was a canary, and reads did not show what it should have done
+    settle_s: float = 0.0  #: of the run that wrote the intent
     age_s: float = field(
         default=0.0, compare=False
     )  #: since `last_at`, at the read; counts only where there is no base

@@ -29,7 +29,7 @@ def _target(appointment_id: str, attendee_id: str, entire_series: int) -> Target
 def work_of(row: Row) -> Work:
     """Return the work of a row: key, request, state and attempts of a target, and what is known of it before a read."""
     target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, account, state, attempts = row[:10]
-    must_be_read, attended, start, series_at, refused = (*row[10:], None)[:5] if row[10:] else _NOTHING_KNOWN
+    must_be_read, attended, start, series_at, refused, is_cancelled = (*(row[10:] or _NOTHING_KNOWN), None, False)[:6]
     target = _target(appointment_id, attendee_id, series)
     request = Request(reason, bool(cancel_all), user_id, account)
     known = {
@@ -37,6 +37,7 @@ def work_of(row: Row) -> Work:
         "attended": bool(attended),
         "start": start,
         "series_sent_at": series_at,
+        "is_cancelled": bool(is_cancelled),
         "refused": _past(refused) if refused else None,
     }
     return Work(target_id, target, request, State(state), attempts, **known)

@@ -31,7 +31,7 @@ from pydantic import (
 
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.dates import fill_dates
-from bulk_cancel.core.deadline import Deadline, parse_deadline
+from bulk_cancel.core.deadline import SETTLE_S, Deadline, parse_deadline
 from bulk_cancel.core.moments import Zone, parse_zone
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.reason import LONGEST_REASON
@@ -210,7 +210,7 @@ class Job(BaseModel):
     concurrency: int = Field(16, ge=1, le=256)
     timeout: Duration = 30.0
     max_attempts: int = Field(5, ge=1, le=100)
-    settle: Duration = 600.0
+    settle: Duration = SETTLE_S
     look: Look = Look.AUTO
     retry_refused: bool = False
     wait: bool = False

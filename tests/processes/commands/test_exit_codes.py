@@ -228,8 +228,23 @@ def test_a_single_forbidden_row_is_rejected(shell: Shell, sandbox: Sandbox, writ
         ({"MEETERGO_TOKEN": "two words"}, []),
         ({}, ["--rate", "fast"]),
         ({}, ["--ledger", "mysql://x"]),
+        ({"BULK_CANCEL_LEDGER": "host=db password=s3cret"}, []),
+        ({"SSL_CERT_FILE": "/none.pem"}, []),
+        ({"MEETERGO_API_URL": "https://api.example/v4", "HTTPS_PROXY": "ftp://me:s3cret@proxy"}, []),
     ],
-    ids=["no credential", "token with user", "key without user", "http", "no url", "blanks", "rate", "ledger"],
+    ids=[
+        "no credential",
+        "token with user",
+        "key without user",
+        "http",
+        "no url",
+        "blanks",
+        "rate",
+        "ledger",
+        "conninfo",
+        "certificates",
+        "proxy",
+    ],
 )
 def test_78_configuration(
     environ: dict[str, str], words: list[str], shell: Shell, sandbox: Sandbox, closure: Path
@@ -237,6 +252,7 @@ def test_78_configuration(
     shell.environ.update(environ)
     result = shell.run(closure, *words)
     assert result.code == 78, result.stderr
+    assert "s3cret" not in result.stdout + result.stderr
     assert not sandbox.arrivals(), "refused before the first request"
     assert not list((shell.folder / "runs").glob("*")) if (shell.folder / "runs").exists() else True
 

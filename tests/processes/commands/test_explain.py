@@ -28,7 +28,7 @@ def test_a_lost_answer_is_told_over_two_runs(shell: Shell, sandbox: Sandbox, wri
     assert {"run_id": first.summary["run_id"], "row": 3} in target["rows"]
     assert {"run_id": first.summary["run_id"], "row": 5} in target["rows"]
     shown = shell("explain", lost, "--ledger", "l.db").stdout
-    assert "Cancel no. 1 was about to be sent." in shown
+    assert "Cancel no. 1 was about to be sent, without a reason." in shown
     assert "A read shows it cancelled" in shown
     assert "never sent again" in shown
     assert f"rows 3, 5 of run {first.summary['run_id']}" in shown

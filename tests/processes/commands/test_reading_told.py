@@ -42,7 +42,7 @@ def test_the_plan_tells_what_it_read_and_where_reasons_come_from(shell: Shell, c
         "1 row is hidden and left out (row 5).",
         'The column "Grund" is hidden in the sheet, and read.',
         "1  with the reason that the row has",
-        "1  without a reason: their mails give none",
+        "1  (no reason): their mails give none",
         "(no reason)",
     ):
         assert said in result.stdout

@@ -43,6 +43,10 @@ def test_files_are_private(shell: Shell, sandbox: Sandbox, write: Callable[..., 
     world = World.of([Wanted()], seed=2)
     sandbox.reset(SandboxOptions(world=world))
     source = write("a.csv", "id\n" + "\n".join(world.appointments) + "\n")
-    assert shell.run(source, "--out", "out", "--ledger", "l/ledger.db", "--log-file", "full.log").code == 0
-    made = [*(shell.folder / "out").iterdir(), *(shell.folder / "l").iterdir(), shell.folder / "full.log"]
-    assert {path.name: oct(path.stat().st_mode & 0o777) for path in made if path.stat().st_mode & 0o077} == {}
+    there = set(shell.folder.rglob("*"))
+    places = ("--out", "a/b/out", "--ledger", "c/d/ledger.db", "--log-file", "e/f/full.log")
+    assert shell.run(source, *places).code == 0
+    made = {path for path in shell.folder.rglob("*") if path not in there}
+    assert {path.name for path in made} >= {"a", "b", "c", "d", "e", "f", "results.csv", "ledger.db", "full.log"}
+    modes = {path.relative_to(shell.folder).as_posix(): path.stat().st_mode & 0o777 for path in made}
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}

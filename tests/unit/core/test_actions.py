@@ -71,6 +71,7 @@ def test_the_table(
 
 
 PLANNED = Expectation(LATER, ("h1",))
+KNOWN = Expectation(attended=True, is_cancelled=True)
 ACTIVE_PAGE = Reading(ID, seen(), 0.0, Source.PAGE)
 
 
@@ -95,6 +96,14 @@ ACTIVE_PAGE = Reading(ID, seen(), 0.0, Source.PAGE)
         (WHOLE, Reading(ID, None, 0.0, refusal="403"), NOTHING_EXPECTED, 0, Action.REFUSED),
         (ONE, Reading(ID, seen(attendee_ids=frozenset()), 0.0), Expectation(attended=True), 0,
          Action.ALREADY_CANCELLED),
+        (ONE, None, KNOWN, 0, Action.READ_FIRST),
+        (SERIES, None, KNOWN, 0, Action.READ_FIRST),
+        (ONE, Reading(ID, seen(attendee_ids=frozenset({ANNA})), 0.0), KNOWN, 0, Action.ALREADY_CANCELLED),
+        (ONE, Reading(ID, seen(is_cancelled=None), 0.0, Source.PAGE), KNOWN, 99, Action.ALREADY_CANCELLED),
+        (ONE, Reading(ID, seen(attendee_ids=frozenset({BERT})), 0.0), Expectation(is_cancelled=True), 0,
+         Action.NOT_FOUND),
+        (SERIES, Reading(ID, seen(), 0.0), KNOWN, 0, Action.REFUSED),
+        (WHOLE, Reading(ID, seen(), 0.0), KNOWN, 0, Action.ALREADY_CANCELLED),
         (WHOLE, Reading(ID, seen(host_ids=("h1",)), 0.0), PLANNED, 0, Action.CANCEL),
         (WHOLE, Reading(ID, seen(host_ids=("h2",)), 0.0), PLANNED, 0, Action.SKIP),
         (WHOLE, Reading(ID, seen(start="2026-11-23T13:00:00Z"), 0.0), PLANNED, 0, Action.SKIP),

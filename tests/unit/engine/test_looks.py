@@ -541,3 +541,13 @@ async def test_a_slow_ledger_does_not_hand_out_anew_what_a_worker_settles_meanwh
     await carry_out(context, line)
     assert set(commits.states.values()) == {State.CANCELLED}
     assert len(line.posts) == 8
+
+
+async def test_what_the_ledger_knows_as_cancelled_is_not_sent_by_a_replica_that_lags(clock: Clock) -> None:
+    context, commits, line = staged(clock, 1, Limits(look=Look.NEVER))
+    commits.rows[0] = replace(commits.rows[0], is_cancelled=True)
+    line.on_read = active
+    await carry_out(context, line)
+    assert (line.posts, len(line.reads)) == ([], 1)
+    assert commits.states[1] is State.ALREADY_CANCELLED
+    assert commits.entries[-1].detail == "the whole appointment is cancelled, as the ledger knows"

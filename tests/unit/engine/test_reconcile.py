@@ -14,6 +14,7 @@ from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Limits
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler
+from bulk_cancel.engine.unknowns import open_one
 from bulk_cancel.ledger.port import Unknown
 from support.scripted import NO_ANSWER, MemoryCommits, ScriptedLine, active, cancelled, context_of, said, works
 
@@ -206,3 +207,19 @@ async def test_a_drain_ends_it_between_two_reads(clock: Clock) -> None:
         await anyio.sleep(1)
         context.halt(5, "stop")  # type: ignore[arg-type]
     assert set(commits.states.values()) == {State.UNKNOWN}
+
+
+@pytest.mark.parametrize(("run_s", "command_s"), [(3600.0, 600.0), (600.0, 3600.0)])
+async def test_the_longest_settle_time_holds_the_sending_runs_or_this_commands(
+    clock: Clock, run_s: float, command_s: float
+) -> None:
+    (item,) = unknowns(clock, 1, age_s=3500)
+    line = ScriptedLine(clock)
+    context, commits = context_of(clock, line, Limits(settle_s=command_s, confirm_s=5))
+    commits.hold(replace(item, settle_s=run_s))
+    result = await Reconciler(context).run()
+    assert (commits.states[1], result.unknown) == (State.UNKNOWN, 1)
+    assert 90 < result.due_in_s <= 100
+    told = open_one(replace(item, settle_s=run_s), clock, command_s)
+    assert told.due_at == pytest.approx(clock.now() + result.due_in_s, abs=5)
+    assert told.age_s == pytest.approx(3500, abs=5)

@@ -33,7 +33,16 @@ class _Found:
     now: float  #: by the database's clock, seconds since the epoch
 
 
-def append(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry]) -> None:
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The last event of a batch: its number, the link of the chain that ends with it, when it was, by the database."""
+
+    event_id: int
+    digest: str
+    at: float
+
+
+def append(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry]) -> Appended:
     """Write events and move their targets, within the caller's transaction, which rolls back after an error.
 
     They are dated with the time that the database has in it, once all locks are there. Raises IllegalTransitionError or
@@ -46,11 +55,12 @@ def append(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry
     if unmoved := [target_id for target_id in {entry.target_id for entry in entries} if target_id not in found.keys]:
         raise GuardError("; ".join(f"there is no target {target_id}" for target_id in unmoved))
     counts = [[session.run(name, *columns) for name, columns in wave] for wave in moves]
-    _write(session, run_no, chunk_no, entries, found)
+    digest = _write(session, run_no, chunk_no, entries, found)
     for wave, cursors in zip(parts, counts, strict=True):
         if sum(cursor.fetchall()[0][0] for cursor in cursors) != len(wave):
             raise GuardError("; ".join(elsewhere(wave, found.places)))
         found.places.update({entry.target_id: _place_after(entry) for entry in wave.values()})
+    return Appended(found.event_ids[-1], digest, found.now)
 
 
 def _look(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry]) -> _Found:
@@ -74,12 +84,14 @@ def _moves(run_no: int, wave: Wave) -> list[tuple[str, list[list[Any]]]]:
     return [(name, _columns(rows)) for name, rows in (("apply_intents", intents), ("apply_outcomes", outcomes)) if rows]
 
 
-def _write(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry], found: _Found) -> None:
+def _write(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry], found: _Found) -> str:
     written = [Written(run_no, entry, tuple(found.keys[entry.target_id])) for entry in entries]
     stored = [(event_id, *event.stored) for event_id, event in zip(found.event_ids, written, strict=True)]
     sealed = [(event_id, *event.sealed) for event_id, event in zip(found.event_ids, written, strict=True)]
     session.run("insert_events", *_columns(stored), chunk_no)
-    session.run("insert_seal", run_no, chunk_no, found.event_ids[-1], digest_of(found.before, sealed))
+    digest = digest_of(found.before, sealed)
+    session.run("insert_seal", run_no, chunk_no, found.event_ids[-1], digest)
+    return digest
 
 
 def _place_after(entry: Entry) -> Row:

@@ -5,6 +5,8 @@ What is there is not touched: a user who may not change tables suffices for it.
 
 from __future__ import annotations
 
+import secrets
+
 from bulk_cancel.errors import LedgerError
 from bulk_cancel.ledger.postgres.altered import refuse_altered
 from bulk_cancel.ledger.postgres.session import Session
@@ -12,6 +14,8 @@ from bulk_cancel.ledger.schema_version import SCHEMA_VERSION, refuse_other_schem
 
 #: The first half of all advisory locks: "bcL1", as SQLite's application_id.
 LOCKS = 0x62634C31
+#: In `meta`: what the ledger's mark is named by.
+LEDGER_ID = "ledger_id"
 
 
 def make_ready(session: Session) -> None:
@@ -62,3 +66,4 @@ def _fill(session: Session) -> None:
         session.run("create_schema")
     session.connection.execute(session.sql["create_tables"].encode())
     session.run("set_schema", str(SCHEMA_VERSION))
+    session.run("set_meta", LEDGER_ID, secrets.token_hex(16))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Self
 
+from bulk_cancel.errors import LedgerError
+from bulk_cancel.ledger.high_water import Mark, Marks
 from bulk_cancel.ledger.postgres.create import has_tables, make_ready, refuse_missing
+from bulk_cancel.ledger.postgres.recognise import own_mark, recognise, refuse_older
 from bulk_cancel.ledger.postgres.session import connect
 from bulk_cancel.ledger.postgres.sharing import Sharing
 
@@ -13,22 +17,28 @@ class PostgresLedger(Sharing):
     """One connection. Not for use by two threads at the same time; many ledger objects may share a database."""
 
     @classmethod
-    def open(cls, url: str, name: str = "") -> Self:
+    def open(cls, url: str, name: str = "", marks: Marks | None = None) -> Self:
         """Open the ledger of a database for writing, making its schema `bulk_cancel` when there is none.
 
         `name` is shown after `bulk-cancel` in pg_stat_activity, and to whom this ledger keeps out. Raises ConfigError
-        for what is no URL, LedgerError when the database cannot be reached or the ledger is not one for this program.
+        for what is no URL, LedgerError when the database cannot be reached, or the ledger is not one for this program,
+        or older than its mark in `marks`.
         """
         session = connect(url, name=name)
         try:
+            if marks and not has_tables(session):
+                marks.refuse_missing(session.place)
             make_ready(session)
+            recognised = recognise(session, marks)
         except BaseException:
             session.close()
             raise
-        return cls(session)
+        ledger = cls(session, marks, recognised.keeper)
+        ledger.notice = recognised.notice
+        return ledger
 
     @classmethod
-    def open_to_read(cls, url: str, name: str = "") -> Self:
+    def open_to_read(cls, url: str, name: str = "", marks: Marks | None = None) -> Self:
         """Open an existing ledger in a session that may not write. Errors as `open` says, and when there is none."""
         session = connect(url, name=name, read_only=True)
         try:
@@ -36,11 +46,32 @@ class PostgresLedger(Sharing):
         except BaseException:
             session.close()
             raise
-        return cls(session)
+        return cls(session, marks)
+
+    def verify(self) -> list[str]:
+        return [*self._missing(), *super().verify()]
+
+    def _missing(self) -> Iterator[str]:
+        try:
+            self.refuse_older()
+        except LedgerError as error:
+            yield str(error)
+
+    def refuse_older(self) -> None:
+        """Raise LedgerError when the ledger is older than what this machine has seen of it."""
+        if self._marks:
+            refuse_older(self._session, self._marks)
+
+    def mark(self) -> Mark | None:
+        """Return what this machine has seen of the ledger."""
+        return own_mark(self._session, self._marks) if self._marks else None
 
     def close(self) -> None:
         """End the connection, and with it what it holds; a second time does nothing."""
         self._session.close()
+        if self._keeper:
+            self._keeper.close()
+            self._keeper = None
 
 
 def has_ledger(url: str) -> bool:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from bulk_cancel.core.model import Entry, InputRow, Scope
-from bulk_cancel.core.states import REFUSED, Event, next_state
+from bulk_cancel.core.states import REFUSED, UNANSWERED, Event, next_state
 from bulk_cancel.errors import LostChunkError
+from bulk_cancel.ledger.high_water import Keeper, Marks, Seen
 from bulk_cancel.ledger.port import PaceUpdate, RunStart
 from bulk_cancel.ledger.postgres import appending, staging
 from bulk_cancel.ledger.postgres import integrity as chain
@@ -21,26 +22,43 @@ from bulk_cancel.ledger.shared import Lease, Standing
 class Writing(Reading):
     """The writing half of the contract. With a lease every entry is fenced."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, marks: Marks | None = None, keeper: Keeper | None = None) -> None:
         super().__init__(session)
+        self._marks, self._keeper = marks, keeper
+        self._settles: dict[int, float] = {}  #: seconds, by run
         self._lease: Lease | None = None
         self.standing = Standing()
 
     def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
+        settle_s = self._settle_s(run_no) if self._keeper and entries else 0.0
+        last = self._appended(run_no, entries, *paces)
+        if self._keeper and last:
+            if any(entry.event in UNANSWERED for entry in entries):
+                self._keeper.heard(last.at, settle_s)
+            self._keeper.move(Seen(last.event_id, last.digest, self._keeper.unanswered))
+
+    def _settle_s(self, run_no: int) -> float:
+        if run_no not in self._settles:
+            self._settles[run_no] = float(self._session.value("settle_of", run_no))
+        return self._settles[run_no]
+
+    def _appended(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> appending.Appended | None:
+        last = None
         with self._session.batch():
             self._fence(self._lease, posts=_posts_of(entries))
             if entries:
-                appending.append(self._session, run_no, self._chunk_no(run_no), entries)
+                last = appending.append(self._session, run_no, self._chunk_no(run_no), entries)
             if self._lease and (refused := sum(next_state(one.was, one.event) in REFUSED for one in entries)):
                 ((count,),) = self._session.run("count_refused", run_no, refused).fetchall()
                 self.standing = replace(self.standing, refused=count)
             for pace in sorted(paces, key=lambda pace: pace.credential):  # as all do: else two could block each other
                 record = pace.record
                 self._session.run("save_pace", pace.credential, record.tat_at, record.tat_mono, record.boot_id)
+        return last
 
     def begin_run(self, start: RunStart) -> int:
         with self._session.transaction():
-            about = (start.source, start.input_digest, start.out, start.provenance.to_json())
+            about = (start.settle_s, start.source, start.input_digest, start.out, start.provenance.to_json())
             run_no = int(self._session.value("begin_run", start.run_id, *about))
             chain.seal_beginning(self._session, run_no)
             return run_no

@@ -45,6 +45,7 @@ RETURN extract(epoch FROM clock_timestamp())::double precision;
 
 CREATE SEQUENCE run_numbers;
 
+-- settle_s: for so long its unanswered cancels may still be applied.
 -- stopped: why its workers are to stop. refused: targets that workers have found to be refused in it.
 
 CREATE TABLE runs (
@@ -53,6 +54,7 @@ CREATE TABLE runs (
   status         text COLLATE "C" NOT NULL CHECK (status IN ('staging', 'running', 'ended')),
   started_at     double precision NOT NULL,
   ended_at       double precision,
+  settle_s       double precision NOT NULL,
   source         text NOT NULL DEFAULT '',
   input_digest   text NOT NULL DEFAULT '',
   out            text NOT NULL DEFAULT '',
@@ -279,11 +281,11 @@ SELECT tat_at, tat_mono, boot_id FROM pace WHERE credential = $1;
 
 -- name: begin_run
 WITH new AS (SELECT nextval('run_numbers') AS run_no)
-INSERT INTO runs (run_no, run_id, status, started_at, source, input_digest, out, provenance)
-SELECT new.run_no, $1, 'staging', wall_clock(), $2, $3, $4, $5 FROM new RETURNING run_no;
+INSERT INTO runs (run_no, run_id, status, started_at, settle_s, source, input_digest, out, provenance)
+SELECT new.run_no, $1, 'staging', wall_clock(), $2, $3, $4, $5, $6 FROM new RETURNING run_no;
 
 -- name: beginnings
-SELECT run_no, run_id, started_at, source, input_digest, out, provenance FROM runs
+SELECT run_no, run_id, started_at, settle_s, source, input_digest, out, provenance FROM runs
 WHERE $1::bigint IS NULL OR run_no = $1 ORDER BY run_no;
 
 -- name: start_run
@@ -398,7 +400,8 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NUL
 -- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
 -- reads show may be an old state.
 -- What a worker has to know of a target before it sends: whether it must be read first, since another cancel may have
--- taken it along or it was refused once; whether its attendee was seen in it; when the last series was sent.
+-- taken it along or it was refused once; whether its attendee was seen in it; when the last series was sent; whether
+-- the whole appointment is known as cancelled by another target.
 -- name: work_columns
 WITH sent_series AS MATERIALIZED (
   SELECT target_id FROM targets WHERE entire_series AND attempts > 0 ORDER BY intent_at DESC LIMIT 2),
@@ -418,7 +421,9 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
   t.start_at,
   (SELECT max(intent_at) FROM targets WHERE entire_series AND attempts > 0),
   (SELECT json_build_array(e.at, greatest(0, wall_clock() - e.at))::text FROM events e
-    WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1)
+    WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1),
+  t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
+    AND o.target_id <> t.target_id AND o.attendee_id = '' AND o.state IN ('cancelled', 'already_cancelled'))
 
 -- name: work_conditions
 WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
@@ -482,8 +487,8 @@ SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, 
 {undecided}
   , EXISTS (SELECT 1 FROM events e
     WHERE e.target_id = t.target_id AND e.event = 'unverified' AND e.attempt_no = t.attempts),
-  greatest(0, wall_clock() - heard.last_at)
-FROM targets t, LATERAL (SELECT max(e.at) AS last_at FROM events e
+  r.settle_s, greatest(0, wall_clock() - heard.last_at)
+FROM targets t JOIN runs r ON r.run_no = t.intent_run_no, LATERAL (SELECT max(e.at) AS last_at FROM events e
   WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event NOT IN ('undecided', 'unverified')) heard
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > $1
   AND ($3::text IS NULL OR t.account = $3)
@@ -491,6 +496,25 @@ WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id 
     AND t.asked_row > $5 AND t.asked_row <= $6
     AND t.entire_series = $7)
 ORDER BY t.target_id LIMIT $2;
+
+-- The newest event of the whole ledger, with the link of its chain that ends with it.
+-- name: newest_event
+SELECT e.event_id, s.digest FROM events e JOIN seals s ON s.run_no = e.run_no AND s.chunk_no = e.chunk_no
+  AND s.last_event_id = e.event_id ORDER BY e.event_id DESC LIMIT 1;
+
+-- name: seal_of
+SELECT s.digest FROM events e JOIN seals s ON s.run_no = e.run_no AND s.chunk_no = e.chunk_no
+  AND s.last_event_id = e.event_id WHERE e.event_id = $1;
+
+-- The cancel without an outcome that may be applied the longest: when it was last heard of, and its settle time.
+-- name: last_unanswered
+SELECT e.at, r.settle_s FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
+JOIN events e ON e.target_id = t.target_id AND e.run_no = t.intent_run_no
+WHERE t.state IN ('sending', 'unknown') AND e.event IN ('intent', 'no_proof')
+ORDER BY e.at + r.settle_s DESC LIMIT 1;
+
+-- name: settle_of
+SELECT settle_s FROM runs WHERE run_no = $1;
 
 -- name: unknown_count
 SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown') AND ($1::text IS NULL OR account = $1)

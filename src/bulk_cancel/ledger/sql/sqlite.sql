@@ -6,6 +6,7 @@ CREATE TABLE meta (
 
 -- One line per start of `run`, `reconcile` or `resolve`. boot_id and mono_offset (wall clock minus monotonic clock at
 -- the start) let a later run on the same boot compute ages from the monotonic clock alone, whatever the wall clock did.
+-- settle_s: for so long its unanswered cancels may still be applied.
 -- provenance: who started it, where, with which command, and why, as JSON.
 CREATE TABLE runs (
   run_no         INTEGER PRIMARY KEY,
@@ -15,6 +16,7 @@ CREATE TABLE runs (
   ended_at       REAL,
   boot_id        TEXT,
   mono_offset    REAL NOT NULL,
+  settle_s       REAL NOT NULL,
   source         TEXT NOT NULL DEFAULT '',
   input_digest   TEXT NOT NULL DEFAULT '',
   out            TEXT NOT NULL DEFAULT '',
@@ -161,8 +163,8 @@ SELECT last_event_id, run_no, digest FROM seals ORDER BY last_event_id, run_no;
 INSERT INTO seals (last_event_id, run_no, digest) VALUES (?, ?, ?);
 
 -- name: beginnings
-SELECT run_no, run_id, started_at, source, input_digest, out, provenance FROM runs WHERE ?1 IS NULL OR run_no = ?1
-ORDER BY run_no;
+SELECT run_no, run_id, started_at, settle_s, source, input_digest, out, provenance FROM runs
+WHERE ?1 IS NULL OR run_no = ?1 ORDER BY run_no;
 
 -- name: save_pace
 INSERT INTO pace (credential, tat_at, tat_mono, boot_id) VALUES (?, ?, ?, ?)
@@ -173,8 +175,9 @@ ON CONFLICT (credential) DO UPDATE SET tat_at = excluded.tat_at, tat_mono = excl
 SELECT tat_at, tat_mono, boot_id FROM pace WHERE credential = ?;
 
 -- name: begin_run
-INSERT INTO runs (run_no, run_id, status, started_at, boot_id, mono_offset, source, input_digest, out, provenance)
-SELECT new.run_no, ?1, 'staging', ?2, ?3, ?4, ?5, ?6, ?7, ?8
+INSERT INTO runs (run_no, run_id, status, started_at, boot_id, mono_offset, settle_s, source, input_digest, out,
+  provenance)
+SELECT new.run_no, ?1, 'staging', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
 FROM (SELECT coalesce(max(run_no), 0) + 1 AS run_no FROM runs) new RETURNING run_no;
 
 -- name: start_run
@@ -289,7 +292,8 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown')
 -- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
 -- reads show may be an old state.
 -- What a worker has to know of a target before it sends: whether it must be read first, since another cancel may have
--- taken it along or it was refused once; whether its attendee was seen in it; when the last series was sent.
+-- taken it along or it was refused once; whether its attendee was seen in it; when the last series was sent; whether
+-- the whole appointment is known as cancelled by another target.
 -- name: work_columns
 SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
   t.account, t.state, t.attempts,
@@ -302,7 +306,9 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
   t.start_at,
   (SELECT max(intent_at) FROM targets WHERE entire_series = 1 AND attempts > 0),
   (SELECT json_array(e.at, json_array(r.boot_id, r.mono_offset)) FROM events e JOIN runs r USING (run_no)
-    WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1)
+    WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1),
+  t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
+    AND o.target_id <> t.target_id AND o.attendee_id = '' AND o.state IN ('cancelled', 'already_cancelled'))
 
 -- name: work_conditions
 WHERE t.asked_by = ?1 AND t.entire_series = ?3 AND t.asked_row > ?2
@@ -367,13 +373,27 @@ SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, 
     WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event NOT IN ('undecided', 'unverified')),
 {undecided}
   , EXISTS (SELECT 1 FROM events e
-    WHERE e.target_id = t.target_id AND e.event = 'unverified' AND e.attempt_no = t.attempts)
+    WHERE e.target_id = t.target_id AND e.event = 'unverified' AND e.attempt_no = t.attempts),
+  r.settle_s
 FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
 WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > ?1
   AND (?3 IS NULL OR t.account = ?3) AND (?4 IS NULL OR t.asked_by = ?4
     AND t.asked_row > ?5 AND t.asked_row <= ?6
     AND t.entire_series = ?7)
 ORDER BY t.target_id LIMIT ?2;
+
+-- The cancel without an outcome that may be applied the longest: when it was last heard of, and its settle time.
+-- name: last_unanswered
+SELECT e.at, r.settle_s FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
+JOIN events e ON e.target_id = t.target_id AND e.run_no = t.intent_run_no
+WHERE t.state IN ('sending', 'unknown') AND e.event IN ('intent', 'no_proof')
+ORDER BY e.at + r.settle_s DESC LIMIT 1;
+
+-- name: is_open
+SELECT EXISTS (SELECT 1 FROM targets WHERE state IN ('sending', 'unknown'));
+
+-- name: settle_of
+SELECT settle_s FROM runs WHERE run_no = ?;
 
 -- name: unknown_count
 SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown')

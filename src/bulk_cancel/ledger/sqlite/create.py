@@ -18,7 +18,7 @@ from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
 from bulk_cancel.ledger.sqlite.failures import DISK_ERRORS
 from bulk_cancel.ledger.statements import statements
 from bulk_cancel.ops.disk import sync
-from bulk_cancel.ops.private_files import make_folder
+from bulk_cancel.ops.private_files import make_folder, refuse_open_folder
 
 APPLICATION_ID = 0x62634C31  # "bcL1"
 #: In `meta`: what the ledger's mark is named by, and of a backup when it was made, seconds since the epoch.
@@ -109,7 +109,12 @@ def _copy(connection: apsw.Connection, to: Path) -> None:
 
 
 def _touch(path: Path) -> None:
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    refuse_open_folder(path.parent)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import apsw
 
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger.high_water import Keeper, Seen
+from bulk_cancel.ledger.high_water import Keeper, Seen, Unanswered
 from bulk_cancel.ledger.sqlite import integrity
 
 #: A checkpoint is due when the WAL has this many pages, as by SQLite's own default.
@@ -61,7 +61,17 @@ class FileGuard:
         if newest != self._newest:
             self._newest = newest
             if self._keeper:
-                self._keeper.move(Seen(*newest, *self._main[2:]))
+                self._move(self._keeper)
+
+    def _move(self, keeper: Keeper) -> None:
+        if not self._connection.execute(self._sql["is_open"]).fetchall()[0][0]:
+            keeper.unanswered = Unanswered()
+        keeper.move(Seen(*self._newest, keeper.unanswered, *self._main[2:]))
+
+    def heard(self, at: float, settle_s: float) -> None:
+        """As `Keeper.heard` says; on record with the commit that follows."""
+        if self._keeper:
+            self._keeper.heard(at, settle_s)
 
     def close(self) -> None:
         """Let go of the mark; after a checkpoint on closing the main file is another."""

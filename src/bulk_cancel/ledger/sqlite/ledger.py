@@ -12,7 +12,7 @@ import apsw
 
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Scope, Work
-from bulk_cancel.core.states import State
+from bulk_cancel.core.states import UNANSWERED, State
 from bulk_cancel.errors import BulkCancelError, LedgerError
 from bulk_cancel.ledger.high_water import Mark, Marks
 from bulk_cancel.ledger.port import (
@@ -43,6 +43,7 @@ class SqliteLedger(Questions):
         self._marks = marks
         self._guard: FileGuard | None = None
         self._closed = False
+        self._settles: dict[int, float] = {}  #: seconds, by run
         self.notice = ""
 
     @classmethod
@@ -78,13 +79,21 @@ class SqliteLedger(Questions):
     def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
         with self._transaction():
             appending.append(self._connection, self._sql, run_no, entries)
+            at = max((entry.at for entry in entries if entry.event in UNANSWERED), default=None)
+            if self._guard and at is not None:
+                self._guard.heard(at, self._settle_s(run_no))
             for pace in paces:
                 record = pace.record
                 self._run("save_pace", pace.credential, record.tat_at, record.tat_mono, record.boot_id)
 
+    def _settle_s(self, run_no: int) -> float:
+        if run_no not in self._settles:
+            self._settles[run_no] = float(self._rows("settle_of", run_no)[0][0])
+        return self._settles[run_no]
+
     def begin_run(self, start: RunStart) -> int:
         with self._transaction():
-            base = (start.base.boot_id, start.base.offset_s)
+            base = (start.base.boot_id, start.base.offset_s, start.settle_s)
             about = (start.source, start.input_digest, start.out, start.provenance.to_json())
             run_no = int(self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0])
             integrity.seal_beginning(self._connection, self._sql, run_no)
@@ -144,9 +153,7 @@ class SqliteLedger(Questions):
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         return [
-            Unknown(
-                work_of(row[:14]), row[14], TimeBase(row[15], row[16]), row[17], row[18], bool(row[19]), bool(row[20])
-            )
+            Unknown(work_of(row[:14]), row[14], TimeBase(row[15], row[16]), row[17], row[18], *_known(*row[19:]))
             for row in self._rows("unknown", after_target, limit, *scoped(scope))
         ]
 
@@ -216,6 +223,10 @@ class SqliteLedger(Questions):
             if self._guard:
                 self._guard.refuse_changed()
             raise
+
+
+def _known(undecided: int, unverified: int, settle_s: float) -> tuple[bool, bool, float]:
+    return bool(undecided), bool(unverified), settle_s
 
 
 @contextmanager

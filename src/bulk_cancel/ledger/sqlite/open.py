@@ -16,12 +16,12 @@ from pathlib import Path
 import apsw
 
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger.high_water import Marks
+from bulk_cancel.ledger.high_water import Marks, Recognised
 from bulk_cancel.ledger.schema_version import refuse_other_schema
 from bulk_cancel.ledger.sqlite import create as making
 from bulk_cancel.ledger.sqlite.altered import refuse_altered
 from bulk_cancel.ledger.sqlite.failures import damaged, translated
-from bulk_cancel.ledger.sqlite.recognise import Recognised, place_of, recognise
+from bulk_cancel.ledger.sqlite.recognise import place_of, recognise
 from bulk_cancel.ledger.sqlite.staging import complete
 from bulk_cancel.ledger.statements import statements
 from bulk_cancel.ops.private_files import refuse_open_folder

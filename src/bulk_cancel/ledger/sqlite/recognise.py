@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import apsw
 
 from bulk_cancel.core.moments import show_moment
 from bulk_cancel.ledger import high_water
-from bulk_cancel.ledger.high_water import Keeper, Mark, Marks, Seen
+from bulk_cancel.ledger.high_water import Mark, Marks, Recognised, Seen, Unanswered
 from bulk_cancel.ledger.sqlite import integrity
 from bulk_cancel.ledger.sqlite.create import BACKUP_AT, LEDGER_ID
 from bulk_cancel.ledger.sqlite.failures import damaged
@@ -19,32 +20,36 @@ from bulk_cancel.ledger.sqlite.file_guard import print_of
 Sql = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Recognised:
-    """What opening found: what a person is told once, if anything, and what moves the mark on."""
-
-    notice: str = ""
-    keeper: Keeper | None = None
-
-
 def place_of(path: Path) -> str:
     """Return a ledger's path as its mark has it."""
     return str(path.absolute())
 
 
 def recognise(connection: apsw.Connection, sql: Sql, path: Path, marks: Marks | None) -> Recognised:
-    """Refuse a ledger that is older than its mark; else renew the mark.
+    """Refuse a ledger that is older than its mark; else renew the mark, and hold the ledger's id.
 
-    Raises LedgerError, also when the main file is not the one that the commits in its WAL were made for.
+    Raises LedgerError, also when the main file is not the one that the commits in its WAL were made for, and
+    LockedError when a run works on a copy of it.
     """
-    mark = _mark(connection, sql, marks)
-    _refuse_mixed(connection, sql, path, mark)
     if marks is None:
+        _refuse_mixed(connection, sql, path, None)
         return Recognised()
-    _refuse_older(connection, sql, path, mark)
-    notice = _notice(connection, sql, path, mark)
-    seen = Seen(*integrity.newest(connection, sql), *print_of(str(path))[2:])
-    return Recognised(notice, marks.keep(_meta(connection, sql, LEDGER_ID), place_of(path), seen))
+    ledger_id, place = _meta(connection, sql, LEDGER_ID), place_of(path)
+    with ExitStack() as holds:
+        holds.enter_context(marks.held(ledger_id, place))
+        mark = marks.of(ledger_id)
+        _refuse_mixed(connection, sql, path, mark)
+        _refuse_older(connection, sql, path, mark)
+        keeper = marks.keep(ledger_id, place, _seen(connection, sql, path))
+        if keeper:
+            keeper.holds = holds.pop_all()
+        return Recognised(_notice(connection, sql, path, mark), keeper)
+
+
+def _seen(connection: apsw.Connection, sql: Sql, path: Path) -> Seen:
+    found: list[tuple[Any, ...]] = connection.execute(sql["last_unanswered"]).fetchall()
+    unanswered = Unanswered(*found[0]) if found else Unanswered()
+    return Seen(*integrity.newest(connection, sql), unanswered, *print_of(str(path))[2:])
 
 
 def refuse_older(connection: apsw.Connection, sql: Sql, path: Path, marks: Marks | None) -> None:
@@ -57,7 +62,12 @@ def _refuse_older(connection: apsw.Connection, sql: Sql, path: Path, mark: Mark 
         return
     newest, _ = integrity.newest(connection, sql)
     found = connection.execute(sql["seal_of"], (mark.seen.number,)).fetchall()
-    high_water.refuse_older(str(path), mark, newest, str(found[0][0]) if found else None, _backup(connection, sql))
+    where = (
+        f"A copy, a move or a link of {path.name} without the {path.name}-wal beside it leaves the newest events out: "
+        "bring both back, or the newest copy."
+    )
+    how = _backup(connection, sql), where
+    high_water.refuse_older(str(path), mark, newest, str(found[0][0]) if found else None, how)
 
 
 def _refuse_mixed(connection: apsw.Connection, sql: Sql, path: Path, mark: Mark | None) -> None:
@@ -76,8 +86,7 @@ def _notice(connection: apsw.Connection, sql: Sql, path: Path, mark: Mark | None
     newest, _ = integrity.newest(connection, sql)
     backup = _backup(connection, sql)
     if mark is None and newest:
-        unseen = "This machine has not seen it before, and cannot tell whether any of its newest events are missing."
-        return f"{backup}The ledger {path} ends with its event {newest:,}. {unseen}"
+        return backup + high_water.unseen(str(path), newest)
     return f"{backup}The ledger {path} lacks nothing that this machine has seen of it." if backup else ""
 
 

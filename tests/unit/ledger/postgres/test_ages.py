@@ -31,7 +31,7 @@ def suspended_clock(seconds: float = SUSPENDED_S) -> Clock:
 
 
 def unanswered(ledger: PostgresLedger, clock: Clock) -> None:
-    run_no = ledger.begin_run(RunStart("run-1", clock.now(), clock.base))
+    run_no = ledger.begin_run(RunStart("run-1", clock.now(), clock.base, settle_s=60.0))
     ledger.stage(run_no, [row(2, 1)], clock.now())
     for event in (Event.INTENT, Event.NO_PROOF):
         ledger.append(run_no, [entry(target(ledger, 1), event, clock.now())])
@@ -55,7 +55,7 @@ def test_an_age_is_the_databases_whatever_the_clock_of_the_process_that_asks(
 
 def test_what_is_recovered_after_a_suspension_has_the_time_of_the_database(ledger: PostgresLedger) -> None:
     clock = suspended_clock()
-    run_no = ledger.begin_run(RunStart("run-1", clock.now(), clock.base))
+    run_no = ledger.begin_run(RunStart("run-1", clock.now(), clock.base, settle_s=60.0))
     ledger.stage(run_no, [row(2, 1)], clock.now())
     ledger.append(run_no, [entry(target(ledger, 1), Event.INTENT, clock.now())])
     ledger.recover(run_no, clock.now())

@@ -164,6 +164,17 @@ def test_a_folder_in_which_everybody_may_write_is_refused(path: Path) -> None:
     assert not path.exists()
 
 
+def test_no_backup_is_put_where_everybody_may_write(path: Path) -> None:
+    make(path)
+    (folder := path.parent / "open").mkdir()
+    folder.chmod(0o777)
+    ledger = SqliteLedger.open_to_read(path)
+    with pytest.raises(ConfigError, match="Everybody may write"):
+        ledger.backup(folder / "copy.db")
+    ledger.close()
+    assert list(folder.iterdir()) == []
+
+
 def test_a_sticky_folder_such_as_tmp_will_do(path: Path) -> None:
     path.parent.chmod(0o1777)
     SqliteLedger.open(path).close()
