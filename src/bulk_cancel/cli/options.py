@@ -159,7 +159,7 @@ _TABLE = {
         JobOption(
             "quiet",
             _PACED,
-            "Only warnings and errors; a terminal shows progress until the end.",
+            "Warnings and errors only; progress on a terminal.",
             short="-q",
             brief=True,
         ),
