@@ -107,7 +107,7 @@ _TABLE = {
         JobOption("expect_digest", _CANCELS, "Take only the approved plan, by its whole digest.", "DIGEST"),
         JobOption(
             "settle",
-            _TIMED,
+            _TIMED - _PLAN,
             "How long an unanswered cancel may still be applied; at least 60s. (default: 10m)",
             "DUR",
         ),
