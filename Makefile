@@ -60,10 +60,14 @@ clean:                       ## remove what make made
 	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/ready: requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
-	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	@echo "Making the environment in .venv, once: about 650 MB, a minute or more."
+	@echo "1 of 3: an empty environment"
+	@$(PYTHON) -m venv --clear .venv
+	@echo "2 of 3: the libraries of requirements.lock, the long step"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	@echo "3 of 3: bulk-cancel itself"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
 
 .PHONY: demo test-fast test test-long check test-httpx2 docs seeded-bugs bench bench-long lock clean

@@ -20,6 +20,7 @@ BulkCancelError                   1 BUG: never raised as itself
   PlanWriteError                 74 DISK
   ReportError                    74 DISK
   DeclinedError                   5 STOPPED
+  OutOfFilesError                 5 STOPPED
   IncompleteError                 4 UNKNOWN
 """
 
@@ -176,7 +177,7 @@ class IncompleteError(BulkCancelError):
 
 
 class OutputError(BulkCancelError):
-    """stdout is closed or full."""
+    """stdout is closed or full, or the disk refused a file."""
 
     exit_code = Exit.DISK
 
@@ -201,7 +202,7 @@ class ReportError(BulkCancelError):
     def __init__(self, folder: Path, cause: object) -> None:
         super().__init__(
             f"the files of the run cannot be written to {folder}: {cause}",
-            advice="The ledger has everything: mend the disk, then write them again with `bulk-cancel report`.",
+            advice="What was recorded is in the ledger: make room, then write them again with `bulk-cancel report`.",
         )
 
 
@@ -209,3 +210,15 @@ class DeclinedError(BulkCancelError):
     """The person, or a limit, said no. Nothing was sent or recorded."""
 
     exit_code = Exit.STOPPED
+
+
+class OutOfFilesError(BulkCancelError):
+    """This process may open no more files, and a connection is one."""
+
+    exit_code = Exit.STOPPED
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This machine lets the program have no more files open (ulimit -n), and each connection takes one.",
+            advice="Lower --concurrency, or raise the limit, and run again: nothing is sent twice.",
+        )

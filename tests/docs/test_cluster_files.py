@@ -47,6 +47,11 @@ def worker_options(command: Sequence[str]) -> dict[str, Any]:
     return dict(inner.make_context(name, words, resilient_parsing=True).params)
 
 
+def in_the_image(service: dict[str, Any]) -> list[str]:
+    """Return what a service of compose starts: the image's own program, with the service's words."""
+    return ["bulk-cancel", *service["command"]]
+
+
 def silence_of(command: Sequence[str]) -> float:
     return parse_duration(worker_options(command)["silence"])
 
@@ -74,7 +79,7 @@ def test_a_worker_of_compose_comes_back_and_is_given_the_time_to_drain(name: str
     assert worker["stop_signal"] == "SIGTERM"
     assert parse_duration(worker["stop_grace_period"]) >= drain_s()
     assert worker["depends_on"]["postgres"]["condition"] == "service_healthy"
-    assert silence_of(worker["command"]) > Job.model_fields["timeout"].default
+    assert silence_of(in_the_image(worker)) > Job.model_fields["timeout"].default
 
 
 @pytest.mark.parametrize("name", [*WORKERS, "run"])
@@ -106,7 +111,7 @@ def test_the_database_of_compose_stays() -> None:
 
 def test_a_run_of_compose_is_one_and_unattended() -> None:
     run = SERVICES["run"]
-    job = job_of(run["command"])
+    job = job_of(in_the_image(run))
     assert is_unattended(job)
     assert job.engine == "dbos"
     assert (run["restart"], run["profiles"]) == ("no", ["run"])
@@ -136,6 +141,9 @@ CONTAINER = closed(
         "volumeMounts": each(closed({"name": TEXT, "mountPath": TEXT}, readOnly=YES)),
     },
     workingDir=TEXT,
+    livenessProbe=closed(
+        {"exec": closed({"command": each(TEXT)})}, initialDelaySeconds=COUNT, periodSeconds=COUNT, timeoutSeconds=COUNT
+    ),
 )
 VOLUME = closed(
     {"name": TEXT},

@@ -43,7 +43,7 @@ def test_the_command_is_understood_by_cron_and_by_bulk_cancel() -> None:
     assert "%" not in command(), "cron would end the line there"
     words = shlex.split(command().rpartition("exec ")[2])
     assert is_unattended(job_of(words))
-    assert {line.partition("=")[0] for line in VARIABLES} == {"MAILTO", "SHELL", "PATH"}
+    assert {line.partition("=")[0] for line in VARIABLES} == {"MAILTO", "SHELL", "PATH", "XDG_STATE_HOME"}
 
 
 def test_the_hourly_look_is_understood_and_quiet() -> None:
@@ -55,6 +55,17 @@ def test_the_hourly_look_is_understood_and_quiet() -> None:
     given = inner.make_context(name, rest, parent=context).params
     assert (name, given["quiet"], given["lock_wait"], given["all_hosts"]) == ("closed", True, "30m", True)
     assert given["from"] == given["to"] == "2026-12-24"
+
+
+def test_cron_and_systemd_use_one_ledger_and_one_place_for_locks() -> None:
+    """Two ledgers would not know what the other has sent, and two places not who holds the credential."""
+    unit = (SCHEDULE / "bulk-cancel.service").read_text(encoding="utf-8")
+    (started,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
+    by_cron = job_of(shlex.split(command().rpartition("exec ")[2])).ledger
+    assert by_cron == job_of(shlex.split(started)).ledger == "/var/lib/bulk-cancel/ledger.db"
+    assert f"--ledger {by_cron}" in HOURLY
+    assert "XDG_STATE_HOME=/var/lib/bulk-cancel" in VARIABLES
+    assert "Environment=XDG_STATE_HOME=%S/bulk-cancel" in unit, "%S is /var/lib"
 
 
 def test_the_shell_reads_the_environment_file(tmp_path: Path) -> None:

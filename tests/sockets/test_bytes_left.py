@@ -15,6 +15,7 @@ from bulk_cancel.core.outcome import Kind, classify_cancel
 from sockets.conftest import LineTo
 from support.catalogue import FAULTS, TARGET, Fault, obedient
 from support.fault_server import Wire, blackhole, closed_port, serving
+from support.small_files import room_for_files
 
 pytestmark = pytest.mark.anyio
 
@@ -83,3 +84,14 @@ async def test_a_line_that_is_closed_lets_its_connection_go(line_to: LineTo) -> 
             await line.cancel(TARGET, Request())
         with anyio.fail_after(2):
             await server.closed.wait()
+
+
+async def test_a_machine_without_a_free_file_is_told_apart_from_an_api_that_cannot_be_reached(line_to: LineTo) -> None:
+    async with serving(obedient) as server, line_to(server.url) as line:
+        with room_for_files(0):
+            answer = await line.cancel(TARGET, Request())
+        assert kind(answer) is Kind.NOT_SENT
+        assert answer.out_of_files
+        with closed_port() as (url, _):
+            async with line_to(url) as other:
+                assert not (await other.cancel(TARGET, Request())).out_of_files

@@ -555,7 +555,7 @@ BUGS = (
     ),
     Bug(
         "a lost outcome is told to nobody",
-        _SENDER,
+        "engine/unrecorded.py",
         "print(line, file=sys.stderr, flush=True)",
         "pass",
         "tests/processes/crash/test_disk.py::test_an_outcome_that_is_not_recorded_is_told_and_looked_up",

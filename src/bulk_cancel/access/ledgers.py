@@ -183,9 +183,14 @@ def ledger_place(given: str | None, url: str, state: Path) -> LedgerPlace:
 
     Raises ConfigError for an unknown kind.
     """
-    if given is not None and given.startswith(("postgresql://", "postgres://")):
+    if given is not None and is_database(given):
         return LedgerDatabase(given, marks_of(state))
     return LedgerFile(ledger_path(given, url, state), marks_of(state))
+
+
+def is_database(given: str) -> bool:
+    """Whether a ledger is named by the address of a PostgreSQL."""
+    return given.startswith(("postgresql://", "postgres://"))
 
 
 def shared_of(ledger: Ledger) -> SharedLedger | None:
@@ -214,5 +219,5 @@ def _postgres() -> ModuleType:
         return importlib.import_module("bulk_cancel.ledger.postgres")
     except ImportError as error:
         raise ConfigError(
-            "A ledger in PostgreSQL needs the extra [cluster].", advice="Type: pip install 'bulk-cancel[cluster]'"
+            "A ledger in PostgreSQL needs the extra [cluster].", advice="In the checkout: pip install '.[cluster]'"
         ) from error

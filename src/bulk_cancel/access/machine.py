@@ -55,9 +55,18 @@ def _user() -> str:
 
 
 def _run_loop(function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    """A host program's policy may make another kind of loop, which lacks what the transport asks of it (uvloop)."""
+    import asyncio
+
     import anyio
 
-    return anyio.run(function, *arguments)
+    return anyio.run(function, *arguments, backend_options={"loop_factory": asyncio.SelectorEventLoop})
+
+
+def _room_for_connections() -> int:
+    from bulk_cancel.ops.descriptors import room_for_connections
+
+    return room_for_connections()
 
 
 async def _watch_signals(drain: Callable[[str], None], before_death: Callable[[str], None]) -> None:
@@ -78,6 +87,7 @@ class Machine:
     name: str = field(default_factory=platform.node)  #: of this machine
     state_folder: Path = field(default_factory=state_folder)  #: of the user, for this program
     line_factory: Callable[[ApiSettings], Callable[[], Line]] = _line_factory
+    room_for_connections: Callable[[], int] = _room_for_connections  #: how many may stand at a time
     make_limiter: Callable[[Pace, Clock, float, random.Random], Limiter] = _limiter
     off_loop: OffLoop = _in_a_thread  #: for calls on the ledger while a run is carried out
     watch_signals: WatchSignals = _watch_signals

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import platformdirs
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.settings.environment import DEFAULT_API, canonical_api
 
+#: The state folder of a user who has no home: nothing can be kept there.
+NOWHERE = Path(os.devnull)
 #: What no file is called: a scheme, parameters as libpq takes them, a password before a host.
 _OF_A_DATABASE = re.compile(
     r"://|\b(?:host|hostaddr|port|dbname|user|password|service)\s*=|(?:^|/)[^/\s]*:[^/\s]*@|\b(?:jdbc|postgres\w*):",
@@ -18,8 +21,16 @@ _OF_A_DATABASE = re.compile(
 
 
 def state_folder() -> Path:
-    """Return the user's state folder for this program: kept, not a cache."""
-    return platformdirs.user_state_path("bulk-cancel", appauthor=False)
+    """Return the user's state folder for this program: kept, not a cache. NOWHERE for a user without a home."""
+    try:
+        return platformdirs.user_state_path("bulk-cancel", appauthor=False)
+    except RuntimeError:  # neither HOME nor XDG_STATE_HOME is set, and the user has no entry in passwd
+        return NOWHERE
+
+
+def state_beside(ledger: Path) -> Path:
+    """Return the folder in which a user without a home keeps what is to be known beside a ledger."""
+    return ledger.with_name(f"{ledger.name}.state")
 
 
 def ledger_path(given: str | None, url: str, state: Path) -> Path:
@@ -31,6 +42,7 @@ def ledger_path(given: str | None, url: str, state: Path) -> Path:
         )
     if given is not None:
         return Path(given.removeprefix("sqlite://")).expanduser()
+    _refuse_nowhere(state)
     name = canonical_api(url)
     if name == DEFAULT_API:
         return state / "ledger.db"
@@ -44,9 +56,23 @@ def ledger_lock(path: Path) -> Path:
 
 def credential_lock(state: Path, fingerprint: str) -> Path:
     """Return the lock file of a credential: two ledgers must not spend one key's limit unknowingly."""
+    _refuse_nowhere(state)
     return state / "locks" / f"credential-{fingerprint}.lock"
 
 
 def credential_pace(state: Path, fingerprint: str) -> Path:
     """Return the file that remembers what plans and searches used of a credential's limit."""
     return state / "locks" / f"credential-{fingerprint}.pace"
+
+
+def sign_of_life(state: Path) -> Path:
+    """Return the file that a worker touches while it is alive: a container's health check looks at its age."""
+    return state / "worker.alive"
+
+
+def _refuse_nowhere(state: Path) -> None:
+    if state == NOWHERE:
+        raise ConfigError(
+            "This user has no home folder to keep the ledger and the locks in.",
+            advice="Nothing was sent. Name a ledger: --ledger FILE. Or set XDG_STATE_HOME to a folder that is kept.",
+        )

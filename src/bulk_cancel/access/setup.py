@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 
-from bulk_cancel.access.ledgers import LedgerPlace, ledger_place
+from bulk_cancel.access.ledgers import LedgerPlace, is_database, ledger_place
 from bulk_cancel.access.machine import Machine
+from bulk_cancel.access.places import NOWHERE, ledger_path, state_beside
 from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.plan_files import zone_of_plan
 from bulk_cancel.settings.accounts import Accounts, load_accounts
-from bulk_cancel.settings.environment import api_url
+from bulk_cancel.settings.environment import DEFAULT_API, api_url
 from bulk_cancel.settings.job import Job
 from bulk_cancel.settings.recorded_command import recorded_command
 from bulk_cancel.version import version
@@ -77,7 +78,7 @@ def provenance_of(machine: Machine) -> Provenance:
 
 def set_up(job: Job, log: FilteringBoundLogger, machine: Machine) -> Setup:
     """Resolve a job. Raises ConfigError for an address, a kind of ledger or an accounts file that cannot be used."""
-    url = api_url(machine.environ)
+    url, machine = api_url(machine.environ), housed(machine, job.ledger)
     place = ledger_place(job.ledger, url, machine.state_folder)
     accounts = load_accounts(job.accounts, machine.environ, job)
     return Setup(job, url, place, accounts, log, machine, zone_of(job, machine))
@@ -90,5 +91,12 @@ def zone_of(job: Job, machine: Machine) -> tzinfo:
 
 def place_of(given: str | None, machine: Machine) -> LedgerPlace:
     """Return the ledger that a command without a job means: the one given, or the one of the environment's API."""
-    url = api_url(machine.environ)
-    return ledger_place(given or machine.environ.get("BULK_CANCEL_LEDGER"), url, machine.state_folder)
+    url, given = api_url(machine.environ), given or machine.environ.get("BULK_CANCEL_LEDGER")
+    return ledger_place(given, url, housed(machine, given).state_folder)
+
+
+def housed(machine: Machine, ledger: str | None) -> Machine:
+    """Return the machine of a user who may have no home: then the state folder is beside the named ledger."""
+    if machine.state_folder != NOWHERE or ledger is None or is_database(ledger):
+        return machine
+    return replace(machine, state_folder=state_beside(ledger_path(ledger, DEFAULT_API, NOWHERE)))

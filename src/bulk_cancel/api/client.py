@@ -41,6 +41,7 @@ from bulk_cancel.api.transports import LONGEST_BODY, tls_context, transport_fact
 from bulk_cancel.core.model import Answer, Request, Target
 from bulk_cancel.core.retry import parse_date, parse_retry_after
 from bulk_cancel.core.text import clean
+from bulk_cancel.ops.descriptors import is_out_of_files
 
 #: As OpenSSL says it, and why.
 _UNTRUSTED = re.compile(r"certificate verify failed: (.*?)(?:\.? \(_ssl.*)?$")
@@ -186,7 +187,9 @@ class HttpLine:
         except _TooLongError:
             return Answer(message=f"the answer is longer than {LONGEST_BODY} bytes"), None
         except EXCHANGE_ERRORS as error:
-            return Answer(bytes_left=trace.bytes_left(error), message=self._describe(error)), None
+            left = trace.bytes_left(error)
+            out_of_files = not left and is_out_of_files(error)
+            return Answer(bytes_left=left, message=self._describe(error), out_of_files=out_of_files), None
         finally:
             await trace.release()
         self._date = response.headers.get("Date")

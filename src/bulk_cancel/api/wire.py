@@ -166,8 +166,6 @@ class Wire(httpx.AsyncBaseTransport):
 
 def is_readable(sock: Any) -> bool:
     """Whether something lies in the kernel: bytes that came unasked, or the other side's end."""
-    if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([sock], [], [], 0)[0])
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))

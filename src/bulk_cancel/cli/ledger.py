@@ -16,6 +16,7 @@ from bulk_cancel.commands.reconcile import reconcile_ledger
 from bulk_cancel.commands.report import ReportWish, report_run
 from bulk_cancel.commands.resolve import Decision, forget, resolve
 from bulk_cancel.errors import Exit
+from bulk_cancel.ops.disk import writing
 from bulk_cancel.ops.private_files import replaced
 from bulk_cancel.settings.job import load_job
 
@@ -85,7 +86,7 @@ def export_command(to: Path | None, ledger: str | None) -> None:
     if to is None:
         export(place, sys.stdout)
         return
-    with replaced(to) as file:
+    with writing(to), replaced(to) as file:
         text = TextIOWrapper(file, "utf-8", write_through=True)
         count = export(place, text)
         text.detach()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from contextlib import suppress
 from typing import NoReturn
@@ -12,7 +13,8 @@ import click
 from bulk_cancel.cli.app import app
 from bulk_cancel.cli.streams import prepare_streams
 from bulk_cancel.cli.terminal import Terminal
-from bulk_cancel.errors import BulkCancelError, Exit, OutputError, UsageError
+from bulk_cancel.errors import BulkCancelError, Exit, OutOfFilesError, OutputError, UsageError
+from bulk_cancel.ops.platforms import refuse_windows
 
 __all__ = ["app", "main"]
 
@@ -20,7 +22,9 @@ __all__ = ["app", "main"]
 def main() -> None:
     """Run the command line; turn our errors into a message, advice and an exit code."""
     prepare_streams()
+    _end_by_sigterm()
     try:
+        refuse_windows()
         code = app.main(prog_name="bulk-cancel", standalone_mode=False)
     except BulkCancelError as error:
         _complain(error)
@@ -33,9 +37,9 @@ def main() -> None:
         _complain(BulkCancelError("Stopped by Ctrl-C.", advice="Nothing is lost: type the same command again."))
         _leave(Exit.INTERRUPTED)
     except OSError as error:
-        what = f"{error.filename} cannot be used" if error.filename else "The output cannot be written"
-        _complain(OutputError(f"{what}: {error.strerror}."))
-        _leave(Exit.DISK)
+        refused = _refused(error)
+        _complain(refused)
+        _leave(refused.exit_code)
     except Exception:
         import traceback
 
@@ -46,6 +50,22 @@ def main() -> None:
         _complain(BulkCancelError("This is a bug of bulk-cancel.", advice="Please report it with the lines above."))
         _leave(Exit.BUG)
     _leave(code or Exit.OK)
+
+
+def _end_by_sigterm() -> None:
+    """The kernel lets a signal that nobody watches end every process but the first one of a container."""
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+
+def _refused(error: OSError) -> BulkCancelError:
+    """Say what the machine refused, and of which file."""
+    from bulk_cancel.ops.descriptors import is_out_of_files
+
+    if is_out_of_files(error):
+        return OutOfFilesError()
+    what = f"{error.filename} cannot be used" if error.filename else "The output cannot be written"
+    return OutputError(f"{what}: {error.strerror or error}.")
 
 
 def _complain(error: BulkCancelError) -> None:

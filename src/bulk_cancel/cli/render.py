@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.model import Status
@@ -14,7 +15,7 @@ from bulk_cancel.core.text import clean, counted, printable
 from bulk_cancel.core.units import about, show_duration
 from bulk_cancel.ops.uptime import uptime
 from bulk_cancel.reports.next_step import closing_steps
-from bulk_cancel.reports.summary import Requests, Summary
+from bulk_cancel.reports.summary import FOR_PEOPLE, Requests, Summary
 from bulk_cancel.settings.accounts import label_of
 
 #: Actions that are shown elsewhere than among what is not to be cancelled.
@@ -22,8 +23,11 @@ _ELSEWHERE = (Action.CANCEL, Action.INVALID, Action.SAME, Action.NOTHING, Action
 _TELLING = {Status.CANCELLED: ("green",), Status.ALREADY_CANCELLED: ("green",), Status.UNKNOWN: ("bold", "red")}
 
 
-def show_plan(terminal: Terminal, plan: Plan, source: str) -> None:
-    """Say what a run would do: counts, the invalid rows, the first cancels, mails and time."""
+def show_plan(terminal: Terminal, plan: Plan, source: str, *, runs: bool = False) -> None:
+    """Say what a run would do: counts, the invalid rows, the first cancels, mails and time.
+
+    `runs`: the run follows, and says at its end what a closure wants afterwards.
+    """
     if plan.nothing:
         terminal.print(clean(plan.nothing, 1000))
         return
@@ -43,7 +47,7 @@ def show_plan(terminal: Terminal, plan: Plan, source: str) -> None:
     if plan.cancels and plan.time and (short := _short_of_time(plan, plan.time.left_s(uptime()))):
         terminal.print(styled(short, "bold"))
     if plan.cancels:
-        terminal.print(*closing_steps(plan.closure))
+        terminal.print(*closing_steps(plan.closure)[: 1 if runs else None])
 
 
 def _origin(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -188,12 +192,21 @@ def show_summary(terminal: Terminal, summary: Summary) -> None:
             f"{requests.unseen} of the cancels left without a look; --look each reads every appointment first."
         )
     if summary.out:
-        terminal.print(f"Results: {summary.out}")
+        terminal.print(f"Results: {', '.join(map(str, _files_in(Path(summary.out))))}")
+    if summary.paid:
+        paid = counted(summary.paid, "cancelled appointment is", "cancelled appointments are")
+        them = "it" if summary.paid == 1 else "them"
+        terminal.print(f"{paid} paid: a cancel is no refund. report.html names {them}.")
     print_next(terminal, summary.next)
-    terminal.print(*closing_steps(summary.closure))
+    terminal.print(*closing_steps(summary.closure)[1:])
 
 
 def print_next(terminal: Terminal, told: str) -> None:
     """Say what to do next. A line that is to be typed stays whole: broken, it would be another command."""
     for line in printable(told).splitlines():
         terminal.print(styled(line, "bold"), whole=line.startswith("Type"))
+
+
+def _files_in(out: Path) -> list[Path]:
+    """Return what the run has written for people; the folder where it has written nothing yet."""
+    return [path for name in FOR_PEOPLE if (path := out / name).exists()] or [out]

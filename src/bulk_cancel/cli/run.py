@@ -41,7 +41,7 @@ def _run(job: Job) -> None:
     def approve(plan: Plan) -> bool:
         nonlocal approved
         if not job.quiet:
-            show_plan(terminal, plan, job.label)
+            show_plan(terminal, plan, job.label, runs=True)
         approved = job.yes or ask(terminal, plan, job.label)
         return approved
 

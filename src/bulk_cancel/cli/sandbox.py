@@ -19,6 +19,7 @@ from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import parse_rate
 from bulk_cancel.errors import Exit, UsageError
 from bulk_cancel.execution.caller import Caller
+from bulk_cancel.ops.disk import writing
 from bulk_cancel.ops.locks import locked
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.private_files import replace_note
@@ -95,7 +96,8 @@ def lay_out(folder: Path) -> Path:
     replace_note(marker, "The folder of `bulk-cancel demo`, which begins its ledger.db anew each time.\n")
     _begin_anew(folder / _LEDGER)
     for name in (_JOB, _INPUT):
-        replace_note(folder / name, (shipped_folder() / name).read_text(encoding="utf-8"))
+        with writing(folder / name):
+            replace_note(folder / name, (shipped_folder() / name).read_text(encoding="utf-8"))
     return folder / _JOB
 
 
@@ -112,7 +114,7 @@ def _run(terminal: Terminal, environ: Mapping[str, str], job_file: Path, out: Pa
     log = make_log(quiet=True)
 
     def approve(plan: Plan) -> bool:
-        show_plan(terminal, plan, _INPUT)
+        show_plan(terminal, plan, _INPUT, runs=True)
         return True
 
     summary = run_job(job, Caller(Machine(environ), log, make_display(log, quiet=False), approve))

@@ -79,21 +79,37 @@ class Terminal:
         """Print a row of a table; what does not fit on its line goes on below, in the same column."""
         indent, width = " " * _length(start), self.width
         left = None if width is None or width - len(indent) < _NARROWEST else width - len(indent)
-        lines = [line for part in text.split("\n") for line in ([part] if left is None else wrapped(part, left))]
+        lines = [
+            line
+            for part in text.split("\n")
+            for line in ([part] if left is None else wrapped(part, left, split_paths=True))
+        ]
         self.print(start + lines[0], *(indent + line for line in lines[1:]))
 
 
-def wrapped(text: str, width: int) -> Iterator[str]:
-    """Break a line between words; what follows is indented as it is. A word that is longer than a line stays whole."""
+def wrapped(text: str, width: int, *, split_paths: bool = False) -> Iterator[str]:
+    """Break a line between words; what follows is indented as it is. A word that is longer than a line stays whole.
+
+    `split_paths`: unless it is a path, which goes on below behind one of its slashes.
+    """
     indent = " " * (len(text) - len(text.lstrip(" ")))
     line = ""
-    for word in text[len(indent) :].split(" "):
+    for word in _words(text[len(indent) :], width - len(indent) if split_paths else 0):
         if line and _length(indent + line) + 1 + _length(word) > width:
             yield (indent + line).rstrip()
             line = word
         else:
             line = f"{line} {word}" if line else word
     yield (indent + line).rstrip()
+
+
+def _words(text: str, longest: int) -> Iterator[str]:
+    """Split at blanks, and a path that is longer than `longest`, if not 0, behind one of its slashes."""
+    for word in text.split(" "):
+        while _length(word) > longest > 0 and (slash := word.rfind("/", 1, longest)) > 0:
+            yield word[: slash + 1]
+            word = word[slash + 1 :]
+        yield word
 
 
 def _length(text: str) -> int:

@@ -151,7 +151,7 @@ class ChunkRun:
         setup, timeout_s = self._worker.setup, self._run_settings.timeout_s
         settings = replace(settings_of(setup, account), timeout_s=timeout_s, send_within_s=self._worker.send_within_s)
         make_line = setup.machine.line_factory(settings)
-        return [make_line() for _ in range(account.concurrency)]
+        return [make_line() for _ in range(min(account.concurrency, setup.machine.room_for_connections()))]
 
     async def _context(
         self, clock: Clock, commits: GroupCommit, limiter: SharedLimiter, lines: Sequence[Line]

@@ -15,6 +15,7 @@ from pathlib import Path
 from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.cluster.chunk import ChunkResult
 from bulk_cancel.cluster.queue import Queue
+from bulk_cancel.cluster.run_settings import closure_of
 from bulk_cancel.core.exit_codes import Halt, gravest
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.counters import Counters
@@ -49,7 +50,8 @@ def end(ledger: SharedLedger, run: RunRecord, chunks: Sequence[ChunkRecord]) -> 
 def facts_of(ledger: SharedLedger, run: RunRecord, out: Path | None) -> RunFacts:
     """Return what is known of a run without having worked on it."""
     clock = clock_of(ledger, system_clock())
-    return RunFacts(run.run_id, run.run_no, ledger, out, clock, 0.0, provenance=run.provenance)
+    closure = closure_of(ledger, run.run_no)
+    return RunFacts(run.run_id, run.run_no, ledger, out, clock, 0.0, closure=closure, provenance=run.provenance)
 
 
 def summary_of(facts: RunFacts, run: RunRecord, chunks: Sequence[ChunkRecord]) -> Summary:

@@ -58,7 +58,7 @@ def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
     settings = RunSettings.of(job, facts.time, facts.clock, facts.zone).over(ledger.target_count(run.run_no))
     if facts.approval is not None:
         keep_approved(ledger, run.run_no, facts.approval.in_row_order())
-    replace(settings, is_approved=facts.approval is not None).keep(ledger, run.run_no)
+    replace(settings, is_approved=facts.approval is not None, closure=facts.closure).keep(ledger, run.run_no)
     ledger.plan_chunks(run.run_no, job.chunk)
     try:
         with queue.opened(what.url) as opened:

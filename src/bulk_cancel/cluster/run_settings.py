@@ -27,6 +27,7 @@ class RunSettings:
     timeout_s: float
     limits: Limits  #: their time is in seconds since the epoch: the workers' monotonic clocks are not the same
     is_approved: bool = False  #: the run carries out an approved plan
+    closure: str = ""  #: the command that checks the days of a closure; empty: it is none
 
     @classmethod
     def of(cls, job: Job, limit: TimeLimit | None, clock: Clock, zone: Zone = UTC) -> Self:
@@ -77,6 +78,11 @@ class RunSettings:
         limits["look"] = Look(limits["look"])
         limits["zone"] = zone_named(limits["zone"]) or UTC
         return cls(**{**document, "limits": Limits(**limits)})
+
+
+def closure_of(ledger: Ledger, run_no: int) -> str:
+    """Return the command that checks the days of the closure that a run is; empty for any other run."""
+    return str(json.loads(ledger.meta(_key(run_no)) or "{}").get("closure", ""))
 
 
 def _moved(limit: TimeLimit | None, by_s: float) -> TimeLimit | None:

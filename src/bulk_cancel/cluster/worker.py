@@ -6,9 +6,11 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -18,6 +20,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from bulk_cancel.access.ledgers import marks_of
 from bulk_cancel.access.limit_sharing import limit_shared
+from bulk_cancel.access.places import sign_of_life
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import queue
 from bulk_cancel.cluster import stalled as rescue
@@ -39,6 +42,8 @@ _PATIENCE_S = 900.0
 _DRAIN_S = 60
 #: A run, or a decision, on one machine may hold the ledger alone for a while.
 _LOCK_WAIT_S = 10.0
+#: A health check that allows two minutes is not deceived by a machine that is busy.
+_SIGN_EVERY_S = 15.0
 #: After so many seconds a chunk that this worker may not do is offered to the others, at most.
 _GIVEN_BACK_S = 5.0
 
@@ -231,8 +236,26 @@ async def work(options: WorkerOptions, before_death: Callable[[str], None] = lam
 
         async with anyio.create_task_group() as group:
             group.start_soon(watch_signals, drain, before_death)
+            group.start_soon(show_life, sign_of_life(options.setup.setup.machine.state_folder))
             await _work_until(stopped, worker, opened)
             group.cancel_scope.cancel()
+
+
+async def show_life(file: Path) -> None:
+    """Touch a file again and again, until cancelled. A disk that refuses it stops no worker."""
+    try:
+        while True:
+            await to_thread.run_sync(_touch, file)
+            await anyio.sleep(_SIGN_EVERY_S)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(partial(file.unlink, missing_ok=True))
+
+
+def _touch(file: Path) -> None:
+    with suppress(OSError):
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)
 
 
 async def _work_until(stopped: anyio.Event, worker: Worker, opened: Queue) -> None:

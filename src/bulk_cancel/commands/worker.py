@@ -6,7 +6,7 @@ import os
 import socket
 
 from bulk_cancel.access.ledgers import refuse_other_api
-from bulk_cancel.access.setup import set_up
+from bulk_cancel.access.setup import Setup, set_up
 from bulk_cancel.cluster.chunk import WorkerSetup
 from bulk_cancel.commands.cluster import database_of
 from bulk_cancel.core.units import show_duration
@@ -36,5 +36,15 @@ def work_on_chunks(job: Job, caller: Caller, executor_id: str | None, silence_s:
     slot = executor_id or f"{socket.gethostname()}-{os.getpid()}"
     with place.together() as ledger:
         refuse_other_api(ledger, setup.api_url)
-    worker = WorkerSetup(setup, owner_name(slot), silence_s)
+    worker, at_once = WorkerSetup(setup, owner_name(slot), silence_s), _fitting(setup, at_once)
     setup.machine.run_loop(work, WorkerOptions(place.url, slot, setup=worker, at_once=at_once))
+
+
+def _fitting(setup: Setup, at_once: int) -> int:
+    """Return how many accounts this machine can open the connections for."""
+    room = setup.machine.room_for_connections()
+    fitting = max(1, min(at_once, room // setup.job.concurrency))
+    if fitting < at_once:
+        told = f"This machine lets the worker open few files (ulimit -n): {fitting} accounts at a time, not {at_once}."
+        setup.log.warning("worker.fewer_at_a_time", told=told)
+    return fitting

@@ -156,6 +156,7 @@ class Answer:
     message: str = ""  #: the API's message or the failure, cleaned and shortened
     retry_after_s: float | None = None
     is_api_error: bool = False  #: the body is an error as the API words them, of this status
+    out_of_files: bool = False  #: this machine had no file left for a connection: no fault of the API
     age_s: float = 0.0  #: since a cache got it from the API, as the cache says; infinite when it does not say
 
     def about(self, appointment_id: str) -> Answer:

@@ -15,7 +15,7 @@ from bulk_cancel.core.deadline import SETTLE_S, TimeLimit
 from bulk_cancel.core.exit_codes import Halt, exceeds
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
 from bulk_cancel.core.moments import Zone, show_hour
-from bulk_cancel.core.outcome import classify_read
+from bulk_cancel.core.outcome import Outcome, classify_read
 from bulk_cancel.core.readings import Reading, Source, is_missing_route, reading_of, see
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED, show_long_pause
 from bulk_cancel.core.states import REFUSED, Event, State, next_state
@@ -27,7 +27,7 @@ from bulk_cancel.engine.health import Asked, Health
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.series_order import Order
-from bulk_cancel.errors import Exit
+from bulk_cancel.errors import BulkCancelError, Exit, OutOfFilesError
 from bulk_cancel.ledger.port import ALL_ROWS
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Context:
     health: Health = field(default_factory=Health)
     approved: Mapping[Target, Approved] | None = None  #: what an approved plan says of each target; None: there is none
     api: str = ""  #: which one the ledger is bound to when it has answered; empty: to none
+    unrecorded: list[tuple[Work, Outcome]] = field(default_factory=list)  #: what the ledger did not take any more
     keep: Callable[[Target, Appointment], None] | None = None  #: adds to the rebooking list, when there is one
 
     async def turn(self, count: int = 1) -> bool:
@@ -212,8 +213,10 @@ class Context:
             self.halt(Exit.CONFIG, no_route(answer))
 
     def heed(self, answer: Answer, started_at: float, asked: Asked) -> None:
-        """Let the limiter learn from an answer."""
+        """Let the limiter learn from an answer; halt when this machine, and not the API, is why there was none."""
         self.limiter.ended()
+        if answer.out_of_files:
+            self.halt_for(OutOfFilesError())
         if answer.status != THROTTLED:
             if answer.status is not None:
                 self.limiter.served(asked)
@@ -225,6 +228,10 @@ class Context:
             self.halt(Exit.STOPPED, show_long_pause(pause_s))
         elif self.limiter.throttles_in_a_row >= MOST_THROTTLES_IN_A_ROW:
             self.halt(Exit.STOPPED, f"The API throttles every {asked}: something else uses up the key's limit.")
+
+    def halt_for(self, error: BulkCancelError) -> None:
+        """Stop taking work, for an error that a person is told in full."""
+        self.halt(error.exit_code, f"{error} {error.advice}".strip())
 
     def halt(self, exit_code: Exit, message: str, *, for_a_person: bool = False) -> None:
         """Stop taking work; the first reason stands."""

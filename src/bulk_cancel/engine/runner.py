@@ -26,6 +26,7 @@ from bulk_cancel.engine.reconcile import Reconciled, Reconciler, read_surely
 from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
 from bulk_cancel.engine.unknowns import series_due_in_s
+from bulk_cancel.engine.unrecorded import tell_unrecorded
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, Exit, UnreachableError
 from bulk_cancel.ledger.port import Ledger
 
@@ -66,7 +67,7 @@ class Runner:
         try:
             reconciled = await steps()
         except BulkCancelError as error:
-            self._context.halt(error.exit_code, f"{error} {error.advice}".strip())
+            self._context.halt_for(error)
         except Exception as error:
             self._halt_for_bug(error)
         return RunEnd(self._context.intake.halt, reconciled)
@@ -226,6 +227,8 @@ class Runner:
         async with turn, anyio.create_task_group() as group:
             for line in self._context.lines[:workers]:
                 group.start_soon(self._worker, feed, line, claims)
+        tell_unrecorded(context.unrecorded)
+        context.unrecorded.clear()
 
     async def _worker(self, feed: Feed, line: Line, claims: dict[int, Answer] | None) -> None:
         """Settle targets until there are none. An error here halts the run; the other workers drain."""

@@ -10,9 +10,7 @@ may be interrupted by a drain: a lost outcome costs a read, a lost intent could 
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -251,8 +249,11 @@ class Sender:
             message=answer.message,
             duration_ms=round((context.clock.monotonic() - started_at) * 1000),
         )
-        with _told_if_lost(work, outcome):
+        try:
             return await self._conclude(work, outcome)
+        except Exception:
+            self._context.unrecorded.append((work, outcome))
+            raise
 
     async def _conclude(self, work: Work, outcome: Outcome) -> Step:
         return await _CONCLUSIONS[outcome.kind](self, work, outcome.answer)
@@ -340,20 +341,3 @@ _CONCLUSIONS: dict[Kind, Callable[[Sender, Work, Answer], Awaitable[Step]]] = {
 
 def _document(reading: Reading | None) -> Appointment | None:
     return reading.appointment if reading else None
-
-
-@contextmanager
-def _told_if_lost(work: Work, outcome: Outcome) -> Iterator[None]:
-    """The emergency line: an outcome that cannot be recorded goes to stderr, in a form a person can act on."""
-    try:
-        yield
-    except Exception:
-        attendee = f" attendee {work.target.attendee_id}" if work.target.attendee_id else ""
-        line = (
-            f"bulk-cancel: NOT RECORDED: appointment {work.target.appointment_id}{attendee}: attempt {work.attempts} "
-            f"ended as '{outcome.kind.value}' (HTTP {outcome.answer.status or 'none'}). The ledger holds the intent: "
-            "the next run reads the appointment before anything is sent to it again."
-        )
-        with suppress(OSError):
-            print(line, file=sys.stderr, flush=True)
-        raise

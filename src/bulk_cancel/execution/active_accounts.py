@@ -45,13 +45,30 @@ def credential_of(active: Sequence[ActiveAccount]) -> str:
 def active_accounts(keys: CredentialLocks, ledger: Ledger, run_no: int) -> list[ActiveAccount]:
     """Return the accounts that have anything to do and whose limits are held. Without a file that is the run's own."""
     names = sorted(keys.locked.intersection(ledger.accounts(run_no))) if keys.accounts.given else [OWN]
-    return [_active(keys, name) for name in names]
+    counts = _line_counts(keys, names)
+    return [_active(keys, name, count) for name, count in zip(names, counts, strict=True)]
 
 
-def _active(keys: CredentialLocks, name: str) -> ActiveAccount:
+def _active(keys: CredentialLocks, name: str, line_count: int) -> ActiveAccount:
     settings, account = keys.settings(name), keys.accounts.find(name)
     make_line = keys.setup.machine.line_factory(settings)
-    return ActiveAccount(name, settings, account.pace, [make_line() for _ in range(account.concurrency)])
+    return ActiveAccount(name, settings, account.pace, [make_line() for _ in range(line_count)])
+
+
+def _line_counts(keys: CredentialLocks, names: Sequence[str]) -> list[int]:
+    """Return how many requests each account may have in flight: as its settings say, if this machine can open them."""
+    wanted, room = [keys.accounts.find(name).concurrency for name in names], keys.setup.machine.room_for_connections()
+    total = sum(wanted)
+    if total <= room:
+        return wanted
+    fitting = [max(1, one * room // total) for one in wanted]
+    keys.setup.log.warning("run.fewer_at_a_time", told=_fewer_at_a_time(sum(fitting), total))
+    return fitting
+
+
+def _fewer_at_a_time(fitting: int, wanted: int) -> str:
+    """Say what the limit of open files made of a concurrency."""
+    return f"This machine lets the program open few files (ulimit -n): {fitting} requests at a time, not {wanted}."
 
 
 def leave_others(left: Iterable[str], ledger: Ledger, run_no: int, clock: Clock) -> dict[str, int]:

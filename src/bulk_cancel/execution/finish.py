@@ -21,7 +21,7 @@ from bulk_cancel.engine.runner import RunEnd
 from bulk_cancel.errors import Exit
 from bulk_cancel.execution.active_accounts import about_left, credential_of, pace_of
 from bulk_cancel.execution.execute import RunFacts
-from bulk_cancel.ledger.port import Ledger, RunRecord
+from bulk_cancel.ledger.port import Concern, Ledger, RunRecord
 from bulk_cancel.reports.next_step import NOT_ENDED
 from bulk_cancel.reports.records import Wanted
 from bulk_cancel.reports.remains import has_expired, remains_of_ledger, remains_of_run
@@ -122,6 +122,7 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         ledger=ledger.place,
         next=next_step(ending),
         pace=effort.pace,
+        paid=ledger.concerns(facts.run_no)[Concern.PAID],
         closure=facts.closure,
         provenance=facts.provenance,
     )

@@ -23,6 +23,7 @@ from bulk_cancel.inputs.parquet import file_digest, folder_digest, open_parquet,
 from bulk_cancel.inputs.rows import InputOptions
 from bulk_cancel.inputs.table import Table
 from bulk_cancel.inputs.unpack import PlainText, as_utf8, copy_lines, read_blocks, unpack, write_blocks
+from bulk_cancel.ops.disk import refusal_in
 from bulk_cancel.ops.keyboard import heed_ctrl_c
 
 _POLARS_GIVES_UP = (
@@ -79,6 +80,8 @@ def reading_errors(source: str) -> Iterator[None]:
     except InputError as error:
         raise type(error)(f"{name}: {error}", advice=error.advice) from error
     except (*_POLARS_GIVES_UP, OSError) as error:
+        if refusal := refusal_in(error):  # of what is made of the input: the input is well
+            raise refusal from error
         if isinstance(error, OSError) and (error.errno is not None or "os error" in str(error)):
             raise  # the system's word, and not polars's about an end that came too early
         reason = str(error).partition("\n")[0] or "it asks for more memory than there is"

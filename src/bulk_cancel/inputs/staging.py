@@ -19,6 +19,7 @@ from bulk_cancel.inputs.snapshot import with_changes, write_snapshot
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
 from bulk_cancel.inputs.targets import find_changes
 from bulk_cancel.inputs.validation import refuse_bad_default_reason, validated
+from bulk_cancel.ops.disk import writing
 from bulk_cancel.ops.private_files import make_folder
 
 
@@ -30,7 +31,7 @@ def stage_input(source: str, options: InputOptions, into: Path) -> StagedInput:
     refuse_bad_default_reason(options.reason)
     make_folder(into.parent)
     # The folder is readable by its owner only, and so is everything unpacked or half written in it.
-    with TemporaryDirectory(dir=into.parent, prefix=".reading-") as work:
+    with writing(into.parent), TemporaryDirectory(dir=into.parent, prefix=".reading-") as work:
         with reading_errors(source), unchanged(source):
             table = open_source(source, Path(work), options)
             finished = _snapshot(table, options, Path(work))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,9 +19,6 @@ from bulk_cancel.core.moments import show_moment
 from bulk_cancel.core.text import clean
 from bulk_cancel.errors import LedgerCreateError, LockedError
 from bulk_cancel.ops.private_files import make_folder, open_own, replace_note
-
-if sys.platform != "win32":
-    import fcntl
 
 #: Who only looks whether a lock is held has to hold it for a moment: so long a run waits in any case.
 _GLANCE_S = 0.3
@@ -68,14 +65,7 @@ def locked(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
 
 @contextmanager
 def locked_together(path: Path, what: str, group: str, wait_s: float = 0.0) -> Iterator[None]:
-    """Lock `path` together with all who name the same group, against everybody else. Raises as `locked` does.
-
-    Where the system has no shared locks, each locks it alone.
-    """
-    if sys.platform == "win32":
-        with locked(path, what, wait_s):
-            yield
-        return
+    """Lock `path` together with all who name the same group, against everybody else. Raises as `locked` does."""
     with _made(path):
         descriptor = open_own(path, os.O_RDWR)
     try:

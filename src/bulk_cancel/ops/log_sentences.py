@@ -44,6 +44,7 @@ SENTENCES: Final[Mapping[str, Callable[[_Fields], str]]] = MappingProxyType(
         ),
         "run.no_worker": lambda event: str(event["hint"]),
         "run.no_workbook": lambda event: str(event["why"]),
+        "run.paused": lambda event: str(event["told"]),
         "run.recovered": lambda event: (
             f"{counted(event['unknown'], 'cancel')} of an interrupted run: looked up before anything is sent."
         ),

@@ -24,7 +24,7 @@ _LAST_SUCCESS = "bulk_cancel_last_success_timestamp_seconds"
 def require_metrics() -> None:
     """Raise ConfigError when prometheus-client is not installed."""
     if importlib.util.find_spec("prometheus_client") is None:
-        raise ConfigError("The metrics are not installed.", advice='pip install "bulk-cancel[metrics]"')
+        raise ConfigError("The metrics are not installed.", advice='In the checkout: pip install ".[metrics]"')
 
 
 def write_metrics(path: Path, ending: RunEnding, log: FilteringBoundLogger) -> None:

@@ -32,7 +32,7 @@ class Notifier:
 
     def __init__(self, addresses: Sequence[str], longest_s: float = LONGEST_S) -> None:
         if importlib.util.find_spec("apprise") is None:
-            raise ConfigError("The notifications are not installed.", advice='pip install "bulk-cancel[notify]"')
+            raise ConfigError("The notifications are not installed.", advice='In the checkout: pip install ".[notify]"')
         from apprise import Apprise
 
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)

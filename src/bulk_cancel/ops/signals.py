@@ -13,16 +13,20 @@ from contextlib import contextmanager
 
 import anyio
 
-_WATCHED = [signal.SIGINT, signal.SIGTERM]
-if hasattr(signal, "SIGHUP"):
-    _WATCHED.append(signal.SIGHUP)
+#: How a shell tells that a signal ended a program.
+_ENDED_BY = 128
+_WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def watch_signals(drain: Callable[[str], None], before_death: Callable[[str], None]) -> None:
-    """Call `drain` with the first signal's name, `before_death` with the second's; die by that, as a shell expects."""
+    """Call `drain` with the first signal's name, `before_death` with the second's; die by that, as a shell expects.
+
+    A signal that the starter had ignored (`nohup`, a script's `&`) stays ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         return
-    with _handlers_kept(), anyio.open_signal_receiver(*_WATCHED) as received:
+    heeded = [number for number in _WATCHED if signal.getsignal(number) is not signal.SIG_IGN]
+    with _handlers_kept(), anyio.open_signal_receiver(*heeded) as received:
         seen = 0
         async for number in received:
             seen += 1
@@ -32,6 +36,7 @@ async def watch_signals(drain: Callable[[str], None], before_death: Callable[[st
                 before_death(signal.Signals(number).name)
                 signal.signal(number, signal.SIG_DFL)
                 os.kill(os.getpid(), number)
+                os._exit(_ENDED_BY + number)  # only the first process of a container gets here
 
 
 @contextmanager

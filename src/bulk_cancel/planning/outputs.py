@@ -76,6 +76,7 @@ def _facts(setup: Setup, source: Source, outputs: PlanOutputs) -> PlanFacts:
         job.pace,
         paces,
         source.rows(None).notes,
+        source.closure,
         provenance_of_source(setup, source),
         lambda: outputs.digest,
         setup.hours,

@@ -71,7 +71,9 @@ def check_kind(file: Path) -> None:
             f"{file} has no known kind.", advice=f"Give it one of the endings {', '.join(_KINDS)}. Nothing was read."
         )
     if kind == ".xlsx" and importlib.util.find_spec("xlsxwriter") is None:
-        raise ConfigError("Workbooks need an extra.", advice='pip install "bulk-cancel[excel]", or write a .csv file.')
+        raise ConfigError(
+            "Workbooks need an extra.", advice='In the checkout: pip install ".[excel]", or write a .csv file.'
+        )
 
 
 def found_csv(appointments: Sequence[Appointment], layout: Layout) -> str:

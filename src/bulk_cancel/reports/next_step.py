@@ -30,6 +30,7 @@ _FIRST: Mapping[Exit, str] = MappingProxyType(
         Exit.LOCKED: "let the other run come to its end, then ",
         Exit.CREDENTIAL: "check {credential} and the user id, then ",
         Exit.CONFIG: "correct the setting, then ",
+        Exit.INTERRUPTED: "",
     }
 )
 

@@ -8,13 +8,14 @@ is killed leaves the list of what it had done.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bulk_cancel.core.model import Appointment, Target
 from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.core.text import harmless, one_line
+from bulk_cancel.ops.disk import writing
 from bulk_cancel.ops.private_files import open_to_append
 
 REBOOKING = "rebooking.csv"
@@ -37,16 +38,23 @@ Keep = Callable[[Target, Appointment], None]
 @contextmanager
 def rebooking_list(out: Path, zone: Zone) -> Iterator[Keep]:
     """Yield what adds a cancelled appointment's attendees to `out`/rebooking.csv, mode 0600, with times in `zone`."""
-    with open_to_append(out / REBOOKING) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if not file.tell():  # a run that goes on adds to the list: those of before are called, too
-            writer.writerow(_COLUMNS)
+    file = open_to_append(out / REBOOKING)
+    writer = csv.writer(file, lineterminator="\n")
 
-        def keep(target: Target, seen: Appointment) -> None:
-            writer.writerows([harmless(one_line(value or "")) for value in row] for row in _rows(target, seen, zone))
+    def write(rows: Iterable[Sequence[str]]) -> None:
+        with writing(out / REBOOKING):
+            writer.writerows(rows)
             file.flush()
 
-        yield keep
+    try:
+        if not file.tell():  # a run that goes on adds to the list: those of before are called, too
+            write([_COLUMNS])
+        yield lambda target, seen: write(
+            [harmless(one_line(value or "")) for value in row] for row in _rows(target, seen, zone)
+        )
+    finally:
+        with suppress(OSError):  # what is left in it the disk has refused before, and that was told
+            file.close()
 
 
 def _rows(target: Target, seen: Appointment, zone: Zone) -> Iterator[tuple[str | None, ...]]:

@@ -19,6 +19,17 @@ from bulk_cancel.reports.next_step import Ending, next_step
 __all__ = ["Ending", "Requests", "Summary", "next_step", "read_told", "to_json", "write_summary"]
 
 SUMMARY_JSON = "summary.json"
+#: Files of a run that a person opens, in the order in which they are named. Here, since they take no time to import.
+FOR_PEOPLE = (
+    "report.html",
+    "results.csv",
+    "results.xlsx",
+    "failed.csv",
+    "invalid.csv",
+    "unknown.csv",
+    "unprocessed.csv",
+    "rebooking.csv",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,7 @@ class Summary:
     ledger: str
     next: str  #: a sentence: what to do now
     pace: Pace | None = None  #: the limit that the run kept; of several accounts what theirs allow together
+    paid: int = 0  #: cancelled appointments to which a payment belongs
     closure: str = ""  #: the command that checks the days of a closure; empty: it is none
     provenance: Provenance = field(default_factory=Provenance)  #: who started it, with which command, and why
     accounts: Mapping[str, Requests] = field(default_factory=dict)  #: by account, where there are any
@@ -68,6 +80,7 @@ def to_json(summary: Summary) -> str:
         "out": summary.out,
         "ledger": summary.ledger,
         "next": summary.next,
+        "paid": summary.paid,
         **({"closure": summary.closure} if summary.closure else {}),
         "provenance": summary.provenance.document(),
     }

@@ -42,7 +42,7 @@ _WIDTH = 20
 def require_excel() -> None:
     """Raise ConfigError when the extra that writes workbooks is not installed."""
     if importlib.util.find_spec("xlsxwriter") is None:
-        raise ConfigError("Workbooks need an extra.", advice='pip install "bulk-cancel[excel]"')
+        raise ConfigError("Workbooks need an extra.", advice='In the checkout: pip install ".[excel]"')
 
 
 def why_no_workbook(rows: int, columns: int = 0) -> str:

@@ -49,7 +49,7 @@ def test_without_the_extra_nothing_is_sent_or_written(words: tuple[str, ...], sh
     path = f"{shell.folder}:{shell.environ.get('PYTHONPATH', '')}"
     refused = shell(*words, "--ledger", "l.db", PYTHONPATH=path)
     assert refused.code == 78
-    assert 'pip install "bulk-cancel[excel]"' in refused.stderr
+    assert 'pip install ".[excel]"' in refused.stderr
     assert not (shell.folder / "l.db").exists()
 
 

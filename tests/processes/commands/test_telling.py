@@ -171,7 +171,7 @@ def test_without_the_extra_it_says_which(extra: str, setting: str, monkeypatch: 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError) as caught:
         metrics.require_metrics() if extra == "prometheus_client" else notify.Notifier(["json://127.0.0.1"])
-    assert f"bulk-cancel[{setting}]" in caught.value.advice
+    assert f".[{setting}]" in caught.value.advice
 
 
 def test_addresses_are_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

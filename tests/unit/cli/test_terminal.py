@@ -35,6 +35,15 @@ def shown() -> Iterator[list[str]]:
     lines += screen.getvalue().splitlines()
 
 
+def test_a_path_in_a_table_goes_on_in_its_column() -> None:
+    path = "/var/lib/somebody/state/ledgers/of-the-api/ledger.db"
+    with shown() as lines:
+        Terminal().print_table([("ok", "ledger", f"There is none at {path} yet.")])
+    assert all(line.startswith(" " * 12) for line in lines[1:])
+    assert max(map(len, lines)) <= 40
+    assert path in "".join(line[12:] for line in lines)
+
+
 LONG = "Run the same command again after 12:10, when unanswered cancels can no longer be applied."
 
 

@@ -23,7 +23,7 @@ from bulk_cancel.cluster.chunk import WorkerSetup
 from bulk_cancel.cluster.completion import facts_of, summary_of
 from bulk_cancel.cluster.exclusive_run import take_turn
 from bulk_cancel.cluster.run_settings import RunSettings
-from bulk_cancel.cluster.worker import Worker, WorkerOptions
+from bulk_cancel.cluster.worker import Worker, WorkerOptions, show_life
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.model import Answer, InputRow, Target
 from bulk_cancel.core.pacing import Pace
@@ -371,3 +371,15 @@ def test_what_a_local_run_and_a_worker_used_of_a_limit_counts_for_the_other_one(
             assert other.reserve(key, 1, pace).ahead_s == pytest.approx(50, abs=3)
         with limit_shared(setup, account, lab.ledger):
             assert lab.ledger.reserve(key, 1, pace).ahead_s == pytest.approx(51, abs=3)
+
+
+@pytest.mark.anyio
+async def test_a_worker_shows_that_it_is_alive_and_takes_the_sign_away_when_it_ends(tmp_path: Path) -> None:
+    sign = tmp_path / "state" / "worker.alive"
+    async with anyio.create_task_group() as group:
+        group.start_soon(show_life, sign)
+        with anyio.fail_after(5):
+            while not sign.exists():  # noqa: ASYNC110 - what it waits for is made by a thread
+                await anyio.sleep(0.01)
+        group.cancel_scope.cancel()
+    assert not sign.exists()

@@ -17,7 +17,6 @@ from bulk_cancel.access.setup import Setup, set_up
 from bulk_cancel.commands.run import prepare, run_in
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.errors import LockedError
-from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts, contexts_of, execute
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.ops.locks import locked
@@ -25,7 +24,7 @@ from bulk_cancel.ops.progress import Silence, Standing
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import load_job
 from support.plans import uuid
-from support.played import LOG, NoStop, Played
+from support.played import LOG, Played
 from support.scripted import NO_ANSWER, ScriptedLine, cancelled
 
 COUNT = 12
@@ -90,11 +89,11 @@ def test_no_more_is_done_than_there_is_and_the_settle_time_is_told_as_it_passes(
     played, setup = ready(tmp_path / "one")
     lost = uuid(3)
     played.line.on_cancel = lambda target: NO_ANSWER if target.appointment_id == lost else cancelled(target)
-    assert run_in(setup, Caller(played.machine, LOG, Silence(), stop=NoStop())).exit_code == 4
+    assert run_in(setup, played.caller).exit_code == 4
     played.line.on_cancel = cancelled
     patient = replace(setup, job=setup.job.model_copy(update={"wait": True}))
     seen = Seen()
-    assert run_in(patient, Caller(played.machine, LOG, seen, stop=NoStop())).exit_code == 0
+    assert run_in(patient, replace(played.caller, display=seen)).exit_code == 0
     assert {one.total for one in seen.standings} <= {0, 1}
     assert all(one.done <= one.total for one in seen.standings)
     waits = [one.note for one in seen.standings if one.note.startswith("waiting")]
@@ -106,7 +105,7 @@ def test_who_waits_for_another_run_is_told_which_one(tmp_path: Path) -> None:
     played, setup = ready(tmp_path / "one")
     told, waits = CapturingLogger(), setup.job.model_copy(update={"lock_wait": 1.0})
     with locked(ledger_lock(Path(str(setup.place))), "the ledger"), pytest.raises(LockedError):
-        run_in(replace(setup, job=waits, log=told), Caller(played.machine, LOG, Silence(), stop=NoStop()))
+        run_in(replace(setup, job=waits, log=told), played.caller)
     waiting = [call for call in told.calls if call.args == ("lock.waiting",)]
     assert waiting[0].kwargs["what"] == "the ledger"
     assert str(os.getpid()) in waiting[0].kwargs["holder"]

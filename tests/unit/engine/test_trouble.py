@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -17,8 +18,9 @@ from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import SEND_WITHIN_S, Context, Limits
+from bulk_cancel.engine.runner import Runner
 from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
-from bulk_cancel.errors import Exit
+from bulk_cancel.errors import Exit, LedgerDiskError
 from support.scripted import NO_ANSWER, NOT_SENT, ScriptedLine, active, cancelled, context_of, said, works
 
 pytestmark = pytest.mark.anyio
@@ -446,3 +448,44 @@ async def test_the_looks_come_after_the_long_waits(clock: Clock) -> None:
     await send(context, line, list(works(20)), workers=8)
     assert not line.posts
     assert set(commits.states.values()) == {State.ALREADY_CANCELLED}
+
+
+async def test_a_machine_without_a_free_file_halts_the_run_and_is_no_trouble_of_the_api(clock: Clock) -> None:
+    """It would wait half an hour for an API that is well. Nothing left: the row is to be sent, not to be looked up."""
+    line = ScriptedLine(clock, on_cancel=lambda _: replace(NOT_SENT, out_of_files=True))
+    context, commits = context_of(clock, line)
+    (work,) = works(1)
+    await send(context, line, [work])
+    assert context.intake.halt is not None
+    assert context.intake.halt.exit_code is Exit.STOPPED
+    assert "ulimit -n" in context.intake.halt.message
+    assert (len(line.posts), commits.states[1]) == (1, State.WAITING)
+
+
+async def test_the_outcomes_that_a_full_disk_does_not_take_are_one_line(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ScriptedLine(clock)
+    context, commits = context_of(clock, line, Limits(look=Look.NEVER))
+    context = replace(context, lines=[line] * 8)
+    commits.stage(*works(8))
+    record, intents = commits.record, anyio.Event()
+
+    async def until_the_disk_is_full(*entries: Entry) -> None:
+        if any(entry.event is Event.CANCELLED for entry in entries):
+            await intents.wait()
+            raise LedgerDiskError("The disk refused the ledger.")
+        await record(*entries)
+        if len(commits.entries) == 8:
+            intents.set()
+
+    commits.record = until_the_disk_is_full  # type: ignore[method-assign]
+    await Runner(context)._send_all()
+    assert context.intake.halt is not None
+    assert context.intake.halt.exit_code is Exit.DISK
+    (told,) = capsys.readouterr().err.splitlines()
+    named = [work.target.appointment_id for work in works(8)]
+    assert "NOT RECORDED" in told
+    assert sum(name in told for name in named) == 5
+    assert "and 3 more ended as 8 'cancelled' (HTTP 201)" in told
+    assert "reads each appointment before anything is sent to it again" in told

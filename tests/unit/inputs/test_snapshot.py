@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import io
 import stat
@@ -10,9 +11,10 @@ import stat
 import polars as pl
 import pytest
 
-from bulk_cancel.errors import InputError
+from bulk_cancel.errors import InputError, OutputError
 from bulk_cancel.inputs import read_rows
 from bulk_cancel.inputs.columns import ADDED_COLUMNS
+from support.small_files import files_of_at_most
 
 
 @pytest.fixture
@@ -86,3 +88,12 @@ def test_a_later_change_of_the_input_does_not_matter(staging, table):
     staged = staging.stage(path)
     path.write_bytes(b"")
     assert [len(rows) for rows in read_rows(staged)] == [2]
+
+
+@pytest.mark.parametrize(("packed", "size"), [(False, 5_000), (True, 5_000), (True, 300_000)])
+def test_a_full_disk_is_no_fault_of_the_input_and_its_folder_is_named(staging, uuid, packed, size):
+    content = b"id,note\n" + b"".join(f"{uuid(n)},{n * 7919 % 99991}\n".encode() for n in range(20_000))
+    file = staging.file("x.csv.gz", gzip.compress(content)) if packed else staging.file("x.csv", content)
+    with files_of_at_most(size), pytest.raises(OutputError) as refused:
+        staging.stage(file)
+    assert str(refused.value) == f"{staging.folder} cannot be written: File too large."

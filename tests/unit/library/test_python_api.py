@@ -7,6 +7,7 @@ import dataclasses
 import gc
 import json
 import os
+import pwd
 import re
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from typing import Any
 import anyio
 import pytest
 import structlog
+import uvloop
 
 import bulk_cancel
 from bulk_cancel import (
@@ -48,6 +50,7 @@ from bulk_cancel.commands.doctor.examine import examine
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.engine.clock import system_clock
+from bulk_cancel.errors import ConfigError
 from bulk_cancel.ledger.port import PaceUpdate, RunStart
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
@@ -350,3 +353,47 @@ def test_a_log_file_is_closed_after_the_run(sandbox: Sandbox) -> None:
         gc.collect()
     assert [warning for warning in caught if "full.log" in str(warning.message)] == []
     assert "run.ended" in Path("full.log").read_text()
+
+
+def test_a_host_program_with_uvloops_policy(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.14 on policies are going out of use
+        before = asyncio.get_event_loop_policy()
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    try:
+        summary = run(job(yes=True))
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            asyncio.set_event_loop_policy(before)
+    assert summary.counts[Status.CANCELLED] == COUNT
+
+
+def test_a_user_without_a_home_names_the_ledger_and_the_folder_of_the_results(
+    sandbox: Sandbox, homeless: None, tmp_path: Path
+) -> None:
+    summary = run(job(yes=True, ledger="kept/ledger.db", out="results"))
+    assert summary.exit_code is Exit.OK
+    assert (tmp_path / "results" / "report.html").exists()
+    locks = [*(tmp_path / "kept" / "ledger.db.state" / "locks").glob("credential-*.lock")]
+    assert len(locks) == 1
+    assert run(job(yes=True, ledger="kept/ledger.db", out="again")).requests.posts == 0
+
+
+def test_a_user_without_a_home_is_told_to_name_the_ledger(sandbox: Sandbox, homeless: None) -> None:
+    with pytest.raises(ConfigError, match="no home folder") as refused:
+        run(job(yes=True))
+    assert "--ledger FILE" in refused.value.advice
+    assert sandbox.truth().applied == {}
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user of a container: a number without an entry in passwd, and nobody set HOME."""
+    for name in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def no_entry(number: int) -> None:
+        raise KeyError(number)
+
+    monkeypatch.setattr(pwd, "getpwuid", no_entry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def report(path: Path) -> None:
 
 
 def rebook(path: Path) -> None:
-    with rebooking_list(path.parent):
+    with rebooking_list(path.parent, UTC):
         pass
 
 

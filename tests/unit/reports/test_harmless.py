@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from bulk_cancel.core.model import Appointment, Contact, Target
 from bulk_cancel.core.text import harmless
+from bulk_cancel.errors import OutputError
 from bulk_cancel.reports.csv_file import harmless_texts
 from bulk_cancel.reports.rebooking import REBOOKING, rebooking_list
+from support.small_files import files_of_at_most
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -58,3 +60,10 @@ def test_whoever_books_writes_no_formula_into_the_rebooking_list(tmp_path: Path,
         keep(Target(ID), seen)
     (row,) = csv.DictReader((tmp_path / REBOOKING).read_text(encoding="utf-8").splitlines())
     assert {row[name] for name in ("location", "meeting", "name", "email", "phone")} == {cell}
+
+
+def test_a_list_that_the_disk_refuses_is_named(tmp_path: Path) -> None:
+    seen = Appointment(ID, is_cancelled=True, location="x" * 200, contacts=(Contact(ID, "Ann", "", ""),))
+    with files_of_at_most(200), rebooking_list(tmp_path, BERLIN) as keep, pytest.raises(OutputError) as refused:
+        keep(Target(ID), seen)
+    assert str(refused.value) == f"{tmp_path / REBOOKING} cannot be written: File too large."

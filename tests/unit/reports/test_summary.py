@@ -56,6 +56,7 @@ def test_document() -> None:
         "out",
         "ledger",
         "next",
+        "paid",
         "provenance",
     ]
     assert list(document["counts"].items()) == [
@@ -82,7 +83,7 @@ def test_the_text_is_one_ascii_document_with_an_end_of_line() -> None:
 
 
 def test_the_file_holds_the_same_document(tmp_path: Path) -> None:
-    path = write_summary(SUMMARY, tmp_path / "out")
+    path = write_summary(to_json(SUMMARY), tmp_path / "out")
     assert path == tmp_path / "out" / "summary.json"
     assert path.read_text() == to_json(SUMMARY)
     assert path.stat().st_mode & 0o777 == 0o600

@@ -95,7 +95,7 @@ def test_without_the_extra_nothing_begins(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(workbook.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ConfigError) as caught:
         require_excel()
-    assert 'pip install "bulk-cancel[excel]"' in caught.value.advice
+    assert 'pip install ".[excel]"' in caught.value.advice
 
 
 def test_a_sheet_tells_who_began_the_run_and_why(run_of: Make, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace, ledger_place
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import credential_lock
-from bulk_cancel.access.setup import Setup, zone_of
+from bulk_cancel.access.setup import Setup, housed, zone_of
 from bulk_cancel.api.port import ApiSettings
 from bulk_cancel.commands.doctor.accounts import check_accounts
 from bulk_cancel.commands.doctor.api import check_access, settings_or_why
@@ -18,6 +18,7 @@ from bulk_cancel.commands.doctor.check import Check, Level, failed, warning
 from bulk_cancel.commands.doctor.machine import check_versions, check_zones
 from bulk_cancel.commands.doctor.settings import check_input, check_job
 from bulk_cancel.commands.doctor.storage import check_database, check_lock, check_storage
+from bulk_cancel.commands.doctor.surroundings import check_surroundings
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ops.locks import holder_of
 from bulk_cancel.ops.logs import make_log
@@ -40,13 +41,14 @@ def examine(source: str, flags: Mapping[str, Any], machine: Machine) -> Iterator
         yield check_input(job)
     yield check_versions()
     yield check_zones(("UTC", *_zones(job)))
+    yield from check_surroundings(job, len(setup.accounts.names))
     if "ledger" in failures:
         yield failures["ledger"]
     elif "API settings" not in failures:
         yield from _check_ledger(setup.place, setup.api_url)
     if isinstance(settings, ApiSettings):
-        key = settings.credential.fingerprint
-        yield check_lock("credential lock", holder_of(credential_lock(machine.state_folder, key)), "this credential")
+        lock = credential_lock(setup.machine.state_folder, settings.credential.fingerprint)
+        yield check_lock("credential lock", holder_of(lock), "this credential")
         yield from check_access(setup, job.pace, settings)
     if "accounts" in failures:
         yield failures["accounts"]
@@ -65,6 +67,7 @@ def _set_up_by_parts(job: Job, machine: Machine) -> tuple[Setup, dict[str, Check
             failures[name] = failed(name, error)
             return default()
 
+    machine = housed(machine, job.ledger)
     environ, place = machine.environ, partial(ledger_place, state=machine.state_folder)
     url = part("API settings", partial(api_url, environ), lambda: DEFAULT_API)
     found = part("ledger", partial(place, job.ledger, url), partial(place, None, url))

@@ -18,6 +18,7 @@ from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import about
+from bulk_cancel.reports.next_step import closing_steps
 from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import segments
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
@@ -62,6 +63,7 @@ class PlanFacts:
     pace: Pace
     paces: Mapping[str, Pace] = field(default_factory=dict)  #: by account, where there are any
     notes: tuple[str, ...] = ()  #: what a person should know of how the input was read
+    closure: str = ""  #: the command that checks the days of a closure; empty: it is none
     provenance: Provenance = field(default_factory=Provenance)
     digest: Callable[[], str | None] = lambda: None  #: of the plan file; known when the page is written
     hours: Hours = field(default_factory=Hours)  #: when cancels may be sent, and in which zone its readers live
@@ -150,8 +152,10 @@ class PlanPage:
         lasting = max(duration_s(count, paces.get(name, self.facts.pace)) for name, count in self.cancels.items())
         ends = self.facts.hours.outlook(self.facts.made_at, lasting)
         rate = "each account's own rate" if paces else layout.show_pace(self.facts.pace)
-        takes = f"Each of them mails people and cannot be undone. It takes {about(lasting)} at {rate}."
-        return f"{takes} If it began when it was planned: {ends[:1].lower()}{ends[1:]}" if ends else takes
+        told = f"Each of them mails people and cannot be undone. It takes {about(lasting)} at {rate}."
+        if ends:
+            told = f"{told} If it began when it was planned: {ends[:1].lower()}{ends[1:]}"
+        return " ".join((told, *(clean(step, 500) for step in closing_steps(self.facts.closure))))
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         yield "Rows", f"{self.actions.total():,}"

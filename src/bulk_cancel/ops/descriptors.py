@@ -1,0 +1,49 @@
+"""The files that this process may have open: each connection takes of them, and so does each look-up of a name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import resource
+import sys
+from pathlib import Path
+
+#: For the ledger and its journal, the results, the log, look-ups of names, and what a host program opens meanwhile.
+_RESERVED = 64
+#: A connection that is being made may try two addresses at a time.
+_PER_CONNECTION = 2
+_REFUSALS = (errno.EMFILE, errno.ENFILE)
+
+
+def room_for_connections() -> int:
+    """Return how many connections fit the limit of open files (`ulimit -n`) beside what is open now; at least 1."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return sys.maxsize
+    opened = sum(1 for _ in Path("/dev/fd").iterdir())
+    return max(1, (limit - opened - _RESERVED) // _PER_CONNECTION)
+
+
+def errno_of(error: BaseException) -> int:
+    """Return the system's number of an error, also of one that a library tells in words: `(os error 28)`. 0: none."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found else 0
+
+
+def is_out_of_files(error: BaseException | None) -> bool:
+    """Whether this machine, and no server, is why there was no connection.
+
+    Not every error says so: a name that cannot be looked up for want of a file reads as one that does not exist.
+    """
+    while error is not None:
+        if errno_of(error) in _REFUSALS:
+            return True
+        error = error.__cause__ or error.__context__
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as refusal:
+        return refusal.errno in _REFUSALS
+    return False

@@ -1,0 +1,16 @@
+"""Where the program runs: Linux, where it is tested, and macOS, whose ways are the same. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import sys
+
+from bulk_cancel.errors import ConfigError
+
+
+def refuse_windows() -> None:
+    """Raise ConfigError on Windows: its locks, signals and modes of files are others, and the promises rest on them."""
+    if sys.platform == "win32":
+        raise ConfigError(
+            "bulk-cancel does not run on Windows: it could not keep its promises there. Nothing was done.",
+            advice="Run it in WSL (wsl --install), in a container, or on Linux or macOS.",
+        )
