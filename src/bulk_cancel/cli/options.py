@@ -107,7 +107,7 @@ _TABLE = {
         JobOption("expect_digest", _CANCELS, "Take only the approved plan, by its whole digest.", "DIGEST"),
         JobOption(
             "settle",
-            _TIMED,
+            _TIMED - _PLAN,
             "How long an unanswered cancel may still be applied; at least 60s. (default: 10m)",
             "DUR",
         ),
@@ -124,8 +124,8 @@ _TABLE = {
     ),
     "When": (
         JobOption("wait", _TIMED - _PLAN, "Stay until unknown outcomes are settled.", brief=True),
-        JobOption("send_window", _RUN, 'Send then only, e.g. "08:00-20:00 Europe/Berlin".', "HOURS"),
-        JobOption("outside_window", _RUN, "What to do outside of them. (default: wait)", "wait|stop"),
+        JobOption("send_window", _CANCELS, 'Send then only, e.g. "08:00-20:00 Europe/Berlin".', "HOURS"),
+        JobOption("outside_window", _CANCELS, "What to do outside of them. (default: wait)", "wait|stop"),
         JobOption("max_duration", _TIMED, "Stop after this time; what is left is for the next run.", "DUR"),
         JobOption("deadline", _TIMED, "Stop then, today or on a day.", "HH:MM|DATETIME", brief=True),
         JobOption("lock_wait", _TIMED | _FOUND, "Wait this long for another run to end. (default: 0s)", "DUR"),
@@ -159,7 +159,7 @@ _TABLE = {
         JobOption(
             "quiet",
             _PACED,
-            "Only warnings and errors; a terminal shows progress until the end.",
+            "Warnings and errors only; progress on a terminal.",
             short="-q",
             brief=True,
         ),

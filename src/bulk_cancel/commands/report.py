@@ -40,7 +40,10 @@ class ReportWish:
     excel: bool = False
 
 
-def report_run(place: LedgerPlace, machine: Machine, run_id: str, wish: ReportWish) -> Reported:
+PLAIN = ReportWish()
+
+
+def report_run(place: LedgerPlace, machine: Machine, run_id: str, wish: ReportWish = PLAIN) -> Reported:
     """Write the files of a run again (the newest one without a `run_id`), as the ledger knows its rows today.
 
     No file is removed. Raises UsageError for an unknown run, and for a folder that holds the results of another one.

@@ -234,7 +234,7 @@ def test_a_plan_tells_each_account_and_is_carried_out_with_them(shell: Shell, sa
     assert planned.summary["accounts"]["berlin"] == {"cancels": 3, "duration_s": 0.0}
     assert planned.summary["duration_s"] == planned.summary["accounts"]["rome"]["duration_s"] == 180.0
     assert [row["account"] for row in shell.rows("audit/plan.csv")] == [*owners.values()]
-    assert "with the account rome: at least 3 min" in shell("plan", source, *words, "--look", "never").stdout
+    assert "with the account rome: about 3 minutes" in shell("plan", source, *words, "--look", "never").stdout
     write("accounts.toml", FILE)
     live = shell("plan", source, *words, "-o", "a.plan", *QUICK)
     assert live.code == 0, live.stderr

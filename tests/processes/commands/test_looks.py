@@ -161,6 +161,8 @@ def test_reasons_are_filled_in_from_columns_and_from_what_a_look_shows(
     ]
     source = write("a.csv", "id,room,reason\n" + "\n".join(rows) + "\n")
     reason = "Closed: {room}, {location}, {start:%Y}"
+    assert "no time zone is known for it" in shell("plan", source, "--reason", reason).stderr
+    shell.environ["BULK_CANCEL_TIMEZONE"] = "Europe/Berlin"
     planned = shell("plan", source, "--reason", reason)
     assert f"Closed: Lab, {list(world.appointments.values())[1].location}" in planned.stdout
     result = shell.run(source, "--reason", reason, "--out", "out")

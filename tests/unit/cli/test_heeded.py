@@ -32,8 +32,14 @@ LIMITS = {
 _ONE_LINE, _CONTACTS = "one line reads the pages", "contacts are read, and none is kept"
 #: Read by a command although its outcome does not depend on them.
 READ_IN_VAIN = {
-    "plan": {"rebooking_list": _CONTACTS, "concurrency": _ONE_LINE},
-    "reconcile": {"account": "it has to be in the accounts file", "rebooking_list": _CONTACTS, "excel": "no files"},
+    "plan": {"rebooking_list": _CONTACTS, "concurrency": _ONE_LINE, "engine": "whose credential is told"},
+    "reconcile": {
+        "account": "it has to be in the accounts file",
+        "rebooking_list": _CONTACTS,
+        "excel": "no files",
+        "ticket": "it has no option for them, and a job file is none of its inputs",
+        "approved_by": "likewise",
+    },
     "find": {"rebooking_list": _CONTACTS, "concurrency": _ONE_LINE},
 }
 #: Heeded, but not in what is done here.
@@ -43,7 +49,6 @@ ELSEWHERE = {
         "notify_on": "with addresses to notify",
         "max_errors": "when the API refuses",
         "max_attempts": "when a send proved not to be applied",
-        "outside_window": "outside of a send window",
         "missing_input": "without an input",
     },
     "plan": {"missing_input": "without an input"},
