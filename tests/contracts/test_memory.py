@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.port import Ledger, PaceUpdate, RunStart
 from contracts.conftest import Open
@@ -55,7 +56,8 @@ def test_a_run_without_rows_counts_nothing(ledger: Ledger) -> None:
 
 
 def test_runs_go_from_staging_to_running_to_ended(ledger: Ledger) -> None:
-    run_no = ledger.begin_run(RunStart("run-1", AT, BASE, "in.csv", "sha256", "runs/run-1", "bulk-cancel 0.1"))
+    start = RunStart("run-1", AT, BASE, "in.csv", "sha256", "runs/run-1", Provenance(version="bulk-cancel 0.1"))
+    run_no = ledger.begin_run(start)
     (begun,) = ledger.runs()
     assert (begun.run_no, begun.run_id, begun.status, begun.started_at) == (run_no, "run-1", "staging", AT)
     assert (begun.source, begun.input_digest, begun.out) == ("in.csv", "sha256", "runs/run-1")

@@ -44,6 +44,11 @@ SENTENCES: Final[Mapping[str, Callable[[_Fields], str]]] = MappingProxyType(
         ),
         "run.no_worker": lambda event: str(event["hint"]),
         "run.no_workbook": lambda event: str(event["why"]),
+        "run.fewer_at_a_time": lambda event: str(event["told"]),
+        "run.other_reasons": lambda event: (
+            f"{counted(event['rows'], 'row')} of this input {'gives' if event['rows'] == 1 else 'give'} another reason "
+            "than earlier rows were mailed."
+        ),
         "run.paused": lambda event: str(event["told"]),
         "run.recovered": lambda event: (
             f"{counted(event['unknown'], 'cancel')} of an interrupted run: looked up before anything is sent."
@@ -62,11 +67,12 @@ SENTENCES: Final[Mapping[str, Callable[[_Fields], str]]] = MappingProxyType(
             f"The time will not suffice: it needs {event['needs']}, and {event['left']} are left."
         ),
         "select.reaches_in": lambda event: str(event["told"]),
+        "worker.fewer_at_a_time": lambda event: str(event["told"]),
         "worker.draining": lambda event: f"Stopping ({event['signal']}): what is in flight gets its answer.",
     }
 )
 #: What a run that shows its plan shows there.
-IN_THE_PLAN: Final = frozenset({"run.time_short", "select.reaches_in"})
+IN_THE_PLAN: Final = frozenset({"run.other_reasons", "run.time_short", "select.reaches_in"})
 
 
 def sentence_of(event: _Fields) -> str:

@@ -5,6 +5,7 @@ No link is followed, no file of another user is written to, and modes hold under
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
@@ -29,6 +30,8 @@ def make_folder(folder: Path) -> list[Path]:
     missing = [place for place in (folder, *folder.parents) if not place.is_dir()]
     refuse_open_folder(missing[-1].parent if missing else folder)
     for place in reversed(missing):
+        if place.exists():
+            raise NotADirectoryError(errno.ENOTDIR, f"{place} is no folder", str(folder))
         place.mkdir(mode=_FOLDER, exist_ok=True)
         place.chmod(_FOLDER)
     return missing

@@ -177,7 +177,7 @@ def _entries_of(path: Path) -> Mapping[str, _Entry]:
         return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).accounts
     except ValidationError as error:
         raise ConfigError(f"The accounts file {path} is wrong: {complaints(error)}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # as a number of 5,000 digits raises, too
         raise ConfigError(f"The accounts file {path} is not a readable TOML file.") from None
     except OSError as error:
         raise ConfigError(f"The accounts file {path} cannot be read: {error.strerror}.") from error

@@ -325,7 +325,7 @@ def load_job(source: str, flags: Mapping[str, Any] = MappingProxyType({})) -> Jo
 def _keys_of(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # as a number of 5,000 digits raises, too
         raise ConfigError(f"{file} is not a readable TOML file: {error}.") from error
 
 

@@ -15,7 +15,7 @@ from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, OWNER_TOKEN, fingerpr
 from bulk_cancel.sandbox.record import Arrival
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Kind, Wanted, World
-from support.shell import QUICK, Result, Shell
+from support.shell import QUICK, QUICK_PLAN, Result, Shell
 
 NAMES = ("berlin", "paris", "rome")
 TOKENS = {name: f"rgo-secret-of-{name}" for name in NAMES} | {"": OWNER_TOKEN}
@@ -236,7 +236,7 @@ def test_a_plan_tells_each_account_and_is_carried_out_with_them(shell: Shell, sa
     assert [row["account"] for row in shell.rows("audit/plan.csv")] == [*owners.values()]
     assert "with the account rome: about 3 minutes" in shell("plan", source, *words, "--look", "never").stdout
     write("accounts.toml", FILE)
-    live = shell("plan", source, *words, "-o", "a.plan", *QUICK)
+    live = shell("plan", source, *words, "-o", "a.plan", *QUICK_PLAN)
     assert live.code == 0, live.stderr
     assert {arrival.credential for arrival in sandbox.arrivals()} == {PRINTS[name] for name in NAMES}
     refused = shell.run("a.plan", "--ledger", "ledger.db")
@@ -249,7 +249,7 @@ def test_a_plan_tells_each_account_and_is_carried_out_with_them(shell: Shell, sa
 def test_a_refused_look_names_the_account(shell: Shell, sandbox: Sandbox, write: Write) -> None:
     owners = share_out(serve(sandbox, [Wanted()] * 9), NAMES)
     shell.environ["TOKEN_ROME"] = EXPIRED_TOKEN
-    result = shell("plan", write("a.csv", as_csv(owners)), "--accounts", "accounts.toml", *QUICK)
+    result = shell("plan", write("a.csv", as_csv(owners)), "--accounts", "accounts.toml", *QUICK_PLAN)
     assert result.code == 77
     assert "With the account rome: " in result.stderr
 

@@ -128,7 +128,7 @@ def test_outside_the_send_window_nothing_is_sent(shell: Shell, sandbox: Sandbox,
     source = ask_for(sandbox, World.of([Wanted() for _ in range(3)], seed=4), write)
     result = shell.run(source, "--send-window", window, "--outside-window", "stop")
     assert result.code == 5
-    assert "send window opens in" in result.summary["next"]
+    assert "The send window opens at" in result.summary["next"]
     assert not post_count(sandbox.truth())
 
 
@@ -273,8 +273,8 @@ def test_a_rerun_with_blanks_that_only_a_look_can_fill_finds_nothing_to_do(
     sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000, faults=f"lost-before@{first}"))
     source = write("a.csv", "id\n" + "\n".join(world.appointments) + "\n")
     words = ("--reason", "Closed: {location}", "--ledger", "l.db")
-    assert shell.run(source, *words, "--settle", "10m").summary["counts"]["unknown"] == 1
-    again = shell.run(source, *words, "--settle", "0s")
+    assert shell.run(source, *words).summary["counts"]["unknown"] == 1
+    again = shell.run(source, *words, "--wait")
     assert again.summary["counts"]["cancelled"] == 4, again.stdout
     assert sandbox.appointment(first).cancellation.reason.startswith("Closed: ")  # type: ignore[union-attr]
     assert shell.run(source, *words).summary["requests"]["posts"] == 0

@@ -123,7 +123,7 @@ def test_a_search_that_finds_nothing(shell: Shell, write: Write) -> None:
 def test_a_deadline_that_has_passed_sends_nothing(shell: Shell, sandbox: Sandbox, source: Path) -> None:
     result = shell.run(source, "--deadline", "2020-01-01T18:00Z")
     assert result.code == 5
-    assert "The deadline 2020-01-01 18:00+00:00 has passed. Nothing was sent." in result.stderr
+    assert "The deadline, 2020-01-01 18:00 UTC, has passed. Nothing was sent." in result.stderr
     assert post_count(sandbox.truth()) == 0
     assert not (shell.folder / "runs").exists()
 

@@ -221,7 +221,7 @@ def test_without_a_snapshot_the_ledger_stands_in(record: Make, tmp_path: Path) -
         *OURS,
     ]
     assert list(first.values())[:7] == [target.appointment_id, target.attendee_id, "true", "true", "ill", "u", "2"]
-    assert list(second.values()) == [""] * 6 + ["5", "invalid", "empty", "", "0", "", ""]
+    assert list(second.values()) == [""] * 6 + ["5", "invalid", "appointment_id is empty", "", "0", "", ""]
     assert names(tmp_path) == {"results.csv", "results.parquet", "failed.csv", "invalid.csv"}
 
 
