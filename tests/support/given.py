@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bulk_cancel.core.clock import TimeBase
+from bulk_cancel.core.deadline import SETTLE_S
 from bulk_cancel.core.model import Entry, InputRow, Work
 from bulk_cancel.core.states import Event, State, next_state
 from bulk_cancel.ledger.port import Ledger, RunStart
@@ -41,14 +42,14 @@ def invalid(number: int) -> InputRow:
     return InputRow(number, None, None, False, False, None, None, None, "appointment_id: not a UUID")
 
 
-def begin(ledger: Ledger, run_id: str = "run-1") -> int:
-    """Begin a run."""
-    return ledger.begin_run(RunStart(run_id, AT, BASE))
+def begin(ledger: Ledger, run_id: str = "run-1", settle_s: float = SETTLE_S) -> int:
+    """Begin a run with a settle time."""
+    return ledger.begin_run(RunStart(run_id, AT, BASE, settle_s=settle_s))
 
 
-def staged(ledger: Ledger, *rows: InputRow, run_id: str = "run-1") -> int:
+def staged(ledger: Ledger, *rows: InputRow, run_id: str = "run-1", settle_s: float = SETTLE_S) -> int:
     """Begin a run with these rows, ready to send."""
-    run_no = begin(ledger, run_id)
+    run_no = begin(ledger, run_id, settle_s)
     ledger.stage(run_no, rows, AT)
     ledger.start_run(run_no)
     return run_no

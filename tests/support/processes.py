@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,9 @@ class Process:
 
     def kill(self) -> int:
         """kill -9, and wait until it is gone; a dead one stays dead."""
-        if self._code is None:
-            self.send(signal.SIGKILL)
+        if not self.ended:
+            with suppress(ProcessLookupError):
+                self.send(signal.SIGKILL)
         return self.wait()
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from bulk_cancel.ledger.postgres.create import LEDGER_ID
 from bulk_cancel.sandbox.server import SandboxOptions, running
 from bulk_cancel.sandbox.world import Wanted, World
 from support.cluster_lab import NAMES, Cluster
@@ -48,7 +51,9 @@ def make_cluster(
             url = url or stack.enter_context(postgres_server.database(cluster_template))
             folder = tmp_path / "work"
             folder.mkdir()
-            cluster = Cluster(folder, url, sandbox, zygote, lambda: postgres_server.database(cluster_template))
+            cluster = Cluster(
+                folder, url, sandbox, zygote, lambda: _another_database(postgres_server, cluster_template)
+            )
             cluster.limits = limits or f'rate = "{given["rate_per_s"]}/s"\nburst = {given["burst"]}'
             cluster.write_accounts(*NAMES)
             stack.callback(cluster.kill_all)
@@ -57,6 +62,16 @@ def make_cluster(
 
         yield make
     _made.clear()
+
+
+@contextmanager
+def _another_database(server: Server, template: str) -> Iterator[str]:
+    """Make a database whose ledger has an id of its own: with the template's it is a copy of the first one."""
+    with server.database(template) as url:
+        with psycopg.connect(url) as connection:
+            values = (secrets.token_hex(16), LEDGER_ID)
+            connection.execute("UPDATE bulk_cancel.meta SET value = %s WHERE key = %s", values)
+        yield url
 
 
 _made: list[Cluster] = []

@@ -68,7 +68,7 @@ class Lab:
     queue: Enqueued = field(default_factory=Enqueued)
 
     def begin(self, *rows: InputRow, limits: Limits = FAST, size: int = 2) -> int:
-        run_no = staged(self.ledger, *rows)
+        run_no = staged(self.ledger, *rows, settle_s=limits.settle_s)
         RunSettings("", 30.0, limits).over(len(rows)).keep(self.ledger, run_no)
         self.ledger.plan_chunks(run_no, size)
         return run_no
