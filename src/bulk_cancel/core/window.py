@@ -12,6 +12,7 @@ from bulk_cancel.core.moments import parse_zone
 
 #: In minutes.
 _THREE_DAYS, _MONTH = 3 * 1440, 31 * 1440
+_DAY_S = 86_400.0
 _FORM = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s+(\S+)")
 
 
@@ -41,13 +42,18 @@ class SendWindow:
     def wait_s(self, at: float) -> float:
         """Return the seconds until it is open; 0 when it is.
 
-        Windows and clocks change on full minutes, so each minute is looked at: that is right on every day of the year.
+        Windows and clocks change on full minutes: on the days on which the clock changes each minute is looked at.
         """
         if self.is_open(at):
             return 0.0
-        first = math.floor(at / 60) + 1
-        minutes = range(first, first + _THREE_DAYS)
-        return next(minute * 60 for minute in minutes if self.is_open(minute * 60)) - at
+        local = datetime.fromtimestamp(at, self.zone)
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+        gap = datetime.combine(midnight, self.opens) - local.replace(tzinfo=None)
+        opens_at = round(at + gap.total_seconds() % _DAY_S)
+        if datetime.fromtimestamp(opens_at, self.zone).utcoffset() != local.utcoffset():
+            first = math.floor(at / 60) + 1
+            opens_at = next(minute * 60 for minute in range(first, first + _THREE_DAYS) if self.is_open(minute * 60))
+        return opens_at - at
 
     def ends_at(self, at: float, needs_s: float) -> float | None:
         """Return when `needs_s` seconds of it have passed, counted from `at`; None: not within a month."""
