@@ -27,6 +27,7 @@ import httpcore
 import bulk_cancel
 from bulk_cancel.reports.pages import rendering
 from support import cluster_driver, driver, own_home
+from support.signals import heed_signals
 
 #: Imported by a run when it begins, and slow to import: here, so that they are there.
 _WARM = (anyio, httpcore, cluster_driver)
@@ -72,6 +73,7 @@ def _keep(connection: socket.socket) -> NoReturn:
 
 def _become(request: dict[str, Any]) -> NoReturn:
     os.setsid()
+    heed_signals()
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environ"])

@@ -167,13 +167,17 @@ def test_what_a_passing_cause_refused_is_taken_up_again_after_the_settle_time_an
 def test_another_acting_user_is_another_question(
     look: str, serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
 ) -> None:
-    """The host does not see it: a look says so, and the cancel is refused."""
+    """The host does not see it: a look says so, or the cancel is refused; what was sent is asked again only later."""
     (id_,) = serve(Kind.SINGLE)
     shell.environ["MEETERGO_TOKEN"] = PLATFORM_KEY
     source = write("ids.csv", ids_as_csv([id_]))
     words = (*LEDGER, "--look", look, "--user-id")
     assert shell.run(source, *words, HOST.id).code == 3
     assert shell.run(source, *words, HOST.id).code == 3
+    if look == "never":
+        early = shell.run(source, *words, OWNER.id, "--settle", "60s")
+        assert (early.code, early.summary["requests"]["posts"]) == (5, 0), "it may be asked again after the settle time"
+        time.sleep(1.2)
     assert shell.run(source, *words, OWNER.id).code == 0
     assert dict(sandbox.truth().applied) == {id_: 1}
 

@@ -20,6 +20,7 @@ from bulk_cancel.sandbox.people import OWNER
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Kind, Wanted, World
 from support.shell import Shell, ended
+from support.signals import heed_signals
 from support.worlds import post_count
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -307,6 +308,7 @@ def test_interrupted_before_anything_began(shell: Shell) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "bulk_cancel", "run", "-", "--yes"],
         cwd=shell.folder, env=shell.environ, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=heed_signals,
     )  # fmt: skip
     time.sleep(3)
     os.kill(process.pid, signal.SIGINT)
@@ -335,7 +337,7 @@ def test_130_stopped_at_once_before_a_run_could_drain(shell: Shell) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "bulk_cancel", "plan", "-"],
         cwd=shell.folder, env=shell.environ, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heed_signals,
     )  # fmt: skip
     with process:
         assert process.stdin is not None

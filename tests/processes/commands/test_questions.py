@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 import termios
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
 from bulk_cancel.sandbox.world import Wanted, World
 from support.processes import Process
 from support.shell import Shell
+from support.signals import heed_signals
 from support.worlds import post_count
 
 
@@ -29,18 +29,13 @@ def ids_of(sandbox: Sandbox, count: int) -> list[str]:
     return list(world.appointments)
 
 
-def heed_ctrl_c() -> None:
-    """As a shell has it for what it starts: tests that run in the background inherit that it is ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.fixture
 def terminal(shell: Shell) -> Callable[..., pexpect.spawn]:
     def start(*words: str) -> pexpect.spawn:
         arguments = ["-m", "bulk_cancel", *words]
         return pexpect.spawn(
             sys.executable, arguments, cwd=str(shell.folder), env={**shell.environ, "TERM": "xterm"},
-            encoding="utf-8", timeout=30, dimensions=(40, 120), preexec_fn=heed_ctrl_c,
+            encoding="utf-8", timeout=30, dimensions=(40, 120), preexec_fn=heed_signals,
         )  # fmt: skip
 
     return start

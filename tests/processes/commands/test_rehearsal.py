@@ -21,6 +21,7 @@ from bulk_cancel.sandbox.seed_file import read_world
 from bulk_cancel.sandbox.world import Kind
 from support.lab import made_ids
 from support.shell import Shell
+from support.signals import heed_signals
 
 ROOT = Path(__file__).resolve().parents[3]
 IDS = made_ids(4)
@@ -87,7 +88,9 @@ def commands() -> list[str]:
 def served(words: list[str], shell: Shell) -> Iterator[dict[str, str]]:
     """The sandbox's process, and what it tells a shell to export."""
     command = [sys.executable, "-u", "-m", "bulk_cancel", *words, "--port", "0"]
-    with subprocess.Popen(command, cwd=shell.folder, env=shell.environ, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=shell.folder, env=shell.environ, stdout=subprocess.PIPE, text=True, preexec_fn=heed_signals
+    ) as process:
         try:
             assert process.stdout is not None
             lines = [process.stdout.readline() for _ in range(3)]

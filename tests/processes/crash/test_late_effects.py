@@ -46,12 +46,12 @@ def test_a_second_row_of_a_series_is_read_before_it_is_sent(make_lab: MakeLab) -
 def test_a_series_waits_while_another_one_is_open(make_lab: MakeLab) -> None:
     lab = make_lab(replace(HOSTILE, world=SERIES, faults=f"late@{FIRST}:0.6s"), settle="1s")
     lab.write_input([f"{FIRST},yes", f"{SECOND},yes"], WHOLE_SERIES)
-    ended = lab.run(settle="60s")
+    ended = lab.run()
     assert ended.code == 4
     assert told(ended)["counts"] | {"unknown": 1, "pending": 1} == told(ended)["counts"]
     lab.wait_for(lambda: lab.sandbox.truth().late == 0)
     time.sleep(1.2)
-    counts = told(lab.run(settle="1s"))["counts"]
+    counts = told(lab.run())["counts"]
     assert (counts["unknown"], counts["rejected"], counts["pending"]) == (1, 1, 0), "a person has to look at the series"
     assert lab.posts == 1
     assert not lab.sandbox.truth().doubled

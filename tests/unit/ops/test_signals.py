@@ -14,9 +14,10 @@ from bulk_cancel.ops.signals import watch_signals
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def hangup_ignored() -> Iterator[None]:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+@pytest.fixture(params=[signal.SIG_DFL])
+def hangup(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What the starter had done about SIGHUP, whatever started the tests."""
+    before = signal.signal(signal.SIGHUP, request.param)
     yield
     signal.signal(signal.SIGHUP, before)
 
@@ -34,11 +35,13 @@ async def drained_by(*numbers: signal.Signals) -> list[str]:
     return drains
 
 
+@pytest.mark.usefixtures("hangup")
 async def test_a_hangup_drains() -> None:
     assert await drained_by(signal.SIGHUP) == ["SIGHUP"]
 
 
-@pytest.mark.usefixtures("hangup_ignored")
+@pytest.mark.parametrize("hangup", [signal.SIG_IGN], indirect=True)
+@pytest.mark.usefixtures("hangup")
 async def test_under_nohup_a_hangup_stays_ignored_and_the_others_drain() -> None:
     assert await drained_by(signal.SIGHUP, signal.SIGHUP, signal.SIGTERM) == ["SIGTERM"]
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

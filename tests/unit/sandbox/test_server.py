@@ -13,6 +13,7 @@ import pytest
 
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN, fingerprint
 from bulk_cancel.sandbox.server import SandboxOptions, running, serve
+from support.signals import heed_signals
 
 AUTHORIZATION = {"authorization": f"Bearer {OWNER_TOKEN}"}
 
@@ -103,7 +104,9 @@ def test_by_any_other_name_nothing_is_answered(host):
 def test_in_the_foreground_it_says_where_and_ends_quietly(ending, code):
     script = "from bulk_cancel.sandbox.server import *; serve(SandboxOptions(count=5))"
     command = [sys.executable, "-c", script]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_signals
+    ) as process:
         assert process.stdout is not None
         headline, url, token = (process.stdout.readline().strip() for _ in range(3))
         address = url.removeprefix("export MEETERGO_API_URL=")
