@@ -792,6 +792,14 @@ BUGS = (
         "tests/contracts/test_work.py::test_a_run_sends_a_target_once_more_after_an_unknown_outcome_and_the_next_run_does",
     ),
     Bug(
+        "workers send a target again after each unknown outcome",
+        "ledger/sql/postgres.sql",
+        "AND NOT (t.attempts > 1 AND EXISTS",
+        "AND NOT (t.attempts > 99 AND EXISTS",
+        "tests/unit/cluster/test_worker.py::"
+        "test_after_an_unknown_outcome_a_row_is_sent_once_more_in_a_run_whatever_reads_say",
+    ),
+    Bug(
         "a worker does not lock its credential",
         "access/limit_sharing.py",
         "    with locked_together(path, what, ledger.place, setup.job.lock_wait):",
