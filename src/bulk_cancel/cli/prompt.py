@@ -61,8 +61,8 @@ def _answer(terminal: Terminal, question: str) -> str:
     """Ask on stderr and return the line that is typed from now on; nothing after Ctrl-C or Ctrl-D."""
     forget_typed()
     heed_ctrl_c()
-    terminal.print_question(question)
     try:
+        terminal.print_question(question)
         line = sys.stdin.readline()
     except KeyboardInterrupt:
         line = ""

@@ -63,6 +63,18 @@ def test_yes_goes_on_and_all_else_stops(
     assert asked(plan_of(3), typed, keyboard, monkeypatch)[0] is goes_on
 
 
+def test_ctrl_c_while_the_question_is_written_stops_and_leaves_a_line_of_its_own(
+    keyboard: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    screen = Screen(interrupt)
+    monkeypatch.setattr(sys, "stderr", screen)
+    assert ask(Terminal(err=True), plan_of(3), "a.csv") is False
+    assert screen.getvalue() == "\n"
+
+
 def test_what_was_typed_before_is_forgotten(keyboard: int, monkeypatch: pytest.MonkeyPatch) -> None:
     os.write(keyboard, b"y\n")
     assert asked(plan_of(3), b"n\n", keyboard, monkeypatch)[0] is False
