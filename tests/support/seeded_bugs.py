@@ -1278,8 +1278,9 @@ def _is_caught(folder: Path, bug: Bug) -> bool:
 
 
 def copy_of_source(folder: Path) -> Path:
-    """Copy the program, to be broken there."""
-    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    """Copy the program and what it brings along, to be broken there."""
+    for name in ("src", "jobs", "sample_inputs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
