@@ -40,6 +40,8 @@ class _Stdout(io.FileIO):
         except BrokenPipeError:
             # Not as it comes: click and rich take it for a reason to end at once, with 1.
             raise OutputError("stdout cannot be written: its reader is gone.") from None
+        except OSError as error:
+            raise OutputError(f"stdout cannot be written: {error.strerror}.") from error
 
 
 class _Stderr(io.FileIO):

@@ -65,6 +65,18 @@ def test_a_plan_whose_reader_goes_away_ends_with_74_and_a_sentence(shell: Shell,
     assert done.stderr == b"bulk-cancel: stdout cannot be written: its reader is gone.\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("words", [["plan", "in.csv"], ["plan", "in.csv", "--json"], ["plan", "--help"]], ids=" ".join)
+def test_a_full_disk_behind_stdout_is_told_as_such(shell: Shell, source: Path, words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *words], stdout=full, stderr=subprocess.PIPE, check=False,
+            cwd=shell.folder, env=shell.environ, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 74
+    assert done.stderr == b"bulk-cancel: stdout cannot be written: No space left on device.\n"
+
+
 def test_a_header_that_a_terminal_would_obey_is_shown_harmless(shell: Shell, source: Path) -> None:
     source.write_text(source.read_text(encoding="utf-8").replace("id,", "Termin,", 1), encoding="utf-8")
     result = shell("plan", source)
