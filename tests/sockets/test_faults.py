@@ -19,13 +19,15 @@ SLACK_S = 1.5
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 async def test_an_answer_comes_by_the_deadline_and_means_what_it_proves(fault: Fault, line_to: LineTo) -> None:
-    async with serving(fault.script, obedient) as server, line_to(server.url) as line:
-        started = time.monotonic()
-        answer = await line.cancel(TARGET, Request())
-        elapsed_s = time.monotonic() - started
-
-        assert classify_cancel(TARGET, answer).kind is fault.kind
-        assert elapsed_s < DEADLINE_S + SLACK_S
+    for _ in range(3):  # a machine under load may not have connected by the deadline: then nothing was shown
+        async with serving(fault.script, obedient) as server, line_to(server.url) as line:
+            started = time.monotonic()
+            answer = await line.cancel(TARGET, Request())
+            elapsed_s = time.monotonic() - started
+        if answer.bytes_left or fault.kind is Kind.NOT_SENT:
+            break
+    assert classify_cancel(TARGET, answer).kind is fault.kind
+    assert elapsed_s < DEADLINE_S + SLACK_S
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)

@@ -155,7 +155,7 @@ def test_another_programs_lock_is_named_and_nothing_is_written(path: Path, monke
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(LedgerCreateError, match=r"cannot be created: File exists: .*/file\.") as refused:
+    with pytest.raises(LedgerCreateError, match=r"cannot be created: \S*/file is no folder") as refused:
         SqliteLedger.open(tmp_path / "file" / "ledger.db")
     assert refused.value.exit_code is Exit.CANNOT_CREATE
     assert "Choose another place" in refused.value.advice
