@@ -311,8 +311,8 @@ BUGS = (
     Bug(
         "an undecided series holds up all others",
         _QUERIES,
-        "e.event = 'undecided' AND e.attempt_no = o.attempts)))\n  AND NOT (t.attempts",
-        "e.event = 'undecided' AND e.attempt_no < 0)))\n  AND NOT (t.attempts",
+        "e.event = 'undecided' AND e.attempt_no = o.attempts))\n  AND NOT (t.attempts",
+        "e.event = 'undecided' AND e.attempt_no < 0))\n  AND NOT (t.attempts",
         "tests/contracts/test_unknown.py::test_a_series_waits_for_an_open_one_until_a_person_has_to_settle_that",
     ),
     Bug(
@@ -360,9 +360,17 @@ BUGS = (
     Bug(
         "a series is sent while another one is open",
         _QUERIES,
-        "(t.entire_series = 0 OR NOT EXISTS",
-        "(1 OR NOT EXISTS",
+        "WHERE o.entire_series = 1 AND o.attempts > 0 AND o.target_id <> t.target_id AND",
+        "WHERE t.entire_series = 0 AND o.entire_series = 1 AND o.attempts > 0 AND o.target_id <> t.target_id AND",
         f"{_LATE}::test_a_series_waits_while_another_one_is_open",
+    ),
+    Bug(
+        "a row is sent while a series is open",
+        _QUERIES,
+        "WHERE o.entire_series = 1 AND o.attempts > 0 AND o.target_id <> t.target_id AND",
+        "WHERE t.entire_series = 1 AND o.entire_series = 1 AND o.attempts > 0 AND o.target_id <> t.target_id AND",
+        "tests/contracts/test_work.py"
+        "::test_nothing_is_sent_while_a_series_is_open_and_then_it_is_told_until_when_it_may_take_effect",
     ),
     Bug(
         "the series of one account are sent beside another's rows",
@@ -1055,8 +1063,8 @@ BUGS = (
     Bug(
         "a row beside a cancel that no read can settle waits for ever",
         _QUERIES,
-        "e.event = 'undecided' AND e.attempt_no = o.attempts)))\n  AND (t.entire_series",
-        "e.event = 'undecided' AND e.attempt_no < 0)))\n  AND (t.entire_series",
+        "e.event = 'undecided' AND e.attempt_no = o.attempts)))\n  AND NOT EXISTS",
+        "e.event = 'undecided' AND e.attempt_no < 0)))\n  AND NOT EXISTS",
         "tests/contracts/test_unknown.py"
         "::test_a_row_waits_for_an_open_cancel_of_its_appointment_until_a_person_has_to_settle_that",
     ),

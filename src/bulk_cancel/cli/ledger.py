@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from bulk_cancel.commands.export import export
 from bulk_cancel.commands.reconcile import reconcile_ledger
 from bulk_cancel.commands.report import ReportWish, report_run
 from bulk_cancel.commands.resolve import Decision, forget, resolve
-from bulk_cancel.errors import Exit
+from bulk_cancel.errors import Exit, UsageError
 from bulk_cancel.ops.disk import writing
 from bulk_cancel.ops.private_files import replaced
 from bulk_cancel.settings.job import load_job
@@ -80,12 +81,20 @@ def forget_command(ledger: str | None) -> None:
     print(f"{place}: {told}. Run with --look each: every appointment is then read before its cancel.")
 
 
+def _refuse_the_ledger(to: Path, ledger: str) -> None:
+    for name in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            if to.samefile(f"{ledger}{name}"):
+                raise UsageError(f"{to} is the ledger itself.", advice="Nothing was written. Name another file.")
+
+
 def export_command(to: Path | None, ledger: str | None) -> None:
     """Write a ledger's history as JSON lines."""
     place = place_of(ledger)
     if to is None:
         export(place, sys.stdout)
         return
+    _refuse_the_ledger(to, str(place))
     with writing(to), replaced(to) as file:
         text = TextIOWrapper(file, "utf-8", write_through=True)
         count = export(place, text)

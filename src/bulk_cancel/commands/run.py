@@ -31,7 +31,7 @@ from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.deadline import earlier, expiry
 from bulk_cancel.engine.runner import RunEnd, Runner
-from bulk_cancel.errors import BulkCancelError, ConfigError, DeclinedError, Exit
+from bulk_cancel.errors import BulkCancelError, ConfigError, DeclinedError, Exit, UsageError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts, contexts_of, execute_attended, keep_paces
 from bulk_cancel.execution.finish import conclude
@@ -48,12 +48,15 @@ from bulk_cancel.planning.reason_templates import template_of
 from bulk_cancel.planning.search import SELECTED
 from bulk_cancel.planning.sources import Source, open_if_any, provenance_of_source
 from bulk_cancel.reports.rebooking import rebooking_list
+from bulk_cancel.reports.records import RESULTS_PARQUET
 from bulk_cancel.reports.remains import keep_expiry
-from bulk_cancel.reports.summary import Requests, Summary
+from bulk_cancel.reports.summary import FOR_PEOPLE, SUMMARY_JSON, Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
 from bulk_cancel.settings.job import Job
 
 _NAME_COLUMNS = "Nothing was sent. Let its blanks name columns of the input."
+#: What a run writes or removes in its folder of results.
+_WRITTEN = (*FOR_PEOPLE, RESULTS_PARQUET, SUMMARY_JSON, SNAPSHOT, SELECTED)
 
 
 def run_job(job: Job, caller: Caller) -> Summary:
@@ -88,6 +91,7 @@ def prepare(
         require_excel()
     run_id = setup.machine.new_run_id()
     out = setup.job.out or Path("runs") / run_id
+    _refuse_own_input(setup.job, out)
     with credential_locks(setup) as keys:
         refuse_unfit(keys)
         beginning = _Beginning(keys, time_limit_of(setup), run_id, out, approve)
@@ -212,6 +216,18 @@ def _nothing_done(run_id: str, setup: Setup, why: str) -> Summary:
         next=why,
         provenance=setup.provenance,
     )
+
+
+def _refuse_own_input(job: Job, out: Path) -> None:
+    """Refuse results that would replace or remove the very input, under whatever name it is given."""
+    given = Path(job.input)
+    for name in _WRITTEN:
+        with suppress(OSError):
+            if (out / name).samefile(given):
+                raise UsageError(
+                    f"The input {given} is a file that the results in {out} would replace.",
+                    advice="Nothing was sent. Name another folder with --out.",
+                )
 
 
 @contextmanager

@@ -41,6 +41,7 @@ class Past:
     at: float  #: seconds since the epoch
     base: TimeBase | None  #: under which it was written; None: the ledger's own clock tells the age
     known_age_s: float = 0.0  #: at the read; counts only where there is no base
+    settle_s: float = 0.0  #: of the run that wrote it
 
     def age_s(self, base: TimeBase, mono: float) -> float:
         """Return how old it is at least, at the monotonic time `mono`."""

@@ -105,7 +105,7 @@ class Work:
     attended: bool = False  #: a reading showed its attendee in the appointment
     start: str | None = None  #: when the appointment starts, where an answer told
     is_cancelled: bool = False  #: the ledger knows the whole appointment as cancelled, by another target's outcome
-    series_sent_at: float | None = None  #: when the last cancel of a series left, seconds since the epoch
+    series_settles_at: float | None = None  #: until when a series that was sent may take effect, since the epoch
     refused: Past | None = None  #: when a cancel of it was refused last
     reading: Reading | None = None  #: the newest; None: nobody has looked
     sent: bool = False  #: in this run

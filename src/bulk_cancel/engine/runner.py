@@ -139,8 +139,8 @@ class Runner:
                     continue  # passed over while a cancel of the same appointment was on its way, or any series
                 break
             reconciled = await self._reconciled()
-            if not reconciled.sendable and not reconciled.settled:
-                break
+            if not (reconciled.sendable or reconciled.settled or (context.limits.wait and reconciled.undecided)):
+                break  # what has just become undecided keeps nothing waiting any more
         return reconciled
 
     def _halted_by_a_canary(self, reconciled: Reconciled) -> bool:

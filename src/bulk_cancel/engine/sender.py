@@ -97,7 +97,7 @@ class Sender:
         if work.refused is None:
             return ""
         age_s = work.refused.age_s(clock.base, clock.monotonic())
-        left_s = math.ceil(self._context.limits.settle_s - age_s)
+        left_s = math.ceil(max(self._context.limits.settle_s, work.refused.settle_s) - age_s)
         told = f"it was refused {show_duration(math.floor(age_s))} ago, and may be asked again"
         return f"{told} in {show_duration(left_s)}" if left_s > 0 else ""
 
@@ -160,8 +160,7 @@ class Sender:
 
     def _may_lag(self, work: Work) -> bool:
         """Whether a series was sent of late: it may have taken this one along, and a replica may not show it yet."""
-        at = work.series_sent_at
-        return at is not None and self._context.clock.now() - at < self._context.limits.settle_s
+        return work.series_settles_at is not None and self._context.clock.now() < work.series_settles_at
 
     async def _look_ahead(self, work: Work) -> Step | None:
         """Read it some seconds after the series, and let some more pass before the reading that decides."""

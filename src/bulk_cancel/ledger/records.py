@@ -36,7 +36,7 @@ def work_of(row: Row) -> Work:
         "must_be_read": bool(must_be_read),
         "attended": bool(attended),
         "start": start,
-        "series_sent_at": series_at,
+        "series_settles_at": series_at,
         "is_cancelled": bool(is_cancelled),
         "refused": _past(refused) if refused else None,
     }
@@ -45,8 +45,9 @@ def work_of(row: Row) -> Work:
 
 def _past(told: str) -> Past:
     """Read when something happened: with the base of its run, or with its age by the ledger's own clock."""
-    at, known = json.loads(told)
-    return Past(at, TimeBase(*known), 0.0) if isinstance(known, list) else Past(at, None, known)
+    at, known, settle_s = json.loads(told)
+    base, known_age_s = (TimeBase(*known), 0.0) if isinstance(known, list) else (None, known)
+    return Past(at, base, known_age_s, settle_s)
 
 
 def numbered_work_of(row: Row) -> tuple[int, Work]:

@@ -9,10 +9,11 @@ import pytest
 
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.cli import show as showing
+from bulk_cancel.cli.ledger import export_command
 from bulk_cancel.cli.show import show_plan_file
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.errors import ConfigError, PlanError
+from bulk_cancel.errors import PlanError, UsageError
 from bulk_cancel.plan_files import PlanFile, write_plan
 from support.plans import ABOUT, DAY, NOW, line, uuid
 
@@ -98,3 +99,12 @@ def test_only_the_first_lines_are_shown_and_no_text_acts(path: Path, capsys: pyt
     assert "\x1b" not in shown
     assert "[bold]Closed[/]" in shown
     assert "[/x] to do" in shown
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_an_export_over_the_ledger_itself_is_refused(suffix: str, tmp_path: Path) -> None:
+    ledger, file = tmp_path / "l.db", tmp_path / f"l.db{suffix}"
+    file.write_bytes(b"its history")
+    with pytest.raises(UsageError, match="is the ledger itself"):
+        export_command(file, str(ledger))
+    assert file.read_bytes() == b"its history"

@@ -10,9 +10,9 @@ import pytest
 
 from bulk_cancel.access.setup import set_up
 from bulk_cancel.commands.plan import plan_job
-from bulk_cancel.commands.run import prepare
+from bulk_cancel.commands.run import prepare, run_job
 from bulk_cancel.core.model import Answer, Appointment, Status, Target
-from bulk_cancel.errors import Exit, PlanError
+from bulk_cancel.errors import Exit, PlanError, UsageError
 from bulk_cancel.reports.summary import Summary
 from support.office import Office
 from support.plans import uuid
@@ -140,3 +140,13 @@ def test_a_run_behind_a_cache_names_it_and_what_it_names_works(office: Office) -
         assert "a cache answers in place of the api" in ended.next.lower()
     assert "--look never" in (office.folder / "out" / "failed.csv").read_text(encoding="utf-8")
     assert office.run(source, look="never").exit_code == Exit.OK
+
+
+@pytest.mark.parametrize("name", ["failed.csv", "unprocessed.csv", "invalid.csv", "results.csv"])
+def test_results_that_would_replace_their_own_input_are_refused(office: Office, name: str) -> None:
+    source = office.write(3).rename(office.folder / name)
+    before = source.read_bytes()
+    with pytest.raises(UsageError, match="would replace"):
+        run_job(office.job(source, out=office.folder), office.played.caller)
+    assert source.read_bytes() == before
+    assert not office.line.posts

@@ -481,7 +481,7 @@ async def test_a_row_that_no_read_shows_is_left_with_a_reason_and_taken_up_by_th
 
 async def test_after_a_series_its_siblings_are_read_twice_some_seconds_apart(clock: Clock) -> None:
     context, commits, line = staged(clock, 1, Limits(look=Look.NEVER))
-    commits.rows[0] = replace(commits.rows[0], must_be_read=True, series_sent_at=clock.now())
+    commits.rows[0] = replace(commits.rows[0], must_be_read=True, series_settles_at=clock.now() + 600)
     began = clock.monotonic()
     line.on_read = lambda target: active(target) if clock.monotonic() - began < 1.5 else cancelled(target)
     await carry_out(context, line)
@@ -491,7 +491,7 @@ async def test_after_a_series_its_siblings_are_read_twice_some_seconds_apart(clo
 
 async def test_a_sibling_that_two_reads_show_active_is_sent(clock: Clock) -> None:
     context, commits, line = staged(clock, 1, Limits(look=Look.NEVER))
-    commits.rows[0] = replace(commits.rows[0], must_be_read=True, series_sent_at=clock.now())
+    commits.rows[0] = replace(commits.rows[0], must_be_read=True, series_settles_at=clock.now() + 600)
     began = clock.monotonic()
     await carry_out(context, line)
     assert [round(at - began) for at in line.reads] == [3, 6]
@@ -500,14 +500,14 @@ async def test_a_sibling_that_two_reads_show_active_is_sent(clock: Clock) -> Non
 
 async def test_a_page_does_not_stand_for_the_reads_after_a_series(clock: Clock) -> None:
     context, commits, line = staged(clock, 20)
-    commits.rows[:] = [replace(row, must_be_read=True, series_sent_at=clock.now()) for row in commits.rows]
+    commits.rows[:] = [replace(row, must_be_read=True, series_settles_at=clock.now() + 600) for row in commits.rows]
     await carry_out(context, line)
     assert len(line.reads) == 40
 
 
 async def test_a_series_of_long_ago_takes_one_reading(clock: Clock) -> None:
     context, commits, line = staged(clock, 1, Limits(look=Look.NEVER))
-    commits.rows[0] = replace(commits.rows[0], must_be_read=True, series_sent_at=clock.now() - 10_000)
+    commits.rows[0] = replace(commits.rows[0], must_be_read=True, series_settles_at=clock.now() - 1)
     await carry_out(context, line)
     assert len(line.reads) == 1
 

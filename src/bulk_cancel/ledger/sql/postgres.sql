@@ -419,8 +419,11 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
     ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS must_be_read,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   t.start_at,
-  (SELECT max(intent_at) FROM targets WHERE entire_series AND attempts > 0),
-  (SELECT json_build_array(e.at, greatest(0, wall_clock() - e.at))::text FROM events e
+  (SELECT max(e.at + greatest(r.settle_s, (SELECT settle_s FROM runs WHERE run_no = $1))) FROM targets s
+    JOIN runs r ON r.run_no = s.intent_run_no JOIN events e ON e.target_id = s.target_id AND e.run_no = r.run_no
+    WHERE s.entire_series AND s.attempts > 0),
+  (SELECT json_build_array(e.at, greatest(0, wall_clock() - e.at), r.settle_s)::text
+    FROM events e JOIN runs r USING (run_no)
     WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1),
   t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.attendee_id = '' AND o.state IN ('cancelled', 'already_cancelled'))
@@ -432,7 +435,7 @@ WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
     AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)
       AND NOT EXISTS (SELECT 1 FROM events e
         WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts)))
-  AND (NOT t.entire_series OR NOT EXISTS (SELECT 1 FROM open_series s WHERE s.target_id <> t.target_id))
+  AND NOT EXISTS (SELECT 1 FROM open_series s WHERE s.target_id <> t.target_id)
   AND NOT (t.attempts > 1 AND EXISTS (SELECT 1 FROM events i JOIN events e USING (target_id, attempt_no)
     JOIN events o USING (target_id)
     WHERE i.target_id = t.target_id AND i.run_no = $1 AND i.event = 'intent' AND o.attempt_no < i.attempt_no

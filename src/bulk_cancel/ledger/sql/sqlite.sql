@@ -286,14 +286,14 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown')
 
 -- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
 -- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. So is what was
--- refused once, or is not cancelled by a person's word. A series waits while any other one is open: they may be the
--- same, and the open one may still take effect. Neither waits any more once that is undecided, which comes after its
--- settle time.
+-- refused once, or is not cancelled by a person's word. Every target waits while a series is open:
+-- it may be one of that series, which may still take effect. Neither waits any more once that is undecided, which comes
+-- after its settle time.
 -- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
 -- reads show may be an old state.
 -- What a worker has to know of a target before it sends: whether it must be read first, since another cancel may have
--- taken it along or it was refused once; whether its attendee was seen in it; when the last series was sent; whether
--- the whole appointment is known as cancelled by another target.
+-- taken it along or it was refused once; whether its attendee was seen in it; until when a series
+-- that was sent may take effect; whether the whole appointment is known as cancelled by another target.
 -- name: work_columns
 SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
   t.account, t.state, t.attempts,
@@ -304,8 +304,10 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
     ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS must_be_read,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   t.start_at,
-  (SELECT max(intent_at) FROM targets WHERE entire_series = 1 AND attempts > 0),
-  (SELECT json_array(e.at, json_array(r.boot_id, r.mono_offset)) FROM events e JOIN runs r USING (run_no)
+  (SELECT max(e.at + max(r.settle_s, (SELECT settle_s FROM runs WHERE run_no = ?1))) FROM targets s
+    JOIN runs r ON r.run_no = s.intent_run_no JOIN events e ON e.target_id = s.target_id AND e.run_no = r.run_no
+    WHERE s.entire_series = 1 AND s.attempts > 0),
+  (SELECT json_array(e.at, json_array(r.boot_id, r.mono_offset), r.settle_s) FROM events e JOIN runs r USING (run_no)
     WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1),
   t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
     AND o.target_id <> t.target_id AND o.attendee_id = '' AND o.state IN ('cancelled', 'already_cancelled'))
@@ -317,10 +319,10 @@ WHERE t.asked_by = ?1 AND t.entire_series = ?3 AND t.asked_row > ?2
     AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)
       AND NOT EXISTS (SELECT 1 FROM events e
         WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts)))
-  AND (t.entire_series = 0 OR NOT EXISTS (SELECT 1 FROM targets o
-    WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown')
+  AND NOT EXISTS (SELECT 1 FROM targets o
+    WHERE o.entire_series = 1 AND o.attempts > 0 AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown')
       AND NOT EXISTS (SELECT 1 FROM events e
-        WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts)))
+        WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts))
   AND NOT (t.attempts > 1 AND EXISTS (SELECT 1 FROM events i JOIN events e USING (target_id, attempt_no)
     JOIN events o USING (target_id)
     WHERE i.target_id = t.target_id AND i.run_no = ?1 AND i.event = 'intent' AND o.attempt_no < i.attempt_no
