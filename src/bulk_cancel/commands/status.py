@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -144,7 +145,7 @@ class _Look:
             yield f"A run is at work ({holder}). Let it come to its end, then type: bulk-cancel status"
             return
         remains = remains_of_run(self.ledger, last.record.run_no) if last else Remains({})
-        elsewhere = [*_elsewhere(remains, remains_of_ledger(self.ledger))]
+        elsewhere = [*_elsewhere(remains, remains_of_ledger(self.ledger), self.ledger.place)]
         if last is None:
             yield from elsewhere or ["Nothing is left to do: this ledger knows of no run with an input."]
             return
@@ -222,9 +223,10 @@ def _by_status(counts: Mapping[State | None, int]) -> dict[Status, int]:
     return found
 
 
-def _elsewhere(here: Remains, everywhere: Remains) -> Iterator[str]:
+def _elsewhere(here: Remains, everywhere: Remains, ledger: str) -> Iterator[str]:
     """Say what earlier inputs left open."""
     if everywhere.for_reads > here.for_reads:
-        yield "Cancels of earlier inputs have no known outcome. To look them up, type: bulk-cancel reconcile"
+        typed = f"bulk-cancel reconcile --ledger {shlex.quote(ledger)}"
+        yield f"Cancels of earlier inputs have no known outcome. To look them up, type: {typed}"
     if everywhere.undecided > here.undecided:
         yield "Cancels of earlier inputs can be settled by no read: a person decides, with `bulk-cancel resolve`."

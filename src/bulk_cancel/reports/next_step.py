@@ -117,6 +117,9 @@ def _plan_anew(ending: Ending) -> Iterator[str]:
 
 def _go_on(ending: Ending) -> str:
     pending, reads = ending.remains.count(Status.PENDING), ending.remains.for_reads
+    if pending and ending.exit_code is Exit.STOPPED and not ending.halt and ending.due_at is not None:
+        wait = "waits" if pending == 1 else "wait"
+        return f"{_rows(pending)} {wait} for an earlier cancel that may still take effect; {_SAME}{_after(ending)}."
     stopped = "stopped early: " if ending.exit_code is Exit.STOPPED and not ending.halt else ""
     first = _FIRST[ending.exit_code].format(credential=ending.credential)
     aim = f" to go on with {_rows(pending)}" if pending else ""

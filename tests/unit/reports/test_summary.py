@@ -243,3 +243,10 @@ def test_every_run_is_told_what_to_do(counts: dict[Status, int], halted: bool) -
     assert sentence.endswith(".")
     assert ("nothing is left to do" in sentence) == (exit_code is Exit.OK)
     assert (counts.get(S.UNKNOWN, 0) > 0) == ("no known outcome" in sentence)
+
+
+def test_rows_that_wait_for_a_cancel_of_another_input_say_until_when() -> None:
+    told = next_step(Ending(Remains({Status.PENDING: 2}), Exit.STOPPED, due_at=1_795_000_000.0))
+    assert told.startswith(
+        "2 rows wait for an earlier cancel that may still take effect; run the same command again after"
+    )
