@@ -360,15 +360,15 @@ BUGS = (
     Bug(
         "a series is sent while another one is open",
         _QUERIES,
-        "WHERE o.entire_series = 1 AND o.attempts > 0 AND o.target_id <> t.target_id AND",
-        "WHERE t.entire_series = 0 AND o.entire_series = 1 AND o.attempts > 0 AND o.target_id <> t.target_id AND",
+        "WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND",
+        "WHERE t.entire_series = 0 AND o.entire_series = 1 AND o.target_id <> t.target_id AND",
         f"{_LATE}::test_a_series_waits_while_another_one_is_open",
     ),
     Bug(
         "a row is sent while a series is open",
         _QUERIES,
-        "WHERE o.entire_series = 1 AND o.attempts > 0 AND o.target_id <> t.target_id AND",
-        "WHERE t.entire_series = 1 AND o.entire_series = 1 AND o.attempts > 0 AND o.target_id <> t.target_id AND",
+        "WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND",
+        "WHERE t.entire_series = 1 AND o.entire_series = 1 AND o.target_id <> t.target_id AND",
         "tests/contracts/test_work.py"
         "::test_nothing_is_sent_while_a_series_is_open_and_then_it_is_told_until_when_it_may_take_effect",
     ),

@@ -320,7 +320,7 @@ WHERE t.asked_by = ?1 AND t.entire_series = ?3 AND t.asked_row > ?2
       AND NOT EXISTS (SELECT 1 FROM events e
         WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts)))
   AND NOT EXISTS (SELECT 1 FROM targets o
-    WHERE o.entire_series = 1 AND o.attempts > 0 AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown')
+    WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown')
       AND NOT EXISTS (SELECT 1 FROM events e
         WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts))
   AND NOT (t.attempts > 1 AND EXISTS (SELECT 1 FROM events i JOIN events e USING (target_id, attempt_no)
