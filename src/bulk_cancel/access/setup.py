@@ -61,7 +61,7 @@ class Setup:
         """Say who holds what this command is about to wait for, if anybody does and it waits at all."""
         if not wait_s:
             return
-        with suppress(BulkCancelError):  # whoever locks it next tells what is wrong with it
+        with suppress(BulkCancelError):  # the next lock on it tells what is wrong with it
             if holder := holder_of():
                 self.log.info("lock.waiting", what=what, holder=str(holder), at_most_s=wait_s)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from bulk_cancel.commands.reconcile import reconcile_ledger
 from bulk_cancel.commands.report import ReportWish, report_run
 from bulk_cancel.commands.resolve import Decision, forget, resolve
 from bulk_cancel.errors import Exit, UsageError
-from bulk_cancel.ops.disk import writing
+from bulk_cancel.ops.disk import is_among, writing
 from bulk_cancel.ops.private_files import replaced
 from bulk_cancel.settings.job import load_job
 
@@ -82,10 +81,8 @@ def forget_command(ledger: str | None) -> None:
 
 
 def _refuse_the_ledger(to: Path, ledger: str) -> None:
-    for name in ("", "-wal", "-shm"):
-        with suppress(OSError):
-            if to.samefile(f"{ledger}{name}"):
-                raise UsageError(f"{to} is the ledger itself.", advice="Nothing was written. Name another file.")
+    if is_among(to, (Path(f"{ledger}{suffix}") for suffix in ("", "-wal", "-shm"))):
+        raise UsageError(f"{to} is the ledger itself.", advice="Nothing was written. Name another file.")
 
 
 def export_command(to: Path | None, ledger: str | None) -> None:

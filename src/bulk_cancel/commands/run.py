@@ -38,6 +38,7 @@ from bulk_cancel.execution.finish import conclude
 from bulk_cancel.execution.notifications import notice_of_end, notice_of_failure, send_notice
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
+from bulk_cancel.ops.disk import is_among
 from bulk_cancel.ops.metrics import require_metrics
 from bulk_cancel.ops.notify import Notifier
 from bulk_cancel.ops.private_files import make_folder
@@ -221,13 +222,11 @@ def _nothing_done(run_id: str, setup: Setup, why: str) -> Summary:
 def _refuse_own_input(job: Job, out: Path) -> None:
     """Refuse results that would replace or remove the very input, under whatever name it is given."""
     given = Path(job.input)
-    for name in _WRITTEN:
-        with suppress(OSError):
-            if (out / name).samefile(given):
-                raise UsageError(
-                    f"The input {given} is a file that the results in {out} would replace.",
-                    advice="Nothing was sent. Name another folder with --out.",
-                )
+    if is_among(given, (out / name for name in _WRITTEN)):
+        raise UsageError(
+            f"The input {given} is a file that the results in {out} would replace.",
+            advice="Nothing was sent. Name another folder with --out.",
+        )
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import unquote
 
 BLOTTED: Final = "[credential]"
-#: So many characters of a secret in a row are a part of it that is blotted out; fewer may be a word.
+#: Number of characters of a secret in a row that are blotted out as a part of it; fewer may be a word.
 _PART: Final = 16
 #: Every such part holds one of the pieces into which the secret is cut, whole.
 _PIECE: Final = 8

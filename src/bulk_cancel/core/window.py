@@ -47,8 +47,7 @@ class SendWindow:
         if self.is_open(at):
             return 0.0
         local = datetime.fromtimestamp(at, self.zone)
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-        gap = datetime.combine(midnight, self.opens) - local.replace(tzinfo=None)
+        gap = datetime.combine(local, self.opens) - local.replace(tzinfo=None)
         opens_at = round(at + gap.total_seconds() % _DAY_S)
         if datetime.fromtimestamp(opens_at, self.zone).utcoffset() != local.utcoffset():
             first = math.floor(at / 60) + 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bulk_cancel.errors import OutOfFilesError, OutputError
@@ -37,6 +37,15 @@ def refusal_in(error: BaseException) -> OSError | None:
     """Return the disk's refusal of a write that a library's error tells of in words alone; None when it is no such."""
     number = errno_of(error)
     return OSError(number, os.strerror(number)) if number in _REFUSALS else None
+
+
+def is_among(path: Path, others: Iterable[Path]) -> bool:
+    """Tell whether a file is one of these, under whatever name. What is not there is none of them."""
+    for other in others:
+        with suppress(OSError):
+            if path.samefile(other):
+                return True
+    return False
 
 
 def sync(path: Path) -> None:

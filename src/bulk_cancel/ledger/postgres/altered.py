@@ -7,16 +7,12 @@ texts in them, the bodies of functions. An index more is a matter of the databas
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import cache
 
-from bulk_cancel.core.text import shown
-from bulk_cancel.errors import LedgerError
+from bulk_cancel.ledger.altered import Schema, differences, refuse
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.statements import statements
 
-#: Kind and name → what it is.
-Schema = dict[tuple[str, str], tuple[str, ...]]
 _TABLE = re.compile(r"CREATE TABLE (\w+) \(\n(.*?)\n\)", re.DOTALL)
 _COLUMN = re.compile(r"^  ([a-z]\w*)", re.MULTILINE)
 _TRIGGER = re.compile(r"CREATE TRIGGER (\w+) (BEFORE [A-Z]+) ON (?:\w+\.)?(\w+)(.*)", re.DOTALL)
@@ -29,26 +25,9 @@ def refuse_altered(session: Session) -> None:
     rows = session.rows("schema")
     found = {(str(kind), str(name)): _seen(str(kind), str(text)) for kind, name, _, text in rows}
     owners = {str(owner) for _, _, owner, _ in rows}
-    wrong = [*_differences(found, _ours())]
+    wrong = [*differences(found, _ours())]
     wrong += [f"it has {len(owners)} owners"] if len(owners) > 1 else []
-    if wrong:
-        raise LedgerError(
-            f"The ledger {session.place} was altered by something else than this program: {'; '.join(wrong)}. "
-            "Nothing was sent, and it was left as it is.",
-            advice="What it says of earlier cancels cannot be trusted. Restore the schema bulk_cancel whole, from the "
-            "newest backup, and run with --look each: it reads every appointment before its cancel.",
-        )
-
-
-def _differences(found: Schema, ours: Schema) -> Iterator[str]:
-    for kind, name in sorted(found.keys() | ours.keys()):
-        what = f"the {shown(kind)} {shown(name)}"
-        if (kind, name) not in ours:
-            yield f"{what} is none of its own"
-        elif (kind, name) not in found:
-            yield f"{what} is missing"
-        elif found[kind, name] != ours[kind, name]:
-            yield f"{what} is another one"
+    refuse(session.place, wrong, "Restore the schema bulk_cancel whole, from the newest backup")
 
 
 def _seen(kind: str, text: str) -> tuple[str, ...]:
@@ -58,7 +37,7 @@ def _seen(kind: str, text: str) -> tuple[str, ...]:
 @cache
 def _ours() -> Schema:
     script = statements("postgres")["create_tables"]
-    made: Schema = {("table", name): tuple(_COLUMN.findall(columns)) for name, columns in _TABLE.findall(script)}
+    made = {("table", name): tuple(_COLUMN.findall(columns)) for name, columns in _TABLE.findall(script)}
     made |= {("function", f"{name}()"): tuple(body.split()) for name, body in _FUNCTION.findall(script)}
     triggers = (_of_trigger(statement) for statement in script.split(";") if "CREATE TRIGGER" in statement)
     return made | {("trigger", name): what for name, what in triggers}

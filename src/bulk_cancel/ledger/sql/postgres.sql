@@ -392,16 +392,16 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NUL
     AND entire_series = $5);
 
 -- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
--- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. A series waits
--- while any other one is open: they may be the same, and the open one may still take effect. Neither waits any more once
+-- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. Every target
+-- waits while a series is open: it may be one of that series, which may still take effect. Neither waits any more once
 -- that is undecided, which comes after its settle time. Two series suffice to know
 -- of one beside the target's own; they are looked up once, in their order, which leads through their partial indexes
 -- also before the database knows how few they are.
 -- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
 -- reads show may be an old state.
 -- What a worker has to know of a target before it sends: whether it must be read first, since another cancel may have
--- taken it along or it was refused once; whether its attendee was seen in it; when the last series was sent; whether
--- the whole appointment is known as cancelled by another target.
+-- taken it along or it was refused once; whether its attendee was seen in it; until when a series
+-- that was sent may take effect; whether the whole appointment is known as cancelled by another target.
 -- name: work_columns
 WITH sent_series AS MATERIALIZED (
   SELECT target_id FROM targets WHERE entire_series AND attempts > 0 ORDER BY intent_at DESC LIMIT 2),

@@ -5,44 +5,24 @@ A trigger that is gone forbids nothing, and one that was planted writes what nob
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
 from pathlib import Path
 
 import apsw
 
-from bulk_cancel.core.text import shown
-from bulk_cancel.errors import LedgerError
+from bulk_cancel.ledger.altered import Schema, differences, refuse
 from bulk_cancel.ledger.statements import statements
 
-#: Kind and name → the table that it belongs to, and its text.
-Schema = dict[tuple[str, str], tuple[str, str]]
 #: It is made when the first input has been staged.
 _LATER = ("index", "targets_key")
 
 
 def refuse_altered(connection: apsw.Connection, path: Path) -> None:
     """Raise LedgerError, naming everything that is missing, planted or changed."""
-    if wrong := list(_differences(_schema_of(connection), _ours())):
-        raise LedgerError(
-            f"The ledger {path} was altered by something else than this program: {'; '.join(wrong)}. "
-            "Nothing was sent, and it was left as it is.",
-            advice="What it says of earlier cancels cannot be trusted. Bring back the newest copy from before, with "
-            "the -wal beside it, and run with --look each: it reads every appointment before its cancel.",
-        )
-
-
-def _differences(found: Schema, ours: Schema) -> Iterator[str]:
-    for kind, name in sorted(found.keys() | ours.keys()):
-        what = f"the {shown(kind)} {shown(name)}"
-        if (kind, name) not in ours:
-            yield f"{what} is none of its own"
-        elif (kind, name) not in found:
-            if (kind, name) != _LATER:
-                yield f"{what} is missing"
-        elif found[kind, name] != ours[kind, name]:
-            yield f"{what} is another one"
+    found = _schema_of(connection)
+    ours = {name: what for name, what in _ours().items() if name != _LATER or name in found}
+    refuse(str(path), differences(found, ours), "Bring back the newest copy from before, with the -wal beside it")
 
 
 @cache
