@@ -3,13 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Without compiled files each process of the tests would compile its libraries anew: most of what it does.
 unexport PYTHONDONTWRITEBYTECODE
-# A worker for each core; one that has nothing left takes tests from the other.
+# As many workers as tests/conftest.py says; one that has nothing left takes tests from the other.
 PARALLEL := --numprocesses=auto --dist=worksteal
 
 demo: .venv/ready            ## run the sample job against a sandbox: no account, no mail
 	$(BIN)/bulk-cancel demo
 
-test-fast: .venv/ready       ## the tests that start no process
+test-fast: .venv/ready       ## the tests that start no process and wait for no clock
 	$(BIN)/pytest $(PARALLEL) -m "not process and not long" --ignore=tests/processes
 
 test: .venv/ready            ## the tests, all but the long sweeps
