@@ -28,6 +28,7 @@ from bulk_cancel.core.actions import Look
 from bulk_cancel.core.model import Answer, InputRow, Target
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event, State
+from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.context import Limits
 from bulk_cancel.errors import Exit, LockedError
 from bulk_cancel.ledger.postgres import PostgresLedger
@@ -84,8 +85,6 @@ class Lab:
         return set_up(load_job("-", {"concurrency": 1, **flags}), log, machine)
 
     def make_line(self) -> ScriptedLine:
-        from bulk_cancel.engine.clock import system_clock
-
         self.lines.append(ScriptedLine(system_clock(), self.on_cancel, self.on_read, self.on_page))
         return self.lines[-1]
 
@@ -106,7 +105,7 @@ class Lab:
 
     def summary(self) -> Any:
         (run, *_) = self.ledger.runs()
-        return summary_of(facts_of(self.ledger, run, None), run, self.ledger.chunks(run.run_no))
+        return summary_of(facts_of(self.ledger, run, None, system_clock()), run, self.ledger.chunks(run.run_no))
 
 
 @pytest.fixture
