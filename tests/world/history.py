@@ -10,31 +10,37 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
-from bulk_cancel.access.ledgers import LedgerFile
+from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace
 from bulk_cancel.access.setup import Setup, set_up
+from bulk_cancel.cluster.completion import facts_of, summary_of
+from bulk_cancel.cluster.dispatch import Dispatch, hand_out
+from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.commands.reconcile import prepare_reconcile
 from bulk_cancel.commands.resolve import Decision, resolve
 from bulk_cancel.commands.run import carry, prepare, run_in
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.engine.runner import Runner
-from bulk_cancel.errors import BulkCancelError, Exit
+from bulk_cancel.errors import BulkCancelError, Exit, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import Approval, RunFacts, contexts_of, execute_attended
 from bulk_cancel.execution.finish import Effort, summarised
 from bulk_cancel.ledger.high_water import Marks
+from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ledger.sqlite.create import create
 from bulk_cancel.ops.progress import Standing
 from bulk_cancel.reports.summary import Summary, to_json
 from bulk_cancel.settings.job import Job
+from world import workflows
 from world.api import Api
 from world.judge import Judge
 from world.loop import Killed, StuckError
@@ -43,10 +49,13 @@ from world.process import Host, Process
 from world.queue import EPOCH, WorldClock
 from world.rows import GivenRows, approved_now, write_accounts, write_rows
 from world.scenario import ACCOUNTS, Scenario, numbered
+from world.workers import URL, Fleet, WorkerProcess, place_of
 
 SETTLE_S = 600.0
 #: Runs after which everything has to be in order, once all is calm.
 MOST_CALM_RUNS = 10
+#: Numbers of workers' lives begin here, those of commands are below.
+_LIVES = 1_000_000
 TOKEN = "rgo-canary-7fd2b1c0"
 _SHM = Path("/dev/shm")
 _LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
@@ -125,7 +134,7 @@ def play(scenario: Scenario) -> Played:
     """Play one history from its beginning to its calm end, and judge it."""
     folder = Path(tempfile.mkdtemp(prefix="world-", dir=_SHM if _SHM.is_dir() else None))
     try:
-        with redirect_stderr(StringIO()) as told:
+        with redirect_stderr(StringIO()) as told, workflows.played():
             history = _History(scenario, folder)
             played = history.play()
         if scenario.whole:
@@ -144,13 +153,33 @@ class _History:
         self.api = Api(scenario, self.clock, self.truth, self.note, self.played.counted)
         self.host = Host(self.clock)
         self.ledger = folder / "ledger.db"
-        self.place = LedgerFile(self.ledger, Marks(folder / "state" / "ledgers"))
         self.environ = {"MEETERGO_TOKEN": TOKEN, "MEETERGO_API_URL": "https://api.world.test/v4"}
         self.environ |= {f"TOKEN_{name}": f"{TOKEN}-{name}" for name in ACCOUNTS}
         write_accounts(folder / "accounts.toml", ACCOUNTS)
         self.judge = Judge(scenario, self.api, self.ledger, self.violated)
         self.ran: list[Ran] = []
+        self.fleet = self._fleet() if scenario.has("workers") else None
         self._kept: Path | None = None
+
+    def _fleet(self) -> Fleet:
+        """Return workers over a database; each has a machine of its own, for all its lives."""
+        hosts: dict[str, Host] = {}
+
+        def make(name: str, life: int) -> WorkerProcess:
+            rng, own = self.scenario.chance.of("worker", name, life), self.scenario.chance.of("machine", name)
+            if name not in hosts:
+                wrong_s = own.choice((0.0, 0.0, -3600.0, 40.0, 86400.0))
+                hosts[name] = Host(self.clock, booted_at=-own.uniform(100, 9000), wall_wrong_s=wrong_s)
+            return WorkerProcess(_LIVES + life, hosts[name], self.api, self.environ, self.folder / name, rng, name=name)
+
+        return Fleet(self.api, self.clock, self.ledger, make)
+
+    @property
+    def place(self) -> LedgerPlace:
+        """The ledger, as the operator's machine reaches it."""
+        if self.fleet is not None:
+            return place_of(self.fleet.database, self.host)
+        return LedgerFile(self.ledger, Marks(self.folder / "state" / "ledgers"))
 
     def note(self, *what: Any) -> None:
         self.played.story.append((round(self.clock.now, 6), *what))
@@ -169,6 +198,9 @@ class _History:
                 self._calm_runs()
         except StuckError as error:
             self.violated(13, f"the program is stuck: {error}.")
+        finally:
+            if self.fleet is not None:
+                self.fleet.end()
         self.played.runs, self.played.requests = len(self.ran), len(self.api.departures)
         self.played.digest = hashlib.sha256(repr(self.played.story).encode()).hexdigest()
         return self.played
@@ -220,6 +252,8 @@ class _History:
     def _calm_runs(self) -> None:
         self.note("calm")
         self.api.calm, self.api.revoked, self.host.wall_wrong_s = True, False, 0.0
+        if self.fleet is not None:
+            self.fleet.database.is_away = False
         flags = {name: value for name, value in self.scenario.flags(1).items() if name not in _HINDRANCES}
         retried = False
         for _ in range(MOST_CALM_RUNS):
@@ -277,7 +311,9 @@ class _History:
 
     def _process(self, number: int) -> Process:
         rng = self.scenario.chance.of("process", number)
-        return Process(number, self.host, self.api, self.environ, self.folder / "state", rng)
+        process = Process(number, self.host, self.api, self.environ, self.folder / "state", rng)
+        process.order_of = self.fleet.order if self.fleet is not None else process.order_of
+        return process
 
     def _run(
         self, rows: list[InputRow], flags: dict[str, Any], *, reconciles: bool = False, approval: Approval | None = None
@@ -300,6 +336,8 @@ class _History:
         except Exception as error:
             ran.bug = "".join(traceback.format_exception(error)[-6:])
         self.note("ended", number, ran.exit_code, ran.told.replace(str(self.folder), ""))
+        if self.fleet is not None:
+            self._workers_go_on(self.fleet, ran)
         self.judge.after(ran)
         return ran
 
@@ -310,11 +348,17 @@ class _History:
         limits = {"rate": self.scenario.rate, "burst": self.scenario.burst}
         accounts = self.folder / "accounts.toml" if self.scenario.has("accounts") else None
         own = {"accounts": accounts, "input": str(source), "ledger": str(self.ledger), "out": self.folder / "out"}
+        if self.fleet is not None:
+            rng = self.scenario.chance.of("engine", len(self.ran))
+            by_workers = (
+                {"engine": "dbos", "canary": 0, "chunk": rng.choice((2, 4, 250))} if rng.random() < 0.85 else {}
+            )
+            own, flags = own | {"ledger": URL}, flags | by_workers
         return _any_job().model_copy(update=own | limits | flags)
 
     @contextmanager
     def _setup(self, process: Process, job: Job) -> Iterator[Setup]:
-        yield set_up(job, _LOG, process.machine)
+        yield replace(set_up(job, _LOG, process.machine), place=self.place)
 
     def _carried(self, setup: Setup, process: Process, ran: Ran) -> Summary:
         caller = Caller(process.machine, _LOG, Shown(ran))
@@ -328,7 +372,34 @@ class _History:
         given = GivenRows(ran.rows, approval=ran.approval)
         with prepare(setup, caller.approve, lambda *_: given) as facts:
             assert isinstance(facts, RunFacts)
+            if setup.job.engine == "dbos":
+                return self._by_workers(Dispatch(setup, caller, facts))
             return _ended(facts, carry(setup, facts, caller), setup)
+
+    def _by_workers(self, what: Dispatch) -> Summary:
+        """Hand a staged run out and let the workers work, as `dispatch` does, without the files for people."""
+        assert self.fleet is not None
+        fleet, machine, run_id = self.fleet, what.setup.machine, what.facts.run_id
+        try:
+            queue = Queue(fleet.workflows, now=machine.clock.now)  # type: ignore[arg-type]
+            hand_out(cast(SharedLedger, what.facts.ledger), queue, what)
+            has_ended = fleet.watch(run_id, what.setup.job, 24 * 3600.0 if self.api.calm else 4 * 3600.0)
+            with self.place.reading() as found:
+                ledger = cast(SharedLedger, found)
+                (run,) = ledger.runs(run_id)
+                facts = facts_of(ledger, run, None, machine.clock)
+                summary = summary_of(facts, run, ledger.chunks(run.run_no))
+        except (LedgerUnreachableError, SQLAlchemyError) as error:
+            raise LedgerLostError(str(error), advice="Workers go on.") from error
+        return summary if has_ended else replace(summary, exit_code=Exit.STOPPED, next="The workers go on.")
+
+    def _workers_go_on(self, fleet: Fleet, ran: Ran) -> None:
+        """What is not at its end goes on while the operator does nothing; the judge looks at all of it."""
+        if ran.error is not None:
+            fleet.idle(ran.job, SETTLE_S + 60)
+        ran.process.commits.extend(fleet.commits)
+        ran.bug = ran.bug or "; ".join(fleet.bugs)
+        fleet.commits.clear()
 
     # -- the ledger's files -------------------------------------------------------------------------------------------
 

@@ -90,7 +90,8 @@ class Worker:
         self._queue = opened
         self._running: set[ChunkRun] = set()
         self._stopped: Halt | None = None
-        self._refused: dict[str, ChunkResult] = {}  #: accounts whose credential the API has refused here
+        #: By account the newest run in which the API has refused its credential here: the next run asks once more.
+        self._refused: dict[str, tuple[str, ChunkResult]] = {}
         self._off_loop = options.setup.setup.machine.off_loop
 
     def stop(self, reason: str) -> None:
@@ -135,9 +136,11 @@ class Worker:
             return
         ledger.work_under(lease)
         log.info("chunk.taken", run_id=run_id, chunk=chunk_no, account=lease.account, epoch=lease.epoch)
-        note = self._refused.get(lease.account) or await self._work(ledger, lease, kept.counters)
+        refused_in, note = self._refused.get(lease.account, ("", ChunkResult()))
+        if refused_in != run_id:
+            note = await self._work(ledger, lease, kept.counters)
         if note.exit_code == Exit.CREDENTIAL:
-            self._refused[lease.account] = note
+            self._refused[lease.account] = (run_id, note)
         await self._off_loop(self._conclude, ledger, run, lease, note)
         log.info("chunk.left", run_id=run_id, chunk=chunk_no, unknown=note.unknown, exit_code=note.exit_code)
 

@@ -176,6 +176,21 @@ def test_a_revoked_token_gives_chunks_back_and_its_worker_takes_none_of_the_acco
     assert lab.posts == [uuid(2), uuid(3)]
 
 
+def test_a_token_that_was_refused_once_is_tried_again_by_the_same_worker_in_the_next_run(lab: Lab) -> None:
+    """The API refused it for a while, or a role was given back: nobody would think of starting workers anew."""
+    lab.on_page = lambda: said(401)
+    worker = lab.worker()
+    lab.begin(row(2, 2))
+    assert not lab.carry(1, worker).ended
+    lab.on_page = lambda: Answer(200)
+    assert not lab.carry(1, worker).ended, "in the same run another worker may do it"
+    again = staged(lab.ledger, row(2, 2), run_id="run-2")
+    RunSettings("", 30.0, FAST).over(1).keep(lab.ledger, again)
+    lab.ledger.plan_chunks(again, 2)
+    assert lab.carry(1, worker).ended
+    assert lab.posts == [uuid(2)]
+
+
 def test_a_token_that_ends_in_the_middle_gives_the_rest_back(lab: Lab) -> None:
     run_no = lab.begin(*(row(n, n) for n in range(2, 8)), size=6)
     lab.on_cancel = lambda wanted: said(401) if len(lab.posts) > 3 else cancelled(wanted)
