@@ -93,20 +93,31 @@ def _about_cache(effort: Effort) -> str:
     return f"{CACHED[0].upper()}{CACHED[1:]}; {cached:,} answers were too old to send by." if cached else ""
 
 
+def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains) -> Ending:
+    found, now = end.reconciled, facts.clock.now()
+    exit_code = decide_exit(matter, end.halt)
+    cache = _about_cache(effort) if exit_code is not Exit.OK else ""
+    return Ending(
+        remains=matter,
+        exit_code=exit_code,
+        # Of a reconcile that was stopped nobody knows when the rest is due.
+        due_at=now + found.due_in_s if found.unknown and not end.halt else None,
+        halt=" ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left), cache))),
+        credential=credential_of(facts.active),
+        expired_in=str(facts.out or "") if has_expired(facts.ledger, facts.run_no, now) else "",
+        ledger=facts.ledger.place,
+        again=facts.provenance.command,
+        zone=facts.zone,
+    )
+
+
 def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     """Sum a run up, from the ledger and from how it ended."""
-    ledger, found, now = facts.ledger, end.reconciled, facts.clock.now()
+    ledger = facts.ledger
     remains = remains_of_run(ledger, facts.run_no)
     counts = remains.counts
     matter = _with_left(remains, facts.left) if counts else remains_of_ledger(ledger)
-    exit_code = decide_exit(matter, end.halt)
-    # Of a reconcile that was stopped nobody knows when the rest is due.
-    due_at = now + found.due_in_s if found.unknown and not end.halt else None
-    cache = _about_cache(effort) if exit_code is not Exit.OK else ""
-    halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left), cache)))
-    expired_in = str(facts.out or "") if has_expired(ledger, facts.run_no, now) else ""
-    again = facts.provenance.command
-    ending = Ending(matter, exit_code, due_at, halt, credential_of(facts.active), expired_in, again, facts.zone)
+    ending = _ending(facts, end, effort, matter)
     return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),
@@ -117,7 +128,7 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         if effort.by_account
         else {},
         elapsed_s=effort.elapsed_s,
-        exit_code=exit_code,
+        exit_code=ending.exit_code,
         out=str(facts.out) if facts.out else None,
         ledger=ledger.place,
         next=next_step(ending),
