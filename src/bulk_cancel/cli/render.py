@@ -35,7 +35,7 @@ def show_plan(terminal: Terminal, plan: Plan, source: str, *, runs: bool = False
     terminal.print(f"{styled('Plan', 'bold')} for {clean(source)}: {rows}, {targets}")
     terminal.print_table([*_origin(plan)])
     terminal.print(*(f"  {styled(clean(note, 1000), 'yellow')}" for note in plan.notes))
-    terminal.print(*(f"  {line}" for line in (*_counts(plan), *_reasons(plan))))
+    terminal.print(*(f"  {line}" for line in _counts(plan)))
     if plan.invalid:
         _show_lines(terminal, "Invalid rows, never sent", plan.invalid, plan.actions[Action.INVALID])
     if plan.left_out:
@@ -66,7 +66,9 @@ def _what_it_means(plan: Plan) -> Iterator[str]:
     """Say what the cancels come to: people, mails, time."""
     if plan.look:
         yield from _looked(plan.look, plan.hours.zone)
-    mails = f"This sends mails for at least {styled(str(plan.cancels), 'bold')} {_many(plan.cancels, 'cancellation')}"
+    most = f"This makes at most {styled(str(plan.may_send), 'bold')} {_many(plan.may_send, 'cancellation')}"
+    series = f", {plan.series} of a whole series" if plan.series else ""
+    mails = f"{most}{series}, each with a mail to everybody in its appointment,"
     ends = plan.hours.outlook(time.time(), plan.duration_s)
     told = f"{mails} and takes {styled(about(plan.duration_s), 'bold')} at {_rate(plan)}."
     yield " ".join(filter(None, (told, ends, "It cannot be undone.")))
@@ -107,11 +109,13 @@ def _many(count: int, one: str, more: str = "") -> str:
     return one if count == 1 else more or f"{one}s"
 
 
-def _counts(plan: Plan) -> list[str]:
+def _counts(plan: Plan) -> Iterator[str]:
+    """Say what becomes of the rows, in lines that sum up to them; what is set in deeper is a part of the line above."""
     actions = plan.actions
     settled = ", ".join(f"{count} {state.value}" for state, count in plan.settled.items())
     lines = [
         (plan.cancels, "to cancel"),
+        *((count, f"    {count:>6}  {reason}") for count, reason in _reasons(plan)),
         (actions[Action.READ_FIRST], "to look up first: an earlier cancel has no known outcome"),
         (actions[Action.NOTHING], f"settled in an earlier run ({settled}): nothing is sent"),
         (actions[Action.ALREADY_CANCELLED], "already cancelled: nothing is sent"),
@@ -121,17 +125,16 @@ def _counts(plan: Plan) -> list[str]:
         (actions[Action.SAME], "name a target that an earlier row names: sent once"),
         (actions[Action.INVALID], "invalid: nothing is sent"),
     ]
-    return [f"{count:>6}  {what}" for count, what in lines if count]
+    for count, what in lines:
+        if count:
+            yield what if what.startswith(" ") else f"{count:>6}  {what}"
 
 
-def _reasons(plan: Plan) -> Iterator[str]:
+def _reasons(plan: Plan) -> Iterator[tuple[int, str]]:
     """Say where the reasons in the mails come from, and how many mails have none."""
-    if plan.own_reasons:
-        yield f"{plan.own_reasons:>6}  with the reason that the row has"
-    if plan.given_reasons:
-        yield f"{plan.given_reasons:>6}  with the reason that the job or --reason gives"
-    if plan.no_reasons:
-        yield f"{plan.no_reasons:>6}  (no reason): their mails give none"
+    yield plan.own_reasons, "with the reason that the row has"
+    yield plan.given_reasons, "with the reason that the job or --reason gives"
+    yield plan.no_reasons, "(no reason): their mails give none"
 
 
 def _rate(plan: Plan) -> str:
@@ -185,8 +188,13 @@ def show_summary(terminal: Terminal, summary: Summary) -> None:
     for status in Status:
         if count := summary.counts.get(status, 0):
             terminal.print(f"{count:>6}  {styled(status, *_TELLING.get(status, ('yellow',)))}")
+    if repeats := summary.rows - summary.targets - summary.counts.get(Status.INVALID, 0):
+        terminal.print(
+            f"{counted(repeats, 'of these rows names', 'of these rows name')} a target that an earlier row names."
+        )
     sent = f"{requests.posts} {_many(requests.posts, 'cancel')} sent, {requests.gets} {_many(requests.gets, 'read')}"
-    terminal.print(f"{sent}{f', {requests.throttled} throttled' if requests.throttled else ''}.")
+    throttled = f"; {requests.throttled} of these requests {_many(requests.throttled, 'was', 'were')} throttled (429)"
+    terminal.print(f"{sent}{f'{throttled}, without effect' if requests.throttled else ''}.")
     if requests.unseen:
         terminal.print(
             f"{requests.unseen} of the cancels left without a look; --look each reads every appointment first."

@@ -121,6 +121,7 @@ class Plan:
     own_reasons: int = 0  #: rows to be sent with a reason of their own
     given_reasons: int = 0  #: rows to be sent with the job's reason
     no_reasons: int = 0  #: rows to be sent without any: their mails give none
+    series: int = 0  #: rows to be sent that take their whole series along
     place: Place | None = None  #: where its cancels go
     provenance: Provenance = field(default_factory=Provenance)  #: who plans or runs it, and why
     closure: str = ""  #: the command that checks the days of a closure; empty: it is none
@@ -227,6 +228,7 @@ def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
 
 def _count_sent(plan: Plan, line: PlanLine) -> None:
     row = line.row
+    plan.series += row.entire_series
     plan.no_reasons += row.reason is None
     plan.given_reasons += row.reason is not None and row.reason_given
     plan.own_reasons += row.reason is not None and not row.reason_given
