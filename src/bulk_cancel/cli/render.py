@@ -37,12 +37,12 @@ def show_plan(terminal: Terminal, plan: Plan, source: str, *, runs: bool = False
     terminal.print(*(f"  {styled(clean(note, 1000), 'yellow')}" for note in plan.notes))
     terminal.print(*(f"  {line}" for line in _counts(plan)))
     if plan.invalid:
-        _show_lines(terminal, "Invalid rows, never sent", plan.invalid, plan.actions[Action.INVALID])
+        _show_lines(terminal, "Invalid rows, never sent", plan, plan.invalid, plan.actions[Action.INVALID])
     if plan.left_out:
         total = plan.rows - sum(plan.actions[action] for action in _ELSEWHERE)
-        _show_lines(terminal, "Not to be cancelled", plan.left_out, total)
+        _show_lines(terminal, "Not to be cancelled", plan, plan.left_out, total)
     if plan.first:
-        _show_lines(terminal, "First cancels", plan.first, plan.cancels)
+        _show_lines(terminal, "First cancels", plan, plan.first, plan.cancels)
         terminal.print(*_what_it_means(plan))
     if plan.cancels and plan.time and (short := _short_of_time(plan, plan.time.left_s(uptime()))):
         terminal.print(styled(short, "bold"))
@@ -155,13 +155,14 @@ def _accounts(plan: Plan) -> Iterator[str]:
             yield f"{cancels:>6}  with {label_of(name)}: {takes} at {_shown(pace)}"
 
 
-def _show_lines(terminal: Terminal, title: str, lines: list[PlanLine], total: int) -> None:
+def _show_lines(terminal: Terminal, title: str, plan: Plan, lines: list[PlanLine], total: int) -> None:
     cancels = lines[0].action is Action.CANCEL
     terminal.print(f"{title}{f' ({len(lines)} of {total})' if total > len(lines) else ''}:")
     rows = [("row", "appointment", "reason" if cancels else "why")]
     for line in lines:
         why = _asked(line) if cancels else clean(line.why, 300)
-        rows.append((str(line.row.row), line.row.appointment_id or "–", why))
+        shown = "".join(f"{name}: {cell}\n" for name, cell in plan.shown.get(line.row.row, ()))
+        rows.append((str(line.row.row), line.row.appointment_id or "–", f"{shown}{why}"))
     terminal.print_table(rows, right=True)
 
 
