@@ -334,7 +334,7 @@ BUGS = (
         "there is no settle time",
         "engine/unknowns.py",
         "return max(settle_s, item.settle_s) - _age_s(item, clock)",
-        "return 0.0 * _age_s(item, clock)",
+        "return -_age_s(item, clock)",
         "tests/processes/crash/test_clock.py::test_an_unknown_target_is_not_sent_before_its_settle_time",
     ),
     Bug(

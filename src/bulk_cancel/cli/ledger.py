@@ -25,7 +25,7 @@ from bulk_cancel.settings.job import load_job
 def report_command(run_id: str, out: Path | None, flags: Mapping[str, Any]) -> None:
     """Write a run's result files again."""
     with errors_told(as_json=bool(flags["json"])):
-        wish = ReportWish(out, zone_given(flags["timezone"]), bool(flags["excel"]))
+        wish = ReportWish(out, zone_given(flags["timezone"]), bool(flags["excel"]), flags["show"] or ())
         done = report_run(place_of(flags["ledger"]), this_machine(), run_id, wish)
     if flags["json"]:
         missing = {"missing": done.missing} if done.missing else {}

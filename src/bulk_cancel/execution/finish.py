@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from structlog.typing import FilteringBoundLogger
-
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.exit_codes import Halt, Remains, decide_exit
 from bulk_cancel.core.model import Status
@@ -46,18 +44,20 @@ def conclude(setup: Setup, facts: RunFacts, end: RunEnd) -> Summary:
     all_counters = {account.name: [account.counters] for account in facts.active}
     effort = Effort(all_counters, job.accounts is not None, elapsed_s, pace_of(facts.active) or job.pace)
     summary = summarised(facts, end, effort)
-    record_end(facts, summary, setup.log, excel=job.excel)
+    record_end(facts, summary, setup)
     return summary
 
 
-def record_end(facts: RunFacts, summary: Summary, log: FilteringBoundLogger, *, excel: bool) -> None:
+def record_end(facts: RunFacts, summary: Summary, setup: Setup) -> None:
     """Write down the run's end, in the ledger and in its files."""
-    ledger = facts.ledger
+    ledger, log = facts.ledger, setup.log
     document = to_json(summary)
     ledger.end_run(facts.run_no, facts.clock.now(), document)
     if facts.out is not None:
         (run,) = ledger.runs(facts.run_id)
-        if missing := write_run(ledger, run, facts.out, facts.clock.now(), Wanted(excel=excel)):
+        if missing := write_run(
+            ledger, run, facts.out, facts.clock.now(), Wanted(excel=setup.job.excel, show=setup.job.show)
+        ):
             log.warning("run.no_workbook", why=missing)
         write_summary(document, facts.out)
     counts = {status.value: count for status, count in summary.counts.items() if count}
