@@ -580,7 +580,7 @@ BUGS = (
         "a pause after a read is not durable",
         "engine/context.py",
         "        if answer.status == THROTTLED:\n            await self.commits.record()\n",
-        "",
+        "        if answer.status == THROTTLED:\n",
         f"{_SIGNALS}::test_a_pause_that_the_server_asked_for_outlives_a_kill",
     ),
     Bug(
