@@ -5,13 +5,8 @@ The counts and rows are those of today: a row that was unknown when the run ende
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-=======
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
->>>>>>> office
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
