@@ -24,52 +24,7 @@ from bulk_cancel.ledger.postgres.writing import _posts_of
 from bulk_cancel.ledger.shared import ChunkRecord, Lease, Reservation, Standing
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from world.queue import EPOCH, WorldClock
-
-_PLAN = """
-WITH sendable AS (
-  SELECT account, entire_series, asked_row,
-    (row_number() OVER (PARTITION BY account, entire_series ORDER BY asked_row) - 1) / ?2 AS piece
-  FROM targets WHERE asked_by = ?1 AND state IN ('pending', 'waiting', 'sending', 'unknown')),
-pieces AS (
-  SELECT account, entire_series, min(asked_row) AS first_row, max(asked_row) AS last_row, count(*) AS targets
-  FROM sendable GROUP BY account, entire_series, piece)
-SELECT row_number() OVER (ORDER BY first_row, entire_series), account, entire_series,
-  lag(last_row, 1, 0) OVER (PARTITION BY account, entire_series ORDER BY first_row), last_row, targets
-FROM pieces ORDER BY 1
-"""
-
-
-@dataclass
-class _Chunk:
-    """A row of the table `chunks`."""
-
-    chunk: Chunk
-    account: str
-    targets: int
-    owner: str = ""
-    epoch: int = 0
-    heartbeat_at: float | None = None
-    silence_s: float = 0.0
-    ended: bool = False
-    given_back_at: float | None = None
-    note: str = ""
-    requests: tuple[int, int, int] = (0, 0, 0)
-
-    def record(self, now: float) -> ChunkRecord:
-        silent_s, given_back_s = (None if at is None else now - at for at in (self.heartbeat_at, self.given_back_at))
-        about = (self.owner, self.epoch, silent_s, self.ended, self.note, given_back_s)
-        return ChunkRecord(self.chunk, self.account, self.targets, *about, *self.requests)
-
-    def end(self, note: str) -> None:
-        self.epoch, self.ended, self.note = self.epoch + 1, True, note
-
-
-@dataclass
-class _Pace:
-    """A row of the table `pace`."""
-
-    tat_at: float = float("-inf")
-    paused_to: float = 0.0
+from world.tables import PLAN, ChunkRow, PaceRow
 
 
 @dataclass
@@ -80,8 +35,8 @@ class Database:
     clock: WorldClock
     breaks: Callable[[Session], int | None] = lambda _: None
     committed: Callable[[Session, Sequence[Entry]], None] = lambda session, entries: None
-    chunks: dict[tuple[int, int], _Chunk] = field(default_factory=dict)
-    paces: dict[str, _Pace] = field(default_factory=dict)
+    chunks: dict[tuple[int, int], ChunkRow] = field(default_factory=dict)
+    paces: dict[str, PaceRow] = field(default_factory=dict)
     stopped: dict[int, str] = field(default_factory=dict)
     refused: dict[int, int] = field(default_factory=dict)
     is_away: bool = False
@@ -184,7 +139,7 @@ class Session(SqliteLedger):
                 database.refused[run_no] = database.refused.get(run_no, 0) + refused
                 self._show(chunk)
             for pace in paces:
-                database.paces.setdefault(pace.credential, _Pace()).tat_at = pace.record.tat_at
+                database.paces.setdefault(pace.credential, PaceRow()).tat_at = pace.record.tat_at
             database.committed(self, entries)
 
     def begin_run(self, start: RunStart) -> int:
@@ -256,15 +211,15 @@ class Session(SqliteLedger):
         with self._call():
             if any(run == run_no for run, _ in self.database.chunks):
                 return
-            for number, account, series, after, last, count in self._connection.execute(_PLAN, (run_no, size)):
-                chunk = _Chunk(Chunk(run_no, number, after, last, bool(series)), account, count)
+            for number, account, series, after, last, count in self._connection.execute(PLAN, (run_no, size)):
+                chunk = ChunkRow(Chunk(run_no, number, after, last, bool(series)), account, count)
                 self.database.chunks[run_no, number] = chunk
 
     def chunks(self, run_no: int) -> Sequence[ChunkRecord]:
         with self._call():
             return [chunk.record(self.database.now) for chunk in self._of(run_no)]
 
-    def _of(self, run_no: int) -> list[_Chunk]:
+    def _of(self, run_no: int) -> list[ChunkRow]:
         return [chunk for (run, _), chunk in sorted(self.database.chunks.items()) if run == run_no]
 
     def chunk(self, run_no: int, chunk_no: int) -> ChunkRecord | None:
@@ -336,7 +291,7 @@ class Session(SqliteLedger):
             if given_back and chunk.given_back_at is None:
                 chunk.given_back_at = self.database.now
 
-    def _fenced(self, lease: Lease | None) -> _Chunk | None:
+    def _fenced(self, lease: Lease | None) -> ChunkRow | None:
         if lease is None:
             return None
         chunk = self.database.chunks[lease.chunk.run_no, lease.chunk.chunk_no]
@@ -347,19 +302,19 @@ class Session(SqliteLedger):
             )
         return chunk
 
-    def _held_chunk(self, lease: Lease) -> _Chunk:
+    def _held_chunk(self, lease: Lease) -> ChunkRow:
         chunk = self._fenced(lease)
         assert chunk is not None
         return chunk
 
-    def _sign(self, chunk: _Chunk, requests: tuple[int, int, int] = (0, 0, 0)) -> None:
+    def _sign(self, chunk: ChunkRow, requests: tuple[int, int, int] = (0, 0, 0)) -> None:
         chunk.heartbeat_at = self.database.now
         posts, gets, throttled = (one + more for one, more in zip(chunk.requests, requests, strict=True))
         chunk.requests = (posts, gets, throttled)
         if requests[0] > 0:
             chunk.given_back_at = None
 
-    def _show(self, chunk: _Chunk) -> None:
+    def _show(self, chunk: ChunkRow) -> None:
         run_no = chunk.chunk.run_no
         self.standing = Standing(self.database.stopped.get(run_no, ""), self.database.refused.get(run_no, 0))
 
@@ -370,7 +325,7 @@ class Session(SqliteLedger):
             if (chunk := self._fenced(lease)) is not None:
                 self._sign(chunk)
                 self._show(chunk)
-            now, row = self.database.now, self.database.paces.setdefault(credential, _Pace())
+            now, row = self.database.now, self.database.paces.setdefault(credential, PaceRow())
             before = max(row.tat_at, now)
             row.tat_at = before + count * pace.interval_s
             return Reservation(count, before - now, row.tat_at)
@@ -384,7 +339,7 @@ class Session(SqliteLedger):
 
     def pause(self, credential: str, seconds: float, pace: Pace) -> None:
         with self._call():
-            row = self.database.paces.setdefault(credential, _Pace())
+            row = self.database.paces.setdefault(credential, PaceRow())
             demanded = self.database.now + seconds + (pace.burst - 1) * pace.interval_s
             row.tat_at, row.paused_to = max(row.tat_at, demanded), max(row.paused_to, demanded)
 

@@ -7,16 +7,14 @@ import random
 import shutil
 import tempfile
 import traceback
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any, cast
 
-import anyio
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -28,7 +26,7 @@ from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.commands.reconcile import prepare_reconcile
 from bulk_cancel.commands.resolve import Decision, resolve
 from bulk_cancel.commands.run import carry, prepare, run_in
-from bulk_cancel.core.model import InputRow, Target
+from bulk_cancel.core.model import InputRow
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.errors import BulkCancelError, Exit, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
@@ -37,19 +35,22 @@ from bulk_cancel.execution.finish import Effort, summarised
 from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ledger.sqlite.create import create
-from bulk_cancel.ops.progress import Standing
 from bulk_cancel.reports.summary import Summary, to_json
 from bulk_cancel.settings.job import Job
 from world import workflows
 from world.api import Api
 from world.judge import Judge
 from world.loop import Killed, StuckError
+from world.mischief import LedgerFiles
 from world.people import is_gone, send_colleagues
+from world.place import URL, place_of
 from world.process import Host, Process
 from world.queue import EPOCH, WorldClock
+from world.ran import Played, Ran, Shown
 from world.rows import GivenRows, approved_now, write_accounts, write_rows
 from world.scenario import ACCOUNTS, Scenario, numbered
-from world.workers import URL, Fleet, WorkerProcess, place_of
+from world.worker import WorkerProcess
+from world.workers import Fleet
 
 SETTLE_S = 600.0
 #: Runs after which everything has to be in order, once all is calm.
@@ -65,61 +66,6 @@ _LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.m
 def _any_job() -> Job:
     """Return a job to copy: to validate one takes longer than a run's requests."""
     return Job(input="input.csv")
-
-
-@dataclass
-class Played:
-    """What one history came to."""
-
-    scenario: Scenario
-    violations: list[str] = field(default_factory=list)
-    counted: Counter[str] = field(default_factory=Counter)
-    runs: int = 0
-    requests: int = 0
-    digest: str = ""
-    story: list[tuple[Any, ...]] = field(default_factory=list)
-
-
-@dataclass
-class Ran:
-    """How one run ended: with a summary, an error for people, a kill, or a bug."""
-
-    number: int
-    process: Process
-    job: Job
-    rows: list[InputRow]
-    began_at: float
-    summary: Summary | None = None
-    error: BulkCancelError | None = None
-    killed: bool = False
-    bug: str = ""
-    reconciles: bool = False
-    approval: Approval | None = None
-    standing: Callable[[], Standing] | None = None  #: what is shown to a person
-
-    @property
-    def exit_code(self) -> int:
-        return (
-            -9 if self.killed else self.summary.exit_code if self.summary else self.error.exit_code if self.error else 1
-        )
-
-    @property
-    def told(self) -> str:
-        """What a person is told at the end."""
-        return self.summary.next if self.summary else f"{self.error} {self.error.advice}" if self.error else self.bug
-
-
-@dataclass
-class Shown:
-    """A display that keeps what it could show."""
-
-    ran: Ran
-
-    async def follow(self, standing: Callable[[], Standing]) -> None:
-        self.ran.standing = standing
-        await anyio.sleep_forever()
-
-    def stop(self) -> None: ...
 
 
 @cache
@@ -159,7 +105,7 @@ class _History:
         self.judge = Judge(scenario, self.api, self.ledger, self.violated)
         self.ran: list[Ran] = []
         self.fleet = self._fleet() if scenario.has("workers") else None
-        self._kept: Path | None = None
+        self.files = LedgerFiles(scenario, folder, self.ledger, self.note, self.played.counted)
 
     def _fleet(self) -> Fleet:
         """Return workers over a database; each has a machine of its own, for all its lives."""
@@ -214,14 +160,14 @@ class _History:
         for _ in range(rng.choice((1, 1, 2, 3, 4))):
             number = len(self.ran) + 1
             own = self.scenario.chance.of("between", number)
-            copies = self._mischief(own)
+            copies = self.files.mischief(own, len(self.ran))
             reconciles = self.scenario.has("reconcile") and own.random() < 0.3
             rows = self._edited(number)
             ran = self._run(rows, self.scenario.flags(number), reconciles=reconciles, approval=self._approval(rows))
             if self.played.violations:
                 return
             if copies and ran.error is not None:
-                self._put_back(copies)
+                self.files.put_back(copies)
             if own.random() < 0.5:
                 self._a_person_decides(ran)
             self._between(own)
@@ -401,41 +347,6 @@ class _History:
         ran.bug = ran.bug or "; ".join(fleet.bugs)
         fleet.commits.clear()
 
-    # -- the ledger's files -------------------------------------------------------------------------------------------
-
-    def _mischief(self, rng: random.Random) -> Path | None:
-        """Do something to the ledger's files between two runs; return where the right ones are kept."""
-        kept, does = self.folder / f"kept-{len(self.ran)}", self.scenario.has("mischief") and rng.random() < 0.6
-        what = rng.choice(("without its -wal", "an older copy", "cut in half", "deleted"))
-        if not self.scenario.has("mischief"):
-            return None
-        kept.mkdir()
-        for file in self.folder.glob("ledger.db*"):
-            shutil.copy2(file, kept / file.name)
-        older, self._kept = self._kept, kept
-        if not does or older is None:
-            return None
-        self.note("machine", "ledger", what)
-        self.played.counted[f"ledger {what}"] += 1
-        if what == "without its -wal":
-            Path(f"{self.ledger}-wal").unlink(missing_ok=True)
-            Path(f"{self.ledger}-shm").unlink(missing_ok=True)
-        elif what == "an older copy":
-            self._put_back(older)
-        elif what == "cut in half":
-            self.ledger.write_bytes(self.ledger.read_bytes()[: self.ledger.stat().st_size // 2])
-        else:
-            for file in self.folder.glob("ledger.db*"):
-                file.unlink()
-        return kept
-
-    def _put_back(self, kept: Path) -> None:
-        self.note("machine", "ledger put back")
-        for file in self.folder.glob("ledger.db*"):
-            file.unlink()
-        for file in kept.iterdir():
-            shutil.copy2(file, self.folder / file.name)
-
 
 #: What would keep the operator from coming to the end once all is calm.
 _HINDRANCES = ("max_errors", "max_duration", "send_window", "outside_window")
@@ -448,8 +359,3 @@ def _ended(facts: RunFacts, end: Any, setup: Setup) -> Summary:
     summary = summarised(facts, end, effort)
     facts.ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
     return summary
-
-
-def named(target: Target) -> str:
-    """Name a target in a sentence."""
-    return f"{target.appointment_id[-4:]}{f'/{target.attendee_id[-4:]}' if target.attendee_id else ''}"

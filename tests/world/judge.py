@@ -21,7 +21,7 @@ from world.scenario import Scenario
 from world.truth import CANARY
 
 if TYPE_CHECKING:
-    from world.history import Ran
+    from world.ran import Ran
 
 SETTLE_S = 600.0
 #: A cancel rests on a reading of at most a minute; that reading took its time, and the replica lagged.

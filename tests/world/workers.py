@@ -11,36 +11,33 @@ import asyncio
 import math
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import ContextVar, copy_context
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio
 import anyio.lowlevel
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from bulk_cancel.access.ledgers import LedgerDatabase
 from bulk_cancel.access.setup import set_up
 from bulk_cancel.cluster.chunk import WorkerSetup
 from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.cluster.stalled import rescue
 from bulk_cancel.cluster.worker import Worker, WorkerOptions
 from bulk_cancel.core.model import Entry
-from bulk_cancel.core.states import Event
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.settings.job import Job
-from world.api import Api, Departure
+from world.api import Api
 from world.database import Database, Session
 from world.loop import StuckError, VirtualLoop
-from world.process import TURN_S, Commit, Host, Process
-from world.queue import EPOCH, WorldClock
+from world.place import URL
+from world.process import TURN_S, Commit
+from world.queue import WorldClock
+from world.worker import WorkerProcess
 from world.workflows import Workflow, Workflows
 
-T = TypeVar("T")
-URL = "postgresql://world/ledger"
 SILENCE_S = 90.0
 #: Turns of the event loop in one run after which it is taken for one without end.
 MOST_TURNS = 100_000
@@ -49,145 +46,6 @@ _RESCUE_EVERY_S = 15.0
 _DRAIN_S = 60.0
 _of: ContextVar[WorkerProcess | None] = ContextVar("the worker whose task this is", default=None)
 _LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
-
-
-@dataclass(frozen=True, slots=True)
-class DatabasePlace(LedgerDatabase):
-    """The world's database, as the operator's machine reaches it."""
-
-    url: str = URL
-    database: Database = None  # type: ignore[assignment]
-    elapsed: Callable[[], float] = lambda: 0.0
-
-    def __str__(self) -> str:
-        return URL
-
-    def exists(self) -> bool:
-        return True
-
-    @contextmanager
-    def reading(self) -> Any:
-        session = self.database.connect(self.elapsed)
-        try:
-            yield session
-        finally:
-            session.close()
-
-    @contextmanager
-    def alone(self, wait_s: float = 0.0, once_locked: Callable[[], None] = lambda: None) -> Any:
-        with self.reading() as session:
-            session.lock_alone(wait_s)
-            once_locked()
-            yield session
-
-    @contextmanager
-    def together(self, wait_s: float = 0.0) -> Any:
-        with self.reading() as session:
-            session.lock_with_others(wait_s)
-            yield session
-
-    def holder(self) -> None:
-        return None
-
-
-@dataclass
-class WorkerProcess(Process):
-    """One life of a worker."""
-
-    fleet: Fleet = None  # type: ignore[assignment]
-    name: str = ""  #: of its place: who starts again there has the same
-    is_frozen: bool = False
-    is_stopping: bool = False
-    worker: Worker | None = None
-    kept: list[asyncio.Handle] = field(default_factory=list)  #: what waits until it is thawed
-    at_work: int = 0
-    _intents: int = 0
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._freeze_intent = self._fate("freeze at an intent", self.api.scenario.has("freeze"), 0.5, 20)
-
-    def lets(self, handle: asyncio.Handle) -> bool:
-        """Whether what is ready may run now."""
-        if not self.is_alive:
-            return False
-        if self.is_frozen:
-            self.kept.append(handle)
-            return False
-        self.turns += 1
-        if self.api.calm:
-            return True
-        if self.turns == self._kill_turn:
-            self.die()
-            return False
-        if self.turns == self._freeze_turn:
-            self._freeze()
-            self.kept.append(handle)
-            return False
-        if self.turns == self._signal_turn:
-            self.stop()
-        return True
-
-    def stop(self) -> None:
-        """SIGTERM."""
-        self._happens("worker told to stop", self.name)
-        self.is_stopping = True
-        if self.worker is not None:
-            self.worker.stop("The worker was stopped by SIGTERM.")
-
-    def die(self) -> None:
-        self._happens("worker killed", self.name)
-        self.is_alive = False
-        self.fleet.buried(self)
-
-    def _freeze(self) -> None:
-        self._happens("worker frozen", self.name, self._stands_s)
-        self.is_frozen = True
-        self.host.clock.at(self.host.clock.now + self._stands_s, self._thaw)
-
-    def _thaw(self) -> None:
-        if self.is_alive:
-            self.api.note("machine", "worker thawed", self.name)
-            self.is_frozen = False
-            self.fleet.go_on(self.kept)
-
-    async def _off_loop(self, function: Callable[..., T], *arguments: Any) -> T:
-        await anyio.lowlevel.checkpoint()
-        takes_s = self.rng.choice((0.0, 0.002, 0.05, 0.4)) if self._slow else 0.001
-        with anyio.CancelScope(shield=True):
-            await asyncio.sleep(takes_s / 2)
-            self._writes += 1
-            kills = self._writes == self._kill_write and not self.api.calm
-            self._stand_still(arguments)
-            if kills and self.rng.random() < 0.4:
-                await self._ends()
-            result = function(*arguments)
-            if kills:
-                await self._ends()
-            await asyncio.sleep(takes_s / 2)
-        return result
-
-    def depart(self, began: float, *about: Any) -> Departure:
-        departure = super().depart(began, *about)
-        departure.wall = EPOCH + began  # a worker goes by the clock of the database
-        return departure
-
-    def _stand_still(self, arguments: Any) -> None:
-        """Be frozen when an intent is about to be durable: its send is to be the next thing that happens."""
-        entries = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], list) else ()
-        self._intents += any(isinstance(entry, Entry) and entry.event is Event.INTENT for entry in entries)
-        if 0 < self._freeze_intent <= self._intents and not self.api.calm:
-            self._freeze_intent = 0
-            self._freeze()
-
-    async def _ends(self) -> None:
-        self.die()
-        await anyio.sleep_forever()
-
-    def answered(self, departure: Any, answer: Any, target: Any, began: float) -> None:
-        super().answered(departure, answer, target, began)
-        self.cancels.clear()
 
 
 class Fleet:
@@ -416,8 +274,3 @@ class Fleet:
         """End the history: nothing of any worker runs any more."""
         self._loop.end()
         self.database.close()
-
-
-def place_of(database: Database, host: Host) -> DatabasePlace:
-    """Return the ledger as a machine reaches it."""
-    return DatabasePlace(database=database, elapsed=host.elapsed)
