@@ -579,7 +579,7 @@ BUGS = (
     Bug(
         "a pause after a read is not durable",
         "engine/context.py",
-        "        if answer.status == THROTTLED:\n            await self.commits.record()\n",
+        "        if answer.status == TOO_MANY_REQUESTS:\n            await self.commits.record()\n",
         "",
         f"{_SIGNALS}::test_a_pause_that_the_server_asked_for_outlives_a_kill",
     ),

@@ -13,9 +13,9 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.model import Answer, Work
-from bulk_cancel.core.outcome import UNVERIFIED
+from bulk_cancel.core.outcome import TOO_MANY_REQUESTS, UNVERIFIED
 from bulk_cancel.core.readings import ReadResult, is_missing_route, see
-from bulk_cancel.core.retry import THROTTLED, show_long_pause
+from bulk_cancel.core.retry import show_long_pause
 from bulk_cancel.core.states import Event
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
@@ -303,7 +303,7 @@ def _user(work: Iterable[Work]) -> str | None:
 def _worth_asking_again(page: Page | None) -> bool:
     if page is None or page.appointments is not None:
         return False
-    return not page.answer.is_api_error or page.answer.status == THROTTLED or (page.answer.status or 0) >= 500
+    return not page.answer.is_api_error or page.answer.status == TOO_MANY_REQUESTS or (page.answer.status or 0) >= 500
 
 
 def _preflight_error(answer: Answer) -> BulkCancelError:
