@@ -39,7 +39,7 @@ docs: .venv/ready            ## write docs/cli.md anew, from the commands' own -
 lock: .venv/ready            ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --group dev pyproject.toml --extra excel --extra metrics --extra notify \
-	  --extra cluster -o requirements.lock
+	  --extra cloud --extra cluster -o requirements.lock
 
 seeded-bugs: .venv/ready     ## break the program on purpose, in a copy, and see each breakage caught
 	$(BIN)/python tests/support/seeded_bugs.py
