@@ -32,7 +32,7 @@ class Sink:
 def make_log(log_format: str = "auto", log_file: Path | None = None, *, quiet: bool = False) -> FilteringBoundLogger:
     """Return the log of one command. Events are dotted names; per attempt at debug, per run at info.
 
-    `log_file` gets everything as JSON lines. stderr gets info and above; when `quiet`, warnings and above. On a terminal
+    `log_file` gets everything as JSON lines. stderr gets info and above, when `quiet` warnings and above. On a terminal
     `auto` writes sentences, and only what plan, progress and summary do not show.
     """
     _hush_libraries()

@@ -66,7 +66,7 @@ def test_no_proxy_may_have_networks(
 )
 def test_what_is_no_proxy_is_a_setting(address: str, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("HTTPS_PROXY", address)
-    with pytest.raises(ConfigError, match="none that can be used") as refused:
+    with pytest.raises(ConfigError, match="cannot be used") as refused:
         refuse_unfit_way(API)
     assert refused.value.exit_code is Exit.CONFIG
     assert "s3cret" not in f"{refused.value}{refused.value.advice}"
@@ -98,7 +98,7 @@ def test_certificates_that_are_not_there_are_a_setting(
 ) -> None:
     missing = tmp_path / "none.pem"
     environment.setenv(name, str(missing))
-    with pytest.raises(ConfigError, match=re.escape(f"{name} names what is not there: {missing}")) as refused:
+    with pytest.raises(ConfigError, match=re.escape(f"{name} names a path that does not exist: {missing}")) as refused:
         refuse_unfit_way(API)
     assert refused.value.exit_code is Exit.CONFIG
 
@@ -113,5 +113,5 @@ def test_a_file_without_certificates_is_a_setting(
     file.write_text(content)
     environment.setenv("SSL_CERT_FILE", str(file))
     refuse_unfit_way(API)
-    with pytest.raises(ConfigError, match="SSL_CERT_FILE names no certificates that can be read"):
+    with pytest.raises(ConfigError, match="The certificates that SSL_CERT_FILE names cannot be read"):
         tls_context()
