@@ -52,6 +52,7 @@ class RunRecord:
     input_digest: str
     out: str
     summary: str | None  #: the JSON summary of a run that has ended
+    settle_s: float = 0.0  #: seconds for which its unanswered cancels may still be applied
     provenance: Provenance = field(default_factory=Provenance)
 
     @property
