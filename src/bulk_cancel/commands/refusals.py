@@ -1,4 +1,4 @@
-"""The newest command that was refused before it began: the ledger knows nothing of it, and `status` tells of it."""
+"""The newest command that was refused, or that broke off: the ledger knows nothing of why, and `status` tells it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from bulk_cancel.ops.private_files import replace_note
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A command that sent nothing."""
+    """A command that sent nothing, or whose run broke off."""
 
-    at: float  #: seconds since the epoch, by this machine's clock
+    began: float  #: seconds since the epoch, by this machine's clock
+    at: float  #: likewise
     exit_code: int
     why: str  #: sentences; nothing of any person
     command: str  #: as it is typed, without secrets; empty: a Python program called

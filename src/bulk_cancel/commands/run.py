@@ -257,7 +257,7 @@ def run_and_tell(job: Job, caller: Caller) -> Summary:
     if job.metrics_file is not None:
         require_metrics()
     setup, clock = None, caller.machine.clock
-    began = clock.monotonic()
+    began, began_at = clock.monotonic(), clock.now()
     try:
         setup = set_up(job, caller.log, caller.machine)
         summary = run_in(setup, caller)
@@ -265,7 +265,8 @@ def run_and_tell(job: Job, caller: Caller) -> Summary:
         ending = notice_of_failure(job, setup, error, clock.monotonic() - began)
         send_notice(job, caller.log, notifier, ending)
         if setup is not None and isinstance(error, BulkCancelError):
-            refusal = Refusal(clock.now(), int(ending.exit_code), ending.sentence, setup.provenance.command)
+            code, command = int(ending.exit_code), setup.provenance.command
+            refusal = Refusal(began_at, clock.now(), code, ending.sentence, command)
             note_refusal(setup.place, setup.machine, refusal)
         raise
     send_notice(job, caller.log, notifier, notice_of_end(setup, summary))

@@ -104,7 +104,7 @@ class _Look:
         shown = [self._view(record, holder, left.get(record.run_no, 0), last) for record in records[:limit]]
         unknown = tuple(opened(item) for item in ledger.unknown(0, MOST_UNKNOWN))
         began_since = records and self.refusal and records[0].started_at > self.refusal.at
-        refusal = None if began_since else self.refusal
+        refusal = None if began_since or any(map(self._has_told, records[:1])) else self.refusal
         seen = self._view(last, holder, left.get(last.run_no, 0), last) if last else None
         others = [record for record in records if record is not last and left.get(record.run_no)]
         lines = [
@@ -127,6 +127,9 @@ class _Look:
     def _view(self, record: RunRecord, holder: Holder | None, left: int, last: RunRecord | None) -> RunView:
         """Return a run with what it left to be sent."""
         view = replace(_ran(self.ledger, record, holder), left=left)
+        if view.phase is RunPhase.KILLED and self.refusal and self._has_told(record):
+            code, why = Exit(self.refusal.exit_code), self.refusal.why
+            view = replace(view, phase=RunPhase.ENDED, exit_code=code, said=f"Broke off before its end: {why}")
         if record is last:
             expired = has_expired(self.ledger, record.run_no, self.now)
             return replace(view, expired_in=record.out) if expired else view
@@ -139,6 +142,15 @@ class _Look:
         how = "Killed before its end" if view.phase is RunPhase.KILLED else "It ended early"
         said = f"{how}; what it left open was taken over by later runs."
         return replace(view, phase=RunPhase.SUPERSEDED, said=said)
+
+    def _has_told(self, record: RunRecord) -> bool:
+        """Whether what is taken for a refusal is how this run ended, which may have come no more into the ledger."""
+        refusal = self.refusal
+        if refusal is None or not refusal.began <= record.started_at <= refusal.at:
+            return False
+        if record.status == "ended":
+            return _ended(record).exit_code == refusal.exit_code
+        return refusal.exit_code != Exit.LOCKED  # that one waited for this run
 
     def _next(self, last: RunView | None, holder: Holder | None, unknown: Sequence[OpenTarget]) -> Iterator[str]:
         if holder is not None:
@@ -156,23 +168,26 @@ class _Look:
         if not (elsewhere and exit_code is Exit.OK and last.phase is RunPhase.ENDED):
             due_at = max((item.due_at for item in unknown if item.due_at is not None), default=None)
             again = last.record.provenance.command
-            ending = Ending(remains, exit_code, due_at, _how_killed(last), expired_in=last.expired_in, again=again)
+            halt = _without_an_end(last, self.ledger.place)
+            ending = Ending(remains, exit_code, due_at, halt, expired_in=last.expired_in, again=again)
             yield next_step(replace(ending, zone=self.zone))
         yield from elsewhere
 
 
 def _exit_today(run: RunView, remains: Remains) -> Exit:
-    """Return what the run's end would be today; who was killed while it staged has rows that nobody knows."""
-    if run.phase is RunPhase.KILLED and run.record.status == "staging":
+    """Return what the run's end would be today; of one that did not finish staging nobody knows all rows."""
+    if run.record.status == "staging":
         return Exit.STOPPED
     stopped = run.exit_code if remains.count(Status.PENDING) else None
     return stopped or decide_exit(remains)
 
 
-def _how_killed(run: RunView) -> str:
-    if run.phase is not RunPhase.KILLED:
+def _without_an_end(run: RunView, ledger: str) -> str:
+    if run.record.status == "ended":
         return ""
-    return f"The run {run.record.run_id} was killed. To write its files, type: bulk-cancel report {run.record.run_id}."
+    how = "was killed." if run.phase is RunPhase.KILLED else f"b{run.said[1:]}"
+    report = f"bulk-cancel report {run.record.run_id} --ledger {shlex.quote(ledger)}"
+    return f"The run {run.record.run_id} {how} To write its files, type: {report}."
 
 
 def _refused(refusal: Refusal | None) -> Iterator[str]:
