@@ -18,7 +18,7 @@ from bulk_cancel.commands.status import Overview, RunPhase, RunView, look_over
 from bulk_cancel.core.explanations import name_of
 from bulk_cancel.core.model import Status, Target
 from bulk_cancel.core.moments import Zone, show_moment, write_moment
-from bulk_cancel.core.text import clean
+from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import parse_duration, show_duration
 from bulk_cancel.engine.unknowns import OpenTarget
 from bulk_cancel.errors import ConfigError
@@ -100,7 +100,7 @@ def _open_lines(overview: Overview) -> Iterator[str]:
 
 
 def _targets(count: int) -> str:
-    return "1 target" if count == 1 else f"{count} targets"
+    return counted(count, "target")
 
 
 def _name(target: Target) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Self
 
 import anyio
+from pydantic import TypeAdapter
 from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.access.connection import settings_of
@@ -16,9 +17,10 @@ from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.api.port import Line
 from bulk_cancel.cluster.approved_rows import approved_of
+from bulk_cancel.cluster.kept import of_ours
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.actions import Approved
-from bulk_cancel.core.exit_codes import Halt, exceeds
+from bulk_cancel.core.exit_codes import Halt, exceeds, too_many_refused
 from bulk_cancel.core.model import Entry, Scope, Target
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit, OffLoop, T
@@ -76,8 +78,9 @@ class ChunkResult:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what the ledger kept."""
-        return cls(**json.loads(text)) if text else cls()
+        """Read what the ledger kept. Raises ConfigError for what this program did not write there."""
+        with of_ours("The note of a chunk"):
+            return TypeAdapter(cls).validate_json(text) if text else cls()
 
     @property
     def is_of_this_worker(self) -> bool:
@@ -188,8 +191,7 @@ class ChunkRun:
         if standing.stopped:
             self.stop(Halt(Exit.STOPPED, standing.stopped))
         elif exceeds(standing.refused, 0, self._run_settings.limits.max_errors):
-            told = f"{standing.refused} targets were refused, more than --max-errors allows."
-            self.stop(Halt(Exit.STOPPED, told))
+            self.stop(Halt(Exit.STOPPED, too_many_refused(standing.refused)))
 
     async def _beat(self, context: Context) -> None:
         """Give signs of life, and stop when the chunk has another owner.

@@ -6,11 +6,14 @@ import hashlib
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace
 from bulk_cancel.access.machine import Machine
-from bulk_cancel.errors import ConfigError
+from bulk_cancel.errors import ConfigError, Exit
 from bulk_cancel.ops.private_files import replace_note
 
 
@@ -20,7 +23,7 @@ class Refusal:
 
     began: float  #: seconds since the epoch, by this machine's clock
     at: float  #: likewise
-    exit_code: int
+    exit_code: Exit
     why: str  #: sentences; nothing of any person
     command: str  #: as it is typed, without secrets; empty: a Python program called
 
@@ -33,8 +36,16 @@ def note_refusal(place: LedgerPlace, machine: Machine, refusal: Refusal) -> None
 
 def newest_refusal(place: LedgerPlace, machine: Machine) -> Refusal | None:
     """Return what this machine kept last of commands for a ledger."""
-    with suppress(OSError, ValueError, TypeError):
-        return Refusal(**json.loads(_note(place, machine).read_text(encoding="utf-8")))
+    with suppress(OSError):
+        return read_refusal(_note(place, machine).read_bytes())
+    return None
+
+
+def read_refusal(note: bytes) -> Refusal | None:
+    """Return what was noted; None where it is nothing that this program wrote."""
+    with suppress(ValueError):
+        refusal: Refusal = TypeAdapter(Refusal).validate_json(note)
+        return refusal if isfinite(refusal.began) and isfinite(refusal.at) else None
     return None
 
 

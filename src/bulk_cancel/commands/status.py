@@ -128,7 +128,7 @@ class _Look:
         """Return a run with what it left to be sent."""
         view = replace(_ran(self.ledger, record, holder), left=left)
         if view.phase is RunPhase.KILLED and self.refusal and self._has_told(record):
-            code, why = Exit(self.refusal.exit_code), self.refusal.why
+            code, why = self.refusal.exit_code, self.refusal.why
             view = replace(view, phase=RunPhase.ENDED, exit_code=code, said=f"Broke off before its end: {why}")
         if record is last:
             expired = has_expired(self.ledger, record.run_no, self.now)
@@ -192,7 +192,7 @@ def _without_an_end(run: RunView, ledger: str) -> str:
 
 def _refused(refusal: Refusal | None) -> Iterator[str]:
     if refusal is not None:
-        yield f"The newest command was refused, exit {refusal.exit_code}: {refusal.why}"
+        yield f"The newest command was refused, exit {int(refusal.exit_code)}: {refusal.why}"
         if refusal.command:
             yield typed(refusal.command)
 
@@ -213,9 +213,10 @@ def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> RunView:
     shared = shared_of(ledger)
     if shared is not None and (chunks := shared.chunks(record.run_no)):
         left = sum(not chunk.ended for chunk in chunks)
-        said = f"Workers carry it out: {left} of {len(chunks)} chunks are left. Who: bulk-cancel cluster status"
+        of_all = f"{left} of {counted(len(chunks), 'chunk')}"
+        said = f"Workers carry it out: {of_all} left. Who: bulk-cancel cluster status"
         if is_untaken(chunks):
-            said = f"{NOBODY} {left} of {len(chunks)} chunks are left. {START_ONE}"
+            said = f"{NOBODY} {of_all} left. {START_ONE}"
         return RunView(record, RunPhase.AT_WORK, None, said, counts)
     if holder is not None and (holder.since is None or record.started_at >= holder.since - _TOLERANCE_S):
         return RunView(record, RunPhase.AT_WORK, None, f"At work: {holder}.", counts)
