@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.errors import ConfigError, Exit
@@ -43,9 +41,11 @@ def newest_refusal(place: LedgerPlace, machine: Machine) -> Refusal | None:
 
 def read_refusal(note: bytes) -> Refusal | None:
     """Return what was noted; None where it is nothing that this program wrote."""
-    with suppress(ValueError):
-        refusal: Refusal = TypeAdapter(Refusal).validate_json(note)
-        return refusal if isfinite(refusal.began) and isfinite(refusal.at) else None
+    with suppress(ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        found = json.loads(note)
+        times = float(found["began"]), float(found["at"])
+        if all(map(isfinite, times)):
+            return Refusal(*times, Exit(found["exit_code"]), str(found["why"]), str(found["command"]))
     return None
 
 
