@@ -3,13 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Without compiled files each process of the tests would compile its libraries anew: most of what it does.
 unexport PYTHONDONTWRITEBYTECODE
-# A worker for each core; one that has nothing left takes tests from the other.
+# As many workers as tests/conftest.py says; one that has nothing left takes tests from the other.
 PARALLEL := --numprocesses=auto --dist=worksteal
 
 demo: .venv/ready            ## run the sample job against a sandbox: no account, no mail
 	$(BIN)/bulk-cancel demo
 
-test-fast: .venv/ready       ## the tests that start no process
+test-fast: .venv/ready       ## the tests that start no process and wait for no clock
 	$(BIN)/pytest $(PARALLEL) -m "not process and not long" --ignore=tests/processes
 
 test: .venv/ready            ## the tests, all but the long sweeps
@@ -39,7 +39,7 @@ docs: .venv/ready            ## write docs/cli.md anew, from the commands' own -
 lock: .venv/ready            ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --group dev pyproject.toml --extra excel --extra metrics --extra notify \
-	  --extra cluster -o requirements.lock
+	  --extra cloud --extra cluster -o requirements.lock
 
 seeded-bugs: .venv/ready     ## break the program on purpose, in a copy, and see each breakage caught
 	$(BIN)/python tests/support/seeded_bugs.py

@@ -18,6 +18,7 @@ HOMES = {
     "httpx": ("api/http.py",),
     "httpcore": ("api",),
     "polars": ("inputs", "reports"),
+    "obstore": ("inputs",),
     "xlsxwriter": ("reports",),
     "jinja2": ("reports/pages/rendering.py",),
     "markupsafe": ("reports/pages/rendering.py",),

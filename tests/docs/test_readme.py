@@ -48,6 +48,24 @@ def _start_demo(shell: Shell, folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=folder, env=environ, stderr=subprocess.PIPE, text=True)
 
 
+def test_the_numbers_of_the_demo_add_up() -> None:
+    """For who adds them up: rows, targets, cancels that were sent, and what took effect."""
+    first = transcript(page("demo.md")).partition("── The same job again ──")[0]
+    count = lambda pattern: int(re.search(pattern, first, re.MULTILINE)[1])  # type: ignore[index]  # noqa: E731
+    planned = [
+        int(number) for number in re.findall(r"^ {2,7}(\d+)  [a-z]", first.partition("Invalid")[0], re.MULTILINE)
+    ]
+    came_to = [int(number) for number in re.findall(r"^ +(\d+)  [a-z_]+$", first, re.MULTILINE)]
+    rows, repeats = count(r": (\d+) rows"), count(r"^(\d+) of these rows name")
+    assert sum(planned) == sum(came_to) == rows
+    assert count(r"rows, (\d+) different targets") == rows - repeats - count(r"(\d+)  invalid$")
+    cancelled = count(r"(\d+)  cancelled$") - repeats
+    assert count(r"^(\d+) cancels sent") - count(r"; (\d+) of these requests was throttled") == cancelled
+    counted = transcript(page("demo.md")).rpartition("\n")[2]
+    assert [int(number) for number in re.findall(r"\d+", counted)] == [50, cancelled, 50 - cancelled, 0]
+    assert cancelled < count(r"at most (\d+) cancellations")
+
+
 def transcript(text: str) -> str:
     (written,) = re.findall(r"<!-- demo[:,].*?-->\n```text\n(.*?)\n```", text, re.DOTALL)
     return str(written)

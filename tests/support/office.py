@@ -57,7 +57,7 @@ class Office:
         return replace(caller, machine=replace(caller.machine, arguments=words, user="ada", name="pc-7"))
 
     def status(self) -> str:
-        return look_over(self.setup().place, self.played.machine, 600.0, 5).next
+        return look_over(self.setup().place, self.played.machine, 5).next
 
     def report(self) -> str:
         report_run(self.setup().place, self.played.machine, "", ReportWish())

@@ -9,7 +9,7 @@ from bulk_cancel.errors import InputError
 from bulk_cancel.inputs import InputOptions, stage_input
 
 
-def megabytes_to_read(path: Path, folder: Path) -> int:
+def megabytes_to_read(path: Path | str, folder: Path) -> int:
     """Return the peak of this process's memory after it has read the file or refused it."""
     with suppress(InputError):
         stage_input(str(path), InputOptions({}, None, False, hidden_rows="skip"), folder / "s")

@@ -17,6 +17,8 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
+import sniffio
+
 T = TypeVar("T")
 _MOST_DEAD = 2000
 _dead: list[Any] = []  # tasks of killed processes: nothing of them may ever run again, not even when they are freed
@@ -94,9 +96,11 @@ class VirtualLoop(asyncio.base_events.BaseEventLoop):
             when = self._scheduled[0]._when if self._scheduled else math.inf
             self._driver.sleep_until(when, lambda: bool(self._ready))
         self._take_due()
-        handles = sorted(self._ready, key=_task_number)
+        handles = list(self._ready)
         self._ready.clear()
-        self._order.shuffle(handles)
+        if len(handles) > 1:
+            handles.sort(key=_task_number)
+            self._order.shuffle(handles)
         for handle in handles[:alive]:
             if not handle._cancelled:
                 handle._run()
@@ -121,12 +125,14 @@ class VirtualLoop(asyncio.base_events.BaseEventLoop):
 
     def carry_out(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end. Raises Killed, and then nothing of it runs any more."""
+        sniffio.thread_local.name = "asyncio"  # else anyio asks for the running task at each of its steps
         try:
             return self.run_until_complete(coroutine)
         except (Killed, StuckError):
             self._bury()
             raise
         finally:
+            sniffio.thread_local.name = None
             self._ready.clear()
             self._scheduled.clear()
             self.close()

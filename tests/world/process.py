@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 import signal
@@ -223,12 +224,12 @@ class Process:
         entries = tuple(arguments[1]) if function == ledger.append else ()
         with anyio.CancelScope(shield=True):
             if entries:
-                await anyio.sleep(takes_s / 2)
+                await asyncio.sleep(takes_s / 2)
             result = await self._called(function, arguments, ledger)
             self.durable(entries)
             if self._writes == self._kill_write and self.rng.random() < 0.5:
                 await self._dies("killed after a commit")
-            await anyio.sleep(takes_s / 2)
+            await asyncio.sleep(takes_s / 2)
         return result
 
     async def _called(self, function: Callable[..., T], arguments: tuple[Any, ...], ledger: Any) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from io import TextIOWrapper
@@ -9,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from bulk_cancel.cli.run import caller_of, finish
-from bulk_cancel.cli.status import settle_s
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document, this_machine, zone_given
 from bulk_cancel.commands.export import export
 from bulk_cancel.commands.reconcile import reconcile_ledger
 from bulk_cancel.commands.report import ReportWish, report_run
 from bulk_cancel.commands.resolve import Decision, forget, resolve
 from bulk_cancel.core.text import counted
-from bulk_cancel.errors import Exit, UsageError
+from bulk_cancel.core.units import parse_duration
+from bulk_cancel.errors import ConfigError, Exit, UsageError
 from bulk_cancel.ops.disk import is_among, writing
 from bulk_cancel.ops.private_files import replaced
 from bulk_cancel.settings.job import load_job
@@ -25,7 +26,7 @@ from bulk_cancel.settings.job import load_job
 def report_command(run_id: str, out: Path | None, flags: Mapping[str, Any]) -> None:
     """Write a run's result files again."""
     with errors_told(as_json=bool(flags["json"])):
-        wish = ReportWish(out, zone_given(flags["timezone"]), bool(flags["excel"]))
+        wish = ReportWish(out, zone_given(flags["timezone"]), bool(flags["excel"]), flags["show"] or ())
         done = report_run(place_of(flags["ledger"]), this_machine(), run_id, wish)
     if flags["json"]:
         missing = {"missing": done.missing} if done.missing else {}
@@ -44,7 +45,7 @@ def reconcile_command(flags: dict[str, object]) -> None:
 
 def resolve_command(target: str, decision: Decision, ledger: str | None) -> None:
     """Record a person's decision."""
-    work = resolve(place_of(ledger), this_machine(), target, decision, settle_s())
+    work = resolve(place_of(ledger), this_machine(), target, decision, _settle_s())
     after = (
         "cancelled"
         if decision.cancelled
@@ -76,7 +77,7 @@ def backup_command(to: Path, ledger: str | None) -> None:
 def forget_command(ledger: str | None) -> None:
     """Forget a ledger that is lost."""
     place = place_of(ledger)
-    events = forget(place, this_machine(), settle_s())
+    events = forget(place, this_machine(), _settle_s())
     told = "nothing was remembered" if not events else f"{counted(events, 'event is', 'events are')} forgotten"
     print(f"{place}: {told}. Run with --look each: every appointment is then read before its cancel.")
 
@@ -98,3 +99,11 @@ def export_command(to: Path | None, ledger: str | None) -> None:
         count = export(place, text)
         text.detach()
     print(f"{counted(count, 'event')} written to {to}.", file=sys.stderr)
+
+
+def _settle_s() -> float:
+    """What runs would take without a flag or job file; a longer one of the run that sent a cancel holds."""
+    try:
+        return parse_duration(os.environ.get("BULK_CANCEL_SETTLE") or "10m")
+    except ValueError as error:
+        raise ConfigError(f"BULK_CANCEL_SETTLE is wrong: {error}.") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC
@@ -18,10 +17,10 @@ from bulk_cancel.commands.status import Overview, RunPhase, RunView, look_over
 from bulk_cancel.core.explanations import name_of
 from bulk_cancel.core.model import Status, Target
 from bulk_cancel.core.moments import Zone, show_moment, write_moment
+from bulk_cancel.core.target_name import target_name
 from bulk_cancel.core.text import clean, counted
-from bulk_cancel.core.units import parse_duration, show_duration
+from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.unknowns import OpenTarget
-from bulk_cancel.errors import ConfigError
 
 _SECOND = "%Y-%m-%d %H:%M:%S"
 _COLOURS = {RunPhase.AT_WORK: ("cyan",), RunPhase.KILLED: ("bold", "red"), RunPhase.ENDED: (), RunPhase.SUPERSEDED: ()}
@@ -30,7 +29,7 @@ _COLOURS = {RunPhase.AT_WORK: ("cyan",), RunPhase.KILLED: ("bold", "red"), RunPh
 def status_command(ledger: str | None, limit: int, timezone: str | None, *, as_json: bool) -> None:
     """Show the last runs, what is open, and what to do now."""
     with errors_told(as_json=as_json):
-        overview = look_over(place_of(ledger), this_machine(), settle_s(), limit, zone_given(timezone))
+        overview = look_over(place_of(ledger), this_machine(), limit, zone_given(timezone))
     if as_json:
         put_document(_status_document(overview))
     else:
@@ -40,20 +39,12 @@ def status_command(ledger: str | None, limit: int, timezone: str | None, *, as_j
 def explain_command(target: str, ledger: str | None, timezone: str | None, *, as_json: bool) -> None:
     """Tell an appointment's history."""
     with errors_told(as_json=as_json):
-        histories = explain(place_of(ledger), this_machine(), target, settle_s(), zone_given(timezone))
+        histories = explain(place_of(ledger), this_machine(), target, zone_given(timezone))
     if as_json:
         first = histories[0].work.target
         put_document({"appointment_id": first.appointment_id, "targets": [_history_document(one) for one in histories]})
     else:
         _show_histories(Terminal(), histories)
-
-
-def settle_s() -> float:
-    """What runs would take without a flag or job file; a longer one of the run that sent a cancel holds."""
-    try:
-        return parse_duration(os.environ.get("BULK_CANCEL_SETTLE") or "10m")
-    except ValueError as error:
-        raise ConfigError(f"BULK_CANCEL_SETTLE is wrong: {error}.") from error
 
 
 # -- status -------------------------------------------------------------------------------------------------------
@@ -105,7 +96,7 @@ def _targets(count: int) -> str:
 
 def _name(target: Target) -> str:
     series = " and its series" if target.entire_series else ""
-    return f"{target.appointment_id}{f'/{target.attendee_id}' if target.attendee_id else ''}{series}"
+    return f"{target_name(target)}{series}"
 
 
 def _age(item: OpenTarget, zone: Zone) -> str:

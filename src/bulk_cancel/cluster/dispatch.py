@@ -186,7 +186,7 @@ def _reported(ledger: SharedLedger, what: Dispatch) -> Summary:
     (run,) = ledger.runs(what.facts.run_id)
     facts = ending.facts_of(ledger, run, what.facts.out)
     summary = ending.summary_of(facts, run, ledger.chunks(run.run_no))
-    record_end(facts, summary, what.caller.log, excel=what.setup.job.excel)
+    record_end(facts, summary, what.setup)
     return summary
 
 

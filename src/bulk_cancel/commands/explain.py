@@ -13,12 +13,15 @@ from bulk_cancel.core.explanations import STANDINGS, sentence_of
 from bulk_cancel.core.model import Work
 from bulk_cancel.core.moments import Zone
 from bulk_cancel.core.states import Event, State
-from bulk_cancel.core.target_name import parse_target_name
+from bulk_cancel.core.target_name import parse_target_name, target_name
 from bulk_cancel.core.text import clean, one_line
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming, RunRecord, Unknown
+from bulk_cancel.reports.next_step import command
 
+#: More runs than any ledger has.
+ALL_RUNS = 2**31
 #: Number of rows that are shown of those that name an appointment.
 MOST_ROWS = 1000
 
@@ -46,9 +49,7 @@ class TargetHistory:
     zone: Zone  #: in which its times are shown
 
 
-def explain(
-    place: LedgerPlace, machine: Machine, name: str, settle_s: float, zone: Zone = None
-) -> tuple[TargetHistory, ...]:
+def explain(place: LedgerPlace, machine: Machine, name: str, zone: Zone = None) -> tuple[TargetHistory, ...]:
     """Tell of every target of the appointment `name`, or of APPOINTMENT/ATTENDEE alone.
 
     Times are to be shown in `zone`; None: in that of the newest run that has one.
@@ -62,7 +63,7 @@ def explain(
                 advice="Check the id, or name another ledger with --ledger.",
             )
         named = ledger.namings(found[0].target.appointment_id, MOST_ROWS)
-        opened = partial(open_one, clock=clock_of(ledger, machine.clock), settle_s=settle_s)
+        opened = partial(open_one, clock=clock_of(ledger, machine.clock), settle_s=settle_s_of(ledger))
         shown_in = zone or zone_of(ledger)
         return tuple(_history(ledger, work, named, opened, shown_in) for work in found)
 
@@ -70,6 +71,14 @@ def explain(
 def zone_of(ledger: Ledger) -> tzinfo | None:
     """Return the zone in which those who began the newest runs read times; None where no run has a known one."""
     return next(filter(None, (run.zone for run in ledger.runs())), None)
+
+
+def settle_s_of(ledger: Ledger) -> float:
+    """Return the settle time of the newest run with an input, in seconds; 0 where no run has one.
+
+    That run told its reader until when to wait, and the next one with its settings will wait for so long.
+    """
+    return next((run.settle_s for run in ledger.runs(limit=ALL_RUNS) if run.input_digest), 0.0)
 
 
 def find_named(ledger: Ledger, name: str) -> list[Work]:
@@ -85,7 +94,8 @@ def _history(
     stands, follows = STANDINGS[work.state]
     unknown = _open(ledger, work, opened)
     if unknown is not None and unknown.undecided:
-        follows = "No read can settle it: look at it in meetergo, and tell: bulk-cancel resolve"
+        tell = command(f"resolve {target_name(work.target)}", ledger.place)
+        follows = f"No read can settle it: look at it in meetergo, and tell: {tell}"
     rows = tuple(naming for naming in named if naming.target_id == work.target_id)
     lines = ledger.history(work.target_id)
     ids = dict.fromkeys([*(naming.run_id for naming in rows), *(line.run_id for line in lines)])

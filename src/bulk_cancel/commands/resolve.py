@@ -11,6 +11,7 @@ from bulk_cancel.access.setup import provenance_of
 from bulk_cancel.commands.explain import find_named
 from bulk_cancel.core.model import Entry, Work
 from bulk_cancel.core.states import Event, State
+from bulk_cancel.core.target_name import target_name
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.clock import Clock
@@ -78,7 +79,7 @@ def _unknown_target(ledger: Ledger, name: str) -> Work:
     if len(unknown) == 1:
         return unknown[0]
     if unknown:
-        names = ", ".join(f"{work.target.appointment_id}/{work.target.attendee_id}" for work in unknown)
+        names = ", ".join(target_name(work.target) for work in unknown)
         raise UsageError(f"Several targets of this appointment are unknown: {names}.", advice="Name one of them.")
     state = found[0].state.value if found else "not in the ledger"
     raise UsageError(f"{name} is {state}: only an unknown target can be resolved.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,7 +9,7 @@ from functools import partial
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of, shared_of
 from bulk_cancel.access.machine import Machine
-from bulk_cancel.commands.explain import zone_of
+from bulk_cancel.commands.explain import ALL_RUNS, settle_s_of, zone_of
 from bulk_cancel.commands.refusals import Refusal, newest_refusal
 from bulk_cancel.core.exit_codes import Remains, decide_exit
 from bulk_cancel.core.model import Status, status_of
@@ -22,14 +21,12 @@ from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown
 from bulk_cancel.ledger.shared import NOBODY, START_ONE, is_untaken
 from bulk_cancel.ops.locks import Holder
-from bulk_cancel.reports.next_step import Ending, next_step, typed
+from bulk_cancel.reports.next_step import Ending, command, next_step, typed
 from bulk_cancel.reports.remains import has_expired, remains_of_ledger, remains_of_run
 from bulk_cancel.reports.summary import read_told
 
 #: Number of unknown targets that are told one by one.
 MOST_UNKNOWN = 20
-#: More runs than any ledger has.
-_ALL = 2**31
 #: A run notes itself in the ledger after it has the lock; the two times are of one clock.
 _TOLERANCE_S = 1.0
 
@@ -71,15 +68,15 @@ class Overview:
     zone: Zone  #: in which its times are shown
 
 
-def look_over(place: LedgerPlace, machine: Machine, settle_s: float, limit: int, zone: Zone = None) -> Overview:
+def look_over(place: LedgerPlace, machine: Machine, limit: int, zone: Zone = None) -> Overview:
     """Read the last `limit` runs and what is open. Raises LedgerError when there is no ledger, or none that is ours.
 
     Times are to be shown in `zone`; None: in that of the newest run that has one.
     """
     with place.reading() as ledger:
         clock = clock_of(ledger, machine.clock)
-        opened = partial(open_one, clock=clock, settle_s=settle_s)
-        look = _Look(place, ledger, newest_refusal(place, machine), clock.now(), zone or zone_of(ledger))
+        opened = partial(open_one, clock=clock, settle_s=settle_s_of(ledger))
+        look = _Look(place, ledger, _refusal(place, machine, ledger), clock.now(), zone or zone_of(ledger))
         return look.overview(opened, limit)
 
 
@@ -89,22 +86,21 @@ class _Look:
 
     place: LedgerPlace
     ledger: Ledger
-    refusal: Refusal | None
+    refusal: Refusal | None  #: where no run began since
     now: float  #: seconds since the epoch, by the ledger's clock
     zone: Zone
 
     def overview(self, opened: Callable[[Unknown], OpenTarget], limit: int) -> Overview:
         """Put together what there is to know."""
         ledger, holder = self.ledger, self.place.holder()
-        records = ledger.runs(limit=_ALL)
+        records = ledger.runs(limit=ALL_RUNS)
         if holder is None and any(record.status != "ended" for record in records):
             holder = self.place.holder()  # it may have begun between the two looks
         last = next((record for record in records if record.input_digest), None)
         left = ledger.left_by_run()
         shown = [self._view(record, holder, left.get(record.run_no, 0), last) for record in records[:limit]]
         unknown = tuple(opened(item) for item in ledger.unknown(0, MOST_UNKNOWN))
-        began_since = records and self.refusal and records[0].started_at > self.refusal.at
-        refusal = None if began_since or any(map(self._has_told, records[:1])) else self.refusal
+        refusal = None if any(map(self._has_told, records[:1])) else self.refusal
         seen = self._view(last, holder, left.get(last.run_no, 0), last) if last else None
         others = [record for record in records if record is not last and left.get(record.run_no)]
         lines = [
@@ -154,7 +150,8 @@ class _Look:
 
     def _next(self, last: RunView | None, holder: Holder | None, unknown: Sequence[OpenTarget]) -> Iterator[str]:
         if holder is not None:
-            yield f"A run is at work ({holder}). Let it come to its end, then type: bulk-cancel status"
+            then = command("status", self.ledger.place)
+            yield f"A run is at work ({holder}). Let it come to its end, then type: {then}"
             return
         remains = remains_of_run(self.ledger, last.record.run_no) if last else Remains({})
         elsewhere = [*_elsewhere(remains, remains_of_ledger(self.ledger), self.ledger.place)]
@@ -165,12 +162,20 @@ class _Look:
             yield f"The run {last.record.run_id}: {last.said}"
             return
         exit_code = _exit_today(last, remains)
-        if not (elsewhere and exit_code is Exit.OK and last.phase is RunPhase.ENDED):
+        is_told_else = elsewhere or self.refusal  # which would contradict that nothing is left to do
+        if not (is_told_else and exit_code is Exit.OK and last.phase is RunPhase.ENDED):
             due_at = max((item.due_at for item in unknown if item.due_at is not None), default=None)
-            again = last.record.provenance.command
-            halt = _without_an_end(last, self.ledger.place)
-            ending = Ending(remains, exit_code, due_at, halt, expired_in=last.expired_in, again=again)
-            yield next_step(replace(ending, zone=self.zone))
+            ending = Ending(
+                remains=remains,
+                exit_code=exit_code,
+                due_at=due_at,
+                halt=_without_an_end(last, self.ledger.place),
+                expired_in=last.expired_in,
+                ledger=self.ledger.place,
+                again=last.record.provenance.command,
+                zone=self.zone,
+            )
+            yield next_step(ending)
         yield from elsewhere
 
 
@@ -186,8 +191,13 @@ def _without_an_end(run: RunView, ledger: str) -> str:
     if run.record.status == "ended":
         return ""
     how = "was killed." if run.phase is RunPhase.KILLED else f"b{run.said[1:]}"
-    report = f"bulk-cancel report {run.record.run_id} --ledger {shlex.quote(ledger)}"
+    report = command(f"report {run.record.run_id}", ledger)
     return f"The run {run.record.run_id} {how} To write its files, type: {report}."
+
+
+def _refusal(place: LedgerPlace, machine: Machine, ledger: Ledger) -> Refusal | None:
+    refusal = newest_refusal(place, machine)
+    return None if refusal and any(run.started_at > refusal.at for run in ledger.runs(limit=1)) else refusal
 
 
 def _refused(refusal: Refusal | None) -> Iterator[str]:
@@ -242,7 +252,8 @@ def _by_status(counts: Mapping[State | None, int]) -> dict[Status, int]:
 def _elsewhere(here: Remains, everywhere: Remains, ledger: str) -> Iterator[str]:
     """Say what earlier inputs left open."""
     if everywhere.for_reads > here.for_reads:
-        typed = f"bulk-cancel reconcile --ledger {shlex.quote(ledger)}"
-        yield f"Cancels of earlier inputs have no known outcome. To look them up, type: {typed}"
+        reconcile = command("reconcile", ledger)
+        yield f"Cancels of earlier inputs have no known outcome. To look them up, type: {reconcile}"
     if everywhere.undecided > here.undecided:
-        yield "Cancels of earlier inputs can be settled by no read: a person decides, with `bulk-cancel resolve`."
+        decide = command("resolve", ledger)
+        yield f"Cancels of earlier inputs can be settled by no read: a person decides, with `{decide}`."

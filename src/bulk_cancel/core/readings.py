@@ -66,6 +66,11 @@ def is_missing_route(answer: Answer) -> bool:
     return answer.is_api_error and answer.status in MISSING and _NO_ROUTE.match(answer.message) is not None
 
 
+def is_refusal(answer: Answer) -> bool:
+    """Return whether the API itself refuses a read, for good; a gateway's page under any status may soon be gone."""
+    return answer.is_api_error and answer.status in (400, 401, 403, 404)
+
+
 def reading_of(appointment_id: str, answer: Answer, taken_at: float) -> Reading | None:
     """Return what the answer to a GET of one appointment says about it; None when it is no answer of the API to that.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from bulk_cancel.core.model import Target
 from bulk_cancel.core.text import clean
 from bulk_cancel.errors import UsageError
 
@@ -12,6 +13,11 @@ def parse_target_name(name: str) -> tuple[str, str]:
     """Return the ids of the appointment and of the attendee ("" without one). Raises UsageError for anything else."""
     appointment, _, attendee = name.partition("/")
     return _uuid(appointment), _uuid(attendee) if attendee else ""
+
+
+def target_name(target: Target) -> str:
+    """Return the name that `parse_target_name` reads."""
+    return f"{target.appointment_id}/{target.attendee_id}" if target.attendee_id else target.appointment_id
 
 
 def _uuid(text: str) -> str:

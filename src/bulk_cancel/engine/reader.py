@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
-from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from bulk_cancel.api.port import Line, Page, Query, Users
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import Answer, Request, Target
-from bulk_cancel.core.readings import Reading, is_missing_route, reading_of
+from bulk_cancel.core.readings import Reading, is_missing_route, is_refusal, reading_of
 from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED, show_long_pause
 from bulk_cancel.engine.context import no_route
 from bulk_cancel.engine.limiter import Limiter
-from bulk_cancel.engine.retrying import random_wait
+from bulk_cancel.engine.retrying import Attempts
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, UnreachableError
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ATTEMPTS = 5
+_ATTEMPTS = Attempts(5, first_s=0.5, most_s=10)
 _PAGE_SIZE = 100
 #: A list or a company that has more pages than this is a server that does not know where it ends.
 MOST_PAGES = 10_000
@@ -77,14 +76,10 @@ class Reader:
         async def attempt() -> tuple[Answer, T | None]:
             return await self._once(ask)
 
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=random_wait(self.limiter.jitter, 0.5, 10),
-            retry=retry_if_result(lambda found: found[1] is None and not _is_final(found[0])),
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-            sleep=anyio.sleep,
-        )
-        found: tuple[Answer, T | None] = await retrying(attempt)
+        def again(found: tuple[Answer, T | None]) -> bool:
+            return found[1] is None and not is_refusal(found[0])
+
+        found: tuple[Answer, T | None] = await _ATTEMPTS.retrying(again, self.limiter.jitter, anyio.sleep)(attempt)
         if found[1] is None:
             raise _failure(found[0], what, self.credential)
         return found[1]
@@ -104,11 +99,6 @@ class Reader:
         elif answer.status is not None:
             self.limiter.served()
         return answer, value
-
-
-def _is_final(answer: Answer) -> bool:
-    """Whether the API itself refuses: a gateway's page under any status may be gone in a moment."""
-    return answer.is_api_error and answer.status in (400, 401, 403, 404)
 
 
 def _failure(answer: Answer, what: str, credential: str) -> BulkCancelError:

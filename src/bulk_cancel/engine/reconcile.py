@@ -14,8 +14,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
-
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.model import Answer, Appointment, Scope, Work
 from bulk_cancel.core.outcome import CACHED, UNVERIFIED, resolve_unknown, why_undecided
@@ -23,13 +21,15 @@ from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.context import Context
 from bulk_cancel.engine.list_walk import ListWalk
-from bulk_cancel.engine.retrying import random_wait
+from bulk_cancel.engine.retrying import Attempts
 from bulk_cancel.engine.unknowns import due_in_s
 from bulk_cancel.ledger.port import Ledger, Unknown
 
 _CHUNK = 1000
 #: From so many on, a page of 100 appointments may settle more than a single read.
 _WORTH_PAGES = 10
+#: Of one target.
+_READS = Attempts(3, first_s=0.5, most_s=10)
 
 
 @dataclass
@@ -162,13 +162,11 @@ def _next_unknown(after_target: int, scope: Scope, ledger: Ledger) -> list[Unkno
 
 async def read_surely(context: Context, line: Line, work: Work) -> Reading | None:
     """Read a target, again after a pause when the answer proves nothing; None when it stays so or the intake closed."""
-    retrying = AsyncRetrying(
-        stop=stop_after_attempt(3),
-        wait=random_wait(context.limiter.jitter, 0.5, 10),
-        retry=retry_if_result(lambda reading: reading is None and not context.intake.closed),
-        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-        sleep=context.pause,
-    )
+
+    def again(reading: Reading | None) -> bool:
+        return reading is None and not context.intake.closed
+
+    retrying = _READS.retrying(again, context.limiter.jitter, context.pause)
     reading: Reading | None = await retrying(context.reading, line, work)
     return reading
 

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 
 import anyio
-from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.model import Answer, Work
 from bulk_cancel.core.outcome import UNVERIFIED
-from bulk_cancel.core.readings import ReadResult, is_missing_route, see
-from bulk_cancel.core.retry import THROTTLED, show_long_pause
+from bulk_cancel.core.readings import ReadResult, is_missing_route, is_refusal, see
+from bulk_cancel.core.retry import show_long_pause
 from bulk_cancel.core.states import Event
 from bulk_cancel.core.text import clean
 from bulk_cancel.core.units import show_duration
@@ -23,7 +22,7 @@ from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context, no_route, refused_credential
 from bulk_cancel.engine.feed import Feed
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler, read_surely
-from bulk_cancel.engine.retrying import random_wait
+from bulk_cancel.engine.retrying import Attempts
 from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
 from bulk_cancel.engine.unknowns import series_due_in_s
 from bulk_cancel.engine.unrecorded import tell_unrecorded
@@ -34,6 +33,8 @@ from bulk_cancel.ledger.port import Ledger
 _MOST_PASSES = 5
 #: Of a canary, at most, and how many in a row have to show it cancelled.
 _CANARY_READS, _AGREEING_READS = 5, 2
+#: Of the first read, which shows that the API can be used.
+_PREFLIGHT = Attempts(4, first_s=0.5, most_s=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,13 +255,7 @@ class Runner:
     async def _preflight(self) -> None:
         """Ask for one appointment with the headers of the cancels: is the API there, does it take the credential?"""
         self._breaker.probe = Query(0, page_size=1, user_id=await self._first_user())
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(4),
-            wait=random_wait(self._context.limiter.jitter, 0.5, 5),
-            retry=retry_if_result(_worth_asking_again),
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-            sleep=anyio.sleep,
-        )
+        retrying = _PREFLIGHT.retrying(_is_no_answer, self._context.limiter.jitter, anyio.sleep)
         page: Page | None = await retrying(self._context.read_page, self._context.lines[0], self._breaker.probe)
         if page is not None and page.appointments is None:
             raise _preflight_error(page.answer)
@@ -300,10 +295,8 @@ def _user(work: Iterable[Work]) -> str | None:
     return next((item.request.user_id for item in work), None)
 
 
-def _worth_asking_again(page: Page | None) -> bool:
-    if page is None or page.appointments is not None:
-        return False
-    return not page.answer.is_api_error or page.answer.status == THROTTLED or (page.answer.status or 0) >= 500
+def _is_no_answer(page: Page | None) -> bool:
+    return page is not None and page.appointments is None and not is_refusal(page.answer)
 
 
 def _preflight_error(answer: Answer) -> BulkCancelError:

@@ -14,8 +14,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
-
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.actions import Action, Look
 from bulk_cancel.core.model import Answer, Appointment, Work
@@ -26,7 +24,7 @@ from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.context import Context, no_route, refused_credential
 from bulk_cancel.engine.health import Asked
-from bulk_cancel.engine.retrying import random_wait
+from bulk_cancel.engine.retrying import Attempts
 from bulk_cancel.errors import Exit
 
 _NEEDS_NO_CANCEL = {
@@ -111,13 +109,8 @@ class Sender:
                 step = await self._attempt(work)
             return step
 
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(self._context.limits.max_attempts),
-            wait=random_wait(self._context.limiter.jitter, 1, 60),
-            retry=retry_if_result(lambda step: step is Step.AGAIN),
-            retry_error_callback=lambda _: Step.AGAIN,
-            sleep=self._context.pause,
-        )
+        attempts = Attempts(self._context.limits.max_attempts, first_s=1, most_s=60)
+        retrying = attempts.retrying(lambda step: step is Step.AGAIN, self._context.limiter.jitter, self._context.pause)
         if await retrying(attempt) is Step.AGAIN and not self._context.intake.closed:
             await self._context.move(work, Event.GIVEN_UP, detail=f"not sent: {self._why}")
 

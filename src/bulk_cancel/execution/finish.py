@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from structlog.typing import FilteringBoundLogger
-
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.exit_codes import Halt, Remains, decide_exit
 from bulk_cancel.core.model import Status
@@ -47,18 +45,20 @@ def conclude(setup: Setup, facts: RunFacts, end: RunEnd) -> Summary:
     all_counters = {account.name: [account.counters] for account in facts.active}
     effort = Effort(all_counters, job.accounts is not None, elapsed_s, pace_of(facts.active) or job.pace)
     summary = summarised(facts, end, effort)
-    record_end(facts, summary, setup.log, excel=job.excel)
+    record_end(facts, summary, setup)
     return summary
 
 
-def record_end(facts: RunFacts, summary: Summary, log: FilteringBoundLogger, *, excel: bool) -> None:
+def record_end(facts: RunFacts, summary: Summary, setup: Setup) -> None:
     """Write down the run's end, in the ledger and in its files."""
-    ledger = facts.ledger
+    ledger, log = facts.ledger, setup.log
     document = to_json(summary)
     ledger.end_run(facts.run_no, facts.clock.now(), document)
     if facts.out is not None:
         (run,) = ledger.runs(facts.run_id)
-        if missing := write_run(ledger, run, facts.out, facts.clock.now(), Wanted(excel=excel)):
+        if missing := write_run(
+            ledger, run, facts.out, facts.clock.now(), Wanted(excel=setup.job.excel, show=setup.job.show)
+        ):
             log.warning("run.no_workbook", why=missing)
         write_summary(document, facts.out)
     counts = {status.value: count for status, count in summary.counts.items() if count}
@@ -95,20 +95,31 @@ def _about_cache(effort: Effort) -> str:
     return f"{CACHED[0].upper()}{CACHED[1:]}; {old} too old to send by." if cached else ""
 
 
+def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains) -> Ending:
+    found, now = end.reconciled, facts.clock.now()
+    exit_code = decide_exit(matter, end.halt)
+    cache = _about_cache(effort) if exit_code is not Exit.OK else ""
+    return Ending(
+        remains=matter,
+        exit_code=exit_code,
+        # Of a reconcile that was stopped nobody knows when the rest is due.
+        due_at=now + found.due_in_s if found.unknown and not end.halt else None,
+        halt=" ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left), cache))),
+        credential=credential_of(facts.active),
+        expired_in=str(facts.out or "") if has_expired(facts.ledger, facts.run_no, now) else "",
+        ledger=facts.ledger.place,
+        again=facts.provenance.command,
+        zone=facts.zone,
+    )
+
+
 def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     """Sum a run up, from the ledger and from how it ended."""
-    ledger, found, now = facts.ledger, end.reconciled, facts.clock.now()
+    ledger = facts.ledger
     remains = remains_of_run(ledger, facts.run_no)
     counts = remains.counts
     matter = _with_left(remains, facts.left) if counts else remains_of_ledger(ledger)
-    exit_code = decide_exit(matter, end.halt)
-    # Of a reconcile that was stopped nobody knows when the rest is due.
-    due_at = now + found.due_in_s if found.unknown and not end.halt else None
-    cache = _about_cache(effort) if exit_code is not Exit.OK else ""
-    halt = " ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left), cache)))
-    expired_in = str(facts.out or "") if has_expired(ledger, facts.run_no, now) else ""
-    again = facts.provenance.command
-    ending = Ending(matter, exit_code, due_at, halt, credential_of(facts.active), expired_in, again, facts.zone)
+    ending = _ending(facts, end, effort, matter)
     return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),
@@ -119,7 +130,7 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         if effort.by_account
         else {},
         elapsed_s=effort.elapsed_s,
-        exit_code=exit_code,
+        exit_code=ending.exit_code,
         out=str(facts.out) if facts.out else None,
         ledger=ledger.place,
         next=next_step(ending),

@@ -70,5 +70,5 @@ def format_of(source: str) -> Format:
 
 
 def is_cloud(source: str) -> bool:
-    """Tell whether polars reads the source from an object store."""
+    """Tell whether the source is an object of a store."""
     return _CLOUD.match(source) is not None

@@ -19,10 +19,11 @@ from bulk_cancel.errors import InputError, InputMissingError
 from bulk_cancel.inputs.delimited import read_delimited
 from bulk_cancel.inputs.formats import Format, Kind, format_of, is_cloud
 from bulk_cancel.inputs.ndjson import read_ndjson
-from bulk_cancel.inputs.parquet import file_digest, folder_digest, open_parquet, part_files
+from bulk_cancel.inputs.objects import copy_object
+from bulk_cancel.inputs.parquet import file_digest, open_parquet, part_files
 from bulk_cancel.inputs.rows import InputOptions
 from bulk_cancel.inputs.table import Table
-from bulk_cancel.inputs.unpack import PlainText, as_utf8, copy_lines, read_blocks, unpack, write_blocks
+from bulk_cancel.inputs.unpack import PlainText, as_utf8, read_blocks, unpack, write_blocks
 from bulk_cancel.ops.disk import refusal_in
 from bulk_cancel.ops.keyboard import heed_ctrl_c
 
@@ -49,11 +50,12 @@ def open_source(source: str, work: Path, options: InputOptions) -> Table:
     form = format_of(source)
     if options.encoding and form.kind not in (Kind.CSV, Kind.TSV, Kind.NDJSON):
         raise InputError("--encoding is of CSV and NDJSON texts", advice="This format knows its own: leave it out.")
+    path = copy_object(source, work / "copied") if is_cloud(source) else Path(source)
     if form.kind is Kind.PARQUET:
-        return open_parquet(_local_parquet(source, work))
+        return open_parquet(path)
     if form.kind is Kind.WORKBOOK:
-        return _open_workbook(source, work, options)
-    text = _plain_text(source, form, work, options.encoding)
+        return _open_workbook(path, work, options)
+    text = _copy_of_stdin(work, options.encoding) if source == "-" else _plain_text(path, form, work, options.encoding)
     if form.kind is Kind.NDJSON:
         return read_ndjson(text, work / "parts")
     return read_delimited(text, "\t" if form.kind is Kind.TSV else None, options)
@@ -115,15 +117,9 @@ def _identity(source: str) -> tuple[Identity, ...]:
     return (Identity(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev),)
 
 
-def _plain_text(source: str, form: Format, work: Path, encoding: str) -> PlainText:
-    if source == "-":
-        return _copy_of_stdin(work, encoding)
-    if is_cloud(source):
-        path = copied = copy_lines(source, work / "copied")
-    else:
-        path, copied = Path(source), unpack(Path(source), form.packing, work / "unpacked")
-    text = as_utf8(copied, work / "utf8", encoding)
-    return replace(text, digest=None if text.path == Path(source) else _digest(path))
+def _plain_text(path: Path, form: Format, work: Path, encoding: str) -> PlainText:
+    text = as_utf8(unpack(path, form.packing, work / "unpacked"), work / "utf8", encoding)
+    return replace(text, digest=None if text.path == path else file_digest(path))
 
 
 def _copy_of_stdin(work: Path, encoding: str) -> PlainText:
@@ -133,25 +129,7 @@ def _copy_of_stdin(work: Path, encoding: str) -> PlainText:
     return replace(as_utf8(copied, work / "utf8", encoding), digest=hasher.hexdigest())
 
 
-def _local_parquet(source: str, work: Path) -> Path:
-    if not is_cloud(source):
-        return Path(source)
-    copied = work / "copied"
-    try:
-        pl.scan_parquet(source, glob=False).sink_parquet(copied)
-    except FileNotFoundError as error:
-        raise InputMissingError(f"{shown(source, 300)} does not exist") from error
-    return copied
-
-
-def _open_workbook(source: str, work: Path, options: InputOptions) -> Table:
+def _open_workbook(path: Path, work: Path, options: InputOptions) -> Table:
     from bulk_cancel.inputs.workbook import read_workbook
 
-    if is_cloud(source):
-        raise InputError("workbooks are read from local files only", advice="Fetch it first.")
-    path = Path(source)
-    return read_workbook(path, _digest(path), options, work / "parts")
-
-
-def _digest(path: Path) -> str:
-    return folder_digest(path) if path.is_dir() else file_digest(path)
+    return read_workbook(path, file_digest(path), options, work / "parts")

@@ -1,4 +1,4 @@
-"""Turn what a person has (compressed, UTF-16, standard input, an object store) into plain local bytes.
+"""Turn what a person has (compressed, UTF-16, standard input) into plain local bytes.
 
 What is really unpacked is counted. It may be at most 64 GiB, and beyond 256 MiB at most a thousand times its packed
 size: a real table compresses ten or twenty times, a bomb millions of times.
@@ -16,10 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-import polars as pl
-
-from bulk_cancel.core.text import clean, shown
-from bulk_cancel.errors import InputError, InputMissingError
+from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.encodings import check_encoding
 from bulk_cancel.inputs.formats import Packing
 
@@ -28,7 +25,6 @@ MAX_UNPACKED = 64 << 30
 MAX_RATIO = 1000
 RATIO_COUNTS_FROM = 256 << 20
 
-_LINES_PER_BATCH = 20_000
 _NAMES = {Packing.GZIP: "gzip", Packing.ZSTD: "zstd"}
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
@@ -121,29 +117,6 @@ def as_utf8(source: Path, into: Path, encoding: str) -> PlainText:
             return PlainText(source)
         file.seek(0)
         return PlainText(write_blocks(_as_utf8(file, encoding), into), converted=True)
-
-
-def copy_lines(source: str, into: Path) -> Path:
-    """Copy a text that only polars can open (object stores), line by line.
-
-    Line ends become a plain line feed, also between quotes.
-    """
-    with into.open("xb") as out:
-        for batch in _line_batches(source):
-            batch.write_csv(out, include_header=False, quote_style="never")
-            refuse_bomb(out.tell(), MAX_UNPACKED)
-    return into
-
-
-def _line_batches(source: str) -> Iterator[pl.DataFrame]:
-    lines = pl.scan_lines(source, glob=False)
-    try:
-        yield from lines.collect_batches(chunk_size=_LINES_PER_BATCH, maintain_order=True)
-    except FileNotFoundError as error:
-        raise InputMissingError(f"{shown(source, 300)} does not exist") from error
-    except OSError as error:  # polars' own reading; what goes wrong in writing is not raised in here
-        reason = clean(str(error).partition("\n")[0])
-        raise InputError(f"cannot be read: {reason}", advice="Fetch or pack it again.") from error
 
 
 def refuse_bomb(unpacked: int, packed: int) -> None:

@@ -52,6 +52,7 @@ class RunRecord:
     input_digest: str
     out: str
     summary: str | None  #: the JSON summary, when it came to its end
+    settle_s: float = 0.0  #: for so long its unanswered cancels may still be applied
     provenance: Provenance = field(default_factory=Provenance)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -46,6 +47,7 @@ class Ending:
     halt: str = ""  #: what stopped the run, a sentence
     credential: str = "the credential"  #: where a person finds the one that was used
     expired_in: str = ""  #: the folder of the results, where the plan that was carried out has expired
+    ledger: str = ""  #: where the ledger is; empty: the usual one
     again: str = ""  #: the command that began the run, as it is typed; empty: not known
     zone: Zone = None  #: in which the person reads times
 
@@ -62,6 +64,11 @@ def typed(command: str) -> str:
     """Return the line that says what to type. Where a secret was left out of the command it is not whole."""
     hidden = " (*** is a secret that is not recorded)" if "***" in command else ""
     return f"Type{hidden}: {command}"
+
+
+def command(words: str, ledger: str) -> str:
+    """Return a command about a ledger as it is typed."""
+    return f"bulk-cancel {words} --ledger {shlex.quote(ledger)}" if ledger else f"bulk-cancel {words}"
 
 
 def closing_steps(closure: str) -> tuple[str, ...]:
@@ -106,7 +113,8 @@ def _plan_anew(ending: Ending) -> Iterator[str]:
     if remains.for_reads:
         yield (
             f"{_without_outcome(remains.for_reads)}: look {_them(remains.for_reads)} up{_after(ending)} with "
-            "`bulk-cancel reconcile`, then write the files anew with `bulk-cancel report`."
+            f"`{command('reconcile', ending.ledger)}`, then write the files anew with "
+            f"`{command('report', ending.ledger)}`."
         )
     statuses = {"unprocessed.csv": Status.PENDING, "failed.csv": Status.FAILED}
     files = [name for name, status in statuses.items() if remains.count(status)]
@@ -143,7 +151,8 @@ def _for_a_person(ending: Ending) -> Iterator[str]:
     remains = ending.remains
     if remains.undecided:
         outcomes = counted(remains.undecided, "unknown outcome")
-        yield f"no read can settle {outcomes}, unknown.csv says why: a person decides, with `bulk-cancel resolve`."
+        decide = command("resolve", ending.ledger)
+        yield f"no read can settle {outcomes}, unknown.csv says why: a person decides, with `{decide}`."
     failed = remains.count(Status.FAILED)
     if failed and not ending.expired_in:
         yield f"{_SAME} to try {_rows(failed)} that could not be sent."

@@ -23,12 +23,6 @@ class Key:
 
 
 @pytest.mark.long
-def test_a_worker_dies_in_the_middle(make_cluster: MakeCluster) -> None:
-    """In so short a run the gap until the takeover is most of it: how much of the rate is used, the long one tells."""
-    _survive(make_cluster, 800, Key(100, 50), chunk=80)  # half of the rows is in the middle of each account's chunks
-
-
-@pytest.mark.long
 def test_five_thousand_rows_and_a_killed_worker(make_cluster: MakeCluster) -> None:
     used = _survive(make_cluster, 5000, Key(25, 200), chunk=250)
     assert min(used.values()) >= 0.95

@@ -40,16 +40,11 @@ def ids_as_csv(ids: list[str]) -> str:
     return "\n".join(["appointment_id", *ids, ""])
 
 
-#: That all of these mean the same is shown in tests/unit/core.
-UNCLEAR = [408, *(pytest.param(status, marks=pytest.mark.long) for status in (409, 421, 425))]
-OF_A_GATEWAY = [404, *(pytest.param(status, marks=pytest.mark.long) for status in (400, 403, 410, 422))]
-
-
-@pytest.mark.parametrize("status", UNCLEAR)
 def test_a_cancel_behind_an_unclear_status_is_never_sent_twice(
-    status: int, serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
+    serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
 ) -> None:
-    ids = serve(*[Kind.SINGLE] * 3, faults=f"{status}-late:0.5s")
+    """That 409, 421 and 425 mean the same is shown in tests/unit/core, and by the simulated world."""
+    ids = serve(*[Kind.SINGLE] * 3, faults="408-late:0.5s")
     source = write("ids.csv", ids_as_csv(ids))
     first = shell.run(source, *LEDGER)
     assert first.code == 4, first.stderr
@@ -58,11 +53,9 @@ def test_a_cancel_behind_an_unclear_status_is_never_sent_twice(
     assert dict(sandbox.truth().applied) == dict.fromkeys(ids, 1)
 
 
-@pytest.mark.parametrize("status", OF_A_GATEWAY)
-def test_a_gateway_of_a_moment_makes_no_row_final(
-    status: int, serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
-) -> None:
-    ids = serve(*[Kind.SINGLE] * 8, faults=f"page-{status}")
+def test_a_gateway_of_a_moment_makes_no_row_final(serve: Serve, shell: Shell, sandbox: Sandbox, write: Write) -> None:
+    """That 400, 403, 410 and 422 mean the same is shown in tests/unit/core, and by the simulated world."""
+    ids = serve(*[Kind.SINGLE] * 8, faults="page-404")
     source = write("ids.csv", ids_as_csv(ids))
     assert shell.run(source, *LEDGER, "--concurrency", "1").code == 5
     sandbox.set_faults("")

@@ -354,5 +354,19 @@ def test_130_stopped_at_once_before_a_run_could_drain(shell: Shell) -> None:
         ]
 
 
+def test_130_ctrl_c_while_the_program_loads(shell: Shell) -> None:
+    """A module that it loads sends the signal, so that it comes neither too early nor too late."""
+    (shell.folder / "click.py").write_text(
+        "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "bulk_cancel", "run", "closure.csv", "--yes"],
+        cwd=shell.folder, env={**shell.environ, "PYTHONPATH": str(shell.folder)}, capture_output=True, text=True,
+        timeout=60, preexec_fn=heed_signals,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "bulk-cancel: Stopped by Ctrl-C.\n  Nothing was sent.\n"
+
+
 def test_66_also_without_a_terminal_to_ask_on(shell: Shell) -> None:
     assert shell("run", "missing.csv").code == 66

@@ -33,8 +33,10 @@ def test_a_run_that_is_killed_converges(sweeper: Sweeper, stage: Stage) -> None:
 
 @pytest.mark.long
 @STAGES
-def test_a_run_that_is_killed_at_any_point_converges(sweeper: Sweeper, stage: Stage) -> None:
-    points = sweeper.points(stage)
+def test_a_run_that_is_killed_at_any_seam_converges(sweeper: Sweeper, stage: Stage) -> None:
+    """One passing of each; each passing of the seams above the kernel is killed by the simulated world."""
+    noted = sweeper.points(stage)
+    points = one_of_each(noted, {point.rpartition(":")[0] for point in noted})
     assert sweeper.failures(stage, points) == []
     assert sweeper.kills >= len(points) * 0.9  # the last passings of a seam depend on who shares whose commit
-    print(f"{sweeper.kills} kills at {len(points)} points")
+    print(f"{sweeper.kills} kills at {len(points)} seams")

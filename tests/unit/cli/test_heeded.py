@@ -107,6 +107,7 @@ def test_a_find(command: Callable[..., Result], read: set[str]) -> None:
     check("find", read)
 
 
+@pytest.mark.process
 def test_a_run_a_reconcile_and_plans(
     command: Callable[..., Result], sandbox: Sandbox, rows: list[str], read: set[str]
 ) -> None:
@@ -138,6 +139,7 @@ def test_a_run_a_reconcile_and_plans(
     check("plan", read)
 
 
+@pytest.mark.process
 def test_a_reconcile_that_waits_settles_what_one_that_does_not_leaves(
     command: Callable[..., Result], sandbox: Sandbox, rows: list[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bulk_cancel.access.setup import set_up
+from bulk_cancel.commands.explain import explain
 from bulk_cancel.commands.plan import plan_job
 from bulk_cancel.commands.run import prepare, run_job
 from bulk_cancel.core.model import Answer, Appointment, Status, Target
@@ -150,3 +152,42 @@ def test_results_that_would_replace_their_own_input_are_refused(office: Office, 
         run_job(office.job(source, out=office.folder), office.played.caller)
     assert source.read_bytes() == before
     assert not office.line.posts
+
+
+def test_status_and_explain_name_the_time_that_the_run_named(office: Office) -> None:
+    source = office.write(2)
+    office.line.on_cancel = lambda target: NO_ANSWER if target.appointment_id == uuid(1) else cancelled(target)
+    office.line.on_read = active
+    ended = office.run(source, settle="2h")
+    due = re.search(r"after (\S+ \S+)", ended.next)
+    assert due is not None
+    assert f"after {due[1]}" in office.status()
+    (history,) = explain(office.setup().place, office.played.machine, uuid(1))
+    assert history.open is not None
+    assert history.open.due_at == pytest.approx(history.open.sent_at + 7200, abs=5)
+    office.run(source, settle="61s")
+    assert f"after {due[1]}" in office.status(), "the longest holds"
+
+
+@pytest.mark.parametrize("settle", ["90s", "30m"])
+def test_the_settle_time_of_the_newest_run_holds_for_what_an_earlier_one_sent(office: Office, settle: str) -> None:
+    source = office.write(2)
+    office.line.on_cancel = lambda _: NO_ANSWER
+    office.line.on_read = active
+    office.run(source, settle="70s")
+    ended = office.run(source, settle=settle)
+    assert ended.exit_code == Exit.UNKNOWN
+    assert ended.next == office.status()
+
+
+def test_what_is_to_be_typed_names_the_ledger(office: Office) -> None:
+    source, plan = office.write(3), office.folder / "closure.plan"
+    office.line.on_cancel = lambda _: NO_ANSWER
+    office.line.on_read = active
+    plan_job(office.job(source, plan_file=plan, plan_ttl="70s", out=None), office.played.caller)
+    office.run(plan)
+    office.played.now += 100.0
+    ledger = office.setup().place
+    for told in (office.status(), office.report().replace("&#39;", "'")):
+        assert f"`bulk-cancel reconcile --ledger {ledger}`" in told
+        assert f"`bulk-cancel report --ledger {ledger}`" in told

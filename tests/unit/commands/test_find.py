@@ -235,6 +235,7 @@ def test_an_expired_credential(find: Find, monkeypatch: pytest.MonkeyPatch) -> N
     assert not Path("a.csv").exists()
 
 
+@pytest.mark.process
 def test_an_api_that_is_not_there(find: Find, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEETERGO_API_URL", "http://127.0.0.1:9/v4")
     Path("a.csv").write_text("before")
@@ -273,6 +274,7 @@ def test_standard_output_holds_rows_or_a_document(find: Find, sandbox: Sandbox) 
     assert not sandbox.arrivals()
 
 
+@pytest.mark.process
 def test_a_limit_is_kept_and_a_throttle_heeded(find: Find, sandbox: Sandbox) -> None:
     sandbox.reset(options(WORLDS[SPRING], faults="get:429=0.2", retry_after="1", seed=3))
     result = find("--all-hosts", "--json", "-o", "a.csv", "--quiet")
@@ -282,6 +284,7 @@ def test_a_limit_is_kept_and_a_throttle_heeded(find: Find, sandbox: Sandbox) -> 
 
 
 @pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.process
 def test_reads_that_go_wrong_are_repeated(seed: int, find: Find, sandbox: Sandbox) -> None:
     faults = "get:500=0.1,get:502=0.05,get:cut=0.05,get:truncated=0.05,get:html=0.05,get:lost=0.05,get:204=0.02"
     sandbox.reset(options(WORLDS[SPRING], faults=faults, seed=seed))
@@ -290,6 +293,7 @@ def test_reads_that_go_wrong_are_repeated(seed: int, find: Find, sandbox: Sandbo
     assert ids(result.stdout) == expected(WORLDS[SPRING], SPRING)
 
 
+@pytest.mark.process
 def test_reads_that_stay_wrong_leave_nothing_behind(find: Find, sandbox: Sandbox) -> None:
     sandbox.reset(options(WORLDS[SPRING], faults="get:html"))
     result = find("-o", "a.csv")
@@ -304,6 +308,7 @@ def test_a_held_credential_is_waited_for_by_name(find: Find) -> None:
     assert "Another run holds this credential" in result.stderr
 
 
+@pytest.mark.process
 def test_what_was_used_of_the_limit_is_remembered_and_heeded(find: Find, environ: dict[str, str]) -> None:
     clock, slow = system_clock(), ("--rate", "10/s", "--burst", "3")
     assert find(*slow).code == 0

@@ -46,7 +46,7 @@ def stopping_after(office: Office, sent: int) -> None:
 
 
 def overview(office: Office) -> Overview:
-    return look_over(office.setup().place, office.played.machine, 600.0, 5)
+    return look_over(office.setup().place, office.played.machine, 5)
 
 
 def test_everything_that_is_written_tells_who_and_why(office: Office) -> None:
@@ -59,7 +59,7 @@ def test_everything_that_is_written_tells_who_and_why(office: Office) -> None:
     assert all(text in page for text in ("ada on pc-7", "OPS-7", "Grace", "--ticket"))
     (run,) = overview(office).runs
     assert run.record.provenance.told == "by ada on pc-7, ticket OPS-7, approved by Grace"
-    (history,) = explain(office.setup().place, office.played.machine, uuid(0), 600.0)
+    (history,) = explain(office.setup().place, office.played.machine, uuid(0))
     assert [one.provenance.ticket for one in history.runs] == ["OPS-7"]
     assert "with the reason “We're closed.”" in history.events[0].sentence
     lines = io.StringIO()
@@ -135,6 +135,7 @@ def test_a_refused_command_is_told_until_a_run_begins(office: Office) -> None:
     assert seen.refusal is not None
     assert "more than --max-cancel 1 allows" in seen.refusal.why
     assert seen.next.splitlines()[:2] == [f"The newest command was refused, exit 5: {seen.refusal.why}", AGAIN]
+    assert "nothing is left to do" not in seen.next
     office.played.now += 10
     ran(office, office.folder / "closure.csv")
     assert overview(office).refusal is None

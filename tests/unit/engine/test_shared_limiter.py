@@ -176,6 +176,19 @@ async def test_hardly_anything_is_left_unused(clock: Clock, limit: tuple[float, 
     assert 0.97 * possible - processes * row.window <= count <= possible + 1
 
 
+@pytest.mark.parametrize("processes", [1, 5])
+async def test_however_many_workers_wait_no_more_starts_than_was_reserved(clock: Clock, processes: int) -> None:
+    """All workers of all processes wait at the same moment: what is not reserved by the one is another one's."""
+    limit = Pace(100, 100)
+    row, limiters = shared(clock, limit, processes)
+    found = await starts(limiters, 0.3, workers=40)
+    assert len(found) <= row.window * row.calls["reserve"]
+    at = [0.0]
+    server = TokenBucket(limit.rate_per_s, limit.burst, lambda: at[0])
+    for at[0] in found:
+        assert server.take()
+
+
 async def test_a_throttle_of_one_pauses_all(clock: Clock) -> None:
     """The others start what they have reserved already, at most a window each, and then nothing for so long."""
     limit = Pace(20, 40)

@@ -121,6 +121,7 @@ def test_what_was_used_of_a_limit_counts_for_the_next_ledger_on_this_machine(san
     assert pace.tat_at - time.time() > COUNT - 2
 
 
+@pytest.mark.process
 def test_with_wait_a_series_that_waits_for_another_accounts_is_sent_afterwards(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

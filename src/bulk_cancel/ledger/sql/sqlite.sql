@@ -454,7 +454,8 @@ SELECT t.appointment_id, t.attendee_id, t.entire_series, r.run_id, e.event, e.at
 FROM events e JOIN targets t USING (target_id) JOIN runs r USING (run_no) ORDER BY e.event_id;
 
 -- name: runs
-SELECT run_no, run_id, status, started_at, ended_at, source, input_digest, out, summary, provenance FROM runs
+SELECT run_no, run_id, status, started_at, ended_at, source, input_digest, out, summary, settle_s, provenance
+FROM runs
 WHERE ?1 = '' OR run_id = ?1 ORDER BY run_no DESC LIMIT ?2;
 
 -- No read can settle the last attempt: a person has to.

@@ -6,7 +6,7 @@ A trigger that is gone forbids nothing, and one that was planted writes what nob
 from __future__ import annotations
 
 from contextlib import closing
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import apsw
@@ -35,4 +35,9 @@ def _ours() -> Schema:
 
 def _schema_of(connection: apsw.Connection) -> Schema:
     rows = connection.execute(statements("sqlite")["schema"])
-    return {(str(kind), str(name)): (str(table), " ".join(str(text).split())) for kind, name, table, text in rows}
+    return {(str(kind), str(name)): (str(table), _on_one_line(str(text))) for kind, name, table, text in rows}
+
+
+@lru_cache(200)
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -110,6 +110,8 @@ def _connect(path: Path) -> apsw.Connection:
     _refuse_odd_files(path)
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    # Else SQLite compares parameters with the conditions of partial indexes and compiles such statements at every call.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     return connection
 

@@ -5,8 +5,8 @@ The counts and rows are those of today: a row that was unknown when the run ende
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -112,6 +112,7 @@ class _Run:
     concerned: Mapping[Concern, Sequence[RowRecord]]  #: the first rows of each concern
     concerns: Mapping[Concern, int]
     expired_in: str  #: the folder of the results, where the plan that was carried out has expired
+    ledger: str  #: where it is
 
     @property
     def total(self) -> int:
@@ -121,9 +122,11 @@ class _Run:
         return self.remains.count(*statuses)
 
 
-def write_run_page(ledger: Ledger, run: RunRecord, out: Path, now: float) -> None:
-    """Write the page of a run into the folder `out`. Raises ReportError when the disk refuses."""
-    write_page(run_page(ledger, run, now), out, REPORT_HTML)
+def write_run_page(
+    ledger: Ledger, run: RunRecord, out: Path, now: float, shown: Callable[[Page], Page] = lambda page: page
+) -> None:
+    """Write the page of a run into `out`, with what `shown` adds. Raises ReportError when the disk refuses."""
+    write_page(shown(run_page(ledger, run, now)), out, REPORT_HTML)
 
 
 def run_page(ledger: Ledger, record: RunRecord, now: float) -> Page:
@@ -158,7 +161,7 @@ def _read(ledger: Ledger, record: RunRecord, now: float) -> _Run:
         concern: ledger.concerning_rows(record.run_no, concern, min(share, concerns[concern])) for concern in present
     }
     expired_in = record.out if has_expired(ledger, record.run_no, now) else ""
-    return _Run(record, read_told(record), remains, concerned, concerns, expired_in)
+    return _Run(record, read_told(record), remains, concerned, concerns, expired_in, ledger.place)
 
 
 def _state(run: _Run) -> Kind:
@@ -203,8 +206,8 @@ def _advice(run: _Run) -> str:
     then = {status.value: run.count(status) for status in Status}
     if run.record.status == "ended" and run.told.get("counts") == then and not run.expired_in:
         return str(run.told["next"])
-    again = run.record.provenance.command
-    today = next_step(Ending(run.remains, decide_exit(run.remains), expired_in=run.expired_in, again=again))
+    ending = Ending(run.remains, decide_exit(run.remains), expired_in=run.expired_in, ledger=run.ledger)
+    today = next_step(replace(ending, again=run.record.provenance.command))
     if run.record.status == "ended":
         return today
     return f"{NOT_ENDED} {today}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
 import pytest
 
+from bulk_cancel.ledger.sqlite.open import open_for_writing
 from bulk_cancel.ledger.statements import statements
 from support.ledger_files import make
 
@@ -66,7 +68,7 @@ def _parameters(statement: str) -> int:
 @pytest.fixture
 def connection(path: Path) -> apsw.Connection:
     make(path)
-    connection = apsw.Connection(str(path))
+    connection = open_for_writing(path)[0]
     connection.execute(statements("sqlite")["create_staging"])
     return connection
 
@@ -88,4 +90,17 @@ def test_a_hot_statement_builds_no_index_and_sorts_at_most_one_appointment(
         step for step in plan(connection, statements("sqlite")[name]) if "AUTOMATIC" in step or "TEMP B-TREE" in step
     ]
     assert not built or name == "find_target"
+    connection.close()
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_a_hot_statement_is_compiled_once(connection: apsw.Connection, name: str) -> None:
+    statement, compiled = statements("sqlite")[name], list[object]()
+    connection.authorizer = lambda *what: compiled.append(what) or apsw.SQLITE_OK  # asked when a statement is compiled
+    for value in ("1", "2", "3"):
+        with suppress(apsw.ConstraintError):
+            connection.execute(statement, (value,) * _parameters(statement)).fetchall()
+        if value == "1":
+            compiled.clear()
+    assert not compiled
     connection.close()
