@@ -12,6 +12,8 @@ from datetime import date, timedelta
 from string import Formatter
 from types import MappingProxyType
 
+from bulk_cancel.core.moments import formatted
+
 _DAYS: Mapping[str, int] = MappingProxyType({"yesterday": -1, "today": 0, "tomorrow": 1})
 #: Directives that depend on the day alone and on no locale; strftime leaves a letter that it does not know as it is.
 _KNOWN = frozenset("YymdjGVuUWw%")
@@ -39,4 +41,4 @@ def _filled(name: str, form: str, conversion: str | None, today: date) -> str:
     if "%" not in form or (wrong := [found for found in _DIRECTIVE.findall(form) if found not in _KNOWN]):
         what = f"%{wrong[0]} in it" if "%" in form else "it has no %"
         raise ValueError(f'"{form}" is not a date format: {what}; write for example {{{name}:%Y-%m-%d}}')
-    return day.strftime(form)
+    return formatted(day, form)

@@ -96,7 +96,7 @@ class SharedLedger(Ledger, Protocol):
         """End a stopped run and its open chunks, if each owner has been silent for longer than it may be."""
 
     def plan_chunks(self, run_no: int, size: int) -> None:
-        """Divide the run's sendable targets into chunks of at most `size`, of one account each, series apart from others.
+        """Divide the sendable targets of a run into chunks of at most `size`, of one account each, series apart.
 
         The chunks are numbered from 1 by their first rows. Does nothing when the run has chunks already.
         """
