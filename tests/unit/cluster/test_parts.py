@@ -134,7 +134,7 @@ def test_the_end_and_the_page_of_a_closure_say_what_it_wants(ledger: PostgresLed
     run_no, run_id = planned(ledger)
     settings = RunSettings.of(load_job("-", {}), None, CLOCK)
     replace(settings, closure=check).keep(ledger, run_no)
-    ending.end(ledger, ledger.runs(run_id)[0], ledger.chunks(run_no))
+    ending.end(ledger, ledger.runs(run_id)[0], ledger.chunks(run_no), system_clock())
     (run,) = ledger.runs(run_id)
     assert json.loads(run.summary)["closure"] == check
     page = run_page(ledger, run, CLOCK.now())
@@ -288,7 +288,7 @@ def test_status_says_that_no_worker_has_taken_a_run(ledger: PostgresLedger, empt
     ledger.start_run(run_no)
     ledger.plan_chunks(run_no, 2)
     seen = look_over(LedgerDatabase(emptied_url), Machine({}), 5)
-    assert seen.runs[0].said == f"{NOBODY} 4 of 4 chunks are left. {START_ONE}"
+    assert seen.runs[0].said == f"{NOBODY} 4 of 4 chunks left. {START_ONE}"
     assert seen.next == f"The run run-1: {seen.runs[0].said}"
     assert ledger.take_chunk(1, 1, "one", 90.0)
     assert NOBODY not in look_over(LedgerDatabase(emptied_url), Machine({}), 5).next
