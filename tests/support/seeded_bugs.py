@@ -1035,6 +1035,14 @@ BUGS = (
         "tests/contracts/test_work.py::test_work_tells_whether_the_whole_appointment_is_known_as_cancelled",
     ),
     Bug(
+        "the age of a series hangs on the wall clock",
+        _SENDER,
+        "        return max(self._context.limits.settle_s, past.settle_s) - past.age_s(clock.base, clock.monotonic())",
+        "        return max(self._context.limits.settle_s, past.settle_s) - (clock.now() - past.at)",
+        "tests/unit/engine/test_looks.py"
+        "::test_a_series_of_just_now_takes_two_readings_however_the_wall_clock_was_set_since",
+    ),
+    Bug(
         "a sibling of a series is read at once",
         _SENDER,
         "        is_lagging = self._may_lag(work)\n",
