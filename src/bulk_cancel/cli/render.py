@@ -83,7 +83,7 @@ def _short_of_time(plan: Plan, left_s: float) -> str:
     if plan.duration_s <= left_s:
         return ""
     needs = about(plan.duration_s)
-    return f"It needs {needs}, and {show_duration(left_s)} are left: the run will stop, and go on next time."
+    return f"It needs {needs}, and only {show_duration(left_s)} is left: the run will stop, and go on next time."
 
 
 def _looked(look: LookSummary, zone: Zone) -> Iterator[str]:

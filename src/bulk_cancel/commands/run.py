@@ -28,6 +28,7 @@ from bulk_cancel.core.actions import Look
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.plan import Plan
+from bulk_cancel.core.text import counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.deadline import earlier, expiry
 from bulk_cancel.engine.runner import RunEnd, Runner
@@ -197,7 +198,7 @@ def _dispatched(setup: Setup, caller: Caller, facts: RunFacts) -> Summary:
 def _refuse_too_many(job: Job, plan: Plan) -> None:
     if job.max_cancel is not None and plan.may_send > job.max_cancel:
         raise DeclinedError(
-            f"{plan.may_send} cancels are more than --max-cancel {job.max_cancel} allows.",
+            f"{counted(plan.may_send, 'cancel is', 'cancels are')} more than --max-cancel {job.max_cancel} allows.",
             advice="Nothing was sent. Check the input, or raise the limit if this is meant.",
         )
 
@@ -262,7 +263,7 @@ def run_and_tell(job: Job, caller: Caller) -> Summary:
     if job.metrics_file is not None:
         require_metrics()
     setup, clock = None, caller.machine.clock
-    began = clock.monotonic()
+    began, began_at = clock.monotonic(), clock.now()
     try:
         setup = set_up(job, caller.log, caller.machine, caller.display)
         summary = run_in(setup, caller)
@@ -270,7 +271,8 @@ def run_and_tell(job: Job, caller: Caller) -> Summary:
         ending = notice_of_failure(job, setup, error, clock.monotonic() - began)
         send_notice(job, caller.log, notifier, ending)
         if setup is not None and isinstance(error, BulkCancelError):
-            refusal = Refusal(clock.now(), int(ending.exit_code), ending.sentence, setup.provenance.command)
+            command = setup.provenance.command
+            refusal = Refusal(began_at, clock.now(), ending.exit_code, ending.sentence, command)
             note_refusal(setup.place, setup.machine, refusal)
         raise
     send_notice(job, caller.log, notifier, notice_of_end(setup, summary))

@@ -12,12 +12,12 @@ import anyio
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Approved, Decision, Expectation, Look, SkipRules, decide
 from bulk_cancel.core.deadline import SETTLE_S, TimeLimit
-from bulk_cancel.core.exit_codes import Halt, exceeds
+from bulk_cancel.core.exit_codes import Halt, exceeds, too_many_refused
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
 from bulk_cancel.core.moments import Zone, show_hour
-from bulk_cancel.core.outcome import Outcome, classify_read
+from bulk_cancel.core.outcome import TOO_MANY_REQUESTS, Outcome, classify_read
 from bulk_cancel.core.readings import Reading, Source, is_missing_route, reading_of, see
-from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED, show_long_pause
+from bulk_cancel.core.retry import LONGEST_PAUSE_S, show_long_pause
 from bulk_cancel.core.states import REFUSED, Event, State, next_state
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.engine.clock import Clock
@@ -160,7 +160,7 @@ class Context:
         self.counters.moved(work.state, becomes)
         work.state, work.attempts, work.sent = becomes, attempt_no, work.sent or event is Event.INTENT
         if becomes in REFUSED and exceeds(self.counters.refused, self.counters.targets, self.limits.max_errors):
-            self.halt(Exit.STOPPED, f"{self.counters.refused} targets were refused, more than --max-errors allows.")
+            self.halt(Exit.STOPPED, too_many_refused(self.counters.refused))
 
     async def reading(self, line: Line, work: Work, *, holds_slot: bool = False) -> Reading | None:
         """Read a target's appointment, in turn; None when the intake closed, or when the answer proves nothing."""
@@ -204,7 +204,7 @@ class Context:
         self.heed(answer, started_at, Asked.READ)
         self.health.note(Asked.READ, classify_read(answer, told=told))
         self.counters.cached += answer.age_s > Source.SINGLE.value
-        if answer.status == THROTTLED:
+        if answer.status == TOO_MANY_REQUESTS:
             await self.commits.record()
             await self.limiter.tell_pause()
         if answer.status == _UNAUTHORISED and answer.is_api_error:
@@ -217,7 +217,7 @@ class Context:
         self.limiter.ended()
         if answer.out_of_files:
             self.halt_for(OutOfFilesError())
-        if answer.status != THROTTLED:
+        if answer.status != TOO_MANY_REQUESTS:
             if answer.status is not None:
                 self.limiter.served(asked)
             return

@@ -12,6 +12,7 @@ from bulk_cancel.core.exit_codes import Halt, Remains, decide_exit
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.outcome import CACHED
 from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.text import counted
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.reconcile import Reconciled
@@ -91,7 +92,8 @@ def _with_left(remains: Remains, left: Mapping[str, int]) -> Remains:
 
 def _about_cache(effort: Effort) -> str:
     cached = sum(counters.cached for all_counters in effort.all_counters.values() for counters in all_counters)
-    return f"{CACHED[0].upper()}{CACHED[1:]}; {cached:,} answers were too old to send by." if cached else ""
+    old = counted(cached, "answer was", "answers were")
+    return f"{CACHED[0].upper()}{CACHED[1:]}; {old} too old to send by." if cached else ""
 
 
 def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains) -> Ending:

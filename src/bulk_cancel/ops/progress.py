@@ -1,4 +1,4 @@
-"""Shows progress on stderr: lines that are drawn anew on a terminal, a line of the log now and then elsewhere.
+"""Shows progress on stderr: redrawn lines on a terminal, a log line every 30 s elsewhere.
 
 Imports nothing that takes time: commands that wait for nothing have a display, too.
 """
@@ -26,7 +26,7 @@ _UNSEEN_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a run stands."""
+    """The progress of a run."""
 
     done: int
     total: int
@@ -40,19 +40,19 @@ class Display(Protocol):
     """Follows a run until it is cancelled."""
 
     async def follow(self, standing: Callable[[], Standing]) -> None:
-        """Show where the run stands, again and again."""
+        """Show the run's progress repeatedly."""
 
     def busy(self, what: str) -> AbstractContextManager[None]:
-        """Show that something goes on of which nobody knows how far it is, such as the reading of a file."""
+        """Show that work goes on whose end is not known, such as reading a file."""
 
     def stop(self) -> None:
-        """Give the terminal back, showing the last state."""
+        """Stop drawing on the terminal."""
 
 
 def make_display(log: FilteringBoundLogger, *, quiet: bool) -> Display:
-    """Choose: lines that are drawn anew on a terminal, where a person waits; else a log line every 30 s unless quiet.
+    """Return a display: redrawn lines on a terminal; else a log line every 30 s, or nothing when `quiet`.
 
-    On a terminal `quiet` leaves nothing behind either way: what is drawn is removed at the end.
+    On a terminal progress is shown even when `quiet`, since it is removed at the end.
     """
     if sys.stderr.isatty():
         return Screen()
@@ -60,7 +60,7 @@ def make_display(log: FilteringBoundLogger, *, quiet: bool) -> Display:
 
 
 async def show_progress(display: Display, standing: Callable[[], Standing]) -> None:
-    """Follow until it is cancelled. A terminal that went away must not stop the work that is shown."""
+    """Show progress until cancelled. A terminal that was closed must not stop the run."""
     with suppress(OSError):
         await display.follow(standing)
 
@@ -101,16 +101,16 @@ class Lines:
 
 
 class Screen:
-    """A bar and the time left by the limiter's reckoning, below it the counts, and what everybody waits for.
+    """A bar with the estimated time left, below it the counts, and what the workers wait for.
 
-    Drawn anew twice a second, and removed at the end.
+    Redrawn twice a second, and removed at the end.
     """
 
     def __init__(self) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        # Redrawn below: no thread of its own.
+        # Redrawn by `follow`, so it needs no thread of its own.
         self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
         self._sent: list[tuple[float, int]] = []
 
@@ -170,7 +170,7 @@ class Screen:
         yield f"{show_duration(elapsed_s)} so far"
 
     def _rate(self, sent: int) -> str:
-        """Requests per second over the last seconds, in the unit that reads best."""
+        """Return the rate of requests over the last seconds, per second or, when low, per minute."""
         import anyio
 
         moment = anyio.current_time()

@@ -231,6 +231,7 @@ def test_a_single_forbidden_row_is_rejected(shell: Shell, sandbox: Sandbox, writ
         ({}, ["--ledger", "mysql://x"]),
         ({"BULK_CANCEL_LEDGER": "host=db password=s3cret"}, []),
         ({"SSL_CERT_FILE": "/none.pem"}, []),
+        ({"SSL_CERT_DIR": "/none"}, []),
         ({"MEETERGO_API_URL": "https://api.example/v4", "HTTPS_PROXY": "ftp://me:s3cret@proxy"}, []),
     ],
     ids=[
@@ -244,6 +245,7 @@ def test_a_single_forbidden_row_is_rejected(shell: Shell, sandbox: Sandbox, writ
         "ledger",
         "conninfo",
         "certificates",
+        "folder of certificates",
         "proxy",
     ],
 )

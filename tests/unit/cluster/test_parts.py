@@ -288,7 +288,7 @@ def test_status_says_that_no_worker_has_taken_a_run(ledger: PostgresLedger, empt
     ledger.start_run(run_no)
     ledger.plan_chunks(run_no, 2)
     seen = look_over(LedgerDatabase(emptied_url), Machine({}), 5)
-    assert seen.runs[0].said == f"{NOBODY} 4 of 4 chunks are left. {START_ONE}"
+    assert seen.runs[0].said == f"{NOBODY} 4 of 4 chunks left. {START_ONE}"
     assert seen.next == f"The run run-1: {seen.runs[0].said}"
     assert ledger.take_chunk(1, 1, "one", 90.0)
     assert NOBODY not in look_over(LedgerDatabase(emptied_url), Machine({}), 5).next

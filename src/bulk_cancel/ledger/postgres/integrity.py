@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from bulk_cancel.core.text import counted
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import Row
 from bulk_cancel.ledger.sqlite.integrity import GENESIS, changed_beginning, digest_of, wrong_state
 
 
 def seal(session: Session, run_no: int, chunk_no: int, events: Iterable[Row]) -> int:
-    """Add a link over events just written, which begin with their ids; return how many there were.
+    """Add a link over events just written, each beginning with its id; return their number.
 
-    The caller holds the chain's lock since before it chose the ids.
+    The caller has held the chain's lock since before the ids were chosen.
     """
     before, last = link(session.run("last_seal", run_no, chunk_no).fetchall()), Last(events)
     digest = digest_of(before, last)
@@ -23,7 +24,7 @@ def seal(session: Session, run_no: int, chunk_no: int, events: Iterable[Row]) ->
 
 
 def seal_beginning(session: Session, run_no: int) -> None:
-    """Begin the chain of a run with a link over its beginning, inside the transaction that wrote it."""
+    """Begin the chain of a run with a link over the record of its beginning, in the transaction that wrote it."""
     session.run("insert_seal", run_no, 0, 0, digest_of(GENESIS, session.rows("beginnings", run_no)))
 
 
@@ -33,7 +34,7 @@ def link(found: list[Row]) -> str:
 
 
 class Last:
-    """Passes events on, and remembers how many there were and the id of the last."""
+    """Passes events on, and keeps their number and the last one's id."""
 
     def __init__(self, events: Iterable[Row]) -> None:
         self._events = events
@@ -58,7 +59,7 @@ def _wrong_links(session: Session) -> Iterator[str]:
         events = [row[4:] for row in rows if row[4] is not None]
         *of_chain, last_event_id, digest = seal_of
         if digest is None:
-            yield f"The history has {len(events)} events from {events[0][0]} on that no seal covers."
+            yield f"The history has {counted(len(events), 'event')} from {events[0][0]} on that no seal covers."
             continue
         before = before if of_chain == chain else GENESIS
         if not last_event_id:
@@ -77,6 +78,6 @@ def _wrong_states(session: Session) -> Iterator[str]:
 
 
 def _wrong_siblings(session: Session) -> Iterator[str]:
-    """A target that does not know of another one of its appointment would be sent beside it."""
+    """Yield targets without the mark of a sibling: they would be sent while the sibling's cancel is open."""
     for (target_id,) in session.pages("lost_siblings"):
         yield f"Target {target_id} is marked as the only one of its appointment, but it has a sibling."
