@@ -26,18 +26,18 @@ PACE = Pace(10.0, 5)
 
 @pytest.fixture
 def roles(postgres_server: Server) -> Iterator[tuple[str, str]]:
-    """The URLs of owner and worker in a database where the statements of the page were executed."""
+    """The URLs of owner and runs in a database where the statements of the page were executed."""
     with postgres_server.database() as url:
         name = re.search(r"/(\w+)\?", url)
         assert name is not None
-        owner, worker = (url.replace("postgres@", f"bulk_cancel_{role}@") for role in ("owner", "worker"))
+        owner, run = (url.replace("postgres@", f"bulk_cancel_{role}@") for role in ("owner", "run"))
         try:
             execute(url, ONCE.replace("DATABASE ledger", f"DATABASE {name[1]}"))
             PostgresLedger.open(owner).close()
             execute(owner, AFTERWARDS)
-            yield owner, worker
+            yield owner, run
         finally:
-            for role in ("bulk_cancel_owner", "bulk_cancel_worker"):
+            for role in ("bulk_cancel_owner", "bulk_cancel_run"):
                 execute(url, f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
 
 
@@ -73,7 +73,7 @@ def work_with(ledger: PostgresLedger) -> None:
     assert len(list(ledger.all_events())) == 5
 
 
-def test_a_worker_has_the_rights_that_it_needs(roles: tuple[str, str]) -> None:
+def test_a_run_has_the_rights_that_it_needs(roles: tuple[str, str]) -> None:
     ledger = PostgresLedger.open(roles[1])
     work_with(ledger)
     ledger.close()
@@ -94,13 +94,13 @@ def test_a_worker_has_the_rights_that_it_needs(roles: tuple[str, str]) -> None:
         "CREATE SCHEMA more",
     ],
 )
-def test_a_worker_has_no_right_beyond_them(roles: tuple[str, str], statement: str) -> None:
+def test_a_run_has_no_right_beyond_them(roles: tuple[str, str], statement: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         execute(roles[1], statement)
 
 
 def test_who_has_no_rights_is_told_what_is_missing(roles: tuple[str, str]) -> None:
-    execute(roles[0], "REVOKE INSERT ON bulk_cancel.events FROM bulk_cancel_worker")
+    execute(roles[0], "REVOKE INSERT ON bulk_cancel.events FROM bulk_cancel_run")
     ledger = PostgresLedger.open(roles[1])
     with pytest.raises(LedgerError, match=r"does not allow this user .*permission denied for table events") as caught:
         work_with(ledger)

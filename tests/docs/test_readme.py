@@ -32,15 +32,38 @@ def settled(text: str) -> list[str]:
     return [re.sub(r"\b\d+ s\b", "N s", re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:N", line)) for line in lines if line]
 
 
-def test_the_transcript_of_the_demo_is_what_it_prints(shell: Shell) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "bulk_cancel", "demo"],
-        cwd=shell.folder, env={**shell.environ, "COLUMNS": "100"}, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    printed = settled(done.stderr)
-    assert settled(transcript(page("demo.md"))) == printed
-    assert is_cut_from(settled(transcript(README)), printed)
+def test_the_transcript_of_the_demo_is_what_it_prints_also_when_another_is_at_work(shell: Shell) -> None:
+    folders = [shell.folder / "one", shell.folder / "two"]
+    demos = [_start_demo(shell, folder) for folder in folders]
+    told = [demo.communicate(timeout=90)[1] for demo in demos]
+    assert [demo.returncode for demo in demos] == [0, 0], told
+    for printed in map(settled, told):
+        assert settled(transcript(page("demo.md"))) == printed
+        assert is_cut_from(settled(transcript(README)), printed)
+
+
+def _start_demo(shell: Shell, folder: Path) -> subprocess.Popen[str]:
+    folder.mkdir()
+    command, environ = [sys.executable, "-m", "bulk_cancel", "demo"], {**shell.environ, "COLUMNS": "100"}
+    return subprocess.Popen(command, cwd=folder, env=environ, stderr=subprocess.PIPE, text=True)
+
+
+def test_the_numbers_of_the_demo_add_up() -> None:
+    """For who adds them up: rows, targets, cancels that were sent, and what took effect."""
+    first = transcript(page("demo.md")).partition("── The same job again ──")[0]
+    count = lambda pattern: int(re.search(pattern, first, re.MULTILINE)[1])  # type: ignore[index]  # noqa: E731
+    planned = [
+        int(number) for number in re.findall(r"^ {2,7}(\d+)  [a-z]", first.partition("Invalid")[0], re.MULTILINE)
+    ]
+    came_to = [int(number) for number in re.findall(r"^ +(\d+)  [a-z_]+$", first, re.MULTILINE)]
+    rows, repeats = count(r": (\d+) rows"), count(r"^(\d+) of these rows name")
+    assert sum(planned) == sum(came_to) == rows
+    assert count(r"rows, (\d+) different targets") == rows - repeats - count(r"(\d+)  invalid$")
+    cancelled = count(r"(\d+)  cancelled$") - repeats
+    assert count(r"^(\d+) cancels sent") - count(r"; (\d+) of these requests was throttled") == cancelled
+    counted = transcript(page("demo.md")).rpartition("\n")[2]
+    assert [int(number) for number in re.findall(r"\d+", counted)] == [50, cancelled, 50 - cancelled, 0]
+    assert cancelled < count(r"at most (\d+) cancellations")
 
 
 def transcript(text: str) -> str:

@@ -6,9 +6,10 @@ import gzip
 import io
 import json
 import random
+import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+import bulk_cancel
 from bulk_cancel.access.rate_limits import remembered_pace
 from bulk_cancel.api.closure_documents import parse_meeting_types, parse_pending, parse_slots
 from bulk_cancel.api.documents import (
@@ -26,20 +28,36 @@ from bulk_cancel.api.documents import (
     parse_page,
     parse_users,
 )
+from bulk_cancel.cluster.approved_rows import approved_of, keep_approved
+from bulk_cancel.cluster.chunk import ChunkResult
+from bulk_cancel.cluster.run_settings import RunSettings
+from bulk_cancel.commands.refusals import Refusal, read_refusal
+from bulk_cancel.commands.report import _owner_of
+from bulk_cancel.core.actions import Action, Approved, Expectation
+from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.csv_dialect import CsvDialect, dialect_of
-from bulk_cancel.core.model import Answer
+from bulk_cancel.core.deadline import TimeLimit
+from bulk_cancel.core.model import Answer, Chunk, Target
 from bulk_cancel.core.provenance import Provenance
-from bulk_cancel.errors import BulkCancelError, Exit, InputError, LedgerError
+from bulk_cancel.core.states import Event
+from bulk_cancel.engine.clock import Clock
+from bulk_cancel.errors import BulkCancelError, ConfigError, Exit, InputError, LedgerError
 from bulk_cancel.inputs import InputOptions, stage_input
 from bulk_cancel.inputs.reading import reading_errors
 from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.port import RunRecord
-from bulk_cancel.ops.locks import _holder
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger, reading
+from bulk_cancel.ops.locks import _group, _holder
+from bulk_cancel.ops.logs import make_log
+from bulk_cancel.ops.metrics import write_metrics
+from bulk_cancel.ops.notice import RunEnding
 from bulk_cancel.plan_files import open_plan, write_plan
 from bulk_cancel.reports.summary import Requests, Summary, read_told, to_json
 from bulk_cancel.settings.accounts import load_accounts
+from bulk_cancel.settings.credentials import find_credential
 from bulk_cancel.settings.job import load_job
 from support.examples import examples
+from support.given import entry, row, staged, target
 from support.plans import ABOUT, NOW, ONE_OF_EACH, uuid
 
 EDGES = [
@@ -92,6 +110,9 @@ SUMMARY = Summary(
     ledger="l",
     next="",
 )  # fmt: skip
+REFUSAL = Refusal(1.0, 2.0, Exit.DISK, "The disk is full.", "bulk-cancel run a.csv")
+ENDING = RunEnding(job="nightly", exit_code=Exit.OK, sentence="Done.", elapsed_s=1.0)
+CLOCK = Clock(lambda: 5.0, TimeBase(None, 1000.0))
 RUN = RunRecord(1, "r", "ended", 0.0, 1.0, "a.csv", "ab", "out", None)
 
 
@@ -120,6 +141,49 @@ def _text(path: Path) -> str:
     return path.read_bytes().decode(errors="surrogateescape")
 
 
+class _Kept:
+    """A ledger, as far as the processes of a run keep something for each other in it."""
+
+    def __init__(self, text: str = "") -> None:
+        self.text = text
+
+    def bind(self, key: str, value: str) -> None:
+        self.text = value
+
+    def meta(self, key: str) -> str | None:
+        return self.text
+
+
+def _run_settings(_: Path) -> bytes:
+    job = load_job("-", {"send_window": "08:00-20:00 Europe/Berlin", "look": "each"})
+    RunSettings.of(job, TimeLimit(60.0, "The time is over."), CLOCK).keep(kept := _Kept(), 1)
+    return kept.text.encode()
+
+
+def _approved(_: Path) -> bytes:
+    rows = [(2, Target(uuid(2)), Approved(Action.CANCEL, "", Expectation("2031-01-01T09:00:00Z", ("h1",))))]
+    keep_approved(kept := _Kept(), 1, rows)
+    return kept.text.encode()
+
+
+def _metrics(path: Path) -> bytes:
+    write_metrics(path, ENDING, make_log(quiet=True))
+    return path.read_bytes()
+
+
+def _ledger(path: Path) -> bytes:
+    ledger = SqliteLedger.open(made := path.with_name("made.db"))
+    run_no = staged(ledger, row(2, 2), row(3, 3))
+    ledger.append(run_no, [entry(target(ledger, 2), Event.INTENT)])
+    ledger.close()
+    return made.read_bytes()
+
+
+def _read_ledger(path: Path) -> None:
+    with reading(path) as ledger:
+        ledger.runs(limit=9), ledger.unknown(0, 9), ledger.counts(1), ledger.verify(), ledger.rows(1, 0, 9)
+
+
 READERS = [
     Reader("a.csv", lambda _: FLAT.write_csv().encode(), _staged),
     Reader("a.tsv", lambda _: FLAT.write_csv(separator="\t").encode(), _staged),
@@ -143,6 +207,17 @@ READERS = [
     Reader("0" * 32, lambda _: b"1 " + b"0" * 64 + b" 1 1\n/a/ledger.db\n", lambda path: Marks(path.parent).at("/a")),
     Reader("summary", lambda _: to_json(SUMMARY).encode(), lambda p: read_told(replace(RUN, summary=_text(p)))),
     Reader("provenance", lambda _: Provenance(user="a").to_json().encode(), lambda p: Provenance.from_json(_text(p))),
+    Reader("token", lambda _: b"rgo-secret\n", lambda path: find_credential({"MEETERGO_TOKEN_FILE": str(path)})),
+    Reader(
+        "refused.json", lambda _: json.dumps(asdict(REFUSAL)).encode(), lambda path: read_refusal(path.read_bytes())
+    ),
+    Reader("x.prom", _metrics, lambda path: write_metrics(path, ENDING, make_log(quiet=True))),
+    Reader("group.holder", lambda _: b'{"group": "a"}', lambda path: _group(path.with_name("group"))),
+    Reader("summary.json", lambda _: to_json(SUMMARY).encode(), lambda path: _owner_of(path.parent)),
+    Reader("chunk", lambda _: ChunkResult(3, 77, "m").to_json().encode(), lambda p: ChunkResult.from_json(_text(p))),
+    Reader("settings", _run_settings, lambda path: RunSettings.kept(_Kept(_text(path)), 1)),
+    Reader("approved", _approved, lambda path: approved_of(_Kept(_text(path)), Chunk(1, 1, 1, 999))),
+    Reader("ledger.db", _ledger, _read_ledger),
     Reader("dialect", lambda _: CsvDialect().as_text().encode(), lambda path: dialect_of(_text(path))),
 ]
 
@@ -155,6 +230,12 @@ def whole(reader: Reader, path: Path) -> bytes:
     if reader.name not in _MADE:
         _MADE[reader.name] = reader.valid(path)
     return _MADE[reader.name]
+
+
+def lay(path: Path, content: bytes) -> None:
+    """Write a file as this program would: for its owner alone."""
+    path.touch(0o600)
+    path.write_bytes(content)
 
 
 def meddled(content: bytes, chance: random.Random) -> bytes:
@@ -176,7 +257,7 @@ def meddled(content: bytes, chance: random.Random) -> bytes:
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
 def test_a_whole_file_is_read(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / reader.name
-    path.write_bytes(whole(reader, path))
+    lay(path, whole(reader, path))
     reader.read(path)
 
 
@@ -187,7 +268,7 @@ def test_a_file_that_was_meddled_with_is_read_or_refused_in_a_sentence(
     reader: Reader, chance: random.Random, tmp_path: Path
 ) -> None:
     path = tmp_path / reader.name
-    path.write_bytes(meddled(whole(reader, path), chance))
+    lay(path, meddled(whole(reader, path), chance))
     with suppress(BulkCancelError):
         reader.read(path)
 
@@ -196,7 +277,7 @@ def test_a_file_that_was_meddled_with_is_read_or_refused_in_a_sentence(
 @pytest.mark.parametrize("edge", [b"", *EDGES], ids=lambda edge: repr(edge[:12]))
 def test_a_file_of_an_edge_alone_is_read_or_refused_in_a_sentence(reader: Reader, edge: bytes, tmp_path: Path) -> None:
     path = tmp_path / reader.name
-    path.write_bytes(edge)
+    lay(path, edge)
     with suppress(BulkCancelError):
         reader.read(path)
 
@@ -227,3 +308,31 @@ def test_our_own_summary_is_read() -> None:
 def test_only_an_end_that_comes_too_early_is_the_inputs_fault(error: OSError, raised: type[Exception]) -> None:
     with pytest.raises(raised), reading_errors("a.parquet"):
         raise error
+
+
+@pytest.mark.parametrize("text", ["[1]", "{}", "no JSON", '{"limits": {"weather": 1}}'])
+def test_what_workers_keep_for_each_other_is_known_as_theirs(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"The settings of run 1 .* none of this program's|does not know weather"):
+        RunSettings.kept(_Kept(text), 1)  # type: ignore[arg-type]
+
+
+#: The files that read what others may have written, by themselves; what they read is among the readers above.
+READING = {
+    "access/rate_limits.py", "api/documents.py", "cluster/approved_rows.py", "cluster/chunk.py",
+    "cluster/run_settings.py", "commands/refusals.py", "commands/report.py", "core/csv_dialect.py",
+    "core/provenance.py", "inputs/ndjson.py", "ledger/high_water.py", "ops/locks.py", "ops/metrics.py",
+    "plan_files/format.py", "reports/summary.py", "settings/accounts.py", "settings/credentials.py", "settings/job.py",
+}  # fmt: skip
+#: What they read is this program's own, the kernel's, or was read before.
+OWN = {
+    "cli/docs.py", "cli/sandbox.py", "commands/config.py", "engine/clock.py", "ledger/records.py",
+    "ledger/statements.py", "reports/pages/rendering.py",
+}  # fmt: skip
+
+
+def test_every_file_that_reads_is_among_them() -> None:
+    source = Path(bulk_cancel.__file__).parent
+    reads = re.compile(r"json\.loads?\(|tomllib\.loads?\(|read_text\(|read_bytes\(")
+    files = {path.relative_to(source).as_posix(): path.read_text("utf-8") for path in source.rglob("*.py")}
+    found = {name for name, text in files.items() if reads.search(text) and not name.startswith("sandbox/")}
+    assert found == READING | OWN

@@ -25,6 +25,7 @@ class GivenRows:
     notes: tuple[str, ...] = ()
     needs_looks: bool = False
     closure: str = ""
+    snapshot: Path | None = None
 
     def rows(self, reads: PlanReads | None) -> GivenRows:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Callable
 from functools import partial
@@ -23,27 +24,27 @@ _CORRECT_IT = "Nothing was sent. Correct it, or unset it."
 def refuse_unfit_way(url: str) -> None:
     """Raise ConfigError for a proxy or certificates of the environment that cannot be used, before a run begins."""
     proxy_for(httpx.URL(url))
-    name, place = _certificates()
-    if place and not (place.is_dir() if name == "SSL_CERT_DIR" else place.is_file()):
-        raise ConfigError(f"{name} names what is not there: {place}.", advice=_CORRECT_IT)
+    for name, is_there in (("SSL_CERT_FILE", Path.is_file), ("SSL_CERT_DIR", Path.is_dir)):
+        if (place := os.environ.get(name)) and not is_there(Path(place)):
+            raise ConfigError(f"{name} names what is not there: {place}.", advice=_CORRECT_IT)
 
 
 def tls_context() -> ssl.SSLContext:
-    """Return how servers prove who they are: by SSL_CERT_FILE, SSL_CERT_DIR, or certifi. Raises ConfigError."""
-    try:
-        return httpx.create_ssl_context()
-    except OSError as error:  # as those of TLS are, too
-        name, place = _certificates()
-        raise ConfigError(
-            f"{name} names no certificates that can be read: {place} ({error.strerror or error}).",
-            advice=_CORRECT_IT,
-        ) from error
-
-
-def _certificates() -> tuple[str, Path | None]:
-    """Return the variable that counts, as httpx has it, and what it names."""
+    """Return how servers prove who they are: by SSL_CERT_FILE, else SSL_CERT_DIR, else certifi. Raises ConfigError."""
     name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "SSL_CERT_DIR"
-    return name, Path(os.environ[name]) if os.environ.get(name) else None
+    place = os.environ.get(name, "")
+    why = "no file in it is called as `openssl rehash` calls certificates"
+    try:
+        if name == "SSL_CERT_FILE" or not place or any(map(_is_a_certificate, Path(place).iterdir())):
+            return httpx.create_ssl_context()
+    except OSError as error:  # as those of TLS are, too
+        why = error.strerror or str(error)
+    raise ConfigError(f"{name} names no certificates that can be read: {place} ({why}).", advice=_CORRECT_IT)
+
+
+def _is_a_certificate(file: Path) -> bool:
+    """In a folder OpenSSL finds a certificate by the hash of its subject alone."""
+    return bool(re.fullmatch(r"[0-9a-f]{8}\.\d+", file.name))
 
 
 def transport_factory(url: str, tls: ssl.SSLContext) -> Callable[[], httpx.AsyncBaseTransport]:

@@ -10,7 +10,7 @@ from bulk_cancel.cli.stdout import errors_told, place_of, put_document
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.commands.cluster import runs_of_workers, stop_run
 from bulk_cancel.commands.worker import work_on_chunks
-from bulk_cancel.core.text import clean
+from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import parse_duration, show_duration
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import RunRecord
@@ -54,7 +54,7 @@ def _lines(runs: list[tuple[RunRecord, Any]]) -> Iterator[str]:
         left = sum(chunk.targets for chunk in chunks if not chunk.ended)
         yield ""
         yield f"{styled(run.run_id, 'bold')}  {run.status}  {clean(run.source)}"
-        yield f"  {len(ended)} of {len(chunks)} chunks ended; {left:,} targets in the others"
+        yield f"  {len(ended)} of {counted(len(chunks), 'chunk')} ended; {counted(left, 'target')} in the others"
         if run.status == "running" and is_untaken(chunks):
             yield f"  {NOBODY} {START_ONE}"
         for chunk in chunks:

@@ -104,9 +104,8 @@ def _headline(found: Found, rows: tuple[Appointment, ...]) -> str:
     first, last = _ends(rows)
     if first is None or last is None:
         return f"{styled('Nothing found:', 'bold')} no appointment that fits starts on {days}."
-    count = "1 appointment" if len(rows) == 1 else f"{len(rows)} appointments"
     starts = f"the first starts {show_moment(first, days.zone)}, the last {show_moment(last, days.zone)}"
-    return f"{styled(count, 'bold')} on {days}: {starts}."
+    return f"{styled(counted(len(rows), 'appointment'), 'bold')} on {days}: {starts}."
 
 
 def _effort(found: Found) -> str:

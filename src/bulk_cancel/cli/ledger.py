@@ -15,6 +15,7 @@ from bulk_cancel.commands.export import export
 from bulk_cancel.commands.reconcile import reconcile_ledger
 from bulk_cancel.commands.report import ReportWish, report_run
 from bulk_cancel.commands.resolve import Decision, forget, resolve
+from bulk_cancel.core.text import counted
 from bulk_cancel.core.units import parse_duration
 from bulk_cancel.errors import ConfigError, Exit, UsageError
 from bulk_cancel.ops.disk import is_among, writing
@@ -25,7 +26,7 @@ from bulk_cancel.settings.job import load_job
 def report_command(run_id: str, out: Path | None, flags: Mapping[str, Any]) -> None:
     """Write a run's result files again."""
     with errors_told(as_json=bool(flags["json"])):
-        wish = ReportWish(out, zone_given(flags["timezone"]), bool(flags["excel"]))
+        wish = ReportWish(out, zone_given(flags["timezone"]), bool(flags["excel"]), flags["show"] or ())
         done = report_run(place_of(flags["ledger"]), this_machine(), run_id, wish)
     if flags["json"]:
         missing = {"missing": done.missing} if done.missing else {}
@@ -77,7 +78,7 @@ def forget_command(ledger: str | None) -> None:
     """Forget a ledger that is lost."""
     place = place_of(ledger)
     events = forget(place, this_machine(), _settle_s())
-    told = "nothing was remembered" if not events else f"{events:,} events are forgotten"
+    told = "nothing was remembered" if not events else f"{counted(events, 'event is', 'events are')} forgotten"
     print(f"{place}: {told}. Run with --look each: every appointment is then read before its cancel.")
 
 
@@ -97,7 +98,7 @@ def export_command(to: Path | None, ledger: str | None) -> None:
         text = TextIOWrapper(file, "utf-8", write_through=True)
         count = export(place, text)
         text.detach()
-    print(f"{count} events written to {to}.", file=sys.stderr)
+    print(f"{counted(count, 'event')} written to {to}.", file=sys.stderr)
 
 
 def _settle_s() -> float:

@@ -138,6 +138,13 @@ _TABLE = {
             "DIR",
             brief=True,
         ),
+        JobOption(
+            "show",
+            _CANCELS | _of("report"),
+            "Show this column of the input beside the ids, in the plan and on the pages: personal data.",
+            "COLUMN",
+            repeatable=True,
+        ),
         JobOption("excel", _RUN | _of("report"), "Write results.xlsx as well."),
         JobOption("rebooking_list", _RUN, "Write a list of the people to call: names, addresses."),
         JobOption("notify_on", _RUN, "When to notify. (default: failure,unknown,halt)", "EVENTS"),

@@ -35,14 +35,14 @@ def show_plan(terminal: Terminal, plan: Plan, source: str, *, runs: bool = False
     terminal.print(f"{styled('Plan', 'bold')} for {clean(source)}: {rows}, {targets}")
     terminal.print_table([*_origin(plan)])
     terminal.print(*(f"  {styled(clean(note, 1000), 'yellow')}" for note in plan.notes))
-    terminal.print(*(f"  {line}" for line in (*_counts(plan), *_reasons(plan))))
+    terminal.print(*(f"  {line}" for line in _counts(plan)))
     if plan.invalid:
-        _show_lines(terminal, "Invalid rows, never sent", plan.invalid, plan.actions[Action.INVALID])
+        _show_lines(terminal, "Invalid rows, never sent", plan, plan.invalid, plan.actions[Action.INVALID])
     if plan.left_out:
         total = plan.rows - sum(plan.actions[action] for action in _ELSEWHERE)
-        _show_lines(terminal, "Not to be cancelled", plan.left_out, total)
+        _show_lines(terminal, "Not to be cancelled", plan, plan.left_out, total)
     if plan.first:
-        _show_lines(terminal, "First cancels", plan.first, plan.cancels)
+        _show_lines(terminal, "First cancels", plan, plan.first, plan.cancels)
         terminal.print(*_what_it_means(plan))
     if plan.cancels and plan.time and (short := _short_of_time(plan, plan.time.left_s(uptime()))):
         terminal.print(styled(short, "bold"))
@@ -66,7 +66,9 @@ def _what_it_means(plan: Plan) -> Iterator[str]:
     """Say what the cancels come to: people, mails, time."""
     if plan.look:
         yield from _looked(plan.look, plan.hours.zone)
-    mails = f"This sends mails for at least {styled(str(plan.cancels), 'bold')} {_many(plan.cancels, 'cancellation')}"
+    most = f"This makes at most {styled(str(plan.may_send), 'bold')} {_many(plan.may_send, 'cancellation')}"
+    series = f", {plan.series} of a whole series" if plan.series else ""
+    mails = f"{most}{series}, each with a mail to everybody in its appointment,"
     ends = plan.hours.outlook(time.time(), plan.duration_s)
     told = f"{mails} and takes {styled(about(plan.duration_s), 'bold')} at {_rate(plan)}."
     yield " ".join(filter(None, (told, ends, "It cannot be undone.")))
@@ -81,7 +83,7 @@ def _short_of_time(plan: Plan, left_s: float) -> str:
     if plan.duration_s <= left_s:
         return ""
     needs = about(plan.duration_s)
-    return f"It needs {needs}, and {show_duration(left_s)} are left: the run will stop, and go on next time."
+    return f"It needs {needs}, and only {show_duration(left_s)} is left: the run will stop, and go on next time."
 
 
 def _looked(look: LookSummary, zone: Zone) -> Iterator[str]:
@@ -107,11 +109,13 @@ def _many(count: int, one: str, more: str = "") -> str:
     return one if count == 1 else more or f"{one}s"
 
 
-def _counts(plan: Plan) -> list[str]:
+def _counts(plan: Plan) -> Iterator[str]:
+    """Say what becomes of the rows, in lines that sum up to them; what is set in deeper is a part of the line above."""
     actions = plan.actions
     settled = ", ".join(f"{count} {state.value}" for state, count in plan.settled.items())
     lines = [
         (plan.cancels, "to cancel"),
+        *((count, f"    {count:>6}  {reason}") for count, reason in _reasons(plan)),
         (actions[Action.READ_FIRST], "to look up first: an earlier cancel has no known outcome"),
         (actions[Action.NOTHING], f"settled in an earlier run ({settled}): nothing is sent"),
         (actions[Action.ALREADY_CANCELLED], "already cancelled: nothing is sent"),
@@ -121,17 +125,16 @@ def _counts(plan: Plan) -> list[str]:
         (actions[Action.SAME], "name a target that an earlier row names: sent once"),
         (actions[Action.INVALID], "invalid: nothing is sent"),
     ]
-    return [f"{count:>6}  {what}" for count, what in lines if count]
+    for count, what in lines:
+        if count:
+            yield what if what.startswith(" ") else f"{count:>6}  {what}"
 
 
-def _reasons(plan: Plan) -> Iterator[str]:
+def _reasons(plan: Plan) -> Iterator[tuple[int, str]]:
     """Say where the reasons in the mails come from, and how many mails have none."""
-    if plan.own_reasons:
-        yield f"{plan.own_reasons:>6}  with the reason that the row has"
-    if plan.given_reasons:
-        yield f"{plan.given_reasons:>6}  with the reason that the job or --reason gives"
-    if plan.no_reasons:
-        yield f"{plan.no_reasons:>6}  (no reason): their mails give none"
+    yield plan.own_reasons, "with the reason that the row has"
+    yield plan.given_reasons, "with the reason that the job or --reason gives"
+    yield plan.no_reasons, "(no reason): their mails give none"
 
 
 def _rate(plan: Plan) -> str:
@@ -152,13 +155,14 @@ def _accounts(plan: Plan) -> Iterator[str]:
             yield f"{cancels:>6}  with {label_of(name)}: {takes} at {_shown(pace)}"
 
 
-def _show_lines(terminal: Terminal, title: str, lines: list[PlanLine], total: int) -> None:
+def _show_lines(terminal: Terminal, title: str, plan: Plan, lines: list[PlanLine], total: int) -> None:
     cancels = lines[0].action is Action.CANCEL
     terminal.print(f"{title}{f' ({len(lines)} of {total})' if total > len(lines) else ''}:")
     rows = [("row", "appointment", "reason" if cancels else "why")]
     for line in lines:
         why = _asked(line) if cancels else clean(line.why, 300)
-        rows.append((str(line.row.row), line.row.appointment_id or "–", why))
+        shown = "".join(f"{name}: {cell}\n" for name, cell in plan.shown.get(line.row.row, ()))
+        rows.append((str(line.row.row), line.row.appointment_id or "–", f"{shown}{why}"))
     terminal.print_table(rows, right=True)
 
 
@@ -185,8 +189,13 @@ def show_summary(terminal: Terminal, summary: Summary) -> None:
     for status in Status:
         if count := summary.counts.get(status, 0):
             terminal.print(f"{count:>6}  {styled(status, *_TELLING.get(status, ('yellow',)))}")
+    if repeats := summary.rows - summary.targets - summary.counts.get(Status.INVALID, 0):
+        terminal.print(
+            f"{counted(repeats, 'of these rows names', 'of these rows name')} a target that an earlier row names."
+        )
     sent = f"{requests.posts} {_many(requests.posts, 'cancel')} sent, {requests.gets} {_many(requests.gets, 'read')}"
-    terminal.print(f"{sent}{f', {requests.throttled} throttled' if requests.throttled else ''}.")
+    throttled = f"; {requests.throttled} of these requests {_many(requests.throttled, 'was', 'were')} throttled (429)"
+    terminal.print(f"{sent}{f'{throttled}, without effect' if requests.throttled else ''}.")
     if requests.unseen:
         terminal.print(
             f"{requests.unseen} of the cancels left without a look; --look each reads every appointment first."

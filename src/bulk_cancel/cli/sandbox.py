@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Mapping
@@ -59,7 +60,6 @@ def sandbox_command(seed: str, reading: Mapping[str, object], **given: object) -
 
 def demo_command(folder: Path) -> None:
     """Run the sample job twice against a sandbox of its own; the second time there is nothing left to send."""
-    from bulk_cancel.sandbox.credentials import OWNER_TOKEN
     from bulk_cancel.sandbox.demo_data import demo_options
     from bulk_cancel.sandbox.server import running
 
@@ -67,18 +67,24 @@ def demo_command(folder: Path) -> None:
     job_file = lay_out(folder)
     with running(demo_options()) as sandbox:
         terminal.print(_rule("A sandbox stands in for the API: nobody gets a mail"))
-        environ = {**os.environ, "MEETERGO_API_URL": sandbox.url, "MEETERGO_TOKEN": OWNER_TOKEN}
+        environ = {**os.environ, "MEETERGO_API_URL": sandbox.url, "MEETERGO_TOKEN": _token_of(folder)}
         first = _run(terminal, environ, job_file, folder / "first")
         terminal.print(_rule("The same job again"))
         again = _run(terminal, environ, job_file, folder / "again")
         truth = sandbox.truth()
         terminal.print(_rule("What the sandbox counted"))
+        along = len(truth.taken_along)
         terminal.print(
-            f"{len(truth.applied)} cancellations, those that a series took along included; "
-            f"{len(truth.doubled)} of them twice."
+            f"{len(truth.applied)} cancellations: {len(truth.applied) - along} that were sent, "
+            f"and {along} that a series took along; {len(truth.doubled)} of them twice."
         )
     if truth.doubled or (again.requests and again.requests.posts) or first.exit_code != again.exit_code:
         raise SystemExit(int(Exit.BUG))
+
+
+def _token_of(folder: Path) -> str:
+    """Return a token of this demo's own, which any sandbox takes: two at once share no credential, and so no lock."""
+    return f"rgo-demo-{hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:12]}"
 
 
 def _rule(title: str) -> str:

@@ -10,7 +10,7 @@ from bulk_cancel.cli.stdout import put_document, this_machine, zone_given
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.moments import Zone, show_moment
-from bulk_cancel.core.text import clean
+from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.plan_files import PlanFile, PlannedLine, open_plan
 from bulk_cancel.plan_files.format import header_record
@@ -51,7 +51,7 @@ def _document(plan: PlanFile, now: float) -> dict[str, Any]:
 
 def _facts(plan: PlanFile, now: float, zone: Zone) -> Iterator[str]:
     header = plan.header
-    yield f"{styled('Plan', 'bold')} {plan.path}: {header.rows} rows"
+    yield f"{styled('Plan', 'bold')} {plan.path}: {counted(header.rows, 'row')}"
     yield "  whole     yes, every byte is as it was written"
     yield f"  digest    {plan.digest}"
     yield f"  made      {show_moment(header.created_at, zone)}"

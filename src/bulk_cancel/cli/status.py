@@ -12,12 +12,13 @@ from bulk_cancel.cli.render import print_next
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document, this_machine, zone_given
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.commands.explain import TargetHistory, explain
+from bulk_cancel.commands.refusals import Refusal
 from bulk_cancel.commands.status import Overview, RunPhase, RunView, look_over
 from bulk_cancel.core.explanations import name_of
 from bulk_cancel.core.model import Status, Target
 from bulk_cancel.core.moments import Zone, show_moment, write_moment
 from bulk_cancel.core.target_name import target_name
-from bulk_cancel.core.text import clean
+from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.unknowns import OpenTarget
 
@@ -90,7 +91,7 @@ def _open_lines(overview: Overview) -> Iterator[str]:
 
 
 def _targets(count: int) -> str:
-    return "1 target" if count == 1 else f"{count} targets"
+    return counted(count, "target")
 
 
 def _name(target: Target) -> str:
@@ -115,9 +116,13 @@ def _status_document(overview: Overview) -> dict[str, Any]:
         "unknown_count": overview.unknown_count,
         "unknown": [_open_document(item) for item in overview.unknown],
         "left": overview.left,
-        "refusal": {**asdict(overview.refusal), "at": _iso(overview.refusal.at)} if overview.refusal else None,
+        "refusal": _refusal_document(overview.refusal) if overview.refusal else None,
         "next": overview.next,
     }
+
+
+def _refusal_document(refusal: Refusal) -> dict[str, Any]:
+    return {**asdict(refusal), "began": _iso(refusal.began), "at": _iso(refusal.at)}
 
 
 def _run_document(run: RunView) -> dict[str, Any]:

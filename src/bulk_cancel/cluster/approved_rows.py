@@ -8,6 +8,7 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
+from bulk_cancel.cluster.kept import of_ours
 from bulk_cancel.core.actions import Action, Approved, Expectation
 from bulk_cancel.core.model import Chunk, Target
 from bulk_cancel.ledger.port import Ledger
@@ -25,7 +26,8 @@ def keep_approved(ledger: Ledger, run_no: int, rows: Iterable[ApprovedRow]) -> N
 def approved_of(ledger: Ledger, chunk: Chunk) -> Mapping[Target, Approved]:
     """Read what was approved of the rows of a chunk, and of some beside them."""
     blocks = range(chunk.after_row // _ROWS, chunk.last_row // _ROWS + 1)
-    return dict(found for block in blocks for found in _read(ledger.meta(_key(chunk.run_no, block))))
+    with of_ours(f"What was approved of run {chunk.run_no}"):
+        return dict(found for block in blocks for found in _read(ledger.meta(_key(chunk.run_no, block))))
 
 
 def _key(run_no: int, block: int) -> str:

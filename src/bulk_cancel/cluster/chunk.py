@@ -16,9 +16,10 @@ from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.api.port import Line
 from bulk_cancel.cluster.approved_rows import approved_of
+from bulk_cancel.cluster.kept import of_ours
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.actions import Approved
-from bulk_cancel.core.exit_codes import Halt, exceeds
+from bulk_cancel.core.exit_codes import Halt, exceeds, too_many_refused
 from bulk_cancel.core.model import Entry, Scope, Target
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit, OffLoop, T
@@ -59,6 +60,16 @@ class WorkerSetup:
         return min(SEND_WITHIN_S, self.silence_s / 3)
 
 
+#: What the ledger keeps of a result.
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "unseen": int,
+    "exit_code": int,
+    "message": str,
+    "unknown": int,
+    "due_at": (int, float),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkResult:
     """How the work on a chunk ended. Kept with the chunk, as JSON."""
@@ -76,8 +87,12 @@ class ChunkResult:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what the ledger kept."""
-        return cls(**json.loads(text)) if text else cls()
+        """Read what the ledger kept. Raises ConfigError for what this program did not write there."""
+        with of_ours("The note of a chunk"):
+            found = json.loads(text or "{}")
+            if not all(isinstance(value, _KINDS[name]) for name, value in found.items()):
+                raise TypeError(text)
+            return cls(**found)
 
     @property
     def is_of_this_worker(self) -> bool:
@@ -188,8 +203,7 @@ class ChunkRun:
         if standing.stopped:
             self.stop(Halt(Exit.STOPPED, standing.stopped))
         elif exceeds(standing.refused, 0, self._run_settings.limits.max_errors):
-            told = f"{standing.refused} targets were refused, more than --max-errors allows."
-            self.stop(Halt(Exit.STOPPED, told))
+            self.stop(Halt(Exit.STOPPED, too_many_refused(standing.refused)))
 
     async def _beat(self, context: Context) -> None:
         """Give signs of life, and stop when the chunk has another owner.

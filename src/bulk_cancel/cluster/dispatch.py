@@ -18,6 +18,7 @@ from bulk_cancel.cluster.approved_rows import keep_approved
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.model import status_of
 from bulk_cancel.core.states import UNDERWAY
+from bulk_cancel.core.text import counted
 from bulk_cancel.errors import Exit, LedgerError, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts
@@ -178,15 +179,14 @@ def _lost(error: LedgerError) -> LedgerError:
 def _workers(chunks: Sequence[ChunkRecord]) -> str:
     owners = {chunk.owner for chunk in chunks if chunk.owner and not chunk.ended}
     left = sum(not chunk.ended for chunk in chunks)
-    at_work = "1 worker" if len(owners) == 1 else f"{len(owners)} workers"
-    return f"{at_work}, {left} of {len(chunks)} chunks left"
+    return f"{counted(len(owners), 'worker')}, {left} of {counted(len(chunks), 'chunk')} left"
 
 
 def _reported(ledger: SharedLedger, what: Dispatch) -> Summary:
     (run,) = ledger.runs(what.facts.run_id)
     facts = ending.facts_of(ledger, run, what.facts.out)
     summary = ending.summary_of(facts, run, ledger.chunks(run.run_no))
-    record_end(facts, summary, what.caller.log, excel=what.setup.job.excel)
+    record_end(facts, summary, what.setup)
     return summary
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC
-from typing import Self
+from typing import Any, Self
 
+from bulk_cancel.cluster.kept import of_ours
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.moments import Zone, zone_named
@@ -61,11 +62,18 @@ class RunSettings:
 
     @classmethod
     def kept(cls, ledger: Ledger, run_no: int) -> Self:
-        """Read those of a run. Raises ConfigError for one not begun for workers, and for a setting unknown here."""
+        """Read those of a run. Raises ConfigError for one not begun for workers, and for a setting unknown here.
+
+        Raises ConfigError for what this program did not write there.
+        """
         found = ledger.meta(_key(run_no))
         if found is None:
             raise ConfigError(f"Run {run_no} was not begun with --engine dbos.")
-        document = json.loads(found)
+        with of_ours(f"The settings of run {run_no}"):
+            return cls._read(json.loads(found))
+
+    @classmethod
+    def _read(cls, document: dict[str, Any]) -> Self:
         limits = document["limits"]
         known = {field.name for kind in (cls, Limits) for field in fields(kind)}
         if unknown := sorted((document.keys() | limits.keys()) - known):
@@ -82,7 +90,8 @@ class RunSettings:
 
 def closure_of(ledger: Ledger, run_no: int) -> str:
     """Return the command that checks the days of the closure that a run is; empty for any other run."""
-    return str(json.loads(ledger.meta(_key(run_no)) or "{}").get("closure", ""))
+    with of_ours(f"The settings of run {run_no}"):
+        return str(json.loads(ledger.meta(_key(run_no)) or "{}").get("closure", ""))
 
 
 def _moved(limit: TimeLimit | None, by_s: float) -> TimeLimit | None:

@@ -22,6 +22,7 @@ from bulk_cancel.planning.outputs import plan_outputs
 from bulk_cancel.planning.planner import KnownPace, StatesOf, plan_reads, planned
 from bulk_cancel.planning.reason_templates import template_of
 from bulk_cancel.planning.sources import open_if_any, provenance_of_source
+from bulk_cancel.reports.shown_columns import shown_columns
 from bulk_cancel.settings.job import Job
 
 
@@ -36,6 +37,7 @@ def plan_job(job: Job, caller: Caller) -> Plan:
         source = open_if_any(setup, Path(folder))
         if isinstance(source, str):
             return Plan(job.pace, nothing=source)
+        shown = shown_columns(source.snapshot, job.show)
         states_of: StatesOf = _nothing_known
         known_pace: KnownPace = _no_pace
         reasons: OtherReasons | None = None
@@ -51,7 +53,7 @@ def plan_job(job: Job, caller: Caller) -> Plan:
             if reasons:
                 outputs.takers.append(reasons.add)
             plan = planned(keys, source.rows(reads), states_of, reads, outputs.add)
-            plan.closure = source.closure
+            plan.closure, plan.shown = source.closure, shown.beside(plan.named_rows)
         plan.digest, plan.time, plan.provenance = (
             outputs.digest,
             time_limit_of(setup),

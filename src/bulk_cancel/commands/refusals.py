@@ -1,4 +1,4 @@
-"""The newest command that was refused before it began: the ledger knows nothing of it, and `status` tells of it."""
+"""The newest command that was refused, or that broke off: the ledger knows nothing of why, and `status` tells it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import hashlib
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 
 from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace
 from bulk_cancel.access.machine import Machine
-from bulk_cancel.errors import ConfigError
+from bulk_cancel.errors import ConfigError, Exit
 from bulk_cancel.ops.private_files import replace_note
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A command that sent nothing."""
+    """A command that sent nothing, or whose run broke off."""
 
-    at: float  #: seconds since the epoch, by this machine's clock
-    exit_code: int
+    began: float  #: seconds since the epoch, by this machine's clock
+    at: float  #: likewise
+    exit_code: Exit
     why: str  #: sentences; nothing of any person
     command: str  #: as it is typed, without secrets; empty: a Python program called
 
@@ -32,8 +34,18 @@ def note_refusal(place: LedgerPlace, machine: Machine, refusal: Refusal) -> None
 
 def newest_refusal(place: LedgerPlace, machine: Machine) -> Refusal | None:
     """Return what this machine kept last of commands for a ledger."""
-    with suppress(OSError, ValueError, TypeError):
-        return Refusal(**json.loads(_note(place, machine).read_text(encoding="utf-8")))
+    with suppress(OSError):
+        return read_refusal(_note(place, machine).read_bytes())
+    return None
+
+
+def read_refusal(note: bytes) -> Refusal | None:
+    """Return what was noted; None where it is nothing that this program wrote."""
+    with suppress(ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        found = json.loads(note)
+        times = float(found["began"]), float(found["at"])
+        if all(map(isfinite, times)):
+            return Refusal(*times, Exit(found["exit_code"]), str(found["why"]), str(found["command"]))
     return None
 
 

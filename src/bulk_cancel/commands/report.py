@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ class ReportWish:
     out: Path | None = None  #: None: where the run wrote them
     zone: Zone = None  #: of their times; None: that of the run
     excel: bool = False
+    show: Sequence[str] = ()  #: columns of the input, beside the ids on the page
 
 
 PLAIN = ReportWish()
@@ -46,7 +48,8 @@ PLAIN = ReportWish()
 def report_run(place: LedgerPlace, machine: Machine, run_id: str, wish: ReportWish = PLAIN) -> Reported:
     """Write the files of a run again (the newest one without a `run_id`), as the ledger knows its rows today.
 
-    No file is removed. Raises UsageError for an unknown run, and for a folder that holds the results of another one.
+    No file is removed. Raises UsageError for an unknown run, for a folder that holds the results of another one, and
+    for a column that is to be shown and is not there.
     """
     if wish.excel:
         require_excel()
@@ -58,7 +61,7 @@ def report_run(place: LedgerPlace, machine: Machine, run_id: str, wish: ReportWi
         run, folder = runs[0].told_in(wish.zone), wish.out or Path(runs[0].out)
         _refuse_another_runs(ledger, run, folder)
         clock = clock_of(ledger, machine.clock)
-        missing = write_run(ledger, run, folder, clock.now(), Wanted(excel=wish.excel, keep=True))
+        missing = write_run(ledger, run, folder, clock.now(), Wanted(excel=wish.excel, show=wish.show, keep=True))
         write_summary(run.summary or to_json(summary_of_unended(ledger, run, folder, clock)), folder)
         return Reported(run.run_id, folder, missing)
 

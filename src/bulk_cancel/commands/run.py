@@ -28,6 +28,7 @@ from bulk_cancel.core.actions import Look
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.plan import Plan
+from bulk_cancel.core.text import counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.deadline import earlier, expiry
 from bulk_cancel.engine.runner import RunEnd, Runner
@@ -51,6 +52,7 @@ from bulk_cancel.planning.sources import Source, open_if_any, provenance_of_sour
 from bulk_cancel.reports.rebooking import rebooking_list
 from bulk_cancel.reports.records import RESULTS_PARQUET
 from bulk_cancel.reports.remains import keep_expiry
+from bulk_cancel.reports.shown_columns import ShownColumns, shown_columns
 from bulk_cancel.reports.summary import FOR_PEOPLE, SUMMARY_JSON, Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
 from bulk_cancel.settings.job import Job
@@ -92,7 +94,7 @@ def prepare(
         require_excel()
     run_id = setup.machine.new_run_id()
     out = setup.job.out or Path("runs") / run_id
-    _refuse_own_input(setup.job, out)
+    _refuse_own_input(setup.job.input, out)
     with credential_locks(setup) as keys:
         refuse_unfit(keys)
         beginning = _Beginning(keys, time_limit_of(setup), run_id, out, approve)
@@ -102,11 +104,13 @@ def prepare(
             if isinstance(source, str):
                 yield _nothing_done(run_id, setup, source)
                 return
+            shown = shown_columns(source.snapshot, setup.job.show)
             if source.approval is not None:
+                _refuse_own_input(source.approval.input, out)
                 ends = expiry(source.approval.expires_at, setup.machine.clock)
                 beginning = replace(beginning, limit=earlier(beginning.limit, ends))
             with open_ledger(keys, beginning.limit) as ledger:
-                yield beginning.begun(ledger, source, folder)
+                yield beginning.begun(ledger, source, folder, shown)
 
 
 def carry(setup: Setup, facts: RunFacts, caller: Caller) -> RunEnd:
@@ -131,7 +135,7 @@ class _Beginning:
     out: Path
     approve: Callable[[Plan], bool]
 
-    def begun(self, ledger: Ledger, source: Source, folder: Path) -> RunFacts:
+    def begun(self, ledger: Ledger, source: Source, folder: Path, shown: ShownColumns) -> RunFacts:
         """Plan, have it approved and stage it; return what is known of the run."""
         keys, setup, wait_s = self.keys, self.keys.setup, lock_wait_of(self.keys.setup, self.limit)
         rows = source.rows(reads := self._reads(ledger, source, wait_s))
@@ -146,6 +150,7 @@ class _Beginning:
         if source.approval is not None:
             plan.notes = (*plan.notes, *setup.provenance.notes(source.approval.provenance))
         plan.provenance = provenance = provenance_of_source(setup, source)
+        plan.shown = shown.beside(plan.named_rows)
         if setup.job.engine == "local":
             keys.lock_all(plan, ledger.accounts(NO_RUN), wait_s)
         self._approved(plan)
@@ -192,7 +197,7 @@ def _dispatched(setup: Setup, caller: Caller, facts: RunFacts) -> Summary:
 def _refuse_too_many(job: Job, plan: Plan) -> None:
     if job.max_cancel is not None and plan.may_send > job.max_cancel:
         raise DeclinedError(
-            f"{plan.may_send} cancels are more than --max-cancel {job.max_cancel} allows.",
+            f"{counted(plan.may_send, 'cancel is', 'cancels are')} more than --max-cancel {job.max_cancel} allows.",
             advice="Nothing was sent. Check the input, or raise the limit if this is meant.",
         )
 
@@ -219,9 +224,9 @@ def _nothing_done(run_id: str, setup: Setup, why: str) -> Summary:
     )
 
 
-def _refuse_own_input(job: Job, out: Path) -> None:
+def _refuse_own_input(source: str, out: Path) -> None:
     """Refuse results that would replace or remove the very input, under whatever name it is given."""
-    given = Path(job.input)
+    given = Path(source)
     if is_among(given, (out / name for name in _WRITTEN)):
         raise UsageError(
             f"The input {given} is a file that the results in {out} would replace.",
@@ -257,7 +262,7 @@ def run_and_tell(job: Job, caller: Caller) -> Summary:
     if job.metrics_file is not None:
         require_metrics()
     setup, clock = None, caller.machine.clock
-    began = clock.monotonic()
+    began, began_at = clock.monotonic(), clock.now()
     try:
         setup = set_up(job, caller.log, caller.machine)
         summary = run_in(setup, caller)
@@ -265,7 +270,8 @@ def run_and_tell(job: Job, caller: Caller) -> Summary:
         ending = notice_of_failure(job, setup, error, clock.monotonic() - began)
         send_notice(job, caller.log, notifier, ending)
         if setup is not None and isinstance(error, BulkCancelError):
-            refusal = Refusal(clock.now(), int(ending.exit_code), ending.sentence, setup.provenance.command)
+            command = setup.provenance.command
+            refusal = Refusal(began_at, clock.now(), ending.exit_code, ending.sentence, command)
             note_refusal(setup.place, setup.machine, refusal)
         raise
     send_notice(job, caller.log, notifier, notice_of_end(setup, summary))

@@ -100,10 +100,11 @@ class _Look:
         left = ledger.left_by_run()
         shown = [self._view(record, holder, left.get(record.run_no, 0), last) for record in records[:limit]]
         unknown = tuple(opened(item) for item in ledger.unknown(0, MOST_UNKNOWN))
+        refusal = None if any(map(self._has_told, records[:1])) else self.refusal
         seen = self._view(last, holder, left.get(last.run_no, 0), last) if last else None
         others = [record for record in records if record is not last and left.get(record.run_no)]
         lines = [
-            *_refused(self.refusal),
+            *_refused(refusal),
             *self._next(seen, holder, unknown),
             *(() if holder else _left_behind(others, left)),
         ]
@@ -114,7 +115,7 @@ class _Look:
             unknown=unknown,
             unknown_count=ledger.unknown_count(),
             left=sum(left.values()),
-            refusal=self.refusal,
+            refusal=refusal,
             next="\n".join(lines),
             zone=self.zone,
         )
@@ -122,6 +123,9 @@ class _Look:
     def _view(self, record: RunRecord, holder: Holder | None, left: int, last: RunRecord | None) -> RunView:
         """Return a run with what it left to be sent."""
         view = replace(_ran(self.ledger, record, holder), left=left)
+        if view.phase is RunPhase.KILLED and self.refusal and self._has_told(record):
+            code, why = self.refusal.exit_code, self.refusal.why
+            view = replace(view, phase=RunPhase.ENDED, exit_code=code, said=f"Broke off before its end: {why}")
         if record is last:
             expired = has_expired(self.ledger, record.run_no, self.now)
             return replace(view, expired_in=record.out) if expired else view
@@ -134,6 +138,15 @@ class _Look:
         how = "Killed before its end" if view.phase is RunPhase.KILLED else "It ended early"
         said = f"{how}; what it left open was taken over by later runs."
         return replace(view, phase=RunPhase.SUPERSEDED, said=said)
+
+    def _has_told(self, record: RunRecord) -> bool:
+        """Whether what is taken for a refusal is how this run ended, which may have come no more into the ledger."""
+        refusal = self.refusal
+        if refusal is None or not refusal.began <= record.started_at <= refusal.at:
+            return False
+        if record.status == "ended":
+            return _ended(record).exit_code == refusal.exit_code
+        return refusal.exit_code != Exit.LOCKED  # that one waited for this run
 
     def _next(self, last: RunView | None, holder: Holder | None, unknown: Sequence[OpenTarget]) -> Iterator[str]:
         if holder is not None:
@@ -156,7 +169,7 @@ class _Look:
                 remains=remains,
                 exit_code=exit_code,
                 due_at=due_at,
-                halt=_how_killed(last, self.ledger.place),
+                halt=_without_an_end(last, self.ledger.place),
                 expired_in=last.expired_in,
                 ledger=self.ledger.place,
                 again=last.record.provenance.command,
@@ -167,18 +180,19 @@ class _Look:
 
 
 def _exit_today(run: RunView, remains: Remains) -> Exit:
-    """Return what the run's end would be today; who was killed while it staged has rows that nobody knows."""
-    if run.phase is RunPhase.KILLED and run.record.status == "staging":
+    """Return what the run's end would be today; of one that did not finish staging nobody knows all rows."""
+    if run.record.status == "staging":
         return Exit.STOPPED
     stopped = run.exit_code if remains.count(Status.PENDING) else None
     return stopped or decide_exit(remains)
 
 
-def _how_killed(run: RunView, ledger: str) -> str:
-    if run.phase is not RunPhase.KILLED:
+def _without_an_end(run: RunView, ledger: str) -> str:
+    if run.record.status == "ended":
         return ""
+    how = "was killed." if run.phase is RunPhase.KILLED else f"b{run.said[1:]}"
     report = command(f"report {run.record.run_id}", ledger)
-    return f"The run {run.record.run_id} was killed. To write its files, type: {report}."
+    return f"The run {run.record.run_id} {how} To write its files, type: {report}."
 
 
 def _refusal(place: LedgerPlace, machine: Machine, ledger: Ledger) -> Refusal | None:
@@ -188,7 +202,7 @@ def _refusal(place: LedgerPlace, machine: Machine, ledger: Ledger) -> Refusal | 
 
 def _refused(refusal: Refusal | None) -> Iterator[str]:
     if refusal is not None:
-        yield f"The newest command was refused, exit {refusal.exit_code}: {refusal.why}"
+        yield f"The newest command was refused, exit {int(refusal.exit_code)}: {refusal.why}"
         if refusal.command:
             yield typed(refusal.command)
 
@@ -209,9 +223,10 @@ def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> RunView:
     shared = shared_of(ledger)
     if shared is not None and (chunks := shared.chunks(record.run_no)):
         left = sum(not chunk.ended for chunk in chunks)
-        said = f"Workers carry it out: {left} of {len(chunks)} chunks are left. Who: bulk-cancel cluster status"
+        of_all = f"{left} of {counted(len(chunks), 'chunk')}"
+        said = f"Workers carry it out: {of_all} left. Who: bulk-cancel cluster status"
         if is_untaken(chunks):
-            said = f"{NOBODY} {left} of {len(chunks)} chunks are left. {START_ONE}"
+            said = f"{NOBODY} {of_all} left. {START_ONE}"
         return RunView(record, RunPhase.AT_WORK, None, said, counts)
     if holder is not None and (holder.since is None or record.started_at >= holder.since - _TOLERANCE_S):
         return RunView(record, RunPhase.AT_WORK, None, f"At work: {holder}.", counts)

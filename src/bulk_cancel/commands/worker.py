@@ -12,6 +12,7 @@ from bulk_cancel.commands.cluster import database_of
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.execution.caller import Caller
+from bulk_cancel.ops.descriptors import fewer_at_a_time
 from bulk_cancel.settings.accounts import OWN
 from bulk_cancel.settings.job import Job
 
@@ -45,6 +46,6 @@ def _fitting(setup: Setup, at_once: int) -> int:
     room = setup.machine.room_for_connections()
     fitting = max(1, min(at_once, room // setup.job.concurrency))
     if fitting < at_once:
-        told = f"This machine lets the worker open few files (ulimit -n): {fitting} accounts at a time, not {at_once}."
+        told = fewer_at_a_time(fitting, "account", at_once)
         setup.log.warning("worker.fewer_at_a_time", told=told)
     return fitting

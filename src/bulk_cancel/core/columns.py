@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Final
 
 #: Every column that is not the input's own begins with it, and no column of an input may.
@@ -11,6 +13,7 @@ ROW: Final = "__bc_row"
 #: The file of the snapshot in the folder of a run.
 SNAPSHOT: Final = "input.parquet"
 
+_NO_LETTERS: Final = re.compile(r"[\s\-_\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u2010-\u2015\"'“”„]+")
 #: How many rows of a table are held at once, and how many cells of a wide one.
 _ROWS: Final = 50_000
 _CELLS: Final = 2_000_000
@@ -19,3 +22,14 @@ _CELLS: Final = 2_000_000
 def rows_at_a_time(columns: int) -> int:
     """Return how many rows with so many columns are held at once: memory stays flat for wide tables, too."""
     return max(100, min(_ROWS, _CELLS // max(columns, 1)))
+
+
+def same_header(header: str) -> str:
+    """Return the form in which headers are equal that differ only in case, spaces, hyphens, or in what is not seen."""
+    return _NO_LETTERS.sub("", header.casefold())
+
+
+def columns_like(name: str, columns: Iterable[str]) -> list[str]:
+    """Return the column of this very name, else those that are the same but for case, hyphens and blanks."""
+    columns = list(columns)
+    return [name] if name in columns else [column for column in columns if same_header(column) == same_header(name)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from bulk_cancel.core.known_secrets import keep_out
+from bulk_cancel.core.text import counted
 from bulk_cancel.errors import ConfigError
 
 
@@ -48,6 +49,7 @@ def check_pairing(credential: Credential, user_id: str | None, *, rows_with_user
         )
     if credential.kind is CredentialKind.PLATFORM and not user_id and rows_without:
         raise ConfigError(
-            f"A Platform API key needs to know as whom it acts; {rows_without} rows do not say it.",
+            "A Platform API key needs to know as whom it acts; "
+            f"{counted(rows_without, 'row does', 'rows do')} not say it.",
             advice="Set MEETERGO_USER_ID or --user-id, or fill the column user_id.",
         )

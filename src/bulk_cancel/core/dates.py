@@ -12,6 +12,8 @@ from datetime import date, timedelta
 from string import Formatter
 from types import MappingProxyType
 
+from bulk_cancel.core.moments import formatted
+
 _DAYS: Mapping[str, int] = MappingProxyType({"yesterday": -1, "today": 0, "tomorrow": 1})
 #: What says something of a day in any locale; a letter that C's strftime does not know would stay as it is.
 _KNOWN = frozenset("YymdjGVuUWw%")
@@ -39,4 +41,4 @@ def _filled(name: str, form: str, conversion: str | None, today: date) -> str:
     if "%" not in form or (wrong := [found for found in _DIRECTIVE.findall(form) if found not in _KNOWN]):
         what = f"%{wrong[0]} in it" if "%" in form else "it has no %"
         raise ValueError(f'"{form}" is no format of a date: {what}; write for example {{{name}:%Y-%m-%d}}')
-    return day.strftime(form)
+    return formatted(day, form)

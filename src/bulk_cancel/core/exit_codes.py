@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bulk_cancel.core.model import Status
+from bulk_cancel.core.text import counted
 from bulk_cancel.errors import Exit
 
 #: Rows that a person has to look at or correct.
@@ -95,3 +96,8 @@ def exceeds(errors: int, total: int, allowed: str) -> bool:
     if allowed.endswith("%"):
         return errors * 100 > float(allowed[:-1]) * total
     return errors > int(allowed)
+
+
+def too_many_refused(count: int) -> str:
+    """Say that `exceeds` is true of the targets that were refused."""
+    return f"{counted(count, 'target was', 'targets were')} refused, more than --max-errors allows."

@@ -5,7 +5,8 @@ Nothing else in the program writes a date with a time for anybody, so that none 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+import re
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,6 +16,8 @@ from bulk_cancel.core.text import clean
 Zone: TypeAlias = tzinfo | None
 
 _MINUTE = "%Y-%m-%d %H:%M"
+#: What a system's C writes with fewer digits for a year before 1000.
+_FOUR_DIGITS = {"Y": "{:04}", "F": "{:04}-%m-%d"}
 #: The years 1 to 9999, which is what a date can show.
 _FIRST_AT, _LAST_AT = -62_135_596_800.0, 253_402_300_799.0
 
@@ -38,7 +41,12 @@ def show_moment(moment: float | str | None, zone: Zone = None, form: str = _MINU
     is a date format (strftime), `zone` the reader's; None: this machine's.
     """
     at = moment_of(moment) if isinstance(moment, str) else moment
-    return clean(str(moment or ""), 64) if at is None else f"{(there := local(at, zone)):{form}} {_name(there)}"
+    return clean(str(moment or ""), 64) if at is None else f"{formatted(there := local(at, zone), form)} {_name(there)}"
+
+
+def formatted(day: date, form: str) -> str:
+    """Write a date, or a moment, in a date format (strftime); its year has four digits on every system."""
+    return day.strftime(re.sub("%(.)", lambda found: _FOUR_DIGITS.get(found[1], found[0]).format(day.year), form))
 
 
 def write_moment(moment: float | str | None, zone: Zone, timespec: str = "seconds") -> str:

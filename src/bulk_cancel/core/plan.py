@@ -54,6 +54,7 @@ class Approval:
     by_target: Mapping[Target, Approved]
     in_row_order: Callable[[], Iterator[tuple[int, Target, Approved]]]
     provenance: Provenance = field(default_factory=Provenance)  #: ticket, who approved, and the plan's digest
+    input: str = ""  #: what the plan was made of
 
 
 @dataclass(slots=True)
@@ -121,9 +122,11 @@ class Plan:
     own_reasons: int = 0  #: rows to be sent with a reason of their own
     given_reasons: int = 0  #: rows to be sent with the job's reason
     no_reasons: int = 0  #: rows to be sent without any: their mails give none
+    series: int = 0  #: rows to be sent that take their whole series along
     place: Place | None = None  #: where its cancels go
     provenance: Provenance = field(default_factory=Provenance)  #: who plans or runs it, and why
     closure: str = ""  #: the command that checks the days of a closure; empty: it is none
+    shown: Mapping[int, Sequence[tuple[str, str]]] = field(default_factory=dict)  #: row -> columns that are shown
     nothing: str = ""  #: why there is nothing to do, a sentence: the job allows its input to be missing
 
     @property
@@ -140,6 +143,11 @@ class Plan:
     def targets(self) -> int:
         """How many distinct targets the valid rows name."""
         return self.rows - self.actions[Action.SAME] - self.actions[Action.INVALID]
+
+    @property
+    def named_rows(self) -> list[int]:
+        """The rows that a person is shown."""
+        return [line.row.row for lines in (self.first, self.invalid, self.left_out) for line in lines]
 
     @property
     def duration_s(self) -> float:
@@ -227,6 +235,7 @@ def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
 
 def _count_sent(plan: Plan, line: PlanLine) -> None:
     row = line.row
+    plan.series += row.entire_series
     plan.no_reasons += row.reason is None
     plan.given_reasons += row.reason is not None and row.reason_given
     plan.own_reasons += row.reason is not None and not row.reason_given

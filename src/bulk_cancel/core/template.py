@@ -13,7 +13,7 @@ from datetime import UTC, datetime, tzinfo
 from string import Formatter
 
 from bulk_cancel.core.model import Appointment
-from bulk_cancel.core.moments import local, show_moment, write_moment
+from bulk_cancel.core.moments import formatted, local, show_moment, write_moment
 from bulk_cancel.core.reason import reason_problem
 from bulk_cancel.core.text import is_sheet_error, unwrapped
 
@@ -67,12 +67,14 @@ class Template:
             if self.zone is None:
                 raise NoZoneError(f"the reason tells the time of {{{piece.name}}}, and no time zone is known for it")
             at = moment.timestamp()
-            return local(at, self.zone).strftime(piece.date_format) if piece.date_format else show_moment(at, self.zone)
+            return (
+                formatted(local(at, self.zone), piece.date_format) if piece.date_format else show_moment(at, self.zone)
+            )
         if not piece.date_format:
             return value
         if moment is None:
             raise ValueError(f"the reason needs a date in {{{piece.name}}}, not the value of this row")
-        return moment.strftime(piece.date_format)
+        return formatted(moment, piece.date_format)
 
 
 def _value_of(piece: Blank, values: Mapping[str, str | None]) -> str:

@@ -8,6 +8,7 @@ import anyio
 
 from bulk_cancel.api.port import Line, Query
 from bulk_cancel.core.outcome import Kind
+from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.context import Context
 from bulk_cancel.engine.health import Asked
 from bulk_cancel.errors import Exit
@@ -71,7 +72,7 @@ class Breaker:
                 context.log.info("breaker.closed")
                 return
             pause_s = min(limits.longest_pause_s, pause_s * 2)
-        context.halt(Exit.STOPPED, f"The API was in trouble for {limits.patience_s / 60:.0f} minutes.")
+        context.halt(Exit.STOPPED, f"The API was in trouble for {show_duration(limits.patience_s)}.")
 
     async def _is_well(self, line: Line) -> bool:
         page = await self.context.read_page(line, self.probe)

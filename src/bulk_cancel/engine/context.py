@@ -12,7 +12,7 @@ import anyio
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Approved, Decision, Expectation, Look, SkipRules, decide
 from bulk_cancel.core.deadline import SETTLE_S, TimeLimit
-from bulk_cancel.core.exit_codes import Halt, exceeds
+from bulk_cancel.core.exit_codes import Halt, exceeds, too_many_refused
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
 from bulk_cancel.core.moments import Zone, show_hour
 from bulk_cancel.core.outcome import Outcome, classify_read
@@ -160,7 +160,7 @@ class Context:
         self.counters.moved(work.state, becomes)
         work.state, work.attempts, work.sent = becomes, attempt_no, work.sent or event is Event.INTENT
         if becomes in REFUSED and exceeds(self.counters.refused, self.counters.targets, self.limits.max_errors):
-            self.halt(Exit.STOPPED, f"{self.counters.refused} targets were refused, more than --max-errors allows.")
+            self.halt(Exit.STOPPED, too_many_refused(self.counters.refused))
 
     async def reading(self, line: Line, work: Work, *, holds_slot: bool = False) -> Reading | None:
         """Read a target's appointment, in turn; None when the intake closed, or when the answer proves nothing."""

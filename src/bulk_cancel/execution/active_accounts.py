@@ -12,6 +12,7 @@ from bulk_cancel.core.pacing import Pace
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.counters import Counters
 from bulk_cancel.ledger.port import Ledger
+from bulk_cancel.ops.descriptors import fewer_at_a_time
 from bulk_cancel.settings.accounts import OWN, label_of
 
 
@@ -62,13 +63,8 @@ def _line_counts(keys: CredentialLocks, names: Sequence[str]) -> list[int]:
     if total <= room:
         return wanted
     fitting = [max(1, one * room // total) for one in wanted]
-    keys.setup.log.warning("run.fewer_at_a_time", told=_fewer_at_a_time(sum(fitting), total))
+    keys.setup.log.warning("run.fewer_at_a_time", told=fewer_at_a_time(sum(fitting), "request", total))
     return fitting
-
-
-def _fewer_at_a_time(fitting: int, wanted: int) -> str:
-    """Say what the limit of open files made of a concurrency."""
-    return f"This machine lets the program open few files (ulimit -n): {fitting} requests at a time, not {wanted}."
 
 
 def leave_others(left: Iterable[str], ledger: Ledger, run_no: int, clock: Clock) -> dict[str, int]:

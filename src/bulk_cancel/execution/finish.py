@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from structlog.typing import FilteringBoundLogger
-
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.exit_codes import Halt, Remains, decide_exit
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.outcome import CACHED
 from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.text import counted
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.reconcile import Reconciled
@@ -46,18 +45,20 @@ def conclude(setup: Setup, facts: RunFacts, end: RunEnd) -> Summary:
     all_counters = {account.name: [account.counters] for account in facts.active}
     effort = Effort(all_counters, job.accounts is not None, elapsed_s, pace_of(facts.active) or job.pace)
     summary = summarised(facts, end, effort)
-    record_end(facts, summary, setup.log, excel=job.excel)
+    record_end(facts, summary, setup)
     return summary
 
 
-def record_end(facts: RunFacts, summary: Summary, log: FilteringBoundLogger, *, excel: bool) -> None:
+def record_end(facts: RunFacts, summary: Summary, setup: Setup) -> None:
     """Write down the run's end, in the ledger and in its files."""
-    ledger = facts.ledger
+    ledger, log = facts.ledger, setup.log
     document = to_json(summary)
     ledger.end_run(facts.run_no, facts.clock.now(), document)
     if facts.out is not None:
         (run,) = ledger.runs(facts.run_id)
-        if missing := write_run(ledger, run, facts.out, facts.clock.now(), Wanted(excel=excel)):
+        if missing := write_run(
+            ledger, run, facts.out, facts.clock.now(), Wanted(excel=setup.job.excel, show=setup.job.show)
+        ):
             log.warning("run.no_workbook", why=missing)
         write_summary(document, facts.out)
     counts = {status.value: count for status, count in summary.counts.items() if count}
@@ -90,7 +91,8 @@ def _with_left(remains: Remains, left: Mapping[str, int]) -> Remains:
 
 def _about_cache(effort: Effort) -> str:
     cached = sum(counters.cached for all_counters in effort.all_counters.values() for counters in all_counters)
-    return f"{CACHED[0].upper()}{CACHED[1:]}; {cached:,} answers were too old to send by." if cached else ""
+    old = counted(cached, "answer was", "answers were")
+    return f"{CACHED[0].upper()}{CACHED[1:]}; {old} too old to send by." if cached else ""
 
 
 def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains) -> Ending:

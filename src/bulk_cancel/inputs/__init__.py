@@ -5,7 +5,7 @@ With reports/ the only importer of polars. Importing this package imports polars
 
 import bulk_cancel.ops.polars_memory  # noqa: F401 - sets what polars reads when it is imported
 from bulk_cancel.inputs.rows import AccountNames, InputOptions, InputRow, StagedInput
-from bulk_cancel.inputs.snapshot import read_columns, read_rows
+from bulk_cancel.inputs.snapshot import read_columns, read_rows, row_numbers
 from bulk_cancel.inputs.staging import stage_input
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "StagedInput",
     "read_columns",
     "read_rows",
+    "row_numbers",
     "stage_input",
 ]

@@ -12,6 +12,7 @@ import polars as pl
 import polars.selectors as cs
 
 from bulk_cancel.core.csv_dialect import CsvDialect
+from bulk_cancel.core.text import counted
 from bulk_cancel.inputs.columns import BC_ROW, PREFIX
 from bulk_cancel.inputs.csv_header import MAX_HEADER, Layout, read_layout
 from bulk_cancel.inputs.csv_records import Records, check_records
@@ -105,4 +106,4 @@ def _with_swallowed_rows(frame: pl.LazyFrame, names: Sequence[str], separator: s
 
 
 def _counted(fields: int) -> str:
-    return "1 field" if fields == 1 else f"{fields} fields"
+    return counted(fields, "field")

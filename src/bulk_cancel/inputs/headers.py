@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from bulk_cancel.core.columns import columns_like, same_header
 from bulk_cancel.core.text import shown
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.columns import APPOINTMENT_ID, FIELDS, MAPPABLE, PREFIX
@@ -13,7 +13,6 @@ from bulk_cancel.inputs.rows import InputOptions
 from bulk_cancel.inputs.table import refuse_many_columns
 
 _SHORT_NAMES = {"id": APPOINTMENT_ID}
-_NO_LETTERS = re.compile(r"[\s\-_\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u2010-\u2015\"'“”„]+")
 _LISTED = 30
 
 
@@ -44,7 +43,7 @@ def columns_read(columns: Sequence[str], options: InputOptions) -> set[str]:
 def has_id_column(columns: Collection[str], mapping: Mapping[str, str]) -> bool:
     """Tell whether some column could hold the appointment ids."""
     if APPOINTMENT_ID in mapping:
-        return bool(_like(mapping[APPOINTMENT_ID], columns))
+        return bool(columns_like(mapping[APPOINTMENT_ID], columns))
     wanted = {same_header(APPOINTMENT_ID), *_SHORT_NAMES}
     return any(same_header(column) in wanted for column in columns)
 
@@ -64,17 +63,12 @@ def refuse_unusable_headers(columns: Sequence[str]) -> None:
             raise InputError(f"the header {_quoted(column)} is reserved", advice=f"No header may begin with {PREFIX}.")
 
 
-def same_header(header: str) -> str:
-    """Return the form in which headers are equal that differ only in case, spaces, hyphens, or in what is not seen."""
-    return _NO_LETTERS.sub("", header.casefold())
-
-
 def _mapped(columns: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for field, name in mapping.items():
         if field not in MAPPABLE:
             raise InputError(f'"{shown(field)}" cannot be mapped; the fields are {", ".join(MAPPABLE)}')
-        like = _like(name, columns)
+        like = columns_like(name, columns)
         if not like:
             raise InputError(f"there is no column {_quoted(name)} for {field}; the columns are {_listed(columns)}")
         if len(like) > 1:
@@ -84,12 +78,6 @@ def _mapped(columns: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str
         if count > 1:
             raise InputError(f"column {_quoted(column)} is mapped to {count} fields")
     return found
-
-
-def _like(name: str, columns: Iterable[str]) -> list[str]:
-    """Return the column of this very name, else those that are the same but for case, hyphens and blanks."""
-    columns = list(columns)
-    return [name] if name in columns else [column for column in columns if same_header(column) == same_header(name)]
 
 
 def _column_for(field: str, columns: Iterable[str]) -> str | None:

@@ -74,6 +74,12 @@ def read_columns(
         yield rows, batch.select(selectors.by_name(*names)).rows(named=True) if names else [{} for _ in rows]
 
 
+def row_numbers(staged: StagedInput) -> Iterator[int]:
+    """Yield the number of every row, in row order."""
+    for batch in _batches(pl.scan_parquet(staged.path, glob=False).select(BC_ROW), 50_000):
+        yield from batch[BC_ROW]
+
+
 def _batches(frame: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
     try:
         yield from frame.collect_batches(chunk_size=size, maintain_order=True, engine="streaming")

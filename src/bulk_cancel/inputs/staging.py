@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from bulk_cancel.core.text import shown
+from bulk_cancel.core.text import counted, shown
 from bulk_cancel.errors import InputError, NoRowsError
 from bulk_cancel.inputs.column_types import refuse_wrong_types, text_columns
 from bulk_cancel.inputs.columns import BC_FIRST_ROW, BC_ROW
@@ -74,7 +74,7 @@ def _refuse_lost_records(table: Table, snapshot: Path) -> None:
     read = table.frame.select(pl.col(BC_ROW).max()).collect(engine="streaming").item()
     if read != table.last_row:
         raise InputError(
-            f"the text has {table.last_row:,} records, but {read:,} were read; no row of it can be trusted"
+            f"the text has {counted(table.last_row, 'record')}, but {read:,} were read; no row of it can be trusted"
         )
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from zipfile import ZipFile
 
-from bulk_cancel.core.text import one_line
+from bulk_cancel.core.text import counted, one_line
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.header_row import FIRST_ROWS, HeaderRow, about_header, about_unnamed, header_row
 from bulk_cancel.inputs.headers import columns_read, has_id_column
@@ -110,4 +110,4 @@ class _Reading:
 
 
 def _rows(count: int) -> str:
-    return "1 row is" if count == 1 else f"{count:,} rows are"
+    return counted(count, "row is", "rows are")

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulk_cancel.core.moments import show_moment
+from bulk_cancel.core.text import counted
 from bulk_cancel.errors import LedgerCreateError, LedgerError, LockedError
 from bulk_cancel.ops.locks import locked
 from bulk_cancel.ops.private_files import replaced
@@ -236,7 +237,7 @@ def refuse_older(place: str, mark: Mark, newest: int, digest: str | None, how: t
 
 
 def _events(count: int) -> str:
-    return "1 event" if count == 1 else f"{count:,} events"
+    return counted(count, "event")
 
 
 def _read(file: Path) -> Mark | None:

@@ -9,6 +9,8 @@ import resource
 import sys
 from pathlib import Path
 
+from bulk_cancel.core.text import counted
+
 #: For the ledger and its journal, the results, the log, look-ups of names, and what a host program opens meanwhile.
 _RESERVED = 64
 #: A connection that is being made may try two addresses at a time.
@@ -47,3 +49,9 @@ def is_out_of_files(error: BaseException | None) -> bool:
     except OSError as refusal:
         return refusal.errno in _REFUSALS
     return False
+
+
+def fewer_at_a_time(fitting: int, what: str, wanted: int) -> str:
+    """Say what the limit made of a concurrency; `what` is one of those that are at work at a time."""
+    at_a_time = f"{counted(fitting, what)} at a time, not {wanted:,}"
+    return f"This machine lets the program open few files (ulimit -n): {at_a_time}."

@@ -64,7 +64,7 @@ SENTENCES: Final[Mapping[str, Callable[[_Fields], str]]] = MappingProxyType(
         "run.stopping": lambda _: "The workers are told to stop; what is in flight gets its answer.",
         "run.time_over": lambda event: f"The time is over: {_requests(event)} in flight get their answers.",
         "run.time_short": lambda event: (
-            f"The time will not suffice: it needs {event['needs']}, and {event['left']} are left."
+            f"The time will not suffice: it needs {event['needs']}, and only {event['left']} is left."
         ),
         "select.reaches_in": lambda event: str(event["told"]),
         "worker.fewer_at_a_time": lambda event: str(event["told"]),

@@ -74,12 +74,23 @@ def _are_ids(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_line(LONGEST_ID), value))
 
 
+def _is_way_of_reading(value: Any) -> bool:
+    """Names of columns by fields, how to take hidden rows, an encoding: each only where it was given."""
+    if not isinstance(value, dict) or not value or value.keys() - READ_AS:
+        return False
+    mapping = value.get("map", {})
+    texts = [*value.values(), *mapping.keys(), *mapping.values()] if isinstance(mapping, dict) else [None]
+    return all(text is mapping or (_is_line(LONGEST_NAME)(text) and text) for text in texts)
+
+
 def _are_counts(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_action(name) and _is_number(value[name]) for name in value)
 
 
+#: Settings by which the input was read.
+READ_AS: Final = ("map", "hidden_rows", "encoding")
 #: Fields of the header that only some plans have.
-OPTIONAL = frozenset({"ticket", "approved_by", "timezone"})
+OPTIONAL = frozenset({"ticket", "approved_by", "timezone", "read_as"})
 HEADER_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
     {
         "created_at": _is_moment,
@@ -93,6 +104,7 @@ HEADER_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
         "ticket": _is_line(LONGEST_NAME),
         "approved_by": _is_line(LONGEST_NAME),
         "timezone": _is_line(LONGEST_NAME),
+        "read_as": _is_way_of_reading,
     }
 )
 LINE_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import Any, Final
@@ -25,6 +25,7 @@ from bulk_cancel.plan_files.fields import (
     LONGEST_NAME,
     LONGEST_WHY,
     OPTIONAL,
+    READ_AS,
     MalformedError,
     refuse_odd,
 )
@@ -56,6 +57,7 @@ class PlanHeader:
     ticket: str = ""  #: why
     approved_by: str = ""
     timezone: str = ""  #: in which those who made it read times; empty: of a machine whose zone has no name
+    read_as: Mapping[str, Any] = field(default_factory=dict)  #: those of the settings `READ_AS` that were given
 
     @property
     def zone(self) -> tzinfo | None:
@@ -118,7 +120,20 @@ def header_record(header: PlanHeader) -> Record:
         "rows": header.rows,
         "actions": {action.value: header.actions[action] for action in Action if header.actions.get(action)},
         **{name: value for name in ("ticket", "approved_by", "timezone") if (value := getattr(header, name))},
+        **({"read_as": way} if (way := _way_of_reading(header.read_as)) else {}),
     }
+
+
+def _way_of_reading(given: Mapping[str, Any]) -> Record:
+    """Return the settings by which an input was read, in a fixed order, with names of columns as one line each."""
+    mapping = {
+        clean(name, LONGEST_NAME): clean(column, LONGEST_NAME) for name, column in sorted(_map_of(given).items())
+    }
+    return {name: value for name, value in {**dict.fromkeys(READ_AS), **given, "map": mapping}.items() if value}
+
+
+def _map_of(given: Mapping[str, Any]) -> Mapping[str, str]:
+    return given.get("map") or {}
 
 
 def refuse_other_spelling(line: bytes, record: Mapping[str, object]) -> None:
@@ -146,6 +161,7 @@ def read_header(record: Record) -> PlanHeader:
         ticket=record.get("ticket", ""),
         approved_by=record.get("approved_by", ""),
         timezone=record.get("timezone", ""),
+        read_as=record.get("read_as", {}),
     )
 
 

@@ -18,7 +18,7 @@ from bulk_cancel.core.actions import Action
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.errors import PlanWriteError
 from bulk_cancel.ops.private_files import refuse_open_folder, replaced
-from bulk_cancel.plan_files.fields import MalformedError
+from bulk_cancel.plan_files.fields import READ_AS, MalformedError
 from bulk_cancel.plan_files.format import (
     PlanHeader,
     closing_line,
@@ -86,6 +86,7 @@ class PlanDraft:
             ticket=about.ticket,
             approved_by=about.approved_by,
             timezone=about.timezone,
+            read_as={name: value for name in READ_AS if (value := about.options.get(name))},
         )
 
     def put_in_place(self) -> None:

@@ -67,6 +67,7 @@ def _audit_files(
 
 def _facts(setup: Setup, source: Source, outputs: PlanOutputs) -> PlanFacts:
     from bulk_cancel.reports.pages.plan_page import PlanFacts
+    from bulk_cancel.reports.shown_columns import shown_columns
 
     job, accounts = setup.job, setup.accounts
     paces = {name: accounts.pace(name) for name in ("", *accounts.names)} if accounts.given else {}
@@ -80,6 +81,7 @@ def _facts(setup: Setup, source: Source, outputs: PlanOutputs) -> PlanFacts:
         source.closure,
         provenance_of_source(setup, source),
         lambda: outputs.digest,
+        shown_columns(source.snapshot, job.show).on,
         setup.hours,
     )
 

@@ -15,10 +15,11 @@ from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.core.plan import Approval, LookAt, PlanLine, target_of
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.template import Template
-from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError
+from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError, UsageError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.plan_files import PlanFile, is_plan, open_plan
 from bulk_cancel.planning.closure import check_of_input, check_of_select, check_of_starts
+from bulk_cancel.planning.input_of_plan import pin_input
 from bulk_cancel.planning.reason_templates import Rows, needs_looks, template_of
 from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.settings.job import Job
@@ -53,6 +54,9 @@ class Source(Protocol):
     def needs_looks(self) -> bool: ...  # to fill in its reasons
 
     @property
+    def snapshot(self) -> Path | None: ...  # of the input; None: its columns are not at hand
+
+    @property
     def approval(self) -> Approval | None: ...
 
     def rows(self, reads: PlanReads | None) -> PlannedRows: ...
@@ -67,8 +71,7 @@ def open_source(setup: Setup, folder: Path) -> Source:
                 f"A plan is carried out as it is: {', '.join(sorted(given))} cannot be given with it.",
                 advice="Plan again with the other setting, or leave it out.",
             )
-        plan = open_plan(Path(job.input), now=setup.machine.clock.now(), expect_digest=job.expect_digest)
-        return ApprovedPlan(_of_this_api(plan, setup.api_url), setup.known_zone)
+        return _open_approved(setup, folder / SNAPSHOT)
     if job.expect_digest is not None:
         raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
     selected, notes = _selected(setup, folder) if job.select else (job.input, ())
@@ -78,6 +81,17 @@ def open_source(setup: Setup, folder: Path) -> Source:
     template = template_of(setup)
     staged = stage_input(selected, _options_of(job, template, names), folder / SNAPSHOT)
     return InputFile(job, replace(staged, notes=(*notes, *staged.notes)), template, setup.known_zone, users)
+
+
+def _open_approved(setup: Setup, into: Path) -> ApprovedPlan:
+    job, now = setup.job, setup.machine.clock.now()
+    plan = _of_this_api(open_plan(Path(job.input), now=now, expect_digest=job.expect_digest), setup.api_url)
+    missing = pin_input(plan, into)
+    if missing and job.show:
+        raise UsageError(
+            f"--show names columns that nothing holds. {missing}", advice="Nothing was sent. Leave it out."
+        )
+    return ApprovedPlan(plan, setup.known_zone, None if missing else into, (missing,) if missing else ())
 
 
 def _selected(setup: Setup, folder: Path) -> tuple[str, tuple[str, ...]]:
@@ -156,6 +170,10 @@ class InputFile:
         return self.staged.digest
 
     @property
+    def snapshot(self) -> Path:
+        return self.staged.path
+
+    @property
     def closure(self) -> str:
         return check_of_select(self.job) or check_of_input(self.staged, self.zone)
 
@@ -177,6 +195,8 @@ class ApprovedPlan:
 
     plan: PlanFile
     zone: tzinfo | None  #: in which people live; None: not known
+    snapshot: Path | None = None  #: of the input that it was made of; None: its columns are not at hand
+    notes: tuple[str, ...] = ()  #: what a person should know of it, a sentence each
     approved: dict[Target, Approved] = field(default_factory=dict)
     needs_looks: bool = False  #: its reasons are filled in
 
@@ -187,7 +207,7 @@ class ApprovedPlan:
     def approval(self) -> Approval:
         header = self.plan.header
         given = Provenance(ticket=header.ticket, approved_by=header.approved_by, plan_digest=self.plan.digest)
-        return Approval(header.expires_at, self.approved, self.plan.approved, given)
+        return Approval(header.expires_at, self.approved, self.plan.approved, given, header.input)
 
     @property
     def digest(self) -> str:
@@ -199,10 +219,6 @@ class ApprovedPlan:
 
     def rows(self, reads: PlanReads | None) -> ApprovedPlan:
         return self
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return ()
 
     def chunks(self) -> Iterator[list[InputRow]]:
         """Yield the plan's rows."""

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from bulk_cancel.core.exit_codes import LEFT, Remains
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.moments import Zone, show_moment
+from bulk_cancel.core.text import counted
 from bulk_cancel.errors import Exit
 
 #: Of a run whose end nobody recorded.
@@ -90,8 +91,8 @@ def _sentences(ending: Ending) -> Iterator[str]:
         yield _look_again(ending)
     yield from _for_a_person(ending)
     if remains.sendable:
-        was = "1 cancel was" if remains.sendable == 1 else f"{remains.sendable:,} cancels were"
-        yield f"{was} not applied and may be sent again: run the input that names {_them(remains.sendable)}."
+        were = counted(remains.sendable, "cancel was", "cancels were")
+        yield f"{were} not applied and may be sent again: run the input that names {_them(remains.sendable)}."
     elif ending.exit_code is Exit.OK:
         yield _done(remains)
 
@@ -149,7 +150,7 @@ def _after(ending: Ending) -> str:
 def _for_a_person(ending: Ending) -> Iterator[str]:
     remains = ending.remains
     if remains.undecided:
-        outcomes = "1 unknown outcome" if remains.undecided == 1 else f"{remains.undecided:,} unknown outcomes"
+        outcomes = counted(remains.undecided, "unknown outcome")
         decide = command("resolve", ending.ledger)
         yield f"no read can settle {outcomes}, unknown.csv says why: a person decides, with `{decide}`."
     failed = remains.count(Status.FAILED)
@@ -158,10 +159,10 @@ def _for_a_person(ending: Ending) -> Iterator[str]:
     if files := list(_files_to_correct(remains)):
         yield f"correct {' and '.join(files)} and run {_them(len(files))} as a new input."
     if remains.changed:
-        what = "1 row is" if remains.changed == 1 else f"{remains.changed:,} rows are"
+        what = counted(remains.changed, "row is", "rows are")
         yield f"{what} not what was approved any more, results.csv says why: plan {_them(remains.changed)} anew."
     if remains.warned:
-        of = "1 cancellation" if remains.warned == 1 else f"{remains.warned:,} cancellations"
+        of = counted(remains.warned, "cancellation")
         them = _them(remains.warned)
         yield f"an after-effect of {of} went wrong, results.csv says which: look at {them} in meetergo."
 
@@ -179,7 +180,7 @@ def _done(remains: Remains) -> str:
     skipped = remains.count(Status.SKIPPED)
     if not skipped:
         return "done: nothing is left to do."
-    return f"done: nothing is left to do; {_rows(skipped)} {'was' if skipped == 1 else 'were'} skipped."
+    return f"done: nothing is left to do; {counted(skipped, 'row was', 'rows were')} skipped."
 
 
 def _them(count: int) -> str:
@@ -187,11 +188,11 @@ def _them(count: int) -> str:
 
 
 def _without_outcome(count: int) -> str:
-    return f"{_rows(count)} {'has' if count == 1 else 'have'} no known outcome"
+    return f"{counted(count, 'row has', 'rows have')} no known outcome"
 
 
 def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
+    return counted(count, "row")
 
 
 def _minute(at: float, zone: Zone) -> str:

@@ -74,6 +74,7 @@ class Wanted:
     excel: bool = False  #: a workbook, too: it needs its extra, and no more rows than a sheet holds
     facts: Sequence[tuple[str, str]] = ()  #: of the run, for a sheet of the workbook: a name and a value each
     zone: Zone = None  #: of their times
+    show: Sequence[str] = ()  #: columns of the input, for the page
     keep: bool = False  #: nothing that is there is removed: a correction file that has no rows any more is left empty
 
 

@@ -59,8 +59,8 @@ def demo_world(now: datetime | None = None) -> World:
 
 
 def demo_options(port: int = 0) -> SandboxOptions:
-    """A sandbox with the demo's world and faults."""
-    return SandboxOptions(world=demo_world(), faults=DEMO_FAULTS, port=port)
+    """A sandbox with the demo's world and faults; each demo comes with a token of its own."""
+    return SandboxOptions(world=demo_world(), faults=DEMO_FAULTS, port=port, any_personal_token=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,10 @@ def _note(value: str) -> str:
     return value
 
 
+def _one_or_more(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 def _window(value: Any) -> Any:
     return parse_window(value) if isinstance(value, str) else value
 
@@ -156,7 +160,7 @@ class Select(BaseModel):
     last: Day = Field(alias="to")
     timezone: Annotated[str, AfterValidator(_zone)]
     location: Text | None = None
-    host: Annotated[tuple[Uuid, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)] = ()
+    host: Annotated[tuple[Uuid, ...], BeforeValidator(_one_or_more)] = ()
     all_hosts: bool = False
     meeting_type: Uuid | None = None
     channel: Text | None = None
@@ -222,6 +226,7 @@ class Job(BaseModel):
     outside_window: Literal["wait", "stop"] = "wait"
     rebooking_list: bool = False
     excel: bool = False
+    show: Annotated[tuple[Text, ...], BeforeValidator(_one_or_more)] = ()  #: columns of the input, beside the ids
     plan_file: Path | None = None
     plan_ttl: Duration = 24 * 3600.0
     expect_digest: str | None = None

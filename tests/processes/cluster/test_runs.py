@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN
 from bulk_cancel.sandbox.world import Kind, Wanted
 from processes.cluster.conftest import MakeCluster
 from support.cluster_lab import Cluster, ended, secrets_in, share_out
+from support.roles import given_rights
 from support.worlds import of_kind
 
 SLOW = 'rate = "40/s"\nburst = 10'
@@ -47,6 +49,20 @@ def test_a_run_is_stopped_on_all_workers_and_gone_on_with(make_cluster: MakeClus
     assert again["counts"]["cancelled"] == 120
     assert len(cluster.cancels()) == 120
     cluster.check()
+
+
+@pytest.mark.long
+def test_runs_and_workers_with_the_rights_of_their_roles_alone(make_cluster: MakeCluster) -> None:
+    cluster = make_cluster(60, limits=SLOW)
+    with given_rights(cluster.url) as urls:
+        replace(cluster, url=urls.worker).workers("one", "two")
+        runs = replace(cluster, url=urls.run)
+        source = cluster.write_rows(share_out(cluster.sandbox.world.appointments, ("berlin", "paris")))
+        assert runs.run(source, "--chunk", "10")["counts"]["cancelled"] == 60
+        assert runs.run(source)["requests"]["posts"] == 0
+        assert "permission denied" not in cluster.logs()
+        cluster.check()
+        cluster.kill_all()
 
 
 def hand_out_again(cluster: Cluster, run_id: str) -> None:

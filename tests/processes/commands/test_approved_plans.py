@@ -63,7 +63,7 @@ def test_what_changed_since_is_left_out_with_its_reason(
     reschedule_elsewhere(sandbox, moved, timedelta(days=1))
     cancel_elsewhere(sandbox, gone)
     result = shell.run("closure.plan", "--ledger", "l.db", "--out", "out")
-    details = {row["appointment_id"]: row["detail"] for row in shell.rows("out/results.csv")}
+    details = {row["id"]: row["detail"] for row in shell.rows("out/results.csv")}
     assert "rescheduled from" in details[moved]
     assert "already cancelled" in details[gone]
     assert not {moved, gone} & set(sandbox.truth().applied)
@@ -128,7 +128,7 @@ def test_a_plan_reports_its_own_rows_in_a_folder_of_another_run(
     shell.run(write("one.csv", f"id\n{first}\n"), "--out", "out", "--ledger", "l.db")
     shell("plan", write("two.csv", f"id\n{second}\n"), "-o", "two.plan", "--ledger", "l.db")
     assert shell.run("two.plan", "--out", "out", "--ledger", "l.db").code == 0
-    assert [row["appointment_id"] for row in shell.rows("out/results.csv")] == [second]
+    assert [row["id"] for row in shell.rows("out/results.csv")] == [second]
 
 
 def test_a_plan_overwrites_only_plans(shell: Shell, source: Path) -> None:

@@ -231,6 +231,7 @@ def test_a_single_forbidden_row_is_rejected(shell: Shell, sandbox: Sandbox, writ
         ({}, ["--ledger", "mysql://x"]),
         ({"BULK_CANCEL_LEDGER": "host=db password=s3cret"}, []),
         ({"SSL_CERT_FILE": "/none.pem"}, []),
+        ({"SSL_CERT_DIR": "/none"}, []),
         ({"MEETERGO_API_URL": "https://api.example/v4", "HTTPS_PROXY": "ftp://me:s3cret@proxy"}, []),
     ],
     ids=[
@@ -244,6 +245,7 @@ def test_a_single_forbidden_row_is_rejected(shell: Shell, sandbox: Sandbox, writ
         "ledger",
         "conninfo",
         "certificates",
+        "folder of certificates",
         "proxy",
     ],
 )
@@ -350,6 +352,20 @@ def test_130_stopped_at_once_before_a_run_could_drain(shell: Shell) -> None:
             "bulk-cancel: Stopped by Ctrl-C.",
             "  Nothing is lost: type the same command again.",
         ]
+
+
+def test_130_ctrl_c_while_the_program_loads(shell: Shell) -> None:
+    """A module that it loads sends the signal, so that it comes neither too early nor too late."""
+    (shell.folder / "click.py").write_text(
+        "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "bulk_cancel", "run", "closure.csv", "--yes"],
+        cwd=shell.folder, env={**shell.environ, "PYTHONPATH": str(shell.folder)}, capture_output=True, text=True,
+        timeout=60, preexec_fn=heed_signals,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "bulk-cancel: Stopped by Ctrl-C.\n  Nothing was sent.\n"
 
 
 def test_66_also_without_a_terminal_to_ask_on(shell: Shell) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +80,16 @@ def test_a_disk_that_fills_up_during_the_run(make_lab: MakeLab, small_disk: Path
     ended = lab.run()
     assert ended.code == 74
     assert 0 < lab.posts < 60
+    _status_says_what_the_run_said(lab)
     lab.crashes.clear()
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
     lab.check_converges()
+
+
+def _status_says_what_the_run_said(lab: Lab) -> None:
+    status = json.loads(lab.command("status", "--ledger", str(lab.ledger), "--json").stdout)
+    (run,) = status["runs"]
+    assert (run["how"], run["exit_code"], status["refusal"]) == ("ended", 74, None)
+    assert f"The disk refused the ledger {lab.ledger}" in run["said"]
+    assert status["next"].count("Type: ") == 1
+    assert not re.search("killed|refused, exit", json.dumps(status))

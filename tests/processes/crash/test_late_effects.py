@@ -36,7 +36,7 @@ def test_a_server_that_takes_its_time_is_waited_for_from_the_timeout_on(make_lab
 
 
 def test_a_second_row_of_a_series_is_read_before_it_is_sent(make_lab: MakeLab) -> None:
-    lab = make_lab(replace(HOSTILE, world=SERIES))
+    lab = make_lab(replace(HOSTILE, world=SERIES), look="never")
     lab.write_input([f"{FIRST},yes", f"{SECOND},yes"], WHOLE_SERIES)
     counts = told(lab.run())["counts"]
     assert (counts["cancelled"], counts["rejected"], lab.posts) == (1, 1, 1)

@@ -6,6 +6,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+import certifi
 import pytest
 
 from bulk_cancel.api import proxies
@@ -100,6 +101,31 @@ def test_certificates_that_are_not_there_are_a_setting(
     environment.setenv(name, str(missing))
     with pytest.raises(ConfigError, match=re.escape(f"{name} names what is not there: {missing}")) as refused:
         refuse_unfit_way(API)
+    assert refused.value.exit_code is Exit.CONFIG
+
+
+def test_a_folder_of_certificates_is_there_also_when_a_file_comes_first(
+    tmp_path: Path, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("SSL_CERT_FILE", certifi.where())
+    environment.setenv("SSL_CERT_DIR", str(tmp_path))
+    refuse_unfit_way(API)
+    tls_context()
+    environment.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    with pytest.raises(ConfigError, match="SSL_CERT_DIR names what is not there"):
+        refuse_unfit_way(API)
+
+
+@pytest.mark.parametrize("name", ["", "company.pem", "a1b2c3d4.0"])
+def test_a_folder_without_certificates_is_a_setting(name: str, tmp_path: Path, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("SSL_CERT_DIR", str(tmp_path))
+    if name:
+        (tmp_path / name).write_bytes(Path(certifi.where()).read_bytes())
+    if name == "a1b2c3d4.0":
+        tls_context()
+        return
+    with pytest.raises(ConfigError, match="SSL_CERT_DIR names no certificates that can be read") as refused:
+        tls_context()
     assert refused.value.exit_code is Exit.CONFIG
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ from bulk_cancel.ledger.port import RunStart
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import NOBODY, START_ONE, ChunkRecord, is_untaken
 from bulk_cancel.ops.progress import Silence
+from bulk_cancel.reports.pages.run_page import run_page
 from bulk_cancel.settings.job import load_job
 from support.given import row, staged
 
@@ -124,6 +126,20 @@ def test_rules_come_back_from_the_ledger_as_they_were(ledger: PostgresLedger) ->
 def test_what_only_one_machine_can_do_is_refused(setting: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"--{next(iter(setting)).replace('_', '-')} cannot be had"):
         RunSettings.of(load_job("-", setting), None, CLOCK)
+
+
+def test_the_end_and_the_page_of_a_closure_say_what_it_wants(ledger: PostgresLedger) -> None:
+    """The worker that ends the run, and who writes its files anywhere, know the closure from the ledger alone."""
+    check = "bulk-cancel closed --from 2026-12-24 --to 2026-12-24 --timezone Europe/Berlin"
+    run_no, run_id = planned(ledger)
+    settings = RunSettings.of(load_job("-", {}), None, CLOCK)
+    replace(settings, closure=check).keep(ledger, run_no)
+    ending.end(ledger, ledger.runs(run_id)[0], ledger.chunks(run_no))
+    (run,) = ledger.runs(run_id)
+    assert json.loads(run.summary)["closure"] == check
+    page = run_page(ledger, run, CLOCK.now())
+    assert page.advice.endswith(f"can be booked again at once. Then check: {check}")
+    assert "Block the day first, in the dashboard" in page.advice
 
 
 def test_what_was_approved_comes_back_from_the_ledger_for_the_rows_of_a_chunk(ledger: PostgresLedger) -> None:
@@ -272,7 +288,7 @@ def test_status_says_that_no_worker_has_taken_a_run(ledger: PostgresLedger, empt
     ledger.start_run(run_no)
     ledger.plan_chunks(run_no, 2)
     seen = look_over(LedgerDatabase(emptied_url), Machine({}), 5)
-    assert seen.runs[0].said == f"{NOBODY} 4 of 4 chunks are left. {START_ONE}"
+    assert seen.runs[0].said == f"{NOBODY} 4 of 4 chunks left. {START_ONE}"
     assert seen.next == f"The run run-1: {seen.runs[0].said}"
     assert ledger.take_chunk(1, 1, "one", 90.0)
     assert NOBODY not in look_over(LedgerDatabase(emptied_url), Machine({}), 5).next

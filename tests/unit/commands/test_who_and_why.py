@@ -14,10 +14,11 @@ import pytest
 from bulk_cancel.commands.explain import explain
 from bulk_cancel.commands.export import export
 from bulk_cancel.commands.plan import plan_job
+from bulk_cancel.commands.refusals import Refusal, note_refusal
 from bulk_cancel.commands.report import ReportWish, report_run
 from bulk_cancel.commands.run import run_and_tell, run_job
 from bulk_cancel.commands.status import Overview, RunPhase, look_over
-from bulk_cancel.core.model import Answer, Status
+from bulk_cancel.core.model import Answer, Status, Target
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.errors import DeclinedError, Exit, UsageError
 from bulk_cancel.reports.summary import Summary
@@ -138,6 +139,29 @@ def test_a_refused_command_is_told_until_a_run_begins(office: Office) -> None:
     office.played.now += 10
     ran(office, office.folder / "closure.csv")
     assert overview(office).refusal is None
+
+
+def test_a_run_that_could_not_record_its_end_says_once_why_and_was_not_killed(office: Office) -> None:
+    def die(target: Target) -> Answer:
+        raise GeneratorExit  # as a kill: nothing is recorded any more
+
+    office.line.on_cancel = die
+    with pytest.raises(BaseExceptionGroup):
+        ran(office, office.write(3))
+    (run,) = overview(office).runs
+    assert (run.phase, run.said) == (RunPhase.KILLED, "Killed before its end.")
+    at, why = run.record.started_at, "The disk refused the ledger L: disk is full."
+    note_refusal(office.setup().place, office.played.machine, Refusal(at - 1, at + 1, Exit.DISK, why, TYPED[0]))
+    seen = overview(office)
+    (run,) = seen.runs
+    assert (run.phase, run.exit_code, seen.refusal) == (RunPhase.ENDED, Exit.DISK, None)
+    report = f"bulk-cancel report {run.record.run_id} --ledger {office.setup().place}"
+    assert seen.next.startswith(
+        f"The run {run.record.run_id} broke off before its end: {why} To write its files, type: {report}. "
+        "Make room on the disk, or mend it, then run the same command again"
+    )
+    note_refusal(office.setup().place, office.played.machine, Refusal(at + 1, at + 2, Exit.CONFIG, why, TYPED[0]))
+    assert overview(office).runs[0].phase is RunPhase.KILLED
 
 
 @pytest.mark.parametrize(("reason", "now"), [("Flood.", "“Flood.”"), (None, "(no reason)")])

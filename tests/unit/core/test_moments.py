@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bulk_cancel.core.moments import moment_of, parse_zone, show_moment, write_moment
+from bulk_cancel.core.moments import formatted, moment_of, parse_zone, show_moment, write_moment
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = st.sampled_from(sorted(available_timezones() - {"localtime"})).map(ZoneInfo)
@@ -32,6 +32,8 @@ SECONDS = st.integers(946_684_800, 2_114_380_800)
         ("2026-12-24T08:30:00Z", "America/Sao_Paulo", "2026-12-24 05:30 UTC-03:00"),  # it has no other name
         ("2026-12-24T08:30:00Z", "UTC", "2026-12-24 08:30 UTC"),
         ("9999-12-31T23:59:59Z", "Pacific/Kiritimati", "9999-12-31 23:59 UTC"),  # there it is the year 10000
+        ("0001-01-01T00:00:00Z", "UTC", "0001-01-01 00:00 UTC"),
+        ("0999-12-31T23:59:59Z", "UTC", "0999-12-31 23:59 UTC"),
         (0.0, "Europe/London", "1970-01-01 01:00 BST"),
         (1e30, "UTC", "9999-12-31 23:59 UTC"),
         ("at noon\x1b[31m", "UTC", "at noon"),
@@ -40,6 +42,14 @@ SECONDS = st.integers(946_684_800, 2_114_380_800)
 )
 def test_people_read_the_zone_with_it(moment: float | str | None, zone: str, shown: str) -> None:
     assert show_moment(moment, ZoneInfo(zone)) == shown
+
+
+@pytest.mark.parametrize(
+    ("form", "written"),
+    [("%d.%m.%Y", "02.01.0044"), ("%F", "0044-01-02"), ("%%Y %Y", "%Y 0044"), ("100%", "100%"), ("%y", "44")],
+)
+def test_every_year_has_four_digits(form: str, written: str) -> None:
+    assert formatted(date(44, 1, 2), form) == written
 
 
 @pytest.mark.parametrize(

@@ -528,16 +528,18 @@ async def test_a_read_that_is_forbidden_among_others_is_the_rows_fault(clock: Cl
 
 
 async def test_a_slow_ledger_does_not_hand_out_anew_what_a_worker_settles_meanwhile(clock: Clock) -> None:
+    """Of four workers two wait for their slots at the snapshot; one of them is done before the rows are handed out."""
     context, commits, line = staged(clock, 8)
     line.listed = line.listed[:6]
     ask = commits.ask
 
     async def slow(question: Callable[[Any], Any]) -> Any:
-        await anyio.sleep(5)
+        await anyio.sleep(3)
         return await ask(question)
 
     commits.ask = slow  # type: ignore[method-assign]
-    context = replace(context, limiter=Limiter(Pace(0.3, 2), clock, clock.monotonic(), random.Random(1)))
+    limiter = Limiter(Pace(0.3, 2), clock, clock.monotonic(), random.Random(1))
+    context = replace(context, lines=[line] * 4, limiter=limiter)
     await carry_out(context, line)
     assert set(commits.states.values()) == {State.CANCELLED}
     assert len(line.posts) == 8

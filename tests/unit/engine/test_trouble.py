@@ -176,6 +176,15 @@ async def test_an_outage_of_ten_minutes_makes_few_unknowns_and_is_survived(clock
     assert len(line.pages) < 20, "one probe at a time, further and further apart"
 
 
+async def test_five_cancels_in_a_row_without_an_answer_are_the_last_before_a_probe(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=lambda _: NO_ANSWER)
+    context, _ = context_of(clock, line)
+    probed_after: list[int] = []
+    line.on_page = lambda: (probed_after.append(len(line.posts)), Answer(503))[1]
+    await send(context, line, list(works(20)))
+    assert set(probed_after) == {5}
+
+
 async def test_an_api_that_stays_away_stops_the_run(clock: Clock) -> None:
     line = ScriptedLine(clock, on_cancel=lambda _: NOT_SENT, on_page=lambda: NOT_SENT)
     context, commits = context_of(clock, line)

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from bulk_cancel.ops.descriptors import is_out_of_files, room_for_connections
+from bulk_cancel.ops.descriptors import fewer_at_a_time, is_out_of_files, room_for_connections
 from support.small_files import room_for_files
 
 
@@ -39,3 +39,9 @@ def test_a_name_that_cannot_be_looked_up_for_want_of_a_file() -> None:
     assert not is_out_of_files(error)
     with room_for_files(0):
         assert is_out_of_files(error)
+
+
+def test_a_machine_with_room_for_one_says_so_in_good_english() -> None:
+    told = "This machine lets the program open few files (ulimit -n): {}."
+    assert fewer_at_a_time(1, "request", 2000) == told.format("1 request at a time, not 2,000")
+    assert fewer_at_a_time(3, "account", 16) == told.format("3 accounts at a time, not 16")

@@ -142,6 +142,17 @@ def test_a_plan_says_what_it_would_do() -> None:
     assert render(made).count("<tr ") == len(made.rows)
 
 
+def test_the_plan_of_a_closure_says_what_it_wants_before_and_after() -> None:
+    check = "bulk-cancel closed --from 2026-12-24 --to 2026-12-24 --timezone Europe/Berlin"
+    page, other = PlanPage(replace(FACTS, closure=check)), PlanPage(FACTS)
+    for one in (page, other):
+        one.add(line(2))
+    block_first = "Block the day first, in the dashboard: a slot that is cancelled can be booked again at once."
+    assert page.page().advice.endswith(f"{block_first} Then check: {check}")
+    assert f"Then check: {check}" in render(page.page())
+    assert "Block the day first" not in other.page().advice
+
+
 def test_a_plan_that_fails_leaves_the_page_of_before(tmp_path: Path) -> None:
     (tmp_path / "plan.html").write_text("before")
     with pytest.raises(OSError, match="no network"), writing_plan_page(tmp_path, FACTS) as page:

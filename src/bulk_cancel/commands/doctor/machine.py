@@ -41,4 +41,4 @@ def check_zones(names: tuple[str, ...]) -> Check:
     except (ZoneInfoNotFoundError, ValueError):
         error = ConfigError(f"The time zone {name} is not known here.", advice="Install the package tzdata.")
         return failed("time zones", error)
-    return good("time zones", f"{' and '.join(names)} are known.")
+    return good("time zones", f"Known: {' and '.join(names)}.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bulk_cancel.commands.doctor.check import Check, failed, good
+from bulk_cancel.core.text import counted
 from bulk_cancel.errors import BulkCancelError, InputError, InputMissingError
 from bulk_cancel.settings.job import Job, load_job
 
@@ -39,4 +40,4 @@ def _check_file(path: Path) -> Check:
         return failed("input", InputMissingError(f"There is no input {path}.", advice="Check the name."))
     if not path.is_file() or not os.access(path, os.R_OK):
         return failed("input", InputError(f"The input {path} cannot be read.", advice="Check what it is and its mode."))
-    return good("input", f"{path} is there, {path.stat().st_size:,} bytes.")
+    return good("input", f"{path} is there, {counted(path.stat().st_size, 'byte')}.")

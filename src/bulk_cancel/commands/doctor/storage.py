@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bulk_cancel.access.ledgers import LedgerPlace
 from bulk_cancel.commands.doctor.check import Check, failed, good, warning
+from bulk_cancel.core.text import counted
 from bulk_cancel.errors import BulkCancelError, ConfigError, LedgerCreateError, LedgerDiskError, LedgerError
 from bulk_cancel.ledger.port import Health
 from bulk_cancel.ledger.sqlite.ledger import reading
@@ -108,7 +109,7 @@ def _owner(place: object, bound: str | None, url: str) -> Iterator[Check]:
 
 
 def _open(count: int) -> str:
-    return f"{'1 target has' if count == 1 else f'{count} targets have'} no known outcome."
+    return f"{counted(count, 'target has', 'targets have')} no known outcome."
 
 
 def check_lock(name: str, holder: Holder | None, what: str) -> Check:

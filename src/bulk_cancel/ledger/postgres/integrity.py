@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from bulk_cancel.core.text import counted
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import Row
 from bulk_cancel.ledger.sqlite.integrity import GENESIS, changed_beginning, digest_of, wrong_state
@@ -58,7 +59,7 @@ def _wrong_links(session: Session) -> Iterator[str]:
         events = [row[4:] for row in rows if row[4] is not None]
         *of_chain, last_event_id, digest = seal_of
         if digest is None:
-            yield f"The history has {len(events)} events from {events[0][0]} on that no seal covers."
+            yield f"The history has {counted(len(events), 'event')} from {events[0][0]} on that no seal covers."
             continue
         before = before if of_chain == chain else GENESIS
         if not last_event_id:

@@ -45,6 +45,7 @@ class Row:
     notes: Sequence[str]  #: what else the row asks for: one attendee, the whole series
     text: str  #: why, or what was found
     cells: Sequence[str]  #: under the page's own headers
+    shown: Sequence[tuple[str, str]] = ()  #: columns of the input that somebody wanted to see: name and cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class Page:
     headers: tuple[str, str]  #: of the table, after row, status, appointment and why
     cells_are_sentences: bool  #: those under the first of these headers: they want room
     rows: Sequence[Row]
+    shown: Sequence[str] = ()  #: names of the columns of the input that somebody wanted to see
     note: str  #: which rows the table leaves out and where they are; empty when none
 
 

@@ -66,6 +66,7 @@ class PlanFacts:
     closure: str = ""  #: the command that checks the days of a closure; empty: it is none
     provenance: Provenance = field(default_factory=Provenance)
     digest: Callable[[], str | None] = lambda: None  #: of the plan file; known when the page is written
+    shown: Callable[[Page], Page] = lambda page: page  #: adds the columns of the input that somebody wants to see
     hours: Hours = field(default_factory=Hours)  #: when cancels may be sent, and in which zone its readers live
 
     @property
@@ -197,7 +198,7 @@ def writing_plan_page(out: Path, facts: PlanFacts) -> Iterator[PlanPage]:
     """
     page = PlanPage(facts)
     yield page
-    write_page(page.page(), out, PLAN_HTML)
+    write_page(facts.shown(page.page()), out, PLAN_HTML)
 
 
 def _row(line: PlanLine, zone: Zone, *, for_a_person: bool) -> Row:

@@ -5,7 +5,7 @@ The counts and rows are those of today: a row that was unknown when the run ende
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -122,9 +122,11 @@ class _Run:
         return self.remains.count(*statuses)
 
 
-def write_run_page(ledger: Ledger, run: RunRecord, out: Path, now: float) -> None:
-    """Write the page of a run into the folder `out`. Raises ReportError when the disk refuses."""
-    write_page(run_page(ledger, run, now), out, REPORT_HTML)
+def write_run_page(
+    ledger: Ledger, run: RunRecord, out: Path, now: float, shown: Callable[[Page], Page] = lambda page: page
+) -> None:
+    """Write the page of a run into `out`, with what `shown` adds. Raises ReportError when the disk refuses."""
+    write_page(shown(run_page(ledger, run, now)), out, REPORT_HTML)
 
 
 def run_page(ledger: Ledger, record: RunRecord, now: float) -> Page:

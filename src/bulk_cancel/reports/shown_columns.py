@@ -1,0 +1,90 @@
+"""Columns of the input that a person wants to see beside the ids (`--show`). Personal data: none unless asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+import polars.selectors as cs
+
+from bulk_cancel.core.columns import PREFIX, ROW, columns_like
+from bulk_cancel.core.text import clean
+from bulk_cancel.errors import InputError, UsageError
+from bulk_cancel.reports.csv_file import POLARS_FAILURES
+from bulk_cancel.reports.pages.layout import Page, Row
+
+#: The name of a column and what a row has in it.
+Cells = Sequence[tuple[str, str]]
+_LONGEST_CELL = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ShownColumns:
+    """The columns that are shown, and the snapshot of the input that holds them."""
+
+    snapshot: Path = Path()
+    names: tuple[str, ...] = ()
+
+    def beside(self, rows: Collection[int]) -> Mapping[int, Cells]:
+        """Return what these rows have in the columns; cells that are empty are left out. Raises InputError."""
+        if not self.names:
+            return {}
+        frame = pl.scan_parquet(self.snapshot, glob=False).select(cs.by_name(ROW, *self.names))
+        try:
+            found = frame.filter(pl.col(ROW).is_in(sorted(rows))).collect(engine="streaming")
+        except (OSError, *POLARS_FAILURES) as error:
+            raise InputError(f"{self.snapshot} is not a snapshot of an input, or is damaged") from error
+        cells = found[list(self.names)].rows()
+        return {
+            row: [
+                (clean(name), clean(cell, _LONGEST_CELL)) for name, cell in zip(self.names, texts, strict=True) if cell
+            ]
+            for row, texts in zip(found[ROW], cells, strict=True)
+        }
+
+    def on(self, page: Page) -> Page:
+        """Return a page whose rows show the columns. Raises InputError."""
+        if not self.names:
+            return page
+        cards = [card.rows for card in page.cards]
+        cells = self.beside({row.row for rows in (page.rows, *cards) for row in rows})
+
+        def shown(rows: Sequence[Row]) -> list[Row]:
+            return [replace(row, shown=cells.get(row.row, ())) for row in rows]
+
+        cards_too = [replace(card, rows=shown(card.rows)) for card in page.cards]
+        return replace(page, rows=shown(page.rows), cards=cards_too, shown=[clean(name) for name in self.names])
+
+
+NOTHING_SHOWN = ShownColumns()
+
+
+def shown_columns(snapshot: Path | None, wanted: Sequence[str]) -> ShownColumns:
+    """Find the columns by their names, as `--map` finds its own. Raises UsageError for one that is not there."""
+    if not wanted:
+        return NOTHING_SHOWN
+    if snapshot is None:
+        raise UsageError("The columns of the input are not kept here, so none can be shown.", advice=_LEAVE_OUT)
+    try:
+        names = pl.scan_parquet(snapshot, glob=False).collect_schema().names()
+    except (OSError, *POLARS_FAILURES) as error:
+        raise InputError(f"{snapshot} is not a snapshot of an input, or is damaged") from error
+    columns = [name for name in names if not name.startswith(PREFIX)]
+    return ShownColumns(snapshot, tuple(dict.fromkeys(_column_named(name, columns) for name in wanted)))
+
+
+_LEAVE_OUT = "Nothing was sent or written. Leave --show out."
+
+
+def _column_named(name: str, columns: Sequence[str]) -> str:
+    like = columns_like(name, columns)
+    if len(like) == 1:
+        return like[0]
+    what = "more than one column" if like else "no column"
+    listed = ", ".join(map(clean, (like or columns)[:30]))
+    raise UsageError(
+        f"The input has {what} {clean(name)}, which --show names.",
+        advice=f"Nothing was sent or written. {'They are' if like else 'It has'}: {listed}.",
+    )
