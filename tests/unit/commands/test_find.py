@@ -246,7 +246,7 @@ def test_an_api_that_is_not_there(find: Find, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("words", "code", "complaint"),
     [
-        (("--timezone", "Mars/Olympus"), 2, "no time zone"),
+        (("--timezone", "Mars/Olympus"), 2, "not a time zone"),
         (("--to", "2027-03-27"), 2, "the last day is before the first"),
         (("--from", "28.3.2027"), 2, "from: write a date"),
         (("--location", ""), 2, "location"),
