@@ -809,6 +809,14 @@ BUGS = (
         "test_after_an_unknown_outcome_a_row_is_sent_once_more_in_a_run_whatever_reads_say",
     ),
     Bug(
+        "a worker never again tries a credential that was refused once",
+        "cluster/worker.py",
+        "        if refused_in != run_id:",
+        "        if not refused_in:",
+        "tests/unit/cluster/test_worker.py"
+        "::test_a_token_that_was_refused_once_is_tried_again_by_the_same_worker_in_the_next_run",
+    ),
+    Bug(
         "a worker does not lock its credential",
         "access/limit_sharing.py",
         "    with locked_together(path, what, ledger.place, setup.job.lock_wait):",
