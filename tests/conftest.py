@@ -29,7 +29,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two workers a core: about half of a test's time is waiting for a process, a socket or a promised pause."""
+    """Return two workers per core: tests spend about half of their time waiting for a process, a socket or a pause."""
     return 2 * (os.cpu_count() or 1)
 
 

@@ -72,7 +72,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import_module(f"{__name__}.ops.platforms").refuse_windows()  # before what Windows does not have is imported
+    import_module(f"{__name__}.ops.platforms").refuse_windows()  # before modules that Windows lacks are imported
     value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     return value
 

@@ -1,4 +1,4 @@
-"""The errors a person may see. Each carries the exit code it ends the command with and, if there is one, what to do.
+"""The errors a person may see. Each has the exit code that it ends the command with and, where there is any, advice.
 
 BulkCancelError                   1 BUG: never raised as itself
   InputError                     65 BAD_INPUT
@@ -37,7 +37,7 @@ class Exit(IntEnum):
     meaning: str
 
     def __new__(cls, code: int, meaning: str = "") -> Self:
-        """Make a member that is a number and knows what it means."""
+        """Make a member that is a number with its meaning."""
         member = int.__new__(cls, code)
         member._value_, member.meaning = code, meaning
         return member
@@ -47,10 +47,10 @@ class Exit(IntEnum):
     USAGE = 2, "the command line is wrong, or nobody could be asked"
     REFUSED_ROWS = (
         3,
-        "finished; a person has to look at rows: refused, invalid, not as approved, or settled by no read",
+        "finished; a person has to look at rows: refused, invalid, not as approved, or never settled by a read",
     )
-    UNKNOWN = 4, "finished; the outcome of some cancels, or a part of what was to be read, is not known"
-    STOPPED = 5, "stopped early, or some rows failed to be sent: rows are left"
+    UNKNOWN = 4, "finished; the outcome of some cancels is not known, or a part of the API's data could not be read"
+    STOPPED = 5, "stopped early, or some rows could not be sent: run it again"
     BAD_INPUT = 65, "the input cannot be used"
     NO_INPUT = 66, "the input does not exist"
     UNREACHABLE = 69, "the API, or the ledger's database, could not be reached before the first cancel"
@@ -59,10 +59,11 @@ class Exit(IntEnum):
     LOCKED = 75, "another run holds the ledger or the credential"
     CREDENTIAL = 77, "the API refused the credential"
     CONFIG = 78, "a setting is missing or wrong, or the ledger is not this API's"
-    INTERRUPTED = 130, "stopped at once: by Ctrl-C, in a run by the second one"
+    INTERRUPTED = 130, "stopped at once by Ctrl-C (a run: by the second Ctrl-C)"
 
 
-#: The same command again comes to the same: somebody has to correct something first. Schedulers need not try again.
+#: Codes with which the same command would end again: a person has to correct something first, so schedulers need not
+#: try again.
 PERMANENT = frozenset(
     {
         Exit.USAGE,
@@ -77,7 +78,7 @@ PERMANENT = frozenset(
 
 
 class BulkCancelError(Exception):
-    """Something a person can act on: what happened, and what to do next."""
+    """An error that a person can act on: what happened (the message), and what to do next (`advice`)."""
 
     exit_code = Exit.BUG
 
@@ -97,7 +98,7 @@ class NoRowsError(InputError):
 
 
 class PlanError(InputError):
-    """The plan file cannot be carried out: no plan, damaged, expired, or not the approved one."""
+    """The plan file cannot be carried out: it is not a plan, damaged, expired, or not the approved one."""
 
 
 class InputMissingError(BulkCancelError):
@@ -155,7 +156,7 @@ class LedgerUnreachableError(LedgerError):
 
 
 class LedgerLostError(LedgerError):
-    """The database of the ledger went away in the middle."""
+    """The connection to the ledger's database was lost during the run."""
 
     exit_code = Exit.STOPPED
 
@@ -207,13 +208,13 @@ class ReportError(BulkCancelError):
 
 
 class DeclinedError(BulkCancelError):
-    """The person, or a limit, said no. Nothing was sent or recorded."""
+    """The person declined, or a limit was exceeded. Nothing was sent or recorded."""
 
     exit_code = Exit.STOPPED
 
 
 class OutOfFilesError(BulkCancelError):
-    """This process may open no more files, and a connection is one."""
+    """This process has reached its limit of open files, and each connection takes one."""
 
     exit_code = Exit.STOPPED
 

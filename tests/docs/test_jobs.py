@@ -61,8 +61,8 @@ def test_paths_of_a_job_file_are_relative_to_it(tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         ('input = "a"\nreasn = "x"', "reasn: there is no such setting"),
-        ('input = "a"\nrate = "soon"', 'rate: "soon" is no rate'),
-        ('input = "a"\nsettle = "later"', 'settle: "later" is no duration'),
+        ('input = "a"\nrate = "soon"', 'rate: "soon" is not a rate'),
+        ('input = "a"\nsettle = "later"', 'settle: "later" is not a duration'),
         ('input = "a"\nburst = 0', "burst"),
         (f'input = "a"\nreason = "{"x" * 501}"', "reason"),
         ("input = ", "not a readable TOML file"),

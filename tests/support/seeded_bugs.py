@@ -432,8 +432,8 @@ BUGS = (
     Bug(
         "a ledger that is written over in place is not noticed",
         _GUARD,
-        "status.st_mtime_ns if os.name ==",
-        "0 if os.name ==",
+        "status.st_size, status.st_mtime_ns",
+        "status.st_size, 0",
         f"{_MARKS}::test_a_file_that_somebody_writes_to_is_noticed_at_the_next_commit",
     ),
     Bug(
@@ -579,8 +579,8 @@ BUGS = (
     Bug(
         "a pause after a read is not durable",
         "engine/context.py",
-        "        if answer.status == THROTTLED:\n            await self.commits.record()\n",
-        "        if answer.status == THROTTLED:\n",
+        "        if answer.status == TOO_MANY_REQUESTS:\n            await self.commits.record()\n",
+        "        if answer.status == TOO_MANY_REQUESTS:\n",
         f"{_SIGNALS}::test_a_pause_that_the_server_asked_for_outlives_a_kill",
     ),
     Bug(
@@ -600,14 +600,14 @@ BUGS = (
     Bug(
         "trailers count as headers",
         "api/wire.py",
-        "if not self._head_ended:  # trailers say nothing",
+        "if not self._head_ended:  # trailers are ignored",
         "if True:",
         "tests/sockets/test_wire.py::test_trailers_never_count_as_headers",
     ),
     Bug(
         "a second answer in the same packet is swallowed",
         "api/wire.py",
-        "            self.drop()  # a second answer in the same breath",
+        "            self.drop()  # a second answer to one request",
         "            pass",
         "tests/sockets/test_wire.py::test_a_second_answer_in_the_same_packet_ends_the_connection",
     ),
@@ -807,6 +807,14 @@ BUGS = (
         "AND NOT (t.attempts > 99 AND EXISTS",
         "tests/unit/cluster/test_worker.py::"
         "test_after_an_unknown_outcome_a_row_is_sent_once_more_in_a_run_whatever_reads_say",
+    ),
+    Bug(
+        "a worker never again tries a credential that was refused once",
+        "cluster/worker.py",
+        "        if refused_in != run_id:",
+        "        if not refused_in:",
+        "tests/unit/cluster/test_worker.py"
+        "::test_a_token_that_was_refused_once_is_tried_again_by_the_same_worker_in_the_next_run",
     ),
     Bug(
         "a worker does not lock its credential",

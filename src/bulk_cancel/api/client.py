@@ -1,7 +1,7 @@
-"""One connection to the API: builds requests, bounds every exchange in time and size, and returns what came of it.
+"""One connection to the API: builds requests, bounds every exchange in time and size, and returns its result.
 
-Each worker has a line of its own with one connection. One shared httpx 0.28 pool is quadratic in waiting requests and
-can close a connection that it has just given to a queued one, which for us would be a false unknown.
+Each worker has a line of its own with one connection. A shared pool of httpx 0.28 takes time quadratic in the number of
+waiting requests, and may close a connection that it has just given to one of them: a false unknown.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from bulk_cancel.core.retry import parse_date, parse_retry_after
 from bulk_cancel.core.text import clean
 from bulk_cancel.ops.descriptors import is_out_of_files
 
-#: As OpenSSL says it, and why.
+#: OpenSSL's message, with the cause as a group.
 _UNTRUSTED = re.compile(r"certificate verify failed: (.*?)(?:\.? \(_ssl.*)?$")
 
 
@@ -52,7 +52,7 @@ class _TooLongError(Exception):
 
 
 class HttpLine:
-    """A `Line` over an httpx transport: the seam at which tests, proxies and the fast `Wire` are alike."""
+    """A `Line` over an httpx transport: a `Wire`, httpx's own for proxies, or a test's."""
 
     def __init__(self, settings: ApiSettings, transport: httpx.AsyncBaseTransport) -> None:
         self._settings = settings
@@ -76,7 +76,7 @@ class HttpLine:
 
     @property
     def server_date_at(self) -> float | None:
-        """What time the last answer said it was, seconds since the epoch; None when it did not, or not legibly."""
+        """The Date header of the last answer, seconds since the epoch; None when it had no readable one."""
         return parse_date(self._date) if self._date else None
 
     async def cancel(self, target: Target, request: Request) -> Answer:
@@ -136,7 +136,7 @@ class HttpLine:
         return parse_meeting_types(*await self._exchange(self._request("GET", "/meeting-type", user_id)))
 
     async def slots(self, query: SlotsQuery) -> Slots:
-        """GET /booking-availability (documented); without `refreshCache` it may tell of some time ago."""
+        """GET /booking-availability (documented); without `refreshCache` the answer may be outdated."""
         params: dict[str, str | int | None] = {
             "meetingTypeId": query.offer.meeting_type_id,
             "hostIds": query.offer.host_id,
@@ -150,9 +150,9 @@ class HttpLine:
         )
 
     def _request(self, method: str, path: str, user_id: str | None, content: bytes = b"") -> httpx.Request:
-        """Build a request without having httpx parse the same address again: that took a sixth of a cancel's CPU.
+        """Build a request with one constant URL and the path in httpx's documented extension `target`.
 
-        Hence the URL that never changes, with the path in httpx's documented extension `target`.
+        Otherwise httpx parses the address for each request, which took a sixth of a cancel's CPU time.
         """
         headers = self._headers.copy()
         if acting := user_id or self._settings.user_id:
@@ -195,12 +195,12 @@ class HttpLine:
         self._date = response.headers.get("Date")
         value = parse_json(body)
         there = self.server_date_at
-        now = self._settings.now() if there is None else there  # a date is one on the clock of who wrote it
+        now = self._settings.now() if there is None else there  # a date in Retry-After is by the server's clock
         retry_after_s = parse_retry_after(response.headers.get("Retry-After"), now)
         return _answer(response, value, retry_after_s), value
 
     def _describe(self, error: Exception) -> str:
-        """Say what went wrong, and through which proxy."""
+        """Return what went wrong, and through which proxy."""
         proxy = getattr(self._transport, "proxy_name", "")
         return clean(f"{_reason(error, self._settings.timeout_s)}{proxy and f', through {proxy}'}")
 
@@ -209,7 +209,7 @@ def _reason(error: Exception, timeout_s: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no complete answer within {timeout_s:g} s"
     if untrusted := _UNTRUSTED.search(str(error)):
-        return f"the server's certificate is not trusted ({untrusted[1]}); SSL_CERT_FILE names those that are"
+        return f"the server's certificate is not trusted ({untrusted[1]}); SSL_CERT_FILE names the trusted ones"
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
@@ -222,7 +222,7 @@ def _answer(response: httpx.Response, value: Any, retry_after_s: float | None) -
 
 
 def _age_s(headers: httpx.Headers) -> float:
-    """Return how long a cache has kept an answer (RFC 9111): one that does not say may have kept it for ever."""
+    """Return the seconds for which a cache has kept an answer (RFC 9111); infinite for a hit without an age."""
     age = headers.get("Age", "").strip()[:15]
     if age.isascii() and age.isdigit():
         return float(age)
@@ -230,7 +230,7 @@ def _age_s(headers: httpx.Headers) -> float:
 
 
 def cancel_body(target: Target, request: Request) -> dict[str, str | bool]:
-    """Build the body: only the documented fields, and of those only the ones that are set."""
+    """Return the body: only documented fields, and only those that are set."""
     body: dict[str, str | bool] = {}
     if request.reason:
         body["reason"] = request.reason
@@ -244,7 +244,7 @@ def cancel_body(target: Target, request: Request) -> dict[str, str | bool]:
 
 
 def line_factory(settings: ApiSettings) -> Callable[[], HttpLine]:
-    """Return a maker of lines that share one TLS context; making the context is the expensive part."""
+    """Return a maker of lines that share one TLS context, which is expensive to make."""
     make_transport = transport_factory(settings.base_url, tls_context())
     return lambda: HttpLine(settings, make_transport())
 
@@ -254,8 +254,8 @@ def _encoded(params: Mapping[str, str | int | None]) -> str:
 
 
 async def _read_capped(response: httpx.Response) -> bytes:
-    """Read the raw body. It is not decoded: `identity` was asked for, and a decoder could be made to explode."""
-    if isinstance(response.stream, httpx.ByteStream):  # whole already
+    """Read the raw body. It is not decoded: `identity` was asked for, and a small body may decode to a huge one."""
+    if isinstance(response.stream, httpx.ByteStream):  # in memory already
         body = bytearray().join(response.stream)
     else:
         body = bytearray()

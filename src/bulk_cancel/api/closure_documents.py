@@ -1,7 +1,7 @@
-"""Reads the JSON of pending bookings, of meeting types, and of what is bookable. Any other shape is none: None.
+"""Reads the JSON of pending bookings, meeting types and bookable slots. A document of another shape gives None.
 
-Older shapes of the availability exist (`slots[]`, `availableSlots`). They are not read: what a slot of them means is
-not known well enough to say that a day is closed. Of a pending booking's `dto` only its start and, on request, its
+Older shapes of the availability (`slots[]`, `availableSlots`) are not read: their meaning is not known well enough to
+say that a day is closed. Of a pending booking's `dto` only its start and, on request, its
 attendee are read: the rest holds passwords and tokens.
 """
 
@@ -76,7 +76,7 @@ def parse_slots(answer: Answer, value: Any) -> Slots:
 
 
 def _spot(spot: Mapping[str, Any]) -> tuple[str | None, bool | None]:
-    """Return when a spot begins and whether it can be booked; None for what it does not say."""
+    """Return when a spot begins and whether it can be booked; None for each that it does not say."""
     start = next((text for name in ("startTime", "start") if (text := _text(spot.get(name)))), None)
     events, appointment = spot.get("unavailabilityEvents"), spot.get("appointment")
     if moment_of(start) is None or not isinstance(events, list):

@@ -1,8 +1,8 @@
-"""Reads the API's JSON. Takes what decides, leaves names, addresses and secrets where they are.
+"""Reads the API's JSON: only the fields that decide something, not names, addresses and secrets.
 
 Which fields mean "cancelled" is taken from existing clients of the API: `isCancelled`, or `cancel.actionAt` being set.
-A `deletedAt` means it as well (inferred). What a document does not say stays None: silence is no proof of anything, nor
-is a moment that cannot be: many programs write the year 1 for none.
+A `deletedAt` means it as well (inferred). A missing field becomes None and proves nothing; neither does an impossible
+moment, since many programs write the year 1 for none.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from bulk_cancel.core.text import clean, one_line
 
 _MOST_WARNINGS = 10
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-#: More than an answer may have: a part of a location may stand anywhere in it.
+#: Longer than any answer: a location is kept whole, since a search may look for any part of it.
 _WHOLE = 1 << 20
-#: Nothing was cancelled before the year 2000, and nothing will have been: a server's clock may be a day ahead of ours.
+#: Moments before the year 2000, or more than a day ahead of our clock, are not believed.
 _EARLIEST, _AHEAD_S = 946_684_800.0, 86_400.0
 
 
 def parse_json(body: bytes) -> Any:
-    """Return the JSON value, or None when it is none (cut, HTML, empty, too deep)."""
+    """Return the JSON value; None when the body is not JSON (cut, HTML, empty, nested too deeply)."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -37,7 +37,7 @@ def parse_json(body: bytes) -> Any:
 def parse_appointment(value: Any, now: float, *, with_contacts: bool = False) -> Appointment | None:
     """Read one appointment object; None when it is not one. Names and addresses only when asked for.
 
-    `now`, seconds since the epoch, tells what cannot have happened yet.
+    `now` is in seconds since the epoch: later moments are not believed.
     """
     if not isinstance(value, dict) or not isinstance(value.get("id"), str):
         return None
@@ -69,20 +69,20 @@ def parse_appointment(value: Any, now: float, *, with_contacts: bool = False) ->
 
 
 def _is_cancelled(flag: object, moments: Sequence[float | None]) -> bool | None:
-    """Return what the document says: a flag of another type, none, or one beside a time that cannot be says nothing."""
+    """Return whether it is cancelled; None for a missing or wrong flag, and for false beside an impossible time."""
     if flag is True or any(moments):
         return True
     return False if flag is False and not moments else None
 
 
 def _moment(text: object, now: float) -> float | None:
-    """Read when something was cancelled or deleted; None when it cannot have been then."""
+    """Read when something was cancelled or deleted; None for an impossible moment."""
     at = moment_of(text)
     return at if at is not None and _EARLIEST <= at <= now + _AHEAD_S else None
 
 
 def parse_users(answer: Answer, value: Any) -> Users:
-    """Read the ids of `GET /user`; without ids when it is no list of users."""
+    """Read the ids of `GET /user`; None when it is not a list of users."""
     users = value.get("users") if answer.status == 200 and isinstance(value, dict) else None
     if not isinstance(users, list):
         return Users(answer, None)
@@ -91,9 +91,9 @@ def parse_users(answer: Answer, value: Any) -> Users:
 
 
 def parse_page(answer: Answer, value: Any, now: float, *, with_contacts: bool = False) -> Page:
-    """Read the answer of the paginated list; without appointments when it is not one. Items that are none are counted.
+    """Read a page of the list of appointments; its appointments are None when it is not one. Wrong items are counted.
 
-    An id that is no UUID could not be cancelled (documented: a uuid): its item counts as unreadable.
+    An item whose id is not a UUID counts as unreadable: it could not be cancelled (documented).
     """
     items = value.get("appointments") if answer.status == 200 and isinstance(value, dict) else None
     if not isinstance(items, list):
@@ -104,7 +104,7 @@ def parse_page(answer: Answer, value: Any, now: float, *, with_contacts: bool = 
 
 
 def parse_total(value: Mapping[str, Any]) -> int | None:
-    """Read how many items a list has on all its pages; None when it does not say."""
+    """Read the number of items on all pages of a list; None when it does not say."""
     total = value.get("total")
     return total if type(total) is int and total >= 0 else None
 
@@ -112,7 +112,7 @@ def parse_total(value: Mapping[str, Any]) -> int | None:
 def is_api_error(value: Any, status: int) -> bool:
     """Return whether a body is an error in the API's own shape: `{statusCode, message, error}` (documented).
 
-    Without it a status is not the API's: a gateway or a proxy answers 404 as well.
+    Otherwise the status may not be the API's: a gateway or a proxy answers 404 as well.
     """
     if not isinstance(value, dict) or type(value.get("statusCode")) is not int or value["statusCode"] != status:
         return False
@@ -122,7 +122,7 @@ def is_api_error(value: Any, status: int) -> bool:
 
 
 def parse_message(value: Any) -> str:
-    """Read the message of an error body, with the fields it complains about; one clean line, possibly empty."""
+    """Read the message of an error body and of its `errors`; one clean line, possibly empty."""
     if not isinstance(value, dict):
         return ""
     message = value.get("message")
@@ -136,8 +136,8 @@ def parse_message(value: Any) -> str:
 def _attendees(value: Mapping[str, Any], now: float) -> tuple[frozenset[str] | None, frozenset[str]]:
     """Return who attends (None when the object does not say) and who is marked as deleted.
 
-    Who attends is told by `attendeeIds` alone: a short document may leave `attendees` empty. Where `attendees` names
-    somebody, and others than `attendeeIds` does, neither list says anything.
+    Only `attendeeIds` tells who attends: a short document may leave `attendees` empty. If `attendees` is not empty and
+    contradicts `attendeeIds`, neither list is believed.
     """
     listed, attending = value.get("attendees"), _ids(value.get("attendeeIds"))
     people = [_mapping(person) for person in listed] if isinstance(listed, list) else []
@@ -155,7 +155,7 @@ def _id(person: Mapping[str, Any]) -> str:
 
 
 def _ids(value: Any) -> frozenset[str] | None:
-    """Read a list of ids. With anything else in it, it is none: nobody's absence could be read from it."""
+    """Read a list of ids; None when it contains anything else, since then it does not show who is absent."""
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
         return None
     return frozenset(clean(item, 64).lower() for item in value)
@@ -180,7 +180,7 @@ def _contacts(value: Any) -> tuple[Contact, ...]:
 
 
 def parse_contact(person: Mapping[str, Any]) -> Contact:
-    """Read how to reach a person. Which fields hold a name is not documented: take the spellings that clients show."""
+    """Read how to reach a person. The fields of a name are not documented: these spellings are those of clients."""
     whole = _contact_text(person, "fullname", "fullName", "name")
     parts = (_contact_text(person, "firstname", "firstName"), _contact_text(person, "lastname", "lastName"))
     name = whole or " ".join(part for part in parts if part)

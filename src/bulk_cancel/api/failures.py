@@ -1,9 +1,9 @@
-"""Tells "no byte of the request left" from "it may have been sent", which is all that counts about a failure.
+"""Decides of a failure whether it proves that no byte of the request left, or the request may have been sent.
 
-The class of an exception proves little: a `ReadError` occurs with and without an effect on the server. The proof is
-the own trace of the transport: the default one announces each step, and the first byte of a request leaves after
-`send_request_headers.started`, never before (measured by tests/sockets/test_bytes_left.py). For a transport that
-traces nothing, only the classes below that cannot occur after a byte has left count as proof; all else is "maybe".
+The class of an exception proves little: a `ReadError` occurs with and without an effect on the server. The proof is the
+transport's trace: the default transport announces each step, and the first byte of a request leaves after
+`send_request_headers.started`, never before (measured by tests/sockets/test_bytes_left.py). Without a trace, only those
+classes count as proof that cannot occur after a byte has left.
 `ConnectTimeout` is not among them although its name says so: httpx-aiohttp 0.2 raises it when the server closes the
 connection after it has read the request (measured).
 """
@@ -60,15 +60,15 @@ EXCHANGE_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.C
 
 
 class TooLateError(httpx.TimeoutException):
-    """The connection stood only when nothing was to be sent any more."""
+    """The connection was established too late to send the request."""
 
 
 class TooEarlyError(httpx.RemoteProtocolError):
-    """The server spoke before it was asked: its next answer could not be told from what it said."""
+    """The server sent bytes before the request: they could be mistaken for its answer."""
 
 
 class Trace:
-    """Listens to one request of the default transport. Forbids its first byte after `send_within_s` seconds."""
+    """Traces one request of the default transport. Prevents its first byte after `send_within_s` seconds."""
 
     def __init__(self, send_within_s: float = math.inf) -> None:
         self._send_by = uptime() + send_within_s
@@ -81,7 +81,7 @@ class Trace:
         """Note the transport's announcement, such as `http11.send_request_headers.started`."""
         self.spoke = True
         if getattr(info.get("request"), "method", None) == b"CONNECT":
-            return  # to a proxy, which has heard no more than the host's name
+            return  # a proxy gets this one, with nothing but the host's name
         if event.endswith(".send_request_headers.started"):
             if uptime() > self._send_by:
                 raise TooLateError("the connection stood too late")
@@ -94,18 +94,18 @@ class Trace:
             self._shaking_hands, self._is_encrypted = not event.endswith(".complete"), True
 
     def _hears_something(self) -> bool:
-        """Whether bytes came on a connection of the library before a request left. In TLS they may be a ticket."""
+        """Whether bytes came on httpx's connection before the request. (With TLS they may be a session ticket.)"""
         if self._connected is None or self._is_encrypted:
             return False
         return bool(self._connected.get_extra_info("is_readable"))
 
     def bytes_left(self, error: BaseException) -> bool:
-        """Whether, given this failure, a byte may have left. True unless the opposite is proven."""
+        """Return whether a byte may have left before this failure: True unless the opposite is proven."""
         if self.spoke:
             return self.began_to_send
         return type(error) not in NEVER_SENT
 
     async def release(self) -> None:
-        """Close a connection given up amid its TLS handshake: the library forgets it, and it would stay open."""
+        """Close a connection that was abandoned during its TLS handshake, which httpx would leave open."""
         if self._shaking_hands and self._connected is not None:
             await self._connected.aclose()

@@ -1,4 +1,4 @@
-"""The one home of the HTTP library: everything else in this package takes it from here.
+"""The one import of the HTTP library: everything else takes it from here.
 
 `httpx2` is the maintained continuation with the same names; the suite runs with either (`make test-httpx2`).
 """

@@ -1,4 +1,4 @@
-"""What the engine needs of the API. Every call answers with a value; none raises for what a server or network does."""
+"""What the engine needs of the API. Every call returns a value; none raises for errors of the server or network."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from bulk_cancel.core.model import Answer, Appointment, Request, Target
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """Where the API is, who asks, and how long one whole exchange may take."""
+    """The API's address, the credential, and the time limits of one exchange."""
 
     base_url: str
     credential: Credential
     user_id: str | None = None
     timeout_s: float = 30.0
     agent: str = "bulk-cancel"
-    with_contacts: bool = False  #: read names and addresses as well: a person asked for them
+    with_contacts: bool = False  #: read names and addresses as well, when a person asked for them
     now: Callable[[], float] = time.time  #: seconds since the epoch
-    send_within_s: float = 15.0  #: of the beginning of an exchange its first byte has to leave, or none does
+    send_within_s: float = 15.0  #: a request whose first byte has not left after this is not sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +34,18 @@ class Query:
     page_size: int = 100
     start: str | None = None  #: ISO 8601, the earliest start of an appointment
     end: str | None = None  #: ISO 8601, the latest start, inclusive
-    user_id: str | None = None  #: as whom to ask, Platform keys only
+    user_id: str | None = None  #: the acting user, Platform keys only
     host_id: str | None = None  #: another user's appointments, admins only
     meeting_type_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The answer to a query: the appointments on the page, None when the answer is no list of appointments."""
+    """The answer to a query: the appointments on the page, None when the answer is not such a list."""
 
     answer: Answer
     appointments: tuple[Appointment, ...] | None
-    unreadable: int = 0  #: items on the page that are no appointment with an id that can be cancelled
+    unreadable: int = 0  #: items on the page that are not an appointment with a UUID
     total: int | None = None  #: appointments on all pages, as the API counts them; None: it does not say
     asked_at: float = 0.0  #: when the request left, on the clock of its reader
 
@@ -57,7 +57,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Users:
-    """The answer to a request for users: their ids, None when it is no list of users."""
+    """The answer to a request for users: their ids, None when the answer is not such a list."""
 
     answer: Answer
     user_ids: tuple[str, ...] | None
@@ -71,18 +71,18 @@ class PendingQuery:
 
     page: int
     page_size: int = 100
-    status: str = "pending"  #: or `declined_by_host`; only the filter tells the state of a booking
+    status: str = "pending"  #: or `declined_by_host`; a booking itself does not say its status
     host_id: str | None = None  #: another user's bookings, admins only
 
 
 @dataclass(frozen=True, slots=True)
 class PendingPage:
-    """The answer to it: the bookings on the page, None when the answer is no list of them."""
+    """The answer to a `PendingQuery`: the bookings on the page, None when the answer is not such a list."""
 
     answer: Answer
     bookings: tuple[PendingBooking, ...] | None
     size: int = 0  #: items on the page
-    unreadable: int = 0  #: of them, without an id or a start
+    unreadable: int = 0  #: items without an id or a start
     total: int | None = None  #: bookings on all pages, as the API counts them; None: it does not say
 
 
@@ -98,7 +98,7 @@ class SlotsQuery:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """The answer to it: when the slots start that can be booked, None when the answer has no known shape."""
+    """The answer to a `SlotsQuery`: the starts of the bookable slots, None when the answer has no known shape."""
 
     answer: Answer
     starts: tuple[str, ...] | None
@@ -106,7 +106,7 @@ class Slots:
 
 @dataclass(frozen=True, slots=True)
 class MeetingTypes:
-    """The answer to a request for a user's meeting types: their ids, None when it is no list of them."""
+    """The answer to a request for a user's meeting types: their ids, None when the answer is not such a list."""
 
     answer: Answer
     type_ids: tuple[str, ...] | None
@@ -119,7 +119,7 @@ class Line(Protocol):
         """POST the cancel. `Answer.bytes_left` is False only when it is proven that nothing of it left this machine."""
 
     async def read(self, target: Target, request: Request) -> Answer:
-        """GET the target's appointment, asking caches to stay out of it."""
+        """GET the target's appointment, with headers that bypass caches."""
 
     async def page(self, query: Query) -> Page:
         """GET one page of appointments."""
@@ -137,7 +137,7 @@ class Line(Protocol):
         """GET the meeting types of the acting user; `user_id`: of this one, with Platform keys only."""
 
     async def slots(self, query: SlotsQuery) -> Slots:
-        """GET what can be booked of one meeting type with one host, past every cache."""
+        """GET the bookable slots of one meeting type with one host, bypassing caches."""
 
     async def aclose(self) -> None:
         """Close the connection."""

@@ -1,4 +1,4 @@
-"""Which proxy is between this machine and the API, as the environment says it."""
+"""Finds the proxy for the API in the environment."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from bulk_cancel.api.http import httpx
 from bulk_cancel.core.known_secrets import keep_out
 from bulk_cancel.errors import ConfigError
 
-#: What httpx goes through.
+#: Kinds of proxies that httpx supports.
 _KINDS = ("http", "https", "socks5", "socks5h")
 
 
 def proxy_for(url: httpx.URL) -> str | None:
     """Return the proxy that HTTPS_PROXY, ALL_PROXY and the like name for `url`, unless NO_PROXY excepts its host.
 
-    This machine itself is reached through none: a proxy that is told to reach 127.0.0.1 reaches its own machine.
-    Raises ConfigError for what is no proxy that can be used.
+    This machine itself is reached without one: to a proxy 127.0.0.1 is its own machine.
+    Raises ConfigError for a proxy that cannot be used.
     """
     proxies = getproxies()
     proxy = proxies.get(url.scheme) or proxies.get("all")
@@ -34,7 +34,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _is_excepted(url: httpx.URL) -> bool:
-    """Tell whether NO_PROXY has the host, or a network in which it is, such as 10.0.0.0/8: Python reads names alone."""
+    """Return whether NO_PROXY has the host, or a network such as 10.0.0.0/8 (Python itself reads only names)."""
     address = _address(url.host)
     in_network = address and any(address in network for network in _networks(getproxies().get("no", "")))
     return bool(in_network or proxy_bypass(url.netloc.decode("ascii")))
@@ -59,7 +59,7 @@ def _usable(proxy: str) -> str:
         url = httpx.URL()
     if url.scheme not in _KINDS or not url.host or (url.port or 1) > 65535:
         raise ConfigError(
-            "The proxy in the environment (HTTPS_PROXY, ALL_PROXY) is none that can be used.",
+            "The proxy in the environment (HTTPS_PROXY, ALL_PROXY) cannot be used.",
             advice="Nothing was sent. It looks like http://proxy.example:3128",
         )
     if url.scheme.startswith("socks5") and importlib.util.find_spec("socksio") is None:
@@ -70,6 +70,6 @@ def _usable(proxy: str) -> str:
 
 
 def proxy_name(proxy: str) -> str:
-    """Return what people call a proxy: without the name and password that its address may hold."""
+    """Return a proxy's name for people: without the user name and password that its address may contain."""
     url = httpx.URL(proxy)
     return f"the proxy {url.host}:{url.port}" if url.port else f"the proxy {url.host}"

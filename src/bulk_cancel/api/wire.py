@@ -20,17 +20,17 @@ import httptools
 from bulk_cancel.api.failures import TooEarlyError
 from bulk_cancel.api.http import httpx
 
-_TURNS = 20  #: of the event loop, in which what lies in the kernel is read
-LONGEST_HEAD = 128 * 1024  #: so long may headers be, and chunk sizes; common servers stop at 64 KiB
+_TURNS = 20  #: of the event loop, in which received bytes are read
+LONGEST_HEAD = 128 * 1024  #: most bytes of headers and chunk sizes; common servers allow 64 KiB
 
 
 class _Connection(asyncio.Protocol):
-    """Writes one request at a time and gathers its answer."""
+    """Writes one request at a time and collects its answer."""
 
     def __init__(self, longest_body: int) -> None:
         self._longest_body = longest_body
         self._answer: asyncio.Future[httpx.Response] = asyncio.get_running_loop().create_future()
-        self._answer.cancel()  # nobody waits for one
+        self._answer.cancel()  # no request is open
         self._idle_since = time.monotonic()
         self.usable = True  #: for one more request
 
@@ -41,9 +41,9 @@ class _Connection(asyncio.Protocol):
         return not is_readable(self._transport.get_extra_info("socket"))
 
     async def is_silent(self) -> bool:
-        """Whether nothing was said on a new connection: an answer to no request would be taken for the first one's.
+        """Whether the server sent nothing on a new connection: such bytes would be taken for the first answer.
 
-        What lies in the kernel is read first. In TLS that may be a ticket of the server's, which says nothing.
+        Bytes that were received already are read first: with TLS they may be the server's session ticket.
         """
         for _ in range(_TURNS):
             if not self.usable or not is_readable(self._transport.get_extra_info("socket")):
@@ -52,7 +52,7 @@ class _Connection(asyncio.Protocol):
         return False
 
     def ask(self, request: bytes) -> asyncio.Future[httpx.Response]:
-        """Write a request; the future is its answer, or why there is none."""
+        """Write a request; return the future of its answer or error."""
         self._answer = asyncio.get_running_loop().create_future()
         self._parser = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
@@ -63,7 +63,7 @@ class _Connection(asyncio.Protocol):
         return self._answer
 
     def drop(self, error: Exception | None = None) -> None:
-        """Close at once. Who still waits for an answer gets the error."""
+        """Close at once. A request that waits for its answer gets the error."""
         self.usable = False
         self._transport.abort()
         if error is not None and not self._answer.done():
@@ -92,13 +92,13 @@ class _Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         if self._answer.done():
-            self.drop()  # a second answer in the same breath
+            self.drop()  # a second answer to one request
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_length += len(name) + len(value)
         if self._head_length > LONGEST_HEAD:
             raise ValueError("the headers are too long")
-        if not self._head_ended:  # trailers say nothing
+        if not self._head_ended:  # trailers are ignored
             self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
@@ -127,7 +127,7 @@ class Wire(httpx.AsyncBaseTransport):
         self._kept: _Connection | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return its whole answer. Raises httpx's exceptions for all that the network does."""
+        """Send a request and return its whole answer. Raises httpx's exceptions for all errors of the network."""
         written, announce = serialised(request), request.extensions["trace"]
         await announce("connection.acquire.started", {})
         kept, self._kept = self._kept, None
@@ -145,7 +145,7 @@ class Wire(httpx.AsyncBaseTransport):
         except BaseException:
             connection.drop()
             raise
-        self._kept = connection  # whether it is fit for another request is seen then
+        self._kept = connection  # the next request checks whether it can be used again
         return response
 
     async def _connect(self, url: httpx.URL) -> _Connection:
@@ -154,7 +154,7 @@ class Wire(httpx.AsyncBaseTransport):
         make = partial(_Connection, self._longest_body)
         try:
             _, connection = await loop.create_connection(make, host, port, ssl=tls, happy_eyeballs_delay=0.25)
-        except OSError as error:  # as those of TLS are, too
+        except OSError as error:  # errors of TLS are OSErrors, too
             raise httpx.ConnectError(str(error) or type(error).__name__) from error
         return connection
 
@@ -165,16 +165,16 @@ class Wire(httpx.AsyncBaseTransport):
 
 
 def is_readable(sock: Any) -> bool:
-    """Whether something lies in the kernel: bytes that came unasked, or the other side's end."""
+    """Return whether a socket has unread bytes, or was closed by the other side."""
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))
 
 
 def serialised(request: httpx.Request) -> bytes:
-    """Return a request whose body is in memory as it goes over the wire.
+    """Return the bytes of a request whose body is in memory.
 
-    The extension `target` takes the place of the URL's path, as httpx documents. Raises for a line break in the head.
+    The extension `target` replaces the URL's path, as httpx documents. Raises LocalProtocolError for a line break.
     """
     lines = [request.method.encode(), b" ", request.extensions.get("target", request.url.raw_path), b" HTTP/1.1\r\n"]
     for name, value in request.headers.raw:

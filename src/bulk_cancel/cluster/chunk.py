@@ -55,6 +55,11 @@ class WorkerSetup:
         return self.setup.log
 
     @property
+    def clock(self) -> Clock:
+        """The machine's clock."""
+        return self.setup.machine.clock
+
+    @property
     def send_within_s(self) -> float:
         """Well before a takeover an intent must have become a send, or it becomes none."""
         return min(SEND_WITHIN_S, self.silence_s / 3)

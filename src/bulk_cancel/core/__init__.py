@@ -1,1 +1,1 @@
-"""The pure core: what a cancel means, what an answer proves, when to send. No I/O, no clock, no randomness."""
+"""Pure decisions: what a cancel means, what an answer proves, when to send. No I/O, no clock, no randomness."""

@@ -1,4 +1,4 @@
-"""What is to be done with a target, decided by one function from a reading of its appointment. Pure: others read.
+"""What is to be done with a target, decided by one function from a reading of its appointment.
 
 Plan, run, the comparison with an approved plan and series all ask `decide`. A decision to send rests on a fresh reading
 or on none; a reading that shows that nothing is to be sent may be of any age, since nothing undoes a cancellation.
@@ -23,17 +23,17 @@ class Action(StrEnum):
     """What a run would do with a row."""
 
     CANCEL = "cancel"  #: send it
-    READ_FIRST = "read_first"  #: no decision without a reading, or a newer one: look (again), then decide
+    READ_FIRST = "read_first"  #: a reading, or a newer one, is needed before anything is decided
     NOTHING = "nothing"  #: the ledger knows it as settled
     SAME = "same"  #: an earlier row names the same target
-    ALREADY_CANCELLED = "already_cancelled"  #: a look shows it cancelled
-    NOT_FOUND = "not_found"  #: a look finds no such appointment, or no such attendee in it
+    ALREADY_CANCELLED = "already_cancelled"  #: a reading shows it cancelled
+    NOT_FOUND = "not_found"  #: a read finds no such appointment, or no such attendee in it
     REFUSED = "refused"  #: the API would refuse it
     SKIP = "skip"  #: a rule leaves it out
     INVALID = "invalid"  #: the row cannot be sent
 
 
-#: What a run of an approved plan may send.
+#: Actions of an approved plan whose targets a run may send.
 SENT = (Action.CANCEL, Action.READ_FIRST)
 
 
@@ -42,40 +42,42 @@ class Look(StrEnum):
 
     AUTO = "auto"  #: by pages of the list, and singly where that costs no time
     EACH = "each"  #: every one, right before its cancel
-    NEVER = "never"  #: none but those that must be read
+    NEVER = "never"  #: only those that must be read
 
 
 class Decision(NamedTuple):
-    """What is to be done with a target, and why: a clause for people."""
+    """What is to be done with a target, and why."""
 
     action: Action
-    why: str
-    is_change: bool = False  #: it is not what was approved, which a person has to look at
+    why: str  #: a clause for people
+    is_change: bool = False  #: the appointment differs from what was approved: a person has to look at it
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """What is known of a target before it is read. None: not known."""
 
-    start: str | None = None  #: ISO 8601, as an approved plan has seen it: another one is a change
-    host_ids: tuple[str, ...] | None = None  #: as an approved plan has seen them: others are a change
-    attendee_ids: tuple[str, ...] | None = None  #: as an approved plan has seen them: others are a change
-    last_start: str | None = None  #: as the ledger knows it; it may have moved, so it only tells that a look is due
+    start: str | None = None  #: ISO 8601, as in the approved plan: another one is a change
+    host_ids: tuple[str, ...] | None = None  #: as in the approved plan: others are a change
+    attendee_ids: tuple[str, ...] | None = None  #: as in the approved plan: others are a change
+    last_start: str | None = None  #: as the ledger knows it; it may have moved, so it only tells that a read is due
     attended: bool = False  #: a reading showed the target's attendee in the appointment
-    must_be_read: bool = False  #: another cancel may have taken it along, it was refused once, or a person decided
+    must_be_read: bool = False  #: another cancel may have included it, it was refused once, or a person decided
     is_looked_at: bool = False  #: the run reads every row
-    is_cancelled: bool = False  #: the ledger knows the whole appointment as cancelled, whatever a replica still shows
+    is_cancelled: bool = (
+        False  #: the ledger knows the whole appointment as cancelled, even if a replica shows it active
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class SkipRules:
-    """What is left out although it could be cancelled. `now` in seconds since the epoch, durations in seconds."""
+    """Which appointments are skipped although they could be cancelled. Durations in seconds."""
 
-    now: float
+    now: float  #: seconds since the epoch
     skip_past: bool = True
-    late_within_s: float = 0.0  #: leave out what starts within this time: people are on their way
+    late_within_s: float = 0.0  #: skip what starts within this time: people are on their way
     at: float = 0.0  #: now, on the clock of `Reading.taken_at`
-    zone: Zone = UTC  #: of those who read why something is left out
+    zone: Zone = UTC  #: in which the sentences for people tell times
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Approved:
 
     action: Action
     why: str
-    seen: Expectation = Expectation()  #: what the plan has seen of its appointment
+    seen: Expectation = Expectation()  #: the appointment as it was when the plan was made
 
 
 NOTHING_EXPECTED = Expectation()
@@ -96,8 +98,8 @@ def decide(
 ) -> Decision:
     """Return what is to be done with a sendable target, and why.
 
-    The action is one of CANCEL, SKIP, ALREADY_CANCELLED, NOT_FOUND, REFUSED and READ_FIRST (look again). `reading` is
-    None when nobody has looked. A single GET that does not tell ends in REFUSED: another one would tell no more.
+    The action is one of CANCEL, SKIP, ALREADY_CANCELLED, NOT_FOUND, REFUSED and READ_FIRST. `reading` is None when the
+    appointment was not read yet. A single GET that proves nothing ends in REFUSED: another GET would prove no more.
     """
     if reading is None:
         return _unread(target, expected, rules)
@@ -118,11 +120,11 @@ def decide(
 
 
 def _why_old(target: Target, reading: Reading, expected: Expectation) -> str:
-    """What a cache repeats does not get newer by asking again."""
+    """Return why a reading is too old to send by; reading again does not help where a cache answers."""
     if not reading.is_cached:
         return _NEWER
     may_go_unread = not expected.must_be_read and (target.attendee_id is None or expected.attended)
-    return f"{CACHED}{', or run with --look never, which sends without a look' if may_go_unread else ''}"
+    return f"{CACHED}{', or run with --look never, which sends without reading first' if may_go_unread else ''}"
 
 
 def _unread(target: Target, expected: Expectation, rules: SkipRules) -> Decision:
@@ -151,7 +153,7 @@ def _needs_no_cancel(sight: ReadResult, reading: Reading, zone: Zone) -> Decisio
 
 
 def _known_as_cancelled(target: Target) -> Decision:
-    """Nothing undoes a cancellation: a reading that shows it active is older than what the ledger knows."""
+    """Decide by the ledger alone: nothing undoes a cancellation, so a reading that shows it active is outdated."""
     if target.entire_series:
         return Decision(Action.REFUSED, ONE_OCCURRENCE)
     return Decision(Action.ALREADY_CANCELLED, "the whole appointment is cancelled, as the ledger knows")
@@ -166,9 +168,9 @@ def _cancelled_how(seen: Appointment | None, zone: Zone) -> str:
 
 
 def _untold(target: Target, reading: Reading) -> Decision:
-    """An entry of a list may be a short one: the appointment itself is asked before anybody gives up."""
+    """Decide by a reading that proves nothing. A list may shorten its entries, so the appointment itself is read."""
     if reading.source is Source.PAGE:
-        return Decision(Action.READ_FIRST, "the list does not tell enough: it is read before anything is sent")
+        return Decision(Action.READ_FIRST, "the list says too little of it: it is read before anything is sent")
     if reading.refusal:
         return Decision(Action.REFUSED, f"not sent: {reading.refusal}")
     is_silent = reading.appointment is None or reading.appointment.is_cancelled is None
@@ -177,7 +179,7 @@ def _untold(target: Target, reading: Reading) -> Decision:
 
 
 def _of_an_active_one(target: Target, request: Request, seen: Appointment) -> Decision:
-    """What the document does not say is left to the API to refuse."""
+    """Decide by what the document of an active appointment says; what it leaves open, the API may refuse."""
     if seen.group_booking and target.attendee_id is None and not request.cancel_all:
         return Decision(Action.REFUSED, "a group booking: the API wants attendee_id or cancel_all")
     if target.attendee_id is not None and seen.group_booking is False:
@@ -186,9 +188,9 @@ def _of_an_active_one(target: Target, request: Request, seen: Appointment) -> De
 
 
 def why_changed(expected: Expectation, seen: Appointment, zone: Zone) -> str:
-    """Return why the appointment is not the one that was planned, a clause for readers in `zone`; empty when it is.
+    """Return how the appointment differs from the plan, a clause with times in `zone`; empty when it does not.
 
-    What a reading does not say has not changed.
+    A field that the reading does not have counts as unchanged.
     """
     if expected.start is not None and seen.start is not None and not _same_moment(expected.start, seen.start):
         return f"rescheduled from {show_moment(expected.start, zone)} to {show_moment(seen.start, zone)}"
@@ -202,13 +204,12 @@ def _differ(planned: Collection[str] | None, seen: Collection[str] | None) -> bo
 
 
 def _same_moment(planned: str, start: str) -> bool:
-    """Two spellings of one moment are the same."""
     moment = moment_of(planned)
     return planned == start if moment is None else moment == moment_of(start)
 
 
 def why_left_out(start: str | None, rules: SkipRules) -> str:
-    """Return why a rule leaves out an appointment that starts then, a sentence; empty when none does."""
+    """Return why a rule skips an appointment that starts at `start`, a clause; empty when none does."""
     starts_at = moment_of(start)
     if starts_at is None:
         return ""

@@ -20,12 +20,11 @@ class TimeBase:
         return mono + self.offset_s
 
     def age_s(self, at: float, recorded: TimeBase, mono: float) -> float:
-        """Return how old the moment `at` is, written under the time base `recorded`, at the monotonic time `mono`.
+        """Return the age in seconds of the moment `at`, written under the time base `recorded`; `mono` is now.
 
         On the same boot only the monotonic clock counts, so that a wall clock that was set in between changes no
-        decision. Of a moment before this boot only so much is certain: it is as old as the boot, which is when the
-        monotonic clock began; the wall clock may make it younger, never older. Where boots are not known the wall clock
-        is all there is.
+        decision. A moment before this boot is certainly older than the boot, when the monotonic clock began: its age
+        is the time since the boot, or less where the wall clock says so. Without boot ids only the wall clock is used.
         """
         if self.boot_id is None:
             return max(0.0, self.wall(mono) - at)
@@ -36,15 +35,15 @@ class TimeBase:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A moment in a ledger whose age does not hang on a wall clock that was set."""
+    """A moment in a ledger whose age does not depend on a wall clock that was set."""
 
     at: float  #: seconds since the epoch
     base: TimeBase | None  #: under which it was written; None: the ledger's own clock tells the age
-    known_age_s: float = 0.0  #: at the read; counts only where there is no base
+    known_age_s: float = 0.0  #: when it was read; used only without a base
     settle_s: float = 0.0  #: of the run that wrote it
 
     def age_s(self, base: TimeBase, mono: float) -> float:
-        """Return how old it is at least, at the monotonic time `mono`."""
+        """Return its lowest possible age in seconds at the monotonic time `mono`."""
         return self.known_age_s if self.base is None else base.age_s(self.at, self.base, mono)
 
 
@@ -59,7 +58,8 @@ class PaceRecord:
     def tat(self, base: TimeBase, mono: float, longest_s: float) -> float:
         """Return the TAT on this process's monotonic clock.
 
-        Where only the wall clock relates the two, which may have been set, it is at most `longest_s` ahead of `mono`.
+        After a reboot only the wall clock relates the two, and it may have been set: then the TAT is at most
+        `longest_s` ahead of `mono`.
         """
         if base.boot_id is not None and base.boot_id == self.boot_id:
             return self.tat_mono

@@ -1,4 +1,4 @@
-"""What may be left of a closed day: bookings that nobody has confirmed yet, and slots that can still be booked."""
+"""What may remain on a closed day: bookings that nobody has confirmed yet, and slots that can still be booked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bulk_cancel.core.model import Appointment, Contact
 
 @dataclass(frozen=True, slots=True)
 class PendingBooking:
-    """A booking that waits for a guest's or a host's confirmation. Secrets never get here, contacts on request."""
+    """A booking that waits for a guest's or a host's confirmation. Never holds secrets; contacts only on request."""
 
     booking_id: str
     kind: str  #: as the API words it: double opt-in, or a host's approval
@@ -23,14 +23,14 @@ class PendingBooking:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Offer:
-    """A meeting type with one host: what a slot is a slot of."""
+    """A meeting type with one host: together they offer slots."""
 
     meeting_type_id: str
     host_id: str
 
 
 def offers_of(appointments: Iterable[Appointment], asked: Collection[str] | None) -> Counter[Offer]:
-    """Count what the appointments were booked of, with each of their hosts that was asked for; None asks for all."""
+    """Count the appointments by meeting type and host, for each host in `asked`; None: for all hosts."""
     offers: Counter[Offer] = Counter()
     for appointment in appointments:
         for host_id in appointment.host_ids or ():

@@ -1,4 +1,4 @@
-"""Names of the snapshot's columns that more than one edge has to know."""
+"""Names of the snapshot's columns, for the rooms that read and write it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-#: Every column that is not the input's own begins with it, and no column of an input may.
+#: Prefix of every column that is added to the input's own; no column of an input may begin with it.
 PREFIX: Final = "__bc_"
 #: The number of the row, as a spreadsheet shows it.
 ROW: Final = "__bc_row"
@@ -20,7 +20,7 @@ _CELLS: Final = 2_000_000
 
 
 def rows_at_a_time(columns: int) -> int:
-    """Return how many rows with so many columns are held at once: memory stays flat for wide tables, too."""
+    """Return how many rows of a table with `columns` columns are held at once; fewer for wide tables."""
     return max(100, min(_ROWS, _CELLS // max(columns, 1)))
 
 

@@ -1,4 +1,4 @@
-"""What a credential is, which kinds there are, and whom each may act for."""
+"""What a credential is, which kinds there are, and which users each may act for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bulk_cancel.errors import ConfigError
 
 
 class CredentialKind(Enum):
-    """Documented: a personal token acts as its owner, a Platform key as the user that the user header names."""
+    """A personal token acts as its owner, a Platform key as the user that the user header names (documented)."""
 
     PERSONAL = "personal access token"
     PLATFORM = "Platform API key"
@@ -26,7 +26,7 @@ class Credential:
     origin: str = field(default="the credential", compare=False)  #: where a person finds it: a variable, a file, a key
 
     def __post_init__(self) -> None:
-        """Keep it out of all that is written or shown."""
+        """Have its value removed from every text that is written or shown."""
         keep_out(self.secret)
 
     @property
@@ -36,7 +36,7 @@ class Credential:
 
     @property
     def fingerprint(self) -> str:
-        """12 hexadecimal digits of its SHA-256: tells credentials apart, reveals nothing of a random token."""
+        """The first 12 hexadecimal digits of its SHA-256, which tell credentials apart and reveal nothing of them."""
         return hashlib.sha256(self.secret.encode()).hexdigest()[:12]
 
 
@@ -49,7 +49,7 @@ def check_pairing(credential: Credential, user_id: str | None, *, rows_with_user
         )
     if credential.kind is CredentialKind.PLATFORM and not user_id and rows_without:
         raise ConfigError(
-            "A Platform API key needs to know as whom it acts; "
-            f"{counted(rows_without, 'row does', 'rows do')} not say it.",
+            "A Platform API key needs the id of the user it acts as; "
+            f"{counted(rows_without, 'row names', 'rows name')} none.",
             advice="Set MEETERGO_USER_ID or --user-id, or fill the column user_id.",
         )

@@ -1,4 +1,4 @@
-"""How a CSV file is written: what came with semicolons, a byte order mark or CRLF goes back so."""
+"""The dialect of a CSV file: results are written with the separator, byte order mark and line ends of the input."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Final
 
-#: Where a snapshot of an input keeps it, among its metadata.
+#: Key under which the metadata of a snapshot holds the dialect.
 DIALECT: Final = "bulk_cancel_csv"
 
 
 @dataclass(frozen=True, slots=True)
 class CsvDialect:
-    """The habits of a CSV file."""
+    """Separator, byte order mark and line ends of a CSV file."""
 
     separator: str = ","
     mark: bool = False  #: a byte order mark before the header: a spreadsheet takes the file for UTF-8
@@ -21,12 +21,12 @@ class CsvDialect:
 
     @property
     def line_end(self) -> str:
-        """What ends a line."""
+        """The characters that end a line."""
         return "\r\n" if self.crlf else "\n"
 
     @property
     def beginning(self) -> str:
-        """What stands before the header."""
+        """The text before the header."""
         line = f"sep={self.separator}{self.line_end}" if self.names_separator else ""
         return ("\ufeff" if self.mark else "") + line
 
@@ -36,7 +36,7 @@ class CsvDialect:
 
 
 def dialect_of(text: str | None) -> CsvDialect:
-    """Return the dialect that a text describes; the usual one for none, and for a text that describes none."""
+    """Return the dialect that a text of `as_text` describes; the default for None and for any other text."""
     try:
         given = {name: value for name, value in json.loads(text or "{}").items() if type(value) is type(_USUAL[name])}
     except (ValueError, KeyError, AttributeError, RecursionError):

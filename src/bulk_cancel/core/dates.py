@@ -1,7 +1,7 @@
-"""Dates in the names of files and in what is selected: `closures/{today:%Y-%m-%d}.csv`.
+"""Dates in file names and in the days of a search: `closures/{today:%Y-%m-%d}.csv`.
 
-A blank is `{today}`, `{yesterday}` or `{tomorrow}`, with a date format (strftime) after a colon if it is not to be
-2026-12-24. `{{` and `}}` are braces. These are not the blanks of a reason (`core/template.py`): those differ by row.
+A blank is `{today}`, `{yesterday}` or `{tomorrow}`, optionally with a date format (strftime) after a colon; without one
+it is filled in as 2026-12-24. `{{` and `}}` are braces. The blanks of a reason are others (`core/template.py`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from types import MappingProxyType
 from bulk_cancel.core.moments import formatted
 
 _DAYS: Mapping[str, int] = MappingProxyType({"yesterday": -1, "today": 0, "tomorrow": 1})
-#: What says something of a day in any locale; a letter that C's strftime does not know would stay as it is.
+#: Directives that depend on the day alone and on no locale; strftime leaves a letter that it does not know as it is.
 _KNOWN = frozenset("YymdjGVuUWw%")
 _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
 
 
 def fill_dates(text: str, today: date) -> str:
-    """Fill in the dates. Raises ValueError, a sentence, for an unknown name or a wrong format."""
+    """Return the text with its dates filled in. Raises ValueError, a clause, for an unknown name or a wrong format."""
     try:
         pieces = list(Formatter().parse(text))
     except ValueError as error:
@@ -40,5 +40,5 @@ def _filled(name: str, form: str, conversion: str | None, today: date) -> str:
         return day.isoformat()
     if "%" not in form or (wrong := [found for found in _DIRECTIVE.findall(form) if found not in _KNOWN]):
         what = f"%{wrong[0]} in it" if "%" in form else "it has no %"
-        raise ValueError(f'"{form}" is no format of a date: {what}; write for example {{{name}:%Y-%m-%d}}')
+        raise ValueError(f'"{form}" is not a date format: {what}; write for example {{{name}:%Y-%m-%d}}')
     return formatted(day, form)

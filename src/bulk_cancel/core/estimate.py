@@ -1,4 +1,4 @@
-"""When a run ends, as an office says it: an estimate, with the hours in mind in which cancels may be sent."""
+"""An estimate of when a run ends, in view of the hours in which cancels may be sent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from bulk_cancel.core.moments import Zone, show_hour
 from bulk_cancel.core.window import SendWindow
 
-#: Who waits for less than that needs no clock.
-_WORTH_A_CLOCK_S = 55.0
+#: A run that takes fewer seconds is not told its end.
+_SHORTEST_TOLD_S = 55.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,15 +16,15 @@ class Hours:
     """When cancels may be sent, and in which zone it is told."""
 
     window: SendWindow | None = None
-    waits: bool = True  #: outside of the window a run waits; else it stops
+    waits: bool = True  #: outside of the window a run waits; False: it stops
     zone: Zone = None
 
     def outlook(self, now: float, needs_s: float) -> str:
-        """Say when a run that starts now, in seconds since the epoch, ends; nothing where that is in a moment."""
+        """Say when a run of `needs_s` seconds ends that starts at `now` (epoch); empty when it ends within a minute."""
         opens = self._opening(now)
         if opens and not self.waits:
             return f"{opens}: until then a run sends nothing."
-        if needs_s < _WORTH_A_CLOCK_S and not opens:
+        if needs_s < _SHORTEST_TOLD_S and not opens:
             return ""
         ends_at = self.window.ends_at(now, needs_s) if self.window and self.waits else now + needs_s
         ends = "in more than a month" if ends_at is None else f"about {show_hour(ends_at, now, self.zone)}"

@@ -1,4 +1,4 @@
-"""How a run ends: what halted it, and the exit code that its rows deserve."""
+"""How a run ends: what halted it, and the exit code that follows from its rows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from bulk_cancel.core.model import Status
 from bulk_cancel.core.text import counted
 from bulk_cancel.errors import Exit
 
-#: Rows that a person has to look at or correct.
+#: Statuses of rows that a person has to look at or correct.
 BAD = (Status.REJECTED, Status.NOT_FOUND, Status.INVALID)
-#: Rows that the same command goes on with.
+#: Statuses of rows that the same command takes up again.
 LEFT = (Status.PENDING, Status.FAILED)
 
 
@@ -21,10 +21,10 @@ class Halt:
 
     exit_code: Exit
     message: str  #: a sentence
-    for_a_person: bool = False  #: somebody has to look at something, also where no row is left
+    for_a_person: bool = False  #: a person has to look at something, even when every row is settled
 
 
-#: The gravest first: of several halts it decides how the run ends.
+#: From the gravest on: of several halts the gravest decides how the run ends.
 _GRAVITY = (
     Exit.BUG,
     Exit.DISK,
@@ -44,15 +44,15 @@ def gravest(codes: Iterable[Exit]) -> Exit:
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What is open after a run, and what a person has to look at, as the ledger knows it.
+    """The rows that are open after a run, and those that a person has to look at, as the ledger knows them.
 
     Exit code, next step, status and report are all decided from this, so that they cannot contradict each other.
     """
 
-    counts: Mapping[Status, int]  #: status -> rows; of a reconcile the ledger's targets that are open
-    undecided: int = 0  #: of the unknown ones, those that no read can settle
-    changed: int = 0  #: of the skipped ones, those that are not what was approved any more
-    warned: int = 0  #: of the cancelled ones, those whose after-effects went wrong
+    counts: Mapping[Status, int]  #: rows by status; of a reconcile: the ledger's open targets by status
+    undecided: int = 0  #: unknown ones that no read can settle
+    changed: int = 0  #: skipped ones that differ from what was approved
+    warned: int = 0  #: cancelled ones whose after-effects went wrong
     sendable: int = 0  #: targets of earlier inputs that are proven not cancelled
 
     def count(self, *statuses: Status) -> int:
@@ -61,24 +61,24 @@ class Remains:
 
     @property
     def for_reads(self) -> int:
-        """How many unknown outcomes a later run may settle."""
+        """Number of unknown outcomes that a later read may settle."""
         return self.count(Status.UNKNOWN) - self.undecided
 
     @property
     def for_a_run(self) -> int:
-        """How many cancels a later run may send, if their outcomes are known."""
+        """Number of rows and targets that a later run may send."""
         return self.count(*LEFT) + self.sendable
 
     @property
     def for_a_person(self) -> int:
-        """How many somebody has to look at, correct or decide."""
+        """Number of rows that a person has to look at, correct or decide."""
         return self.count(*BAD) + self.undecided + self.changed + self.warned
 
 
 def decide_exit(remains: Remains, halt: Halt | None = None) -> Exit:
-    """Return the exit code that the rows deserve, or what halted the run.
+    """Return the exit code of what halted the run, or else the one that follows from its rows.
 
-    A drain that came when nothing was left to send is no early stop: then the rows decide.
+    A halt that stopped nothing, since every row was sent already, does not count: then the rows decide.
     """
     if halt is not None and (halt.exit_code is not Exit.STOPPED or remains.for_a_run or halt.for_a_person):
         return halt.exit_code

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from bulk_cancel.core.model import Target
 from bulk_cancel.core.states import Event, State
 
-#: What each event says. `{no}` is the number of the attempt, `{told}` what was noted with it, `{reason}` the mail's.
+#: `{no}` is the number of the attempt, `{told}` what was noted with the event, `{reason}` the reason that was mailed.
 SENTENCES: Mapping[Event, str] = MappingProxyType(
     {
         Event.INTENT: "Cancel no. {no} was about to be sent, {reason}.",
@@ -26,7 +26,7 @@ SENTENCES: Mapping[Event, str] = MappingProxyType(
         Event.SEEN_REFUSED: "A read before the cancel showed that the API would refuse it{told}.",
         Event.SEEN_ACTIVE: "A read shows it active{told}.",
         Event.UNDECIDED: "No read can settle it, so a person has to{told}.",
-        Event.UNVERIFIED: "The first cancels were to be verified, and reads do not show this one{told}.",
+        Event.UNVERIFIED: "The first cancels were to be verified, and reads do not show this one cancelled{told}.",
         Event.RESOLVED_CANCELLED: "A person decided that it is cancelled{told}.",
         Event.RESOLVED_NOT_CANCELLED: "A person decided that it is not cancelled{told}.",
         Event.GIVEN_UP: "The run gave up for now; it was not applied{told}.",
@@ -36,13 +36,13 @@ SENTENCES: Mapping[Event, str] = MappingProxyType(
     }
 )
 
-#: Where a target stands, and what follows from that.
+#: Of each state: what it means, and what to do next.
 STANDINGS: Mapping[State, tuple[str, str]] = MappingProxyType(
     {
         State.PENDING: ("It waits to be sent.", "Run the input that names it, again."),
         State.SENDING: (
             "A cancel is on its way, or was when its run died.",
-            "Look again once no run is at work.",
+            "Ask again when no run is active.",
         ),
         State.WAITING: ("It provably was not cancelled by us, and waits to be sent.", "Run the input again."),
         State.UNKNOWN: ("A cancel was sent, and nothing proves its outcome.", "It is looked up before it is sent."),
@@ -64,7 +64,7 @@ def sentence_of(event: Event, attempt_no: int, http_status: int | None, detail: 
 
 
 def name_of(target: Target) -> str:
-    """Say what a target is of its appointment."""
+    """Say which part of an appointment the target is."""
     if target.entire_series:
         return "the whole series from this appointment on"
     return f"attendee {target.attendee_id} only" if target.attendee_id else "the whole appointment"

@@ -1,7 +1,7 @@
-"""The credentials that this process has read, so that texts are freed of them by their value and not by their spelling.
+"""The credentials that this process has read, so that they are removed from texts by their value, not by a pattern.
 
-One list for the process, and the only state in this room: a credential is known from the moment it is made, and
-nothing that is written or shown needs to be handed it.
+One list for the process, and the only state in this room: a `Credential` registers itself when it is made, so that
+code that writes or shows a text needs no access to it.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from typing import Final
 from urllib.parse import unquote
 
 BLOTTED: Final = "[credential]"
-#: Number of characters of a secret in a row that are blotted out as a part of it; fewer may be a word.
+#: Number of consecutive characters of a secret that are removed as a part of it; fewer may be a word.
 _PART: Final = 16
-#: Every such part holds one of the pieces into which the secret is cut, whole.
+#: A secret is cut into pieces of this length: every part of `_PART` characters holds a whole piece.
 _PIECE: Final = 8
-#: A shorter one is none, and a text may well have its characters.
+#: A shorter text is not taken for a secret: other texts may contain it by chance.
 _SHORTEST: Final = 8
 
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}|\\|&#?\w+;")
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
-#: Of every piece the spellings that have it, and where in them it begins.
+#: Of each piece: the spellings that contain it, and where it begins in them.
 _known: dict[str, list[tuple[str, int]]] = {}
-#: The pieces once more: a list may grow while another thread looks through it.
+#: The pieces again, as a list: a list may grow while another thread iterates over it, a dict may not.
 _pieces: list[str] = []
 
 
 @cache
 def keep_out(secret: str) -> None:
-    """Blot a secret out of all texts from now on. One of fewer than 8 characters is none."""
-    core = secret.rpartition(":")[2].removeprefix("rgo-")  # before it stand its kind and an id, which are none
+    """Have `blotted` remove a secret from now on. One of fewer than 8 characters is ignored."""
+    core = secret.rpartition(":")[2].removeprefix("rgo-")  # its kind and its id, which come first, are no secrets
     if len(core) >= _SHORTEST:
         for spelling in {core, *_in_base64(core)}:
             size = _PIECE if len(spelling) >= _PART else len(spelling)
@@ -49,9 +49,9 @@ def _keep(piece: str, spelling: str, start: int) -> None:
 
 
 def blotted(text: str) -> str:
-    """Return a text without the secrets that are known, their parts of 16 characters and more, and their encodings.
+    """Return a text without the known secrets, their parts of 16 characters or more, and their encodings.
 
-    Where one is found as it is, or in base64, it alone is taken out; a text that has it in another encoding goes whole.
+    A secret in plain text or in base64 is replaced alone; a text that has one in another encoding is replaced whole.
     """
     if not is_suspicious(text):
         return text
@@ -68,15 +68,15 @@ def _length(found: list[tuple[int, int]]) -> int:
 
 
 def is_suspicious(text: str) -> bool:
-    """Tell, fast, whether `blotted` has to look at a text."""
-    for piece in _pieces:  # a loop: every text of every answer comes by
+    """Return quickly whether a text may contain a secret; `blotted` looks closely."""
+    for piece in _pieces:  # faster than any(): every text of every answer is checked
         if piece in text:
             return True
     return "%" in text or "\\" in text or "&" in text
 
 
 def _found(text: str) -> list[tuple[int, int]]:
-    """Return where the secrets are, from left to right, each place once."""
+    """Return the places of the secrets, start and end, from left to right and without overlaps."""
     places = sorted(place for piece in _pieces if piece in text for place in _places(piece, text))
     found: list[tuple[int, int]] = []
     for start, end in places:
@@ -96,7 +96,7 @@ def _places(piece: str, text: str) -> Iterator[tuple[int, int]]:
 
 
 def _extended(text: str, start: int, end: int, spelling: str, offset: int) -> tuple[int, int]:
-    """Return how far the text goes on as the spelling does, to both sides."""
+    """Return the start and end of the longest match of the spelling around the place `start` to `end`."""
     after = offset + end - start
     while start and offset and text[start - 1] == spelling[offset - 1]:
         start, offset = start - 1, offset - 1
@@ -106,7 +106,7 @@ def _extended(text: str, start: int, end: int, spelling: str, offset: int) -> tu
 
 
 def _in_base64(secret: str) -> Iterator[str]:
-    """Yield what base64 makes of a secret within a longer text: three ways, by where in it the secret begins."""
+    """Yield the base64 of a secret within a longer text, for each of the three offsets at which it may begin."""
     for before in range(3):
         whole = b64encode(bytes(before) + secret.encode()).decode()
         inner = whole[-(-before * 8 // 6) : (before + len(secret)) * 8 // 6]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """What a row of the input came to, as people read it in files and summaries."""
+    """What became of a row of the input, as people read it in files and summaries."""
 
     CANCELLED = "cancelled"
     ALREADY_CANCELLED = "already_cancelled"
@@ -38,7 +38,7 @@ def status_of(state: State | None) -> Status:
 
 
 class InputRow(NamedTuple):
-    """One validated row of the input. A plain tuple: millions of them pass through, a chunk at a time."""
+    """One validated row of the input. A plain tuple for speed: there are millions, a chunk at a time."""
 
     row: int  #: as a spreadsheet shows it: the header is row 1
     appointment_id: str | None  #: None when the row is invalid
@@ -50,7 +50,7 @@ class InputRow(NamedTuple):
     first_row: int | None  #: the first row that names the same target; None when invalid
     problems: str | None  #: all reasons why the row is invalid, joined with "; "
     account: str | None = None  #: whose credential and limit are used; None: the run's own
-    reason_given: bool = False  #: the reason is the job's: the row has none of its own
+    reason_given: bool = False  #: the reason is the job's, not the row's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask of the API for a target: the optional fields of the body, and who acts."""
+    """What a cancel of a target asks of the API: the optional fields of the body, and the acting user."""
 
     reason: str | None = None
     cancel_all: bool = False
@@ -74,7 +74,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What one runner works on: the targets of one account, of the whole ledger or of a chunk of a run's rows."""
+    """What one runner works on: the targets of one account, in the whole ledger or in a chunk of a run's rows."""
 
     account: str = ""
     chunk: Chunk | None = None
@@ -100,16 +100,18 @@ class Work:
     request: Request
     state: State
     attempts: int  #: intents so far, over all runs
-    must_be_read: bool = False  #: another cancel may have taken it along, or it was refused once: read before sending
+    must_be_read: bool = False  #: another cancel may have included it, or it was refused once: read before sending
     is_looked_at: bool = False  #: read before sending since that costs next to nothing
     attended: bool = False  #: a reading showed its attendee in the appointment
-    start: str | None = None  #: when the appointment starts, where an answer told
+    start: str | None = None  #: when the appointment starts, if an answer said so
     is_cancelled: bool = False  #: the ledger knows the whole appointment as cancelled, by another target's outcome
-    series_settles_at: float | None = None  #: until when a series that was sent may take effect, since the epoch
+    series_settles_at: float | None = (
+        None  #: until when a series that was sent may take effect, seconds since the epoch
+    )
     refused: Past | None = None  #: when a cancel of it was refused last
-    reading: Reading | None = None  #: the newest; None: nobody has looked
+    reading: Reading | None = None  #: the newest; None: it was not read
     sent: bool = False  #: in this run
-    moved_at: float = 0.0  #: before its last event was made durable, on the clock of `Clock.monotonic`
+    moved_at: float = 0.0  #: when its last event was handed to the ledger, on the clock of `Clock.monotonic`
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """The part of the API's appointment object that decides anything. Secrets never get here, contacts on request."""
+    """The part of the API's appointment object that decides anything. Never holds secrets; contacts only on request."""
 
     appointment_id: str
     is_cancelled: bool | None  #: None: the document does not say, and proves nothing
@@ -148,7 +150,7 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back from one exchange, or why nothing did."""
+    """What one exchange with the API brought back, or why it failed."""
 
     status: int | None = None  #: None: no complete answer
     bytes_left: bool = True  #: False: proven that no byte of the request left this machine
@@ -156,11 +158,11 @@ class Answer:
     message: str = ""  #: the API's message or the failure, cleaned and shortened
     retry_after_s: float | None = None
     is_api_error: bool = False  #: the body is an error as the API words them, of this status
-    out_of_files: bool = False  #: this machine had no file left for a connection: no fault of the API
-    age_s: float = 0.0  #: since a cache got it from the API, as the cache says; infinite when it does not say
+    out_of_files: bool = False  #: this machine's limit of open files prevented a connection: no fault of the API
+    age_s: float = 0.0  #: for how long a cache has kept it, as the cache says; infinite when it does not say
 
     def about(self, appointment_id: str) -> Answer:
-        """Return the answer without its document when that is another appointment's: nothing of it may be used."""
+        """Return the answer, without its document when that is of another appointment: nothing of it may be used."""
         if self.appointment is None or self.appointment.appointment_id == appointment_id:
             return self
         return replace(self, appointment=None, message="the answer shows another appointment")

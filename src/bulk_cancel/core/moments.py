@@ -1,6 +1,6 @@
 """Moments and zones: how they are read, and how a moment is written for people and for machines.
 
-Nothing else in the program writes a date with a time for anybody, so that none is without its zone.
+Every date with a time that the program shows or writes is written here, so that none is without its zone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bulk_cancel.core.text import clean
 
-#: In which a reader lives. None: in this machine's.
+#: The zone of a reader. None: this machine's.
 Zone: TypeAlias = tzinfo | None
 
 _MINUTE = "%Y-%m-%d %H:%M"
@@ -25,7 +25,7 @@ _FIRST_AT, _LAST_AT = -62_135_596_800.0, 253_402_300_799.0
 def moment_of(text: object) -> float | None:
     """Read ISO 8601 as seconds since the epoch; without an offset it is UTC (documented).
 
-    None when it is none, or outside of the years 1 to 9999 in UTC, which no date can show.
+    None when the text is not a moment, or outside of the years 1 to 9999 in UTC, which no date can show.
     """
     try:
         moment = datetime.fromisoformat(text if isinstance(text, str) else "")
@@ -37,8 +37,8 @@ def moment_of(text: object) -> float | None:
 def show_moment(moment: float | str | None, zone: Zone = None, form: str = _MINUTE) -> str:
     """Write a moment as people read it, with the name of the zone: `2026-12-24 09:30 CET`.
 
-    It is seconds since the epoch, or ISO 8601 as the API writes it: of that, what is no moment stays as it is. `form`
-    is a date format (strftime), `zone` the reader's; None: this machine's.
+    `moment` is in seconds since the epoch, or a text in ISO 8601; another text is shown as it is. `form` is a date
+    format (strftime), `zone` the reader's; None: this machine's.
     """
     at = moment_of(moment) if isinstance(moment, str) else moment
     return clean(str(moment or ""), 64) if at is None else f"{formatted(there := local(at, zone), form)} {_name(there)}"
@@ -52,26 +52,26 @@ def formatted(day: date, form: str) -> str:
 def write_moment(moment: float | str | None, zone: Zone, timespec: str = "seconds") -> str:
     """Write a moment as programs read it, in that zone and with its offset: `2026-12-24T09:30:00+01:00`.
 
-    It is given as to `show_moment`. What is shorter than `timespec` is left out.
+    `moment` is as for `show_moment`, `timespec` as for `datetime.isoformat`.
     """
     at = moment_of(moment) if isinstance(moment, str) else moment
     return clean(str(moment or ""), 64) if at is None else local(at, zone).isoformat(timespec=timespec)
 
 
 def show_span(span: tuple[float, float], zone: Zone = None) -> str:
-    """Write the first and the last of some moments as people read them; once, when both read alike."""
+    """Write the first and the last of some moments as people read them; only one when both read alike."""
     first, last = (show_moment(at, zone) for at in span)
     return first if first == last else f"{first} to {last}"
 
 
 def widened(span: tuple[float, float] | None, moment: str | None) -> tuple[float, float] | None:
-    """Return the first and the last of some moments with one more, in ISO 8601; what is none changes nothing."""
+    """Return the span, widened to contain `moment` (ISO 8601); unchanged when the text is not a moment."""
     at = moment_of(moment)
     return span if at is None else (min(at, *(span or (at,))), max(at, *(span or (at,))))
 
 
 def local(at: float, zone: Zone) -> datetime:
-    """Return a moment, seconds since the epoch, in a zone; in UTC where the zone's calendar does not reach to it."""
+    """Return a moment, seconds since the epoch, in a zone; in UTC where a date in the zone cannot show it."""
     moment = datetime.fromtimestamp(min(max(at, _FIRST_AT), _LAST_AT), UTC)
     try:
         return moment.astimezone(zone)
@@ -80,13 +80,13 @@ def local(at: float, zone: Zone) -> datetime:
 
 
 def show_hour(at: float, now: float, zone: Zone = None) -> str:
-    """Write a moment as people say it on that day: `10:50 CET`; on any other day with its date."""
+    """Write a moment as its hour, `10:50 CET`, and with its date when that is not today's."""
     is_today = local(at, zone).date() == local(now, zone).date()
     return show_moment(at, zone, "%H:%M" if is_today else _MINUTE)
 
 
 def _name(moment: datetime) -> str:
-    """Return what its zone calls itself then: `CET`; where it has no word for itself, the offset: `UTC-03:00`."""
+    """Return the name of its zone, `CET`; where the zone has no name, the offset, `UTC-03:00`."""
     name = moment.tzname() or ""
     return name if name[:1].isalpha() else str(timezone(moment.utcoffset() or timedelta()))
 
@@ -96,11 +96,11 @@ def parse_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f'"{name}" is no time zone known here; write for example Europe/Berlin') from error
+        raise ValueError(f'"{name}" is not a time zone known here; write for example Europe/Berlin') from error
 
 
 def zone_named(name: str) -> ZoneInfo | None:
-    """Return the time zone of that name, as another machine has written it down; None where it is not known here."""
+    """Return the time zone of that name; None where it is not known on this machine."""
     try:
         return parse_zone(name)
     except ValueError:

@@ -13,22 +13,23 @@ from bulk_cancel.core.model import Answer, Appointment, Target
 from bulk_cancel.core.readings import MISSING, Reading, ReadResult, is_missing_route, see
 from bulk_cancel.core.states import Event
 
-#: In the API's own words the only status that proves that nothing was processed: the official client repeats a mutation
-#: on nothing else. A gateway's page under it proves no more than under any other.
-NOT_PROCESSED = 429
-#: They read like refusals, but the cancel may go on behind them: an application's own time limit answers 408 while its
-#: handler works on, 409 may mean that one is in progress.
+#: In the API's own error shape the only status that proves that nothing was processed: the official client repeats a
+#: mutation on nothing else. A gateway's page under this status proves nothing.
+TOO_MANY_REQUESTS = 429
+#: They look like refusals, but the cancel may still be carried out: an application's own time limit answers 408 while
+#: its handler works on, 409 may mean that a cancel is in progress.
 UNCLEAR = frozenset({408, 409, 421, 425})
-#: The API says no. Whether someone else had cancelled before, a read tells.
+#: The API refuses. A read then tells whether someone else had cancelled before.
 REFUSALS = frozenset({400, 404, 410, 422})
 
-#: Why a series is not called done by a read, for people.
+#: Why no read proves a series cancelled, for people.
 ONE_OCCURRENCE = (
-    "the occurrence that the row names is cancelled, which says nothing of the others: look at the series in meetergo"
+    "the occurrence that the row names is cancelled, which says nothing about the others: look at the series in "
+    "meetergo"
 )
 #: Why the readings of a cache prove nothing, for people.
 CACHED = "a cache answers in place of the API, with what it kept before: have it switched off for the API's address"
-#: Why a canary is not called done by its answer, for people.
+#: Why the answer alone does not prove a canary cancelled, for people.
 UNVERIFIED = "the answer showed it cancelled, and reads do not: look it up in meetergo"
 
 
@@ -47,15 +48,15 @@ class Kind(Enum):
     NO_ANSWER = "no_answer"  #: cut, late, reset, or a server error: it may have been applied
 
 
-#: Seconds by which the API's clock may be behind ours, fractions that it cuts off included.
+#: Seconds by which the API's clock may be behind ours, including the fractions of a second that it cuts off.
 _CLOCKS_DIFFER_S = 60.0
-#: What the API's own words mean under these.
-_BY_STATUS = {401: Kind.UNAUTHORISED, 403: Kind.FORBIDDEN, NOT_PROCESSED: Kind.NOT_PROCESSED}
+#: What an error in the API's own shape means under these statuses.
+_BY_STATUS = {401: Kind.UNAUTHORISED, 403: Kind.FORBIDDEN, TOO_MANY_REQUESTS: Kind.NOT_PROCESSED}
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One attempt's meaning, with the answer it was read from."""
+    """What one attempt turned out to be, with the answer that shows it."""
 
     kind: Kind
     answer: Answer
@@ -87,19 +88,19 @@ def _kind_of_error(answer: Answer) -> Kind:
 
 
 def classify_read(answer: Answer, *, told: bool) -> Kind:
-    """Decide what the answer to a read says of the API as a whole; `told`: it was what had been asked for."""
+    """Decide what the answer to a read says of the API as a whole; `told`: it contains what was asked for."""
     if told or (answer.is_api_error and not is_missing_route(answer) and (answer.status or 500) < 500):
         return Kind.READ
-    if answer.status == NOT_PROCESSED:
+    if answer.status == TOO_MANY_REQUESTS:
         return Kind.NOT_PROCESSED
     return Kind.NO_ANSWER if answer.bytes_left else Kind.NOT_SENT
 
 
 def shows_cancelled(target: Target, appointment: Appointment | None) -> bool:
-    """Return whether the document that answers our own cancel shows its effect.
+    """Return whether the document in the answer to our own cancel shows its effect.
 
-    The attendee who is gone was in it: the API refuses to remove anybody else. And of a series this is the word of the
-    API on the cancel of the series, which a later read would not be.
+    An attendee who is absent from it was removed: the API refuses to remove anybody who is not in the appointment. For
+    a series, this answer proves the cancel of the whole series; a later read of the occurrence would not.
     """
     if appointment is None or appointment.appointment_id != target.appointment_id:
         return False
@@ -110,8 +111,8 @@ def shows_cancelled(target: Target, appointment: Appointment | None) -> bool:
 def resolve_refusal(target: Target, refusal: Answer, reading: Reading | None, *, attended: bool = False) -> Event:
     """Decide what a clear refusal means, given the reading that followed it.
 
-    Without a reading there is no proof: the target becomes unknown, and the next reconcile asks again. Where asking
-    again would bring the same, the refusal stands as it was given.
+    Without a reading there is no proof: the target becomes unknown, and the next reconcile reads it again. A reading
+    that proves nothing leaves the refusal as it was given, since reading again would prove no more.
     """
     if reading is None:
         return Event.NO_PROOF
@@ -127,9 +128,9 @@ def resolve_refusal(target: Target, refusal: Answer, reading: Reading | None, *,
 
 
 def resolve_unknown(intent_at: float, appointment: Appointment | None) -> Event:
-    """Say whose cancellation a read shows: ours, or one that is older than our intent.
+    """Decide whether the cancellation that a read shows is ours, or older than our intent.
 
-    Both ends are good and final. In doubt it is ours: the people concerned are then on the rebooking list.
+    Both are final and good. In doubt it is ours: the people concerned are then on the rebooking list.
     """
     cancelled_at = appointment.cancelled_at if appointment else None
     if cancelled_at is not None and cancelled_at < intent_at - _CLOCKS_DIFFER_S:
@@ -138,7 +139,7 @@ def resolve_unknown(intent_at: float, appointment: Appointment | None) -> Event:
 
 
 def why_undecided(sight: ReadResult) -> str:
-    """Return why reads cannot settle a target whose cancel has no known outcome, a clause for the person who can."""
+    """Return why reads cannot settle a target whose cancel has no known outcome, a clause for people."""
     return {
         ReadResult.MISSING: "the API does not find this appointment",
         ReadResult.ABSENT: "the attendee is not in it, and no reading before the cancel showed that attendee in it",

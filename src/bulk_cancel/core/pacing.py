@@ -2,7 +2,7 @@
 
 The whole state is one number, the theoretical arrival time (TAT): the moment at which the bucket would be full again.
 A request may start when TAT is at most `burst - 1` intervals away; starting moves TAT one interval on. Deadlines are
-absolute, so a late wake-up is made good by the next one and the rate does not drift.
+absolute, so a late start does not delay the next ones and the rate does not drift.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-#: How much later than its slot a request may arrive, beyond what the others do (connects, commits, the network).
+#: Seconds by which the delays between a request's slot and its arrival may differ (connects, commits, the network).
 JITTER_S = 0.02
 
 
@@ -32,15 +32,15 @@ class Pace:
         return self.burst * self.interval_s
 
     def slowed(self, factor: float) -> Pace:
-        """A fraction of the rate. The burst shrinks alike, or a given TAT would suddenly allow more at once."""
+        """Return a fraction of the rate and of the burst: with the whole burst a given TAT would allow more at once."""
         return self if factor >= 1 else Pace(self.rate_per_s * factor, 1 + int((self.burst - 1) * factor))
 
 
 def with_margin(pace: Pace, jitter_s: float = JITTER_S) -> Pace:
-    """Keep a few tokens of the server's burst unspent.
+    """Return the pace with a few tokens of the server's burst unspent.
 
-    The server starts to refill when the first request arrives, we when it was allowed to start. Whatever delays that
-    first arrival more than the later ones (a connect) makes us run ahead by rate × delay tokens; one more covers
+    The server's bucket refills from the first request's arrival on, ours from its start on. A delay of the first
+    arrival that the later ones do not have (a connect) makes us run ahead by rate × delay tokens; one more covers
     rounding. The rate itself is used in full.
     """
     margin = 1 + math.ceil(pace.rate_per_s * jitter_s)
@@ -58,16 +58,16 @@ def after_start(tat: float, now: float, pace: Pace) -> float:
 
 
 def after_pause(tat: float, until: float, pace: Pace) -> float:
-    """Return a TAT under which nothing starts before `until`, and with no burst left: the server has none."""
+    """Return a TAT under which nothing starts before `until` and no burst is available then: the server has none."""
     return max(tat, until + (pace.burst - 1) * pace.interval_s)
 
 
 def duration_s(count: int, pace: Pace, ready: int | None = None) -> float:
-    """Return how long `count` requests take at least; `ready` tokens are there at once (default: the whole burst)."""
+    """Return the seconds that `count` requests take at least, with `ready` tokens at first (None: the whole burst)."""
     waiting = count - (pace.burst if ready is None else ready)
     return max(0.0, waiting * pace.interval_s)
 
 
 def recovered_factor(factor: float, elapsed_s: float, recovery_s: float = 300.0) -> float:
-    """Return the share of the rate to use `elapsed_s` after a throttle had lowered it to `factor`."""
+    """Return the share of the rate to use `elapsed_s` seconds after a 429 had lowered it to `factor`."""
     return min(1.0, factor + max(0.0, elapsed_s) / recovery_s)

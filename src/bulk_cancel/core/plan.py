@@ -23,7 +23,7 @@ class PlanLine:
     row: InputRow
     action: Action
     why: str
-    seen: Appointment | None = None  #: what a look showed
+    seen: Appointment | None = None  #: as a reading showed it
 
     @property
     def is_sent(self) -> bool:
@@ -31,7 +31,7 @@ class PlanLine:
         return self.action is Action.CANCEL
 
 
-#: Number of lines of a kind that are shown.
+#: Number of lines of each kind that are kept to be shown.
 PREVIEW = 10
 
 __all__ = [
@@ -59,11 +59,11 @@ class Approval:
 
 @dataclass(slots=True)
 class LookSummary:
-    """What looks add for the people concerned."""
+    """What the readings say about the people concerned."""
 
-    requests: int = 0  #: that the looks took
-    unseen: int = 0  #: rows to be sent that nobody has looked at
-    offline: str = ""  #: why nobody could look, a sentence
+    requests: int = 0  #: that the reads took
+    unseen: int = 0  #: rows to be sent that were not read
+    offline: str = ""  #: why nothing could be read, a sentence
     mails: Counter[str] = field(default_factory=Counter, repr=False)  #: address → mails; never leaves memory
     paid: int = 0
     hosts: set[str] = field(default_factory=set)
@@ -71,21 +71,21 @@ class LookSummary:
 
     @property
     def mailed(self) -> int:
-        """How many people get a mail, at least."""
+        """Number of people who get a mail, at least."""
         return len(self.mails)
 
     @property
     def mailed_again(self) -> int:
-        """How many people get more than one."""
+        """Number of people who get more than one mail."""
         return sum(count > 1 for count in self.mails.values())
 
 
 @dataclass(slots=True)
 class Share:
-    """What of a plan falls to one account."""
+    """The part of a plan that one account carries out."""
 
     cancels: int = 0
-    open: int = 0  #: rows whose targets a run has to do with
+    open: int = 0  #: rows whose targets a run has to work on
     with_user: int = 0  #: valid rows that name an acting user
     without_user: int = 0
 
@@ -95,7 +95,7 @@ class Place:
     """Where the cancels of a plan go: to which API, with whose credential, recorded in which ledger."""
 
     api: str  #: the host, with its port where that is given
-    credential: str  #: where a person finds it, and what kind it is; nothing of what it holds
+    credential: str  #: where a person finds it, and of which kind it is; nothing of its value
     ledger: str
 
 
@@ -109,39 +109,39 @@ class Plan:
     settled: Counter[State] = field(default_factory=Counter)  #: rows that need nothing, by what the ledger knows
     first: list[PlanLine] = field(default_factory=list)  #: the first rows that would be sent
     invalid: list[PlanLine] = field(default_factory=list)  #: the first invalid rows
-    left_out: list[PlanLine] = field(default_factory=list)  #: the first rows that a look shows are not to be sent
+    left_out: list[PlanLine] = field(default_factory=list)  #: the first rows that are not sent because of a reading
     rows_with_user: int = 0
     rows_without_user: int = 0
-    shares: dict[str, Share] = field(default_factory=dict)  #: by account; empty: the run's own
-    paces: Mapping[str, Pace] = field(default_factory=dict)  #: by account, where there is a file of them
-    look: LookSummary | None = None  #: None: nobody was to look
+    shares: dict[str, Share] = field(default_factory=dict)  #: by account; "" is the run's own credential
+    paces: Mapping[str, Pace] = field(default_factory=dict)  #: by account, where there is an accounts file
+    look: LookSummary | None = None  #: None: nothing was to be read
     digest: str | None = None  #: of the plan file, when one was written
     time: TimeLimit | None = None  #: how long the job lets a run send
     hours: Hours = field(default_factory=Hours)  #: when cancels may be sent, and the zone of its readers
-    notes: tuple[str, ...] = ()  #: what a person should know of how the input was read, a sentence each
+    notes: tuple[str, ...] = ()  #: sentences on how the input was read
     own_reasons: int = 0  #: rows to be sent with a reason of their own
     given_reasons: int = 0  #: rows to be sent with the job's reason
     no_reasons: int = 0  #: rows to be sent without any: their mails give none
     series: int = 0  #: rows to be sent that take their whole series along
     place: Place | None = None  #: where its cancels go
     provenance: Provenance = field(default_factory=Provenance)  #: who plans or runs it, and why
-    closure: str = ""  #: the command that checks the days of a closure; empty: it is none
+    closure: str = ""  #: the command that checks the days of a closure; empty: this plan is of no closure
     shown: Mapping[int, Sequence[tuple[str, str]]] = field(default_factory=dict)  #: row -> columns that are shown
     nothing: str = ""  #: why there is nothing to do, a sentence: the job allows its input to be missing
 
     @property
     def cancels(self) -> int:
-        """How many cancels a run would send, if every one is answered."""
+        """Number of cancels that a run would send, if every one is answered."""
         return self.actions[Action.CANCEL]
 
     @property
     def may_send(self) -> int:
-        """How many cancels a run may send at most: also those whose earlier cancel may prove not applied."""
+        """Number of cancels that a run may send at most: also those that are read first."""
         return self.cancels + self.actions[Action.READ_FIRST]
 
     @property
     def targets(self) -> int:
-        """How many distinct targets the valid rows name."""
+        """Number of distinct targets that the valid rows name."""
         return self.rows - self.actions[Action.SAME] - self.actions[Action.INVALID]
 
     @property
@@ -151,13 +151,13 @@ class Plan:
 
     @property
     def duration_s(self) -> float:
-        """How long the cancels take at least, at this rate and with a full burst; of several accounts the slowest."""
+        """Seconds that the cancels take at least, with a full burst; of several accounts, those of the slowest."""
         if not self.paces:
             return duration_s(self.cancels + 1, self.pace)  # one read precedes them
         return max((self.duration_of(name) for name, share in self.shares.items() if share.cancels), default=0.0)
 
     def duration_of(self, account: str) -> float:
-        """How long the cancels of one account take at least."""
+        """Return the seconds that the cancels of one account take at least."""
         return duration_s(self.shares[account].cancels + 1, self.paces[account])
 
 
@@ -168,7 +168,7 @@ def target_of(row: InputRow) -> Target:
 
 
 def request_of(row: InputRow) -> Request:
-    """Return what a valid row asks for."""
+    """Return what a valid row asks of the API."""
     return Request(row.reason, row.cancel_all, row.user_id, row.account or "")
 
 
@@ -203,7 +203,7 @@ def make_plan(
     look: LookAt | None = None,
     each: Callable[[PlanLine], None] | None = None,
 ) -> Plan:
-    """Plan every row. `states_of` asks the ledger about a chunk, `look` the API, `each` receives every line."""
+    """Plan every row. `states_of` asks the ledger about a chunk, `look` reads the API, `each` receives every line."""
     plan = Plan(pace, look=LookSummary() if look else None)
     for rows in chunks:
         states = states_of(rows)
@@ -251,7 +251,7 @@ def _count_share(share: Share, line: PlanLine) -> None:
 
 
 def _count_look(look: LookSummary, seen: Appointment | None) -> None:
-    """Everybody in the appointment gets a mail (documented), also when only one of them is removed."""
+    """Count the mails: everybody in the appointment gets one (documented), even when only one attendee is removed."""
     if seen is None:
         look.unseen += 1
         return

@@ -12,11 +12,11 @@ from bulk_cancel.core.text import clean
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Where a run comes from. What is empty is not known, or was not given."""
+    """Where a run comes from. Empty: not known, or not given."""
 
     user: str = ""  #: the account of the machine, as its system calls it
     machine: str = ""
-    command: str = ""  #: as a shell takes it, without secrets; empty: a Python program started the run
+    command: str = ""  #: as it can be typed in a shell, without secrets; empty: a Python program started the run
     version: str = ""  #: of the program
     ticket: str = ""
     approved_by: str = ""
@@ -25,16 +25,16 @@ class Provenance:
 
     @property
     def zone(self) -> Zone:
-        """The zone of that name; None where there is none, or none is known here."""
+        """The zone of that name; None where none is named, or this machine does not know it."""
         return zone_named(self.timezone)
 
     def after(self, plan: Provenance) -> Provenance:
-        """Return it with what an approved plan brings along: what is given here goes before."""
+        """Return it with the ticket, approver and digest of an approved plan where it has none of its own."""
         given = {name: getattr(self, name) or getattr(plan, name) for name in ("ticket", "approved_by", "plan_digest")}
         return replace(self, **given)
 
     def notes(self, plan: Provenance) -> Iterator[str]:
-        """Say what is taken over from an approved plan, and where this differs from it."""
+        """Yield sentences: what is taken over from an approved plan, and what differs from it."""
         for name, what in (("ticket", "ticket"), ("approved_by", "person who approved")):
             here, there = getattr(self, name), getattr(plan, name)
             if there and not here:
@@ -43,7 +43,7 @@ class Provenance:
                 yield f"The plan names another {what}: {there}. This run is recorded with {here}."
 
     def document(self) -> dict[str, str]:
-        """Return what is known of it, by name."""
+        """Return the fields that are not empty, by name."""
         return {name: value for name, value in asdict(self).items() if value}
 
     def to_json(self) -> str:
@@ -52,7 +52,7 @@ class Provenance:
 
     @classmethod
     def from_json(cls, text: str) -> Provenance:
-        """Read the record as the ledger keeps it; of what is none of ours nothing is known."""
+        """Read the record as the ledger keeps it; any other text gives an empty record."""
         known = {field.name for field in fields(cls)}
         try:
             found = json.loads(text).items()
@@ -62,15 +62,18 @@ class Provenance:
 
     @property
     def told(self) -> str:
-        """Who started it, on which ticket and approval, in one line; empty where nothing of that is known."""
-        who = " on ".join(filter(None, (self.user, self.machine)))
-        parts = (("by", who), ("ticket", self.ticket), ("approved by", self.approved_by))
+        """User, machine, ticket and approver in one line; empty where none is known."""
+        parts = (("by", self._starter), ("ticket", self.ticket), ("approved by", self.approved_by))
         return clean(", ".join(f"{name} {value}" for name, value in parts if value), 600)
+
+    @property
+    def _starter(self) -> str:
+        return " on ".join(filter(None, (self.user, self.machine)))
 
     def facts(self) -> Iterator[tuple[str, str]]:
         """Yield what is known of it for a person: a name and a value each."""
         told = {
-            "Started by": " on ".join(filter(None, (self.user, self.machine))),
+            "Started by": self._starter,
             "Ticket": self.ticket,
             "Approved by": self.approved_by,
             "Plan's digest": self.plan_digest,

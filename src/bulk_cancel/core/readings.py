@@ -1,8 +1,8 @@
-"""What a read shows of a target. Everything that is not a proof is nothing.
+"""What a read proves about a target.
 
 An attendee who is absent proves a cancellation only where an earlier reading showed the attendee in the appointment:
-otherwise the row may name somebody who was never in it, and a typing error must not look like a good end. And of a
-series one reading shows one occurrence: that this one is cancelled says nothing of the others, which no answer names.
+otherwise the row may name somebody who was never in it, and a typing error must not count as a success. Of a series a
+reading shows one occurrence: that it is cancelled says nothing about the others, which no answer names.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from bulk_cancel.core.model import Answer, Appointment, Target
 
 #: The API says that there is no such appointment.
 MISSING = frozenset({404, 410})
-#: The API says that it does not show this appointment to this credential or user. 401 is no matter of one appointment.
+#: The API does not show this appointment to this credential or user. (A 401 concerns the credential as a whole.)
 FORBIDDEN = 403
 _NOT_SHOWN = frozenset({400, FORBIDDEN, 422})
-#: NestJS's words for an address that no route serves: a wrong base address, and no word about an appointment.
+#: How NestJS words that it has no such route: the base address is wrong, and nothing is said about an appointment.
 _NO_ROUTE = re.compile(r"Cannot [A-Z]+ /")
 
 
@@ -34,7 +34,7 @@ class ReadResult(Enum):
 
 
 class Source(Enum):
-    """Where a reading comes from, and for how many seconds a decision to send may rest on it."""
+    """Where a reading comes from, with the number of seconds for which a decision to send may rest on it."""
 
     PAGE = 60.0  #: a page of the list
     SINGLE = 5.0  #: a GET of the one appointment
@@ -42,11 +42,11 @@ class Source(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the API said about one appointment, and when. The ids are compared: another document makes no reading."""
+    """What the API said about one appointment, and when. The document of another appointment raises ValueError."""
 
     appointment_id: str
-    appointment: Appointment | None  #: None: the API knows none, or does not show it: then `refusal` says so
-    taken_at: float  #: seconds on the clock that also runs while the machine is suspended; when the request left
+    appointment: Appointment | None  #: None: the API knows none, or does not show it and `refusal` says why
+    taken_at: float  #: when the request left, in seconds on the clock that also runs while the machine is suspended
     source: Source = Source.SINGLE
     refusal: str = ""  #: why the API does not show it, a clause
     is_forbidden: bool = False  #: it is refused to this credential
@@ -72,9 +72,9 @@ def is_refusal(answer: Answer) -> bool:
 
 
 def reading_of(appointment_id: str, answer: Answer, taken_at: float) -> Reading | None:
-    """Return what the answer to a GET of one appointment says about it; None when it is no answer of the API to that.
+    """Return the reading in the answer to a GET of one appointment; None when the answer says nothing about it.
 
-    `taken_at` is when the request left. What a cache kept is as old as the cache says.
+    `taken_at` is when the request left. The answer of a cache is older by the age that the cache states.
     """
     at = taken_at - answer.age_s
     if answer.status is None or is_missing_route(answer):
@@ -108,7 +108,7 @@ def see(target: Target, reading: Reading | None, *, attended: bool = False) -> R
 
 
 def _see_attendee(attendee_id: str, appointment: Appointment, *, attended: bool) -> ReadResult:
-    """Absence is told by a list without the attendee, never by a list that is not there."""
+    """Return what a document shows of an attendee. Only a list without the attendee shows that they are absent."""
     if attendee_id in appointment.removed_ids:
         return ReadResult.CANCELLED
     listed = appointment.attendee_ids

@@ -1,4 +1,4 @@
-"""What a reason must obey, wherever it comes from: a row, --reason, or blanks that were filled in.
+"""What every reason must conform to: a row's own, that of --reason, and one with its blanks filled in.
 
 A reason may have 500 characters. Whether the server counts code points or, like JavaScript, UTF-16 units is not known,
 so both must fit: an emoji counts twice.
@@ -17,7 +17,7 @@ _CONTROL = re.compile(CONTROL)
 
 
 def reason_problem(reason: str) -> str:
-    """Return what is wrong with a reason, the end of a sentence; empty when nothing is."""
+    """Return what is wrong with a reason, as the end of a sentence; empty when nothing is."""
     if (length := len(reason.encode("utf-16-le", "replace")) // 2) > LONGEST_REASON:
         return f"has {length} characters, at most {LONGEST_REASON} are allowed"
     return "contains control characters" if _CONTROL.search(reason) else ""

@@ -1,4 +1,4 @@
-"""Which appointments a search is for. Whatever the server is asked to filter is decided here once more."""
+"""Which appointments a search selects. Every filter is applied here, whether or not the server applies it, too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unicodedata import normalize
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.moments import moment_of
 
-#: For so long before the first day an appointment may begin and still be found to reach into it.
+#: An appointment that begins at most this long before the first day is found if it reaches into that day.
 LEAD = timedelta(days=1)
 _DAY = timedelta(days=1)
 _LAST_INSTANT = timedelta(milliseconds=1)
@@ -19,10 +19,10 @@ _LAST_INSTANT = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Whole days, both included. A start belongs to the day that a calendar on a wall in the zone shows at that moment.
+    """Whole days, both included. A start belongs to the day that it has in the zone.
 
-    A midnight that a clock change skips or repeats is read both ways, and the bounds take the earlier one for the
-    first day and the later one for the last. So they may reach too far then, but never too short, and `hold` decides.
+    A midnight that a clock change skips or repeats has two readings: the bounds take the earlier one for the first day
+    and the later one for the last. So they may reach too far, but never too short; `hold` decides exactly.
     """
 
     first: date
@@ -62,7 +62,7 @@ class Days:
 
 
 def _midnights(day: date, zone: tzinfo) -> list[datetime]:
-    """Read the midnight at which a day begins with the offsets before and after a change of the clocks."""
+    """Return the midnight at which a day begins, with the offsets before and after a change of the clocks."""
     return [datetime.combine(day, time(fold=fold), zone).astimezone(UTC) for fold in (0, 1)]
 
 
@@ -72,28 +72,28 @@ def _iso(moment: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What an appointment has to be like. None and empty leave it open."""
+    """The criteria of a search. None and empty: any."""
 
     days: Days
-    location: str | None = None  #: a part of its location, in any case
+    location: str | None = None  #: a part of its location, ignoring case
     host_ids: tuple[str, ...] = ()  #: hosts whose appointments are selected; empty: those of the credential's own user
     all_hosts: bool = False  #: everybody's
     meeting_type_id: str | None = None
-    channel: str | None = None  #: the whole of it, in any case
+    channel: str | None = None  #: its whole channel, ignoring case
 
 
 class Fit(Enum):
-    """What an appointment is to a selection."""
+    """How an appointment fits a selection."""
 
     ACTIVE = "active"  #: it fits
     CANCELLED = "cancelled"  #: it would fit, but is cancelled
-    UNREADABLE = "unreadable"  #: it would fit, but nobody can tell when it starts or ends
+    UNREADABLE = "unreadable"  #: it would fit, but its start or end cannot be read
     REACHES_IN = "reaches_in"  #: it would fit, but began before the first day and reaches into it
     OTHER = "other"
 
 
 def judge(selection: Selection, appointment: Appointment) -> Fit:
-    """Decide what an appointment is to a selection."""
+    """Decide how an appointment fits a selection."""
     if not _is_meant(selection, appointment):
         return Fit.OTHER
     at = moment_of(appointment.start)
@@ -105,7 +105,7 @@ def judge(selection: Selection, appointment: Appointment) -> Fit:
 
 
 def _judge_end(days: Days, start_at: float, appointment: Appointment) -> Fit:
-    """Decide what an appointment is that does not start on the days: it may have begun before and go on into them."""
+    """Decide how an appointment fits that does not start on the days: it may begin before and reach into them."""
     if start_at >= days.begin_at or appointment.is_cancelled:
         return Fit.OTHER
     end_at = moment_of(appointment.end)
@@ -124,7 +124,7 @@ def _is_meant(selection: Selection, appointment: Appointment) -> bool:
 
 
 def _is_hosted(wanted: tuple[str, ...], appointment: Appointment) -> bool:
-    """An appointment that names no hosts is taken to belong to the list in which it was found."""
+    """Return whether a wanted host has the appointment; one without hosts is taken to be of the list it came in."""
     return not wanted or not appointment.host_ids or not set(wanted).isdisjoint(appointment.host_ids)
 
 
@@ -144,7 +144,7 @@ class Gathering:
     found: dict[str, tuple[Fit, Appointment]] = field(default_factory=dict)
 
     def take(self, appointments: Iterable[Appointment]) -> None:
-        """Judge some more."""
+        """Judge more appointments and keep those that fit."""
         for appointment in appointments:
             fit = judge(self.selection, appointment)
             if fit is Fit.OTHER:
@@ -157,7 +157,7 @@ class Gathering:
         self.found.update(other.found)
 
     def count(self, fit: Fit) -> int:
-        """Return how many different appointments fit like this."""
+        """Return the number of different appointments that fit like this."""
         return sum(1 for other, _ in self.found.values() if other is fit)
 
     def chosen(self, *fits: Fit) -> tuple[Appointment, ...]:

@@ -12,12 +12,12 @@
                                                                      a person has to
 
 Only `intent` leads to `sending`, and nothing leads from `sending` or `unknown` to it: a target whose last attempt
-has no trustworthy outcome cannot be sent. `cancelled` and `already_cancelled` have no exit whatever happens. A
-refusal (`rejected`, `not_found`) proves that nothing was applied; its one exit is `restaged`: when the input asks for
-something else than what was refused (another flag, reason or acting user), or when a person has the refused rows taken
-up again. What was refused once is read before it is ever sent again.
+has no trustworthy outcome cannot be sent. `cancelled` and `already_cancelled` have no exit. A refusal (`rejected`,
+`not_found`) proves that nothing was applied; its one exit is `restaged`: when the input asks for something else than
+what was refused (another flag, reason or acting user), or when a person has the refused rows taken up again. A target
+that was refused once is read before it is ever sent again.
 
-`seen_active` of a target that was not sent yet changes no state: it keeps that a reading showed the attendee in the
+`seen_active` of a target that was not sent yet changes no state: it records that a reading showed the attendee in the
 appointment, without which the attendee's absence would prove nothing later.
 """
 
@@ -44,7 +44,7 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
-    """What can happen to a target. Every one is a row of the ledger's history."""
+    """What can happen to a target. Each event is one row of the ledger's history."""
 
     INTENT = "intent"  #: about to send attempt n; durable before the bytes leave
     CANCELLED = "cancelled"  #: the answer shows the target cancelled
@@ -60,15 +60,15 @@ class Event(StrEnum):
     SEEN_MISSING = "seen_missing"  #: a read before the first send finds no such appointment
     SEEN_REFUSED = "seen_refused"  #: a read before the first send shows that the API would refuse it
     SEEN_ACTIVE = (
-        "seen_active"  #: two reads after the settle time show it active; before a send, one shows the attendee
+        "seen_active"  #: two reads after the settle time show it active; before a send, one read shows the attendee
     )
-    UNDECIDED = "undecided"  #: after the settle time no read can settle it: a person has to
-    UNVERIFIED = "unverified"  #: of a canary, reads do not show what the cancel should have done: a person has to
+    UNDECIDED = "undecided"  #: after the settle time no read can settle it: a person has to decide
+    UNVERIFIED = "unverified"  #: reads do not show the effect of a canary's cancel: a person has to decide
     RESOLVED_CANCELLED = "resolved_cancelled"  #: a named person says so
     RESOLVED_NOT_CANCELLED = "resolved_not_cancelled"  #: a named person says so
     GIVEN_UP = "given_up"  #: the budget of attempts is spent: to send it, or to read it first
     SKIPPED = "skipped"  #: policy
-    CHANGED = "changed"  #: it is not any more what was approved: a person has to
+    CHANGED = "changed"  #: it differs from what was approved: a person has to decide
     RESTAGED = "restaged"  #: the input asks for it again: differently, or a person has refusals taken up again
 
 
@@ -126,13 +126,13 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
 DONE = frozenset({State.CANCELLED, State.ALREADY_CANCELLED})
 #: Final for what was asked. Never sent again unless the input asks for something else.
 SETTLED = DONE | {State.NOT_FOUND, State.REJECTED}
-#: May be sent: nothing of it can have been applied.
+#: May be sent: no cancel can have been applied.
 SENDABLE = frozenset({State.PENDING, State.WAITING})
 #: Sent, without a trustworthy outcome.
 OPEN = frozenset({State.SENDING, State.UNKNOWN})
-#: What tells until when a cancel without an outcome was on its way.
+#: Events whose moment tells until when a cancel without an outcome was on its way.
 UNANSWERED = frozenset({Event.INTENT, Event.NO_PROOF})
-#: Data errors: the row is at fault, not the network.
+#: States that count as errors for `--max-errors`.
 REFUSED = (State.REJECTED, State.NOT_FOUND, State.FAILED)
 
 
@@ -152,5 +152,5 @@ def fold(events: Iterable[Event]) -> State:
     return state
 
 
-#: Not yet an end: these targets are still on their way.
+#: States in which a run still has to act on the target.
 UNDERWAY = (State.PENDING, State.SENDING, State.WAITING)

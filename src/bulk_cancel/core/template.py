@@ -1,8 +1,8 @@
 """Reasons with blanks to fill in: `Our {location} office is closed on {start:%d %B}.`
 
-A blank names a column of the row, or what a look tells: start, end, location, meeting, channel. After a colon a
-date format may follow (strftime). A moment is told in the zone of those who read the mail; a date or a time without an
-offset is what an office wrote down, and stays as it is. `{{` and `}}` are braces.
+A blank names a column of the row, or a part of the reading: start, end, location, meeting, channel. After a colon a
+date format may follow (strftime). A moment with an offset is written in the zone of the mail's readers; a date or a
+time without an offset stays as it is in the row. `{{` and `}}` are braces.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bulk_cancel.core.moments import formatted, local, show_moment, write_moment
 from bulk_cancel.core.reason import reason_problem
 from bulk_cancel.core.text import is_sheet_error, unwrapped
 
-#: What a look tells of an appointment under these names.
+#: Names of blanks that a reading of the appointment fills in.
 SEEN_NAMES = ("start", "end", "location", "meeting", "channel")
 
 
@@ -25,7 +25,7 @@ _MOMENTS = ("start", "end")
 
 
 class NoZoneError(ValueError):
-    """A reason tells a moment, and nobody has said in which zone."""
+    """A reason contains a moment, and no zone is given in which to write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,13 @@ class Template:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What has to be known to fill it in."""
+        """The names of its blanks, each once."""
         return tuple(dict.fromkeys(piece.name for piece in self.pieces if piece.name))
 
     def fill(self, values: Mapping[str, str | None]) -> str:
-        """Fill it in. Raises ValueError, a sentence, when a value is missing or unfit, or the reason gets too long.
+        """Fill it in. Raises ValueError, a clause, when a value is missing or unfit, or the reason gets too long.
 
-        Raises NoZoneError, a sentence, for a moment when the zone is not known.
+        Raises NoZoneError, a clause, for a moment when the zone is not known.
         """
         text = "".join(piece.before + (self._filled(piece, values) if piece.name else "") for piece in self.pieces)
         text = text.strip()
@@ -94,7 +94,7 @@ def _date_in(value: str) -> datetime | None:
 
 
 def parse_template(text: str, zone: tzinfo | None = None) -> Template:
-    """Read a reason with blanks, for readers in a zone; None: not known. Raises ValueError for what is none."""
+    """Read a reason with blanks; `zone` is its readers', None if not known. Raises ValueError, a clause."""
     try:
         parsed = list(Formatter().parse(text))
     except ValueError as error:
@@ -106,7 +106,7 @@ def parse_template(text: str, zone: tzinfo | None = None) -> Template:
 
 
 def seen_values(seen: Appointment | None) -> dict[str, str | None]:
-    """Return what a look tells, by the names that a blank may have."""
+    """Return what a reading says of an appointment, by the names of blanks."""
     if seen is None:
         return {}
     moments = {name: write_moment(getattr(seen, name), UTC) for name in _MOMENTS}

@@ -8,25 +8,25 @@ from typing import Final
 from bulk_cancel.core.known_secrets import BLOTTED, blotted, is_suspicious
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
-#: What turns text around, or is not seen at all.
+#: Characters that change the direction of text, or are invisible.
 _UNSEEN = r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
-#: Controls, the unseen, tags, and halves of surrogate pairs, which no file or database takes as UTF-8.
+#: Control characters, invisible ones, tags, and halves of surrogate pairs, which UTF-8 cannot encode.
 _CONTROLS = re.compile(rf"[\x00-\x1f\x7f-\x9f{_UNSEEN}\ud800-\udfff\ufff9-\ufffb\U000e0000-\U000e007f]+")
 _CONTROL = re.compile(_CONTROLS.pattern.removesuffix("+"))
 _ADDRESSES = re.compile(r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+")
 _TOKENS = re.compile(r"(?:(?<!meete)rgo-|ak_[a-z]+:|Bearer )[^\s\"',;]+")
-#: Without one of these there is neither an address nor a token in a text.
+#: A text without any of these contains neither an address nor a token.
 _SUSPICIOUS = re.compile(r"@|rgo-|ak_|Bearer ")
 
-#: Where a cell of a spreadsheet would begin a formula: at its beginning, or after what a program may take for the
-#: beginning of another cell. Python's and polars' regular expressions read it alike.
+#: Where a formula would begin in a cell of a spreadsheet: at its beginning, or after a character that a program may
+#: take for the beginning of another cell. Python's and polars' regular expressions read it alike.
 FORMULA: Final = r"""((?:^|[;,|\t\r\n])[ \t\r\n"]*)([=+\-@＝＋－＠])"""
 _FORMULA = re.compile(FORMULA)
 
 #: An error of a sheet, as Excel and LibreOffice show it in any language: #N/A, #NV, #REF!, #BEZUG!, #NAME?, Err:502.
 SHEET_ERROR: Final = r"^(#[¡¿]?[\p{Lu}0/_ ]+[!?]|#N/[A-Z]|#NV|#GETTING_DATA|Err:[0-9]{3})$"
 _SHEET_ERROR = re.compile(SHEET_ERROR.replace(r"\p{Lu}", "A-ZÀ-ÖØ-ÞĀ-Ž"))
-#: A text as Excel keeps it from becoming a number: ="007".
+#: A text as Excel writes it so that it is not read as a number: ="007".
 FORMULA_TEXT: Final = r'^="(.*)"$'
 _FORMULA_TEXT = re.compile(FORMULA_TEXT)
 
@@ -46,12 +46,12 @@ def _is_suspicious(text: str) -> bool:
 
 
 def redact(text: str) -> str:
-    """Replace a credential, by its value and by its looks, and what looks like a mail address."""
+    """Replace credentials, known by value or by pattern, and what looks like a mail address."""
     return _ADDRESSES.sub("[address]", without_credentials(text))
 
 
 def without_credentials(text: str) -> str:
-    """Replace a credential, by its value and by its looks."""
+    """Replace credentials, known by value or by pattern."""
     return _TOKENS.sub(BLOTTED, blotted(text))
 
 
@@ -61,7 +61,7 @@ def one_line(text: str) -> str:
 
 
 def printable(text: str, longest: int = 4000) -> str:
-    """Return a message of one or more lines without control characters and terminal escapes, and cut."""
+    """Return a message of one or more lines, shortened, without control characters and terminal escapes."""
     text = _CONTROL.sub(_but_lines, _ESCAPES.sub("", text[: longest * 2]))
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
@@ -71,7 +71,7 @@ def _but_lines(found: re.Match[str]) -> str:
 
 
 def shown(text: str, longest: int = _LONGEST_SHOWN) -> str:
-    """Return a text as it stands in a message about it: what is not seen as an escape, and cut."""
+    """Return a text for a message about it: invisible characters as escapes, and shortened."""
     more = "…" if len(text) > longest else ""
     return _CONTROL.sub(_escaped, text[:longest]) + more
 
@@ -82,25 +82,25 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def harmless(text: str) -> str:
-    """Return a cell for a file for people: an apostrophe keeps a spreadsheet from computing it."""
+    """Return the text of a cell with an apostrophe where a spreadsheet would take it for a formula."""
     return _FORMULA.sub(r"\1'\2", text)
 
 
 def is_sheet_error(text: str) -> bool:
-    """Tell whether a value is an error that a sheet shows, like #N/A."""
+    """Return whether a value is an error as a spreadsheet shows it, like #N/A."""
     return _SHEET_ERROR.match(text) is not None
 
 
 def unwrapped(text: str) -> str:
-    """Return the text within a formula that is nothing but a text, ="007"; any other text as it is."""
+    """Return the text inside a formula that is only a text, ="007"; any other text as it is."""
     return _FORMULA_TEXT.sub(r"\1", text)
 
 
 def counted(count: int, one: str, many: str = "") -> str:
-    """Return a number with its word: `1 row`, `1,234 rows`. Without `many` an s makes the plural."""
+    """Return a number with its noun: `1 row`, `1,234 rows`. Without `many` the plural is made with an s."""
     return f"1 {one}" if count == 1 else f"{count:,} {many or f'{one}s'}"
 
 
 def stripped(value: str) -> str:
-    """Remove white space and stray quotes, as they come with copying."""
+    """Remove the white space and quotes around a value, which often are copied with it."""
     return value.strip().strip("\"'").strip()

@@ -1,4 +1,4 @@
-"""Reads durations and rates as people write them, and writes durations as people say them."""
+"""Reading durations and rates as people write them, and writing durations for people."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def parse_duration(text: str) -> float:
     elif wanted and match:
         seconds = sum(float(match[name] or 0) * unit_s for name, _, unit_s in _UNITS)
     else:
-        raise ValueError(f'"{text}" is no duration; write for example 30s, 10m or 2h30m')
+        raise ValueError(f'"{text}" is not a duration; write for example 30s, 10m or 2h30m')
     if math.isinf(seconds):
-        raise ValueError("that is longer than any number can say; write for example 30s, 10m or 2h30m")
+        raise ValueError("the duration is too long; write for example 30s, 10m or 2h30m")
     return seconds
 
 
@@ -40,12 +40,12 @@ def parse_rate(text: str) -> float:
     """Read `40/s`, `100/min` or `3000/h` as requests per second, above 0. Raises ValueError."""
     match = _RATE.fullmatch(text.strip().lower())
     if match is None or float(match[1]) == 0:
-        raise ValueError(f'"{text}" is no rate; write for example 100/min or 2/s')
+        raise ValueError(f'"{text}" is not a rate; write for example 100/min or 2/s')
     return float(match[1]) / _PER[match[2][0]]
 
 
 def show_duration(seconds: float) -> str:
-    """Write seconds as a person would say them: `45 s`, `3 min 20 s`, `2 h 5 min`."""
+    """Write seconds for people: `45 s`, `3 min 20 s`, `2 h 5 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -57,7 +57,7 @@ def show_duration(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """Write an estimate in seconds as an office says it: `a moment`, `about 1 minute`, `about 2 hours 50 minutes`."""
+    """Write an estimate in seconds for people: `a moment`, `about 1 minute`, `about 2 hours 50 minutes`."""
     if seconds < 55:
         return "a moment" if seconds < 5 else "less than a minute"
     minutes = round(seconds / 60) if seconds < 3570 else 5 * round(seconds / 300)

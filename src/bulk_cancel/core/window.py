@@ -1,4 +1,4 @@
-"""The hours in which cancels may be sent: people get mails, and nobody wants one at night."""
+"""The hours in which cancels may be sent: each cancel mails people, who should not get mails at night."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _FORM = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s+(\S+)")
 class SendWindow:
     """From `opens` to `closes` on every day in `zone`; over midnight when it closes before it opens.
 
-    Hours are wall-clock hours of the zone. Where daylight saving skips the opening hour, the window opens when the
-    clock has passed it; where an hour comes twice, both count.
+    Hours are wall-clock hours of the zone. When daylight saving skips the opening hour, the window opens right after
+    the skipped hour; when it repeats an hour, both count.
     """
 
     opens: time
@@ -29,7 +29,7 @@ class SendWindow:
     zone: ZoneInfo
 
     def __str__(self) -> str:
-        """As `parse_window` reads it."""
+        """Return the window as `parse_window` reads it."""
         return f"{self.opens:%H:%M}-{self.closes:%H:%M} {self.zone.key}"
 
     def is_open(self, at: float) -> bool:
@@ -42,7 +42,7 @@ class SendWindow:
     def wait_s(self, at: float) -> float:
         """Return the seconds until it is open; 0 when it is.
 
-        Windows and clocks change on full minutes: on the days on which the clock changes each minute is looked at.
+        Windows and clocks change on full minutes: when the clock changes in between, each minute is examined.
         """
         if self.is_open(at):
             return 0.0
@@ -55,7 +55,7 @@ class SendWindow:
         return opens_at - at
 
     def ends_at(self, at: float, needs_s: float) -> float | None:
-        """Return when `needs_s` seconds of it have passed, counted from `at`; None: not within a month."""
+        """Return when the window has been open for `needs_s` seconds from `at` on; None: not within a month."""
         for minute in range(_MONTH):
             if self.is_open(at + minute * 60):
                 if needs_s <= 60:
@@ -68,7 +68,7 @@ def parse_window(text: str) -> SendWindow:
     """Read `08:00-20:00 Europe/Berlin`. Raises ValueError."""
     match = _FORM.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f'"{text}" is no send window; write for example 08:00-20:00 Europe/Berlin')
+        raise ValueError(f'"{text}" is not a send window; write for example 08:00-20:00 Europe/Berlin')
     first, second = (time(int(match[i]), int(match[i + 1])) for i in (1, 3))
     if first == second:
         raise ValueError("a send window that opens when it closes is never open")

@@ -15,9 +15,9 @@ from bulk_cancel.core.deadline import SETTLE_S, TimeLimit
 from bulk_cancel.core.exit_codes import Halt, exceeds, too_many_refused
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
 from bulk_cancel.core.moments import Zone, show_hour
-from bulk_cancel.core.outcome import Outcome, classify_read
+from bulk_cancel.core.outcome import TOO_MANY_REQUESTS, Outcome, classify_read
 from bulk_cancel.core.readings import Reading, Source, is_missing_route, reading_of, see
-from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED, show_long_pause
+from bulk_cancel.core.retry import LONGEST_PAUSE_S, show_long_pause
 from bulk_cancel.core.states import REFUSED, Event, State, next_state
 from bulk_cancel.core.window import SendWindow
 from bulk_cancel.engine.clock import Clock
@@ -204,7 +204,7 @@ class Context:
         self.heed(answer, started_at, Asked.READ)
         self.health.note(Asked.READ, classify_read(answer, told=told))
         self.counters.cached += answer.age_s > Source.SINGLE.value
-        if answer.status == THROTTLED:
+        if answer.status == TOO_MANY_REQUESTS:
             await self.commits.record()
             await self.limiter.tell_pause()
         if answer.status == _UNAUTHORISED and answer.is_api_error:
@@ -217,7 +217,7 @@ class Context:
         self.limiter.ended()
         if answer.out_of_files:
             self.halt_for(OutOfFilesError())
-        if answer.status != THROTTLED:
+        if answer.status != TOO_MANY_REQUESTS:
             if answer.status is not None:
                 self.limiter.served(asked)
             return

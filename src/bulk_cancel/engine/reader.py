@@ -11,8 +11,9 @@ import anyio
 from bulk_cancel.api.port import Line, Page, Query, Users
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import Answer, Request, Target
+from bulk_cancel.core.outcome import TOO_MANY_REQUESTS
 from bulk_cancel.core.readings import Reading, is_missing_route, is_refusal, reading_of
-from bulk_cancel.core.retry import LONGEST_PAUSE_S, THROTTLED, show_long_pause
+from bulk_cancel.core.retry import LONGEST_PAUSE_S, show_long_pause
 from bulk_cancel.engine.context import no_route
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.retrying import Attempts
@@ -90,7 +91,7 @@ class Reader:
         started_at = self.limiter.clock.monotonic()
         self.requests += 1
         answer, value = await ask()
-        if answer.status == THROTTLED:
+        if answer.status == TOO_MANY_REQUESTS:
             self.throttled += 1
             pause_s = self.limiter.throttled(started_at, answer.retry_after_s)
             self.log.info("read.throttled", pause_s=round(pause_s, 1))

@@ -1,1 +1,1 @@
-"""The durable ledger: what was intended, what came of it. `port` is the contract, the others keep it."""
+"""The durable ledger of intents and outcomes. `port` is the contract, `sqlite` and `postgres` implement it."""

@@ -1,17 +1,17 @@
 """Remembers, outside of the ledgers' folders, the newest event that this machine has seen of each ledger.
 
-A ledger that lost its newest commits opens without a word: after `kill -9` they are in the `-wal` alone, and a copy, a
-move or a link of the main file leaves them behind. What is gone would be sent again. So a ledger has a mark in the
-user's state folder: a file that is named like the ledger's id, with the number and the digest of its newest event, and
-with the time of the last cancel that has no answer.
+A ledger that lost its newest commits opens without an error: after `kill -9` they are only in the `-wal`, which a copy,
+a move or a link of the main file leaves behind. The lost cancels would be sent again. So a ledger has a mark in the
+user's state folder: a file named by the ledger's id, with the number and the digest of its newest event, and with the
+time of the last cancel that has no answer.
 
-A mark is written after each commit, never before. It may lag behind the ledger and never runs ahead of it, so an update
-needs no fsync, and one that is lost only lets fewer missing events be noticed. It is written in place: a record of 170
+A mark is written after each commit, never before. It may lag behind the ledger but is never ahead of it, so an update
+needs no fsync; a lost update only means that fewer missing events are noticed. It is written in place: a record of 170
 bytes lies within one sector and one page, so that neither a killed process nor a power cut leaves half of one. (A new
 file for each commit, renamed, took 260 microseconds of CPU and 1.8 ms on ext4; in place it takes 2 microseconds.)
 
-Two whole copies of one file would both be as new as the mark. So who writes to a ledger file holds its id, too: one run
-at a time, wherever the copies are. A ledger in a database has many writers, and none of them holds it.
+Two whole copies of one file would both be as new as the mark. So a run that writes to a ledger file also locks its id:
+one run at a time, wherever the copies are. A ledger in a database has many writers, and its id is not locked.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ _RECORD_LENGTH = 170
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """The newest cancel whose outcome is not known: when it was last heard of, and how long it may still be applied."""
+    """The newest cancel whose outcome is not known: its last event, and how long it may still be applied."""
 
     at: float = 0.0  #: seconds since the epoch; 0: all have an outcome
     settle_s: float = 0.0  #: of the run that sent it
 
     def left_s(self, now: float, settle_s: float = 0.0) -> float:
-        """Return the seconds until it can no longer be applied, by the longer settle time: its own or the one given."""
+        """Return the seconds until it can no longer be applied, by the longer of its own settle time and `settle_s`."""
         return max(0.0, self.at + max(self.settle_s, settle_s) - now) if self.at else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The newest event of a ledger: its number, its link of the chain, and the size and time of the file then."""
+    """The newest event of a ledger: its number, its link of the chain, and the file's size and time then."""
 
     number: int
     digest: str
@@ -57,7 +57,7 @@ class Seen:
     changed_ns: int = 0
 
     def to_record(self) -> bytes:
-        """Return the 170 bytes that a mark's file begins with; of its times it keeps milliseconds."""
+        """Return the 170 bytes with which a mark's file begins; times are kept in milliseconds."""
         times = round(self.unanswered.at * 1000), round(self.unanswered.settle_s * 1000)
         return b"%020d %s %020d %020d %020d %020d\n" % (
             self.number,
@@ -81,7 +81,7 @@ class Mark:
         self.file.unlink(missing_ok=True)
 
     def lost(self, missing: str) -> str:
-        """Return what a person does who cannot bring back what is missing."""
+        """Return what to do when the missing part cannot be restored; `missing` is `it is` or `they are`."""
         return (
             f"Only if {missing} lost for good: {self._wait()}type: bulk-cancel ledger forget --ledger '{self.place}', "
             "then run with --look each, which reads every appointment before its cancel."
@@ -91,7 +91,7 @@ class Mark:
         last = self.seen.unanswered
         if not last.at:
             return ""
-        due = show_moment(last.at + last.settle_s + 60)  # a minute begun is waited for
+        due = show_moment(last.at + last.settle_s + 60)  # it is shown without seconds: rounded up
         return f"wait until {due} (a cancel without an answer may take effect until then), "
 
 
@@ -110,19 +110,19 @@ class Marks:
         return [mark for mark in self._all() if mark.place == place]
 
     def refuse_missing(self, place: str) -> None:
-        """Raise LedgerError when a ledger with a history was at a place where none is now."""
+        """Raise LedgerError when a ledger with a history was at this place, which is empty now."""
         for mark in self.at(place):
             if mark.seen.number:
                 raise LedgerError(
-                    f"The ledger {place} is gone: this machine has seen {_events(mark.seen.number)} of it. "
+                    f"The ledger {place} is gone: this machine has seen {counted(mark.seen.number, 'event')} of it. "
                     "A new one would know nothing of what was sent. Nothing was sent.",
                     advice=f"Put it back, with the -wal beside it if there is one. {mark.lost('it is')}",
                 )
 
     def keep(self, ledger_id: str, place: str, seen: Seen) -> Keeper | None:
-        """Make or renew the mark of a ledger that was just opened; return what moves it on.
+        """Make or renew the mark of a ledger that was just opened; return its keeper.
 
-        None when the state folder cannot be written: then this run leaves no mark.
+        None when the state folder cannot be written: then this run keeps no mark.
         """
         if not _ID.fullmatch(ledger_id):
             return None
@@ -139,9 +139,9 @@ class Marks:
 
     @contextmanager
     def held(self, ledger_id: str, place: str) -> Iterator[None]:
-        """Hold a ledger file by its id, wherever it and its copies are. Raises LockedError when another run does.
+        """Lock a ledger's id, wherever the file and its copies are. Raises LockedError when another run holds it.
 
-        Where the state folder cannot be written nobody holds it.
+        Where the state folder cannot be written the id is not locked.
         """
         with ExitStack() as stack:
             with suppress(LedgerCreateError):
@@ -169,29 +169,29 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """What opening a ledger found: what a person is told once, if anything, and what moves the mark on."""
+    """The result of opening a ledger: a notice for the person, if any, and the keeper of its mark."""
 
     notice: str = ""
     keeper: Keeper | None = None
 
 
 class Keeper:
-    """Moves the mark of an open ledger on."""
+    """Updates the mark of an open ledger."""
 
     def __init__(self, descriptor: int, unanswered: Unanswered) -> None:
         self._descriptor = descriptor
         self.unanswered = unanswered
-        self.holds = ExitStack()  #: the ledger's id, where it is held
+        self.holds = ExitStack()  #: the lock on the ledger's id, where there is one
 
     def heard(self, at: float, settle_s: float) -> None:
-        """A cancel is on its way, or its answer proves nothing: until then it was heard of."""
+        """Note that a cancel was sent, or got an answer that proves nothing, at the moment `at`."""
         newer = Unanswered(at, settle_s)
         self.unanswered = max(self.unanswered, newer, key=lambda one: one.at + one.settle_s)
 
     def move(self, seen: Seen) -> None:
-        """Note what is durable by now. A disk that refuses this stops nothing: the older mark stands.
+        """Write down the newest durable event. When the disk refuses, the older mark stays.
 
-        Where many write, one of them may have come further already: a mark does not go back.
+        With several writers another one may have written a newer mark: a mark never goes back.
         """
         with suppress(OSError):
             os.lseek(self._descriptor, 0, os.SEEK_SET)
@@ -201,13 +201,13 @@ class Keeper:
                 os.write(self._descriptor, seen.to_record())
 
     def close(self) -> None:
-        """Let go of the file, and of the ledger's id."""
+        """Close the file, and unlock the ledger's id."""
         os.close(self._descriptor)
         self.holds.close()
 
 
 def unseen(place: str, newest: int) -> str:
-    """Say that this machine has not seen a ledger before; its newest event has the number `newest`."""
+    """Return the notice that this machine has not seen a ledger before, whose newest event has the number `newest`."""
     return (
         f"The ledger {place} ends with its event {newest:,}. This machine has not seen it before, and cannot tell "
         "whether any of its newest events are missing."
@@ -215,29 +215,25 @@ def unseen(place: str, newest: int) -> str:
 
 
 def refuse_older(place: str, mark: Mark, newest: int, digest: str | None, how: tuple[str, str]) -> None:
-    """Raise LedgerError for a ledger that is not what this machine has seen of it, or what became of that.
+    """Raise LedgerError for a ledger that does not continue what this machine has seen of it.
 
-    `newest` is the number of its newest event, `digest` its link at the mark's number; None when it has none there.
-    `how` are a sentence that goes before, or nothing, and one that says where the newest events may be.
+    `newest` is the number of its newest event, `digest` its link at the mark's number, None when it has none there.
+    `how` is a pair: a sentence that goes first, or "", and a sentence on where the newest events may be.
     """
     (about, where), seen = how, mark.seen.number
     if newest < seen:
         missing = seen - newest
         raise LedgerError(
             f"{about}The ledger {place} is older than this machine knows it: the newest {missing:,} of its "
-            f"{_events(seen)} {'is' if missing == 1 else 'are'} missing. Nothing was sent.",
+            f"{counted(seen, 'event')} {'is' if missing == 1 else 'are'} missing. Nothing was sent.",
             advice=f"{where} {mark.lost('they are')}",
         )
     if digest != mark.seen.digest:
         raise LedgerError(
-            f"{about}The ledger {place} went on from an older copy of itself: its event {seen:,} is not the one that "
-            "this machine has seen. What that history knows is missing here. Nothing was sent.",
+            f"{about}The ledger {place} was continued from an older copy: its event {seen:,} is not the one that this "
+            "machine has seen, so cancels that were recorded are missing here. Nothing was sent.",
             advice=f"Bring back the copy that this machine wrote last. {mark.lost('it is')}",
         )
-
-
-def _events(count: int) -> str:
-    return counted(count, "event")
 
 
 def _read(file: Path) -> Mark | None:

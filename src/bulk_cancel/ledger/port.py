@@ -1,9 +1,9 @@
 """The contract that every ledger keeps. `tests/contracts` holds every implementation to it.
 
 All calls are synchronous and made one at a time; the engine runs them in a thread. Every call that writes is one
-transaction, durable when it returns: after a power cut the ledger holds everything whose call had returned, and
-nothing of a call that had not, unless it holds all of it. A ledger that machines share has a clock of its own: it dates
-what it writes itself, and not as it is told.
+transaction, durable when it returns: after a power cut the ledger holds everything of each call that had returned, and
+of each other call everything or nothing. A ledger that machines share dates what it writes by its own clock and ignores
+the time that it is given.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bulk_cancel.core.model import Entry, InputRow, Scope, Target, Work
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import State
 
-#: Of the run's own account; where a scope may be None, that means all accounts.
+#: All rows of the run's own account. (A scope of None means all accounts.)
 ALL_ROWS = Scope()
 _AT_ONCE = 1000
 
@@ -37,7 +37,7 @@ class RunStart:
     input_digest: str = ""
     out: str = ""
     provenance: Provenance = field(default_factory=Provenance)
-    settle_s: float = SETTLE_S  #: for so long its unanswered cancels may still be applied
+    settle_s: float = SETTLE_S  #: seconds for which its unanswered cancels may still be applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +52,17 @@ class RunRecord:
     source: str
     input_digest: str
     out: str
-    summary: str | None  #: the JSON summary, when it came to its end
-    settle_s: float = 0.0  #: for so long its unanswered cancels may still be applied
+    summary: str | None  #: the JSON summary of a run that has ended
+    settle_s: float = 0.0  #: seconds for which its unanswered cancels may still be applied
     provenance: Provenance = field(default_factory=Provenance)
 
     @property
     def zone(self) -> tzinfo | None:
-        """The zone in which those who began it read times; None where it has no name, or is not known here."""
+        """The zone in which its times are shown; None where it has no name, or is not known here."""
         return self.provenance.zone
 
     def told_in(self, zone: tzinfo | None) -> RunRecord:
-        """Return it for readers in another zone; None: in its own."""
+        """Return it with another zone for its times; None: unchanged."""
         return replace(self, provenance=replace(self.provenance, timezone=str(zone))) if zone else self
 
 
@@ -73,14 +73,12 @@ class Unknown:
     work: Work
     intent_at: float
     base: TimeBase | None  #: of the run that wrote the intent; None where the ledger's own clock tells the age
-    start: str | None  #: the appointment's start, where an answer told
-    last_at: float  #: when that run last recorded something of it: until then the cancel may have been on its way
-    undecided: bool = False  #: it is on record that a person has to settle this attempt
-    unverified: bool = False  #: since it was a canary, and reads did not show what it should have done
+    start: str | None  #: the appointment's start, if an answer said so
+    last_at: float  #: that run's last event of it: until then the cancel may have been on its way
+    undecided: bool = False  #: it is recorded that a person has to settle this attempt
+    unverified: bool = False  #: because it was a canary whose effect no read showed
     settle_s: float = 0.0  #: of the run that wrote the intent
-    age_s: float = field(
-        default=0.0, compare=False
-    )  #: since `last_at`, at the read; counts only where there is no base
+    age_s: float = field(default=0.0, compare=False)  #: since `last_at`, when it was read; used only without a base
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ class RowRecord:
     user_id: str | None
     warnings: str
     account: str = ""
-    mailed_reason: str = ""  #: that its cancel was sent with; empty: it had none, or we did not cancel it
+    mailed_reason: str = ""  #: with which its cancel was sent; empty: without one, or we did not cancel it
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +123,9 @@ class Concern(StrEnum):
     REJECTED = "rejected"
     NOT_FOUND = "not_found"
     INVALID = "invalid"
-    PAID = "paid"  #: cancelled by this program, and a payment belongs to it
-    WARNED = "warned"  #: cancelled, and the answer told that an after-effect went wrong; told by one run
-    CHANGED = "changed"  #: left out, since it is not what was approved any more
+    PAID = "paid"  #: cancelled by this program, and it was paid for
+    WARNED = "warned"  #: cancelled, and the answer reported that an after-effect went wrong; counted in one run
+    CHANGED = "changed"  #: skipped, since it differs from what was approved
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +140,11 @@ class Naming:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a ledger's file says of itself."""
+    """The condition of a ledger's file."""
 
     schema: int
     journal: str  #: SQLite's journal mode; runs write in `wal`
-    fault: str  #: what is wrong with its pages; empty when nothing is, or when they were not looked at
+    fault: str  #: what is wrong with its pages; empty when nothing is, or when they were not checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,34 +158,34 @@ class PaceUpdate:
 class Ledger(Protocol):
     """The history of intents and outcomes, and the targets' states folded from it."""
 
-    notice: str  #: what a person should know of the ledger that was opened, told once; or empty
+    notice: str  #: a sentence for the person who opened the ledger, shown once; or empty
 
     @property
     def place(self) -> str:
-        """Where it is, for people, without any password."""
+        """Its path or address for people, without any password."""
 
     def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
         """Write events and move their targets, and the limiters' states, all or nothing.
 
-        Raises IllegalTransitionError when the law forbids an event, GuardError when a target is not where the entry
-        believes it to be, LockedError when another program keeps the ledger locked: in each case nothing is written.
-        Raises LedgerDiskError when the disk refuses: then nothing is promised to be written, but a batch whose last
-        sync failed may be found, whole, when the ledger is opened again. Append nothing more to it before that.
+        Raises IllegalTransitionError when a transition is not allowed, GuardError when a target is not as its entry
+        expects, LockedError when another program keeps the ledger locked: in each case nothing is written. Raises
+        LedgerDiskError when the disk refuses: then the batch is missing or whole when the ledger is opened again, and
+        nothing more may be appended before that.
         """
 
     def begin_run(self, start: RunStart) -> int:
-        """Record a run that stages its rows, in the chain of digests as well; return its number."""
+        """Record a run, in the chain of digests as well; return its number. It may stage rows now."""
 
     def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_refused: bool = False) -> None:
-        """Record rows and make targets of those that name a new one. A chunk is one transaction.
+        """Record rows, and the targets that are new. A chunk is one transaction.
 
         With `retry_refused` refusals are taken up again as they are.
 
-        Chunks come in row order, and no target is named by two rows of a run that are both the first to name it.
+        Chunks come in row order, and of the rows of a run that name a target exactly one is marked as the first.
         """
 
     def start_run(self, run_no: int) -> None:
-        """All rows are staged: sending may begin. A run that never got here has sent nothing."""
+        """Mark the run as staged: sending may begin. A run that was never started has sent nothing."""
 
     def target_states(self, run_no: int) -> Mapping[State, int]:
         """Count the distinct targets that the run's valid rows name by their states."""
@@ -203,8 +201,8 @@ class Ledger(Protocol):
     ) -> list[tuple[int, Work]]:
         """Return the next sendable targets of a run with the row that names each, in row order.
 
-        After an unknown outcome, of whatever run, the run sends a target once more: when that becomes unknown as well,
-        it is left to the next run.
+        After an unknown outcome, in this or an earlier run, the run sends a target at most once: when that becomes
+        unknown, too, the next run takes it up.
         """
 
     def listed_work(self, run_no: int, appointment_ids: Collection[str], *, scope: Scope = ALL_ROWS) -> list[Work]:
@@ -223,13 +221,13 @@ class Ledger(Protocol):
         """Count the run's targets that may be sent."""
 
     def waiting_count(self) -> int:
-        """Count the targets, of whatever run, that were sent or about to be, and are proven not cancelled."""
+        """Count the targets of all runs that were sent and are proven not cancelled."""
 
     def left_by_run(self) -> Mapping[int, int]:
-        """Count the targets that are still to be sent, of all runs, by the run that was the last to ask for them."""
+        """Count the targets that are still to be sent, by the number of the run that last asked for them."""
 
     def accounts(self, run_no: int) -> list[str]:
-        """Return the accounts of the run's sendable targets and of all that are open in the ledger, in order."""
+        """Return, sorted, the accounts of the run's sendable targets and of all open targets in the ledger."""
 
     def counts(self, run_no: int) -> Mapping[State | None, int]:
         """Count the run's rows by the state of their targets; None counts the invalid rows."""
@@ -243,7 +241,7 @@ class Ledger(Protocol):
     def states_of(self, rows: Sequence[InputRow], *, retry_refused: bool = False) -> list[State | None]:
         """Return what staging would find for each row: a state, or None for a new target or an invalid row.
 
-        A refusal that the row would reopen, because it asks for something else, counts as pending.
+        A refused target that the row would reopen, because it asks for something else, counts as pending.
         """
 
     def mailed_of(self, rows: Sequence[InputRow]) -> list[str | None]:
@@ -253,7 +251,7 @@ class Ledger(Protocol):
         """Return the targets of one appointment."""
 
     def history(self, target_id: int) -> list[HistoryLine]:
-        """Return everything that ever happened to a target."""
+        """Return all events of a target."""
 
     def all_events(self) -> Iterator[tuple[object, ...]]:
         """Iterate over the whole history, for export: target, run id, event, attempt, time, status, detail."""
@@ -277,10 +275,10 @@ class Ledger(Protocol):
         """Return the limiter's state as last written for a credential's fingerprint."""
 
     def bind(self, key: str, value: str) -> str:
-        """Write a fact about the ledger once (`api_url`, `company_id`); return the value that holds."""
+        """Write a fact about the ledger (`api_url`, `company_id`) unless it has one; return the one that it has."""
 
     def meta(self, key: str) -> str | None:
-        """Return a fact about the ledger."""
+        """Return a fact about the ledger; None when it was never written."""
 
     def verify(self) -> list[str]:
         """Check everything: pages, chain of digests, states against the history. Return what is wrong, in sentences."""
@@ -289,13 +287,13 @@ class Ledger(Protocol):
         """Return the first rows of all runs that name a target of one appointment, in the order of runs and rows."""
 
     def health(self, *, pages: bool) -> Health:
-        """Return what the ledger is like; with `pages` after a look at every page, which takes time in a large one."""
+        """Return the ledger's condition; with `pages` every page is checked, which takes time in a large one."""
 
     def backup(self, to: Path) -> None:
-        """Copy the ledger to a new file, whole and consistent. Raises LedgerError where it has to be done elsewhere."""
+        """Copy the ledger to a new file, whole and consistent. Raises LedgerError where only the database can."""
 
     def close(self) -> None:
-        """Let go of the ledger; a second time does nothing."""
+        """Close the ledger; a second time does nothing."""
 
 
 def every_unknown(ledger: Ledger) -> Iterator[Unknown]:
@@ -307,4 +305,4 @@ def every_unknown(ledger: Ledger) -> Iterator[Unknown]:
 
 
 class GuardError(Exception):
-    """The ledger's record of a target is not what an entry believes it to be: a bug, or a second writer."""
+    """A target is not in the state that an entry expects: a bug, or a second writer."""

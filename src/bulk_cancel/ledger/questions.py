@@ -1,4 +1,4 @@
-"""The questions that both databases are asked alike: statements of the same name, read in the same way."""
+"""The calls that both databases answer alike: by statements of the same name, read in the same way."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, run
 
 
 class Questions(ABC):
-    """Answers them by the statements in `ledger/sql`. What each asks is said in `port`."""
+    """Answers by the statements in `ledger/sql`. `port` describes the calls."""
 
     @abstractmethod
     def _rows(self, name: str, *values: Any) -> list[Row]:
@@ -22,7 +22,7 @@ class Questions(ABC):
 
     @abstractmethod
     def _counts(self, run_no: int, *, firsts: bool) -> dict[State | None, int]:
-        """Return how many rows, or with `firsts` how many targets, are in each state; None: invalid rows."""
+        """Count the rows, or with `firsts` the targets, in each state; None: invalid rows."""
 
     def work(
         self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope = ALL_ROWS

@@ -1,4 +1,4 @@
-"""What rows of the tables mean, whichever database they come from."""
+"""Turns rows of the tables into records, for both databases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOTHING_KNOWN = (False, False, None, None, None)
 
 
 def scoped(scope: Scope | None) -> tuple[str | None, int | None, int, int | None, bool]:
-    """Return the account, and the run, rows and kind of a chunk, as the statements take them: NULL is no limit."""
+    """Return the account, and the run, rows and kind of a chunk, as the statements take them; NULL: any."""
     chunk = scope.chunk if scope else None
     rows = (chunk.run_no, chunk.after_row, chunk.last_row, chunk.series) if chunk else (None, 0, None, False)
     return (scope.account if scope else None, *rows)
@@ -27,7 +27,7 @@ def _target(appointment_id: str, attendee_id: str, entire_series: int) -> Target
 
 
 def work_of(row: Row) -> Work:
-    """Return the work of a row: key, request, state and attempts of a target, and what is known of it before a read."""
+    """Return the work of a row: key, request, state and attempts of a target, and what the ledger knows of it."""
     target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, account, state, attempts = row[:10]
     must_be_read, attended, start, series_at, refused, is_cancelled = (*(row[10:] or _NOTHING_KNOWN), None, False)[:6]
     target = _target(appointment_id, attendee_id, series)
@@ -44,7 +44,7 @@ def work_of(row: Row) -> Work:
 
 
 def _past(told: str) -> Past:
-    """Read when something happened: with the base of its run, or with its age by the ledger's own clock."""
+    """Read a moment as JSON: with the time base of its run, or with its age by the ledger's own clock."""
     at, known, settle_s = json.loads(told)
     base, known_age_s = (TimeBase(*known), 0.0) if isinstance(known, list) else (None, known)
     return Past(at, base, known_age_s, settle_s)
@@ -84,9 +84,9 @@ def run_record_of(row: Row) -> RunRecord:
 
 
 def staged_state(row: InputRow, found: Row, *, retry_refused: bool) -> State:
-    """Return what staging a row makes of its target's state.
+    """Return the state of a known target once the row is staged.
 
-    `found` is the state, and what is asked: reason, flag, user, account.
+    `found` is its state and its request: reason, flag, user, account.
     """
     state, *asked = found
     amended = asked != [row.reason, row.cancel_all, row.user_id, row.account or ""]

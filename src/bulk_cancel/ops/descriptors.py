@@ -1,4 +1,4 @@
-"""The files that this process may have open: each connection takes of them, and so does each look-up of a name."""
+"""The limit of open files: each connection needs some, and so does each look-up of a name."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 
 from bulk_cancel.core.text import counted
 
-#: For the ledger and its journal, the results, the log, look-ups of names, and what a host program opens meanwhile.
+#: Kept free for the ledger and its journal, results, log, look-ups of names, and what a host program opens.
 _RESERVED = 64
-#: A connection that is being made may try two addresses at a time.
+#: A new connection may try two addresses at a time.
 _PER_CONNECTION = 2
 _REFUSALS = (errno.EMFILE, errno.ENFILE)
 
 
 def room_for_connections() -> int:
-    """Return how many connections fit the limit of open files (`ulimit -n`) beside what is open now; at least 1."""
+    """Return the number of connections that the limit of open files (`ulimit -n`) still allows; at least 1."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         return sys.maxsize
@@ -28,7 +28,7 @@ def room_for_connections() -> int:
 
 
 def errno_of(error: BaseException) -> int:
-    """Return the system's number of an error, also of one that a library tells in words: `(os error 28)`. 0: none."""
+    """Return an error's errno, also from a library's message with `(os error 28)`; 0 when there is none."""
     if isinstance(error, OSError) and error.errno:
         return error.errno
     found = re.search(r"\(os error (\d+)\)", str(error))
@@ -36,9 +36,9 @@ def errno_of(error: BaseException) -> int:
 
 
 def is_out_of_files(error: BaseException | None) -> bool:
-    """Whether this machine, and no server, is why there was no connection.
+    """Return whether the limit of open files is why there was no connection.
 
-    Not every error says so: a name that cannot be looked up for want of a file reads as one that does not exist.
+    Not every error says so (a look-up without a free file reports that the name does not exist), so a file is opened.
     """
     while error is not None:
         if errno_of(error) in _REFUSALS:

@@ -1,4 +1,4 @@
-"""What a power cut must not take back, and what the disk refuses."""
+"""Durable writes, and errors of the disk."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _REFUSALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Name the file, or the folder, that is written in the block: a refused write does not say by itself to what.
+    """Translate errors of writing `path` (a file or a folder) in the block, since an OSError may not name it.
 
-    Raises OutputError when the disk refuses it, OutOfFilesError. An error about another file is left as it is.
+    Raises OutputError or OutOfFilesError. An error that names another file is raised as it is.
     """
     try:
         yield
@@ -34,13 +34,13 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def refusal_in(error: BaseException) -> OSError | None:
-    """Return the disk's refusal of a write that a library's error tells of in words alone; None when it is no such."""
+    """Return the refused write that a library's error reports in words, as an OSError; None for other errors."""
     number = errno_of(error)
     return OSError(number, os.strerror(number)) if number in _REFUSALS else None
 
 
 def is_among(path: Path, others: Iterable[Path]) -> bool:
-    """Tell whether a file is one of these, under whatever name. What is not there is none of them."""
+    """Return whether a file is one of others, under whatever name. A missing file is not."""
     for other in others:
         with suppress(OSError):
             if path.samefile(other):
@@ -49,7 +49,7 @@ def is_among(path: Path, others: Iterable[Path]) -> bool:
 
 
 def sync(path: Path) -> None:
-    """Make a file's content durable, or the names in a folder. Raises OSError."""
+    """Make a file's content, or a folder's list of names, durable. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

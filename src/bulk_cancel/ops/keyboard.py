@@ -1,4 +1,4 @@
-"""What a person types: Ctrl-C while the program reads, and what was typed too early."""
+"""Input from the terminal: Ctrl-C during a read, and input typed before the prompt."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if sys.platform != "win32":
 
 
 def heed_ctrl_c() -> None:
-    """Let Ctrl-C end a read that waits: polars, once imported, has reads begin anew instead."""
+    """Let Ctrl-C interrupt a waiting read: after the import of polars, reads would be restarted instead."""
     if sys.platform != "win32":
         signal.siginterrupt(signal.SIGINT, True)
 
 
 def forget_typed() -> None:
-    """Forget what was typed on the terminal and not read yet."""
+    """Discard what was typed on the terminal and not read yet."""
     if sys.platform != "win32":
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)

@@ -1,4 +1,4 @@
-"""One run per ledger, and one per credential: OS locks that are held for the run's life and freed when it dies."""
+"""One run per ledger, and one per credential: OS locks that a run holds until it ends or dies."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from bulk_cancel.core.text import clean
 from bulk_cancel.errors import LedgerCreateError, LockedError
 from bulk_cancel.ops.private_files import make_folder, open_own, replace_note
 
-#: Who only looks whether a lock is held has to hold it for a moment: so long a run waits in any case.
+#: Least number of seconds to wait for a lock: whoever only checks it holds it for a moment.
 _GLANCE_S = 0.3
-#: What anybody may have written there.
+#: What reading a damaged `.holder` file may raise.
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lock, as far as it said so."""
+    """The process that holds a lock, as far as it has noted down."""
 
     pid: int | None = None
     host: str = ""
@@ -36,13 +36,13 @@ class Holder:
 
     def __str__(self) -> str:
         if self.pid is None or self.since is None:
-            return "a process that has not said who it is"
+            return "an unknown process"
         return f"process {self.pid} on {clean(self.host)}, since {show_moment(self.since)}"
 
 
 @contextmanager
 def locked(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
-    """Hold the lock file `path`; `what` it protects is named in messages.
+    """Hold the lock file `path`; `what` names in messages what it protects.
 
     Raises LockedError (exit 75), naming the holder, when another process holds it for longer than `wait_s` seconds.
     """
@@ -65,7 +65,7 @@ def locked(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
 
 @contextmanager
 def locked_together(path: Path, what: str, group: str, wait_s: float = 0.0) -> Iterator[None]:
-    """Lock `path` together with all who name the same group, against everybody else. Raises as `locked` does."""
+    """Share the lock `path` with processes that name the same group, against all others. Raises as `locked` does."""
     with _made(path):
         descriptor = open_own(path, os.O_RDWR)
     try:
@@ -74,7 +74,7 @@ def locked_together(path: Path, what: str, group: str, wait_s: float = 0.0) -> I
             if time.monotonic() >= until:
                 raise LockedError(
                     f"Another run holds {what}: {_holder(path)}.",
-                    advice="Wait until it has ended: one limit cannot be kept by two who do not know of each other.",
+                    advice="Wait until it has ended: two runs that do not know of each other cannot keep one limit.",
                 )
             time.sleep(0.1)
         yield
@@ -96,9 +96,9 @@ def _made(path: Path) -> Iterator[None]:
 
 
 def _joined(descriptor: int, path: Path, group: str) -> bool:
-    """Share the lock if its group is ours. The first one writes the group down while it has the lock alone.
+    """Share the lock if its group is ours. The first process notes the group down while it holds the lock alone.
 
-    To change a lock from one kind to the other lets go of it for a moment: what is written is read once more.
+    Changing the kind of a lock releases it for a moment, so the group is read again afterwards.
     """
     if _flocked(descriptor, fcntl.LOCK_EX):
         _note_holder(path, group)
@@ -125,14 +125,14 @@ def _about(path: Path) -> Path:
 
 
 def _note_holder(path: Path, group: str = "") -> None:
-    """Beside the lock, not in it: opening a lock file empties it."""
+    """Write the holder beside the lock, not into it: opening a lock file empties it."""
     holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time(), "group": group}
     with suppress(OSError):
         replace_note(_about(path), json.dumps(holder))
 
 
 def holder_of(path: Path) -> Holder | None:
-    """Return who holds the lock file `path` at this moment; None when nobody does. Makes no file."""
+    """Return the process that holds the lock file `path` now; None when none does. Creates no file."""
     if not path.exists():
         return None
     lock = FileLock(path, mode=0o600)
@@ -140,7 +140,7 @@ def holder_of(path: Path) -> Holder | None:
         lock.acquire(timeout=0)
     except Timeout:
         return _holder(path)
-    except OSError:  # it is not ours to touch: then nobody can tell, and nobody here can hold it
+    except OSError:  # it cannot be opened by this user, hence not be held by one of its runs
         return None
     lock.release()
     return None

@@ -1,4 +1,4 @@
-"""Warnings and errors of the log as sentences, for the person whose terminal shows them among all else."""
+"""Sentences for the log's events, shown when stderr is a terminal."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ def _requests(event: _Fields) -> str:
 
 SENTENCES: Final[Mapping[str, Callable[[_Fields], str]]] = MappingProxyType(
     {
-        "account.left": lambda event: f"{counted(event['unknown'], 'outcome')} stay unknown: {event['why']}",
+        "account.left": lambda event: (
+            f"{counted(event['unknown'], 'outcome stays', 'outcomes stay')} unknown: {event['why']}"
+        ),
         "breaker.open": lambda event: (
-            f"The API is in trouble: {event['troubles']} requests in a row had no answer. Nothing is sent until it "
-            "answers again."
+            f"The API does not answer: {counted(event['troubles'], 'request')} in a row had no answer. Nothing is sent "
+            "until it answers again."
         ),
         "chunk.lost": lambda event: f"Another worker has taken chunk {event['chunk']} over: {event['why']}",
-        "chunk.rescued": lambda event: f"A chunk of {event['owner'] or 'nobody'} had stalled: another worker gets it.",
+        "chunk.rescued": lambda event: (
+            f"A chunk of {event['owner'] or 'no worker'} had stalled and is given to another worker."
+        ),
         "chunk.waiting": lambda event: f"The ledger's database cannot be reached: {event['why']}",
         "ledger.notice": lambda event: str(event["told"]),
         "lock.waiting": lambda event: (
@@ -36,7 +40,7 @@ SENTENCES: Final[Mapping[str, Callable[[_Fields], str]]] = MappingProxyType(
             f"The metrics cannot be written to {event['path']}: {event['error']}; {_UNTOUCHED}."
         ),
         "notify.failed": lambda event: (
-            f"Address {event['address_no']} of the notifications could not be told; {_UNTOUCHED}."
+            f"Address {event['address_no']} of the notifications could not be reached; {_UNTOUCHED}."
         ),
         "run.draining": lambda event: (
             f"Stopping ({event['signal']}): {_requests(event)} in flight, whose answers take at most "
@@ -58,25 +62,25 @@ SENTENCES: Final[Mapping[str, Callable[[_Fields], str]]] = MappingProxyType(
             f"{event['try_again_in']}."
         ),
         "run.stopped_at_once": lambda event: (
-            f"Stopped at once ({event['signal']}). {_requests(event)} had no answer yet: the same command looks "
-            "before it sends. Nothing is lost."
+            f"Stopped at once ({event['signal']}). {_requests(event)} had no answer yet: the same command reads "
+            "the appointments before it sends. Nothing is lost."
         ),
-        "run.stopping": lambda _: "The workers are told to stop; what is in flight gets its answer.",
-        "run.time_over": lambda event: f"The time is over: {_requests(event)} in flight get their answers.",
+        "run.stopping": lambda _: "The workers are told to stop; they wait for the answers to requests in flight.",
+        "run.time_over": lambda event: f"The time is over. Waiting for the answers to {_requests(event)} in flight.",
         "run.time_short": lambda event: (
-            f"The time will not suffice: it needs {event['needs']}, and only {event['left']} is left."
+            f"The time does not suffice: the run needs {event['needs']} and has {event['left']}."
         ),
         "select.reaches_in": lambda event: str(event["told"]),
         "worker.fewer_at_a_time": lambda event: str(event["told"]),
-        "worker.draining": lambda event: f"Stopping ({event['signal']}): what is in flight gets its answer.",
+        "worker.draining": lambda event: f"Stopping ({event['signal']}), after the answers to requests in flight.",
     }
 )
-#: What a run that shows its plan shows there.
+#: Events that a run does not log when it shows its plan, which contains them.
 IN_THE_PLAN: Final = frozenset({"run.other_reasons", "run.time_short", "select.reaches_in"})
 
 
 def sentence_of(event: _Fields) -> str:
-    """Return an event as a sentence; empty for one that has none."""
+    """Return an event as a sentence; empty when it has none."""
     make = SENTENCES.get(str(event["event"]))
     account = f"{event['account']}: " if event.get("account") and event["event"] != "account.left" else ""
     return f"{account}{make(event)}" if make else ""

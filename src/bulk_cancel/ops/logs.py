@@ -1,4 +1,4 @@
-"""Structured logs: to stderr for people or machines, to a file in full. Credentials and addresses cannot get in."""
+"""Structured logs: to stderr for people or machines, to a file in full; always without credentials and addresses."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _DEBUG, _INFO = logging.DEBUG, logging.INFO
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """Where events go, from which level on, and how they are written."""
+    """A destination of events, the lowest level that it gets, and how they are written."""
 
-    stream: TextIO | None  #: None: whatever stderr is at the moment; a live progress bar takes its place
+    stream: TextIO | None  #: None: the current `sys.stderr`, which a live progress bar replaces
     level: int
     render: Callable[[Any, str, EventDict], str | bytes]
 
@@ -32,8 +32,8 @@ class Sink:
 def make_log(log_format: str = "auto", log_file: Path | None = None, *, quiet: bool = False) -> FilteringBoundLogger:
     """Return the log of one command. Events are dotted names; per attempt at debug, per run at info.
 
-    `log_file` gets everything as JSON lines. stderr gets info and above, but warnings only when `quiet`. Where `auto`
-    finds a terminal, a person reads: sentences, and only of what the plan, the progress and the summary do not tell.
+    `log_file` gets everything as JSON lines. stderr gets info and above, when `quiet` warnings and above. On a terminal
+    `auto` writes sentences, and only what plan, progress and summary do not show.
     """
     _hush_libraries()
     file = open_to_append(log_file) if log_file is not None else None
@@ -41,7 +41,7 @@ def make_log(log_format: str = "auto", log_file: Path | None = None, *, quiet: b
 
 
 class _LateLog:
-    """A log that is made by its first event: structlog takes as long to import as a plan of a few rows to make."""
+    """A log that is made at its first event: importing structlog takes as long as planning a few rows."""
 
     def __init__(self, make: Callable[[], FilteringBoundLogger]) -> None:
         self._make = make
@@ -49,13 +49,13 @@ class _LateLog:
     def __getattr__(self, name: str) -> Any:
         log = self._make()
         for method in ("bind", "debug", "info", "warning", "error", "exception"):
-            setattr(self, method, getattr(log, method))  # found at once from now on
+            setattr(self, method, getattr(log, method))  # from now on `__getattr__` is not called
         return getattr(log, name)
 
 
 @contextmanager
 def logging_to(log_format: str, log_file: Path | None) -> Iterator[FilteringBoundLogger]:
-    """Yield a quiet log for a program that lives longer than a run: `log_file` is closed after the block."""
+    """Yield a quiet log for a program that uses the library: `log_file` is closed after the block."""
     file = open_to_append(log_file) if log_file is not None else None
     try:
         yield _log_to(file, log_format, quiet=True)
@@ -84,13 +84,13 @@ def _log_to(file: TextIO | None, log_format: str, *, quiet: bool) -> FilteringBo
         ],
         wrapper_class=structlog.make_filtering_bound_logger(min(sink.level for sink in sinks)),
     )
-    # Bound now: the lazy logger would bind anew at each call, also for events that nobody wants.
+    # Bound once: the lazy logger would bind again at each call, even for events that are dropped.
     bound: FilteringBoundLogger = log.bind()
     return bound
 
 
 def _hush_libraries() -> None:
-    """httpx logs whole URLs at info and httpcore cookies at debug."""
+    """Silence libraries below warning: httpx logs whole URLs at info, httpcore cookies at debug."""
     for name in ("httpx", "httpcore", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -107,7 +107,7 @@ def _renderer(log_format: str) -> Callable[[Any, str, EventDict], str | bytes]:
 
 
 def _sentences(*, quiet: bool) -> Callable[[Any, str, EventDict], str | bytes]:
-    """Render what a person at a terminal should know; an empty text is nothing to write."""
+    """Return a renderer for people at a terminal; it returns an empty text for an event that is not written."""
     lines = _renderer("console")
 
     def render(logger: Any, name: str, event: EventDict) -> str | bytes:
@@ -132,7 +132,7 @@ def _clean(value: Any) -> Any:
 
 
 class _Tee:
-    """The last processor: writes the event to every sink that wants it."""
+    """The last processor: writes the event to every sink whose level it reaches."""
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self._sinks = sinks

@@ -1,4 +1,4 @@
-"""Writes what a run came to for Prometheus: a text file that node_exporter's textfile collector picks up.
+"""Writes the result of a run for Prometheus: a text file that node_exporter's textfile collector reads.
 
 Needs the extra [metrics]. A failure to write is logged and changes nothing about the run.
 """
@@ -28,20 +28,20 @@ def require_metrics() -> None:
 
 
 def write_metrics(path: Path, ending: RunEnding, log: FilteringBoundLogger) -> None:
-    """Replace the file by what this run came to; the moment of the last success is kept. Never raises."""
+    """Replace the file by the figures of this run; the moment of the last success is kept. Never raises."""
     from prometheus_client import write_to_textfile
 
     now = time.time()
     try:
         success = now if ending.exit_code is Exit.OK else _last_success(path, ending.job)
         write_to_textfile(str(path), _registry(ending, now, success))
-        path.chmod(0o644)  # node_exporter is another user, and there is nothing private in it
+        path.chmod(0o644)  # node_exporter runs as another user, and the file contains nothing private
     except (OSError, ValueError) as error:
         log.warning("metrics.failed", path=str(path), error=str(error), hint="the run is not affected")
 
 
 def _last_success(path: Path, job: str) -> float | None:
-    """Read when this job last succeeded, from the file that is about to be replaced; None when nobody knows."""
+    """Read when this job last succeeded, from the file that is about to be replaced; None when that is not known."""
     from prometheus_client.parser import text_string_to_metric_families
 
     try:
@@ -64,9 +64,9 @@ def _registry(ending: RunEnding, now: float, success: float | None) -> Collector
 
     put(_LAST_SUCCESS, "When a run last ended with exit code 0.", success)
     put("bulk_cancel_last_run_timestamp_seconds", "When the last run ended.", now)
-    put("bulk_cancel_last_run_exit_code", "What the last run ended with; see the README.", int(ending.exit_code))
+    put("bulk_cancel_last_run_exit_code", "Exit code of the last run; see the README.", int(ending.exit_code))
     put("bulk_cancel_last_run_duration_seconds", "How long the last run took.", ending.elapsed_s)
-    put("bulk_cancel_last_run_throttled", "Answers 429 of the last run.", ending.throttled)
+    put("bulk_cancel_last_run_throttled", "Number of 429 answers in the last run.", ending.throttled)
     put("bulk_cancel_unknown_open", "Targets of unknown outcome in the ledger.", ending.unknown_open)
     rows = Gauge("bulk_cancel_last_run_rows", "Rows of the last run.", ["job", "status"], registry=registry)
     for status, count in ending.counts.items():

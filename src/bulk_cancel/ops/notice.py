@@ -1,4 +1,4 @@
-"""What those are told who did not watch a run: numbers, names of files and a sentence; nothing of any person."""
+"""What notifications and metrics say of a run: numbers, names of files and a sentence; nothing about any person."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from bulk_cancel.errors import Exit
 
-#: The exit codes of a run that came to its end.
+#: Exit codes of a run that went through all its rows.
 _FINISHED = (Exit.OK, Exit.REFUSED_ROWS, Exit.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnding:
-    """How a run ended, also one that never began: then it has no id."""
+    """How a run ended. A run that never began has no id."""
 
     job: str
     exit_code: Exit
@@ -28,7 +28,7 @@ class RunEnding:
 
     @property
     def occasions(self) -> frozenset[str]:
-        """Return what this is, of finish, failure, unknown and halt; it can be more than one."""
+        """The occasions that apply, of finish, failure, unknown and halt; several may."""
         finished = self.exit_code in _FINISHED
         stopped = self.exit_code is Exit.STOPPED or bool(self.run_id and not finished)
         failed = self.exit_code is Exit.REFUSED_ROWS or not (finished or self.exit_code is Exit.STOPPED)

@@ -1,7 +1,7 @@
 """Tells people how a run ended, by apprise: mail, chat, telephone. Needs the extra [notify].
 
-Whatever happens here changes nothing about the run: it is logged and that is all. The addresses hold passwords and
-tokens, so no message names one, and apprise's own log, which does, is silenced.
+A failure is logged and changes nothing about the run. The addresses hold passwords and tokens, so no message contains
+one, and apprise's own log, which would, is silenced.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from bulk_cancel.ops.notice import RunEnding
 if TYPE_CHECKING:
     from apprise import Apprise
 
-#: Seconds to wait for all notifications together. A supervisor that stops the program has to wait a little longer.
+#: Seconds to wait for all notifications together. A supervisor's stop timeout has to be longer.
 LONGEST_S = 15.0
 
 
 class Notifier:
-    """Those who are to be told. Raises ConfigError for an address that apprise does not know, and without apprise."""
+    """The addresses to notify. Raises ConfigError for an address that apprise rejects, and when apprise is missing."""
 
     def __init__(self, addresses: Sequence[str], longest_s: float = LONGEST_S) -> None:
         if importlib.util.find_spec("apprise") is None:
@@ -41,15 +41,15 @@ class Notifier:
         for number, (receiver, address) in enumerate(zip(self._receivers, addresses, strict=True), start=1):
             if not receiver.add(address):
                 raise ConfigError(
-                    f"Address {number} of notify is none that apprise knows.",
+                    f"Address {number} of notify is not one that apprise knows.",
                     advice="See apprise's list of services. Nothing was sent.",
                 )
 
     def tell(self, ending: RunEnding, log: FilteringBoundLogger) -> None:
-        """Tell everybody at once, and wait for at most `longest_s` seconds in all. Never raises."""
+        """Notify all addresses at once, and wait for at most `longest_s` seconds in all. Never raises."""
         text = (title_of(ending), body_of(ending), "failure" if ending.exit_code else "success")
         told: list[int] = []
-        # Daemons: one that hangs does not keep the process alive.
+        # Daemon threads: one that hangs does not keep the process alive.
         threads = [
             threading.Thread(target=_tell, args=(receiver, number, text, told), daemon=True)
             for number, receiver in enumerate(self._receivers, start=1)
@@ -60,14 +60,14 @@ class Notifier:
         for thread in threads:
             thread.join(max(0.0, give_up_at - time.monotonic()))
         for number in {*range(1, len(threads) + 1)} - {*told}:
-            log.warning("notify.failed", address_no=number, hint="nobody was told there; the run is not affected")
+            log.warning("notify.failed", address_no=number, hint="it was not notified; the run is not affected")
 
 
 def _tell(receiver: Apprise, number: int, text: tuple[str, str, str], told: list[int]) -> None:
     try:
         if receiver.notify(title=text[0], body=text[1], notify_type=text[2]):
             told.append(number)
-    except Exception:  # noqa: S110 - whatever a service's plugin does; its absence from `told` is logged
+    except Exception:  # noqa: S110 - a plugin may raise anything; `tell` logs each number that is not in `told`
         pass
 
 
@@ -77,7 +77,7 @@ def title_of(ending: RunEnding) -> str:
 
 
 def body_of(ending: RunEnding) -> str:
-    """Return what there is to know: counts, what to do, where to look."""
+    """Return the message: counts, what to do, and where the results are."""
     lines = [f"{count} {status}" for status, count in ending.counts.items() if count]
     lines += [ending.sentence, ""]
     lines += [f"Run {ending.run_id}, {show_duration(ending.elapsed_s)}"] if ending.run_id else []

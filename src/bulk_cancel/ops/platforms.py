@@ -1,4 +1,4 @@
-"""Where the program runs: Linux, where it is tested, and macOS, whose ways are the same. Imports nothing heavy."""
+"""The platforms: Linux, where it is tested, and macOS, which behaves alike. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bulk_cancel.errors import ConfigError
 
 
 def refuse_windows() -> None:
-    """Raise ConfigError on Windows: its locks, signals and modes of files are others, and the promises rest on them."""
+    """Raise ConfigError on Windows: its locks, signals and file modes differ, and the promises depend on them."""
     if sys.platform == "win32":
         raise ConfigError(
             "bulk-cancel does not run on Windows: it could not keep its promises there. Nothing was done.",

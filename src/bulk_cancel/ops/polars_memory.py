@@ -1,4 +1,4 @@
-"""Has polars read ahead less. To be imported before polars, which looks at one of these when it is loaded.
+"""Makes polars read ahead less. Import it before polars, which reads one of these variables when it is loaded.
 
 Measured at ten million rows (tests/benchmarks/scale.py): by default a CSV takes 400 MB and a Parquet file 590 MB; with
 these 220 and 250 MB, at up to a fifth more CPU. A person's own values win.

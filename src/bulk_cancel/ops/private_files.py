@@ -1,4 +1,4 @@
-"""Files and folders for their owner alone: the only way to make what holds personal data or authority.
+"""Files and folders for their owner alone: every file with personal data or credentials is made here.
 
 No link is followed, no file of another user is written to, and modes hold under any umask: 0600 and 0700.
 """
@@ -18,14 +18,14 @@ from bulk_cancel.errors import ConfigError
 from bulk_cancel.ops.disk import sync
 
 _FILE, _FOLDER = 0o600, 0o700
-#: Not waiting: a pipe in the file's place would else stop the program until somebody reads it.
+#: Non-blocking: a pipe in place of the file would otherwise block the program until it is read.
 _SAFELY = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def make_folder(folder: Path) -> list[Path]:
     """Make a folder and those above it that are missing; return them, the lowest first.
 
-    Raises ConfigError when everybody may write into the folder, or into the one in which it would be made; OSError.
+    Raises ConfigError when every user may write into the folder, or into the one in which it would be made; OSError.
     """
     missing = [place for place in (folder, *folder.parents) if not place.is_dir()]
     refuse_open_folder(missing[-1].parent if missing else folder)
@@ -38,7 +38,7 @@ def make_folder(folder: Path) -> list[Path]:
 
 
 def refuse_open_folder(folder: Path) -> None:
-    """Raise ConfigError when everybody may write into a folder: anybody could exchange what is in it.
+    """Raise ConfigError when every user may write into a folder: anybody could replace its files.
 
     A sticky folder such as /tmp protects the files of others.
     """
@@ -71,13 +71,13 @@ def open_own(path: Path, flags: int) -> int:
 
 
 def open_to_append(path: Path) -> TextIO:
-    """Open a file to add lines to, as `open_own` does; each is written at once."""
+    """Open a file for appending lines, as `open_own` does; each line is written at once."""
     descriptor = open_own(path, os.O_WRONLY | os.O_APPEND)
     return open(descriptor, "a", encoding="utf-8", newline="", buffering=1)  # noqa: PTH123 - a descriptor
 
 
 def _refuse_odd(path: Path, found: os.stat_result) -> None:
-    """Refuse what somebody else may have put there: a link, a pipe, another user's file."""
+    """Refuse a link, a pipe and another user's file."""
     if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
         raise ConfigError(f"{path} is a link, or no file.", advice="Remove it, or name another file.")
     if found.st_uid != os.geteuid():
@@ -86,9 +86,9 @@ def _refuse_odd(path: Path, found: os.stat_result) -> None:
 
 @contextmanager
 def replaced(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
-    """Yield a file that takes the place of `path` when the block has ended well. A link of that name is not followed.
+    """Yield a file that replaces `path` when the block ends without an error. A link of that name is not followed.
 
-    `durable`: not even a power cut takes it back. Raises ConfigError as `make_folder` does, and OSError.
+    `durable`: it survives a power cut. Raises ConfigError as `make_folder` does, and OSError.
     """
     make_folder(path.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -109,6 +109,6 @@ def replaced(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
 
 
 def replace_note(path: Path, text: str) -> None:
-    """Write a small text for other processes to read, whole or not at all. It need not outlive a power cut."""
+    """Write a small text for other processes to read, whole or not at all. It need not survive a power cut."""
     with replaced(path, durable=False) as file:
         file.write(text.encode())

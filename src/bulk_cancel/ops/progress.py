@@ -1,14 +1,16 @@
-"""Shows progress on stderr: lines that are drawn anew on a terminal, a line of the log now and then elsewhere."""
+"""Shows progress on stderr: redrawn lines on a terminal, a log line every 30 s elsewhere.
+
+Imports nothing that takes time: commands that wait for nothing have a display, too.
+"""
 
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-
-import anyio
 
 from bulk_cancel.core.units import about, show_duration
 
@@ -19,11 +21,12 @@ _REDRAW_S = 0.5
 _LINE_S = 30.0
 _WINDOW_S = 15.0
 _BAR_WIDTH = 20
+_UNSEEN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a run stands."""
+    """The progress of a run."""
 
     done: int
     total: int
@@ -37,16 +40,19 @@ class Display(Protocol):
     """Follows a run until it is cancelled."""
 
     async def follow(self, standing: Callable[[], Standing]) -> None:
-        """Show where the run stands, again and again."""
+        """Show the run's progress repeatedly."""
+
+    def busy(self, what: str) -> AbstractContextManager[None]:
+        """Show that work goes on whose end is not known, such as reading a file."""
 
     def stop(self) -> None:
-        """Give the terminal back, showing the last state."""
+        """Stop drawing on the terminal."""
 
 
 def make_display(log: FilteringBoundLogger, *, quiet: bool) -> Display:
-    """Choose: lines that are drawn anew on a terminal, where a person waits; else a log line every 30 s unless quiet.
+    """Return a display: redrawn lines on a terminal; else a log line every 30 s, or nothing when `quiet`.
 
-    On a terminal `quiet` leaves nothing behind either way: what is drawn is removed at the end.
+    On a terminal progress is shown even when `quiet`, since it is removed at the end.
     """
     if sys.stderr.isatty():
         return Screen()
@@ -54,7 +60,7 @@ def make_display(log: FilteringBoundLogger, *, quiet: bool) -> Display:
 
 
 async def show_progress(display: Display, standing: Callable[[], Standing]) -> None:
-    """Follow until it is cancelled. A terminal that went away must not stop the work that is shown."""
+    """Show progress until cancelled. A terminal that was closed must not stop the run."""
     with suppress(OSError):
         await display.follow(standing)
 
@@ -63,7 +69,12 @@ class Silence:
     """Shows nothing."""
 
     async def follow(self, standing: Callable[[], Standing]) -> None:
+        import anyio
+
         await anyio.sleep_forever()
+
+    def busy(self, what: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def stop(self) -> None: ...
 
@@ -75,31 +86,38 @@ class Lines:
         self._log = log
 
     async def follow(self, standing: Callable[[], Standing]) -> None:
+        import anyio
+
         while True:
             await anyio.sleep(_LINE_S)
             now = standing()
             left = about(now.eta_s)
             self._log.info("run.progress", done=now.done, of=now.total, counts=now.counts, left=left, note=now.note)
 
+    def busy(self, what: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def stop(self) -> None: ...
 
 
 class Screen:
-    """A bar and the time left by the limiter's reckoning, below it the counts, and what everybody waits for.
+    """A bar with the estimated time left, below it the counts, and what the workers wait for.
 
-    Drawn anew twice a second, and removed at the end.
+    Redrawn twice a second, and removed at the end.
     """
 
     def __init__(self) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        # Redrawn below: no thread of its own.
+        # Redrawn by `follow`, so it needs no thread of its own.
         self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
         self._sent: list[tuple[float, int]] = []
 
     async def follow(self, standing: Callable[[], Standing]) -> None:
-        began = anyio.current_time()
+        import anyio
+
+        began, self._sent = anyio.current_time(), []  # it may have followed something else before
         self._live.start()
         try:
             while True:
@@ -108,6 +126,24 @@ class Screen:
         finally:
             self._draw(standing(), anyio.current_time() - began)
             self.stop()
+
+    @contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """Draw how long it takes so far, in a thread of its own; nothing of what is done within a second."""
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+        shown = Progress(*columns, console=self._live.console, transient=True, refresh_per_second=2)
+        shown.add_task(what, total=None)
+        timer = threading.Timer(_UNSEEN_S, shown.start)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+            shown.stop()
 
     def stop(self) -> None:
         self._live.stop()
@@ -134,7 +170,9 @@ class Screen:
         yield f"{show_duration(elapsed_s)} so far"
 
     def _rate(self, sent: int) -> str:
-        """Requests per second over the last seconds, in the unit that reads best."""
+        """Return the rate of requests over the last seconds, per second or, when low, per minute."""
+        import anyio
+
         moment = anyio.current_time()
         self._sent = [point for point in self._sent if moment - point[0] < _WINDOW_S] + [(moment, sent)]
         elapsed_s = moment - self._sent[0][0]

@@ -1,6 +1,6 @@
-"""Signals: the first one drains, the second one dies by the signal. In a program's main thread only.
+"""Signals: the first one drains the run, the second one ends the process. In the main thread only.
 
-Python lets no other thread watch signals, and there they are the host program's matter: it stops a run by `Stop`.
+Python lets no other thread handle signals: a host program that runs it in another thread stops a run with `Stop`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from contextlib import contextmanager
 
 import anyio
 
-#: How a shell tells that a signal ended a program.
+#: Added to a signal's number: a shell's exit code of a program that a signal ended.
 _ENDED_BY = 128
 _WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def watch_signals(drain: Callable[[str], None], before_death: Callable[[str], None]) -> None:
-    """Call `drain` with the first signal's name, `before_death` with the second's; die by that, as a shell expects.
+    """Call `drain` with the first signal's name, and `before_death` with the second's before that signal ends us.
 
-    A signal that the starter had ignored (`nohup`, a script's `&`) stays ignored.
+    A signal that was ignored at the start (`nohup`, a script's `&`) stays ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -41,7 +41,7 @@ async def watch_signals(drain: Callable[[str], None], before_death: Callable[[st
 
 @contextmanager
 def _handlers_kept() -> Iterator[None]:
-    """Give the program back what it did at these signals: asyncio leaves Python's defaults behind."""
+    """Restore the program's signal handlers after the block: asyncio leaves Python's defaults behind."""
     before = {number: signal.getsignal(number) for number in _WATCHED}
     try:
         yield

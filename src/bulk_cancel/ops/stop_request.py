@@ -1,4 +1,4 @@
-"""A wish to stop, uttered in any thread: the run drains as it does at a signal."""
+"""A request to stop a run, from any thread: the run drains as it does at a signal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 
 
 class Stop:
-    """Asks one run to drain. A wish that comes before the run begins is kept for it."""
+    """Asks one run to drain. A request before the run begins is kept for it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -16,23 +16,23 @@ class Stop:
         self.wanted = False
 
     def request(self) -> None:
-        """Wish for it. Returns at once."""
+        """Ask the run to drain. Returns at once."""
         with self._lock:  # the loop cannot close meanwhile: `watch` takes the lock before it ends
             self.wanted = True
             if self._tell is not None:
                 self._tell()
 
     async def watch(self, drain: Callable[[str], None]) -> None:
-        """Call `drain` with who stops the run, once that is wished for. Ends when it was, or when it is cancelled."""
+        """Wait for a request, then call `drain` with the name of its origin. Ends then, or when cancelled."""
         import asyncio  # a plan without reads runs no loop
 
-        uttered, loop = asyncio.Event(), asyncio.get_running_loop()
+        requested, loop = asyncio.Event(), asyncio.get_running_loop()
         with self._lock:
-            self._tell = partial(loop.call_soon_threadsafe, uttered.set)
+            self._tell = partial(loop.call_soon_threadsafe, requested.set)
             if self.wanted:
-                uttered.set()
+                requested.set()
         try:
-            await uttered.wait()
+            await requested.wait()
             drain("the program that began it")
         finally:
             with self._lock:

@@ -1,4 +1,4 @@
-"""The clock that decides: never set, and running on while the machine is suspended."""
+"""A clock that is never set and runs on while the machine is suspended."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 def uptime() -> float:
-    """Return seconds since the boot, with those in which the machine was suspended where the system counts them.
+    """Return the seconds since the boot, including suspensions where the system counts them.
 
     Linux stops CLOCK_MONOTONIC, and with it the event loop's clock, during a suspension; CLOCK_BOOTTIME runs on.
     """

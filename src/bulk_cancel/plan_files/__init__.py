@@ -1,4 +1,4 @@
-"""Plan files: what was planned, to be approved and then carried out. docs/plan-file.md describes them."""
+"""Plan files, which are approved and then carried out. docs/plan-file.md describes them."""
 
 from bulk_cancel.plan_files.format import PlanHeader, PlannedLine, options_digest
 from bulk_cancel.plan_files.reading import PlanFile, holds_plan, is_plan, open_plan, zone_of_plan

@@ -1,4 +1,4 @@
-"""What each field of a plan file may hold. A file that a person made up is refused like a damaged one."""
+"""The valid values of each field of a plan file. An invented file is refused like a damaged one."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ACCOUNT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-#: No count and no row comes near it, and every database takes what is below.
+#: Above every count and row number, and within the integers of both databases.
 _HIGHEST = 1 << 53
 LONGEST_WHY: Final = 2000
 LONGEST_NAME: Final = 200
-LONGEST_ID: Final = 64  #: as of all ids and times of the API
+LONGEST_ID: Final = 64  #: of all ids and times of the API
 _ACTIONS = frozenset(action.value for action in Action)
 
 
 class MalformedError(ValueError):
-    """A line is not what a plan holds there; says what is wrong without the value."""
+    """A line is not valid in a plan. The message does not quote the value."""
 
 
 def refuse_odd(record: Mapping[str, Any], known: Mapping[str, Callable[[Any], bool]]) -> None:
-    """Refuse a field that is not known, or holds what it cannot hold. Raises MalformedError."""
+    """Raise MalformedError for a field that is not known, or whose value is not valid."""
     for key, value in record.items():
         if key not in known:
-            raise MalformedError("it has a field that a plan does not have there")
+            raise MalformedError("it has an unknown field")
         if not known[key](value):
-            raise MalformedError(f"{key} is not what a plan has there")
+            raise MalformedError(f"{key} has a value that is not valid there")
 
 
 def _is_line(longest: int) -> Callable[[Any], bool]:
-    """Return a check for one line of text as it is written: cleaned, at most so many characters, no surrogates."""
+    """Return a check for one line of clean text of at most `longest` characters."""
     return lambda value: isinstance(value, str) and len(value) <= longest and one_line(value) == value
 
 

@@ -1,6 +1,6 @@
-"""How a plan is written down: one JSON object a line, in ASCII, with the keys in a fixed order.
+"""The format of a plan file: one JSON object per line, in ASCII, with the keys in a fixed order.
 
-ASCII, so that nothing in a reason can hide or turn text before the eyes of the person who approves the file.
+ASCII, so that no invisible or right-to-left character of a reason can deceive the person who approves the file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FORMAT: Final = "bulk-cancel plan"
 VERSION: Final = 1
 LONGEST_LINE: Final = 4 << 20
 
-#: What a complaint about a row quotes: the beginning of a cell, which may hold a name.
+#: The part of a cell that a complaint about a row quotes; it may be a name.
 _QUOTED = re.compile(r'".*"', re.DOTALL)
 
 _NOTHING: Final = (None, None, False, False, None, None, None)
@@ -56,16 +56,16 @@ class PlanHeader:
     actions: Mapping[Action, int]
     ticket: str = ""  #: why
     approved_by: str = ""
-    timezone: str = ""  #: in which those who made it read times; empty: of a machine whose zone has no name
+    timezone: str = ""  #: of its times for people; empty: the zone of the machine that made it has no name
     read_as: Mapping[str, Any] = field(default_factory=dict)  #: those of the settings `READ_AS` that were given
 
     @property
     def zone(self) -> tzinfo | None:
-        """The zone of that name; None where there is none, or none is known here."""
+        """The zone of that name; None where none is named, or this machine does not know it."""
         return zone_named(self.timezone)
 
     def expired(self, now: float) -> bool:
-        """Whether it is too late to carry it out."""
+        """Return whether it may not be carried out any more."""
         return now >= self.expires_at
 
 
@@ -76,7 +76,7 @@ class PlannedLine:
     row: InputRow
     action: Action
     why: str
-    planned: Expectation  #: what the plan has seen of the appointment
+    planned: Expectation  #: the appointment as it was when the plan was made
 
 
 def options_digest(options: Mapping[str, object]) -> str:
@@ -137,15 +137,16 @@ def _map_of(given: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def refuse_other_spelling(line: bytes, record: Mapping[str, object]) -> None:
-    """Refuse a line that says what a record says in other bytes: a key twice, blanks, another order. A person may have
-    read something else in it. Raises MalformedError.
+    """Raise MalformedError for a line that is not exactly as the record is written: a key twice, blanks, another order.
+
+    The person who approved it may have read something else in it.
     """
     if encode(record) != line:
-        raise MalformedError("it is not written as a plan is")
+        raise MalformedError("it is not written as this program writes it")
 
 
 def read_header(record: Record) -> PlanHeader:
-    """Understand the first line. Raises MalformedError."""
+    """Parse the first line. Raises MalformedError."""
     refuse_odd({key: value for key, value in record.items() if key not in ("format", "version")}, HEADER_FIELDS)
     if missing := HEADER_FIELDS.keys() - OPTIONAL - record.keys():
         raise MalformedError(f"{min(missing)} is missing")
@@ -166,7 +167,7 @@ def read_header(record: Record) -> PlanHeader:
 
 
 def line_record(line: PlanLine) -> Record:
-    """Return what the file holds of a line: only fields that are set, and nothing about a person."""
+    """Return the record of a line: only fields that are set, and nothing about people."""
     row, seen, why = line.row, line.seen, _clean_why(line.why)
     if line.action is Action.INVALID:
         return {"row": row.row, "action": line.action.value, "why": _QUOTED.sub('"…"', why)}
@@ -184,24 +185,24 @@ def line_record(line: PlanLine) -> Record:
         "account": row.account,
         "start": seen.start if seen else None,
         "host_ids": list(seen.host_ids) if seen and seen.host_ids is not None else None,
-        "attendee_ids": _others(seen) if row.attendee_id is None else None,
+        "attendee_ids": _attendees(seen) if row.attendee_id is None else None,
     }
     return {key: value for key, value in record.items() if value is not None}
 
 
-def _others(seen: Appointment | None) -> list[str] | None:
-    """Ids of those who would be told, and no names: of a row for one attendee it does not matter who else there is."""
+def _attendees(seen: Appointment | None) -> list[str] | None:
+    """Return the ids of all attendees; None when they are not known."""
     return sorted(seen.attendee_ids) if seen and seen.attendee_ids is not None else None
 
 
 @lru_cache(maxsize=256)
 def _clean_why(why: str) -> str:
-    """Most lines of a plan share a few reasons."""
+    """Cached: most lines of a plan share a few texts."""
     return clean(why, LONGEST_WHY)
 
 
 def read_strictly(line: bytes) -> PlannedLine:
-    """Understand a line of the plan as this program writes it, and no other. Raises MalformedError."""
+    """Parse a line of the plan exactly as this program writes it. Raises MalformedError."""
     record = decode(line)
     planned = read_line(record)
     refuse_other_spelling(line, {key: record[key] for key in LINE_FIELDS if key in record})
@@ -209,7 +210,7 @@ def read_strictly(line: bytes) -> PlannedLine:
 
 
 def read_line(record: Record) -> PlannedLine:
-    """Understand a line of the plan. Raises MalformedError."""
+    """Parse a line of the plan. Raises MalformedError."""
     refuse_odd(record, LINE_FIELDS)
     if missing := {"row", "action", "why"} - record.keys():
         raise MalformedError(f"{min(missing)} is missing")

@@ -1,4 +1,4 @@
-"""Reads a plan file. It is verified as a whole before anything of it is used, and again whenever it is read through."""
+"""Reads a plan file. It is verified as a whole before any of it is used, and again each time its lines are read."""
 
 from __future__ import annotations
 
@@ -45,22 +45,22 @@ _AGAIN: Final = "Make a new plan with `bulk-cancel plan … -o FILE`, and have i
 
 @dataclass(frozen=True, slots=True)
 class PlanFile:
-    """A plan file that was found whole. Its lines are read from the disk each time.
+    """A verified plan file. Its lines are read from the disk each time.
 
-    Every method that reads raises PlanError at the end when the file is not the one that was opened any more: act on
-    what was read only when all of it was.
+    Every method that reads raises PlanError at the end if the file was changed since it was opened: act on its lines
+    only when all were read.
     """
 
     path: Path
     header: PlanHeader
-    digest: str  #: what is approved
+    digest: str  #: of the whole content: what a person approves
 
     def lines(self) -> Iterator[PlannedLine]:
-        """Return the lines."""
+        """Yield the lines."""
         return _parsed(self, lambda line: read_line(decode(line)))
 
     def rows(self, chunk: int = 50_000) -> Iterator[list[InputRow]]:
-        """Yield what a run stages: every row, so many at a time, also those of targets that are left out."""
+        """Yield all rows, which a run stages, `chunk` at a time; also rows of targets that are skipped."""
         rows: list[InputRow] = []
         for line in self.lines():
             rows.append(line.row)
@@ -71,7 +71,7 @@ class PlanFile:
             yield rows
 
     def approved(self) -> Iterator[tuple[int, Target, Approved]]:
-        """Yield each row whose target is left out, or whose appointment the plan has seen, with what was approved."""
+        """Yield each row whose target is skipped, or whose appointment was read, with what was approved."""
         for line in self.lines():
             is_target = line.action not in (Action.SAME, Action.INVALID)
             if is_target and (line.action not in SENT or line.planned != NOTHING_EXPECTED):
@@ -79,12 +79,12 @@ class PlanFile:
 
 
 def is_plan(source: str) -> bool:
-    """Whether a run's source is meant to be a plan file: by its name, or by how it begins."""
+    """Return whether a run's source is a plan file, by its name or its first bytes."""
     return source.endswith(".plan") or holds_plan(Path(source))
 
 
 def holds_plan(path: Path) -> bool:
-    """Whether a file begins like a plan file."""
+    """Return whether a file begins like a plan file."""
     try:
         with open(path, "rb", opener=_never_waiting) as file:
             return stat.S_ISREG(os.fstat(file.fileno()).st_mode) and file.read(len(_BEGINNING)) == _BEGINNING
@@ -93,10 +93,10 @@ def holds_plan(path: Path) -> bool:
 
 
 def open_plan(path: Path, *, now: float, expect_digest: str | None = None, ignore_expiry: bool = False) -> PlanFile:
-    """Verify a plan file as a whole. `expect_digest` is the approved digest, all of it.
+    """Verify a plan file as a whole. `expect_digest` is the whole approved digest.
 
-    Raises PlanError when it is no plan, damaged, of a newer version, not the approved one, or expired at `now`;
-    InputMissingError when there is none; UsageError when `expect_digest` is no digest.
+    Raises PlanError when it is not a plan, damaged, of another version, not the approved one, or expired at `now`;
+    InputMissingError when it does not exist; UsageError when `expect_digest` is not a digest.
     """
     header = _read_header(path)
     plan = PlanFile(path, header, _verified_digest(path))
@@ -109,7 +109,7 @@ def open_plan(path: Path, *, now: float, expect_digest: str | None = None, ignor
 
 
 def zone_of_plan(path: Path) -> tzinfo | None:
-    """Return the zone in which those who made a plan read times; None for any other file, or where it says none."""
+    """Return the zone of a plan's times for people; None for any other file, or a plan without one."""
     with suppress(PlanError, InputMissingError):
         return _read_header(path).zone if is_plan(str(path)) else None
     return None
@@ -121,7 +121,7 @@ def _read_header(path: Path) -> PlanHeader:
     try:
         record = decode(line)
     except MalformedError as error:
-        raise PlanError(f"{path} is not a plan, or is damaged: its first line is no header of a plan.") from error
+        raise PlanError(f"{path} is not a plan, or is damaged: its first line is not the header of a plan.") from error
     if record.get("format") != FORMAT:
         raise PlanError(f"{path} is not a plan, or is damaged: its first line does not say {FORMAT!r}.")
     if record.get("version") != VERSION:
@@ -161,7 +161,7 @@ def _refuse_unapproved(plan: PlanFile, expected: str) -> None:
     approved = expected.strip().lower().removeprefix("sha256:")
     if not _APPROVED.fullmatch(approved):
         raise UsageError(
-            "--expect-digest is not the whole digest of a plan, which has 64 digits.",
+            "--expect-digest is not the whole digest of a plan, which has 64 hexadecimal digits.",
             advice="Give it as `bulk-cancel show` prints it: a plan with the same first digits can be made in minutes.",
         )
     if plan.digest != approved:
@@ -172,7 +172,7 @@ def _refuse_unapproved(plan: PlanFile, expected: str) -> None:
 
 
 def _refuse_miscounted(plan: PlanFile) -> None:
-    """Read all lines, so that what is wrong in one is known before anything is done."""
+    """Read all lines and raise PlanError for a wrong one, before anything is done."""
     actions: Counter[Action] = Counter()
     last = -1
     for line in _parsed(plan, read_strictly):
@@ -181,7 +181,7 @@ def _refuse_miscounted(plan: PlanFile) -> None:
         last = line.row.row
         actions[line.action] += 1
     if actions != Counter(plan.header.actions) or actions.total() != plan.header.rows:
-        raise _damaged(plan.path, "its header counts other lines than it has")
+        raise _damaged(plan.path, "its lines are not those that its header counts")
 
 
 def _parsed(plan: PlanFile, parse: Callable[[bytes], PlannedLine]) -> Iterator[PlannedLine]:
@@ -192,7 +192,7 @@ def _parsed(plan: PlanFile, parse: Callable[[bytes], PlannedLine]) -> Iterator[P
 
 
 def _lines(path: Path, digest: str) -> Iterator[bytes]:
-    """Yield all lines but the last, and at the end make sure that they were those of the digest."""
+    """Yield all lines but the last; at the end raise PlanError unless their digest is `digest`."""
     hashed = hashlib.sha256()
     with _opened(path) as file:
         while (line := file.readline(LONGEST_LINE)) and not _CLOSING.fullmatch(line):

@@ -1,6 +1,6 @@
-"""Writes a plan file: whole or not at all, and in flat memory whatever the number of its lines.
+"""Writes a plan file: whole or not at all, and in flat memory.
 
-The header counts what follows it, so the lines go into a nameless file first.
+The header counts the lines that follow it, so the lines are written to a temporary file first.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class PlanAbout:
-    """What the header says besides the counts. Times in seconds since the epoch."""
+    """The header without the counts. Times in seconds since the epoch."""
 
     created_at: float
     expires_at: float
     api_url: str
     input: str  #: the input's name
     input_digest: str  #: sha256
-    options: Mapping[str, object]  #: the settings that decide: JSON values only
+    options: Mapping[str, object]  #: the settings that decide what the plan does: JSON values only
     ticket: str = ""
     approved_by: str = ""
-    timezone: str = ""  #: the name of the zone in which those who make it read times; empty: it has none
+    timezone: str = ""  #: the name of the zone of its times for people; empty: it has none
 
 
 @dataclass(slots=True)
@@ -55,15 +55,15 @@ class PlanDraft:
 
     path: Path
     about: PlanAbout
-    digest: str = ""  #: what is to be approved; known when the file is in its place
+    digest: str = ""  #: to be approved; empty until the file is in its place
     _body: IO[bytes] = field(repr=False, kw_only=True)
     _actions: Counter[Action] = field(default_factory=Counter, repr=False, kw_only=True)
     _last_row: int = field(default=-1, repr=False, kw_only=True)
 
     def add(self, line: PlanLine) -> None:
-        """Add the next line; rows come in their order. Raises PlanWriteError."""
+        """Add the next line, in the order of rows. Raises PlanWriteError."""
         record = line_record(line)
-        read_line(record)  # what could not be read again is not written
+        read_line(record)  # raises for a line that could not be read again
         if line.row.row <= self._last_row:
             raise MalformedError(f"row {line.row.row} does not come after row {self._last_row}")
         with _disk(self.path):
@@ -72,7 +72,7 @@ class PlanDraft:
         self._actions[line.action] += 1
 
     def header(self) -> PlanHeader:
-        """Return what the first line says of the lines so far."""
+        """Return the header for the lines so far."""
         about = self.about
         return PlanHeader(
             created_at=about.created_at,
@@ -90,7 +90,7 @@ class PlanDraft:
         )
 
     def put_in_place(self) -> None:
-        """Give the file its name. Raises PlanWriteError; then what had this name before still has it."""
+        """Give the file its name. Raises PlanWriteError, and then the earlier file of this name is still there."""
         first = encode(header_record(self.header()))
         read_header(decode(first))
         with _disk(self.path), replaced(self.path) as file:

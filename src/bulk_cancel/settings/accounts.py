@@ -1,8 +1,8 @@
-"""Accounts: credentials under names, each with a limit of its own, in a TOML file that holds none of their tokens.
+"""Accounts: named credentials, each with a rate limit of its own, in a TOML file that never holds the tokens.
 
-The empty name is the run's own credential, from the environment with the job's limit. A credential is read when
-somebody asks for its account, so that a run needs those only that its rows name. Two accounts with one credential would
-share one limit unknowingly: a file that names both is refused.
+The empty name is the run's own credential, from the environment and with the job's limit. A credential is read when its
+account is first needed, so that a run needs only those that its rows name. Two accounts with the same credential would
+share one limit without knowing it: such a file is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bulk_cancel.errors import ConfigError
 from bulk_cancel.settings.credentials import credential_of, find_credential
 from bulk_cancel.settings.job import Job, Rate, Uuid, complaints
 
-#: The run's own credential.
+#: The name of the run's own credential.
 OWN = ""
 NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 
@@ -65,7 +65,7 @@ class _File(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose credential is used, as whom it acts, and the limit that it has."""
+    """A credential, the user it acts as, and its rate limit."""
 
     name: str
     credential: Credential
@@ -75,13 +75,13 @@ class Account:
 
     @property
     def label(self) -> str:
-        """What it is called in sentences."""
+        """Its name in sentences."""
         return label_of(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The accounts that a job may use. Credentials are found when they are asked for."""
+    """The accounts that a job may use. Their credentials are read when they are needed."""
 
     job: Job
     environ: Mapping[str, str] = field(repr=False)
@@ -104,15 +104,15 @@ class Accounts:
         return Pace(entry.rate or job.rate, entry.burst or job.burst)
 
     def user_id(self, name: str) -> str | None:
-        """Return as whom an account acts where a row does not say it."""
+        """Return the id of the user that an account acts as where a row names none."""
         return self.job.user_id if name == OWN else self._entry(name).user_id
 
     def place(self, name: str) -> str:
-        """Return where the credential is looked for: the key, never what it names."""
+        """Return where the credential is looked for: the key of the accounts file, never its value."""
         return "the environment" if name == OWN else "token_env" if self._entry(name).token_env else "token_file"
 
     def find(self, name: str) -> Account:
-        """Return an account. Raises ConfigError for one that is not in the file, or whose credential is not there."""
+        """Return an account. Raises ConfigError when it is not in the file, or its credential is missing."""
         if name not in self._found:
             found = self._read(name)
             self._refuse_shared(found)
@@ -143,7 +143,7 @@ class Accounts:
         for other in self._found.values():
             if other.credential == found.credential:
                 raise ConfigError(
-                    f"{_capital(other.label)} and {found.label} have one and the same credential, hence one limit.",
+                    f"{_capital(other.label)} and {found.label} have the same credential, hence one limit.",
                     advice="Nothing was sent. Make one account of them, or give each a credential of its own.",
                 )
 
@@ -152,14 +152,14 @@ _OWN_ENTRY = _Entry.model_construct()
 
 
 def label_of(name: str) -> str:
-    """Return what an account is called in sentences."""
+    """Return the name of an account in sentences."""
     return "the run's own credential" if name == OWN else f"the account {name}"
 
 
 def load_accounts(path: Path | None, environ: Mapping[str, str], job: Job) -> Accounts:
-    """Read the accounts file; without one there is the run's own credential alone. Reads no credential that is missing.
+    """Read the accounts file; without a file there is only the run's own credential. Missing credentials are no error.
 
-    Raises ConfigError, naming accounts and keys and no values.
+    Raises ConfigError, which names accounts and keys but no values.
     """
     job = job if job.accounts == path else job.model_copy(update={"accounts": path})
     accounts = Accounts(job, environ, _entries_of(path) if path else {})
@@ -177,14 +177,14 @@ def _entries_of(path: Path) -> Mapping[str, _Entry]:
         return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).accounts
     except ValidationError as error:
         raise ConfigError(f"The accounts file {path} is wrong: {complaints(error)}.") from None
-    except (ValueError, RecursionError):  # as a number of 5,000 digits raises, too
+    except (ValueError, RecursionError):  # a number of 5,000 digits raises ValueError, too
         raise ConfigError(f"The accounts file {path} is not a readable TOML file.") from None
     except OSError as error:
         raise ConfigError(f"The accounts file {path} cannot be read: {error.strerror}.") from error
 
 
 def _refuse_twice(accounts: Accounts) -> None:
-    """Look at every credential that is there; one that is missing matters to those only who want it."""
+    """Refuse two accounts with one credential. A missing credential is an error only when its account is used."""
     probe = Accounts(accounts.job, accounts.environ, accounts._entries)
     for name in accounts.names:
         try:

@@ -1,4 +1,4 @@
-"""Where the credential comes from, which kind it is, and with which user ids it may be paired."""
+"""Where a credential is read from: a variable, a file, or systemd."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def credential_of(environ: Mapping[str, str], variable: str | None, file: Path |
 
 
 def _read_private(path: Path) -> str:
-    """Read a file that not everybody may read; a group may be meant. systemd's own folder is closed to others."""
+    """Read a file that not every user may read; its group may. (systemd's own folder is closed to other users.)"""
     text = _read(path)
     refuse_open_file(path, "the credential file")
     return text
@@ -55,7 +55,7 @@ def refuse_open_file(path: Path, what: str) -> None:
     if os.name == "posix" and path.stat().st_mode & stat.S_IROTH:
         raise ConfigError(
             f"Every user of this machine can read {what} {path}.",
-            advice=f"Nothing was sent. Close it with: chmod o-rwx '{path}'  Who may have read it has what is in it.",
+            advice=f"Nothing was sent. Type: chmod o-rwx '{path}'  Replace the secret if others may have read it.",
         )
 
 
@@ -64,7 +64,7 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        # Its name is not told: that may be the token itself, in the wrong variable.
+        # The file's name is left out: it may be the token itself, in the wrong variable.
         raise ConfigError(f"The file of the credential cannot be read: {why}.", advice=_WHERE) from error
 
 
@@ -72,6 +72,6 @@ def _checked(value: str, origin: str) -> Credential:
     secret = stripped(value)
     if not secret or not all("!" <= character <= "~" for character in secret):
         raise ConfigError(
-            f"The credential in {origin} is empty or has characters that no credential has.", advice=_WHERE
+            f"The credential in {origin} is empty or contains characters that no credential has.", advice=_WHERE
         )
     return Credential(secret, origin)

@@ -1,4 +1,4 @@
-"""What the environment says: the API's address, the time limit, and the zone in which people read times."""
+"""Settings from the environment: the API's address, the timeout, and the zone in which people read times."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from bulk_cancel.core.text import stripped
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.settings.job import Job
 
-#: The official client's variable; a timeout of ours beats it.
+#: The official client's variable; the setting `timeout` comes before it.
 TIMEOUT_VARIABLE = "MEETERGO_TIMEOUT_MS"
 DEFAULT_API = "https://api.meetergo.com/v4"
 _LOOPBACK = "127.0.0.1"
-#: A server that is silent for 30 s, the usual limit of a client, and applies then, is not trusted too early.
+#: Longer than the 30 s after which clients usually give up: a server may apply a cancel that late.
 SHORTEST_SETTLE_S = 60.0
 _LOCALTIME = Path("/etc/localtime")
-#: What the zone of machines is called, as most servers have it.
+#: Names of UTC, the zone of most servers.
 _UTC = frozenset({"UTC", "Etc/UTC", "UCT", "Etc/UCT", "Universal", "Etc/Universal", "Zulu", "Etc/Zulu"})
 _PORTS = {"http": 80, "https": 443}
 
 
 def timeout_of(job: Job, environ: Mapping[str, str]) -> float:
-    """Return how many seconds one exchange may take. Raises ConfigError for a variable that is no number."""
+    """Return how many seconds one exchange may take. Raises ConfigError for a variable that is not a number."""
     milliseconds = environ.get(TIMEOUT_VARIABLE, "").strip()
     if "timeout" in job.model_fields_set or not milliseconds:
         return job.timeout
@@ -38,7 +38,7 @@ def timeout_of(job: Job, environ: Mapping[str, str]) -> float:
 
 
 def api_url(environ: Mapping[str, str]) -> str:
-    """Return the API's base URL, with `/v4`. Raises ConfigError for one that would send the credential openly."""
+    """Return the API's base URL, with `/v4`. Raises ConfigError for one that sends the credential unencrypted."""
     url = stripped(environ.get("MEETERGO_API_URL", "")).rstrip("/") or DEFAULT_API
     parts = _parts(url)
     if parts is None or parts.username or parts.query or parts.fragment:
@@ -51,9 +51,9 @@ def api_url(environ: Mapping[str, str]) -> str:
 
 
 def named_zone(given: str | None, environ: Mapping[str, str]) -> ZoneInfo | None:
-    """Return the zone that a command without a job is to show times in; None where nobody names one.
+    """Return the zone in which a command without a job shows times; None when none is named.
 
-    Raises ConfigError for one that is not known.
+    Raises ConfigError for an unknown zone.
     """
     name = given or environ.get("BULK_CANCEL_TIMEZONE", "")
     try:
@@ -63,9 +63,9 @@ def named_zone(given: str | None, environ: Mapping[str, str]) -> ZoneInfo | None
 
 
 def local_zone(environ: Mapping[str, str], localtime: Path = _LOCALTIME) -> tzinfo:
-    """Return this machine's zone: the one that TZ names, else the system's; UTC where neither says one.
+    """Return this machine's zone: the one that TZ names, else the system's, else UTC.
 
-    A zone that is a file without a name has the name "".
+    A zone from a file without a name has the key "".
     """
     name = environ.get("TZ", "").removeprefix(":") or str(localtime.resolve()).partition("zoneinfo/")[2]
     with suppress(ValueError):
@@ -76,7 +76,7 @@ def local_zone(environ: Mapping[str, str], localtime: Path = _LOCALTIME) -> tzin
 
 
 def canonical_api(url: str) -> str:
-    """Return the one name of an API, however its address is written: a ledger belongs to it."""
+    """Return the canonical URL of an API, to which a ledger is bound: one for all spellings of its address."""
     parts = urlsplit(url)
     port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
     return f"{parts.scheme}://{_host(parts)}{port}{parts.path.rstrip('/')}"
@@ -85,12 +85,12 @@ def canonical_api(url: str) -> str:
 def _host(parts: SplitResult) -> str:
     host = (parts.hostname or "").rstrip(".")
     if ":" in host:
-        host = f"[{ip_address(host)}]"  # one spelling of an IPv6 address
+        host = f"[{ip_address(host)}]"  # the canonical spelling of an IPv6 address
     return _LOOPBACK if host in ("localhost", "[::1]") else host
 
 
 def _parts(url: str) -> SplitResult | None:
-    """Return the parts of an address; None when there is no such scheme, host or port."""
+    """Return the parts of an address; None when its scheme, host or port is not usable."""
     with suppress(ValueError):
         parts = urlsplit(url)
         if parts.scheme in _PORTS and _host(parts) and parts.port != 0:

@@ -1,7 +1,7 @@
 """One validated description of what to cancel and under which limits.
 
 Each setting is a flag, an environment variable `BULK_CANCEL_<NAME>` and a key of the job file; the first of these that
-is given holds. Paths in a job file are relative to its folder. Credentials are none of these settings.
+is given holds. Paths in a job file are relative to its folder. Credentials are not among these settings.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from bulk_cancel.core.window import SendWindow, parse_window
 from bulk_cancel.errors import ConfigError, InputMissingError, UsageError
 from bulk_cancel.settings.credentials import refuse_open_file
 
-#: Of a ticket, or of the name of the person who approved.
+#: Most characters of a ticket, or of the name of the person who approved.
 LONGEST_NOTE = 200
-#: Variables that hold passwords and tokens as a whole.
+#: Variables whose whole value is secret.
 SECRET_SETTINGS = frozenset({"BULK_CANCEL_NOTIFY"})
 _PATHS = ("input", "ledger", "out", "log_file", "plan_file", "metrics_file", "accounts")
-#: Not the ledger: one for all days knows what was sent.
+#: Settings in which dates are filled in. Not the ledger: one ledger for all days knows what was sent.
 _DATED = ("input", "out", "log_file", "plan_file")
 
 
@@ -84,7 +84,7 @@ def _uuid(value: Any) -> Any:
 
 
 def _reason(value: str) -> str:
-    """With blanks to fill in, only the filled-in reason can be measured."""
+    """Check a reason's length; one with blanks is checked once they are filled in."""
     if not set(value) & set("{}") and len(value) > LONGEST_REASON:
         raise ValueError(f"at most {LONGEST_REASON} characters are allowed")
     return value
@@ -108,7 +108,7 @@ def _window(value: Any) -> Any:
 
 
 def _date(value: Any) -> Any:
-    """Take dates only: a number would be read as seconds since 1970, and a time of day has no meaning here."""
+    """Accept dates only: a number would be read as seconds since 1970, and a time of day means nothing here."""
     if type(value) is date:
         return value
     try:
@@ -142,7 +142,7 @@ Field_ = Literal["appointment_id", "reason", "attendee_id", "cancel_all", "cance
 FIELDS = get_args(Field_)
 
 
-#: Not empty: a variable of a shell that is not set must not select everything.
+#: Not empty: an unset shell variable must not select everything.
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 #: Why, and on whose approval: one line each.
 Note = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_note)]
@@ -168,7 +168,7 @@ class Select(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _dated(cls, values: Any) -> Any:
-        """Fill in `{today}` and the like, in the zone whose days are meant."""
+        """Fill in `{today}` and the like by the date in `timezone`."""
         if not isinstance(values, Mapping) or not isinstance(values.get("timezone"), str):
             return values
         days = {name: day for name in ("from", "to") if isinstance(day := values.get(name), str) and "{" in day}
@@ -184,7 +184,7 @@ class Select(BaseModel):
         return self
 
     def selection(self) -> Selection:
-        """Return it as what a search works with."""
+        """Return the criteria as a search uses them."""
         days = Days(self.first, self.last, parse_zone(self.timezone))
         return Selection(days, self.location, self.host, self.all_hosts, self.meeting_type, self.channel)
 
@@ -203,11 +203,11 @@ class Job(BaseModel):
     ticket: Note = ""  #: why: kept with the run, mailed to nobody
     approved_by: Note = ""  #: who approved it: likewise
     map: Annotated[dict[Field_, str], BeforeValidator(_mapping)] = {}
-    hidden_rows: Literal["", "skip", "include"] = ""  #: of a sheet; empty: one that hides rows is refused
+    hidden_rows: Literal["", "skip", "include"] = ""  #: of a sheet; empty: a sheet that hides rows is refused
     encoding: str = ""  #: of a CSV or NDJSON text; empty: UTF-8
     cancel_all: bool = False
     user_id: Annotated[str, BeforeValidator(_uuid)] | None = None
-    accounts: Path | None = None  #: a TOML file of credentials' places and limits: see `accounts.py`
+    accounts: Path | None = None  #: a TOML file of named credentials: see `accounts.py`
     account: str = ""  #: of the rows that name none; empty: the environment's credential
     rate: Rate = 100 / 60
     burst: int = Field(200, ge=1)
@@ -251,7 +251,7 @@ class Job(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _with_environment(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Where nothing is given, a variable of the environment holds."""
+        """Add the settings of the environment for those that are not given."""
         return {**{key: value for key, value in _environment().items() if f"{key}_" not in values}, **values}
 
     @model_validator(mode="after")
@@ -268,7 +268,7 @@ class Job(BaseModel):
 
     @property
     def label(self) -> str:
-        """What the rows come from, for people."""
+        """Where the rows come from, for people."""
         return self.input or "[select]"
 
     @property
@@ -278,12 +278,12 @@ class Job(BaseModel):
 
     @property
     def name(self) -> str:
-        """What the job is called from day to day: its job file's name, else what the rows come from."""
+        """The job's name, the same every day: its job file's, else where the rows come from."""
         return self.file.stem if self.file else self.label
 
     @property
     def zone(self) -> tzinfo | None:
-        """Whose days and hours are meant; None: this machine's."""
+        """The zone of the job's days and hours; None: this machine's."""
         name = self.timezone or (self.select.timezone if self.select else None)
         return parse_zone(name) if name else None
 
@@ -294,14 +294,14 @@ class Job(BaseModel):
 
 
 def setting_variables() -> dict[str, str]:
-    """Return the variables of the environment that set something, each with the key of the job file."""
+    """Return the environment variable of each setting, with its key in a job file."""
     return {
         f"BULK_CANCEL_{key.upper()}": key for key in (field.alias or name for name, field in Job.model_fields.items())
     }
 
 
 def _environment() -> dict[str, str]:
-    """Return what variables set, by the keys of job files: BULK_CANCEL_…, and the official client's user id."""
+    """Return the settings of the environment by their keys: BULK_CANCEL_…, and the official client's user id."""
     variables = {name.upper(): value for name, value in os.environ.items()}
     found = {key: variables[name] for name, key in setting_variables().items() if name in variables}
     user_id = {"user_id": variables["MEETERGO_USER_ID"]} if "MEETERGO_USER_ID" in variables else {}
@@ -330,12 +330,12 @@ def load_job(source: str, flags: Mapping[str, Any] = MappingProxyType({})) -> Jo
 def _keys_of(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:  # as a number of 5,000 digits raises, too
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits raises ValueError, too
         raise ConfigError(f"{file} is not a readable TOML file: {error}.") from error
 
 
 def search_job(select: Mapping[str, Any], flags: Mapping[str, Any]) -> Job:
-    """Return the job of a search. Raises UsageError (exit 2) for what to find, ConfigError for any other setting."""
+    """Return the job of a search. Raises UsageError (exit 2) for wrong criteria, ConfigError for other settings."""
     wanted, given = ({name: value for name, value in named.items() if value is not None} for named in (select, flags))
     try:
         Select.model_validate(wanted)
@@ -352,7 +352,7 @@ def _validated(given: Mapping[str, Any], source: str) -> Job:
 
 
 def complaints(error: ValidationError, whole: str = "the file") -> str:
-    """Name each setting and what is wrong with it, without the value: it may be a secret in the wrong place."""
+    """Return each wrong setting and what is wrong, without its value, which may be a secret in the wrong place."""
     lines = []
     for item in error.errors(include_url=False, include_input=False):
         name = ".".join(str(part) for part in item["loc"]) or whole

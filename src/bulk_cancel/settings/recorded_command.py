@@ -1,7 +1,7 @@
 """A command as it is recorded and shown to be typed again: whole, on one line, and without secrets.
 
-Secrets go by value (whatever a variable of the environment with a telling name holds, and what looks like a credential)
-and by option (`--…token`, `password=` in an address). In their place stands `***`.
+Secrets are known by value (what a variable like `…_TOKEN` holds, and what looks like a credential) and by option
+(`--…token`, `password=` in an address). `***` takes their place.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from bulk_cancel.settings.job import SECRET_SETTINGS, setting_variables
 
 HIDDEN: Final = "***"
 
-_TELLING = r"token|password|passwd|secret|api_?key|credential"
-_SECRET_NAME = re.compile(rf"(?:{_TELLING})(?!.*_(?:FILE|DIRECTORY)$)", re.IGNORECASE)
-_SECRET_OPTION = re.compile(rf"--[\w-]*(?:{_TELLING.replace('_?', '-?')})", re.IGNORECASE)
-_SECRET_PART = re.compile(rf"((?:^|[?&\s-])[\w-]*(?:{_TELLING.replace('_?', '[-_]?')})=)[^&\s]+", re.IGNORECASE)
+_TELLING_WORDS = r"token|password|passwd|secret|api_?key|credential"
+_SECRET_NAME = re.compile(rf"(?:{_TELLING_WORDS})(?!.*_(?:FILE|DIRECTORY)$)", re.IGNORECASE)
+_SECRET_OPTION = re.compile(rf"--[\w-]*(?:{_TELLING_WORDS.replace('_?', '-?')})", re.IGNORECASE)
+_SECRET_PART = re.compile(rf"((?:^|[?&\s-])[\w-]*(?:{_TELLING_WORDS.replace('_?', '[-_]?')})=)[^&\s]+", re.IGNORECASE)
 _PASSWORD = re.compile(r"(\w+://[^/\s:@]*:)[^/\s]+@")
-#: What is shorter is no secret, but may well be a part of something else.
+#: A shorter value is not taken for a secret: other words may contain it by chance.
 _SHORTEST_SECRET = 6
 #: Variables of the official client that decide what a command does.
 _CLIENTS = ("MEETERGO_API_URL", "MEETERGO_USER_ID")
@@ -59,7 +59,7 @@ def _hidden(text: str, secrets: Sequence[str]) -> str:
 
 
 def _quoted(word: str) -> str:
-    """Quote a word for a shell; what would not be seen, or would break the line, as bash, zsh and ksh write it."""
+    """Quote a word for a shell; invisible characters and line breaks as bash, zsh and ksh write them."""
     if word.isprintable():
         return shlex.quote(word)
     return f"$'{''.join(map(_escaped, word))}'"
@@ -71,6 +71,6 @@ def _escaped(character: str) -> str:
     if character.isprintable():
         return character
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no text, as Python keeps it
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as Python represents it
         return f"\\x{code - 0xDC00:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -67,7 +67,7 @@ def test_no_proxy_may_have_networks(
 )
 def test_what_is_no_proxy_is_a_setting(address: str, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("HTTPS_PROXY", address)
-    with pytest.raises(ConfigError, match="none that can be used") as refused:
+    with pytest.raises(ConfigError, match="cannot be used") as refused:
         refuse_unfit_way(API)
     assert refused.value.exit_code is Exit.CONFIG
     assert "s3cret" not in f"{refused.value}{refused.value.advice}"
@@ -99,7 +99,7 @@ def test_certificates_that_are_not_there_are_a_setting(
 ) -> None:
     missing = tmp_path / "none.pem"
     environment.setenv(name, str(missing))
-    with pytest.raises(ConfigError, match=re.escape(f"{name} names what is not there: {missing}")) as refused:
+    with pytest.raises(ConfigError, match=re.escape(f"{name} names a path that does not exist: {missing}")) as refused:
         refuse_unfit_way(API)
     assert refused.value.exit_code is Exit.CONFIG
 
@@ -112,7 +112,7 @@ def test_a_folder_of_certificates_is_there_also_when_a_file_comes_first(
     refuse_unfit_way(API)
     tls_context()
     environment.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
-    with pytest.raises(ConfigError, match="SSL_CERT_DIR names what is not there"):
+    with pytest.raises(ConfigError, match="SSL_CERT_DIR names a path that does not exist"):
         refuse_unfit_way(API)
 
 
@@ -124,7 +124,7 @@ def test_a_folder_without_certificates_is_a_setting(name: str, tmp_path: Path, e
     if name == "a1b2c3d4.0":
         tls_context()
         return
-    with pytest.raises(ConfigError, match="SSL_CERT_DIR names no certificates that can be read") as refused:
+    with pytest.raises(ConfigError, match="The certificates that SSL_CERT_DIR names cannot be read") as refused:
         tls_context()
     assert refused.value.exit_code is Exit.CONFIG
 
@@ -139,5 +139,5 @@ def test_a_file_without_certificates_is_a_setting(
     file.write_text(content)
     environment.setenv("SSL_CERT_FILE", str(file))
     refuse_unfit_way(API)
-    with pytest.raises(ConfigError, match="SSL_CERT_FILE names no certificates that can be read"):
+    with pytest.raises(ConfigError, match="The certificates that SSL_CERT_FILE names cannot be read"):
         tls_context()

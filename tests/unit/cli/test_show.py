@@ -55,7 +55,7 @@ def test_another_zone_may_be_asked_for(plan: PlanFile, capsys: pytest.CaptureFix
     shown = capsys.readouterr().out
     assert "expires   2026-11-23 17:00 EST, in 23 h" in shown
     assert "starts 2026-12-01 04:00 EST" in shown
-    with pytest.raises(ConfigError, match='"Mars" is no time zone'):
+    with pytest.raises(ConfigError, match='"Mars" is not a time zone'):
         show_plan_file(plan.path, "Mars", as_json=False)
 
 

@@ -29,6 +29,7 @@ from bulk_cancel.core.actions import Action, Approved, Expectation, Look
 from bulk_cancel.core.model import Answer, Appointment, InputRow, Target
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event, State
+from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.context import Limits
 from bulk_cancel.errors import Exit, LockedError
 from bulk_cancel.ledger.postgres import PostgresLedger
@@ -86,8 +87,6 @@ class Lab:
         return set_up(load_job("-", {"concurrency": 1, **flags}), log, machine)
 
     def make_line(self) -> ScriptedLine:
-        from bulk_cancel.engine.clock import system_clock
-
         self.lines.append(ScriptedLine(system_clock(), self.on_cancel, self.on_read, self.on_page))
         return self.lines[-1]
 
@@ -108,7 +107,7 @@ class Lab:
 
     def summary(self) -> Any:
         (run, *_) = self.ledger.runs()
-        return summary_of(facts_of(self.ledger, run, None), run, self.ledger.chunks(run.run_no))
+        return summary_of(facts_of(self.ledger, run, None, system_clock()), run, self.ledger.chunks(run.run_no))
 
 
 @pytest.fixture
@@ -177,6 +176,21 @@ def test_a_revoked_token_gives_chunks_back_and_its_worker_takes_none_of_the_acco
     lab.on_page = lambda: Answer(200)
     assert lab.carry(1, lab.worker("rome", owner="another")).ended
     assert lab.posts == [uuid(2), uuid(3)]
+
+
+def test_a_token_that_was_refused_once_is_tried_again_by_the_same_worker_in_the_next_run(lab: Lab) -> None:
+    """The API refused it for a while, or a role was given back: nobody would think of starting workers anew."""
+    lab.on_page = lambda: said(401)
+    worker = lab.worker()
+    lab.begin(row(2, 2))
+    assert not lab.carry(1, worker).ended
+    lab.on_page = lambda: Answer(200)
+    assert not lab.carry(1, worker).ended, "in the same run another worker may do it"
+    again = staged(lab.ledger, row(2, 2), run_id="run-2")
+    RunSettings("", 30.0, FAST).over(1).keep(lab.ledger, again)
+    lab.ledger.plan_chunks(again, 2)
+    assert lab.carry(1, worker).ended
+    assert lab.posts == [uuid(2)]
 
 
 def test_a_token_that_ends_in_the_middle_gives_the_rest_back(lab: Lab) -> None:

@@ -40,7 +40,7 @@ def test_it_is_a_moment(text: str, now: str, zone: ZoneInfo, moment: str) -> Non
 
 @pytest.mark.parametrize("text", ["", "soon", "25:00", "18", "18:0", "2026-12-24", "2026-13-01T10:00", "10:00 Mars"])
 def test_what_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no deadline; write for example 18:00"):
+    with pytest.raises(ValueError, match="is not a deadline; write for example 18:00"):
         parse_deadline(text)
 
 

@@ -98,5 +98,5 @@ def test_what_people_read_is_what_a_clock_on_the_wall_shows(at: int, zone: ZoneI
 
 @pytest.mark.parametrize("name", ["", "Berlin", "../../etc/passwd", "Europe", "/etc/localtime", "Mars/Olympus", "a\0b"])
 def test_an_unknown_zone_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="no time zone"):
+    with pytest.raises(ValueError, match="is not a time zone"):
         parse_zone(name)

@@ -99,7 +99,7 @@ def test_a_wish_beyond_patience_is_returned_as_it_is_so_that_the_caller_can_tell
 
 def test_a_pause_beyond_patience_is_told_in_a_sentence() -> None:
     assert show_long_pause(7200) == "The API asks to wait 2 h; until then every run stops at once."
-    assert "asks to wait a day or longer, of which a day is kept" in show_long_pause(LONGEST_WISH_S)
+    assert "asks to wait a day or longer (a day is kept)" in show_long_pause(LONGEST_WISH_S)
 
 
 @given(st.none() | st.floats(0, 1e12), st.integers(1, 1000), st.floats(0, 1))

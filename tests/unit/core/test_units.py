@@ -36,12 +36,12 @@ def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> N
     ["", " ", "h", "-5m", "1h 30", "1h30", "30m 2h", "2h2h", "1h,5m", "5 weeks", "1e3", "inf", "1_0s"],
 )
 def test_what_may_mean_something_else_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no duration; write for example 30s, 10m or 2h30m"):
+    with pytest.raises(ValueError, match="is not a duration; write for example 30s, 10m or 2h30m"):
         parse_duration(text)
 
 
 def test_a_duration_beyond_all_numbers_is_refused() -> None:
-    with pytest.raises(ValueError, match="longer than any number"):
+    with pytest.raises(ValueError, match="the duration is too long"):
         parse_duration("9" * 400)
 
 
@@ -77,5 +77,5 @@ def test_estimates_are_told_as_an_office_says_them(seconds: float, told: str) ->
 
 @pytest.mark.parametrize("text", ["", "0/s", "5", "5/day"])
 def test_what_is_no_rate_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no rate"):
+    with pytest.raises(ValueError, match="is not a rate"):
         parse_rate(text)

@@ -78,6 +78,6 @@ def test_a_terminal_shows_no_raw_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_quiet_run_shows_no_plan_so_the_warning_says_that_the_time_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(monkeypatch, quiet=True).splitlines() == [
-        "The time will not suffice: it needs 2 h, and only 1 h is left.",
+        "The time does not suffice: the run needs 2 h and has 1 h.",
         "Stopping (SIGINT): 1 request in flight, whose answers take at most 30 s. A second one stops at once.",
     ]

@@ -84,17 +84,17 @@ def forge(path: Path, change: Change) -> None:
         (lambda lines: lines[0].update(format="plan"), "does not say 'bulk-cancel plan'"),
         (lambda lines: lines[0].update(expires_at="tomorrow"), "line 1: expires_at"),
         (lambda lines: lines[0].pop("api_url"), "line 1: api_url is missing"),
-        (lambda lines: lines[0].update(rows=3), "header counts other lines"),
-        (lambda lines: lines[0]["actions"].update(cancel=3, skip=2), "header counts other lines"),
+        (lambda lines: lines[0].update(rows=3), "not those that its header counts"),
+        (lambda lines: lines[0]["actions"].update(cancel=3, skip=2), "not those that its header counts"),
         (lambda lines: lines[0]["actions"].update(destroy=1), "line 1: actions"),
-        (lambda lines: lines.pop(3), "header counts other lines"),
+        (lambda lines: lines.pop(3), "not those that its header counts"),
         (lambda lines: lines[1].update(row=True), "line 2: row"),
         (lambda lines: lines[2].update(row=2), "row 2 comes after row 2"),
         (lambda lines: lines[1].update(action="destroy"), "line 2: action"),
         (lambda lines: lines[1].update(action=[]), "line 2: action"),
         (lambda lines: lines[1].update(appointment_id="x"), "line 2: appointment_id"),
         (lambda lines: lines[1].update(appointment_id=uuid(10).upper()), "line 2: appointment_id"),
-        (lambda lines: lines[1].update(shell="rm"), "line 2: it has a field"),
+        (lambda lines: lines[1].update(shell="rm"), "line 2: it has an unknown field"),
         (lambda lines: lines[1].pop("appointment_id"), "line 2: appointment_id is missing"),
         (lambda lines: lines[1].pop("why"), "line 2: why is missing"),
         (lambda lines: lines[1].update(first_row=1), "line 2: first_row"),
@@ -103,7 +103,7 @@ def forge(path: Path, change: Change) -> None:
         (lambda lines: lines[2].update(cancel_all=True), "line 3: .*contradict"),
         (lambda lines: lines[3].update(cancel_all=False), "line 4: cancel_all"),
         (lambda lines: lines[1].update(host_ids="abc"), "line 2: host_ids"),
-        (lambda lines: lines[12].update(appointment_id=uuid(1)), "line 13: it has a field"),
+        (lambda lines: lines[12].update(appointment_id=uuid(1)), "line 13: it has an unknown field"),
         (lambda lines: lines[1].update(reason="x" * 2_000_000), "line 2: reason"),
         (lambda lines: lines[1].update(reason="🎄" * 251), "line 2: reason"),
         (lambda lines: lines[1].update(reason="Closed\x1b[2J"), "line 2: reason"),
@@ -141,7 +141,7 @@ def test_a_line_in_another_spelling_is_refused(plan: PlanFile, part: bytes, othe
     assert part in lines[1]
     content = b"".join([lines[0], lines[1].replace(part, other), *lines[2:]])
     plan.path.write_bytes(content + f'{{"digest":"{hashlib.sha256(content).hexdigest()}"}}\n'.encode())
-    with pytest.raises(PlanError, match=r"line 2: (it is not written as a plan is|row)"):
+    with pytest.raises(PlanError, match=r"line 2: (it is not written as this program writes it|row)"):
         open_plan(plan.path, now=NOW)
 
 

@@ -59,7 +59,7 @@ def test_few_keys_and_one_host_as_text(tmp_path: Path) -> None:
         ('[select]\nfrom = "2026-12-24"\nto = "2026-12-23"\ntimezone = "UTC"', "the last day is before the first"),
         ('[select]\nfrom = 20261224\nto = "24.12.2026"\ntimezone = "UTC"', "select.from: write a date"),
         ('[select]\nfrom = 2026-12-24T10:00:00\nto = 2026-12-24\ntimezone = "UTC"', "select.from: write a date"),
-        ('[select]\nfrom = 2026-12-24\nto = 2026-12-24\ntimezone = "CEST"', 'timezone: "CEST" is no time zone'),
+        ('[select]\nfrom = 2026-12-24\nto = 2026-12-24\ntimezone = "CEST"', 'timezone: "CEST" is not a time zone'),
         ('[select]\nfrom = 0001-01-01\nto = 9999-12-31\ntimezone = "UTC"', "select.to: Input should be less than"),
     ],
 )
@@ -81,7 +81,7 @@ def test_a_search_ignores_an_input_of_the_environment(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
-        ({"timezone": "Mars"}, 'timezone: "Mars" is no time zone known here'),
+        ({"timezone": "Mars"}, 'timezone: "Mars" is not a time zone known here'),
         ({"to": "2026-12-23"}, "together: the last day is before the first"),
         ({"location": ""}, "location: String should have at least 1 character"),
         ({"from": "today"}, "from: write a date, for example 2026-12-24"),

@@ -53,5 +53,5 @@ def test_a_command_without_a_job_takes_the_flag_then_the_variable() -> None:
     assert named_zone("Europe/Berlin", variable) == ZoneInfo("Europe/Berlin")
     assert named_zone(None, variable) == ZoneInfo("Europe/Rome")
     assert named_zone(None, {}) is None
-    with pytest.raises(ConfigError, match='"Mars" is no time zone known here'):
+    with pytest.raises(ConfigError, match='"Mars" is not a time zone known here'):
         named_zone("Mars", {})

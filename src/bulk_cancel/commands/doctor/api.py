@@ -19,6 +19,7 @@ from bulk_cancel.api.port import ApiSettings, Page, Query
 from bulk_cancel.api.proxies import proxy_for, proxy_name
 from bulk_cancel.commands.doctor.check import Check, failed, good, warning
 from bulk_cancel.core.credential import CredentialKind, check_pairing
+from bulk_cancel.core.outcome import TOO_MANY_REQUESTS
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.retry import show_long_pause
 from bulk_cancel.core.units import show_duration
@@ -146,7 +147,7 @@ def _judge(page: Page, host: str, credential: str) -> Check:
         return failed(
             "API", ConfigError(f"{host} does not understand the question ({status}): {message}.", advice=advice)
         )
-    if status == 429:
+    if status == TOO_MANY_REQUESTS:
         return warning("API", f"{host} throttles this credential.", "Something else uses it: wait a minute.")
     if status is not None:
         what = f"{host} answers {status}, and not with a list of appointments."

@@ -1,4 +1,4 @@
-"""The address of a database: what of it people may see, and what libpq gets."""
+"""The address of a database: the part that people may see, and the parameters for libpq."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from bulk_cancel.errors import ConfigError
 
 SCHEMES = ("postgresql://", "postgres://")
-#: Where an address does not say otherwise: a dead peer is noticed within two minutes, not within two hours.
+#: Defaults for what an address leaves open: a dead peer is noticed within two minutes, not within two hours.
 PATIENCE = {
     "connect_timeout": "10",
     "keepalives_idle": "30",
@@ -30,7 +30,7 @@ class Address:
 
 
 def parse(url: str) -> Address:
-    """Take a URL apart. Raises ConfigError when it is none; the sentence does not quote it."""
+    """Parse a URL. Raises ConfigError when it is not one; the message does not quote it."""
     try:
         given = conninfo_to_dict(url) if url.startswith(SCHEMES) else {}
     except ProgrammingError:
@@ -46,12 +46,12 @@ def parse(url: str) -> Address:
 
 
 def place_of(url: str) -> str:
-    """Return what people call the address: without password and options. Raises ConfigError when it is none."""
+    """Return the address for people, without password and options. Raises ConfigError when it is not a URL."""
     return parse(url).place
 
 
 def _is_torn(parts: dict[str, str]) -> bool:
-    """A password with a bare @ or / in it ends early, and its rest gets to where it would be shown."""
+    """Return whether a bare @ or / has cut a password, so that its rest is in a part that would be shown."""
     where = parts.get("host", "") + parts.get("dbname", "")
     return "@" in where or not parts.get("port", "0").replace(",", "").isdigit()
 

@@ -1,7 +1,7 @@
 """Refuses a ledger whose tables, triggers and functions are not those that this program makes.
 
-What is compared is what every version of the server prints alike: the columns of tables, of triggers the event and the
-texts in them, the bodies of functions. An index more is a matter of the database's administrator.
+Compared is what every version of the server prints alike: the columns of tables, the events and texts of triggers, the
+bodies of functions. Additional indexes are allowed: the database's administrator may need them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TEXT = re.compile(r"'([^']*)'")
 
 
 def refuse_altered(session: Session) -> None:
-    """Raise LedgerError, naming everything that is missing, planted, changed, switched off or somebody else's."""
+    """Raise LedgerError, naming everything that is missing, added, changed, switched off or another user's."""
     rows = session.rows("schema")
     found = {(str(kind), str(name)): _seen(str(kind), str(text)) for kind, name, _, text in rows}
     owners = {str(owner) for _, _, owner, _ in rows}

@@ -1,7 +1,7 @@
-"""Appends a batch to the history in three round trips: look and lock, write, commit.
+"""Appends a batch to the history in three round trips: lock and read, write, commit.
 
-Who writes locks in this order: its chunk, its chain, its targets by their ids, the pace. So writers wait for each other
-but never in a circle. A target is locked before it is looked at: where it is then, it still is when it is moved.
+Every writer locks in this order: its chunk, its chain, its targets by their ids, the pace. So writers wait for each
+other but never deadlock. A target is locked before its state is read, so that the state still holds when it is moved.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Wave = dict[int, Entry]
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a batch finds when it has locked everything."""
+    """What a batch reads once it has locked everything."""
 
     keys: dict[int, Row]
     places: dict[int, Row]  #: state and attempts
@@ -35,7 +35,7 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """The last event of a batch: its number, the link of the chain that ends with it, when it was, by the database."""
+    """The last event of a batch: its number, the link of the chain that ends with it, and its time by the database."""
 
     event_id: int
     digest: str
@@ -43,12 +43,12 @@ class Appended:
 
 
 def append(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry]) -> Appended:
-    """Write events and move their targets, within the caller's transaction, which rolls back after an error.
+    """Write events and move their targets, in the caller's transaction, which rolls back after an error.
 
-    They are dated with the time that the database has in it, once all locks are there. Raises IllegalTransitionError or
+    They are dated by the database's clock once all locks are held. Raises IllegalTransitionError or
     GuardError.
     """
-    found = _look(session, run_no, chunk_no, entries)
+    found = _locked(session, run_no, chunk_no, entries)
     entries = [replace(_storable(entry), at=found.now) for entry in entries]
     parts = waves(entries)
     moves = [_moves(run_no, wave) for wave in parts]
@@ -63,7 +63,7 @@ def append(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry
     return Appended(found.event_ids[-1], digest, found.now)
 
 
-def _look(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry]) -> _Found:
+def _locked(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry]) -> _Found:
     session.run("lock_chain", run_no, chunk_no)
     targets = session.run("where_they_are", sorted({entry.target_id for entry in entries}))
     seals = session.run("last_seal", run_no, chunk_no)
@@ -103,7 +103,7 @@ def _columns(rows: Iterable[Row]) -> list[list[Any]]:
 
 
 def _storable(entry: Entry) -> Entry:
-    """An answer's texts must never keep its outcome from being recorded: no NUL, no half of a character."""
+    """Replace what PostgreSQL cannot store (NUL, surrogates): no text may prevent the record of an outcome."""
     seen = entry.appointment
     if _is_storable(entry.detail) and (seen is None or all(map(_is_storable, _texts(seen)))):
         return entry

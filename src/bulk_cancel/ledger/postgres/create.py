@@ -1,6 +1,6 @@
-"""Makes the ledger's schema when it is missing, refuses what it does not understand.
+"""Makes the ledger's schema when it is missing, and refuses an unknown one.
 
-What is there is not touched: a user who may not change tables suffices for it.
+An existing schema is not changed: for it a database user without the right to alter tables suffices.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from bulk_cancel.ledger.schema_version import SCHEMA_VERSION, refuse_other_schem
 
 #: The first half of all advisory locks: "bcL1", as SQLite's application_id.
 LOCKS = 0x62634C31
-#: In `meta`: what the ledger's mark is named by.
+#: Key in `meta` of the ledger's id, which names its mark.
 LEDGER_ID = "ledger_id"
 
 
 def make_ready(session: Session) -> None:
-    """Make the schema when it is missing. Raises LedgerError for a foreign one and for one with another number."""
+    """Make the schema when it is missing. Raises LedgerError for a foreign one and for one of another version."""
     if session.value("is_standby"):
         raise LedgerError(
             f"The ledger {session.place} is a standby of another server: it may only be read.",
@@ -28,7 +28,7 @@ def make_ready(session: Session) -> None:
     if not has_tables(session):
         with session.transaction():
             session.run("lock_schema", LOCKS)
-            if not has_tables(session):  # once more: another process may have made them while this one waited
+            if not has_tables(session):  # again: another process may have made them while this one waited
                 _fill(session)
     refuse_other_schema(version_of(session), session.place)
     refuse_altered(session)
@@ -45,7 +45,7 @@ def refuse_missing(session: Session) -> None:
 
 
 def has_tables(session: Session) -> bool:
-    """Tell whether there is a ledger. Raises LedgerError when the schema is somebody else's."""
+    """Return whether there is a ledger. Raises LedgerError when the schema belongs to another program."""
     _, has_meta, has_others = session.rows("find_schema")[0]
     known = bool(has_meta and session.rows("get_meta", "schema"))
     if has_others and not known:

@@ -1,7 +1,7 @@
-"""PostgreSQL's errors, turned into ours once: what happened to which ledger, and what to do.
+"""Translates PostgreSQL's errors into ours: what happened to which ledger, and what to do.
 
-Of what libpq and the server say only the first line is told: it names hosts, users and tables, never a password, while
-DETAIL and CONTEXT may quote data.
+Only the first line of a message by libpq or the server is shown: it names hosts, users and tables, never a password,
+while DETAIL and CONTEXT may quote data.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from bulk_cancel.errors import (
     LockedError,
 )
 
-#: libpq gives no code for what a server says before the session stands, only its sentences; where they are in another
-#: language the database counts as unreachable.
+#: libpq gives no code for an error before the session is established, only a sentence; in another language it is not
+#: recognised, and the database counts as unreachable.
 _REFUSED = ("password authentication failed", "no password supplied", "no pg_hba.conf entry", "does not exist")
 _LOST = {"57P01", "57P02", "57P05", "08000", "08003", "08006", "25P03", "25P04"}
 _NO_SPACE = {"53100", "53200", "58030"}
@@ -67,7 +67,7 @@ def _translation(error: psycopg.Error, place: str) -> Exception:
     if state in _LOST or (state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)):
         return LedgerLostError(
             f"The connection to the ledger {place} was lost: {_said(error)}.",
-            advice=f"What was on its way is unknown until it is read. Mend the database or the network. {_AGAIN}",
+            advice=f"Cancels on their way are unknown until they are read. Mend the database or the network. {_AGAIN}",
         )
     return LedgerError(
         f"The database refused what was asked of the ledger {place}: {_said(error)} ({state}).",
@@ -111,6 +111,6 @@ def _of_server(state: str, error: psycopg.Error, place: str) -> BulkCancelError 
 
 
 def _said(error: psycopg.Error) -> str:
-    """Return the first line of what was said, without its last full stop."""
+    """Return the first line of the error's message, without its last full stop."""
     message = error.diag.message_primary or str(error).strip().split("\n", 1)[0]
     return message.strip().rstrip(".")

@@ -12,9 +12,9 @@ from bulk_cancel.ledger.sqlite.integrity import GENESIS, changed_beginning, dige
 
 
 def seal(session: Session, run_no: int, chunk_no: int, events: Iterable[Row]) -> int:
-    """Add a link over events just written, which begin with their ids; return how many there were.
+    """Add a link over events just written, each beginning with its id; return their number.
 
-    The caller holds the chain's lock since before it chose the ids.
+    The caller has held the chain's lock since before the ids were chosen.
     """
     before, last = link(session.run("last_seal", run_no, chunk_no).fetchall()), Last(events)
     digest = digest_of(before, last)
@@ -24,7 +24,7 @@ def seal(session: Session, run_no: int, chunk_no: int, events: Iterable[Row]) ->
 
 
 def seal_beginning(session: Session, run_no: int) -> None:
-    """Begin the chain of a run with a link over its beginning, inside the transaction that wrote it."""
+    """Begin the chain of a run with a link over the record of its beginning, in the transaction that wrote it."""
     session.run("insert_seal", run_no, 0, 0, digest_of(GENESIS, session.rows("beginnings", run_no)))
 
 
@@ -34,7 +34,7 @@ def link(found: list[Row]) -> str:
 
 
 class Last:
-    """Passes events on, and remembers how many there were and the id of the last."""
+    """Passes events on, and keeps their number and the last one's id."""
 
     def __init__(self, events: Iterable[Row]) -> None:
         self._events = events
@@ -78,6 +78,6 @@ def _wrong_states(session: Session) -> Iterator[str]:
 
 
 def _wrong_siblings(session: Session) -> Iterator[str]:
-    """A target that does not know of another one of its appointment would be sent beside it."""
+    """Yield targets without the mark of a sibling: they would be sent while the sibling's cancel is open."""
     for (target_id,) in session.pages("lost_siblings"):
         yield f"Target {target_id} is marked as the only one of its appointment, but it has a sibling."

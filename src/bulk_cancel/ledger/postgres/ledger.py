@@ -20,9 +20,9 @@ class PostgresLedger(Sharing):
     def open(cls, url: str, name: str = "", marks: Marks | None = None) -> Self:
         """Open the ledger of a database for writing, making its schema `bulk_cancel` when there is none.
 
-        `name` is shown after `bulk-cancel` in pg_stat_activity, and to whom this ledger keeps out. Raises ConfigError
-        for what is no URL, LedgerError when the database cannot be reached, or the ledger is not one for this program,
-        or older than its mark in `marks`.
+        `name` is shown after `bulk-cancel` in pg_stat_activity, and to processes that this one keeps out. Raises
+        ConfigError when `url` is not a URL, LedgerError when the database cannot be reached or its ledger is not of
+        this program, or older than its mark in `marks`.
         """
         session = connect(url, name=name)
         try:
@@ -67,7 +67,7 @@ class PostgresLedger(Sharing):
         return own_mark(self._session, self._marks) if self._marks else None
 
     def close(self) -> None:
-        """End the connection, and with it what it holds; a second time does nothing."""
+        """Close the connection, which releases its locks; a second time does nothing."""
         self._session.close()
         if self._keeper:
             self._keeper.close()
@@ -75,7 +75,7 @@ class PostgresLedger(Sharing):
 
 
 def has_ledger(url: str) -> bool:
-    """Tell whether there is a ledger in a database. Raises as `PostgresLedger.open_to_read` does, but not for none."""
+    """Return whether a database has a ledger. Raises as `PostgresLedger.open_to_read` does for anything else."""
     session = connect(url, read_only=True)
     try:
         return has_tables(session)

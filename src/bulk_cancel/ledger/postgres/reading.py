@@ -1,4 +1,4 @@
-"""What reads the ledger. Each call sees what was committed when it began."""
+"""The calls that read the ledger. Each sees what was committed when it began."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ class Reading(Questions):
         return verify(self._session)
 
     def health(self, *, pages: bool) -> Health:
-        """As the contract says. The pages are the server's affair: `fault` is always empty."""
+        """As the contract says. The server checks its own pages, so `fault` is always empty."""
         journal = "wal" if self._session.value("durability") == "on" else "wal without fsync"
         return Health(version_of(self._session), journal, "")
 
 
 def _keys_of(rows: Sequence[InputRow]) -> tuple[list[str | None], list[str], list[bool]]:
-    """Return what names the rows' targets, a column each."""
+    """Return the keys of the rows' targets, as one list per column."""
     attendees = [row.attendee_id or "" for row in rows]
     return [row.appointment_id for row in rows], attendees, [row.entire_series for row in rows]

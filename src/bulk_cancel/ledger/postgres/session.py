@@ -1,8 +1,8 @@
 """One connection to the database: how it is set up, and how named statements run on it.
 
-Durability: a commit returns when the server has its WAL on disk, as SQLite's does with synchronous=FULL. A connection
-that was lost is never made again under a caller who believes to be in the middle of something: whatever is asked of it
-from then on raises LedgerError.
+Durability: a commit returns once the server has its WAL on disk, as with synchronous=FULL in SQLite. A lost
+connection is never reopened silently, since its caller may be in the middle of something: every later call raises
+LedgerError.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Session:
         self._numbers = count()
 
     def run(self, name: str, *values: Any) -> psycopg.Cursor[Row]:
-        """Execute a statement; in a pipeline its errors come later."""
+        """Execute a statement; in a pipeline its errors are raised later."""
         return psycopg.RawCursor(self.connection).execute(self.sql[name].encode(), values)
 
     def rows(self, name: str, *values: Any) -> list[Row]:
@@ -49,11 +49,11 @@ class Session:
         return self.rows(name, *values)[0][0]
 
     def stream(self, name: str, *values: Any) -> Iterator[Row]:
-        """Return the rows of a statement one by one, in flat memory. Nothing else runs in between."""
+        """Yield the rows of a statement one by one, in flat memory. No other statement may run meanwhile."""
         return psycopg.RawCursor(self.connection).stream(self.sql[name].encode(), values)
 
     def pages(self, name: str, *, hold: bool = False) -> Iterator[Row]:
-        """Return the rows of a statement by a cursor of the server; with `hold` it needs no transaction around it."""
+        """Yield the rows of a statement by a cursor of the server; with `hold` it needs no transaction around it."""
         unique = f"{name}_{next(self._numbers)}"
         with translated(self.place), psycopg.ServerCursor(self.connection, unique, withhold=hold) as cursor:
             cursor.itersize = PAGE
@@ -62,23 +62,23 @@ class Session:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, durable when the block is left."""
+        """Run the block as one transaction, durable when the block ends."""
         with translated(self.place), self.connection.transaction():
             yield
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """As `transaction`, in few round trips: statements wait for each other's answers only when these are read."""
+        """As `transaction`, in few round trips: a statement's answer is awaited only when it is read."""
         with translated(self.place), self.connection.pipeline(), self.connection.transaction():
             yield
 
     def close(self) -> None:
-        """End the session; a second time does nothing. Its locks go with it."""
+        """End the session, which releases its locks; a second time does nothing."""
         self.connection.close()
 
 
 def connect(url: str, *, name: str = "", read_only: bool = False) -> Session:
-    """Open a session. Raises ConfigError for what is no URL, LedgerError when the database cannot be reached."""
+    """Open a session. Raises ConfigError when `url` is not a URL, LedgerError when the database cannot be reached."""
     address = parse(url)
     with connecting(address.place):
         session = Session(address.place, _connection(address, name))

@@ -1,7 +1,7 @@
-"""What many workers need of a ledger: chunks with owners, one pace for all, and the ledger as a whole held or not.
+"""What many workers need of a ledger: chunks with owners, one pace for all, and locks on the whole ledger.
 
 A fenced call locks the row of its chunk for the length of its transaction, and a takeover changes that row. So one of
-the two waits for the other: either all of the call is there before the new owner looks, or nothing of it ever is.
+the two waits for the other: either the whole call is committed before the takeover, or nothing of it ever is.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from bulk_cancel.ledger.shared import ChunkRecord, Lease, Reservation
 from bulk_cancel.ops.uptime import uptime
 
 _POLL_S = 0.1
-#: The clocks are compared so often, and the quickest answer counts.
-_LOOKS = 3
+#: How often the clocks are compared; the comparison with the quickest answer counts.
+_COMPARISONS = 3
 
 
 class Sharing(Writing):
@@ -53,7 +53,7 @@ class Sharing(Writing):
         return [_chunk_record(row) for row in self._rows("silent_chunks", float(longer_than_s))]
 
     def limit_transactions(self, seconds: float) -> None:
-        """Let the server end every transaction of this session that lasts longer: its locks keep others waiting."""
+        """Let the server abort every transaction of this session that lasts longer, since others wait for its locks."""
         self._session.rows("limit_transactions", f"{math.ceil(seconds * 1000)}ms")
 
     def work_under(self, lease: Lease | None) -> None:
@@ -104,19 +104,19 @@ class Sharing(Writing):
         self._hold_ledger("try_alone", wait_s)
 
     def hold_name(self, name: str) -> bool:
-        """Hold a name of the caller's choice until `close`; False when another session holds it."""
+        """Lock a name of the caller's choice until `close`; False when another session holds it."""
         return bool(self._session.value("try_name", LOCKS, name))
 
     def lock_with_others(self, wait_s: float) -> None:
         self._hold_ledger("try_with_others", wait_s)
 
     def holder_alone(self) -> tuple[int, str, float] | None:
-        """Return who holds the whole ledger: the process in the database, its host, since when."""
+        """Return the holder of the whole ledger: its process in the database, its host, since when; None: no holder."""
         found = self._rows("holder_alone", LOCKS)
         return (found[0][0], found[0][1], found[0][2]) if found else None
 
     def time_base(self) -> TimeBase:
-        return min((self._compared() for _ in range(_LOOKS)), key=lambda look: look[0])[1]
+        return min((self._compared() for _ in range(_COMPARISONS)), key=lambda compared: compared[0])[1]
 
     def _compared(self) -> tuple[float, TimeBase]:
         before = uptime()

@@ -1,4 +1,4 @@
-"""How rows get into a ledger: copied into a table of the session, then compared with what is there, all at once."""
+"""How rows get into a ledger: copied into a temporary table, then compared with the targets, all at once."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bulk_cancel.ledger.postgres.create import LOCKS
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import Row
 
-#: From so many rows on the database should know them before it plans.
+#: From this number of rows on the temporary table is analysed, so that the database plans well.
 _MANY = 1000
 
 
 def stage(session: Session, run_no: int, rows: Sequence[InputRow], retry_refused: bool) -> None:
-    """Stage a chunk within the caller's transaction. Its targets are locked before anything is decided of them."""
+    """Stage a chunk in the caller's transaction. Its targets are locked before anything about them is decided."""
     session.run("lock_staging", LOCKS)
     session.run("lock_chain", run_no, 0)
     _copy(session, rows)

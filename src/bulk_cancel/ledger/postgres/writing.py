@@ -1,4 +1,4 @@
-"""What writes to the ledger: each call one transaction."""
+"""The calls that write to the ledger: each is one transaction."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Writing(Reading):
             if self._lease and (refused := sum(next_state(one.was, one.event) in REFUSED for one in entries)):
                 ((count,),) = self._session.run("count_refused", run_no, refused).fetchall()
                 self.standing = replace(self.standing, refused=count)
-            for pace in sorted(paces, key=lambda pace: pace.credential):  # as all do: else two could block each other
+            for pace in sorted(paces, key=lambda pace: pace.credential):  # one order for all: else two could deadlock
                 record = pace.record
                 self._session.run("save_pace", pace.credential, record.tat_at, record.tat_mono, record.boot_id)
         return last
@@ -92,12 +92,12 @@ class Writing(Reading):
         return self.meta(key) or value
 
     def _chunk_no(self, run_no: int) -> int:
-        """Return of which chain an entry is: every holder of a chunk extends its own."""
+        """Return the number of the chain to extend: each chunk has its own."""
         chunk = self._lease.chunk if self._lease else None
         return chunk.chunk_no if chunk and chunk.run_no == run_no else 0
 
     def _fence(self, lease: Lease | None, *, posts: int = 0, gets: int = 0, throttled: int = 0) -> None:
-        """Lock the chunk's row until the transaction ends, so that nobody takes the chunk over in between."""
+        """Lock the chunk's row until the transaction ends, so that no worker takes the chunk over in between."""
         if lease is None:
             return
         chunk, requests = lease.chunk, (posts, gets, throttled)
@@ -118,6 +118,6 @@ class Writing(Reading):
 
 
 def _posts_of(entries: Sequence[Entry]) -> int:
-    """Return how many cancels were sent: each intent is one, unless it is on record that no byte of it left."""
+    """Return the number of cancels sent: each intent is one, unless its record says that no byte left."""
     intents = sum(entry.event is Event.INTENT for entry in entries)
     return intents - sum(entry.event is Event.NOT_APPLIED and entry.http_status is None for entry in entries)

@@ -1,6 +1,6 @@
--- A server's commit is durable from `on` upwards; what an administrator set stronger stays. Who is frozen within a
--- transaction is thrown out of it before others, who wait for its locks, give up; a machine that is gone is noticed, and
--- lets go of its locks, within a minute.
+-- A server's commit is durable from `on` upwards; a stronger setting of an administrator stays. A client that is frozen within a
+-- transaction is disconnected before others, which wait for its locks, give up; a machine that is gone is noticed, and
+-- its locks are released, within a minute.
 -- name: session
 SELECT set_config('search_path', 'bulk_cancel', false),
   set_config('idle_in_transaction_session_timeout', '10s', false), set_config('lock_timeout', '15s', false),
@@ -11,7 +11,7 @@ SELECT set_config('search_path', 'bulk_cancel', false),
   set_config('default_transaction_isolation', 'read committed', false),
   current_setting('server_encoding');
 
--- A process that stands still in the middle of a transaction keeps others from its chunk: the server gives it up.
+-- A process that is frozen in the middle of a transaction keeps others from its chunk: the server ends the transaction.
 -- Within a batch only the other two end it; servers before 17 do not have the first of them.
 -- name: limit_transactions
 SELECT set_config(name, $1, false) FROM pg_settings
@@ -38,14 +38,14 @@ CREATE TABLE meta (
   value text NOT NULL
 );
 
--- What is written is dated with this, whatever time the machine that writes it believes it is: one that was suspended
--- believes it to be earlier.
+-- The clock of all that is written, whatever the writing machine's clock says: a machine that was suspended
+-- may be late.
 CREATE FUNCTION wall_clock() RETURNS double precision LANGUAGE sql VOLATILE
 RETURN extract(epoch FROM clock_timestamp())::double precision;
 
 CREATE SEQUENCE run_numbers;
 
--- settle_s: for so long its unanswered cancels may still be applied.
+-- settle_s: seconds for which its unanswered cancels may still be applied.
 -- stopped: why its workers are to stop. refused: targets that workers have found to be refused in it.
 
 CREATE TABLE runs (
@@ -218,18 +218,18 @@ WHERE p.pronamespace = 'bulk_cancel'::regnamespace;
 -- name: lock_schema
 SELECT pg_advisory_xact_lock($1::integer, 2);
 
--- Who stages reads what there is and then adds to it: one after the other.
+-- Staging reads the targets and then adds to them: one process after the other.
 -- name: lock_staging
 SELECT pg_advisory_xact_lock($1::integer, 3);
 
--- Taken before any target, by all writers: so they never wait for each other in a circle.
+-- Taken before any target, by all writers: so they never deadlock.
 -- name: lock_chain
 SELECT pg_advisory_xact_lock(hashtextextended(format('bulk_cancel %s %s', $1::bigint, $2::bigint), 0));
 
 -- name: set_schema
 INSERT INTO meta (key, value) VALUES ('schema', $1::text);
 
--- When all locks are there, and before anything is written.
+-- Once all locks are held, and before anything is written.
 -- name: event_ids
 SELECT nextval('event_numbers'), wall_clock() FROM generate_series(1, $1::bigint);
 

@@ -6,7 +6,7 @@ CREATE TABLE meta (
 
 -- One line per start of `run`, `reconcile` or `resolve`. boot_id and mono_offset (wall clock minus monotonic clock at
 -- the start) let a later run on the same boot compute ages from the monotonic clock alone, whatever the wall clock did.
--- settle_s: for so long its unanswered cancels may still be applied.
+-- settle_s: seconds for which its unanswered cancels may still be applied.
 -- provenance: who started it, where, with which command, and why, as JSON.
 CREATE TABLE runs (
   run_no         INTEGER PRIMARY KEY,

@@ -1,4 +1,4 @@
-"""Appends a batch to the history: moves the targets, writes their events, seals them. One transaction of the caller's.
+"""Appends a batch to the history: moves the targets, writes their events, seals them, in the caller's transaction.
 
 Statements run once per batch over many rows: a step of SQLite releases the interpreter's lock, and each release costs
 as much as the step itself while the event loop is busy.
@@ -41,7 +41,7 @@ class Written:
 
 
 def waves(entries: Iterable[Entry]) -> list[dict[int, Entry]]:
-    """Split a batch so that a target occurs once in each part: nearly always there is one part."""
+    """Split a batch so that each target occurs once in each part; nearly always there is one part."""
     waves: list[dict[int, Entry]] = [{}]
     for entry in entries:
         if entry.target_id in waves[-1]:
@@ -53,7 +53,7 @@ def waves(entries: Iterable[Entry]) -> list[dict[int, Entry]]:
 def _moved(
     connection: apsw.Connection, sql: Mapping[str, str], run_no: int, wave: Mapping[int, Entry]
 ) -> list[Written]:
-    """Move the targets of a wave. The updates' guards let only those move that are where their entries believe."""
+    """Move the targets of a wave. Raises GuardError when one is not in the state that its entry expects."""
     found = connection.execute(sql["where_they_are"], (json.dumps(list(wave)),))
     keys, places = {}, {}
     for target_id, state, attempts, *key in found:
@@ -70,10 +70,10 @@ def _moved(
 
 
 def elsewhere(wave: Mapping[int, Entry], places: Mapping[int, Row]) -> Iterator[str]:
-    """Say which targets are not where their entries believe; `places` has state and attempts."""
+    """Yield a clause for each target that is not as its entry expects; `places` has state and attempts."""
     for target_id, entry in wave.items():
-        believed = (entry.was, entry.attempt_no - (entry.event is Event.INTENT))
-        if places.get(target_id) != believed:
+        expected = (entry.was, entry.attempt_no - (entry.event is Event.INTENT))
+        if places.get(target_id) != expected:
             yield f"target {target_id} is not {entry.was} at attempt {entry.attempt_no}"
 
 

@@ -1,7 +1,7 @@
-"""Makes a ledger's file, and copies one. Each whole or not at all.
+"""Makes and copies a ledger's file, whole or not at all.
 
-A new ledger is made aside and renamed. So a ledger is never an empty file, and a file of zero bytes under its name is
-a history that was lost, not a new one to be begun: beginning anew would cancel everything a second time.
+A new ledger is made under another name and renamed. So a ledger is never an empty file, and a file of zero bytes under
+its name is a lost history, not a new ledger: starting anew would cancel everything a second time.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from bulk_cancel.ops.disk import sync
 from bulk_cancel.ops.private_files import make_folder, refuse_open_folder
 
 APPLICATION_ID = 0x62634C31  # "bcL1"
-#: In `meta`: what the ledger's mark is named by, and of a backup when it was made, seconds since the epoch.
+#: Keys in `meta`: the ledger's id, which names its mark, and when a backup was made, seconds since the epoch.
 LEDGER_ID, BACKUP_AT = "ledger_id", "backup_at"
 _COMPANIONS = ("", "-journal", "-wal", "-shm")
 
 
 def create(path: Path) -> None:
-    """Make a new, empty ledger. The caller holds the run's lock, so nobody else makes the same one."""
+    """Make a new, empty ledger. The caller holds the run's lock, so no other process makes the same one."""
     try:
         _make_folders(path.parent)
         _make(path)
@@ -44,7 +44,7 @@ def _cannot_create(path: Path, error: Exception) -> LedgerCreateError:
 
 
 def refuse_orphans(path: Path) -> None:
-    """SQLite would play the journal of a ledger that is gone into the new one."""
+    """Refuse journals of a missing ledger: SQLite would apply them to a new one. Raises LedgerError."""
     for orphan in (Path(f"{path}-wal"), Path(f"{path}-journal")):
         if orphan.exists() and orphan.stat().st_size:
             raise LedgerError(
@@ -60,7 +60,7 @@ def _make_folders(folder: Path) -> None:
 
 def _make(path: Path) -> None:
     aside = path.with_name(f".{path.name}.new")
-    _remove(aside)  # of a run that was killed here: SQLite would read its journal into ours
+    _remove(aside)  # from a run that was killed here: SQLite would apply its journal to ours
     _touch(aside)
     connection = apsw.Connection(str(aside))
     try:
@@ -83,7 +83,7 @@ def _fill(connection: apsw.Connection) -> None:
 
 
 def backup(connection: apsw.Connection, to: Path) -> None:
-    """Copy the ledger to the new file `to`, whole, also while a run writes. Raises LedgerError when `to` exists."""
+    """Copy the ledger to the new file `to`, whole, even while a run writes. Raises LedgerError when `to` exists."""
     try:
         _touch(to)
     except FileExistsError as error:

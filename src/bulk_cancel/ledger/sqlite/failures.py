@@ -1,4 +1,4 @@
-"""SQLite's errors, turned into ours once: what happened to which file, and what to do."""
+"""Translates SQLite's errors into ours: what happened to which file, and what to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DISK_ERRORS = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenEr
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours, naming the file and what to do."""
+    """Turn SQLite's errors in the block into ours."""
     try:
         yield
     except DISK_ERRORS as error:
@@ -40,7 +40,7 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def damaged(path: Path, what: str) -> LedgerError:
-    """Say that the file is no whole ledger any more."""
+    """Return the error for a ledger that is damaged; `what` is a clause."""
     return LedgerError(
         f"The ledger {path} is damaged: {what}.",
         advice="Restore a backup made after the last run: an older one does not know what was sent since. "

@@ -1,10 +1,9 @@
-"""Notices when the files of an open ledger are changed by anybody else, and moves its high-water mark on.
+"""Notices when another process changes the files of an open ledger, and updates its high-water mark.
 
-Who has the ledger open for writing is the only one who writes it. So its files have to be, before each transaction,
-what the last one left: the same files, of the same size, changed at the same time. A deleted or exchanged file would
-take every write and keep none; one that was cut or written over in place would be repaired here and there from pages
-that SQLite remembers, and be no history at all. Checkpoints are made here, between transactions: so the main file does
-not change within one, either, and what changes it was somebody else.
+Only one process at a time has the ledger open for writing. So before each transaction its files have to be as the last
+one left them: the same files, of the same size, changed at the same time. Writes to a deleted or replaced file would be
+lost; a file that was truncated or overwritten in place would be mixed with pages from SQLite's cache. Checkpoints are
+made here, between transactions: so the main file does not change within a transaction unless another process writes.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from bulk_cancel.ledger.sqlite import integrity
 
 #: A checkpoint is due when the WAL has this many pages, as by SQLite's own default.
 CHECKPOINT_PAGES = 1000
-#: Device, inode, size, time of the last change; none for a file that is not there.
+#: Device, inode, size and time of the last change; empty for a missing file.
 Print = tuple[int, ...]
 
 
@@ -42,16 +41,16 @@ class FileGuard:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Refuse to begin when a file was changed, and tell of that instead of what it leads to."""
+        """Raise LedgerError when a file was changed before the block, or instead of an error to which a change led."""
         self._refuse_changed(whole=True)
         try:
             yield
         except Exception:
-            self._wal = self._refuse_changed(whole=False)  # of what was rolled back some pages may remain
+            self._wal = self._refuse_changed(whole=False)  # a rollback may leave pages in it
             raise
 
     def settle(self) -> None:
-        """Take what a commit made of the files for ours, make the checkpoint that is due, move the mark on."""
+        """After a commit: note the files' new state, make a checkpoint when one is due, update the mark."""
         self._wal = self._refuse_changed(whole=False)
         if self._pages >= CHECKPOINT_PAGES:
             self._pages = 0
@@ -69,17 +68,17 @@ class FileGuard:
         keeper.move(Seen(*self._newest, keeper.unanswered, *self._main[2:]))
 
     def heard(self, at: float, settle_s: float) -> None:
-        """As `Keeper.heard` says; on record with the commit that follows."""
+        """Note an unanswered cancel, as `Keeper.heard`; it is written with the next commit."""
         if self._keeper:
             self._keeper.heard(at, settle_s)
 
     def close(self) -> None:
-        """Let go of the mark; after a checkpoint on closing the main file is another."""
+        """Close the mark."""
         if self._keeper:
             self._keeper.close()
 
     def refuse_changed(self) -> None:
-        """Raise LedgerError when a file is another one. The WAL may have grown: a transaction may have begun."""
+        """Raise LedgerError when a file was replaced. The WAL may have grown, since a transaction may be open."""
         self._refuse_changed(whole=False)
 
     def _committed(self, connection: apsw.Connection, name: str, pages: int) -> int:
@@ -87,22 +86,22 @@ class FileGuard:
         return apsw.SQLITE_OK
 
     def _refuse_changed(self, *, whole: bool) -> Print:
-        """Return what the WAL is now."""
+        """Return the print of the WAL, or raise LedgerError. `whole`: its size and time must not have changed."""
         main, wal = print_of(self._names[0]), print_of(self._names[1])
         if main == self._main and (wal == self._wal if whole else wal[:2] == self._wal[:2]):
             return wal
-        # What is left of both files is kept as it is: a checkpoint on closing would write the one into the other.
+        # Both files are kept as they are: a checkpoint on closing would write one into the other.
         self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         raise LedgerError(
-            f"The ledger {self._path} was moved, deleted or replaced while in use, or somebody else wrote to it.",
+            f"The ledger {self._path} was moved, deleted or replaced while in use, or another program wrote to it.",
             advice="Put it back, with its -wal, before anything else is sent: it holds what was intended.",
         )
 
 
 def print_of(path: str) -> Print:
-    """Return what identifies a file and its content; of the time, Windows tells late: there the size has to do."""
+    """Return what identifies a file and its content."""
     try:
         status = os.stat(path)  # noqa: PTH116 - several times per commit
     except OSError:
         return ()
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns if os.name == "posix" else 0
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 
 from bulk_cancel.core.states import Event, IllegalTransitionError, fold
+from bulk_cancel.core.text import counted
 from bulk_cancel.ledger.sqlite.staging import has_key
 
 Row = tuple[Any, ...]
@@ -41,7 +42,7 @@ def seal_beginning(connection: apsw.Connection, sql: Mapping[str, str], run_no: 
 
 
 def _tip(connection: apsw.Connection, sql: Mapping[str, str]) -> tuple[int, str]:
-    """Return the number of the newest event and the newest link, which may cover the beginning of a run."""
+    """Return the number of the newest event, and the newest link, which may cover the beginning of a run instead."""
     return _last(connection, sql["last_link"])
 
 
@@ -65,7 +66,7 @@ def digest_of(before: str, events: Iterable[Row]) -> str:
 
 def verify(connection: apsw.Connection, sql: Mapping[str, str]) -> list[str]:
     """Return everything that is wrong with a ledger, in sentences; an empty list when it is whole."""
-    # What stands on damaged pages means nothing, and may not even be readable.
+    # The content of damaged pages means nothing, and may not even be readable.
     return _wrong_pages(connection) or [
         *_wrong_links(connection, sql),
         *_wrong_states(connection, sql),
@@ -96,7 +97,7 @@ def _wrong_links(connection: apsw.Connection, sql: Mapping[str, str]) -> Iterato
 
 
 def changed_beginning(run_no: int) -> str:
-    """Say that what is recorded of a run's beginning is not what was written."""
+    """Return the sentence that the record of a run's beginning was changed."""
     return f"The beginning of run number {run_no} (who started it, when, and why) was changed after it was written."
 
 
@@ -108,14 +109,14 @@ def _wrong_states(connection: apsw.Connection, sql: Mapping[str, str]) -> Iterat
 
 
 def _wrong_siblings(connection: apsw.Connection, sql: Mapping[str, str]) -> Iterator[str]:
-    """A target that does not know of another one of its appointment would be sent beside it."""
+    """Yield targets without the mark of a sibling: they would be sent while the sibling's cancel is open."""
     if has_key(connection, sql):
         for (target_id,) in connection.execute(sql["lost_siblings"]):
             yield f"Target {target_id} is marked as the only one of its appointment, but it has a sibling."
 
 
 def wrong_state(target_id: int, state: str, attempts: int, history: list[tuple[str, int]]) -> Iterator[str]:
-    """Compare what a target says of itself with its history, as (event, attempt) in order."""
+    """Compare the stored state and attempts of a target with its history, given as (event, attempt) in order."""
     try:
         folded = fold(Event(event) for event, _ in history)
     except (IllegalTransitionError, ValueError) as error:
@@ -125,4 +126,4 @@ def wrong_state(target_id: int, state: str, attempts: int, history: list[tuple[s
         yield f"Target {target_id} is marked {state}, but its history says {folded.value}."
     intents = [attempt_no for event, attempt_no in history if event == Event.INTENT]
     if intents != list(range(1, attempts + 1)):
-        yield f"Target {target_id} has {attempts} attempts, but its history shows the intents {intents}."
+        yield f"Target {target_id} has {counted(attempts, 'attempt')}, but its history shows the intents {intents}."

@@ -1,4 +1,4 @@
-"""The ledger in one SQLite file. See `port` for the contract and `opening` for the durability setting."""
+"""The ledger in one SQLite file. See `port` for the contract and `open` for the durability setting."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SqliteLedger(Questions):
 
     @classmethod
     def open(cls, path: Path, marks: Marks | None = None) -> Self:
-        """Open the ledger at `path` for writing, creating it when there is none. Errors as `opening` says."""
+        """Open the ledger at `path` for writing, creating it when there is none. Raises as `open_for_writing` does."""
         connection, recognised = open_for_writing(path, marks)
         ledger = cls(path, connection, marks)
         ledger.notice = recognised.notice
@@ -57,16 +57,16 @@ class SqliteLedger(Questions):
 
     @classmethod
     def open_to_read(cls, path: Path, marks: Marks | None = None) -> Self:
-        """Open an existing ledger; it stays byte for byte what it is."""
+        """Open an existing ledger without changing a byte of it."""
         return cls(path, open_for_reading(path), marks)
 
     @property
     def place(self) -> str:
-        """Where the ledger is, for people."""
+        """The path of the ledger, for people."""
         return str(self.path)
 
     def close(self) -> None:
-        """Let go of the file; a second time does nothing."""
+        """Close the file; a second time does nothing."""
         if not self._closed:
             self._closed = True
             if self._guard:
@@ -231,7 +231,7 @@ def _known(undecided: int, unverified: int, settle_s: float) -> tuple[bool, bool
 
 @contextmanager
 def reading(path: Path, marks: Marks | None = None) -> Iterator[SqliteLedger]:
-    """Open a ledger that stays as it is, for the length of a block. Errors as `open_to_read` says."""
+    """Open a ledger for reading, for the length of the block. Raises as `open_to_read` does."""
     ledger = SqliteLedger.open_to_read(path, marks)
     try:
         yield ledger

@@ -1,4 +1,4 @@
-"""Opens and checks the ledger's SQLite file. Refuses what it does not understand, and leaves that as it is.
+"""Opens and checks the ledger's SQLite file. An unknown file is refused and left unchanged.
 
 Durability: WAL with synchronous=FULL. It costs one fsync per commit, and in a simulation of power cuts no acknowledged
 commit was lost (`tests/support/power_cut.py`), where WAL with NORMAL loses many and a rollback journal with FULL a few.
@@ -26,12 +26,12 @@ from bulk_cancel.ledger.sqlite.staging import complete
 from bulk_cancel.ledger.statements import statements
 from bulk_cancel.ops.private_files import refuse_open_folder
 
-#: Up to this size every page is checked on start; above, opening must not take minutes: `ledger verify` does it.
+#: Up to this size every page is checked on opening; of a larger ledger only by `ledger verify`: it takes minutes.
 QUICK_CHECK_BYTES = 64 * 1024 * 1024
-#: How long to wait for another program's lock.
+#: Milliseconds to wait for another program's lock.
 BUSY_TIMEOUT_MS = 5000
 SAFETY = ("trusted_schema = OFF", "cell_size_check = ON")
-#: What is sorted goes to a file: the key of ten million targets takes half a gigabyte.
+#: `temp_store`: sorts use a file, since the key of ten million targets takes half a gigabyte.
 WRITING = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "temp_store = FILE")
 
 
@@ -69,7 +69,7 @@ def _make_ready(connection: apsw.Connection, path: Path, marks: Marks | None) ->
     connection.transaction_mode = "IMMEDIATE"
     with connection:
         complete(connection, statements("sqlite"))
-        # What is run on is no backup any more.
+        # A backup that is run on is a ledger from now on.
         connection.execute(statements("sqlite")["forget_meta"], (making.BACKUP_AT,))
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
     return recognised
@@ -91,9 +91,9 @@ def open_for_reading(path: Path) -> apsw.Connection:
 
 
 def close(connection: apsw.Connection, path: Path) -> None:
-    """Let go of the file. Who only looked at it leaves it, and the WAL of a killed writer, as they were.
+    """Close the file. A reader leaves it, and the WAL of a killed writer, unchanged.
 
-    Without that WAL there is nothing that SQLite could change by closing: then it removes what it put beside the file.
+    Without such a WAL closing changes nothing, so SQLite may remove the files that it put beside the ledger.
     """
     if connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, -1) and _wal_is_empty(path):
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
@@ -106,7 +106,7 @@ def _wal_is_empty(path: Path) -> bool:
 
 
 def _connect(path: Path) -> apsw.Connection:
-    """Connect without reading or changing anything: not before it is known what this is and what we may do."""
+    """Connect without reading or changing anything, since the file is not checked yet."""
     _refuse_odd_files(path)
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
@@ -117,9 +117,9 @@ def _connect(path: Path) -> apsw.Connection:
 
 
 def _connect_to_read(path: Path) -> apsw.Connection:
-    """Connect with the right to write where there is one: only then SQLite can clear away what it puts beside the file.
+    """Connect for reading; with write access where possible, so that SQLite can remove the files it puts beside it.
 
-    Without that right, and without a WAL that somebody else writes, the file is read as it is.
+    Without write access, and without a WAL of another writer, the file is read as immutable.
     """
     connection = _connect(path)
     if Path(f"{path}-wal").exists() or _may_add_files(connection):
@@ -171,7 +171,7 @@ def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
 
 
 def _refuse_strangers(path: Path) -> None:
-    """Refuse to write what another user owns: the owner may change it, and open it to everybody, at any time."""
+    """Refuse another user's file: its owner may change it, or make it readable for all, at any time."""
     if path.stat().st_uid != os.geteuid():
         raise LedgerError(
             f"The ledger {path} belongs to another user.",

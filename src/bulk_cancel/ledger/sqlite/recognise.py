@@ -1,4 +1,4 @@
-"""Compares a ledger that is opened with what this machine has seen of it."""
+"""Compares a ledger with its mark when it is opened."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Sql = Mapping[str, str]
 
 
 def place_of(path: Path) -> str:
-    """Return a ledger's path as its mark has it."""
+    """Return a ledger's path as its mark records it."""
     return str(path.absolute())
 
 
 def recognise(connection: apsw.Connection, sql: Sql, path: Path, marks: Marks | None) -> Recognised:
-    """Refuse a ledger that is older than its mark; else renew the mark, and hold the ledger's id.
+    """Refuse a ledger that is older than its mark; else renew the mark, and lock the ledger's id.
 
-    Raises LedgerError, also when the main file is not the one that the commits in its WAL were made for, and
+    Raises LedgerError, also when the WAL does not belong to the main file, and
     LockedError when a run works on a copy of it.
     """
     if marks is None:
@@ -71,9 +71,9 @@ def _refuse_older(connection: apsw.Connection, sql: Sql, path: Path, mark: Mark 
 
 
 def _refuse_mixed(connection: apsw.Connection, sql: Sql, path: Path, mark: Mark | None) -> None:
-    """SQLite plays a WAL into any main file that lies beside it, an older copy's too: such a mixture is no history.
+    """Refuse a main file with a foreign WAL: SQLite applies a WAL to any main file beside it, even to an older copy.
 
-    After a kill the main file is as the mark knows it. If not, the whole history is compared with itself.
+    After a kill the main file is as its mark says. If it is not, the whole history is verified.
     """
     wal = print_of(f"{path}-wal")
     if not wal or not wal[2] or (mark and print_of(str(path))[2:] == (mark.seen.size, mark.seen.changed_ns)):

@@ -1,9 +1,9 @@
-"""How rows get into a ledger: a first input without any look-up, every later one in view of what is there.
+"""How rows get into a ledger: a first input without look-ups, every later one compared with the known targets.
 
-The random key of ten million targets is what staging costs: with the index in place every chunk dirties most of it.
-A ledger without targets has nothing to look up, and an input's targets are distinct. So its first input goes in
-without the index, and the index is made once, at the end, by a sort. Until then nothing was ever sent. A ledger that
-was left in between gets its index when it is opened for writing.
+Most of the cost of staging ten million targets is their index by a random key: each chunk changes most of its pages. A
+ledger without targets needs no look-ups, and an input's targets are distinct. So the first input is staged without the
+index, which is made once, at the end, by a sort. Until then nothing was ever sent. A ledger whose first run died in
+between gets its index when it is opened for writing.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ Sql = Mapping[str, str]
 
 
 def has_key(connection: apsw.Connection, sql: Sql) -> bool:
-    """Tell whether targets can be found by what they name; without that, none of them was ever sent."""
+    """Return whether the targets have their key index; without it, none of them was ever sent."""
     return bool(_value(connection, sql["has_key"]))
 
 
 def complete(connection: apsw.Connection, sql: Sql) -> None:
-    """Make the key of the targets when there are any; without any, the next input is the first."""
+    """Make the key index if there are targets; without targets, the next input is the first."""
     if _value(connection, sql["newest_target"]):
         make_key(connection, sql)
 
 
 def make_key(connection: apsw.Connection, sql: Sql) -> None:
-    """Make the key of the targets when it is missing, within the caller's transaction."""
+    """Make the key index if it is missing, in the caller's transaction."""
     if has_key(connection, sql):
         return
     try:
@@ -45,13 +45,13 @@ def make_key(connection: apsw.Connection, sql: Sql) -> None:
 
 
 def is_first(connection: apsw.Connection, sql: Sql, run_no: int, rows: Sequence[InputRow]) -> bool:
-    """Tell whether the ledger has no targets but those that this run staged, and their rows begin below a header."""
+    """Return whether all targets were staged by this run, and its rows begin below a header."""
     below = not rows or rows[0].row > 1
     return below and not has_key(connection, sql) and _value(connection, sql["first_asked_by"]) in (None, run_no)
 
 
 def stage_first(connection: apsw.Connection, sql: Sql, run_no: int, rows: Sequence[InputRow]) -> None:
-    """Stage a chunk of the first input: a target's id is the number of its first row, less one: they begin with 1."""
+    """Stage a chunk of the first input. A target's id is the number of its first row minus 1, so ids begin with 1."""
     connection.executemany(
         sql["first_targets"], [_first_target(row, run_no) for row in rows if row.first_row == row.row]
     )
@@ -59,7 +59,7 @@ def stage_first(connection: apsw.Connection, sql: Sql, run_no: int, rows: Sequen
 
 
 def stage_more(connection: apsw.Connection, sql: Sql, how: tuple[int, float, bool], rows: Sequence[InputRow]) -> None:
-    """Stage a chunk in view of the targets that there are; `how`: the run, the time, and which refusals to retry."""
+    """Stage a chunk among known targets; `how`: the run's number, the time, and whether to retry refusals."""
     run_no, at, retry_refused = how
     connection.execute(sql["create_staging"])
     connection.executemany(sql["fill_staging"], (_staged(row) for row in rows))

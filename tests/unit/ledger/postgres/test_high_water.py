@@ -74,7 +74,7 @@ def test_a_restored_dump_that_is_older_is_refused_with_what_is_missing(restored:
 
 def test_a_history_that_went_on_from_a_restored_dump_is_refused(restored: str, marks: Marks, tmp_path: Path) -> None:
     cancel(restored, Marks(tmp_path / "another machine"), 3, 4)
-    assert "went on from an older copy of itself: its event 4" in str(refused(restored, marks))
+    assert "was continued from an older copy: its event 4" in str(refused(restored, marks))
 
 
 def test_a_machine_that_has_not_seen_it_says_so_once(restored: str, tmp_path: Path) -> None:

@@ -256,32 +256,32 @@ ALTERATIONS = {
     "a trigger dropped": ("DROP TRIGGER events_stay ON events", "the trigger events_stay of events is missing"),
     "a trigger switched off": (
         "ALTER TABLE targets DISABLE TRIGGER targets_obey",
-        "the trigger that is switched off targets_obey of targets is none of its own",
+        "the trigger that is switched off targets_obey of targets is not one of its own",
     ),
     "a trigger planted": (
         "CREATE TRIGGER evil BEFORE INSERT ON seals FOR EACH ROW EXECUTE FUNCTION refuse('x')",
-        "the trigger evil of seals is none of its own",
+        "the trigger evil of seals is not one of its own",
     ),
     "a trigger exchanged": (
         "DROP TRIGGER events_stay ON events; "
         "CREATE TRIGGER events_stay BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse('x')",
-        "the trigger events_stay of events is another one",
+        "the trigger events_stay of events is different",
     ),
     "a function exchanged": (
         "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NEW;END$$",
-        "the function refuse() is another one",
+        "the function refuse() is different",
     ),
     "a function planted": (
         "CREATE FUNCTION refuse(text) RETURNS text LANGUAGE sql RETURN $1",
-        "the function refuse(text) is none of its own",
+        "the function refuse(text) is not one of its own",
     ),
     "a rule planted": (
         "CREATE RULE more AS ON UPDATE TO pace DO INSTEAD NOTHING",
-        "the rule more is none of its own",
+        "the rule more is not one of its own",
     ),
-    "a column added": ("ALTER TABLE targets ADD COLUMN more text", "the table targets is another one"),
+    "a column added": ("ALTER TABLE targets ADD COLUMN more text", "the table targets is different"),
     "rows hidden": ("ALTER TABLE targets ENABLE ROW LEVEL SECURITY", "the table targets is missing"),
-    "a view planted": ("CREATE VIEW more AS SELECT 1", "the relation more is none of its own"),
+    "a view planted": ("CREATE VIEW more AS SELECT 1", "the relation more is not one of its own"),
     "another owner": ("CREATE ROLE stranger; ALTER TABLE seals OWNER TO stranger", "it has 2 owners"),
 }
 

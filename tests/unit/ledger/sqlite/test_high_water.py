@@ -117,7 +117,7 @@ def test_a_history_that_went_on_from_an_older_copy_is_refused(path: Path, marks:
         cancel(ledger, 2)
     with opened(elsewhere, Marks(tmp_path / "another machine")) as ledger:
         cancel(ledger, 3, 4)
-    assert "went on from an older copy of itself: its event 4" in str(refused(elsewhere, marks))
+    assert "was continued from an older copy: its event 4" in str(refused(elsewhere, marks))
 
 
 def test_a_ledger_that_is_gone_is_not_begun_anew_until_it_is_forgotten(path: Path, marks: Marks) -> None:

@@ -104,7 +104,7 @@ REFUSED: list[tuple[Callable[[Path], None], str, str]] = [
     (_cut_in_the_middle, "is damaged", "Restore a backup"),
     (_torn, "is damaged", "Restore a backup"),
     *(
-        (_of_schema(version), f"has schema {version}; this bulk-cancel knows schema {SCHEMA_VERSION} alone", "Keep it")
+        (_of_schema(version), f"has schema {version}; this bulk-cancel knows only schema {SCHEMA_VERSION}", "Keep it")
         for version in (0, SCHEMA_VERSION + 1, SCHEMA_VERSION + 2)
     ),
 ]
@@ -258,27 +258,27 @@ ALTERATIONS = {
     "a trigger dropped": ("DROP TRIGGER events_stay", "the trigger events_stay is missing"),
     "a trigger planted": (
         "CREATE TRIGGER evil AFTER INSERT ON seals BEGIN UPDATE targets SET reason = 'mine'; END",
-        "the trigger evil is none of its own",
+        "the trigger evil is not one of its own",
     ),
     "a trigger exchanged": (
         "DROP TRIGGER events_stay; CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT 1; END",
-        "the trigger events_stay is another one",
+        "the trigger events_stay is different",
     ),
     "the law widened": (
         "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ' unknown>cancelled', "
         "' unknown>pending unknown>cancelled') WHERE name = 'targets_obey'",
-        "the trigger targets_obey is another one",
+        "the trigger targets_obey is different",
     ),
     "a check taken away": (
         "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ' CHECK (cancel_all IN (0, 1))', '') "
         "WHERE name = 'targets'",
-        "the table targets is another one",
+        "the table targets is different",
     ),
-    "a column added": ("ALTER TABLE targets ADD COLUMN more TEXT", "the table targets is another one"),
-    "a table planted": ("CREATE TABLE more (x)", "the table more is none of its own"),
-    "a view planted": ("CREATE VIEW more AS SELECT 1", "the view more is none of its own"),
+    "a column added": ("ALTER TABLE targets ADD COLUMN more TEXT", "the table targets is different"),
+    "a table planted": ("CREATE TABLE more (x)", "the table more is not one of its own"),
+    "a view planted": ("CREATE VIEW more AS SELECT 1", "the view more is not one of its own"),
     "an index dropped": ("DROP INDEX targets_open", "the index targets_open is missing"),
-    "a name that hides": ('CREATE TABLE "\x1b[2J" (x)', r"the table \x1b[2J is none of its own"),
+    "a name that hides": ('CREATE TABLE "\x1b[2J" (x)', r"the table \x1b[2J is not one of its own"),
 }
 
 
