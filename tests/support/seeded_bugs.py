@@ -1178,6 +1178,20 @@ BUGS = (
         f"{_TROUBLE}::test_what_was_refused_is_not_sent_within_the_settle_time_whatever_clocks_were_set",
     ),
     Bug(
+        "workers do not compare rows with what was approved",
+        "cluster/chunk.py",
+        "if self._run_settings.is_approved else None",
+        "if self._run_settings is None else None",
+        "tests/unit/cluster/test_worker.py::test_a_worker_of_an_approved_plan_leaves_out_what_is_not_as_approved",
+    ),
+    Bug(
+        "what lies under a merged cell is read",
+        "inputs/sheets.py",
+        "return column <= merge.last_column and",
+        "return column < merge.column and",
+        "tests/unit/inputs/test_hostile_files.py::test_what_is_stored_under_a_merged_cell_is_not_read",
+    ),
+    Bug(
         "rows that a quote swallows are lost without a word",
         "inputs/delimited.py",
         "pl.when(holds_rows).then(pl.lit(_SWALLOWED))",
