@@ -21,7 +21,7 @@ from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown
 from bulk_cancel.ledger.shared import NOBODY, START_ONE, is_untaken
 from bulk_cancel.ops.locks import Holder
-from bulk_cancel.reports.next_step import Ending, command, next_step, typed
+from bulk_cancel.reports.next_step import Ending, closing_steps, command, next_step, typed
 from bulk_cancel.reports.remains import has_expired, remains_of_ledger, remains_of_run
 from bulk_cancel.reports.summary import read_told
 
@@ -106,7 +106,7 @@ class _Look:
         lines = [
             *_refused(refusal),
             *self._next(seen, holder, unknown),
-            *(() if holder else _left_behind(others, left)),
+            *(() if holder else (*_left_behind(others, left), *_closing(seen))),
         ]
         return Overview(
             ledger=ledger.place,
@@ -177,6 +177,11 @@ class _Look:
             )
             yield next_step(ending)
         yield from elsewhere
+
+
+def _closing(last: RunView | None) -> tuple[str, ...]:
+    """Say how to check the days of a closure whose run has ended."""
+    return closing_steps(str(read_told(last.record).get("closure", "")))[1:] if last else ()
 
 
 def _exit_today(run: RunView, remains: Remains) -> Exit:
