@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.actions import Action, Look
 from bulk_cancel.core.model import Answer, Appointment, Work
-from bulk_cancel.core.outcome import ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
+from bulk_cancel.core.outcome import NO_CANCEL_SHOWN, ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
 from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.core.units import show_duration
@@ -282,6 +282,9 @@ class Sender:
         await self._context.move(work, Event.NO_PROOF, answer, detail)
         return Step.DONE
 
+    async def _not_shown(self, work: Work, answer: Answer) -> Step:
+        return await self._no_proof(work, replace(answer, message=f"the answer {answer.status} {NO_CANCEL_SHOWN}"))
+
     async def _no_route(self, work: Work, answer: Answer) -> Step:
         self._context.halt(Exit.CONFIG, no_route(answer))
         return await self._no_proof(work, answer)
@@ -327,6 +330,7 @@ _CONCLUSIONS: dict[Kind, Callable[[Sender, Work, Answer], Awaitable[Step]]] = {
     Kind.FORBIDDEN: Sender._forbidden,
     Kind.NO_ROUTE: Sender._no_route,
     Kind.NONSENSE: Sender._no_proof,
+    Kind.NOT_SHOWN: Sender._not_shown,
     Kind.NO_ANSWER: Sender._no_proof,
 }
 
