@@ -509,8 +509,8 @@ BUGS = (
     Bug(
         "a mark forgets the settle time of the run that sent",
         "ledger/high_water.py",
-        "self.at + max(self.settle_s, settle_s) - now",
-        "self.at + settle_s - now",
+        "longest_s = max(self.settle_s, settle_s)",
+        "longest_s = settle_s",
         f"{_MARKS}::test_a_mark_tells_until_when_an_unanswered_cancel_may_take_effect",
     ),
     Bug(
@@ -684,9 +684,23 @@ BUGS = (
     Bug(
         "the transport writes however late its connection stands",
         "api/failures.py",
-        "if uptime() > self._send_by:",
-        "if False:",
+        " or not self._may_leave():",
+        ":",
         "tests/sockets/test_bytes_left.py::test_a_connection_that_stands_too_late_is_not_written_to",
+    ),
+    Bug(
+        "what a send rests on is not looked at again when the connection stands",
+        _SENDER,
+        "            return not held_back\n",
+        "            return True\n",
+        "tests/unit/engine/test_looks.py::test_a_deadline_that_passes_while_the_connection_is_made_holds",
+    ),
+    Bug(
+        "a cancel whose run died left with its intent",
+        "engine/unknowns.py",
+        "send_within(item.settle_s) if item.last_at <= item.intent_at else 0.0",
+        "0.0",
+        "tests/unit/engine/test_reconcile.py::test_the_longest_settle_time_holds_the_sending_runs_or_this_commands",
     ),
     Bug(
         "requests count from their leaving, however late they arrive",
@@ -740,8 +754,8 @@ BUGS = (
     Bug(
         "an age in PostgreSQL is told by the clock of the process that asks",
         "engine/unknowns.py",
-        "        return item.age_s\n",
-        "        return clock.now() - item.last_at\n",
+        "age_s = item.age_s if base is None",
+        "age_s = clock.now() - item.last_at if base is None",
         "tests/unit/ledger/postgres/test_ages.py::test_an_age_is_the_databases_whatever_the_clock_of_the_process_that_asks",
     ),
     Bug(
