@@ -93,7 +93,7 @@ def _plan(job: Job) -> None:
     else:
         show_plan(Terminal(), plan, job.label)
         if plan.digest:
-            put_out(f"Plan file {job.plan_file}, digest {plan.digest}\n")
+            put_out(f"Plan file {job.plan_file}\n  digest  {plan.digest}\n")
     raise SystemExit(int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK))
 
 
