@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from bisect import bisect
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from heapq import heappop, heappush
+from typing import Final, NamedTuple
 
 from bulk_cancel.errors import InputError
 
@@ -40,31 +42,52 @@ class Sheet(ABC):
         return any(column in columns for columns in self.hidden_columns)
 
 
+class _Merge(NamedTuple):
+    """A merged cell, by its rows counted from 1 and its columns counted from 0."""
+
+    row: int
+    column: int
+    last_row: int
+    last_column: int
+
+
 class Merges:
-    """Merged cells: the value of the first row holds for all rows that are covered."""
+    """Merged cells: what stands in the first cell holds for all rows that are covered, in the first column.
+
+    What a file still stores in the other cells that are covered is seen by nobody, and is not read.
+    """
 
     def __init__(self) -> None:
-        self._last_row: dict[tuple[int, int], int] = {}  # first row and column -> last row
+        self._coming: list[_Merge] = []  # a heap
+        self._passed: dict[int, tuple[_Merge, str]] = {}  # first column -> the merge that covers this row, its value
         self._count = 0
-        self._holding: dict[int, tuple[int, str]] = {}  # column -> last row and value of the merge that is passed
 
-    def add(self, row: int, column: int, last_row: int) -> None:
+    def add(self, row: int, column: int, last_row: int, last_column: int) -> None:
         """Note a merged cell."""
-        if last_row > row:
-            self._last_row[row, column] = last_row
+        heappush(self._coming, _Merge(row, column, last_row, last_column))
         self._count += 1
         if self._count > MAX_MERGES:
             raise InputError("the sheet has more merged cells than can be followed", advice="Save the sheet as CSV.")
 
-    def fill(self, row: int, cells: dict[int, str]) -> None:
-        """Give a row what merged cells above it say. Rows have to come in order."""
-        if not self._last_row:
-            return
-        for column, (last_row, value) in list(self._holding.items()):
-            if row > last_row:
-                del self._holding[column]
-            elif (row, column) not in self._last_row:
-                cells[column] = value
-        for column, value in cells.items():
-            if last := self._last_row.get((row, column)):
-                self._holding[column] = (last, value)
+    def fill(self, row: int, cells: dict[int, str]) -> bool:
+        """Give a row what its merged cells say; return whether it holds anything of its own. Rows come in order."""
+        self._passed = {column: one for column, one in self._passed.items() if row <= one[0].last_row}
+        while self._coming and self._coming[0].row <= row:
+            merge = heappop(self._coming)
+            if row <= merge.last_row:
+                self._passed[merge.column] = (merge, cells.get(merge.column, "") if merge.row == row else "")
+        if not self._passed:
+            return bool(cells)
+        firsts = sorted(self._passed)
+        for column in [column for column in cells if self._is_covered(row, column, firsts)]:
+            del cells[column]
+        is_own = bool(cells)
+        cells.update({column: value for column, (_, value) in self._passed.items() if value})
+        return is_own
+
+    def _is_covered(self, row: int, column: int, firsts: Sequence[int]) -> bool:
+        """Whether another cell lies over this one."""
+        if not (place := bisect(firsts, column)):
+            return False
+        merge, _ = self._passed[firsts[place - 1]]
+        return column <= merge.last_column and (row, column) != (merge.row, merge.column)
