@@ -70,6 +70,20 @@ BUGS = (
         "tests/unit/ledger/sqlite/test_refusals.py::test_a_ledger_that_was_altered_is_refused_and_left_as_it_is",
     ),
     Bug(
+        "a refusal that a plan leaves alone is taken up again",
+        _QUERIES,
+        "AND NOT s.stands AND (?3 OR (t.reason",
+        "AND (?3 OR (t.reason",
+        "tests/contracts/test_staging.py::test_a_refusal_stands_where_an_approved_plan_sends_nothing",
+    ),
+    Bug(
+        "what a plan knows as settled is tried until it has failed",
+        _SENDER,
+        "    Action.NOTHING: Event.SKIPPED,  #: an approved plan knows it as settled, this ledger does not\n",
+        "",
+        f"{_TROUBLE}::test_what_an_approved_plan_knows_as_settled_ends_with_the_plans_reason_and_is_not_tried",
+    ),
+    Bug(
         "a plan's line may say a thing twice",
         "plan_files/reading.py",
         "_parsed(plan, read_strictly)",

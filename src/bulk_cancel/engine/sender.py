@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from bulk_cancel.api.port import Line
-from bulk_cancel.core.actions import Action, Look
+from bulk_cancel.core.actions import SENT, Action, Look
 from bulk_cancel.core.model import Answer, Appointment, Work
 from bulk_cancel.core.outcome import NO_CANCEL_SHOWN, ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
 from bulk_cancel.core.readings import Reading, ReadResult, see
@@ -28,6 +28,7 @@ from bulk_cancel.engine.retrying import Attempts
 from bulk_cancel.errors import Exit
 
 _NEEDS_NO_CANCEL = {
+    Action.NOTHING: Event.SKIPPED,  #: an approved plan knows it as settled, this ledger does not
     Action.SKIP: Event.SKIPPED,
     Action.ALREADY_CANCELLED: Event.SEEN_CANCELLED,
     Action.NOT_FOUND: Event.SEEN_MISSING,
@@ -92,7 +93,7 @@ class Sender:
     def _why_too_early(self, work: Work) -> str:
         """What refused it may still be at work behind the refusal, or show an old state; empty: it may be asked."""
         clock = self._context.clock
-        if work.refused is None:
+        if work.refused is None or self._context.decide(work).action not in SENT:
             return ""
         age_s = work.refused.age_s(clock.base, clock.monotonic())
         left_s = math.ceil(max(self._context.limits.settle_s, work.refused.settle_s) - age_s)
@@ -175,6 +176,8 @@ class Sender:
         """Record what needs no cancel; None: send it. What was read too long ago by now is looked at again."""
         context, (action, why, is_change) = self._context, self._context.decide(work)
         event = Event.CHANGED if is_change else _NEEDS_NO_CANCEL.get(action)
+        if action is Action.NOTHING and work.refused is not None:
+            event = Event.SEEN_REFUSED  # it was refused, and a later try of another run came to nothing
         if event is Event.SEEN_REFUSED and work.reading is not None and work.reading.is_forbidden:
             return await self._hold_forbidden(work, Asked.READ, Answer(message=why))
         if event is not None:
