@@ -55,6 +55,7 @@ _KILL, _LATE, _SIGNALS = (
 )
 
 _CANARY, _ENDS = "tests/unit/engine/test_canary.py", "tests/unit/commands/test_ends.py"
+_KEPT = "tests/unit/commands/test_kept_inputs.py"
 _TROUBLE = "tests/unit/engine/test_trouble.py"
 _WORLD = "tests/world/test_world.py::test_hostile_histories_break_no_invariant"
 
@@ -1296,6 +1297,27 @@ BUGS = (
         "structlog.processors.ExceptionRenderer(),",
         "structlog.processors.dict_tracebacks,",
         "tests/processes/crash/test_bugs.py::test_the_others_drain_and_a_rerun_finishes",
+    ),
+    Bug(
+        "what one run keeps of its input is taken for another one's",
+        "reports/run_files.py",
+        'return out / f"input-{run_id}.parquet"',
+        'return out / "input-20270101-000000-0000.parquet"',
+        f"{_KEPT}::test_a_run_that_is_killed_before_it_takes_its_folder_is_not_reported_with_the_rows_there",
+    ),
+    Bug(
+        "two runs at once write into one folder of results",
+        "commands/run.py",
+        "keys.lock_results(self.out, wait_s)",
+        "pass",
+        f"{_KEPT}::test_a_second_run_into_a_folder_where_one_is_at_work_is_refused_before_it_sends",
+    ),
+    Bug(
+        "statuses are written beside rows that name other appointments",
+        "reports/chunks.py",
+        "return (appointment, attendee or None) == (target.appointment_id, target.attendee_id or None)",
+        "return True",
+        "tests/unit/reports/test_records.py::test_rows_that_name_others_than_the_snapshots_are_refused",
     ),
 )
 
