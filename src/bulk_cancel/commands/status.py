@@ -18,7 +18,7 @@ from bulk_cancel.core.states import State
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import Exit
-from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown
+from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown, every_unknown
 from bulk_cancel.ledger.shared import NOBODY, START_ONE, is_untaken
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.reports.next_step import Ending, closing_steps, command, next_step, typed
@@ -105,7 +105,7 @@ class _Look:
         others = [record for record in records if record is not last and left.get(record.run_no)]
         lines = [
             *_refused(refusal),
-            *self._next(seen, holder, unknown),
+            *self._next(seen, holder, opened, is_refused=refusal is not None),
             *(() if holder else (*_left_behind(others, left), *_closing(seen))),
         ]
         return Overview(
@@ -148,7 +148,14 @@ class _Look:
             return _ended(record).exit_code == refusal.exit_code
         return refusal.exit_code != Exit.LOCKED  # that one waited for this run
 
-    def _next(self, last: RunView | None, holder: Holder | None, unknown: Sequence[OpenTarget]) -> Iterator[str]:
+    def _next(
+        self,
+        last: RunView | None,
+        holder: Holder | None,
+        opened: Callable[[Unknown], OpenTarget],
+        *,
+        is_refused: bool,
+    ) -> Iterator[str]:
         if holder is not None:
             then = command("status", self.ledger.place)
             yield f"A run is at work ({holder}). Let it come to its end, then type: {then}"
@@ -162,9 +169,10 @@ class _Look:
             yield f"The run {last.record.run_id}: {last.said}"
             return
         exit_code = _exit_today(last, remains)
-        is_told_else = elsewhere or self.refusal  # which would contradict that nothing is left to do
-        if not (is_told_else and exit_code is Exit.OK and last.phase is RunPhase.ENDED):
-            due_at = max((item.due_at for item in unknown if item.due_at is not None), default=None)
+        is_more_to_do = is_refused or elsewhere  # which would contradict that nothing is left to do
+        if not (is_more_to_do and exit_code is Exit.OK and last.phase is RunPhase.ENDED):
+            times = (opened(item).due_at for item in every_unknown(self.ledger))
+            due_at = max((time for time in times if time is not None), default=None)
             ending = Ending(
                 remains=remains,
                 exit_code=exit_code,

@@ -19,7 +19,7 @@ class BreakerLimits:
     """When to pause, how to come back, when to give up. Durations in seconds."""
 
     troubles: int = 5  #: cancels, or reads, unreachable or without answer, in a row, over all workers
-    nonsense: int = 3  #: answers to cancels that are none of the API, in a row
+    unheard_of: int = 3  #: answers to cancels that the API does not give, in a row
     first_pause_s: float = 5.0
     longest_pause_s: float = 60.0
     patience_s: float = 30 * 60.0
@@ -27,7 +27,7 @@ class BreakerLimits:
 
 @dataclass
 class Breaker:
-    """Closed: everyone passes. Open: everyone waits, one of them probes with a read. Nonsense halts at once."""
+    """Closed: everyone passes. Open: everyone waits, one of them probes with a read. Strange answers halt at once."""
 
     context: Context
     limits: BreakerLimits = field(default_factory=BreakerLimits)
@@ -44,12 +44,17 @@ class Breaker:
     def note(self, kind: Kind) -> None:
         """Learn from a cancel's outcome, whichever worker had it; from reads the context has learnt already."""
         self.context.health.note(Asked.CANCEL, kind)
-        nonsense = self.context.health.nonsense
-        if nonsense >= self.limits.nonsense:
-            self.context.halt(
-                Exit.STOPPED,
-                f"{nonsense} answers in a row were no answers of the API (a proxy, a portal, a wrong address?).",
-            )
+        if self.context.health.unheard_of >= self.limits.unheard_of:
+            self.context.halt(Exit.STOPPED, self._what_was_heard())
+
+    def _what_was_heard(self) -> str:
+        count = self.context.health.unheard_of
+        if not self.context.health.shows_others:
+            return f"{count} answers in a row were no answers of the API (a proxy, a portal, a wrong address?)."
+        return (
+            f"{count} answers in a row did not show their appointments cancelled, also where the API itself answered: "
+            "it may carry cancels out later than it answers. Look these appointments up in meetergo first."
+        )
 
     async def passage(self, line: Line) -> None:
         """Return when the API is believed to be well, or the intake has closed."""

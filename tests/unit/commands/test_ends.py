@@ -180,6 +180,15 @@ def test_the_settle_time_of_the_newest_run_holds_for_what_an_earlier_one_sent(of
     assert ended.next == office.status()
 
 
+def test_status_names_the_time_of_the_last_of_many_unknown_ones(office: Office) -> None:
+    source = office.write(60)
+    office.line.on_cancel = lambda target: NO_ANSWER if int(target.appointment_id[-2:], 16) % 2 else cancelled(target)
+    office.line.on_read = active
+    ended = office.run(source, settle="2h", rate="6/min", burst=1)
+    assert ended.counts[Status.UNKNOWN] == 30
+    assert ended.next == office.status()
+
+
 def test_what_is_to_be_typed_names_the_ledger(office: Office) -> None:
     source, plan = office.write(3), office.folder / "closure.plan"
     office.line.on_cancel = lambda _: NO_ANSWER

@@ -14,21 +14,25 @@ from structlog.testing import CapturingLogger
 
 from bulk_cancel.access.places import ledger_lock
 from bulk_cancel.access.setup import Setup, set_up
+from bulk_cancel.cli.render import show_plan
+from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.commands.plan import plan_job
 from bulk_cancel.commands.run import prepare, run_in, run_job
 from bulk_cancel.core.actions import Look
-from bulk_cancel.core.model import Target
+from bulk_cancel.core.model import Answer, Appointment, Target
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.errors import LockedError
 from bulk_cancel.execution.execute import RunFacts, contexts_of, execute
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.ops.locks import locked
 from bulk_cancel.ops.progress import Silence, Standing
+from bulk_cancel.planning import account_reads
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import load_job
+from support.office import Office
 from support.plans import uuid
 from support.played import LOG, Played
-from support.scripted import NO_ANSWER, ScriptedLine, active, cancelled
+from support.scripted import NO_ANSWER, NOT_SENT, ScriptedLine, active, cancelled
 
 COUNT = 12
 
@@ -104,6 +108,22 @@ def test_no_more_is_done_than_there_is_and_the_settle_time_is_told_as_it_passes(
     assert all(note.endswith("until cancels without an answer can no longer be applied") for note in waits)
 
 
+def test_an_outage_is_told_while_it_lasts(tmp_path: Path) -> None:
+    """Nothing leaves the machine for some minutes: a person sees until when the run waits, each time."""
+    played, setup = ready(tmp_path / "one")
+    down_until = played.monotonic() + 300.0
+
+    def is_down() -> bool:
+        return played.line.clock.monotonic() < down_until
+
+    played.line.on_cancel = lambda target: NOT_SENT if is_down() else cancelled(target)
+    played.line.on_page = lambda: NOT_SENT if is_down() and len(played.line.pages) > 1 else Answer(200)
+    seen, unseen = Seen(), setup.job.model_copy(update={"look": Look.NEVER, "rate": 10.0, "burst": 50})
+    ended = run_in(replace(setup, job=unseen), replace(played.caller, display=seen))
+    waits = [one.note for one in seen.standings if one.note.endswith("until the API is asked again")]
+    assert len({*waits}) > 30, (ended.next, {one.note for one in seen.standings})
+
+
 def test_a_plan_that_reads_says_how_far_it_is(tmp_path: Path) -> None:
     played, setup = ready(tmp_path / "one")
     each, seen = setup.job.model_copy(update={"look": Look.EACH, "out": None}), Seen()
@@ -145,3 +165,19 @@ def test_who_waits_for_another_run_is_told_which_one(tmp_path: Path) -> None:
     waiting = [call for call in told.calls if call.args == ("lock.waiting",)]
     assert waiting[0].kwargs["what"] == "the ledger"
     assert str(os.getpid()) in waiting[0].kwargs["holder"]
+
+
+def test_a_plan_reads_so_many_pages_and_says_of_how_many_rows_nobody_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert account_reads.MOST_PAGES == 200
+    monkeypatch.setattr(account_reads, "MOST_PAGES", 3)
+    office = Office(tmp_path)
+    office.line.listed = [
+        Appointment(uuid(number), False, start=f"{2031 + number}-01-01T09:00:00Z") for number in range(1000)
+    ]
+    plan = plan_job(office.job(office.write(1000), look="auto", out=None), office.played.caller)
+    assert (len(office.line.pages), len(office.line.reads)) == (3, 0)
+    show_plan(Terminal(), plan, "closure.csv", runs=True)
+    unseen = 1000 - 100 - 2 * 99  # a page begins with the last one of the page before
+    assert f"{unseen} of them were not looked at; --look each reads every one." in capsys.readouterr().out
