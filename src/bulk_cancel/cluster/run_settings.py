@@ -49,7 +49,8 @@ class RunSettings:
         It does not wait for what is unknown: the chunk comes back. Nor does it count errors: those are of the run.
         """
         time = _moved(self.limits.time, -clock.base.offset_s)
-        return replace(self.limits, wait=False, max_errors="", time=time, send_within_s=send_within_s)
+        within_s = min(self.limits.send_within_s, send_within_s)
+        return replace(self.limits, wait=False, max_errors="", time=time, send_within_s=within_s)
 
     def keep(self, ledger: Ledger, run_no: int) -> None:
         """Write them down for a run."""

@@ -11,6 +11,7 @@ import anyio
 
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Approved, Decision, Expectation, Look, SkipRules, decide
+from bulk_cancel.core.clock import SEND_WITHIN_S
 from bulk_cancel.core.deadline import SETTLE_S, TimeLimit
 from bulk_cancel.core.exit_codes import Halt, exceeds, too_many_refused
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
@@ -33,8 +34,6 @@ from bulk_cancel.ledger.port import ALL_ROWS
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-#: A process that was stopped for longer between an intent and its send must not send: others may have judged meanwhile.
-SEND_WITHIN_S = 15.0
 #: Number of throttles in a row, with growing pauses between them, after which the key counts as used up for today.
 MOST_THROTTLES_IN_A_ROW = 10
 _LOOK_AGAIN_S = 300.0

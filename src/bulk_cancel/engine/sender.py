@@ -222,14 +222,20 @@ class Sender:
         return step
 
     async def _send(self, work: Work) -> Step:
-        context = self._context
+        context, held_back = self._context, list[tuple[str, Step]]()
+
+        def may_leave() -> bool:
+            """The connection may have taken its time: everything is looked at once more."""
+            held_back.extend(filter(None, [self._why_not_now(work)]))
+            return not held_back
+
         context.limiter.use()
         started_at = context.clock.monotonic()
         context.counters.posts += 1
         context.counters.unseen += work.reading is None and context.limits.look is Look.AUTO
         context.counters.in_flight += 1
         try:
-            answer = await self._line.cancel(work.target, work.request)
+            answer = await self._line.cancel(work.target, work.request, may_leave)
         finally:
             context.counters.in_flight -= 1
         context.heed(answer, started_at, Asked.CANCEL)
@@ -245,7 +251,7 @@ class Sender:
             duration_ms=round((context.clock.monotonic() - started_at) * 1000),
         )
         try:
-            return await self._conclude(work, outcome)
+            return await (self._held_back(work, *held_back[0]) if held_back else self._conclude(work, outcome))
         except Exception:
             self._context.unrecorded.append((work, outcome))
             raise

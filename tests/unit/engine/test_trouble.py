@@ -11,13 +11,13 @@ import pytest
 
 from bulk_cancel.api.port import Query
 from bulk_cancel.core.actions import Action, Approved, Look
-from bulk_cancel.core.clock import Past, TimeBase
+from bulk_cancel.core.clock import SEND_WITHIN_S, Past, TimeBase
 from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.engine.context import SEND_WITHIN_S, Context, Limits
+from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
 from bulk_cancel.errors import Exit, LedgerDiskError
