@@ -287,7 +287,9 @@ SUMMARIES = ["no JSON", "[1]", '{"counts": 1}', to_json(SUMMARY).replace("cancel
 
 @pytest.mark.parametrize("summary", SUMMARIES)
 def test_a_summary_that_is_none_of_ours_is_the_ledgers_fault(summary: str) -> None:
-    with pytest.raises(LedgerError, match="summary of the run r in the ledger is none of this program's") as refused:
+    with pytest.raises(
+        LedgerError, match="in the ledger was not written by this program"
+    ) as refused:
         read_told(replace(RUN, summary=summary))
     assert refused.value.exit_code is Exit.CONFIG
 

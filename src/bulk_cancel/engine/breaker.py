@@ -1,4 +1,4 @@
-"""Stops everyone when the API as a whole is in trouble, so that one outage does not make hundreds of unknown rows."""
+"""Stops all workers while the API as a whole does not answer, so that an outage does not make hundreds of unknowns."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from bulk_cancel.errors import Exit
 
 @dataclass(frozen=True, slots=True)
 class BreakerLimits:
-    """When to pause, how to come back, when to give up. Durations in seconds."""
+    """When to pause, when to probe, and when to give up. Durations in seconds."""
 
-    troubles: int = 5  #: cancels, or reads, unreachable or without answer, in a row, over all workers
-    nonsense: int = 3  #: answers to cancels that are none of the API, in a row
+    troubles: int = 5  #: consecutive cancels, or reads, without an answer, over all workers
+    nonsense: int = 3  #: consecutive answers to cancels that are not the API's
     first_pause_s: float = 5.0
     longest_pause_s: float = 60.0
     patience_s: float = 30 * 60.0
@@ -27,7 +27,7 @@ class BreakerLimits:
 
 @dataclass
 class Breaker:
-    """Closed: everyone passes. Open: everyone waits, one of them probes with a read. Nonsense halts at once."""
+    """Closed: all workers pass. Open: all wait, and one of them probes with reads. Nonsense halts at once."""
 
     context: Context
     limits: BreakerLimits = field(default_factory=BreakerLimits)
@@ -42,17 +42,17 @@ class Breaker:
         return self.context.health.troubles >= self.limits.troubles
 
     def note(self, kind: Kind) -> None:
-        """Learn from a cancel's outcome, whichever worker had it; from reads the context has learnt already."""
+        """Note the outcome of any worker's cancel. (The context notes the outcomes of reads.)"""
         self.context.health.note(Asked.CANCEL, kind)
         nonsense = self.context.health.nonsense
         if nonsense >= self.limits.nonsense:
             self.context.halt(
                 Exit.STOPPED,
-                f"{nonsense} answers in a row were no answers of the API (a proxy, a portal, a wrong address?).",
+                f"{nonsense} answers in a row were not the API's (a proxy, a portal, a wrong address?).",
             )
 
     async def passage(self, line: Line) -> None:
-        """Return when the API is believed to be well, or the intake has closed."""
+        """Return when the API is believed to answer, or the intake has closed."""
         if not self.is_open:
             return
         with self.context.intake.waiting():

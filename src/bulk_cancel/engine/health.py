@@ -1,4 +1,4 @@
-"""What the last answers say of the API as a whole. Cancels and reads are counted apart: one kind may fail alone."""
+"""The API's health by its last answers. Cancels and reads are counted apart: one kind alone may fail."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ class Asked(StrEnum):
 
 @dataclass
 class Health:
-    """Troubles in a row, over all workers of an account."""
+    """Consecutive failures, over all workers of an account."""
 
     _troubles: Counter[Asked] = field(default_factory=Counter)  #: unreachable, or no answer
     _nonsense: int = 0
-    granted: set[Asked] = field(default_factory=set)  #: what the credential was allowed in this run, if but once
+    granted: set[Asked] = field(default_factory=set)  #: kinds that the credential was allowed at least once in this run
 
     def note(self, asked: Asked, kind: Kind) -> None:
-        """Learn from an outcome, whichever worker had it."""
+        """Count an outcome, of whichever worker."""
         self._troubles[asked] = self._troubles[asked] + 1 if kind in _TROUBLE else 0
         if asked is Asked.CANCEL:
             self._nonsense = self._nonsense + 1 if kind is Kind.NONSENSE else 0
 
     @property
     def troubles(self) -> int:
-        """How many requests of a kind have failed in a row, of the kind that fares worse."""
+        """Number of consecutive requests of a kind that failed; the higher of both kinds."""
         return max(self._troubles.values(), default=0)
 
     @property
     def nonsense(self) -> int:
-        """How many answers to cancels in a row were none of the API."""
+        """Number of consecutive answers to cancels that were not the API's."""
         return self._nonsense
 
     def recovered(self) -> None:
-        """The API answers again."""
+        """Reset the count: the API answers again."""
         self._troubles.clear()

@@ -1,4 +1,4 @@
-"""What the readers of .xlsx and .ods hand on: sheets, and rows as a person sees them."""
+"""The types that the readers of .xlsx and .ods share: sheets and their rows."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MAX_MERGES: Final = 200_000
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """A row that holds something of its own."""
+    """A row with cells of its own."""
 
     number: int
     hidden: bool  #: by hand, or by a filter
-    cells: dict[int, str]  #: column, counted from 0 -> what stands there
+    cells: dict[int, str]  #: column, counted from 0 -> text
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Sheet(ABC):
 
     @abstractmethod
     def rows(self) -> Iterator[SheetRow]:
-        """Yield the rows from the first one on. Raises InputError for what no sheet can hold."""
+        """Yield the rows from the first one on. Raises InputError for a damaged sheet."""
 
     def hides(self, column: int) -> bool:
         """Tell whether a column is hidden."""
@@ -41,12 +41,12 @@ class Sheet(ABC):
 
 
 class Merges:
-    """Merged cells: the value of the first row holds for all rows that are covered."""
+    """Merged cells: the value in the first row counts for all rows that they cover."""
 
     def __init__(self) -> None:
         self._last_row: dict[tuple[int, int], int] = {}  # first row and column -> last row
         self._count = 0
-        self._holding: dict[int, tuple[int, str]] = {}  # column -> last row and value of the merge that is passed
+        self._open: dict[int, tuple[int, str]] = {}  # column -> last row and value of the merged cell there
 
     def add(self, row: int, column: int, last_row: int) -> None:
         """Note a merged cell."""
@@ -54,17 +54,17 @@ class Merges:
             self._last_row[row, column] = last_row
         self._count += 1
         if self._count > MAX_MERGES:
-            raise InputError("the sheet has more merged cells than can be followed", advice="Save the sheet as CSV.")
+            raise InputError(f"the sheet has more than {MAX_MERGES:,} merged cells", advice="Save the sheet as CSV.")
 
     def fill(self, row: int, cells: dict[int, str]) -> None:
-        """Give a row what merged cells above it say. Rows have to come in order."""
+        """Fill in the values of merged cells that begin above the row. Rows have to come in order."""
         if not self._last_row:
             return
-        for column, (last_row, value) in list(self._holding.items()):
+        for column, (last_row, value) in list(self._open.items()):
             if row > last_row:
-                del self._holding[column]
+                del self._open[column]
             elif (row, column) not in self._last_row:
                 cells[column] = value
         for column, value in cells.items():
             if last := self._last_row.get((row, column)):
-                self._holding[column] = (last, value)
+                self._open[column] = (last, value)

@@ -196,7 +196,7 @@ def test_a_platform_key_reads_as_the_user_it_names(find: Find, monkeypatch: pyte
     monkeypatch.setenv("MEETERGO_TOKEN", PLATFORM_KEY)
     nobody = find()
     assert nobody.code == 78
-    assert "needs to know as whom it reads" in nobody.stderr
+    assert "needs the id of the user it acts as" in nobody.stderr
     as_host = find("--user-id", HOST.id)
     assert ids(as_host.stdout) == expected(WORLDS[SPRING], SPRING, lambda each: HOST.id in each.host_ids)
     as_owner = find("--user-id", OWNER.id, "--host", COLLEAGUE.id)
@@ -247,13 +247,13 @@ def test_an_api_that_is_not_there(find: Find, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("words", "code", "complaint"),
     [
-        (("--timezone", "Mars/Olympus"), 2, "no time zone"),
+        (("--timezone", "Mars/Olympus"), 2, "is not a time zone"),
         (("--to", "2027-03-27"), 2, "the last day is before the first"),
         (("--from", "28.3.2027"), 2, "from: write a date"),
         (("--location", ""), 2, "location"),
         (("--host", "me"), 2, "host"),
         (("--host", HOST.id, "--all-hosts"), 2, "name hosts, or take all of them"),
-        (("-o", "a.pdf"), 2, "a.pdf has no known kind"),
+        (("-o", "a.pdf"), 2, "a.pdf has an unknown ending"),
         (("--no-such-option",), 2, "There is no option --no-such-option."),
         (("--rate", "soon"), 78, "rate"),
     ],

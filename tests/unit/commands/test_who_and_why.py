@@ -199,7 +199,7 @@ def test_the_report_of_a_killed_run_has_a_summary(office: Office, monkeypatch: p
     office.report()
     document = json.loads((office.folder / "out" / "summary.json").read_text())
     assert (document["counts"]["cancelled"], document["requests"], document["exit_code"]) == (3, None, 0)
-    assert "has not come to its end" in document["next"]
+    assert "has not ended" in document["next"]
 
 
 def test_report_refuses_a_folder_of_another_run_and_removes_nothing(office: Office) -> None:
