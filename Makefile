@@ -59,13 +59,18 @@ bench-long: bench            ## and a run that waits for the limit (8 minutes), 
 clean:                       ## remove what make made
 	rm -rf .venv .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+# What pip says, a line for each library.
+A_LINE_EACH := /^Collecting /         { print "  " $$2 } \
+               /^Processing /         { n = split($$2, parts, "/"); split(parts[n], part, "-"); print "  " part[1] "==" part[2] } \
+               /^Installing collected / { print "  all are here: installing them" } { fflush() }
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
-	@echo "Making the environment in .venv, once: about 650 MB, a minute or more."
+	@echo "Making the environment in .venv, once: about 750 MB, a minute or more."
 	@echo "1 of 3: an empty environment"
 	@$(PYTHON) -m venv --clear .venv
 	@echo "2 of 3: the libraries of requirements.lock, the long step"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	@{ $(BIN)/python -m pip install --disable-pip-version-check --no-compile --progress-bar off --require-hashes \
+	  -r requirements.lock; echo $$? >.venv/status; } | awk '$(A_LINE_EACH)'; exit $$(cat .venv/status)
 	@echo "3 of 3: bulk-cancel itself"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

@@ -1,6 +1,6 @@
 """The image: small, without rights, of hashed files alone, and the one that compose and Kubernetes name.
 
-It is built by hand where a builder and a registry can be reached; here it is read.
+`processes/installed/test_image.py` builds it where a builder and its base can be had; here it is read.
 """
 
 from __future__ import annotations

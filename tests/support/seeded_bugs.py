@@ -809,6 +809,14 @@ BUGS = (
         "test_after_an_unknown_outcome_a_row_is_sent_once_more_in_a_run_whatever_reads_say",
     ),
     Bug(
+        "a worker never again tries a credential that was refused once",
+        "cluster/worker.py",
+        "        if refused_in != run_id:",
+        "        if not refused_in:",
+        "tests/unit/cluster/test_worker.py"
+        "::test_a_token_that_was_refused_once_is_tried_again_by_the_same_worker_in_the_next_run",
+    ),
+    Bug(
         "a worker does not lock its credential",
         "access/limit_sharing.py",
         "    with locked_together(path, what, ledger.place, setup.job.lock_wait):",
@@ -1168,6 +1176,20 @@ BUGS = (
         "return self.known_age_s if self.base is None else base.age_s(self.at, self.base, mono)",
         "return self.known_age_s if self.base is None else base.wall(mono) - self.at",
         f"{_TROUBLE}::test_what_was_refused_is_not_sent_within_the_settle_time_whatever_clocks_were_set",
+    ),
+    Bug(
+        "workers do not compare rows with what was approved",
+        "cluster/chunk.py",
+        "if self._run_settings.is_approved else None",
+        "if self._run_settings is None else None",
+        "tests/unit/cluster/test_worker.py::test_a_worker_of_an_approved_plan_leaves_out_what_is_not_as_approved",
+    ),
+    Bug(
+        "what lies under a merged cell is read",
+        "inputs/sheets.py",
+        "return column <= merge.last_column and",
+        "return column < merge.column and",
+        "tests/unit/inputs/test_hostile_files.py::test_what_is_stored_under_a_merged_cell_is_not_read",
     ),
     Bug(
         "rows that a quote swallows are lost without a word",

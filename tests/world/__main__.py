@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from world.history import Played, play
+from world.history import play
 from world.many import Total, play_all, scenario_of
+from world.ran import Played
 from world.shrink import shrink
 from world.story import tell
 

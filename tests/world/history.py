@@ -7,46 +7,56 @@ import random
 import shutil
 import tempfile
 import traceback
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import cache
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import anyio
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
-from bulk_cancel.access.ledgers import LedgerFile
+from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace
 from bulk_cancel.access.setup import Setup, set_up
+from bulk_cancel.cluster.completion import facts_of, summary_of
+from bulk_cancel.cluster.dispatch import Dispatch, hand_out
+from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.commands.reconcile import prepare_reconcile
 from bulk_cancel.commands.resolve import Decision, resolve
 from bulk_cancel.commands.run import carry, prepare, run_in
-from bulk_cancel.core.model import InputRow, Target
+from bulk_cancel.core.model import InputRow
 from bulk_cancel.engine.runner import Runner
-from bulk_cancel.errors import BulkCancelError, Exit
+from bulk_cancel.errors import BulkCancelError, Exit, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import Approval, RunFacts, contexts_of, execute_attended
 from bulk_cancel.execution.finish import Effort, summarised
 from bulk_cancel.ledger.high_water import Marks
+from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ledger.sqlite.create import create
-from bulk_cancel.ops.progress import Standing
 from bulk_cancel.reports.summary import Summary, to_json
 from bulk_cancel.settings.job import Job
+from world import workflows
 from world.api import Api
 from world.judge import Judge
 from world.loop import Killed, StuckError
+from world.mischief import LedgerFiles
 from world.people import is_gone, send_colleagues
+from world.place import URL, place_of
 from world.process import Host, Process
 from world.queue import EPOCH, WorldClock
+from world.ran import Played, Ran, Shown
 from world.rows import GivenRows, approved_now, write_accounts, write_rows
 from world.scenario import ACCOUNTS, Scenario, numbered
+from world.worker import WorkerProcess
+from world.workers import Fleet
 
 SETTLE_S = 600.0
 #: Runs after which everything has to be in order, once all is calm.
 MOST_CALM_RUNS = 10
+#: Numbers of workers' lives begin here, those of commands are below.
+_LIVES = 1_000_000
 TOKEN = "rgo-canary-7fd2b1c0"
 _SHM = Path("/dev/shm")
 _LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
@@ -56,61 +66,6 @@ _LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.m
 def _any_job() -> Job:
     """Return a job to copy: to validate one takes longer than a run's requests."""
     return Job(input="input.csv")
-
-
-@dataclass
-class Played:
-    """What one history came to."""
-
-    scenario: Scenario
-    violations: list[str] = field(default_factory=list)
-    counted: Counter[str] = field(default_factory=Counter)
-    runs: int = 0
-    requests: int = 0
-    digest: str = ""
-    story: list[tuple[Any, ...]] = field(default_factory=list)
-
-
-@dataclass
-class Ran:
-    """How one run ended: with a summary, an error for people, a kill, or a bug."""
-
-    number: int
-    process: Process
-    job: Job
-    rows: list[InputRow]
-    began_at: float
-    summary: Summary | None = None
-    error: BulkCancelError | None = None
-    killed: bool = False
-    bug: str = ""
-    reconciles: bool = False
-    approval: Approval | None = None
-    standing: Callable[[], Standing] | None = None  #: what is shown to a person
-
-    @property
-    def exit_code(self) -> int:
-        return (
-            -9 if self.killed else self.summary.exit_code if self.summary else self.error.exit_code if self.error else 1
-        )
-
-    @property
-    def told(self) -> str:
-        """What a person is told at the end."""
-        return self.summary.next if self.summary else f"{self.error} {self.error.advice}" if self.error else self.bug
-
-
-@dataclass
-class Shown:
-    """A display that keeps what it could show."""
-
-    ran: Ran
-
-    async def follow(self, standing: Callable[[], Standing]) -> None:
-        self.ran.standing = standing
-        await anyio.sleep_forever()
-
-    def stop(self) -> None: ...
 
 
 @cache
@@ -125,7 +80,7 @@ def play(scenario: Scenario) -> Played:
     """Play one history from its beginning to its calm end, and judge it."""
     folder = Path(tempfile.mkdtemp(prefix="world-", dir=_SHM if _SHM.is_dir() else None))
     try:
-        with redirect_stderr(StringIO()) as told:
+        with redirect_stderr(StringIO()) as told, workflows.played():
             history = _History(scenario, folder)
             played = history.play()
         if scenario.whole:
@@ -144,13 +99,33 @@ class _History:
         self.api = Api(scenario, self.clock, self.truth, self.note, self.played.counted)
         self.host = Host(self.clock)
         self.ledger = folder / "ledger.db"
-        self.place = LedgerFile(self.ledger, Marks(folder / "state" / "ledgers"))
         self.environ = {"MEETERGO_TOKEN": TOKEN, "MEETERGO_API_URL": "https://api.world.test/v4"}
         self.environ |= {f"TOKEN_{name}": f"{TOKEN}-{name}" for name in ACCOUNTS}
         write_accounts(folder / "accounts.toml", ACCOUNTS)
         self.judge = Judge(scenario, self.api, self.ledger, self.violated)
         self.ran: list[Ran] = []
-        self._kept: Path | None = None
+        self.fleet = self._fleet() if scenario.has("workers") else None
+        self.files = LedgerFiles(scenario, folder, self.ledger, self.note, self.played.counted)
+
+    def _fleet(self) -> Fleet:
+        """Return workers over a database; each has a machine of its own, for all its lives."""
+        hosts: dict[str, Host] = {}
+
+        def make(name: str, life: int) -> WorkerProcess:
+            rng, own = self.scenario.chance.of("worker", name, life), self.scenario.chance.of("machine", name)
+            if name not in hosts:
+                wrong_s = own.choice((0.0, 0.0, -3600.0, 40.0, 86400.0))
+                hosts[name] = Host(self.clock, booted_at=-own.uniform(100, 9000), wall_wrong_s=wrong_s)
+            return WorkerProcess(_LIVES + life, hosts[name], self.api, self.environ, self.folder / name, rng, name=name)
+
+        return Fleet(self.api, self.clock, self.ledger, make)
+
+    @property
+    def place(self) -> LedgerPlace:
+        """The ledger, as the operator's machine reaches it."""
+        if self.fleet is not None:
+            return place_of(self.fleet.database, self.host)
+        return LedgerFile(self.ledger, Marks(self.folder / "state" / "ledgers"))
 
     def note(self, *what: Any) -> None:
         self.played.story.append((round(self.clock.now, 6), *what))
@@ -169,6 +144,9 @@ class _History:
                 self._calm_runs()
         except StuckError as error:
             self.violated(13, f"the program is stuck: {error}.")
+        finally:
+            if self.fleet is not None:
+                self.fleet.end()
         self.played.runs, self.played.requests = len(self.ran), len(self.api.departures)
         self.played.digest = hashlib.sha256(repr(self.played.story).encode()).hexdigest()
         return self.played
@@ -182,14 +160,14 @@ class _History:
         for _ in range(rng.choice((1, 1, 2, 3, 4))):
             number = len(self.ran) + 1
             own = self.scenario.chance.of("between", number)
-            copies = self._mischief(own)
+            copies = self.files.mischief(own, len(self.ran))
             reconciles = self.scenario.has("reconcile") and own.random() < 0.3
             rows = self._edited(number)
             ran = self._run(rows, self.scenario.flags(number), reconciles=reconciles, approval=self._approval(rows))
             if self.played.violations:
                 return
             if copies and ran.error is not None:
-                self._put_back(copies)
+                self.files.put_back(copies)
             if own.random() < 0.5:
                 self._a_person_decides(ran)
             self._between(own)
@@ -220,6 +198,8 @@ class _History:
     def _calm_runs(self) -> None:
         self.note("calm")
         self.api.calm, self.api.revoked, self.host.wall_wrong_s = True, False, 0.0
+        if self.fleet is not None:
+            self.fleet.database.is_away = False
         flags = {name: value for name, value in self.scenario.flags(1).items() if name not in _HINDRANCES}
         retried = False
         for _ in range(MOST_CALM_RUNS):
@@ -277,7 +257,9 @@ class _History:
 
     def _process(self, number: int) -> Process:
         rng = self.scenario.chance.of("process", number)
-        return Process(number, self.host, self.api, self.environ, self.folder / "state", rng)
+        process = Process(number, self.host, self.api, self.environ, self.folder / "state", rng)
+        process.order_of = self.fleet.order if self.fleet is not None else process.order_of
+        return process
 
     def _run(
         self, rows: list[InputRow], flags: dict[str, Any], *, reconciles: bool = False, approval: Approval | None = None
@@ -300,6 +282,8 @@ class _History:
         except Exception as error:
             ran.bug = "".join(traceback.format_exception(error)[-6:])
         self.note("ended", number, ran.exit_code, ran.told.replace(str(self.folder), ""))
+        if self.fleet is not None:
+            self._workers_go_on(self.fleet, ran)
         self.judge.after(ran)
         return ran
 
@@ -310,11 +294,17 @@ class _History:
         limits = {"rate": self.scenario.rate, "burst": self.scenario.burst}
         accounts = self.folder / "accounts.toml" if self.scenario.has("accounts") else None
         own = {"accounts": accounts, "input": str(source), "ledger": str(self.ledger), "out": self.folder / "out"}
+        if self.fleet is not None:
+            rng = self.scenario.chance.of("engine", len(self.ran))
+            by_workers = (
+                {"engine": "dbos", "canary": 0, "chunk": rng.choice((2, 4, 250))} if rng.random() < 0.85 else {}
+            )
+            own, flags = own | {"ledger": URL}, flags | by_workers
         return _any_job().model_copy(update=own | limits | flags)
 
     @contextmanager
     def _setup(self, process: Process, job: Job) -> Iterator[Setup]:
-        yield set_up(job, _LOG, process.machine)
+        yield replace(set_up(job, _LOG, process.machine), place=self.place)
 
     def _carried(self, setup: Setup, process: Process, ran: Ran) -> Summary:
         caller = Caller(process.machine, _LOG, Shown(ran))
@@ -328,42 +318,34 @@ class _History:
         given = GivenRows(ran.rows, approval=ran.approval)
         with prepare(setup, caller.approve, lambda *_: given) as facts:
             assert isinstance(facts, RunFacts)
+            if setup.job.engine == "dbos":
+                return self._by_workers(Dispatch(setup, caller, facts))
             return _ended(facts, carry(setup, facts, caller), setup)
 
-    # -- the ledger's files -------------------------------------------------------------------------------------------
+    def _by_workers(self, what: Dispatch) -> Summary:
+        """Hand a staged run out and let the workers work, as `dispatch` does, without the files for people."""
+        assert self.fleet is not None
+        fleet, machine, run_id = self.fleet, what.setup.machine, what.facts.run_id
+        try:
+            queue = Queue(fleet.workflows, now=machine.clock.now)  # type: ignore[arg-type]
+            hand_out(cast(SharedLedger, what.facts.ledger), queue, what)
+            has_ended = fleet.watch(run_id, what.setup.job, 24 * 3600.0 if self.api.calm else 4 * 3600.0)
+            with self.place.reading() as found:
+                ledger = cast(SharedLedger, found)
+                (run,) = ledger.runs(run_id)
+                facts = facts_of(ledger, run, None, machine.clock)
+                summary = summary_of(facts, run, ledger.chunks(run.run_no))
+        except (LedgerUnreachableError, SQLAlchemyError) as error:
+            raise LedgerLostError(str(error), advice="Workers go on.") from error
+        return summary if has_ended else replace(summary, exit_code=Exit.STOPPED, next="The workers go on.")
 
-    def _mischief(self, rng: random.Random) -> Path | None:
-        """Do something to the ledger's files between two runs; return where the right ones are kept."""
-        kept, does = self.folder / f"kept-{len(self.ran)}", self.scenario.has("mischief") and rng.random() < 0.6
-        what = rng.choice(("without its -wal", "an older copy", "cut in half", "deleted"))
-        if not self.scenario.has("mischief"):
-            return None
-        kept.mkdir()
-        for file in self.folder.glob("ledger.db*"):
-            shutil.copy2(file, kept / file.name)
-        older, self._kept = self._kept, kept
-        if not does or older is None:
-            return None
-        self.note("machine", "ledger", what)
-        self.played.counted[f"ledger {what}"] += 1
-        if what == "without its -wal":
-            Path(f"{self.ledger}-wal").unlink(missing_ok=True)
-            Path(f"{self.ledger}-shm").unlink(missing_ok=True)
-        elif what == "an older copy":
-            self._put_back(older)
-        elif what == "cut in half":
-            self.ledger.write_bytes(self.ledger.read_bytes()[: self.ledger.stat().st_size // 2])
-        else:
-            for file in self.folder.glob("ledger.db*"):
-                file.unlink()
-        return kept
-
-    def _put_back(self, kept: Path) -> None:
-        self.note("machine", "ledger put back")
-        for file in self.folder.glob("ledger.db*"):
-            file.unlink()
-        for file in kept.iterdir():
-            shutil.copy2(file, self.folder / file.name)
+    def _workers_go_on(self, fleet: Fleet, ran: Ran) -> None:
+        """What is not at its end goes on while the operator does nothing; the judge looks at all of it."""
+        if ran.error is not None:
+            fleet.idle(ran.job, SETTLE_S + 60)
+        ran.process.commits.extend(fleet.commits)
+        ran.bug = ran.bug or "; ".join(fleet.bugs)
+        fleet.commits.clear()
 
 
 #: What would keep the operator from coming to the end once all is calm.
@@ -377,8 +359,3 @@ def _ended(facts: RunFacts, end: Any, setup: Setup) -> Summary:
     summary = summarised(facts, end, effort)
     facts.ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
     return summary
-
-
-def named(target: Target) -> str:
-    """Name a target in a sentence."""
-    return f"{target.appointment_id[-4:]}{f'/{target.attendee_id[-4:]}' if target.attendee_id else ''}"

@@ -21,7 +21,7 @@ from world.scenario import Scenario
 from world.truth import CANARY
 
 if TYPE_CHECKING:
-    from world.history import Ran
+    from world.ran import Ran
 
 SETTLE_S = 600.0
 #: A cancel rests on a reading of at most a minute; that reading took its time, and the replica lagged.
@@ -117,8 +117,7 @@ class Judge:
                     durable[number] -= 1
             else:
                 for entry in what.entries:
-                    if entry.event is Event.INTENT:
-                        durable[entry.target_id] = 1
+                    durable[entry.target_id] = int(entry.event is Event.INTENT)
         intents = Counter(event[1] for event in self._past.events if event[3] == Event.INTENT)
         posts = Counter(numbers.get(one.target) for one in self._api.departures if one.kind == "post")  # type: ignore[arg-type]
         for number, count in posts.items():
@@ -255,7 +254,11 @@ class Judge:
         since = throttled.answered_at or 0.0
         until = since + max(1.0, wish if wish is not None else 2.0)
         for one in new:
-            if one.account == throttled.account and since + 1e-6 < one.began < until - 1e-6:
+            if (
+                one.account == throttled.account
+                and one.run == throttled.run
+                and since + 1e-6 < one.began < until - 1e-6
+            ):
                 told = f"a request began at {one.began:.3f}, within the pause {since:.3f} to {until:.3f}"
                 self._violated(8, f"{told} that a 429 asked for.")
                 return

@@ -55,6 +55,7 @@ class VirtualLoop(asyncio.base_events.BaseEventLoop):
     def __init__(self, driver: Driver, order: random.Random) -> None:
         super().__init__()
         self._driver = driver
+        self._lets: Callable[[asyncio.Handle], bool] = getattr(driver, "lets", lambda _: True)
         self._order = order
         self._tasks = 0
         self._all_tasks: list[_NumberedTask] = []
@@ -102,7 +103,7 @@ class VirtualLoop(asyncio.base_events.BaseEventLoop):
             handles.sort(key=_task_number)
             self._order.shuffle(handles)
         for handle in handles[:alive]:
-            if not handle._cancelled:
+            if not handle._cancelled and self._lets(handle):
                 handle._run()
         if alive is not None:
             raise Killed
@@ -136,6 +137,21 @@ class VirtualLoop(asyncio.base_events.BaseEventLoop):
             self._ready.clear()
             self._scheduled.clear()
             self.close()
+
+    def carry_on(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end; what else runs in the loop stands still until the next one."""
+        sniffio.thread_local.name = "asyncio"
+        try:
+            return self.run_until_complete(coroutine)
+        finally:
+            sniffio.thread_local.name = None
+
+    def end(self) -> None:
+        """Nothing runs any more."""
+        self._bury()
+        self._ready.clear()
+        self._scheduled.clear()
+        self.close()
 
     def _bury(self) -> None:
         for task in self._all_tasks:

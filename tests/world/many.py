@@ -64,7 +64,9 @@ def play_all(seeds: range, processes: int, stop_after: int = 10) -> Iterator[tup
     """Play histories in parts; yield how far it is, and each part. Stops early when many fail."""
     parts = [range(first, min(first + _PART, seeds.stop)) for first in range(seeds.start, seeds.stop, _PART)]
     failed = 0
-    with multiprocessing.get_context("forkserver").Pool(processes, maxtasksperchild=20) as pool:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["world.history"])
+    with context.Pool(processes, maxtasksperchild=20) as pool:
         for part, total in zip(parts, pool.imap(play_part, parts), strict=True):
             yield part.stop, total
             failed += len(total.failed)

@@ -107,6 +107,7 @@ class Process:
     cancels: list[Exchange] = field(default_factory=list)  #: that came to their end, sent or not
     ledger: Any = None
     loop: VirtualLoop | None = None
+    order_of: Callable[[], int] | None = None  #: where others act beside it
     _writes: int = 0
     _order: int = 0
 
@@ -261,6 +262,8 @@ class Process:
 
     def order(self) -> int:
         """Number what happens: commits and departures in one order."""
+        if self.order_of is not None:
+            return self.order_of()
         self._order += 1
         return self._order
 

@@ -50,7 +50,11 @@ def approved_now(truth: Truth, rows: list[InputRow], expires_at: float) -> Appro
             seen = Expectation(shown.start, shown.host_ids, attendees) if meeting.exists else Expectation()
             target = Target(row.appointment_id, row.attendee_id, row.entire_series)
             found[target] = Approved(Action.CANCEL, "to be cancelled", seen)
-    return Approval(expires_at, found, lambda: iter(()))
+    by_target = {
+        Target(row.appointment_id, row.attendee_id, row.entire_series): row for row in rows if row.appointment_id
+    }
+    in_order = sorted((by_target[target].row, target, approved) for target, approved in found.items())
+    return Approval(expires_at, found, lambda: iter(in_order))
 
 
 def write_rows(path: Path, rows: list[InputRow]) -> None:

@@ -71,6 +71,8 @@ FEATURES: Mapping[str, float] = {
     "plan": 0.2,  # an approved plan, hours old
     "accounts": 0.2,  # several keys in one run
     "reconcile": 0.2,  # the operator types reconcile in between
+    "workers": 0.0,  # on a shared ledger, in a theme of their own
+    "database": 0.0,  # of the workers: away, or a connection lost
 }
 _CALM = ("accounts", "series", "groups", "strange_rows", "edits", "reconcile")
 THEMES: Mapping[str, tuple[str, ...]] = {
@@ -85,7 +87,16 @@ THEMES: Mapping[str, tuple[str, ...]] = {
     "stale": ("cache", "people"),
     "clocks": ("clock", "reboot", "suspend", "kill", "trouble"),
     "files": ("mischief", "kill"),
+    "workers": ("workers",),
 }
+#: What a theme has more often, or less, than others.
+THEME_FEATURES: Mapping[str, Mapping[str, float]] = {
+    "workers": {
+        "kill": 0.6, "freeze": 0.6, "signal": 0.3, "database": 0.4, "late": 0.5, "series": 0.4, "trouble": 0.75,
+        "mischief": 0.0, "full_disk": 0.0, "reboot": 0.0, "suspend": 0.0, "clock": 0.0,
+    },
+}  # fmt: skip
+
 ACCOUNTS = ("north", "south")
 THEME_WEIGHTS: Mapping[str, float] = {name: 4.0 if name == "mixed" else 1.0 for name in THEMES}
 
@@ -110,15 +121,16 @@ class Scenario:
 
     @cached_property
     def theme(self) -> str:
-        return pick(self.chance.of("theme"), dict(THEME_WEIGHTS))
+        found = pick(self.chance.of("theme"), dict(THEME_WEIGHTS))
+        return "mixed" if found == "workers" and self.whole else found
 
     @cached_property
     def features(self) -> frozenset[str]:
         """What may go wrong here."""
-        certain = THEMES[self.theme]
+        certain, own = THEMES[self.theme], THEME_FEATURES.get(self.theme, {})
         found = []
         for name, share in FEATURES.items():
-            rarely = share if self.theme == "mixed" or name in _CALM else share / 3
+            rarely = own.get(name, share if self.theme == "mixed" or name in _CALM else share / 3)
             if name in certain or self.chance.of("feature", name).random() < rarely:
                 found.append(name)
         return frozenset(found) - self.without

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from world.history import Played, play
+from world.history import play
+from world.ran import Played
 from world.scenario import FLAGS
 
 #: Histories that are played for it, at most.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from world.history import Played
+from world.ran import Played
 
 
 def tell(played: Played) -> Iterator[str]:

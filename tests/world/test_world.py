@@ -11,8 +11,9 @@ import pytest
 
 from bulk_cancel.core.outcome import Kind
 from bulk_cancel.engine import sender
-from world.history import Played, play
+from world.history import play
 from world.many import scenario_of
+from world.ran import Played
 from world.scenario import Scenario
 from world.shrink import shrink
 from world.story import tell

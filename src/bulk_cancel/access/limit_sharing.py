@@ -21,7 +21,7 @@ from bulk_cancel.settings.accounts import Account
 def limit_shared(setup: Setup, account: Account, ledger: SharedLedger) -> Iterator[None]:
     """Share the limit of an account's credential with the workers of one ledger only, during the block.
 
-    What other commands used before counts, and what is used here counts for later ones. Raises LockedError, LedgerError.
+    Use by earlier commands counts here, and use here counts for later ones. Raises LockedError, LedgerError.
     """
     machine, key = setup.machine, account.credential.fingerprint
     path, what = credential_lock(machine.state_folder, key), f"the credential of {account.label}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ops.locks import Holder
+from bulk_cancel.ops.progress import Display, Silence
 from bulk_cancel.plan_files import zone_of_plan
 from bulk_cancel.settings.accounts import Accounts, load_accounts
 from bulk_cancel.settings.environment import DEFAULT_API, api_url
@@ -40,6 +41,7 @@ class Setup:
     log: FilteringBoundLogger
     machine: Machine
     zone: tzinfo  #: of times for people: see `zone_of`
+    display: Display = field(default_factory=Silence)  #: shows how long reads and waits go on
 
     @property
     def known_zone(self) -> tzinfo | None:
@@ -76,12 +78,12 @@ def provenance_of(machine: Machine) -> Provenance:
     )
 
 
-def set_up(job: Job, log: FilteringBoundLogger, machine: Machine) -> Setup:
+def set_up(job: Job, log: FilteringBoundLogger, machine: Machine, display: Display | None = None) -> Setup:
     """Resolve a job. Raises ConfigError for an address, a kind of ledger or an accounts file that cannot be used."""
     url, machine = api_url(machine.environ), housed(machine, job.ledger)
     place = ledger_place(job.ledger, url, machine.state_folder)
     accounts = load_accounts(job.accounts, machine.environ, job)
-    return Setup(job, url, place, accounts, log, machine, zone_of(job, machine))
+    return Setup(job, url, place, accounts, log, machine, zone_of(job, machine), display or Silence())
 
 
 def zone_of(job: Job, machine: Machine) -> tzinfo:

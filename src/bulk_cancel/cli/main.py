@@ -78,9 +78,13 @@ def _complain(error: BulkCancelError) -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """End without Python's own complaint about a closed stdout."""
+    """End with what stdout still holds written: what was right otherwise is not, where its data are lost."""
     try:
         sys.stdout.flush()
-    except (OSError, OutputError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, OutputError) as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python itself would complain, too
+        if code == Exit.OK:
+            refused = _refused(error) if isinstance(error, OSError) else error
+            _complain(refused)
+            code = refused.exit_code
     raise SystemExit(int(code))

@@ -170,7 +170,7 @@ def _asked(line: PlanLine) -> str:
     row = line.row
     flags = [
         f"attendee {row.attendee_id}" if row.attendee_id else "",
-        "everyone in the group" if row.cancel_all else "",
+        "everyone in the group" if line.is_for_a_group else "",
         "the whole series" if row.entire_series else "",
     ]
     notes = ", ".join(flag for flag in flags if flag)

@@ -17,7 +17,7 @@ from bulk_cancel.core.text import printable
 from bulk_cancel.errors import DeclinedError, Exit
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
-from bulk_cancel.ops.progress import Silence, make_display
+from bulk_cancel.ops.progress import make_display
 from bulk_cancel.ops.uptime import uptime
 from bulk_cancel.reports.summary import Summary, to_json
 from bulk_cancel.settings.job import Job, load_job
@@ -87,14 +87,13 @@ def plan_command(source: str, flags: Mapping[str, Any]) -> None:
 def _plan(job: Job) -> None:
     from bulk_cancel.commands.plan import plan_job
 
-    log = make_log(job.log_format, job.log_file, quiet=job.quiet)
-    plan = plan_job(job, Caller(this_machine(), log, Silence()))
+    plan = plan_job(job, caller_of(job))
     if job.json_:
         put_document(_document(plan, job.label))
     else:
         show_plan(Terminal(), plan, job.label)
         if plan.digest:
-            put_out(f"Plan file {job.plan_file}, digest {plan.digest}\n")
+            put_out(f"Plan file {job.plan_file}\n  digest  {plan.digest}\n")
     raise SystemExit(int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK))
 
 

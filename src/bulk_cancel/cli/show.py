@@ -38,7 +38,8 @@ def show_plan_file(path: Path, timezone: str | None, *, as_json: bool) -> None:
         return
     terminal = Terminal()
     zone = given or plan.header.zone
-    terminal.print(*_facts(plan, now, zone))
+    terminal.print(f"{styled('Plan', 'bold')} {plan.path}: {counted(plan.header.rows, 'row')}")
+    terminal.print_table([*_facts(plan, now, zone)])
     for action, lines in _first_lines(plan).items():
         rows = [tuple(_cells(action, line, zone)) for line in lines]
         _show_lines(terminal, action, rows, plan.header.actions[action])
@@ -49,20 +50,19 @@ def _document(plan: PlanFile, now: float) -> dict[str, Any]:
     return {"path": str(plan.path), **state, "header": header_record(plan.header)}
 
 
-def _facts(plan: PlanFile, now: float, zone: Zone) -> Iterator[str]:
+def _facts(plan: PlanFile, now: float, zone: Zone) -> Iterator[tuple[str, str]]:
     header = plan.header
-    yield f"{styled('Plan', 'bold')} {plan.path}: {counted(header.rows, 'row')}"
-    yield "  whole     yes, every byte is as it was written"
-    yield f"  digest    {plan.digest}"
-    yield f"  made      {show_moment(header.created_at, zone)}"
-    yield f"  expires   {_expiry(plan, now, zone)}"
-    yield f"  API       {clean(header.api_url)}"
-    yield f"  input     {clean(header.input)}, sha256 {header.input_digest}"
+    yield "  whole", "yes, every byte is as it was written"
+    yield "  digest", plan.digest
+    yield "  made", show_moment(header.created_at, zone)
+    yield "  expires", _expiry(plan, now, zone)
+    yield "  API", clean(header.api_url)
+    yield "  input", f"{clean(header.input)}, sha256 {header.input_digest}"
     if header.ticket:
-        yield f"  ticket    {clean(header.ticket)}"
+        yield "  ticket", clean(header.ticket)
     if header.approved_by:
-        yield f"  approved  by {clean(header.approved_by)}"
-    yield f"  options   sha256 {header.options_digest}"
+        yield "  approved", f"by {clean(header.approved_by)}"
+    yield "  options", f"sha256 {header.options_digest}"
 
 
 def _expiry(plan: PlanFile, now: float, zone: Zone) -> str:

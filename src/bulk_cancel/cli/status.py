@@ -52,13 +52,14 @@ def explain_command(target: str, ledger: str | None, timezone: str | None, *, as
 
 def _show_status(terminal: Terminal, overview: Overview) -> None:
     terminal.print(f"{styled('Ledger', 'bold')} {overview.ledger}")
-    terminal.print(*_run_lines(overview.runs, overview.zone), *_open_lines(overview))
+    terminal.print(*_run_lines(overview), *_open_lines(overview))
     print_next(terminal, overview.next)
 
 
-def _run_lines(runs: tuple[RunView, ...], zone: Zone) -> Iterator[str]:
-    """Two lines for a run: a table would be too wide for a terminal."""
-    for run in runs:
+def _run_lines(overview: Overview) -> Iterator[str]:
+    """Some lines for a run: a table would be too wide for a terminal."""
+    zone, told_below = overview.zone, overview.next.partition("\n")[0]
+    for run in overview.runs:
         record = run.record
         code = "" if run.exit_code is None else f"  exit {int(run.exit_code)}"
         source = clean(record.source or "reconcile", 200)
@@ -66,9 +67,13 @@ def _run_lines(runs: tuple[RunView, ...], zone: Zone) -> Iterator[str]:
         yield f"{styled(record.run_id, 'bold')}  {show_moment(record.started_at, zone)}  {source}{code}"
         if by := record.provenance.told:
             yield f"  {by}"
-        said = clean(run.said.partition("\n")[0], 600)  # what to type is told once, below
-        yield f"  {_counts(run.counts)}{styled(said, *_COLOURS[run.phase])}"
-    yield "" if runs else "No run yet."
+        first = run.said.partition("\n")[0]  # what to type, and what is to be done now, is told once, below
+        said = "" if first == told_below else clean(first, 600)
+        if told := f"{_counts(run.counts)}{styled(said, *_COLOURS[run.phase])}".rstrip():
+            yield f"  {told}"
+        if record.out:
+            yield f"  Results in {clean(record.out, 600)}"
+    yield "" if overview.runs else "No run yet."
 
 
 def _counts(counts: Mapping[Status, int]) -> str:

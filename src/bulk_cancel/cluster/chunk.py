@@ -55,6 +55,11 @@ class WorkerSetup:
         return self.setup.log
 
     @property
+    def clock(self) -> Clock:
+        """The machine's clock."""
+        return self.setup.machine.clock
+
+    @property
     def send_within_s(self) -> float:
         """Seconds after its intent within which a cancel has to leave: well before a takeover."""
         return min(SEND_WITHIN_S, self.silence_s / 3)

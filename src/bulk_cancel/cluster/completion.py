@@ -15,7 +15,7 @@ from bulk_cancel.cluster.chunk import ChunkResult
 from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.cluster.run_settings import closure_of
 from bulk_cancel.core.exit_codes import Halt, gravest
-from bulk_cancel.engine.clock import system_clock
+from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd
@@ -26,7 +26,7 @@ from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
 from bulk_cancel.reports.summary import Summary, to_json
 
 
-def go_on(ledger: SharedLedger, queue: Queue, run: RunRecord) -> bool:
+def go_on(ledger: SharedLedger, queue: Queue, run: RunRecord, clock: Clock) -> bool:
     """Enqueue the next phase of a run, or end it; return whether it has no open series."""
     others, series = ledger.open_chunks(run.run_no)
     if others:
@@ -35,19 +35,19 @@ def go_on(ledger: SharedLedger, queue: Queue, run: RunRecord) -> bool:
     if series:
         queue.enqueue_all(run.run_id, [chunk for chunk in chunks if not chunk.ended])
     elif run.status != "ended":
-        end(ledger, run, chunks)
+        end(ledger, run, chunks, clock)
     return not series
 
 
-def end(ledger: SharedLedger, run: RunRecord, chunks: Sequence[ChunkRecord]) -> None:
+def end(ledger: SharedLedger, run: RunRecord, chunks: Sequence[ChunkRecord], clock: Clock) -> None:
     """Record the end of a run whose chunks have all ended. The watching command, or `report`, writes its files."""
-    facts = facts_of(ledger, run, None)
+    facts = facts_of(ledger, run, None, clock)
     ledger.end_run(run.run_no, facts.clock.now(), to_json(summary_of(facts, run, chunks)))
 
 
-def facts_of(ledger: SharedLedger, run: RunRecord, out: Path | None) -> RunFacts:
-    """Return the facts of a run from the ledger."""
-    clock = clock_of(ledger, system_clock())
+def facts_of(ledger: SharedLedger, run: RunRecord, out: Path | None, clock: Clock) -> RunFacts:
+    """Return the facts of a run from the ledger; `clock` is the machine's."""
+    clock = clock_of(ledger, clock)
     closure = closure_of(ledger, run.run_no)
     return RunFacts(run.run_id, run.run_no, ledger, out, clock, 0.0, closure=closure, provenance=run.provenance)
 

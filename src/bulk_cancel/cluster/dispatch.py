@@ -19,6 +19,7 @@ from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.model import status_of
 from bulk_cancel.core.states import UNDERWAY
 from bulk_cancel.core.text import counted
+from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import Exit, LedgerError, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts
@@ -53,7 +54,17 @@ class Dispatch:
 
 
 def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
-    """Divide a staged run into chunks, enqueue them, wait for the workers, and report. Raises LedgerError."""
+    """Hand a staged run to the workers, wait for them, and report. Raises LedgerError."""
+    try:
+        with queue.opened(what.url) as opened:
+            run = hand_out(ledger, opened, what)
+        return _attended(what, run)
+    except LedgerUnreachableError as error:
+        raise _lost(error) from error
+
+
+def hand_out(ledger: SharedLedger, opened: queue.Queue, what: Dispatch) -> RunRecord:
+    """Record a run's settings for its workers, divide it into chunks, and enqueue them. Raises LedgerError."""
     job, facts = what.setup.job, what.facts
     (run,) = ledger.runs(facts.run_id)
     settings = RunSettings.of(job, facts.time, facts.clock, facts.zone).over(ledger.target_count(run.run_no))
@@ -61,12 +72,8 @@ def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
         keep_approved(ledger, run.run_no, facts.approval.in_row_order())
     replace(settings, is_approved=facts.approval is not None, closure=facts.closure).keep(ledger, run.run_no)
     ledger.plan_chunks(run.run_no, job.chunk)
-    try:
-        with queue.opened(what.url) as opened:
-            enqueue(ledger, opened, run)
-        return _attended(what, run)
-    except LedgerUnreachableError as error:
-        raise _lost(error) from error
+    enqueue(ledger, opened, run, what.setup.machine.clock)
+    return run
 
 
 def _attended(what: Dispatch, run: RunRecord) -> Summary:
@@ -86,10 +93,10 @@ def _together(what: Dispatch) -> AbstractContextManager[SharedLedger]:
     return LedgerDatabase(what.url).together(_LOCK_WAIT_S)
 
 
-def enqueue(ledger: SharedLedger, opened: queue.Queue, run: RunRecord) -> None:
+def enqueue(ledger: SharedLedger, opened: queue.Queue, run: RunRecord, clock: Clock) -> None:
     """Enqueue all chunks but those of series, which follow later. Doing it twice is harmless."""
     opened.enqueue_all(run.run_id, [chunk for chunk in ledger.chunks(run.run_no) if not chunk.series])
-    ending.go_on(ledger, opened, run)
+    ending.go_on(ledger, opened, run, clock)
 
 
 async def _watch(what: Dispatch, run: RunRecord) -> bool:
@@ -184,7 +191,7 @@ def _workers(chunks: Sequence[ChunkRecord]) -> str:
 
 def _reported(ledger: SharedLedger, what: Dispatch) -> Summary:
     (run,) = ledger.runs(what.facts.run_id)
-    facts = ending.facts_of(ledger, run, what.facts.out)
+    facts = ending.facts_of(ledger, run, what.facts.out, what.setup.machine.clock)
     summary = ending.summary_of(facts, run, ledger.chunks(run.run_no))
     record_end(facts, summary, what.setup)
     return summary
@@ -193,7 +200,7 @@ def _reported(ledger: SharedLedger, what: Dispatch) -> Summary:
 def _left(ledger: SharedLedger, what: Dispatch) -> Summary:
     """Return the summary so far of a run that workers continue."""
     (run,) = ledger.runs(what.facts.run_id)
-    facts = ending.facts_of(ledger, run, what.facts.out)
+    facts = ending.facts_of(ledger, run, what.facts.out, what.setup.machine.clock)
     summary = ending.summary_of(facts, run, ledger.chunks(run.run_no))
     told = (
         f"The workers continue run {run.run_id}. To follow it: bulk-cancel cluster status. "

@@ -8,7 +8,8 @@ to the database run code in the workers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -113,6 +114,10 @@ class Queue:
     """The calls to the queue. All are synchronous and use the database."""
 
     client: DBOSClient
+    now: Callable[[], float] = time.time
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.now(), UTC)
 
     def enqueue(self, run_id: str, chunk: ChunkRecord, *, why: str = "", delay_s: float = 0.0) -> None:
         """Enqueue a chunk, to be worked on after `delay_s` seconds."""
@@ -139,7 +144,7 @@ class Queue:
 
     def stuck(self, longer_than_s: float) -> list[WorkflowStatus]:
         """Return the workflows of chunks that were claimed longer ago and have not ended."""
-        before = datetime.now(UTC) - timedelta(seconds=longer_than_s)
+        before = self._now() - timedelta(seconds=longer_than_s)
         return self.client.list_workflows(
             status="PENDING",
             name=CARRY_CHUNK,
@@ -166,7 +171,7 @@ class Queue:
 
     def forget_old(self) -> None:
         """Delete workflows that ended longer ago than `KEPT`."""
-        before = (datetime.now(UTC) - KEPT).isoformat()
+        before = (self._now() - KEPT).isoformat()
         old = self.client.list_workflows(
             status=["SUCCESS", "ERROR", "CANCELLED"], end_time=before, limit=1000, load_input=False, load_output=False
         )

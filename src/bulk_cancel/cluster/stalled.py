@@ -7,34 +7,33 @@ silent is taken away. If its owner is alive after all, that does no harm: the le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster.chunk import WorkerSetup
 from bulk_cancel.cluster.queue import Queue, workflow_id
 from bulk_cancel.ledger.port import RunRecord
-from bulk_cancel.ledger.postgres import PostgresLedger
-from bulk_cancel.ledger.shared import ChunkRecord
+from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
 
 _UNDERWAY = ("ENQUEUED", "PENDING", "DELAYED")
 #: Number of the newest runs that are searched for one that has not ended.
 _RUNS = 100
 
 
-def rescue(url: str, queue: Queue, worker: WorkerSetup) -> None:
+def rescue(open_ledger: Callable[[], SharedLedger], queue: Queue, worker: WorkerSetup) -> None:
     """Hand over all stalled chunks, once. Raises LedgerError."""
-    ledger = PostgresLedger.open(url)
+    ledger = open_ledger()
     try:
         _resume_stuck(ledger, queue, worker)
         _enqueue_forgotten(ledger, queue, worker)
-        _end_finished(ledger, queue)
+        _end_finished(ledger, queue, worker)
     finally:
         ledger.close()
     queue.forget_old()
 
 
-def _resume_stuck(ledger: PostgresLedger, queue: Queue, worker: WorkerSetup) -> None:
+def _resume_stuck(ledger: SharedLedger, queue: Queue, worker: WorkerSetup) -> None:
     """Resume workflows that were claimed long ago and whose chunk has no recent heartbeat."""
     for stuck in queue.stuck(worker.silence_s):
         record = _chunk_of(ledger, stuck.workflow_id)
@@ -43,7 +42,7 @@ def _resume_stuck(ledger: PostgresLedger, queue: Queue, worker: WorkerSetup) -> 
             queue.resume(stuck.workflow_id)
 
 
-def _enqueue_forgotten(ledger: PostgresLedger, queue: Queue, worker: WorkerSetup) -> None:
+def _enqueue_forgotten(ledger: SharedLedger, queue: Queue, worker: WorkerSetup) -> None:
     """Enqueue open chunks without a worker and a workflow: their worker gave up while the database was unreachable.
 
     Chunks that were never taken are found among the failed workflows.
@@ -79,12 +78,12 @@ def _is_underway(queue: Queue, name: str) -> bool:
     return status is not None and status[0] in _UNDERWAY
 
 
-def _end_finished(ledger: PostgresLedger, queue: Queue) -> None:
+def _end_finished(ledger: SharedLedger, queue: Queue, worker: WorkerSetup) -> None:
     """End runs whose last worker died before it could end the run, and enqueue chunks that were not enqueued."""
     for run in ledger.runs(limit=_RUNS):
         if run.status == "running" and (chunks := ledger.chunks(run.run_no)):
             _enqueue_unbegun(queue, run, chunks)
-            ending.go_on(ledger, queue, run)
+            ending.go_on(ledger, queue, run, worker.clock)
 
 
 def _enqueue_unbegun(queue: Queue, run: RunRecord, chunks: Sequence[ChunkRecord]) -> None:
@@ -94,7 +93,7 @@ def _enqueue_unbegun(queue: Queue, run: RunRecord, chunks: Sequence[ChunkRecord]
         queue.enqueue_all(run.run_id, unbegun)
 
 
-def _chunk_of(ledger: PostgresLedger, workflow: str) -> ChunkRecord | None:
+def _chunk_of(ledger: SharedLedger, workflow: str) -> ChunkRecord | None:
     run_id, number, *_ = workflow.split("/")
     runs: list[RunRecord] = ledger.runs(run_id)
     return ledger.chunk(runs[0].run_no, int(number)) if runs else None

@@ -33,7 +33,7 @@ from bulk_cancel.engine.retrying import random_wait
 from bulk_cancel.errors import BulkCancelError, Exit, LedgerError, LockedError, LostChunkError
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
-from bulk_cancel.ledger.shared import ChunkRecord, Lease
+from bulk_cancel.ledger.shared import ChunkRecord, Lease, SharedLedger
 from bulk_cancel.ops.signals import watch_signals
 
 #: Seconds to try to reach an unreachable database before a chunk is left to other workers.
@@ -48,6 +48,18 @@ _SIGN_EVERY_S = 15.0
 _GIVEN_BACK_S = 5.0
 
 
+def _connected(options: WorkerOptions) -> SharedLedger:
+    """Open the ledger with short transactions: their locks keep a worker waiting that takes the chunk over."""
+    marks = marks_of(options.setup.setup.machine.state_folder)
+    ledger = PostgresLedger.open(options.url, marks=marks)
+    try:
+        ledger.limit_transactions(options.setup.silence_s / 2)
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
     """The options of a worker."""
@@ -58,6 +70,11 @@ class WorkerOptions:
     at_once: int = 16  #: most chunks at a time, each of another account
     polling_s: float = 0.5
     rescue_every: str = "*/15 * * * * *"  #: when to look for the chunks of dead workers: cron, with seconds
+    connect: Callable[[WorkerOptions], SharedLedger] = _connected
+
+    def open_ledger(self) -> SharedLedger:
+        """Open the ledger for the work on one chunk. Raises as `PostgresLedger.open` does."""
+        return self.connect(self)
 
 
 def owner_name(executor_id: str) -> str:
@@ -73,7 +90,9 @@ class Worker:
         self._queue = opened
         self._running: set[ChunkRun] = set()
         self._stopped: Halt | None = None
-        self._refused: dict[str, ChunkResult] = {}  #: accounts whose credential the API has refused here
+        #: Account -> the newest run in which the API refused its credential here; the next run tries again.
+        self._refused: dict[str, tuple[str, ChunkResult]] = {}
+        self._off_loop = options.setup.setup.machine.off_loop
 
     def stop(self, reason: str) -> None:
         """Take nothing new; requests in flight settle, and the rest goes back to the queue."""
@@ -97,41 +116,41 @@ class Worker:
             self.options.setup.log.warning("chunk.lost", run_id=run_id, chunk=chunk_no, why=str(error))
 
     async def _carry_once(self, run_id: str, chunk_no: int, kept: _Kept) -> None:
-        marks = marks_of(self.options.setup.setup.machine.state_folder)
-        ledger = await to_thread.run_sync(PostgresLedger.open, self.options.url, "", marks)
+        ledger = await self._off_loop(self.options.open_ledger)
         try:
-            await to_thread.run_sync(ledger.limit_transactions, self.options.setup.silence_s / 2)
             await self._carry(ledger, run_id, chunk_no, kept)
         finally:
             with anyio.CancelScope(shield=True):
-                await to_thread.run_sync(ledger.close)
+                await self._off_loop(ledger.close)
 
-    async def _carry(self, ledger: PostgresLedger, run_id: str, chunk_no: int, kept: _Kept) -> None:
+    async def _carry(self, ledger: SharedLedger, run_id: str, chunk_no: int, kept: _Kept) -> None:
         log = self.options.setup.log
-        (run,) = await to_thread.run_sync(ledger.runs, run_id)
-        await to_thread.run_sync(kept.refuse_lost, ledger, run.run_no, chunk_no)
-        await to_thread.run_sync(ledger.lock_with_others, _LOCK_WAIT_S)
+        (run,) = await self._off_loop(ledger.runs, run_id)
+        await self._off_loop(kept.refuse_lost, ledger, run.run_no, chunk_no)
+        await self._off_loop(ledger.lock_with_others, _LOCK_WAIT_S)
         options = self.options.setup
-        lease = kept.lease = await to_thread.run_sync(
+        lease = kept.lease = await self._off_loop(
             ledger.take_chunk, run.run_no, chunk_no, options.owner, options.silence_s
         )
         if lease is None:
             return
         ledger.work_under(lease)
         log.info("chunk.taken", run_id=run_id, chunk=chunk_no, account=lease.account, epoch=lease.epoch)
-        note = self._refused.get(lease.account) or await self._work(ledger, lease, kept.counters)
+        refused_in, note = self._refused.get(lease.account, ("", ChunkResult()))
+        if refused_in != run_id:
+            note = await self._work(ledger, lease, kept.counters)
         if note.exit_code == Exit.CREDENTIAL:
-            self._refused[lease.account] = note
-        await to_thread.run_sync(self._conclude, ledger, run, lease, note)
+            self._refused[lease.account] = (run_id, note)
+        await self._off_loop(self._conclude, ledger, run, lease, note)
         log.info("chunk.left", run_id=run_id, chunk=chunk_no, unknown=note.unknown, exit_code=note.exit_code)
 
-    async def _work(self, ledger: PostgresLedger, lease: Lease, counters: Counters) -> ChunkResult:
+    async def _work(self, ledger: SharedLedger, lease: Lease, counters: Counters) -> ChunkResult:
         """Carry out a chunk. Raises LedgerError and LockedError; any other error is in the result."""
         options = self.options.setup
         try:
-            run_settings = await to_thread.run_sync(RunSettings.kept, ledger, lease.chunk.run_no)
+            run_settings = await self._off_loop(RunSettings.kept, ledger, lease.chunk.run_no)
             account = options.setup.accounts.find(lease.account)
-            async with _limit_shared(limit_shared(options.setup, account, ledger)):
+            async with self._limit_shared(limit_shared(options.setup, account, ledger)):
                 work = ChunkRun(ledger, lease, run_settings, options, counters)
                 if self._stopped:
                     work.stop(self._stopped)
@@ -145,7 +164,17 @@ class Worker:
         except BulkCancelError as error:
             return ChunkResult(exit_code=int(error.exit_code), message=f"{error} {error.advice}".strip())
 
-    def _conclude(self, ledger: PostgresLedger, run: RunRecord, lease: Lease, note: ChunkResult) -> None:
+    @asynccontextmanager
+    async def _limit_shared(self, lock: AbstractContextManager[None]) -> AsyncIterator[None]:
+        """Enter and leave a blocking context manager outside of the event loop."""
+        await self._off_loop(lock.__enter__)
+        try:
+            yield
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._off_loop(lock.__exit__, None, None, None)
+
+    def _conclude(self, ledger: SharedLedger, run: RunRecord, lease: Lease, note: ChunkResult) -> None:
         """End the chunk, or enqueue it again: for another worker, or for any worker later."""
         record = ledger.chunk(run.run_no, lease.chunk.chunk_no)
         delay_s = self._comes_back_in_s(ledger, record, note) if record else None
@@ -158,9 +187,9 @@ class Worker:
             ledger.end_account(lease, note.to_json())
         else:
             ledger.end_chunk(lease, note.to_json())
-        ending.go_on(ledger, self._queue, run)
+        ending.go_on(ledger, self._queue, run, self.options.setup.clock)
 
-    def _comes_back_in_s(self, ledger: PostgresLedger, record: ChunkRecord, note: ChunkResult) -> float | None:
+    def _comes_back_in_s(self, ledger: SharedLedger, record: ChunkRecord, note: ChunkResult) -> float | None:
         """Return the seconds after which a worker has to take the chunk again; None when it has ended.
 
         A chunk that only this worker cannot carry out is given back until none has taken it for `silence_s` seconds.
@@ -180,24 +209,13 @@ class _Kept:
     lease: Lease | None = None
     counters: Counters = field(default_factory=Counters)
 
-    def refuse_lost(self, ledger: PostgresLedger, run_no: int, chunk_no: int) -> None:
+    def refuse_lost(self, ledger: SharedLedger, run_no: int, chunk_no: int) -> None:
         """Raise LostChunkError when another worker has taken the chunk meanwhile: it must not be taken back."""
         if self.lease is None:
             return
         now = ledger.chunk(run_no, chunk_no)
         if now is None or now.epoch != self.lease.epoch:
             raise LostChunkError(f"Chunk {chunk_no} of run {run_no} was taken over while the database was unreachable.")
-
-
-@asynccontextmanager
-async def _limit_shared(lock: AbstractContextManager[None]) -> AsyncIterator[None]:
-    """Enter and leave a blocking context manager outside of the event loop."""
-    await to_thread.run_sync(lock.__enter__)
-    try:
-        yield
-    finally:
-        with anyio.CancelScope(shield=True):
-            await to_thread.run_sync(lock.__exit__, None, None, None)
 
 
 def _error_of(state: RetryCallState) -> BaseException | None:
@@ -218,7 +236,7 @@ def _workflows(worker: Worker, opened: Queue) -> Any:
 
     @DBOS.workflow(name=queue.RESCUE)
     async def rescue_silent(_: datetime, __: Any) -> None:
-        await to_thread.run_sync(rescue.rescue, options.url, opened, options.setup)
+        await to_thread.run_sync(rescue.rescue, options.open_ledger, opened, options.setup)
 
     return rescue_silent
 

@@ -19,7 +19,6 @@ from bulk_cancel.engine.search import Search
 from bulk_cancel.errors import BulkCancelError, Exit, UsageError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ledger.port import Ledger
-from bulk_cancel.ops.progress import Display
 from bulk_cancel.planning.search import Found, find_appointments
 from bulk_cancel.reports.closed_files import ClosedFacts, Left, LeftKind, write_closed
 from bulk_cancel.settings.job import Job
@@ -62,8 +61,8 @@ def look_if_closed(job: Job, caller: Caller, *, with_contacts: bool = False) -> 
     """
     if with_contacts and job.out is None:
         raise UsageError("Names and addresses go into a file that only you can read.", advice="Name a folder: --out.")
-    setup = set_up(job, caller.log, caller.machine)
-    closed = _look(setup, caller.display, with_contacts=with_contacts)
+    setup = set_up(job, caller.log, caller.machine, caller.display)
+    closed = _look(setup, with_contacts=with_contacts)
     if job.out is not None:
         parts = [(check.name, clean(f"{check.found} {check.advice}", 1000)) for check in closed.checks]
         facts = ClosedFacts(closed.days, int(closed.exit_code), parts, caller.machine.clock.now())
@@ -71,7 +70,7 @@ def look_if_closed(job: Job, caller: Caller, *, with_contacts: bool = False) -> 
     return closed
 
 
-def _look(setup: Setup, display: Display, *, with_contacts: bool) -> Closed:
+def _look(setup: Setup, *, with_contacts: bool) -> Closed:
     if setup.job.select is not None:
         days = setup.job.select.selection().days
         if days.end_at <= setup.machine.clock.now():
@@ -83,7 +82,7 @@ def _look(setup: Setup, display: Display, *, with_contacts: bool) -> Closed:
         reads.append(ClosureReads(search.reader, acts_for_all=_acts_for_all(setup)))
         await reads[0].run(search)
 
-    found = find_appointments(setup, display, with_contacts=with_contacts, then=read_on)
+    found = find_appointments(setup, with_contacts=with_contacts, then=read_on)
     appointments = tuple(_appointments(found, _known(setup.place, found)))
     pending, slots = tuple(_pending(reads[0])), tuple(_slots(reads[0]))
     checks = (

@@ -41,9 +41,9 @@ class FindOutput:
 
 def find(job: Job, caller: Caller, output: FindOutput) -> Found:
     """Search. Raises UsageError for outputs that contradict each other, and as `find_appointments` does."""
-    setup = set_up(job, caller.log, caller.machine)
+    setup = set_up(job, caller.log, caller.machine, caller.display)
     _refuse_contradictions(job, output)
-    return find_appointments(setup, caller.display, with_contacts=output.with_contacts)
+    return find_appointments(setup, with_contacts=output.with_contacts)
 
 
 def _refuse_contradictions(job: Job, output: FindOutput) -> None:

@@ -31,7 +31,7 @@ def plan_job(job: Job, caller: Caller) -> Plan:
 
     Raises as staging, opening, writing and reading do. Without a credential nobody looks, unless all is to be read.
     """
-    setup = set_up(job, caller.log, caller.machine)
+    setup = set_up(job, caller.log, caller.machine, caller.display)
     temporary = tempfile.TemporaryDirectory(prefix="bulk-cancel-")
     with credential_locks(setup) as keys, temporary as folder, ExitStack() as stack:
         source = open_if_any(setup, Path(folder))

@@ -68,7 +68,7 @@ def run_job(job: Job, caller: Caller) -> Summary:
     Returns the summary of a run that began, however it ended. Raises a BulkCancelError when none did: then nothing was
     sent and the ledger knows nothing of it.
     """
-    return run_in(set_up(job, caller.log, caller.machine), caller)
+    return run_in(set_up(job, caller.log, caller.machine, caller.display), caller)
 
 
 def run_in(setup: Setup, caller: Caller) -> Summary:
@@ -156,7 +156,8 @@ class _Beginning:
         self._approved(plan)
         about = (setup.job.label, source.digest, str(self.out.resolve()))
         start = RunStart(self.run_id, clock.now(), clock.base, *about, provenance, setup.job.settle)
-        run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_refused=retry)
+        with setup.display.busy("Writing the rows into the ledger"):
+            run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_refused=retry)
         if source.approval is not None:
             keep_expiry(ledger, run_no, source.approval.expires_at)
         _adopt(folder, self.out)
@@ -264,7 +265,7 @@ def run_and_tell(job: Job, caller: Caller) -> Summary:
     setup, clock = None, caller.machine.clock
     began, began_at = clock.monotonic(), clock.now()
     try:
-        setup = set_up(job, caller.log, caller.machine)
+        setup = set_up(job, caller.log, caller.machine, caller.display)
         summary = run_in(setup, caller)
     except Exception as error:
         ending = notice_of_failure(job, setup, error, clock.monotonic() - began)

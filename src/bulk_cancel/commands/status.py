@@ -18,10 +18,10 @@ from bulk_cancel.core.states import State
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import Exit
-from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown
+from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown, every_unknown
 from bulk_cancel.ledger.shared import NOBODY, START_ONE, is_untaken
 from bulk_cancel.ops.locks import Holder
-from bulk_cancel.reports.next_step import Ending, command, next_step, typed
+from bulk_cancel.reports.next_step import Ending, closing_steps, command, next_step, typed
 from bulk_cancel.reports.remains import has_expired, remains_of_ledger, remains_of_run
 from bulk_cancel.reports.summary import read_told
 
@@ -105,8 +105,8 @@ class _Look:
         others = [record for record in records if record is not last and left.get(record.run_no)]
         lines = [
             *_refused(refusal),
-            *self._next(seen, holder, unknown),
-            *(() if holder else _left_behind(others, left)),
+            *self._next(seen, holder, opened, is_refused=refusal is not None),
+            *(() if holder else (*_left_behind(others, left), *_closing(seen))),
         ]
         return Overview(
             ledger=ledger.place,
@@ -148,7 +148,14 @@ class _Look:
             return _ended(record).exit_code == refusal.exit_code
         return refusal.exit_code != Exit.LOCKED  # that one waited for this run
 
-    def _next(self, last: RunView | None, holder: Holder | None, unknown: Sequence[OpenTarget]) -> Iterator[str]:
+    def _next(
+        self,
+        last: RunView | None,
+        holder: Holder | None,
+        opened: Callable[[Unknown], OpenTarget],
+        *,
+        is_refused: bool,
+    ) -> Iterator[str]:
         if holder is not None:
             then = command("status", self.ledger.place)
             yield f"A run is at work ({holder}). Let it come to its end, then type: {then}"
@@ -162,9 +169,10 @@ class _Look:
             yield f"The run {last.record.run_id}: {last.said}"
             return
         exit_code = _exit_today(last, remains)
-        is_told_else = elsewhere or self.refusal  # which would contradict that nothing is left to do
-        if not (is_told_else and exit_code is Exit.OK and last.phase is RunPhase.ENDED):
-            due_at = max((item.due_at for item in unknown if item.due_at is not None), default=None)
+        is_more_to_do = is_refused or elsewhere  # which would contradict that nothing is left to do
+        if not (is_more_to_do and exit_code is Exit.OK and last.phase is RunPhase.ENDED):
+            times = (opened(item).due_at for item in every_unknown(self.ledger))
+            due_at = max((time for time in times if time is not None), default=None)
             ending = Ending(
                 remains=remains,
                 exit_code=exit_code,
@@ -177,6 +185,11 @@ class _Look:
             )
             yield next_step(ending)
         yield from elsewhere
+
+
+def _closing(last: RunView | None) -> tuple[str, ...]:
+    """Say how to check the days of a closure whose run has ended."""
+    return closing_steps(str(read_told(last.record).get("closure", "")))[1:] if last else ()
 
 
 def _exit_today(run: RunView, remains: Remains) -> Exit:

@@ -30,6 +30,11 @@ class PlanLine:
         """Whether a run would send it."""
         return self.action is Action.CANCEL
 
+    @property
+    def is_for_a_group(self) -> bool:
+        """Whether everyone in a group is meant, and nobody has seen that it is none."""
+        return self.row.cancel_all and (self.seen is None or self.seen.group_booking is not False)
+
 
 #: Number of lines of each kind that are kept to be shown.
 PREVIEW = 10

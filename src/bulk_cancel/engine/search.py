@@ -66,6 +66,7 @@ class Search:
     host_ids: tuple[str | None, ...] = ()  #: hosts whose lists are read; None: the credential's own list
     hosts_read: int = 0
     doubts: list[str] = field(default_factory=list)  #: sentences: what may be missing
+    _in_this_list: int = 0  #: what its readings have shown at most, until they agree
 
     def __post_init__(self) -> None:
         self.gathering = Gathering(self.selection)
@@ -75,13 +76,18 @@ class Search:
         """The number of lists to be read."""
         return len(self.host_ids)
 
+    @property
+    def found(self) -> int:
+        """How many are found so far."""
+        return self.gathering.count(Fit.ACTIVE) + self._in_this_list
+
     async def run(self) -> None:
         """Read all lists. Raises as the reader does, naming the list that could not be read."""
         self.host_ids = tuple(await self._host_ids())
         for host_id in self.host_ids:
             with _explained(host_id):
                 await self._read_list(host_id)
-            self.hosts_read += 1
+            self.hosts_read, self._in_this_list = self.hosts_read + 1, 0
         if unreadable := self.gathering.count(Fit.UNREADABLE):
             has = "has a start or an end" if unreadable == 1 else "have starts or ends"
             self.doubts.append(f"{counted(unreadable, 'appointment')} {has} that cannot be read.")
@@ -132,7 +138,13 @@ class Search:
     async def _read_once(self, host_id: str | None) -> ListReading:
         """Read a list once, with a gathering of its own: a co-host's list may have shown the same appointments."""
         reading = ListReading(Gathering(self.selection))
-        await each_page(self.reader, lambda number, size: self._query(number, size, host_id), reading.take)
+
+        def take(page: Page) -> bool:
+            brought_new = reading.take(page)
+            self._in_this_list = max(self._in_this_list, reading.gathering.count(Fit.ACTIVE))
+            return brought_new
+
+        await each_page(self.reader, lambda number, size: self._query(number, size, host_id), take)
         return reading
 
     def _query(self, number: int, size: int, host_id: str | None) -> Query:

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 
 from bulk_cancel.core.model import Target
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.ledger.port import Ledger, Unknown
-
-#: Number of unknown targets that are searched for series.
-_UNKNOWN = 1000
+from bulk_cancel.ledger.port import Ledger, Unknown, every_unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ def series_due_in_s(ledger: Ledger, clock: Clock, settle_s: float) -> float | No
 
     An undecided series keeps none waiting.
     """
-    series = [item for item in ledger.unknown(0, _UNKNOWN) if item.work.target.entire_series and not item.undecided]
+    series = [item for item in every_unknown(ledger) if item.work.target.entire_series and not item.undecided]
     return max(0.0, *(due_in_s(item, clock, settle_s) for item in series)) if series else None
 
 

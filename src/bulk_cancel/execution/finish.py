@@ -56,9 +56,10 @@ def record_end(facts: RunFacts, summary: Summary, setup: Setup) -> None:
     ledger.end_run(facts.run_no, facts.clock.now(), document)
     if facts.out is not None:
         (run,) = ledger.runs(facts.run_id)
-        if missing := write_run(
-            ledger, run, facts.out, facts.clock.now(), Wanted(excel=setup.job.excel, show=setup.job.show)
-        ):
+        wanted = Wanted(excel=setup.job.excel, show=setup.job.show)
+        with setup.display.busy("Writing the results"):
+            missing = write_run(ledger, run, facts.out, facts.clock.now(), wanted)
+        if missing:
             log.warning("run.no_workbook", why=missing)
         write_summary(document, facts.out)
     counts = {status.value: count for status, count in summary.counts.items() if count}

@@ -28,11 +28,16 @@ class HeaderRow:
 
 
 def header_row(rows: Sequence[tuple[int, Mapping[int, str]]], mapping: Mapping[str, str]) -> HeaderRow:
-    """Return the first row with a column of appointment ids, else the first row; `rows` are (number, cells)."""
+    """Return the first row with a column of appointment ids; `rows` are (number, cells).
+
+    Without such a row, return the first one with at least two names, since a title does not name columns.
+    """
     headers = [HeaderRow(number, named(cells), titles) for titles, (number, cells) in enumerate(rows)]
     if not headers:
         raise InputError("the file is empty")
-    return next((header for header in headers if has_id_column(header.names, mapping)), headers[0])
+    with_ids = (header for header in headers if has_id_column(header.names, mapping))
+    with_names = (header for header in headers if len(header.columns) > 1)
+    return next(with_ids, None) or next(with_names, headers[0])
 
 
 def named(cells: Mapping[int, str]) -> dict[int, str]:

@@ -173,7 +173,7 @@ class _Cells:
             for column in range(self._column, self._column + repeated):
                 self._cells[column] = text
                 if last_row > self._row + 1:
-                    self._merges.add(self._row + 1, column, last_row)
+                    self._merges.add(self._row + 1, column, last_row, column)
         self._column += repeated
 
     def _value(self, shown: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from bisect import bisect
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from heapq import heappop, heappush
+from typing import Final, NamedTuple
 
 from bulk_cancel.errors import InputError
 
@@ -40,31 +42,52 @@ class Sheet(ABC):
         return any(column in columns for columns in self.hidden_columns)
 
 
+class _Merge(NamedTuple):
+    """A merged cell, by its rows counted from 1 and its columns counted from 0."""
+
+    row: int
+    column: int
+    last_row: int
+    last_column: int
+
+
 class Merges:
-    """Merged cells: the value in the first row counts for all rows that they cover."""
+    """Merged cells: the value of the first cell counts for all rows that they cover, in the first column.
+
+    Values that a file stores in the other covered cells are invisible, and are not read.
+    """
 
     def __init__(self) -> None:
-        self._last_row: dict[tuple[int, int], int] = {}  # first row and column -> last row
+        self._coming: list[_Merge] = []  # a heap
+        self._passed: dict[int, tuple[_Merge, str]] = {}  # first column -> the merge that covers this row, its value
         self._count = 0
-        self._open: dict[int, tuple[int, str]] = {}  # column -> last row and value of the merged cell there
 
-    def add(self, row: int, column: int, last_row: int) -> None:
+    def add(self, row: int, column: int, last_row: int, last_column: int) -> None:
         """Note a merged cell."""
-        if last_row > row:
-            self._last_row[row, column] = last_row
+        heappush(self._coming, _Merge(row, column, last_row, last_column))
         self._count += 1
         if self._count > MAX_MERGES:
             raise InputError(f"the sheet has more than {MAX_MERGES:,} merged cells", advice="Save the sheet as CSV.")
 
-    def fill(self, row: int, cells: dict[int, str]) -> None:
-        """Fill in the values of merged cells that begin above the row. Rows have to come in order."""
-        if not self._last_row:
-            return
-        for column, (last_row, value) in list(self._open.items()):
-            if row > last_row:
-                del self._open[column]
-            elif (row, column) not in self._last_row:
-                cells[column] = value
-        for column, value in cells.items():
-            if last := self._last_row.get((row, column)):
-                self._open[column] = (last, value)
+    def fill(self, row: int, cells: dict[int, str]) -> bool:
+        """Fill in the values of merged cells; return whether the row has cells of its own. Rows come in order."""
+        self._passed = {column: one for column, one in self._passed.items() if row <= one[0].last_row}
+        while self._coming and self._coming[0].row <= row:
+            merge = heappop(self._coming)
+            if row <= merge.last_row:
+                self._passed[merge.column] = (merge, cells.get(merge.column, "") if merge.row == row else "")
+        if not self._passed:
+            return bool(cells)
+        firsts = sorted(self._passed)
+        for column in [column for column in cells if self._is_covered(row, column, firsts)]:
+            del cells[column]
+        is_own = bool(cells)
+        cells.update({column: value for column, (_, value) in self._passed.items() if value})
+        return is_own
+
+    def _is_covered(self, row: int, column: int, firsts: Sequence[int]) -> bool:
+        """Return whether a merged cell covers this one."""
+        if not (place := bisect(firsts, column)):
+            return False
+        merge, _ = self._passed[firsts[place - 1]]
+        return column <= merge.last_column and (row, column) != (merge.row, merge.column)

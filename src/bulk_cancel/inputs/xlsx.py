@@ -225,7 +225,7 @@ class _MergedCells(_Quiet):
         if name == "mergeCell":
             first, _, last = attributes.get("ref", "").partition(":")
             row, column = place_of(first)
-            self.merges.add(row, column, place_of(last)[0] if last else row)
+            self.merges.add(row, column, *(place_of(last) if last else (row, column)))
 
 
 class _Cells(_Quiet):
@@ -269,9 +269,7 @@ class _Cells(_Quiet):
         elif name == "c":
             self._end_cell()
         elif name == "row":
-            own = bool(self._cells)
-            self._merges.fill(self._row, self._cells)
-            if own:
+            if self._merges.fill(self._row, self._cells):
                 self._done.append(SheetRow(self._row, self._hidden, self._cells))
         elif name == "rPh":
             self._phonetic = False

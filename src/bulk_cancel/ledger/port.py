@@ -23,6 +23,7 @@ from bulk_cancel.core.states import State
 
 #: All rows of the run's own account. (A scope of None means all accounts.)
 ALL_ROWS = Scope()
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +294,14 @@ class Ledger(Protocol):
 
     def close(self) -> None:
         """Close the ledger; a second time does nothing."""
+
+
+def every_unknown(ledger: Ledger) -> Iterator[Unknown]:
+    """Yield every unknown target of the whole ledger, in the order of their ids; few are in memory at a time."""
+    after = 0
+    while chunk := ledger.unknown(after, _AT_ONCE):
+        yield from chunk
+        after = chunk[-1].work.target_id
 
 
 class GuardError(Exception):

@@ -1,14 +1,16 @@
-"""Shows progress on stderr: redrawn lines on a terminal, a log line every 30 s elsewhere."""
+"""Shows progress on stderr: redrawn lines on a terminal, a log line every 30 s elsewhere.
+
+Imports nothing that takes time: commands that wait for nothing have a display, too.
+"""
 
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-
-import anyio
 
 from bulk_cancel.core.units import about, show_duration
 
@@ -19,6 +21,7 @@ _REDRAW_S = 0.5
 _LINE_S = 30.0
 _WINDOW_S = 15.0
 _BAR_WIDTH = 20
+_UNSEEN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,9 @@ class Display(Protocol):
 
     async def follow(self, standing: Callable[[], Standing]) -> None:
         """Show the run's progress repeatedly."""
+
+    def busy(self, what: str) -> AbstractContextManager[None]:
+        """Show that work goes on whose end is not known, such as reading a file."""
 
     def stop(self) -> None:
         """Stop drawing on the terminal."""
@@ -63,7 +69,12 @@ class Silence:
     """Shows nothing."""
 
     async def follow(self, standing: Callable[[], Standing]) -> None:
+        import anyio
+
         await anyio.sleep_forever()
+
+    def busy(self, what: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def stop(self) -> None: ...
 
@@ -75,11 +86,16 @@ class Lines:
         self._log = log
 
     async def follow(self, standing: Callable[[], Standing]) -> None:
+        import anyio
+
         while True:
             await anyio.sleep(_LINE_S)
             now = standing()
             left = about(now.eta_s)
             self._log.info("run.progress", done=now.done, of=now.total, counts=now.counts, left=left, note=now.note)
+
+    def busy(self, what: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def stop(self) -> None: ...
 
@@ -99,7 +115,9 @@ class Screen:
         self._sent: list[tuple[float, int]] = []
 
     async def follow(self, standing: Callable[[], Standing]) -> None:
-        began = anyio.current_time()
+        import anyio
+
+        began, self._sent = anyio.current_time(), []  # it may have followed something else before
         self._live.start()
         try:
             while True:
@@ -108,6 +126,24 @@ class Screen:
         finally:
             self._draw(standing(), anyio.current_time() - began)
             self.stop()
+
+    @contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """Draw how long it takes so far, in a thread of its own; nothing of what is done within a second."""
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+        shown = Progress(*columns, console=self._live.console, transient=True, refresh_per_second=2)
+        shown.add_task(what, total=None)
+        timer = threading.Timer(_UNSEEN_S, shown.start)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+            shown.stop()
 
     def stop(self) -> None:
         self._live.stop()
@@ -135,6 +171,8 @@ class Screen:
 
     def _rate(self, sent: int) -> str:
         """Return the rate of requests over the last seconds, per second or, when low, per minute."""
+        import anyio
+
         moment = anyio.current_time()
         self._sent = [point for point in self._sent if moment - point[0] < _WINDOW_S] + [(moment, sent)]
         elapsed_s = moment - self._sent[0][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import PlanLine, request_of, target_of
 from bulk_cancel.core.readings import Reading
 from bulk_cancel.engine.feed import WORTH_PAGES
-from bulk_cancel.engine.list_walk import ListWalk
+from bulk_cancel.engine.list_walk import PAGE_SIZE, ListWalk
 from bulk_cancel.engine.reader import Reader
 
 #: Most pages that a plan reads, and keeps in memory, for one account.
@@ -34,8 +35,20 @@ class AccountReads:
     pace: Pace
     look_at: Look
     known_pace: PaceRecord | None = None  #: what the ledger knows of the limiter
-    requests: int = 0
+    reader: Reader | None = None  #: of the looks that go on
+    _past_requests: int = 0
+    _rows_per_request: int = PAGE_SIZE  #: at most, of what is read now
     _walks: dict[str | None, ListWalk] = field(default_factory=dict)
+
+    @property
+    def requests(self) -> int:
+        """How many requests the looks took so far."""
+        return self._past_requests + (self.reader.requests if self.reader else 0)
+
+    def left_s(self, unread: int) -> float:
+        """Return how long it takes at least to read so many rows, by the limit. A list may have more pages."""
+        requests = math.ceil(unread / self._rows_per_request)
+        return self.reader.limiter.duration_s(requests) if self.reader else 0.0
 
     async def look(self, lines: Sequence[PlanLine], seen: dict[str, Reading]) -> list[PlanLine]:
         """Read the appointments of lines that would be sent; return the decided lines. Raises as the reader does."""
@@ -43,17 +56,20 @@ class AccountReads:
         line = machine.line_factory(replace(self.settings, with_contacts=True))()
         limiter = limiter_of(self.pace, key, machine, self.known_pace)
         reader = Reader(line, limiter, self.setup.log, partial(remember, machine, key), self.settings.credential.origin)
+        self.reader = reader
         try:
             return await self._looked_at(lines, seen, reader)
         finally:
-            self.requests += reader.requests
+            self.reader, self._past_requests = None, self.requests
             reader.remember(reader.limiter.record())
             await line.aclose()
 
     async def _looked_at(self, lines: Sequence[PlanLine], seen: dict[str, Reading], reader: Reader) -> list[PlanLine]:
+        self._rows_per_request = PAGE_SIZE
         await self._read_pages(lines, seen, reader)
         left = sum(self._is_unread(line, seen) for line in lines)
         if left and (self.look_at is Look.EACH or left * 10 <= len(lines) or _is_free(reader, left + len(lines))):
+            self._rows_per_request = 1
             for line in lines:
                 if self._is_unread(line, seen):
                     seen[str(line.row.appointment_id)] = await reader.read(target_of(line.row), request_of(line.row))

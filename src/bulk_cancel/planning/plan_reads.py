@@ -13,10 +13,13 @@ from bulk_cancel.core.actions import SENT, Look
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.readings import Reading
 from bulk_cancel.errors import BulkCancelError, ConfigError, LockedError, UnreachableError
+from bulk_cancel.ops.progress import Display, Silence, Standing, show_progress
 from bulk_cancel.settings.accounts import label_of
 
 if TYPE_CHECKING:
     from bulk_cancel.planning.account_reads import AccountReads
+
+_READING = "reading the appointments of the plan: nothing is sent"
 
 
 @dataclass
@@ -26,6 +29,7 @@ class PlanReads:
     look: Look
     begin: Callable[[str], AccountReads]  #: begins an account's reads; raises ConfigError, LockedError
     run_loop: Callable[..., Any]
+    display: Display = field(default_factory=Silence)  #: shows how far the looks are
     seen: dict[str, Reading] = field(default_factory=dict)
     offline: dict[str, str] = field(default_factory=dict)  #: accounts whose appointments cannot be read -> why
     _begun: dict[str, AccountReads] = field(default_factory=dict)
@@ -75,8 +79,20 @@ class PlanReads:
                 for place, line in zip(places[account], found, strict=True):
                     lines[place] = line
 
-        async with anyio.create_task_group() as group:
-            for account in sorted(places):
-                group.start_soon(look, account)
+        async with anyio.create_task_group() as surroundings:
+            surroundings.start_soon(show_progress, self.display, lambda: self._standing(places, lines))
+            async with anyio.create_task_group() as group:
+                for account in sorted(places):
+                    group.start_soon(look, account)
+            surroundings.cancel_scope.cancel()
         if failures:
             raise failures[0]
+
+    def _standing(self, places: Mapping[str, list[int]], lines: Sequence[PlanLine]) -> Standing:
+        unread = {
+            account: sum(str(lines[place].row.appointment_id) not in self.seen for place in of_account)
+            for account, of_account in places.items()
+        }
+        total, left = sum(map(len, places.values())), sum(unread.values())
+        left_s = max(self._begun[account].left_s(count) for account, count in unread.items())
+        return Standing(total - left, total, self.requests, "looked at", left_s, _READING)

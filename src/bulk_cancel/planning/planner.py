@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -34,7 +35,8 @@ def planned(
     reads: PlanReads | None,
     each: Callable[[PlanLine], None] | None,
 ) -> Plan:
-    plan = make_plan(rows.chunks(), states_of, keys.setup.job.pace, rows.look(reads), each)
+    with nullcontext() if reads else keys.setup.display.busy("Planning"):
+        plan = make_plan(rows.chunks(), states_of, keys.setup.job.pace, rows.look(reads), each)
     plan.notes, plan.hours = rows.notes, keys.setup.hours
     plan.place = Place(urlsplit(keys.setup.api_url).netloc, _credentials(keys, plan), str(keys.setup.place))
     if keys.accounts.given or plan.shares.keys() - {OWN}:
@@ -78,4 +80,4 @@ def plan_reads(keys: CredentialLocks, look: Look, known_pace: KnownPace, wait_s:
         keys.lock([account], wait_s)
         return AccountReads(keys.setup, settings, pace, look, known_pace(settings.credential.fingerprint))
 
-    return PlanReads(look, begin, keys.setup.machine.run_loop)
+    return PlanReads(look, begin, keys.setup.machine.run_loop, keys.setup.display)

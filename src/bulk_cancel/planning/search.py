@@ -21,7 +21,7 @@ from bulk_cancel.engine.reader import Reader
 from bulk_cancel.engine.search import Search
 from bulk_cancel.errors import BulkCancelError, ConfigError, IncompleteError
 from bulk_cancel.ops.locks import holder_of, locked
-from bulk_cancel.ops.progress import Display, Silence, Standing, show_progress
+from bulk_cancel.ops.progress import Display, Standing, show_progress
 from bulk_cancel.reports.found_file import Layout, write_found
 
 SELECTED = "selected.csv"
@@ -50,7 +50,7 @@ def select_input(setup: Setup, into: Path) -> tuple[Path, tuple[str, ...]]:
     does, OutputError, and IncompleteError where appointments may be missing. When the search finds nothing, the file
     has a header and no rows.
     """
-    found = find_appointments(setup, Silence())
+    found = find_appointments(setup)
     if found.doubts:
         raise IncompleteError(
             f"The selection may lack appointments: {' '.join(found.doubts)}",
@@ -78,7 +78,6 @@ async def _nothing_more(search: Search) -> None: ...
 
 def find_appointments(
     setup: Setup,
-    display: Display,
     *,
     with_contacts: bool = False,
     then: Callable[[Search], Awaitable[None]] = _nothing_more,
@@ -101,7 +100,7 @@ def find_appointments(
         limiter = limiter_of(account.pace, key, machine, known_pace(setup.place, key))
         reader = Reader(line, limiter, setup.log, partial(remember, machine, key), settings.credential.origin)
         search = Search(reader, job.select.selection())
-        machine.run_loop(_carry_out, search, line, display, then)
+        machine.run_loop(_carry_out, search, line, setup.display, then)
     found = Found(search.gathering, search.host_ids, reader.requests, reader.throttled, tuple(search.doubts))
     counts = {fit.value: search.gathering.count(fit) for fit in Fit if fit is not Fit.OTHER}
     setup.log.info("find.ended", **counts, hosts=len(found.host_ids), requests=found.requests)
@@ -138,5 +137,5 @@ async def _carry_out(search: Search, line: Line, display: Display, then: Callabl
 def _standing(search: Search) -> Standing:
     """Return the progress. Each unread list counts as one request, since its number of pages is not known."""
     reader, left = search.reader, search.hosts - search.hosts_read
-    found = f"{search.gathering.count(Fit.ACTIVE)} found"
+    found = f"{search.found} found"
     return Standing(search.hosts_read, search.hosts, reader.requests, found, reader.limiter.duration_s(left))

@@ -15,6 +15,7 @@ from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.core.plan import Approval, LookAt, PlanLine, target_of
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.template import Template
+from bulk_cancel.core.text import clean
 from bulk_cancel.errors import ConfigError, InputMissingError, NoRowsError, UsageError
 from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, stage_input
 from bulk_cancel.plan_files import PlanFile, is_plan, open_plan
@@ -79,14 +80,16 @@ def open_source(setup: Setup, folder: Path) -> Source:
     names = AccountNames(accounts.names, job.account) if accounts.given else None
     users = {name: user for name in ("", *accounts.names) if (user := accounts.user_id(name))}
     template = template_of(setup)
-    staged = stage_input(selected, _options_of(job, template, names), folder / SNAPSHOT)
+    with setup.display.busy(f"Reading {clean(job.label)}"):
+        staged = stage_input(selected, _options_of(job, template, names), folder / SNAPSHOT)
     return InputFile(job, replace(staged, notes=(*notes, *staged.notes)), template, setup.known_zone, users)
 
 
 def _open_approved(setup: Setup, into: Path) -> ApprovedPlan:
     job, now = setup.job, setup.machine.clock.now()
     plan = _of_this_api(open_plan(Path(job.input), now=now, expect_digest=job.expect_digest), setup.api_url)
-    missing = pin_input(plan, into)
+    with setup.display.busy(f"Reading {clean(plan.header.input)}"):
+        missing = pin_input(plan, into)
     if missing and job.show:
         raise UsageError(
             f"--show names columns that nothing holds. {missing}", advice="Nothing was sent. Leave it out."

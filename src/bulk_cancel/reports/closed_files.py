@@ -70,7 +70,7 @@ _KINDS = {
 }
 _ADVICE = {
     0: (Kind("closed", Tone.GOOD, "✓"), "Nothing is left to do."),
-    3: (Kind("not closed", Tone.BAD, "!"), "Each row says what is left; the sentences above say what to do."),
+    3: (Kind("not closed", Tone.BAD, "!"), "The sentences below say what to do, and each row says what is left."),
     4: (Kind("not known", Tone.WARN, "?"), "A part of it could not be read: a person has to look."),
 }
 

@@ -6,9 +6,7 @@ from collections import Counter
 
 from bulk_cancel.core.exit_codes import Remains
 from bulk_cancel.core.model import Status, status_of
-from bulk_cancel.ledger.port import Concern, Ledger
-
-_AT_ONCE = 1000
+from bulk_cancel.ledger.port import Concern, Ledger, every_unknown
 
 
 def remains_of_run(ledger: Ledger, run_no: int) -> Remains:
@@ -24,16 +22,10 @@ def remains_of_run(ledger: Ledger, run_no: int) -> Remains:
 def remains_of_ledger(ledger: Ledger) -> Remains:
     """Return what is still open of all inputs, for a reconcile, which has no rows of its own."""
     return Remains(
-        {Status.UNKNOWN: ledger.unknown_count()}, undecided=_undecided(ledger), sendable=ledger.waiting_count()
+        {Status.UNKNOWN: ledger.unknown_count()},
+        undecided=sum(item.undecided for item in every_unknown(ledger)),
+        sendable=ledger.waiting_count(),
     )
-
-
-def _undecided(ledger: Ledger) -> int:
-    after, found = 0, 0
-    while chunk := ledger.unknown(after, _AT_ONCE):
-        found += sum(item.undecided for item in chunk)
-        after = chunk[-1].work.target_id
-    return found
 
 
 def keep_expiry(ledger: Ledger, run_no: int, expires_at: float) -> None:

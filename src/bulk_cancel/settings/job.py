@@ -351,16 +351,16 @@ def _validated(given: Mapping[str, Any], source: str) -> Job:
         raise ConfigError(f"The settings for {source} are wrong: {complaints(error)}.") from error
 
 
+#: What pydantic says of settings as such, for people.
+_WRONG = {"extra_forbidden": "there is no such setting", "missing": "it is missing"}
+
+
 def complaints(error: ValidationError, whole: str = "the file") -> str:
     """Return each wrong setting and what is wrong, without its value, which may be a secret in the wrong place."""
     lines = []
     for item in error.errors(include_url=False, include_input=False):
         name = ".".join(str(part) for part in item["loc"]) or whole
-        what = (
-            "there is no such setting"
-            if item["type"] == "extra_forbidden"
-            else item["msg"].removeprefix("Value error, ")
-        )
+        what = _WRONG.get(item["type"]) or item["msg"].removeprefix("Value error, ")
         lines.append(f"{name}: {clean(what)}")
     return "; ".join(lines)
 

@@ -7,8 +7,10 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -16,13 +18,16 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import PlanLine
+from bulk_cancel.core.selection import Days
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
+from bulk_cancel.reports.closed_files import ClosedFacts, Left, LeftKind, write_closed
+from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.plan_page import PlanFacts, writing_plan_page
 from bulk_cancel.reports.pages.run_page import write_run_page
 from support.given import AT, BASE, HISTORIES, entries, invalid, row
-from support.plans import ONE_OF_EACH, line
+from support.plans import ONE_OF_EACH, line, uuid
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
@@ -121,12 +126,34 @@ def run_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
 
 @pytest.fixture(scope="session")
 def plan_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a plan with a line of every kind, and hostile ones."""
+    """The page of a plan with a line of every kind, and hostile ones; a column of the input stands beside each id."""
     folder = tmp_path_factory.mktemp("plan")
-    facts = PlanFacts("closures/berlin.csv", "ab" * 32, AT, Pace(100 / 60, 200))
+    facts = PlanFacts("closures/berlin.csv", "ab" * 32, AT, Pace(100 / 60, 200), shown=with_names)
     with writing_plan_page(folder, facts) as page:
         for each in ONE_OF_EACH:
             page.add(each)
         for number, text in enumerate(HOSTILE, 20):
             page.add(PlanLine(line(number, reason=text).row, Action.REFUSED, text))
     return folder / "plan.html"
+
+
+def with_names(page: layout.Page) -> layout.Page:
+    """Show names beside the ids as `--show` does: hostile ones, and one that is no words."""
+    names = (*HOSTILE, "Donaudampfschifffahrtsgesellschaft" * 5)
+    rows = [replace(one, shown=[("Kunde", names[place % len(names)])]) for place, one in enumerate(page.rows)]
+    return replace(page, rows=rows, shown=["Kunde"])
+
+
+@pytest.fixture(scope="session")
+def closed_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of days of which something is left."""
+    folder = tmp_path_factory.mktemp("closed")
+    days = Days(date(2026, 12, 24), date(2026, 12, 31), ZoneInfo("Europe/Berlin"))
+    at = "2026-12-24T09:00:00Z"
+    left = [
+        Left(kind, uuid(number), at, at, (uuid(800), uuid(801), uuid(802)), uuid(700), HOSTILE[number % len(HOSTILE)])
+        for number, kind in enumerate([*LeftKind] * 5)
+    ]
+    parts = [("bookable slots", f"Consultation with {uuid(801)} from 2026-12-24 09:00 CET; " * 9)]
+    write_closed(left, ClosedFacts(days, 3, parts, AT), folder, with_contacts=False)
+    return folder / "closed.html"

@@ -17,9 +17,9 @@ MANY = 4999  #: rows with a target; an invalid one comes besides
 Files = Callable[[int], Path]
 
 
-@pytest.fixture(params=["report", "plan"])
-def file(request: pytest.FixtureRequest, run_file: Files, plan_file: Path) -> Path:
-    return run_file(60) if request.param == "report" else plan_file
+@pytest.fixture(params=["report", "plan", "closed"])
+def file(request: pytest.FixtureRequest, run_file: Files, plan_file: Path, closed_file: Path) -> Path:
+    return {"report": run_file(60), "plan": plan_file, "closed": closed_file}[request.param]
 
 
 #: Each colour and each width once; what only both together could show is left to the long sweeps.

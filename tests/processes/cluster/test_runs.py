@@ -10,6 +10,7 @@ import pytest
 
 from bulk_cancel.cluster import queue
 from bulk_cancel.cluster.dispatch import enqueue
+from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN
 from bulk_cancel.sandbox.world import Kind, Wanted
@@ -73,7 +74,7 @@ def hand_out_again(cluster: Cluster, run_id: str) -> None:
         ledger.plan_chunks(run.run_no, 3)
         assert [chunk.chunk for chunk in ledger.chunks(run.run_no)] == before
         with queue.opened(cluster.url) as opened:
-            enqueue(ledger, opened, run)
+            enqueue(ledger, opened, run, system_clock())
     finally:
         ledger.close()
 

@@ -66,8 +66,18 @@ def test_a_plan_whose_reader_goes_away_ends_with_74_and_a_sentence(shell: Shell,
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
-@pytest.mark.parametrize("words", [["plan", "in.csv"], ["plan", "in.csv", "--json"], ["plan", "--help"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plan", "in.csv"],
+        ["plan", "in.csv", "--json"],
+        ["plan", "--help"],
+        ["ledger", "export", "--ledger", "ledger.db"],
+    ],
+    ids=" ".join,
+)
 def test_a_full_disk_behind_stdout_is_told_as_such(shell: Shell, source: Path, words: list[str]) -> None:
+    shell.run(source, "--ledger", "ledger.db")
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [*COMMAND, *words], stdout=full, stderr=subprocess.PIPE, check=False,

@@ -37,10 +37,18 @@ def test_uvx_runs_the_demo_to_its_end(wheel: Path, wheels: Path, fresh: dict[str
 
 
 @pytest.mark.long
+def test_pipx_runs_the_demo_to_its_end(wheel: Path, wheels: Path, fresh: dict[str, str]) -> None:
+    """It installs with uv where there is one, else with pip: here with uv."""
+    environ = {**fresh, "UV_OFFLINE": "1", "UV_FIND_LINKS": str(wheels), "PIPX_DEFAULT_PYTHON": sys.executable}
+    pipx = (sys.executable, "-m", "pipx", "run", "--spec", wheel)
+    assert "a series took along; 0 of them twice." in run(*pipx, "bulk-cancel", "demo", environ=environ)
+
+
+@pytest.mark.long
 def test_a_fresh_environment_of_pip_runs_the_demo_and_has_the_pages(
     wheel: Path, wheels: Path, fresh: dict[str, str]
 ) -> None:
-    """What `pipx run` does, in two commands. Slow: pip compiles what it installs."""
+    """Slow: pip compiles what it installs."""
     home = Path(fresh["HOME"])
     run(sys.executable, "-m", "venv", home / "env", environ=fresh)
     run(home / "env/bin/pip", "install", "--find-links", wheels, wheel, environ=fresh, timeout=300)

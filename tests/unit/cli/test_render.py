@@ -23,19 +23,19 @@ CHECK = "bulk-cancel closed --from 2026-12-24 --to 2026-12-24 --timezone Europe/
 
 
 def told(out: Path, **given: object) -> str:
-    summary = Summary(
-        run_id="r",
-        rows=3,
-        targets=3,
-        counts={Status.CANCELLED: 2, Status.REJECTED: 1},
-        requests=Requests(3, 0, 1),
-        elapsed_s=2.0,
-        exit_code=Exit.REFUSED_ROWS,
-        out=str(out),
-        ledger="l.db",
-        next="Correct failed.csv (1 row) and run it as a new input.",
-        **given,  # type: ignore[arg-type]  # as the test names them
-    )
+    usual: dict[str, object] = {
+        "run_id": "r",
+        "rows": 3,
+        "targets": 3,
+        "counts": {Status.CANCELLED: 2, Status.REJECTED: 1},
+        "requests": Requests(3, 0, 1),
+        "elapsed_s": 2.0,
+        "exit_code": Exit.REFUSED_ROWS,
+        "out": str(out),
+        "ledger": "l.db",
+        "next": "Correct failed.csv (1 row) and run it as a new input.",
+    }
+    summary = Summary(**{**usual, **given})  # type: ignore[arg-type]  # as the test names them
     with redirect_stdout(StringIO()) as screen:
         show_summary(Terminal(), summary)
     return screen.getvalue()
@@ -73,3 +73,8 @@ def test_a_closure_is_told_what_it_wants_once_and_in_time(tmp_path: Path) -> Non
     assert ("Block the day first" in ended, f"Then check: {CHECK}\n" in ended) == (False, True)
     assert "Block the day first" in planned(runs=False)
     assert CHECK in planned(runs=False)
+
+
+def test_the_summary_says_how_many_left_without_a_look_and_what_reads_them(tmp_path: Path) -> None:
+    said = told(tmp_path, requests=Requests(3, unseen=2))
+    assert "2 of the cancels left without a look; --look each reads every appointment first." in said

@@ -53,7 +53,7 @@ def test_it_says_what_the_plan_is(plan: PlanFile, capsys: pytest.CaptureFixture[
 def test_another_zone_may_be_asked_for(plan: PlanFile, capsys: pytest.CaptureFixture[str]) -> None:
     show_plan_file(plan.path, "America/New_York", as_json=False)
     shown = capsys.readouterr().out
-    assert "expires   2026-11-23 17:00 EST, in 23 h" in shown
+    assert "expires  2026-11-23 17:00 EST, in 23 h" in shown
     assert "starts 2026-12-01 04:00 EST" in shown
     with pytest.raises(ConfigError, match='"Mars" is not a time zone'):
         show_plan_file(plan.path, "Mars", as_json=False)

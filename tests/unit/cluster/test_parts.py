@@ -30,7 +30,7 @@ from bulk_cancel.core.actions import Action, Approved, Expectation, Look
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Chunk, Target
-from bulk_cancel.engine.clock import Clock
+from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.errors import ConfigError, Exit, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts
@@ -95,7 +95,7 @@ def record(number: int, note: ChunkResult | None = None, account: str = "berlin"
 def rescue_once(url: str, line: Any, silence_s: float) -> list[tuple[str, str]]:
     log = structlog.wrap_logger(logging.getLogger("test"))
     setup = set_up(load_job("-", {}), log, Machine({"MEETERGO_API_URL": "http://127.0.0.1/v4"}))
-    rescue.rescue(url, line, WorkerSetup(setup, "one", silence_s))
+    rescue.rescue(lambda: PostgresLedger.open(url), line, WorkerSetup(setup, "one", silence_s))
     return list(line.done)
 
 
@@ -124,7 +124,7 @@ def test_rules_come_back_from_the_ledger_as_they_were(ledger: PostgresLedger) ->
 
 @pytest.mark.parametrize("setting", [{"canary": "3"}, {"rebooking_list": True}])
 def test_what_only_one_machine_can_do_is_refused(setting: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=f"--{next(iter(setting)).replace('_', '-')} cannot be had"):
+    with pytest.raises(ConfigError, match=f"--{next(iter(setting)).replace('_', '-')} cannot be used"):
         RunSettings.of(load_job("-", setting), None, CLOCK)
 
 
@@ -134,7 +134,7 @@ def test_the_end_and_the_page_of_a_closure_say_what_it_wants(ledger: PostgresLed
     run_no, run_id = planned(ledger)
     settings = RunSettings.of(load_job("-", {}), None, CLOCK)
     replace(settings, closure=check).keep(ledger, run_no)
-    ending.end(ledger, ledger.runs(run_id)[0], ledger.chunks(run_no))
+    ending.end(ledger, ledger.runs(run_id)[0], ledger.chunks(run_no), system_clock())
     (run,) = ledger.runs(run_id)
     assert json.loads(run.summary)["closure"] == check
     page = run_page(ledger, run, CLOCK.now())
@@ -221,16 +221,16 @@ def test_series_follow_when_all_others_have_ended(ledger: PostgresLedger) -> Non
     for chunk in others:
         hold = ledger.take_chunk(run_no, chunk.chunk.chunk_no, "one", 90.0)
         assert hold is not None
-        assert not ending.go_on(ledger, line, ledger.runs(run_id)[0])
+        assert not ending.go_on(ledger, line, ledger.runs(run_id)[0], system_clock())
         assert line.done == []
         ledger.end_chunk(hold, ChunkResult().to_json())
     for _ in range(2):
-        assert not ending.go_on(ledger, line, ledger.runs(run_id)[0])
+        assert not ending.go_on(ledger, line, ledger.runs(run_id)[0], system_clock())
     assert set(line.done) == {("enqueued", f"{run_id}/4")}
     hold = ledger.take_chunk(run_no, 4, "one", 90.0)
     assert hold is not None
     ledger.end_chunk(hold, "")
-    assert ending.go_on(ledger, line, ledger.runs(run_id)[0])
+    assert ending.go_on(ledger, line, ledger.runs(run_id)[0], system_clock())
     (run,) = ledger.runs(run_id)
     assert run.status == "ended"
 
@@ -269,16 +269,16 @@ def test_a_run_that_no_worker_takes_is_told_of_within_ten_seconds(
 ) -> None:
     planned(ledger)
     (run,) = ledger.runs()
-    seen = dispatch._Seen(emptied_url, run)
-    seen.look()
+    seen = dispatch._Observed(emptied_url, run)
+    seen.update()
     assert not seen.is_untaken
     later = time.monotonic() + 9
     monkeypatch.setattr(dispatch.time, "monotonic", lambda: later)
-    seen.look()
+    seen.update()
     assert (seen.is_untaken, seen.standing.note) == (True, NOBODY)
     assert ledger.take_chunk(run.run_no, 1, "one", 90.0)
-    seen.look()
-    assert (seen.is_untaken, seen.standing.note) == (False, "1 worker, 4 of 4 chunks left")
+    seen.update()
+    assert (seen.is_untaken, seen.standing.note) == (False, "1 worker, 4 of 4 chunks open")
     seen.close()
 
 

@@ -19,15 +19,17 @@ from bulk_cancel.access.limit_sharing import limit_shared
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import credential_lock
 from bulk_cancel.access.setup import Setup, set_up
+from bulk_cancel.cluster.approved_rows import keep_approved
 from bulk_cancel.cluster.chunk import WorkerSetup
 from bulk_cancel.cluster.completion import facts_of, summary_of
 from bulk_cancel.cluster.exclusive_run import take_turn
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.cluster.worker import Worker, WorkerOptions, show_life
-from bulk_cancel.core.actions import Look
-from bulk_cancel.core.model import Answer, InputRow, Target
+from bulk_cancel.core.actions import Action, Approved, Expectation, Look
+from bulk_cancel.core.model import Answer, Appointment, InputRow, Target
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event, State
+from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.context import Limits
 from bulk_cancel.errors import Exit, LockedError
 from bulk_cancel.ledger.postgres import PostgresLedger
@@ -67,9 +69,10 @@ class Lab:
     lines: list[ScriptedLine] = field(default_factory=list)
     queue: Enqueued = field(default_factory=Enqueued)
 
-    def begin(self, *rows: InputRow, limits: Limits = FAST, size: int = 2) -> int:
+    def begin(self, *rows: InputRow, limits: Limits = FAST, size: int = 2, is_approved: bool = False) -> int:
         run_no = staged(self.ledger, *rows, settle_s=limits.settle_s)
-        RunSettings("", 30.0, limits).over(len(rows)).keep(self.ledger, run_no)
+        settings = RunSettings("", 30.0, limits).over(len(rows))
+        replace(settings, is_approved=is_approved).keep(self.ledger, run_no)
         self.ledger.plan_chunks(run_no, size)
         return run_no
 
@@ -84,8 +87,6 @@ class Lab:
         return set_up(load_job("-", {"concurrency": 1, **flags}), log, machine)
 
     def make_line(self) -> ScriptedLine:
-        from bulk_cancel.engine.clock import system_clock
-
         self.lines.append(ScriptedLine(system_clock(), self.on_cancel, self.on_read, self.on_page))
         return self.lines[-1]
 
@@ -106,7 +107,7 @@ class Lab:
 
     def summary(self) -> Any:
         (run, *_) = self.ledger.runs()
-        return summary_of(facts_of(self.ledger, run, None), run, self.ledger.chunks(run.run_no))
+        return summary_of(facts_of(self.ledger, run, None, system_clock()), run, self.ledger.chunks(run.run_no))
 
 
 @pytest.fixture
@@ -177,6 +178,21 @@ def test_a_revoked_token_gives_chunks_back_and_its_worker_takes_none_of_the_acco
     assert lab.posts == [uuid(2), uuid(3)]
 
 
+def test_a_token_that_was_refused_once_is_tried_again_by_the_same_worker_in_the_next_run(lab: Lab) -> None:
+    """The API refused it for a while, or a role was given back: nobody would think of starting workers anew."""
+    lab.on_page = lambda: said(401)
+    worker = lab.worker()
+    lab.begin(row(2, 2))
+    assert not lab.carry(1, worker).ended
+    lab.on_page = lambda: Answer(200)
+    assert not lab.carry(1, worker).ended, "in the same run another worker may do it"
+    again = staged(lab.ledger, row(2, 2), run_id="run-2")
+    RunSettings("", 30.0, FAST).over(1).keep(lab.ledger, again)
+    lab.ledger.plan_chunks(again, 2)
+    assert lab.carry(1, worker).ended
+    assert lab.posts == [uuid(2)]
+
+
 def test_a_token_that_ends_in_the_middle_gives_the_rest_back(lab: Lab) -> None:
     run_no = lab.begin(*(row(n, n) for n in range(2, 8)), size=6)
     lab.on_cancel = lambda wanted: said(401) if len(lab.posts) > 3 else cancelled(wanted)
@@ -211,7 +227,7 @@ def test_settings_that_a_worker_does_not_know_are_refused(lab: Lab) -> None:
     connection.execute("UPDATE chunks SET given_back_at = given_back_at - interval '91 s'")
     code, message = halt_of(lab.carry(1))
     assert (code, lab.posts) == (Exit.CONFIG, [])
-    assert "This worker does not know most_attempts, which the run demands." in message
+    assert "This worker does not know most_attempts, which the run needs." in message
     assert lab.ledger.target_states(run_no) == {State.PENDING: 1}
 
 
@@ -383,3 +399,34 @@ async def test_a_worker_shows_that_it_is_alive_and_takes_the_sign_away_when_it_e
                 await anyio.sleep(0.01)
         group.cancel_scope.cancel()
     assert not sign.exists()
+
+
+# -- looks -------------------------------------------------------------------------------------------------------------
+
+
+def test_with_look_each_a_worker_reads_right_before_every_cancel_and_leaves_out_what_others_cancelled(lab: Lab) -> None:
+    run_no = lab.begin(*(row(n, n) for n in range(2, 6)), limits=replace(FAST, look=Look.EACH), size=4)
+    lab.on_read = lambda wanted: (cancelled if wanted.appointment_id == uuid(3) else active)(wanted)
+    lab.carry(1)
+    (line,) = lab.lines
+    assert sorted(lab.posts) == [uuid(2), uuid(4), uuid(5)]
+    assert len(line.reads) == 4
+    assert lab.ledger.counts(run_no) == {State.CANCELLED: 3, State.ALREADY_CANCELLED: 1}
+
+
+def test_a_worker_of_an_approved_plan_leaves_out_what_is_not_as_approved(lab: Lab) -> None:
+    limits = replace(FAST, look=Look.EACH)
+    run_no = lab.begin(*(row(n, n) for n in range(2, 5)), limits=limits, size=4, is_approved=True)
+    planned = Approved(Action.CANCEL, "would be cancelled", Expectation("2031-01-01T09:00:00Z", ("h1",)))
+    keep_approved(lab.ledger, run_no, [(n, Target(uuid(n)), planned) for n in range(2, 5)])
+
+    def shown(wanted: Target) -> Answer:
+        hosts = ("h2",) if wanted.appointment_id == uuid(3) else ("h1",)
+        there = Appointment(wanted.appointment_id, False, start="2031-01-01T09:00:00Z", host_ids=hosts)
+        return Answer(200, appointment=there)
+
+    lab.on_read = shown
+    lab.carry(1)
+    assert sorted(lab.posts) == [uuid(2), uuid(4)]
+    assert lab.ledger.counts(run_no) == {State.CANCELLED: 2, State.SKIPPED: 1}
+    assert "hosts" in lab.ledger.rows(run_no, 2, 1)[0].detail

@@ -292,6 +292,12 @@ def test_quiet_says_nothing_of_a_closed_day_and_what_is_left_of_another(
     assert OWNER_TOKEN not in told.stdout + told.stderr
 
 
+def test_days_without_a_zone_are_refused_in_plain_words(command: Command) -> None:
+    refused = command("closed", "--from", str(DAY), "--to", str(DAY))
+    assert refused.code == 2
+    assert "The options of the search are wrong: timezone: it is missing." in refused.stderr
+
+
 # -- before and after a run --------------------------------------------------------------------------------------------
 
 _BLOCK_FIRST = "Block the day first, in the dashboard: a slot that is cancelled can be booked again at once."

@@ -25,7 +25,6 @@ from bulk_cancel.core.credential import Credential
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.ops.locks import locked
-from bulk_cancel.ops.progress import Silence
 from bulk_cancel.planning.search import SELECTED, find_appointments, select_input
 from bulk_cancel.sandbox import documents
 from bulk_cancel.sandbox.credentials import EXPIRED_TOKEN, HOST_TOKEN, OWNER_TOKEN, PLATFORM_KEY
@@ -247,7 +246,7 @@ def test_an_api_that_is_not_there(find: Find, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("words", "code", "complaint"),
     [
-        (("--timezone", "Mars/Olympus"), 2, "is not a time zone"),
+        (("--timezone", "Mars/Olympus"), 2, "not a time zone"),
         (("--to", "2027-03-27"), 2, "the last day is before the first"),
         (("--from", "28.3.2027"), 2, "from: write a date"),
         (("--location", ""), 2, "location"),
@@ -369,13 +368,13 @@ def test_a_job_selects_its_input(environ: dict[str, str], sandbox: Sandbox, tmp_
 
 def test_a_job_without_a_table_selects_nothing(environ: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no \\[select\\] table"):
-        find_appointments(set_up(load_job("a.csv", {}), LOG, Machine(environ)), Silence())
+        find_appointments(set_up(load_job("a.csv", {}), LOG, Machine(environ)))
 
 
 def test_a_timeout_of_the_environment_that_is_none(environ: dict[str, str]) -> None:
     job = search_job({"from": "2027-03-28", "to": "2027-03-28", "timezone": "UTC"}, {})
     with pytest.raises(ConfigError, match="MEETERGO_TIMEOUT_MS"):
-        find_appointments(set_up(job, LOG, Machine({**environ, "MEETERGO_TIMEOUT_MS": "soon"})), Silence())
+        find_appointments(set_up(job, LOG, Machine({**environ, "MEETERGO_TIMEOUT_MS": "soon"})))
 
 
 def test_appointments_whose_start_cannot_be_read_are_counted(find: Find, monkeypatch: pytest.MonkeyPatch) -> None:

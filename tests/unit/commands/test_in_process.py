@@ -14,18 +14,25 @@ from structlog.testing import CapturingLogger
 
 from bulk_cancel.access.places import ledger_lock
 from bulk_cancel.access.setup import Setup, set_up
-from bulk_cancel.commands.run import prepare, run_in
+from bulk_cancel.cli.render import show_plan
+from bulk_cancel.cli.terminal import Terminal
+from bulk_cancel.commands.plan import plan_job
+from bulk_cancel.commands.run import prepare, run_in, run_job
+from bulk_cancel.core.actions import Look
+from bulk_cancel.core.model import Appointment, Target
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.errors import LockedError
 from bulk_cancel.execution.execute import RunFacts, contexts_of, execute
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.ops.locks import locked
 from bulk_cancel.ops.progress import Silence, Standing
+from bulk_cancel.planning import account_reads
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import load_job
+from support.office import Office
 from support.plans import uuid
 from support.played import LOG, Played
-from support.scripted import NO_ANSWER, ScriptedLine, cancelled
+from support.scripted import NO_ANSWER, ScriptedLine, active, cancelled
 
 COUNT = 12
 
@@ -101,6 +108,39 @@ def test_no_more_is_done_than_there_is_and_the_settle_time_is_told_as_it_passes(
     assert all(note.endswith("until cancels without an answer can no longer be applied") for note in waits)
 
 
+def test_a_plan_that_reads_says_how_far_it_is(tmp_path: Path) -> None:
+    played, setup = ready(tmp_path / "one")
+    each, seen = setup.job.model_copy(update={"look": Look.EACH, "out": None}), Seen()
+    plan = plan_job(each, replace(played.caller, display=seen))
+    assert plan.look is not None
+    assert plan.look.requests > COUNT
+    reading = [one for one in seen.standings if one.note == "reading the appointments of the plan: nothing is sent"]
+    assert len(reading) >= (COUNT - 1) * 10, "nothing is silent for long"
+    assert [one.done for one in reading] == sorted(one.done for one in reading)
+    assert {one.total for one in reading} == {COUNT}
+    assert COUNT - 1 <= reading[-1].done <= COUNT
+    assert [one.sent for one in reading] == sorted(one.sent for one in reading)
+    assert COUNT <= reading[-1].sent <= COUNT + 1, "a read of each, and the page of the list that came first"
+    assert max(one.eta_s for one in reading) >= (COUNT - 2) * 10
+
+
+@pytest.mark.parametrize("words", ["plan", "run"])
+def test_a_job_that_selects_says_how_far_it_reads(tmp_path: Path, words: str) -> None:
+    played, seen = Played(tmp_path), Seen()
+    played.line.listed = [replace(active(Target(uuid(3))).appointment, start="2027-01-16T09:00:00Z", end=None)]  # type: ignore[type-var]
+    file = tmp_path / "day.toml"
+    table = '[select]\nfrom = 2027-01-16\nto = 2027-01-16\ntimezone = "UTC"\n'
+    file.write_text(f'rate = "6/min"\nburst = 1\nlook = "never"\nout = "out"\n{table}')
+    caller = replace(played.caller, display=seen)
+    if words == "plan":
+        assert plan_job(load_job(str(file)), caller).cancels == 1
+    else:
+        assert run_job(load_job(str(file)), caller).exit_code == 0
+    found = [one for one in seen.standings if one.counts.endswith(" found")]
+    assert "1 found" in {one.counts for one in found[:-1]}, "also before two readings of the list agree"
+    assert len(found) >= 10, "its pages are read at the key's pace"
+
+
 def test_who_waits_for_another_run_is_told_which_one(tmp_path: Path) -> None:
     played, setup = ready(tmp_path / "one")
     told, waits = CapturingLogger(), setup.job.model_copy(update={"lock_wait": 1.0})
@@ -109,3 +149,19 @@ def test_who_waits_for_another_run_is_told_which_one(tmp_path: Path) -> None:
     waiting = [call for call in told.calls if call.args == ("lock.waiting",)]
     assert waiting[0].kwargs["what"] == "the ledger"
     assert str(os.getpid()) in waiting[0].kwargs["holder"]
+
+
+def test_a_plan_reads_so_many_pages_and_says_of_how_many_rows_nobody_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert account_reads.MOST_PAGES == 200
+    monkeypatch.setattr(account_reads, "MOST_PAGES", 3)
+    office = Office(tmp_path)
+    office.line.listed = [
+        Appointment(uuid(number), False, start=f"{2031 + number}-01-01T09:00:00Z") for number in range(1000)
+    ]
+    plan = plan_job(office.job(office.write(1000), look="auto", out=None), office.played.caller)
+    assert (len(office.line.pages), len(office.line.reads)) == (3, 0)
+    show_plan(Terminal(), plan, "closure.csv", runs=True)
+    unseen = 1000 - 100 - 2 * 99  # a page begins with the last one of the page before
+    assert f"{unseen} of them were not looked at; --look each reads every one." in capsys.readouterr().out

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bulk_cancel.cli.status import status_command
 from bulk_cancel.commands.explain import explain
 from bulk_cancel.commands.export import export
 from bulk_cancel.commands.plan import plan_job
@@ -88,6 +89,27 @@ def test_a_run_takes_over_what_the_plan_names_and_records_its_own(office: Office
     assert "The plan names another ticket: OPS-1. This run is recorded with OPS-2." in notes
     assert "The person who approved is taken over from the plan: Grace." in notes
     assert made.digest in (office.folder / "run" / "report.html").read_text(encoding="utf-8")
+
+
+def test_status_says_once_what_is_to_be_done_and_where_the_results_are(
+    office: Office, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person who was not there reads: what became of the rows, where that is written, how to check the days."""
+    source = office.folder / "found.csv"
+    source.write_text(
+        "appointment_id,start,end,host_ids,meeting_type_id\n"
+        f"{uuid(1)},2031-01-02T09:00:00Z,,,\nnobody,2031-01-02T10:00:00Z,,,\n"
+    )
+    summary = ran(office, source, timezone="Europe/Berlin")
+    monkeypatch.setattr("bulk_cancel.cli.status.this_machine", lambda: office.played.machine)
+    monkeypatch.setattr("bulk_cancel.cli.status.place_of", lambda _: office.setup().place)
+    status_command(None, 5, None, as_json=False)
+    told = capsys.readouterr().out
+    assert told.count(summary.next) == 1
+    assert f"  Results in {office.folder / 'out'}\n" in told
+    assert "  1 cancelled, 1 invalid.\n" in told
+    then = "bulk-cancel closed --from 2031-01-02 --to 2031-01-02 --timezone Europe/Berlin"
+    assert told.endswith(f"\nThen check: {then}, with the other options that find had\n")
 
 
 def test_what_is_left_goes_on_with_the_very_command_and_its_reason(office: Office) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bulk_cancel.errors import InputError
+from bulk_cancel.inputs.header_row import header_row
 from bulk_cancel.inputs.headers import resolve_columns
 
 
@@ -74,3 +75,11 @@ def test_a_mapping_takes_the_very_name_first():
 
 def test_a_tie_is_broken_by_the_mapping():
     assert resolve_columns(["id", "ID"], {"appointment_id": "ID"}) == {"appointment_id": "ID"}
+
+
+def test_a_title_is_not_taken_for_the_names_that_a_person_has_to_choose_from():
+    """Nobody has named the column of the ids yet: the error lists the names below the title."""
+    title, names = (1, {0: "Schließung im Dezember"}), (3, {0: "Nr.", 1: "Termin", 2: "Kunde"})
+    below = (4, {0: "1", 1: "6f0e8f5e-0000-4000-8000-000000000002", 2: "Änne"})
+    assert header_row([title, names, below], {}).names == ("Nr.", "Termin", "Kunde")
+    assert header_row([title, (2, {0: "Termin"})], {}).number == 1, "one column may be all there is"

@@ -141,6 +141,37 @@ def as_ods(rows):
     )
 
 
+def test_what_is_stored_under_a_merged_cell_is_not_read(tmp_path):
+    """No spreadsheet shows it, and some programs leave it in the file."""
+    rows = {
+        1: {"A": "id", "B": "reason", "C": "user_id"},
+        2: {"A": ID(1), "B": "seen", "C": ID(7)},
+        3: {"A": ID(2), "B": "under", "C": ID(8)},
+        4: {"B": "under", "C": ID(9)},
+        5: {"A": ID(4), "B": "own", "C": ID(5)},
+        6: {"A": ID(5), "C": ID(6)},
+        7: {"B": "under"},
+        8: {"A": ID(7), "B": "own", "C": ID(6)},
+    }
+    cells = "".join(
+        f'<row r="{no}">' + "".join(f'<c r="{at}{no}" t="str"><v>{cell}</v></c>' for at, cell in row.items()) + "</row>"
+        for no, row in rows.items()
+    )
+    merges = "".join(f'<mergeCell ref="{ref}"/>' for ref in ("B2:C4", "B6:B7"))
+    path = write_xlsx(
+        tmp_path / "x.xlsx",
+        f"<worksheet><sheetData>{cells}</sheetData><mergeCells>{merges}</mergeCells></worksheet>",
+    )
+    found = [(row.row, row.appointment_id, row.reason, row.user_id) for row in staged(path, tmp_path)]
+    assert found == [
+        (2, ID(1), "seen", None),
+        (3, ID(2), "seen", None),
+        (5, ID(4), "own", ID(5)),
+        (6, ID(5), None, ID(6)),
+        (8, ID(7), "own", ID(6)),
+    ]
+
+
 def hostile_files(folder):
     """Write small files that claim to be large, or are once they are unpacked."""
     endless = f"id\n{ID(1)}\n".encode() + b"a" * (100 << 20)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
+import time
 from io import StringIO
 
 import anyio
 import pytest
 from structlog.testing import CapturingLogger
 
+from bulk_cancel.ops import progress
 from bulk_cancel.ops.progress import Lines, Screen, Silence, Standing, make_display
 
 LONG = Standing(1234, 5000, 99, "1,000 cancelled, 200 already_cancelled, 20 rejected, 10 not_found, 4 skipped", 3600.0)
@@ -56,3 +59,31 @@ def test_quiet_leaves_a_terminal_its_progress_and_nothing_to_a_file(monkeypatch:
     assert isinstance(make_display(CapturingLogger(), quiet=False), Lines)
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert isinstance(make_display(CapturingLogger(), quiet=True), Screen)
+
+
+@pytest.mark.parametrize(("at_once", "seen"), [(False, True), (True, False)])
+def test_what_takes_long_is_told_meanwhile_and_what_does_not_is_not(
+    at_once: bool, seen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_UNSEEN_S", 60.0 if at_once else 0.0)
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    display = make_display(CapturingLogger(), quiet=False)
+    for _ in range(2):  # one display serves all of a command
+        with display.busy("Reading [a].csv"):
+            for _ in range(500):
+                if at_once or "Reading [a].csv" in screen.getvalue():
+                    break
+                time.sleep(0.01)
+    assert ("Reading [a].csv" in screen.getvalue()) is seen
+    assert not [
+        thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon
+    ]
+
+
+def test_nobody_is_shown_what_goes_on_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    for quiet in (True, False):
+        with make_display(CapturingLogger(), quiet=quiet).busy("Reading a.csv"):
+            pass
+    assert capsys.readouterr() == ("", "")

@@ -142,6 +142,15 @@ def test_a_plan_says_what_it_would_do() -> None:
     assert render(made).count("<tr ") == len(made.rows)
 
 
+def test_what_is_seen_to_be_no_group_is_not_said_to_be_for_everyone_in_one() -> None:
+    """`--cancel-all` is about all rows: most of them are no group bookings."""
+    page = PlanPage(FACTS)
+    for number, group in ((2, False), (3, True), (4, None)):
+        page.add(replace(line(number, cancel_all=True), seen=seen(number, group_booking=group)))
+    everyone = ["everyone in the group"]
+    assert [list(shown.notes) for shown in page.page().rows] == [[], everyone, everyone]
+
+
 def test_the_plan_of_a_closure_says_what_it_wants_before_and_after() -> None:
     check = "bulk-cancel closed --from 2026-12-24 --to 2026-12-24 --timezone Europe/Berlin"
     page, other = PlanPage(replace(FACTS, closure=check)), PlanPage(FACTS)

@@ -50,7 +50,7 @@ def test_few_keys_and_one_host_as_text(tmp_path: Path) -> None:
         (f'input = "a.csv"\n[select]\n{DAY}', "an input or a table [select], and not both"),
         ('reason = "x"', "an input or a table [select]"),
         ('input = ""', "an input or a table [select]"),
-        ("[select]\n", "select.from: Field required; select.to: Field required; select.timezone"),
+        ("[select]\n", "select.from: it is missing; select.to: it is missing; select.timezone"),
         (f"[select]\n{DAY}where = 1", "select.where: there is no such setting"),
         (f"[select]\n{DAY}first = 2026-12-24", "select.first: there is no such setting"),
         (f"[select]\n{DAY}all_hosts = true\nhost = '{HOST}'", "select: name hosts, or take all of them"),

@@ -1,0 +1,74 @@
+"""What a history and each of its runs came to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+
+from bulk_cancel.core.model import InputRow
+from bulk_cancel.errors import BulkCancelError
+from bulk_cancel.execution.execute import Approval
+from bulk_cancel.ops.progress import Standing
+from bulk_cancel.reports.summary import Summary
+from bulk_cancel.settings.job import Job
+from world.process import Process
+from world.scenario import Scenario
+
+
+@dataclass
+class Played:
+    """What one history came to."""
+
+    scenario: Scenario
+    violations: list[str] = field(default_factory=list)
+    counted: Counter[str] = field(default_factory=Counter)
+    runs: int = 0
+    requests: int = 0
+    digest: str = ""
+    story: list[tuple[Any, ...]] = field(default_factory=list)
+
+
+@dataclass
+class Ran:
+    """How one run ended: with a summary, an error for people, a kill, or a bug."""
+
+    number: int
+    process: Process
+    job: Job
+    rows: list[InputRow]
+    began_at: float
+    summary: Summary | None = None
+    error: BulkCancelError | None = None
+    killed: bool = False
+    bug: str = ""
+    reconciles: bool = False
+    approval: Approval | None = None
+    standing: Callable[[], Standing] | None = None  #: what is shown to a person
+
+    @property
+    def exit_code(self) -> int:
+        return (
+            -9 if self.killed else self.summary.exit_code if self.summary else self.error.exit_code if self.error else 1
+        )
+
+    @property
+    def told(self) -> str:
+        """What a person is told at the end."""
+        return self.summary.next if self.summary else f"{self.error} {self.error.advice}" if self.error else self.bug
+
+
+@dataclass
+class Shown:
+    """A display that keeps what it could show."""
+
+    ran: Ran
+
+    async def follow(self, standing: Callable[[], Standing]) -> None:
+        self.ran.standing = standing
+        await anyio.sleep_forever()
+
+    def stop(self) -> None: ...

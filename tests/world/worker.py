@@ -1,0 +1,123 @@
+"""One life of a worker: frozen, thawed, killed, or told to stop, at any await and at any call of the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import anyio.lowlevel
+
+from bulk_cancel.cluster.worker import Worker
+from bulk_cancel.core.model import Entry
+from bulk_cancel.core.states import Event
+from world.api import Departure
+from world.process import Process
+from world.queue import EPOCH
+
+if TYPE_CHECKING:
+    from world.workers import Fleet
+
+T = TypeVar("T")
+
+
+@dataclass
+class WorkerProcess(Process):
+    """One life of a worker."""
+
+    fleet: Fleet = None  # type: ignore[assignment]
+    name: str = ""  #: of its place: who starts again there has the same
+    is_frozen: bool = False
+    is_stopping: bool = False
+    worker: Worker | None = None
+    kept: list[asyncio.Handle] = field(default_factory=list)  #: what waits until it is thawed
+    at_work: int = 0
+    _intents: int = 0
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._freeze_intent = self._fate("freeze at an intent", self.api.scenario.has("freeze"), 0.5, 20)
+
+    def lets(self, handle: asyncio.Handle) -> bool:
+        """Whether what is ready may run now."""
+        if not self.is_alive:
+            return False
+        if self.is_frozen:
+            self.kept.append(handle)
+            return False
+        self.turns += 1
+        if self.api.calm:
+            return True
+        if self.turns == self._kill_turn:
+            self.die()
+            return False
+        if self.turns == self._freeze_turn:
+            self._freeze()
+            self.kept.append(handle)
+            return False
+        if self.turns == self._signal_turn:
+            self.stop()
+        return True
+
+    def stop(self) -> None:
+        """SIGTERM."""
+        self._happens("worker told to stop", self.name)
+        self.is_stopping = True
+        if self.worker is not None:
+            self.worker.stop("The worker was stopped by SIGTERM.")
+
+    def die(self) -> None:
+        self._happens("worker killed", self.name)
+        self.is_alive = False
+        self.fleet.buried(self)
+
+    def _freeze(self) -> None:
+        self._happens("worker frozen", self.name, self._stands_s)
+        self.is_frozen = True
+        self.host.clock.at(self.host.clock.now + self._stands_s, self._thaw)
+
+    def _thaw(self) -> None:
+        if self.is_alive:
+            self.api.note("machine", "worker thawed", self.name)
+            self.is_frozen = False
+            self.fleet.go_on(self.kept)
+
+    async def _off_loop(self, function: Callable[..., T], *arguments: Any) -> T:
+        await anyio.lowlevel.checkpoint()
+        takes_s = self.rng.choice((0.0, 0.002, 0.05, 0.4)) if self._slow else 0.001
+        with anyio.CancelScope(shield=True):
+            await asyncio.sleep(takes_s / 2)
+            self._writes += 1
+            kills = self._writes == self._kill_write and not self.api.calm
+            self._stand_still(arguments)
+            if kills and self.rng.random() < 0.4:
+                await self._ends()
+            result = function(*arguments)
+            if kills:
+                await self._ends()
+            await asyncio.sleep(takes_s / 2)
+        return result
+
+    def depart(self, began: float, *about: Any) -> Departure:
+        departure = super().depart(began, *about)
+        departure.wall = EPOCH + began  # a worker goes by the clock of the database
+        return departure
+
+    def _stand_still(self, arguments: Any) -> None:
+        """Be frozen when an intent is about to be durable: its send is to be the next thing that happens."""
+        entries = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], list) else ()
+        self._intents += any(isinstance(entry, Entry) and entry.event is Event.INTENT for entry in entries)
+        if 0 < self._freeze_intent <= self._intents and not self.api.calm:
+            self._freeze_intent = 0
+            self._freeze()
+
+    async def _ends(self) -> None:
+        self.die()
+        await anyio.sleep_forever()
+
+    def answered(self, departure: Any, answer: Any, target: Any, began: float) -> None:
+        super().answered(departure, answer, target, began)
+        self.cancels.clear()
