@@ -312,7 +312,9 @@ def test_only_an_end_that_comes_too_early_is_the_inputs_fault(error: OSError, ra
 
 @pytest.mark.parametrize("text", ["[1]", "{}", "no JSON", '{"limits": {"weather": 1}}'])
 def test_what_workers_keep_for_each_other_is_known_as_theirs(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"The settings of run 1 .* not written by this program|does not know weather"):
+    with pytest.raises(
+        ConfigError, match=r"The settings of run 1 .* not written by this program|does not know weather"
+    ):
         RunSettings.kept(_Kept(text), 1)  # type: ignore[arg-type]
 
 

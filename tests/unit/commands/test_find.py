@@ -116,7 +116,7 @@ def test_what_is_said(find: Find, sandbox: Sandbox) -> None:
     assert "the first starts 2027-03-28 00:00 CET, the last 2027-03-28 23:" in result.stderr
     assert f"Read the lists of all 3 hosts in {requests} requests. No host was left out." in result.stderr
     assert "more are left out, being cancelled already." in result.stderr
-    assert "nobody has confirmed yet (double opt-in) are kept apart" in result.stderr
+    assert "not confirmed yet (double opt-in) are not included" in result.stderr
     assert "Written to closure.csv" in result.stderr
 
 
@@ -416,7 +416,7 @@ def test_a_file_that_is_there_is_replaced_only_by_force(find: Find, sandbox: San
     for name in ("a.csv", "b.csv"):
         refused = find("-o", name)
         assert refused.code == 2
-        assert "is there already" in refused.stderr
+        assert "exists already" in refused.stderr
     assert not sandbox.arrivals()
     assert Path("a.csv").read_text() == "before"
     assert find("-o", "a.csv", "--force").code == 0
