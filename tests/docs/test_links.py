@@ -41,7 +41,7 @@ def anchors(page: Path) -> set[str]:
     return names
 
 
-LINKS = [(page, target) for page in PAGES for target in links(page)]
+LINKS = [(page, target) for page in [*PAGES, *sorted((ROOT / ".github").glob("*.md"))] for target in links(page)]
 
 
 @pytest.mark.parametrize(("page", "target"), LINKS, ids=[f"{name_of(page)}:{target}" for page, target in LINKS])

@@ -88,6 +88,15 @@ def test_only_what_a_line_marks_may_be_cut() -> None:
         assert not is_cut_from(wrong, whole), wrong
 
 
+def test_make_says_how_big_the_environment_is_and_what_it_is_at() -> None:
+    """It takes a minute: each step has a line, the first one its size."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (rule,) = re.findall(r"^\.venv/ready:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    told = re.findall(r'echo "(.*)"', rule)
+    assert re.fullmatch(r"Making the environment .*: about \d+ MB, .*minute.*", told[0])
+    assert [line[:6] for line in told[1:]] == ["1 of 3", "2 of 3", "3 of 3"]
+
+
 def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= LONGEST["lines"]
     assert len(README.split()) <= LONGEST["words"]

@@ -45,12 +45,11 @@ def line_to(tls: ssl.SSLContext, carrier: Callable[[ssl.SSLContext], httpx.Async
         url: str,
         *,
         timeout_s: float = DEADLINE_S,
-        send_within_s: float = 15.0,
         user_id: str | None = None,
         trust: ssl.SSLContext = tls,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> AsyncIterator[HttpLine]:
-        settings = ApiSettings(url, Credential(TOKEN), user_id, timeout_s, send_within_s=send_within_s)
+        settings = ApiSettings(url, Credential(TOKEN), user_id, timeout_s)
         line = HttpLine(settings, transport or carrier(trust))
         try:
             yield line

@@ -51,8 +51,8 @@ async def test_a_connect_that_nobody_answers_is_not_sent_by_the_deadline(line_to
 
 async def test_a_connection_that_stands_too_late_is_not_written_to(line_to: LineTo) -> None:
     """The process may have been stopped meanwhile, and its intent judged by others."""
-    async with serving(obedient) as server, line_to(server.url, send_within_s=-1.0) as line:
-        assert kind(await line.cancel(TARGET, Request())) is Kind.NOT_SENT
+    async with serving(obedient) as server, line_to(server.url) as line:
+        assert kind(await line.cancel(TARGET, Request(), lambda: False)) is Kind.NOT_SENT
         assert server.bytes_heard == 0
 
 

@@ -167,13 +167,16 @@ NONSENSE: dict[str, Script] = {
     "HTTP/1.0, cut": answering_and_closing(response(CANCELLED[:-3], length=None, version="1.0")),
     "HTML": first(response(b"<html>Welcome to the hotel</html>", "200 OK", "Content-Type: text/html")),
     "another id": first(response(document(OTHER))),
-    "still active": first(response(document(APPOINTMENT, isCancelled=False))),
     "an empty body": first(response()),
     "204": first(response(status="204 No Content", length=None)),
     "gzip though identity was asked": first(response(gzip.compress(CANCELLED), "200 OK", "Content-Encoding: gzip")),
     "a gzip bomb": first(_bomb()),
     "nesting without end": first(response(b"[" * 500_000)),
     "an unknown charset": first(response(b"\xff\xfe\x00", "200 OK", "Content-Type: application/json; charset=x")),
+}
+NOT_SHOWN: dict[str, Script] = {
+    "still active": first(response(document(APPOINTMENT, isCancelled=False))),
+    "taken for later": first(response(document(APPOINTMENT, isCancelled=False), "202 Accepted")),
 }
 CANCELLED_AFTER_ALL: dict[str, Script] = {
     "100 Continue first": first(b"HTTP/1.1 100 Continue\r\n\r\n" + GOOD),
@@ -188,5 +191,6 @@ CANCELLED_AFTER_ALL: dict[str, Script] = {
 FAULTS: dict[str, Fault] = (
     {name: Fault(script, Kind.NO_ANSWER) for name, script in NO_ANSWER.items()}
     | {name: Fault(script, Kind.NONSENSE) for name, script in NONSENSE.items()}
+    | {name: Fault(script, Kind.NOT_SHOWN) for name, script in NOT_SHOWN.items()}
     | {name: Fault(script, Kind.CANCELLED) for name, script in CANCELLED_AFTER_ALL.items()}
 )

@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import anyio
 import structlog
 
-from bulk_cancel.api.port import Page, Query
+from bulk_cancel.api.port import Page, Query, at_once
 from bulk_cancel.core.model import Answer, Appointment, Entry, Request, Scope, Target, Work
 from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.pacing import Pace
@@ -48,11 +49,16 @@ class ScriptedLine:
     on_read: Callable[[Target], Answer] = active
     on_page: Callable[[], Answer] = lambda: Answer(200)
     listed: list[Appointment] = field(default_factory=list)
+    connect_s: float = 0.0  #: before a cancel leaves
     posts: list[tuple[float, str]] = field(default_factory=list)
     reads: list[float] = field(default_factory=list)
     pages: list[float] = field(default_factory=list)
 
-    async def cancel(self, target: Target, request: Request) -> Answer:
+    async def cancel(self, target: Target, request: Request, may_leave: Callable[[], bool] = at_once) -> Answer:
+        if self.connect_s:
+            await anyio.sleep(self.connect_s)
+        if not may_leave():
+            return NOT_SENT
         self.posts.append((self.clock.monotonic(), target.appointment_id))
         return self.on_cancel(target)
 

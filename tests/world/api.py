@@ -19,7 +19,7 @@ from world.scenario import Scenario
 from world.truth import Meeting, Truth
 
 #: No effect comes later than this after its request: below the settle time (600 s), with what a request may take.
-LATEST_EFFECT_S = 560.0
+LATEST_EFFECT_S = 590.0
 _AGAIN = "the appointment is cancelled already"
 
 #: What an answer to a cancel may be that proves nothing, by weight.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bulk_cancel.api.port import ApiSettings, Page, Query, Users
+from bulk_cancel.api.port import ApiSettings, Page, Query, Users, at_once
+from bulk_cancel.core.clock import SEND_WITHIN_S
 from bulk_cancel.core.model import Answer, Appointment, Request, Target
 from world.api import Answered, Departure
 from world.queue import EPOCH
@@ -28,9 +30,9 @@ class WorldLine:
     process: Process
     settings: ApiSettings
 
-    async def cancel(self, target: Target, request: Request) -> Answer:
+    async def cancel(self, target: Target, request: Request, may_leave: Callable[[], bool] = at_once) -> Answer:
         rng = self.process.api.draw("post", f"{target.appointment_id}/{target.attendee_id}")
-        return (await self._exchange("post", target, request, rng)).about(target.appointment_id)
+        return (await self._exchange("post", target, request, rng, may_leave)).about(target.appointment_id)
 
     async def read(self, target: Target, request: Request) -> Answer:
         rng = self.process.api.draw("get", target.appointment_id)
@@ -48,14 +50,22 @@ class WorldLine:
 
     async def aclose(self) -> None: ...
 
-    async def _exchange(self, kind: str, target: Target | None, request: Request, rng: random.Random) -> Answer:
+    async def _exchange(
+        self,
+        kind: str,
+        target: Target | None,
+        request: Request,
+        rng: random.Random,
+        may_leave: Callable[[], bool] = at_once,
+    ) -> Answer:
         """Bound the whole exchange in time; a connection that stands too late sends nothing, as the real line does."""
         process, departure, answer = self.process, None, None
         started, began = process.host.elapsed(), process.host.clock.now
         try:
             async with asyncio.timeout(self.settings.timeout_s):
                 answer = await self._connect(rng)
-                if answer is None and process.host.elapsed() - started > self.settings.send_within_s:
+                is_late = process.host.elapsed() - started > SEND_WITHIN_S
+                if answer is None and (is_late or not may_leave()):
                     answer = Answer(bytes_left=False, message="the connection stood too late")
                 if answer is None:
                     departure = process.depart(began, kind, self.settings.credential.fingerprint, target, request)

@@ -1,4 +1,4 @@
-"""The credentials of one command: each is read when it is needed, and its limit is locked against other processes."""
+"""What a command locks against other processes: the limits of its credentials, and its folder of results."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bulk_cancel.access.places import credential_lock
+from bulk_cancel.access.places import credential_lock, results_lock
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.credential import check_pairing
 from bulk_cancel.core.plan import Plan, Share
@@ -45,10 +46,16 @@ class CredentialLocks:
         for name in sorted({*names} - self.locked):
             what = f"the credential of the account {name}" if name else "this credential"
             key = self.settings(name).credential.fingerprint
-            lock = credential_lock(self.setup.machine.state_folder, key)
-            self.setup.tell_of_wait(what, partial(holder_of, lock), wait_s)
-            self._locks.enter_context(locked(lock, what, wait_s))
+            self._hold(credential_lock(self.setup.machine.state_folder, key), what, wait_s)
             self.locked.add(name)
+
+    def lock_results(self, folder: Path, wait_s: float) -> None:
+        """Lock a folder of results against other runs until the command ends. Raises LockedError."""
+        self._hold(results_lock(folder), f"the folder of results {folder}", wait_s)
+
+    def _hold(self, lock: Path, what: str, wait_s: float) -> None:
+        self.setup.tell_of_wait(what, partial(holder_of, lock), wait_s)
+        self._locks.enter_context(locked(lock, what, wait_s))
 
     def lock_all(self, plan: Plan, open_accounts: Iterable[str], wait_s: float) -> None:
         """Lock the accounts that the plan needs, and those with open targets whose credential is known."""

@@ -54,6 +54,11 @@ def ledger_lock(path: Path) -> Path:
     return path.with_name(f"{path.name}.lock")
 
 
+def results_lock(folder: Path) -> Path:
+    """Return the lock file of a folder of results: of two runs at once each would replace the other's files."""
+    return folder / ".lock"
+
+
 def credential_lock(state: Path, fingerprint: str) -> Path:
     """Return the lock file of a credential: runs with two ledgers must not use one key's limit at the same time."""
     _refuse_nowhere(state)

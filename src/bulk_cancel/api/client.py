@@ -36,6 +36,7 @@ from bulk_cancel.api.port import (
     Slots,
     SlotsQuery,
     Users,
+    at_once,
 )
 from bulk_cancel.api.transports import LONGEST_BODY, tls_context, transport_factory
 from bulk_cancel.core.model import Answer, Request, Target
@@ -79,11 +80,11 @@ class HttpLine:
         """The Date header of the last answer, seconds since the epoch; None when it had no readable one."""
         return parse_date(self._date) if self._date else None
 
-    async def cancel(self, target: Target, request: Request) -> Answer:
+    async def cancel(self, target: Target, request: Request, may_leave: Callable[[], bool] = at_once) -> Answer:
         """POST /appointment/{id}/cancel with exactly the fields that are set (documented)."""
         content = json.dumps(cancel_body(target, request)).encode()
         post = self._request("POST", f"/appointment/{target.appointment_id}/cancel", request.user_id, content)
-        answer, value = await self._exchange(post)
+        answer, value = await self._exchange(post, may_leave)
         return self._with_appointment(answer, value).about(target.appointment_id)
 
     async def read(self, target: Target, request: Request) -> Answer:
@@ -173,9 +174,9 @@ class HttpLine:
         appointment = parse_appointment(value, self._settings.now(), with_contacts=self._settings.with_contacts)
         return replace(answer, appointment=appointment)
 
-    async def _exchange(self, request: httpx.Request) -> tuple[Answer, Any]:
+    async def _exchange(self, request: httpx.Request, may_leave: Callable[[], bool] = at_once) -> tuple[Answer, Any]:
         """Send and read under one deadline: a per-read timeout would not stop a server that drips bytes."""
-        trace = Trace(self._settings.send_within_s)
+        trace = Trace(may_leave)
         request.extensions["trace"] = trace
         try:
             async with asyncio.timeout(self._settings.timeout_s):

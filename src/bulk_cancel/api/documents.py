@@ -20,6 +20,8 @@ from bulk_cancel.core.text import clean, one_line
 
 _MOST_WARNINGS = 10
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+#: Every usual spelling of a UUID in lower case: in braces, after urn:uuid:, without hyphens.
+_ANY_UUID = re.compile("(?:urn:uuid:|{)?" + "-?".join(f"([0-9a-f]{{{size}}})" for size in (8, 4, 4, 4, 12)) + "}?")
 #: Longer than any answer: a location is kept whole, since a search may look for any part of it.
 _WHOLE = 1 << 20
 #: Moments before the year 2000, or more than a day ahead of our clock, are not believed.
@@ -45,9 +47,9 @@ def parse_appointment(value: Any, now: float, *, with_contacts: bool = False) ->
     times = [text for text in (cancel.get("actionAt"), value.get("deletedAt")) if text]
     moments = [_moment(text, now) for text in times]
     attending, removed = _attendees(value, now)
-    hosts, group = _ids(value.get("hostIds")), info.get("groupBooking")
+    hosts, group = _texts(value.get("hostIds")), info.get("groupBooking")
     return Appointment(
-        appointment_id=value["id"].lower(),
+        appointment_id=_spelled(value["id"]),
         is_cancelled=_is_cancelled(value.get("isCancelled"), moments),
         cancelled_at=next(filter(None, moments), None),
         cancelled_by=_text(cancel.get("actionSource")),
@@ -137,28 +139,41 @@ def _attendees(value: Mapping[str, Any], now: float) -> tuple[frozenset[str] | N
     """Return who attends (None when the object does not say) and who is marked as deleted.
 
     Only `attendeeIds` tells who attends: a short document may leave `attendees` empty. If `attendees` is not empty and
-    contradicts `attendeeIds`, neither list is believed.
+    contradicts `attendeeIds`, neither list is believed; nor is any list with an id that is not a UUID in any spelling:
+    it may be the one that is looked for.
     """
-    listed, attending = value.get("attendees"), _ids(value.get("attendeeIds"))
+    listed, attending = value.get("attendees"), _uuids(value.get("attendeeIds"))
     people = [_mapping(person) for person in listed] if isinstance(listed, list) else []
     deleted = [(_id(person), _moment(person["deletedAt"], now)) for person in people if person.get("deletedAt")]
     removed = frozenset(id_ for id_, at in deleted if at is not None)
-    named = _ids([person.get("id") for person in people]) if people else None
+    named = _texts([person.get("id") for person in people]) if people else None
     contradicts = named is not None and attending is not None and named - removed != attending - removed
     if attending is None or contradicts or any(at is None for _, at in deleted):
         return None, removed
     return attending - removed, removed
 
 
+def _spelled(text: str) -> str:
+    """Return an id as ids are compared: a UUID in its canonical spelling, anything else in lower case."""
+    found = _ANY_UUID.fullmatch(text := text.lower())
+    return "-".join(found.groups()) if found else text
+
+
 def _id(person: Mapping[str, Any]) -> str:
-    return (_text(person.get("id")) or "").lower()
+    return _spelled(_text(person.get("id")) or "")
 
 
-def _ids(value: Any) -> frozenset[str] | None:
-    """Read a list of ids; None when it contains anything else, since then it does not show who is absent."""
+def _texts(value: Any) -> frozenset[str] | None:
+    """Read a list of ids of any kind; None when it contains anything but texts."""
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
         return None
-    return frozenset(clean(item, 64).lower() for item in value)
+    return frozenset(_spelled(clean(item, 64)) for item in value)
+
+
+def _uuids(value: Any) -> frozenset[str] | None:
+    """Read a list of UUIDs; None when it contains anything else, since then it does not show who is absent."""
+    ids = _texts(value)
+    return ids if ids is not None and all(map(_UUID.fullmatch, ids)) else None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -10,10 +10,12 @@ connection after it has read the request (measured).
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any
 
 from bulk_cancel.api.http import httpx
+from bulk_cancel.api.port import at_once
+from bulk_cancel.core.clock import SEND_WITHIN_S
 from bulk_cancel.ops.uptime import uptime
 
 #: Raised while a connection is waited for or refused: before the first byte of a request.
@@ -68,10 +70,10 @@ class TooEarlyError(httpx.RemoteProtocolError):
 
 
 class Trace:
-    """Traces one request of the default transport. Prevents its first byte after `send_within_s` seconds."""
+    """Traces one request. Prevents its first byte after `SEND_WITHIN_S`, and when `may_leave` is false by then."""
 
-    def __init__(self, send_within_s: float = math.inf) -> None:
-        self._send_by = uptime() + send_within_s
+    def __init__(self, may_leave: Callable[[], bool] = at_once) -> None:
+        self._send_by, self._may_leave = uptime() + SEND_WITHIN_S, may_leave
         self.spoke = False
         self.began_to_send = False
         self._connected: Any = None
@@ -83,7 +85,7 @@ class Trace:
         if getattr(info.get("request"), "method", None) == b"CONNECT":
             return  # a proxy gets this one, with nothing but the host's name
         if event.endswith(".send_request_headers.started"):
-            if uptime() > self._send_by:
+            if uptime() > self._send_by or not self._may_leave():
                 raise TooLateError("the connection stood too late")
             if self._hears_something():
                 raise TooEarlyError("the server spoke before it was asked")

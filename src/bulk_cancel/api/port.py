@@ -23,7 +23,6 @@ class ApiSettings:
     agent: str = "bulk-cancel"
     with_contacts: bool = False  #: read names and addresses as well, when a person asked for them
     now: Callable[[], float] = time.time  #: seconds since the epoch
-    send_within_s: float = 15.0  #: a request whose first byte has not left after this is not sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +111,19 @@ class MeetingTypes:
     type_ids: tuple[str, ...] | None
 
 
+def at_once() -> bool:
+    """Let a request leave, whatever time its connection took."""
+    return True
+
+
 class Line(Protocol):
     """One connection to the API, for one exchange at a time. A worker holds its own."""
 
-    async def cancel(self, target: Target, request: Request) -> Answer:
-        """POST the cancel. `Answer.bytes_left` is False only when it is proven that nothing of it left this machine."""
+    async def cancel(self, target: Target, request: Request, may_leave: Callable[[], bool] = at_once) -> Answer:
+        """POST the cancel, if `may_leave` is true when the connection stands, just before the first byte.
+
+        `Answer.bytes_left` is False only when it is proven that nothing of it left this machine.
+        """
 
     async def read(self, target: Target, request: Request) -> Answer:
         """GET the target's appointment, with headers that bypass caches."""

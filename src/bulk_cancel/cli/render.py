@@ -66,7 +66,7 @@ def _what_it_means(plan: Plan) -> Iterator[str]:
     """Yield the consequences of the cancels: people, mails, time."""
     if plan.look:
         yield from _looked(plan.look, plan.hours.zone)
-    most = f"This makes at most {styled(str(plan.may_send), 'bold')} {_many(plan.may_send, 'cancellation')}"
+    most = f"This makes at most {styled(f'{plan.may_send:,}', 'bold')} {_many(plan.may_send, 'cancellation')}"
     series = f", {plan.series} of a whole series" if plan.series else ""
     mails = f"{most}{series}, each with a mail to everybody in its appointment,"
     ends = plan.hours.outlook(time.time(), plan.duration_s)

@@ -19,11 +19,12 @@ from bulk_cancel.cluster.approved_rows import approved_of
 from bulk_cancel.cluster.kept import of_ours
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.actions import Approved
+from bulk_cancel.core.clock import send_within
 from bulk_cancel.core.exit_codes import Halt, exceeds, too_many_refused
 from bulk_cancel.core.model import Entry, Scope, Target
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit, OffLoop, T
-from bulk_cancel.engine.context import SEND_WITHIN_S, Context
+from bulk_cancel.engine.context import Context
 from bulk_cancel.engine.counters import Counters
 from bulk_cancel.engine.deadline import watch_time
 from bulk_cancel.engine.intake import Intake
@@ -62,7 +63,7 @@ class WorkerSetup:
     @property
     def send_within_s(self) -> float:
         """Seconds after its intent within which a cancel has to leave: well before a takeover."""
-        return min(SEND_WITHIN_S, self.silence_s / 3)
+        return send_within(self.silence_s / 3)
 
 
 #: Fields of a result in the ledger, with their types.
@@ -169,7 +170,7 @@ class ChunkRun:
 
     def _lines(self, account: Account) -> list[Line]:
         setup, timeout_s = self._worker.setup, self._run_settings.timeout_s
-        settings = replace(settings_of(setup, account), timeout_s=timeout_s, send_within_s=self._worker.send_within_s)
+        settings = replace(settings_of(setup, account), timeout_s=timeout_s)
         make_line = setup.machine.line_factory(settings)
         return [make_line() for _ in range(min(account.concurrency, setup.machine.room_for_connections()))]
 

@@ -50,7 +50,8 @@ class RunSettings:
         the whole run.
         """
         time = _moved(self.limits.time, -clock.base.offset_s)
-        return replace(self.limits, wait=False, max_errors="", time=time, send_within_s=send_within_s)
+        within_s = min(self.limits.send_within_s, send_within_s)
+        return replace(self.limits, wait=False, max_errors="", time=time, send_within_s=within_s)
 
     def keep(self, ledger: Ledger, run_no: int) -> None:
         """Write them to the ledger for a run."""

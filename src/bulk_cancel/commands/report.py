@@ -15,12 +15,15 @@ from bulk_cancel.errors import UsageError
 from bulk_cancel.execution.finish import summary_of_unended
 from bulk_cancel.ledger.port import Ledger, RunRecord
 from bulk_cancel.reports.records import Wanted
-from bulk_cancel.reports.run_files import write_run
+from bulk_cancel.reports.run_files import kept_snapshots, snapshot_of, write_run
 from bulk_cancel.reports.summary import SUMMARY_JSON, to_json, write_summary
 from bulk_cancel.reports.workbook import require_excel
 
 #: A limit above the number of runs in any ledger.
 _ALL = 2**31
+_NO_COLUMNS = (
+    "The input of this run is not in {} any more: the files have the ids and what was asked, not the input's columns."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,9 @@ def report_run(place: LedgerPlace, machine: Machine, run_id: str, wish: ReportWi
         run, folder = runs[0].told_in(wish.zone), wish.out or Path(runs[0].out)
         _refuse_another_runs(ledger, run, folder)
         clock = clock_of(ledger, machine.clock)
-        missing = write_run(ledger, run, folder, clock.now(), Wanted(excel=wish.excel, show=wish.show, keep=True))
+        wanted = Wanted(excel=wish.excel, show=wish.show, keep=True)
+        no_columns = "" if snapshot_of(run) else _NO_COLUMNS.format(run.out)
+        missing = " ".join(filter(None, (no_columns, write_run(ledger, run, folder, clock.now(), wanted))))
         write_summary(run.summary or to_json(summary_of_unended(ledger, run, folder, clock)), folder)
         return Reported(run.run_id, folder, missing)
 
@@ -69,8 +74,9 @@ def report_run(place: LedgerPlace, machine: Machine, run_id: str, wish: ReportWi
 def _refuse_another_runs(ledger: Ledger, run: RunRecord, folder: Path) -> None:
     """Raise UsageError for a folder that holds the results of another run, or of a plan."""
     place = str(folder.resolve())
+    of_others = (run_id for run_id in kept_snapshots(folder) if not ledger.runs(run_id))  # another ledger's
     newest = next((one.run_id for one in ledger.runs(limit=_ALL) if one.input_digest and one.out == place), None)
-    owner = newest or _owner_of(folder)
+    owner = next(of_others, newest or _owner_of(folder))
     if owner not in (None, run.run_id):
         raise UsageError(
             f"{folder} holds the results of {f'the run {owner}' if owner else 'a plan'}, not of the run {run.run_id}.",

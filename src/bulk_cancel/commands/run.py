@@ -52,6 +52,7 @@ from bulk_cancel.planning.sources import Source, open_if_any, provenance_of_sour
 from bulk_cancel.reports.rebooking import rebooking_list
 from bulk_cancel.reports.records import RESULTS_PARQUET
 from bulk_cancel.reports.remains import keep_expiry
+from bulk_cancel.reports.run_files import keep_snapshot, kept_snapshots
 from bulk_cancel.reports.shown_columns import ShownColumns, shown_columns
 from bulk_cancel.reports.summary import FOR_PEOPLE, SUMMARY_JSON, Requests, Summary
 from bulk_cancel.reports.workbook import require_excel
@@ -59,7 +60,7 @@ from bulk_cancel.settings.job import Job
 
 _NAME_COLUMNS = "Nothing was sent. Let its blanks name columns of the input."
 #: Files that a run writes or removes in its folder of results.
-_WRITTEN = (*FOR_PEOPLE, RESULTS_PARQUET, SUMMARY_JSON, SNAPSHOT, SELECTED)
+_WRITTEN = (*FOR_PEOPLE, RESULTS_PARQUET, SUMMARY_JSON, SELECTED)
 
 
 def run_job(job: Job, caller: Caller) -> Summary:
@@ -154,13 +155,15 @@ class _Beginning:
         if setup.job.engine == "local":
             keys.lock_all(plan, ledger.accounts(NO_RUN), wait_s)
         self._approved(plan)
+        if setup.job.out is not None:  # no other run has the usual one
+            keys.lock_results(self.out, wait_s)
         about = (setup.job.label, source.digest, str(self.out.resolve()))
         start = RunStart(self.run_id, clock.now(), clock.base, *about, provenance, setup.job.settle)
         with setup.display.busy("Writing the rows into the ledger"):
             run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_refused=retry)
         if source.approval is not None:
             keep_expiry(ledger, run_no, source.approval.expires_at)
-        _adopt(folder, self.out)
+        _adopt(folder, self.out, self.run_id)
         setup.log.info("run.started", run_id=self.run_id, rows=plan.rows, cancels=plan.cancels, out=str(self.out))
         began = clock.monotonic()
         active, left = gather_accounts(keys, ledger, run_no, clock) if setup.job.engine == "local" else ([], {})
@@ -228,7 +231,7 @@ def _nothing_done(run_id: str, setup: Setup, why: str) -> Summary:
 def _refuse_own_input(source: str, out: Path) -> None:
     """Raise UsageError when the results would replace or remove the input, under whatever name."""
     given = Path(source)
-    if is_among(given, (out / name for name in _WRITTEN)):
+    if is_among(given, (*(out / name for name in _WRITTEN), *kept_snapshots(out).values())):
         raise UsageError(
             f"The input {given} is a file that the results in {out} would replace.",
             advice="Nothing was sent. Name another folder with --out.",
@@ -249,12 +252,12 @@ def _private(out: Path, run_id: str) -> Iterator[Path]:
                 empty.rmdir()
 
 
-def _adopt(folder: Path, out: Path) -> None:
+def _adopt(folder: Path, out: Path, run_id: str) -> None:
     """Move the snapshot of a run that has begun to `out`, in place of an earlier run's."""
-    for name in (SNAPSHOT, SELECTED):
-        (out / name).unlink(missing_ok=True)
-        if (folder / name).exists():
-            (folder / name).replace(out / name)
+    keep_snapshot(folder / SNAPSHOT, out, run_id)
+    (out / SELECTED).unlink(missing_ok=True)
+    if (folder / SELECTED).exists():
+        (folder / SELECTED).replace(out / SELECTED)
 
 
 def run_and_tell(job: Job, caller: Caller) -> Summary:

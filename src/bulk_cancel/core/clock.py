@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: Seconds after its intent within which the first byte of a cancel leaves, or none does. A process that was stopped for
+#: longer must not send: others may have judged the intent meanwhile.
+SEND_WITHIN_S = 15.0
+
+
+def send_within(settle_s: float) -> float:
+    """Return `SEND_WITHIN_S`, or less where the settle time is short, as with a sandbox."""
+    return min(SEND_WITHIN_S, settle_s)
+
 
 @dataclass(frozen=True, slots=True)
 class TimeBase:

@@ -10,7 +10,7 @@ from typing import Final
 PREFIX: Final = "__bc_"
 #: The number of the row, as a spreadsheet shows it.
 ROW: Final = "__bc_row"
-#: The file of the snapshot in the folder of a run.
+#: The file of the snapshot in the private folder of a run that has not begun.
 SNAPSHOT: Final = "input.parquet"
 
 _NO_LETTERS: Final = re.compile(r"[\s\-_\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u2010-\u2015\"'“”„]+")

@@ -29,6 +29,8 @@ ONE_OCCURRENCE = (
 )
 #: Why the readings of a cache prove nothing, for people.
 CACHED = "a cache answers in place of the API, with what it kept before: have it switched off for the API's address"
+#: Why an answer with the very appointment proves nothing, for people.
+NO_CANCEL_SHOWN = "shows the appointment, and not that it is cancelled"
 #: Why the answer alone does not prove a canary cancelled, for people.
 UNVERIFIED = "the answer showed it cancelled, and reads do not: look it up in meetergo"
 
@@ -44,7 +46,8 @@ class Kind(Enum):
     UNAUTHORISED = "unauthorised"  #: 401: the credential, not the target
     FORBIDDEN = "forbidden"  #: 403: the credential or the target
     NO_ROUTE = "no_route"  #: the server has no such address: the base address is wrong
-    NONSENSE = "nonsense"  #: not the API's answer, or a success that shows nothing: a portal, a proxy, another API
+    NONSENSE = "nonsense"  #: not the API's answer, or a success without the appointment: a portal, a proxy, another API
+    NOT_SHOWN = "not_shown"  #: a success with the very appointment, which does not show it cancelled
     NO_ANSWER = "no_answer"  #: cut, late, reset, or a server error: it may have been applied
 
 
@@ -75,8 +78,14 @@ def _kind_of_cancel(target: Target, answer: Answer) -> Kind:
     if status is None or status < 200 or status >= 500 or status in UNCLEAR:
         return Kind.NO_ANSWER
     if status < 300:
-        return Kind.CANCELLED if shows_cancelled(target, answer.appointment) else Kind.NONSENSE
+        return _kind_of_success(target, answer)
     return _kind_of_error(answer) if answer.is_api_error else Kind.NONSENSE
+
+
+def _kind_of_success(target: Target, answer: Answer) -> Kind:
+    if shows_cancelled(target, answer.appointment):
+        return Kind.CANCELLED
+    return Kind.NONSENSE if answer.appointment is None else Kind.NOT_SHOWN
 
 
 def _kind_of_error(answer: Answer) -> Kind:

@@ -19,7 +19,7 @@ class BreakerLimits:
     """When to pause, when to probe, and when to give up. Durations in seconds."""
 
     troubles: int = 5  #: consecutive cancels, or reads, without an answer, over all workers
-    nonsense: int = 3  #: consecutive answers to cancels that are not the API's
+    unheard_of: int = 3  #: answers to cancels that the API does not give, in a row
     first_pause_s: float = 5.0
     longest_pause_s: float = 60.0
     patience_s: float = 30 * 60.0
@@ -44,12 +44,17 @@ class Breaker:
     def note(self, kind: Kind) -> None:
         """Note the outcome of any worker's cancel. (The context notes the outcomes of reads.)"""
         self.context.health.note(Asked.CANCEL, kind)
-        nonsense = self.context.health.nonsense
-        if nonsense >= self.limits.nonsense:
-            self.context.halt(
-                Exit.STOPPED,
-                f"{nonsense} answers in a row were not the API's (a proxy, a portal, a wrong address?).",
-            )
+        if self.context.health.unheard_of >= self.limits.unheard_of:
+            self.context.halt(Exit.STOPPED, self._what_was_heard())
+
+    def _what_was_heard(self) -> str:
+        count = self.context.health.unheard_of
+        if not self.context.health.shows_others:
+            return f"{count} answers in a row were not the API's (a proxy, a portal, a wrong address?)."
+        return (
+            f"{count} answers in a row did not show their appointments cancelled, also where the API itself answered: "
+            "it may carry cancels out later than it answers. Look these appointments up in meetergo first."
+        )
 
     async def passage(self, line: Line) -> None:
         """Return when the API is believed to answer, or the intake has closed."""

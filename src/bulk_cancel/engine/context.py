@@ -11,6 +11,7 @@ import anyio
 
 from bulk_cancel.api.port import Line, Page, Query
 from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Approved, Decision, Expectation, Look, SkipRules, decide
+from bulk_cancel.core.clock import SEND_WITHIN_S
 from bulk_cancel.core.deadline import SETTLE_S, TimeLimit
 from bulk_cancel.core.exit_codes import Halt, exceeds, too_many_refused
 from bulk_cancel.core.model import Answer, Appointment, Entry, Scope, Target, Work
@@ -33,8 +34,6 @@ from bulk_cancel.ledger.port import ALL_ROWS
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-#: After a longer stop between an intent and its send nothing is sent: the intent may count as unknown meanwhile.
-SEND_WITHIN_S = 15.0
 #: Number of consecutive 429s, with growing pauses between them, after which the run stops.
 MOST_THROTTLES_IN_A_ROW = 10
 _CHECK_AGAIN_S = 300.0

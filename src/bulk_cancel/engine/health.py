@@ -9,6 +9,7 @@ from enum import StrEnum
 from bulk_cancel.core.outcome import Kind
 
 _TROUBLE = frozenset({Kind.NOT_SENT, Kind.NO_ANSWER})
+_UNHEARD_OF = frozenset({Kind.NONSENSE, Kind.NOT_SHOWN})
 
 
 class Asked(StrEnum):
@@ -23,14 +24,14 @@ class Health:
     """Consecutive failures, over all workers of an account."""
 
     _troubles: Counter[Asked] = field(default_factory=Counter)  #: unreachable, or no answer
-    _nonsense: int = 0
+    _unheard_of: Counter[Kind] = field(default_factory=Counter)  #: answers that the API does not give, in a row
     granted: set[Asked] = field(default_factory=set)  #: kinds that the credential was allowed at least once in this run
 
     def note(self, asked: Asked, kind: Kind) -> None:
         """Count an outcome, of whichever worker."""
         self._troubles[asked] = self._troubles[asked] + 1 if kind in _TROUBLE else 0
         if asked is Asked.CANCEL:
-            self._nonsense = self._nonsense + 1 if kind is Kind.NONSENSE else 0
+            self._unheard_of = self._unheard_of + Counter([kind]) if kind in _UNHEARD_OF else Counter()
 
     @property
     def troubles(self) -> int:
@@ -38,9 +39,14 @@ class Health:
         return max(self._troubles.values(), default=0)
 
     @property
-    def nonsense(self) -> int:
-        """Number of consecutive answers to cancels that were not the API's."""
-        return self._nonsense
+    def unheard_of(self) -> int:
+        """Number of consecutive answers to cancels that are not as the API gives them."""
+        return self._unheard_of.total()
+
+    @property
+    def shows_others(self) -> bool:
+        """Whether one of them was a document of the API that does not show the appointment cancelled."""
+        return Kind.NOT_SHOWN in self._unheard_of
 
     def recovered(self) -> None:
         """Reset the count: the API answers again."""

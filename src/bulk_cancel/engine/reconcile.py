@@ -1,10 +1,10 @@
 """Reads the API's truth to settle unknown targets. Never sends a cancel.
 
 A read that shows a target cancelled settles it at once. A read that shows it active proves nothing while an unanswered
-cancel may still be applied: only when the settle time has passed since the sending run gave it up (since the intent, if
-that run died), and a second read some seconds later agrees, may the target be sent again. A target that no read can
-settle after that time (no such appointment, one cancelled occurrence of a series, a document without the field) stays
-unknown and is recorded as undecided, with the reason: a person decides.
+cancel may still be applied: only when the settle time has passed since the sending run gave it up (since the latest
+moment at which it may have left, if that run died), and a second read some seconds later agrees, may the target be
+sent again. A target that no read can settle by then (no such appointment, one cancelled occurrence of a series, a
+document without the field) stays unknown and is recorded as undecided, with the reason: a person decides.
 """
 
 from __future__ import annotations

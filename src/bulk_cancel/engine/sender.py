@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.actions import Action, Look
 from bulk_cancel.core.model import Answer, Appointment, Work
-from bulk_cancel.core.outcome import ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
+from bulk_cancel.core.outcome import NO_CANCEL_SHOWN, ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
 from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.core.units import show_duration
@@ -219,14 +219,20 @@ class Sender:
         return step
 
     async def _send(self, work: Work) -> Step:
-        context = self._context
+        context, held_back = self._context, list[tuple[str, Step]]()
+
+        def may_leave() -> bool:
+            """The connection may have taken its time: everything is looked at once more."""
+            held_back.extend(filter(None, [self._why_not_now(work)]))
+            return not held_back
+
         context.limiter.use()
         started_at = context.clock.monotonic()
         context.counters.posts += 1
         context.counters.unseen += work.reading is None and context.limits.look is Look.AUTO
         context.counters.in_flight += 1
         try:
-            answer = await self._line.cancel(work.target, work.request)
+            answer = await self._line.cancel(work.target, work.request, may_leave)
         finally:
             context.counters.in_flight -= 1
         context.heed(answer, started_at, Asked.CANCEL)
@@ -242,7 +248,7 @@ class Sender:
             duration_ms=round((context.clock.monotonic() - started_at) * 1000),
         )
         try:
-            return await self._conclude(work, outcome)
+            return await (self._held_back(work, *held_back[0]) if held_back else self._conclude(work, outcome))
         except Exception:
             self._context.unrecorded.append((work, outcome))
             raise
@@ -281,6 +287,9 @@ class Sender:
         detail = answer.message or (f"the answer {answer.status} proves nothing" if answer.status else "no answer")
         await self._context.move(work, Event.NO_PROOF, answer, detail)
         return Step.DONE
+
+    async def _not_shown(self, work: Work, answer: Answer) -> Step:
+        return await self._no_proof(work, replace(answer, message=f"the answer {answer.status} {NO_CANCEL_SHOWN}"))
 
     async def _no_route(self, work: Work, answer: Answer) -> Step:
         self._context.halt(Exit.CONFIG, no_route(answer))
@@ -327,6 +336,7 @@ _CONCLUSIONS: dict[Kind, Callable[[Sender, Work, Answer], Awaitable[Step]]] = {
     Kind.FORBIDDEN: Sender._forbidden,
     Kind.NO_ROUTE: Sender._no_route,
     Kind.NONSENSE: Sender._no_proof,
+    Kind.NOT_SHOWN: Sender._not_shown,
     Kind.NO_ANSWER: Sender._no_proof,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bulk_cancel.core.clock import send_within
 from bulk_cancel.core.model import Target
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.ledger.port import Ledger, Unknown, every_unknown
@@ -45,6 +46,7 @@ def due_in_s(item: Unknown, clock: Clock, settle_s: float) -> float:
 
 
 def _age_s(item: Unknown, clock: Clock) -> float:
-    if item.base is None:
-        return item.age_s
-    return clock.base.age_s(item.last_at, item.base, clock.monotonic())
+    """The lowest possible age of the send: where the run died after its intent, it may have left that much later."""
+    base, left_later_s = item.base, send_within(item.settle_s) if item.last_at <= item.intent_at else 0.0
+    age_s = item.age_s if base is None else clock.base.age_s(item.last_at, base, clock.monotonic())
+    return max(0.0, age_s - left_later_s)

@@ -11,6 +11,7 @@ import anyio
 from bulk_cancel.access.ledgers import shared_of
 from bulk_cancel.access.rate_limits import limiter_of, remember
 from bulk_cancel.access.setup import Setup
+from bulk_cancel.core.clock import send_within
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Scope
 from bulk_cancel.core.moments import Zone
@@ -79,6 +80,7 @@ def limits_of(job: Job, time: TimeLimit | None, zone: Zone) -> Limits:
         stop_outside=job.outside_window == "stop",
         canary=job.canary,
         time=time,
+        send_within_s=send_within(job.settle),
         zone=zone,
     )
 

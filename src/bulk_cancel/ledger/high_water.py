@@ -23,6 +23,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from bulk_cancel.core.clock import send_within
 from bulk_cancel.core.moments import show_moment
 from bulk_cancel.core.text import counted
 from bulk_cancel.errors import LedgerCreateError, LedgerError, LockedError
@@ -43,7 +44,8 @@ class Unanswered:
 
     def left_s(self, now: float, settle_s: float = 0.0) -> float:
         """Return the seconds until it can no longer be applied, by the longer of its own settle time and `settle_s`."""
-        return max(0.0, self.at + max(self.settle_s, settle_s) - now) if self.at else 0.0
+        longest_s = max(self.settle_s, settle_s)
+        return max(0.0, self.at + send_within(longest_s) + longest_s - now) if self.at else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def _made(path: Path) -> Iterator[None]:
     except OSError as error:
         raise LedgerCreateError(
             f"The lock {path} cannot be created: {error.strerror}.",
-            advice="Choose another place with --ledger, or mend the folder's permissions. Nothing was sent.",
+            advice="Choose another place (--ledger, --out), or mend the folder's permissions. Nothing was sent.",
         ) from error
 
 

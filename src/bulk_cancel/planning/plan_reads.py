@@ -95,4 +95,4 @@ class PlanReads:
         }
         total, left = sum(map(len, places.values())), sum(unread.values())
         left_s = max(self._begun[account].left_s(count) for account, count in unread.items())
-        return Standing(total - left, total, self.requests, "looked at", left_s, _READING)
+        return Standing(total - left, total, self.requests, "", left_s, _READING)

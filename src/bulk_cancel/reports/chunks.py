@@ -39,6 +39,8 @@ LEDGER_COLUMNS: Final = ("appointment_id", "attendee_id", "cancel_all", "cancel_
 _ACCOUNT: Final = "account"
 
 SETTLED_AT: Final = internal("settled_at")
+#: What the snapshot says of a row, and the ledger, too.
+_NAMED: Final = (ROW, internal("appointment_id"), internal("attendee_id"))
 
 
 def original_columns(snapshot: Path | None, rows: Rows) -> list[str]:
@@ -71,9 +73,9 @@ def read_chunks(snapshot: Path | None, rows: Rows, zone: Zone) -> Iterator[pl.Da
 
 def _from_snapshot(snapshot: Path, originals: list[str], rows: Rows, zone: Zone) -> Iterator[pl.DataFrame]:
     after = 0
-    for batch in _batches(snapshot, [*originals, ROW]):
+    for batch in _batches(snapshot, [*originals, *_NAMED]):
         records = rows(after, batch.height)
-        _refuse_other_rows(batch[ROW].to_list(), records)
+        _refuse_other_rows(batch.select(_NAMED).rows(), records)
         yield batch[originals].hstack(_added(records, zone))
         after = records[-1].row if records else after
     _refuse_other_rows([], rows(after, 1))
@@ -94,17 +96,28 @@ def _damaged(snapshot: Path) -> InputError:
     return InputError(f"{snapshot} is not a snapshot of an input, or is damaged")
 
 
-def _refuse_other_rows(expected: list[int], records: Sequence[RowRecord]) -> None:
-    found = [record.row for record in records]
-    if found == expected:
+def _refuse_other_rows(named: Sequence[tuple[int, str | None, str | None]], records: Sequence[RowRecord]) -> None:
+    differing = (pair for pair in zip(named, records, strict=False) if not _is_same_row(*pair))
+    if (pair := next(differing, None)) is None and len(named) == len(records):
         return
-    differing = ((one, other) for one, other in zip(expected, found, strict=False) if one != other)
-    one, other = next(differing, (None, None))
-    place = f": row {one} of the snapshot is row {other} of the ledger" if one else ": one has more rows than the other"
+    place = ": one has more rows than the other"
+    if pair:
+        (row, *_), record = pair
+        what = f"is row {record.row} of the ledger" if row != record.row else "names another appointment in the ledger"
+        place = f": row {row} of the snapshot {what}"
     raise LedgerError(
         f"the ledger and the snapshot of the input do not hold the same rows{place}",
         advice="One of them belongs to another run. No file was written.",
     )
+
+
+def _is_same_row(named: tuple[int, str | None, str | None], record: RowRecord) -> bool:
+    """Whether a row of the snapshot is that of the ledger. Of an invalid row one of them may have no ids."""
+    row, appointment, attendee = named
+    target = record.target
+    if row != record.row or target is None or appointment is None:
+        return row == record.row
+    return (appointment, attendee or None) == (target.appointment_id, target.attendee_id or None)
 
 
 def _from_ledger(originals: list[str], rows: Rows, zone: Zone) -> Iterator[pl.DataFrame]:

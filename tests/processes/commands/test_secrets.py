@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions
@@ -37,6 +39,66 @@ def test_no_secret_gets_out(
     everything = (result.stdout + result.stderr).encode() + written(shell)
     assert TOKEN.encode() not in everything
     assert CANARY.encode() not in everything.lower()
+
+
+#: What docs/threat-model.md says of each file: may it have ids, columns of the input, the people of appointments?
+REVEALED = {
+    "ledger.db": "id", "ledger.db-wal": "id", "backup.db": "id", "history.ndjson": "id", "closure.plan": "id",
+    "planned/plan.csv": "id", "planned/plan.parquet": "id", "planned/plan.html": "id", "out/report.html": "id",
+    "out/results.csv": "id column", "out/results.parquet": "id column", "out/results.xlsx": "id column",
+    "out/failed.csv": "id column", "out/invalid.csv": "id column", "out/input.parquet": "id column",
+    "out/rebooking.csv": "id people", "found.csv": "id people", "out/summary.json": "", "run.prom": "", "full.log": "",
+}  # fmt: skip
+COLUMN = "Room-of-Erika"
+
+
+def test_each_file_reveals_what_the_threat_model_says_and_no_more(
+    shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
+) -> None:
+    ids = [f"00000000-0000-4000-8000-{number:012d}" for number in range(3)]
+    sandbox.reset(SandboxOptions(world=World.of([Wanted(Kind.GROUP, ids[0]), Wanted(id=ids[1])], seed=2)))
+    lines = [f"{id_},yes,{COLUMN}" for id_ in ids]
+    source = write("a.csv", "\n".join(["id,cancel_all,room", *lines, f"no-id,,{COLUMN}", ""]))
+    places = ("--ledger", "ledger.db", "--log-file", "full.log", "--metrics-file", "run.prom", "--out", "out")
+    told = [
+        shell(
+            "find",
+            "--from",
+            "2000-01-01",
+            "--to",
+            "2099-12-31",
+            "--timezone",
+            "UTC",
+            "--include-contacts",
+            "-o",
+            "found.csv",
+        ),
+        shell("plan", source, "-o", "closure.plan", "--out", "planned", "--ledger", "ledger.db"),
+        shell.run(source, *places, "--excel", "--rebooking-list"),
+        shell("ledger", "backup", "backup.db", "--ledger", "ledger.db"),
+        shell("ledger", "export", "-o", "history.ndjson", "--ledger", "ledger.db"),
+    ]
+    wrong = {}
+    for name, may in REVEALED.items():
+        if not (path := shell.folder / name).exists():
+            assert name == "ledger.db-wal", (name, [(one.code, one.stderr) for one in told])
+            continue
+        text = _legible(path)
+        found = {"id": ids[1], "column": COLUMN, "people": CANARY, "token": TOKEN}
+        if seen := {what for what, word in found.items() if word.lower() in text.lower()} - {*may.split()}:
+            wrong[name] = seen
+    assert wrong == {}
+    assert CANARY in _legible(shell.folder / "out" / "rebooking.csv").lower(), "else the test would find nothing"
+    assert COLUMN in _legible(shell.folder / "out" / "results.xlsx")
+
+
+def _legible(path: Path) -> str:
+    if path.suffix == ".parquet":
+        return pl.read_parquet(path).write_csv()
+    if path.suffix == ".xlsx":
+        with zipfile.ZipFile(path) as book:
+            return "".join(book.read(name).decode() for name in book.namelist())
+    return path.read_bytes().decode("latin-1")
 
 
 def test_files_are_private(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:

@@ -42,6 +42,7 @@ def test_the_second_signal_kills_within_a_second(make_lab: MakeLab, number: sign
     lab.wait_for(lambda: "run.draining" in process.stderr.read_text())
     process.send(number)
     assert lab.finish(process, seconds=1).code == -number
+    assert "run.stopped_at_once" in process.stderr.read_text(), "it says what it did"
     lab.sandbox.set_faults("")
     lab.check_converges()
 

@@ -78,3 +78,21 @@ def test_the_classifiers_name_every_python_that_it_may_be_installed_with(metadat
     assert metadata["Requires-Python"] == f">={named[0]}"
     assert named == ["3.11", "3.12", "3.13", "3.14"]
     assert metadata["Author"]
+
+
+def test_no_address_is_invented(metadata: Message) -> None:
+    """The project has none of its own: an index page sends nobody anywhere, and says how its pages are read."""
+    assert not metadata.get_all("Project-URL")
+    assert not metadata["Home-page"]
+
+
+def test_a_demo_needs_no_extra_and_who_typed_one_may_go_on_doing_so(metadata: Message) -> None:
+    assert "sandbox" in metadata.get_all("Provides-Extra", [])
+    needed = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
+    assert {"starlette", "uvicorn"} <= {re.split(r"[<>=; ]", line)[0] for line in needed}
+
+
+@pytest.mark.parametrize("name", ["click", "dbos", "httptools", "httpx", "polars"])
+def test_a_library_whose_inside_is_relied_on_has_an_upper_bound(name: str, metadata: Message) -> None:
+    (line,) = (line for line in metadata.get_all("Requires-Dist", []) if re.split(r"[<>=; ]", line)[0] == name)
+    assert "<" in line

@@ -171,6 +171,12 @@ def test_times_are_utc_unless_they_say_otherwise(text: object, seconds: float | 
         ({}, None, set()),
         ({"attendeeIds": []}, set(), set()),
         ({"attendeeIds": [ANN.upper(), BOB]}, {ANN, BOB}, set()),
+        ({"attendeeIds": [ANN.replace("-", ""), f"{{{BOB.upper()}}}"]}, {ANN, BOB}, set()),
+        ({"attendeeIds": [f"urn:uuid:{ANN}"], "attendees": [{"id": ANN.replace("-", "")}]}, {ANN}, set()),
+        ({"attendeeIds": [BOB, "attendee-7"]}, None, set()),
+        ({"attendeeIds": [BOB, ANN[:-1]]}, None, set()),
+        ({"attendeeIds": [BOB, f"{ANN}x"]}, None, set()),
+        ({"attendeeIds": [BOB], "attendees": [{"id": BOB}, {"id": "attendee-7"}]}, None, set()),
         ({"attendeeIds": [ANN, BOB], "attendees": [{"id": ANN}, {"id": BOB, "deletedAt": GONE}]}, {ANN}, {BOB}),
         ({"attendeeIds": [ANN], "attendees": [{"id": ANN}, {"id": BOB, "deletedAt": GONE}]}, {ANN}, {BOB}),
         ({"attendeeIds": [ANN], "attendees": [{"id": ANN}, {"id": BOB, "deletedAt": "0001-01-01"}]}, None, set()),
@@ -203,6 +209,14 @@ def test_absence_is_read_from_a_whole_list_of_ids_that_nothing_contradicts(
 
     assert found.attendee_ids == attending
     assert found.removed_ids - {""} == removed
+
+
+def test_an_id_in_another_spelling_is_the_same_id() -> None:
+    other = ID.replace("-", "").upper()
+    found = parse_appointment({"id": other, "hostIds": [ANN.replace("-", ""), "host-7"]}, NOW)
+
+    assert found is not None
+    assert (found.appointment_id, found.host_ids) == (ID, (ANN, "host-7"))
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,16 @@ def test_what_no_worker_may_do_ends_after_a_silence(lab: Lab, why: str, code: Ex
     assert lab.ledger.runs()[0].status == "ended"
 
 
+def test_a_chunk_that_the_ledger_does_not_know_is_nothing_to_do(lab: Lab) -> None:
+    """Whoever can write to the queue names chunks by their numbers; what is in one is in the ledger."""
+    lab.begin(row(2, 2), row(3, 3), row(4, 4))
+    anyio.run(lab.worker().carry_chunk, "run-1", 99)
+    assert (lab.posts, lab.queue.back) == ([], [])
+    lab.carry(1)
+    anyio.run(lab.worker().carry_chunk, "run-1", 1)
+    assert len(lab.posts) == 2, "a chunk that has ended is not carried out again"
+
+
 def test_settings_that_a_worker_does_not_know_are_refused(lab: Lab) -> None:
     run_no = lab.begin(row(2, 2))
     connection = lab.ledger._session.connection

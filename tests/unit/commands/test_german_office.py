@@ -110,6 +110,7 @@ def test_a_german_office_closes_and_can_prove_it(
     expected = {"ticket": "INC-4711 Wasserschaden", "approved_by": "Änne Groß", "plan_digest": digest}
     assert expected.items() <= begun.items()
     assert command("ledger", "verify").code == 0
+    assert digest in Path("prüfung/plan.html").read_text(encoding="utf-8")
     # When, by their clocks?
     assert all(re.search(r"\+0[12]:00$", row["settled_at"]) for row in results[:-1])
     assert re.search(rf"{DAY} \d\d:\d\d CES?T", Path("prüfung/plan.html").read_text(encoding="utf-8"))

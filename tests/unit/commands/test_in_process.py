@@ -19,7 +19,7 @@ from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.commands.plan import plan_job
 from bulk_cancel.commands.run import prepare, run_in, run_job
 from bulk_cancel.core.actions import Look
-from bulk_cancel.core.model import Appointment, Target
+from bulk_cancel.core.model import Answer, Appointment, Target
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.errors import LockedError
 from bulk_cancel.execution.execute import RunFacts, contexts_of, execute
@@ -32,7 +32,7 @@ from bulk_cancel.settings.job import load_job
 from support.office import Office
 from support.plans import uuid
 from support.played import LOG, Played
-from support.scripted import NO_ANSWER, ScriptedLine, active, cancelled
+from support.scripted import NO_ANSWER, NOT_SENT, ScriptedLine, active, cancelled
 
 COUNT = 12
 
@@ -106,6 +106,22 @@ def test_no_more_is_done_than_there_is_and_the_settle_time_is_told_as_it_passes(
     waits = [one.note for one in seen.standings if one.note.startswith("waiting")]
     assert len({*waits}) > 60, "the time that is left is told, not the time that there was"
     assert all(note.endswith("until cancels without an answer can no longer be applied") for note in waits)
+
+
+def test_an_outage_is_told_while_it_lasts(tmp_path: Path) -> None:
+    """Nothing leaves the machine for some minutes: a person sees until when the run waits, each time."""
+    played, setup = ready(tmp_path / "one")
+    down_until = played.monotonic() + 300.0
+
+    def is_down() -> bool:
+        return played.line.clock.monotonic() < down_until
+
+    played.line.on_cancel = lambda target: NOT_SENT if is_down() else cancelled(target)
+    played.line.on_page = lambda: NOT_SENT if is_down() and len(played.line.pages) > 1 else Answer(200)
+    seen, unseen = Seen(), setup.job.model_copy(update={"look": Look.NEVER, "rate": 10.0, "burst": 50})
+    ended = run_in(replace(setup, job=unseen), replace(played.caller, display=seen))
+    waits = [one.note for one in seen.standings if one.note.endswith("until the API is asked again")]
+    assert len({*waits}) > 30, (ended.next, {one.note for one in seen.standings})
 
 
 def test_a_plan_that_reads_says_how_far_it_is(tmp_path: Path) -> None:

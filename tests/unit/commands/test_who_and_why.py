@@ -134,7 +134,7 @@ def test_what_another_input_left_is_told_with_its_command(office: Office) -> Non
     assert ran(office, other, words=("run", "other.csv")).exit_code == Exit.OK
     seen = overview(office)
     assert seen.left == 6
-    assert f"Of the run {first.run_id} ({office.folder}/closure.csv), too, 6 targets are still to be sent" in seen.next
+    assert f"Of the run {first.run_id} ({office.folder}/closure.csv) 6 targets are still to be sent, too" in seen.next
     assert seen.next.splitlines()[-1] == AGAIN
 
 

@@ -218,6 +218,24 @@ async def test_a_deadline_that_passes_while_the_intent_is_written_holds(clock: C
     assert (context.intake.halt.exit_code, context.intake.halt.message) == (Exit.STOPPED, limit.sentence)
 
 
+async def test_a_deadline_that_passes_while_the_connection_is_made_holds(clock: Clock) -> None:
+    limit = TimeLimit(clock.monotonic() + 5, "The plan has expired: make a new one.")
+    context, commits, line = staged(clock, 3, Limits(look=Look.NEVER, time=limit))
+    line.connect_s = 6.0
+    await carry_out(context, line, 1)
+    assert not line.posts
+    assert commits.states[1] is State.WAITING
+
+
+async def test_a_reading_that_grows_old_while_the_connection_is_made_is_taken_again(clock: Clock) -> None:
+    context, commits, line = staged(clock, 1, EACH)
+    line.connect_s = 6.0
+    line.on_read = lambda target: (setattr(line, "connect_s", 0.0) if len(line.reads) == 2 else None, active(target))[1]
+    await carry_out(context, line)
+    assert (len(line.reads), len(line.posts)) == (2, 1)
+    assert commits.events() == AGAIN
+
+
 async def test_what_began_meanwhile_is_read_and_left_out(clock: Clock) -> None:
     soon = datetime.fromtimestamp(clock.now() + 3, UTC).isoformat()
     context, commits, line = staged(clock, 1, EACH)

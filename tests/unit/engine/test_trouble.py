@@ -11,13 +11,13 @@ import pytest
 
 from bulk_cancel.api.port import Query
 from bulk_cancel.core.actions import Look
-from bulk_cancel.core.clock import Past, TimeBase
+from bulk_cancel.core.clock import SEND_WITHIN_S, Past, TimeBase
 from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.engine.context import SEND_WITHIN_S, Context, Limits
+from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
 from bulk_cancel.errors import Exit, LedgerDiskError
@@ -220,6 +220,23 @@ async def test_nonsense_answers_in_a_row_halt_at_once(clock: Clock) -> None:
     assert context.intake.halt is not None
     assert len(line.posts) == 3
     assert list(commits.states.values()) == [State.UNKNOWN] * 3
+
+
+@pytest.mark.parametrize("others", [0, 2])
+async def test_documents_that_do_not_show_the_cancel_halt_and_are_not_taken_for_a_portals(
+    others: int, clock: Clock
+) -> None:
+    answers = [Answer(200)] * others + [lambda target: replace(active(target), status=202)] * 3
+    line = ScriptedLine(clock, on_cancel=script(*answers))
+    context, commits = context_of(clock, line)
+
+    await send(context, line, list(works(20)))
+
+    assert context.intake.halt is not None
+    assert context.intake.halt.exit_code is Exit.STOPPED
+    assert context.intake.halt.message.startswith("3 answers in a row did not show their appointments cancelled")
+    assert list(commits.states.values()) == [State.UNKNOWN] * 3
+    assert commits.entries[-1].detail == "the answer 202 shows the appointment, and not that it is cancelled"
 
 
 async def test_401_halts_and_the_row_is_pending(clock: Clock) -> None:

@@ -76,6 +76,13 @@ def test_a_terminal_shows_no_raw_line(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
+def test_the_second_ctrl_c_says_what_it_did_and_what_comes_next() -> None:
+    assert sentence_of({"event": "run.stopped_at_once", "signal": "SIGINT", "in_flight": 2}) == (
+        "Stopped at once (SIGINT). 2 requests had no answer yet: the same command reads the appointments before it "
+        "sends. Nothing is lost."
+    )
+
+
 def test_a_quiet_run_shows_no_plan_so_the_warning_says_that_the_time_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(monkeypatch, quiet=True).splitlines() == [
         "The time does not suffice: the run needs 2 h and has 1 h.",

@@ -43,7 +43,15 @@ class Run:
         texts = {name: pl.Series(cells, dtype=pl.String) for name, cells in self.columns.items()}
         numbers = pl.Series([record.row for record in self.records], dtype=pl.Int64)
         problems = pl.Series([record.problems for record in self.records], dtype=pl.String)
-        frame = pl.DataFrame(texts | {ROW: numbers, f"{PREFIX}problems": problems})
+        names = [record.target.appointment_id if record.target else None for record in self.records]
+        attendees = [record.target.attendee_id if record.target else None for record in self.records]
+        added = {
+            ROW: numbers,
+            f"{PREFIX}appointment_id": pl.Series(names, dtype=pl.String),
+            f"{PREFIX}attendee_id": pl.Series(attendees, dtype=pl.String),
+            f"{PREFIX}problems": problems,
+        }
+        frame = pl.DataFrame(texts | added)
         frame.write_parquet(folder / "input.parquet")
         return folder / "input.parquet"
 

@@ -6,6 +6,7 @@ import csv
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -59,6 +60,9 @@ def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 def read(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file, strict=True))
+
+
+OTHER_ID = "6f0e8f5e-0000-4000-8000-000000000009"
 
 
 def names(folder: Path) -> set[str]:
@@ -278,6 +282,18 @@ def test_other_rows_than_the_snapshots_are_refused(
     snapshot = run_of([State.CANCELLED] * 5).snapshot(tmp_path)
     others = [record(number) for number in numbers]
     with pytest.raises(LedgerError, match=message):
+        write_records(snapshot, lambda after, limit: [one for one in others if one.row > after][:limit], tmp_path / "o")
+    assert names(tmp_path / "o") == set()
+
+
+@pytest.mark.parametrize("other", [{"appointment_id": OTHER_ID}, {"attendee_id": OTHER_ID}])
+def test_rows_that_name_others_than_the_snapshots_are_refused(
+    run_of: Make, tmp_path: Path, other: dict[str, str]
+) -> None:
+    run = run_of([State.CANCELLED] * 5)
+    snapshot = run.snapshot(tmp_path)
+    others = [replace(one, target=replace(one.target, **other)) if one.row == 4 else one for one in run.records]
+    with pytest.raises(LedgerError, match="row 4 of the snapshot names another appointment in the ledger"):
         write_records(snapshot, lambda after, limit: [one for one in others if one.row > after][:limit], tmp_path / "o")
     assert names(tmp_path / "o") == set()
 

@@ -58,6 +58,12 @@ def test_pending_bookings_by_status_and_host(around):
     assert api.get("/provisional-booking/paginated", params={"status": "open"}).status_code == 400
 
 
+@pytest.mark.parametrize("path", ["/provisional-booking/paginated", "/booking-availability", "/meeting-type", "/user"])
+def test_each_of_them_meets_the_faults_of_reads(around, path):
+    api = around(faults="get:503")
+    assert api.get(path, params={"meetingTypeId": CONSULTATION.id, "hostIds": OWNER.id}).status_code == 503
+
+
 def test_an_appointment_takes_its_slot_and_a_group_booking_one_place_of_it(around):
     api = around()
     start = GROUP.start.isoformat()

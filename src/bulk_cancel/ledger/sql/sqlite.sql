@@ -304,8 +304,8 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
     ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS must_be_read,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   t.start_at,
-  (SELECT max(e.at + max(r.settle_s, (SELECT settle_s FROM runs WHERE run_no = ?1))) FROM targets s
-    JOIN runs r ON r.run_no = s.intent_run_no JOIN events e ON e.target_id = s.target_id AND e.run_no = r.run_no
+  (SELECT max(e.at + max(r.settle_s, n.settle_s) + min(15, max(r.settle_s, n.settle_s))) FROM targets s
+    JOIN runs n ON n.run_no = ?1 JOIN runs r ON r.run_no = s.intent_run_no JOIN events e ON e.target_id = s.target_id AND e.run_no = r.run_no
     WHERE s.entire_series = 1 AND s.attempts > 0),
   (SELECT json_array(e.at, json_array(r.boot_id, r.mono_offset), r.settle_s) FROM events e JOIN runs r USING (run_no)
     WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1),

@@ -97,7 +97,7 @@ def test_a_schema_that_is_gone_is_not_begun_anew_until_it_is_forgotten(postgres_
     machine = Machine({})
     with pytest.raises(UsageError, match="too early to forget it"):
         forget(place, machine, 600.0)
-    later = Clock(lambda: 0.0, TimeBase(None, system_clock().now() + 601))
+    later = Clock(lambda: 0.0, TimeBase(None, system_clock().now() + 616))
     assert forget(place, replace(machine, clock=later), 600.0) == 2
     with closing(PostgresLedger.open(postgres_url, marks=marks)) as ledger:
         assert list(ledger.all_events()) == []
@@ -125,7 +125,7 @@ def test_a_mark_tells_the_settle_time_of_the_run_that_sent(postgres_url: str, ma
     with closing(PostgresLedger.open(postgres_url, marks=marks)) as ledger:
         mark = ledger.mark()
         assert mark is not None
-        assert 7100 < mark.seen.unanswered.left_s(system_clock().now()) <= 7200
+        assert 7115 < mark.seen.unanswered.left_s(system_clock().now()) <= 7215
         move(ledger, begin(ledger, "run-2"), target(ledger, 1), Event.SEEN_CANCELLED)
     with closing(PostgresLedger.open(postgres_url, marks=marks)) as ledger:
         mark = ledger.mark()

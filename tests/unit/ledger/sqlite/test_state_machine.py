@@ -12,8 +12,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -287,13 +286,6 @@ _SLOW = {"suppress_health_check": [HealthCheck.too_slow]}
 
 
 class TestHostileServer(HostileServer.TestCase):
-    """Enough to find a broken rule; run with every test."""
+    """Enough to find a broken rule. Long histories are the simulated world's."""
 
     settings = examples(10, stateful_step_count=40, **_SLOW)
-
-
-@pytest.mark.long
-class TestHostileServerForLong(HostileServer.TestCase):
-    """Run by make test-long."""
-
-    settings = settings(max_examples=2000, stateful_step_count=60, **_SLOW)
