@@ -40,7 +40,7 @@ _GUARD, _MARKS = "ledger/sqlite/file_guard.py", "tests/unit/ledger/sqlite/test_h
 _POSTGRES_MARKS = "tests/unit/ledger/postgres/test_high_water.py"
 _QUERIES, _RECONCILE = "ledger/sql/sqlite.sql", "engine/reconcile.py"
 _INTENT = '        await context.move(work, Event.INTENT, detail=work.request.reason or "")\n'
-_LOOKING = """        step = await self._look(work)
+_LOOKING = """        step = await self._prepare(work)
         if step is not None:
             return step
 """

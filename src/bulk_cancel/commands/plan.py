@@ -29,7 +29,7 @@ from bulk_cancel.settings.job import Job
 def plan_job(job: Job, caller: Caller) -> Plan:
     """Plan without sending anything or writing the ledger; write the plan file and the audit files that the job names.
 
-    Raises as staging, opening, writing and reading do. Without a credential nobody looks, unless all is to be read.
+    Raises as staging, opening, writing and reading do. Without a credential nothing is read, unless all is to be read.
     """
     setup = set_up(job, caller.log, caller.machine, caller.display)
     temporary = tempfile.TemporaryDirectory(prefix="bulk-cancel-")

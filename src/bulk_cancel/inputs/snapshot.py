@@ -1,4 +1,4 @@
-"""The snapshot: what was read, in one Parquet file with a row per data row, in row order."""
+"""The snapshot: the input as it was read, in one Parquet file with a row per data row, in row order."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def read_rows(staged: StagedInput, chunk: int = 50_000) -> Iterator[list[InputRo
 def read_columns(
     staged: StagedInput, names: Sequence[str], chunk: int = 50_000
 ) -> Iterator[tuple[list[InputRow], list[dict[str, str | None]]]]:
-    """Yield every row as `read_rows` does, and beside them the values of the original columns `names`."""
+    """Yield rows as `read_rows` does, each chunk with the values of the original columns `names`."""
     frame = pl.scan_parquet(staged.path, glob=False).select(selectors.by_name(*ADDED_COLUMNS, *names))
     for batch in _batches(frame, chunk):
         rows = list(map(InputRow._make, batch.select(*ADDED_COLUMNS, _STANDS).rows()))
@@ -86,7 +86,7 @@ def _batches(frame: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
     try:
         yield from frame.collect_batches(chunk_size=size, maintain_order=True, engine="streaming")
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise InputError(f"what was read of the input cannot be read again: {clean(str(error))}") from error
+        raise InputError(f"the snapshot of the input cannot be read: {clean(str(error))}") from error
 
 
 def _changed(batch: pl.DataFrame, changes: list[Path]) -> pl.DataFrame:
