@@ -40,7 +40,7 @@ _GUARD, _MARKS = "ledger/sqlite/file_guard.py", "tests/unit/ledger/sqlite/test_h
 _POSTGRES_MARKS = "tests/unit/ledger/postgres/test_high_water.py"
 _QUERIES, _RECONCILE = "ledger/sql/sqlite.sql", "engine/reconcile.py"
 _INTENT = '        await context.move(work, Event.INTENT, detail=work.request.reason or "")\n'
-_LOOKING = """        step = await self._look(work)
+_LOOKING = """        step = await self._prepare(work)
         if step is not None:
             return step
 """
@@ -69,6 +69,20 @@ BUGS = (
             if kind == "table":
                 yield""",
         "tests/unit/ledger/sqlite/test_refusals.py::test_a_ledger_that_was_altered_is_refused_and_left_as_it_is",
+    ),
+    Bug(
+        "a refusal that a plan leaves alone is taken up again",
+        _QUERIES,
+        "AND NOT s.stands AND (?3 OR (t.reason",
+        "AND (?3 OR (t.reason",
+        "tests/contracts/test_staging.py::test_a_refusal_stands_where_an_approved_plan_sends_nothing",
+    ),
+    Bug(
+        "what a plan knows as settled is tried until it has failed",
+        _SENDER,
+        "    Action.NOTHING: Event.SKIPPED,  #: an approved plan knows it as settled, this ledger does not\n",
+        "",
+        f"{_TROUBLE}::test_what_an_approved_plan_knows_as_settled_ends_with_the_plans_reason_and_is_not_tried",
     ),
     Bug(
         "a plan's line may say a thing twice",
@@ -158,8 +172,8 @@ BUGS = (
     Bug(
         "a 408 counts as not processed",
         _OUTCOME,
-        "    status = answer.status\n",
-        "    status = 429 if answer.status == 408 else answer.status\n",
+        "        return Kind.NO_ANSWER\n    if status < 300:",
+        "        return Kind.NOT_PROCESSED if status == 408 else Kind.NO_ANSWER\n    if status < 300:",
         "tests/unit/core/test_outcome.py::test_every_status_with_every_body",
     ),
     Bug(

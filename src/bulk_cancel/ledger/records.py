@@ -92,5 +92,6 @@ def staged_state(row: InputRow, found: Row, *, retry_refused: bool) -> State:
     """
     state, *asked = found
     amended = asked != [row.reason, row.cancel_all, row.user_id, row.account or ""]
-    reopened = state in (State.FAILED, State.SKIPPED) or ((amended or retry_refused) and State(state) in SETTLED - DONE)
+    asked_again = (amended or retry_refused) and not row.stands
+    reopened = state in (State.FAILED, State.SKIPPED) or (asked_again and State(state) in SETTLED - DONE)
     return State.PENDING if reopened else State(state)

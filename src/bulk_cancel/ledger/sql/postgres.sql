@@ -298,11 +298,11 @@ UPDATE runs SET status = 'ended', ended_at = wall_clock(), summary = $2 WHERE ru
 CREATE TEMPORARY TABLE staging (
   row bigint PRIMARY KEY, appointment_id text COLLATE "C", attendee_id text COLLATE "C", entire_series boolean,
   cancel_all boolean, reason text, user_id text, account text COLLATE "C", first_row bigint, problems text,
-  target_id bigint) ON COMMIT DROP;
+  stands boolean, target_id bigint) ON COMMIT DROP;
 
 -- name: fill_staging
-COPY staging (row, appointment_id, attendee_id, entire_series, cancel_all, reason, user_id, account, first_row, problems)
-FROM STDIN;
+COPY staging (row, appointment_id, attendee_id, entire_series, cancel_all, reason, user_id, account, first_row, problems,
+  stands) FROM STDIN;
 
 -- name: find_staged
 UPDATE staging s SET target_id = t.target_id FROM targets t
@@ -332,13 +332,14 @@ UPDATE targets o SET has_sibling = true FROM (
     WHERE t.appointment_id = s.appointment_id AND t.target_id <> s.target_id)) shared
 WHERE o.appointment_id = shared.appointment_id AND NOT o.has_sibling;
 
--- A refusal stands until the input asks for something else; what failed or was skipped is taken up again.
+-- A refusal stands until the input asks for something else, or ($2) refusals are taken up again as they are; where an
+-- approved plan sends nothing it stands in any case. What failed or was skipped is always taken up again.
 -- name: stage_restaged
 WITH written AS (
   INSERT INTO events (target_id, run_no, event, attempt_no, at)
   SELECT t.target_id, $1, 'restaged', t.attempts, wall_clock() FROM staging s JOIN targets t USING (target_id)
   WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
-    AND ($2::boolean OR (t.reason, t.cancel_all, t.user_id, t.account)
+    AND NOT s.stands AND ($2::boolean OR (t.reason, t.cancel_all, t.user_id, t.account)
       IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account)))
   ORDER BY s.row RETURNING *)
 SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
@@ -355,7 +356,7 @@ UPDATE targets t SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.u
 FROM staging s
 WHERE t.target_id = s.target_id AND s.first_row = s.row AND s.target_id <= $2
   AND (t.state IN ('pending', 'waiting', 'sending', 'unknown', 'failed', 'skipped')
-    OR t.state IN ('rejected', 'not_found') AND ($3::boolean
+    OR t.state IN ('rejected', 'not_found') AND NOT s.stands AND ($3::boolean
       OR (t.reason, t.cancel_all, t.user_id, t.account)
         IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account)));
 

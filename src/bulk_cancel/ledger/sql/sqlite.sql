@@ -210,10 +210,10 @@ INSERT INTO input_rows (run_no, row, first_row, target_id, problems) VALUES (?1,
 -- name: create_staging
 CREATE TEMP TABLE IF NOT EXISTS staging (
   row INTEGER PRIMARY KEY, appointment_id TEXT, attendee_id TEXT, entire_series INTEGER, cancel_all INTEGER,
-  reason TEXT, user_id TEXT, account TEXT, first_row INTEGER, problems TEXT, target_id INTEGER) STRICT;
+  reason TEXT, user_id TEXT, account TEXT, first_row INTEGER, problems TEXT, stands INTEGER, target_id INTEGER) STRICT;
 
 -- name: fill_staging
-INSERT INTO staging VALUES (?, ?, ifnull(?, ''), ?, ?, ?, ?, ifnull(?, ''), ?, ?, NULL);
+INSERT INTO staging VALUES (?, ?, ifnull(?, ''), ?, ?, ?, ?, ifnull(?, ''), ?, ?, ?, NULL);
 
 -- name: find_staged
 UPDATE staging SET target_id = (SELECT t.target_id FROM targets t WHERE t.appointment_id = staging.appointment_id
@@ -236,13 +236,14 @@ UPDATE targets SET has_sibling = 1 WHERE has_sibling = 0 AND target_id IN (
   WHERE s.target_id > ?1
     AND EXISTS (SELECT 1 FROM targets t WHERE t.appointment_id = s.appointment_id AND t.target_id <> s.target_id));
 
--- A refusal stands until the input asks for something else, or (?3) refusals are taken up again as they are; what failed or was skipped always is.
+-- A refusal stands until the input asks for something else, or (?3) refusals are taken up again as they are; where an
+-- approved plan sends nothing it stands in any case. What failed or was skipped is always taken up again.
 -- name: stage_restaged
 INSERT INTO events (target_id, run_no, event, attempt_no, at)
 SELECT t.target_id, ?1, 'restaged', t.attempts, ?2
 FROM staging s CROSS JOIN targets t USING (target_id)
 WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
-  AND (?3 OR (t.reason, t.cancel_all, t.user_id, t.account)
+  AND NOT s.stands AND (?3 OR (t.reason, t.cancel_all, t.user_id, t.account)
     IS NOT (s.reason, s.cancel_all, s.user_id, s.account)))
 ORDER BY s.row;
 
@@ -257,7 +258,7 @@ UPDATE targets SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.use
 FROM staging s
 WHERE targets.target_id = s.target_id AND s.first_row = s.row AND s.target_id <= ?2
   AND (targets.state IN ('pending', 'waiting', 'sending', 'unknown', 'failed', 'skipped')
-    OR targets.state IN ('rejected', 'not_found')
+    OR targets.state IN ('rejected', 'not_found') AND NOT s.stands
       AND (?3 OR (targets.reason, targets.cancel_all, targets.user_id, targets.account)
         IS NOT (s.reason, s.cancel_all, s.user_id, s.account)));
 
