@@ -172,20 +172,24 @@ class Runner:
         """Send all other targets, then the series one by one, since each may include targets of the next."""
         if self._context.limits.canary and not self._canary_done:
             await self._send_canary()
-        await self._work(Feed(self._context, self._breaker, series=False), len(self._context.lines))
-        await self._work(Feed(self._context, self._breaker, series=True), 1)
+        await self._work(self._feed(series=False), len(self._context.lines))
+        await self._work(self._feed(series=True), 1)
         await conclude_forbidden(self._context, self._held_forbidden)
+
+    def _feed(self, *, series: bool, most: int | None = None) -> Feed:
+        """Return what is still to be sent; a target whose 403 is held back does not come again before it is decided."""
+        return Feed(self._context, self._breaker, series=series, most=most, held=self._held_forbidden.ids)
 
     async def _send_canary(self) -> None:
         """Cancel a few targets and verify each by reads before all others."""
         self._canary_done, left = True, self._context.limits.canary
         for series in (False, True):
             while left > 0 and not self._context.intake.closed:
-                feed, claims = Feed(self._context, self._breaker, series=series, most=left), dict[int, Answer]()
+                feed, claims = self._feed(series=series, most=left), dict[int, Answer]()
                 await self._work(feed, 1 if series else len(self._context.lines), claims)
                 if not feed.given:
                     break
-                sent = [work for work in feed.given if work.sent]
+                sent = [work for work in feed.given if work.sent and work.target_id not in self._held_forbidden.ids]
                 left -= len(sent)
                 await self._verify(sent, claims)
 

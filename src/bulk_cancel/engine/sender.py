@@ -60,6 +60,11 @@ class HeldForbidden:
 
     held: list[tuple[Work, Asked, Answer]] = field(default_factory=list)
 
+    @property
+    def ids(self) -> set[int]:
+        """The targets whose answers are held back."""
+        return {work.target_id for work, _, _ in self.held}
+
 
 class Sender:
     """Settles targets, one at a time, over one line. `forbidden` and `breaker` are shared by all senders of a run.
