@@ -136,8 +136,8 @@ LINES = {
     "a workbook with a password": [
         (("x.xlsx", bytes.fromhex("d0cf11e0a1b11ae1") * 99), {}, "not a readable workbook"),
         (zipped(), {}, "packed in a way that no office program uses"),
-        (("x.xls", b""), {}, "this kind of file is not known"),
-        (("x.xlsb", b""), {}, "this kind of file is not known"),
+        (("x.xls", b""), {}, "the format of this file is not known"),
+        (("x.xlsb", b""), {}, "the format of this file is not known"),
     ],
 }  # fmt: skip
 

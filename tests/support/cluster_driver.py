@@ -34,7 +34,7 @@ def play(request: Mapping[str, Any]) -> None:
             setattr(PostgresLedger, name, around(points, name, getattr(PostgresLedger, name)))
         setattr(PostgresLedger, "append", _told_apart(points, PostgresLedger.append))  # noqa: B010
         setattr(HttpLine, "cancel", around_async(points, "cancel", HttpLine.cancel))  # noqa: B010
-        setattr(appending, "_look", around(points, "look", appending._look))  # noqa: B010
+        setattr(appending, "_locked", around(points, "look", appending._locked))  # noqa: B010
         Trace.__call__ = with_steps(points, Trace.__call__)  # type: ignore[method-assign]
     setattr(Limits, "__init__", partialmethod(Limits.__init__, confirm_s=CONFIRM_S))  # noqa: B010
     setattr(WorkerOptions, "__init__", partialmethod(WorkerOptions.__init__, rescue_every=_EVERY_SECOND))  # noqa: B010

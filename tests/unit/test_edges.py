@@ -287,7 +287,7 @@ SUMMARIES = ["no JSON", "[1]", '{"counts": 1}', to_json(SUMMARY).replace("cancel
 
 @pytest.mark.parametrize("summary", SUMMARIES)
 def test_a_summary_that_is_none_of_ours_is_the_ledgers_fault(summary: str) -> None:
-    with pytest.raises(LedgerError, match="summary of the run r in the ledger is none of this program's") as refused:
+    with pytest.raises(LedgerError, match="in the ledger was not written by this program") as refused:
         read_told(replace(RUN, summary=summary))
     assert refused.value.exit_code is Exit.CONFIG
 
@@ -312,7 +312,9 @@ def test_only_an_end_that_comes_too_early_is_the_inputs_fault(error: OSError, ra
 
 @pytest.mark.parametrize("text", ["[1]", "{}", "no JSON", '{"limits": {"weather": 1}}'])
 def test_what_workers_keep_for_each_other_is_known_as_theirs(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"The settings of run 1 .* none of this program's|does not know weather"):
+    with pytest.raises(
+        ConfigError, match=r"The settings of run 1 .* not written by this program|does not know weather"
+    ):
         RunSettings.kept(_Kept(text), 1)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""How an account speaks to the API: its address, its credential, its acting user."""
+"""The API settings of an account: address, credential, acting user."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from bulk_cancel.version import version
 
 
 def settings_of(setup: Setup, account: Account) -> ApiSettings:
-    """Return where the API is and who asks. Raises ConfigError for a time limit, proxy or certificates of no use."""
-    credential = account.credential  # before HTTP is loaded: a plan without one is made offline
+    """Return the API settings of an account. Raises ConfigError for a timeout, proxy or certificates it cannot use."""
+    credential = account.credential  # before HTTP is imported, which an offline plan does not need
     from bulk_cancel.api.transports import refuse_unfit_way
 
     refuse_unfit_way(setup.api_url)

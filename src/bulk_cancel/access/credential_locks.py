@@ -1,4 +1,4 @@
-"""What a command locks against other processes: the limits of its credentials, found when wanted, and its results."""
+"""What a command locks against other processes: the limits of its credentials, and its folder of results."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class CredentialLocks:
-    """Knows the accounts of a command, and which of their limits this process has locked."""
+    """The accounts of a command, and those whose limits this process has locked."""
 
     setup: Setup
     _locks: ExitStack = field(repr=False)
-    locked: set[str] = field(default_factory=set)  #: accounts
-    missing: dict[str, str] = field(default_factory=dict)  #: accounts in the ledger whose credential is missing: why
+    locked: set[str] = field(default_factory=set)  #: names of accounts
+    missing: dict[str, str] = field(default_factory=dict)  #: accounts in the ledger without a credential -> why
 
     @property
     def accounts(self) -> Accounts:
@@ -36,7 +36,7 @@ class CredentialLocks:
         return self.setup.accounts
 
     def settings(self, name: str) -> ApiSettings:
-        """Return how an account speaks to the API. Raises ConfigError when its credential is not there."""
+        """Return the API settings of an account. Raises ConfigError when its credential is missing."""
         from bulk_cancel.access.connection import settings_of  # brings HTTP
 
         return settings_of(self.setup, self.accounts.find(name))
@@ -58,7 +58,7 @@ class CredentialLocks:
         self._locks.enter_context(locked(lock, what, wait_s))
 
     def lock_all(self, plan: Plan, open_accounts: Iterable[str], wait_s: float) -> None:
-        """Lock the accounts that the plan needs, and those open in the ledger whose credential is there."""
+        """Lock the accounts that the plan needs, and those with open targets whose credential is known."""
         needed = {name for name, share in plan.shares.items() if share.open}
         self.lock(needed, wait_s)
         for name in sorted({*open_accounts} - self.locked):
@@ -91,6 +91,6 @@ class CredentialLocks:
 
 @contextmanager
 def credential_locks(setup: Setup) -> Iterator[CredentialLocks]:
-    """Yield the locks of a command; after the block all are free. A job without an accounts file needs its own."""
+    """Yield the locks of a command; all are released after the block."""
     with ExitStack() as locks:
         yield CredentialLocks(setup, locks)

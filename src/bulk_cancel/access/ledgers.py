@@ -1,4 +1,4 @@
-"""Where a ledger is kept and how it is opened: the only module that knows every kind."""
+"""Where a ledger is and how it is opened: the only module that knows both kinds."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ from bulk_cancel.settings.environment import canonical_api
 
 
 class LedgerPlace(Protocol):
-    """A place for one ledger. As text it is what people call it, without any password."""
+    """A place for one ledger. As text it is its path or address for people, without any password."""
 
     def exists(self) -> bool:
-        """Tell whether there is a ledger to be read."""
+        """Return whether there is a ledger."""
 
     def reading(self) -> AbstractContextManager[Ledger]:
-        """Open an existing ledger that stays as it is. Raises LedgerError when there is none, or none that is ours."""
+        """Open an existing ledger for reading. Raises LedgerError when there is none, or it is not one of ours."""
 
     def alone(
         self, wait_s: float = 0.0, once_locked: Callable[[], None] = lambda: None
     ) -> AbstractContextManager[Ledger]:
-        """Hold the ledger against everybody else and open it for writing; make it when there is none.
+        """Lock the ledger against all other processes and open it for writing; make it when there is none.
 
-        `once_locked` is called in between: when it raises, nothing is made. Raises LockedError (exit 75) when somebody
-        holds the ledger for longer than `wait_s` seconds; else as opening does.
+        `once_locked` is called in between: when it raises, nothing is made. Raises LockedError (exit 75) when another
+        process holds the ledger for longer than `wait_s` seconds, and as opening does.
         """
 
     def refuse_lost(self) -> None:
         """Raise LedgerError when it is older than what this machine has seen of it, or gone."""
 
     def forget(self, refuse: Callable[[Mark], None] = lambda _: None) -> int:
-        """Forget what this machine has seen of the ledger at this place; return how many events that were.
+        """Remove the marks of the ledger at this place; return the number of events that they knew.
 
-        `refuse` is called with each mark before it goes, and may raise.
+        `refuse` is called with each mark before any is removed, and may raise.
         """
 
     def holder(self) -> Holder | None:
-        """Return who holds the ledger at this moment."""
+        """Return the process that holds the ledger now; None when none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class LedgerFile:
         return str(self.path)
 
     def exists(self) -> bool:
-        """Tell whether the file is there. An empty file is a lost ledger, not a new one: reading it says so."""
+        """Return whether the file exists. An empty file is a lost ledger: reading it raises LedgerError."""
         return self.path.exists()
 
     def reading(self) -> AbstractContextManager[Ledger]:
@@ -91,7 +91,7 @@ class LedgerFile:
             ledger.refuse_older()
 
     def forget(self, refuse: Callable[[Mark], None] = lambda _: None) -> int:
-        """As `LedgerPlace` says. Of a file that is there its own mark is forgotten, wherever it was opened last."""
+        """As `LedgerPlace` says. The mark of an existing file is removed, wherever it was opened last."""
         marks = self.marks.at(place_of(self.path))
         if self.path.exists():
             with locked(ledger_lock(self.path), f"the ledger {self.path}"), reading(self.path, self.marks) as ledger:
@@ -125,7 +125,7 @@ class LedgerDatabase:
 
     @contextmanager
     def alone(self, wait_s: float = 0.0, once_locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
-        """As `LedgerPlace` says; the lock is the session's, and ends with it."""
+        """As `LedgerPlace` says; the lock belongs to the session and ends with it."""
         with closing(_postgres().PostgresLedger.open(self.url, marks=self.marks)) as ledger:
             ledger.lock_alone(wait_s)
             once_locked()
@@ -133,7 +133,7 @@ class LedgerDatabase:
 
     @contextmanager
     def together(self, wait_s: float = 0.0) -> Iterator[SharedLedger]:
-        """Open the ledger beside workers, against those only who want it alone. Raises as `alone` does."""
+        """Open the ledger together with workers, against those that open it alone. Raises as `alone` does."""
         with closing(_postgres().PostgresLedger.open(self.url, marks=self.marks)) as ledger:
             ledger.lock_with_others(wait_s)
             yield ledger
@@ -159,7 +159,7 @@ class LedgerDatabase:
         return _forgotten(self.marks, marks, refuse)
 
     def holder(self) -> Holder | None:
-        """Return who holds the ledger alone, by the process that the database has for it."""
+        """As `LedgerPlace` says; the process is the database's for that session."""
         with closing(_postgres().PostgresLedger.open_to_read(self.url)) as ledger:
             found = ledger.holder_alone()
         return Holder(*found) if found else None
@@ -174,12 +174,12 @@ def _forgotten(known: Marks, marks: Sequence[Mark], refuse: Callable[[Mark], Non
 
 
 def marks_of(state: Path) -> Marks:
-    """Return what this machine has seen of ledgers; `state` is the user's state folder."""
+    """Return the marks of this machine; `state` is the user's state folder."""
     return Marks(state / "ledgers")
 
 
 def ledger_place(given: str | None, url: str, state: Path) -> LedgerPlace:
-    """Return where the ledger is: as `--ledger` says, else a file per API address in the state folder.
+    """Return the place of the ledger: as `--ledger` says, else a file per API address in the state folder.
 
     Raises ConfigError for an unknown kind.
     """
@@ -189,23 +189,23 @@ def ledger_place(given: str | None, url: str, state: Path) -> LedgerPlace:
 
 
 def is_database(given: str) -> bool:
-    """Whether a ledger is named by the address of a PostgreSQL."""
+    """Return whether a ledger is named by a PostgreSQL URL."""
     return given.startswith(("postgresql://", "postgres://"))
 
 
 def shared_of(ledger: Ledger) -> SharedLedger | None:
-    """Return a ledger as one that many processes share; None for one that only this process may write."""
+    """Return a ledger as a `SharedLedger`; None for one that only this process may write."""
     return cast(SharedLedger, ledger) if hasattr(ledger, "reserve") else None
 
 
 def clock_of(ledger: Ledger, clock: Clock) -> Clock:
-    """Return the clock that the ledger's times are of: the database's, or the machine's, which is given."""
+    """Return the clock of the ledger's times: the database's, or the given one of this machine."""
     shared = shared_of(ledger)
     return replace(clock, base=shared.time_base()) if shared else clock
 
 
 def refuse_other_api(ledger: Ledger, url: str) -> None:
-    """Raise ConfigError when the ledger belongs to another API. What never answered binds nothing: the runner does."""
+    """Raise ConfigError when the ledger belongs to another API. (The runner binds it, once the API has answered.)"""
     bound = ledger.meta("api_url")
     if bound is not None and bound != canonical_api(url):
         raise ConfigError(

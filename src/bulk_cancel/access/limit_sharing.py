@@ -1,4 +1,4 @@
-"""A credential's limit that the workers of one ledger share on a machine, and nobody else there uses meanwhile."""
+"""A credential's limit that the workers of one ledger share, and no other process on this machine uses meanwhile."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from bulk_cancel.settings.accounts import Account
 
 @contextmanager
 def limit_shared(setup: Setup, account: Account, ledger: SharedLedger) -> Iterator[None]:
-    """Share the limit of an account's credential with the workers of one ledger, and with nobody else on this machine.
+    """Share the limit of an account's credential with the workers of one ledger only, during the block.
 
-    What others used of it before counts, and they learn what was used here. Raises LockedError, LedgerError.
+    Use by earlier commands counts here, and use here counts for later ones. Raises LockedError, LedgerError.
     """
     machine, key = setup.machine, account.credential.fingerprint
     path, what = credential_lock(machine.state_folder, key), f"the credential of {account.label}"

@@ -1,4 +1,4 @@
-"""What a command takes from the machine that it runs on, as one value: a simulated world stands in for all of it."""
+"""Everything that a command uses of its machine, as one value, which tests can simulate."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bulk_cancel.engine.limiter import Limiter
 
 T = TypeVar("T")
-#: Calls its first argument with the name of the first signal, and its second before the process dies by another one.
+#: Calls its first argument with the first signal's name, and its second before a second signal ends the process.
 WatchSignals = Callable[[Callable[[str], None], Callable[[str], None]], Coroutine[Any, Any, None]]
 
 
@@ -45,7 +45,7 @@ async def _in_a_thread(function: Callable[..., T], *arguments: Any) -> T:
 
 
 def _user() -> str:
-    """Return the name of the account; in a container it may have none, and is a number then."""
+    """Return the name of the user; in a container without one, the number."""
     try:
         import pwd
 
@@ -55,7 +55,7 @@ def _user() -> str:
 
 
 def _run_loop(function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
-    """A host program's policy may make another kind of loop, which lacks what the transport asks of it (uvloop)."""
+    """Run a function in asyncio's own loop: the transport needs what a host program's loop (uvloop) may lack."""
     import asyncio
 
     import anyio
@@ -77,17 +77,17 @@ async def _watch_signals(drain: Callable[[str], None], before_death: Callable[[s
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Time, chance, folders, the network, threads, signals, the event loop. What is not given is the machine's own."""
+    """Time, randomness, folders, network, threads, signals and event loop; by default the machine's own."""
 
     environ: Mapping[str, str] = field(repr=False)
     clock: Clock = field(default_factory=system_clock)
-    jitter: random.Random = field(default_factory=random.Random)  #: nothing secret comes of it
-    arguments: Sequence[str] = ()  #: what was typed after the program's name; empty: another program calls
-    user: str = field(default_factory=_user)  #: the account that the process runs under
+    jitter: random.Random = field(default_factory=random.Random)  #: not used for secrets
+    arguments: Sequence[str] = ()  #: of the command line; empty: another program uses the library
+    user: str = field(default_factory=_user)  #: of the process
     name: str = field(default_factory=platform.node)  #: of this machine
     state_folder: Path = field(default_factory=state_folder)  #: of the user, for this program
     line_factory: Callable[[ApiSettings], Callable[[], Line]] = _line_factory
-    room_for_connections: Callable[[], int] = _room_for_connections  #: how many may stand at a time
+    room_for_connections: Callable[[], int] = _room_for_connections  #: how many may be open at a time
     make_limiter: Callable[[Pace, Clock, float, random.Random], Limiter] = _limiter
     off_loop: OffLoop = _in_a_thread  #: for calls on the ledger while a run is carried out
     watch_signals: WatchSignals = _watch_signals
@@ -95,7 +95,7 @@ class Machine:
 
     @property
     def zone(self) -> tzinfo:
-        """The zone that it is set to. Nobody lives by UTC: that is what a server is set to."""
+        """The zone that it is set to. UTC means that the zone of its people is not known."""
         return local_zone(self.environ)
 
     def new_run_id(self) -> str:

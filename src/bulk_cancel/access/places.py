@@ -1,4 +1,4 @@
-"""Where things live: the API, the ledger, the locks, the results."""
+"""Paths of the ledger, the locks and the state folder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import platformdirs
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.settings.environment import DEFAULT_API, canonical_api
 
-#: The state folder of a user who has no home: nothing can be kept there.
+#: The state folder of a user without a home: nothing can be kept there.
 NOWHERE = Path(os.devnull)
-#: What no file is called: a scheme, parameters as libpq takes them, a password before a host.
+#: Signs of a database's address: a scheme, parameters of libpq, a password before a host.
 _OF_A_DATABASE = re.compile(
     r"://|\b(?:host|hostaddr|port|dbname|user|password|service)\s*=|(?:^|/)[^/\s]*:[^/\s]*@|\b(?:jdbc|postgres\w*):",
     re.IGNORECASE,
@@ -21,7 +21,7 @@ _OF_A_DATABASE = re.compile(
 
 
 def state_folder() -> Path:
-    """Return the user's state folder for this program: kept, not a cache. NOWHERE for a user without a home."""
+    """Return the user's state folder for this program (not a cache). NOWHERE for a user without a home."""
     try:
         return platformdirs.user_state_path("bulk-cancel", appauthor=False)
     except RuntimeError:  # neither HOME nor XDG_STATE_HOME is set, and the user has no entry in passwd
@@ -29,12 +29,12 @@ def state_folder() -> Path:
 
 
 def state_beside(ledger: Path) -> Path:
-    """Return the folder in which a user without a home keeps what is to be known beside a ledger."""
+    """Return the state folder beside a ledger, for a user without a home."""
     return ledger.with_name(f"{ledger.name}.state")
 
 
 def ledger_path(given: str | None, url: str, state: Path) -> Path:
-    """Return the ledger's file: the one given, or one per API address, so that no rehearsal meets the real one."""
+    """Return the ledger's file: the given one, or one per API address, so that a rehearsal has a ledger of its own."""
     if given is not None and _OF_A_DATABASE.search(given.removeprefix("sqlite://")):
         raise ConfigError(
             "The ledger is neither a file nor a PostgreSQL URL. Its address is not shown: it may hold a password.",
@@ -60,24 +60,24 @@ def results_lock(folder: Path) -> Path:
 
 
 def credential_lock(state: Path, fingerprint: str) -> Path:
-    """Return the lock file of a credential: two ledgers must not spend one key's limit unknowingly."""
+    """Return the lock file of a credential: runs with two ledgers must not use one key's limit at the same time."""
     _refuse_nowhere(state)
     return state / "locks" / f"credential-{fingerprint}.lock"
 
 
 def credential_pace(state: Path, fingerprint: str) -> Path:
-    """Return the file that remembers what plans and searches used of a credential's limit."""
+    """Return the file with what plans and searches used of a credential's limit."""
     return state / "locks" / f"credential-{fingerprint}.pace"
 
 
 def sign_of_life(state: Path) -> Path:
-    """Return the file that a worker touches while it is alive: a container's health check looks at its age."""
+    """Return the file that a worker touches while it is alive: a container's health check reads its age."""
     return state / "worker.alive"
 
 
 def _refuse_nowhere(state: Path) -> None:
     if state == NOWHERE:
         raise ConfigError(
-            "This user has no home folder to keep the ledger and the locks in.",
+            "This user has no home folder for the ledger and the locks.",
             advice="Nothing was sent. Name a ledger: --ledger FILE. Or set XDG_STATE_HOME to a folder that is kept.",
         )

@@ -1,4 +1,4 @@
-"""A credential's rate limit: a limiter that goes on where the last command with that credential stopped."""
+"""A credential's rate limit: a limiter that continues where the last command with that credential stopped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bulk_cancel.ops.private_files import replace_note
 
 
 def limiter_of(pace: Pace, key: str, machine: Machine, known: PaceRecord | None) -> Limiter:
-    """Return a limiter that goes on where the last run, plan or search with this credential stopped."""
+    """Return a limiter that continues where the last run, plan or search with this credential stopped."""
     pace, clock = with_margin(pace), machine.clock
     now = clock.monotonic()
     records = [record for record in (known, remembered(machine, key)) if record]
@@ -28,17 +28,17 @@ def limiter_of(pace: Pace, key: str, machine: Machine, known: PaceRecord | None)
 
 
 def remember(machine: Machine, key: str, record: PaceRecord) -> None:
-    """Keep a limiter's state for the next command with this credential."""
+    """Save a limiter's state for the next command with this credential."""
     remember_pace(credential_pace(machine.state_folder, key), record)
 
 
 def remembered(machine: Machine, key: str) -> PaceRecord | None:
-    """Return what the last command that kept it knew of a credential's limit."""
+    """Return the saved state of a credential's limiter."""
     return remembered_pace(credential_pace(machine.state_folder, key))
 
 
 def known_pace(place: LedgerPlace, key: str) -> PaceRecord | None:
-    """Ask the ledger what the last run used of the limit. No look fails for want of an answer."""
+    """Return what the ledger knows of the limit's use; None when it cannot be read, which must not stop a read."""
     with suppress(BulkCancelError):
         if place.exists():
             with place.reading() as ledger:
@@ -47,13 +47,13 @@ def known_pace(place: LedgerPlace, key: str) -> PaceRecord | None:
 
 
 def remember_pace(path: Path, record: PaceRecord) -> None:
-    """Write the limiter's state. Losing it costs a pause that the API asks for, so nothing here may fail a plan."""
+    """Write a limiter's state. Errors are ignored: without it, at worst the API asks for a pause."""
     with suppress(OSError, ConfigError):
         replace_note(path, json.dumps([record.tat_at, record.tat_mono, record.boot_id]))
 
 
 def remembered_pace(path: Path) -> PaceRecord | None:
-    """Read what was remembered; None when there is nothing, or nothing that can be read."""
+    """Read a limiter's state; None when there is no readable one."""
     try:
         tat_at, tat_mono, boot_id = json.loads(path.read_text(encoding="utf-8"))
         record = PaceRecord(float(tat_at), float(tat_mono), None if boot_id is None else str(boot_id))

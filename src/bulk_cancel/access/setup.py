@@ -1,4 +1,4 @@
-"""What a command works with, resolved once: its job, the API's address, the ledger's place, the accounts."""
+"""The setup of a command, resolved once: its job, the API's address, the ledger's place, the accounts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from bulk_cancel.version import version
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A job and everything that it names, found and validated; no credential has been read yet."""
+    """A job with everything that it names, validated; no credential has been read yet."""
 
     job: Job
     api_url: str
@@ -40,36 +40,36 @@ class Setup:
     accounts: Accounts
     log: FilteringBoundLogger
     machine: Machine
-    zone: tzinfo  #: in which people read times: see `zone_of`
+    zone: tzinfo  #: of times for people: see `zone_of`
     display: Display = field(default_factory=Silence)  #: shows how long reads and waits go on
 
     @property
     def known_zone(self) -> tzinfo | None:
-        """The zone in which people live by their clocks; None where nobody names one and this machine is set to UTC."""
+        """The zone of the people concerned; None when none is named and this machine is set to UTC."""
         return None if self.job.zone is None and str(self.zone) == str(UTC) else self.zone
 
     @property
     def hours(self) -> Hours:
-        """When cancels of the job may be sent."""
+        """The hours in which cancels of the job may be sent."""
         return Hours(self.job.send_window, self.job.outside_window == "wait", self.zone)
 
     @property
     def provenance(self) -> Provenance:
-        """Who starts a run here and now, with which command, and why."""
+        """The provenance of a run that is started now."""
         job, zone = self.job, str(self.zone)
         return replace(provenance_of(self.machine), ticket=job.ticket, approved_by=job.approved_by, timezone=zone)
 
     def tell_of_wait(self, what: str, holder_of: Callable[[], Holder | None], wait_s: float) -> None:
-        """Say who holds what this command is about to wait for, if anybody does and it waits at all."""
+        """Log which process holds what this command is about to wait for."""
         if not wait_s:
             return
-        with suppress(BulkCancelError):  # the next lock on it tells what is wrong with it
+        with suppress(BulkCancelError):  # locking it, which follows, raises the same error
             if holder := holder_of():
                 self.log.info("lock.waiting", what=what, holder=str(holder), at_most_s=wait_s)
 
 
 def provenance_of(machine: Machine) -> Provenance:
-    """Return who types which command on a machine."""
+    """Return the user, machine, command and version of a command."""
     return Provenance(
         user=machine.user,
         machine=machine.name,
@@ -87,18 +87,18 @@ def set_up(job: Job, log: FilteringBoundLogger, machine: Machine, display: Displ
 
 
 def zone_of(job: Job, machine: Machine) -> tzinfo:
-    """Return the zone in which people read a job's times: its own, that of the plan it carries out, this machine's."""
+    """Return the zone of a job's times for people: its own, else its plan's, else this machine's."""
     return job.zone or zone_of_plan(Path(job.input)) or machine.zone
 
 
 def place_of(given: str | None, machine: Machine) -> LedgerPlace:
-    """Return the ledger that a command without a job means: the one given, or the one of the environment's API."""
+    """Return the ledger of a command without a job: the given one, else the one of the environment's API."""
     url, given = api_url(machine.environ), given or machine.environ.get("BULK_CANCEL_LEDGER")
     return ledger_place(given, url, housed(machine, given).state_folder)
 
 
 def housed(machine: Machine, ledger: str | None) -> Machine:
-    """Return the machine of a user who may have no home: then the state folder is beside the named ledger."""
+    """Return the machine, with the state folder beside the named ledger when the user has no home."""
     if machine.state_folder != NOWHERE or ledger is None or is_database(ledger):
         return machine
     return replace(machine, state_folder=state_beside(ledger_path(ledger, DEFAULT_API, NOWHERE)))

@@ -1,4 +1,4 @@
-"""`--version`: which versions of what decide anything."""
+"""`--version`: the versions of the program and of what matters to it."""
 
 from __future__ import annotations
 

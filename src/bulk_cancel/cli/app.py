@@ -1,4 +1,4 @@
-"""The commands and their own options. What a command does is imported when it is called, so that help comes at once."""
+"""The commands and their own options. Each command imports what it needs when it is called, so that help is fast."""
 
 from typing import Any
 
@@ -31,12 +31,12 @@ _CANCEL, _AFTER, _SETTINGS, _TRY, _HELP = "Cancel", "Afterwards", "Settings and 
     _CANCEL,
     *day_options(required=True),
     *SELECTS,
-    flag_option("--include-cancelled", "Those that are cancelled, too."),
+    flag_option("--include-cancelled", "Cancelled appointments, too."),
     flag_option("--include-contacts", "Names, mail addresses, phone numbers; needs -o."),
     text_option(
         "-o", "FILE", "Write to this file: .csv, .parquet or .xlsx. (default: stdout)", spelt=("--output", "output")
     ),
-    flag_option("--force", "Replace a file that is there."),
+    flag_option("--force", "Replace an existing file."),
     example="find --from 2026-12-24 --to 2026-12-24 --timezone Europe/Berlin -o closure.csv",
     required={"timezone"},
 )
@@ -93,7 +93,7 @@ def run(source: str, **flags: object) -> None:
     example="closed --from 2026-12-24 --to 2026-12-24 --timezone Europe/Berlin --all-hosts",
 )
 def closed(source: str, include_contacts: bool, **given: Any) -> None:
-    """Show whether days are really closed, and what is left of them. Only reads."""
+    """Check whether days are really closed, and what remains on them. Only reads."""
     from bulk_cancel.cli.closed import closed_command
 
     select = {name: given.pop(name) for name in SELECT_NAMES}
@@ -103,7 +103,7 @@ def closed(source: str, include_contacts: bool, **given: Any) -> None:
 
 @command("status", _AFTER, number_option("--limit", "How many runs to show.", 5), example="status --json")
 def status(ledger: str | None, limit: int, timezone: str | None, json: bool | None) -> None:
-    """Show the last runs, what is open, and what to do now. Only reads, also while a run is at work."""
+    """Show the last runs, what is open, and what to do next. Only reads, even while a run is active."""
     from bulk_cancel.cli.status import status_command
 
     status_command(ledger, limit, timezone, as_json=bool(json))
@@ -111,7 +111,7 @@ def status(ledger: str | None, limit: int, timezone: str | None, json: bool | No
 
 @command("explain", _AFTER, target_parameter(), example="explain 6f1c9f0e-5a8e-4a52-9c0e-000000000001")
 def explain(target: str, ledger: str | None, timezone: str | None, json: bool | None) -> None:
-    """Tell one appointment's whole history over all runs. And what follows from it."""
+    """Show one appointment's whole history over all runs. And what to do next."""
     from bulk_cancel.cli.status import explain_command
 
     explain_command(target, ledger, timezone, as_json=bool(json))
@@ -176,7 +176,7 @@ def ledger_verify(ledger: str | None) -> None:
 
 @command("ledger backup", "", Argument(["to"], metavar="FILE", help="The new file."), example="ledger backup copy.db")
 def ledger_backup(to: str, ledger: str | None) -> None:
-    """Copy the ledger, whole and consistent, also while a run writes to it."""
+    """Copy the ledger, whole and consistent, even while a run writes to it."""
     from pathlib import Path
 
     from bulk_cancel.cli.ledger import backup_command
@@ -199,7 +199,7 @@ def ledger_forget(ledger: str | None) -> None:
     example="ledger export -o history.jsonl",
 )
 def ledger_export(output: str | None, ledger: str | None) -> None:
-    """Write the whole history as JSON lines, an event a line."""
+    """Write the whole history as JSON lines, one event per line."""
     from pathlib import Path
 
     from bulk_cancel.cli.ledger import export_command
@@ -213,7 +213,7 @@ def ledger_export(output: str | None, ledger: str | None) -> None:
 @command(
     "doctor",
     _SETTINGS,
-    source_parameter("A job file, or an input, that a run is to take. (optional)", required=False, default=""),
+    source_parameter("A job file, or an input, to check. (optional)", required=False, default=""),
     example="doctor jobs/nightly.toml",
 )
 def doctor(source: str, ledger: str | None, json: bool | None) -> None:
@@ -250,7 +250,7 @@ def config_show(source: str, **flags: object) -> None:
     example="worker --ledger postgresql://cancel@db.example.com/cancel",
 )
 def worker(executor_id: str | None, silence: str, at_once: int, **flags: object) -> None:
-    """Carry out chunks of runs that were begun with --engine dbos. Start any number, anywhere. Extra [cluster]."""
+    """Carry out chunks of runs begun with --engine dbos. Start any number, anywhere. Extra [cluster]."""
     from bulk_cancel.cli.cluster import worker_command
 
     worker_command(flags, executor_id, silence, at_once)
@@ -274,7 +274,7 @@ def cluster_status(ledger: str | None, json: bool | None) -> None:
     example="cluster stop 20261122-093015-4f1c",
 )
 def cluster_stop(run_id: str, ledger: str | None) -> None:
-    """Stop a run on all workers. What is in flight settles; run it again to go on."""
+    """Stop a run on all workers. Requests in flight get their answers; run it again to continue."""
     from bulk_cancel.cli.cluster import stop_command
 
     stop_command(run_id, ledger)
@@ -302,14 +302,14 @@ def demo(folder: str) -> None:
     "sandbox",
     _TRY,
     number_option("--port", "Port on 127.0.0.1; 0 takes a free one.", 8717),
-    number_option("--count", "How many appointments to make up.", 200),
+    number_option("--count", "Number of invented appointments.", 200),
     text_option("--seed", "SOURCE", "Serve the ids of this input, or job file.", default=""),
-    number_option("--pending", "How many provisional bookings to make up.", 0),
+    number_option("--pending", "Number of invented provisional bookings.", 0),
     text_option("--quirks", "NAMES", "Differ from the documented API, e.g. pages-of-25,slots-times", default=""),
     text_option("--faults", "SPEC", "E.g. cut-after=0.1,502-before=0.05,429=0.02", default=""),
     text_option("--rate", "N/s|N/min", "The key's limit. (default: 100/min)", default="100/min"),
     number_option("--burst", "Requests the limit allows at once.", 200),
-    flag_option("--any-caller", "Take any rgo-… token, each with its limit."),
+    flag_option("--any-caller", "Accept any rgo-… token, each with a limit of its own."),
     example="sandbox --seed closure.csv",
 )
 def sandbox(seed: str, any_caller: bool, **given: Any) -> None:
@@ -326,7 +326,7 @@ def sandbox(seed: str, any_caller: bool, **given: Any) -> None:
 @command(
     "help",
     _HELP,
-    Argument(["names"], metavar="[COMMAND]", nargs=-1, help="The command to tell of. (default: all of them)"),
+    Argument(["names"], metavar="[COMMAND]", nargs=-1, help="The command. (default: all of them)"),
     example="help run",
 )
 def help_of(names: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""`closed`: parse, call, render. On stdout, since it is what was asked for."""
+"""`closed`: parse, call, render to stdout."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from bulk_cancel.settings.job import Job, load_job, search_job
 
 _VERDICTS = {
     Exit.OK: "Closed: nothing is left.",
-    Exit.REFUSED_ROWS: "Not closed: something is left.",
-    Exit.UNKNOWN: "Nothing was found, but a part could not be told.",
+    Exit.REFUSED_ROWS: "Not closed: something remains.",
+    Exit.UNKNOWN: "Nothing was found, but a part could not be read.",
 }
 
 
 def closed_command(source: str, select: Mapping[str, Any], flags: Mapping[str, Any], *, with_contacts: bool) -> None:
-    """Look at the days of a job's [select], or of the options; end with 0, 3 or 4."""
+    """Check the days of a job's [select] table, or of the options; end with 0, 3 or 4."""
     job = _job_of(source, select, flags)
     with told_as_json(job):
         closed = look_if_closed(job, caller_of(job), with_contacts=with_contacts)

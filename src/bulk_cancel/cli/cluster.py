@@ -36,9 +36,9 @@ def cluster_status_command(ledger: str | None, *, as_json: bool) -> None:
 
 
 def stop_command(run_id: str, ledger: str | None) -> None:
-    """Have all workers stop working on a run."""
+    """Make all workers stop working on a run."""
     stop_run(place_of(ledger), run_id)
-    print(f"Run {run_id} is being stopped: what is in flight settles, the rest stays pending.")
+    print(f"Run {run_id} is being stopped: requests in flight get their answers, the rest stays pending.")
 
 
 def _seconds(text: str) -> float:
@@ -69,7 +69,7 @@ def _of(chunk: ChunkRecord) -> str:
 
 
 def _heard(chunk: ChunkRecord) -> str:
-    return f"last heard of {show_duration(chunk.silent_s)} ago" if chunk.silent_s is not None else "not heard of yet"
+    return f"last heartbeat {show_duration(chunk.silent_s)} ago" if chunk.silent_s is not None else "no heartbeat yet"
 
 
 def _document(run: RunRecord, chunks: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What all commands share: help of one screen and whole help, options under headings, errors that say what to type."""
+"""What all commands share: short and whole help, options under headings, errors that say what to type."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from bulk_cancel.cli.stdout import put_out
 from bulk_cancel.errors import Exit, UsageError
 
-#: The command that takes the options of others to show what they would come to: it owns none of them.
+#: The command that takes the options of `run` and `plan` to show them: it owns none of them.
 SHOWS_ALL = "config show"
 _FILES = ("FILE", "PATH", "DIR", "SOURCE", "PLAN")
 #: At most this number of owners of an option is named.
@@ -23,7 +23,7 @@ class Option(click.Option):
 
     def __init__(self, *args: Any, heading: str = "Options", brief: bool = True, **kwargs: Any) -> None:
         if kwargs.get("multiple"):
-            kwargs["callback"] = lambda _, __, values: list(values) or None  # not given is no empty list
+            kwargs["callback"] = lambda _, __, values: list(values) or None  # None when it is not given
         if kwargs.get("metavar") in _FILES:
             kwargs["type"] = click.Path()  # text, which shells complete as files
         super().__init__(*args, **kwargs)
@@ -31,11 +31,11 @@ class Option(click.Option):
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Every spelling, those that switch it off included."""
+        """All its spellings, including those that switch it off."""
         return (*self.opts, *self.secondary_opts)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
-        """Return what help says left and right."""
+        """Return the two columns of the help."""
         names = ", ".join(sorted(self.opts, key=len))
         if self.secondary_opts:
             names = names.replace("--", "--[no-]")
@@ -51,7 +51,7 @@ class Argument(click.Argument):
         self.help = help
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
-        """Return what help says left and right."""
+        """Return the two columns of the help."""
         return str(self.metavar), self.help or ""
 
 
@@ -65,7 +65,7 @@ class Command(click.Command):
 
     @property
     def options(self) -> list[Option]:
-        """Its options, those for help left out."""
+        """Its options, without those for help."""
         return [param for param in self.params if isinstance(param, Option) and not param.hidden]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -76,7 +76,7 @@ class Command(click.Command):
             raise _wrong_option(ctx, error.option_name) from None
 
     def help_text(self, ctx: click.Context, *, whole: bool) -> str:
-        """Return the help: whole, with every option under its heading, or what most people need on one screen."""
+        """Return the help: whole, with every option under its heading, or short, for one screen."""
         formatter = ctx.make_formatter()
         formatter.write_usage(ctx.command_path, " ".join(self.collect_usage_pieces(ctx)))
         formatter.write(_example(self.example, formatter.width))
@@ -86,7 +86,7 @@ class Command(click.Command):
         return formatter.getvalue()
 
     def write_parameters(self, ctx: click.Context, formatter: click.HelpFormatter, *, whole: bool) -> None:
-        """Write what the command takes."""
+        """Write the arguments and options."""
         arguments = [one for one in self.params if isinstance(one, Argument)]
         if not whole:
             brief = [option for option in self.options if option.brief]
@@ -117,7 +117,7 @@ class Group(Command, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is meant. Raises UsageError with the nearest one."""
+        """Return the command of that name. Raises UsageError, which suggests the nearest one."""
         if not ctx.resilient_parsing and args[0] not in self.commands:
             near = _nearest(args[0], self.commands)
             raise UsageError(
@@ -150,7 +150,7 @@ def commands_below(group: click.Group, before: str = "") -> Iterator[tuple[str, 
 
 
 def _example(example: str, width: int) -> str:
-    """Return a command as it is typed, on more than one line where it has to be."""
+    """Return a command as it is typed, on several lines if it is long."""
     lines = textwrap.wrap(
         f"Example: bulk-cancel {example}", width - 2, subsequent_indent="    ", break_on_hyphens=False
     )
@@ -172,7 +172,7 @@ def _write_list(formatter: click.HelpFormatter, title: str, records: Sequence[tu
 
 
 def _help_options() -> list[click.Parameter]:
-    """`-h` for one screen, `--help` for everything. They are told of by the help's last line, not listed."""
+    """Return `-h` for the short help and `--help` for everything, which the help does not list."""
 
     def show(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
         if wanted and isinstance(ctx.command, Command):
@@ -186,7 +186,7 @@ def _help_options() -> list[click.Parameter]:
 
 
 def _wrong_option(ctx: click.Context, flag: str) -> UsageError:
-    """Say what is wrong with a flag: another command has it, or it is mistyped, or there is none like it."""
+    """Return the error for an unknown flag: another command has it, or it is mistyped, or there is none like it."""
     owners = _owners(ctx)
     own = [*_flags_of(ctx.command)]
     near = flag if flag in owners else _nearest(flag, [*own, *owners], 0.75)
@@ -203,7 +203,7 @@ def _wrong_option(ctx: click.Context, flag: str) -> UsageError:
 
 
 def _owners(ctx: click.Context) -> dict[str, list[str]]:
-    """Return each flag of the whole command line, and the commands that have it: those first that are called alike."""
+    """Return each flag of all commands, with the commands that have it, those with the same arguments first."""
     root, owners = ctx.find_root().command, dict[str, list[str]]()
     commands = [*commands_below(root)] if isinstance(root, click.Group) else []
     called = _arguments_of(ctx.command)
@@ -224,7 +224,7 @@ def _arguments_of(command: click.Command) -> list[str | None]:
 
 
 def _nearest(word: str, words: Iterable[str], likeness: float = 0.6) -> str | None:
-    from difflib import get_close_matches  # takes time, and is for mistakes only
+    from difflib import get_close_matches  # slow to import, and needed only for mistakes
 
     return next(iter(get_close_matches(word, [*words], 1, likeness)), None)
 

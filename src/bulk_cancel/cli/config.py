@@ -1,4 +1,4 @@
-"""`config show`: parse, call, render. On stdout, since it is what was asked for."""
+"""`config show`: parse, call, render to stdout."""
 
 from __future__ import annotations
 

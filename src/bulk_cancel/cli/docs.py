@@ -10,18 +10,18 @@ from bulk_cancel.cli.stdout import put_out
 from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.errors import UsageError
 
-#: What is not here is no matter of a user: the tests, the sources.
+#: What is shipped for users; not the tests and the sources.
 _SHIPPED = ("README.md", "CHANGELOG.md", "LICENSE", "docs", "jobs", "sample_inputs")
 
 
 def shipped_folder() -> Path:
-    """Return the folder that has docs/ and jobs/: an installed program brings it along, a checkout is it."""
+    """Return the folder that has docs/ and jobs/: in the installed program, or the checkout."""
     installed = Path(str(files("bulk_cancel"))) / "shipped"
     return installed if installed.exists() else Path(__file__).resolve().parents[3]
 
 
 def docs_command(name: str) -> None:
-    """Print a page, or where the pages are and what each is about. Raises UsageError for a name that none has."""
+    """Print a page, or a list of all pages. Raises UsageError for an unknown name."""
     folder = shipped_folder()
     if name:
         put_out(_page(folder, name).read_text(encoding="utf-8"))

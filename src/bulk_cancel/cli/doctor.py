@@ -1,4 +1,4 @@
-"""`doctor`: parse, call, render. On stdout, since it is what was asked for."""
+"""`doctor`: parse, call, render to stdout."""
 
 from __future__ import annotations
 

@@ -19,11 +19,11 @@ from bulk_cancel.reports.found_file import Layout, found_csv, write_found
 from bulk_cancel.settings.job import search_job
 
 _WHAT_THEN = "Try again. If it stays so, compare with the calendar, or narrow the search with --host."
-_APART = "Bookings that nobody has confirmed yet (double opt-in) are kept apart by the API: they are not in it."
+_APART = "Bookings that are not confirmed yet (double opt-in) are not included: the API keeps them apart."
 
 
 def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], output: FindOutput) -> None:
-    """Search, write what was found, say what it is."""
+    """Search, write the appointments, and show a summary."""
     job = search_job(select, flags)
     with told_as_json(job):
         found = find(job, caller_of(job), output)
@@ -39,7 +39,7 @@ def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], output: Fi
 
 
 def _put(rows: tuple[Appointment, ...], layout: Layout, found: Found, output: FindOutput) -> None:
-    """Write the rows; to stdout only when none is missing, since a program may read on there."""
+    """Write the rows; to stdout only when none is missing, since another program may read them there."""
     if output.out is not None:
         write_found(rows, layout, output.file_for(complete=not found.doubts) or output.out)
     elif not found.doubts:

@@ -1,4 +1,4 @@
-"""`report`, `reconcile`, `resolve` and `ledger …`: what is done with a ledger between runs."""
+"""`report`, `reconcile`, `resolve` and `ledger …`: commands on a ledger between runs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def verify_command(ledger: str | None) -> None:
         wrong = opened.verify()
     for line in wrong:
         print(line)
-    print(f"{place}: {f'{len(wrong)} faults' if wrong else 'whole: pages, history and states agree'}.")
+    print(f"{place}: {counted(len(wrong), 'fault') if wrong else 'whole: pages, history and states agree'}.")
     if wrong:
         raise SystemExit(int(Exit.CONFIG))
 
@@ -103,7 +103,7 @@ def export_command(to: Path | None, ledger: str | None) -> None:
 
 
 def _settle_s() -> float:
-    """What runs would take without a flag or job file; a longer one of the run that sent a cancel holds."""
+    """Return the settle time of runs without a flag or job file. (A longer one of the sending run counts.)"""
     try:
         return parse_duration(os.environ.get("BULK_CANCEL_SETTLE") or "10m")
     except ValueError as error:

@@ -45,7 +45,7 @@ def main() -> None:
 
         from bulk_cancel.core.text import printable, redact
 
-        # Python's traceback shows no local variables; messages may still carry what they should not.
+        # Python's traceback shows no local variables, but messages may contain secrets or addresses.
         print(redact(printable(traceback.format_exc(), longest=100_000)), file=sys.stderr)
         _complain(BulkCancelError("This is a bug of bulk-cancel.", advice="Please report it with the lines above."))
         _leave(Exit.BUG)
@@ -53,13 +53,13 @@ def main() -> None:
 
 
 def _end_by_sigterm() -> None:
-    """The kernel lets a signal that nobody watches end every process but the first one of a container."""
+    """Handle SIGTERM as the first process of a container, which the kernel does not end by an unhandled signal."""
     if os.getpid() == 1:
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def _refused(error: OSError) -> BulkCancelError:
-    """Say what the machine refused, and of which file."""
+    """Return the error for a system error: what failed, and of which file."""
     from bulk_cancel.ops.descriptors import is_out_of_files
 
     if is_out_of_files(error):
@@ -78,7 +78,7 @@ def _complain(error: BulkCancelError) -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """End with what stdout still holds written: what was right otherwise is not, where its data are lost."""
+    """Flush stdout and exit; success becomes an error when its data are lost."""
     try:
         sys.stdout.flush()
     except (OSError, OutputError) as error:

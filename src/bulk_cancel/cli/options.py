@@ -1,7 +1,7 @@
-"""The options that set a job, in one table. Each is a key of a job file and a variable BULK_CANCEL_<NAME>, too.
+"""The options of a job, in one table. Each is also a key of a job file and a variable BULK_CANCEL_<NAME>.
 
-An option belongs to the commands that heed it, and no other command takes its flag. Two commands that share a spelling
-share the row of this table, and hence the meaning.
+An option belongs to the commands that use it, and no other command takes its flag. Two commands that share a flag
+share the row of this table, and so the meaning.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from bulk_cancel.cli.command import SHOWS_ALL, Option
 
 @dataclass(frozen=True, slots=True)
 class JobOption:
-    """One option. The job's model validates the value: everything but flags and repeatables arrives as text."""
+    """One option. The job's model validates the value, which is a text, or a bool of a flag, or a list."""
 
     name: str
-    commands: frozenset[str]  #: those that heed it
+    commands: frozenset[str]  #: that use it
     help: str
     metavar: str | None = None  #: None: a flag without a value
     short: str = ""  #: as in `-q`
@@ -27,7 +27,7 @@ class JobOption:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """How it is spelt."""
+        """Its spellings."""
         flag = f"--{self.name.replace('_', '-')}"
         on_off = f"{flag}/--no-{flag[2:]}" if self.metavar is None else flag
         return (self.short, on_off) if self.short else (on_off,)
@@ -178,6 +178,6 @@ JOB_OPTIONS = tuple(replace(option, heading=heading) for heading, options in _TA
 
 
 def options_of(command: str, required: Collection[str] = ()) -> list[Option]:
-    """Return the options of the table that a command heeds. `config show` shows what run and plan would take."""
+    """Return the options of the table that a command uses. `config show` takes those of run and plan."""
     commands = _CANCELS if command == SHOWS_ALL else {command}
     return [option.option(required=option.name in required) for option in JOB_OPTIONS if option.commands & commands]

@@ -1,4 +1,4 @@
-"""The kinds of parameters that commands have of their own, and those that find and closed share."""
+"""Parameters of single commands, and those that find and closed share."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def flag_option(flag: str, help_text: str) -> Option:
 
 
 SELECTS: tuple[click.Parameter, ...] = (
-    text_option("--location", "TEXT", "A part of the location, in any case."),
+    text_option("--location", "TEXT", "A part of the location, ignoring case."),
     text_option("--host", "UUID", "The host of the appointments; may be repeated.", multiple=True),
     flag_option("--all-hosts", "The appointments of all hosts (admins only)."),
     text_option("--meeting-type", "UUID", "Of this meeting type."),

@@ -9,14 +9,14 @@ from bulk_cancel.core.plan import Plan
 from bulk_cancel.errors import UsageError
 from bulk_cancel.ops.keyboard import forget_typed, heed_ctrl_c
 
-#: Above this the number has to be typed: a reflex is no decision.
+#: Above this number it has to be typed, so that nobody confirms by reflex.
 MOST_BY_YES = 50
 
 
 def ask(terminal: Terminal, plan: Plan, source: str) -> bool:
-    """Ask whether to go on; more than a few cancels want their number typed.
+    """Ask whether to send; above `MOST_BY_YES` cancels their number has to be typed.
 
-    Raises UsageError (exit 2) when nobody can be asked.
+    Raises UsageError (exit 2) when there is no terminal.
     """
     if not plan.may_send:
         return True
@@ -30,12 +30,12 @@ def ask(terminal: Terminal, plan: Plan, source: str) -> bool:
 
 
 def _at(plan: Plan) -> str:
-    """Name the API, so that nobody takes the real one for a rehearsal's."""
+    """Return the API for the question, so that nobody mistakes the real one for a sandbox."""
     return f" at {plan.place.api}" if plan.place else ""
 
 
 def _parts(plan: Plan) -> str:
-    """Say what the number is made of: rows that are looked up first are sent only if they prove active."""
+    """Return the parts of the number: rows that are looked up first are sent only if they prove active."""
     looked_up = plan.may_send - plan.cancels
     return f" ({plan.cancels} to cancel, {looked_up} to look up first)" if looked_up else ""
 
@@ -58,7 +58,7 @@ def _is_terminal() -> bool:
 
 
 def _answer(terminal: Terminal, question: str) -> str:
-    """Ask on stderr and return the line that is typed from now on; nothing after Ctrl-C or Ctrl-D."""
+    """Ask on stderr and return the line that is typed after that; "" after Ctrl-C or Ctrl-D."""
     forget_typed()
     heed_ctrl_c()
     try:
@@ -72,7 +72,7 @@ def _answer(terminal: Terminal, question: str) -> str:
 
 
 def leave_to_workers() -> bool:
-    """Ask whether the workers go on with a run that is no longer watched; without a terminal they do."""
+    """Ask whether the workers continue a run that is no longer watched; without a terminal they do."""
     if not _is_terminal():
         return True
     question = "The workers can go on without you. Leave them to it? (n stops the run) [Y/n]"

@@ -1,4 +1,4 @@
-"""The program's own command, and how a function becomes one of its commands."""
+"""The program's root command, and how a function becomes one of its commands."""
 
 from collections.abc import Callable, Collection
 
@@ -46,7 +46,7 @@ def group(name: str, heading: str, help_text: str) -> Group:
 def command(
     name: str, heading: str, *own: click.Parameter, example: str = "", required: Collection[str] = ()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function a command: with its own parameters, and with those of the table that it heeds."""
+    """Make a function a command, with its own parameters and those of the table that it uses."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         among, _, word = name.rpartition(" ")

@@ -1,4 +1,4 @@
-"""What people see: the plan before the question, the summary after the run. On stderr; stdout is for data."""
+"""Shows the plan before the question and the summary after the run, on stderr; stdout is for data."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from bulk_cancel.reports.next_step import closing_steps
 from bulk_cancel.reports.summary import FOR_PEOPLE, Requests, Summary
 from bulk_cancel.settings.accounts import label_of
 
-#: Actions that are shown elsewhere than among what is not to be cancelled.
+#: Actions that are not listed under "Not to be cancelled".
 _ELSEWHERE = (Action.CANCEL, Action.INVALID, Action.SAME, Action.NOTHING, Action.READ_FIRST)
-_TELLING = {Status.CANCELLED: ("green",), Status.ALREADY_CANCELLED: ("green",), Status.UNKNOWN: ("bold", "red")}
+_STYLES = {Status.CANCELLED: ("green",), Status.ALREADY_CANCELLED: ("green",), Status.UNKNOWN: ("bold", "red")}
 
 
 def show_plan(terminal: Terminal, plan: Plan, source: str, *, runs: bool = False) -> None:
-    """Say what a run would do: counts, the invalid rows, the first cancels, mails and time.
+    """Show what a run would do: counts, invalid rows, the first cancels, mails and time.
 
-    `runs`: the run follows, and says at its end what a closure wants afterwards.
+    `runs`: the run follows, and says at its end how to check a closure.
     """
     if plan.nothing:
         terminal.print(clean(plan.nothing, 1000))
@@ -51,7 +51,7 @@ def show_plan(terminal: Terminal, plan: Plan, source: str, *, runs: bool = False
 
 
 def _origin(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Say where the cancels go, why, and on whose approval."""
+    """Yield where the cancels go, with ticket and approver."""
     if plan.place:
         yield "  API", clean(plan.place.api)
         yield "  Credential", clean(plan.place.credential, 600)
@@ -63,10 +63,10 @@ def _origin(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _what_it_means(plan: Plan) -> Iterator[str]:
-    """Say what the cancels come to: people, mails, time."""
+    """Yield the consequences of the cancels: people, mails, time."""
     if plan.look:
         yield from _looked(plan.look, plan.hours.zone)
-    most = f"This makes at most {styled(str(plan.may_send), 'bold')} {_many(plan.may_send, 'cancellation')}"
+    most = f"This makes at most {styled(f'{plan.may_send:,}', 'bold')} {_many(plan.may_send, 'cancellation')}"
     series = f", {plan.series} of a whole series" if plan.series else ""
     mails = f"{most}{series}, each with a mail to everybody in its appointment,"
     ends = plan.hours.outlook(time.time(), plan.duration_s)
@@ -77,7 +77,7 @@ def _what_it_means(plan: Plan) -> Iterator[str]:
 
 
 def _short_of_time(plan: Plan, left_s: float) -> str:
-    """Say that the job's --deadline or --max-duration does not suffice; empty when it does."""
+    """Return that the job's --deadline or --max-duration does not suffice; empty when it does."""
     if not left_s:
         return "The time for it is over: a run would send nothing."
     if plan.duration_s <= left_s:
@@ -87,11 +87,11 @@ def _short_of_time(plan: Plan, left_s: float) -> str:
 
 
 def _looked(look: LookSummary, zone: Zone) -> Iterator[str]:
-    """Say what the looks have shown, and what they have not."""
+    """Yield what the readings have shown, and which rows were not read."""
     if look.offline:
-        yield clean(f"Nobody has looked at these appointments: {look.offline}", 500)
+        yield clean(f"These appointments were not read: {look.offline}", 500)
     elif look.unseen:
-        yield f"{look.unseen} of them {_many(look.unseen, 'was', 'were')} not looked at; --look each reads every one."
+        yield f"{look.unseen} of them {_many(look.unseen, 'was', 'were')} not read; --look each reads every one."
     if look.mailed:
         yield _people(look, zone)
 
@@ -110,7 +110,7 @@ def _many(count: int, one: str, more: str = "") -> str:
 
 
 def _counts(plan: Plan) -> Iterator[str]:
-    """Say what becomes of the rows, in lines that sum up to them; what is set in deeper is a part of the line above."""
+    """Yield lines that add up to all rows; an indented line is a part of the line above."""
     actions = plan.actions
     settled = ", ".join(f"{count} {state.value}" for state, count in plan.settled.items())
     lines = [
@@ -131,7 +131,7 @@ def _counts(plan: Plan) -> Iterator[str]:
 
 
 def _reasons(plan: Plan) -> Iterator[tuple[int, str]]:
-    """Say where the reasons in the mails come from, and how many mails have none."""
+    """Yield how many mails have which kind of reason."""
     yield plan.own_reasons, "with the reason that the row has"
     yield plan.given_reasons, "with the reason that the job or --reason gives"
     yield plan.no_reasons, "(no reason): their mails give none"
@@ -148,7 +148,7 @@ def _shown(pace: Pace) -> str:
 
 
 def _accounts(plan: Plan) -> Iterator[str]:
-    """Say what falls to each account."""
+    """Yield the cancels of each account."""
     for name, pace in plan.paces.items():
         if cancels := plan.shares[name].cancels:
             takes = about(plan.duration_of(name))
@@ -179,7 +179,7 @@ def _asked(line: PlanLine) -> str:
 
 
 def show_summary(terminal: Terminal, summary: Summary) -> None:
-    """Say what came of the run and what to do now."""
+    """Show the result of the run and what to do next."""
     requests = summary.requests or Requests()
     if not summary.rows and not requests.gets:
         print_next(terminal, summary.next)
@@ -188,7 +188,7 @@ def show_summary(terminal: Terminal, summary: Summary) -> None:
     terminal.print(f"{styled(rows, 'bold')} in {show_duration(summary.elapsed_s)}:")
     for status in Status:
         if count := summary.counts.get(status, 0):
-            terminal.print(f"{count:>6}  {styled(status, *_TELLING.get(status, ('yellow',)))}")
+            terminal.print(f"{count:>6}  {styled(status, *_STYLES.get(status, ('yellow',)))}")
     if repeats := summary.rows - summary.targets - summary.counts.get(Status.INVALID, 0):
         terminal.print(
             f"{counted(repeats, 'of these rows names', 'of these rows name')} a target that an earlier row names."
@@ -198,7 +198,8 @@ def show_summary(terminal: Terminal, summary: Summary) -> None:
     terminal.print(f"{sent}{f'{throttled}, without effect' if requests.throttled else ''}.")
     if requests.unseen:
         terminal.print(
-            f"{requests.unseen} of the cancels left without a look; --look each reads every appointment first."
+            f"{requests.unseen} of the cancels {_many(requests.unseen, 'was', 'were')} sent without a reading; "
+            "--look each reads every appointment first."
         )
     if summary.out:
         terminal.print(f"Results: {', '.join(map(str, _files_in(Path(summary.out))))}")
@@ -211,11 +212,11 @@ def show_summary(terminal: Terminal, summary: Summary) -> None:
 
 
 def print_next(terminal: Terminal, told: str) -> None:
-    """Say what to do next. A line that is to be typed stays whole: broken, it would be another command."""
+    """Show what to do next. A command to type is not broken into lines."""
     for line in printable(told).splitlines():
         terminal.print(styled(line, "bold"), whole=line.startswith("Type"))
 
 
 def _files_in(out: Path) -> list[Path]:
-    """Return what the run has written for people; the folder where it has written nothing yet."""
+    """Return the files that the run has written for people, or the folder when there are none yet."""
     return [path for name in FOR_PEOPLE if (path := out / name).exists()] or [out]

@@ -24,7 +24,7 @@ from bulk_cancel.settings.job import Job, load_job
 
 
 def run_command(source: str, flags: Mapping[str, Any]) -> None:
-    """Run a job; ends with the run's exit code."""
+    """Run a job; end with the run's exit code."""
     job = load_job(source, flags)
     with told_as_json(job):
         if job.dry_run:
@@ -55,7 +55,7 @@ def _run(job: Job) -> None:
 
 
 def caller_of(job: Job, approve: Any = lambda _: True) -> Caller:
-    """Return what a command line brings along."""
+    """Return the caller of a command line."""
     log = make_log(job.log_format, job.log_file, quiet=job.quiet)
     return Caller(this_machine(), log, make_display(log, quiet=job.quiet), approve, leave=leave_to_workers)
 
@@ -66,14 +66,14 @@ def finish(job: Job, summary: Summary) -> None:
         put_out(to_json(summary))
     if not job.quiet:
         show_summary(Terminal(err=True), summary)
-    elif summary.exit_code:  # cron mails what is said: somebody has to look
+    elif summary.exit_code:  # cron mails this output
         what = f"bulk-cancel: run {summary.run_id} ended with {int(summary.exit_code)}."
         Terminal(err=True).print(f"{what} {printable(summary.next)}", whole=True)
     raise SystemExit(int(summary.exit_code))
 
 
 def told_as_json(job: Job) -> AbstractContextManager[None]:
-    """With --json an error is one JSON document on stdout as well."""
+    """With --json, write an error in the block to stdout as well, as a JSON document."""
     return errors_told(as_json=job.json_)
 
 
@@ -120,7 +120,7 @@ def _document(plan: Plan, source: str) -> dict[str, Any]:
 
 
 def _accounts_document(plan: Plan) -> dict[str, Any]:
-    """What falls to each account; the empty name is the run's own credential."""
+    """Return the cancels of each account; the empty name is the run's own credential."""
     return {
         name: {"cancels": plan.shares[name].cancels, "duration_s": round(plan.duration_of(name), 1)}
         for name in plan.paces

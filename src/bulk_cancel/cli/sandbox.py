@@ -1,4 +1,4 @@
-"""`sandbox` and `demo`: trying everything without an account."""
+"""`sandbox` and `demo`: try everything without an account."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from bulk_cancel.ops.progress import make_display
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import load_job
 
-#: Limits that finish in seconds; the sandbox enforces none below them.
+#: Limits with which the demo takes seconds; the sandbox allows as much.
 _QUICK = {"rate": "20/s", "burst": "60", "timeout": "3s", "settle": "2s"}
 _JOB = "jobs/office_closure.toml"
 _INPUT = "sample_inputs/office_closure.csv"
 _LEDGER = "ledger.db"
-#: Stands in a folder that is a demo's.
+#: A file that marks a demo's folder.
 _MARKER = ".bulk-cancel-demo"
 
 
 def sandbox_command(seed: str, reading: Mapping[str, object], **given: object) -> None:
-    """Serve until Ctrl-C; with `seed` exactly the appointments that this input, or this job's, names.
+    """Serve until Ctrl-C; with `seed` exactly the appointments of this input, or of this job's.
 
     `reading` is how the input is read: --map, --encoding, --hidden-rows.
     """
@@ -59,7 +59,7 @@ def sandbox_command(seed: str, reading: Mapping[str, object], **given: object) -
 
 
 def demo_command(folder: Path) -> None:
-    """Run the sample job twice against a sandbox of its own; the second time there is nothing left to send."""
+    """Run the sample job twice against a sandbox; the second time nothing is left to send."""
     from bulk_cancel.sandbox.demo_data import demo_options
     from bulk_cancel.sandbox.server import running
 
@@ -83,7 +83,7 @@ def demo_command(folder: Path) -> None:
 
 
 def _token_of(folder: Path) -> str:
-    """Return a token of this demo's own, which any sandbox takes: two at once share no credential, and so no lock."""
+    """Return a token for this folder, which any sandbox accepts: two demos at once share no lock of a credential."""
     return f"rgo-demo-{hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:12]}"
 
 
@@ -92,9 +92,9 @@ def _rule(title: str) -> str:
 
 
 def lay_out(folder: Path) -> Path:
-    """Lay the sample job out in a folder of the demo's own and return its file; a ledger of an earlier demo is removed.
+    """Copy the sample job to a folder of the demo and return its file; the ledger of an earlier demo is removed.
 
-    Raises UsageError for a folder that holds something and is no demo's. Nothing else in it is touched.
+    Raises UsageError for a folder that is not empty and not a demo's. Nothing else in it is touched.
     """
     marker = folder / _MARKER
     if folder.exists() and not marker.is_file() and any(folder.iterdir()):

@@ -1,4 +1,4 @@
-"""`show`: what a plan file says. On stdout, since it is what was asked for."""
+"""`show`: shows a plan file on stdout."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TITLES = {
 
 
 def show_plan_file(path: Path, timezone: str | None, *, as_json: bool) -> None:
-    """Show a plan file, also an expired one. Raises PlanError when it is damaged, InputMissingError when not there."""
+    """Show a plan file, even an expired one. Raises PlanError for a damaged, InputMissingError for a missing one."""
     now, given = this_machine().clock.now(), zone_given(timezone)
     plan = open_plan(path, now=now, ignore_expiry=True)
     if as_json:
@@ -62,6 +62,8 @@ def _facts(plan: PlanFile, now: float, zone: Zone) -> Iterator[tuple[str, str]]:
         yield "  ticket", clean(header.ticket)
     if header.approved_by:
         yield "  approved", f"by {clean(header.approved_by)}"
+    if header.retry_refused:
+        yield "  refusals", "of earlier runs are sent again (--retry-refused)"
     yield "  options", f"sha256 {header.options_digest}"
 
 

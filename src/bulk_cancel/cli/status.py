@@ -1,4 +1,4 @@
-"""`status` and `explain`: parse, call, render. On stdout, since it is what was asked for."""
+"""`status` and `explain`: parse, call, render to stdout."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def status_command(ledger: str | None, limit: int, timezone: str | None, *, as_j
 
 
 def explain_command(target: str, ledger: str | None, timezone: str | None, *, as_json: bool) -> None:
-    """Tell an appointment's history."""
+    """Show an appointment's history."""
     with errors_told(as_json=as_json):
         histories = explain(place_of(ledger), this_machine(), target, zone_given(timezone))
     if as_json:
@@ -57,7 +57,7 @@ def _show_status(terminal: Terminal, overview: Overview) -> None:
 
 
 def _run_lines(overview: Overview) -> Iterator[str]:
-    """Some lines for a run: a table would be too wide for a terminal."""
+    """Yield some lines for each run: a table would be too wide for a terminal."""
     zone, told_below = overview.zone, overview.next.partition("\n")[0]
     for run in overview.runs:
         record = run.record
@@ -67,7 +67,7 @@ def _run_lines(overview: Overview) -> Iterator[str]:
         yield f"{styled(record.run_id, 'bold')}  {show_moment(record.started_at, zone)}  {source}{code}"
         if by := record.provenance.told:
             yield f"  {by}"
-        first = run.said.partition("\n")[0]  # what to type, and what is to be done now, is told once, below
+        first = run.said.partition("\n")[0]  # what to do next is shown once, below
         said = "" if first == told_below else clean(first, 600)
         if told := f"{_counts(run.counts)}{styled(said, *_COLOURS[run.phase])}".rstrip():
             yield f"  {told}"

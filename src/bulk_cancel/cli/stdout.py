@@ -1,4 +1,4 @@
-"""What goes to stdout: data, and nothing else. Imports nothing that takes time."""
+"""Writes data to stdout. Imports nothing that takes time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def put_out(text: str) -> None:
-    """Write data to stdout. Raises OutputError when it is gone or full; the ledger and the files are safe by then."""
+    """Write data to stdout. Raises OutputError when it is closed or full; ledger and files are complete by then."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -34,7 +34,7 @@ def put_document(document: Mapping[str, Any]) -> None:
 
 @contextmanager
 def errors_told(*, as_json: bool) -> Iterator[None]:
-    """With --json an error is one JSON document on stdout as well."""
+    """With --json, write an error in the block to stdout as well, as a JSON document."""
     try:
         yield
     except BulkCancelError as error:
@@ -44,21 +44,21 @@ def errors_told(*, as_json: bool) -> Iterator[None]:
 
 
 def this_machine() -> Machine:
-    """Return what the command takes from the machine."""
+    """Return this machine."""
     from bulk_cancel.access.machine import Machine
 
     return Machine(os.environ, arguments=sys.argv[1:])
 
 
 def zone_given(name: str | None) -> tzinfo | None:
-    """Return the zone in which times are to be shown, by its option or variable; None where nobody names one."""
+    """Return the zone for times, by the option or the variable; None without one."""
     from bulk_cancel.settings.environment import named_zone
 
     return named_zone(name, os.environ)
 
 
 def place_of(given: str | None) -> LedgerPlace:
-    """Return the ledger that a command without a job means."""
+    """Return the place of the ledger for a command without a job."""
     from bulk_cancel.access import setup
 
     return setup.place_of(given, this_machine())

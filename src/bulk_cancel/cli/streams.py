@@ -1,4 +1,4 @@
-"""The three streams of the process, made fit for whatever is at their other end. Imports nothing that takes time."""
+"""Makes the three standard streams robust. Imports nothing that takes time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bulk_cancel.errors import OutputError
 
 
 def prepare_streams() -> None:
-    """Replace what is closed, and have stdout and stderr bear any character and a reader that goes away.
+    """Replace closed streams, and make stdout and stderr accept any character and the loss of their readers.
 
-    Characters that the encoding of the terminal lacks become question marks. A stderr that is gone is silence: a run
-    does not end for it. A stdout that is gone or full is an error (OutputError), since its data are lost.
+    Characters that the terminal's encoding lacks become question marks. A closed stderr is ignored: a run does not end
+    because of it. A closed or full stdout raises OutputError, since its data are lost.
     """
     _replace_closed_streams()
     if sys.stdout is sys.__stdout__ and sys.stdout is not None:
@@ -24,9 +24,9 @@ def prepare_streams() -> None:
 
 
 def _replace_closed_streams() -> None:
-    """Python has no object for a stream that is closed (`>&-`), and the next file would be opened in its place.
+    """Replace streams that were closed at the start (`>&-`), or the next opened file would get their descriptors.
 
-    What goes to such a stdout is an error, as on a full disk; such a stderr is silence.
+    Writing to such a stdout is an error, as on a full disk; such a stderr is ignored.
     """
     for name, flags, mode in (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w")):
         if getattr(sys, name) is None:
@@ -38,7 +38,7 @@ class _Stdout(io.FileIO):
         try:
             return super().write(data)  # type: ignore[arg-type]  # as FileIO takes it
         except BrokenPipeError:
-            # Not as it comes: click and rich take it for a reason to end at once, with 1.
+            # Translated, since click and rich end the program at once, with 1, for a BrokenPipeError.
             raise OutputError("stdout cannot be written: its reader is gone.") from None
         except OSError as error:
             raise OutputError(f"stdout cannot be written: {error.strerror}.") from error

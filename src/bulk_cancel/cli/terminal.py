@@ -1,6 +1,6 @@
-"""Text for people: bold and colours on a terminal, lists in columns, lines that break between words.
+"""Writes text for people: bold and colours on a terminal, tables, lines that break between words.
 
-Imports nothing that takes time. What is no terminal gets every line whole and without colours.
+Imports nothing that takes time. Without a terminal, lines are not broken and have no colours.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 _CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}
-#: A column that is narrower is not wrapped.
+#: A narrower column is not wrapped.
 _NARROWEST = 20
 _MARK = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -34,9 +34,9 @@ class Terminal:
         return sys.stderr if self._err else sys.stdout
 
     def print(self, *lines: str, whole: bool = False) -> None:
-        """Print lines, each broken where it is too long, if not `whole`.
+        """Print lines, broken where they are too long unless `whole`.
 
-        Raises OSError, as any print does, when the stream is gone or full.
+        Raises OSError, as any print does, when the stream is closed or full.
         """
         stream, width, plain = self._stream, self.width, self._plain
         for line in lines:
@@ -45,7 +45,7 @@ class Terminal:
         stream.flush()
 
     def print_question(self, question: str) -> None:
-        """Print a question, and leave the cursor behind it."""
+        """Print a question without a line end."""
         self._stream.write(f"{_MARK.sub('', question) if self._plain else question} ")
         self._stream.flush()
 
@@ -55,7 +55,7 @@ class Terminal:
 
     @property
     def width(self) -> int | None:
-        """The columns of the terminal; None when it is none."""
+        """The columns of the terminal; None when the stream is not a terminal."""
         stream = self._stream
         if not stream.isatty():
             return None
@@ -66,7 +66,7 @@ class Terminal:
             return 80
 
     def print_table(self, rows: Sequence[Sequence[str]], *, right: bool = False) -> None:
-        """Print rows in columns; the last takes the rest of the line. `right`: the first column ends at one place."""
+        """Print rows in columns; the last takes the rest of the line. `right`: the first column is aligned right."""
         if not rows:
             return
         widths = [max(map(_length, column)) for column in zip(*rows, strict=True)][:-1]
@@ -76,7 +76,7 @@ class Terminal:
             self._print_row("".join(f"{cell}  " for cell in cells), row[-1])
 
     def _print_row(self, start: str, text: str) -> None:
-        """Print a row of a table; what does not fit on its line goes on below, in the same column."""
+        """Print a row of a table; a text that is too long continues below, in the same column."""
         indent, width = " " * _length(start), self.width
         left = None if width is None or width - len(indent) < _NARROWEST else width - len(indent)
         lines = [
@@ -88,9 +88,9 @@ class Terminal:
 
 
 def wrapped(text: str, width: int, *, split_paths: bool = False) -> Iterator[str]:
-    """Break a line between words; what follows is indented as it is. A word that is longer than a line stays whole.
+    """Break a line between words, with the same indent. A word that is longer than a line stays whole.
 
-    `split_paths`: unless it is a path, which goes on below behind one of its slashes.
+    `split_paths`: a path that is longer is broken after a slash.
     """
     indent = " " * (len(text) - len(text.lstrip(" ")))
     line = ""
@@ -104,7 +104,7 @@ def wrapped(text: str, width: int, *, split_paths: bool = False) -> Iterator[str
 
 
 def _words(text: str, longest: int) -> Iterator[str]:
-    """Split at blanks, and a path that is longer than `longest`, if not 0, behind one of its slashes."""
+    """Split at blanks, and a path longer than `longest`, if not 0, after a slash."""
     for word in text.split(" "):
         while _length(word) > longest > 0 and (slash := word.rfind("/", 1, longest)) > 0:
             yield word[: slash + 1]

@@ -1,4 +1,4 @@
-"""What an approved plan says of each row, for workers that do not have its file: kept in the ledger."""
+"""Keeps the content of an approved plan in the ledger, for workers that do not have its file."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _ROWS = 1000
 
 
 def keep_approved(ledger: Ledger, run_no: int, rows: Iterable[ApprovedRow]) -> None:
-    """Write down what was approved; rows come in their order."""
+    """Write the approved rows to the ledger; they come in row order."""
     for block, found in groupby(rows, lambda row: row[0] // _ROWS):
         ledger.bind(_key(run_no, block), json.dumps([_record(target, approved) for _, target, approved in found]))
 
 
 def approved_of(ledger: Ledger, chunk: Chunk) -> Mapping[Target, Approved]:
-    """Read what was approved of the rows of a chunk, and of some beside them."""
+    """Return the approved rows of a chunk, with some adjacent ones."""
     blocks = range(chunk.after_row // _ROWS, chunk.last_row // _ROWS + 1)
     with of_ours(f"What was approved of run {chunk.run_no}"):
         return dict(found for block in blocks for found in _read(ledger.meta(_key(chunk.run_no, block))))

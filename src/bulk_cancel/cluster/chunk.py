@@ -1,4 +1,4 @@
-"""One chunk, carried out by the same runner as a run on one machine, under a lease that fences all it writes."""
+"""Carries out one chunk with the same runner as a run on one machine, under a lease that fences its writes."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ from bulk_cancel.ledger.shared import Lease, SharedLedger
 from bulk_cancel.settings.accounts import Account
 from bulk_cancel.settings.environment import canonical_api
 
-#: How often in the time after which a silent owner loses its chunk it gives a sign of life.
+#: Number of heartbeats within the time after which a silent owner loses its chunk.
 _BEATS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker brings along for every chunk."""
+    """The setup of a worker, for all its chunks."""
 
     setup: Setup
     owner: str  #: names the worker
-    silence_s: float  #: a chunk whose owner is silent for so long is taken over
+    silence_s: float  #: seconds without a heartbeat after which a chunk is taken over
 
     @property
     def log(self) -> FilteringBoundLogger:
-        """Where the worker tells what it does."""
+        """The worker's log."""
         return self.setup.log
 
     @property
@@ -62,11 +62,11 @@ class WorkerSetup:
 
     @property
     def send_within_s(self) -> float:
-        """Well before a takeover an intent must have become a send, or it becomes none."""
+        """Seconds after its intent within which a cancel has to leave: well before a takeover."""
         return send_within(self.silence_s / 3)
 
 
-#: What the ledger keeps of a result.
+#: Fields of a result in the ledger, with their types.
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
     "unseen": int,
     "exit_code": int,
@@ -80,12 +80,12 @@ _KINDS: Mapping[str, type | tuple[type, ...]] = {
 class ChunkResult:
     """How the work on a chunk ended. Kept with the chunk, as JSON."""
 
-    unseen: int = 0  #: targets that were sent without a look
+    unseen: int = 0  #: targets that were sent without a reading
     exit_code: int | None = None  #: of what halted it
     message: str = ""
     unknown: int = 0
-    due_at: float | None = None  #: seconds since the epoch, when reads may settle what is unknown
-    comes_back_in_s: float | None = None  #: after so long it is worked on again; None: it has ended
+    due_at: float | None = None  #: when reads may settle the unknown ones, seconds since the epoch
+    comes_back_in_s: float | None = None  #: seconds until it is worked on again; None: it has ended
 
     def to_json(self) -> str:
         """Return it as the ledger keeps it."""
@@ -93,7 +93,7 @@ class ChunkResult:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what the ledger kept. Raises ConfigError for what this program did not write there."""
+        """Read a result from the ledger. Raises ConfigError for one that this program did not write."""
         with of_ours("The note of a chunk"):
             found = json.loads(text or "{}")
             if not all(isinstance(value, _KINDS[name]) for name, value in found.items()):
@@ -102,7 +102,7 @@ class ChunkResult:
 
     @property
     def is_of_this_worker(self) -> bool:
-        """Whether what halted it is the worker's own: a token, a setting. Another one may do it."""
+        """Whether this worker's token or settings halted it, so that another worker may carry it out."""
         return self.exit_code in (Exit.CREDENTIAL, Exit.CONFIG)
 
     @property
@@ -112,24 +112,24 @@ class ChunkResult:
 
 
 class _Commits(GroupCommit):
-    """The commits of a chunk. Each shows, too, whether the run is to go on: then somebody looks at it."""
+    """The commits of a chunk. After each, `heed` checks whether the run is to stop."""
 
-    def __init__(self, ledger: SharedLedger, run_no: int, off_loop: OffLoop, look: Callable[[], None]) -> None:
+    def __init__(self, ledger: SharedLedger, run_no: int, off_loop: OffLoop, heed: Callable[[], None]) -> None:
         super().__init__(ledger, run_no, lambda: None, off_loop)
-        self._look = look
+        self._heed = heed
 
     async def record(self, *entries: Entry) -> None:
         await super().record(*entries)
-        self._look()
+        self._heed()
 
     async def ask(self, question: Callable[[Ledger], T]) -> T:
         found = await super().ask(question)
-        self._look()
+        self._heed()
         return found
 
 
 class ChunkRun:
-    """The work on a chunk under one lease. `counters` outlive it: they go with the next lease of this worker."""
+    """The work on a chunk under one lease. `counters` are kept for the worker's next lease of the chunk."""
 
     def __init__(
         self, ledger: SharedLedger, lease: Lease, run_settings: RunSettings, worker: WorkerSetup, counters: Counters
@@ -142,11 +142,11 @@ class ChunkRun:
         self._counters = counters
 
     def stop(self, halt: Halt) -> None:
-        """Take nothing new; what is in flight settles."""
+        """Take nothing new; requests in flight settle."""
         self._intake.close(halt)
 
     async def run(self) -> ChunkResult:
-        """Carry the chunk out. Raises LostChunkError when it has another owner by now, LedgerError when it is away."""
+        """Carry out the chunk. Raises LostChunkError when it has another owner, LedgerError when it is unreachable."""
         account = self._worker.setup.accounts.find(self._lease.account)
         machine = self._worker.setup.machine
         clock = await machine.off_loop(clock_of, self._ledger, machine.clock)
@@ -204,7 +204,7 @@ class ChunkRun:
         return end
 
     def _heed(self) -> None:
-        """Stop when the run is to be stopped, by a person or by the refusals of all its workers."""
+        """Stop when the run was stopped, or its workers together have too many refusals."""
         standing = self._ledger.standing
         if standing.stopped:
             self.stop(Halt(Exit.STOPPED, standing.stopped))
@@ -212,9 +212,9 @@ class ChunkRun:
             self.stop(Halt(Exit.STOPPED, too_many_refused(standing.refused)))
 
     async def _beat(self, context: Context) -> None:
-        """Give signs of life, and stop when the chunk has another owner.
+        """Send heartbeats, and stop when the chunk has another owner.
 
-        To the end: what is in flight when the intake closes may take as long as an exchange may.
+        They go on after the intake has closed, since requests may still be in flight.
         """
         while True:
             await anyio.sleep(self._worker.silence_s / _BEATS)
@@ -225,7 +225,7 @@ class ChunkRun:
                 return
 
     async def _give_sign(self, commits: GroupCommit) -> None:
-        """Give a sign of life, with the requests since the last one that arrived."""
+        """Send a heartbeat, with the requests since the last one that succeeded."""
         gets, throttled = self._counters.gets, self._counters.throttled
         await commits.ask(lambda _: self._ledger.heartbeat(self._lease, gets, throttled))
         self._counters.gets -= gets
@@ -244,7 +244,7 @@ class ChunkRun:
         )
 
     def _comes_back_in_s(self, found: Reconciled, clock: Clock, ledger: Ledger) -> float | None:
-        """Return when reads may settle what is unknown: here, or of the series for which those of this chunk wait."""
+        """Return the seconds until reads may settle unknown targets here, or series that this chunk waits for."""
         if found.unknown > found.undecided:
             return found.due_in_s + 1.0
         chunk, settle_s = self._lease.chunk, self._run_settings.limits.settle_s

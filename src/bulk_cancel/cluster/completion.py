@@ -1,9 +1,7 @@
-"""What follows when chunks end: series after all others, and the end of the run.
+"""The next phase of a run when chunks end: first all others, then the series, then the end of the run.
 
-The worker that ends the last chunk calls it.
-
-Every step may be done twice, by two workers at once or after a crash: enqueueing goes by names, and a run that has
-ended stays ended.
+The worker that ends the last chunk of a phase calls it. Every step may be done twice, by two workers at once or after a
+crash: enqueueing goes by names, and a run that has ended stays ended.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ from bulk_cancel.reports.summary import Summary, to_json
 
 
 def go_on(ledger: SharedLedger, queue: Queue, run: RunRecord, clock: Clock) -> bool:
-    """Have the next phase of a run worked on, or end it; tell whether it has ended."""
+    """Enqueue the next phase of a run, or end it; return whether it has no open series."""
     others, series = ledger.open_chunks(run.run_no)
     if others:
         return False
@@ -42,20 +40,20 @@ def go_on(ledger: SharedLedger, queue: Queue, run: RunRecord, clock: Clock) -> b
 
 
 def end(ledger: SharedLedger, run: RunRecord, chunks: Sequence[ChunkRecord], clock: Clock) -> None:
-    """Write the end of a run whose chunks have all ended. Its files are made by who watches it, or by `report`."""
+    """Record the end of a run whose chunks have all ended. The watching command, or `report`, writes its files."""
     facts = facts_of(ledger, run, None, clock)
     ledger.end_run(run.run_no, facts.clock.now(), to_json(summary_of(facts, run, chunks)))
 
 
 def facts_of(ledger: SharedLedger, run: RunRecord, out: Path | None, clock: Clock) -> RunFacts:
-    """Return what is known of a run without having worked on it; `clock` is the machine's."""
+    """Return the facts of a run from the ledger; `clock` is the machine's."""
     clock = clock_of(ledger, clock)
     closure = closure_of(ledger, run.run_no)
     return RunFacts(run.run_id, run.run_no, ledger, out, clock, 0.0, closure=closure, provenance=run.provenance)
 
 
 def summary_of(facts: RunFacts, run: RunRecord, chunks: Sequence[ChunkRecord]) -> Summary:
-    """Sum up a run from the ledger and from what its workers noted."""
+    """Return the summary of a run from the ledger and from the notes of its workers."""
     now = facts.clock.now()
     all_counters: defaultdict[str, list[Counters]] = defaultdict(list)
     for chunk in chunks:
@@ -67,7 +65,7 @@ def summary_of(facts: RunFacts, run: RunRecord, chunks: Sequence[ChunkRecord]) -
 
 
 def run_end(chunks: Sequence[ChunkRecord], now: float) -> RunEnd:
-    """Return how a run ended, from how its chunks did: the gravest of their halts, with the accounts it befell."""
+    """Return the end of a run from those of its chunks: the gravest halt, with the accounts concerned."""
     notes = [(chunk, ChunkResult.from_json(chunk.note)) for chunk in chunks]
     halts = [(chunk, note.halt) for chunk, note in notes if note.halt]
     code = gravest(halt.exit_code for _, halt in halts) if halts else None

@@ -1,4 +1,4 @@
-"""Hands a staged run to the workers and watches them: `run --engine dbos` works on nothing itself."""
+"""Hands a staged run to the workers and watches it: `run --engine dbos` sends nothing itself."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _POLL_S = 1.0
 #: Seconds to keep watching while the database is unreachable.
 _PATIENCE_S = 900.0
 _LOCK_WAIT_S = 10.0
-#: Seconds until a run that no worker takes is told of: a worker that is there looks twice a second.
+#: Seconds after which a run that no worker takes is reported: a worker polls twice a second.
 _UNTAKEN_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """A run that is staged and handed out."""
+    """A staged run that is handed to workers."""
 
     setup: Setup
     caller: Caller
@@ -54,7 +54,7 @@ class Dispatch:
 
 
 def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
-    """Hand a staged run out, wait for the workers, and report. Raises LedgerError."""
+    """Hand a staged run to the workers, wait for them, and report. Raises LedgerError."""
     try:
         with queue.opened(what.url) as opened:
             run = hand_out(ledger, opened, what)
@@ -64,7 +64,7 @@ def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
 
 
 def hand_out(ledger: SharedLedger, opened: queue.Queue, what: Dispatch) -> RunRecord:
-    """Note what workers have to know of a staged run, cut it into chunks, and enqueue them. Raises LedgerError."""
+    """Record a run's settings for its workers, divide it into chunks, and enqueue them. Raises LedgerError."""
     job, facts = what.setup.job, what.facts
     (run,) = ledger.runs(facts.run_id)
     settings = RunSettings.of(job, facts.time, facts.clock, facts.zone).over(ledger.target_count(run.run_no))
@@ -77,56 +77,56 @@ def hand_out(ledger: SharedLedger, opened: queue.Queue, what: Dispatch) -> RunRe
 
 
 def _attended(what: Dispatch, run: RunRecord) -> Summary:
-    """Watch a run that is handed out until it has ended or is left to its workers; sum it up."""
+    """Watch a run until it has ended or is left to its workers; return its summary."""
     ended = anyio.run(_watch, what, run)
     if not ended and not what.caller.leave():
         with _together(what) as fresh:
-            fresh.stop_run(run.run_no, "The run was stopped where it had been begun.")
+            fresh.stop_run(run.run_no, "The run was stopped by the command that began it.")
         what.caller.log.warning("run.stopping", run_id=run.run_id)
         ended = anyio.run(_watch, what, run)
-    with _together(what) as fresh:  # the ledger may have been away meanwhile
+    with _together(what) as fresh:  # the first connection may have been lost
         return _reported(fresh, what) if ended else _left(fresh, what)
 
 
 def _together(what: Dispatch) -> AbstractContextManager[SharedLedger]:
-    """Open the ledger beside the workers. A person's decision may lock it for a moment."""
+    """Open the ledger together with the workers. A person's decision may lock it for a moment."""
     return LedgerDatabase(what.url).together(_LOCK_WAIT_S)
 
 
 def enqueue(ledger: SharedLedger, opened: queue.Queue, run: RunRecord, clock: Clock) -> None:
-    """Enqueue what is not series; those follow when all else has ended. Twice is as once."""
+    """Enqueue all chunks but those of series, which follow later. Doing it twice is harmless."""
     opened.enqueue_all(run.run_id, [chunk for chunk in ledger.chunks(run.run_no) if not chunk.series])
     ending.go_on(ledger, opened, run, clock)
 
 
 async def _watch(what: Dispatch, run: RunRecord) -> bool:
-    """Show how the run goes on until it has ended or somebody wants to go; tell whether it has ended."""
-    with closing(_Seen(what.url, run)) as seen:
-        await _watch_until_seen(what, seen)
+    """Show the run's progress until it has ended or the person stops watching; return whether it has ended."""
+    with closing(_Observed(what.url, run)) as seen:
+        await _follow(what, seen)
     if seen.failure is not None:
         raise seen.failure
     return seen.ended
 
 
-async def _watch_until_seen(what: Dispatch, seen: _Seen) -> None:
+async def _follow(what: Dispatch, seen: _Observed) -> None:
     gone, display, told = anyio.Event(), what.caller.display, False
     async with anyio.create_task_group() as group:
         group.start_soon(watch_signals, lambda _: gone.set(), lambda _: display.stop())
         group.start_soon(what.caller.stop.watch, lambda _: gone.set())
-        await to_thread.run_sync(seen.look)
+        await to_thread.run_sync(seen.update)
         group.start_soon(show_progress, display, lambda: seen.standing)
         while not (gone.is_set() or seen.ended or seen.failure):
             with anyio.move_on_after(seen.pause_s):
                 await gone.wait()
-            await to_thread.run_sync(seen.look)
+            await to_thread.run_sync(seen.update)
             if seen.is_untaken and not told:
                 told = True
                 what.caller.log.warning("run.no_worker", run_id=what.facts.run_id, hint=f"{NOBODY} {START_ONE}")
         group.cancel_scope.cancel()
 
 
-class _Seen:
-    """Where a run stands, as the ledger showed it last. The workers survive a ledger that is away; so does this."""
+class _Observed:
+    """The progress of a run, as the ledger showed it last. It survives an unreachable ledger, as the workers do."""
 
     def __init__(self, url: str, run: RunRecord) -> None:
         self._url = url
@@ -135,18 +135,18 @@ class _Seen:
         self._seen_at = time.monotonic()
         self._began: tuple[float, int] | None = None
         self._untaken_since: float | None = None
-        self.is_untaken = False  #: for a while
-        self.pause_s = _POLL_S  #: a look at a hundred million rows takes its time, and the workers need the database
+        self.is_untaken = False  #: for longer than `_UNTAKEN_S`
+        self.pause_s = _POLL_S  #: longer for large runs, whose progress is slow to read
         self.standing = Standing(0, 0, 0, "", 0.0)
         self.ended = False
         self.failure: LedgerError | None = None
 
-    def look(self) -> None:
-        """Ask the ledger. What it cannot tell now it may tell the next time."""
+    def update(self) -> None:
+        """Read the progress from the ledger. An error counts only when it lasts."""
         try:
             self._ledger = self._ledger or PostgresLedger.open_to_read(self._url)
             began = time.monotonic()
-            self._look(self._ledger)
+            self._read(self._ledger)
             self._seen_at = time.monotonic()
             self.pause_s = max(_POLL_S, 20 * (self._seen_at - began))
         except LedgerError as error:
@@ -160,7 +160,7 @@ class _Seen:
             self._ledger.close()
         self._ledger = None
 
-    def _look(self, ledger: PostgresLedger) -> None:
+    def _read(self, ledger: PostgresLedger) -> None:
         run_no = self._run.run_no
         chunks, left, counts = ledger.chunks(run_no), ledger.sendable_count(run_no), ledger.target_states(run_no)
         total = sum(chunk.targets for chunk in chunks)
@@ -176,17 +176,17 @@ class _Seen:
 
 
 def _lost(error: LedgerError) -> LedgerError:
-    """The run had begun: that the database cannot be reached now does not mean that nothing was sent."""
+    """Return the error for a database that is lost after the run began: something may have been sent."""
     if not isinstance(error, LedgerUnreachableError):
         return error
-    then = "Workers go on with the run when the database is back. To see how: bulk-cancel cluster status"
+    then = "Workers continue the run when the database is back. To follow it: bulk-cancel cluster status"
     return LedgerLostError(str(error), advice=then)
 
 
 def _workers(chunks: Sequence[ChunkRecord]) -> str:
     owners = {chunk.owner for chunk in chunks if chunk.owner and not chunk.ended}
     left = sum(not chunk.ended for chunk in chunks)
-    return f"{counted(len(owners), 'worker')}, {left} of {counted(len(chunks), 'chunk')} left"
+    return f"{counted(len(owners), 'worker')}, {left} of {counted(len(chunks), 'chunk')} open"
 
 
 def _reported(ledger: SharedLedger, what: Dispatch) -> Summary:
@@ -198,12 +198,12 @@ def _reported(ledger: SharedLedger, what: Dispatch) -> Summary:
 
 
 def _left(ledger: SharedLedger, what: Dispatch) -> Summary:
-    """The work goes on; this is how far it has come."""
+    """Return the summary so far of a run that workers continue."""
     (run,) = ledger.runs(what.facts.run_id)
     facts = ending.facts_of(ledger, run, what.facts.out, what.setup.machine.clock)
     summary = ending.summary_of(facts, run, ledger.chunks(run.run_no))
     told = (
-        f"The workers go on with run {run.run_id}. To see how: bulk-cancel cluster status. "
+        f"The workers continue run {run.run_id}. To follow it: bulk-cancel cluster status. "
         f"To stop it: bulk-cancel cluster stop {run.run_id}. Its files, afterwards: bulk-cancel report {run.run_id}."
     )
     return replace(summary, exit_code=int(Exit.STOPPED), next=told)

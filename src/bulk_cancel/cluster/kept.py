@@ -1,4 +1,4 @@
-"""What the processes of a run keep for each other in the ledger, and how it is known as theirs."""
+"""Reads data that the processes of a run keep for each other in the ledger."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from bulk_cancel.errors import ConfigError
 
 @contextmanager
 def of_ours(what: str) -> Iterator[None]:
-    """Read what was kept. Raises ConfigError for what this program did not write there; `what` begins its sentence."""
+    """Raise ConfigError for data in the block that this program did not write; `what` begins its sentence."""
     try:
         yield
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise ConfigError(
-            f"{what} in the ledger is none of this program's.",
+            f"{what} in the ledger was not written by this program.",
             advice="Was it changed by hand? `bulk-cancel ledger verify` tells what else is wrong.",
         ) from error

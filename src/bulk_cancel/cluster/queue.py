@@ -1,8 +1,8 @@
-"""The queue of chunks, as DBOS keeps it: names, versions, and what is asked of it from outside of a workflow.
+"""The queue of chunks in DBOS: names, versions, and the calls from outside of a workflow.
 
-A partition of the queue is an account, and one chunk of a partition is worked on at a time. What travels through the
-queue are numbers of runs and chunks as JSON: no settings, no tokens, and no pickles, which would let anybody with
-write access to the database run code in the workers.
+A partition of the queue is an account, and one chunk of a partition is worked on at a time. The queue holds only ids of
+runs and numbers of chunks, as JSON: no settings, no tokens, and no pickles, which would let anybody with write access
+to the database run code in the workers.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from bulk_cancel.ledger.postgres import place_of
 from bulk_cancel.ledger.shared import ChunkRecord
 
 APPLICATION = "bulk-cancel"
-#: Workers take only what has their version. It is that of the workflows below, not of the program.
+#: Workers take only chunks of their version, which is that of the workflows, not of the program.
 VERSION = "bulk-cancel-1"
 SCHEMA = "bulk_cancel_dbos"
 CHUNKS = "bulk-cancel-chunks"
 CARRY_CHUNK, RESCUE = "carry_chunk", "rescue"
-#: DBOS wants a partition key that is not empty; no account's name has a star.
+#: DBOS needs a partition key that is not empty; no account's name contains a star.
 OWN_ACCOUNT = "*"
 #: All series of all accounts go one after the other.
 SERIES = "*series"
-#: Time for which a finished workflow is kept: DBOS itself never forgets one.
+#: Time for which a finished workflow is kept: DBOS itself never deletes one.
 KEPT = timedelta(days=7)
 
 
 def migrate(url: str) -> None:
-    """Make the tables of DBOS, or bring them up to date. Needs the right to create a schema."""
+    """Make or update the tables of DBOS. Needs the right to create a schema."""
     quiet()
     with _told(url):
         DBOS.migrate(_sqlalchemy(url), schema=SCHEMA)
@@ -60,10 +60,10 @@ def configuration(url: str, executor_id: str) -> DBOSConfig:
 
 
 def refuse_pickles() -> None:
-    """Let nothing in the queue be read as a pickle.
+    """Prevent DBOS from reading any row of the queue as a pickle.
 
-    DBOS reads each row as the row itself says it was written. So a serializer of our own settles how we write, and does
-    not keep somebody who can write to the queue's tables from having a pickle of theirs run in the workers.
+    Each row says how it was serialized, and DBOS reads it that way. So our own serializer alone would not stop somebody
+    with write access to the queue's tables from running code in the workers.
     """
     DefaultSerializer.deserialize = _refuse  # type: ignore[assignment,method-assign]
 
@@ -73,13 +73,13 @@ def _refuse(_: DefaultSerializer, __: str) -> NoReturn:
 
 
 def quiet() -> None:
-    """Leave DBOS's warnings and errors, and nothing else, to the log."""
+    """Silence the log of DBOS below warnings."""
     logging.getLogger("dbos").setLevel(logging.WARNING)
 
 
 @contextmanager
 def _told(url: str) -> Iterator[None]:
-    """Turn what the queue's libraries raise when they cannot reach it into a sentence without any secret."""
+    """Translate errors of the queue's libraries into ours, without any secret."""
     try:
         yield
     except (SQLAlchemyError, ValueError, OSError) as error:
@@ -100,18 +100,18 @@ def _sqlalchemy(url: str) -> str:
 
 
 def workflow_id(run_id: str, chunk_no: int, why: str = "") -> str:
-    """Name the work on a chunk: planned twice it is the same work. `why` it has to be taken up anew is part of it."""
+    """Return the name of the work on a chunk, the same each time; `why` names a repetition."""
     return f"{run_id}/{chunk_no}" + (f"/{why}" if why else "")
 
 
 def partition_of(account: str, *, series: bool) -> str:
-    """Return which chunks have to wait for each other."""
+    """Return the partition, whose chunks are worked on one after the other."""
     return SERIES if series else account or OWN_ACCOUNT
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What the program asks of the queue. All calls are synchronous and reach the database."""
+    """The calls to the queue. All are synchronous and use the database."""
 
     client: DBOSClient
     now: Callable[[], float] = time.time
@@ -120,7 +120,7 @@ class Queue:
         return datetime.fromtimestamp(self.now(), UTC)
 
     def enqueue(self, run_id: str, chunk: ChunkRecord, *, why: str = "", delay_s: float = 0.0) -> None:
-        """Have a chunk worked on, not before `delay_s` seconds have passed."""
+        """Enqueue a chunk, to be worked on after `delay_s` seconds."""
         options: EnqueueOptions = {
             "workflow_name": CARRY_CHUNK,
             "queue_name": CHUNKS,
@@ -133,17 +133,17 @@ class Queue:
         self.client.enqueue(options, run_id, chunk.chunk.chunk_no)
 
     def enqueue_all(self, run_id: str, chunks: Iterable[ChunkRecord]) -> None:
-        """Have chunks worked on, in this order within each partition."""
+        """Enqueue chunks, which are worked on in this order within each partition."""
         for chunk in chunks:
             self.enqueue(run_id, chunk)
 
     def status(self, workflow: str) -> tuple[str, str] | None:
-        """Return what DBOS says of a workflow: its status and who executes it; None when it knows of none."""
+        """Return the status and the executor of a workflow; None when there is no such workflow."""
         found = self.client.list_workflows(workflow_ids=[workflow], load_input=False, load_output=False)
         return (found[0].status, found[0].executor_id or "") if found else None
 
     def stuck(self, longer_than_s: float) -> list[WorkflowStatus]:
-        """Return the work on chunks that was claimed longer ago than that and has not come to an end."""
+        """Return the workflows of chunks that were claimed longer ago and have not ended."""
         before = self._now() - timedelta(seconds=longer_than_s)
         return self.client.list_workflows(
             status="PENDING",
@@ -155,7 +155,7 @@ class Queue:
         )
 
     def failed(self, prefix: str) -> list[str]:
-        """Return the workflows whose names begin so and that ended without a result."""
+        """Return the names, with this prefix, of workflows that ended without a result."""
         found = self.client.list_workflows(
             status=["ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
             name=CARRY_CHUNK,
@@ -166,11 +166,11 @@ class Queue:
         return [workflow.workflow_id for workflow in found]
 
     def resume(self, workflow: str) -> None:
-        """Hand a workflow back to the queue. Who still executes it cannot end it any more."""
+        """Give a workflow back to the queue. A worker that still executes it cannot end it any more."""
         self.client.resume_workflow(workflow, queue_name=CHUNKS)
 
     def forget_old(self) -> None:
-        """Delete what ended long ago."""
+        """Delete workflows that ended longer ago than `KEPT`."""
         before = (self._now() - KEPT).isoformat()
         old = self.client.list_workflows(
             status=["SUCCESS", "ERROR", "CANCELLED"], end_time=before, limit=1000, load_input=False, load_output=False
@@ -181,7 +181,7 @@ class Queue:
 
 @contextmanager
 def opened(url: str) -> Iterator[Queue]:
-    """Open the queue from outside of a worker. Its tables have to be there."""
+    """Open the queue from outside of a worker. Its tables have to exist."""
     quiet()
     refuse_pickles()
     with _told(url):

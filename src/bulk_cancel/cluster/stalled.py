@@ -1,8 +1,8 @@
-"""Hands the chunks of dead workers to living ones.
+"""Hands the chunks of dead workers to other workers.
 
-DBOS leaves what a dead worker had claimed pending, and with one chunk per partition that blocks an account for good. It
-cannot tell dead from slow; the ledger can: a worker at a chunk gives signs of life there. Only what is pending
-*and* silent is taken away, and taking it from somebody who lives after all does no harm: the ledger's fence stops him.
+DBOS leaves the workflows of a dead worker pending, and with one chunk per partition that blocks an account for good. It
+cannot tell dead from slow; the ledger can, by the heartbeats of a chunk's owner. Only a chunk that is pending *and*
+silent is taken away. If its owner is alive after all, that does no harm: the ledger's fence stops it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
 
 _UNDERWAY = ("ENQUEUED", "PENDING", "DELAYED")
-#: Number of the newest runs among which one that nobody has ended is sought.
+#: Number of the newest runs that are searched for one that has not ended.
 _RUNS = 100
 
 
 def rescue(open_ledger: Callable[[], SharedLedger], queue: Queue, worker: WorkerSetup) -> None:
-    """Look once. Raises LedgerError."""
+    """Hand over all stalled chunks, once. Raises LedgerError."""
     ledger = open_ledger()
     try:
         _resume_stuck(ledger, queue, worker)
@@ -34,7 +34,7 @@ def rescue(open_ledger: Callable[[], SharedLedger], queue: Queue, worker: Worker
 
 
 def _resume_stuck(ledger: SharedLedger, queue: Queue, worker: WorkerSetup) -> None:
-    """A worker may have died between claiming a workflow and its first sign of life, so both have to be old."""
+    """Resume workflows that were claimed long ago and whose chunk has no recent heartbeat."""
     for stuck in queue.stuck(worker.silence_s):
         record = _chunk_of(ledger, stuck.workflow_id)
         if record is None or record.ended or record.silent_s is None or record.silent_s > worker.silence_s:
@@ -43,9 +43,9 @@ def _resume_stuck(ledger: SharedLedger, queue: Queue, worker: WorkerSetup) -> No
 
 
 def _enqueue_forgotten(ledger: SharedLedger, queue: Queue, worker: WorkerSetup) -> None:
-    """A chunk that nobody works on, and no workflow either: its worker gave up while the database was away.
+    """Enqueue open chunks without a worker and a workflow: their worker gave up while the database was unreachable.
 
-    Whether it was ever taken or not: what failed before is found among the queue's failures.
+    Chunks that were never taken are found among the failed workflows.
     """
     runs = {run.run_no: run for run in ledger.runs(limit=_RUNS)}
     silent = [(runs.get(record.chunk.run_no), record) for record in ledger.silent_chunks(worker.silence_s)]
@@ -60,7 +60,7 @@ def _failed(queue: Queue, run: RunRecord) -> set[int]:
 
 
 def _enqueue_again(queue: Queue, run: RunRecord, record: ChunkRecord) -> None:
-    """Under the first name that no work on the chunk has had, unless some is underway."""
+    """Enqueue a chunk under the first unused name, unless a workflow of it is underway."""
     number = record.chunk.chunk_no
     named = ["", *(f"after-{epoch}" for epoch in range(1, record.epoch + 1))]
     if any(_is_underway(queue, workflow_id(run.run_id, number, why)) for why in named):
@@ -79,7 +79,7 @@ def _is_underway(queue: Queue, name: str) -> bool:
 
 
 def _end_finished(ledger: SharedLedger, queue: Queue, worker: WorkerSetup) -> None:
-    """The worker that ended a run's last chunk may have died before it could end the run."""
+    """End runs whose last worker died before it could end the run, and enqueue chunks that were not enqueued."""
     for run in ledger.runs(limit=_RUNS):
         if run.status == "running" and (chunks := ledger.chunks(run.run_no)):
             _enqueue_unbegun(queue, run, chunks)
@@ -87,7 +87,7 @@ def _end_finished(ledger: SharedLedger, queue: Queue, worker: WorkerSetup) -> No
 
 
 def _enqueue_unbegun(queue: Queue, run: RunRecord, chunks: Sequence[ChunkRecord]) -> None:
-    """Who had begun the run may have died before all its chunks were in the queue. They get there in their order."""
+    """Enqueue, in order, the chunks that the command that began the run did not enqueue before it died."""
     unbegun = [chunk for chunk in chunks if not (chunk.epoch or chunk.ended or chunk.series)]
     if unbegun and queue.status(workflow_id(run.run_id, unbegun[-1].chunk.chunk_no)) is None:
         queue.enqueue_all(run.run_id, unbegun)

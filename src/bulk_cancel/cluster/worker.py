@@ -1,4 +1,4 @@
-"""A worker: takes chunks from the queue and carries them out until it is told to stop. Any number of them, anywhere."""
+"""A worker: takes chunks from the queue and carries them out until it is told to stop. There may be any number."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ from bulk_cancel.ops.signals import watch_signals
 
 #: Seconds to try to reach an unreachable database before a chunk is left to other workers.
 _PATIENCE_S = 900.0
-#: A worker that is told to stop waits so long, in whole seconds, for what is in flight.
+#: Whole seconds that a worker that is told to stop waits for requests in flight.
 _DRAIN_S = 60
-#: A run, or a decision, on one machine may hold the ledger alone for a while.
+#: Seconds to wait for the ledger, which a run or a decision on one machine may hold alone.
 _LOCK_WAIT_S = 10.0
-#: A health check that allows two minutes is not deceived by a machine that is busy.
+#: Seconds between touches of the file for the health check, which allows two minutes.
 _SIGN_EVERY_S = 15.0
-#: After so many seconds a chunk that this worker may not do is offered to the others, at most.
+#: Most seconds after which a chunk that this worker cannot carry out is offered to others.
 _GIVEN_BACK_S = 5.0
 
 
 def _connected(options: WorkerOptions) -> SharedLedger:
-    """No transaction of a worker may last: what it locks keeps those waiting who take its chunk over."""
+    """Open the ledger with short transactions: their locks keep a worker waiting that takes the chunk over."""
     marks = marks_of(options.setup.setup.machine.state_folder)
     ledger = PostgresLedger.open(options.url, marks=marks)
     try:
@@ -62,12 +62,12 @@ def _connected(options: WorkerOptions) -> SharedLedger:
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Where a worker works, and how."""
+    """The options of a worker."""
 
     url: str = field(repr=False)
     executor_id: str = ""
     setup: WorkerSetup = field(kw_only=True)
-    at_once: int = 16  #: chunks, each of another account
+    at_once: int = 16  #: most chunks at a time, each of another account
     polling_s: float = 0.5
     rescue_every: str = "*/15 * * * * *"  #: when to look for the chunks of dead workers: cron, with seconds
     connect: Callable[[WorkerOptions], SharedLedger] = _connected
@@ -78,30 +78,30 @@ class WorkerOptions:
 
 
 def owner_name(executor_id: str) -> str:
-    """Name a worker process so that no other one, nor a later one in its slot, has the same name."""
+    """Return a unique name of a worker process; a later one with the same executor id gets another."""
     return f"{executor_id}/{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
 
 
 class Worker:
-    """The process's chunks, and what it does when it is told to stop."""
+    """The chunks that this process works on."""
 
     def __init__(self, options: WorkerOptions, opened: Queue) -> None:
         self.options = options
         self._queue = opened
         self._running: set[ChunkRun] = set()
         self._stopped: Halt | None = None
-        #: By account the newest run in which the API has refused its credential here: the next run asks once more.
+        #: Account -> the newest run in which the API refused its credential here; the next run tries again.
         self._refused: dict[str, tuple[str, ChunkResult]] = {}
         self._off_loop = options.setup.setup.machine.off_loop
 
     def stop(self, reason: str) -> None:
-        """Take nothing new; what is in flight settles, and the rest goes back to the queue."""
+        """Take nothing new; requests in flight settle, and the rest goes back to the queue."""
         self._stopped = Halt(Exit.STOPPED, reason)
         for run in self._running:
             run.stop(self._stopped)
 
     async def carry_chunk(self, run_id: str, chunk_no: int) -> None:
-        """Work on a chunk until it has ended or has another owner; again, when the database was away."""
+        """Work on a chunk until it has ended or has another owner; try again when the database was unreachable."""
         retrying = AsyncRetrying(
             stop=stop_after_delay(_PATIENCE_S),
             wait=random_wait(self.options.setup.setup.machine.jitter, 0.5, 10),
@@ -145,7 +145,7 @@ class Worker:
         log.info("chunk.left", run_id=run_id, chunk=chunk_no, unknown=note.unknown, exit_code=note.exit_code)
 
     async def _work(self, ledger: SharedLedger, lease: Lease, counters: Counters) -> ChunkResult:
-        """Carry a chunk out. Raises LedgerError and LockedError; what else keeps this worker from it is the result."""
+        """Carry out a chunk. Raises LedgerError and LockedError; any other error is in the result."""
         options = self.options.setup
         try:
             run_settings = await self._off_loop(RunSettings.kept, ledger, lease.chunk.run_no)
@@ -166,7 +166,7 @@ class Worker:
 
     @asynccontextmanager
     async def _limit_shared(self, lock: AbstractContextManager[None]) -> AsyncIterator[None]:
-        """Enter and leave a block that asks files and the database, off the event loop."""
+        """Enter and leave a blocking context manager outside of the event loop."""
         await self._off_loop(lock.__enter__)
         try:
             yield
@@ -175,11 +175,11 @@ class Worker:
                 await self._off_loop(lock.__exit__, None, None, None)
 
     def _conclude(self, ledger: SharedLedger, run: RunRecord, lease: Lease, note: ChunkResult) -> None:
-        """End the chunk, or have it come back: to another worker, or to anyone when something is to be waited for."""
+        """End the chunk, or enqueue it again: for another worker, or for any worker later."""
         record = ledger.chunk(run.run_no, lease.chunk.chunk_no)
         delay_s = self._comes_back_in_s(ledger, record, note) if record else None
         if record is not None and delay_s is not None:
-            # In this order: a crash in between leaves two who want the chunk, which does no harm, and not nobody.
+            # In this order: a crash in between leaves two workflows for the chunk, which is harmless, instead of none.
             self._queue.enqueue(run.run_id, record, why=f"after-{lease.epoch}", delay_s=delay_s)
             ledger.reopen_chunk(lease, given_back=note.is_of_this_worker)
             return
@@ -190,9 +190,9 @@ class Worker:
         ending.go_on(ledger, self._queue, run, self.options.setup.clock)
 
     def _comes_back_in_s(self, ledger: SharedLedger, record: ChunkRecord, note: ChunkResult) -> float | None:
-        """Return the seconds after which somebody has to take the chunk again; None when it has ended.
+        """Return the seconds after which a worker has to take the chunk again; None when it has ended.
 
-        What only this worker may not do is given back until nobody has done it for the length of a silence.
+        A chunk that only this worker cannot carry out is given back until none has taken it for `silence_s` seconds.
         """
         silence_s = self.options.setup.silence_s
         if note.is_of_this_worker:
@@ -204,18 +204,18 @@ class Worker:
 
 @dataclass
 class _Kept:
-    """What a worker had before the database was away: its lease, and requests the ledger does not count yet."""
+    """What a worker keeps while the database is unreachable: its lease, and requests that are not counted yet."""
 
     lease: Lease | None = None
     counters: Counters = field(default_factory=Counters)
 
     def refuse_lost(self, ledger: SharedLedger, run_no: int, chunk_no: int) -> None:
-        """Raise LostChunkError when somebody else has taken the chunk meanwhile: it must not be taken back from him."""
+        """Raise LostChunkError when another worker has taken the chunk meanwhile: it must not be taken back."""
         if self.lease is None:
             return
         now = ledger.chunk(run_no, chunk_no)
         if now is None or now.epoch != self.lease.epoch:
-            raise LostChunkError(f"Chunk {chunk_no} of run {run_no} was taken over while the database was away.")
+            raise LostChunkError(f"Chunk {chunk_no} of run {run_no} was taken over while the database was unreachable.")
 
 
 def _error_of(state: RetryCallState) -> BaseException | None:
@@ -227,7 +227,7 @@ def _may_come_back(error: BaseException) -> bool:
 
 
 def _workflows(worker: Worker, opened: Queue) -> Any:
-    """Tell DBOS what it may run here. Returns the rescue, which is put on a schedule."""
+    """Register the workflows with DBOS; return the rescue, which is put on a schedule."""
     options = worker.options
 
     @DBOS.workflow(name=queue.CARRY_CHUNK, max_recovery_attempts=1000)
@@ -242,7 +242,7 @@ def _workflows(worker: Worker, opened: Queue) -> Any:
 
 
 async def work(options: WorkerOptions, before_death: Callable[[str], None] = lambda _: None) -> None:
-    """Work until a signal comes; then let what is in flight settle, and hand back the rest. Raises LedgerError."""
+    """Work until a signal comes; then let requests in flight settle, and give back the rest. Raises LedgerError."""
     await to_thread.run_sync(queue.migrate, options.url)
     with queue.opened(options.url) as opened:
         worker, stopped = Worker(options, opened), anyio.Event()
@@ -260,7 +260,7 @@ async def work(options: WorkerOptions, before_death: Callable[[str], None] = lam
 
 
 async def show_life(file: Path) -> None:
-    """Touch a file again and again, until cancelled. A disk that refuses it stops no worker."""
+    """Touch a file repeatedly until cancelled. An error of the disk does not stop the worker."""
     try:
         while True:
             await to_thread.run_sync(_touch, file)
@@ -285,7 +285,7 @@ async def _work_until(stopped: anyio.Event, worker: Worker, opened: Queue) -> No
         worker.options.setup.log.info("worker.ready", executor=worker.options.executor_id)
         await stopped.wait()
     finally:
-        with anyio.CancelScope(shield=True):  # first it claims no more, then it waits for what is in flight
+        with anyio.CancelScope(shield=True):  # it claims no more, then waits for requests in flight
             await to_thread.run_sync(lambda: DBOS.destroy(workflow_completion_timeout_sec=_DRAIN_S))
 
 

@@ -1,1 +1,1 @@
-"""What each command does, without a terminal."""
+"""The commands, without the terminal."""

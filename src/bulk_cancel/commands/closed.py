@@ -1,4 +1,4 @@
-"""`closed`: is a day really closed? What is left on it, what could not be told, and what to do. Only reads."""
+"""`closed`: checks whether days are really closed, what remains on them, and what to do. Only reads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NEW = "new since the run"
 _BLOCK = "Block the day in the dashboard (out of office, or no hours that day) for these hosts, then look again."
 _DECLINE = "Decline them in the dashboard: confirmed, each becomes an appointment with an id of its own."
 _REMINDER = (
-    "The API does not tell of waitlists, out-of-office entries and mails that are held back: a waitlist invites people "
+    "The API does not show waitlists, out-of-office entries and mails that are held back: a waitlist invites people "
     "onto each slot that became free, every 30 minutes."
 )
 _WHERE = "In the dashboard: the waitlist of each meeting type, the hosts' out-of-office entries, and the e-mail log."
@@ -38,7 +38,7 @@ _WHERE = "In the dashboard: the waitlist of each meeting type, the hosts' out-of
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """What a look at the days came to."""
+    """The result of the check."""
 
     days: Days
     checks: tuple[Check, ...]
@@ -47,7 +47,7 @@ class Closed:
 
     @property
     def exit_code(self) -> Exit:
-        """What is left comes before what could not be told: a person has something to do at once."""
+        """REFUSED_ROWS when something remains, else UNKNOWN when a part could not be read, else OK."""
         levels = {check.level for check in self.checks}
         if Level.FAIL in levels:
             return Exit.REFUSED_ROWS
@@ -55,14 +55,14 @@ class Closed:
 
 
 def look_if_closed(job: Job, caller: Caller, *, with_contacts: bool = False) -> Closed:
-    """Read what is left of the days of the job's [select] table, and write the files that the job asks for.
+    """Check the days of the job's [select] table, and write the files that the job asks for.
 
     Sends nothing. Raises UsageError for contacts without a folder, and as reading and writing do.
     """
     if with_contacts and job.out is None:
         raise UsageError("Names and addresses go into a file that only you can read.", advice="Name a folder: --out.")
     setup = set_up(job, caller.log, caller.machine, caller.display)
-    closed = _look(setup, with_contacts=with_contacts)
+    closed = _checked(setup, with_contacts=with_contacts)
     if job.out is not None:
         parts = [(check.name, clean(f"{check.found} {check.advice}", 1000)) for check in closed.checks]
         facts = ClosedFacts(closed.days, int(closed.exit_code), parts, caller.machine.clock.now())
@@ -70,7 +70,7 @@ def look_if_closed(job: Job, caller: Caller, *, with_contacts: bool = False) -> 
     return closed
 
 
-def _look(setup: Setup, *, with_contacts: bool) -> Closed:
+def _checked(setup: Setup, *, with_contacts: bool) -> Closed:
     if setup.job.select is not None:
         days = setup.job.select.selection().days
         if days.end_at <= setup.machine.clock.now():
@@ -102,7 +102,7 @@ def _acts_for_all(setup: Setup) -> bool:
 
 
 def _known(place: LedgerPlace, found: Found) -> Mapping[str, str] | None:
-    """Return what the ledger knows of each active appointment, a clause; None when it knows of no run."""
+    """Return a clause on what the ledger knows of each active appointment; None when it has no run."""
     active = found.gathering.chosen(Fit.ACTIVE, Fit.REACHES_IN)
     if not place.exists():
         return None
@@ -195,7 +195,7 @@ def _check_pending(found: Found, left: tuple[Left, ...], doubts: list[str]) -> I
 
 
 def _slots(reads: ClosureReads) -> Iterator[Left]:
-    """Yield what is bookable, one for each meeting type and host: the first and the last slot."""
+    """Yield the bookable slots, summarised by meeting type and host."""
     for offer, starts in sorted(reads.slots.items()):
         if starts:
             hosts, note = (offer.host_id,), f"{counted(len(starts), 'slot')}, the last starts at the end given"

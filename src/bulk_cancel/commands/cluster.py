@@ -10,7 +10,7 @@ from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.shared import ChunkRecord, SharedLedger
 
-#: At most this number of the newest runs is looked at.
+#: Number of the newest runs that are shown.
 _RUNS = 5
 
 
@@ -24,7 +24,7 @@ def database_of(place: LedgerPlace) -> LedgerDatabase:
 
 
 def runs_of_workers(place: LedgerPlace) -> list[tuple[RunRecord, Sequence[ChunkRecord]]]:
-    """Return the newest runs that were cut into chunks, with their chunks. Raises UsageError and LedgerError."""
+    """Return the newest runs that have chunks, with their chunks. Raises UsageError and LedgerError."""
     with database_of(place).reading() as opened:
         shared = cast(SharedLedger, opened)
         found = [(run, shared.chunks(run.run_no)) for run in shared.runs(limit=_RUNS)]
@@ -32,7 +32,7 @@ def runs_of_workers(place: LedgerPlace) -> list[tuple[RunRecord, Sequence[ChunkR
 
 
 def stop_run(place: LedgerPlace, run_id: str) -> None:
-    """Have all workers stop working on a run. Raises UsageError when they carry out no such run."""
+    """Make all workers stop working on a run. Raises UsageError when workers have no such run."""
     with database_of(place).together() as shared:
         runs = shared.runs(run_id)
         if not runs or not shared.chunk(runs[0].run_no, 1):

@@ -1,4 +1,4 @@
-"""Which settings a run would take, and where each comes from. Credentials are named, never shown."""
+"""The settings that a run would use, and where each comes from. Credentials are named, never shown."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting as a run would take it."""
+    """One setting as a run would use it."""
 
     name: str
     value: Any  #: fit for JSON
@@ -44,7 +44,7 @@ class Setting:
 def settings_shown(setup: Setup, source: str, flags: Mapping[str, Any]) -> list[Setting]:
     """Return every setting of a job, which was loaded from `source` and `flags`, and what the environment adds.
 
-    Raises ConfigError for a time limit that is no number.
+    Raises ConfigError for a timeout that is not a number.
     """
     job, environ = setup.job, setup.machine.environ
     origins = _Origins(source, {name for name, value in flags.items() if value is not None}, environ)
@@ -77,7 +77,7 @@ def _shown(value: Any) -> Any:
 
 
 class _Origins:
-    """Knows what was given where."""
+    """Finds where each setting was given."""
 
     def __init__(self, source: str, given: set[str], environ: Mapping[str, str]) -> None:
         self._source, self._given, self._environ = source, given, environ
@@ -106,14 +106,14 @@ class _Origins:
 
 
 def _keys_of(source: str) -> set[str] | None:
-    """Return what the job file sets; None when the source is none."""
+    """Return the keys of the job file; None when the source is not one."""
     if not source.endswith(".toml"):
         return None
     return set(tomllib.loads(Path(source).read_text(encoding="utf-8")))
 
 
 def _surroundings(setup: Setup, origins: _Origins) -> Iterator[Setting]:
-    """What a run takes from its surroundings besides the job."""
+    """Yield the settings besides the job's: address, credential, accounts, ledger."""
     yield Setting("api_url", setup.api_url, *origins.of_variable("MEETERGO_API_URL"))
     yield Setting("credential", _credential(setup.machine.environ), *origins.of_variable(*_CREDENTIALS))
     yield from _accounts(setup)
@@ -121,7 +121,7 @@ def _surroundings(setup: Setup, origins: _Origins) -> Iterator[Setting]:
 
 
 def _accounts(setup: Setup) -> Iterator[Setting]:
-    """What is known of each account: the kind of its credential, where that comes from, and the limit."""
+    """Yield each account: the kind of its credential, where that comes from, and its limit."""
     accounts = setup.accounts
     for name in accounts.names:
         try:

@@ -1,4 +1,4 @@
-"""One appointment's whole history over all runs, for the person who has to answer for it. Only reads."""
+"""One appointment's whole history over all runs, for the person responsible. Only reads."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from bulk_cancel.errors import UsageError
 from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming, RunRecord, Unknown
 from bulk_cancel.reports.next_step import command
 
-#: More runs than any ledger has.
+#: A limit above the number of runs in any ledger.
 ALL_RUNS = 2**31
-#: Number of rows that are shown of those that name an appointment.
+#: Most rows that are shown of those that name an appointment.
 MOST_ROWS = 1000
 
 
@@ -36,21 +36,21 @@ class ExplainedEvent:
 
 @dataclass(frozen=True, slots=True)
 class TargetHistory:
-    """All that is known of one target."""
+    """The history of one target."""
 
     work: Work
-    stands: str  #: a sentence: where it stands
+    stands: str  #: a sentence: its state
     follows: str  #: a sentence: what follows from that
     open: OpenTarget | None  #: when its outcome is unknown
     warnings: tuple[str, ...]  #: after-effects that went wrong, as the API names them
     rows: tuple[Naming, ...]
     events: tuple[ExplainedEvent, ...]
-    runs: tuple[RunRecord, ...]  #: those that name it, or did something with it: who began each, and why
+    runs: tuple[RunRecord, ...]  #: those that name it or have events of it, with their provenance
     zone: Zone  #: in which its times are shown
 
 
 def explain(place: LedgerPlace, machine: Machine, name: str, zone: Zone = None) -> tuple[TargetHistory, ...]:
-    """Tell of every target of the appointment `name`, or of the one that it names, as `resolve` does.
+    """Return the history of each target of the appointment `name`, or of the one that it names, as `resolve` does.
 
     Times are to be shown in `zone`; None: in that of the newest run that has one.
     Raises UsageError when the ledger does not know it, LedgerError when there is no ledger, or none that is ours.
@@ -69,14 +69,14 @@ def explain(place: LedgerPlace, machine: Machine, name: str, zone: Zone = None) 
 
 
 def zone_of(ledger: Ledger) -> tzinfo | None:
-    """Return the zone in which those who began the newest runs read times; None where no run has a known one."""
+    """Return the zone of the newest run that has a known one; None without one."""
     return next(filter(None, (run.zone for run in ledger.runs())), None)
 
 
 def settle_s_of(ledger: Ledger) -> float:
     """Return the settle time of the newest run with an input, in seconds; 0 where no run has one.
 
-    That run told its reader until when to wait, and the next one with its settings will wait for so long.
+    That run has told people until when to wait, and the next run with its settings waits for as long.
     """
     return next((run.settle_s for run in ledger.runs(limit=ALL_RUNS) if run.input_digest), 0.0)
 
@@ -95,7 +95,7 @@ def _history(
     unknown = _open(ledger, work, opened)
     if unknown is not None and unknown.undecided:
         tell = command(f"resolve {target_name(work.target)}", ledger.place)
-        follows = f"No read can settle it: look at it in meetergo, and tell: {tell}"
+        follows = f"No read can settle it: look it up in meetergo, and record what you see: {tell}"
     rows = tuple(naming for naming in named if naming.target_id == work.target_id)
     lines = ledger.history(work.target_id)
     ids = dict.fromkeys([*(naming.run_id for naming in rows), *(line.run_id for line in lines)])
@@ -120,7 +120,7 @@ def _open(ledger: Ledger, work: Work, opened: Callable[[Unknown], OpenTarget]) -
 
 
 def _warnings(ledger: Ledger, rows: Sequence[Naming]) -> tuple[str, ...]:
-    """The row of any run shows what is known of its target today."""
+    """Return the warnings of a target; the row of any run shows its present state."""
     records = ledger.rows(rows[-1].run_no, rows[-1].row - 1, 1) if rows else []
     return tuple(filter(None, records[0].warnings.split(","))) if records else ()
 

@@ -13,7 +13,7 @@ _ALL = 2**31
 
 
 def export(place: LedgerPlace, to: TextIO) -> int:
-    """Write the whole history as JSON lines: first who began each run, and why, then every event. Return how many."""
+    """Write the whole history as JSON lines: first the beginning of each run, then all events. Return their number."""
     names = (
         "appointment_id",
         "attendee_id",

@@ -15,32 +15,32 @@ from bulk_cancel.settings.job import Job
 
 @dataclass(frozen=True, slots=True)
 class FindOutput:
-    """What to put where."""
+    """Where the rows are written, and which."""
 
     out: Path | None = None  #: None: CSV on stdout
     with_cancelled: bool = False
     with_contacts: bool = False
-    force: bool = False  #: replace a file that is there
+    force: bool = False  #: replace an existing file
 
     def file_for(self, *, complete: bool) -> Path | None:
-        """Return the file to write: what may lack appointments must not look whole to the next command."""
+        """Return the file to write; one that may lack appointments gets another name, so that no job reads it."""
         if complete or self.out is None:
             return self.out
         return self.out.with_name(f"{self.out.stem}.incomplete{self.out.suffix}")
 
     def refuse_overwriting(self) -> None:
-        """Raise UsageError when a file is there that would be replaced."""
+        """Raise UsageError when an existing file would be replaced."""
         for complete in (True, False):
             file = self.file_for(complete=complete)
             if file is not None and file.exists() and not self.force:
                 raise UsageError(
-                    f"{file} is there already.",
+                    f"{file} exists already.",
                     advice="Name another file, or replace it with --force. Nothing was read.",
                 )
 
 
 def find(job: Job, caller: Caller, output: FindOutput) -> Found:
-    """Search. Raises UsageError for outputs that contradict each other, and as `find_appointments` does."""
+    """Search appointments. Raises UsageError for contradicting outputs, and as `find_appointments` does."""
     setup = set_up(job, caller.log, caller.machine, caller.display)
     _refuse_contradictions(job, output)
     return find_appointments(setup, with_contacts=output.with_contacts)

@@ -42,7 +42,7 @@ def reconcile_ledger(job: Job, caller: Caller) -> Summary:
 
 @contextmanager
 def prepare_reconcile(setup: Setup) -> Iterator[RunFacts]:
-    """Lock what a reconcile needs and record its beginning; yield what is known of it."""
+    """Lock what a reconcile needs and record its beginning; yield its facts."""
     limit = time_limit_of(setup)
     with credential_locks(setup) as keys:
         refuse_unfit(keys)

@@ -1,4 +1,4 @@
-"""The newest command that was refused, or that broke off: the ledger knows nothing of why, and `status` tells it."""
+"""Remembers the newest command that was refused or broke off, for `status`: the ledger has no record of it."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ class Refusal:
     began: float  #: seconds since the epoch, by this machine's clock
     at: float  #: likewise
     exit_code: Exit
-    why: str  #: sentences; nothing of any person
-    command: str  #: as it is typed, without secrets; empty: a Python program called
+    why: str  #: sentences, without data of people
+    command: str  #: as it is typed, without secrets; empty: a Python program used the library
 
 
 def note_refusal(place: LedgerPlace, machine: Machine, refusal: Refusal) -> None:
-    """Keep a refusal on this machine, in the place of the one before. It may be lost: nothing rests on it."""
+    """Save a refusal on this machine in place of the last one. Errors are ignored: nothing depends on it."""
     with suppress(OSError, ConfigError):
         replace_note(_note(place, machine), json.dumps(asdict(refusal)))
 
 
 def newest_refusal(place: LedgerPlace, machine: Machine) -> Refusal | None:
-    """Return what this machine kept last of commands for a ledger."""
+    """Return the saved refusal for a ledger; None without one."""
     with suppress(OSError):
         return read_refusal(_note(place, machine).read_bytes())
     return None
 
 
 def read_refusal(note: bytes) -> Refusal | None:
-    """Return what was noted; None where it is nothing that this program wrote."""
+    """Parse a saved refusal; None when this program did not write it."""
     with suppress(ValueError, TypeError, KeyError, OverflowError, RecursionError):
         found = json.loads(note)
         times = float(found["began"]), float(found["at"])

@@ -1,4 +1,4 @@
-"""Makes a rehearsal's world of a real input: read as the job reads it, whatever its format and its columns' names."""
+"""Makes the seed of a sandbox from a real input, which is read as the job reads it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write_seed(source: str, folder: Path, flags: Mapping[str, Any] = MappingProx
 
     `flags` come before the job file's settings, as in a run.
 
-    Rows that a run would not send are blank in it. Raises as loading and staging do, and UsageError for a [select] job.
+    Invalid rows are blank in it. Raises as loading and staging do, and UsageError for a [select] job.
     """
     job = load_job(source, flags)
     if job.select is not None:

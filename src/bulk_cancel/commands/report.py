@@ -1,4 +1,4 @@
-"""`report`: write a run's result files anew, from the ledger alone."""
+"""`report`: write a run's result files again, from the ledger alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bulk_cancel.reports.run_files import kept_snapshots, snapshot_of, write_run
 from bulk_cancel.reports.summary import SUMMARY_JSON, to_json, write_summary
 from bulk_cancel.reports.workbook import require_excel
 
-#: More runs than any ledger has.
+#: A limit above the number of runs in any ledger.
 _ALL = 2**31
 _NO_COLUMNS = (
     "The input of this run is not in {} any more: the files have the ids and what was asked, not the input's columns."
@@ -28,18 +28,18 @@ _NO_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What was written again."""
+    """The files that were written again."""
 
     run_id: str
     out: Path
-    missing: str  #: why the input's columns are missing, or a workbook that was wanted: sentences; or empty
+    missing: str  #: why a wanted workbook is missing, a sentence; or empty
 
 
 @dataclass(frozen=True, slots=True)
 class ReportWish:
-    """How the files of a run are to be written again."""
+    """Options for writing the files of a run again."""
 
-    out: Path | None = None  #: None: where the run wrote them
+    out: Path | None = None  #: None: the run's own folder
     zone: Zone = None  #: of their times; None: that of the run
     excel: bool = False
     show: Sequence[str] = ()  #: columns of the input, beside the ids on the page
@@ -49,10 +49,10 @@ PLAIN = ReportWish()
 
 
 def report_run(place: LedgerPlace, machine: Machine, run_id: str, wish: ReportWish = PLAIN) -> Reported:
-    """Write the files of a run again (the newest one without a `run_id`), as the ledger knows its rows today.
+    """Write the files of a run again (of the newest one without a `run_id`), with the present states of its rows.
 
     No file is removed. Raises UsageError for an unknown run, for a folder that holds the results of another one, and
-    for a column that is to be shown and is not there.
+    for a column that is to be shown and does not exist.
     """
     if wish.excel:
         require_excel()
@@ -85,7 +85,7 @@ def _refuse_another_runs(ledger: Ledger, run: RunRecord, folder: Path) -> None:
 
 
 def _owner_of(folder: Path) -> str | None:
-    """Return whose summary is in a folder: empty for that of a plan, None for none that can be read."""
+    """Return the id of the run whose summary is in a folder; "" for a plan's, None without a readable summary."""
     with suppress(OSError, ValueError, AttributeError, RecursionError):
         return str(json.loads((folder / SUMMARY_JSON).read_text(encoding="utf-8")).get("run_id", ""))
     return None

@@ -1,4 +1,4 @@
-"""What is done with a ledger apart from running: report again, decide, verify, copy, export."""
+"""`resolve` and `ledger forget`: a person's decisions about a ledger."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RECOVER = "recover"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A person's word about an unknown target."""
+    """A person's decision about an unknown target."""
 
     cancelled: bool
     by: str
@@ -35,7 +35,7 @@ class Decision:
 
     @property
     def event(self) -> Event:
-        """The event it is recorded as."""
+        """The event as which it is recorded."""
         return Event.RESOLVED_CANCELLED if self.cancelled else Event.RESOLVED_NOT_CANCELLED
 
 
@@ -43,11 +43,11 @@ def resolve(place: LedgerPlace, machine: Machine, name: str, decision: Decision,
     """Record a person's decision about the unknown target `name`, as `parse_target_name` reads it.
 
     A decision that is refused begins no run.
-    Raises UsageError when there is no such unknown target, or when one is told not to be cancelled within `settle_s`
+    Raises UsageError when there is no such unknown target, or when it is declared not cancelled within `settle_s`
     seconds of its cancel, ConfigError when that is too short, LockedError while a run holds the ledger.
     """
     with place.reading():
-        pass  # an existing ledger, or a clear error: deciding must not create one
+        pass  # raises when there is no ledger: a decision must not create one
     with place.alone() as ledger:
         clock = clock_of(ledger, machine.clock)
         start = RunStart("", 0.0, clock.base, provenance=provenance_of(machine), settle_s=settle_s)
@@ -73,7 +73,7 @@ def resolve(place: LedgerPlace, machine: Machine, name: str, decision: Decision,
 
 
 def _refuse_too_early(ledger: Ledger, work: Work, clock: Clock, settle_s: float) -> None:
-    """Nobody can know within the settle time that a cancel will not take effect: it may still be on its way."""
+    """Raise UsageError within the settle time, since the cancel may still take effect."""
     (item,) = ledger.unknown(work.target_id - 1, 1)
     left_s = due_in_s(item, clock, settle_s)
     if left_s > 0:
@@ -99,9 +99,9 @@ def _unknown_target(ledger: Ledger, name: str) -> Work:
 
 
 def forget(place: LedgerPlace, machine: Machine, settle_s: float) -> int:
-    """Forget what this machine has seen of a lost ledger; return how many events that were.
+    """Remove this machine's marks of a lost ledger; return the number of events that they knew.
 
-    Raises UsageError while a cancel without an answer may take effect: `settle_s` seconds, or longer where the run that
+    Raises UsageError while a cancel without an answer may take effect: `settle_s` seconds, or longer if the run that
     sent it said so. LockedError while a run works on the ledger, or on a copy of it.
     """
 

@@ -1,4 +1,4 @@
-"""`run`: prepare a run, carry it out, conclude it; and tell those who do not watch."""
+"""`run`: prepare a run, carry it out, conclude it, and notify."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from bulk_cancel.planning.plan_reads import PlanReads
 from bulk_cancel.planning.planner import plan_reads, planned
 from bulk_cancel.planning.reason_templates import template_of
 from bulk_cancel.planning.search import SELECTED
-from bulk_cancel.planning.sources import Source, open_if_any, provenance_of_source
+from bulk_cancel.planning.sources import Source, open_if_any, provenance_of_source, retries_refused
 from bulk_cancel.reports.rebooking import rebooking_list
 from bulk_cancel.reports.records import RESULTS_PARQUET
 from bulk_cancel.reports.remains import keep_expiry
@@ -59,14 +59,14 @@ from bulk_cancel.reports.workbook import require_excel
 from bulk_cancel.settings.job import Job
 
 _NAME_COLUMNS = "Nothing was sent. Let its blanks name columns of the input."
-#: What a run writes or removes in its folder of results.
+#: Files that a run writes or removes in its folder of results.
 _WRITTEN = (*FOR_PEOPLE, RESULTS_PARQUET, SUMMARY_JSON, SELECTED)
 
 
 def run_job(job: Job, caller: Caller) -> Summary:
-    """Validate, plan, have it approved, carry it out, report.
+    """Validate, plan, ask for approval, carry out, report.
 
-    Returns the summary of a run that began, however it ended. Raises a BulkCancelError when none did: then nothing was
+    Returns the summary of a run that began, however it ended. Raises a BulkCancelError when none began: nothing was
     sent and the ledger knows nothing of it.
     """
     return run_in(set_up(job, caller.log, caller.machine, caller.display), caller)
@@ -86,9 +86,9 @@ def run_in(setup: Setup, caller: Caller) -> Summary:
 def prepare(
     setup: Setup, approve: Callable[[Plan], bool], open_rows: Callable[[Setup, Path], Source | str] = open_if_any
 ) -> Iterator[RunFacts | Summary]:
-    """Plan a run, have it approved, lock what it needs and stage it; yield what is known of it, until it has ended.
+    """Plan a run, ask for approval, lock what it needs and stage it; yield its facts until it has ended.
 
-    `open_rows` opens what the job runs on. Where there is nothing to do the summary of that is yielded. Raises as
+    `open_rows` opens the job's source. When there is nothing to do, the summary of that is yielded. Raises as
     `run_job` does.
     """
     if setup.job.excel:
@@ -115,7 +115,7 @@ def prepare(
 
 
 def carry(setup: Setup, facts: RunFacts, caller: Caller) -> RunEnd:
-    """Carry a prepared run out in this process, with signals watched and progress shown."""
+    """Carry out a prepared run in this process, with signals and progress."""
     wanted = facts.out if facts.active and setup.job.rebooking_list else None
     listing = rebooking_list(wanted, setup.zone) if wanted else nullcontext()
     with listing as keep:
@@ -128,7 +128,7 @@ def carry(setup: Setup, facts: RunFacts, caller: Caller) -> RunEnd:
 
 @dataclass(frozen=True, slots=True)
 class _Beginning:
-    """A run that is about to begin, whatever its rows are."""
+    """A run that is about to begin."""
 
     keys: CredentialLocks
     limit: TimeLimit | None
@@ -137,11 +137,11 @@ class _Beginning:
     approve: Callable[[Plan], bool]
 
     def begun(self, ledger: Ledger, source: Source, folder: Path, shown: ShownColumns) -> RunFacts:
-        """Plan, have it approved and stage it; return what is known of the run."""
+        """Plan, ask for approval and stage; return the facts of the run."""
         keys, setup, wait_s = self.keys, self.keys.setup, lock_wait_of(self.keys.setup, self.limit)
         rows = source.rows(reads := self._reads(ledger, source, wait_s))
         clock = clock_of(ledger, setup.machine.clock)
-        retry = setup.job.retry_refused
+        retry = retries_refused(setup, source)
         reasons = OtherReasons(ledger.mailed_of, template_of(setup) is not None)
         plan = planned(keys, rows, partial(ledger.states_of, retry_refused=retry), reads, reasons.add)
         if plan.may_send and (note := reasons.note()):
@@ -171,16 +171,16 @@ class _Beginning:
         return replace(facts, closure=plan.closure, provenance=provenance)
 
     def _reads(self, ledger: Ledger, source: Source, wait_s: float) -> PlanReads | None:
-        """What is sent is read when it is about to be sent: here only what the reasons want of it, which are staged."""
+        """Return the reads that fill in reasons, or None. (Before a cancel the runner reads again.)"""
         job = self.keys.setup.job
         if not source.needs_looks or job.look is Look.NEVER:
             return None
         if job.engine == "dbos":
-            raise ConfigError("A reason that only looks can fill in is not for --engine dbos.", advice=_NAME_COLUMNS)
+            raise ConfigError("A reason that needs readings cannot be used with --engine dbos.", advice=_NAME_COLUMNS)
         return plan_reads(self.keys, Look.EACH, ledger.load_pace, wait_s)
 
     def _approved(self, plan: Plan) -> None:
-        """Return when everything and everybody says yes. Raises DeclinedError or ConfigError."""
+        """Check the limits and ask for approval. Raises DeclinedError or ConfigError."""
         setup = self.keys.setup
         if setup.job.engine == "local":
             self.keys.refuse_wrong_pairings(plan)
@@ -192,7 +192,7 @@ class _Beginning:
 
 
 def _dispatched(setup: Setup, caller: Caller, facts: RunFacts) -> Summary:
-    """Have workers carry the run out: they bring the credentials. What runs a queue is imported only here."""
+    """Have workers carry out the run, with their credentials. The queue is imported only here."""
     from bulk_cancel.cluster.dispatch import Dispatch, dispatch
 
     return dispatch(cast(SharedLedger, facts.ledger), Dispatch(setup, caller, facts))
@@ -229,7 +229,7 @@ def _nothing_done(run_id: str, setup: Setup, why: str) -> Summary:
 
 
 def _refuse_own_input(source: str, out: Path) -> None:
-    """Refuse results that would replace or remove the very input, under whatever name it is given."""
+    """Raise UsageError when the results would replace or remove the input, under whatever name."""
     given = Path(source)
     if is_among(given, (*(out / name for name in _WRITTEN), *kept_snapshots(out).values())):
         raise UsageError(
@@ -240,20 +240,20 @@ def _refuse_own_input(source: str, out: Path) -> None:
 
 @contextmanager
 def _private(out: Path, run_id: str) -> Iterator[Path]:
-    """Yield a folder in `out` for a run that may never begin: another run may be at work in `out` at this moment."""
+    """Yield a private folder in `out` for a run that may not begin: another run may be using `out`."""
     folder = out / f".{run_id}"
     made = make_folder(folder)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # those that hold results stay
+        with suppress(OSError):  # raised for folders that are not empty, which stay
             for empty in made[1:]:
                 empty.rmdir()
 
 
 def _adopt(folder: Path, out: Path, run_id: str) -> None:
-    """The run has begun: what it pinned takes the place of what an earlier run had pinned in `out`."""
+    """Move the snapshot of a run that has begun to `out`, in place of an earlier run's."""
     keep_snapshot(folder / SNAPSHOT, out, run_id)
     (out / SELECTED).unlink(missing_ok=True)
     if (folder / SELECTED).exists():
@@ -261,7 +261,7 @@ def _adopt(folder: Path, out: Path, run_id: str) -> None:
 
 
 def run_and_tell(job: Job, caller: Caller) -> Summary:
-    """Run a job as `run_job` does, then tell. Raises as it does, and ConfigError for what nobody could be told by."""
+    """Run a job as `run_job` does, then notify. Raises as it does, and ConfigError for a wrong address of notify."""
     notifier = Notifier([address.get_secret_value() for address in job.notify]) if job.notify else None
     if job.metrics_file is not None:
         require_metrics()

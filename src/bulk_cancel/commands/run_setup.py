@@ -1,4 +1,4 @@
-"""What `run` and `reconcile` share: time limits, the ledger and its lock, who works on it, the rows on their way in."""
+"""What `run` and `reconcile` share: time limits, opening the ledger, the active accounts, staging."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from bulk_cancel.settings.environment import refuse_short_settle
 if TYPE_CHECKING:
     from bulk_cancel.execution.active_accounts import ActiveAccount
 
-#: No run has this number: asked for its accounts, a ledger returns those of whatever is open.
+#: No run has this number: for it a ledger returns the accounts of all open targets.
 NO_RUN = 0
 
 
 def refuse_unfit(keys: CredentialLocks) -> None:
-    """Raise ConfigError for a settle time that is too short, and without an accounts file for a missing credential.
+    """Raise ConfigError for a settle time that is too short, and, without an accounts file, for a missing credential.
 
-    Workers bring their credentials along.
+    Workers have their own credentials.
     """
     if not keys.accounts.given and keys.setup.job.engine == "local":
         keys.settings(OWN)
@@ -37,7 +37,7 @@ def refuse_unfit(keys: CredentialLocks) -> None:
 
 
 def time_limit_of(setup: Setup) -> TimeLimit | None:
-    """Return when a command that starts now has to stop sending."""
+    """Return the time limit of a command that starts now; None without one."""
     job = setup.job
     return time_limit(job.max_duration, job.deadline, setup.zone, setup.machine.clock)
 
@@ -55,7 +55,7 @@ def gather_accounts(
     from bulk_cancel.execution.active_accounts import active_accounts, leave_others
 
     active = active_accounts(keys, ledger, run_no)
-    # Without an accounts file no row of the run has one, and to ask for them would mean to look at every row.
+    # Without an accounts file no row of the run has an account, and finding them would read every row.
     others = ledger.accounts(run_no if keys.accounts.given else NO_RUN)
     left = leave_others({*others} - {account.name for account in active}, ledger, run_no, clock)
     for name, count in left.items():
@@ -65,7 +65,7 @@ def gather_accounts(
 
 @contextmanager
 def open_ledger(keys: CredentialLocks, limit: TimeLimit | None) -> Iterator[Ledger]:
-    """Lock the ledger for the life of a run, and the limit of a credential that is needed in any case."""
+    """Lock the ledger for the whole run, and the limit of the run's own credential unless there are accounts."""
     setup, wait_s = keys.setup, lock_wait_of(keys.setup, limit)
     own = [] if keys.accounts.given else [OWN]
     setup.tell_of_wait("the ledger", setup.place.holder, wait_s)
@@ -79,7 +79,7 @@ def open_ledger(keys: CredentialLocks, limit: TimeLimit | None) -> Iterator[Ledg
 
 @contextmanager
 def _beside_workers(setup: Setup, wait_s: float) -> Iterator[Ledger]:
-    """Open a ledger that workers use, too, when no run of theirs is at work. Refuses what they cannot do."""
+    """Open a ledger that workers use, too, once no other run is active. Raises ConfigError for unsupported options."""
     place = setup.place
     if not isinstance(place, LedgerDatabase):
         raise ConfigError(
@@ -93,14 +93,14 @@ def _beside_workers(setup: Setup, wait_s: float) -> Iterator[Ledger]:
 
     from bulk_cancel.cluster.queue import migrate
 
-    migrate(place.url)  # before anything is staged: what cannot be handed out is not begun
+    migrate(place.url)  # before anything is staged, since it may fail
     with place.together(wait_s) as ledger:
         take_turn(ledger, wait_s)
         yield ledger
 
 
 def lock_wait_of(setup: Setup, limit: TimeLimit | None) -> float:
-    """Wait for a lock no longer than there is time."""
+    """Return how many seconds to wait for a lock: at most the time that is left."""
     wait_s = setup.job.lock_wait
     return min(wait_s, limit.left_s(setup.machine.clock.monotonic())) if limit else wait_s
 

@@ -1,4 +1,4 @@
-"""What a ledger's last runs came to, what is open in it, and what to do now. Only reads, while a run works, too."""
+"""The last runs of a ledger, what is open in it, and what to do next. Only reads, even while a run is active."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ from bulk_cancel.reports.next_step import Ending, closing_steps, command, next_s
 from bulk_cancel.reports.remains import has_expired, remains_of_ledger, remains_of_run
 from bulk_cancel.reports.summary import read_told
 
-#: Number of unknown targets that are told one by one.
+#: Most unknown targets that are listed.
 MOST_UNKNOWN = 20
 #: A run notes itself in the ledger after it has the lock; the two times are of one clock.
 _TOLERANCE_S = 1.0
 
 
 class RunPhase(StrEnum):
-    """Where a run is."""
+    """The phase of a run."""
 
     AT_WORK = "at_work"
     KILLED = "killed"
     ENDED = "ended"
-    SUPERSEDED = "superseded"  #: it was killed, or ended early, and later runs took over all that it left
+    SUPERSEDED = "superseded"  #: it was killed, or ended early, and later runs took over all its open rows
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """One run, as it is seen from now."""
+    """One run, with its present state."""
 
     record: RunRecord
     phase: RunPhase
-    exit_code: Exit | None  #: None: it did not come to its end, or recorded a decision only
+    exit_code: Exit | None  #: None: it has not ended, or only recorded a decision
     said: str  #: how it ended, a sentence
     counts: Mapping[Status, int]  #: status -> rows, as they were at its end; of an open run: as they are now
     expired_in: str = ""  #: the folder of its results, where its plan has expired
-    left: int = 0  #: targets that are still to be sent, and that no later run has asked for
+    left: int = 0  #: targets that are still to be sent and that no later run has asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,10 @@ class Overview:
     holder: Holder | None
     runs: tuple[RunView, ...]  #: the newest first
     unknown: tuple[OpenTarget, ...]  #: the first of them
-    unknown_count: int  #: in flight included while a run is at work
+    unknown_count: int  #: including those in flight while a run is active
     left: int  #: targets of all runs that are still to be sent
-    refusal: Refusal | None  #: of this machine's newest command, where it was refused and no run began since
-    next: str  #: sentences, and on lines of their own what to type
+    refusal: Refusal | None  #: of this machine's newest command, if it was refused and no run began since
+    next: str  #: sentences, and commands to type on lines of their own
     zone: Zone  #: in which its times are shown
 
 
@@ -77,13 +77,13 @@ def look_over(place: LedgerPlace, machine: Machine, limit: int, zone: Zone = Non
     with place.reading() as ledger:
         clock = clock_of(ledger, machine.clock)
         opened = partial(open_one, clock=clock, settle_s=settle_s_of(ledger))
-        look = _Look(place, ledger, _refusal(place, machine, ledger), clock.now(), zone or zone_of(ledger))
-        return look.overview(opened, limit)
+        sources = _Sources(place, ledger, _refusal(place, machine, ledger), clock.now(), zone or zone_of(ledger))
+        return sources.overview(opened, limit)
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """What is asked, and when."""
+class _Sources:
+    """The sources of an overview."""
 
     place: LedgerPlace
     ledger: Ledger
@@ -92,11 +92,11 @@ class _Look:
     zone: Zone
 
     def overview(self, opened: Callable[[Unknown], OpenTarget], limit: int) -> Overview:
-        """Put together what there is to know."""
+        """Return the overview."""
         ledger, holder = self.ledger, self.place.holder()
         records = ledger.runs(limit=ALL_RUNS)
         if holder is None and any(record.status != "ended" for record in records):
-            holder = self.place.holder()  # it may have begun between the two looks
+            holder = self.place.holder()  # a run may have begun since
         last = next((record for record in records if record.input_digest), None)
         left = ledger.left_by_run()
         shown = [self._view(record, holder, left.get(record.run_no, 0), last) for record in records[:limit]]
@@ -122,7 +122,7 @@ class _Look:
         )
 
     def _view(self, record: RunRecord, holder: Holder | None, left: int, last: RunRecord | None) -> RunView:
-        """Return a run with what it left to be sent."""
+        """Return a run with the number of its targets still to be sent."""
         view = replace(_ran(self.ledger, record, holder), left=left)
         if view.phase is RunPhase.KILLED and self.refusal and self._has_told(record):
             code, why = self.refusal.exit_code, self.refusal.why
@@ -141,7 +141,7 @@ class _Look:
         return replace(view, phase=RunPhase.SUPERSEDED, said=said)
 
     def _has_told(self, record: RunRecord) -> bool:
-        """Whether what is taken for a refusal is how this run ended, which may have come no more into the ledger."""
+        """Return whether the refusal is the end of this run, which the ledger may lack."""
         refusal = self.refusal
         if refusal is None or not refusal.began <= record.started_at <= refusal.at:
             return False
@@ -159,7 +159,7 @@ class _Look:
     ) -> Iterator[str]:
         if holder is not None:
             then = command("status", self.ledger.place)
-            yield f"A run is at work ({holder}). Let it come to its end, then type: {then}"
+            yield f"A run is active ({holder}). Wait until it has ended, then type: {then}"
             return
         remains = remains_of_run(self.ledger, last.record.run_no) if last else Remains({})
         elsewhere = [*_elsewhere(remains, remains_of_ledger(self.ledger), self.ledger.place)]
@@ -170,7 +170,7 @@ class _Look:
             yield f"The run {last.record.run_id}: {last.said}"
             return
         exit_code = _exit_today(last, remains)
-        is_more_to_do = is_refused or elsewhere  # which would contradict that nothing is left to do
+        is_more_to_do = is_refused or elsewhere  # so that "nothing is left to do" is not shown beside it
         if not (is_more_to_do and exit_code is Exit.OK and last.phase is RunPhase.ENDED):
             times = (opened(item).due_at for item in every_unknown(self.ledger))
             due_at = max((time for time in times if time is not None), default=None)
@@ -189,12 +189,12 @@ class _Look:
 
 
 def _closing(last: RunView | None) -> tuple[str, ...]:
-    """Say how to check the days of a closure whose run has ended."""
+    """Return how to check the days of a closure whose run has ended."""
     return closing_steps(str(read_told(last.record).get("closure", "")))[1:] if last else ()
 
 
 def _exit_today(run: RunView, remains: Remains) -> Exit:
-    """Return what the run's end would be today; of one that did not finish staging nobody knows all rows."""
+    """Return the exit code by the present states of a run's rows; STOPPED if its rows were not all staged."""
     if run.record.status == "staging":
         return Exit.STOPPED
     stopped = run.exit_code if remains.count(Status.PENDING) else None
@@ -222,10 +222,10 @@ def _refused(refusal: Refusal | None) -> Iterator[str]:
 
 
 def _left_behind(records: Sequence[RunRecord], left: Mapping[int, int]) -> Iterator[str]:
-    """Say what runs before the last one left open, and how each goes on."""
+    """Yield what runs before the last one left open, and how to continue each."""
     for record in records:
         targets = counted(left[record.run_no], "target is", "targets are")
-        yield f"Of the run {record.run_id} ({clean(record.source)}), too, {targets} still to be sent: run it again."
+        yield f"Of the run {record.run_id} ({clean(record.source)}) {targets} still to be sent, too: run it again."
         if record.provenance.command:
             yield typed(record.provenance.command)
 
@@ -266,7 +266,7 @@ def _by_status(counts: Mapping[State | None, int]) -> dict[Status, int]:
 
 
 def _elsewhere(here: Remains, everywhere: Remains, ledger: str) -> Iterator[str]:
-    """Say what earlier inputs left open."""
+    """Yield what earlier inputs left open."""
     if everywhere.for_reads > here.for_reads:
         reconcile = command("reconcile", ledger)
         yield f"Cancels of earlier inputs have no known outcome. To look them up, type: {reconcile}"

@@ -18,10 +18,10 @@ from bulk_cancel.settings.job import Job
 
 
 def work_on_chunks(job: Job, caller: Caller, executor_id: str | None, silence_s: float, at_once: int) -> None:
-    """Work on chunks, `at_once` at the same time; one whose worker is silent for `silence_s` seconds is taken over.
+    """Work on chunks, `at_once` at a time. A chunk whose worker is silent for `silence_s` seconds is taken over.
 
-    Raises UsageError for a ledger that cannot be shared, ConfigError for a missing credential or a silence within which
-    a worker may just be waiting for an answer, LedgerError.
+    Raises UsageError for a ledger that cannot be shared, ConfigError for a missing credential or a silence that is
+    shorter than an exchange may take, LedgerError.
     """
     setup = set_up(job, caller.log, caller.machine)
     place = database_of(setup.place)
@@ -29,7 +29,7 @@ def work_on_chunks(job: Job, caller: Caller, executor_id: str | None, silence_s:
         setup.accounts.find(OWN)  # a worker without any credential could only fail
     if silence_s <= job.timeout:
         raise ConfigError(
-            "A worker that waits for an answer must not be taken for dead.",
+            "A worker that waits for an answer must not be considered dead.",
             advice=f"Let --silence be longer than one exchange may take, {show_duration(job.timeout)}.",
         )
     from bulk_cancel.cluster.worker import WorkerOptions, owner_name, work
@@ -42,7 +42,7 @@ def work_on_chunks(job: Job, caller: Caller, executor_id: str | None, silence_s:
 
 
 def _fitting(setup: Setup, at_once: int) -> int:
-    """Return how many accounts this machine can open the connections for."""
+    """Return the number of accounts for which this machine can open the connections."""
     room = setup.machine.room_for_connections()
     fitting = max(1, min(at_once, room // setup.job.concurrency))
     if fitting < at_once:

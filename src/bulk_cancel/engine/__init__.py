@@ -1,1 +1,1 @@
-"""Carries plans out: paces, sends, records, reconciles, drains. Knows the API and the ledger only as protocols."""
+"""Carries out plans: paces, sends, records, reconciles, drains. Knows the API and the ledger only as protocols."""

@@ -1,4 +1,4 @@
-"""Stops everyone when the API as a whole is in trouble, so that one outage does not make hundreds of unknown rows."""
+"""Stops all workers while the API as a whole does not answer, so that an outage does not make hundreds of unknowns."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from bulk_cancel.errors import Exit
 
 @dataclass(frozen=True, slots=True)
 class BreakerLimits:
-    """When to pause, how to come back, when to give up. Durations in seconds."""
+    """When to pause, when to probe, and when to give up. Durations in seconds."""
 
-    troubles: int = 5  #: cancels, or reads, unreachable or without answer, in a row, over all workers
+    troubles: int = 5  #: consecutive cancels, or reads, without an answer, over all workers
     unheard_of: int = 3  #: answers to cancels that the API does not give, in a row
     first_pause_s: float = 5.0
     longest_pause_s: float = 60.0
@@ -27,7 +27,7 @@ class BreakerLimits:
 
 @dataclass
 class Breaker:
-    """Closed: everyone passes. Open: everyone waits, one of them probes with a read. Strange answers halt at once."""
+    """Closed: all workers pass. Open: all wait, and one of them probes with reads. Nonsense halts at once."""
 
     context: Context
     limits: BreakerLimits = field(default_factory=BreakerLimits)
@@ -42,7 +42,7 @@ class Breaker:
         return self.context.health.troubles >= self.limits.troubles
 
     def note(self, kind: Kind) -> None:
-        """Learn from a cancel's outcome, whichever worker had it; from reads the context has learnt already."""
+        """Note the outcome of any worker's cancel. (The context notes the outcomes of reads.)"""
         self.context.health.note(Asked.CANCEL, kind)
         if self.context.health.unheard_of >= self.limits.unheard_of:
             self.context.halt(Exit.STOPPED, self._what_was_heard())
@@ -50,14 +50,14 @@ class Breaker:
     def _what_was_heard(self) -> str:
         count = self.context.health.unheard_of
         if not self.context.health.shows_others:
-            return f"{count} answers in a row were no answers of the API (a proxy, a portal, a wrong address?)."
+            return f"{count} answers in a row were not the API's (a proxy, a portal, a wrong address?)."
         return (
             f"{count} answers in a row did not show their appointments cancelled, also where the API itself answered: "
             "it may carry cancels out later than it answers. Look these appointments up in meetergo first."
         )
 
     async def passage(self, line: Line) -> None:
-        """Return when the API is believed to be well, or the intake has closed."""
+        """Return when the API is believed to answer, or the intake has closed."""
         if not self.is_open:
             return
         with self.context.intake.waiting():

@@ -1,4 +1,4 @@
-"""The process's clock: one that is never set decides everything; wall time is derived from it."""
+"""The process's clock: all decisions use one that is never set; wall time is derived from it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 class Clock:
     """A clock that never jumps, and its relation to the wall clock, fixed when the process started."""
 
-    monotonic: Callable[[], float]  #: counts on while the machine is suspended, as everybody else's time does
+    monotonic: Callable[[], float]  #: seconds; runs on while the machine is suspended
     base: TimeBase
 
     def now(self) -> float:
-        """Return seconds since the epoch: after a suspension the time after it, whatever the wall clock was set to."""
+        """Return seconds since the epoch, right after a suspension, too, and whatever the wall clock was set to."""
         return self.base.wall(self.monotonic())
 
 
 def system_clock() -> Clock:
-    """Fix the relation of the two clocks now."""
+    """Return a clock with the relation of the two clocks as it is now."""
     boot_id = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else None
     return Clock(uptime, TimeBase(boot_id, time.time() - uptime()))

@@ -1,6 +1,6 @@
-"""Reads what may be left of a closed day beside its appointments. What cannot be told is a doubt, never "nothing".
+"""Reads what may remain on a closed day beside its appointments. What cannot be read is a doubt, never "nothing".
 
-Owns no sender: a pending booking is declined, and a day is blocked, by a person.
+Owns no sender: a person declines pending bookings and blocks days.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bulk_cancel.errors import BulkCancelError, UnreachableError
 
 T = TypeVar("T")
 
-#: Requests at most, beside those for the appointments: a look every hour must not use up the key's limit.
+#: Most requests, besides those for the appointments: a check every hour must not use up the key's limit.
 MOST_REQUESTS = 40
 _OK = 200
 
@@ -40,12 +40,12 @@ class ClosureReads:
     _begun: int = 0
 
     async def run(self, search: Search) -> None:
-        """Read all. Raises nothing of the API's: what it does not show is a doubt."""
+        """Read everything. Errors of the API are not raised but noted as doubts."""
         self._begun = self.reader.requests
         for host_id in search.host_ids:
             if not self._may_ask():
                 self.pending_doubts.append(
-                    f"Not all hosts were asked: {counted(MOST_REQUESTS, 'request')} are the most."
+                    f"Not all hosts' bookings were read: at most {counted(MOST_REQUESTS, 'request')} are made."
                 )
                 break
             with _doubted(self.pending_doubts):
@@ -58,11 +58,11 @@ class ClosureReads:
     # -- pending bookings ------------------------------------------------------------------------------------------
 
     async def _read_pending(self, host_id: str | None, selection: Selection) -> None:
-        """Keep what starts on the days; only the filter tells the state, so it is tried with another state as well."""
+        """Keep the bookings that start on the days. Only the filter tells their status, so it is tested."""
         found = await self._listed("pending", host_id)
         if found and found.keys() & (await self._listed("declined_by_host", host_id)).keys():
             same = f"{counted(len(found), 'booking')} as pending and as declined"
-            self.pending_doubts.append(f"The API lists {same}: it does not heed the filter by status.")
+            self.pending_doubts.append(f"The API lists {same}: it ignores the filter by status.")
             return
         if host_id and any(host_id not in booking.host_ids for booking in found.values()):
             self.pending_doubts.append(f"Asked for the bookings of host {host_id}, the API lists those of others.")
@@ -72,7 +72,7 @@ class ClosureReads:
                 self.pending[booking.booking_id] = booking
 
     async def _listed(self, status: str, host_id: str | None) -> dict[str, PendingBooking]:
-        """Read a whole list of bookings, as far as the requests suffice."""
+        """Read a whole list of bookings, until it ends or the requests are used up."""
         found: dict[str, PendingBooking] = {}
         read, page, number, size = 0, PendingPage(Answer(), ()), 0, 100
         while self._may_ask():
@@ -107,16 +107,18 @@ class ClosureReads:
         offers = await self._offers(search)
         for offer in offers:
             if not self._may_ask():
-                left = f"{len(self.slots):,} of {counted(len(offers), 'meeting type')} and hosts were asked about"
-                self.slot_doubts.append(f"Only {left}: {counted(MOST_REQUESTS, 'request')} are the most.")
+                asked = f"{len(self.slots):,} of {counted(len(offers), 'meeting type')} and hosts"
+                self.slot_doubts.append(
+                    f"The slots of only {asked} were read: at most {counted(MOST_REQUESTS, 'request')} are made."
+                )
                 return
             with _doubted(self.slot_doubts):
                 self.slots[offer] = await self._starts(offer, search.selection)
 
     async def _offers(self, search: Search) -> list[Offer]:
-        """Return what to ask about: first what most appointments were booked of, then the hosts' other types.
+        """Return the offers to read: first those of the most appointments, then the hosts' other meeting types.
 
-        A selection by place, channel or meeting type is about those appointments' types alone.
+        With a selection by location, channel or meeting type, only the types of the found appointments.
         """
         selection, is_own = search.selection, None in search.host_ids
         is_part = bool(selection.location or selection.channel or selection.meeting_type_id)
@@ -132,12 +134,12 @@ class ClosureReads:
         return [*dict.fromkeys(offers)]
 
     async def _own_offers(self, hosts: Sequence[str], me: str | None) -> list[Offer]:
-        """Return the hosts' own meeting types, also those of which nothing was booked on the days."""
+        """Return the hosts' own meeting types, also those without bookings on the days."""
         shown = [host_id for host_id in hosts if self.acts_for_all or host_id == me]
         if untold := len(hosts) - len(shown):
             self.slot_doubts.append(
                 f"The meeting types of {counted(untold, 'host')} cannot be listed with a personal token: "
-                "of theirs, only those booked on these days were asked about."
+                "of these hosts, only the types booked on these days were read."
             )
         offers: list[Offer] = []
         for host_id in shown:
@@ -164,7 +166,7 @@ class ClosureReads:
         return await self._known_shape(ask, "the meeting types")
 
     async def _starts(self, offer: Offer, selection: Selection) -> tuple[str, ...]:
-        """Return the bookable starts on the days: the server's bounds are not trusted."""
+        """Return the bookable starts that are on the days, whatever the server returns."""
         start, end = selection.days.bounds()
         query = SlotsQuery(offer, start, end, str(selection.days.zone))
 
@@ -177,7 +179,7 @@ class ClosureReads:
         return tuple(start for _, start in sorted(there))
 
     async def _known_shape(self, ask: Callable[[], Awaitable[tuple[Answer, T | None]]], what: str) -> T:
-        """Ask as the reader does; but a 200 in a shape that is not known comes again however often one asks."""
+        """Ask as the reader does, but not again after a 200 of unknown shape. Raises UnreachableError for one."""
 
         async def once() -> tuple[Answer, tuple[T | None] | None]:
             answer, value = await ask()
@@ -191,7 +193,7 @@ class ClosureReads:
 
 @contextmanager
 def _doubted(doubts: list[str]) -> Iterator[None]:
-    """Note what the API does not show, once for the same reason."""
+    """Note an error of the block as a doubt, once for the same reason."""
     try:
         yield
     except BulkCancelError as error:

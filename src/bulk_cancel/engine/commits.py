@@ -1,7 +1,7 @@
-"""Group commit: all who record while a commit is on its way share the next one.
+"""Group commit: everything that is recorded during a commit shares the next one.
 
-Durability costs one fsync per commit, and a commit takes whatever has gathered meanwhile: with one worker that is a
-commit per event, with sixty-four a sixty-fourth.
+Durability costs one fsync per commit, and a commit writes all that was recorded meanwhile: with one worker there is a
+commit per event, with 64 workers one per 64 events.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ledger.port import Ledger, PaceUpdate
 
 T = TypeVar("T")
-#: Calls a function with its arguments where it does not keep the event loop waiting, and returns what it returns.
+#: Calls a function with its arguments outside of the event loop, and returns its result.
 OffLoop = Callable[..., Awaitable[Any]]
-#: Tells the state of a limiter at this moment; None where the ledger knows it already.
+#: Returns the current state of a limiter; None where the ledger knows it already.
 Pacing = Callable[[], PaceUpdate | None]
 
 
 @dataclass
 class _Batch:
     entries: list[Entry] = field(default_factory=list)
-    paces: dict[Pacing, None] = field(default_factory=dict)  #: of those who recorded in it, each once
+    paces: dict[Pacing, None] = field(default_factory=dict)  #: limiters whose state it writes, each once
     done: anyio.Event = field(default_factory=anyio.Event)
     led: bool = False
     error: BaseException | None = None
@@ -42,7 +42,7 @@ class GroupCommit:
         self._pace = pace
 
     def beside(self, pace: Pacing) -> GroupCommit:
-        """Return another one for a runner with a limiter of its own: they share their commits."""
+        """Return one for a runner with a limiter of its own; both share their commits."""
         other = copy(self)
         other._pace = pace
         return other
@@ -50,7 +50,7 @@ class GroupCommit:
     async def record(self, *entries: Entry) -> None:
         """Return when the entries and the limiter's state are durable.
 
-        Raises what the ledger raises, to everyone in the batch; from then on nothing is written any more, since a
+        An error of the ledger is raised to every caller in the batch, and from then on nothing more is written: a
         failed write or fsync must not be tried again on the same file.
         """
         await self._queue.record(entries, self._pace)
@@ -61,12 +61,12 @@ class GroupCommit:
 
     @property
     def failure(self) -> BulkCancelError | None:
-        """Return the first refusal of the ledger, for any caller; None when all went well."""
+        """The ledger's first error, for any caller; None without one."""
         return self._queue.failure
 
 
 class _Queue:
-    """What is to be written next, and whose turn it is."""
+    """The batch that is written next, and the lock of the calls."""
 
     def __init__(self, ledger: Ledger, run_no: int, off_loop: OffLoop) -> None:
         self._ledger = ledger
@@ -85,7 +85,7 @@ class _Queue:
             await batch.done.wait()
         else:
             batch.led = True
-            # The first one in a batch commits for all of it: it must not be stopped half-way by a cancelled scope.
+            # The first caller in a batch commits for all: a cancelled scope must not interrupt it.
             with anyio.CancelScope(shield=True):
                 await self._commit(batch)
         if batch.error is not None:

@@ -1,4 +1,4 @@
-"""What every part of a run shares."""
+"""The state that all parts of a run share."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from bulk_cancel.ledger.port import ALL_ROWS
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-#: Number of throttles in a row, with growing pauses between them, after which the key counts as used up for today.
+#: Number of consecutive 429s, with growing pauses between them, after which the run stops.
 MOST_THROTTLES_IN_A_ROW = 10
-_LOOK_AGAIN_S = 300.0
+_CHECK_AGAIN_S = 300.0
 _UNAUTHORISED = 401
 
 
@@ -45,25 +45,25 @@ class Limits:
     """How patient and how thorough a run is. All durations in seconds."""
 
     max_attempts: int = 5  #: sends per target and run, of those proven not applied
-    settle_s: float = SETTLE_S  #: so long an unanswered cancel may still be applied
-    confirm_s: float = 5.0  #: between the two reads that must agree that a target is active
-    lag_s: float = 3.0  #: for so long a replica may show a cancelled appointment active, after a series or a canary
+    settle_s: float = SETTLE_S  #: for which an unanswered cancel may still be applied
+    confirm_s: float = 5.0  #: between the two reads that must both show a target active
+    lag_s: float = 3.0  #: for which a replica may show a cancelled appointment active, after a series or a canary
     max_errors: str = ""  #: `20` or `5%`: halt when more targets are refused; empty: never
     look: Look = Look.AUTO  #: which appointments are read before their cancels
     wait: bool = False  #: stay until every unknown target is settled
-    skip_past: bool = True  #: leave out what has started, where the start is known
-    late_within_s: float = 0.0  #: leave out what starts within this time
+    skip_past: bool = True  #: skip what has started, where the start is known
+    late_within_s: float = 0.0  #: skip what starts within this time
     window: SendWindow | None = None  #: send in these hours only
-    stop_outside: bool = False  #: outside of them stop, instead of waiting
-    canary: int = 0  #: cancel so many, verify each by a read, then go on
+    stop_outside: bool = False  #: outside of these hours stop instead of waiting
+    canary: int = 0  #: number of cancels to verify by reads before all others
     time: TimeLimit | None = None  #: when it is over, the run drains
-    send_within_s: float = SEND_WITHIN_S  #: of its intent a cancel has to leave
-    zone: Zone = UTC  #: in which people read what is recorded
+    send_within_s: float = SEND_WITHIN_S  #: after its intent a cancel has to leave
+    zone: Zone = UTC  #: of times in texts for people
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One run's shared parts."""
+    """The shared state of one run."""
 
     run_no: int
     commits: GroupCommit
@@ -78,12 +78,12 @@ class Context:
     order: Order = field(default_factory=Order)  #: shared by the runners of all accounts
     health: Health = field(default_factory=Health)
     approved: Mapping[Target, Approved] | None = None  #: what an approved plan says of each target; None: there is none
-    api: str = ""  #: which one the ledger is bound to when it has answered; empty: to none
-    unrecorded: list[tuple[Work, Outcome]] = field(default_factory=list)  #: what the ledger did not take any more
+    api: str = ""  #: to which the ledger is bound once it has answered; empty: it is not bound
+    unrecorded: list[tuple[Work, Outcome]] = field(default_factory=list)  #: outcomes that the ledger refused
     keep: Callable[[Target, Appointment], None] | None = None  #: adds to the rebooking list, when there is one
 
     async def turn(self, count: int = 1) -> bool:
-        """Wait for slots and hold them; False when the intake closed meanwhile. Nothing is in flight in here."""
+        """Wait for slots and hold them; False when the intake closed meanwhile. Nothing is in flight meanwhile."""
         if not self.intake.closed and self.limiter.try_hold(count):
             return True
         holds = False
@@ -104,7 +104,7 @@ class Context:
         return not self.intake.closed
 
     async def pause(self, seconds: float) -> None:
-        """Wait; not on, when the intake closes meanwhile."""
+        """Wait for `seconds`, or until the intake closes."""
         with self.intake.waiting():
             await anyio.sleep(seconds)
 
@@ -118,7 +118,7 @@ class Context:
                 break
             opens_at = self.clock.monotonic() + wait_s
             with self.counters.waiting(f"until {opens}", opens_at), self.intake.waiting():
-                await anyio.sleep(min(wait_s, _LOOK_AGAIN_S))
+                await anyio.sleep(min(wait_s, _CHECK_AGAIN_S))
         return not self.intake.closed
 
     def is_open_hour(self) -> bool:
@@ -126,7 +126,7 @@ class Context:
         return self.limits.window is None or self.limits.window.is_open(self.clock.now())
 
     def rules(self) -> SkipRules:
-        """What is left out at this moment."""
+        """Return the rules for skipping at this moment."""
         limits, clock = self.limits, self.clock
         return SkipRules(clock.now(), limits.skip_past, limits.late_within_s, clock.monotonic(), limits.zone)
 
@@ -138,7 +138,7 @@ class Context:
         return decide(work.target, work.request, work.reading, self._expected(work, approved), self.rules())
 
     def _expected(self, work: Work, approved: Approved | None) -> Expectation:
-        """What a plan was approved on is compared with a reading of every row, unless nothing is to be read."""
+        """Return what is known of a target. Each row of an approved plan is read and compared, unless Look.NEVER."""
         compared = approved.seen if approved and self.limits.look is not Look.NEVER else NOTHING_EXPECTED
         is_due = self.limits.look is Look.EACH or (self.approved is not None and self.limits.look is not Look.NEVER)
         last_start = (approved.seen.start if approved else None) or work.start
@@ -152,7 +152,7 @@ class Context:
         status, appointment = (answer.status, answer.appointment) if answer else (None, None)
         detail = detail or (answer.message if answer else "")
         at, work.moved_at = self.clock.now(), self.clock.monotonic()
-        # Listed before it is recorded: after a crash in between somebody is listed twice, but nobody is forgotten.
+        # Listed before it is recorded: after a crash in between somebody is listed twice, but nobody is missing.
         if becomes is State.CANCELLED and self.keep is not None and appointment is not None:
             self.keep(work.target, (work.reading.appointment if work.reading else None) or appointment)
         await self.commits.record(Entry(work.target_id, event, work.state, attempt_no, at, status, detail, appointment))
@@ -188,7 +188,7 @@ class Context:
         return replace(page, asked_at=started_at)
 
     async def _read_turn(self, *, holds_slot: bool = False) -> bool:
-        """A read's slot is made durable, too: a crash loop of reads must not take the burst each time."""
+        """Wait for the slot of a read, and make it durable: a loop of crashes must not use up the burst each time."""
         if not holds_slot and not await self.turn():
             return False
         await self.commits.record()
@@ -199,7 +199,7 @@ class Context:
         return True
 
     async def _heed_read(self, answer: Answer, started_at: float, *, told: bool) -> None:
-        """A cancel's outcome is recorded in any case, and the pause with it; after a read it has to be by itself."""
+        """Learn from the answer to a read. A pause is made durable here; after a cancel its outcome does that."""
         self.heed(answer, started_at, Asked.READ)
         self.health.note(Asked.READ, classify_read(answer, told=told))
         self.counters.cached += answer.age_s > Source.SINGLE.value
@@ -212,7 +212,7 @@ class Context:
             self.halt(Exit.CONFIG, no_route(answer))
 
     def heed(self, answer: Answer, started_at: float, asked: Asked) -> None:
-        """Let the limiter learn from an answer; halt when this machine, and not the API, is why there was none."""
+        """Let the limiter learn from an answer; halt when this machine's limits, not the API, prevented one."""
         self.limiter.ended()
         if answer.out_of_files:
             self.halt_for(OutOfFilesError())
@@ -229,19 +229,19 @@ class Context:
             self.halt(Exit.STOPPED, f"The API throttles every {asked}: something else uses up the key's limit.")
 
     def halt_for(self, error: BulkCancelError) -> None:
-        """Stop taking work, for an error that a person is told in full."""
+        """Stop taking work because of an error, which is shown with its advice."""
         self.halt(error.exit_code, f"{error} {error.advice}".strip())
 
     def halt(self, exit_code: Exit, message: str, *, for_a_person: bool = False) -> None:
-        """Stop taking work; the first reason stands."""
+        """Stop taking work; the first reason is kept."""
         self.intake.close(Halt(exit_code, message, for_a_person))
 
 
 def refused_credential(answer: Answer) -> str:
-    """Say that the API does not take the credential."""
+    """Return the sentence that the API refuses the credential."""
     return f"The API refuses the credential ({answer.status}): {answer.message or 'no reason given'}."
 
 
 def no_route(answer: Answer) -> str:
-    """Say that the base address is wrong."""
+    """Return the sentence that the base address is wrong."""
     return f"The server has no such address ({answer.message}): MEETERGO_API_URL is wrong; it ends with /v4."

@@ -1,4 +1,4 @@
-"""What a run has done so far: counted in memory for progress and limits. The ledger's own count is the truth."""
+"""Counters of a run in memory, for progress and limits. The summary uses the ledger's own counts."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ class Counters:
     posts: int = 0
     gets: int = 0
     throttled: int = 0
-    unseen: int = 0  #: cancels that left although nobody had looked
+    unseen: int = 0  #: cancels that were sent without a reading
     cached: int = 0  #: answers to reads that came from a cache and were too old to send by
-    targets: int = 0  #: that were sendable at the start
+    targets: int = 0  #: sendable ones at the start
     states: Counter[State] = field(
         default_factory=Counter
     )  #: targets that left their state in this run, by the new one
     in_flight: int = 0
     unknown: int = 0  #: of earlier runs, without a known outcome at the start
-    waits: tuple[str, float] | None = None  #: what everyone waits for, and until when on the monotonic clock
+    waits: tuple[str, float] | None = None  #: what all workers wait for, and until when on the monotonic clock
 
     @contextmanager
     def waiting(self, why: str, until: float) -> Iterator[None]:
-        """Say what everyone waits for, for as long as the block lasts."""
+        """Show, during the block, what all workers wait for."""
         self.waits = (why, until)
         try:
             yield
@@ -38,11 +38,11 @@ class Counters:
 
     @property
     def refused(self) -> int:
-        """Targets that ended as data errors."""
+        """Number of targets that count as errors."""
         return sum(self.states[state] for state in REFUSED)
 
     def moved(self, was: State, becomes: State) -> None:
-        """A target changed its state."""
+        """Count a change of a target's state."""
         if self.states[was] > 0:
             self.states[was] -= 1
         self.states[becomes] += 1

@@ -1,4 +1,4 @@
-"""The end of a run's time: found out once, at its start, and then watched on the monotonic clock."""
+"""The end of a run's time: computed once, at its start, and then watched on the monotonic clock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bulk_cancel.errors import Exit
 if TYPE_CHECKING:
     from bulk_cancel.engine.context import Context
 
-_LOOK_AGAIN_S = 10.0
+_CHECK_AGAIN_S = 10.0
 
 
 def time_limit(max_duration_s: float | None, deadline: Deadline | None, zone: tzinfo, clock: Clock) -> TimeLimit | None:
@@ -32,7 +32,7 @@ def time_limit(max_duration_s: float | None, deadline: Deadline | None, zone: tz
 
 
 def expiry(expires_at: float | None, clock: Clock) -> TimeLimit | None:
-    """Return when a plan may not be carried out any more; `expires_at` in seconds since the epoch."""
+    """Return the time limit of a plan that expires at `expires_at`, seconds since the epoch; None for None."""
     if expires_at is None:
         return None
     return TimeLimit(clock.monotonic() + expires_at - clock.now(), "The plan has expired: make a new one.")
@@ -44,13 +44,13 @@ def earlier(one: TimeLimit | None, other: TimeLimit | None) -> TimeLimit | None:
 
 
 async def watch_time(context: Context) -> None:
-    """Drain the run when its time is over: nothing new is sent, what is in flight settles."""
+    """Drain the run when its time is over: nothing new is sent, requests in flight get their answers."""
     limit = context.limits.time
     if limit is None:
         return
     left_s = limit.left_s(context.clock.monotonic())
     while left_s:
-        await anyio.sleep(min(left_s, _LOOK_AGAIN_S))  # which does not see how long a suspension lasted
+        await anyio.sleep(min(left_s, _CHECK_AGAIN_S))  # a sleep does not count a suspension of the machine
         left_s = limit.left_s(context.clock.monotonic())
     context.log.warning("run.time_over", in_flight=context.counters.in_flight)
     context.halt(Exit.STOPPED, limit.sentence)

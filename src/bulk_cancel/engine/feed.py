@@ -1,7 +1,7 @@
 """Feeds workers from the ledger in chunks, so that memory stays flat whatever the size of the run.
 
-First the pages of the API's list, soonest first: each is read when its rows are about to be handed out, and what the
-ledger has of it goes to the workers with its reading. Then what no page has shown, in row order.
+First come targets on pages of the API's list, soonest first: a page is read when its rows are about to be handed out,
+and the ledger's targets on it go to the workers with their readings. Then the other targets, in row order.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ from bulk_cancel.engine.context import Context
 from bulk_cancel.engine.list_walk import PAGE_SIZE, ListWalk
 
 _CHUNK = 1000
-#: From so many rows of an acting user on, a page may show more of them than single reads would.
+#: From this number of rows of an acting user on, pages may take fewer requests than single reads.
 WORTH_PAGES = 3
-#: The rows of a page should have left within this time, and what waits for longer is read anew.
+#: Seconds within which the rows of a page should be sent, and after which a waiting row is read again.
 _AHEAD_S, _TOO_OLD_S = 45.0, Source.PAGE.value - 5.0
 _MOST_FAILED_PAGES = 5
 _NEED_NO_CANCEL = (State.ALREADY_CANCELLED, State.NOT_FOUND, State.REJECTED, State.SKIPPED)
 
 
 class Feed:
-    """The sendable targets of a run, each given out once. Series come in a pass of their own, in row order."""
+    """The sendable targets of a run, each handed out once. Series come in a pass of their own, in row order."""
 
     def __init__(self, context: Context, breaker: Breaker, *, series: bool, most: int | None = None) -> None:
         self._context = context
         self._breaker = breaker
         self.series = series
-        # Whether a target must be read first is decided when it is fetched, and each series sent changes the answer.
+        # Whether a target must be read first is decided when it is fetched, and each series that is sent changes that.
         self._chunk = 1 if series else _CHUNK
         self._ready: deque[Work] = deque()
         self._after_row = 0
         self._most = most
-        self.given: list[Work] = []  #: kept only when there is a limit to how many are given
-        self._out: set[int] = set()  #: targets that workers have, and those that came back unsettled
-        self._walks: list[ListWalk] | None = None  #: None: it is not known yet whose lists are worth reading
+        self.given: list[Work] = []  #: kept only with `most`
+        self._out: set[int] = set()  #: targets that workers have, or could not settle
+        self._walks: list[ListWalk] | None = None  #: None: not determined yet
         self._failed_pages = 0
         self._reads_singly: bool | None = None
         self._paged_at, self._given_since = -math.inf, 0
@@ -68,12 +68,12 @@ class Feed:
         return work
 
     def done(self, work: Work) -> None:
-        """A worker is done with a target. What it could not settle does not come again in this pass."""
+        """Take note that a worker is done with a target. One that it could not settle is not handed out again."""
         if work.state not in SENDABLE:
             self._out.discard(work.target_id)
 
     async def _refill(self) -> bool:
-        """Get more; False when there is no more. True does not promise that there is any at this moment."""
+        """Fetch more targets; False at the end. True does not promise that any were fetched."""
         if self._walks is None:
             self._walks = await self._lists()
         while self._walks and not self._walks[0].is_worth_it:
@@ -81,7 +81,7 @@ class Feed:
         return await (self._refill_by_page(self._walks[0]) if self._walks else self._refill_by_rows())
 
     async def _lists(self) -> list[ListWalk]:
-        """Return walks through the lists of those users of whom enough rows are left."""
+        """Return walks through the lists of the users who have enough rows."""
         context = self._context
         if self.series or self._most is not None or context.limits.look is not Look.AUTO:
             return []
@@ -91,7 +91,7 @@ class Feed:
         return [ListWalk(read, user, now, wanted=count) for user, count in users.items() if count >= WORTH_PAGES]
 
     async def _refill_by_page(self, walk: ListWalk) -> bool:
-        """Read a page when its rows can be sent, and not before an outage or a closed window is over."""
+        """Read a page once its rows can be sent: after an outage, and in the send window."""
         context, size = self._context, self._rows_ahead()
         await self._breaker.passage(context.lines[0])
         if not await context.hours():
@@ -112,7 +112,7 @@ class Feed:
         return True
 
     def _rows_ahead(self) -> int:
-        """Return how many rows can leave while a page is fresh: by the pace, and by how many left lately."""
+        """Return how many rows can be sent while a page is fresh: by the pace, and by the speed so far."""
         context, lasted_s = self._context, self._context.clock.monotonic() - self._paged_at
         by_speed = self._given_since / lasted_s * _AHEAD_S if 0 < lasted_s < math.inf else PAGE_SIZE
         most = max(10, min(PAGE_SIZE, int(by_speed)))
@@ -124,7 +124,7 @@ class Feed:
         return reading is not None and self._context.clock.monotonic() - reading.taken_at > _TOO_OLD_S
 
     def _drop_old(self) -> None:
-        """What has waited for too long is not handed out: the list is read again from there on."""
+        """Drop targets whose readings are too old, and read the list again from there on."""
         if not self._ready or not self._walks or not self._is_old(self._ready[0]):
             return
         starts = [start for work in self._ready if (start := _start(work)) < math.inf]
@@ -136,7 +136,7 @@ class Feed:
         context, run_no, after_row = self._context, self._context.run_no, self._after_row
         if self._reads_singly is None:
             self._reads_singly = await self._is_cheap()
-        # Nothing may be awaited from here to `_take`: what a worker settles meanwhile would be handed out again.
+        # Await nothing else before `_take`: a target that a worker settles meanwhile would be handed out again.
         found = await context.commits.ask(
             lambda ledger: ledger.work(run_no, after_row, series=self.series, limit=self._chunk, scope=context.scope)
         )
@@ -149,7 +149,7 @@ class Feed:
         return True
 
     async def _is_cheap(self) -> bool:
-        """Whether what no page has shown is read singly: it costs no time, or is a tenth of the cancels at most."""
+        """Return whether the remaining targets are read singly: it costs no time, or they are at most a tenth."""
         context = self._context
         if context.limits.look is not Look.AUTO:
             return False
@@ -166,7 +166,7 @@ class Feed:
 
 
 def _start(work: Work) -> float:
-    """Soonest first: who has an appointment tomorrow hears of it before who has one next week."""
+    """Return the start as the sort key: people with an appointment tomorrow are told before those of next week."""
     seen = work.reading.appointment if work.reading else None
     starts_at = moment_of(seen.start if seen else work.start)
     return math.inf if starts_at is None else starts_at

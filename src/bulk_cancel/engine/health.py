@@ -1,4 +1,4 @@
-"""What the last answers say of the API as a whole. Cancels and reads are counted apart: one kind may fail alone."""
+"""The API's health by its last answers. Cancels and reads are counted apart: one kind alone may fail."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ class Asked(StrEnum):
 
 @dataclass
 class Health:
-    """Troubles in a row, over all workers of an account."""
+    """Consecutive failures, over all workers of an account."""
 
     _troubles: Counter[Asked] = field(default_factory=Counter)  #: unreachable, or no answer
     _unheard_of: Counter[Kind] = field(default_factory=Counter)  #: answers that the API does not give, in a row
-    granted: set[Asked] = field(default_factory=set)  #: what the credential was allowed in this run, if but once
+    granted: set[Asked] = field(default_factory=set)  #: kinds that the credential was allowed at least once in this run
 
     def note(self, asked: Asked, kind: Kind) -> None:
-        """Learn from an outcome, whichever worker had it."""
+        """Count an outcome, of whichever worker."""
         self._troubles[asked] = self._troubles[asked] + 1 if kind in _TROUBLE else 0
         if asked is Asked.CANCEL:
             self._unheard_of = self._unheard_of + Counter([kind]) if kind in _UNHEARD_OF else Counter()
 
     @property
     def troubles(self) -> int:
-        """How many requests of a kind have failed in a row, of the kind that fares worse."""
+        """Number of consecutive requests of a kind that failed; the higher of both kinds."""
         return max(self._troubles.values(), default=0)
 
     @property
     def unheard_of(self) -> int:
-        """How many answers to cancels in a row were none that the API gives."""
+        """Number of consecutive answers to cancels that are not as the API gives them."""
         return self._unheard_of.total()
 
     @property
     def shows_others(self) -> bool:
-        """Whether any of them was a document of the API that shows the appointment, and does not show it cancelled."""
+        """Whether one of them was a document of the API that does not show the appointment cancelled."""
         return Kind.NOT_SHOWN in self._unheard_of
 
     def recovered(self) -> None:
-        """The API answers again."""
+        """Reset the count: the API answers again."""
         self._troubles.clear()

@@ -1,4 +1,4 @@
-"""The door through which work is taken. Closing it drains the run: nothing new starts, what is in flight settles."""
+"""Controls whether workers take work. Closing it drains the run: nothing new starts, requests in flight settle."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Intake:
         return self.halt is not None
 
     def close(self, halt: Halt) -> None:
-        """Halt the run. The first reason stands."""
+        """Halt the run. The first reason is kept."""
         if self.halt is None:
             self.halt = halt
             for scope in self._scopes:
@@ -31,7 +31,7 @@ class Intake:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Mark a stretch with nothing in flight: it ends at once when the intake closes. Check `closed` after it."""
+        """Interrupt the block when the intake closes: nothing may be in flight in it. Check `closed` afterwards."""
         with anyio.CancelScope() as scope:
             if self.closed:
                 scope.cancel()

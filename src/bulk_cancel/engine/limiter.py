@@ -16,13 +16,13 @@ from bulk_cancel.engine.health import Asked
 
 _SLOWEST = 0.25
 _SLOWDOWN = 0.7
-#: A wait for less is none: so short a sleep adds nothing to a clock that shows hours, and would come back for ever.
+#: A shorter wait counts as none: it may be lost in the rounding of a clock that shows hours, and repeat for ever.
 _NO_WAIT_S = 1e-9
 
 
 @dataclass(eq=False)
 class _Waiter:
-    """One who waits for a slot: woken when it has one, or is the first."""
+    """A caller that waits for slots; woken when it has them, or is the first in the queue."""
 
     count: int = 1
     woken: anyio.Event = field(default_factory=anyio.Event)
@@ -33,12 +33,12 @@ class _Waiter:
 class Limiter:
     """GCRA on the process's monotonic clock, first come, first served.
 
-    `tat` and what is held beside it is its state. The ledger keeps it, and a restart goes on from there.
+    Its state is `tat` and the number of held slots. The ledger keeps it, and a restart continues with it.
 
-    The server's bucket is drawn on when a request arrives, which is some time between its leaving and its answer. While
-    its bucket is full nothing drips into it: had we counted that time as refilling, we would ask for more than there
-    is. So a second TAT counts the requests from their answers on, and what is on its way beside it. It is trusted up to
-    a share of the burst: behind a long latency a small burst would otherwise be a limit of its own.
+    The server takes a token when a request arrives, some time between its departure and its answer. Until then a full
+    bucket does not refill; counting that time as refilling would allow more than the server does. A second TAT counts
+    requests from their answers on, plus those in flight. It counts only up to a share of the burst: with a long latency
+    a small burst would otherwise slow down the whole run.
     """
 
     pace: Pace
@@ -58,33 +58,33 @@ class Limiter:
 
     @property
     def throttles_in_a_row(self) -> int:
-        """Throttles since the last request of their kind that was served, of the kind that has more."""
+        """Number of consecutive 429s of a kind of request; the higher of both kinds."""
         return max(self._throttles.values(), default=0)
 
     def current_pace(self) -> Pace:
-        """The pace after what throttles have taught."""
+        """Return the pace, reduced after 429s."""
         elapsed_s = self.clock.monotonic() - self._slowed_at
         return self.pace.slowed(recovered_factor(self._factor, elapsed_s))
 
     def try_hold(self, count: int = 1) -> bool:
-        """Hold slots that are free at this moment, if nobody waits for one."""
+        """Hold slots that are free now, if no caller waits for one; return whether it did."""
         if self._waiting or not self._granted(count):
             return False
         self._held += count
         return True
 
     def _granted(self, count: int) -> bool:
-        """Whether so many more may start now; who asks takes them."""
+        """Return whether `count` more may start now; the caller then takes them."""
         return self.wait_s(count) <= _NO_WAIT_S
 
     async def _supply(self, count: int) -> None:
-        """Get what waiting alone does not bring: nothing, where the limit is this process's own."""
+        """Get slots from elsewhere: nothing to do where the limit is this process's own."""
 
     async def hold(self, count: int = 1) -> None:
-        """Return when so many requests may start, one right after the other; each is held until `use` or `give_back`.
+        """Wait until `count` requests may start, one right after the other; hold a slot for each.
 
-        First come, first served; the first of those who wait watches the clock for all. Cancelled while waiting, it
-        holds nothing.
+        A slot is held until `use` or `give_back`. First come, first served: the first caller in the queue watches the
+        clock for all. When cancelled while waiting, it holds nothing.
         """
         waiter = _Waiter(count)
         self._waiting.append(waiter)
@@ -92,7 +92,7 @@ class Limiter:
             while not waiter.granted:
                 if self._waiting[0] is waiter:
                     await self._supply(count)
-                    await anyio.sleep(self.wait_s(count))  # a throttle may have moved the start meanwhile: look again
+                    await anyio.sleep(self.wait_s(count))  # a 429 may move the start meanwhile
                     self._grant()
                 else:
                     await waiter.woken.wait()
@@ -101,7 +101,7 @@ class Limiter:
             raise
 
     def _grant(self) -> None:
-        """Give out all that is free at once: a slot per turn of the event loop would be too few at high rates."""
+        """Grant all free slots at once: one per turn of the event loop would be too slow at high rates."""
         while self._waiting and self._granted(self._waiting[0].count):
             waiter = self._waiting.popleft()
             self._held += waiter.count
@@ -122,39 +122,39 @@ class Limiter:
             self._waiting[0].woken.set()
 
     def use(self) -> None:
-        """A request with a held slot leaves at this moment."""
+        """Count a request with a held slot that leaves now."""
         self._held -= 1
         self._underway += 1
         self.tat = after_start(self.tat, self.clock.monotonic(), self.current_pace())
 
     def ended(self) -> None:
-        """A request that left has its answer, or never gets one."""
+        """Count the end of a request, with or without an answer."""
         self._underway -= 1
         self._answered_tat = after_start(self._answered_tat, self.clock.monotonic(), self.current_pace())
 
     def give_back(self) -> None:
-        """A held slot is not needed."""
+        """Release a held slot that is not needed."""
         self._held -= 1
 
     async def long_pause_s(self) -> float:
-        """Return what is left of a pause that an earlier run was asked for; 0 when a run may wait for so long."""
+        """Return the remaining seconds of a pause that an earlier run was asked for; 0 if a run may wait for it."""
         wait_s = self.wait_s()
         return wait_s if wait_s > LONGEST_PAUSE_S + self.pace.span_s else 0.0
 
     async def finish(self) -> None:
-        """Nothing more starts."""
+        """End the use of the limiter: nothing more starts."""
 
     async def tell_pause(self) -> None:
-        """Let others who share the limit hear of a pause: nobody does, where it is this process's own."""
+        """Tell a pause to others that share the limit: nothing to do where it is this process's own."""
 
     async def acquire(self) -> None:
-        """Return when one request may start, which it does at this moment; it counts as answered at once."""
+        """Wait until a request may start; it starts now and counts as answered at once."""
         await self.hold()
         self.use()
         self.ended()
 
     async def until_due(self) -> None:
-        """Return when a request with a held slot may leave: a pause may have come since, or the burst be too small."""
+        """Wait until a request with a held slot may leave: there may be a pause, or the burst is too small."""
         now = self.clock.monotonic()
         while (start := earliest_start(self.tat, now, self.current_pace())) - now > _NO_WAIT_S:
             await anyio.sleep(start - now)
@@ -162,14 +162,14 @@ class Limiter:
 
     @property
     def is_paused(self) -> bool:
-        """Whether a throttle lets nothing leave at this moment, whatever slots are held."""
+        """Whether a pause after a 429 lets nothing leave now, even with held slots."""
         return self.clock.monotonic() < self._paused_until
 
     def wait_s(self, count: int = 1) -> float:
-        """Return how long until so many more requests may start; of more than the burst, how long until the burst may.
+        """Return the seconds until `count` more requests, at most a whole burst, may start.
 
-        What holds a slot has not left. If a slow disk keeps it, time passes, and the bucket must not fill up again
-        beside it: else all that was held would leave together with a whole burst.
+        Held slots count as used from now on. A slow disk may delay their requests, and the bucket must not refill
+        meanwhile: else they would all leave together with a whole burst.
         """
         now, pace = self.clock.monotonic(), self.current_pace()
         more = min(count, pace.burst) - 1
@@ -185,13 +185,13 @@ class Limiter:
         return max(self._answered_tat, now) + self._underway * pace.interval_s
 
     def served(self, asked: Asked = Asked.READ) -> None:
-        """A request was not throttled."""
+        """Note that a request was not throttled."""
         self._throttles[asked] = 0
 
     def throttled(self, started_at: float, retry_after_s: float | None, asked: Asked = Asked.READ) -> float:
-        """A 429 came for a request that started at `started_at`: pause everyone, go slower. Returns the pause, seconds.
+        """Pause and slow down after a 429 for a request that started at `started_at`; return the pause in seconds.
 
-        Answers to requests that had started before the last pause began say nothing new, except a longer wish.
+        Of requests that had started before the current pause, only a longer Retry-After counts.
         """
         now = self.clock.monotonic()
         if started_at < self._slowed_at and now < self._paused_until:
@@ -209,17 +209,17 @@ class Limiter:
         self.tat = after_pause(self.tat, moment, self.pace)
 
     def record(self) -> PaceRecord:
-        """Return the state for the ledger, as if what is held had left: after a crash nobody can tell."""
+        """Return the state for the ledger, as if requests with held slots had left: before a crash they may have."""
         tat = self._expected_tat(self.clock.monotonic(), self.current_pace())
         return PaceRecord(self.clock.base.wall(tat), tat, self.clock.base.boot_id)
 
     def duration_s(self, count: int) -> float:
-        """Return how long `count` requests from now take at least."""
+        """Return the seconds that `count` requests from now take at least."""
         now, pace = self.clock.monotonic(), self.current_pace()
         ready = int((now - self.tat) * pace.rate_per_s) + pace.burst
         return duration_s(count, pace, min(pace.burst, ready))
 
 
 def _late_s(pace: Pace) -> float:
-    """How much later than it left a request is taken to arrive, at most: a tenth of the burst's time."""
+    """Return the most seconds between departure and arrival that count: a tenth of the burst's time."""
     return 0.1 * (pace.burst - 1) * pace.interval_s

@@ -1,7 +1,7 @@
-"""Walks through a list of appointments by their start, a page at a time. Plans, runs and reconciles read pages by this.
+"""Walks through a list of appointments by their start, a page at a time, for plans, runs and reconciles.
 
-The next page begins at the last start that the page before has shown, and not at a number: where the server drops
-cancelled appointments from its list, numbered pages would shift under a run that cancels.
+The next page begins at the last start on the page before, not at a page number: where the server drops cancelled
+appointments from its list, numbered pages would shift during a run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.readings import Reading, Source
 
 PAGE_SIZE = 100
-#: Number of pages that may show too little, and the share of the wanted ones that allows more.
+#: Number of pages that may be wasted, and the share of `wanted` that is added to it.
 _WASTED_PAGES, _WASTED_SHARE = 3.0, 0.01
 
 
@@ -28,8 +28,8 @@ class ListWalk:
     user_id: str | None
     since: float  #: the start of the next page, seconds since the epoch
     pages: int = 0
-    wanted: int = 0  #: how many of its appointments somebody waits for
-    found: int = 0  #: of those, as the caller counts them
+    wanted: int = 0  #: number of its appointments that are wanted
+    found: int = 0  #: number of them that were found, as the caller counts them
     ended: bool = False
     _number: int = 0
     _last_ids: Collection[str] = field(default_factory=frozenset)
@@ -37,11 +37,11 @@ class ListWalk:
 
     @property
     def is_worth_it(self) -> bool:
-        """Whether a page more is likely to show enough of what is wanted."""
+        """Whether the next page is likely to show enough wanted appointments."""
         return not self.ended and self._wasted <= _WASTED_PAGES + self.wanted * _WASTED_SHARE
 
     async def step(self, size: int = PAGE_SIZE) -> dict[str, Reading] | None:
-        """Read the next page; return what it shows, by appointment. None when it could not be read."""
+        """Read the next page; return its readings by appointment id, None when it could not be read."""
         query = Query(self._number, size, start=_iso(self.since), user_id=self.user_id)
         page = await self.read(query)
         if page is None or page.appointments is None:
@@ -55,16 +55,16 @@ class ListWalk:
         }
 
     def count(self, found: int, size: int = PAGE_SIZE) -> None:
-        """Learn how many of the last page were wanted."""
+        """Note how many appointments of the last page were wanted."""
         self.found += found
         self._wasted += 1 - min(1.0, found / size)
 
     def go_to(self, since: float) -> None:
-        """Read on from another start, also from one that was passed."""
+        """Continue from another start, which may be an earlier one."""
         self.since, self._number, self._last_ids, self.ended = since, 0, frozenset(), False
 
     def _advance(self, shown: Collection[Appointment], size: int) -> None:
-        """A short page is the last one; of one that is more than half full some entries may not have been readable."""
+        """Move to the next page. A page at most half full is the last; in a fuller one entries may be unreadable."""
         ids = {one.appointment_id for one in shown}
         self.ended = len(shown) <= size // 2 or ids <= set(self._last_ids)
         self._last_ids = ids

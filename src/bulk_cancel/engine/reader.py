@@ -1,4 +1,4 @@
-"""Reads for plans and searches: in turn with the key's limit, again when an answer proves nothing. Owns no sender."""
+"""Reads for plans and searches: within the key's limit, and again when an answer proves nothing. Owns no sender."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ T = TypeVar("T")
 
 _ATTEMPTS = Attempts(5, first_s=0.5, most_s=10)
 _PAGE_SIZE = 100
-#: A list or a company that has more pages than this is a server that does not know where it ends.
+#: A list with more pages is taken for one whose server does not end it.
 MOST_PAGES = 10_000
 
 
 @dataclass
 class Reader:
-    """One line and the limiter it shares with everybody who uses the key. `remember` keeps the limiter's state."""
+    """A line and the limiter of its key. `remember` saves the limiter's state."""
 
     line: Line
     limiter: Limiter
@@ -43,7 +43,7 @@ class Reader:
     throttled: int = 0
 
     async def page(self, query: Query) -> Page:
-        """Read one page, with when it was asked for. Raises CredentialError or UnreachableError when none comes."""
+        """Read one page, with `asked_at`. Raises CredentialError or UnreachableError without an answer."""
 
         async def ask() -> tuple[Answer, Page | None]:
             asked_at = self.limiter.clock.monotonic()
@@ -53,7 +53,7 @@ class Reader:
         return await self.surely(ask, "the list of appointments")
 
     async def users(self, offset: int) -> Users:
-        """Read the ids of up to 100 users. Raises as `page` does; only admins may."""
+        """Read the ids of up to 100 users, admins only. Raises as `page` does."""
 
         async def ask() -> tuple[Answer, Users | None]:
             users = await self.line.users(_PAGE_SIZE, offset)
@@ -62,7 +62,7 @@ class Reader:
         return await self.surely(ask, "the list of users")
 
     async def read(self, target: Target, request: Request) -> Reading:
-        """Read one appointment. A 404 of the API is a reading; raises as `page` does when there is none."""
+        """Read one appointment. A 404 of the API is a reading, too. Raises as `page` does."""
 
         async def ask() -> tuple[Answer, Reading | None]:
             asked_at = self.limiter.clock.monotonic()
@@ -72,7 +72,7 @@ class Reader:
         return await self.surely(ask, f"appointment {target.appointment_id}")
 
     async def surely(self, ask: Callable[[], Awaitable[tuple[Answer, T | None]]], what: str) -> T:
-        """Ask until there is an answer of the API. Raises as `page` does, about `what`, when there is none."""
+        """Ask, several times if needed, for an answer of the API. Raises as `page` does; errors name `what`."""
 
         async def attempt() -> tuple[Answer, T | None]:
             return await self._once(ask)
@@ -117,9 +117,9 @@ def _failure(answer: Answer, what: str, credential: str) -> BulkCancelError:
 async def each_page(reader: Reader, query: Callable[[int, int], Query], take: Callable[[Page], bool]) -> None:
     """Read page after page until one is empty, or `take` returns False. `query` gets a page's number and size.
 
-    A first page with fewer items than were asked for is either all there is, or all that this server gives at once: the
-    next ones are asked for at that size, which is right in both cases. Raises as `Reader.page` does, and
-    UnreachableError for a list that has no end.
+    A first page with fewer items than were asked for is either the whole list, or the most that this server returns at
+    once: the next pages are asked for in that size, which is right in both cases. Raises as `Reader.page` does, and
+    UnreachableError for a list that does not end.
     """
     size = _PAGE_SIZE
     for number in range(MOST_PAGES):
@@ -128,4 +128,4 @@ async def each_page(reader: Reader, query: Callable[[int, int], Query], take: Ca
             return
         if number == 0:
             size = min(size, page.size)
-    raise UnreachableError("The API's list of appointments has no end.", advice="Ask for fewer days.")
+    raise UnreachableError("The API's list of appointments does not end.", advice="Ask for fewer days.")

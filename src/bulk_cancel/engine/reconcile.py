@@ -2,9 +2,9 @@
 
 A read that shows a target cancelled settles it at once. A read that shows it active proves nothing while an unanswered
 cancel may still be applied: only when the settle time has passed since the sending run gave it up (since the latest
-moment at which it may have left, where that run died), and a second read some seconds later agrees, may the target be
-sent again. What no read can settle after that time (no such appointment, one cancelled occurrence of a series, a
-document that does not tell) stays unknown and is recorded as undecided, with the reason: a person decides.
+moment at which it may have left, if that run died), and a second read some seconds later agrees, may the target be
+sent again. A target that no read can settle by then (no such appointment, one cancelled occurrence of a series, a
+document without the field) stays unknown and is recorded as undecided, with the reason: a person decides.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bulk_cancel.engine.unknowns import due_in_s
 from bulk_cancel.ledger.port import Ledger, Unknown
 
 _CHUNK = 1000
-#: From so many on, a page of 100 appointments may settle more than a single read.
+#: From this number of unknown targets on, pages of 100 appointments may take fewer requests than single reads.
 _WORTH_PAGES = 10
 #: Of one target.
 _READS = Attempts(3, first_s=0.5, most_s=10)
@@ -34,14 +34,14 @@ _READS = Attempts(3, first_s=0.5, most_s=10)
 
 @dataclass
 class Reconciled:
-    """What a reconcile came to."""
+    """The result of a reconcile."""
 
     settled: int = 0  #: found cancelled
     sendable: int = 0  #: proven not applied
     unknown: int = 0  #: still without proof
-    due_in_s: float = 0.0  #: until the last of them is past its settle time
-    undecided: int = 0  #: of the unknown ones, those that no read can settle: a person has to decide
-    unverified: list[str] = field(default_factory=list)  #: appointments of canaries that reads have not shown cancelled
+    due_in_s: float = 0.0  #: seconds until the last unknown one is past its settle time
+    undecided: int = 0  #: unknown ones that no read can settle: a person has to decide
+    unverified: list[str] = field(default_factory=list)  #: ids of canaries that no read has shown cancelled
 
 
 class Reconciler:
@@ -69,7 +69,7 @@ class Reconciler:
             yield chunk
 
     async def _by_pages(self, unknown: list[Unknown]) -> list[Unknown]:
-        """Read the list of coming appointments as long as a page settles more than single reads would."""
+        """Read pages of coming appointments while each shows at least two targets; return the targets not settled."""
         left = {item.work.target.appointment_id: item for item in unknown}
         users = {item.work.request.user_id for item in unknown}
         if len(left) != len(unknown) or len(left) < _WORTH_PAGES or len(users) != 1:
@@ -88,8 +88,8 @@ class Reconciler:
         return list(left.values())
 
     async def _by_single_reads(self, unknown: Sequence[Unknown]) -> None:
-        """Read each; those that are active and old enough are read once more after the confirmation time."""
-        active = [(item, reading) for item in unknown if (reading := await self._look(item)) is not None]
+        """Read each target; those found active after their settle time are read again after the confirmation time."""
+        active = [(item, reading) for item in unknown if (reading := await self._read(item)) is not None]
         if active:
             await self._context.pause(self._context.limits.confirm_s)
         for item, first in active:
@@ -98,10 +98,10 @@ class Reconciler:
             else:
                 await self._confirm(item, first)
 
-    async def _look(self, item: Unknown) -> Reading | None:
-        """Read one target; settle it when it is cancelled. Return a reading that may prove it active, or None.
+    async def _read(self, item: Unknown) -> Reading | None:
+        """Read one target and settle it if it is cancelled. Return a reading that may prove it active, or None.
 
-        That was taken after the settle time; what a cache had kept is as old as the cache says.
+        Such a reading was taken after the settle time; one from a cache is as old as the cache says.
         """
         reading = await read_surely(self._context, self._context.lines[0], item.work)
         shows = see(item.work.target, reading, attended=item.work.attended)
@@ -129,8 +129,8 @@ class Reconciler:
             await self._context.move(item.work, Event.UNDECIDED, detail=f"{why}; tell with: bulk-cancel resolve")
 
     async def _confirm(self, item: Unknown, first: Reading) -> None:
-        """A second reading has to agree, taken some seconds after the first: a cache would only repeat itself."""
-        second = await self._look(item)
+        """Read a target again, so much later that no cache repeats the first reading; if active, it may be sent."""
+        second = await self._read(item)
         if second is None:
             return
         if second.taken_at - first.taken_at < self._context.limits.confirm_s:
@@ -145,13 +145,13 @@ class Reconciler:
         self._result.settled += 1
 
     def _keep(self, item: Unknown, reading: Reading | None = None) -> None:
-        """Leave it unknown until readings as old as this one, which a cache may have kept, can settle it."""
+        """Leave it unknown, and note when readings as old as this one (it may be from a cache) can settle it."""
         at = reading.taken_at if reading is not None and reading.taken_at > -math.inf else None
         self._result.unknown += 1
         self._result.due_in_s = max(self._result.due_in_s, self._due_in_s(item, at))
 
     def _due_in_s(self, item: Unknown, at: float | None = None) -> float:
-        """Return the seconds from a moment, or from now, until its settle time is over."""
+        """Return the seconds from the moment `at`, or from now, until its settle time is over."""
         left_s = due_in_s(item, self._context.clock, self._context.limits.settle_s)
         return left_s if at is None else left_s + self._context.clock.monotonic() - at
 
@@ -161,7 +161,7 @@ def _next_unknown(after_target: int, scope: Scope, ledger: Ledger) -> list[Unkno
 
 
 async def read_surely(context: Context, line: Line, work: Work) -> Reading | None:
-    """Read a target, again after a pause when the answer proves nothing; None when it stays so or the intake closed."""
+    """Read a target, again after a pause when an answer proves nothing; None when all did, or the intake closed."""
 
     def again(reading: Reading | None) -> bool:
         return reading is None and not context.intake.closed

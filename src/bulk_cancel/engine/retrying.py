@@ -32,7 +32,7 @@ class Attempts:
         jitter: random.Random,
         sleep: Callable[[float], Awaitable[None]],
     ) -> AsyncRetrying:
-        """Return what calls a function until `again` is false of its result; the last result is what it returns."""
+        """Return a caller that repeats a function while `again` is true of its result, and returns the last one."""
         return AsyncRetrying(
             stop=stop_after_attempt(self.count),
             wait=random_wait(jitter, self.first_s, self.most_s),

@@ -1,4 +1,4 @@
-"""Carries a staged run out: recover, reconcile, send, reconcile. Starting is recovery; no clean shutdown is needed."""
+"""Carries out a staged run: recover, reconcile, send, reconcile. Every start recovers; no clean shutdown is needed."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from bulk_cancel.engine.unrecorded import tell_unrecorded
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, Exit, UnreachableError
 from bulk_cancel.ledger.port import Ledger
 
-#: A target whose intent was proven not applied is sent again; so often at most in one run.
+#: Most passes of sending and reconciling in one run, since targets that prove not applied are sent again.
 _MOST_PASSES = 5
-#: Of a canary, at most, and how many in a row have to show it cancelled.
+#: Most reads of a canary, and how many consecutive ones have to show it cancelled.
 _CANARY_READS, _AGREEING_READS = 5, 2
 #: Of the first read, which shows that the API can be used.
 _PREFLIGHT = Attempts(4, first_s=0.5, most_s=5)
@@ -39,14 +39,14 @@ _PREFLIGHT = Attempts(4, first_s=0.5, most_s=5)
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How carrying out ended, apart from what the ledger tells."""
+    """How a run ended, apart from what is in the ledger."""
 
     halt: Halt | None
     reconciled: Reconciled
 
 
 class Runner:
-    """One run over a ledger in which its rows are staged."""
+    """One run over a ledger with its rows staged."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -56,7 +56,7 @@ class Runner:
         self._reconciler = Reconciler(context)
 
     async def run(self) -> RunEnd:
-        """Carry out the whole run. What stops it becomes the end's halt, with the exit code that it deserves."""
+        """Carry out the whole run. An error becomes the halt of its end, with the error's exit code."""
         return await self._halting(self._run)
 
     async def reconcile_only(self) -> RunEnd:
@@ -74,7 +74,7 @@ class Runner:
         return RunEnd(self._context.intake.halt, reconciled)
 
     def _halt_for_bug(self, error: Exception) -> None:
-        if isinstance(error, OSError) and error.filename:  # a file that vanished, or a disk that refuses
+        if isinstance(error, OSError) and error.filename:  # a missing file, or a disk error
             self._context.halt(Exit.DISK, f"{error.strerror}: {error.filename}.")
             return
         self._context.halt(Exit.BUG, f"A bug of bulk-cancel: {type(error).__name__}: {clean(str(error))}.")
@@ -101,7 +101,7 @@ class Runner:
         return await self._reconciled()
 
     async def _reconciled(self) -> Reconciled:
-        """Reconcile; with `wait`, once more when the last unanswered cancel can no longer be applied."""
+        """Reconcile; with `wait`, again when the last unanswered cancel can no longer be applied."""
         reconciled = await self._reconciler.run()
         if self._context.limits.wait and reconciled.unknown > reconciled.undecided:
             await self._wait_until_due(reconciled.due_in_s)
@@ -109,7 +109,7 @@ class Runner:
         return reconciled
 
     async def _refuse_long_pause(self) -> None:
-        """An earlier run was asked to stay away for longer than a run waits: that holds for this one, too."""
+        """Halt when an earlier run was asked for a pause that is longer than a run waits, and it is not over."""
         if left_s := await self._context.limiter.long_pause_s():
             self._context.halt(Exit.STOPPED, show_long_pause(left_s))
 
@@ -137,15 +137,15 @@ class Runner:
             if not await context.commits.ask(lambda ledger: ledger.unknown_count(self._context.scope)):
                 if await context.commits.ask(lambda ledger: ledger.sendable_count(context.run_no, context.scope)):
                     await self._wait_for_series()
-                    continue  # passed over while a cancel of the same appointment was on its way, or any series
+                    continue  # they waited for a cancel of the same appointment, or for a series
                 break
             reconciled = await self._reconciled()
             if not (reconciled.sendable or reconciled.settled or (context.limits.wait and reconciled.undecided)):
-                break  # what has just become undecided keeps nothing waiting any more
+                break  # (a target that has just become undecided no longer keeps others waiting)
         return reconciled
 
     def _halted_by_a_canary(self, reconciled: Reconciled) -> bool:
-        """Halt where it is not known yet what a canary was to find out."""
+        """Halt while earlier cancels have no outcome, or a canary is unverified; return whether the run is halted."""
         context = self._context
         if reconciled.unverified:
             context.halt(Exit.STOPPED, _not_verified(reconciled.unverified[0]), for_a_person=True)
@@ -156,7 +156,7 @@ class Runner:
         return context.intake.closed
 
     async def _wait_for_series(self) -> None:
-        """With `wait`, give another account the time to settle a series: while it is open no other one is sent."""
+        """With `wait`, wait until another account's series is settled: while it is open no other target is sent."""
         context, settle_s = self._context, self._context.limits.settle_s
         due_in_s = await context.commits.ask(partial(series_due_in_s, clock=context.clock, settle_s=settle_s))
         if context.limits.wait and due_in_s is not None:
@@ -169,7 +169,7 @@ class Runner:
             await anyio.sleep(max(0.0, due_in_s))
 
     async def _send_all(self) -> None:
-        """First all others, then the series one by one: what one may have taken along is read before it is sent."""
+        """Send all other targets, then the series one by one, since each may include targets of the next."""
         if self._context.limits.canary and not self._canary_done:
             await self._send_canary()
         await self._work(Feed(self._context, self._breaker, series=False), len(self._context.lines))
@@ -177,7 +177,7 @@ class Runner:
         await conclude_forbidden(self._context, self._held_forbidden)
 
     async def _send_canary(self) -> None:
-        """Cancel a few and verify each by a read before all the others."""
+        """Cancel a few targets and verify each by reads before all others."""
         self._canary_done, left = True, self._context.limits.canary
         for series in (False, True):
             while left > 0 and not self._context.intake.closed:
@@ -190,7 +190,7 @@ class Runner:
                 await self._verify(sent, claims)
 
     async def _verify(self, sent: Sequence[Work], claims: Mapping[int, Answer]) -> None:
-        """Record what answers showed where reads agree, or the run was stopped; halt where reads do not agree."""
+        """Record the answers that reads confirm, or all when the run was stopped; halt if reads do not confirm one."""
         left = await self._not_shown_gone(sent)
         denied = [] if self._context.intake.closed else left
         for work in sent:
@@ -207,7 +207,7 @@ class Runner:
             self._context.halt(Exit.STOPPED, told, for_a_person=True)
 
     async def _not_shown_gone(self, sent: Sequence[Work]) -> Sequence[Work]:
-        """Return those that two reads in a row do not show cancelled; the first may come from a replica that lags."""
+        """Return those that no two consecutive reads show cancelled; a single read may come from a lagging replica."""
         in_a_row = dict.fromkeys((work.target_id for work in sent), 0)
         left = list(sent)
         for _ in range(_CANARY_READS):
@@ -232,7 +232,7 @@ class Runner:
         context.unrecorded.clear()
 
     async def _worker(self, feed: Feed, line: Line, claims: dict[int, Answer] | None) -> None:
-        """Settle targets until there are none. An error here halts the run; the other workers drain."""
+        """Settle targets until there are no more. An error halts the run; the other workers drain."""
         sender = Sender(self._context, line, self._breaker, self._held_forbidden, claims)
         try:
             while (work := await feed.next()) is not None:
@@ -244,7 +244,7 @@ class Runner:
             self._halt_for_bug(error)
 
     async def _first_user(self) -> str | None:
-        """Return as whom the first request acts: a Platform key may have no acting user but those of the rows."""
+        """Return the acting user for the first request: a Platform key may have none but those of the rows."""
         return _user(await self._context.commits.ask(self._first_work))
 
     def _first_work(self, ledger: Ledger) -> list[Work]:
@@ -253,7 +253,7 @@ class Runner:
         return [work for one in found for _, work in one] + [item.work for item in ledger.unknown(0, 1, scope)]
 
     async def _preflight(self) -> None:
-        """Ask for one appointment with the headers of the cancels: is the API there, does it take the credential?"""
+        """Read one appointment with the headers of the cancels, to check the address and the credential."""
         self._breaker.probe = Query(0, page_size=1, user_id=await self._first_user())
         retrying = _PREFLIGHT.retrying(_is_no_answer, self._context.limiter.jitter, anyio.sleep)
         page: Page | None = await retrying(self._context.read_page, self._context.lines[0], self._breaker.probe)
@@ -266,9 +266,9 @@ class Runner:
             await self._bind("company_id", company_id, "another company than this credential")
 
     async def _bind(self, key: str, value: str, what: str) -> None:
-        """Bind the ledger to what has just answered, before anything is sent to it.
+        """Bind the ledger to the API or company that has just answered, before anything is sent. Raises ConfigError.
 
-        The ledger of another API or company would take its targets for settled, and its appointments for not found.
+        With the ledger of another API or company, unsent targets could count as settled, and appointments as not found.
         """
         bound = await self._context.commits.ask(lambda ledger: ledger.bind(key, value))
         if bound != value:
@@ -281,7 +281,7 @@ class Runner:
 def _not_verified(appointment_id: str) -> str:
     return (
         f"The canary did not verify: the answer to the cancel of {appointment_id} showed it cancelled, and reads do "
-        "not. Look it up in meetergo and tell what you see, with `bulk-cancel resolve`: until then no run sends "
+        "not. Look it up in meetergo and record what you see with `bulk-cancel resolve`: until then no run sends "
         "anything."
     )
 
@@ -306,7 +306,7 @@ def _preflight_error(answer: Answer) -> BulkCancelError:
         return CredentialError(
             refused_credential(answer), advice="Nothing was sent with it. Keys expire after 1 to 90 days."
         )
-    what = f"answers {answer.status}, which is no list of appointments" if answer.status else answer.message
+    what = f"its answer {answer.status} is not a list of appointments" if answer.status else answer.message
     return UnreachableError(
         f"The API cannot be used: {what}.",
         advice="Nothing was sent. Check MEETERGO_API_URL and the network, then run the same command again.",

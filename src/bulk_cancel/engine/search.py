@@ -1,8 +1,8 @@
-"""Reads everything that a selection may be found in, list after list, until nothing is missing. Owns no sender.
+"""Reads all lists in which a selection may be found, until nothing is missing. Owns no sender.
 
-A list shifts while it is read: each cancel by somebody else moves what follows one place forward, over the edge of a
-page that was read already. So each list is read again until two readings agree, and held against the API's own count.
-What cannot be settled so is a doubt, a sentence: a selection that ends too early leaves people before a closed door.
+A list shifts while it is read: each cancel by somebody else moves the following entries one place forward, perhaps onto
+a page that was read already. So each list is read again until two readings agree, and is compared with the API's own
+count. What remains uncertain is a doubt, a sentence: people whose appointments are missed come to a closed door.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bulk_cancel.core.text import counted
 from bulk_cancel.engine.reader import MOST_PAGES, Reader, each_page
 from bulk_cancel.errors import CredentialError, UnreachableError
 
-#: Readings of one list until it is said that it does not come to rest.
+#: Most readings of one list that keeps changing.
 MOST_READINGS = 5
 
 
@@ -32,7 +32,7 @@ class ListReading:
     _last: Page | None = None
 
     def take(self, page: Page) -> bool:
-        """Take a page; return False when it brings nothing new: this server repeats its last page."""
+        """Take a page; return False when it has nothing new, since some servers repeat their last page."""
         known, last = len(self.ids), self._last
         if last is not None and (last.appointments, last.unreadable) == (page.appointments, page.unreadable):
             return False
@@ -48,7 +48,7 @@ class ListReading:
         return (self.ids, self.unreadable) == (other.ids, other.unreadable)
 
     def doubts(self, whose: str) -> Iterator[str]:
-        """Say what is missing."""
+        """Yield sentences on what may be missing."""
         read = len(self.ids) + self.unreadable
         if self.total is not None and self.total > read:
             yield f"The API counts {counted(self.total, 'appointment')} in {whose} and shows {read:,}."
@@ -58,12 +58,12 @@ class ListReading:
 
 @dataclass
 class Search:
-    """One search. `hosts` and `hosts_read` show how far it is: a list each."""
+    """One search. `hosts` and `hosts_read` count its lists, for the progress."""
 
     reader: Reader
     selection: Selection
     gathering: Gathering = field(init=False)
-    host_ids: tuple[str | None, ...] = ()  #: whose lists are read; None is the credential's own
+    host_ids: tuple[str | None, ...] = ()  #: hosts whose lists are read; None: the credential's own list
     hosts_read: int = 0
     doubts: list[str] = field(default_factory=list)  #: sentences: what may be missing
     _in_this_list: int = 0  #: what its readings have shown at most, until they agree
@@ -82,7 +82,7 @@ class Search:
         return self.gathering.count(Fit.ACTIVE) + self._in_this_list
 
     async def run(self) -> None:
-        """Read it all. Raises as the reader does, naming whose list could not be read: half of it is nothing."""
+        """Read all lists. Raises as the reader does, naming the list that could not be read."""
         self.host_ids = tuple(await self._host_ids())
         for host_id in self.host_ids:
             with _explained(host_id):
@@ -100,7 +100,7 @@ class Search:
         return [*dict.fromkeys(self.selection.host_ids)] or [None]
 
     async def _everybody(self) -> list[str]:
-        """Parts overlap, or are all the same, where the server understands its page parameters otherwise."""
+        """Return the ids of all users. Parts may overlap or repeat, where a server has other page parameters."""
         known: dict[str, None] = {}
         offset, unreadable, total = 0, 0, None
         for _ in range(MOST_PAGES):
@@ -119,7 +119,7 @@ class Search:
         return list(known)
 
     async def _read_list(self, host_id: str | None) -> None:
-        """Read a list until two readings agree; where none do, everything that any of them showed is kept."""
+        """Read a list until two readings agree; if none do, keep everything that any of them showed."""
         readings = [await self._read_once(host_id)]
         while len(readings) < MOST_READINGS:
             readings.append(await self._read_once(host_id))
@@ -136,7 +136,7 @@ class Search:
         ]
 
     async def _read_once(self, host_id: str | None) -> ListReading:
-        """What is new counts within this list: all of it may have been seen in a co-host's."""
+        """Read a list once, with a gathering of its own: a co-host's list may have shown the same appointments."""
         reading = ListReading(Gathering(self.selection))
 
         def take(page: Page) -> bool:
@@ -159,7 +159,7 @@ def _list_of(host_id: str | None) -> str:
 
 @contextmanager
 def _explained(whose: str | None) -> Iterator[None]:
-    """Say about whom the API refused to speak."""
+    """Add to a refusal whose list was refused."""
     try:
         yield
     except CredentialError as error:

@@ -1,10 +1,10 @@
 """One target through a worker: acquire → intent → POST → classify → outcome. The order is the safety; do not change it.
 
 The slot is acquired before the intent, or every crash while waiting for a slot would leave a false unknown. The intent
-is durable before the first byte leaves, or a crash could hide a cancel that was sent. When it is, everything is looked
-at once more: a process that was stopped for long does not send, since others may have taken its intent for unknown and
-judged it, and nothing leaves by an old reading, out of its hours or in a pause. From the send to the outcome nothing
-may be interrupted by a drain: a lost outcome costs a read, a lost intent could cost a second cancel.
+is durable before the first byte leaves, or a crash could hide a cancel that was sent. Once it is durable, everything is
+checked again: a process that was stopped for long does not send, since others may have settled its intent as unknown,
+and nothing is sent by an old reading, outside the send window or in a pause. A drain does not interrupt anything from
+the send to the outcome: a lost outcome costs a read, a lost intent could cost a second cancel.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from bulk_cancel.api.port import Line
-from bulk_cancel.core.actions import Action, Look
+from bulk_cancel.core.actions import SENT, Action, Look
+from bulk_cancel.core.clock import Past
 from bulk_cancel.core.model import Answer, Appointment, Work
 from bulk_cancel.core.outcome import NO_CANCEL_SHOWN, ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
 from bulk_cancel.core.readings import Reading, ReadResult, see
@@ -28,12 +29,13 @@ from bulk_cancel.engine.retrying import Attempts
 from bulk_cancel.errors import Exit
 
 _NEEDS_NO_CANCEL = {
+    Action.NOTHING: Event.SKIPPED,  #: an approved plan knows it as settled, this ledger does not
     Action.SKIP: Event.SKIPPED,
     Action.ALREADY_CANCELLED: Event.SEEN_CANCELLED,
     Action.NOT_FOUND: Event.SEEN_MISSING,
     Action.REFUSED: Event.SEEN_REFUSED,
 }
-#: Number of 403 answers that put the fault on the credential, where it was granted nothing of the kind.
+#: Number of 403 answers that are blamed on the credential, if no such request was granted.
 FORBIDDEN_MEANS_CREDENTIAL = 5
 #: What a 403 means for a row when it is the row's own fault.
 _FORBIDDEN = {Asked.CANCEL: Event.REJECTED, Asked.READ: Event.SEEN_REFUSED}
@@ -44,16 +46,16 @@ class Step(Enum):
 
     DONE = "done"  #: nothing in this run
     AGAIN = "again"  #: send again, after a pause
-    PACED = "paced"  #: send again; the limiter's pause is pause enough
+    PACED = "paced"  #: send again; the limiter already pauses
 
 
 @dataclass
 class HeldForbidden:
-    """The 403 answers nobody can interpret yet: a row's own fault, or the credential's.
+    """The 403 answers of which it is not known yet whether the row or the credential is at fault.
 
-    One rule for cancels and reads: it is the row's when this run has seen the credential granted the same to another (a
-    cancel that was carried out; an appointment that was shown). Until then they are held back from the ledger: many are
-    the credential's, few are the rows'. If the program dies meanwhile they cost a read each.
+    One rule for cancels and reads: it is the row, once this run has seen the credential granted the same for another
+    row (a cancel that was carried out; an appointment that was shown). Until then they are not recorded: many are
+    blamed on the credential, few on the rows. If the program dies meanwhile, each costs a read.
     """
 
     held: list[tuple[Work, Asked, Answer]] = field(default_factory=list)
@@ -78,7 +80,7 @@ class Sender:
         self._breaker = breaker
         self._held_forbidden = forbidden
         self._claims = claims
-        self._why = ""  #: why the last try came to nothing
+        self._why = ""  #: why the last attempt failed
 
     async def settle(self, work: Work) -> None:
         """Bring a sendable target as far as this run can."""
@@ -90,17 +92,21 @@ class Sender:
             await self._again(work, step)
 
     def _why_too_early(self, work: Work) -> str:
-        """What refused it may still be at work behind the refusal, or show an old state; empty: it may be asked."""
+        """Return why a refused target may not be sent again yet: the refused cancel may still be carried out."""
         clock = self._context.clock
-        if work.refused is None:
+        if work.refused is None or self._context.decide(work).action not in SENT:
             return ""
-        age_s = work.refused.age_s(clock.base, clock.monotonic())
-        left_s = math.ceil(max(self._context.limits.settle_s, work.refused.settle_s) - age_s)
+        age_s, left_s = work.refused.age_s(clock.base, clock.monotonic()), math.ceil(self._left_s(work.refused))
         told = f"it was refused {show_duration(math.floor(age_s))} ago, and may be asked again"
         return f"{told} in {show_duration(left_s)}" if left_s > 0 else ""
 
+    def _left_s(self, past: Past) -> float:
+        """Return the seconds until its settle time is over, by the longer one: its own or this run's."""
+        clock = self._context.clock
+        return max(self._context.limits.settle_s, past.settle_s) - past.age_s(clock.base, clock.monotonic())
+
     async def _again(self, work: Work, first: Step) -> None:
-        """Repeat what is proven not to have been applied. Every repetition is a new attempt with its own intent."""
+        """Repeat a cancel that is proven not applied. Every repetition is a new attempt with its own intent."""
         steps = [first]
 
         async def attempt() -> Step:
@@ -115,12 +121,12 @@ class Sender:
             await self._context.move(work, Event.GIVEN_UP, detail=f"not sent: {self._why}")
 
     async def _attempt(self, work: Work) -> Step:
-        """Wait for all that has to be waited for, look, decide, and send if that is still right when it would leave."""
+        """Wait for the API, the send window and a slot; read if needed, decide, and send if that is still right."""
         context = self._context
         await self._breaker.passage(self._line)
         if not await context.hours():
             return Step.DONE
-        step = await self._look(work)
+        step = await self._prepare(work)
         if step is not None:
             return step
         await context.move(work, Event.INTENT, detail=work.request.reason or "")
@@ -129,14 +135,14 @@ class Sender:
             return await self._held_back(work, *held_back)
         return await self._send(work)
 
-    async def _look(self, work: Work) -> Step | None:
-        """Hold the slot of a cancel that may be sent, as far as is known; None: it is held.
+    async def _prepare(self, work: Work) -> Step | None:
+        """Hold a slot for the cancel, and decide whether it may be sent; None: the slot is held and it may.
 
         A read and the cancel that rests on it hold their slots together, or the reading would be old at the send.
         """
         context = self._context
         is_lagging = self._may_lag(work)
-        if is_lagging and (step := await self._look_ahead(work)):
+        if is_lagging and (step := await self._read_ahead(work)):
             return step
         needs_read = is_lagging or context.decide(work).action is Action.READ_FIRST
         if not await context.turn(2 if needs_read else 1):
@@ -152,11 +158,14 @@ class Sender:
         return None if await context.due() else Step.DONE
 
     def _may_lag(self, work: Work) -> bool:
-        """Whether a series was sent of late: it may have taken this one along, and a replica may not show it yet."""
-        return work.series_settles_at is not None and self._context.clock.now() < work.series_settles_at
+        """Whether a series was sent lately: it may include this target, and a replica may not show that yet.
 
-    async def _look_ahead(self, work: Work) -> Step | None:
-        """Read it some seconds after the series, and let some more pass before the reading that decides."""
+        Where its run died after the intent it may have left that much later.
+        """
+        return work.series is not None and self._left_s(work.series) > -self._context.limits.send_within_s
+
+    async def _read_ahead(self, work: Work) -> Step | None:
+        """Read it some seconds after the series, and wait again before the reading that decides."""
         context, lag_s = self._context, self._context.limits.lag_s
         await context.pause(lag_s)
         work.reading = await context.reading(self._line, work)
@@ -172,9 +181,11 @@ class Sender:
         return Step.DONE if self._context.intake.closed else Step.AGAIN
 
     async def _decide(self, work: Work) -> Step | None:
-        """Record what needs no cancel; None: send it. What was read too long ago by now is looked at again."""
+        """Decide by the newest reading, and record what needs no cancel; None: send it; AGAIN: it is too old."""
         context, (action, why, is_change) = self._context, self._context.decide(work)
         event = Event.CHANGED if is_change else _NEEDS_NO_CANCEL.get(action)
+        if action is Action.NOTHING and work.refused is not None:
+            event = Event.SEEN_REFUSED  # it was refused, and a later try of another run came to nothing
         if event is Event.SEEN_REFUSED and work.reading is not None and work.reading.is_forbidden:
             return await self._hold_forbidden(work, Asked.READ, Answer(message=why))
         if event is not None:
@@ -187,16 +198,16 @@ class Sender:
         return None
 
     async def _note_attendee(self, work: Work) -> None:
-        """Have it on record before the cancel leaves that the attendee was in it: what absence proves hangs on that."""
+        """Record before the cancel that the attendee is in the appointment: else a later absence proves nothing."""
         is_in_it = see(work.target, work.reading) is ReadResult.ACTIVE
         if work.target.attendee_id is not None and not work.attended and is_in_it:
             await self._context.move(work, Event.SEEN_ACTIVE, detail="the attendee is in it")
             work.attended = True
 
     def _why_not_now(self, work: Work) -> tuple[str, Step] | None:
-        """Look at everything once more when the intent is durable and the first byte would leave; None: send.
+        """Check everything again once the intent is durable, right before the first byte; None: send.
 
-        A slow disk or a suspended machine may have let any time pass since.
+        With a slow disk or a suspended machine any time may have passed.
         """
         context = self._context
         now, limit = context.clock.monotonic(), context.limits.time
@@ -205,7 +216,7 @@ class Sender:
         if context.intake.closed:
             return "the run was stopped", Step.DONE
         if now - work.moved_at > context.limits.send_within_s:
-            return "too late: the process stood still", Step.AGAIN
+            return "too late: the process was stopped meanwhile", Step.AGAIN
         if not context.is_open_hour():
             return "the send window has closed", Step.PACED
         if context.limiter.is_paused:
@@ -315,9 +326,9 @@ class Sender:
 
 
 async def conclude_forbidden(context: Context, forbidden: HeldForbidden) -> None:
-    """Decide what is still in doubt when all senders are done: few 403s are rows, many are the credential.
+    """Record the held 403 answers when all senders are done: few are blamed on the rows, many on the credential.
 
-    A run that was stopped before it could tell leaves them pending.
+    A run that was stopped before leaves their targets pending.
     """
     held, forbidden.held = forbidden.held, []
     for work, asked, answer in held:

@@ -1,8 +1,8 @@
-"""Keeps series apart from all else, over the runners of several accounts that work at the same time.
+"""Keeps series apart from all other targets, over the runners of several accounts that work at the same time.
 
-The answer to a series cancel does not name the siblings that it took along. So no series is sent before every runner
-has sent its other rows, and none while another runner sends anything: what a runner has fetched to be sent without a
-look would be stale as soon as another one's series took it along.
+The answer to a series cancel does not name the other appointments that it cancelled. So no series is sent before every
+runner has sent its other rows, and none while another runner sends anything: that runner may be about to send, without
+a reading, an appointment that the series includes.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from bulk_cancel.engine.intake import Intake
 
 
 class Order:
-    """Who may send what now. Everything happens in one event loop, so nothing here needs a lock."""
+    """Decides which runner may send what now. Everything happens in one event loop, so nothing needs a lock."""
 
     def __init__(self, runners: Iterable[str] = ()) -> None:
-        self._ahead = set(runners)  #: whose other rows have not been gone through yet
-        self._others = 0  #: runners that send other rows at this moment
-        self._series = False  #: whether one sends series
+        self._ahead = set(runners)  #: runners that have not sent all their other rows yet
+        self._others = 0  #: number of runners that send other rows now
+        self._series = False  #: whether a runner sends series now
         self._changed: anyio.Event | None = None
 
     @asynccontextmanager
     async def turn(self, runner: str, intake: Intake, *, series: bool) -> AsyncIterator[None]:
-        """Wait for the turn and have it for the block; without it only when the intake has closed meanwhile.
+        """Wait for the turn and keep it during the block, which runs without it only if the intake has closed.
 
-        Who asks to send series has sent all others that it could.
+        A runner that asks for series has sent all its other rows.
         """
         if series:
             self.leave(runner)
@@ -46,7 +46,7 @@ class Order:
             self._tell()
 
     def leave(self, runner: str) -> None:
-        """Nobody needs to wait for this runner's other rows any more."""
+        """Note that no runner has to wait for this one's other rows any more."""
         self._ahead.discard(runner)
         self._tell()
 

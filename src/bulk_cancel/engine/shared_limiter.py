@@ -1,8 +1,8 @@
 """A credential's limit that many processes share: slots are reserved, some at a time, on one row of the ledger.
 
-What is reserved counts as used, also by others. So the limit holds across hand-overs, machines and other jobs with the
+Reserved slots count as used for all processes. So the limit holds across takeovers, machines and other jobs with the
 same key, and a crash costs at most one window of slots. Between two reservations this process alone decides when its
-slots are used; two windows of the burst stay unspent, for what another process may have reserved and not used yet.
+slots are used; two windows of the burst stay unspent, for slots that other processes have reserved and not used yet.
 """
 
 from __future__ import annotations
@@ -22,43 +22,43 @@ from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import Lease, Reservation, SharedLedger
 
-#: Slots for so long are reserved at once.
+#: Seconds for which slots are reserved at once.
 WINDOW_S = 0.5
-#: Of the rate: the clocks of the database and of the server need not run alike.
+#: Share of the rate that is used: the clocks of the database and of the server may run at different speeds.
 _RATE_SHARE = 0.98
 
 
 def window_of(pace: Pace) -> int:
-    """Return how many slots of a limit to reserve at once: half a second's, but few where the burst is small."""
+    """Return how many slots of a limit to reserve at once: half a second's, or fewer for a small burst."""
     return max(1, min(math.ceil(pace.rate_per_s * WINDOW_S), pace.burst // 8))
 
 
 def shared_pace(pace: Pace) -> Pace:
-    """Return what all processes together use of a limit: 98 % of the rate, and the burst less two windows."""
+    """Return the part of a limit that all processes use together: 98 % of the rate, and the burst minus two windows."""
     unspent = 2 * window_of(pace) + 1 + math.ceil(pace.rate_per_s * JITTER_S)
     return Pace(pace.rate_per_s * _RATE_SHARE, max(1, pace.burst - unspent))
 
 
 class Slots(Protocol):
-    """Where slots come from."""
+    """A source of slots."""
 
     async def reserve(self) -> Reservation:
-        """Reserve a window of them."""
+        """Reserve a window of slots."""
 
     async def give_back(self, reservation: Reservation, unused: int) -> None:
-        """Return the last of them, unless somebody has reserved after it."""
+        """Return the last `unused` slots, unless another process has reserved since."""
 
     async def pause(self, seconds: float) -> None:
-        """Let nobody start for so long."""
+        """Let no process start anything for `seconds`."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerSlots:
-    """Slots of one credential, by a `SharedLedger`; of a chunk only as long as its lease stands."""
+    """Slots of one credential, by a `SharedLedger`; with a lease only as long as it holds."""
 
     commits: GroupCommit
     credential: str
-    pace: Pace  #: as `shared_pace` has made it
+    pace: Pace  #: of `shared_pace`
     window: int
     lease: Lease | None = None
 
@@ -81,12 +81,12 @@ class LedgerSlots:
 
 
 def slots_of(commits: GroupCommit, credential: str, limit: Pace, lease: Lease | None) -> LedgerSlots:
-    """Return this process's share of a credential's limit, of a chunk only as long as its lease stands."""
+    """Return this process's slots of a credential's limit; with a lease only as long as it holds."""
     return LedgerSlots(commits, credential, shared_pace(limit), window_of(limit), lease)
 
 
 class SharedLimiter(Limiter):
-    """A limiter that starts what it has slots for, when their time has come."""
+    """A limiter that starts requests for which it has reserved slots, when they are due."""
 
     def __init__(self, pace: Pace, clock: Clock, jitter: random.Random, slots: Slots) -> None:
         super().__init__(pace, clock, clock.monotonic(), jitter)
@@ -103,12 +103,12 @@ class SharedLimiter(Limiter):
         return True
 
     def give_back(self) -> None:
-        """A held slot is not needed."""
+        """Release a held slot that is not needed."""
         super().give_back()
         self._left += 1
 
     def throttled(self, started_at: float, retry_after_s: float | None, asked: Asked = Asked.READ) -> float:
-        """As `Limiter.throttled`; the others hear of the pause before this process starts anything more."""
+        """As `Limiter.throttled`; other processes are told the pause before this one starts anything more."""
         pause_s = super().throttled(started_at, retry_after_s, asked)
         self._owed_pause_s = max(self._owed_pause_s, pause_s)
         return pause_s
@@ -124,18 +124,18 @@ class SharedLimiter(Limiter):
             while self._left < count:
                 self._reserved = await self._slots.reserve()
                 self._left += self._reserved.count
-                # The answer came later than the database looked at its clock: that errs on the safe side.
+                # The database read its clock before its answer came: this errs on the safe side.
                 self.tat = max(self.tat, self.clock.monotonic() + self._reserved.ahead_s)
 
     async def tell_pause(self) -> None:
-        """As `Limiter.tell_pause`. What was reserved before it is forfeit: the server's bucket is empty then."""
+        """As `Limiter.tell_pause`. Slots reserved before are forfeit: the server's bucket is empty."""
         seconds, self._owed_pause_s = self._owed_pause_s, 0.0
         if seconds:
             self._left = 0
             await self._slots.pause(seconds)
 
     async def finish(self) -> None:
-        """Nothing more starts: tell a pause that nobody else knows of, and return what is left. Raises LedgerError."""
+        """End the use of the limiter: tell a pause not told yet, and give back unused slots. Raises LedgerError."""
         await self.tell_pause()
         unused, self._left = self._left, 0
         if unused and self._reserved is not None:

@@ -1,4 +1,4 @@
-"""How old an unanswered cancel is, and from when on reads may prove that it was not applied."""
+"""The age of an unanswered cancel, and when reads may prove that it was not applied."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ class OpenTarget:
     target: Target
     sent_at: float  #: seconds since the epoch
     age_s: float
-    due_at: float | None  #: from when on it may be sent again if reads show it active; None: now
-    undecided: bool = False  #: no read can settle it: a person has to
+    due_at: float | None  #: when it may be sent again if reads show it active; None: now
+    undecided: bool = False  #: no read can settle it: a person has to decide
 
 
 def open_one(item: Unknown, clock: Clock, settle_s: float) -> OpenTarget:
-    """Describe an unknown target to a person."""
+    """Return an unknown target as people are shown it."""
     left_s = due_in_s(item, clock, settle_s)
     due_at = clock.now() + left_s if left_s > 0 and not item.undecided else None
     return OpenTarget(item.work.target, item.intent_at, _age_s(item, clock), due_at, item.undecided)
 
 
 def series_due_in_s(ledger: Ledger, clock: Clock, settle_s: float) -> float | None:
-    """Return the seconds until no series in the ledger keeps another one waiting, at least 0; None when none does.
+    """Return the seconds until no open series keeps other targets waiting, at least 0; None when none does.
 
-    What no read can settle keeps none waiting.
+    An undecided series keeps none waiting.
     """
     series = [item for item in every_unknown(ledger) if item.work.target.entire_series and not item.undecided]
     return max(0.0, *(due_in_s(item, clock, settle_s) for item in series)) if series else None
 
 
 def due_in_s(item: Unknown, clock: Clock, settle_s: float) -> float:
-    """Return the seconds until an unknown target is past its settle time; negative: since then.
+    """Return the seconds until an unknown target is past its settle time; negative when it is.
 
-    The longest holds: the one of the run that sent it, or the one given.
+    The longer settle time counts: that of the run that sent it, or `settle_s`.
     """
     return max(settle_s, item.settle_s) - _age_s(item, clock)
 

@@ -1,4 +1,4 @@
-"""The emergency line: outcomes that cannot be recorded go to stderr, in a form that a person can act on."""
+"""Prints outcomes that the ledger cannot record to stderr, in a form that a person can act on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import suppress
 from bulk_cancel.core.model import Work
 from bulk_cancel.core.outcome import Outcome
 
-#: A run has up to 256 cancels in flight when the disk is full.
+#: Number of targets that are named; up to 256 cancels may be in flight when the disk is full.
 _MOST_NAMED = 5
 
 

@@ -18,7 +18,7 @@ from bulk_cancel.settings.accounts import OWN, label_of
 
 @dataclass(frozen=True, slots=True)
 class ActiveAccount:
-    """An account at work in a run."""
+    """An account that works on a run."""
 
     name: str
     settings: ApiSettings
@@ -33,18 +33,18 @@ class ActiveAccount:
 
 
 def pace_of(active: Sequence[ActiveAccount]) -> Pace | None:
-    """Return what the limits of all allow together."""
+    """Return the sum of all limits; None without accounts."""
     rate_per_s, burst = sum(one.pace.rate_per_s for one in active), sum(one.pace.burst for one in active)
     return Pace(rate_per_s, burst) if active else None
 
 
 def credential_of(active: Sequence[ActiveAccount]) -> str:
-    """Return where a person finds the credential that was used; of several a halt names the account."""
+    """Return where a person finds the credential that was used; of several accounts the halt names the account."""
     return active[0].settings.credential.origin if len(active) == 1 else "the credential"
 
 
 def active_accounts(keys: CredentialLocks, ledger: Ledger, run_no: int) -> list[ActiveAccount]:
-    """Return the accounts that have anything to do and whose limits are held. Without a file that is the run's own."""
+    """Return the accounts that have work and whose limits are locked; without an accounts file, the run's own."""
     names = sorted(keys.locked.intersection(ledger.accounts(run_no))) if keys.accounts.given else [OWN]
     counts = _line_counts(keys, names)
     return [_active(keys, name, count) for name, count in zip(names, counts, strict=True)]
@@ -57,7 +57,7 @@ def _active(keys: CredentialLocks, name: str, line_count: int) -> ActiveAccount:
 
 
 def _line_counts(keys: CredentialLocks, names: Sequence[str]) -> list[int]:
-    """Return how many requests each account may have in flight: as its settings say, if this machine can open them."""
+    """Return how many requests each account may have in flight: its setting, or fewer if this machine allows fewer."""
     wanted, room = [keys.accounts.find(name).concurrency for name in names], keys.setup.machine.room_for_connections()
     total = sum(wanted)
     if total <= room:
@@ -68,7 +68,7 @@ def _line_counts(keys: CredentialLocks, names: Sequence[str]) -> list[int]:
 
 
 def leave_others(left: Iterable[str], ledger: Ledger, run_no: int, clock: Clock) -> dict[str, int]:
-    """Recover what no active account works on, and leave it; return how many outcomes of each are unknown."""
+    """Recover the targets of accounts that are not active; return the number of unknown outcomes of each account."""
     left = sorted(left)
     for name in left:
         ledger.recover(run_no, clock.now(), Scope(name))
@@ -77,9 +77,9 @@ def leave_others(left: Iterable[str], ledger: Ledger, run_no: int, clock: Clock)
 
 
 def about_left(left: Mapping[str, int]) -> str:
-    """Say whose outcomes nobody has looked up, a sentence; empty when there are none."""
+    """Return a sentence on the unknown outcomes of accounts without a credential; empty when there are none."""
     if not left:
         return ""
     named = ", ".join(f"{count:,} of {label_of(name)}" for name, count in left.items())
     known = "Make their credentials known and run again."
-    return f"Outcomes stay unknown, since nobody here may look them up: {named}. {known}"
+    return f"Outcomes stay unknown, since their credentials are missing here: {named}. {known}"

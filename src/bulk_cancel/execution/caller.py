@@ -1,4 +1,4 @@
-"""What the caller of a command provides: its machine, a log, a display, approval, a stop."""
+"""The caller of a command, and what it provides."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from bulk_cancel.ops.stop_request import Stop
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What a command line or a program brings along: its machine, a log, a display, who approves and who stops."""
+    """What the command line, or a program, provides: machine, log, display, approval and stop."""
 
     machine: Machine
     log: FilteringBoundLogger
     display: Display
     approve: Callable[[Plan], bool] = lambda _: True
     stop: Stop = field(default_factory=Stop)
-    leave: Callable[[], bool] = lambda: True  #: whether workers go on with a run that nobody watches any more
+    leave: Callable[[], bool] = lambda: True  #: whether workers continue a run that is no longer watched

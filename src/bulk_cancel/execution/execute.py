@@ -1,4 +1,4 @@
-"""Carries a staged run out: the asynchronous part, alone or with signals watched and progress shown."""
+"""Carries out a staged run: the asynchronous part, alone or with signals and progress."""
 
 from __future__ import annotations
 
@@ -40,34 +40,34 @@ from bulk_cancel.settings.job import Job
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What is known of a run that is staged: where it is recorded, and what it is carried out with."""
+    """The facts of a staged run: its record, its accounts and its limits."""
 
     run_id: str
     run_no: int
     ledger: Ledger
     out: Path | None
-    clock: Clock  #: of the ledger's times
+    clock: Clock  #: by which the ledger's times are written
     began: float  #: monotonic
     active: Sequence[ActiveAccount] = ()
     left: Mapping[str, int] = field(default_factory=dict)  #: unknown outcomes of accounts whose credential is missing
     time: TimeLimit | None = None
     approval: Approval | None = None  #: of the plan that is carried out
-    closure: str = ""  #: the command that checks the days of a closure; empty: it is none
+    closure: str = ""  #: the command that checks the days of a closure; empty: this run is of no closure
     provenance: Provenance = field(default_factory=Provenance)
 
     @property
     def zone(self) -> Zone:
-        """The zone in which people read its times."""
+        """The zone of its times for people."""
         return self.provenance.zone
 
     @property
     def longest_exchange_s(self) -> float:
-        """The time after which what is in flight has an outcome."""
+        """Seconds after which every request in flight has an outcome."""
         return max((account.settings.timeout_s for account in self.active), default=0.0)
 
 
 def limits_of(job: Job, time: TimeLimit | None, zone: Zone) -> Limits:
-    """Return how patient and how thorough a run of the job is."""
+    """Return the limits of a run of the job."""
     return Limits(
         max_attempts=job.max_attempts,
         settle_s=job.settle,
@@ -114,7 +114,7 @@ def contexts_of(setup: Setup, facts: RunFacts, keep: Keep | None = None) -> list
 
 
 def _paced(setup: Setup, facts: RunFacts, account: ActiveAccount, commits: GroupCommit) -> tuple[GroupCommit, Limiter]:
-    """Return an account's limiter: of its own, its state kept with its commits, or one whose slots the ledger gives."""
+    """Return an account's commits and limiter: a shared ledger gives its slots, any other keeps its state."""
     if shared_of(facts.ledger) is not None:
         slots = slots_of(commits, account.key, account.pace, None)
         return commits, SharedLimiter(slots.pace, facts.clock, setup.machine.jitter, slots)
@@ -123,13 +123,13 @@ def _paced(setup: Setup, facts: RunFacts, account: ActiveAccount, commits: Group
 
 
 def keep_paces(setup: Setup, facts: RunFacts, contexts: Sequence[Context]) -> None:
-    """Keep what was used of each limit on this machine: the next one with that credential may have another ledger."""
+    """Save each limit's state on this machine: the next command with that credential may use another ledger."""
     for account, context in zip(facts.active, contexts, strict=True):
         remember(setup.machine, account.key, context.limiter.record())
 
 
 async def execute(contexts: Sequence[Context], what: Callable[[Runner], Awaitable[RunEnd]]) -> RunEnd:
-    """Carry a run out until it ends or its time is over, and close its lines. Watches no signals and shows nothing."""
+    """Carry out a run until it ends or its time is over, and close its lines; without signals and progress."""
     if not contexts:
         return RunEnd(None, Reconciled())
     try:
@@ -148,7 +148,7 @@ async def execute(contexts: Sequence[Context], what: Callable[[Runner], Awaitabl
 async def execute_attended(
     contexts: Sequence[Context], what: Callable[[Runner], Awaitable[RunEnd]], caller: Caller, at_most_s: float
 ) -> RunEnd:
-    """Execute with signals and the caller's stop watched and progress shown. A drain takes `at_most_s` seconds."""
+    """Execute with signals, the caller's stop and progress. A drain takes at most `at_most_s` seconds."""
     display = caller.display
 
     def drain(signal_name: str) -> None:

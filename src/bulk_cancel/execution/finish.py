@@ -30,16 +30,16 @@ from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What a run took: the requests of its accounts, its seconds, and the limit that it kept."""
+    """The requests of a run, its duration, and its limit."""
 
     all_counters: Mapping[str, Sequence[Counters]]  #: by account
-    by_account: bool  #: whether there are several, or might be
+    by_account: bool  #: whether the summary lists accounts
     elapsed_s: float
     pace: Pace | None
 
 
 def conclude(setup: Setup, facts: RunFacts, end: RunEnd) -> Summary:
-    """Write the result files and the summary, from the ledger alone. Not counted as the run's time."""
+    """Write the result files and the summary, from the ledger alone; this does not count as the run's time."""
     job = setup.job
     elapsed_s = facts.clock.monotonic() - facts.began
     all_counters = {account.name: [account.counters] for account in facts.active}
@@ -50,7 +50,7 @@ def conclude(setup: Setup, facts: RunFacts, end: RunEnd) -> Summary:
 
 
 def record_end(facts: RunFacts, summary: Summary, setup: Setup) -> None:
-    """Write down the run's end, in the ledger and in its files."""
+    """Record the run's end in the ledger and in its files."""
     ledger, log = facts.ledger, setup.log
     document = to_json(summary)
     ledger.end_run(facts.run_no, facts.clock.now(), document)
@@ -67,7 +67,7 @@ def record_end(facts: RunFacts, summary: Summary, setup: Setup) -> None:
 
 
 def summary_of_unended(ledger: Ledger, run: RunRecord, out: Path, clock: Clock) -> Summary:
-    """Sum up a run that has not come to its end, as far as the ledger knows it: its reads are counted nowhere."""
+    """Return the summary of a run that has not ended, from the ledger alone, which does not count reads."""
     facts = RunFacts(run.run_id, run.run_no, ledger, out, clock, 0.0, provenance=run.provenance)
     span = ledger.send_span(run.run_no)
     effort = Effort({}, by_account=False, elapsed_s=max(0.0, span[1] - run.started_at) if span else 0.0, pace=None)
@@ -76,7 +76,7 @@ def summary_of_unended(ledger: Ledger, run: RunRecord, out: Path, clock: Clock) 
 
 
 def requests_of(*all_counters: Counters) -> Requests:
-    """Sum the requests of some who worked."""
+    """Return the sum of the requests."""
     return Requests(
         posts=sum(counters.posts for counters in all_counters),
         unseen=sum(counters.unseen for counters in all_counters),
@@ -86,7 +86,7 @@ def requests_of(*all_counters: Counters) -> Requests:
 
 
 def _with_left(remains: Remains, left: Mapping[str, int]) -> Remains:
-    """Count what nobody here may look up among the unknown rows."""
+    """Add the outcomes that cannot be read here to the unknown rows."""
     return replace(remains, counts=Counter(remains.counts) + Counter({Status.UNKNOWN: sum(left.values())}))
 
 
@@ -103,7 +103,7 @@ def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains) -> En
     return Ending(
         remains=matter,
         exit_code=exit_code,
-        # Of a reconcile that was stopped nobody knows when the rest is due.
+        # When a reconcile was stopped, it is not known when the other outcomes are due.
         due_at=now + found.due_in_s if found.unknown and not end.halt else None,
         halt=" ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left), cache))),
         credential=credential_of(facts.active),
@@ -115,7 +115,7 @@ def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains) -> En
 
 
 def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
-    """Sum a run up, from the ledger and from how it ended."""
+    """Return the summary of a run, from the ledger and from its end."""
     ledger = facts.ledger
     remains = remains_of_run(ledger, facts.run_no)
     counts = remains.counts

@@ -1,4 +1,4 @@
-"""Runs a job and tells those who do not watch: metrics in a file, notifications. Neither changes how the run ends."""
+"""Metrics and notifications of a run. Neither changes how the run ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BUG = "A bug of bulk-cancel: see its log, and report it."
 
 
 def send_notice(job: Job, log: FilteringBoundLogger, notifier: Notifier | None, ending: RunEnding) -> None:
-    """Write the metrics and tell the receivers that the job names."""
+    """Write the metrics and notify the addresses that the job names."""
     if job.metrics_file is not None:
         write_metrics(job.metrics_file, ending, log)
     if notifier is not None and ending.occasions & {*job.notify_on}:
@@ -28,7 +28,7 @@ def send_notice(job: Job, log: FilteringBoundLogger, notifier: Notifier | None, 
 
 
 def notice_of_end(setup: Setup, summary: Summary) -> RunEnding:
-    """Return what is told of a run that ended."""
+    """Return the notice of a run that ended."""
     code, requests = Exit(summary.exit_code), summary.requests or Requests()
     return RunEnding(
         job=setup.job.name,
@@ -45,7 +45,7 @@ def notice_of_end(setup: Setup, summary: Summary) -> RunEnding:
 
 
 def notice_of_failure(job: Job, setup: Setup | None, error: Exception, elapsed_s: float) -> RunEnding:
-    """Return what is told of a run that never began; without a setup it failed while that was made."""
+    """Return the notice of a run that never began; `setup` is None when making it failed."""
     code = error.exit_code if isinstance(error, BulkCancelError) else Exit.BUG
     return RunEnding(
         job=job.name, exit_code=code, sentence=_why(error), elapsed_s=elapsed_s, unknown_open=_unknown_open(setup)
@@ -53,14 +53,14 @@ def notice_of_failure(job: Job, setup: Setup | None, error: Exception, elapsed_s
 
 
 def _why(error: Exception) -> str:
-    """What an input's error quotes, and any bug's message, may be of a person."""
+    """Return the cause, without the messages of input errors and bugs, which may quote data of people."""
     if isinstance(error, InputError):
         return f"The input cannot be used: see the log, or type: bulk-cancel plan. Exit {int(error.exit_code)}."
     return f"{error} {error.advice}".strip() if isinstance(error, BulkCancelError) else _BUG
 
 
 def _unknown_open(setup: Setup | None) -> int | None:
-    """Ask the ledger, for the metrics; no run fails for want of an answer."""
+    """Return the number of unknown outcomes for the metrics; None when the ledger cannot be read."""
     if setup is None or setup.job.metrics_file is None:
         return None
     with suppress(BulkCancelError):

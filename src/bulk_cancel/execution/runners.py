@@ -1,4 +1,4 @@
-"""Several accounts at work in one run: each with its own credential, limit and lines, over one ledger."""
+"""Several accounts working on one run: each with its own credential, limit and lines, over one ledger."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from bulk_cancel.settings.accounts import OWN, label_of
 
 
 async def work_together(contexts: Sequence[Context], what: Callable[[Runner], Awaitable[RunEnd]]) -> RunEnd:
-    """Let all work at the same time; what stops one stops nobody else. Return how they ended, as one."""
+    """Run all accounts at the same time; a halt of one does not stop the others. Return their common end."""
     ends: dict[str, RunEnd] = {}
 
     async def work(context: Context) -> None:
         name = context.scope.account
         try:
             ends[name] = await what(Runner(context))
-            with suppress(LedgerError):  # it has been told already
+            with suppress(LedgerError):  # it has been reported already
                 await context.limiter.finish()
         finally:
             context.order.leave(name)
@@ -54,12 +54,12 @@ def _sum_of(parts: Sequence[Reconciled]) -> Reconciled:
 
 
 def _halt_of(halts: Mapping[str, Halt], contexts: Sequence[Context]) -> Halt | None:
-    """Return the gravest halt, with what stopped each account: a sentence that holds for all is said once."""
+    """Return the gravest halt, with the sentences of all accounts, each only once."""
     if not halts:
         return None
     code = gravest(halt.exit_code for halt in halts.values())
     if code is Exit.UNREACHABLE and any(context.counters.posts for context in contexts):
-        code = Exit.STOPPED  # that code promises that nothing was cancelled
+        code = Exit.STOPPED  # UNREACHABLE would mean that nothing was cancelled
     by_sentence: defaultdict[str, list[str]] = defaultdict(list)
     for name, halt in sorted(halts.items(), key=lambda item: (item[1].exit_code is not code, item[0])):
         by_sentence[halt.message].append(name)
@@ -75,7 +75,7 @@ def _told(names: Sequence[str], sentence: str, member_count: int) -> str:
 
 
 def standing_of(contexts: Sequence[Context]) -> Standing:
-    """Sum up where the accounts stand. The time left is that of the slowest."""
+    """Return the progress of all accounts. The time left is that of the slowest."""
     counts: Counter[State] = Counter()
     for context in contexts:
         counts.update({state: count for state, count in context.counters.states.items() if count > 0})
@@ -92,7 +92,7 @@ def _done(context: Context) -> int:
 
 
 def _note(context: Context) -> str:
-    """Say what an account waits for, if all its workers do, and for how long."""
+    """Return what an account waits for and for how long; empty when it does not wait."""
     if context.counters.waits:
         why, until = context.counters.waits
         left_s = max(0.0, until - context.clock.monotonic())

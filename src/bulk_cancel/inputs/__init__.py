@@ -1,6 +1,6 @@
 """Input files to validated rows with row numbers.
 
-With reports/ the only importer of polars. Importing this package imports polars: do it inside the command.
+Only this room and reports/ import polars. Import this package inside the command that needs it: polars takes long.
 """
 
 import bulk_cancel.ops.polars_memory  # noqa: F401 - sets what polars reads when it is imported

@@ -1,4 +1,4 @@
-"""What a cell of a sheet says, as text: numbers with their digits, dates as ISO 8601, and what is no value at all."""
+"""The cells of a sheet as text: numbers with their digits, dates as ISO 8601, errors and missing values by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Final
 
-#: Stands for a formula whose result the file does not hold.
+#: The text of a formula whose result the file does not contain.
 NO_VALUE: Final = "#FORMULA!"
 
 _WHOLE = re.compile(r"-?\d+")
@@ -22,13 +22,13 @@ _LAST_DAY = 2_958_465  # 9999-12-31
 
 
 def unescaped(text: str) -> str:
-    """Return a text of a workbook with its escaped characters as themselves."""
+    """Return a text of a workbook with its escape sequences decoded."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
 
 
 @cache
 def is_date(format_id: int, code: str) -> bool:
-    """Tell whether numbers in this format are shown as dates or times."""
+    """Return whether numbers in this format are shown as dates or times."""
     if not code:
         return format_id in _BUILT_IN_DATES
     shown = _NOT_CODE.sub("", code.partition(";")[0])
@@ -37,12 +37,12 @@ def is_date(format_id: int, code: str) -> bool:
 
 @cache
 def is_duration(format_id: int, code: str) -> bool:
-    """Tell whether numbers in this format are shown as hours that may be more than a day's."""
+    """Return whether numbers in this format are shown as durations, whose hours may exceed 24."""
     return bool(_DURATION.search(code)) if code else format_id in _BUILT_IN_DURATIONS
 
 
 def number_text(text: str) -> str:
-    """Return a stored number as a person would write it: whole ones without a point."""
+    """Return a stored number as people write it: whole numbers without a point."""
     if _WHOLE.fullmatch(text):
         return text
     try:
@@ -53,7 +53,7 @@ def number_text(text: str) -> str:
 
 
 def date_text(text: str, *, since_1904: bool) -> str:
-    """Return a stored number as the day, the moment or the time of day that a sheet shows for it."""
+    """Return a stored number as the date, the moment or the time of day that a sheet shows."""
     try:
         days = float(text)
     except ValueError:
@@ -65,7 +65,7 @@ def date_text(text: str, *, since_1904: bool) -> str:
         return str((_DAY_0 + timedelta(seconds=seconds)).time())
     if since_1904:
         moment = _DAY_0_OF_1904 + timedelta(seconds=seconds)
-    else:  # sheets have a 29 February 1900, which there was not
+    else:  # sheets have a 29 February 1900, which did not exist
         moment = _DAY_0 + timedelta(seconds=seconds, days=days < 60)
     return moment.date().isoformat() if seconds % 86_400 == 0 else moment.isoformat()
 

@@ -1,4 +1,4 @@
-"""Typed columns (Parquet) as text: what may stand where, and how the rest is carried through."""
+"""Typed columns (Parquet) as text: which types fit which field, and how other columns are converted."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def text_columns(schema: pl.Schema, fields: Mapping[str, str]) -> Iterator[pl.Ex
 
 
 def _bytes_as_text(column: pl.Expr, *, is_id: bool, is_field: bool) -> pl.Expr:
-    """Carry through as base64 what is no field; the bytes of a field are text, and 16 of an id are a UUID."""
+    """Return bytes as text: those of a field are UTF-8, or the 16 bytes of a UUID; those of other columns base64."""
     if not is_field:
         return column.bin.encode("base64")
 
@@ -74,7 +74,7 @@ def _as_text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def _as_json(column: pl.Expr) -> pl.Expr:
-    # Only structs can be encoded, so the value becomes {"v":value} and loses the frame again.
+    # Only structs can be encoded, so the value is wrapped as {"v":value} and unwrapped again.
     framed = pl.struct(column.alias("v")).struct.json_encode()
     value = framed.str.strip_prefix('{"v":').str.strip_suffix("}")
     return pl.when(column.is_not_null()).then(value)

@@ -1,4 +1,4 @@
-"""Names: the fields an input may have, and the columns the snapshot adds to the original ones."""
+"""Names of the fields of an input, and of the columns that the snapshot adds to the original ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USER_ID: Final = "user_id"
 ACCOUNT: Final = "account"
 
 FIELDS: Final = (APPOINTMENT_ID, REASON, ATTENDEE_ID, CANCEL_ALL, ENTIRE_SERIES, USER_ID)
-#: What may be mapped. A column `account` that is not mapped has a meaning only where there are accounts.
+#: Fields that may be mapped. A column `account` that is not mapped is a field only where there are accounts.
 MAPPABLE: Final = (*FIELDS, ACCOUNT)
 
 BC_ROW: Final = ROW
@@ -46,7 +46,7 @@ ADDED_COLUMNS: Final = (
     BC_REASON_GIVEN,
 )
 
-#: The added column each field of the input ends up in.
+#: The added column for each field of the input.
 ADDED_FOR: Final = {
     APPOINTMENT_ID: BC_APPOINTMENT_ID,
     REASON: BC_REASON,

@@ -1,4 +1,4 @@
-"""Where a delimited text begins: its header, its separator, its line ends."""
+"""The beginning of a delimited text: its header, separator and line ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_HEADER = 1 << 20
 _SEPARATORS = ",;\t|"  # in order of preference when a header has as many of each
 _QUOTED_OR_LINE_END = re.compile(r'"[^"]*"?|\r\n|\r|\n')
 _QUOTED = re.compile(r'"[^"]*"?')
-#: As Excel writes it for itself. No spreadsheet counts it as a row.
+#: The line `sep=;` of Excel, which spreadsheets do not count as a row.
 _NAMED_SEPARATOR = re.compile(r'"?sep=([,;\t|:^~])"?[,;\t| ]*(?:\r\n|\r|\n)', re.IGNORECASE)
 _BLANK = ' \t\r\n,;|"'
 
@@ -29,9 +29,9 @@ _BLANK = ' \t\r\n,;|"'
 class Layout:
     """How the records of a delimited text are laid out."""
 
-    columns: tuple[str, ...]  #: those without a name are empty
+    columns: tuple[str, ...]  #: names; empty for a column without one
     dialect: CsvDialect
-    line_end: str  #: what ends a record; "\\n" stands for CRLF, too
+    line_end: str  #: at the end of a record; "\\n" also means CRLF
     start: int  #: bytes before the header
     header_line: int  #: the physical line on which the header begins
     header_lines: int  #: physical lines before the first data row
@@ -40,13 +40,13 @@ class Layout:
 
     @property
     def separator(self) -> str:
-        """What stands between fields."""
+        """The character between fields."""
         return self.dialect.separator
 
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """A record of the beginning."""
+    """One of the first records."""
 
     row: int
     line: int
@@ -55,10 +55,10 @@ class _Record:
 
 
 def read_layout(beginning: bytes, separator: str | None, mapping: Mapping[str, str]) -> Layout:
-    """Find the header: the first of the first records that names the appointment ids, else the first record.
+    """Find the header: the first record, among the first 20, with a column of appointment ids, else the first record.
 
-    Without a separator each of comma, semicolon, tab and pipe is tried; where none makes a header of a record, the most
-    frequent one outside quotes is taken.
+    Without a separator each of comma, semicolon, tab and pipe is tried; if none makes a record a header, the most
+    frequent one outside quotes is taken. Raises InputError.
     """
     mark = beginning.startswith(BOM_UTF8)
     text, encoding = _decoded(beginning.removeprefix(BOM_UTF8))
@@ -94,7 +94,7 @@ def _refuse_nul(first: _Record) -> None:
 
 
 def nul_refused(line: int) -> InputError:
-    """Return the refusal of a text with a NUL."""
+    """Return the error for a text with a NUL."""
     return InputError(
         f"line {line} holds a NUL byte",
         advice="The file is damaged, or UTF-16 without a byte order mark. Save it as CSV UTF-8.",
@@ -107,7 +107,7 @@ def _decoded(beginning: bytes) -> tuple[str, str]:
     except UnicodeDecodeError as error:
         if len(beginning) - error.start < 4:  # the block ends inside a character
             return beginning[: error.start].decode(), "utf-8"
-        # The check of the whole file refuses the place; here only the header counts.
+        # `check_records` refuses the wrong byte and names its line; here only the header counts.
         return beginning.decode("latin-1"), "latin-1"
 
 
@@ -117,7 +117,7 @@ def _first_line_end(text: str) -> str:
 
 
 def _filled_records(text: str, line_end: str, start: int) -> Iterator[_Record]:
-    """Yield the records that hold something. The line that names the separator is a line, and no row."""
+    """Yield the records that are not blank. A line that names the separator counts as a line, but not as a row."""
     row, line = 1, 1 + text.count(line_end, 0, start)
     while start < len(text):
         end = _end_of_record(text, start)

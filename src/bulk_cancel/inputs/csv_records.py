@@ -1,9 +1,9 @@
 """The check of a delimited text before polars reads it: one pass over the bytes, in constant memory.
 
 polars fills short rows silently, guesses where a stray quote ends and takes a lone CR for text. So every record is
-looked at here first. Well-formed quoted fields are replaced by a letter, and the rest is reduced to its separators and
-line ends ("skeleton"). Where that is regular nothing else needs a look; where it is not, each record is counted, and
-whatever quote or line end is left over is out of place.
+checked here first. Well-formed quoted fields are replaced by a letter, and the rest is reduced to its separators and
+line ends ("skeleton"). A regular skeleton needs no further check; otherwise the fields of each record are counted, and
+any remaining quote or line end is an error.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ MAX_RAGGED = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What the check found."""
+    """The result of the check."""
 
     last_row: int  #: number of the last record, blank ones included
     ragged_rows: array[int]  #: row numbers of records with too few or too many fields
-    ragged_fields: array[int]  #: how many fields each of them has
+    ragged_fields: array[int]  #: number of fields of each of them
 
 
 def check_records(blocks: Iterable[bytes], layout: Layout, needed: int) -> Records:
-    """Check every record from the header on; raise InputError where no row can be trusted any more.
+    """Check every record from the header on. Raises InputError for an error after which no row can be trusted.
 
-    `needed` is how many fields a record must have at least: those after them mean nothing, and may be missing.
+    `needed` is the least number of fields of a record: the columns after them mean nothing and may be missing.
     """
     check = _RecordCheck(layout, needed)
     for piece in _whole_records(blocks, layout.line_end.encode()):
@@ -42,10 +42,10 @@ def check_records(blocks: Iterable[bytes], layout: Layout, needed: int) -> Recor
 
 
 def _whole_records(blocks: Iterable[bytes], line_end: bytes) -> Iterator[bytes]:
-    """Cut the text where records end: at a line end with an even number of quotes before it.
+    """Yield pieces of whole records: each ends at a line end with an even number of quotes before it.
 
-    A stray quote makes the cuts wrong, but only after it, and the piece that holds it is refused. For the same reason
-    a piece that grows too long without a cut may be handed on as it is: it is refused in any case.
+    After a stray quote the cuts are wrong, but the piece with the quote is refused. A piece that grows too long
+    without a cut is handed on as it is, since it is refused, too.
     """
     rest = b""
     for block in blocks:
@@ -83,7 +83,7 @@ class _RecordCheck:
     dropped: bytes = field(init=False)  # every byte that does not belong to a skeleton
     regular: tuple[bytes, ...] = field(init=False)  # skeletons of a record with the right number of fields
     quoted: re.Pattern[bytes] = field(init=False)
-    also_formulas: re.Pattern[bytes] = field(init=False)  # as Excel keeps a number text: ="007", not in quotes again
+    also_formulas: re.Pattern[bytes] = field(init=False)  # also ="007", as Excel writes a number that is a text
 
     def __post_init__(self) -> None:
         self.records, self.lines = self.layout.header_row - 1, self.layout.header_line - 1
@@ -94,7 +94,7 @@ class _RecordCheck:
         self.regular = (separators + b"\n", separators + b"\r\n") if unix else (separators + b"\r",)
         ends = re.escape(self.separator) + (rb"\r\n" if unix else rb"\r")
         starts = re.escape(self.separator + self.line_end)
-        # Possessive, so that a quote left open costs one pass and not a pass per quote after it.
+        # Possessive, so that an open quote costs one pass, not one for each later quote.
         pattern = rb'"(?<![^%s]")[^"]*+(?:""[^"]*+)*+"(?=[%s])' % (starts, ends)
         self.quoted = re.compile(pattern)
         formula = rb'=(?<![^%s]=)"[^"\r\n%s]*+"(?=[%s])' % (starts, re.escape(self.separator), ends)
@@ -169,13 +169,13 @@ class _RecordCheck:
             raise InputError(f"the record on line {self.lines + 1} is longer than {MAX_RECORD >> 20} MiB")
 
     def _blanked(self, piece: bytes) -> bytes:
-        """Replace quoted fields by as many letters, so that positions stay."""
+        """Replace quoted fields by as many letters, so that positions do not change."""
         return self.quoted.sub(lambda match: b"q" * len(match[0]), piece)
 
     def _note_ragged(self, piece: bytes) -> None:
-        """Note records that lack a field that means something, or have more fields than the header that hold something.
+        """Note records that lack a needed field, or have more fields than the header that are not blank.
 
-        A spreadsheet leaves out the last separators of a row, or adds some, as it likes.
+        Spreadsheets may leave out the last separators of a row, or add some.
         """
         expected = len(self.layout.columns)
         outside = self.quoted.sub(lambda match: b"" if match[0] == b'""' else b"q", piece)

@@ -1,4 +1,4 @@
-"""CSV and TSV."""
+"""Reads CSV and TSV."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _UNNAMED = f"{PREFIX}unnamed_"
 
 
 def read_delimited(text: PlainText, separator: str | None, options: InputOptions) -> Table:
-    """Check a text from its first to its last byte and open it with polars."""
+    """Check a whole text and open it with polars. Raises InputError."""
     hasher = hashlib.sha256()
     with text.path.open("rb") as file:
         layout = read_layout(file.read(MAX_HEADER), separator, options.mapping)
@@ -51,13 +51,13 @@ def read_delimited(text: PlainText, separator: str | None, options: InputOptions
 
 
 def _dialect_of(layout: Layout, text: PlainText, *, is_tsv: bool) -> CsvDialect:
-    """Return how the files that go back are written: named .csv they hold no tabs if the input was named .tsv."""
+    """Return the dialect of the result files. They are named .csv, so they have no tabs, even for a .tsv input."""
     dialect = replace(layout.dialect, mark=layout.dialect.mark or text.converted)
     return replace(dialect, separator=",", names_separator=False) if is_tsv else dialect
 
 
 def _filled_unnamed(frame: pl.LazyFrame, layout: Layout) -> list[int]:
-    """Return the places of columns without a name that hold something."""
+    """Return the places of columns without a name that are not empty."""
     places = [place for place, name in enumerate(layout.columns) if not name]
     if not places:
         return []
@@ -78,7 +78,7 @@ def _scan(path: Path, layout: Layout) -> pl.LazyFrame:
         infer_schema=False,
         glob=False,
         raise_if_empty=False,
-        missing_columns="insert",  # rows with too few or too many fields are known by now
+        missing_columns="insert",  # rows with too few or too many fields have been noted
         extra_columns="ignore",
         row_index_name=BC_ROW,
         row_index_offset=layout.header_row + 1,
@@ -89,21 +89,17 @@ def _scan(path: Path, layout: Layout) -> pl.LazyFrame:
 def _with_layout_problems(frame: pl.LazyFrame, records: Records, expected: int) -> pl.LazyFrame:
     if not records.ragged_rows:
         return frame.with_columns(pl.lit(None, pl.String).alias(LAYOUT_PROBLEM))
-    problems = [f"row has {_counted(fields)}, the header has {expected}" for fields in records.ragged_fields]
+    problems = [f"row has {counted(fields, 'field')}, the header has {expected}" for fields in records.ragged_fields]
     rows = pl.Series(records.ragged_rows, dtype=pl.Int64)
     ragged = pl.LazyFrame({BC_ROW: rows, LAYOUT_PROBLEM: pl.Series(problems, dtype=pl.String)})
     return frame.join(ragged, on=BC_ROW, how="left", maintain_order="left")
 
 
 def _with_swallowed_rows(frame: pl.LazyFrame, names: Sequence[str], separator: str) -> pl.LazyFrame:
-    """A quote that is not closed where it should be makes the next rows a part of its cell: that row is told."""
+    """Add a problem to rows with a cell that contains further rows, because a quote was not closed."""
     further_row = rf'[\r\n](?:[^\r\n]*{re.escape(separator)})?[" ]*{_ID}[" ]*(?:{re.escape(separator)}|[\r\n]|$)'
     holds_rows = pl.any_horizontal(pl.col(name).str.contains(further_row) for name in names).fill_null(value=False)
     told = pl.concat_str(
         LAYOUT_PROBLEM, pl.when(holds_rows).then(pl.lit(_SWALLOWED)), separator="; ", ignore_nulls=True
     )
     return frame.with_columns(pl.when(told != "").then(told).alias(LAYOUT_PROBLEM))
-
-
-def _counted(fields: int) -> str:
-    return counted(fields, "field")

@@ -1,4 +1,4 @@
-"""Which format a source is in, told by its name."""
+"""The format of a source, by its name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CLOUD = re.compile(r"^(s3|gs|az)://", re.IGNORECASE)
 
 
 class Kind(Enum):
-    """What the bytes mean once they are unpacked."""
+    """The format of the unpacked bytes."""
 
     CSV = "csv"
     TSV = "tsv"
@@ -37,7 +37,7 @@ class Packing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What a source's name says about its bytes."""
+    """The format that a source's name stands for."""
 
     kind: Kind
     packing: Packing
@@ -53,7 +53,7 @@ _PACKED_KINDS = (Kind.CSV, Kind.TSV, Kind.NDJSON)
 
 
 def format_of(source: str) -> Format:
-    """Return the format a source's name stands for; refuse an unknown one."""
+    """Return the format that a source's name stands for. Raises InputError for an unknown one."""
     if source == "-":
         return Format(Kind.CSV, Packing.NONE)
     parts = re.split(r"[?#]", source)[0] if is_cloud(source) else source
@@ -65,10 +65,10 @@ def format_of(source: str) -> Format:
     if kind is None and not is_cloud(source) and Path(source).is_dir():
         return Format(Kind.PARQUET, Packing.NONE)
     if kind is None or (packing is not Packing.NONE and kind not in _PACKED_KINDS):
-        raise InputError("this kind of file is not known", advice=f"Accepted are {ACCEPTED}.")
+        raise InputError("the format of this file is not known", advice=f"Accepted are {ACCEPTED}.")
     return Format(kind, packing)
 
 
 def is_cloud(source: str) -> bool:
-    """Tell whether the source is an object of a store."""
+    """Return whether the source is in an object store."""
     return _CLOUD.match(source) is not None

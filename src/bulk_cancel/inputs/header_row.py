@@ -1,4 +1,4 @@
-"""Which row of a table holds the names of the columns: the first of the first rows that names the appointment ids."""
+"""Finds the header of a table: the first row, among the first 20, that has a column of appointment ids."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.headers import has_id_column
 
-#: A title, a date, a blank line: what stands above the names. Among so many rows they are looked for.
+#: Number of rows among which the header is sought: above it there may be a title, a date or a blank line.
 FIRST_ROWS: Final = 20
 
 
@@ -18,8 +18,8 @@ class HeaderRow:
     """The row with the names of the columns."""
 
     number: int
-    columns: dict[int, str]  #: place, counted from 0 -> name; columns without a name are not there
-    titles: int  #: rows above it that hold something
+    columns: dict[int, str]  #: place, counted from 0 -> name; without columns that have no name
+    titles: int  #: number of rows above it that are not empty
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -28,9 +28,9 @@ class HeaderRow:
 
 
 def header_row(rows: Sequence[tuple[int, Mapping[int, str]]], mapping: Mapping[str, str]) -> HeaderRow:
-    """Return the first row that names the appointment ids. Each is (number, cells).
+    """Return the first row with a column of appointment ids; `rows` are (number, cells).
 
-    Where none does, return the first row of two names or more: a title above them tells nobody what the columns are.
+    Without such a row, return the first one with at least two names, since a title does not name columns.
     """
     headers = [HeaderRow(number, named(cells), titles) for titles, (number, cells) in enumerate(rows)]
     if not headers:
@@ -46,14 +46,14 @@ def named(cells: Mapping[int, str]) -> dict[int, str]:
 
 
 def about_header(number: int, titles: int) -> Iterator[str]:
-    """Say which row was taken for the header, where it is not the first that holds something."""
+    """Yield a sentence on the header, if it is not the first row that is not empty."""
     if titles:
         above = "the row above it is" if titles == 1 else f"the {titles} rows above it are"
-        yield f"Row {number} holds the names of the columns; {above} not read."
+        yield f"Row {number} has the names of the columns; {above} not read."
 
 
 def about_unnamed(places: Iterable[int]) -> Iterator[str]:
-    """Say which columns are left out since they have no name."""
+    """Yield a sentence on columns that are left out since they have no name."""
     listed = [f"{place + 1} ({_letters(place)})" for place in sorted(places)]
     if listed:
         shown = ", ".join(listed[:5]) + (" and more" if len(listed) > 5 else "")

@@ -1,4 +1,4 @@
-"""Which column holds which field."""
+"""Finds the column of each field."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LISTED = 30
 def resolve_columns(
     columns: Sequence[str], mapping: Mapping[str, str], *, with_accounts: bool = False
 ) -> dict[str, str]:
-    """Return field -> column. The mapping beats the headers, a full name beats a short one; a tie is refused."""
+    """Return field -> column. The mapping comes before headers, a full name before a short one. Raises InputError."""
     refuse_unusable_headers(columns)
     found = _mapped(columns, mapping)
     free = [column for column in columns if column not in found.values()]
@@ -35,13 +35,13 @@ def resolve_columns(
 
 
 def columns_read(columns: Sequence[str], options: InputOptions) -> set[str]:
-    """Return the columns that mean something: fields, and what the reason has blanks for."""
+    """Return the columns that are read: those of fields, and those for which the reason has blanks."""
     fields = resolve_columns(columns, options.mapping, with_accounts=options.accounts is not None)
     return {*fields.values(), *options.blanks}
 
 
 def has_id_column(columns: Collection[str], mapping: Mapping[str, str]) -> bool:
-    """Tell whether some column could hold the appointment ids."""
+    """Return whether a column could be that of the appointment ids."""
     if APPOINTMENT_ID in mapping:
         return bool(columns_like(mapping[APPOINTMENT_ID], columns))
     wanted = {same_header(APPOINTMENT_ID), *_SHORT_NAMES}
@@ -49,7 +49,7 @@ def has_id_column(columns: Collection[str], mapping: Mapping[str, str]) -> bool:
 
 
 def refuse_unusable_headers(columns: Sequence[str]) -> None:
-    """Refuse headers that occur twice or are reserved, and too many of them."""
+    """Raise InputError for headers that occur twice or are reserved, and for too many columns."""
     refuse_many_columns(len(columns))
     for column, count in Counter(columns).items():
         if count > 1:

@@ -1,7 +1,7 @@
-"""NDJSON, one JSON object per line, each with the keys it likes; and a JSON list of such objects.
+"""Reads NDJSON, one JSON object per line, whose keys may differ; and a JSON list of such objects.
 
-Every value becomes text: numbers keep their digits as written, lists and objects become JSON again. The row of an
-object is its line, and in a list its number.
+Every value becomes text: numbers keep their digits, lists and objects become JSON again. The row number of an
+object is its line, or its number in the list.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def read_ndjson(text: PlainText, work: Path) -> Table:
 
 
 class _Object:
-    """An object, and its text, where it stands."""
+    """An object with its text and its place in the file."""
 
     __slots__ = ("place", "text", "values")
 
@@ -55,7 +55,7 @@ class _Object:
                 text, object_pairs_hook=_without_repeats, parse_int=str, parse_float=str, parse_constant=str
             )
             if "\\u" in text:
-                json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text
+                json.dumps(found, ensure_ascii=False).encode()  # raises for half a surrogate pair
         except UnicodeError as error:
             raise InputError(f"{place} is not UTF-8 text", advice="Save the file as UTF-8.") from error
         except (ValueError, RecursionError) as error:
@@ -65,7 +65,7 @@ class _Object:
         self.values: dict[str, object] = found
 
     def cells(self, nested: dict[str, str]) -> dict[str, str | None]:
-        """Return the values as text; note where lists and objects are."""
+        """Return the values as text; note in `nested` which columns have lists or objects, and where first."""
         return {
             name: value if value is None or isinstance(value, str) else self._other_as_text(name, value, nested)
             for name, value in self.values.items()
@@ -76,7 +76,7 @@ class _Object:
             return "true" if value else "false"
         nested.setdefault(name, self.place)
         try:
-            return json.dumps(json.loads(self.text)[name], ensure_ascii=False)  # again, with its numbers as numbers
+            return json.dumps(json.loads(self.text)[name], ensure_ascii=False)  # parsed again: with numbers as numbers
         except (ValueError, RecursionError) as error:
             raise InputError(f'{self.place}: "{shown(name)}" cannot be read: {shown(str(error))}') from error
 
@@ -126,7 +126,7 @@ def _objects_of_list(file: BinaryIO, hasher: Hasher) -> Iterator[tuple[int, _Obj
 
 
 class _Window:
-    """The part of a text that is looked at: a value at a time, and no more than a value may hold."""
+    """The part of a text that is in memory: one value at a time, of limited length."""
 
     def __init__(self, file: BinaryIO, hasher: Hasher) -> None:
         self._blocks = read_blocks(file, hasher)
@@ -134,7 +134,7 @@ class _Window:
         self._text, self._at = "", 0
 
     def next_character(self) -> str:
-        """Return what follows the blanks, without taking it; empty at the end."""
+        """Return the next character that is not a blank, without taking it; empty at the end."""
         while True:
             while self._at < len(self._text) and self._text[self._at] in _BETWEEN:
                 self._at += 1
@@ -142,7 +142,7 @@ class _Window:
                 return self._text[self._at : self._at + 1]
 
     def expect(self, characters: str) -> str:
-        """Take one of these characters."""
+        """Take the next character, which has to be one of these. Raises InputError."""
         found = self.next_character()
         if not found or found not in characters:
             raise InputError("the list is not whole JSON", advice="Is the file cut short?")
@@ -150,7 +150,7 @@ class _Window:
         return found
 
     def take_value(self, decoder: json.JSONDecoder, number: int) -> str:
-        """Take one value, as it is written."""
+        """Take one value; return its text."""
         self.next_character()
         while True:
             try:
@@ -161,7 +161,7 @@ class _Window:
                     raise InputError(message) from error
                 continue
             if end == len(self._text) and self._more():
-                continue  # a number may go on
+                continue  # a number may continue
             text, self._at = self._text[self._at : end], end
             return text
 

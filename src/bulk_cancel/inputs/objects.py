@@ -1,4 +1,4 @@
-"""Copy an object of a store (s3://, gs://, az://) to a local file, byte by byte and a piece at a time."""
+"""Copies an object of a store (s3://, gs://, az://) to a local file, piece by piece."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bulk_cancel.inputs.unpack import refuse_bomb, write_blocks
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-PIECE = 8 << 20  #: few enough bytes for a slow line to bring within a request's 30 s
+PIECE = 8 << 20  #: bytes per request: a slow line needs less than the request's 30 s for them
 
 
 def copy_object(address: str, into: Path) -> Path:
     """Copy the object at an address to a new file and return its path.
 
-    Raise InputMissingError when there is no such object, InputError when it cannot be read or changed meanwhile.
+    Raises InputMissingError when there is no such object, InputError when it cannot be read or changes meanwhile.
     """
     if find_spec("obstore") is None:
         raise InputError("object stores need an extra", advice='In the checkout: pip install ".[cloud]"')
@@ -41,7 +41,7 @@ def copy_object(address: str, into: Path) -> Path:
 
 
 def _pieces(store: ObjectStore, key: str) -> Iterator[bytes]:
-    """Yield the bytes of one state of an object: each request names the state that the first one saw."""
+    """Yield the bytes of one version of an object: each request names the version that the first one saw."""
     import obstore
 
     found = obstore.head(store, key)

@@ -1,7 +1,7 @@
-"""The sheets of an .ods document (ODF 1.2): their cells as text, and what a person sees of them.
+"""The sheets of an .ods document (ODF 1.2): their cells as text, and which rows and columns are hidden.
 
-As in .xlsx, an error is its own text, a formula without a stored value is NO_VALUE, and a merged cell holds for all
-rows it covers.
+As in .xlsx, an error is its own text, a formula without a stored value is NO_VALUE, and a merged cell counts for all
+rows that it covers.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from bulk_cancel.inputs.cell_text import NO_VALUE, number_text
 from bulk_cancel.inputs.sheets import MAX_COLUMN, MAX_ROW, Merges, Sheet, SheetRow
 from bulk_cancel.inputs.xml_pass import Texts, parse
 
-#: Cells of a row that is written once and stands for many.
+#: Most cells that one repeated row may stand for.
 MAX_REPEATED = 1_000_000
 
 _CONTENT = "content.xml"
 _HIDDEN = ("collapse", "filter")
-#: Notes and drawings: their texts are not the cell's.
+#: Elements of notes and drawings, whose texts are not the cell's.
 _ASIDE = ("annotation", "shapes", "frame", "custom-shape")
-#: Attributes are looked up under these, so they have to mean what they usually do.
+#: Attributes are looked up by these prefixes, so a document has to define them in the usual way.
 _PREFIXES = {
     f"xmlns:{name}": f"urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"
     for name in ("office", "table", "text", "style")
@@ -37,7 +37,7 @@ _STORED = {
 
 
 def ods_sheets(archive: zipfile.ZipFile) -> list[Sheet]:
-    """Return the sheets of a document, in its order. Their rows are read when they are asked for."""
+    """Return the sheets of a document in its order. Their rows are read later."""
     found = _Tables()
     for _ in parse(archive, _CONTENT, found):
         pass
@@ -75,7 +75,7 @@ class _Tables:
 
 
 class _OdsSheet(Sheet):
-    """A sheet whose rows come out of the document's content."""
+    """A sheet whose rows are read from the document's content."""
 
     def __init__(self, name: str, visible: bool, archive: zipfile.ZipFile, number: int) -> None:
         super().__init__(name, visible)
@@ -106,7 +106,7 @@ class _Cells:
         self._open = False
 
     def take(self) -> Iterator[SheetRow]:
-        """Yield the rows that ended, and forget them."""
+        """Yield the finished rows, and forget them."""
         done, self._done = self._done, []
         for first, count, hidden, own in done:
             for row in range(first, first + count):

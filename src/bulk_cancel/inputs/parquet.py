@@ -1,4 +1,4 @@
-"""Parquet: a file, or a folder of part files as other programs leave it."""
+"""Reads Parquet: a file, or a folder of part files as other programs write it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
 
 
 def part_files(folder: Path) -> list[Path]:
-    """Return the Parquet files of a folder in the order of their names; what begins with _ or . is none of them."""
+    """Return the Parquet files of a folder by name; files whose names begin with _ or . are left out."""
     return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith(("_", ".")))
 
 
@@ -35,7 +35,7 @@ def open_parquet(path: Path) -> Table:
 
 
 def _names(frame: pl.LazyFrame) -> tuple[str, ...]:
-    """Return the columns. Raises InputError where a damaged file describes them in a way that cannot be."""
+    """Return the columns. Raises InputError for a damaged file."""
     try:
         return tuple(frame.collect_schema().names())
     except pl.exceptions.PolarsError as error:

@@ -1,4 +1,4 @@
-"""Rows of text on their way into Parquet files, a limited number of cells at a time."""
+"""Writes rows of text to Parquet files, a limited number of cells at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_CHARACTERS = 32 << 20
 
 
 class Parts:
-    """Rows so far. Each part has the columns that its rows have; together they have the union of them."""
+    """Collects rows. Each part has the columns of its rows, and the frame the union of all."""
 
     def __init__(self, folder: Path) -> None:
         make_folder(folder)

@@ -1,4 +1,4 @@
-"""From what a person names to a table: a path, '-', or a URL of an object store."""
+"""Opens a source as a table: a path, '-', or a URL of an object store."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from bulk_cancel.ops.keyboard import heed_ctrl_c
 _POLARS_GIVES_UP = (
     pl.exceptions.ComputeError,
     pl.exceptions.NoDataError,
-    pl.exceptions.PanicException,  # a BaseException: a fault of polars, which ends no run without a sentence
+    pl.exceptions.PanicException,  # a BaseException, which would end a run without a message
     MemoryError,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What changes when a file does."""
+    """Properties of a file that change when it does."""
 
     size: int
     modified_ns: int
@@ -46,10 +46,10 @@ class Identity:
 
 
 def open_source(source: str, work: Path, options: InputOptions) -> Table:
-    """Open a source; what has to be unpacked or copied first goes below `work`."""
+    """Open a source; unpacked and copied files are made below `work`."""
     form = format_of(source)
     if options.encoding and form.kind not in (Kind.CSV, Kind.TSV, Kind.NDJSON):
-        raise InputError("--encoding is of CSV and NDJSON texts", advice="This format knows its own: leave it out.")
+        raise InputError("--encoding is for CSV and NDJSON texts", advice="This format has its own: leave it out.")
     path = copy_object(source, work / "copied") if is_cloud(source) else Path(source)
     if form.kind is Kind.PARQUET:
         return open_parquet(path)
@@ -63,7 +63,7 @@ def open_source(source: str, work: Path, options: InputOptions) -> Table:
 
 @contextmanager
 def unchanged(source: str) -> Iterator[None]:
-    """Refuse a local file that is not the same at the end as it was at the beginning."""
+    """Raise InputError after the block when a local file was changed meanwhile."""
     if source == "-" or is_cloud(source):
         yield
         return
@@ -75,18 +75,18 @@ def unchanged(source: str) -> Iterator[None]:
 
 @contextmanager
 def reading_errors(source: str) -> Iterator[None]:
-    """Say which input is meant, and translate what polars says about its bytes, its panics included."""
+    """Add the input's name to errors in the block, and translate those of polars, its panics included."""
     name = "standard input" if source == "-" else shown(source, 300)
     try:
         yield
     except InputError as error:
         raise type(error)(f"{name}: {error}", advice=error.advice) from error
     except (*_POLARS_GIVES_UP, OSError) as error:
-        if refusal := refusal_in(error):  # of what is made of the input: the input is well
+        if refusal := refusal_in(error):  # the disk refused a file made of the input
             raise refusal from error
         if isinstance(error, OSError) and (error.errno is not None or "os error" in str(error)):
-            raise  # the system's word, and not polars's about an end that came too early
-        reason = str(error).partition("\n")[0] or "it asks for more memory than there is"
+            raise  # an error of the system, not polars' report of a truncated file
+        reason = str(error).partition("\n")[0] or "it needs more memory than there is"
         raise InputError(
             f"{name}: cannot be read: {clean(reason)}", advice="Is the file whole? Save it again."
         ) from error

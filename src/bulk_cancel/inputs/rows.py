@@ -1,4 +1,4 @@
-"""What goes in (InputOptions) and what comes out (StagedInput, InputRow). No polars here."""
+"""The types of reading an input: InputOptions, StagedInput, InputRow. Imports no polars."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class InputOptions:
 
     mapping: Mapping[str, str]  #: field -> column header, from --map
     reason: str | None  #: for rows without one
-    cancel_all: bool  #: for rows that say nothing about it and name neither an attendee nor a series
+    cancel_all: bool  #: default for rows that name neither it nor an attendee nor a series
     accounts: AccountNames | None = None  #: None: rows have no accounts, unless a column is mapped to them
     blanks: tuple[str, ...] = ()  #: further columns that are read: what the reason has blanks for
     hidden_rows: Literal["", "skip", "include"] = ""  #: of a sheet; empty: refuse a sheet that hides rows
@@ -27,7 +27,7 @@ class InputOptions:
 
 @dataclass(frozen=True, slots=True)
 class AccountNames:
-    """Which accounts rows may name, and which one those have that name none."""
+    """The accounts that rows may name, and the default."""
 
     names: tuple[str, ...] = ()
     default: str = ""  #: empty: the run's own
@@ -35,9 +35,9 @@ class AccountNames:
 
 @dataclass(frozen=True, slots=True)
 class StagedInput:
-    """The input as it was read, pinned in a snapshot."""
+    """An input in its snapshot."""
 
     path: Path  #: a Parquet file, mode 0600
     columns: tuple[str, ...]  #: original column names in order
     digest: str  #: sha256 of the input's bytes as read
-    notes: tuple[str, ...] = ()  #: what a person should know of how it was read, a sentence each
+    notes: tuple[str, ...] = ()  #: sentences on how it was read

@@ -1,4 +1,4 @@
-"""What the readers of .xlsx and .ods hand on: sheets, and rows as a person sees them."""
+"""The types that the readers of .xlsx and .ods share: sheets and their rows."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MAX_MERGES: Final = 200_000
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """A row that holds something of its own."""
+    """A row with cells of its own."""
 
     number: int
     hidden: bool  #: by hand, or by a filter
-    cells: dict[int, str]  #: column, counted from 0 -> what stands there
+    cells: dict[int, str]  #: column, counted from 0 -> text
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Sheet(ABC):
 
     @abstractmethod
     def rows(self) -> Iterator[SheetRow]:
-        """Yield the rows from the first one on. Raises InputError for what no sheet can hold."""
+        """Yield the rows from the first one on. Raises InputError for a damaged sheet."""
 
     def hides(self, column: int) -> bool:
         """Tell whether a column is hidden."""
@@ -52,9 +52,9 @@ class _Merge(NamedTuple):
 
 
 class Merges:
-    """Merged cells: what stands in the first cell holds for all rows that are covered, in the first column.
+    """Merged cells: the value of the first cell counts for all rows that they cover, in the first column.
 
-    What a file still stores in the other cells that are covered is seen by nobody, and is not read.
+    Values that a file stores in the other covered cells are invisible, and are not read.
     """
 
     def __init__(self) -> None:
@@ -67,10 +67,10 @@ class Merges:
         heappush(self._coming, _Merge(row, column, last_row, last_column))
         self._count += 1
         if self._count > MAX_MERGES:
-            raise InputError("the sheet has more merged cells than can be followed", advice="Save the sheet as CSV.")
+            raise InputError(f"the sheet has more than {MAX_MERGES:,} merged cells", advice="Save the sheet as CSV.")
 
     def fill(self, row: int, cells: dict[int, str]) -> bool:
-        """Give a row what its merged cells say; return whether it holds anything of its own. Rows come in order."""
+        """Fill in the values of merged cells; return whether the row has cells of its own. Rows come in order."""
         self._passed = {column: one for column, one in self._passed.items() if row <= one[0].last_row}
         while self._coming and self._coming[0].row <= row:
             merge = heappop(self._coming)
@@ -86,7 +86,7 @@ class Merges:
         return is_own
 
     def _is_covered(self, row: int, column: int, firsts: Sequence[int]) -> bool:
-        """Whether another cell lies over this one."""
+        """Return whether a merged cell covers this one."""
         if not (place := bisect(firsts, column)):
             return False
         merge, _ = self._passed[firsts[place - 1]]

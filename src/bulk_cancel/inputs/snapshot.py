@@ -1,4 +1,4 @@
-"""The snapshot: what was read, in one Parquet file with a row per data row, in row order."""
+"""The snapshot: the input as it was read, in one Parquet file with a row per data row, in row order."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ from bulk_cancel.inputs.columns import (
 from bulk_cancel.inputs.rows import InputRow, StagedInput
 
 _ROW = pl.col(BC_ROW)
+#: The last field of an InputRow, which only an approved plan sets.
+_STANDS = pl.lit(value=False).alias("stands")
 
 
 def write_snapshot(frame: pl.LazyFrame, path: Path, dialect: CsvDialect) -> None:
@@ -59,7 +61,7 @@ def with_changes(snapshot: Path, changes: list[Path]) -> pl.LazyFrame:
 
 def read_rows(staged: StagedInput, chunk: int = 50_000) -> Iterator[list[InputRow]]:
     """Yield every row, in row order, `chunk` at a time."""
-    frame = pl.scan_parquet(staged.path, glob=False).select(ADDED_COLUMNS)
+    frame = pl.scan_parquet(staged.path, glob=False).select(*ADDED_COLUMNS, _STANDS)
     for batch in _batches(frame, chunk):
         yield list(map(InputRow._make, batch.rows()))
 
@@ -67,10 +69,10 @@ def read_rows(staged: StagedInput, chunk: int = 50_000) -> Iterator[list[InputRo
 def read_columns(
     staged: StagedInput, names: Sequence[str], chunk: int = 50_000
 ) -> Iterator[tuple[list[InputRow], list[dict[str, str | None]]]]:
-    """Yield every row as `read_rows` does, and beside them the values of the original columns `names`."""
+    """Yield rows as `read_rows` does, each chunk with the values of the original columns `names`."""
     frame = pl.scan_parquet(staged.path, glob=False).select(selectors.by_name(*ADDED_COLUMNS, *names))
     for batch in _batches(frame, chunk):
-        rows = list(map(InputRow._make, batch.select(ADDED_COLUMNS).rows()))
+        rows = list(map(InputRow._make, batch.select(*ADDED_COLUMNS, _STANDS).rows()))
         yield rows, batch.select(selectors.by_name(*names)).rows(named=True) if names else [{} for _ in rows]
 
 
@@ -84,7 +86,7 @@ def _batches(frame: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
     try:
         yield from frame.collect_batches(chunk_size=size, maintain_order=True, engine="streaming")
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise InputError(f"what was read of the input cannot be read again: {clean(str(error))}") from error
+        raise InputError(f"the snapshot of the input cannot be read: {clean(str(error))}") from error
 
 
 def _changed(batch: pl.DataFrame, changes: list[Path]) -> pl.DataFrame:

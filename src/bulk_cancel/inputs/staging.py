@@ -1,4 +1,4 @@
-"""From an input to its snapshot: read, match the headers, judge every row, find repeats and contradictions."""
+"""Makes the snapshot of an input: reads it, finds the fields, validates rows, finds repeats and contradictions."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from bulk_cancel.ops.private_files import make_folder
 
 
 def stage_input(source: str, options: InputOptions, into: Path) -> StagedInput:
-    """Read a path, '-' (CSV on standard input) or an s3://, gs://, az:// URL, and pin what was read in a snapshot.
+    """Read a path, '-' (CSV on standard input) or an s3://, gs://, az:// URL into a snapshot.
 
-    Raise InputMissingError when there is no such file, InputError when no snapshot can be made that could be trusted.
+    Raises InputMissingError when there is no such file, InputError when it cannot be read reliably.
     """
     refuse_bad_default_reason(options.reason)
     make_folder(into.parent)
-    # The folder is readable by its owner only, and so is everything unpacked or half written in it.
+    # The folder is readable by its owner only, and with it every unpacked or unfinished file.
     with writing(into.parent), TemporaryDirectory(dir=into.parent, prefix=".reading-") as work:
         with reading_errors(source), unchanged(source):
             table = open_source(source, Path(work), options)
@@ -64,13 +64,13 @@ def _as_text(table: Table, fields: Mapping[str, str]) -> pl.LazyFrame:
 
 
 def _refuse_lost_records(table: Table, snapshot: Path) -> None:
-    """Refuse an empty input, and one that polars cuts into other records than the check of its bytes did."""
+    """Raise InputError for an empty input, and when polars read other records than the check of the bytes."""
     last_row = pl.scan_parquet(snapshot, glob=False).select(pl.col(BC_ROW).max()).collect().item()
     if last_row is None:
         raise NoRowsError("the input has a header but no rows")
     if table.last_row is None or table.last_row == last_row:
         return
-    # Blank rows at the end are in the text and not in the snapshot, so ask polars for its own last row.
+    # Blank rows at the end are in the text but not in the snapshot, so polars is asked for its own last row.
     read = table.frame.select(pl.col(BC_ROW).max()).collect(engine="streaming").item()
     if read != table.last_row:
         raise InputError(

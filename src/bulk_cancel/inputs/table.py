@@ -1,4 +1,4 @@
-"""What every reader of a format hands on."""
+"""The result of every reader of a format."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ MAX_COLUMNS: Final = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows of an input, not yet read.
+    """The rows of an input, to be read lazily.
 
-    `frame` holds the original columns, the row number in BC_ROW and, for rows that are themselves malformed, a
-    sentence in LAYOUT_PROBLEM.
+    `frame` has the original columns, the row number in BC_ROW and, for malformed rows, a clause in LAYOUT_PROBLEM.
     """
 
     frame: pl.LazyFrame
     columns: tuple[str, ...]
     digest: str
-    last_row: int | None = None  #: number of the last row of the input, blank ones included, where it is known
-    nested: Mapping[str, str] = field(default_factory=dict)  #: column -> where the first list or object is in it
-    notes: tuple[str, ...] = ()  #: what a person should know of how it was read, a sentence each
-    dialect: CsvDialect = field(default_factory=CsvDialect)  #: how a CSV file that goes back is written
+    last_row: int | None = None  #: number of the last row of the input, blank ones included; None: not known
+    nested: Mapping[str, str] = field(default_factory=dict)  #: column -> place of its first list or object
+    notes: tuple[str, ...] = ()  #: sentences on how it was read
+    dialect: CsvDialect = field(default_factory=CsvDialect)  #: of the result files
 
 
 def refuse_many_columns(count: int) -> None:
-    """Refuse more columns than a table for people has."""
+    """Raise InputError for more columns than are read."""
     if count > MAX_COLUMNS:
         raise InputError(
             f"the input has {count:,} columns, at most {MAX_COLUMNS:,} are read", advice="Leave out what is not needed."

@@ -1,6 +1,6 @@
-"""Rows that name the same target or contradict each other, found in bounded memory.
+"""Finds rows that name the same target or contradict each other, in bounded memory.
 
-Valid rows are looked at twice: hashes of the appointment ids tell which ids may occur more than once, a few million ids
+Valid rows are read twice: hashes of the appointment ids show which ids may occur more than once, a few million ids
 at a time; then only the rows with such ids are fetched, again a limited number at a time, and compared exactly.
 """
 
@@ -54,7 +54,7 @@ def find_changes(snapshot: Path, valid_count: int) -> Iterator[pl.DataFrame]:
 
 
 def compare_rows(rows: pl.DataFrame) -> pl.DataFrame:
-    """Compare valid rows, given all rows of each appointment among them."""
+    """Return the changes for valid rows; of each appointment among them all rows have to be given."""
     marked = rows.sort(BC_ROW).with_columns(_scope(), _ROW.min().over(_TARGET).alias(BC_FIRST_ROW))
     contradictory = _contradictory_rows(marked)
     repeated = marked.join(contradictory, on=BC_ROW, how="anti").filter(pl.col(BC_FIRST_ROW) != _ROW)
@@ -72,7 +72,7 @@ def _scope() -> pl.Expr:
 def _contradictory_rows(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows that another one contradicts.
 
-    Appointments whose rows are all alike, nearly all of them, are set aside first: window functions are slow.
+    Appointments whose rows are all alike (nearly all) are excluded first: window functions are slow.
     """
     scope, uses = pl.col(_SCOPE), (pl.col(BC_CANCEL_ALL), _USER, _ACCOUNT)
     unlike = pl.any_horizontal(value.min() != value.max() for value in (scope, *uses))
@@ -90,7 +90,7 @@ def _contradictions(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _hash_groups(snapshot: Path, valid_count: int) -> Iterator[pl.Series]:
-    """Yield hashes that occur more than once, so many together as have about ROWS_AT_A_TIME rows."""
+    """Yield hashes that occur more than once, in groups with about ROWS_AT_A_TIME rows each."""
     parts = valid_count // HASHES_AT_A_TIME + 1
     ids = pl.scan_parquet(snapshot, glob=False).filter(pl.col(BC_APPOINTMENT_ID).is_not_null())
     for part in range(parts):
@@ -122,7 +122,7 @@ def _rows_with(snapshot: Path, hashes: pl.Series) -> pl.DataFrame:
 
 
 def _with_scope_problem(rows: pl.DataFrame) -> pl.DataFrame:
-    """Whole, one attendee, the series: rows that want different ones for one appointment cannot both be meant."""
+    """Add the problem of rows with different scopes (whole, one attendee, series) for one appointment."""
     firsts = rows.with_columns(
         _ROW.filter(pl.col(_SCOPE) == name).min().over(_APPOINTMENT).alias(name) for name in _SCOPES
     )
@@ -138,7 +138,7 @@ def _with_scope_problem(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_use_problem(rows: pl.DataFrame) -> pl.DataFrame:
-    """One target with another cancel_all, acting user or account: which is meant cannot be told."""
+    """Add the problem of rows with a different cancel_all, acting user or account for one target."""
     use = pl.struct(BC_CANCEL_ALL, _USER, _ACCOUNT)
     marked = rows.with_columns((use.first().over(_TARGET) != use).alias(_DIFFERS))
     differing = pl.col(_DIFFERS)

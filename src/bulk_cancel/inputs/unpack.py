@@ -1,7 +1,7 @@
-"""Turn what a person has (compressed, UTF-16, standard input) into plain local bytes.
+"""Turns an input (compressed, UTF-16, standard input) into plain UTF-8 bytes in a local file.
 
-What is really unpacked is counted. It may be at most 64 GiB, and beyond 256 MiB at most a thousand times its packed
-size: a real table compresses ten or twenty times, a bomb millions of times.
+The bytes that are unpacked are counted: at most 64 GiB, and beyond 256 MiB at most a thousand times the packed
+size. A real table compresses ten or twenty times, a bomb millions of times.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class PlainText:
     """Text as UTF-8 in a local file."""
 
     path: Path
-    digest: str | None = None  #: of the bytes it was made from; None: the file is the input itself
+    digest: str | None = None  #: of the bytes that it was made from; None: the file is the input itself
     converted: bool = False  #: it came in another encoding
 
 
@@ -43,7 +43,7 @@ class Hasher(Protocol):
     """What hashlib.sha256() returns."""
 
     def update(self, data: bytes, /) -> None:
-        """Take more bytes in."""
+        """Add bytes."""
 
     def hexdigest(self) -> str:
         """Return the digest of all bytes so far."""
@@ -97,7 +97,7 @@ def _broken(packing: Packing) -> tuple[type[Exception], ...]:
 
 
 def zstd_module() -> Any:
-    """Return Python's own module for zstd, or what brings it to older ones."""
+    """Return Python's own module for zstd, or its backport for older versions."""
     if sys.version_info >= (3, 14):
         from compression import zstd
     else:
@@ -106,13 +106,13 @@ def zstd_module() -> Any:
 
 
 def as_utf8(source: Path, into: Path, encoding: str) -> PlainText:
-    """Return the text as UTF-8: the source itself unless a byte order mark or a given encoding says otherwise."""
+    """Return the text as UTF-8: the source itself, unless it has a byte order mark or an encoding is given."""
     with source.open("rb") as file:
         mark = file.read(4)
         if mark in _UTF32_MARKS:
             raise InputError("the file is UTF-32 text", advice="Save it as UTF-8.")
         if mark.startswith(_UTF16_MARKS):
-            encoding = "UTF-16"  # a mark is a proof
+            encoding = "UTF-16"  # whatever encoding was given
         elif not encoding or mark.startswith(codecs.BOM_UTF8):
             return PlainText(source)
         file.seek(0)
@@ -120,7 +120,7 @@ def as_utf8(source: Path, into: Path, encoding: str) -> PlainText:
 
 
 def refuse_bomb(unpacked: int, packed: int) -> None:
-    """Refuse an input that unpacks to more than a real one would."""
+    """Raise InputError for an input that unpacks to more than a real one would."""
     if unpacked > MAX_UNPACKED or (unpacked > RATIO_COUNTS_FROM and unpacked > MAX_RATIO * packed):
         raise InputError(
             f"the file unpacks to more than {unpacked >> 20:,} MiB from {max(packed >> 10, 1):,} KiB",
@@ -138,4 +138,4 @@ def _as_utf8(file: BinaryIO, encoding: str) -> Iterator[bytes]:
         except UnicodeDecodeError as error:
             raise InputError(f"the file is not whole {encoding} text, near line {lines:,}: {error.reason}") from error
         lines += text.count("\n")
-        yield text.encode(errors="replace")  # half a surrogate pair is no text
+        yield text.encode(errors="replace")  # half a surrogate pair cannot be encoded

@@ -1,4 +1,4 @@
-"""What makes a row invalid, as polars expressions: one pass gives every reason of every row."""
+"""Validates rows with polars expressions: one pass finds all problems of every row."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ from bulk_cancel.inputs.table import LAYOUT_PROBLEM
 from bulk_cancel.inputs.yes_no import NO, YES
 
 _UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
-_BLANKS = " \t\u00a0\u2007\u202f\u3000"  # around ids and flags; a line break there is a sign of damage and stays
-_UNSEEN = r"\p{Cf}"  # zero-width characters, marks of direction, a byte order mark amid a file
+_BLANKS = " \t\u00a0\u2007\u202f\u3000"  # removed around ids and flags; a line break stays, as a sign of damage
+_UNSEEN = r"\p{Cf}"  # zero-width characters, marks of direction, byte order marks
 _ASTRAL = r"[\x{10000}-\x{10ffff}]"
 _SHOWN = 40
 _FILLED = f"{PREFIX}filled"
 _HYPHEN = "[-\u2010-\u2015\u2212]?"
-#: What is one UUID without doubt: in braces, in quotes, after urn:uuid:, with other hyphens or with none.
+#: Other spellings of a UUID: in braces, in quotes, after urn:uuid:, with other hyphens or with none.
 _ANY_UUID = (
     r"""(?i)^[\'"‘’‚“”„«»\s]*[{(]?(?:urn:uuid:)?"""
     + _HYPHEN.join(rf"([0-9a-f]{{{digits}}})" for digits in (8, 4, 4, 4, 12))
@@ -58,7 +58,7 @@ _FLAGS = (CANCEL_ALL, ENTIRE_SERIES)
 def validated(frame: pl.LazyFrame, fields: Mapping[str, str], options: InputOptions) -> pl.LazyFrame:
     """Drop blank rows and add the columns of the snapshot, with first_row still the row itself."""
     columns = [name for name in frame.collect_schema().names() if name not in (BC_ROW, LAYOUT_PROBLEM)]
-    # In a column of its own: as a predicate of a scan, polars 2.1 takes time and memory by the square of the columns.
+    # In a column of its own: as a predicate of a scan it takes polars 2.1 time and memory quadratic in the columns.
     filled = pl.concat_str(cs.by_name(columns), ignore_nulls=True).str.contains(r"\S")
     found = (
         frame.with_columns(filled.alias(_FILLED))
@@ -72,7 +72,7 @@ def validated(frame: pl.LazyFrame, fields: Mapping[str, str], options: InputOpti
 
 
 def refuse_bad_default_reason(reason: str | None) -> None:
-    """Refuse a default reason that would make every row invalid."""
+    """Raise InputError for a default reason that would make every row invalid."""
     if not reason:
         return
     row = pl.LazyFrame({BC_REASON: [reason]}, schema={BC_REASON: pl.String})
@@ -82,12 +82,12 @@ def refuse_bad_default_reason(reason: str | None) -> None:
 
 
 def default_reason(options: InputOptions) -> str | None:
-    """Return the reason for rows without one, in the form a row's own would have."""
+    """Return the reason for rows without one, normalised like a row's own; None without one."""
     return (options.reason or "").replace("\r\n", "\n").strip() or None
 
 
 def _given(field: str, column: str | None) -> pl.Expr:
-    """Return what the row says about a field, without the white space around it; null when it says nothing."""
+    """Return a field's value without the white space around it; null when it is empty."""
     if column is None:
         return pl.lit(None, pl.String).alias(ADDED_FOR[field])
     text = pl.col(column).str.replace(FORMULA_TEXT, "$1")
@@ -115,7 +115,7 @@ def _all_problems(options: InputOptions) -> pl.Expr:
 
 
 def _sheet_problem(field: str) -> pl.Expr:
-    """An error of a sheet is neither a value nor an empty cell, whatever format brings it."""
+    """Return the problem of a field whose cell is an error of a sheet, in any format."""
     value = pl.col(ADDED_FOR[field])
     return (
         pl.when(value == NO_VALUE)
@@ -149,7 +149,7 @@ def _account_problem(accounts: AccountNames) -> pl.Expr:
 
 def _reason_problems() -> Iterator[pl.Expr]:
     reason = pl.col(BC_REASON)
-    # Bytes are at least as many as UTF-16 units, so only few reasons have to be counted.
+    # A text has at least as many bytes as UTF-16 units, so only few reasons have to be counted.
     long = pl.when(reason.str.len_bytes() > LONGEST_REASON).then(reason)
     points = long.str.len_chars()
     units = points + long.str.count_matches(_ASTRAL)
@@ -179,7 +179,7 @@ def _says_yes(column: str) -> pl.Expr:
 
 
 def _flag(value: pl.Expr) -> pl.Expr:
-    """Return a yes or no in the form of its list: 1,0 and 1.00 are 1."""
+    """Normalise a flag: lower case, and 1,0 or 1.00 as 1."""
     return value.str.to_lowercase().str.replace(r"^([01])[.,]0+$", "$1")
 
 
@@ -196,7 +196,7 @@ def _shown(values: pl.Series) -> pl.Series:
 
 
 def _usable(options: InputOptions) -> Iterator[pl.Expr]:
-    """Turn what was said into what is meant; an invalid row means nothing."""
+    """Return the final columns of InputRow; those of an invalid row are empty."""
     valid = pl.col(BC_PROBLEMS).is_null()
     for column in (BC_APPOINTMENT_ID, BC_ATTENDEE_ID, BC_USER_ID):
         yield pl.when(valid).then(pl.col(column).str.to_lowercase()).alias(column)

@@ -1,4 +1,4 @@
-"""From a workbook (.xlsx, .xlsm, .ods) to a table: the one visible sheet with appointment ids, as a person sees it."""
+"""Reads a workbook (.xlsx, .xlsm, .ods) as a table: its one visible sheet with appointment ids."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ class _Reading:
     header: HeaderRow
     options: InputOptions
     parts: Parts
-    hidden: list[int] = field(default_factory=list)  # numbers of the first hidden rows that hold something
+    hidden: list[int] = field(default_factory=list)  # numbers of the first hidden rows that are not empty
     hidden_count: int = 0
-    unnamed: set[int] = field(default_factory=set)  # columns without a name that hold something
+    unnamed: set[int] = field(default_factory=set)  # columns without a name that are not empty
 
     def take_rows(self) -> None:
-        columns_read(self.header.names, self.options)  # an unusable header is told before anything else
+        columns_read(self.header.names, self.options)  # raises for an unusable header, before anything else
         for row in self._filled_rows():
             if row.hidden:
                 self.hidden_count += 1

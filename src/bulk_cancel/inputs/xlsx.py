@@ -1,7 +1,7 @@
-"""The sheets of an .xlsx or .xlsm workbook (ECMA-376): their cells as text, and what a person sees of them.
+"""The sheets of an .xlsx or .xlsm workbook (ECMA-376): their cells as text, and which rows and columns are hidden.
 
-A value that is an error is its own text (`#N/A`), a formula without a stored value is NO_VALUE: no rule takes them for
-empty. A merged cell holds for all rows it covers.
+An error is its own text (`#N/A`), a formula without a stored value is NO_VALUE: neither counts as empty. A merged cell
+counts for all rows that it covers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _Formats = list[tuple[int, str]]
 
 
 def xlsx_sheets(archive: zipfile.ZipFile) -> list[Sheet]:
-    """Return the sheets of a workbook, in its order. Nothing of their rows is read yet."""
+    """Return the sheets of a workbook in its order. Their rows are read later."""
     book = _Workbook()
     place = _target(archive, "_rels/.rels", "officeDocument") or "xl/workbook.xml"
     parse_all(archive, place, book)
@@ -69,7 +69,7 @@ def _joined(folder: str, target: str) -> str:
 
 
 class _Quiet:
-    """A handler that heeds nothing."""
+    """A handler that ignores everything."""
 
     def start(self, name: str, attributes: dict[str, str]) -> None: ...
 
@@ -127,26 +127,26 @@ class _Styles(_Quiet):
 
 
 class _Shared(_Quiet):
-    """The texts that cells share. How they sound (`rPh`) is no part of them."""
+    """The texts that cells share, without their phonetic readings (`rPh`)."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self._size = 0
         self._text = Texts()
         self._open = False
-        self._sounds = False
+        self._phonetic = False
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "t":
-            self._open = not self._sounds
+            self._open = not self._phonetic
         elif name == "rPh":
-            self._sounds = True
+            self._phonetic = True
 
     def end(self, name: str) -> None:
         if name == "t":
             self._open = False
         elif name == "rPh":
-            self._sounds = False
+            self._phonetic = False
         elif name == "si":
             self.texts.append(unescaped(self._text.take()))
             self._size += sys.getsizeof(self.texts[-1]) + 8
@@ -162,7 +162,7 @@ class _Shared(_Quiet):
 
 
 class _Values:
-    """Turns what a cell stores into what it says."""
+    """Turns the stored value of a cell into its text."""
 
     def __init__(self, shared: list[str], formats: _Formats, since_1904: bool) -> None:
         self._shared, self._formats, self._since_1904 = shared, formats, since_1904
@@ -194,7 +194,7 @@ class _Values:
 
 
 class _XlsxSheet(Sheet):
-    """A sheet whose rows come out of its XML."""
+    """A sheet whose rows are read from its XML."""
 
     def __init__(self, name: str, visible: bool, archive: zipfile.ZipFile, member: str, values: _Values) -> None:
         super().__init__(name, visible)
@@ -206,7 +206,7 @@ class _XlsxSheet(Sheet):
             yield from cells.take()
 
     def _merges(self) -> Merges:
-        """Merged cells are told after the rows; most sheets have none, and need no second look."""
+        """Return the merged cells. They come after the rows, so a sheet that has some is read twice."""
         found = _MergedCells()
         before = b""
         for block in blocks(self._archive, self._member):
@@ -229,7 +229,7 @@ class _MergedCells(_Quiet):
 
 
 class _Cells(_Quiet):
-    """Collects the cells of each row. A row is handed on when it ends."""
+    """Collects the cells of each row."""
 
     def __init__(self, sheet: Sheet, values: _Values, merges: Merges) -> None:
         self._sheet, self._values, self._merges = sheet, values, merges
@@ -239,10 +239,10 @@ class _Cells(_Quiet):
         self._cells: dict[int, str] = {}
         self._kind = self._style = ""
         self._text = Texts()
-        self._open = self._stored = self._formula = self._sounds = False
+        self._open = self._stored = self._formula = self._phonetic = False
 
     def take(self) -> list[SheetRow]:
-        """Return the rows that ended, and forget them."""
+        """Return the finished rows, and forget them."""
         done, self._done = self._done, []
         return done
 
@@ -252,13 +252,13 @@ class _Cells(_Quiet):
         elif name == "v":
             self._open = self._stored = True
         elif name == "t":
-            self._open = self._stored = not self._sounds
+            self._open = self._stored = not self._phonetic
         elif name == "f":
             self._formula = True
         elif name == "row":
             self._start_row(attributes)
         elif name == "rPh":
-            self._sounds = True
+            self._phonetic = True
         elif name == "col" and (attributes.get("hidden") in _TRUE or float(attributes.get("width", "1")) == 0):
             first, last = int(attributes.get("min", "1")), int(attributes.get("max", "1"))
             self._sheet.hidden_columns.append(range(first - 1, last))
@@ -272,7 +272,7 @@ class _Cells(_Quiet):
             if self._merges.fill(self._row, self._cells):
                 self._done.append(SheetRow(self._row, self._hidden, self._cells))
         elif name == "rPh":
-            self._sounds = False
+            self._phonetic = False
 
     def text(self, data: str) -> None:
         if self._open:

@@ -1,7 +1,7 @@
-"""One pass over the XML inside a zipped document (.xlsx, .ods), in bounded memory whatever the file claims.
+"""Parses the XML inside a zipped document (.xlsx, .ods) in bounded memory, whatever the file claims.
 
-What is really unpacked is counted, not what the file says of itself. A document type, and with it every entity, is
-refused; so is a tag or a text that does not end.
+The bytes that are really unpacked are counted. A document type, and with it every entity, is refused; so is a tag or a
+text that does not end.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ MAX_DIRECTORY = 1 << 20
 MAX_UNPACKED = 2 << 30
 MAX_RATIO = 200
 RATIO_COUNTS_FROM = 128 << 20
-#: A tag with its attributes, and how deep tags may stand in each other.
+#: Most bytes of a tag with its attributes, and the deepest nesting of tags.
 MAX_TAG = 1 << 20
 MAX_DEPTH = 64
-#: A sheet's cell holds 32,767 characters.
+#: Above the 32,767 characters that a sheet's cell holds.
 MAX_TEXT = 1 << 20
 
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others ask for as much memory as they like
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others need unbounded memory
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, KeyError, ValueError)
 
 
@@ -44,7 +44,7 @@ class Handler(Protocol):
 
 
 class _Bounded(io.FileIO):
-    """zipfile reads the whole directory of an archive at once."""
+    """A file that refuses large reads: zipfile reads the whole directory of an archive at once."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > MAX_DIRECTORY:
@@ -54,7 +54,7 @@ class _Bounded(io.FileIO):
 
 @contextmanager
 def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open a zipped document; say of everything that is broken in it that it cannot be read."""
+    """Open a zipped document. Errors in the block, of the archive or its XML, become InputErrors."""
     try:
         with _Bounded(path) as file, zipfile.ZipFile(file) as archive:
             yield archive
@@ -70,7 +70,7 @@ def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def parse(archive: zipfile.ZipFile, member: str, handler: Handler) -> Iterator[None]:
-    """Feed a member to the handler, and yield now and then so that what it has can be taken."""
+    """Feed a member to the handler; yield after each block so that the caller can take its results."""
     parser = _parser_for(handler)
     fed = 0
     for block in blocks(archive, member):
@@ -90,7 +90,7 @@ def parse_all(archive: zipfile.ZipFile, member: str, handler: Handler) -> None:
 
 
 def blocks(archive: zipfile.ZipFile, member: str) -> Iterator[bytes]:
-    """Yield the unpacked bytes of a member; refuse more than a document would have."""
+    """Yield the unpacked bytes of a member. Raises InputError for more than a real document has."""
     info = archive.getinfo(member)
     if info.compress_type not in _METHODS:
         raise InputError("the workbook is packed in a way that no office program uses")
@@ -106,7 +106,7 @@ def blocks(archive: zipfile.ZipFile, member: str) -> Iterator[bytes]:
 
 
 def _parser_for(handler: Handler) -> expat.XMLParserType:
-    # Not what the document says of itself: another encoding would hide names from those who look for bytes.
+    # Always UTF-8: a document in another encoding could hide names from code that searches its bytes.
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
     depth = 0

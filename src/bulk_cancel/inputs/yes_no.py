@@ -1,4 +1,4 @@
-"""Yes and no, as people write them and as spreadsheets in their language do. In lower case."""
+"""Yes and no in several languages, as people and spreadsheets write them, in lower case."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The commands for Python programs: frozen results, threads, awaited forms."""
+"""The commands for Python programs: synchronous and asynchronous, with frozen results."""

@@ -1,4 +1,4 @@
-"""The awaited forms of the library's calls."""
+"""The asynchronous forms of the library's calls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def run_async(
 ) -> Summary:
     """As `run`, in a thread of its own, under asyncio or trio. `approve` is called in that thread.
 
-    A cancelled wait lets the run drain and ends after it: no cancel is left in flight, and the ledger is closed.
+    When cancelled, the run drains and the call ends after it: no cancel is left in flight, and the ledger is closed.
     """
     stop = Stop()
     return await _in_thread(partial(run, job, approve=approve, environ=environ, log=log, stop=stop), stop)
@@ -37,20 +37,20 @@ async def run_async(
 async def plan_async(
     job: Job, *, environ: Mapping[str, str] | None = None, log: FilteringBoundLogger | None = None
 ) -> PlanResult:
-    """As `plan`, in a thread of its own. A cancelled wait ends when the plan has: it sends nothing."""
+    """As `plan`, in a thread of its own. When cancelled, the call ends once the plan has, which sends nothing."""
     return await _in_thread(partial(plan, job, environ=environ, log=log), Stop())
 
 
 async def reconcile_async(
     job: Job, *, environ: Mapping[str, str] | None = None, log: FilteringBoundLogger | None = None
 ) -> Summary:
-    """As `reconcile`, awaited as in `run_async`."""
+    """As `reconcile`, in a thread of its own, as `run_async`."""
     stop = Stop()
     return await _in_thread(partial(reconcile, job, environ=environ, log=log, stop=stop), stop)
 
 
 async def _in_thread(call: Callable[[], T], stop: Stop) -> T:
-    """Wait for the call to end, also when cancelled, however often: asyncio's own cancel knows no shield."""
+    """Wait for the call to end, even when cancelled repeatedly: asyncio's own cancellation ignores shields."""
     outcome: Future[T] = Future()
     ended = anyio.Event()
 

@@ -1,4 +1,4 @@
-"""What programs call: plan, run and reconcile with frozen results, from any thread, and awaited."""
+"""The calls for programs: plan, run and reconcile, from any thread."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from bulk_cancel.settings.job import Job
 def plan(job: Job, *, environ: Mapping[str, str] | None = None, log: FilteringBoundLogger | None = None) -> PlanResult:
     """Return what a run of the job would do. Sends nothing and writes no ledger; writes the files that the job names.
 
-    `environ` (default: os.environ) has the credential and the API's address. `log` takes the events; the default
+    `environ` (default: os.environ) has the credential and the API's address. `log` gets the events; the default
     writes warnings to stderr and everything to the job's `log_file`. Raises BulkCancelError, and UsageError in a
     thread with a running event loop.
     """
@@ -45,12 +45,12 @@ def run(
     log: FilteringBoundLogger | None = None,
     stop: Stop | None = None,
 ) -> Summary:
-    """Validate, plan, have it approved, cancel, report. The same job again resumes and never repeats.
+    """Validate, plan, ask for approval, cancel, report. The same job again resumes and never repeats.
 
     `approve` receives the plan and says whether to go on; without it the job has to have `yes`. `stop.request()`, from
     any thread, lets the run drain. The rest is as in `plan`. Returns the summary of a run that began, however it ended:
-    look at its exit code. Raises BulkCancelError when none began: then nothing was sent; or when the disk or the ledger
-    does not take a run's end or its results (exit codes 74 and 78).
+    check its exit code. Raises BulkCancelError when none began (nothing was sent), or when the disk or the ledger
+    refuses the record of the run's end or its results (exit codes 74 and 78).
     """
     _refuse_unasked(job, approve)
     stop = stop or Stop()
@@ -79,7 +79,7 @@ def _caller(job: Job, environ: Mapping[str, str] | None, log: FilteringBoundLogg
 
 
 def _refuse_running_loop() -> None:
-    """Before anything is staged: the run needs an event loop of its own, and a thread has one at most."""
+    """Raise UsageError in a thread with a running event loop, since a run needs a loop of its own."""
     try:
         anyio.get_current_task()
     except RuntimeError:
@@ -94,7 +94,7 @@ def _refuse_unasked(job: Job, approve: Approve | None) -> None:
     if job.dry_run:
         raise UsageError("The job has dry_run: it is to be planned only.", advice="Call plan. Nothing was sent.")
     if approve is None and not job.yes:
-        raise UsageError("Nobody approves the plan.", advice="Give approve=…, or a job with yes. Nothing was sent.")
+        raise UsageError("Nothing approves the plan.", advice="Give approve=…, or a job with yes. Nothing was sent.")
 
 
 def _agreed(approve: Approve, stop: Stop, plan: Plan) -> bool:

@@ -32,11 +32,11 @@ class PlannedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What the looks of a plan showed of the people concerned: numbers, no names."""
+    """What the readings of a plan showed of the people concerned: numbers, no names."""
 
-    requests: int  #: that the looks took
-    unseen: int  #: rows to be sent that nobody has looked at
-    offline: str  #: why nobody could look, a sentence; empty: somebody could
+    requests: int  #: that the reads took
+    unseen: int  #: rows to be sent that were not read
+    offline: str  #: why nothing could be read, a sentence; empty: it could
     mailed: int  #: people who get a mail, at least
     mailed_again: int  #: people who get more than one
     paid: int  #: appointments that were paid for
@@ -47,21 +47,21 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanResult:
-    """What a run would do: counts over all rows, and the first rows of the kinds that people look at."""
+    """What a run would do: counts over all rows, and the first rows of each kind."""
 
     rows: int
     targets: int  #: distinct ones that the valid rows name
-    cancels: int  #: what a run would send, if every cancel is answered
-    may_send: int  #: what it may send at most: also those whose earlier cancel may prove not applied
-    duration_s: float  #: that the cancels take at least, at the job's rate and with a full burst
+    cancels: int  #: cancels that a run would send, if every one is answered
+    may_send: int  #: cancels that it may send at most: also those that are read first
+    duration_s: float  #: seconds that the cancels take at least, at the job's rate and with a full burst
     actions: Mapping[Action, int]  #: action -> rows; every action is in it
     settled: Mapping[State, int]  #: state -> rows that need nothing, by what the ledger knows
     first: tuple[PlannedRow, ...]  #: the first rows to be sent, at most 10
     invalid: tuple[PlannedRow, ...]  #: the first invalid rows, at most 10
-    left_out: tuple[PlannedRow, ...]  #: the first rows that a look or a rule leaves out, at most 10
-    seen: Seen | None  #: None: nobody was to look
+    left_out: tuple[PlannedRow, ...]  #: the first rows that a reading or a rule leaves out, at most 10
+    seen: Seen | None  #: None: nothing was to be read
     digest: str | None  #: of the plan file, when the job names one
-    exit_code: Exit  #: that the command `plan` would end with
+    exit_code: Exit  #: with which the command `plan` would end
 
 
 R = TypeVar("R", PlannedRow, Seen, PlanResult)
@@ -78,7 +78,7 @@ def _seen(look: LookSummary, zone: Zone) -> Seen:
 
 
 def freeze_summary(summary: Summary) -> Summary:
-    """Return the summary with counts that nobody can change."""
+    """Return the summary with read-only counts."""
     counts = MappingProxyType({status: summary.counts.get(status, 0) for status in Status})
     return replace(summary, counts=counts)
 

@@ -1,1 +1,1 @@
-"""Where rows come from, what is known of them, and the plan made of that."""
+"""Makes plans: where rows come from, what the ledger and the API know of them, and where the lines go."""

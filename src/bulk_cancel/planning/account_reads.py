@@ -1,4 +1,4 @@
-"""The looks of a plan at the appointments of one account: pages of its list, then what they do not show, singly."""
+"""Reads the appointments of one account for a plan: pages of its list, then single reads of the others."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from bulk_cancel.engine.feed import WORTH_PAGES
 from bulk_cancel.engine.list_walk import PAGE_SIZE, ListWalk
 from bulk_cancel.engine.reader import Reader
 
-#: A plan reads no more pages of each account, and keeps no more of them in memory.
+#: Most pages that a plan reads, and keeps in memory, for one account.
 MOST_PAGES = 200
-#: An unknown target is settled by the reconcile; the look only tells what a reason's blanks may want.
+#: Every line is decided by a reading. (Unknown targets are settled by reconcile; their readings only fill in reasons.)
 _MUST_BE_READ = replace(NOTHING_EXPECTED, must_be_read=True)
 
 
 @dataclass
 class AccountReads:
-    """The looks of one account. Contacts are read to count people, and kept in memory only."""
+    """The reads for one account. Contacts are read to count people, and kept in memory only."""
 
     setup: Setup
     settings: ApiSettings
@@ -51,7 +51,7 @@ class AccountReads:
         return self.reader.limiter.duration_s(requests) if self.reader else 0.0
 
     async def look(self, lines: Sequence[PlanLine], seen: dict[str, Reading]) -> list[PlanLine]:
-        """Look at lines of this account, all of which would be sent. Raises as the reader does."""
+        """Read the appointments of lines that would be sent; return the decided lines. Raises as the reader does."""
         machine, key = self.setup.machine, self.settings.credential.fingerprint
         line = machine.line_factory(replace(self.settings, with_contacts=True))()
         limiter = limiter_of(self.pace, key, machine, self.known_pace)
@@ -76,7 +76,7 @@ class AccountReads:
         return [self._told(line, seen) for line in lines]
 
     async def _read_pages(self, lines: Sequence[PlanLine], seen: dict[str, Reading], reader: Reader) -> None:
-        """Read the coming appointments by start, as long as pages show rows. Each acting user has an own list."""
+        """Read pages of coming appointments while they show rows. Each acting user has a list of their own."""
         by_user: defaultdict[str | None, set[str]] = defaultdict(set)
         for line in lines:
             if line.row.appointment_id not in seen:
@@ -86,7 +86,7 @@ class AccountReads:
                 await self._read_list(user_id, wanted, seen, reader)
 
     async def _read_list(self, user_id: str | None, wanted: set[str], seen: dict[str, Reading], reader: Reader) -> None:
-        """What a page shows of no row of this chunk may be of one of the next."""
+        """Read pages of one list. Readings that no row of this chunk needs are kept for later chunks."""
         walk = self._walks.setdefault(user_id, ListWalk(reader.page, user_id, self.setup.machine.clock.now()))
         walk.read, walk.wanted = reader.page, walk.wanted + len(wanted)
         while wanted and walk.is_worth_it and sum(walk.pages for walk in self._walks.values()) < MOST_PAGES:
@@ -99,7 +99,7 @@ class AccountReads:
         return self._decided(line, seen).action is Action.READ_FIRST
 
     def _told(self, line: PlanLine, seen: Mapping[str, Reading]) -> PlanLine:
-        """Say what was seen of a line. One that nobody has looked at stays as it is."""
+        """Return a line with its reading and the decision by it; unchanged without a reading."""
         reading = seen.get(str(line.row.appointment_id))
         if reading is None:
             return line
@@ -109,7 +109,7 @@ class AccountReads:
         return replace(line, action=decision.action, why=decision.why, seen=reading.appointment)
 
     def _decided(self, line: PlanLine, seen: Mapping[str, Reading]) -> Decision:
-        """A plan sends nothing, so its readings may be of any age: each is judged as of when it was taken."""
+        """Decide as of the moment of the reading: a plan sends nothing, so readings may be of any age."""
         target, request = target_of(line.row), request_of(line.row)
         reading = seen.get(target.appointment_id)
         at = reading.taken_at if reading else 0.0
@@ -119,5 +119,5 @@ class AccountReads:
 
 
 def _is_free(reader: Reader, requests: int) -> bool:
-    """Whether so many requests, the cancels of a run that follows among them, cost no time."""
+    """Return whether `requests`, which include the cancels of a later run, cost no time."""
     return reader.limiter.duration_s(requests) == 0

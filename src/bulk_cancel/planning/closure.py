@@ -1,4 +1,4 @@
-"""Tells a closure from other inputs, and which command checks it afterwards. A closure has days: a search found it."""
+"""Recognises a closure (an input that a search found) and returns the command that checks its days afterwards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bulk_cancel.core.moments import local, moment_of
 from bulk_cancel.inputs import StagedInput, read_columns
 from bulk_cancel.settings.job import Job
 
-#: Columns that `find` writes and hardly any other input has together.
+#: Columns that `find` writes; hardly any other input has all of them.
 _OF_FIND: Final = frozenset({"appointment_id", "start", "end", "host_ids", "meeting_type_id"})
 
 
@@ -33,7 +33,7 @@ def check_of_input(staged: StagedInput, zone: tzinfo | None) -> str:
 
 
 def check_of_starts(starts: Iterable[str | None], zone: tzinfo | None) -> str:
-    """Return the command that checks the days of these starts, as `zone` has them, else as they are written."""
+    """Return the command that checks the days of these starts, in `zone`, else as they are written."""
     first: date | None = None
     last: date | None = None
     for start in starts:

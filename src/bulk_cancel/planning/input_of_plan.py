@@ -1,6 +1,6 @@
-"""The input that an approved plan was made of, for the results: a plan itself holds ids and no columns of people.
+"""The input of an approved plan, for the columns of the results, which a plan does not have.
 
-The input is read again where it still stands, and used only if it is the same to the byte.
+The input is read again if it still exists, and used only if it is the same byte for byte.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bulk_cancel.plan_files import PlanFile
 
 
 def pin_input(plan: PlanFile, into: Path) -> str:
-    """Pin the input of a plan in a snapshot; return why that cannot be, a sentence, or nothing."""
+    """Make a snapshot of a plan's input; return why that is not possible, a sentence, or ""."""
     name = plan.header.input
     if not Path(name).is_file():
         why = "a search found them" if name == "[select]" else f"{name} is not here"

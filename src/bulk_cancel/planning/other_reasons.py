@@ -1,4 +1,4 @@
-"""Notices that rows which were cancelled earlier got another reason in their mails than the rest would get now."""
+"""Notices rows that were cancelled earlier with another reason than would be mailed now."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MailedOf = Callable[[Sequence[InputRow]], Sequence[str | None]]
 
 @dataclass
 class OtherReasons:
-    """Takes the lines of a plan, and compares those that are settled with what the ledger knows of their mails."""
+    """Compares the settled lines of a plan with the reasons that were mailed."""
 
     mailed_of: MailedOf
-    fills_in: bool = False  #: the job's reason has blanks: of a row whose blanks are open nothing can be said
+    fills_in: bool = False  #: the job's reason has blanks: rows whose blanks are not filled in are not compared
     count: int = 0
     _example: str = ""
     _rows: list[InputRow] = field(default_factory=list)
@@ -34,7 +34,7 @@ class OtherReasons:
                 self._compare()
 
     def note(self) -> str:
-        """Return what a person should know before the rest is sent, sentences; empty where there is nothing."""
+        """Return sentences on the rows with another reason; empty when there are none."""
         self._compare()
         if not self.count:
             return ""

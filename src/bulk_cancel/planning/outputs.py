@@ -1,4 +1,4 @@
-"""Where a plan's lines go: the plan file, the audit files, the page."""
+"""The outputs of a plan's lines: the plan file, the audit files, the page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.errors import UsageError
 from bulk_cancel.plan_files import PlanAbout, PlanDraft, holds_plan, writing_plan
-from bulk_cancel.planning.sources import Source, provenance_of_source
+from bulk_cancel.planning.sources import Source, provenance_of_source, retries_refused
 
 if TYPE_CHECKING:
     from bulk_cancel.core.plan import PlanLine
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class PlanOutputs:
-    """Takes the lines of a plan to the files that the job wants of it."""
+    """Passes the lines of a plan to the files that the job asks for."""
 
     takers: list[Callable[[PlanLine], None]] = field(default_factory=list)
     draft: PlanDraft | None = None  #: of the plan file
 
     @property
     def digest(self) -> str | None:
-        """Return the plan file's digest, once it is in its place: before the page is written."""
+        """The plan file's digest, once it is in its place, which is before the page is written."""
         return self.draft.digest if self.draft else None
 
     def add(self, line: PlanLine) -> None:
@@ -37,7 +37,7 @@ class PlanOutputs:
 
 @contextmanager
 def plan_outputs(setup: Setup, source: Source) -> Iterator[PlanOutputs]:
-    """Yield what takes a plan's lines; after the block the plan file and the audit files are in their place."""
+    """Yield a taker of a plan's lines; after the block the plan file and the audit files are in their place."""
     job, outputs = setup.job, PlanOutputs()
     with ExitStack() as stack:
         if job.out is not None:
@@ -52,7 +52,7 @@ def plan_outputs(setup: Setup, source: Source) -> Iterator[PlanOutputs]:
 def _audit_files(
     stack: ExitStack, outputs: PlanOutputs, setup: Setup, source: Source
 ) -> list[Callable[[PlanLine], None]]:
-    """Open the audit files and the page of a plan. What writes them is imported here: most plans have none."""
+    """Open the audit files and the page of a plan. Their writers are imported here, since most plans have none."""
     from bulk_cancel.reports.pages.plan_page import writing_plan_page
     from bulk_cancel.reports.plan_records import plan_records
 
@@ -87,9 +87,9 @@ def _facts(setup: Setup, source: Source, outputs: PlanOutputs) -> PlanFacts:
 
 
 def _refuse_overwriting(path: Path) -> None:
-    """A plan replaces an older plan, and nothing else."""
+    """Raise UsageError when a file exists that is not a plan."""
     if path.exists() and not (path.is_file() and holds_plan(path)):
-        raise UsageError(f"{path} exists and is no plan file.", advice="Name another file with -o.")
+        raise UsageError(f"{path} exists and is not a plan file.", advice="Name another file with -o.")
 
 
 def _about(setup: Setup, source: Source) -> PlanAbout:
@@ -108,6 +108,6 @@ def _about(setup: Setup, source: Source) -> PlanAbout:
     }
     if job.accounts is not None:
         decisive |= {"account"}
-    options = job.model_dump(mode="json", include=decisive)
+    options = {**job.model_dump(mode="json", include=decisive), "retry_refused": retries_refused(setup, source)}
     about = (setup.api_url, job.label, source.digest, options)
     return PlanAbout(now, now + job.plan_ttl, *about, job.ticket, job.approved_by, str(setup.zone))

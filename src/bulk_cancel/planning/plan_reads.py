@@ -1,4 +1,4 @@
-"""The looks of a plan: over all accounts, each with its own credential and limit, and each bounded in its pages."""
+"""The reads of a plan, over all accounts: each has its own credential and limit."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ _READING = "reading the appointments of the plan: nothing is sent"
 
 @dataclass
 class PlanReads:
-    """The looks of one plan. `seen` keeps the readings, by appointment."""
+    """The reads of one plan. `seen` has the readings, by appointment."""
 
     look: Look
-    begin: Callable[[str], AccountReads]  #: begins an account's looks; raises ConfigError, LockedError
+    begin: Callable[[str], AccountReads]  #: begins an account's reads; raises ConfigError, LockedError
     run_loop: Callable[..., Any]
     display: Display = field(default_factory=Silence)  #: shows how far the looks are
     seen: dict[str, Reading] = field(default_factory=dict)
-    offline: dict[str, str] = field(default_factory=dict)  #: accounts whose appointments nobody can look at, and why
+    offline: dict[str, str] = field(default_factory=dict)  #: accounts whose appointments cannot be read -> why
     _begun: dict[str, AccountReads] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
-        """How many requests the looks took so far."""
+        """Number of requests that the reads took so far."""
         return sum(reads.requests for reads in self._begun.values())
 
     def __call__(self, lines: Sequence[PlanLine]) -> list[PlanLine]:
-        """Look at a chunk of lines. Raises as the reader does, and with `each` for a credential that is not there."""
+        """Read a chunk of lines. Raises as the reader does, and with Look.EACH for a missing credential."""
         places: defaultdict[str, list[int]] = defaultdict(list)
         for place, line in enumerate(lines):
             if line.action in SENT and self._is_begun(line.row.account or ""):
                 places[line.row.account or ""].append(place)
         looked = list(lines)
         if places:
-            self.run_loop(self._look, places, looked)
+            self.run_loop(self._read, places, looked)
         return looked
 
     def _is_begun(self, account: str) -> bool:
-        """A plan without a credential is made offline, by itself: unless somebody wants every row to be read."""
+        """Return whether an account can be read. Without a credential its rows are planned offline, unless EACH."""
         if account not in self._begun and account not in self.offline:
             try:
                 self._begun[account] = self.begin(account)
@@ -61,8 +61,8 @@ class PlanReads:
                 self.offline[account] = str(error)
         return account in self._begun
 
-    async def _look(self, places: Mapping[str, list[int]], lines: list[PlanLine]) -> None:
-        """Put what is seen in the place of what was asked. The first failure stops all of it, as itself."""
+    async def _read(self, places: Mapping[str, list[int]], lines: list[PlanLine]) -> None:
+        """Replace the lines by those that were read. The first error stops all accounts and is raised."""
         failures: list[BulkCancelError] = []
 
         async def look(account: str) -> None:
@@ -70,7 +70,7 @@ class PlanReads:
                 found = await self._begun[account].look([lines[place] for place in places[account]], self.seen)
             except BulkCancelError as error:
                 if isinstance(error, UnreachableError) and self.look is Look.AUTO:
-                    error.advice = f"{error.advice} To plan without looks: --look never."
+                    error.advice = f"{error.advice} To plan without reading: --look never."
                 if account:
                     error.args = (f"With {label_of(account)}: {error}",)
                 failures.append(error)
@@ -95,4 +95,4 @@ class PlanReads:
         }
         total, left = sum(map(len, places.values())), sum(unread.values())
         left_s = max(self._begun[account].left_s(count) for account, count in unread.items())
-        return Standing(total - left, total, self.requests, "looked at", left_s, _READING)
+        return Standing(total - left, total, self.requests, "", left_s, _READING)

@@ -1,4 +1,4 @@
-"""The plan of a job's rows: by the ledger's states and, where somebody looks, by what the API shows."""
+"""Makes the plan of a job's rows, by the ledger's states and, with reads, by the API's appointments."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _MOST_NAMED = 3
 
 
 def _credentials(keys: CredentialLocks, plan: Plan) -> str:
-    """Say whose credentials would be used: what they are, and where they were found."""
+    """Return which credentials would be used: their kinds, and where they were found."""
     if keys.setup.job.engine == "dbos":
         return "those of the workers"
     names = sorted(name for name, share in plan.shares.items() if share.open) or [OWN]
@@ -71,7 +71,7 @@ def _credential(keys: CredentialLocks, name: str) -> str:
 
 
 def plan_reads(keys: CredentialLocks, look: Look, known_pace: KnownPace, wait_s: float) -> PlanReads:
-    """Return the looks of a plan. An account's limit is held from its first look on."""
+    """Return the reads of a plan. An account's limit is locked from its first read on."""
 
     def begin(account: str) -> AccountReads:
         settings, pace = keys.settings(account), keys.accounts.pace(account)

@@ -1,4 +1,4 @@
-"""Rows on their way to the plan and to the ledger, with reasons filled in where the job's reason has blanks."""
+"""The rows of an input for the plan and the ledger, with the blanks of the job's reason filled in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOTHING: Mapping[str, str | None] = {}
 
 
 def needs_looks(template: Template | None, columns: Collection[str]) -> bool:
-    """Return whether a reason has blanks that only a look can fill."""
+    """Return whether a reason has blanks that only a reading can fill in."""
     return template is not None and bool({*SEEN_NAMES}.intersection(template.names) - {*columns})
 
 
@@ -36,12 +36,12 @@ def template_of(setup: Setup) -> Template | None:
 
 @dataclass
 class Rows:
-    """The rows of a staged input. `seen` is what looks have shown by then: they may know what a blank wants."""
+    """The rows of a staged input. `seen` has the readings so far, which may fill in blanks."""
 
     staged: StagedInput
     template: Template | None
     seen: Mapping[str, Reading] = field(default_factory=dict)
-    users: Mapping[str, str] = field(default_factory=dict)  #: as whom each account acts where a row does not say it
+    users: Mapping[str, str] = field(default_factory=dict)  #: account -> acting user where a row names none
     _unfit: set[int] = field(default_factory=set)  #: rows to be sent whose reason cannot be filled in
     _columns: dict[int, Mapping[str, str | None]] = field(default_factory=dict)
 
@@ -51,18 +51,18 @@ class Rows:
             known = ", ".join(self.staged.columns)
             raise ConfigError(
                 f"The reason has a blank {{{min(unheard_of)}}}, but the input has no such column.",
-                advice=f"It has: {known}. A look also tells: {', '.join(SEEN_NAMES)}.",
+                advice=f"It has: {known}. A reading of the appointment also has: {', '.join(SEEN_NAMES)}.",
             )
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of how the input was read."""
+        """Sentences on how the input was read."""
         return self.staged.notes
 
     def chunks(self) -> Iterator[list[InputRow]]:
         """Yield the rows, each with its acting user; `look` fills in the reasons for a plan.
 
-        The user belongs to what is asked: a refusal of one user is none of another.
+        The user is a part of the request: a refusal for one user does not hold for another.
         """
         for rows in self._unfilled():
             yield [self._acting(row) for row in rows] if self.users else rows
@@ -79,7 +79,7 @@ class Rows:
         names = [name for name in self.template.names if name in self.staged.columns]
         for rows, columns in read_columns(self.staged, names):
             self._columns = {row.row: values for row, values in zip(rows, columns, strict=True)}
-            # What the columns alone can fill in is filled in at once: the ledger compares reasons.
+            # Reasons that the columns alone fill in are filled in at once, since the ledger compares reasons.
             yield [self._fit(row) for row in rows] if len(names) == len(self.template.names) else rows
 
     def filled_chunks(self) -> Iterator[list[InputRow]]:
@@ -88,7 +88,7 @@ class Rows:
             yield [self._fit(row) for row in rows] if self.template else rows
 
     def look(self, look: LookAt | None) -> LookAt | None:
-        """Return a look that also fills in the reasons, after `look` has seen what there is to know."""
+        """Return a function that reads with `look` and then fills in the reasons."""
         if self.template is None:
             return look
         return lambda lines: [self._filled_line(line) for line in (look(lines) if look else lines)]
@@ -98,12 +98,12 @@ class Rows:
         if row.problems is None or line.action is Action.INVALID:
             return replace(line, row=row)
         if line.action is not Action.CANCEL:
-            return line  # nothing is sent for it, so nothing has to be filled in
+            return line  # it is not sent, so it needs no reason
         self._unfit.add(row.row)
         return replace(line, row=row, action=Action.INVALID, why=row.problems)
 
     def _fit(self, row: InputRow) -> InputRow:
-        """Fill a row in for the ledger: invalid is only what the plan found unfit."""
+        """Fill in a row's reason for the ledger; only rows that the plan found unfit become invalid."""
         filled = self._filled(row)
         return filled if filled.problems is None or row.row in self._unfit else row
 

@@ -1,4 +1,4 @@
-"""Wires a search: the credential and its lock, the limiter that knows what was used before, a line, the reader."""
+"""Carries out a search: with the credential and its lock, the limiter, a line and the reader."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ SELECTED = "selected.csv"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search came to."""
+    """The result of a search."""
 
     gathering: Gathering
-    host_ids: tuple[str | None, ...]  #: whose lists were read; None is the credential's own
+    host_ids: tuple[str | None, ...]  #: hosts whose lists were read; None: the credential's own list
     requests: int
     throttled: int
     doubts: tuple[str, ...] = ()  #: sentences: what may be missing
 
     @property
     def selection(self) -> Selection:
-        """What was searched for."""
+        """The criteria of the search."""
         return self.gathering.selection
 
 
 def select_input(setup: Setup, into: Path) -> tuple[Path, tuple[str, ...]]:
     """Write the active appointments of the job's [select] table into the folder `into`; return the file, an input.
 
-    What a person should know of the selection comes with it, a sentence each. The credential's lock is held meanwhile,
-    and free again afterwards. Raises as `find_appointments` does, OutputError, and IncompleteError where appointments
-    may be missing. When there is nothing to select, the file has a header and no rows.
+    Sentences on the selection are returned with it. The credential is locked meanwhile. Raises as `find_appointments`
+    does, OutputError, and IncompleteError where appointments may be missing. When the search finds nothing, the file
+    has a header and no rows.
     """
     found = find_appointments(setup)
     if found.doubts:
@@ -65,7 +65,7 @@ def select_input(setup: Setup, into: Path) -> tuple[Path, tuple[str, ...]]:
 
 
 def reaching_in(found: Found) -> Iterator[str]:
-    """Name the appointments that began before the first day and reach into it, by id, start and end."""
+    """Yield a sentence for each appointment that began before the first day and reaches into it."""
     zone = found.selection.days.zone
     for appointment in found.gathering.chosen(Fit.REACHES_IN):
         start, end = (show_moment(at, zone) or "at an unknown time" for at in (appointment.start, appointment.end))
@@ -110,13 +110,13 @@ def find_appointments(
 def _refuse_wrong_pairing(settings: ApiSettings) -> None:
     if settings.credential.kind is CredentialKind.PLATFORM and not settings.user_id:
         raise ConfigError(
-            "A Platform API key needs to know as whom it reads.", advice="Set MEETERGO_USER_ID or --user-id."
+            "A Platform API key needs the id of the user it acts as.", advice="Set MEETERGO_USER_ID or --user-id."
         )
     check_pairing(settings.credential, settings.user_id, rows_with_user=0, rows_without=0)
 
 
 async def _carry_out(search: Search, line: Line, display: Display, then: Callable[[Search], Awaitable[None]]) -> None:
-    """Search while the display follows; an error comes out as itself, not as a group of one."""
+    """Search while progress is shown. An error is raised as itself, not in an exception group."""
     failure: BulkCancelError | None = None
     async with anyio.create_task_group() as surroundings:
         surroundings.start_soon(show_progress, display, lambda: _standing(search))
@@ -135,7 +135,7 @@ async def _carry_out(search: Search, line: Line, display: Display, then: Callabl
 
 
 def _standing(search: Search) -> Standing:
-    """A list is at least one request; how many pages it has shows only as it is read."""
+    """Return the progress. Each unread list counts as one request, since its number of pages is not known."""
     reader, left = search.reader, search.hosts - search.hosts_read
     found = f"{search.found} found"
     return Standing(search.hosts_read, search.hosts, reader.requests, found, reader.limiter.duration_s(left))

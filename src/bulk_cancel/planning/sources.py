@@ -1,4 +1,4 @@
-"""Where a run's rows come from: an input file, a search, or an approved plan. And where a plan's lines go."""
+"""Where a run's rows come from: an input file, a search, or an approved plan."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class PlannedRows(Protocol):
-    """Rows on their way to the plan and to the ledger."""
+    """The rows of a source, for the plan and the ledger."""
 
     @property
     def notes(self) -> tuple[str, ...]: ...
@@ -43,19 +43,19 @@ class PlannedRows(Protocol):
 
 
 class Source(Protocol):
-    """What a job runs on."""
+    """The source of a job's rows."""
 
     @property
     def digest(self) -> str: ...
 
     @property
-    def closure(self) -> str: ...  # the command that checks the days of a closure; empty: it is none
+    def closure(self) -> str: ...  # the command that checks the days of a closure; empty: it is not one
 
     @property
     def needs_looks(self) -> bool: ...  # to fill in its reasons
 
     @property
-    def snapshot(self) -> Path | None: ...  # of the input; None: its columns are not at hand
+    def snapshot(self) -> Path | None: ...  # of the input; None: its columns are not available
 
     @property
     def approval(self) -> Approval | None: ...
@@ -64,7 +64,7 @@ class Source(Protocol):
 
 
 def open_source(setup: Setup, folder: Path) -> Source:
-    """Pin in a folder what the job names: a file, or what its [select] table finds. A plan is verified as a whole."""
+    """Open the source that the job names, with its snapshot in a folder. A plan is verified as a whole."""
     job = setup.job
     if not job.select and is_plan(job.input):
         if given := job.model_fields_set & {"reason", "map", "cancel_all", "account", "hidden_rows", "encoding"}:
@@ -74,7 +74,7 @@ def open_source(setup: Setup, folder: Path) -> Source:
             )
         return _open_approved(setup, folder / SNAPSHOT)
     if job.expect_digest is not None:
-        raise ConfigError("--expect-digest wants a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
+        raise ConfigError("--expect-digest needs a plan file.", advice="Make one with: bulk-cancel plan … -o FILE.plan")
     selected, notes = _selected(setup, folder) if job.select else (job.input, ())
     accounts = setup.accounts
     names = AccountNames(accounts.names, job.account) if accounts.given else None
@@ -88,6 +88,11 @@ def open_source(setup: Setup, folder: Path) -> Source:
 def _open_approved(setup: Setup, into: Path) -> ApprovedPlan:
     job, now = setup.job, setup.machine.clock.now()
     plan = _of_this_api(open_plan(Path(job.input), now=now, expect_digest=job.expect_digest), setup.api_url)
+    if job.retry_refused and not plan.header.retry_refused:
+        raise ConfigError(
+            "A plan is carried out as it is: this one was made without --retry-refused.",
+            advice="Nothing was sent. Plan again with --retry-refused, or leave it out.",
+        )
     with setup.display.busy(f"Reading {clean(plan.header.input)}"):
         missing = pin_input(plan, into)
     if missing and job.show:
@@ -105,7 +110,7 @@ def _selected(setup: Setup, folder: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def _options_of(job: Job, template: Template | None, accounts: AccountNames | None) -> InputOptions:
-    """Return how the job wants its input read. With blanks to fill in, the reason comes later, row by row."""
+    """Return the options for reading the job's input. A reason with blanks is filled in later, row by row."""
     mapping = {str(name): column for name, column in job.map.items()}
     reason = None if template else job.reason
     return InputOptions(
@@ -120,12 +125,17 @@ def _options_of(job: Job, template: Template | None, accounts: AccountNames | No
 
 
 def provenance_of_source(setup: Setup, source: Source) -> Provenance:
-    """Return who plans or runs a source, and why, with what an approved plan brings along."""
+    """Return the provenance of a plan or run of a source, with that of an approved plan."""
     return setup.provenance.after(source.approval.provenance) if source.approval else setup.provenance
 
 
+def retries_refused(setup: Setup, source: Source) -> bool:
+    """Return whether refusals are taken up again as they are: an approved plan says it, without one the job."""
+    return source.approval.retry_refused if source.approval else setup.job.retry_refused
+
+
 def open_if_any(setup: Setup, folder: Path) -> Source | str:
-    """Return what `open_source` does, or a sentence: why there is nothing to do, where the job allows for that."""
+    """Return the source, or a sentence why there is nothing to do, when the job allows its input to be missing."""
     job = setup.job
     try:
         return open_source(setup, folder)
@@ -138,7 +148,7 @@ def open_if_any(setup: Setup, folder: Path) -> Source | str:
 
 
 def _has_folder(name: str) -> bool:
-    """Whether a missing input is missing by itself: where its folder is gone, too, a disk may not be mounted."""
+    """Return whether the folder of a missing input exists: if not, a disk may not be mounted."""
     return "://" in name or Path(name).parent.is_dir()
 
 
@@ -160,13 +170,13 @@ def _of_this_api(plan: PlanFile, url: str) -> PlanFile:
 
 @dataclass(frozen=True)
 class InputFile:
-    """An input file, pinned."""
+    """An input file, with its snapshot."""
 
     job: Job
     staged: StagedInput
     template: Template | None  #: the job's reason, when it has blanks
     zone: tzinfo | None  #: in which people live; None: not known
-    users: Mapping[str, str] = field(default_factory=dict)  #: as whom each account acts where a row does not say it
+    users: Mapping[str, str] = field(default_factory=dict)  #: account -> acting user where a row names none
 
     @property
     def digest(self) -> str:
@@ -194,14 +204,14 @@ class InputFile:
 
 @dataclass
 class ApprovedPlan:
-    """A plan file: exactly what it says is done, and nothing else."""
+    """A plan file, which is carried out exactly as it is."""
 
     plan: PlanFile
     zone: tzinfo | None  #: in which people live; None: not known
-    snapshot: Path | None = None  #: of the input that it was made of; None: its columns are not at hand
-    notes: tuple[str, ...] = ()  #: what a person should know of it, a sentence each
+    snapshot: Path | None = None  #: of the input that it was made of; None: its columns are not available
+    notes: tuple[str, ...] = ()  #: sentences for people
     approved: dict[Target, Approved] = field(default_factory=dict)
-    needs_looks: bool = False  #: its reasons are filled in
+    needs_looks: bool = False  #: its reasons are filled in already
 
     def __post_init__(self) -> None:
         self.approved = {target: approved for _, target, approved in self.plan.approved()}
@@ -210,7 +220,8 @@ class ApprovedPlan:
     def approval(self) -> Approval:
         header = self.plan.header
         given = Provenance(ticket=header.ticket, approved_by=header.approved_by, plan_digest=self.plan.digest)
-        return Approval(header.expires_at, self.approved, self.plan.approved, given, header.input)
+        rows = (self.approved, self.plan.approved)
+        return Approval(header.expires_at, *rows, given, header.input, header.retry_refused)
 
     @property
     def digest(self) -> str:
@@ -224,13 +235,18 @@ class ApprovedPlan:
         return self
 
     def chunks(self) -> Iterator[list[InputRow]]:
-        """Yield the plan's rows."""
-        return self.plan.rows()
+        """Yield the plan's rows. Where it sends nothing, refusals of earlier runs stand."""
+        for rows in self.plan.rows():
+            yield [row._replace(stands=True) if self._is_left_out(row) else row for row in rows]
+
+    def _is_left_out(self, row: InputRow) -> bool:
+        approved = self.approved.get(target_of(row)) if row.problems is None else None
+        return approved is not None and approved.action not in SENT
 
     filled_chunks = chunks
 
     def look(self, look: LookAt | None) -> LookAt:
-        """Return a look that leaves out what the plan leaves out."""
+        """Return a function that reads with `look` all lines that the plan does not leave out."""
         return lambda lines: self._looked(look, [self._marked(line) for line in lines])
 
     @staticmethod

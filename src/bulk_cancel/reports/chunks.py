@@ -1,6 +1,6 @@
-"""The rows of a run, some at a time: the input's columns from the snapshot, ours from the ledger.
+"""The rows of a run in chunks: the input's columns from the snapshot, the added ones from the ledger.
 
-Ours stand beside the input's under internal names, so that neither can hide the other.
+The added columns have internal names, which no column of an input has.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bulk_cancel.reports.columns import internal
 from bulk_cancel.reports.csv_file import POLARS_FAILURES
 from bulk_cancel.reports.details import detail_of
 
-#: Returns the ledger's rows of the run after a row number, so many at most.
+#: Returns the ledger's rows of the run after a row number, at most as many as the second argument says.
 Rows = Callable[[int, int], Sequence[RowRecord]]
 
 STATUS: Final = internal("status")
@@ -32,10 +32,10 @@ DETAIL: Final = internal("detail")
 MAILED_REASON: Final = internal("mailed_reason")
 
 CHUNK: Final = 50_000
-#: What stands in for the input's columns when the snapshot is gone. An input can have them.
+#: Columns that replace the input's when the snapshot is missing. An input may have the same ones.
 LEDGER_COLUMNS: Final = ("appointment_id", "attendee_id", "cancel_all", "cancel_entire_series", "reason", "user_id")
 
-#: Last among them, and only where an account was used.
+#: The last of them, only where an account was used.
 _ACCOUNT: Final = "account"
 
 SETTLED_AT: Final = internal("settled_at")
@@ -44,7 +44,7 @@ _NAMED: Final = (ROW, internal("appointment_id"), internal("attendee_id"))
 
 
 def original_columns(snapshot: Path | None, rows: Rows) -> list[str]:
-    """Return the names of the input's columns, or of those that stand in for them."""
+    """Return the names of the input's columns; without a snapshot, of the ledger's."""
     if snapshot is None:
         return [*LEDGER_COLUMNS, *([_ACCOUNT] if _has_accounts(rows) else [])]
     try:
@@ -55,7 +55,7 @@ def original_columns(snapshot: Path | None, rows: Rows) -> list[str]:
 
 
 def dialect_in(snapshot: Path | None) -> CsvDialect:
-    """Return the habits of the file that the input came from; the usual ones when it was no CSV, or is not known."""
+    """Return the CSV dialect of the input; the default when it was not a CSV file, or is not known."""
     if snapshot is None:
         return CsvDialect()
     try:
@@ -65,7 +65,7 @@ def dialect_in(snapshot: Path | None) -> CsvDialect:
 
 
 def read_chunks(snapshot: Path | None, rows: Rows, zone: Zone) -> Iterator[pl.DataFrame]:
-    """Yield all rows in row order, with times in `zone`: first none, so that there is a chunk when there is no row."""
+    """Yield all rows in row order, with times in `zone`. The first chunk is empty, so that there always is one."""
     originals = original_columns(snapshot, rows)
     yield pl.DataFrame(schema=dict.fromkeys(originals, pl.String())).hstack(_added([], zone))
     yield from _from_snapshot(snapshot, originals, rows, zone) if snapshot else _from_ledger(originals, rows, zone)
@@ -82,7 +82,7 @@ def _from_snapshot(snapshot: Path, originals: list[str], rows: Rows, zone: Zone)
 
 
 def _batches(snapshot: Path, columns: list[str]) -> Iterator[pl.DataFrame]:
-    # Not select(columns): the name "*" or "^…$" would be taken for a pattern.
+    # Not select(columns): a column named "*" or "^…$" would be taken for a pattern.
     frame = pl.scan_parquet(snapshot, glob=False).select(cs.by_name(columns))
     try:
         yield from frame.collect_batches(
@@ -139,7 +139,7 @@ def _records(rows: Rows) -> Iterator[Sequence[RowRecord]]:
 
 
 def _cells(record: RowRecord) -> tuple[str | None, ...]:
-    """Return the cells of LEDGER_COLUMNS, and the account. Of an invalid row the ledger keeps none."""
+    """Return the cells of LEDGER_COLUMNS, and the account. They are None for an invalid row."""
     target = record.target
     if target is None:
         return (None,) * (len(LEDGER_COLUMNS) + 1)
@@ -173,5 +173,5 @@ def _settled(at: float | None, zone: Zone) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _second(at: int, zone: Zone) -> str:
-    """Many rows are settled within the same second."""
+    """Return a moment as text. Cached: many rows are settled within the same second."""
     return write_moment(at, zone)

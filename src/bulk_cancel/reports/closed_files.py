@@ -1,4 +1,4 @@
-"""What is left of a closed day as files: a table, and a page for the office."""
+"""The files of a check of closed days: a table of what remains, and a page for the office."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLOSED_HTML: Final = "closed.html"
 
 
 class LeftKind(StrEnum):
-    """What may be left of a closed day."""
+    """What may remain on a closed day."""
 
     APPOINTMENT = "appointment"
     PENDING = "pending booking"
@@ -36,7 +36,7 @@ class LeftKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """One thing that is left. Of slots `start` is the first one's start, and `end` the last one's."""
+    """One thing that remains. Of slots `start` is the first one's start, and `end` the last one's start."""
 
     kind: LeftKind
     id: str
@@ -49,13 +49,13 @@ class Left:
 
     @property
     def last(self) -> str | None:
-        """The last start of what this stands for."""
+        """The last start: of slots, the last slot's."""
         return self.end if self.kind is LeftKind.SLOTS else self.start
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedFacts:
-    """What a page says of a look: whether the days are closed, and each part in a sentence."""
+    """The facts of a check for its page."""
 
     days: Days
     exit_code: int
@@ -71,14 +71,14 @@ _KINDS = {
 _ADVICE = {
     0: (Kind("closed", Tone.GOOD, "✓"), "Nothing is left to do."),
     3: (Kind("not closed", Tone.BAD, "!"), "The sentences below say what to do, and each row says what is left."),
-    4: (Kind("could not tell", Tone.WARN, "?"), "A part of it could not be told: a person has to look."),
+    4: (Kind("not known", Tone.WARN, "?"), "A part of it could not be read: a person has to look."),
 }
 
 
 def write_closed(left: Sequence[Left], facts: ClosedFacts, out: Path, *, with_contacts: bool) -> None:
     """Write left.csv and closed.html into the folder `out`, for the user's eyes only. Raises ReportError.
 
-    Names and addresses are in left.csv alone, and only when a person asked for them.
+    Names and addresses are only in left.csv, and only when a person asked for them.
     """
     with written_aside(out, [LEFT_CSV]) as folder:
         (folder / LEFT_CSV).write_text(_csv(left, facts.days.zone, with_contacts=with_contacts), encoding="utf-8")

@@ -1,11 +1,11 @@
-"""What the columns are called that we add, whatever the input's own columns are called.
+"""The names of the columns that are added to those of the input.
 
-In the results the input's columns come first and stay as they are, so ours give way: `status` becomes
-`bulk_cancel_status` when the input has a `status` of its own, and `bulk_cancel_status_2` when it has both.
+In the results the input's columns come first and keep their names. An added column gets another name if its own is
+taken: `status` becomes `bulk_cancel_status`, and `bulk_cancel_status_2` when that is taken, too.
 
-In a correction file ours have fixed names that begin with `bulk_cancel_`. A correction file is made to become an
-input, and then the correction file of that run is made from it: columns with these names are ours of last time and are
-replaced there, or they would pile up. The results of that run still carry them, as they carry every column of an input.
+In a correction file the added columns have fixed names that begin with `bulk_cancel_`. A correction file is meant to
+become an input, and the correction file of that run is made from it: there, columns with these names are replaced, or
+they would pile up. The results of that run still have them, like every column of an input.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _OURS = "bulk_cancel_"
 
 
 def internal(name: str) -> str:
-    """Return what one of our columns is called as long as it stands beside the input's: nothing there is named so."""
+    """Return the internal name of an added column, which no column of an input has."""
     return f"{PREFIX}{name}"
 
 

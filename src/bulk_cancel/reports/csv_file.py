@@ -1,4 +1,4 @@
-"""A CSV file that grows by a chunk at a time, in the habits of the file that the input came from."""
+"""A CSV file that is written chunk by chunk, in the dialect of the input."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import polars.selectors as cs
 from bulk_cancel.core.csv_dialect import CsvDialect
 from bulk_cancel.core.text import FORMULA
 
-#: What polars says when it can not go on. A panic of its own is no Exception, and must not end a run without a word.
+#: The errors of polars. Its PanicException is not an Exception, and must not end a run without a message.
 POLARS_FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
-# More than CSV asks for: every usual separator, or a header full of them makes a reader take them for separators.
+# More than CSV requires: every usual separator, since readers guess the separator by counting them in the header.
 _TO_QUOTE = re.compile(r'[,;|\t"\r\n]|^\s|\s$|^$')
 
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """Comes into being with its first chunk."""
+    """A CSV file, created with its first chunk."""
 
     path: Path
     names: Mapping[str, str]  #: column of a chunk -> its header, in the order of the file
@@ -50,5 +50,5 @@ def _quoted(name: str) -> str:
 
 
 def harmless_texts(*columns: str) -> pl.Expr:
-    """Return these columns, or all texts, with what core.text.harmless does to each cell."""
+    """Return an expression that does to these columns, or to all texts, what `core.text.harmless` does to a cell."""
     return (cs.by_name(columns) if columns else cs.string()).str.replace_all(FORMULA, "${1}'${2}")

@@ -1,4 +1,4 @@
-"""What the column `detail` says of a row, for a person."""
+"""The text of the column `detail`, for people."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.text import clean
 from bulk_cancel.ledger.port import RowRecord
 
-#: Room for all the problems of a row: each names its field and shows the beginning of what was found.
+#: Long enough for all problems of a row, each with its field and the beginning of the cell.
 _LONGEST = 2000
 
 _DONE = {Status.CANCELLED: "cancelled, but ", Status.ALREADY_CANCELLED: "already cancelled, but "}
 
 
 def detail_of(record: RowRecord) -> str:
-    """Return one clean line: why the row is invalid, or what its target came to."""
+    """Return one clean line: why the row is invalid, or what became of its target."""
     if record.problems:
         return clean(record.problems, _LONGEST)
     said = "; ".join(filter(None, (record.detail, _warning(record))))

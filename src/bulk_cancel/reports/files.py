@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Writes files whole or not at all."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _ASIDE = ".writing"
 
 @contextmanager
 def written_aside(folder: Path, names: Collection[str]) -> Iterator[Path]:
-    """Yield a private folder; what is written there under one of the names replaces the file of that name in `folder`.
+    """Yield a private folder; a file written there under one of `names` replaces the one of that name in `folder`.
 
-    A name that is not written is removed from `folder`: it was left by an earlier write. All files are on disk before
-    the first one is renamed, so whatever fails while they are written leaves `folder` as it was.
+    A file of `folder` whose name is not written is removed: it is from an earlier write. All files are on disk before
+    the first one is renamed, so an error while they are written leaves `folder` as it was. Raises ReportError.
     """
     try:
         make_folder(folder)
@@ -53,11 +53,11 @@ def _put_in_place(aside: Path, folder: Path, names: Collection[str]) -> None:
 
 @contextmanager
 def _only_writer(folder: Path) -> Iterator[None]:
-    """Hold the folder, so that what is found aside in it was left by a process that is gone."""
+    """Lock the folder, so that unfinished files found in it are from a process that has died."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        # Some network file systems lock no folders. There, two reports into one folder at the same time may disturb
-        # each other and fail; the ledger keeps two runs apart in any case.
+        # Some network file systems cannot lock folders. There, two reports into one folder at the same time may fail;
+        # the ledger keeps two runs apart in any case.
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -1,8 +1,7 @@
-"""The file of what a search found, made to be the input of a run.
+"""The file of the appointments that a search found, meant as the input of a run.
 
-Times are those of the zone that was asked for, with their offset. Texts come from the server and from people: a
-CSV cell that a spreadsheet would take for a formula gets an apostrophe before it. Parquet and XLSX hold them as they
-are, since there a text is a text.
+Times are in the zone of the search, with their offset. Texts come from the server and from people: in a CSV file a cell
+that a spreadsheet would take for a formula gets an apostrophe. Parquet and XLSX have types, so texts stay as they are.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ _KINDS = (".csv", ".parquet", ".xlsx")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """In which zone times are shown, and which columns there are beside those that are always there."""
+    """The zone of the times, and the optional columns."""
 
     zone: Zone
     with_cancelled: bool = False
@@ -64,11 +63,12 @@ class Layout:
 
 
 def check_kind(file: Path) -> None:
-    """Refuse a file that cannot be written: UsageError for an unknown ending, ConfigError without the extra."""
+    """Raise UsageError for a file with an unknown ending, ConfigError for a workbook without the extra."""
     kind = file.suffix.lower()
     if kind not in _KINDS:
         raise UsageError(
-            f"{file} has no known kind.", advice=f"Give it one of the endings {', '.join(_KINDS)}. Nothing was read."
+            f"{file} has an unknown ending.",
+            advice=f"Give it one of the endings {', '.join(_KINDS)}. Nothing was read.",
         )
     if kind == ".xlsx" and importlib.util.find_spec("xlsxwriter") is None:
         raise ConfigError(
@@ -83,9 +83,9 @@ def found_csv(appointments: Sequence[Appointment], layout: Layout) -> str:
 
 
 def write_found(appointments: Sequence[Appointment], layout: Layout, file: Path) -> None:
-    """Write the file in the kind that its ending names, whole or not at all, for the user's eyes only.
+    """Write the file in the format of its ending, whole or not at all, readable by the user alone.
 
-    Raises OutputError when the disk refuses it; what was there before stands then.
+    Raises OutputError when the disk refuses it; then an earlier file stays.
     """
     check_kind(file)
     try:
@@ -147,6 +147,6 @@ def _shown(text: str | None) -> str | None:
 
 
 def _joined(parts: Iterable[str]) -> str | None:
-    """The third name, address and number belong to the third attendee, so that gaps stay."""
+    """Join parts with "; ". Gaps stay, so that the third name, address and number belong to the third attendee."""
     parts = [one_line(part) for part in parts]
     return "; ".join(parts) if any(parts) else None

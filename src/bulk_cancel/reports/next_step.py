@@ -1,4 +1,4 @@
-"""What to do now, in a few sentences: the last thing a run says."""
+"""What to do next, in a few sentences, with which a run ends."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.core.text import counted
 from bulk_cancel.errors import Exit
 
-#: Of a run whose end nobody recorded.
-NOT_ENDED = "This run has not come to its end: it is still at work, or was interrupted."
+#: For a run whose end is not recorded.
+NOT_ENDED = "This run has not ended: it is still at work, or was interrupted."
 _SAME = "run the same command again"
 
 #: What a person does first, by what stopped the run.
@@ -29,7 +29,7 @@ _FIRST: Mapping[Exit, str] = MappingProxyType(
         Exit.UNREACHABLE: "nothing was cancelled; check the network and the address of the API, then ",
         Exit.CANNOT_CREATE: "check the folder of the ledger, or name another place with --ledger, then ",
         Exit.DISK: "make room on the disk, or mend it, then ",
-        Exit.LOCKED: "let the other run come to its end, then ",
+        Exit.LOCKED: "wait until the other run has ended, then ",
         Exit.CREDENTIAL: "check {credential} and the user id, then ",
         Exit.CONFIG: "correct the setting, then ",
         Exit.INTERRUPTED: "",
@@ -43,17 +43,17 @@ class Ending:
 
     remains: Remains
     exit_code: Exit
-    due_at: float | None = None  #: when all unknown targets may be looked at, seconds since the epoch; None: now
+    due_at: float | None = None  #: when all unknown targets can be settled, seconds since the epoch; None: now
     halt: str = ""  #: what stopped the run, a sentence
-    credential: str = "the credential"  #: where a person finds the one that was used
-    expired_in: str = ""  #: the folder of the results, where the plan that was carried out has expired
+    credential: str = "the credential"  #: where a person finds the credential that was used
+    expired_in: str = ""  #: the folder of the results, if the plan that was carried out has expired
     ledger: str = ""  #: where the ledger is; empty: the usual one
-    again: str = ""  #: the command that began the run, as it is typed; empty: not known
-    zone: Zone = None  #: in which the person reads times
+    again: str = ""  #: the command of the run, as it is typed; empty: not known
+    zone: Zone = None  #: of times for people
 
 
 def next_step(ending: Ending) -> str:
-    """Say what to do now; what is to be typed again stands on a line of its own, whole."""
+    """Return what to do next; a command to type again is on a line of its own."""
     sentences = [*_sentences(ending)]
     said = " ".join(map(_capital, sentences))
     goes_on = any(_SAME in sentence for sentence in sentences)
@@ -61,7 +61,7 @@ def next_step(ending: Ending) -> str:
 
 
 def typed(command: str) -> str:
-    """Return the line that says what to type. Where a secret was left out of the command it is not whole."""
+    """Return the line that says what to type, with a hint when a secret was left out of the command."""
     hidden = " (*** is a secret that is not recorded)" if "***" in command else ""
     return f"Type{hidden}: {command}"
 
@@ -72,7 +72,7 @@ def command(words: str, ledger: str) -> str:
 
 
 def closing_steps(closure: str) -> tuple[str, ...]:
-    """Say what a closure wants besides its cancels, given the command that checks it; nothing where it is none."""
+    """Return what to do for a closure besides its cancels; `closure` is the command that checks it, or empty."""
     if not closure:
         return ()
     first = "Block the day first, in the dashboard: a slot that is cancelled can be booked again at once."
@@ -98,14 +98,14 @@ def _sentences(ending: Ending) -> Iterator[str]:
 
 
 def _is_for_others(ending: Ending) -> bool:
-    """Whether what is left is told by a sentence of its own, and not by running again as it is."""
+    """Whether running the same command again would not help, and other sentences say what to do."""
     remains = ending.remains
     goes_on = ending.exit_code is not Exit.STOPPED or remains.count(Status.PENDING) or remains.for_reads
     return not goes_on and bool(remains.for_a_run or remains.for_a_person)
 
 
 def _plan_anew(ending: Ending) -> Iterator[str]:
-    """An expired plan is refused: what is left is looked up and planned once more."""
+    """Yield what to do when the plan has expired: read what is unknown, and plan the remaining rows again."""
     remains, folder = ending.remains, ending.expired_in
     first = _FIRST.get(ending.exit_code, "").format(credential=ending.credential)
     if first:
@@ -113,15 +113,18 @@ def _plan_anew(ending: Ending) -> Iterator[str]:
     if remains.for_reads:
         yield (
             f"{_without_outcome(remains.for_reads)}: look {_them(remains.for_reads)} up{_after(ending)} with "
-            f"`{command('reconcile', ending.ledger)}`, then write the files anew with "
+            f"`{command('reconcile', ending.ledger)}`, then write the files again with "
             f"`{command('report', ending.ledger)}`."
         )
     statuses = {"unprocessed.csv": Status.PENDING, "failed.csv": Status.FAILED}
     files = [name for name, status in statuses.items() if remains.count(status)]
     if files or remains.for_reads:
         names = " and ".join(f"{folder}/{name}" for name in files or ["unprocessed.csv"])
-        left = f", which has what is left ({_rows(remains.count(*LEFT))})" if files else ", if it is there then"
-        yield f"the plan has expired, and no run takes it any more: make a plan of {names}{left}, and run that."
+        have = "have" if len(files) > 1 else "has"
+        left = (
+            f", which {have} the {_rows(remains.count(*LEFT))} still to be sent" if files else ", if it is there then"
+        )
+        yield f"the plan has expired and cannot be run any more: make a plan of {names}{left}, and run that."
 
 
 def _go_on(ending: Ending) -> str:
@@ -160,7 +163,7 @@ def _for_a_person(ending: Ending) -> Iterator[str]:
         yield f"correct {' and '.join(files)} and run {_them(len(files))} as a new input."
     if remains.changed:
         what = counted(remains.changed, "row is", "rows are")
-        yield f"{what} not what was approved any more, results.csv says why: plan {_them(remains.changed)} anew."
+        yield f"{what} not what was approved any more, results.csv says why: plan {_them(remains.changed)} again."
     if remains.warned:
         of = counted(remains.warned, "cancellation")
         them = _them(remains.warned)
@@ -168,7 +171,7 @@ def _for_a_person(ending: Ending) -> Iterator[str]:
 
 
 def _files_to_correct(remains: Remains) -> Iterator[str]:
-    """What failed is in failed.csv, too, but is nothing to correct: the same command takes it up again."""
+    """Yield the files with rows to correct. (failed.csv also has failed rows, which the same command takes up.)"""
     refused, failed = remains.count(Status.REJECTED, Status.NOT_FOUND), remains.count(Status.FAILED)
     if refused:
         yield f"failed.csv ({refused:,} of {_rows(refused + failed)})" if failed else f"failed.csv ({_rows(refused)})"
@@ -196,7 +199,7 @@ def _rows(count: int) -> str:
 
 
 def _minute(at: float, zone: Zone) -> str:
-    """Return the time, rounded up: a minute too late is patience, a minute too early is a run for nothing."""
+    """Return the time, rounded up to a minute: a run a minute too early would achieve nothing."""
     return show_moment(math.ceil(at / 60) * 60, zone)
 
 

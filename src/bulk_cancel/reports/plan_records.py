@@ -1,7 +1,7 @@
-"""The files of a plan for an auditor: a line per row of the input as CSV and Parquet, and a summary.
+"""The files of a plan for auditors: a line per row of the input as CSV and Parquet, and a summary.
 
-The same lines give the same bytes: nothing here knows the time. `plan.csv` is for people, so every text in it is made
-harmless for spreadsheets; `plan.parquet` holds the texts as they are.
+The same lines give the same bytes, whatever the time. `plan.csv` is for people, so its texts are made harmless
+for spreadsheets; `plan.parquet` has the texts as they are.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ COLUMNS: Mapping[str, pl.DataType] = MappingProxyType(
     }
 )
 
-#: Last, and only where there are accounts.
+#: The last column, only where there are accounts.
 ACCOUNT: Final = "account"
 
 _TEXTS = [name for name, kind in COLUMNS.items() if kind == pl.String()]
@@ -62,10 +62,10 @@ _ADVICE = "Nothing was sent. Mend the disk or name another folder, and plan agai
 
 @dataclass(slots=True)
 class PlanRecords:
-    """The files as far as they are known. They are put in their place all together, when the plan is complete."""
+    """The files of a plan that is not complete yet. They are put in place together at its end."""
 
     out: Path
-    zone: Zone  #: in which starts and ends are told
+    zone: Zone  #: of starts and ends
     _parts: Path = field(repr=False)
     _columns: Mapping[str, pl.DataType] = field(default_factory=lambda: COLUMNS, repr=False)
     summary: dict[str, object] = field(default_factory=dict)  #: what summary.json says besides the counts
@@ -106,7 +106,7 @@ class PlanRecords:
 
 @contextmanager
 def plan_records(out: Path, zone: Zone = None, *, with_accounts: bool = False) -> Iterator[PlanRecords]:
-    """Yield what takes the lines of a plan; after the block plan.csv, plan.parquet and summary.json are in `out`.
+    """Yield a taker of the plan's lines; after the block plan.csv, plan.parquet and summary.json are in `out`.
 
     After an error in the block `out` is as it was. Raises ReportError when the disk refuses.
     """
@@ -150,7 +150,7 @@ def _write_csv(parts: list[Path], path: Path, columns: Mapping[str, pl.DataType]
 
 @contextmanager
 def _for_a_plan(folder: Path) -> Iterator[None]:
-    """Say of every failure what it means for a plan."""
+    """Give every error the advice that fits a plan."""
     try:
         yield
     except (OSError, *POLARS_FAILURES) as error:

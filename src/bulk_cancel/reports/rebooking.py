@@ -1,8 +1,8 @@
-"""The rebooking list: whom to call after a closure. Written only when asked for, for its owner's eyes, row by row.
+"""The rebooking list: the people to call after a closure. Written only when asked for, readable by its owner alone.
 
 A telephone number begins with +, and people may write a formula into a name: an apostrophe keeps both a text.
-The API cannot undo a cancel; this is the undo kit. Each row is on disk when its cancel is recorded, so that a run that
-is killed leaves the list of what it had done.
+The API cannot undo a cancel; with this list people can be called. Each row is on disk before its cancel is recorded, so
+that the list is complete even when the run is killed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Keep = Callable[[Target, Appointment], None]
 
 @contextmanager
 def rebooking_list(out: Path, zone: Zone) -> Iterator[Keep]:
-    """Yield what adds a cancelled appointment's attendees to `out`/rebooking.csv, mode 0600, with times in `zone`."""
+    """Yield a function that adds a cancelled appointment's attendees to `out`/rebooking.csv, with times in `zone`."""
     file = open_to_append(out / REBOOKING)
     writer = csv.writer(file, lineterminator="\n")
 
@@ -47,13 +47,13 @@ def rebooking_list(out: Path, zone: Zone) -> Iterator[Keep]:
             file.flush()
 
     try:
-        if not file.tell():  # a run that goes on adds to the list: those of before are called, too
+        if not file.tell():  # a run that continues adds to the existing list
             write([_COLUMNS])
         yield lambda target, seen: write(
             [harmless(one_line(value or "")) for value in row] for row in _rows(target, seen, zone)
         )
     finally:
-        with suppress(OSError):  # what is left in it the disk has refused before, and that was told
+        with suppress(OSError):  # the disk has refused the unwritten rest before, which was reported
             file.close()
 
 

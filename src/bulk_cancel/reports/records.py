@@ -1,10 +1,9 @@
 """The result files of a run: one row per row of the input, streamed from the snapshot of the input and the ledger.
 
-Cells and spreadsheets: a cell that begins with = + - @ runs as a formula when a person opens the file. What we add
-comes from a server, so in the CSV files it is made harmless with an apostrophe. What the input holds is carried through
-as it is, there too: it is the operator's own file, which they open in the same program. An apostrophe before a
-telephone number or a reason would not come off again when a correction file is run, and would reach the people who are
-mailed. `results.parquet` holds everything without apostrophes.
+Cells and spreadsheets: a cell that begins with = + - @ runs as a formula when a person opens the file. The added texts
+come from a server, so in the CSV files they are made harmless with an apostrophe. The input's cells stay as they are:
+it is the operator's own file, which they open in the same program. An apostrophe before a telephone number or a reason
+would stay when a correction file is run, and be mailed. `results.parquet` has everything without apostrophes.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from bulk_cancel.reports.workbook import RESULTS_XLSX, WorkbookFile, why_no_work
 
 RESULTS_CSV = "results.csv"
 RESULTS_PARQUET = "results.parquet"
-#: Rows to correct or to run again. Skipped rows are in none: policy left them out, and there is nothing to correct.
+#: Files of rows to correct or to run again. Skipped rows are in none: there is nothing to correct.
 CORRECTIONS: Mapping[str, frozenset[Status]] = MappingProxyType(
     {
         "failed.csv": frozenset({Status.REJECTED, Status.FAILED, Status.NOT_FOUND}),
@@ -54,38 +53,38 @@ FILES = (RESULTS_PARQUET, RESULTS_CSV, RESULTS_XLSX, *CORRECTIONS)
 
 @dataclass(frozen=True, slots=True)
 class RunFiles:
-    """What was written."""
+    """The files that were written."""
 
     out: Path
-    row_counts: Mapping[str, int]  #: file name -> rows in it; a file without rows does not exist, save the results
+    row_counts: Mapping[str, int]  #: file name -> rows; only results files may exist without rows
     statuses: Mapping[Status, int]  #: status -> rows; those without rows are missing
-    missing: str = ""  #: why there is no workbook although one was wanted, a sentence
+    missing: str = ""  #: why a wanted workbook is missing, a sentence
 
     @property
     def paths(self) -> list[Path]:
-        """Where the files are."""
+        """The paths of the files."""
         return [self.out / name for name in self.row_counts]
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is wanted of the files besides the rows."""
+    """Options for the files."""
 
-    excel: bool = False  #: a workbook, too: it needs its extra, and no more rows than a sheet holds
+    excel: bool = False  #: write a workbook, too: it needs its extra, and at most as many rows as a sheet holds
     facts: Sequence[tuple[str, str]] = ()  #: of the run, for a sheet of the workbook: a name and a value each
     zone: Zone = None  #: of their times
     show: Sequence[str] = ()  #: columns of the input, for the page
-    keep: bool = False  #: nothing that is there is removed: a correction file that has no rows any more is left empty
+    keep: bool = False  #: remove no file: a correction file that has no rows any more is left empty
 
 
 PLAIN = Wanted()
 
 
 def write_records(snapshot: Path | None, rows: Rows, out: Path, wanted: Wanted = PLAIN) -> RunFiles:
-    """Write all result files of a run into `out`, or none: after an error the files of an earlier write still stand.
+    """Write all result files of a run into `out`, or none: after an error the files of an earlier write remain.
 
-    `rows` returns the ledger's rows after a row number, so many at a time. They have to be the rows of the snapshot.
-    Without a snapshot what the ledger knows stands in for the input's columns.
+    `rows` returns the ledger's rows, which have to be the rows of the snapshot. Without a snapshot the ledger's columns
+    replace the input's.
     """
     originals = original_columns(snapshot, rows)
     missing = why_no_workbook(0, len(result_columns(originals))) if wanted.excel else ""
@@ -105,13 +104,13 @@ def write_records(snapshot: Path | None, rows: Rows, out: Path, wanted: Wanted =
 
 @dataclass(slots=True)
 class _Draft:
-    """The files as far as they are written. polars cannot append to a Parquet file, so that one grows in parts."""
+    """Files that are being written. polars cannot append to a Parquet file, so that one is written in parts."""
 
     folder: Path
     originals: list[str]
     dialect: CsvDialect
     wanted: Wanted
-    kept: Collection[str]  #: files that are written without rows, too
+    kept: Collection[str]  #: files that are written even without rows
     statuses: Counter[Status] = field(default_factory=Counter)
     parts: list[Path] = field(default_factory=list)
     results: CsvFile = field(init=False)
@@ -154,7 +153,7 @@ def _read_by_people(chunk: pl.DataFrame, zone: Zone) -> pl.DataFrame:
 
 
 def _readable_again(columns: list[str]) -> pl.Expr:
-    # Parquet and NDJSON may hold a NUL in a cell. An input that is CSV may not, and would be refused as a whole.
+    # A cell of Parquet or NDJSON may contain a NUL; a CSV input with one would be refused as a whole.
     return cs.by_name(columns).str.replace_all("\0", "\N{REPLACEMENT CHARACTER}", literal=True)
 
 

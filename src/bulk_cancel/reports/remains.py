@@ -1,4 +1,4 @@
-"""What is open after a run, read from the ledger: the one look that run, status, reconcile and report share."""
+"""What is open after a run, read from the ledger, for run, status, reconcile and report alike."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bulk_cancel.ledger.port import Concern, Ledger, every_unknown
 
 
 def remains_of_run(ledger: Ledger, run_no: int) -> Remains:
-    """Return what a run's rows leave to be done today."""
+    """Return what is still open of a run's rows now."""
     counts: Counter[Status] = Counter()
     for state, count in ledger.counts(run_no).items():
         counts[status_of(state)] += count
@@ -20,7 +20,7 @@ def remains_of_run(ledger: Ledger, run_no: int) -> Remains:
 
 
 def remains_of_ledger(ledger: Ledger) -> Remains:
-    """Return what cancels of any input left to be done: a reconcile has no rows of its own."""
+    """Return what is still open of all inputs, for a reconcile, which has no rows of its own."""
     return Remains(
         {Status.UNKNOWN: ledger.unknown_count()},
         undecided=sum(item.undecided for item in every_unknown(ledger)),
@@ -29,12 +29,12 @@ def remains_of_ledger(ledger: Ledger) -> Remains:
 
 
 def keep_expiry(ledger: Ledger, run_no: int, expires_at: float) -> None:
-    """Write down until when the plan of a run may be carried out, seconds since the epoch."""
+    """Record when the plan of a run expires, seconds since the epoch."""
     ledger.bind(_expiry_key(run_no), repr(expires_at))
 
 
 def has_expired(ledger: Ledger, run_no: int, now: float) -> bool:
-    """Return whether a run carried out a plan that no run takes any more."""
+    """Return whether a run carried out a plan that has expired."""
     expires_at = ledger.meta(_expiry_key(run_no))
     return expires_at is not None and now >= float(expires_at)
 

@@ -1,4 +1,4 @@
-"""Writes what a run leaves behind for people, its result files and its page: when it ends, and when asked again."""
+"""Writes the result files and the page of a run, at its end or later."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEPT = re.compile(r"input-(\d{8}-\d{6}-[0-9a-f]{4})\.parquet")
 
 
 def write_run(ledger: Ledger, run: RunRecord, out: Path, now: float, wanted: Wanted) -> str:
-    """Write all files of a run into `out`; return why a workbook that was wanted is missing, a sentence, or nothing.
+    """Write all files of a run into `out`; return why a wanted workbook is missing, a sentence, or "".
 
     Times are in the zone of the run. `now` in seconds since the epoch: a plan may have expired meanwhile. Raises
     ReportError when the disk refuses, LedgerError and InputError when ledger and snapshot do not fit, UsageError before
@@ -36,7 +36,7 @@ def write_run(ledger: Ledger, run: RunRecord, out: Path, now: float, wanted: Wan
 
 
 def snapshot_of(run: RunRecord) -> Path | None:
-    """Return the snapshot of the input that a run was made of; None where there is none any more, or never was."""
+    """Return the snapshot of a run's input; None when there is none."""
     snapshot = _snapshot_in(Path(run.out), run.run_id)
     return snapshot if snapshot.exists() else None
 

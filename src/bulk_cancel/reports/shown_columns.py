@@ -22,13 +22,13 @@ _LONGEST_CELL = 200
 
 @dataclass(frozen=True, slots=True)
 class ShownColumns:
-    """The columns that are shown, and the snapshot of the input that holds them."""
+    """The columns that are shown, and the snapshot that has them."""
 
     snapshot: Path = Path()
     names: tuple[str, ...] = ()
 
     def beside(self, rows: Collection[int]) -> Mapping[int, Cells]:
-        """Return what these rows have in the columns; cells that are empty are left out. Raises InputError."""
+        """Return the cells of these rows in the columns, without empty ones. Raises InputError."""
         if not self.names:
             return {}
         frame = pl.scan_parquet(self.snapshot, glob=False).select(cs.by_name(ROW, *self.names))
@@ -45,7 +45,7 @@ class ShownColumns:
         }
 
     def on(self, page: Page) -> Page:
-        """Return a page whose rows show the columns. Raises InputError."""
+        """Return the page with these columns in its rows. Raises InputError."""
         if not self.names:
             return page
         cards = [card.rows for card in page.cards]
@@ -62,7 +62,7 @@ NOTHING_SHOWN = ShownColumns()
 
 
 def shown_columns(snapshot: Path | None, wanted: Sequence[str]) -> ShownColumns:
-    """Find the columns by their names, as `--map` finds its own. Raises UsageError for one that is not there."""
+    """Find columns by name, in the same way as `--map`. Raises UsageError for a missing one."""
     if not wanted:
         return NOTHING_SHOWN
     if snapshot is None:

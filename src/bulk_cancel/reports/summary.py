@@ -19,7 +19,7 @@ from bulk_cancel.reports.next_step import Ending, next_step
 __all__ = ["Ending", "Requests", "Summary", "next_step", "read_told", "to_json", "write_summary"]
 
 SUMMARY_JSON = "summary.json"
-#: Files of a run that a person opens, in the order in which they are named. Here, since they take no time to import.
+#: Files of a run for people, in the order in which they are named. (Here, since importing this module is fast.)
 FOR_PEOPLE = (
     "report.html",
     "results.csv",
@@ -34,32 +34,32 @@ FOR_PEOPLE = (
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What a run asked of the API."""
+    """The requests of a run."""
 
     posts: int = 0
-    unseen: int = 0  #: of those, sent although nobody had looked
+    unseen: int = 0  #: of those, sent without a reading
     gets: int = 0
     throttled: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What a run came to. Automation depends on the names; a change of their meaning raises `schema_version`."""
+    """The result of a run. Automation depends on the names; a change of their meaning raises `schema_version`."""
 
     schema_version: int = 1
     run_id: str
     rows: int
     targets: int
     counts: Mapping[Status, int]  #: status -> rows; those without rows may be missing
-    requests: Requests | None  #: None: nobody counted them, since the run did not come to its end
+    requests: Requests | None  #: None: not known, since the run was interrupted
     elapsed_s: float
     exit_code: int
     out: str | None
     ledger: str
-    next: str  #: a sentence: what to do now
-    pace: Pace | None = None  #: the limit that the run kept; of several accounts what theirs allow together
-    paid: int = 0  #: cancelled appointments to which a payment belongs
-    closure: str = ""  #: the command that checks the days of a closure; empty: it is none
+    next: str  #: what to do next, in sentences
+    pace: Pace | None = None  #: the limit that the run kept; of several accounts, all their limits together
+    paid: int = 0  #: cancelled appointments that were paid for
+    closure: str = ""  #: the command that checks the days of a closure; empty: this run is of no closure
     provenance: Provenance = field(default_factory=Provenance)  #: who started it, with which command, and why
     accounts: Mapping[str, Requests] = field(default_factory=dict)  #: by account, where there are any
 
@@ -88,9 +88,9 @@ def to_json(summary: Summary) -> str:
 
 
 def read_told(record: RunRecord) -> dict[str, Any]:
-    """Return what the ledger keeps of a run's summary; empty where it has none.
+    """Return the summary of a run in the ledger; empty where there is none.
 
-    Raises LedgerError for what this program did not write there.
+    Raises LedgerError for one that this program did not write.
     """
     try:
         told = json.loads(record.summary or "{}")
@@ -98,14 +98,14 @@ def read_told(record: RunRecord) -> dict[str, Any]:
         told = None
     if not isinstance(told, dict) or (told and not _is_ours(told)):
         raise LedgerError(
-            f"The summary of the run {record.run_id} in the ledger is none of this program's.",
+            f"The summary of the run {record.run_id} in the ledger was not written by this program.",
             advice="Was it changed by hand? `bulk-cancel ledger verify` tells what else is wrong.",
         )
     return told
 
 
 def _is_ours(told: dict[str, Any]) -> bool:
-    """Tell whether all is there that anybody reads of it, and of its kind."""
+    """Return whether all parts that are read are there, with the right types."""
     parts = told.get("counts"), told.get("requests") or {}, told.get("limit") or {}
     if not all(isinstance(part, dict) for part in parts):
         return False
@@ -121,7 +121,7 @@ def _is_ours(told: dict[str, Any]) -> bool:
 
 
 def write_summary(document: str, out: Path) -> Path:
-    """Write summary.json into `out`, given what `to_json` made of it; return its path."""
+    """Write the document of `to_json` as summary.json into `out`; return its path."""
     with written_aside(out, [SUMMARY_JSON]) as folder:
         (folder / SUMMARY_JSON).write_text(document, encoding="ascii")
     return out / SUMMARY_JSON

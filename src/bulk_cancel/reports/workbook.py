@@ -1,6 +1,6 @@
-"""`results.xlsx`: the rows of a run as a workbook, for those who work in one. It grows by a chunk at a time.
+"""`results.xlsx`: the rows of a run as a workbook, written chunk by chunk.
 
-Every text stays a text: nothing in a cell is computed or becomes a link.
+Every text stays a text: no cell becomes a formula or a link.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import polars as pl
 from bulk_cancel.errors import ConfigError, ReportError
 
 RESULTS_XLSX: Final = "results.xlsx"
-#: What a sheet holds below its header, and side by side.
+#: Most rows of a sheet below its header, and most columns.
 MOST_ROWS: Final = 1_048_575
 MOST_COLUMNS: Final = 16_384
 TEXTS_STAY: Mapping[str, bool] = MappingProxyType({"strings_to_formulas": False, "strings_to_urls": False})
-#: The same rows make the same bytes: a workbook would hold the moment it was made.
+#: A fixed time of creation, so that the same rows give the same bytes.
 MADE_ON: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - a workbook knows no zones
 
 _LONGEST_CELL = 32_767
@@ -46,7 +46,7 @@ def require_excel() -> None:
 
 
 def why_no_workbook(rows: int, columns: int = 0) -> str:
-    """Return why so much cannot be in a workbook, a sentence; empty when it can."""
+    """Return why so many rows or columns do not fit into a workbook, a sentence; empty when they do."""
     if rows > MOST_ROWS:
         what = f"{rows:,} rows, and a sheet holds {MOST_ROWS:,}"
     elif columns > MOST_COLUMNS:
@@ -58,7 +58,7 @@ def why_no_workbook(rows: int, columns: int = 0) -> str:
 
 @dataclass(slots=True)
 class WorkbookFile:
-    """A workbook with one sheet. Rows are on disk as they come, beside the file, until it is closed."""
+    """A workbook with one sheet of rows, which are kept in a temporary file beside it until it is closed."""
 
     path: Path
     names: Mapping[str, str]  #: column of a chunk -> its header, in the order of the file
@@ -105,15 +105,15 @@ class WorkbookFile:
         try:
             self._workbook.close()
         except XlsxWriterException as error:
-            self._sheet.row_data_fh.close()  # the library leaves its file of rows open then
+            self._sheet.row_data_fh.close()  # which xlsxwriter leaves open after an error
             raise ReportError(self.path.parent, error) from error
 
-    def _write(self, cells: Sequence[Any] | Any, look: Any = None) -> None:
+    def _write(self, cells: Sequence[Any] | Any, style: Any = None) -> None:
         for place, cell in enumerate(cells):
             if isinstance(cell, str):
-                self._sheet.write_string(self._row_count, place, _shortened(cell), look)
+                self._sheet.write_string(self._row_count, place, _shortened(cell), style)
             elif cell is not None:
-                self._sheet.write_number(self._row_count, place, cell, look)
+                self._sheet.write_number(self._row_count, place, cell, style)
 
 
 def _width(name: str) -> int:
@@ -122,5 +122,5 @@ def _width(name: str) -> int:
 
 
 def _shortened(cell: str) -> str:
-    """A longer text would be left out without a word."""
+    """Shorten a cell to what a sheet holds: xlsxwriter would silently leave out a longer one."""
     return cell if len(cell) <= _LONGEST_CELL else cell[: _LONGEST_CELL - 1] + "…"

@@ -82,7 +82,7 @@ def test_a_plan_needs_neither_a_network_nor_a_credential(
     assert shell("plan", source, "--json", *words, **told).code == 3
     assert not sandbox.arrivals()
     said = shell("plan", source, *words, **told).stdout
-    assert ("Nobody has looked at these appointments: " in said) is (not words)
+    assert ("These appointments were not read: " in said) is (not words)
     assert shell("plan", source, "--look", "each", **told).code == 78
 
 

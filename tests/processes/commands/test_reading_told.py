@@ -38,7 +38,7 @@ def test_the_plan_tells_what_it_read_and_where_reasons_come_from(shell: Shell, c
     result = shell("plan", closure, "--look", "never", *MAPPED, "--hidden-rows", "skip", "--out", "out")
     assert result.code == 0, result.stderr
     for said in (
-        "Row 2 holds the names of the columns; the row above it is not read.",
+        "Row 2 has the names of the columns; the row above it is not read.",
         "1 row is hidden and left out (row 5).",
         'The column "Grund" is hidden in the sheet, and read.',
         "1  with the reason that the row has",

@@ -77,4 +77,4 @@ def test_a_closure_is_told_what_it_wants_once_and_in_time(tmp_path: Path) -> Non
 
 def test_the_summary_says_how_many_left_without_a_look_and_what_reads_them(tmp_path: Path) -> None:
     said = told(tmp_path, requests=Requests(3, unseen=2))
-    assert "2 of the cancels left without a look; --look each reads every appointment first." in said
+    assert "2 of the cancels were sent without a reading; --look each reads every appointment first." in said

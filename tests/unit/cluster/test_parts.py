@@ -124,7 +124,7 @@ def test_rules_come_back_from_the_ledger_as_they_were(ledger: PostgresLedger) ->
 
 @pytest.mark.parametrize("setting", [{"canary": "3"}, {"rebooking_list": True}])
 def test_what_only_one_machine_can_do_is_refused(setting: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=f"--{next(iter(setting)).replace('_', '-')} cannot be had"):
+    with pytest.raises(ConfigError, match=f"--{next(iter(setting)).replace('_', '-')} cannot be used"):
         RunSettings.of(load_job("-", setting), None, CLOCK)
 
 
@@ -269,16 +269,16 @@ def test_a_run_that_no_worker_takes_is_told_of_within_ten_seconds(
 ) -> None:
     planned(ledger)
     (run,) = ledger.runs()
-    seen = dispatch._Seen(emptied_url, run)
-    seen.look()
+    seen = dispatch._Observed(emptied_url, run)
+    seen.update()
     assert not seen.is_untaken
     later = time.monotonic() + 9
     monkeypatch.setattr(dispatch.time, "monotonic", lambda: later)
-    seen.look()
+    seen.update()
     assert (seen.is_untaken, seen.standing.note) == (True, NOBODY)
     assert ledger.take_chunk(run.run_no, 1, "one", 90.0)
-    seen.look()
-    assert (seen.is_untaken, seen.standing.note) == (False, "1 worker, 4 of 4 chunks left")
+    seen.update()
+    assert (seen.is_untaken, seen.standing.note) == (False, "1 worker, 4 of 4 chunks open")
     seen.close()
 
 

@@ -237,7 +237,7 @@ def test_settings_that_a_worker_does_not_know_are_refused(lab: Lab) -> None:
     connection.execute("UPDATE chunks SET given_back_at = given_back_at - interval '91 s'")
     code, message = halt_of(lab.carry(1))
     assert (code, lab.posts) == (Exit.CONFIG, [])
-    assert "This worker does not know most_attempts, which the run demands." in message
+    assert "This worker does not know most_attempts, which the run needs." in message
     assert lab.ledger.target_states(run_no) == {State.PENDING: 1}
 
 

@@ -170,7 +170,7 @@ def test_names_are_in_the_table_when_a_person_asks_for_them(closed: Command, san
         (Quirk.PENDING_NAMES, "property status should not exist"),
         (Quirk.PENDING_RIGHTS, "(403): Only owners read provisional bookings"),
         (Quirk.PENDING_ITEMS, "shows pending bookings in a shape that is not known"),
-        (Quirk.PENDING_ANY_STATUS, "as pending and as declined: it does not heed the filter by status"),
+        (Quirk.PENDING_ANY_STATUS, "as pending and as declined: it ignores the filter by status"),
     ],
 )
 def test_pending_bookings_that_the_api_does_not_show_cannot_be_told(

@@ -116,7 +116,7 @@ def test_what_is_said(find: Find, sandbox: Sandbox) -> None:
     assert "the first starts 2027-03-28 00:00 CET, the last 2027-03-28 23:" in result.stderr
     assert f"Read the lists of all 3 hosts in {requests} requests. No host was left out." in result.stderr
     assert "more are left out, being cancelled already." in result.stderr
-    assert "nobody has confirmed yet (double opt-in) are kept apart" in result.stderr
+    assert "not confirmed yet (double opt-in) are not included" in result.stderr
     assert "Written to closure.csv" in result.stderr
 
 
@@ -195,7 +195,7 @@ def test_a_platform_key_reads_as_the_user_it_names(find: Find, monkeypatch: pyte
     monkeypatch.setenv("MEETERGO_TOKEN", PLATFORM_KEY)
     nobody = find()
     assert nobody.code == 78
-    assert "needs to know as whom it reads" in nobody.stderr
+    assert "needs the id of the user it acts as" in nobody.stderr
     as_host = find("--user-id", HOST.id)
     assert ids(as_host.stdout) == expected(WORLDS[SPRING], SPRING, lambda each: HOST.id in each.host_ids)
     as_owner = find("--user-id", OWNER.id, "--host", COLLEAGUE.id)
@@ -252,7 +252,7 @@ def test_an_api_that_is_not_there(find: Find, monkeypatch: pytest.MonkeyPatch) -
         (("--location", ""), 2, "location"),
         (("--host", "me"), 2, "host"),
         (("--host", HOST.id, "--all-hosts"), 2, "name hosts, or take all of them"),
-        (("-o", "a.pdf"), 2, "a.pdf has no known kind"),
+        (("-o", "a.pdf"), 2, "a.pdf has an unknown ending"),
         (("--no-such-option",), 2, "There is no option --no-such-option."),
         (("--rate", "soon"), 78, "rate"),
     ],
@@ -416,7 +416,7 @@ def test_a_file_that_is_there_is_replaced_only_by_force(find: Find, sandbox: San
     for name in ("a.csv", "b.csv"):
         refused = find("-o", name)
         assert refused.code == 2
-        assert "is there already" in refused.stderr
+        assert "exists already" in refused.stderr
     assert not sandbox.arrivals()
     assert Path("a.csv").read_text() == "before"
     assert find("-o", "a.csv", "--force").code == 0

@@ -180,4 +180,4 @@ def test_a_plan_reads_so_many_pages_and_says_of_how_many_rows_nobody_knows(
     assert (len(office.line.pages), len(office.line.reads)) == (3, 0)
     show_plan(Terminal(), plan, "closure.csv", runs=True)
     unseen = 1000 - 100 - 2 * 99  # a page begins with the last one of the page before
-    assert f"{unseen} of them were not looked at; --look each reads every one." in capsys.readouterr().out
+    assert f"{unseen} of them were not read; --look each reads every one." in capsys.readouterr().out

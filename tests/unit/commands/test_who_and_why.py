@@ -134,7 +134,7 @@ def test_what_another_input_left_is_told_with_its_command(office: Office) -> Non
     assert ran(office, other, words=("run", "other.csv")).exit_code == Exit.OK
     seen = overview(office)
     assert seen.left == 6
-    assert f"Of the run {first.run_id} ({office.folder}/closure.csv), too, 6 targets are still to be sent" in seen.next
+    assert f"Of the run {first.run_id} ({office.folder}/closure.csv) 6 targets are still to be sent, too" in seen.next
     assert seen.next.splitlines()[-1] == AGAIN
 
 
@@ -221,7 +221,7 @@ def test_the_report_of_a_killed_run_has_a_summary(office: Office, monkeypatch: p
     office.report()
     document = json.loads((office.folder / "out" / "summary.json").read_text())
     assert (document["counts"]["cancelled"], document["requests"], document["exit_code"]) == (3, None, 0)
-    assert "has not come to its end" in document["next"]
+    assert "has not ended" in document["next"]
 
 
 def test_report_refuses_a_folder_of_another_run_and_removes_nothing(office: Office) -> None:

@@ -103,7 +103,7 @@ async def test_bookings_that_are_counted_and_not_shown_are_a_doubt() -> None:
 async def test_the_same_bookings_under_another_status_are_a_doubt_and_nothing_pending() -> None:
     reads = await read(ClosureLine(bookings=lambda _: (booking("a"),), total=1))
     assert not reads.pending
-    assert "does not heed the filter by status" in reads.pending_doubts[0]
+    assert "ignores the filter by status" in reads.pending_doubts[0]
 
 
 async def test_bookings_of_others_than_were_asked_for_are_a_doubt() -> None:
@@ -130,7 +130,7 @@ async def test_no_more_requests_than_allowed_and_what_was_not_asked_about_is_a_d
     reads = await read(line)
     assert len(line.asked) <= MOST_REQUESTS
     assert len(reads.slots) < 100
-    assert f"{len(reads.slots)} of 100 meeting types and hosts were asked about" in reads.slot_doubts[0]
+    assert f"{len(reads.slots)} of 100 meeting types and hosts were read" in reads.slot_doubts[0]
 
 
 async def test_an_unknown_shape_is_asked_for_once_and_is_a_doubt() -> None:

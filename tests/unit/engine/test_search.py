@@ -196,7 +196,7 @@ async def test_a_company_without_users_is_no_answer() -> None:
 
 async def test_a_list_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_reader, "MOST_PAGES", 3)
-    with pytest.raises(UnreachableError, match="no end"):
+    with pytest.raises(UnreachableError, match="does not end"):
         await searched(ScriptedReader({None: [full(100 * number) for number in range(9)]}))
 
 

@@ -92,7 +92,7 @@ def test_a_title_above_the_column_names_is_told(case, name, header, rows):
     read = case(name)
     assert [row.row for row in read.rows] == rows
     assert read.ids == list(IDS[: len(rows)])
-    assert f"Row {header} holds the names of the columns" in read.notes[0]
+    assert f"Row {header} has the names of the columns" in read.notes[0]
 
 
 def test_a_merged_reason_holds_for_all_of_its_rows(case):
@@ -176,7 +176,7 @@ def test_a_workbook_made_with_libreoffice_is_read_as_a_person_reads_it(case, nam
         (10, "zwei Zeilen\nText", None),
     ]
     assert read.notes == (
-        "Row 3 holds the names of the columns; the row above it is not read.",
+        "Row 3 has the names of the columns; the row above it is not read.",
         "2 rows are hidden and left out (rows 6, 7).",
         'The column "user_id" is hidden in the sheet, and read.',
         "Column 7 (G) has no name and is left out.",

@@ -27,5 +27,5 @@ def test_a_fault_while_reading_is_a_refusal_of_the_input(staging, uuid, monkeypa
 def test_a_fault_while_the_rows_are_read_again_is_a_refusal(staging, uuid, monkeypatch):
     staged = staging.stage(staging.file("input.csv", f"id\n{uuid(1)}\n"))
     monkeypatch.setattr(pl.LazyFrame, "collect_batches", fails_with(pl.exceptions.PanicException("no\nway")))
-    with pytest.raises(InputError, match="cannot be read again: no way"):
+    with pytest.raises(InputError, match="the snapshot of the input cannot be read: no way"):
         list(read_rows(staged))

@@ -225,7 +225,7 @@ def test_the_environment_is_what_is_given(sandbox: Sandbox, monkeypatch: pytest.
     [
         ({}, {"approve": lambda _: False}, "Nothing was sent", Exit.STOPPED),
         ({"yes": True}, {"approve": lambda _: False}, "Nothing was sent", Exit.STOPPED),
-        ({}, {}, "Nobody approves", Exit.USAGE),
+        ({}, {}, "Nothing approves", Exit.USAGE),
         ({"yes": True, "dry_run": True}, {}, "planned only", Exit.USAGE),
         ({"yes": True, "max_cancel": 3}, {}, "more than", Exit.STOPPED),
     ],
@@ -314,7 +314,7 @@ def test_awaited(backend: str, sandbox: Sandbox) -> None:
 
 
 def test_an_error_comes_as_it_is(sandbox: Sandbox) -> None:
-    with pytest.raises(BulkCancelError, match="Nobody approves"):
+    with pytest.raises(BulkCancelError, match="Nothing approves"):
         anyio.run(run_async, job())
 
 

@@ -125,7 +125,7 @@ def test_formulas_are_texts_in_a_workbook(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a", "a.txt", "a.csv.gz", "a.json", ".csv", "a.xls"])
 def test_other_kinds_are_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="no known kind"):
+    with pytest.raises(UsageError, match="an unknown ending"):
         check_kind(Path(name))
 
 

@@ -68,7 +68,7 @@ def test_what_needs_a_person_comes_with_what_to_do(ledger: SqliteLedger) -> None
     page = ended(ledger, run_no)
     assert page.state.label == "outcomes missing"
     assert page.headline == (
-        "2 of 11 cancellations are done. 5 rows need a person. 3 rows are left to be sent. 1 row was left out."
+        "2 of 11 cancellations are done. 5 rows need a person. 3 rows are still to be sent. 1 row was left out."
     )
     assert [(card.kind.label, card.count) for card in page.cards] == [
         ("unknown", 2), ("failed", 1), ("rejected", 1), ("not found", 1), ("invalid", 1),
@@ -92,7 +92,7 @@ def test_payments_and_warnings_are_told(ledger: SqliteLedger) -> None:
 def test_a_run_that_was_killed_is_told_as_such(ledger: SqliteLedger) -> None:
     begun(ledger, 2)
     page = run_page(ledger, ledger.runs()[0], AT)
-    assert page.state.label == "not at its end"
+    assert page.state.label == "not ended"
     assert "interrupted" in page.advice
     assert "run the same command again" in page.advice.lower()
     assert page.timeline is None

@@ -179,7 +179,7 @@ def test_what_no_read_can_settle_is_for_a_person() -> None:
     [
         (
             Remains({S.SKIPPED: 2}, changed=2),
-            "2 rows are not what was approved any more, results.csv says why: plan them anew.",
+            "2 rows are not what was approved any more, results.csv says why: plan them again.",
         ),
         (
             Remains({S.CANCELLED: 3}, warned=1),
@@ -200,18 +200,18 @@ def test_what_a_person_has_to_look_at_is_no_done(remains: Remains, sentence: str
     [
         (
             {S.PENDING: 2},
-            "The plan has expired, and no run takes it any more: make a plan of out/unprocessed.csv, which has what is "
-            "left (2 rows), and run that.",
+            "The plan has expired and cannot be run any more: make a plan of out/unprocessed.csv, which has the 2 "
+            "rows still to be sent, and run that.",
         ),
         (
             {S.PENDING: 1, S.FAILED: 1},
-            "The plan has expired, and no run takes it any more: make a plan of out/unprocessed.csv and "
-            "out/failed.csv, which has what is left (2 rows), and run that.",
+            "The plan has expired and cannot be run any more: make a plan of out/unprocessed.csv and "
+            "out/failed.csv, which have the 2 rows still to be sent, and run that.",
         ),
         (
             {S.UNKNOWN: 1},
-            "1 row has no known outcome: look it up with `bulk-cancel reconcile`, then write the files anew with "
-            "`bulk-cancel report`. The plan has expired, and no run takes it any more: make a plan of "
+            "1 row has no known outcome: look it up with `bulk-cancel reconcile`, then write the files again with "
+            "`bulk-cancel report`. The plan has expired and cannot be run any more: make a plan of "
             "out/unprocessed.csv, if it is there then, and run that.",
         ),
         ({S.REJECTED: 1}, "Correct failed.csv (1 row) and run it as a new input."),

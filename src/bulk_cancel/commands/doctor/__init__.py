@@ -1,1 +1,1 @@
-"""`doctor`: would a run work? Sends no cancel, writes nothing to the ledger, asks the API once at most."""
+"""`doctor`: checks whether a run would work. Sends no cancel, writes no ledger, makes at most one request."""

@@ -1,4 +1,4 @@
-"""Each account of the accounts file: its credential, its limit, and whether the API lets it in."""
+"""Checks each account of the accounts file: its credential, its limit, and its access to the API."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bulk_cancel.core.credential import check_pairing
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ops.locks import holder_of
 
-#: The same for all accounts, and said once already.
+#: Checks that are the same for all accounts and have been shown already.
 _COMMON = ("proxy", "clock")
 
 
 def check_accounts(setup: Setup) -> Iterator[Check]:
-    """Look at every account in the file: each is asked about once."""
+    """Check every account in the file, each with one request."""
     if setup.accounts.given:
         yield good("accounts", f"The file names {', '.join(setup.accounts.names)}.")
     for name in setup.accounts.names:

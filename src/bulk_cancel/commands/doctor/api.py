@@ -1,4 +1,4 @@
-"""The credential and the API: who asks, whether it can be reached, whether it lets us in, what time it has there."""
+"""Checks the credential and the API: whether it can be reached, accepts the credential, and agrees on the time."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ from bulk_cancel.errors import (
 from bulk_cancel.ops.locks import locked
 from bulk_cancel.settings.accounts import OWN
 
-#: A clock that is further off than this confuses who cancelled first, and when a credential expires.
+#: With a larger difference of the clocks, it is uncertain who cancelled first, and when a credential expires.
 MOST_SKEW_S = 30.0
 _PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question to the API, and what came back."""
+    """The answer of the API to one read."""
 
     page: Page
     skew_s: float | None  #: how far our clock is ahead of the server's; None: it did not say
 
 
 def settings_or_why(setup: Setup) -> ApiSettings | Check:
-    """Return where the API is and who asks, or why that cannot be told."""
+    """Return the API settings, or the failed check when they are wrong."""
     try:
         settings = settings_of(setup, setup.accounts.find(OWN))
         check_pairing(settings.credential, settings.user_id, rows_with_user=0, rows_without=0)
@@ -58,7 +58,7 @@ def settings_or_why(setup: Setup) -> ApiSettings | Check:
 
 
 def check_access(setup: Setup, pace: Pace, settings: ApiSettings) -> Iterator[Check]:
-    """Look at the credential, the way to the API, and ask it for one appointment."""
+    """Check the credential and the connection to the API, and read one appointment."""
     yield from _check_kind(settings)
     proxy = proxy_for(httpx.URL(settings.base_url))
     yield good("proxy", f"Requests go through {proxy_name(proxy)}." if proxy else "None is in between.")
@@ -113,7 +113,7 @@ def _check_answer(setup: Setup, pace: Pace, settings: ApiSettings) -> Iterator[C
 
 
 async def _ask(setup: Setup, pace: Pace, settings: ApiSettings) -> Asked | None:
-    """Ask in turn with the key's limit, with the same headers as the cancels: `/user/me` would prove little.
+    """Read within the key's limit, with the same headers as the cancels: `/user/me` would prove less.
 
     None: the limit is used up for longer than a person would wait. Raises DeclinedError in a pause of hours.
     """
@@ -145,7 +145,7 @@ def _judge(page: Page, host: str, credential: str) -> Check:
     if status in (400, 404):
         advice = "Check MEETERGO_API_URL (it ends with /v4) and the user id."
         return failed(
-            "API", ConfigError(f"{host} does not understand the question ({status}): {message}.", advice=advice)
+            "API", ConfigError(f"{host} does not understand the request ({status}): {message}.", advice=advice)
         )
     if status == TOO_MANY_REQUESTS:
         return warning("API", f"{host} throttles this credential.", "Something else uses it: wait a minute.")
@@ -158,14 +158,14 @@ def _judge(page: Page, host: str, credential: str) -> Check:
 
 
 def _no_answer(host: str, message: str, *, bytes_left: bool) -> UnreachableError:
-    """Tell the steps apart as far as the failure does."""
+    """Return the error for the step that failed: connection, TLS, or answer."""
     if "SSL" in message or "CERTIFICATE" in message.upper():
         advice = "Check the machine's clock and certificates (SSL_CERT_FILE), and what is in between."
-        return UnreachableError(f"{host} is there, but no TLS connection came about: {message}.", advice=advice)
+        return UnreachableError(f"{host} answers, but the TLS connection failed: {message}.", advice=advice)
     if not bytes_left:
         advice = "Check the network, the firewall, the proxy and MEETERGO_API_URL."
-        return UnreachableError(f"No connection to {host} came about: {message}.", advice=advice)
-    return UnreachableError(f"{host} took the question and gave no answer: {message}.", advice="Try again later.")
+        return UnreachableError(f"The connection to {host} failed: {message}.", advice=advice)
+    return UnreachableError(f"{host} took the request and gave no answer: {message}.", advice="Try again later.")
 
 
 def _judge_clock(skew_s: float | None) -> Check:

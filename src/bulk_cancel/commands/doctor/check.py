@@ -1,4 +1,4 @@
-"""One line of a checkup."""
+"""One line of a check."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bulk_cancel.errors import BulkCancelError, Exit
 
 
 class Level(StrEnum):
-    """How a check came out."""
+    """The result of a check."""
 
     OK = "ok"
     WARN = "warn"
@@ -20,7 +20,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was looked at, what was found, what to do, and the exit code that a run would end with."""
+    """What was checked, what was found, what to do, and the exit code with which a run would end."""
 
     name: str
     level: Level
@@ -30,25 +30,25 @@ class Check:
 
 
 def good(name: str, found: str) -> Check:
-    """All is well."""
+    """Return a check without findings."""
     return Check(name, Level.OK, found)
 
 
 def warning(name: str, found: str, advice: str = "") -> Check:
-    """A run would work, but a person should know."""
+    """Return a check that a run would pass, but that a person should know."""
     return Check(name, Level.WARN, found, advice)
 
 
 def failed(name: str, error: BulkCancelError) -> Check:
-    """A run would end with this error."""
+    """Return a check of an error with which a run would end."""
     return Check(name, Level.FAIL, str(error), error.advice, error.exit_code)
 
 
 def untold(name: str, found: str, advice: str = "") -> Check:
-    """The API does not tell, or not in a way that proves anything."""
+    """Return a check that the API's answers do not decide."""
     return Check(name, Level.UNTOLD, found, advice, Exit.UNKNOWN)
 
 
 def exit_code_of(checks: Iterable[Check]) -> Exit:
-    """Return what a run would end with: the first failure in the order in which a run meets them."""
+    """Return the exit code with which a run would end: that of the first failure."""
     return next((check.exit_code for check in checks if check.level is Level.FAIL), Exit.OK)

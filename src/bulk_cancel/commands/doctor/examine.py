@@ -1,4 +1,4 @@
-"""All checks, in the order in which a run would meet what they are about."""
+"""All checks, in the order in which a run would fail."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 def examine(source: str, flags: Mapping[str, Any], machine: Machine) -> Iterator[Check]:
-    """Check everything that a run of `source` (or of anything, when empty) would depend on."""
+    """Check everything on which a run of `source` (or of any input, when empty) depends."""
     job, valid = check_job(source, flags)
     yield valid
     setup, failures = _set_up_by_parts(job, machine)
@@ -57,7 +57,7 @@ def examine(source: str, flags: Mapping[str, Any], machine: Machine) -> Iterator
 
 
 def _set_up_by_parts(job: Job, machine: Machine) -> tuple[Setup, dict[str, Check]]:
-    """Resolve a job as `set_up` does, and go on where a part cannot be resolved: say why, and take the default."""
+    """Resolve a job as `set_up` does; for a part that fails, return the failed check and use the default."""
     failures: dict[str, Check] = {}
 
     def part(name: str, resolve: Callable[[], T], default: Callable[[], T]) -> T:
@@ -76,7 +76,7 @@ def _set_up_by_parts(job: Job, machine: Machine) -> tuple[Setup, dict[str, Check
 
 
 def _where_others_do(missing: Check) -> Check:
-    """A run whose rows all name accounts needs no credential of its own."""
+    """Return a warning: a run whose rows all name accounts needs no credential of its own."""
     return warning("own credential", missing.found, "Rows that name no account cannot be sent.")
 
 

@@ -1,4 +1,4 @@
-"""What this machine brings: versions, time zones."""
+"""Checks this machine's versions and time zones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bulk_cancel.version import version
 
 
 def versions() -> dict[str, str]:
-    """Return which versions of what decide anything."""
+    """Return the versions that matter, by name."""
     return {
         "bulk-cancel": version(),
         "Python": platform.python_version(),
@@ -34,7 +34,7 @@ def _platform() -> str:
 
 
 def check_zones(names: tuple[str, ...]) -> Check:
-    """Whether the time zones that are needed are known here."""
+    """Check that the needed time zones are known here."""
     try:
         for name in names:
             ZoneInfo(name)

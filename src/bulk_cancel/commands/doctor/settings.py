@@ -1,4 +1,4 @@
-"""The job and its input: would a run take them?"""
+"""Checks the job and its input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bulk_cancel.settings.job import Job, load_job
 
 
 def check_job(source: str, flags: Mapping[str, Any]) -> tuple[Job, Check]:
-    """Return the job, or one of defaults where its settings are wrong, and what was found about it."""
+    """Return the job (with defaults, when its settings are wrong), and the check."""
     try:
         job = load_job(source or "-", flags)
     except BulkCancelError as error:
@@ -24,7 +24,7 @@ def check_job(source: str, flags: Mapping[str, Any]) -> tuple[Job, Check]:
 
 
 def check_input(job: Job) -> Check:
-    """Look whether the input is there; what is in it, `plan` tells."""
+    """Check that the input exists. (`plan` checks its content.)"""
     if job.select is not None:
         return good("input", "It is searched for when the job runs.")
     if job.input == "-" or "://" in job.input:

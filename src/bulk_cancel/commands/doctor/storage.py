@@ -1,4 +1,4 @@
-"""The ledger, its folder and its disk; who holds a lock. Only reads."""
+"""Checks the ledger, its folder, its disk and its locks. Only reads."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from bulk_cancel.ops.private_files import refuse_open_folder
 from bulk_cancel.settings.environment import canonical_api
 
 _MIB = 1024 * 1024
-#: Less free space than this is too little for a run; and so much is little.
+#: Bytes of free space below which a run fails, and below which a person is warned.
 _TOO_LITTLE, _LITTLE = 16 * _MIB, 256 * _MIB
 
 
 def check_storage(path: Path, url: str) -> Iterator[Check]:
-    """Look at the folder, the disk and the ledger."""
+    """Check the folder, the disk and the ledger."""
     folder = _nearest(path.parent)
     yield _check_folder(folder)
     yield _check_space(folder)
@@ -74,7 +74,7 @@ def _check_ledger(path: Path, url: str) -> Iterator[Check]:
 
 
 def check_database(place: LedgerPlace, url: str) -> Iterator[Check]:
-    """Look at a ledger that is kept in a database."""
+    """Check a ledger in a database."""
     try:
         if not place.exists():
             yield good("ledger", f"{place} answers; there is no ledger in it yet: the first run makes it.")
@@ -113,7 +113,7 @@ def _open(count: int) -> str:
 
 
 def check_lock(name: str, holder: Holder | None, what: str) -> Check:
-    """Say whether a run holds a lock."""
+    """Check whether a run holds a lock."""
     if holder is None:
         return good(name, f"No run holds {what}.")
     return warning(name, f"A run holds {what}: {holder}.", "Another one waits for it with --lock-wait 30m.")

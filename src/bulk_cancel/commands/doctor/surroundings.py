@@ -1,4 +1,4 @@
-"""What else a run would refuse before it begins, or miss while it is at work: who is told, what is kept open."""
+"""Checks notifications, metrics, workbooks, and the limit of open files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OTHERS = 64
 
 
 def check_surroundings(job: Job, account_count: int) -> Iterator[Check]:
-    """Look at the notifications, the metrics, the workbook, the files that may be open."""
+    """Check the notifications, the metrics, the workbook, and the limit of open files."""
     if job.notify:
         yield _check_notify(job)
     if job.metrics_file is not None:

@@ -1,4 +1,4 @@
-"""Where the bars and lines of the drawings stand. The units are those of a drawing that is stretched to its place."""
+"""Coordinates of the bars and lines of the charts, in units of a drawing that is scaled to its place."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 WIDTH = 1000.0
 HEIGHT = 100.0
-#: Intervals of a timeline at most, and what each of them may last, in seconds.
+#: Most intervals of a timeline, and the durations that an interval may have, in seconds.
 _MOST_BARS = 60
 _WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400)
-#: A part that is there is seen, however small its share.
+#: Smallest width of a part, so that each is visible.
 _THINNEST = 6.0
 
 
@@ -32,7 +32,7 @@ class Segment(Generic[T]):
 
 
 def segments(counts: Sequence[tuple[T, int]]) -> list[Segment[T]]:
-    """Divide a bar among counts; those of nothing get no part."""
+    """Divide a bar among counts; zeros get no part."""
     parts = [(kind, count) for kind, count in counts if count]
     total = sum(count for _, count in parts)
     shares = [max(_THINNEST, WIDTH * count / total) for _, count in parts]
@@ -64,8 +64,8 @@ class Timeline:
     """Sends over time against what the limit allowed."""
 
     bars: Sequence[Bar]
-    limit: str  #: points of the line; empty when the limit is not known
-    top: int  #: what the upper edge stands for
+    limit: str  #: points of the limit's line; empty when the limit is not known
+    top: int  #: the count at the upper edge
     busiest: int  #: the most sends in one interval
     total: int
     width_s: float  #: of an interval
@@ -74,13 +74,13 @@ class Timeline:
 
 
 def interval_s(duration_s: float) -> float:
-    """Return how long the intervals of a timeline are, so that there are not too many."""
+    """Return the seconds of an interval, so that a timeline of this duration has at most 60."""
     fitting = (width for width in _WIDTHS_S if duration_s < width * _MOST_BARS)
     return float(next(fitting, -(-duration_s // (_MOST_BARS - 1))))
 
 
 def timeline(span: tuple[float, float], sends: Iterable[tuple[int, int]], pace: Pace | None, zone: Zone) -> Timeline:
-    """Draw sends, counted by interval, and the most that a full bucket allowed in each."""
+    """Return a timeline of sends, counted by interval, with the most that the limit allowed in each."""
     width_s = interval_s(span[1] - span[0])
     counts = _by_interval(sends)
     bar_count = max(counts) + 1
@@ -101,7 +101,7 @@ def timeline(span: tuple[float, float], sends: Iterable[tuple[int, int]], pace: 
 
 
 def _by_interval(sends: Iterable[tuple[int, int]]) -> dict[int, int]:
-    """A clock that was set back can put a send before the first, or after the last."""
+    """Return the sends by interval; those outside, after a clock was set, count in the first or last."""
     counts: dict[int, int] = {0: 0}
     for number, count in sends:
         place = min(max(number, 0), _MOST_BARS - 1)
@@ -110,7 +110,7 @@ def _by_interval(sends: Iterable[tuple[int, int]]) -> dict[int, int]:
 
 
 def _allowed(counts: Mapping[int, int], bar_count: int, width_s: float, pace: Pace) -> list[float]:
-    """Return the most sends that each interval had room for, given those before it: never less than the truth."""
+    """Return an upper bound of the sends that the limit allowed in each interval, given those before it."""
     made, tokens = [], float(pace.burst)
     for number in range(bar_count):
         made.append(tokens + pace.rate_per_s * width_s)

@@ -1,4 +1,4 @@
-"""What a page is made of, as values: the template shows them and decides nothing."""
+"""The content of a page as values, which the template only shows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.text import clean
 from bulk_cancel.reports.pages.figures import Segment, Timeline
 
-#: Rows of a table at most: a phone still opens and searches so many at once.
+#: Most rows of a table: a phone can still open and search them.
 MOST_ROWS = 5000
-#: Rows that a card names.
+#: Most rows that a card shows.
 EXAMPLES = 5
 
 
 class Tone(StrEnum):
-    """The colour of a kind. Each kind has a symbol and a word besides, for people who see no colours."""
+    """The colour of a kind. Each kind also has a symbol and a word, for people who do not see colours."""
 
     GOOD = "good"
     WARN = "warn"
@@ -42,7 +42,7 @@ class Row:
     kind: Kind
     for_a_person: bool
     appointment: str  #: its id, or empty
-    notes: Sequence[str]  #: what else the row asks for: one attendee, the whole series
+    notes: Sequence[str]  #: further requests of the row: one attendee, the whole series
     text: str  #: why, or what was found
     cells: Sequence[str]  #: under the page's own headers
     shown: Sequence[tuple[str, str]] = ()  #: columns of the input that somebody wanted to see: name and cell
@@ -50,11 +50,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Rows that need a person for one reason, and what to do with them."""
+    """Rows that need a person for the same reason, and what to do about them."""
 
     kind: Kind
     count: int
-    what: str  #: what of, in plural or singular as the count wants it
+    what: str  #: the noun of the count, in singular or plural
     advice: str
     rows: Sequence[Row]  #: the first of them
 
@@ -64,7 +64,7 @@ class Page:
     """Everything that a page shows."""
 
     title: str
-    name: str  #: which run or plan
+    name: str  #: of the run's or plan's input
     state: Kind
     headline: str  #: the result in a sentence or two
     advice: str  #: what to do now
@@ -74,14 +74,14 @@ class Page:
     timeline: Timeline | None
     cards: Sequence[Card]
     headers: tuple[str, str]  #: of the table, after row, status, appointment and why
-    cells_are_sentences: bool  #: those under the first of these headers: they want room
+    cells_are_sentences: bool  #: under the first of these headers, so that the column is wide
     rows: Sequence[Row]
     shown: Sequence[str] = ()  #: names of the columns of the input that somebody wanted to see
-    note: str  #: which rows the table leaves out and where they are; empty when none
+    note: str  #: which rows the table leaves out, and which file has them; empty when it has all
 
 
 def left_out_note(shown: int, total: int, file: str) -> str:
-    """Say which rows a table does not show; nothing when it shows all."""
+    """Return which rows a table leaves out; empty when it shows all."""
     if shown >= total:
         return ""
     return (
@@ -91,7 +91,7 @@ def left_out_note(shown: int, total: int, file: str) -> str:
 
 
 def notes_of(attendee_id: str | None, *, cancel_all: bool, entire_series: bool) -> list[str]:
-    """Say what a row asks for besides its appointment."""
+    """Return the further requests of a row, besides its appointment."""
     notes = (
         f"attendee {attendee_id}" if attendee_id else "",
         "everyone in the group" if cancel_all else "",
@@ -101,12 +101,12 @@ def notes_of(attendee_id: str | None, *, cancel_all: bool, entire_series: bool) 
 
 
 def show_pace(pace: Pace) -> str:
-    """Write a limit as a person would: `100/min after a burst of 200`."""
+    """Write a limit for people: `100/min after a burst of 200`."""
     per_minute = pace.rate_per_s * 60
     rate = f"{pace.rate_per_s:g}/s" if per_minute > 600 else f"{per_minute:g}/min"
     return f"{rate} after a burst of {pace.burst:,}"
 
 
 def name_of(source: str) -> str:
-    """Return the last part of an input's path or address: folders may carry a person's name."""
+    """Return the last part of an input's path or address: the names of folders may contain a person's name."""
     return clean(source.rstrip("/").replace("\\", "/").rpartition("/")[2] or source)

@@ -1,4 +1,4 @@
-"""`plan.html`: what a plan would do, for the person who approves it. It keeps few of the plan's lines."""
+"""`plan.html`: what a plan would do, for the person who approves it. Few of its lines are kept in memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bulk_cancel.reports.pages.rendering import write_page
 
 PLAN_HTML: Final = "plan.html"
 
-#: In the order of the bar: from what is sent to what is left alone.
+#: In the order of the bar: from actions that send to those that do not.
 KINDS: Mapping[Action, Kind] = MappingProxyType(
     {
         Action.CANCEL: Kind("to cancel", Tone.GOOD, "→"),
@@ -44,40 +44,40 @@ _PAID = Kind("paid", Tone.WARN, "¤")
 #: What a person decides or corrects before the plan is approved.
 _ADVICE: Mapping[Action, str] = MappingProxyType(
     {
-        Action.READ_FIRST: "An earlier cancel of them has no known outcome. The run looks before it sends.",
+        Action.READ_FIRST: "An earlier cancel of them has no known outcome. The run reads them before it sends.",
         Action.REFUSED: "The API would refuse them. Correct the rows and plan again.",
         Action.NOT_FOUND: "The API knows no such appointment or attendee: nothing is sent. Check the ids.",
         Action.INVALID: "Nothing is sent for them. Correct the rows and plan again.",
     }
 )
-_PAID_ADVICE = "A payment belongs to them. A cancel is no refund: think of one before you approve."
+_PAID_ADVICE = "They were paid for. A cancel is no refund: think of one before you approve."
 
 
 @dataclass(frozen=True, slots=True)
 class PlanFacts:
-    """What is known of a plan besides its lines."""
+    """The facts of a plan besides its lines."""
 
     source: str
     input_digest: str
     made_at: float  #: seconds since the epoch
     pace: Pace
     paces: Mapping[str, Pace] = field(default_factory=dict)  #: by account, where there are any
-    notes: tuple[str, ...] = ()  #: what a person should know of how the input was read
-    closure: str = ""  #: the command that checks the days of a closure; empty: it is none
+    notes: tuple[str, ...] = ()  #: sentences on how the input was read
+    closure: str = ""  #: the command that checks the days of a closure; empty: this plan is of no closure
     provenance: Provenance = field(default_factory=Provenance)
     digest: Callable[[], str | None] = lambda: None  #: of the plan file; known when the page is written
     shown: Callable[[Page], Page] = lambda page: page  #: adds the columns of the input that somebody wants to see
-    hours: Hours = field(default_factory=Hours)  #: when cancels may be sent, and in which zone its readers live
+    hours: Hours = field(default_factory=Hours)  #: when cancels may be sent, and the zone of its readers
 
     @property
     def zone(self) -> Zone:
-        """The zone in which its readers live."""
+        """The zone of its readers."""
         return self.hours.zone
 
 
 @dataclass(slots=True)
 class PlanPage:
-    """A page that grows by a line at a time. It keeps so many lines of each kind as a page may show."""
+    """A page that takes a plan line by line. It keeps at most as many lines of each kind as a page may show."""
 
     facts: PlanFacts
     actions: Counter[Action] = field(default_factory=Counter)
@@ -90,7 +90,7 @@ class PlanPage:
     _others: list[Row] = field(default_factory=list, repr=False)
 
     def add(self, line: PlanLine) -> None:
-        """Take the next line."""
+        """Add the next line."""
         self.actions[line.action] += 1
         self.cancels[line.row.account or ""] += line.action is Action.CANCEL
         paid = line.is_sent and line.seen is not None and line.seen.paid
@@ -192,7 +192,7 @@ class PlanPage:
 
 @contextmanager
 def writing_plan_page(out: Path, facts: PlanFacts) -> Iterator[PlanPage]:
-    """Yield what takes the lines of a plan; after the block plan.html is in `out`, if nothing failed in it.
+    """Yield a page for the lines of a plan; after the block plan.html is in `out`, unless the block failed.
 
     Raises ReportError when the disk refuses.
     """

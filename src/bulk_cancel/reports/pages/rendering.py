@@ -1,4 +1,4 @@
-"""Makes a page one file: its style and script go inside, and a policy forbids it everything else."""
+"""Renders a page as one file with its style and script inside; a policy forbids everything else."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def render(page: Page) -> str:
 
 
 def write_page(page: Page, out: Path, name: str) -> None:
-    """Write a page into the folder `out`, for its owner's eyes only. Raises ReportError when the disk refuses."""
+    """Write a page into the folder `out`, readable by its owner alone. Raises ReportError when the disk refuses."""
     with written_aside(out, [name]) as folder:
         (folder / name).write_text(render(page), encoding="utf-8")
 
@@ -51,7 +51,7 @@ def _environment() -> Environment:
 
 @cache
 def _part(name: str) -> Markup:
-    """Our own text, which goes into the page as it is."""
+    """Return a part of the page that is our own and needs no escaping."""
     return Markup(files(__package__).joinpath(_FOLDER, name).read_text(encoding="utf-8"))  # noqa: S704
 
 

@@ -1,6 +1,6 @@
-"""`report.html`: what a run came to, for the person who answers for it. Made from the ledger alone; memory stays flat.
+"""`report.html`: the result of a run, for the person responsible. Made from the ledger alone, in flat memory.
 
-The counts and rows are those of today: a row that was unknown when the run ended may have been settled since.
+Counts and rows are as they are now: a row that was unknown when the run ended may have been settled since.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from bulk_cancel.reports.summary import read_told
 
 REPORT_HTML: Final = "report.html"
 
-#: In the order of the bar: from good to bad to what was left alone.
+#: In the order of the bar: good, bad, not sent.
 KINDS: Mapping[Status, Kind] = MappingProxyType(
     {
         Status.CANCELLED: Kind("cancelled", Tone.GOOD, "✓"),
@@ -53,13 +53,13 @@ _CARDS: Mapping[Concern, tuple[Kind, tuple[str, str], str]] = MappingProxyType(
         Concern.UNKNOWN: (
             KINDS[Status.UNKNOWN],
             _ROWS,
-            "Sent, but no answer proves what came of it; the cancel may still take effect. Run the same command again: "
-            "it looks before it sends.",
+            "Sent, but no answer proves the outcome; the cancel may still take effect. Run the same command again: "
+            "it reads the appointment before it sends.",
         ),
         Concern.UNDECIDED: (
             KINDS[Status.UNKNOWN],
             _ROWS,
-            "Sent, and no read can settle what came of it. Look at it in meetergo and tell what you see, with "
+            "Sent, and no read can settle the outcome. Look it up in meetergo and record what you see with "
             "bulk-cancel resolve.",
         ),
         Concern.FAILED: (
@@ -80,23 +80,23 @@ _CARDS: Mapping[Concern, tuple[Kind, tuple[str, str], str]] = MappingProxyType(
         Concern.INVALID: (
             KINDS[Status.INVALID],
             _ROWS,
-            "Never sent: the row says nothing that can be done. Correct invalid.csv and run it as a new input.",
+            "Never sent: the row cannot be carried out. Correct invalid.csv and run it as a new input.",
         ),
         Concern.CHANGED: (
             KINDS[Status.SKIPPED],
             _ROWS,
-            "Not what was approved any more, so it was left out. Look at it, and plan it anew if it is still meant.",
+            "Not what was approved any more, so it was left out. Look at it, and plan it again if it is still wanted.",
         ),
         Concern.WARNED: (
             Kind("warning", Tone.WARN, "!"),
             _APPOINTMENTS,
-            "The answer tells that something after the cancel went wrong, such as a mail or a calendar entry. "
+            "The answer says that something after the cancel went wrong, such as a mail or a calendar entry. "
             "Look at them in meetergo.",
         ),
         Concern.PAID: (
             Kind("paid", Tone.WARN, "¤"),
             _APPOINTMENTS,
-            "Cancelled, and a payment belongs to it. A cancel is no refund: check whether one is due.",
+            "Cancelled, and it was paid for. A cancel is no refund: check whether one is due.",
         ),
     }
 )
@@ -104,14 +104,14 @@ _CARDS: Mapping[Concern, tuple[Kind, tuple[str, str], str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A run with what the ledger says of it today."""
+    """A run with what the ledger says of it now."""
 
     record: RunRecord
     told: Mapping[str, Any]  #: the summary from its end; empty when it was interrupted
     remains: Remains
     concerned: Mapping[Concern, Sequence[RowRecord]]  #: the first rows of each concern
     concerns: Mapping[Concern, int]
-    expired_in: str  #: the folder of the results, where the plan that was carried out has expired
+    expired_in: str  #: the folder of the results, if the plan that was carried out has expired
     ledger: str  #: where it is
 
     @property
@@ -130,7 +130,7 @@ def write_run_page(
 
 
 def run_page(ledger: Ledger, record: RunRecord, now: float) -> Page:
-    """Return the page of a run, as the ledger knows its rows today; `now` in seconds since the epoch."""
+    """Return the page of a run with the present states of its rows; `now` in seconds since the epoch."""
     run = _read(ledger, record, now)
     rows = _rows(ledger, run)
     return Page(
@@ -140,7 +140,7 @@ def run_page(ledger: Ledger, record: RunRecord, now: float) -> Page:
         headline=_headline(run),
         advice=printable(" ".join((_advice(run), *closing_steps(str(run.told.get("closure", "")))))),
         facts=list(_facts(run)),
-        bar_title="What the rows came to",
+        bar_title="What became of the rows",
         bar=segments([(kind, run.count(status)) for status, kind in KINDS.items()]),
         timeline=_timeline(ledger, run),
         cards=[_card(run, concern) for concern in _CARDS if run.concerns[concern]],
@@ -166,7 +166,7 @@ def _read(ledger: Ledger, record: RunRecord, now: float) -> _Run:
 
 def _state(run: _Run) -> Kind:
     if run.record.status != "ended":
-        return Kind("not at its end", Tone.BAD, "…")
+        return Kind("not ended", Tone.BAD, "…")
     if run.remains.for_reads:
         return Kind("outcomes missing", Tone.BAD, "?")
     if run.count(Status.PENDING):
@@ -183,7 +183,7 @@ def _headline(run: _Run) -> str:
     sentences = [
         _done(done, run.total),
         f"{counted(person, 'row needs', 'rows need')} a person." if person else "",
-        f"{counted(run.count(*LEFT), 'row is', 'rows are')} left to be sent." if run.count(*LEFT) else "",
+        f"{counted(run.count(*LEFT), 'row is', 'rows are')} still to be sent." if run.count(*LEFT) else "",
         f"{counted(run.count(Status.SKIPPED), 'row was', 'rows were')} left out." if run.count(Status.SKIPPED) else "",
     ]
     return " ".join(filter(None, (*sentences, _also(run))))
