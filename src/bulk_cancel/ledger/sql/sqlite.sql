@@ -293,8 +293,8 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown')
 -- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
 -- reads show may be an old state.
 -- What a worker has to know of a target before it sends: whether it must be read first, since another cancel may have
--- taken it along or it was refused once; whether its attendee was seen in it; until when a series
--- that was sent may take effect; whether the whole appointment is known as cancelled by another target.
+-- taken it along or it was refused once; whether its attendee was seen in it; when a series
+-- that was sent was heard of last; whether the whole appointment is known as cancelled by another target.
 -- name: work_columns
 SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
   t.account, t.state, t.attempts,
@@ -305,9 +305,11 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
     ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS must_be_read,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   t.start_at,
-  (SELECT max(e.at + max(r.settle_s, n.settle_s) + min(15, max(r.settle_s, n.settle_s))) FROM targets s
-    JOIN runs n ON n.run_no = ?1 JOIN runs r ON r.run_no = s.intent_run_no JOIN events e ON e.target_id = s.target_id AND e.run_no = r.run_no
-    WHERE s.entire_series = 1 AND s.attempts > 0),
+  (SELECT json_array(e.at, json_array(r.boot_id, r.mono_offset), (SELECT max(q.settle_s) FROM targets o
+      JOIN runs q ON q.run_no = o.intent_run_no WHERE o.entire_series = 1 AND o.attempts > 0))
+    FROM targets s JOIN runs r ON r.run_no = s.intent_run_no
+    JOIN events e ON e.target_id = s.target_id AND e.run_no = r.run_no
+    WHERE s.entire_series = 1 AND s.attempts > 0 ORDER BY e.event_id DESC LIMIT 1),
   (SELECT json_array(e.at, json_array(r.boot_id, r.mono_offset), r.settle_s) FROM events e JOIN runs r USING (run_no)
     WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1),
   t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
