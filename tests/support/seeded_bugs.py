@@ -1143,10 +1143,10 @@ BUGS = (
         f"{_CANARY}::test_what_reads_deny_is_not_called_cancelled_and_halts_every_later_run",
     ),
     Bug(
-        "a row that the API forbids is its own canary again and again",
+        "a cancel that the API forbids is taken for a canary",
         "engine/runner.py",
-        "held=self._held_forbidden.ids",
-        "held=()",
+        "if work.sent and work.target_id not in self._held_forbidden.held]",
+        "if work.sent]",
         "tests/unit/engine/test_canary.py::test_a_403_of_the_first_row_is_its_own_and_the_next_one_is_the_canary",
     ),
     Bug(
@@ -1190,6 +1190,22 @@ BUGS = (
         "return expires_at is not None and now >= float(expires_at)",
         "return False",
         f"{_ENDS}::test_after_a_plan_has_expired_what_is_named_brings_its_rest_to_the_end",
+    ),
+    Bug(
+        "403s of series are counted anew in each pass",
+        "engine/runner.py",
+        "        await self._work(self._feed(series=True), 1)\n\n",
+        "        await self._work(self._feed(series=True), 1)\n"
+        "        await conclude_forbidden(self._context, self._held_forbidden)\n\n",
+        f"{_TROUBLE}::test_403s_of_targets_that_wait_for_each_other_are_counted_over_all_passes",
+    ),
+    Bug(
+        "a series that was forbidden keeps the others waiting",
+        _SENDER,
+        "        if Asked.CANCEL not in self._context.health.granted:\n"
+        "            await self._context.move(work, Event.CREDENTIAL_REFUSED, answer)\n",
+        "",
+        f"{_TROUBLE}::test_403_on_every_series_is_the_credentials_fault_though_they_go_one_by_one",
     ),
     Bug(
         "403 on every look refuses every row for good",
@@ -1347,6 +1363,13 @@ BUGS = (
         "return (appointment, attendee or None) == (target.appointment_id, target.attendee_id or None)",
         "return True",
         "tests/unit/reports/test_records.py::test_rows_that_name_others_than_the_snapshots_are_refused",
+    ),
+    Bug(
+        "a person's decision is recorded of another target of the appointment",
+        "commands/explain.py",
+        'if part in ("", part_of(work.target))]',
+        "][:1]",
+        "tests/unit/commands/test_resolve.py::test_each_of_several_targets_of_an_appointment_is_settled_alone",
     ),
 )
 

@@ -41,8 +41,9 @@ class Feed:
         *,
         series: bool,
         most: int | None = None,
-        held: Collection[int] = (),
+        without: Collection[int] = (),
     ) -> None:
+        """Feed the targets of one pass, `most` at most and `without` those of these ids."""
         self._context = context
         self._breaker = breaker
         self.series = series
@@ -52,7 +53,7 @@ class Feed:
         self._after_row = 0
         self._most = most
         self.given: list[Work] = []  #: kept only with `most`
-        self._out: set[int] = {*held}  #: targets that workers have, or could not settle
+        self._out = set(without)  #: targets that workers have, or could not settle
         self._walks: list[ListWalk] | None = None  #: None: not determined yet
         self._failed_pages = 0
         self._reads_singly: bool | None = None
