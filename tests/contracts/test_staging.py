@@ -146,6 +146,20 @@ def test_refusals_are_taken_up_again_as_they_are_where_that_is_wished_and_nothin
     assert ledger.verify() == []
 
 
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("asked", [SAME, AMENDED["reason"]], ids=["same", "amended"])
+def test_a_refusal_stands_where_an_approved_plan_sends_nothing(ledger: Ledger, state: State, asked: InputRow) -> None:
+    put(ledger, staged(ledger, SAME), state, 1)
+    before = target(ledger, 1).request
+    (foreseen,) = ledger.states_of([asked._replace(stands=True)], retry_refused=True)
+    run_no = begin(ledger, "run-2")
+    ledger.stage(run_no, [asked._replace(stands=True)], AT, retry_refused=True)
+    ledger.start_run(run_no)
+    assert foreseen is target(ledger, 1).state is (State.PENDING if state in ALWAYS_REOPENED else state)
+    assert state not in REOPENED_WHEN_AMENDED or target(ledger, 1).request == before
+    assert ledger.verify() == []
+
+
 def test_a_plan_knows_nothing_of_new_targets_and_invalid_rows(ledger: Ledger) -> None:
     staged(ledger, SAME)
     asked = [row(2, 1), row(3, 2), invalid(4), row(5, 1, attendee_id=uuid(50)), row(6, 1, entire_series=True)]

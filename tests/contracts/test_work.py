@@ -200,13 +200,13 @@ def test_nothing_is_sent_while_a_series_is_open_and_then_it_is_told_until_when_i
     ledger: Ledger,
 ) -> None:
     run_no = staged(ledger, row(2, 1), row(3, 2, **SERIES))
-    assert [work.series_settles_at for _, work in ledger.work(run_no, 0, series=False, limit=9)] == [None]
+    assert [work.series for _, work in ledger.work(run_no, 0, series=False, limit=9)] == [None]
     move(ledger, run_no, target(ledger, 2, series=True), Event.INTENT)
     assert ledger.work(run_no, 0, series=False, limit=9) == []
     assert ledger.listed_work(run_no, [uuid(1)]) == []
     move(ledger, run_no, target(ledger, 2, series=True), Event.CANCELLED)
     ((_, work),) = ledger.work(run_no, 0, series=False, limit=9)
-    assert work.series_settles_at is not None
+    assert work.series is not None
 
 
 @pytest.mark.parametrize("state", State)

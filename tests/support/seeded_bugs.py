@@ -71,6 +71,20 @@ BUGS = (
         "tests/unit/ledger/sqlite/test_refusals.py::test_a_ledger_that_was_altered_is_refused_and_left_as_it_is",
     ),
     Bug(
+        "a refusal that a plan leaves alone is taken up again",
+        _QUERIES,
+        "AND NOT s.stands AND (?3 OR (t.reason",
+        "AND (?3 OR (t.reason",
+        "tests/contracts/test_staging.py::test_a_refusal_stands_where_an_approved_plan_sends_nothing",
+    ),
+    Bug(
+        "what a plan knows as settled is tried until it has failed",
+        _SENDER,
+        "    Action.NOTHING: Event.SKIPPED,  #: an approved plan knows it as settled, this ledger does not\n",
+        "",
+        f"{_TROUBLE}::test_what_an_approved_plan_knows_as_settled_ends_with_the_plans_reason_and_is_not_tried",
+    ),
+    Bug(
         "a plan's line may say a thing twice",
         "plan_files/reading.py",
         "_parsed(plan, read_strictly)",
@@ -158,8 +172,8 @@ BUGS = (
     Bug(
         "a 408 counts as not processed",
         _OUTCOME,
-        "    status = answer.status\n",
-        "    status = 429 if answer.status == 408 else answer.status\n",
+        "        return Kind.NO_ANSWER\n    if status < 300:",
+        "        return Kind.NOT_PROCESSED if status == 408 else Kind.NO_ANSWER\n    if status < 300:",
         "tests/unit/core/test_outcome.py::test_every_status_with_every_body",
     ),
     Bug(
@@ -1062,6 +1076,14 @@ BUGS = (
         "AND o.target_id <> t.target_id AND o.attendee_id = '' AND o.state IN",
         "AND o.target_id <> t.target_id AND o.attendee_id = t.attendee_id AND o.state IN",
         "tests/contracts/test_work.py::test_work_tells_whether_the_whole_appointment_is_known_as_cancelled",
+    ),
+    Bug(
+        "the age of a series hangs on the wall clock",
+        _SENDER,
+        "        return max(self._context.limits.settle_s, past.settle_s) - past.age_s(clock.base, clock.monotonic())",
+        "        return max(self._context.limits.settle_s, past.settle_s) - (clock.now() - past.at)",
+        "tests/unit/engine/test_looks.py"
+        "::test_a_series_of_just_now_takes_two_readings_however_the_wall_clock_was_set_since",
     ),
     Bug(
         "a sibling of a series is read at once",

@@ -19,7 +19,7 @@ from world.scenario import Scenario
 from world.truth import Meeting, Truth
 
 #: No effect comes later than this after its request: below the settle time (600 s), with what a request may take.
-LATEST_EFFECT_S = 590.0
+LATEST_EFFECT_S, SETTLE_S = 590.0, 600.0
 _AGAIN = "the appointment is cancelled already"
 
 #: What an answer to a cancel may be that proves nothing, by weight.
@@ -80,7 +80,8 @@ class Api:
     counted: Counter[str] = field(default_factory=Counter)  #: faults that really happened
     departures: list[Departure] = field(default_factory=list)
     calm: bool = False
-    revoked: bool = False
+    revoked: set[str] = field(default_factory=set)  #: fingerprints of keys that are refused
+    broken: str = ""  #: the appointment at which the API broke its documented contract, once
     _asked: Counter[tuple[str, str]] = field(default_factory=Counter)
     _buckets: dict[str, Bucket] = field(default_factory=dict)
     _outages: list[tuple[float, float]] = field(default_factory=list)
@@ -120,7 +121,7 @@ class Api:
         if departure.kind == "post" and departure.target is not None and request is not None:
             return self._cancel(departure, departure.target, request, rng)
         if departure.target is not None:
-            return self._read(departure.target, rng)
+            return self._read(departure.target, departure.user_id, rng)
         return self._trouble_of_reads(rng) or Answered(Answer(200), 0.05, "list")
 
     def _at_the_gate(self, departure: Departure, rng: random.Random) -> Answered | None:
@@ -134,7 +135,7 @@ class Api:
             self.count("429" if throttled else "429 by the limit")
             answer = Answer(429, message="Too Many Requests", retry_after_s=wish, is_api_error=True)
             return Answered(answer, 0.02, "429", True)
-        if self.revoked:
+        if account in self.revoked:
             self.count("401")
             return Answered(_no(401, "Unauthorized"), 0.02, "401", True)
         return None
@@ -146,9 +147,11 @@ class Api:
         status = rng.choice((400, 403, 403, 404, 404))
         if passing:
             self.count(f"passing {status}")
+            if status in (403, 404) and self._breaks(target, rng):
+                self.clock.at(self.clock.now + rng.uniform(0, 100), lambda: self._late(target, departure.number))
             return Answered(_no(status, "not now"), 0.1, f"a passing {status}", True)
         meeting = self.truth.meetings.get(target.appointment_id)
-        if refusal := self._refusal(meeting, target, request):
+        if refusal := self._refusal(meeting, target, request, departure.user_id):
             return Answered(refusal, 0.1, f"{refusal.status} {refusal.message}", True)
         assert meeting is not None
         has_trouble, when = self.meets("trouble", rng), rng.random()
@@ -173,12 +176,24 @@ class Api:
             effect = "not applied"
         else:
             self.count("late effect")
+            late_s += SETTLE_S + 10 if self._breaks(target, rng) else 0.0
             self.clock.at(self.clock.now + late_s, lambda: self._late(target, departure.number))
             effect = f"to be applied {late_s:.1f} s later"
         self.count(f"trouble: {trouble}")
         answer = _untrusted(trouble, meeting, target, rng)
         delay = {"lost": 1e9, "slow": rng.uniform(20, 45)}.get(trouble, rng.choice((0.05, 2.0)))
         return Answered(answer, delay, f"{trouble}, {effect}")
+
+    def _breaks(self, target: Target, rng: random.Random) -> bool:
+        """Whether the documented contract is broken here: once in a history, and only where a seed says so."""
+        meeting = self.truth.meetings.get(target.appointment_id)
+        is_there = meeting is not None and meeting.exists and not target.entire_series
+        if not self.scenario.has("breakers") or self.broken or not is_there or rng.random() < 0.4:
+            return False
+        self.broken = target.appointment_id
+        self.count("contract broken")
+        self.note("machine", "the API breaks its contract at", target.appointment_id)
+        return True
 
     def _late(self, target: Target, post: int) -> None:
         meeting = self.truth.meetings[target.appointment_id]
@@ -205,10 +220,14 @@ class Api:
             self.truth.apply(sibling.appointment_id, None, post)
             self.note("applied", sibling.appointment_id, "", post)
 
-    def _refusal(self, meeting: Meeting | None, target: Target, request: Request) -> Answer | None:
+    def may_see(self, meeting: Meeting, user_id: str | None) -> bool:
+        """Whether a user sees an appointment; a key of one person acts as nobody else."""
+        return meeting.hidden_at is None and (not self.scenario.has("users") or user_id in meeting.hosts)
+
+    def _refusal(self, meeting: Meeting | None, target: Target, request: Request, user_id: str | None) -> Answer | None:
         if meeting is None or not meeting.exists or meeting.deleted_at is not None:
             return _no(404, "Appointment not found")
-        if meeting.hidden_at is not None:
+        if not self.may_see(meeting, user_id):
             return _no(403, "Forbidden")
         if meeting.is_group and target.attendee_id is None and not request.cancel_all:
             return _no(400, "attendeeId or cancelAll is needed")
@@ -233,7 +252,7 @@ class Api:
         delay = 1e9 if trouble == "lost" else 0.1
         return Answered(_untrusted(trouble, None, None, rng), delay, trouble)
 
-    def _read(self, target: Target, rng: random.Random) -> Answered:
+    def _read(self, target: Target, user_id: str | None, rng: random.Random) -> Answered:
         if trouble := self._trouble_of_reads(rng):
             return trouble
         odd, silent = self.meets("read_trouble", rng, 0.1), rng.random() < 0.5
@@ -245,7 +264,7 @@ class Api:
             return Answered(_no(403, "not now"), 0.05, "a passing 403")
         if meeting is None or not meeting.exists:
             return Answered(_no(404, "Appointment not found"), 0.05, "404")
-        if meeting.hidden_at is not None:
+        if not self.may_see(meeting, user_id):
             return Answered(_no(403, "Forbidden"), 0.05, "403")
         if meeting.deleted_at is not None and self.scenario.chance.of("deleted").random() < 0.5:
             return Answered(_no(404, "Appointment not found"), 0.05, "404, deleted")

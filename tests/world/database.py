@@ -191,9 +191,11 @@ class Session(SqliteLedger):
         return [self._aged(work) for work in super().listed_work(run_no, appointment_ids, scope=scope)]
 
     def _aged(self, work: Work) -> Work:
-        if work.refused is not None:
-            age_s = max(0.0, self.database.now - work.refused.at)
-            work.refused = replace(work.refused, base=None, known_age_s=age_s)
+        """Ages are told by the database's own clock."""
+        work.refused, work.series = (
+            past and replace(past, base=None, known_age_s=max(0.0, self.database.now - past.at))
+            for past in (work.refused, work.series)
+        )
         return work
 
     def load_pace(self, credential: str) -> PaceRecord | None:

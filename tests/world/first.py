@@ -1,21 +1,22 @@
-"""Plays histories until one breaks an invariant, and says which: `python -m world.first MOST`. 1 when one did."""
+"""Plays histories until one breaks an invariant: `python -m world.first MOST [FIRST]`. 1 when one did, and which."""
 
 from __future__ import annotations
 
 import sys
 
-from world.many import play_all
+from world.history import play
+from world.many import scenario_of
 
 
-def main(most: int) -> int:
-    """Play seeds from 1 on."""
-    for _, total in play_all(range(1, most + 1), 2, stop_after=1):
-        if total.failed:
-            seed = min(total.failed)
-            print(f"seed {seed}: {total.failed[seed][0].splitlines()[-1]}")
+def main(most: int, first: int = 1) -> int:
+    """Play so many seeds, from `first` on."""
+    for count, seed in enumerate(range(first, first + most), 1):
+        played = play(scenario_of(seed))
+        if played.violations:
+            print(f"{count} histories: {played.violations[0].splitlines()[-1]} (seed {seed}, {played.scenario.theme})")
             return 1
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(int(sys.argv[1])))
+    raise SystemExit(main(*map(int, sys.argv[1:])))

@@ -7,10 +7,10 @@ import random
 import shutil
 import tempfile
 import traceback
+from collections import ChainMap
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import replace
-from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any, cast
@@ -34,21 +34,22 @@ from bulk_cancel.execution.execute import Approval, RunFacts, contexts_of, execu
 from bulk_cancel.execution.finish import Effort, summarised
 from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.shared import SharedLedger
-from bulk_cancel.ledger.sqlite.create import create
 from bulk_cancel.reports.summary import Summary, to_json
 from bulk_cancel.settings.job import Job
 from world import workflows
 from world.api import Api
 from world.judge import Judge
 from world.loop import Killed, StuckError
-from world.mischief import LedgerFiles
+from world.mischief import LedgerFiles, Swap
 from world.people import is_gone, send_colleagues
 from world.place import URL, place_of
 from world.process import Host, Process
 from world.queue import EPOCH, WorldClock
 from world.ran import Played, Ran, Shown
+from world.ready import any_job, new_ledger
 from world.rows import GivenRows, approved_now, write_accounts, write_rows
 from world.scenario import ACCOUNTS, Scenario, numbered
+from world.truth import HOST
 from world.worker import WorkerProcess
 from world.workers import Fleet
 
@@ -56,24 +57,12 @@ SETTLE_S = 600.0
 #: Runs after which everything has to be in order, once all is calm.
 MOST_CALM_RUNS = 10
 #: Numbers of workers' lives begin here, those of commands are below.
-_LIVES = 1_000_000
+_LIVES, _SECOND = 1_000_000, 500_000
 TOKEN = "rgo-canary-7fd2b1c0"
+#: A key of the platform: it acts as the user whom a request names.
+KEY = f"ak_live:00000000-0000-4000-8000-00000000dddd:{TOKEN}"
 _SHM = Path("/dev/shm")
 _LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
-
-
-@cache
-def _any_job() -> Job:
-    """Return a job to copy: to validate one takes longer than a run's requests."""
-    return Job(input="input.csv")
-
-
-@cache
-def _new_ledger() -> bytes:
-    """Return a new, empty ledger to copy: making one takes longer than many histories' requests."""
-    with tempfile.TemporaryDirectory(prefix="world-") as folder:
-        create(Path(folder) / "template.db")
-        return (Path(folder) / "template.db").read_bytes()
 
 
 def play(scenario: Scenario) -> Played:
@@ -99,12 +88,15 @@ class _History:
         self.api = Api(scenario, self.clock, self.truth, self.note, self.played.counted)
         self.host = Host(self.clock)
         self.ledger = folder / "ledger.db"
-        self.environ = {"MEETERGO_TOKEN": TOKEN, "MEETERGO_API_URL": "https://api.world.test/v4"}
-        self.environ |= {f"TOKEN_{name}": f"{TOKEN}-{name}" for name in ACCOUNTS}
+        self.tokens = {"MEETERGO_TOKEN": KEY if scenario.has("users") else TOKEN} | {
+            f"TOKEN_{name}": f"{TOKEN}-{name}" for name in ACCOUNTS
+        }
+        self.environ = ChainMap(self.tokens, {"MEETERGO_API_URL": "https://api.world.test/v4"})
         write_accounts(folder / "accounts.toml", ACCOUNTS)
         self.judge = Judge(scenario, self.api, self.ledger, self.violated)
         self.ran: list[Ran] = []
         self.fleet = self._fleet() if scenario.has("workers") else None
+        self._swap: Swap | None = None
         self.files = LedgerFiles(scenario, folder, self.ledger, self.note, self.played.counted)
 
     def _fleet(self) -> Fleet:
@@ -135,9 +127,9 @@ class _History:
         self.played.violations.append(f"invariant {number}: {sentence}")
 
     def play(self) -> Played:
-        self.ledger.write_bytes(_new_ledger())
+        self.ledger.write_bytes(new_ledger())
         self.ledger.chmod(0o600)
-        send_colleagues(self.api)
+        send_colleagues(self.api, self.tokens)
         try:
             self._hostile_runs()
             if not self.played.violations:
@@ -180,7 +172,7 @@ class _History:
         approval = approved_now(self.truth, rows, EPOCH + self.clock.now + self.host.wall_wrong_s + 24 * 3600)
         self.note("approved")
         self.played.counted["approved plan"] += 1
-        self.clock.advance(self.clock.now + rng.choice((60, 1800, 6 * 3600)))
+        self.clock.advance(self.clock.now + rng.choice((60, 60, 1800, 1800, 6 * 3600, 25 * 3600)))
         return approval
 
     def _between(self, rng: random.Random) -> None:
@@ -197,9 +189,10 @@ class _History:
 
     def _calm_runs(self) -> None:
         self.note("calm")
-        self.api.calm, self.api.revoked, self.host.wall_wrong_s = True, False, 0.0
+        self.api.calm, self.host.wall_wrong_s = True, 0.0
+        self.api.revoked.clear()
         if self.fleet is not None:
-            self.fleet.database.is_away = False
+            self.fleet.start_anew()
         flags = {name: value for name, value in self.scenario.flags(1).items() if name not in _HINDRANCES}
         retried = False
         for _ in range(MOST_CALM_RUNS):
@@ -232,7 +225,8 @@ class _History:
         """Resolve, as the run's last sentence asks, what no read can settle; whether there was anything."""
         if "bulk-cancel resolve" not in ran.told:
             return False
-        self.clock.advance(self.clock.now + SETTLE_S)
+        if self.api.calm or self.scenario.chance.of("decides early", len(self.ran)).random() < 0.6:
+            self.clock.advance(self.clock.now + SETTLE_S)
         for decided, target in enumerate(self.judge.unknown_targets()):
             name = f"{target.appointment_id}/{target.attendee_id}" if target.attendee_id else target.appointment_id
             decision = Decision(is_gone(self.api, target), "Ada", "looked")
@@ -250,6 +244,9 @@ class _History:
         corrects = rng.random() < 0.5
         kept = [row for row in self.scenario.rows if rng.random() < 0.8] or self.scenario.rows
         groups = {one.appointment_id for one in self.truth.meetings.values() if one.is_group} if corrects else set()
+        if corrects and self.scenario.has("users"):
+            hosts = {one.appointment_id: one.hosts[0] for one in self.truth.meetings.values()}
+            kept = [row._replace(user_id=hosts.get(row.appointment_id or "", row.user_id)) for row in kept]
         asks_for_all = [row.appointment_id in groups and row.attendee_id is None for row in kept]
         return numbered(row._replace(cancel_all=all_) for row, all_ in zip(kept, asks_for_all, strict=True))
 
@@ -258,6 +255,7 @@ class _History:
     def _process(self, number: int) -> Process:
         rng = self.scenario.chance.of("process", number)
         process = Process(number, self.host, self.api, self.environ, self.folder / "state", rng)
+        process.meanwhile = self._meanwhile
         process.order_of = self.fleet.order if self.fleet is not None else process.order_of
         return process
 
@@ -284,8 +282,43 @@ class _History:
         self.note("ended", number, ran.exit_code, ran.told.replace(str(self.folder), ""))
         if self.fleet is not None:
             self._workers_go_on(self.fleet, ran)
+        if self._swap is not None:
+            swap, self._swap = self._swap, None
+            if not self.files.end_swap(swap):
+                self.violated(3, "a file that took the ledger's place was written to.")
         self.judge.after(ran)
         return ran
+
+    def _meanwhile(self, what: str) -> None:
+        ran = self.ran[-1]
+        rng = self.scenario.chance.of(what, ran.number)
+        if what == "second":
+            self._second(rng)
+        elif self.fleet is None and self._swap is None and self.ledger.exists():
+            self._swap, ran.swapped_at = self.files.swap(rng, f"swapped-{ran.number}"), self.clock.now
+
+    def _second(self, rng: random.Random) -> None:
+        """Another operator types a command while this one is at work: it has to be refused, and nothing sent."""
+        first, before = self.ran[-1], len(self.api.departures)
+        process = self._process(_SECOND + first.number)
+        process.meanwhile = lambda _: None
+        reconciles, is_copy = rng.random() < 0.3, rng.random() < 0.3 and self.fleet is None
+        job = self._job(self.scenario.flags(first.number), first.rows)
+        if is_copy:
+            for file in self.folder.glob("ledger.db*"):
+                shutil.copy2(file, self.folder / f"copy-{file.name}")
+            job = job.model_copy(update={"ledger": str(self.folder / "copy-ledger.db")})
+        self.note("machine", "a second command, on a copy" if is_copy else "a second command")
+        self.played.counted["second command"] += 1
+        ran = Ran(first.number, process, job, first.rows, self.clock.now, reconciles=reconciles)
+        try:
+            setup = set_up(job, _LOG, process.machine)
+            self._carried(setup if self.fleet is None else replace(setup, place=self.place), process, ran)
+            self.violated(2, "a second command was not refused while one was at work.")
+        except BulkCancelError as error:
+            self.note("machine", "refused", error.exit_code)
+        if len(self.api.departures) > before:
+            self.violated(2, "a second command sent something while one was at work.")
 
     def _job(self, flags: dict[str, Any], rows: list[InputRow]) -> Job:
         source = self.folder / "input.csv"
@@ -294,13 +327,15 @@ class _History:
         limits = {"rate": self.scenario.rate, "burst": self.scenario.burst}
         accounts = self.folder / "accounts.toml" if self.scenario.has("accounts") else None
         own = {"accounts": accounts, "input": str(source), "ledger": str(self.ledger), "out": self.folder / "out"}
+        if self.scenario.has("users"):
+            own["user_id"] = HOST
         if self.fleet is not None:
             rng = self.scenario.chance.of("engine", len(self.ran))
             by_workers = (
                 {"engine": "dbos", "canary": 0, "chunk": rng.choice((2, 4, 250))} if rng.random() < 0.85 else {}
             )
             own, flags = own | {"ledger": URL}, flags | by_workers
-        return _any_job().model_copy(update=own | limits | flags)
+        return any_job().model_copy(update=own | limits | flags)
 
     @contextmanager
     def _setup(self, process: Process, job: Job) -> Iterator[Setup]:

@@ -28,6 +28,8 @@ SETTLE_S = 600.0
 STALE_S = 100.0
 #: From the last look at a rule to the first byte: a process that stood still for longer does not send.
 SEND_WITHIN_S = 16.0
+#: What is being committed when the ledger's files are changed may end.
+SWAP_S = 0.5
 GOOD = frozenset({Status.CANCELLED, Status.ALREADY_CANCELLED, Status.SKIPPED})
 GONE = frozenset({State.CANCELLED, State.ALREADY_CANCELLED})
 NOT_APPLIED = frozenset({State.PENDING, State.WAITING, State.REJECTED, State.NOT_FOUND, State.FAILED, State.SKIPPED})
@@ -51,7 +53,10 @@ class Judge:
             return
         new = self._api.departures[self._judged :]
         self._judged = len(self._api.departures)
-        if not self._ledger.exists() or (ran.error is not None and ran.error.exit_code in (Exit.CONFIG, Exit.DISK)):
+        is_refused = ran.error is not None and ran.error.exit_code in (Exit.CONFIG, Exit.DISK)
+        if ran.swapped_at is not None:
+            self._swapped(ran.swapped_at, ran, new)
+        elif not self._ledger.exists() or is_refused:
             if any(one.kind == "post" for one in new):
                 self._violated(2, "a run that refuses its ledger sent a cancel.")
             return
@@ -72,6 +77,13 @@ class Judge:
             self._slots_are_back(ran)
             self._shown_counts(ran, past)
         self._pauses_in_an_outage(ran, new)
+
+    def _swapped(self, at: float, ran: Ran, new: Sequence[Departure]) -> None:
+        """From the moment on when its files are changed a run records nothing, and hence sends nothing more."""
+        if any(commit.at > at + SWAP_S for commit in ran.process.commits):
+            self._violated(3, "a ledger that was changed in use was written to.")
+        if any(one.kind == "post" and one.at > at + SEND_WITHIN_S for one in new):
+            self._violated(2, "a cancel was sent although the ledger was changed in use.")
 
     def unknown_targets(self) -> Iterator[Target]:
         """Yield what a person is asked to decide."""
@@ -100,7 +112,7 @@ class Judge:
             (effect.appointment_id, effect.attendee_id) for effect in self._api.truth.effects if effect.post is not None
         )
         for (appointment, attendee), times in counted.items():
-            if times > 1:
+            if times > (2 if appointment == self._api.broken else 1):
                 self._violated(1, f"{times} cancels took effect on {name_of(Target(appointment, attendee))}.")
 
     def _intent_before_post(self, ran: Ran, new: Sequence[Departure]) -> None:
@@ -159,6 +171,8 @@ class Judge:
                 and meeting.gone_since(target.attendee_id) is None
             ):
                 self._violated(4, f"{name_of(target)} is marked cancelled and is not.")
+            if target.appointment_id == self._api.broken:
+                continue
             if state in NOT_APPLIED and ours[target.appointment_id, target.attendee_id]:
                 own = {one.number for one in self._api.departures if one.kind == "post" and one.target == target}
                 if own & taken_along:
@@ -314,6 +328,9 @@ class Judge:
 
     def _not_right(self, target: Target, state: State, ran: Ran) -> str:
         meeting = self._api.truth.meetings[target.appointment_id]
+        if target.appointment_id == self._api.broken and state not in GONE:
+            is_told = ran.exit_code != Exit.OK or state is State.SKIPPED
+            return "" if is_told else "nobody is told"
         if state in UNFINISHED:
             return "nothing says what becomes of it"
         if state in GONE:
@@ -326,8 +343,11 @@ class Judge:
             return "it is not past" if left_s > ran.job.late_within + STALE_S else ""
         if target.attendee_id is not None and target.attendee_id not in meeting.attendees:
             return ""  # the API refuses to remove who is not in it
+        users = {Target(*row[1:4]): row.user_id or ran.job.user_id for row in ran.rows if row.appointment_id}
         refuses = (
-            meeting.hidden_at is not None or target.entire_series or (meeting.is_group and target.attendee_id is None)
+            not self._api.may_see(meeting, users.get(target))
+            or target.entire_series
+            or (meeting.is_group and target.attendee_id is None)
         )
         return "" if refuses else "the API would not refuse it"
 

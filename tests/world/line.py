@@ -60,6 +60,7 @@ class WorldLine:
     ) -> Answer:
         """Bound the whole exchange in time; a connection that stands too late sends nothing, as the real line does."""
         process, departure, answer = self.process, None, None
+        request = replace(request, user_id=request.user_id or self.settings.user_id)
         started, began = process.host.elapsed(), process.host.clock.now
         try:
             async with asyncio.timeout(self.settings.timeout_s):
@@ -117,7 +118,8 @@ class WorldLine:
         api, now = self.process.api, self.process.host.clock.now
         lag_s = api.lag(rng)
         begins = datetime.fromisoformat(query.start).timestamp() - EPOCH if query.start else float("-inf")
-        shown = [one for one in api.truth.meetings.values() if one.exists and one.hidden_at is None]
+        user_id = query.user_id or self.settings.user_id
+        shown = [one for one in api.truth.meetings.values() if one.exists and api.may_see(one, user_id)]
         listed = sorted(
             (one for one in shown if one.starts_at >= begins),
             key=lambda meeting: (meeting.starts_at, meeting.appointment_id),

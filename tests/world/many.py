@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 
 from world.history import play
 from world.scenario import Scenario
+from world.twin import difference
 
 #: One history in so many goes through the whole of `run`, with its files; the others from the plan down.
 WHOLE_EVERY = 20
+#: One in so many is played twice more: its decisions must not hang on the wall clock.
+TWIN_EVERY = 25
 _PART = 20  # histories that a process plays before it tells
 
 
@@ -54,6 +57,8 @@ def play_part(seeds: range) -> Total:
         total.runs += played.runs
         total.requests += played.requests
         total.counted += played.counted
+        if seed % TWIN_EVERY == 1 and (told := difference(played.scenario)):
+            played.violations.append(f"invariant 11: {told}.")
         if played.violations:
             total.failed[seed] = played.violations
     total.cpu_s = time.process_time() - began

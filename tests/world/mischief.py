@@ -6,9 +6,18 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from world.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Swap:
+    """The files of a ledger were changed while it was in use."""
+
+    kept: Path  #: where the right ones are
+    content: bytes  #: of the file that took the ledger's place; none when there is none
 
 
 class LedgerFiles:
@@ -46,6 +55,37 @@ class LedgerFiles:
             for file in self._folder.glob("ledger.db*"):
                 file.unlink()
         return kept
+
+    def swap(self, rng: random.Random, name: str) -> Swap:
+        """Change the files while they are in use; what they were is kept."""
+        kept = self._folder / name
+        kept.mkdir()
+        for file in self._folder.glob("ledger.db*"):
+            shutil.copy2(file, kept / file.name)
+        what = rng.choice(("deleted", "replaced", "written over", "cut"))
+        self._note("machine", "ledger in use", what)
+        self._counted[f"ledger {what} while in use"] += 1
+        older = (self._kept or kept) / "ledger.db"
+        if what in ("deleted", "replaced"):
+            self._ledger.unlink()
+        if what == "replaced":
+            shutil.copy2(older, self._ledger)
+        elif what == "written over":
+            with self._ledger.open("r+b") as file:
+                file.write(older.read_bytes())
+        elif what == "cut":
+            with self._ledger.open("r+b") as file:
+                file.truncate(self._ledger.stat().st_size // 2)
+        return Swap(kept, self._content())
+
+    def end_swap(self, swap: Swap) -> bool:
+        """Put the right files back; tell whether the program left the file that took the ledger's place as it was."""
+        is_as_it_was = self._content() == swap.content
+        self.put_back(swap.kept)
+        return is_as_it_was
+
+    def _content(self) -> bytes:
+        return self._ledger.read_bytes() if self._ledger.exists() else b""
 
     def put_back(self, kept: Path) -> None:
         self._note("machine", "ledger put back")

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+
+from bulk_cancel.core.credential import Credential
 from bulk_cancel.core.model import Target
 from world.api import Api
-from world.truth import Meeting
+from world.truth import OTHER_HOST, Meeting
 
 _DEEDS = ("cancel", "cancel", "move", "move to now", "hand over", "delete", "hide")
 
 
-def send_colleagues(api: Api) -> None:
-    """Have them do what the seed says, at their times."""
+def send_colleagues(api: Api, tokens: MutableMapping[str, str]) -> None:
+    """Have them do what the seed says, at their times. `tokens` are what the program finds in its environment."""
     if api.scenario.has("people"):
         for meeting in list(api.truth.meetings.values()):
             _send_colleague(api, meeting)
     if api.scenario.has("revoked"):
-        rng = api.scenario.chance.of("revoked")
-        api.clock.at(rng.uniform(0, 100), lambda: revoke(api, is_revoked=True))
-        api.clock.at(rng.uniform(100, 8000), lambda: revoke(api, is_revoked=False))
+        _send_administrator(api, tokens)
 
 
-def revoke(api: Api, *, is_revoked: bool) -> None:
-    """Take the key away, or give it back."""
-    if not api.calm:
-        api.revoked = is_revoked
-        api.note("key", "revoked" if is_revoked else "renewed")
+def _send_administrator(api: Api, tokens: MutableMapping[str, str]) -> None:
+    """Have a key taken away and given back, or replaced by another one: of one account, or of all."""
+    rng = api.scenario.chance.of("revoked")
+    names = sorted(tokens)
+    chosen = names if rng.random() < 0.4 else [rng.choice(names)]
+    is_new = rng.random() < 0.5
+
+    def revoke() -> None:
+        if not api.calm:
+            api.revoked |= {Credential(tokens[name]).fingerprint for name in chosen}
+            api.note("key", "revoked", *chosen)
+
+    def renew() -> None:
+        if is_new:
+            tokens.update({name: f"{tokens[name]}-new" for name in chosen})
+        elif not api.calm:
+            api.revoked.clear()
+        api.note("key", "replaced" if is_new else "renewed", *chosen)
+
+    api.clock.at(rng.uniform(0, 100), revoke)
+    api.clock.at(rng.uniform(100, 8000), renew)
 
 
 def _send_colleague(api: Api, meeting: Meeting) -> None:
@@ -53,7 +70,7 @@ def _do(api: Api, meeting: Meeting, deed: str) -> None:
         case "move to now":
             meeting.starts_at, meeting.moved_at = now + 30, now
         case "hand over":
-            meeting.hosts, meeting.moved_at = ("00000000-0000-4000-8000-00000000bbbb",), now
+            meeting.hosts, meeting.moved_at = (OTHER_HOST,), now
         case "delete":
             meeting.deleted_at = now
         case "hide":

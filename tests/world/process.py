@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import anyio
 import anyio.lowlevel
+import sniffio
 
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.api.port import ApiSettings
@@ -108,6 +109,7 @@ class Process:
     ledger: Any = None
     loop: VirtualLoop | None = None
     order_of: Callable[[], int] | None = None  #: where others act beside it
+    meanwhile: Callable[[str], None] = lambda _: None  #: what others do on its machine in the middle of it
     _writes: int = 0
     _order: int = 0
 
@@ -119,6 +121,8 @@ class Process:
         self._suspend_turn = self._fate("suspend", has("suspend") and not calm, 0.7)
         self._signal_turn = self._fate("signal", has("signal") and not calm, 0.6)
         self._full_write = self._fate("full disk", has("full_disk") and not calm, 0.6, 40)
+        self._second_turn = self._fate("second", has("second") and not calm, 0.7, 1000)
+        self._swap_turn = self._fate("swapped", has("swapped") and not calm, 0.6, 1000)
         self._slow = has("slow_disk") and not calm
         self._stands_s = self._of("stands").choice((2.0, 20.0, 200.0, 3000.0))
 
@@ -188,10 +192,22 @@ class Process:
         if self.turns == self._signal_turn and self.loop is not None:
             self._happens("SIGTERM")
             self.loop.signal(signal.SIGTERM)
+        if self.turns in (self._second_turn, self._swap_turn):
+            self._others_act("second" if self.turns == self._second_turn else "swapped")
         if self.turns == self._kill_turn:
             self._happens("killed")
             return self.rng.randrange(1, 4)
         return None
+
+    def _others_act(self, what: str) -> None:
+        """Another process does something now, to its end: this one stands still meanwhile."""
+        running, library = asyncio._get_running_loop(), sniffio.thread_local.name
+        asyncio._set_running_loop(None)
+        try:
+            self.meanwhile(what)
+        finally:
+            asyncio._set_running_loop(running)
+            sniffio.thread_local.name = library
 
     def _happens(self, what: str, *more: Any) -> None:
         self.api.count(what)

@@ -47,6 +47,7 @@ class Ran:
     bug: str = ""
     reconciles: bool = False
     approval: Approval | None = None
+    swapped_at: float | None = None  #: when the ledger's files were changed under it
     standing: Callable[[], Standing] | None = None  #: what is shown to a person
 
     @property

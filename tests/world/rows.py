@@ -59,14 +59,14 @@ def approved_now(truth: Truth, rows: list[InputRow], expires_at: float) -> Appro
 
 def write_rows(path: Path, rows: list[InputRow]) -> None:
     """Write the rows as a person would: row numbers are those of the file."""
-    columns = ("appointment_id", "attendee_id", "cancel_entire_series", "cancel_all", "reason", "account")
+    columns = ("appointment_id", "attendee_id", "cancel_entire_series", "cancel_all", "reason", "account", "user_id")
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(columns)
         for row in rows:
             series, everybody = ("true" if value else "" for value in (row.entire_series, row.cancel_all))
             names = (row.appointment_id or "nobody", row.attendee_id or "")
-            out.writerow([*names, series, everybody, row.reason or "", row.account or ""])
+            out.writerow([*names, series, everybody, row.reason or "", row.account or "", row.user_id or ""])
 
 
 def write_accounts(path: Path, names: Iterable[str]) -> None:

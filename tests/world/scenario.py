@@ -16,7 +16,7 @@ from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.window import parse_window
 from world.chance import Chance, pick
 from world.queue import EPOCH, WorldClock
-from world.truth import Meeting, Truth
+from world.truth import HOST, OTHER_HOST, Meeting, Truth
 
 #: The operator's flags, all in one table: setting of a job -> weight by value.
 FLAGS: Mapping[str, Mapping[Any, float]] = {
@@ -71,6 +71,10 @@ FEATURES: Mapping[str, float] = {
     "plan": 0.2,  # an approved plan, hours old
     "accounts": 0.2,  # several keys in one run
     "reconcile": 0.2,  # the operator types reconcile in between
+    "users": 0.12,  # a key that acts as the user whom a row names, and as nobody else
+    "second": 0.1,  # another command, typed while one is at work
+    "swapped": 0.06,  # the ledger's files are changed while a run is at work
+    "breakers": 0.0,  # once in a history the API breaks its documented contract, in a theme of their own
     "workers": 0.0,  # on a shared ledger, in a theme of their own
     "database": 0.0,  # of the workers: away, or a connection lost
 }
@@ -86,19 +90,21 @@ THEMES: Mapping[str, tuple[str, ...]] = {
     "colleagues": ("people", "plan"),
     "stale": ("cache", "people"),
     "clocks": ("clock", "reboot", "suspend", "kill", "trouble"),
-    "files": ("mischief", "kill"),
+    "files": ("mischief", "swapped", "kill"),
+    "breakers": ("breakers", "trouble", "late", "passing_refusals"),
     "workers": ("workers",),
 }
 #: What a theme has more often, or less, than others.
 THEME_FEATURES: Mapping[str, Mapping[str, float]] = {
     "workers": {
         "kill": 0.6, "freeze": 0.6, "signal": 0.3, "database": 0.4, "late": 0.5, "series": 0.4, "trouble": 0.75,
-        "mischief": 0.0, "full_disk": 0.0, "reboot": 0.0, "suspend": 0.0, "clock": 0.0,
+        "mischief": 0.0, "swapped": 0.0, "full_disk": 0.0, "reboot": 0.0, "suspend": 0.0, "clock": 0.0,
     },
 }  # fmt: skip
 
+_BY_THE_CLOCK = ("send_window", "outside_window", "late_within")
 ACCOUNTS = ("north", "south")
-THEME_WEIGHTS: Mapping[str, float] = {name: 4.0 if name == "mixed" else 1.0 for name in THEMES}
+THEME_WEIGHTS: Mapping[str, float] = {name: {"mixed": 4.0, "breakers": 0.5}.get(name, 1.0) for name in THEMES}
 
 
 def uuid(number: int) -> str:
@@ -113,6 +119,8 @@ class Scenario:
     seed: int
     without: frozenset[str] = frozenset()  #: features that are switched off
     dropped: frozenset[int] = frozenset()  #: rows that are left out, by their places
+    certain: frozenset[str] = frozenset()  #: features that it has in any case
+    by_the_clock: bool = True  #: whether the operator names rules that go by the wall clock
     whole: bool = False  #: through the whole of `run`, files and all; else from the plan down
 
     @cached_property
@@ -131,8 +139,10 @@ class Scenario:
         found = []
         for name, share in FEATURES.items():
             rarely = own.get(name, share if self.theme == "mixed" or name in _CALM else share / 3)
-            if name in certain or self.chance.of("feature", name).random() < rarely:
+            if name in certain or name in self.certain or self.chance.of("feature", name).random() < rarely:
                 found.append(name)
+        if "users" in found:  # keys of single accounts act as nobody else, and what is handed over is another's
+            found = [name for name in found if name not in ("accounts", "people")]
         return frozenset(found) - self.without
 
     def has(self, feature: str) -> bool:
@@ -164,6 +174,9 @@ class Scenario:
             value = rng.choices(list(weights), list(weights.values()))[0]
             if value != next(iter(usual)):
                 found[name] = parse_window(value) if name == "send_window" else value
+        if not self.by_the_clock:
+            found = {name: value for name, value in found.items() if name not in _BY_THE_CLOCK}
+            found |= {"skip_past": False, "look": Look.EACH if self.chance.of("looks").random() < 0.5 else Look.NEVER}
         return found
 
     @property
@@ -203,6 +216,13 @@ class Scenario:
         account = self.chance.of("account", place).choice(ACCOUNTS) if self.has("accounts") else None
         row = InputRow(number, appointment, None, False, False, "closed", None, number, None, account)
         plain = _meeting(appointment, starts)
+        if self.has("users"):
+            kind = "plain" if kind in ("attendee", "stranger", "series") else kind
+            own = self.chance.of("user", place)
+            host, is_wrong = own.choice((HOST, OTHER_HOST)), place in (1, 3) and own.random() < 0.5
+            asked = {HOST: OTHER_HOST, OTHER_HOST: HOST}[host] if is_wrong else host
+            row = row._replace(user_id=None if asked == HOST and own.random() < 0.5 else asked)
+            plain = _meeting(appointment, starts, hosts=(host,))
         match kind:
             case "invalid":
                 return row._replace(appointment_id=None, first_row=None, problems="appointment_id: not a UUID"), []
@@ -210,9 +230,9 @@ class Scenario:
                 earlier, meetings = self._draw(place - 1)
                 return earlier._replace(row=number), meetings
             case "missing":
-                return row, [_meeting(appointment, starts, exists=False)]
+                return row._replace(user_id=None), [_meeting(appointment, starts, exists=False)]
             case "past":
-                return row, [_meeting(appointment, -3600.0)]
+                return row._replace(user_id=None), [_meeting(appointment, -3600.0)]
             case "attendee" | "stranger":
                 group = uuid(1000 + place // 2)
                 guests = (uuid(5000 + 2 * (place // 2)), uuid(5001 + 2 * (place // 2)), uuid(9000 + place // 2))
@@ -221,7 +241,7 @@ class Scenario:
                 return asked, [_meeting(group, 86400.0, guests)]
             case "all" | "refused":
                 guests = (uuid(2000 + place), uuid(3000 + place))
-                return row._replace(cancel_all=kind == "all"), [_meeting(appointment, starts, guests)]
+                return row._replace(cancel_all=kind == "all", user_id=None), [_meeting(appointment, starts, guests)]
             case "series":
                 occurrence = uuid(7000 + place)
                 asked = row._replace(appointment_id=occurrence, entire_series=True)

@@ -14,6 +14,10 @@ from world.queue import EPOCH, WorldClock
 CANARY = "canary-Zx81"
 
 
+#: Whose the appointments are, unless said otherwise, and another one.
+HOST, OTHER_HOST = "00000000-0000-4000-8000-00000000aaaa", "00000000-0000-4000-8000-00000000bbbb"
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """One cancel that took effect: it was mailed to everybody in the appointment."""
@@ -32,7 +36,7 @@ class Meeting:
     starts_at: float
     attendees: tuple[str, ...]
     is_group: bool
-    hosts: tuple[str, ...] = ("00000000-0000-4000-8000-00000000aaaa",)
+    hosts: tuple[str, ...] = (HOST,)
     series: int | None = None
     exists: bool = True
     cancelled_at: float | None = None

@@ -270,6 +270,12 @@ class Fleet:
         self.workflows.end(one, claim, status)
         process.at_work -= 1
 
+    def start_anew(self) -> None:
+        """All is well again: the database is there, and a person has started the workers anew."""
+        self.database.is_away = False
+        for worker in list(self._alive.values()):
+            worker.die()
+
     def end(self) -> None:
         """End the history: nothing of any worker runs any more."""
         self._loop.end()

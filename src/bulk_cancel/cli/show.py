@@ -62,6 +62,8 @@ def _facts(plan: PlanFile, now: float, zone: Zone) -> Iterator[tuple[str, str]]:
         yield "  ticket", clean(header.ticket)
     if header.approved_by:
         yield "  approved", f"by {clean(header.approved_by)}"
+    if header.retry_refused:
+        yield "  refusals", "of earlier runs are sent again (--retry-refused)"
     yield "  options", f"sha256 {header.options_digest}"
 
 

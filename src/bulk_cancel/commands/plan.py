@@ -21,7 +21,7 @@ from bulk_cancel.planning.other_reasons import OtherReasons
 from bulk_cancel.planning.outputs import plan_outputs
 from bulk_cancel.planning.planner import KnownPace, StatesOf, plan_reads, planned
 from bulk_cancel.planning.reason_templates import template_of
-from bulk_cancel.planning.sources import open_if_any, provenance_of_source
+from bulk_cancel.planning.sources import open_if_any, provenance_of_source, retries_refused
 from bulk_cancel.reports.shown_columns import shown_columns
 from bulk_cancel.settings.job import Job
 
@@ -44,7 +44,7 @@ def plan_job(job: Job, caller: Caller) -> Plan:
         setup.place.refuse_lost()
         if setup.place.exists():
             ledger = stack.enter_context(setup.place.reading())
-            states_of = partial(ledger.states_of, retry_refused=job.retry_refused)
+            states_of = partial(ledger.states_of, retry_refused=retries_refused(setup, source))
             known_pace = ledger.load_pace
             reasons = OtherReasons(ledger.mailed_of, template_of(setup) is not None)
         look = Look.EACH if source.needs_looks and job.look is not Look.NEVER else job.look

@@ -48,7 +48,7 @@ from bulk_cancel.planning.plan_reads import PlanReads
 from bulk_cancel.planning.planner import plan_reads, planned
 from bulk_cancel.planning.reason_templates import template_of
 from bulk_cancel.planning.search import SELECTED
-from bulk_cancel.planning.sources import Source, open_if_any, provenance_of_source
+from bulk_cancel.planning.sources import Source, open_if_any, provenance_of_source, retries_refused
 from bulk_cancel.reports.rebooking import rebooking_list
 from bulk_cancel.reports.records import RESULTS_PARQUET
 from bulk_cancel.reports.remains import keep_expiry
@@ -141,7 +141,7 @@ class _Beginning:
         keys, setup, wait_s = self.keys, self.keys.setup, lock_wait_of(self.keys.setup, self.limit)
         rows = source.rows(reads := self._reads(ledger, source, wait_s))
         clock = clock_of(ledger, setup.machine.clock)
-        retry = setup.job.retry_refused
+        retry = retries_refused(setup, source)
         reasons = OtherReasons(ledger.mailed_of, template_of(setup) is not None)
         plan = planned(keys, rows, partial(ledger.states_of, retry_refused=retry), reads, reasons.add)
         if plan.may_send and (note := reasons.note()):

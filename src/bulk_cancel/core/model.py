@@ -51,6 +51,7 @@ class InputRow(NamedTuple):
     problems: str | None  #: all reasons why the row is invalid, joined with "; "
     account: str | None = None  #: whose credential and limit are used; None: the run's own
     reason_given: bool = False  #: the reason is the job's, not the row's own
+    stands: bool = False  #: an approved plan sends nothing for it: a refusal of its target is not taken up again
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +106,7 @@ class Work:
     attended: bool = False  #: a reading showed its attendee in the appointment
     start: str | None = None  #: when the appointment starts, if an answer said so
     is_cancelled: bool = False  #: the ledger knows the whole appointment as cancelled, by another target's outcome
-    series_settles_at: float | None = (
-        None  #: until when a series that was sent may take effect, seconds since the epoch
-    )
+    series: Past | None = None  #: when a series was heard of last that was sent, with the longest settle time of all
     refused: Past | None = None  #: when a cancel of it was refused last
     reading: Reading | None = None  #: the newest; None: it was not read
     sent: bool = False  #: in this run

@@ -60,6 +60,7 @@ class Approval:
     in_row_order: Callable[[], Iterator[tuple[int, Target, Approved]]]
     provenance: Provenance = field(default_factory=Provenance)  #: ticket, who approved, and the plan's digest
     input: str = ""  #: what the plan was made of
+    retry_refused: bool = False  #: what was refused is sent again as it was
 
 
 @dataclass(slots=True)

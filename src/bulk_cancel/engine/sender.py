@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from bulk_cancel.api.port import Line
-from bulk_cancel.core.actions import Action, Look
+from bulk_cancel.core.actions import SENT, Action, Look
+from bulk_cancel.core.clock import Past
 from bulk_cancel.core.model import Answer, Appointment, Work
 from bulk_cancel.core.outcome import NO_CANCEL_SHOWN, ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
 from bulk_cancel.core.readings import Reading, ReadResult, see
@@ -28,6 +29,7 @@ from bulk_cancel.engine.retrying import Attempts
 from bulk_cancel.errors import Exit
 
 _NEEDS_NO_CANCEL = {
+    Action.NOTHING: Event.SKIPPED,  #: an approved plan knows it as settled, this ledger does not
     Action.SKIP: Event.SKIPPED,
     Action.ALREADY_CANCELLED: Event.SEEN_CANCELLED,
     Action.NOT_FOUND: Event.SEEN_MISSING,
@@ -92,12 +94,16 @@ class Sender:
     def _why_too_early(self, work: Work) -> str:
         """Return why a refused target may not be sent again yet: the refused cancel may still be carried out."""
         clock = self._context.clock
-        if work.refused is None:
+        if work.refused is None or self._context.decide(work).action not in SENT:
             return ""
-        age_s = work.refused.age_s(clock.base, clock.monotonic())
-        left_s = math.ceil(max(self._context.limits.settle_s, work.refused.settle_s) - age_s)
+        age_s, left_s = work.refused.age_s(clock.base, clock.monotonic()), math.ceil(self._left_s(work.refused))
         told = f"it was refused {show_duration(math.floor(age_s))} ago, and may be asked again"
         return f"{told} in {show_duration(left_s)}" if left_s > 0 else ""
+
+    def _left_s(self, past: Past) -> float:
+        """Return the seconds until its settle time is over, by the longer one: its own or this run's."""
+        clock = self._context.clock
+        return max(self._context.limits.settle_s, past.settle_s) - past.age_s(clock.base, clock.monotonic())
 
     async def _again(self, work: Work, first: Step) -> None:
         """Repeat a cancel that is proven not applied. Every repetition is a new attempt with its own intent."""
@@ -152,8 +158,11 @@ class Sender:
         return None if await context.due() else Step.DONE
 
     def _may_lag(self, work: Work) -> bool:
-        """Whether a series was sent lately: it may include this target, and a replica may not show that yet."""
-        return work.series_settles_at is not None and self._context.clock.now() < work.series_settles_at
+        """Whether a series was sent lately: it may include this target, and a replica may not show that yet.
+
+        Where its run died after the intent it may have left that much later.
+        """
+        return work.series is not None and self._left_s(work.series) > -self._context.limits.send_within_s
 
     async def _read_ahead(self, work: Work) -> Step | None:
         """Read it some seconds after the series, and wait again before the reading that decides."""
@@ -175,6 +184,8 @@ class Sender:
         """Decide by the newest reading, and record what needs no cancel; None: send it; AGAIN: it is too old."""
         context, (action, why, is_change) = self._context, self._context.decide(work)
         event = Event.CHANGED if is_change else _NEEDS_NO_CANCEL.get(action)
+        if action is Action.NOTHING and work.refused is not None:
+            event = Event.SEEN_REFUSED  # it was refused, and a later try of another run came to nothing
         if event is Event.SEEN_REFUSED and work.reading is not None and work.reading.is_forbidden:
             return await self._hold_forbidden(work, Asked.READ, Answer(message=why))
         if event is not None:

@@ -30,6 +30,8 @@ from bulk_cancel.inputs.columns import (
 from bulk_cancel.inputs.rows import InputRow, StagedInput
 
 _ROW = pl.col(BC_ROW)
+#: The last field of an InputRow, which only an approved plan sets.
+_STANDS = pl.lit(value=False).alias("stands")
 
 
 def write_snapshot(frame: pl.LazyFrame, path: Path, dialect: CsvDialect) -> None:
@@ -59,7 +61,7 @@ def with_changes(snapshot: Path, changes: list[Path]) -> pl.LazyFrame:
 
 def read_rows(staged: StagedInput, chunk: int = 50_000) -> Iterator[list[InputRow]]:
     """Yield every row, in row order, `chunk` at a time."""
-    frame = pl.scan_parquet(staged.path, glob=False).select(ADDED_COLUMNS)
+    frame = pl.scan_parquet(staged.path, glob=False).select(*ADDED_COLUMNS, _STANDS)
     for batch in _batches(frame, chunk):
         yield list(map(InputRow._make, batch.rows()))
 
@@ -70,7 +72,7 @@ def read_columns(
     """Yield rows as `read_rows` does, each chunk with the values of the original columns `names`."""
     frame = pl.scan_parquet(staged.path, glob=False).select(selectors.by_name(*ADDED_COLUMNS, *names))
     for batch in _batches(frame, chunk):
-        rows = list(map(InputRow._make, batch.select(ADDED_COLUMNS).rows()))
+        rows = list(map(InputRow._make, batch.select(*ADDED_COLUMNS, _STANDS).rows()))
         yield rows, batch.select(selectors.by_name(*names)).rows(named=True) if names else [{} for _ in rows]
 
 

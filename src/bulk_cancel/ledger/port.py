@@ -179,7 +179,7 @@ class Ledger(Protocol):
     def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_refused: bool = False) -> None:
         """Record rows, and the targets that are new. A chunk is one transaction.
 
-        With `retry_refused` refusals are taken up again as they are.
+        With `retry_refused` refusals are taken up again as they are, unless their row says that they stand.
 
         Chunks come in row order, and of the rows of a run that name a target exactly one is marked as the first.
         """

@@ -29,14 +29,16 @@ def _target(appointment_id: str, attendee_id: str, entire_series: int) -> Target
 def work_of(row: Row) -> Work:
     """Return the work of a row: key, request, state and attempts of a target, and what the ledger knows of it."""
     target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, account, state, attempts = row[:10]
-    must_be_read, attended, start, series_at, refused, is_cancelled = (*(row[10:] or _NOTHING_KNOWN), None, False)[:6]
+    must_be_read, attended, start, series_heard, refused, is_cancelled = (*(row[10:] or _NOTHING_KNOWN), None, False)[
+        :6
+    ]
     target = _target(appointment_id, attendee_id, series)
     request = Request(reason, bool(cancel_all), user_id, account)
     known = {
         "must_be_read": bool(must_be_read),
         "attended": bool(attended),
         "start": start,
-        "series_settles_at": series_at,
+        "series": _past(series_heard) if series_heard else None,
         "is_cancelled": bool(is_cancelled),
         "refused": _past(refused) if refused else None,
     }
@@ -90,5 +92,6 @@ def staged_state(row: InputRow, found: Row, *, retry_refused: bool) -> State:
     """
     state, *asked = found
     amended = asked != [row.reason, row.cancel_all, row.user_id, row.account or ""]
-    reopened = state in (State.FAILED, State.SKIPPED) or ((amended or retry_refused) and State(state) in SETTLED - DONE)
+    asked_again = (amended or retry_refused) and not row.stands
+    reopened = state in (State.FAILED, State.SKIPPED) or (asked_again and State(state) in SETTLED - DONE)
     return State.PENDING if reopened else State(state)

@@ -90,7 +90,7 @@ def _are_counts(value: Any) -> bool:
 #: Settings by which the input was read.
 READ_AS: Final = ("map", "hidden_rows", "encoding")
 #: Fields of the header that only some plans have.
-OPTIONAL = frozenset({"ticket", "approved_by", "timezone", "read_as"})
+OPTIONAL = frozenset({"ticket", "approved_by", "timezone", "read_as", "retry_refused"})
 HEADER_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
     {
         "created_at": _is_moment,
@@ -105,6 +105,7 @@ HEADER_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
         "approved_by": _is_line(LONGEST_NAME),
         "timezone": _is_line(LONGEST_NAME),
         "read_as": _is_way_of_reading,
+        "retry_refused": lambda value: value is True,
     }
 )
 LINE_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(

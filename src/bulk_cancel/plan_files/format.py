@@ -58,6 +58,7 @@ class PlanHeader:
     approved_by: str = ""
     timezone: str = ""  #: of its times for people; empty: the zone of the machine that made it has no name
     read_as: Mapping[str, Any] = field(default_factory=dict)  #: those of the settings `READ_AS` that were given
+    retry_refused: bool = False  #: what was refused is sent again as it was
 
     @property
     def zone(self) -> tzinfo | None:
@@ -121,6 +122,7 @@ def header_record(header: PlanHeader) -> Record:
         "actions": {action.value: header.actions[action] for action in Action if header.actions.get(action)},
         **{name: value for name in ("ticket", "approved_by", "timezone") if (value := getattr(header, name))},
         **({"read_as": way} if (way := _way_of_reading(header.read_as)) else {}),
+        **({"retry_refused": True} if header.retry_refused else {}),
     }
 
 
@@ -163,6 +165,7 @@ def read_header(record: Record) -> PlanHeader:
         approved_by=record.get("approved_by", ""),
         timezone=record.get("timezone", ""),
         read_as=record.get("read_as", {}),
+        retry_refused=record.get("retry_refused", False),
     )
 
 

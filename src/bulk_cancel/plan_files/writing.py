@@ -87,6 +87,7 @@ class PlanDraft:
             approved_by=about.approved_by,
             timezone=about.timezone,
             read_as={name: value for name in READ_AS if (value := about.options.get(name))},
+            retry_refused=about.options.get("retry_refused") is True,
         )
 
     def put_in_place(self) -> None:

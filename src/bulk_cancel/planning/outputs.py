@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.errors import UsageError
 from bulk_cancel.plan_files import PlanAbout, PlanDraft, holds_plan, writing_plan
-from bulk_cancel.planning.sources import Source, provenance_of_source
+from bulk_cancel.planning.sources import Source, provenance_of_source, retries_refused
 
 if TYPE_CHECKING:
     from bulk_cancel.core.plan import PlanLine
@@ -108,6 +108,6 @@ def _about(setup: Setup, source: Source) -> PlanAbout:
     }
     if job.accounts is not None:
         decisive |= {"account"}
-    options = job.model_dump(mode="json", include=decisive)
+    options = {**job.model_dump(mode="json", include=decisive), "retry_refused": retries_refused(setup, source)}
     about = (setup.api_url, job.label, source.digest, options)
     return PlanAbout(now, now + job.plan_ttl, *about, job.ticket, job.approved_by, str(setup.zone))

@@ -88,6 +88,11 @@ def open_source(setup: Setup, folder: Path) -> Source:
 def _open_approved(setup: Setup, into: Path) -> ApprovedPlan:
     job, now = setup.job, setup.machine.clock.now()
     plan = _of_this_api(open_plan(Path(job.input), now=now, expect_digest=job.expect_digest), setup.api_url)
+    if job.retry_refused and not plan.header.retry_refused:
+        raise ConfigError(
+            "A plan is carried out as it is: this one was made without --retry-refused.",
+            advice="Nothing was sent. Plan again with --retry-refused, or leave it out.",
+        )
     with setup.display.busy(f"Reading {clean(plan.header.input)}"):
         missing = pin_input(plan, into)
     if missing and job.show:
@@ -122,6 +127,11 @@ def _options_of(job: Job, template: Template | None, accounts: AccountNames | No
 def provenance_of_source(setup: Setup, source: Source) -> Provenance:
     """Return the provenance of a plan or run of a source, with that of an approved plan."""
     return setup.provenance.after(source.approval.provenance) if source.approval else setup.provenance
+
+
+def retries_refused(setup: Setup, source: Source) -> bool:
+    """Return whether refusals are taken up again as they are: an approved plan says it, without one the job."""
+    return source.approval.retry_refused if source.approval else setup.job.retry_refused
 
 
 def open_if_any(setup: Setup, folder: Path) -> Source | str:
@@ -210,7 +220,8 @@ class ApprovedPlan:
     def approval(self) -> Approval:
         header = self.plan.header
         given = Provenance(ticket=header.ticket, approved_by=header.approved_by, plan_digest=self.plan.digest)
-        return Approval(header.expires_at, self.approved, self.plan.approved, given, header.input)
+        rows = (self.approved, self.plan.approved)
+        return Approval(header.expires_at, *rows, given, header.input, header.retry_refused)
 
     @property
     def digest(self) -> str:
@@ -224,8 +235,13 @@ class ApprovedPlan:
         return self
 
     def chunks(self) -> Iterator[list[InputRow]]:
-        """Yield the plan's rows."""
-        return self.plan.rows()
+        """Yield the plan's rows. Where it sends nothing, refusals of earlier runs stand."""
+        for rows in self.plan.rows():
+            yield [row._replace(stands=True) if self._is_left_out(row) else row for row in rows]
+
+    def _is_left_out(self, row: InputRow) -> bool:
+        approved = self.approved.get(target_of(row)) if row.problems is None else None
+        return approved is not None and approved.action not in SENT
 
     filled_chunks = chunks
 

@@ -146,6 +146,42 @@ def test_a_plan_is_carried_out_as_it_is(shell: Shell, source: Path) -> None:
     assert "as it is" in refused.stderr
 
 
+def test_what_a_plan_knows_as_refused_stays_refused_and_is_not_promised_for_another_run(
+    shell: Shell, sandbox: Sandbox, world: World, write: Callable[..., Path]
+) -> None:
+    first, second, *_ = world.appointments
+    sandbox.set_faults(f"403@{first}")
+    source = write("one.csv", f"id\n{first}\n{second}\n")
+    assert shell.run(source, "--ledger", "l.db").code == 3
+    sandbox.set_faults("")
+    assert shell("plan", source, "-o", "one.plan", "--ledger", "l.db").code == 0
+    refused = shell.run("one.plan", "--ledger", "l.db", "--retry-refused")
+    assert (refused.code, "without --retry-refused" in refused.stderr) == (78, True)
+    assert shell.run(source, "--ledger", "l.db", "--retry-refused", "--settle", "60s").code == 5, "too early: failed"
+
+    assert [shell.run("one.plan", "--ledger", "l.db", "--out", "out").code for _ in range(2)] == [3, 3]
+
+    row = shell.rows("out/results.csv")[0]
+    assert (row["status"], row["detail"]) == ("rejected", "rejected in an earlier run")
+    assert shell.run(source, "--ledger", "l.db").code == 3
+    assert sandbox.truth().applied == {second: 1}
+
+
+def test_a_plan_with_retry_refused_is_carried_out_without_saying_so_again(
+    shell: Shell, sandbox: Sandbox, world: World, write: Callable[..., Path]
+) -> None:
+    first = next(iter(world.appointments))
+    sandbox.set_faults(f"400@{first}")
+    source = write("one.csv", f"id\n{first}\n")
+    assert shell.run(source, "--ledger", "l.db").code == 3
+    sandbox.set_faults("")
+    time.sleep(1.2)  # its settle time
+    assert shell("plan", source, "-o", "one.plan", "--ledger", "l.db", "--retry-refused").code == 0
+    assert "--retry-refused" in shell("show", "one.plan").stdout
+    assert shell.run("one.plan", "--ledger", "l.db").code == 0
+    assert sandbox.truth().applied == {first: 1}
+
+
 def test_an_unknown_target_is_sent_again_as_it_was_approved_last(
     shell: Shell, sandbox: Sandbox, world: World, write: Callable[..., Path]
 ) -> None:

@@ -51,7 +51,7 @@ def test_1_a_bug_of_ours(shell: Shell, closure: Path) -> None:
         "from bulk_cancel.cli.main import main; sys.argv = ['bulk-cancel', *sys.argv[1:]]; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, "run", closure, "--yes", "--json", "--ledger", "ledger.db"],
+        [sys.executable, "-c", program, "run", closure, "--yes", "--json", "--ledger", "ledger.db", "--settle", "1s"],
         cwd=shell.folder, env=shell.environ, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1
@@ -59,7 +59,7 @@ def test_1_a_bug_of_ours(shell: Shell, closure: Path) -> None:
     assert "rgo-sandbox" not in done.stderr + done.stdout
     summary = json.loads(done.stdout)
     assert summary["counts"]["unknown"] >= 1
-    again = shell.run(closure, "--ledger", "ledger.db")
+    again = shell.run(closure, "--ledger", "ledger.db", "--wait")  # what was in flight may not have been applied
     assert again.code == 0, again.stderr
 
 

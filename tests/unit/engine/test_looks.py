@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from bulk_cancel.core.actions import Action, Approved, Expectation, Look
+from bulk_cancel.core.clock import Past
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
 from bulk_cancel.core.pacing import Pace
@@ -499,7 +500,7 @@ async def test_a_row_that_no_read_shows_is_left_with_a_reason_and_taken_up_by_th
 
 async def test_after_a_series_its_siblings_are_read_twice_some_seconds_apart(clock: Clock) -> None:
     context, commits, line = staged(clock, 1, Limits(look=Look.NEVER))
-    commits.rows[0] = replace(commits.rows[0], must_be_read=True, series_settles_at=clock.now() + 600)
+    commits.rows[0] = replace(commits.rows[0], must_be_read=True, series=Past(clock.now(), clock.base))
     began = clock.monotonic()
     line.on_read = lambda target: active(target) if clock.monotonic() - began < 1.5 else cancelled(target)
     await carry_out(context, line)
@@ -509,7 +510,7 @@ async def test_after_a_series_its_siblings_are_read_twice_some_seconds_apart(clo
 
 async def test_a_sibling_that_two_reads_show_active_is_sent(clock: Clock) -> None:
     context, commits, line = staged(clock, 1, Limits(look=Look.NEVER))
-    commits.rows[0] = replace(commits.rows[0], must_be_read=True, series_settles_at=clock.now() + 600)
+    commits.rows[0] = replace(commits.rows[0], must_be_read=True, series=Past(clock.now(), clock.base))
     began = clock.monotonic()
     await carry_out(context, line)
     assert [round(at - began) for at in line.reads] == [3, 6]
@@ -518,14 +519,27 @@ async def test_a_sibling_that_two_reads_show_active_is_sent(clock: Clock) -> Non
 
 async def test_a_page_does_not_stand_for_the_reads_after_a_series(clock: Clock) -> None:
     context, commits, line = staged(clock, 20)
-    commits.rows[:] = [replace(row, must_be_read=True, series_settles_at=clock.now() + 600) for row in commits.rows]
+    commits.rows[:] = [replace(row, must_be_read=True, series=Past(clock.now(), clock.base)) for row in commits.rows]
     await carry_out(context, line)
     assert len(line.reads) == 40
 
 
+@pytest.mark.parametrize("set_by_s", [-86400, 86400])
+async def test_a_series_of_just_now_takes_two_readings_however_the_wall_clock_was_set_since(
+    clock: Clock, set_by_s: float
+) -> None:
+    base = replace(clock.base, boot_id="boot")
+    context, commits, line = staged(replace(clock, base=base), 1, Limits(look=Look.NEVER))
+    earlier = replace(base, offset_s=base.offset_s - set_by_s)
+    series = Past(earlier.wall(clock.monotonic() - 10), earlier)
+    commits.rows[0] = replace(commits.rows[0], must_be_read=True, series=series)
+    await carry_out(context, line)
+    assert len(line.reads) == 2
+
+
 async def test_a_series_of_long_ago_takes_one_reading(clock: Clock) -> None:
     context, commits, line = staged(clock, 1, Limits(look=Look.NEVER))
-    commits.rows[0] = replace(commits.rows[0], must_be_read=True, series_settles_at=clock.now() - 1)
+    commits.rows[0] = replace(commits.rows[0], must_be_read=True, series=Past(clock.now() - 616, clock.base))
     await carry_out(context, line)
     assert len(line.reads) == 1
 

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from bulk_cancel.api.port import Query
-from bulk_cancel.core.actions import Look
+from bulk_cancel.core.actions import Action, Approved, Look
 from bulk_cancel.core.clock import SEND_WITHIN_S, Past, TimeBase
 from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
 from bulk_cancel.core.states import Event, State
@@ -106,6 +106,23 @@ async def test_what_was_not_sent_is_sent_again_each_time_with_its_own_intent(clo
     await send(context, line, list(works(1)))
     assert commits.events() == [Event.INTENT, Event.NOT_APPLIED] * 2 + [Event.INTENT, Event.CANCELLED]
     assert [entry.attempt_no for entry in commits.entries] == [1, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.parametrize(("refused", "becomes"), [(False, State.SKIPPED), (True, State.REJECTED)])
+async def test_what_an_approved_plan_knows_as_settled_ends_with_the_plans_reason_and_is_not_tried(
+    refused: bool, becomes: State, clock: Clock
+) -> None:
+    line, (work,) = ScriptedLine(clock), works(1)
+    context, commits = context_of(clock, line)
+    why = "rejected in an earlier run"
+    context = replace(context, approved={work.target: Approved(Action.NOTHING, why)})
+    work.refused = Past(clock.now(), clock.base, 0.0, 600.0) if refused else None
+
+    await send(context, line, [work])
+
+    assert commits.states == {1: becomes}
+    assert [entry.detail for entry in commits.entries] == [why]
+    assert (line.posts, line.reads) == ([], [])
 
 
 async def test_the_budget_of_attempts_is_kept(clock: Clock) -> None:

@@ -80,6 +80,13 @@ def test_the_header_tells_what_the_plan_is(plan: PlanFile) -> None:
     assert header.rows == len(ONE_OF_EACH) == sum(header.actions.values())
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_the_header_says_whether_refusals_are_sent_again(path: Path, given: bool) -> None:
+    write_plan(path, replace(ABOUT, options={**ABOUT.options, "retry_refused": given}), ONE_OF_EACH)
+    assert open_plan(path, now=NOW).header.retry_refused is given
+    assert ("retry_refused" in json.loads(path.read_text("ascii").splitlines()[0])) is given
+
+
 def test_a_run_stages_every_row_in_chunks(plan: PlanFile) -> None:
     chunks = list(plan.rows(chunk=5))
     assert [len(chunk) for chunk in chunks] == [5, 5, 2]

@@ -43,4 +43,4 @@ def _copy(session: Session, rows: Sequence[InputRow]) -> None:
 
 def _staged(row: InputRow) -> Row:
     key = (row.row, row.appointment_id, row.attendee_id or "", row.entire_series)
-    return (*key, row.cancel_all, row.reason, row.user_id, row.account or "", row.first_row, row.problems)
+    return (*key, row.cancel_all, row.reason, row.user_id, row.account or "", row.first_row, row.problems, row.stands)

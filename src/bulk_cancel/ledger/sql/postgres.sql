@@ -298,11 +298,11 @@ UPDATE runs SET status = 'ended', ended_at = wall_clock(), summary = $2 WHERE ru
 CREATE TEMPORARY TABLE staging (
   row bigint PRIMARY KEY, appointment_id text COLLATE "C", attendee_id text COLLATE "C", entire_series boolean,
   cancel_all boolean, reason text, user_id text, account text COLLATE "C", first_row bigint, problems text,
-  target_id bigint) ON COMMIT DROP;
+  stands boolean, target_id bigint) ON COMMIT DROP;
 
 -- name: fill_staging
-COPY staging (row, appointment_id, attendee_id, entire_series, cancel_all, reason, user_id, account, first_row, problems)
-FROM STDIN;
+COPY staging (row, appointment_id, attendee_id, entire_series, cancel_all, reason, user_id, account, first_row, problems,
+  stands) FROM STDIN;
 
 -- name: find_staged
 UPDATE staging s SET target_id = t.target_id FROM targets t
@@ -332,13 +332,14 @@ UPDATE targets o SET has_sibling = true FROM (
     WHERE t.appointment_id = s.appointment_id AND t.target_id <> s.target_id)) shared
 WHERE o.appointment_id = shared.appointment_id AND NOT o.has_sibling;
 
--- A refusal stands until the input asks for something else; what failed or was skipped is taken up again.
+-- A refusal stands until the input asks for something else, or ($2) refusals are taken up again as they are; where an
+-- approved plan sends nothing it stands in any case. What failed or was skipped is always taken up again.
 -- name: stage_restaged
 WITH written AS (
   INSERT INTO events (target_id, run_no, event, attempt_no, at)
   SELECT t.target_id, $1, 'restaged', t.attempts, wall_clock() FROM staging s JOIN targets t USING (target_id)
   WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
-    AND ($2::boolean OR (t.reason, t.cancel_all, t.user_id, t.account)
+    AND NOT s.stands AND ($2::boolean OR (t.reason, t.cancel_all, t.user_id, t.account)
       IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account)))
   ORDER BY s.row RETURNING *)
 SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
@@ -355,7 +356,7 @@ UPDATE targets t SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.u
 FROM staging s
 WHERE t.target_id = s.target_id AND s.first_row = s.row AND s.target_id <= $2
   AND (t.state IN ('pending', 'waiting', 'sending', 'unknown', 'failed', 'skipped')
-    OR t.state IN ('rejected', 'not_found') AND ($3::boolean
+    OR t.state IN ('rejected', 'not_found') AND NOT s.stands AND ($3::boolean
       OR (t.reason, t.cancel_all, t.user_id, t.account)
         IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account)));
 
@@ -400,8 +401,8 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NUL
 -- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
 -- reads show may be an old state.
 -- What a worker has to know of a target before it sends: whether it must be read first, since another cancel may have
--- taken it along or it was refused once; whether its attendee was seen in it; until when a series
--- that was sent may take effect; whether the whole appointment is known as cancelled by another target.
+-- taken it along or it was refused once; whether its attendee was seen in it; when a series
+-- that was sent was heard of last; whether the whole appointment is known as cancelled by another target.
 -- name: work_columns
 WITH sent_series AS MATERIALIZED (
   SELECT target_id FROM targets WHERE entire_series AND attempts > 0 ORDER BY intent_at DESC LIMIT 2),
@@ -419,9 +420,11 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
     ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS must_be_read,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   t.start_at,
-  (SELECT max(e.at + greatest(r.settle_s, n.settle_s) + least(15, greatest(r.settle_s, n.settle_s))) FROM targets s
-    JOIN runs n ON n.run_no = $1 JOIN runs r ON r.run_no = s.intent_run_no JOIN events e ON e.target_id = s.target_id AND e.run_no = r.run_no
-    WHERE s.entire_series AND s.attempts > 0),
+  (SELECT json_build_array(e.at, greatest(0, wall_clock() - e.at), (SELECT max(q.settle_s) FROM targets o
+      JOIN runs q ON q.run_no = o.intent_run_no WHERE o.entire_series AND o.attempts > 0))::text
+    FROM targets s JOIN runs r ON r.run_no = s.intent_run_no
+    JOIN events e ON e.target_id = s.target_id AND e.run_no = r.run_no
+    WHERE s.entire_series AND s.attempts > 0 ORDER BY e.event_id DESC LIMIT 1),
   (SELECT json_build_array(e.at, greatest(0, wall_clock() - e.at), r.settle_s)::text
     FROM events e JOIN runs r USING (run_no)
     WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1),

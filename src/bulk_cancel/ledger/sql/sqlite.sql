@@ -210,10 +210,10 @@ INSERT INTO input_rows (run_no, row, first_row, target_id, problems) VALUES (?1,
 -- name: create_staging
 CREATE TEMP TABLE IF NOT EXISTS staging (
   row INTEGER PRIMARY KEY, appointment_id TEXT, attendee_id TEXT, entire_series INTEGER, cancel_all INTEGER,
-  reason TEXT, user_id TEXT, account TEXT, first_row INTEGER, problems TEXT, target_id INTEGER) STRICT;
+  reason TEXT, user_id TEXT, account TEXT, first_row INTEGER, problems TEXT, stands INTEGER, target_id INTEGER) STRICT;
 
 -- name: fill_staging
-INSERT INTO staging VALUES (?, ?, ifnull(?, ''), ?, ?, ?, ?, ifnull(?, ''), ?, ?, NULL);
+INSERT INTO staging VALUES (?, ?, ifnull(?, ''), ?, ?, ?, ?, ifnull(?, ''), ?, ?, ?, NULL);
 
 -- name: find_staged
 UPDATE staging SET target_id = (SELECT t.target_id FROM targets t WHERE t.appointment_id = staging.appointment_id
@@ -236,13 +236,14 @@ UPDATE targets SET has_sibling = 1 WHERE has_sibling = 0 AND target_id IN (
   WHERE s.target_id > ?1
     AND EXISTS (SELECT 1 FROM targets t WHERE t.appointment_id = s.appointment_id AND t.target_id <> s.target_id));
 
--- A refusal stands until the input asks for something else, or (?3) refusals are taken up again as they are; what failed or was skipped always is.
+-- A refusal stands until the input asks for something else, or (?3) refusals are taken up again as they are; where an
+-- approved plan sends nothing it stands in any case. What failed or was skipped is always taken up again.
 -- name: stage_restaged
 INSERT INTO events (target_id, run_no, event, attempt_no, at)
 SELECT t.target_id, ?1, 'restaged', t.attempts, ?2
 FROM staging s CROSS JOIN targets t USING (target_id)
 WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
-  AND (?3 OR (t.reason, t.cancel_all, t.user_id, t.account)
+  AND NOT s.stands AND (?3 OR (t.reason, t.cancel_all, t.user_id, t.account)
     IS NOT (s.reason, s.cancel_all, s.user_id, s.account)))
 ORDER BY s.row;
 
@@ -257,7 +258,7 @@ UPDATE targets SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.use
 FROM staging s
 WHERE targets.target_id = s.target_id AND s.first_row = s.row AND s.target_id <= ?2
   AND (targets.state IN ('pending', 'waiting', 'sending', 'unknown', 'failed', 'skipped')
-    OR targets.state IN ('rejected', 'not_found')
+    OR targets.state IN ('rejected', 'not_found') AND NOT s.stands
       AND (?3 OR (targets.reason, targets.cancel_all, targets.user_id, targets.account)
         IS NOT (s.reason, s.cancel_all, s.user_id, s.account)));
 
@@ -292,8 +293,8 @@ WHERE state = 'sending' AND state IN ('sending', 'unknown')
 -- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
 -- reads show may be an old state.
 -- What a worker has to know of a target before it sends: whether it must be read first, since another cancel may have
--- taken it along or it was refused once; whether its attendee was seen in it; until when a series
--- that was sent may take effect; whether the whole appointment is known as cancelled by another target.
+-- taken it along or it was refused once; whether its attendee was seen in it; when a series
+-- that was sent was heard of last; whether the whole appointment is known as cancelled by another target.
 -- name: work_columns
 SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
   t.account, t.state, t.attempts,
@@ -304,9 +305,11 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
     ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS must_be_read,
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
   t.start_at,
-  (SELECT max(e.at + max(r.settle_s, n.settle_s) + min(15, max(r.settle_s, n.settle_s))) FROM targets s
-    JOIN runs n ON n.run_no = ?1 JOIN runs r ON r.run_no = s.intent_run_no JOIN events e ON e.target_id = s.target_id AND e.run_no = r.run_no
-    WHERE s.entire_series = 1 AND s.attempts > 0),
+  (SELECT json_array(e.at, json_array(r.boot_id, r.mono_offset), (SELECT max(q.settle_s) FROM targets o
+      JOIN runs q ON q.run_no = o.intent_run_no WHERE o.entire_series = 1 AND o.attempts > 0))
+    FROM targets s JOIN runs r ON r.run_no = s.intent_run_no
+    JOIN events e ON e.target_id = s.target_id AND e.run_no = r.run_no
+    WHERE s.entire_series = 1 AND s.attempts > 0 ORDER BY e.event_id DESC LIMIT 1),
   (SELECT json_array(e.at, json_array(r.boot_id, r.mono_offset), r.settle_s) FROM events e JOIN runs r USING (run_no)
     WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1),
   t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id

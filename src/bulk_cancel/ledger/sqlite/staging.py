@@ -86,4 +86,4 @@ def _first_target(row: InputRow, run_no: int) -> tuple[Any, ...]:
 
 def _staged(row: InputRow) -> tuple[Any, ...]:
     key = (row.row, row.appointment_id, row.attendee_id, row.entire_series)
-    return (*key, row.cancel_all, row.reason, row.user_id, row.account, row.first_row, row.problems)
+    return (*key, row.cancel_all, row.reason, row.user_id, row.account, row.first_row, row.problems, row.stands)
