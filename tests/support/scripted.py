@@ -15,7 +15,7 @@ from bulk_cancel.api.port import Page, Query, at_once
 from bulk_cancel.core.model import Answer, Appointment, Entry, Request, Scope, Target, Work
 from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.states import SENDABLE, Event, State, next_state
+from bulk_cancel.core.states import OPEN, SENDABLE, Event, State, next_state
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.counters import Counters
@@ -108,6 +108,8 @@ class MemoryCommits:
         return [replace(row, state=states[row.target_id]) for row in self.rows if states[row.target_id] in SENDABLE]
 
     def work(self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope) -> list[tuple[int, Work]]:
+        if any(row.target.entire_series and self.states.get(row.target_id) in OPEN for row in self.rows):
+            return []  # every target waits while a series is open
         rows = [(row.target_id, row) for row in self._sendable() if row.target.entire_series is series]
         return [(number, row) for number, row in rows if number > after_row][:limit]
 
@@ -119,6 +121,12 @@ class MemoryCommits:
 
     def sendable_count(self, run_no: int, scope: Scope) -> int:
         return len(self._sendable())
+
+    def recover(self, run_no: int, at: float, scope: Scope) -> int:
+        return 0
+
+    def unknown_count(self, scope: Scope) -> int:
+        return sum(state in OPEN for state in self.states.values())
 
     def hold(self, *items: Unknown) -> None:
         """Have these targets unknown, as an earlier run left them."""

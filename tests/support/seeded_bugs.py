@@ -1185,6 +1185,22 @@ BUGS = (
         f"{_ENDS}::test_after_a_plan_has_expired_what_is_named_brings_its_rest_to_the_end",
     ),
     Bug(
+        "403s of series are counted anew in each pass",
+        "engine/runner.py",
+        "        await self._work(self._feed(series=True), 1)\n\n",
+        "        await self._work(self._feed(series=True), 1)\n"
+        "        await conclude_forbidden(self._context, self._held_forbidden)\n\n",
+        f"{_TROUBLE}::test_403s_of_targets_that_wait_for_each_other_are_counted_over_all_passes",
+    ),
+    Bug(
+        "a series that was forbidden keeps the others waiting",
+        _SENDER,
+        "        if Asked.CANCEL not in self._context.health.granted:\n"
+        "            await self._context.move(work, Event.CREDENTIAL_REFUSED, answer)\n",
+        "",
+        f"{_TROUBLE}::test_403_on_every_series_is_the_credentials_fault_though_they_go_one_by_one",
+    ),
+    Bug(
         "403 on every look refuses every row for good",
         _SENDER,
         "if asked in self._context.health.granted:",

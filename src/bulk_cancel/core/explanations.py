@@ -17,7 +17,7 @@ SENTENCES: Mapping[Event, str] = MappingProxyType(
         Event.NOT_FOUND: "The API knows no such appointment or attendee{told}.",
         Event.REJECTED: "The API clearly refused{told}.",
         Event.NOT_APPLIED: "It provably took no effect, so it may be sent again{told}.",
-        Event.CREDENTIAL_REFUSED: "The API refused the credential, not the cancel{told}.",
+        Event.CREDENTIAL_REFUSED: "The API refused, perhaps because of the credential, and nothing was applied{told}.",
         Event.NO_PROOF: "No answer came that proves anything, so its outcome was unknown{told}.",
         Event.RECOVERED: "The program had ended before the answer was recorded, so its outcome was unknown{told}.",
         Event.SEEN_CANCELLED: "A read shows it cancelled{told}.",

@@ -50,9 +50,9 @@ class Event(StrEnum):
     CANCELLED = "cancelled"  #: the answer shows the target cancelled
     ALREADY_CANCELLED = "already_cancelled"  #: refused, and a read shows it cancelled
     NOT_FOUND = "not_found"  #: refused: no such appointment, or no such attendee in it
-    REJECTED = "rejected"  #: a clear refusal
+    REJECTED = "rejected"  #: a clear refusal; of a pending target, a 403 that has turned out to be the row's
     NOT_APPLIED = "not_applied"  #: proven not applied, may be sent again
-    CREDENTIAL_REFUSED = "credential_refused"  #: 401, or 403 on the credential: not this target's fault
+    CREDENTIAL_REFUSED = "credential_refused"  #: 401, or a 403 that may be the credential's: not applied
     NO_PROOF = "no_proof"  #: the answer, or its absence, proves nothing
     RECOVERED = "recovered"  #: found in `sending` on start-up
     SEEN_CANCELLED = "seen_cancelled"  #: a read shows it cancelled
@@ -88,6 +88,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (_S.PENDING, _E.SEEN_CANCELLED): _S.ALREADY_CANCELLED,
         (_S.PENDING, _E.SEEN_MISSING): _S.NOT_FOUND,
         (_S.PENDING, _E.SEEN_REFUSED): _S.REJECTED,
+        (_S.PENDING, _E.REJECTED): _S.REJECTED,
         (_S.PENDING, _E.SEEN_ACTIVE): _S.PENDING,
         (_S.PENDING, _E.SKIPPED): _S.SKIPPED,
         (_S.PENDING, _E.CHANGED): _S.SKIPPED,

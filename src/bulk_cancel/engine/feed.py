@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import anyio
@@ -34,7 +34,16 @@ _NEED_NO_CANCEL = (State.ALREADY_CANCELLED, State.NOT_FOUND, State.REJECTED, Sta
 class Feed:
     """The sendable targets of a run, each handed out once. Series come in a pass of their own, in row order."""
 
-    def __init__(self, context: Context, breaker: Breaker, *, series: bool, most: int | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        breaker: Breaker,
+        *,
+        series: bool,
+        most: int | None = None,
+        without: Collection[int] = (),
+    ) -> None:
+        """Feed the targets of one pass, `most` at most and `without` those of these ids."""
         self._context = context
         self._breaker = breaker
         self.series = series
@@ -44,7 +53,7 @@ class Feed:
         self._after_row = 0
         self._most = most
         self.given: list[Work] = []  #: kept only with `most`
-        self._out: set[int] = set()  #: targets that workers have, or could not settle
+        self._out = set(without)  #: targets that workers have, or could not settle
         self._walks: list[ListWalk] | None = None  #: None: not determined yet
         self._failed_pages = 0
         self._reads_singly: bool | None = None

@@ -86,7 +86,10 @@ class Runner:
             return Reconciled()
         await self._refuse_long_pause()
         await self._preflight()
-        return await self._passes(await (self._reconciled() if self._context.limits.canary else self._reconciler.run()))
+        first = await (self._reconciled() if self._context.limits.canary else self._reconciler.run())
+        reconciled = await self._passes(first)
+        await conclude_forbidden(self._context, self._held_forbidden)
+        return reconciled
 
     async def _reconcile_only(self) -> Reconciled:
         await self._recover()
@@ -135,7 +138,8 @@ class Runner:
             if context.intake.closed:
                 break
             if not await context.commits.ask(lambda ledger: ledger.unknown_count(self._context.scope)):
-                if await context.commits.ask(lambda ledger: ledger.sendable_count(context.run_no, context.scope)):
+                left = await context.commits.ask(lambda ledger: ledger.sendable_count(context.run_no, context.scope))
+                if left > len(self._held_forbidden.held):
                     await self._wait_for_series()
                     continue  # they waited for a cancel of the same appointment, or for a series
                 break
@@ -172,16 +176,19 @@ class Runner:
         """Send all other targets, then the series one by one, since each may include targets of the next."""
         if self._context.limits.canary and not self._canary_done:
             await self._send_canary()
-        await self._work(Feed(self._context, self._breaker, series=False), len(self._context.lines))
-        await self._work(Feed(self._context, self._breaker, series=True), 1)
-        await conclude_forbidden(self._context, self._held_forbidden)
+        await self._work(self._feed(series=False), len(self._context.lines))
+        await self._work(self._feed(series=True), 1)
+
+    def _feed(self, *, series: bool, most: int | None = None) -> Feed:
+        held = self._held_forbidden.held
+        return Feed(self._context, self._breaker, series=series, most=most, without=held)
 
     async def _send_canary(self) -> None:
         """Cancel a few targets and verify each by reads before all others."""
         self._canary_done, left = True, self._context.limits.canary
         for series in (False, True):
             while left > 0 and not self._context.intake.closed:
-                feed, claims = Feed(self._context, self._breaker, series=series, most=left), dict[int, Answer]()
+                feed, claims = self._feed(series=series, most=left), dict[int, Answer]()
                 await self._work(feed, 1 if series else len(self._context.lines), claims)
                 if not feed.given:
                     break

@@ -10,7 +10,7 @@ the send to the outcome: a lost outcome costs a read, a lost intent could cost a
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -54,11 +54,16 @@ class HeldForbidden:
     """The 403 answers of which it is not known yet whether the row or the credential is at fault.
 
     One rule for cancels and reads: it is the row, once this run has seen the credential granted the same for another
-    row (a cancel that was carried out; an appointment that was shown). Until then they are not recorded: many are
-    blamed on the credential, few on the rows. If the program dies meanwhile, each costs a read.
+    row (a cancel that was carried out; an appointment that was shown). Until then none is final: many are blamed on
+    the credential, few on the rows. A 403 proves that nothing was applied, so their targets are pending meanwhile and
+    keep no other one waiting (series are sent one by one). No pass of the run hands them out again.
     """
 
-    held: list[tuple[Work, Asked, Answer]] = field(default_factory=list)
+    held: dict[int, tuple[Work, Asked, Answer]] = field(default_factory=dict)  #: by target
+
+    def in_doubt(self, granted: Collection[Asked]) -> int:
+        """Return how many may be the credential's fault, to which requests of the kinds `granted` were granted."""
+        return sum(asked not in granted for _, asked, _ in self.held.values())
 
 
 class Sender:
@@ -312,30 +317,30 @@ class Sender:
         return Step.DONE
 
     async def _forbidden(self, work: Work, answer: Answer) -> Step:
+        if Asked.CANCEL not in self._context.health.granted:
+            await self._context.move(work, Event.CREDENTIAL_REFUSED, answer)
         return await self._hold_forbidden(work, Asked.CANCEL, answer)
 
     async def _hold_forbidden(self, work: Work, asked: Asked, answer: Answer) -> Step:
         if asked in self._context.health.granted:
             await self._context.move(work, _FORBIDDEN[asked], answer)
             return Step.DONE
-        self._held_forbidden.held.append((work, asked, answer))
-        if len(self._held_forbidden.held) >= FORBIDDEN_MEANS_CREDENTIAL:
-            told = f"The API forbids every {asked} (403): the credential may not do it. {answer.message}"
-            self._context.halt(Exit.CREDENTIAL, told.strip())
+        self._held_forbidden.held[work.target_id] = work, asked, answer
+        if self._held_forbidden.in_doubt(self._context.health.granted) >= FORBIDDEN_MEANS_CREDENTIAL:
+            why = f"403: {answer.message}" if answer.message else "403"
+            self._context.halt(Exit.CREDENTIAL, f"The API forbids every {asked} ({why}): the credential may not do it.")
         return Step.DONE
 
 
 async def conclude_forbidden(context: Context, forbidden: HeldForbidden) -> None:
-    """Record the held 403 answers when all senders are done: few are blamed on the rows, many on the credential.
+    """Record the held 403 answers when nothing more is sent: few are blamed on the rows, many on the credential.
 
     A run that was stopped before leaves their targets pending.
     """
-    held, forbidden.held = forbidden.held, []
-    for work, asked, answer in held:
+    for work, asked, answer in forbidden.held.values():
         if asked in context.health.granted or not context.intake.closed:
             await context.move(work, _FORBIDDEN[asked], answer)
-        elif asked is Asked.CANCEL:
-            await context.move(work, Event.CREDENTIAL_REFUSED, answer)
+    forbidden.held.clear()
 
 
 _CONCLUSIONS: dict[Kind, Callable[[Sender, Work, Answer], Awaitable[Step]]] = {

@@ -24,6 +24,7 @@ LAW = """
     pending            seen_cancelled           already_cancelled
     pending            seen_missing             not_found
     pending            seen_refused             rejected
+    pending            rejected                 rejected
     pending            seen_active              pending
     pending            skipped                  skipped
     pending            changed                  skipped
@@ -119,6 +120,7 @@ def test_the_law_cannot_be_changed_at_run_time() -> None:
         ("intent not_applied intent not_applied given_up", "failed"),
         ("intent rejected restaged intent cancelled", "cancelled"),
         ("intent credential_refused intent already_cancelled", "already_cancelled"),
+        ("intent credential_refused rejected restaged", "pending"),
     ],
 )
 def test_a_state_is_the_fold_of_its_history(history: str, state: str) -> None:

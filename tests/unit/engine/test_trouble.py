@@ -274,6 +274,60 @@ async def test_403_on_every_row_is_the_credentials_fault(clock: Clock) -> None:
     assert set(commits.states.values()) == {State.PENDING}
 
 
+def series(count: int) -> list[Work]:
+    return [replace(work, target=replace(work.target, entire_series=True)) for work in works(count)]
+
+
+async def test_403_on_every_series_is_the_credentials_fault_though_they_go_one_by_one(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=lambda _: said(403))
+    context, commits = context_of(clock, line)
+    commits.stage(*series(9))
+
+    end = await Runner(context).run()
+
+    assert end.halt is not None
+    assert end.halt.exit_code is Exit.CREDENTIAL
+    assert (len(line.posts), set(commits.states.values())) == (5, {State.PENDING})
+
+
+@pytest.mark.parametrize("granted", [0, 1])
+async def test_403_on_few_series_is_the_rows_fault_and_each_is_asked_once(granted: int, clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=script(*[said(403)] * 4, *[cancelled, said(403)] * granted))
+    context, commits = context_of(clock, line)
+    commits.stage(*series(4 + 2 * granted))
+
+    end = await Runner(context).run()
+
+    assert end.halt is None
+    assert len(line.posts) == 4 + 2 * granted
+    expected = [State.REJECTED] * 4 + [State.CANCELLED, State.REJECTED] * granted
+    assert [commits.states[number] for number in sorted(commits.states)] == expected
+
+
+async def test_403s_of_targets_that_wait_for_each_other_are_counted_over_all_passes(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_cancel=lambda _: said(403))
+    context, commits = context_of(clock, line, Limits(look=Look.NEVER))
+    runner, rows = Runner(context), list(works(6))
+    commits.stage(*rows[:3])
+    await runner._send_all()
+    commits.stage(*rows[3:])
+    await runner._send_all()
+    assert context.intake.halt is not None
+    assert context.intake.halt.exit_code is Exit.CREDENTIAL
+    assert [name for _, name in line.posts] == [work.target.appointment_id for work in rows[:5]]
+    assert set(commits.states.values()) == {State.PENDING}
+
+
+async def test_what_was_granted_does_not_count_among_the_403s_of_the_credential(clock: Clock) -> None:
+    """Four looks that were the rows' fault, as a later look showed, and one cancel: not five in a row."""
+    line = ScriptedLine(clock, on_read=script(*[said(403)] * 4, active), on_cancel=script(said(403)))
+    context, commits = context_of(clock, line)
+    works_ = [replace(work, must_be_read=True) for work in works(5)]
+    await send(context, line, works_)
+    assert context.intake.halt is None
+    assert set(commits.states.values()) == {State.REJECTED}
+
+
 async def test_403_on_every_look_is_the_credentials_fault_as_it_is_on_every_cancel(clock: Clock) -> None:
     line = ScriptedLine(clock, on_read=lambda _: said(403))
     context, commits = context_of(clock, line, Limits(look=Look.EACH))
