@@ -1357,6 +1357,13 @@ BUGS = (
         "return True",
         "tests/unit/reports/test_records.py::test_rows_that_name_others_than_the_snapshots_are_refused",
     ),
+    Bug(
+        "a person's decision is recorded of another target of the appointment",
+        "commands/explain.py",
+        'if part in ("", part_of(work.target))]',
+        "][:1]",
+        "tests/unit/commands/test_resolve.py::test_each_of_several_targets_of_an_appointment_is_settled_alone",
+    ),
 )
 
 

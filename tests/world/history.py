@@ -27,6 +27,7 @@ from bulk_cancel.commands.reconcile import prepare_reconcile
 from bulk_cancel.commands.resolve import Decision, resolve
 from bulk_cancel.commands.run import carry, prepare, run_in
 from bulk_cancel.core.model import InputRow
+from bulk_cancel.core.target_name import target_name
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.errors import BulkCancelError, Exit, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
@@ -228,12 +229,11 @@ class _History:
         if self.api.calm or self.scenario.chance.of("decides early", len(self.ran)).random() < 0.6:
             self.clock.advance(self.clock.now + SETTLE_S)
         for decided, target in enumerate(self.judge.unknown_targets()):
-            name = f"{target.appointment_id}/{target.attendee_id}" if target.attendee_id else target.appointment_id
             decision = Decision(is_gone(self.api, target), "Ada", "looked")
             self.note("resolved", target.appointment_id, decision.cancelled)
             process = self._process(1000 * len(self.ran) + decided)
             with suppress(BulkCancelError):
-                resolve(self.place, process.machine, name, decision, SETTLE_S)
+                resolve(self.place, process.machine, target_name(target), decision, SETTLE_S)
         return True
 
     def _edited(self, number: int) -> list[InputRow]:

@@ -15,6 +15,7 @@ from bulk_cancel.commands.export import export
 from bulk_cancel.commands.reconcile import reconcile_ledger
 from bulk_cancel.commands.report import ReportWish, report_run
 from bulk_cancel.commands.resolve import Decision, forget, resolve
+from bulk_cancel.core.target_name import target_name
 from bulk_cancel.core.text import counted
 from bulk_cancel.core.units import parse_duration
 from bulk_cancel.errors import ConfigError, Exit, UsageError
@@ -51,7 +52,7 @@ def resolve_command(target: str, decision: Decision, ledger: str | None) -> None
         if decision.cancelled
         else "not cancelled: the next run that names it reads it, and sends it again if it is active"
     )
-    print(f"{work.target.appointment_id}: recorded as {after}.")
+    print(f"{target_name(work.target)}: recorded as {after}.")
 
 
 def verify_command(ledger: str | None) -> None:

@@ -16,7 +16,11 @@ def source_parameter(
 
 def target_parameter() -> Argument:
     """Return the argument that names a target."""
-    return Argument(["target"], metavar="TARGET", help="An appointment's id, or APPOINTMENT/ATTENDEE.")
+    return Argument(
+        ["target"],
+        metavar="TARGET",
+        help="An appointment's id; of several targets one: ID/whole, ID/series, ID/ATTENDEE.",
+    )
 
 
 def text_option(flag: str, metavar: str, help_text: str, **rest: Any) -> Option:

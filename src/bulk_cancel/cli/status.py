@@ -100,8 +100,8 @@ def _targets(count: int) -> str:
 
 
 def _name(target: Target) -> str:
-    series = " and its series" if target.entire_series else ""
-    return f"{target_name(target)}{series}"
+    """Return what names a target to a person: of most appointments there is one, the whole."""
+    return target_name(target) if target.entire_series or target.attendee_id else target.appointment_id
 
 
 def _age(item: OpenTarget, zone: Zone) -> str:

@@ -13,7 +13,7 @@ from bulk_cancel.core.explanations import STANDINGS, sentence_of
 from bulk_cancel.core.model import Work
 from bulk_cancel.core.moments import Zone
 from bulk_cancel.core.states import Event, State
-from bulk_cancel.core.target_name import parse_target_name, target_name
+from bulk_cancel.core.target_name import parse_target_name, part_of, target_name
 from bulk_cancel.core.text import clean, one_line
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import UsageError
@@ -50,7 +50,7 @@ class TargetHistory:
 
 
 def explain(place: LedgerPlace, machine: Machine, name: str, zone: Zone = None) -> tuple[TargetHistory, ...]:
-    """Return the history of each target of the appointment `name`, or of one, APPOINTMENT/ATTENDEE.
+    """Return the history of each target of the appointment `name`, or of the one that it names, as `resolve` does.
 
     Times are to be shown in `zone`; None: in that of the newest run that has one.
     Raises UsageError when the ledger does not know it, LedgerError when there is no ledger, or none that is ours.
@@ -82,10 +82,10 @@ def settle_s_of(ledger: Ledger) -> float:
 
 
 def find_named(ledger: Ledger, name: str) -> list[Work]:
-    """Return the targets of the appointment `name`, or of APPOINTMENT/ATTENDEE alone. Raises UsageError for no name."""
-    appointment_id, attendee_id = parse_target_name(name)
+    """Return the targets of the appointment `name`, or the one that it names. Raises UsageError for no name."""
+    appointment_id, part = parse_target_name(name)
     found = ledger.find_targets(appointment_id)
-    return [work for work in found if not attendee_id or work.target.attendee_id == attendee_id]
+    return [work for work in found if part in ("", part_of(work.target))]
 
 
 def _history(

@@ -21,6 +21,9 @@ from bulk_cancel.ledger.high_water import Mark
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.settings.environment import refuse_short_settle
 
+#: The source of a run that only noted as unknown what a killed one left on its way.
+RECOVER = "recover"
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -37,8 +40,9 @@ class Decision:
 
 
 def resolve(place: LedgerPlace, machine: Machine, name: str, decision: Decision, settle_s: float) -> Work:
-    """Record a person's decision about the unknown target `name`: an appointment's id, or `appointment/attendee`.
+    """Record a person's decision about the unknown target `name`, as `parse_target_name` reads it.
 
+    A decision that is refused begins no run.
     Raises UsageError when there is no such unknown target, or when it is declared not cancelled within `settle_s`
     seconds of its cancel, ConfigError when that is too short, LockedError while a run holds the ledger.
     """
@@ -46,14 +50,20 @@ def resolve(place: LedgerPlace, machine: Machine, name: str, decision: Decision,
         pass  # raises when there is no ledger: a decision must not create one
     with place.alone() as ledger:
         clock = clock_of(ledger, machine.clock)
-        start = RunStart(machine.new_run_id(), clock.now(), clock.base, "resolve")
-        start = replace(start, provenance=provenance_of(machine), settle_s=settle_s)
-        run_no = ledger.begin_run(start)
-        ledger.recover(run_no, clock.now())
+        start = RunStart("", 0.0, clock.base, provenance=provenance_of(machine), settle_s=settle_s)
+
+        def begin(source: str) -> int:
+            return ledger.begin_run(replace(start, run_id=machine.new_run_id(), started_at=clock.now(), source=source))
+
+        if any(work.state is State.SENDING for work in find_named(ledger, name)):
+            recovery = begin(RECOVER)
+            ledger.recover(recovery, clock.now())
+            ledger.end_run(recovery, clock.now(), "")
         work = _unknown_target(ledger, name)
         if not decision.cancelled:
             refuse_short_settle(settle_s, ledger.meta("api_url") or "")
             _refuse_too_early(ledger, work, clock, settle_s)
+        run_no = begin("resolve")
         detail = clean(f"{decision.by}: {decision.because}", 400)
         ledger.append(
             run_no, [Entry(work.target_id, decision.event, work.state, work.attempts, clock.now(), detail=detail)]
@@ -68,7 +78,7 @@ def _refuse_too_early(ledger: Ledger, work: Work, clock: Clock, settle_s: float)
     left_s = due_in_s(item, clock, settle_s)
     if left_s > 0:
         raise UsageError(
-            f"The cancel of {work.target.appointment_id} may still take effect: it is too early to say no.",
+            f"The cancel of {target_name(work.target)} may still take effect: it is too early to say no.",
             advice=f"Nothing was recorded. Look at the appointment again in {show_duration(math.ceil(left_s))}.",
         )
 
@@ -80,7 +90,10 @@ def _unknown_target(ledger: Ledger, name: str) -> Work:
         return unknown[0]
     if unknown:
         names = ", ".join(target_name(work.target) for work in unknown)
-        raise UsageError(f"Several targets of this appointment are unknown: {names}.", advice="Name one of them.")
+        raise UsageError(
+            f"Several targets of this appointment are unknown: {names}.",
+            advice="Nothing was recorded. Name one of them.",
+        )
     state = found[0].state.value if found else "not in the ledger"
     raise UsageError(f"{name} is {state}: only an unknown target can be resolved.")
 

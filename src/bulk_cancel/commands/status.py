@@ -11,6 +11,7 @@ from bulk_cancel.access.ledgers import LedgerPlace, clock_of, shared_of
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.commands.explain import ALL_RUNS, settle_s_of, zone_of
 from bulk_cancel.commands.refusals import Refusal, newest_refusal
+from bulk_cancel.commands.resolve import RECOVER
 from bulk_cancel.core.exit_codes import Remains, decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.moments import Zone
@@ -249,7 +250,9 @@ def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> RunView:
 
 def _ended(record: RunRecord) -> RunView:
     if not record.summary:
-        return RunView(record, RunPhase.ENDED, None, "A person's decision was recorded.", {})
+        noted = "What a killed run left on its way was noted as unknown."
+        said = noted if record.source == RECOVER else "A person's decision was recorded."
+        return RunView(record, RunPhase.ENDED, None, said, {})
     summary = read_told(record)
     counts = {Status(status): count for status, count in summary["counts"].items() if count}
     return RunView(record, RunPhase.ENDED, Exit(summary["exit_code"]), str(summary["next"]), counts)
