@@ -20,7 +20,7 @@ from bulk_cancel.core.text import clean
 from bulk_cancel.errors import LedgerCreateError, LockedError
 from bulk_cancel.ops.private_files import make_folder, open_own, replace_note
 
-#: Least number of seconds to wait for a lock: whoever only checks it holds it for a moment.
+#: Least number of seconds to wait for a lock: a process that only checks it holds it for a moment.
 _GLANCE_S = 0.3
 #: What reading a damaged `.holder` file may raise.
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)

@@ -46,7 +46,7 @@ def make_app(sandbox: Sandbox, wires: Wires) -> Starlette:
         Route("/_trap", own.trap, methods=_ALL_METHODS),
         Route("/{path:path}", api.stray, methods=_ALL_METHODS),
     ]
-    # By any other name a page in a browser has turned its own name to this machine: it would read what is asked here.
+    # Another host name may be a web page's that was pointed to this machine (DNS rebinding): it could read the answers.
     return Starlette(routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS)])
 
 
@@ -68,7 +68,7 @@ class _Api:
         return respond
 
     async def stray(self, request: Request) -> Response:
-        """A path that the API does not have."""
+        """Answer a path that the API does not have."""
         self._arrive(request, "other", request.url.path)
         self._sandbox.record.answer(request.method, "other", "404")
         return JSONResponse(error_document(404, f"Cannot {request.method} {request.url.path}"), 404)
@@ -105,7 +105,7 @@ class _Api:
         return fault.label, faulty_response(fault, plain, scene)
 
     async def _plain_under(self, fault: Fault, route: ApiRoute, call: Call) -> Plain:
-        """What the answer would say without its fault; brings the effect about when the fault lets it happen."""
+        """Return the answer without its fault, and carry out the effect unless the fault prevents it."""
         if fault.shape is Shape.DELAY:
             return await self._delayed(fault, route, call)
         if route is not CANCEL:
@@ -133,7 +133,7 @@ class _Api:
         return Plain(201, shown.document) if shown.status < 400 else shown
 
     def _trap_url(self) -> str:
-        """The same server under another host name: a client that follows it sends its credential elsewhere."""
+        """Return this server under another host name: a client that follows it sends its credential elsewhere."""
         return self._sandbox.url.replace("127.0.0.1", "localhost").removesuffix("/v4") + "/_trap"
 
 

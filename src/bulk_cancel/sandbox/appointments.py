@@ -42,20 +42,20 @@ class Book:
                 self._series[appointment.series_id].append(appointment.id)
 
     def find(self, id_: str, *, stale_s: float = 0.0) -> Appointment | None:
-        """The appointment; with `stale_s`, as a replica that lags so many seconds behind shows it."""
+        """Return the appointment; with `stale_s`, as a replica that lags by that many seconds shows it."""
         self.settle()
         appointment = self._present.get(id_)
         return self._as_of(appointment, stale_s) if appointment else None
 
     def everything(self, *, stale_s: float = 0.0) -> Iterable[Appointment]:
-        """All appointments, as now or as a lagging replica shows them."""
+        """Return all appointments, as they are now or as a lagging replica shows them."""
         self.settle()
         if not stale_s:
             return self._present.values()
         return [self._as_of(appointment, stale_s) for appointment in self._present.values()]
 
     def siblings(self, appointment: Appointment) -> list[Appointment]:
-        """The other occurrences of its series."""
+        """Return the other occurrences of its series."""
         ids = self._series.get(appointment.series_id or "", [])
         return [self._present[id_] for id_ in ids if id_ != appointment.id]
 
@@ -75,12 +75,12 @@ class Book:
         self.taken_along[appointment_id] += 1
 
     def later(self, delay_s: float, action: Callable[[], object]) -> None:
-        """Carry the action out once `delay_s` seconds have passed."""
+        """Carry out the action after `delay_s` seconds."""
         heapq.heappush(self._late, (self._now() + delay_s, next(self._late_numbers), action))
 
     @property
     def late_count(self) -> int:
-        """How many actions are still to come."""
+        """Return the number of actions that are still to come."""
         return len(self._late)
 
     def settle(self) -> None:
@@ -98,5 +98,5 @@ class Book:
 
 
 def target_key(appointment_id: str, attendee_id: str | None = None) -> str:
-    """How a target is written in the truth: the appointment, or appointment/attendee."""
+    """Return a target's name in the truth: the appointment's id, or appointment/attendee."""
     return f"{appointment_id}/{attendee_id}" if attendee_id else appointment_id

@@ -1,4 +1,4 @@
-"""The documented limit: a token bucket for each credential, full at the start, refilled without steps."""
+"""The documented limit: a token bucket for each credential, full at the start, refilled continuously."""
 
 from __future__ import annotations
 

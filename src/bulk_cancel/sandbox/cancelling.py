@@ -1,4 +1,4 @@
-"""What a cancel does: the rules of its body, who may, what changes, and what a second one does."""
+"""What a cancel does: the rules of its body, the rights it needs, its effects, and a second cancel."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Cancel:
 
 
 def read_order(body: bytes) -> Order:
-    """The order in a request body; refused with 400 that names every wrong field."""
+    """Parse a request body; refused with a 400 that names every wrong field."""
     fields = _read_object(body)
     errors = {name: f"property {name} should not exist" for name in fields if name not in _FIELDS}
     for name, kind in _FIELDS.items():
@@ -62,7 +62,7 @@ def read_order(body: bytes) -> Order:
 
 
 def find_permitted(appointment: Appointment | None, user: User) -> Appointment:
-    """The appointment if it exists (404) and the user is its host or an admin (403)."""
+    """Return the appointment if it exists (else 404) and the user is its host or an admin (else 403)."""
     if appointment is None:
         raise Refused(404, "Appointment not found")
     if not user.admin and user.id not in appointment.host_ids:
@@ -72,13 +72,13 @@ def find_permitted(appointment: Appointment | None, user: User) -> Appointment:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Carries cancels out on the book."""
+    """Carries out cancels on the appointments."""
 
     book: Book
     second_cancel: SecondCancel
 
     def carry_out(self, cancel: Cancel) -> Appointment:
-        """Do what the cancel says and return the appointment as it is afterwards; refused before any effect."""
+        """Carry out the cancel and return the appointment as it is then; a refusal comes before any effect."""
         appointment = find_permitted(self.book.find(cancel.appointment_id), cancel.actor)
         _check_scope(appointment, cancel.order)
         if appointment.cancellation and self.second_cancel == "refuse":
@@ -147,7 +147,7 @@ def _value_errors(fields: Mapping[str, object]) -> dict[str, str]:
 
 
 def is_uuid(text: str) -> bool:
-    """Whether the text is a UUID with its hyphens, in either case."""
+    """Return whether the text is a UUID with hyphens, in either case."""
     try:
         return str(UUID(text)) == text.lower()
     except ValueError:

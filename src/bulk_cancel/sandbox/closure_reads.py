@@ -1,4 +1,4 @@
-"""The reads around a closure: bookings that nobody has confirmed yet, and what is still bookable on a day."""
+"""The reads around a closure: bookings that are not confirmed yet, and slots that are still bookable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GROUP_SPOTS = 5
 def read_pending(
     appointments: Collection[Appointment], count: int, query: Mapping[str, str], user: User, quirks: frozenset[Quirk]
 ) -> Document:
-    """One page of provisional bookings: the first `count` single appointments have one beside them, an hour later."""
+    """Return one page of provisional bookings: one for each of the first `count` single appointments, an hour later."""
     if Quirk.PENDING_RIGHTS in quirks:
         raise Refused(403, "Only owners read provisional bookings")
     names = frozenset(("page", "pageSize")) if Quirk.PENDING_NAMES in quirks else _PENDING_NAMES
@@ -75,7 +75,7 @@ def _booking(index: int, beside: Appointment) -> Document:
 def read_availability(
     appointments: Collection[Appointment], blocked: Collection[date], query: Mapping[str, str], quirks: frozenset[Quirk]
 ) -> Document:
-    """What can be booked of one meeting type with one host: half hours from 7 to 17 UTC on every day."""
+    """Return the bookable slots of one meeting type with one host: half hours from 7 to 17 UTC on every day."""
     if Quirk.SLOTS_MISSING in quirks:
         raise Refused(404, "Cannot GET /v4/booking-availability")
     if errors := {name: f"property {name} should not exist" for name in query if name not in _SLOT_NAMES}:
@@ -111,7 +111,7 @@ def _starts(first: datetime, last: datetime) -> Iterator[datetime]:
 
 
 def _spot(start: datetime, type_id: str, taken: Collection[Appointment], *, is_blocked: bool) -> Document:
-    """A group booking has places left until its own are taken; anything else at that time takes the slot."""
+    """Return the spot at a time: a group booking has free places until they are taken; others take the whole slot."""
     there = [each for each in taken if each.start < start + _SPOT and start < each.end]
     group = next((each for each in there if each.group and each.meeting_type.id == type_id), None)
     spot: Document = {"startTime": start.isoformat(), "unavailabilityEvents": []}

@@ -1,4 +1,4 @@
-"""The credentials that the sandbox accepts, and whom a request acts as."""
+"""The credentials that the sandbox accepts, and the users that they act as."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Credential:
 
 
 def fingerprint(text: str) -> str:
-    """What the sandbox keeps of a credential: a person may have sent it a real one by mistake."""
+    """Return what the sandbox records of a credential, since somebody may send a real one by mistake."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def read_credential(headers: Mapping[str, str], *, any_personal_token: bool = False) -> Credential:
-    """The credential of a request; refused with 401 when it is missing, unknown or expired."""
+    """Return the credential of a request; refused with 401 when it is missing, unknown or expired."""
     scheme, _, text = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and text == PLATFORM_KEY:
         return Credential(fingerprint(text), None)
@@ -46,7 +46,7 @@ def read_credential(headers: Mapping[str, str], *, any_personal_token: bool = Fa
 
 
 def read_acting_user(credential: Credential, headers: Mapping[str, str], *, required: bool = True) -> User:
-    """Who acts: a token's owner, or whom the header names. 403 for a token that names someone else, 400 for none."""
+    """Return the acting user: a token's owner, or the header's user. 403 for another than the owner, 400 for none."""
     named = headers.get(USER_HEADER)
     if credential.owner is not None:
         if named not in (None, credential.owner.id):

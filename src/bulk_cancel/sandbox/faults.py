@@ -1,4 +1,4 @@
-"""Faults on request: the grammar of their specification, and the decision which request meets which fault."""
+"""Faults on request: the grammar of their specification, and the choice of the fault for each request."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Shape(StrEnum):
-    """What the client gets instead of the answer."""
+    """The forms of a wrong answer."""
 
     LOST = "lost"
     RESET = "reset"
@@ -76,7 +76,7 @@ class Shape(StrEnum):
 
 
 class When(StrEnum):
-    """Whether, and when, the cancel itself takes effect."""
+    """Whether and when the cancel takes effect."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -117,7 +117,7 @@ class Fault:
 
 
 def parse_faults(spec: str) -> tuple[Fault, ...]:
-    """The faults of a specification; ValueError with a sentence when it cannot be read."""
+    """Parse a specification of faults. Raises ValueError, a sentence."""
     faults = tuple(_parse(item.strip()) for item in spec.split(",") if item.strip())
     for meets in Meets:
         total = sum(fault.chance for fault in faults if fault.meets is meets and not fault.target)
@@ -127,7 +127,7 @@ def parse_faults(spec: str) -> tuple[Fault, ...]:
 
 
 class FaultPlan:
-    """Decides which request meets which fault.
+    """Chooses the fault of each request.
 
     The draw depends on the seed, the request's target and how often that target was asked for, not on the order in
     which requests of many workers happen to arrive: otherwise no concurrent run could be repeated.
@@ -145,7 +145,7 @@ class FaultPlan:
                 self._by_chance[fault.meets].append(fault)
 
     def decide(self, meets: Meets, target: str = "") -> Fault | None:
-        """The fault of this request, if it meets one."""
+        """Return the fault of this request; None without one."""
         once = self._once.get((meets, target))
         if once:
             return once.popleft()
@@ -209,7 +209,7 @@ def _check_when(fault: Fault, item: str) -> None:
 
 
 def _with_duration(fault: Fault, text: str | None, item: str) -> Fault:
-    """A late fault's duration is that of its effect; any other's is that of its shape."""
+    """Return the durations of a fault: a late one's is that of its effect, any other's that of its answer."""
     late = fault.when is When.LATE
     if text and not late and fault.shape not in _DURATIONS_S:
         raise ValueError(f"The fault {item!r} takes no duration.")

@@ -1,4 +1,4 @@
-"""Answers that go wrong. Those that need the connection itself reach it through `Wires`, since ASGI hides it."""
+"""Wrong answers. Those that need the connection get it from `Wires`, since ASGI hides it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Wires:
         transport.abort()
 
     def close_all(self) -> None:
-        """Drop every connection, so that a stopping server waits for nobody."""
+        """Drop every connection, so that a stopping server does not wait."""
         for transport in list(self._transports.values()):
             transport.abort()
 
@@ -67,7 +67,7 @@ class Scene:
 
 
 def plain_response(plain: Plain) -> Response:
-    """The answer as it is meant."""
+    """Return the plain answer."""
     return JSONResponse(plain.document, plain.status)
 
 
@@ -78,7 +78,7 @@ def too_many_requests(retry_after: str | None) -> Response:
 
 
 def faulty_response(fault: Fault, plain: Plain, scene: Scene) -> Response:
-    """What the client gets in place of the plain answer."""
+    """Return the wrong answer that replaces the plain one."""
     match fault.shape:
         case Shape.LOST | Shape.RESET:
             return _Gone(scene.wires, reset=fault.shape is Shape.RESET)
@@ -156,7 +156,7 @@ async def _until_gone(receive: Receive) -> None:
 
 
 class _Gone(Response):
-    """No byte of an answer. It returns only when the connection is gone, or uvicorn would answer 500 in its place."""
+    """Send no byte; return when the connection is closed, or uvicorn would answer 500 instead."""
 
     def __init__(self, wires: Wires, *, reset: bool) -> None:
         super().__init__()
@@ -182,7 +182,7 @@ class _Hang(Response):
 
 
 class _Cut(Response):
-    """The headers announce the whole body, half of it comes, then the connection is closed."""
+    """Send headers that announce the whole body, half of it, and close the connection."""
 
     def __init__(self, plain: Plain, wires: Wires) -> None:
         super().__init__(_encode(plain), plain.status, _JSON)
@@ -197,7 +197,7 @@ class _Cut(Response):
 
 
 class _Drip(Response):
-    """The whole answer, one byte at a time, for as long as somebody listens."""
+    """Send the whole answer, one byte at a time, until the client is gone."""
 
     def __init__(self, plain: Plain, pause_s: float) -> None:
         super().__init__(_encode(plain), plain.status, _JSON)

@@ -1,4 +1,4 @@
-"""What each route of the API does, apart from HTTP: a call in, a status and a document out."""
+"""What each route of the API does, without HTTP: it takes a call and returns a status and a document."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """An answer as it is meant, before any fault."""
+    """A plain answer, before any fault."""
 
     status: int
     document: object
@@ -50,7 +50,7 @@ class ApiRoute:
 
 
 def answer(route: ApiRoute, sandbox: Sandbox, call: Call) -> Plain:
-    """The plain answer of a route; a refusal is an answer, too."""
+    """Return the plain answer of a route; a refusal is an answer, too."""
     try:
         with sandbox.lock:
             return route.handler(sandbox, call)
@@ -90,7 +90,7 @@ def _read_pending(sandbox: Sandbox, call: Call) -> Plain:
 
 
 def _read_availability(sandbox: Sandbox, call: Call) -> Plain:
-    """An answer is kept, and given again until one is asked for with `refreshCache=true` (documented)."""
+    """Return bookable slots from a cache, unless `refreshCache=true` is given (documented)."""
     read_acting_user(call.credential, call.headers)
     key = tuple(call.query.get(name, "") for name in ("meetingTypeId", "hostIds", "start", "end", "timezone"))
     if call.query.get("refreshCache") != "true" and key in sandbox.slots:

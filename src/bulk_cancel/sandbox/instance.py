@@ -17,7 +17,7 @@ from bulk_cancel.sandbox.world import Appointment
 
 
 class Sandbox:
-    """A stand-in for the API. Tests look at it from their own thread while the server changes it in another."""
+    """A stand-in for the API. Tests read it in their own thread while the server changes it in another."""
 
     def __init__(self, options: SandboxOptions, now: Callable[[], float] = time.monotonic) -> None:
         self.options = options
@@ -52,7 +52,7 @@ class Sandbox:
             self.blocked.add(day)
 
     def truth(self) -> Truth:
-        """What really happened so far, cancels that have come due included."""
+        """Return what really happened so far, including cancels that have come due."""
         with self.lock:
             self.book.settle()
             return Truth(

@@ -15,7 +15,7 @@ from bulk_cancel.sandbox.world import World
 class SandboxOptions:
     """The settings of a sandbox. The defaults are the documented limit and no faults."""
 
-    count: int = 200  #: how many appointments to make up
+    count: int = 200  #: number of invented appointments
     seed: int = 1  #: the same seed gives the same appointments and the same faults
     rate_per_s: float = 100 / 60
     burst: int = 200
@@ -24,9 +24,9 @@ class SandboxOptions:
     second_cancel: SecondCancel = "refuse"  #: what a cancel of a cancelled appointment does
     port: int = 0  #: 0 takes a free one
     seed_file: Path | None = None  #: serve exactly the ids of this file
-    retry_after: str | None = None  #: sent as it is with every 429
+    retry_after: str | None = None  #: the header of every 429, unchanged
     world: World | None = None  #: serve exactly this world; wins over the file, the count and the seed
-    any_personal_token: bool = False  #: take any other rgo-… for the owner's
+    any_personal_token: bool = False  #: accept any other rgo-… token as the owner's
     pending: int = 0  #: provisional bookings beside the appointments
     quirks: frozenset[Quirk] = frozenset()  #: where this API differs from the documented one
 
@@ -35,7 +35,7 @@ class SandboxOptions:
             raise ValueError("The rate must be above 0 and the burst at least 1.")
 
     def make_world(self) -> World:
-        """The world that these settings ask for."""
+        """Return the world of these settings."""
         if self.world is not None:
             return self.world
         if self.seed_file is not None:

@@ -41,7 +41,7 @@ class Query:
 
 
 def read_query(parameters: Mapping[str, str]) -> Query:
-    """The query of the parameters; refused with 400 that names every wrong one."""
+    """Parse the parameters; refused with a 400 that names every wrong one."""
     errors = {name: f"property {name} should not exist" for name in parameters if name not in _NAMES}
     query = Query(
         page=_number(parameters, "page", range(10**9), errors),

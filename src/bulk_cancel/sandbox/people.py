@@ -1,4 +1,4 @@
-"""The people and meeting types of the sandbox. All of them are made up."""
+"""The people and meeting types of the sandbox, all invented."""
 
 from __future__ import annotations
 

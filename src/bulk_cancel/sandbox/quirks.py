@@ -1,4 +1,4 @@
-"""Ways in which an API may differ from what is documented of it, each a switch: `--quirks pages-of-25,slots-times`."""
+"""Ways in which the API may differ from its documentation, as switches: `--quirks pages-of-25,slots-times`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Quirk(StrEnum):
-    """One way to differ. What is documented of these routes is little, and clients have seen other shapes."""
+    """One difference. Little is documented of these routes, and clients have seen other shapes."""
 
     PAGES_OF_25 = "pages-of-25"  #: the list of appointments has 25 on a page at most, whatever is asked for
     BROKEN_ITEMS = "broken-items"  #: every tenth item of a list has an id that is none
@@ -22,7 +22,7 @@ class Quirk(StrEnum):
 
 
 def parse_quirks(text: str) -> frozenset[Quirk]:
-    """Return the quirks of a list with commas. Raises ValueError for a name that is none."""
+    """Return the quirks of a list with commas. Raises ValueError for an unknown name."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     if unknown := [name for name in names if name not in set(Quirk)]:
         raise ValueError(f"there is no quirk {unknown[0]!r}; known are {', '.join(Quirk)}")

@@ -1,4 +1,4 @@
-"""What the sandbox saw and did: every arrival, every answer, and the truth that a checker compares with."""
+"""The record of the sandbox: every arrival, every answer, and the truth for checkers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Arrival:
     method: str
     route: str
     target: str | None
-    credential: str = ""  #: its fingerprint, accepted or not: what came may be a real one
+    credential: str = ""  #: the fingerprint of its credential, accepted or not, since it may be a real one
 
 
 @dataclass(slots=True)
@@ -50,5 +50,5 @@ class Truth:
         return tuple(target for target, times in self.applied.items() if times > 1)
 
     def own_effects(self, target: str) -> int:
-        """Return how many cancels of this very target took effect: without what another occurrence's took along."""
+        """Return the effective cancels of this target, without those by another occurrence's series cancel."""
         return self.applied.get(target, 0) - self.taken_along.get(target, 0)

@@ -1,4 +1,4 @@
-"""A refusal: the one way in which the sandbox says no, and its JSON form."""
+"""The refusals of the sandbox, and their JSON form."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Refused(Exception):  # noqa: N818  a refusal is an answer of the API, not 
 
 
 def error_document(status: int, message: str | None = None) -> dict[str, object]:
-    """The error body of a status, with the standard phrase where there is nothing better to say."""
+    """Return the error body of a status, by default with the standard phrase."""
     phrase = HTTPStatus(status).phrase
     return {"statusCode": status, "message": message or phrase, "error": phrase}
 

@@ -46,7 +46,7 @@ def running(options: SandboxOptions | None = None, now: Callable[[], float] = ti
 
 
 def serve(options: SandboxOptions, say: Callable[[str], None] | None = None) -> None:
-    """Serve until interrupted. Says where, as lines that a shell can evaluate; OSError when the port is taken."""
+    """Serve until interrupted. Prints its address as lines for a shell. Raises OSError when the port is taken."""
     say = say or _print
     sandbox = Sandbox(options)
     with _listen(sandbox) as listener:

@@ -93,7 +93,7 @@ def test_a_person_reads_lines(shell: Shell) -> None:
         ({"MEETERGO_USER_ID": OWNER.id}, 78, "API settings", "acts as its owner"),
         ({"MEETERGO_API_URL": "nonsense"}, 78, "API settings", "not the address"),
         ({"MEETERGO_API_URL": "https://nowhere.invalid/v4"}, 69, "API", "cannot be resolved"),
-        ({"MEETERGO_API_URL": "http://127.0.0.1:9/v4"}, 69, "API", "No connection"),
+        ({"MEETERGO_API_URL": "http://127.0.0.1:9/v4"}, 69, "API", "connection to 127.0.0.1 failed"),
         ({"BULK_CANCEL_RATE": "fast"}, 78, "settings", "rate"),
     ],
 )
@@ -111,7 +111,7 @@ def test_what_fails_is_told_with_the_exit_code_of_a_run(
 def test_tls_is_told_from_the_connection(shell: Shell, sandbox: Sandbox) -> None:
     result = shell("doctor", "--json", MEETERGO_API_URL=sandbox.url.replace("http:", "https:"))
     assert result.code == 69
-    assert "no TLS connection" in by_name(result)["API"]["found"]
+    assert "TLS connection failed" in by_name(result)["API"]["found"]
 
 
 def test_a_platform_key_needs_a_user(shell: Shell, sandbox: Sandbox) -> None:
