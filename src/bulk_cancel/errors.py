@@ -9,6 +9,7 @@ BulkCancelError                   1 BUG: never raised as itself
   ConfigError                    78 CONFIG
   CredentialError                77 CREDENTIAL
   UnreachableError               69 UNREACHABLE
+    NoAnswerError                69 UNREACHABLE
   LedgerError                    78 CONFIG
     LedgerCreateError            73 CANNOT_CREATE
     LedgerDiskError              74 DISK
@@ -129,6 +130,14 @@ class UnreachableError(BulkCancelError):
     """The API could not be reached before the first cancel."""
 
     exit_code = Exit.UNREACHABLE
+
+
+class NoAnswerError(UnreachableError):
+    """The API gave no answer to one question, after all attempts; it may answer others. `why` is a clause."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(f"The API does not show {what}: {why}.", advice="Nothing was changed. Try again later.")
+        self.why = why
 
 
 class LedgerError(BulkCancelError):

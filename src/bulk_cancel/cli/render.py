@@ -90,8 +90,10 @@ def _looked(look: LookSummary, zone: Zone) -> Iterator[str]:
     """Yield what the readings have shown, and which rows were not read."""
     if look.offline:
         yield clean(f"These appointments were not read: {look.offline}", 500)
-    elif look.unseen:
-        yield f"{look.unseen} of them {_many(look.unseen, 'was', 'were')} not read; --look each reads every one."
+    elif others := look.unseen - look.unreadable:
+        yield f"{others} of them {_many(others, 'was', 'were')} not read; --look each reads every one."
+    if look.unreadable:
+        yield clean(f"{look.unreadable} of them could not be read ({look.unreadable_first}).", 500)
     if look.mailed:
         yield _people(look, zone)
 

@@ -132,6 +132,7 @@ def _look_document(look: LookSummary, zone: Zone) -> dict[str, Any]:
     return {
         "unseen": look.unseen,
         **({"offline": look.offline} if look.offline else {}),
+        **({"unreadable": look.unreadable} if look.unreadable else {}),
         "requests": look.requests,
         "mailed": look.mailed,
         "mailed_again": look.mailed_again,

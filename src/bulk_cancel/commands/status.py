@@ -22,8 +22,8 @@ from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown, every_unknown
 from bulk_cancel.ledger.shared import NOBODY, START_ONE, is_untaken
 from bulk_cancel.ops.locks import Holder
-from bulk_cancel.reports.next_step import Ending, closing_steps, command, next_step, typed
-from bulk_cancel.reports.remains import has_expired, remains_of_ledger, remains_of_run
+from bulk_cancel.reports.next_step import Ending, closing_steps, command, next_step, told_elsewhere, typed
+from bulk_cancel.reports.remains import has_expired, remains_elsewhere, remains_of_run
 from bulk_cancel.reports.summary import read_told
 
 #: Most unknown targets that are listed.
@@ -162,7 +162,8 @@ class _Sources:
             yield f"A run is active ({holder}). Wait until it has ended, then type: {then}"
             return
         remains = remains_of_run(self.ledger, last.record.run_no) if last else Remains({})
-        elsewhere = [*_elsewhere(remains, remains_of_ledger(self.ledger), self.ledger.place)]
+        others = remains_elsewhere(self.ledger, last.record.run_no if last else 0, remains)
+        elsewhere = [*told_elsewhere(others, self.ledger.place)]
         if last is None:
             yield from elsewhere or ["Nothing is left to do: this ledger knows of no run with an input."]
             return
@@ -170,7 +171,9 @@ class _Sources:
             yield f"The run {last.record.run_id}: {last.said}"
             return
         exit_code = _exit_today(last, remains)
-        is_more_to_do = is_refused or elsewhere  # so that "nothing is left to do" is not shown beside it
+        is_more_to_do = is_refused or others.count(
+            Status.UNKNOWN, Status.PENDING
+        )  # so that "nothing is left to do" is not shown beside it
         if not (is_more_to_do and exit_code is Exit.OK and last.phase is RunPhase.ENDED):
             times = (opened(item).due_at for item in every_unknown(self.ledger))
             due_at = max((time for time in times if time is not None), default=None)
@@ -263,13 +266,3 @@ def _by_status(counts: Mapping[State | None, int]) -> dict[Status, int]:
     for state, count in counts.items():
         found[status_of(state)] = found.get(status_of(state), 0) + count
     return found
-
-
-def _elsewhere(here: Remains, everywhere: Remains, ledger: str) -> Iterator[str]:
-    """Yield what earlier inputs left open."""
-    if everywhere.for_reads > here.for_reads:
-        reconcile = command("reconcile", ledger)
-        yield f"Cancels of earlier inputs have no known outcome. To look them up, type: {reconcile}"
-    if everywhere.undecided > here.undecided:
-        decide = command("resolve", ledger)
-        yield f"Cancels of earlier inputs can be settled by no read: a person decides, with `{decide}`."

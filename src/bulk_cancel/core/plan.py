@@ -24,6 +24,7 @@ class PlanLine:
     action: Action
     why: str
     seen: Appointment | None = None  #: as a reading showed it
+    unread: str = ""  #: why it could not be read, a clause; empty: it was, or nobody has tried
 
     @property
     def is_sent(self) -> bool:
@@ -69,6 +70,8 @@ class LookSummary:
 
     requests: int = 0  #: that the reads took
     unseen: int = 0  #: rows to be sent that were not read
+    unreadable: int = 0  #: of these, rows of which no answer of the API came
+    unreadable_first: str = ""  #: the first of them, and why
     offline: str = ""  #: why nothing could be read, a sentence
     mails: Counter[str] = field(default_factory=Counter, repr=False)  #: address → mails; never leaves memory
     paid: int = 0
@@ -246,7 +249,7 @@ def _count_sent(plan: Plan, line: PlanLine) -> None:
     plan.given_reasons += row.reason is not None and row.reason_given
     plan.own_reasons += row.reason is not None and not row.reason_given
     if plan.look is not None:
-        _count_look(plan.look, line.seen)
+        _count_look(plan.look, line)
 
 
 def _count_share(share: Share, line: PlanLine) -> None:
@@ -256,8 +259,12 @@ def _count_share(share: Share, line: PlanLine) -> None:
     share.without_user += not line.row.user_id
 
 
-def _count_look(look: LookSummary, seen: Appointment | None) -> None:
+def _count_look(look: LookSummary, line: PlanLine) -> None:
     """Count the mails: everybody in the appointment gets one (documented), even when only one attendee is removed."""
+    seen = line.seen
+    if line.unread:
+        look.unreadable += 1
+        look.unreadable_first = look.unreadable_first or f"row {line.row.row}: {line.unread}"
     if seen is None:
         look.unseen += 1
         return

@@ -17,14 +17,14 @@ from bulk_cancel.core.retry import LONGEST_PAUSE_S, show_long_pause
 from bulk_cancel.engine.context import no_route
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.retrying import Attempts
-from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, UnreachableError
+from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, NoAnswerError, UnreachableError
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 T = TypeVar("T")
 
-_ATTEMPTS = Attempts(5, first_s=0.5, most_s=10)
+ATTEMPTS = Attempts(5, first_s=0.5, most_s=10)
 _PAGE_SIZE = 100
 #: A list with more pages is taken for one whose server does not end it.
 MOST_PAGES = 10_000
@@ -61,7 +61,7 @@ class Reader:
 
         return await self.surely(ask, "the list of users")
 
-    async def read(self, target: Target, request: Request) -> Reading:
+    async def read(self, target: Target, request: Request, attempts: Attempts = ATTEMPTS) -> Reading:
         """Read one appointment. A 404 of the API is a reading, too. Raises as `page` does."""
 
         async def ask() -> tuple[Answer, Reading | None]:
@@ -69,9 +69,11 @@ class Reader:
             answer = await self.line.read(target, request)
             return answer, reading_of(target.appointment_id, answer, asked_at)
 
-        return await self.surely(ask, f"appointment {target.appointment_id}")
+        return await self.surely(ask, f"appointment {target.appointment_id}", attempts)
 
-    async def surely(self, ask: Callable[[], Awaitable[tuple[Answer, T | None]]], what: str) -> T:
+    async def surely(
+        self, ask: Callable[[], Awaitable[tuple[Answer, T | None]]], what: str, attempts: Attempts = ATTEMPTS
+    ) -> T:
         """Ask, several times if needed, for an answer of the API. Raises as `page` does; errors name `what`."""
 
         async def attempt() -> tuple[Answer, T | None]:
@@ -80,7 +82,7 @@ class Reader:
         def again(found: tuple[Answer, T | None]) -> bool:
             return found[1] is None and not is_refusal(found[0])
 
-        found: tuple[Answer, T | None] = await _ATTEMPTS.retrying(again, self.limiter.jitter, anyio.sleep)(attempt)
+        found: tuple[Answer, T | None] = await attempts.retrying(again, self.limiter.jitter, anyio.sleep)(attempt)
         if found[1] is None:
             raise _failure(found[0], what, self.credential)
         return found[1]
@@ -111,7 +113,7 @@ def _failure(answer: Answer, what: str, credential: str) -> BulkCancelError:
             advice=f"Check {credential} (keys expire after 1 to 90 days), the user id, and what this user may see.",
         )
     why = f"it answers {answer.status}" if answer.status else answer.message
-    return UnreachableError(f"The API does not show {what}: {why}.", advice="Nothing was changed. Try again later.")
+    return NoAnswerError(what, why)
 
 
 async def each_page(reader: Reader, query: Callable[[int, int], Query], take: Callable[[Page], bool]) -> None:

@@ -23,7 +23,7 @@ from bulk_cancel.execution.execute import RunFacts
 from bulk_cancel.ledger.port import Concern, Ledger, RunRecord
 from bulk_cancel.reports.next_step import NOT_ENDED
 from bulk_cancel.reports.records import Wanted
-from bulk_cancel.reports.remains import has_expired, remains_of_ledger, remains_of_run
+from bulk_cancel.reports.remains import has_expired, remains_elsewhere, remains_of_ledger, remains_of_run
 from bulk_cancel.reports.run_files import write_run
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
 
@@ -121,6 +121,9 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     counts = remains.counts
     matter = _with_left(remains, facts.left) if counts else remains_of_ledger(ledger)
     ending = _ending(facts, end, effort, matter)
+    if counts:
+        others = remains_elsewhere(ledger, facts.run_no, remains, sum(facts.left.values()))
+        ending = replace(ending, elsewhere=others)
     return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),

@@ -36,6 +36,7 @@ class Seen:
 
     requests: int  #: that the reads took
     unseen: int  #: rows to be sent that were not read
+    unreadable: int  #: of these, rows of which no answer of the API came
     offline: str  #: why nothing could be read, a sentence; empty: it could
     mailed: int  #: people who get a mail, at least
     mailed_again: int  #: people who get more than one

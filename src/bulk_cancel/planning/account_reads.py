@@ -10,7 +10,7 @@ from functools import partial
 
 from bulk_cancel.access.rate_limits import limiter_of, remember
 from bulk_cancel.access.setup import Setup
-from bulk_cancel.api.port import ApiSettings
+from bulk_cancel.api.port import ApiSettings, Query
 from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Decision, Look, SkipRules, decide
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.pacing import Pace
@@ -18,10 +18,13 @@ from bulk_cancel.core.plan import PlanLine, request_of, target_of
 from bulk_cancel.core.readings import Reading
 from bulk_cancel.engine.feed import WORTH_PAGES
 from bulk_cancel.engine.list_walk import PAGE_SIZE, ListWalk
-from bulk_cancel.engine.reader import Reader
+from bulk_cancel.engine.reader import ATTEMPTS, Reader
+from bulk_cancel.errors import NoAnswerError
 
 #: Most pages that a plan reads, and keeps in memory, for one account.
 MOST_PAGES = 200
+#: After this number of appointments in a row that could not be read, each is asked for once only.
+_MOST_IN_A_ROW = 5
 #: Every line is decided by a reading. (Unknown targets are settled by reconcile; their readings only fill in reasons.)
 _MUST_BE_READ = replace(NOTHING_EXPECTED, must_be_read=True)
 
@@ -39,6 +42,8 @@ class AccountReads:
     _past_requests: int = 0
     _rows_per_request: int = PAGE_SIZE  #: at most, of what is read now
     _walks: dict[str | None, ListWalk] = field(default_factory=dict)
+    _unread: dict[str, str] = field(default_factory=dict)  #: appointments that could not be read -> why, a clause
+    _unread_in_a_row: int = 0
 
     @property
     def requests(self) -> int:
@@ -71,9 +76,26 @@ class AccountReads:
         if left and (self.look_at is Look.EACH or left * 10 <= len(lines) or _is_free(reader, left + len(lines))):
             self._rows_per_request = 1
             for line in lines:
-                if self._is_unread(line, seen):
-                    seen[str(line.row.appointment_id)] = await reader.read(target_of(line.row), request_of(line.row))
+                if self._is_unread(line, seen) and line.row.appointment_id not in self._unread:
+                    await self._read_one(line, seen, reader)
         return [self._told(line, seen) for line in lines]
+
+    async def _read_one(self, line: PlanLine, seen: dict[str, Reading], reader: Reader) -> None:
+        """Read one appointment. That it cannot be read is the row's trouble where the API answers other questions."""
+        appointment_id, attempts = str(line.row.appointment_id), ATTEMPTS
+        if self._unread_in_a_row >= _MOST_IN_A_ROW:
+            attempts = replace(ATTEMPTS, count=1)
+        try:
+            seen[appointment_id] = await reader.read(target_of(line.row), request_of(line.row), attempts)
+            self._unread_in_a_row = 0
+        except NoAnswerError as error:
+            await self._refuse_silence(line.row.user_id, reader)
+            self._unread[appointment_id] = error.why
+            self._unread_in_a_row += 1
+
+    async def _refuse_silence(self, user_id: str | None, reader: Reader) -> None:
+        """Raise UnreachableError where the API does not even show the beginning of its list, which every run needs."""
+        await reader.page(Query(0, page_size=1, user_id=user_id))
 
     async def _read_pages(self, lines: Sequence[PlanLine], seen: dict[str, Reading], reader: Reader) -> None:
         """Read pages of coming appointments while they show rows. Each acting user has a list of their own."""
@@ -90,7 +112,12 @@ class AccountReads:
         walk = self._walks.setdefault(user_id, ListWalk(reader.page, user_id, self.setup.machine.clock.now()))
         walk.read, walk.wanted = reader.page, walk.wanted + len(wanted)
         while wanted and walk.is_worth_it and sum(walk.pages for walk in self._walks.values()) < MOST_PAGES:
-            shown = await walk.step() or {}
+            try:
+                shown = await walk.step() or {}
+            except NoAnswerError:
+                await self._refuse_silence(user_id, reader)
+                walk.ended = True
+                return
             walk.count(len(wanted & shown.keys()))
             seen.update(shown)
             wanted -= shown.keys()
@@ -100,7 +127,10 @@ class AccountReads:
 
     def _told(self, line: PlanLine, seen: Mapping[str, Reading]) -> PlanLine:
         """Return a line with its reading and the decision by it; unchanged without a reading."""
-        reading = seen.get(str(line.row.appointment_id))
+        appointment_id = str(line.row.appointment_id)
+        if (why := self._unread.get(appointment_id)) is not None:
+            return replace(line, why=f"{line.why}; it could not be read: {why}", unread=why)
+        reading = seen.get(appointment_id)
         if reading is None:
             return line
         decision = self._decided(line, seen)

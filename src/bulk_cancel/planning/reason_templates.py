@@ -42,7 +42,7 @@ class Rows:
     template: Template | None
     seen: Mapping[str, Reading] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)  #: account -> acting user where a row names none
-    _unfit: set[int] = field(default_factory=set)  #: rows to be sent whose reason cannot be filled in
+    _unfit: dict[int, str] = field(default_factory=dict)  #: rows to be sent whose reason cannot be filled in -> why
     _columns: dict[int, Mapping[str, str | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -99,13 +99,16 @@ class Rows:
             return replace(line, row=row)
         if line.action is not Action.CANCEL:
             return line  # it is not sent, so it needs no reason
-        self._unfit.add(row.row)
-        return replace(line, row=row, action=Action.INVALID, why=row.problems)
+        why = f"{row.problems}: it could not be read, {line.unread}" if line.unread else row.problems
+        self._unfit[row.row] = why
+        return replace(line, row=row._replace(problems=why), action=Action.INVALID, why=why)
 
     def _fit(self, row: InputRow) -> InputRow:
         """Fill in a row's reason for the ledger; only rows that the plan found unfit become invalid."""
         filled = self._filled(row)
-        return filled if filled.problems is None or row.row in self._unfit else row
+        if filled.problems is None:
+            return filled
+        return filled._replace(problems=self._unfit[row.row]) if row.row in self._unfit else row
 
     def _filled(self, row: InputRow) -> InputRow:
         if self.template is None or row.problems is not None or row.reason is not None or row.first_row != row.row:

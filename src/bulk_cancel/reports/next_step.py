@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 
 from bulk_cancel.core.exit_codes import LEFT, Remains
@@ -43,6 +44,7 @@ class Ending:
 
     remains: Remains
     exit_code: Exit
+    elsewhere: Remains = field(default_factory=partial(Remains, {}))  #: what other inputs left open in the ledger
     due_at: float | None = None  #: when all unknown targets can be settled, seconds since the epoch; None: now
     halt: str = ""  #: what stopped the run, a sentence
     credential: str = "the credential"  #: where a person finds the credential that was used
@@ -94,7 +96,21 @@ def _sentences(ending: Ending) -> Iterator[str]:
         were = counted(remains.sendable, "cancel was", "cancels were")
         yield f"{were} not applied and may be sent again: run the input that names {_them(remains.sendable)}."
     elif ending.exit_code is Exit.OK:
-        yield _done(remains)
+        yield _done(ending)
+    yield from told_elsewhere(ending.elsewhere, ending.ledger)
+    if to_send := ending.elsewhere.count(Status.PENDING):
+        targets = counted(to_send, "target of earlier inputs is", "targets of earlier inputs are")
+        yield f"{targets} still to be sent: `{command('status', ending.ledger)}` tells how."
+
+
+def told_elsewhere(elsewhere: Remains, ledger: str) -> Iterator[str]:
+    """Yield what earlier inputs left without a known outcome, and what to type."""
+    if elsewhere.for_reads:
+        reconcile = command("reconcile", ledger)
+        yield f"Cancels of earlier inputs have no known outcome. To look them up, type: {reconcile}"
+    if elsewhere.undecided:
+        decide = command("resolve", ledger)
+        yield f"Cancels of earlier inputs can be settled by no read: a person decides, with `{decide}`."
 
 
 def _is_for_others(ending: Ending) -> bool:
@@ -179,11 +195,11 @@ def _files_to_correct(remains: Remains) -> Iterator[str]:
         yield f"invalid.csv ({_rows(invalid)})"
 
 
-def _done(remains: Remains) -> str:
-    skipped = remains.count(Status.SKIPPED)
-    if not skipped:
-        return "done: nothing is left to do."
-    return f"done: nothing is left to do; {counted(skipped, 'row was', 'rows were')} skipped."
+def _done(ending: Ending) -> str:
+    elsewhere, skipped = ending.elsewhere, ending.remains.count(Status.SKIPPED)
+    of_it = " of this input" if elsewhere.count(Status.UNKNOWN, Status.PENDING) else ""
+    rows = f"; {counted(skipped, 'row was', 'rows were')} skipped" if skipped else ""
+    return f"done: nothing{of_it} is left to do{rows}."
 
 
 def _them(count: int) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 
 from bulk_cancel.core.exit_codes import Remains
 from bulk_cancel.core.model import Status, status_of
+from bulk_cancel.core.states import State
 from bulk_cancel.ledger.port import Concern, Ledger, every_unknown
 
 
@@ -26,6 +27,19 @@ def remains_of_ledger(ledger: Ledger) -> Remains:
         undecided=sum(item.undecided for item in every_unknown(ledger)),
         sendable=ledger.waiting_count(),
     )
+
+
+def remains_elsewhere(ledger: Ledger, run_no: int, here: Remains, told: int = 0) -> Remains:
+    """Return what other inputs than that of a run left open: unknown targets, and as pending those still to be sent.
+
+    `here` is what the run's own rows leave; `told`: number of unknown targets of others that it counts as well.
+    """
+    to_send = sum(count for other, count in ledger.left_by_run().items() if other != run_no)
+    unknown = max(0, ledger.unknown_count() - ledger.target_states(run_no).get(State.UNKNOWN, 0) - told)
+    undecided = 0
+    if unknown:
+        undecided = sum(item.undecided for item in every_unknown(ledger)) - here.undecided
+    return Remains({Status.UNKNOWN: unknown, Status.PENDING: to_send}, undecided=min(unknown, max(0, undecided)))
 
 
 def keep_expiry(ledger: Ledger, run_no: int, expires_at: float) -> None:

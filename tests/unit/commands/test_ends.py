@@ -200,3 +200,35 @@ def test_what_is_to_be_typed_names_the_ledger(office: Office) -> None:
     for told in (office.status(), office.report().replace("&#39;", "'")):
         assert f"`bulk-cancel reconcile --ledger {ledger}`" in told
         assert f"`bulk-cancel report --ledger {ledger}`" in told
+
+
+def test_a_run_whose_own_rows_are_done_names_what_earlier_inputs_left_open(office: Office) -> None:
+    source = office.write(1)
+    office.line.on_cancel = lambda target: NO_ANSWER if target.appointment_id == uuid(0) else cancelled(target)
+    office.line.on_read = lambda target: said(404) if target.appointment_id == uuid(0) else office.truth(target)
+    assert office.run(source).exit_code == Exit.UNKNOWN
+    others = [office.folder / "one.csv", office.folder / "two.csv"]
+    for number, other in enumerate(others, 7):
+        other.write_text(f"id\n{uuid(number)}\n", encoding="utf-8")
+    done = office.run(others[0])
+    assert done.exit_code == Exit.OK, "the exit code is of this input's rows"
+    assert done.next.startswith("Done: nothing of this input is left to do. Cancels of earlier inputs have no known")
+    assert "type: bulk-cancel reconcile" in done.next
+    office.played.now += 700.0
+    assert office.run(source).exit_code == Exit.REFUSED_ROWS
+    done = office.run(others[1])
+    assert done.exit_code == Exit.OK
+    assert "of this input is left to do. Cancels of earlier inputs can be settled by no read: a person" in done.next
+    assert "nothing is left to do" not in office.status().lower()
+
+
+def test_a_run_names_the_rows_that_an_earlier_input_did_not_reach(office: Office) -> None:
+    first = office.run(office.write(6), rate="1/min", burst=1, max_duration="70s", out=str(office.folder / "first"))
+    left = first.counts[Status.PENDING]
+    other = office.folder / "other.csv"
+    other.write_text(f"id\n{uuid(17)}\n", encoding="utf-8")
+    done = office.run(other)
+    assert done.exit_code == Exit.OK
+    assert "Done: nothing of this input is left to do." in done.next
+    assert f"{left} targets of earlier inputs are still to be sent: `bulk-cancel status" in done.next
+    assert "nothing is left to do" not in office.status().lower()

@@ -21,7 +21,7 @@ from bulk_cancel.commands.run import prepare, run_in, run_job
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.model import Answer, Appointment, Target
 from bulk_cancel.engine.runner import Runner
-from bulk_cancel.errors import LockedError
+from bulk_cancel.errors import LockedError, UnreachableError
 from bulk_cancel.execution.execute import RunFacts, contexts_of, execute
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.ops.locks import locked
@@ -32,7 +32,7 @@ from bulk_cancel.settings.job import load_job
 from support.office import Office
 from support.plans import uuid
 from support.played import LOG, Played
-from support.scripted import NO_ANSWER, NOT_SENT, ScriptedLine, active, cancelled
+from support.scripted import NO_ANSWER, NOT_SENT, ScriptedLine, active, cancelled, said
 
 COUNT = 12
 
@@ -181,3 +181,68 @@ def test_a_plan_reads_so_many_pages_and_says_of_how_many_rows_nobody_knows(
     show_plan(Terminal(), plan, "closure.csv", runs=True)
     unseen = 1000 - 100 - 2 * 99  # a page begins with the last one of the page before
     assert f"{unseen} of them were not read; --look each reads every one." in capsys.readouterr().out
+
+
+def broken_at(*numbers: int) -> Callable[[Target], Answer]:
+    """Answer reads with documents, and those of some appointments with an error of the server for ever."""
+
+    def read(target: Target) -> Answer:
+        if target.appointment_id in {uuid(number) for number in numbers}:
+            return said(500, "boom")
+        return Answer(200, appointment=Appointment(target.appointment_id, False, start="2031-01-01T09:00:00Z"))
+
+    return read
+
+
+def test_a_row_that_cannot_be_read_is_told_in_the_plan_and_the_others_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office = Office(tmp_path)
+    office.line.on_read = broken_at(3)
+    plan = plan_job(office.job(office.write(12), look="each", out=None), office.played.caller)
+    assert plan.look is not None
+    assert (plan.cancels, plan.look.unseen, plan.look.unreadable) == (12, 1, 1)
+    assert "to be cancelled; it could not be read: it answers 500" in {line.why for line in plan.first}
+    show_plan(Terminal(), plan, "closure.csv", runs=False)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "1 of them could not be read (row 5: it answers 500)." in told
+    assert "--look each" not in told
+
+
+def test_a_row_whose_blanks_only_an_unreadable_appointment_fills_is_not_sent_and_says_why(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.line.on_read = broken_at(3)
+    job = office.job(office.write(12), reason="at {start}", timezone="Europe/Berlin", look="each")
+    summary = run_job(job, office.played.caller)
+    assert (summary.exit_code, summary.counts["cancelled"], summary.counts["invalid"]) == (3, 11, 1)
+    assert uuid(3) not in {name for _, name in office.line.posts}
+    assert "which is not known for this row: it could not be read, it answers 500" in (
+        tmp_path / "out" / "results.csv"
+    ).read_text("utf-8")
+    office.line.on_read = broken_at()
+    again = run_job(job, office.played.caller)
+    assert (again.exit_code, again.counts["cancelled"]) == (0, 12)
+
+
+def test_many_rows_that_cannot_be_read_cost_one_request_each_and_an_api_that_is_silent_ends_the_plan(
+    tmp_path: Path,
+) -> None:
+    office = Office(tmp_path)
+    office.line.on_read = broken_at(*range(20))
+    job = office.job(office.write(20), look="each", out=None)
+    plan = plan_job(job, office.played.caller)
+    assert plan.look is not None
+    assert plan.look.unreadable == 20
+    assert len(office.line.reads) == 5 * 5 + 15
+    office.line.on_page = lambda: said(500) if office.line.reads[40:] else Answer(200)
+    with pytest.raises(UnreachableError, match="list of appointments"):
+        plan_job(job, office.played.caller)
+
+
+def test_a_page_of_the_list_that_cannot_be_read_is_no_end_of_the_plan(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.line.on_read = broken_at()
+    office.line.on_page = lambda: said(500) if len(office.line.pages) <= 5 else Answer(200)
+    plan = plan_job(office.job(office.write(12), look="each", out=None), office.played.caller)
+    assert plan.look is not None
+    assert (plan.cancels, plan.look.unseen, len(office.line.reads)) == (12, 0, 12)
