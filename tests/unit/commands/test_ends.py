@@ -232,3 +232,14 @@ def test_a_run_names_the_rows_that_an_earlier_input_did_not_reach(office: Office
     assert "Done: nothing of this input is left to do." in done.next
     assert f"{left} targets of earlier inputs are still to be sent: `bulk-cancel status" in done.next
     assert "nothing is left to do" not in office.status().lower()
+
+
+def test_a_plan_counts_the_pause_that_the_api_asked_for(office: Office) -> None:
+    source = office.write(2)
+    office.line.on_cancel = lambda _: replace(said(429), retry_after_s=86_400.0)
+    told = office.run(source, concurrency=1).next
+    assert told.startswith("The API asks to wait")
+    plan = plan_job(office.job(source, out=str(office.folder / "audit")), office.played.caller)
+    assert plan.needs_s > 86_000.0
+    assert plan.hours.outlook(office.played.machine.clock.now(), plan.duration_s).startswith("The API asks to wait")
+    assert "every run stops at once" in (office.folder / "audit" / "plan.html").read_text(encoding="utf-8")
