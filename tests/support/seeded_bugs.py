@@ -1143,6 +1143,13 @@ BUGS = (
         f"{_CANARY}::test_what_reads_deny_is_not_called_cancelled_and_halts_every_later_run",
     ),
     Bug(
+        "a cancel that the API forbids is taken for a canary",
+        "engine/runner.py",
+        "if work.sent and work.target_id not in self._held_forbidden.held]",
+        "if work.sent]",
+        "tests/unit/engine/test_canary.py::test_a_403_of_the_first_row_is_its_own_and_the_next_one_is_the_canary",
+    ),
+    Bug(
         "more canaries are sent while one has no known outcome",
         "engine/runner.py",
         "elif context.limits.canary and reconciled.unknown > reconciled.undecided:",

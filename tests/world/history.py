@@ -205,6 +205,7 @@ class _History:
                 retried = True
                 self.clock.advance(self.clock.now + SETTLE_S + 60)
             elif ran.exit_code in (Exit.OK, Exit.REFUSED_ROWS) and not self._a_person_decides(ran):
+                self.clock.advance(self.clock.now + 60)  # a series goes on in the background
                 self.judge.finished(ran)
                 if self.scenario.chance.of("once more").random() < 0.3:
                     self._once_more(flags)

@@ -33,6 +33,7 @@ SWAP_S = 0.5
 GOOD = frozenset({Status.CANCELLED, Status.ALREADY_CANCELLED, Status.SKIPPED})
 GONE = frozenset({State.CANCELLED, State.ALREADY_CANCELLED})
 NOT_APPLIED = frozenset({State.PENDING, State.WAITING, State.REJECTED, State.NOT_FOUND, State.FAILED, State.SKIPPED})
+OPEN = frozenset({State.SENDING, State.UNKNOWN})
 UNFINISHED = frozenset({State.PENDING, State.WAITING, State.SENDING, State.UNKNOWN, State.FAILED})
 
 
@@ -44,7 +45,7 @@ class Judge:
         self._past = Past()
         self._judged = 0  #: departures
         self._events = 0
-        self._durable: Counter[int] = Counter()
+        self._open_series: set[int] = set()  #: series without an outcome that a read may still tell
 
     def after(self, ran: Ran) -> None:
         """Judge what is seen after a run."""
@@ -77,6 +78,9 @@ class Judge:
             self._slots_are_back(ran)
             self._shown_counts(ran, past)
         self._pauses_in_an_outage(ran, new)
+        last = {target: event for _, target, _, event, *_ in past.events}
+        series = {number for number, target in past.targets.items() if target.entire_series}
+        self._open_series = {one for one in series if past.states[one] in OPEN and last.get(one) != Event.UNDECIDED}
 
     def _swapped(self, at: float, ran: Ran, new: Sequence[Departure]) -> None:
         """From the moment on when its files are changed a run records nothing, and hence sends nothing more."""
@@ -118,17 +122,26 @@ class Judge:
     def _intent_before_post(self, ran: Ran, new: Sequence[Departure]) -> None:
         numbers = {target: number for number, target in self._past.targets.items()}
         durable: Counter[int] = Counter()
+        open_series = set(self._open_series)
         happened: list[tuple[int, Any]] = [(commit.order, commit) for commit in ran.process.commits]
         happened += [(one.order, one) for one in new if one.kind == "post"]
         for _, what in sorted(happened, key=lambda item: item[0]):
             if isinstance(what, Departure):
                 number = numbers.get(what.target)  # type: ignore[arg-type]
+                if others := open_series - {number}:
+                    told = name_of(self._past.targets[min(others)])
+                    self._violated(5, f"{name_of(what.target)} was sent while the series of {told} had no outcome.")
                 if number is None or durable[number] < 1:
                     self._violated(2, f"a cancel of {name_of(what.target)} left without a durable intent.")
                 else:
                     durable[number] -= 1
             else:
                 for entry in what.entries:
+                    is_series = self._past.targets[entry.target_id].entire_series
+                    if is_series and entry.event in (Event.INTENT, Event.RECOVERED, Event.NO_PROOF):
+                        open_series.add(entry.target_id)
+                    else:
+                        open_series.discard(entry.target_id)
                     durable[entry.target_id] = int(entry.event is Event.INTENT)
         intents = Counter(event[1] for event in self._past.events if event[3] == Event.INTENT)
         posts = Counter(numbers.get(one.target) for one in self._api.departures if one.kind == "post")  # type: ignore[arg-type]
@@ -198,7 +211,7 @@ class Judge:
     def _reads(self, target: Target, since: float, until: float) -> int:
         return sum(
             one.kind == "get" and one.target is not None and one.target.appointment_id == target.appointment_id
-            and since <= one.at <= until and one.answered_at is not None
+            and since <= one.at <= until and one.answered_at is not None and one.what == "read active"
             for one in self._api.departures
         )  # fmt: skip
 
@@ -333,6 +346,8 @@ class Judge:
             return "" if is_told else "nobody is told"
         if state in UNFINISHED:
             return "nothing says what becomes of it"
+        if state in GONE and target.entire_series and any(self._api.truth.siblings(meeting)):
+            return "an occurrence of the series is active"
         if state in GONE:
             return "" if not meeting.exists or meeting.gone_since(target.attendee_id) is not None else "it is active"
         if state is State.NOT_FOUND:

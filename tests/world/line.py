@@ -136,7 +136,8 @@ class WorldLine:
         entry = meeting.as_of(at)
         if self.process.api.meets("slim", rng):
             self.process.api.count("slim entry")
+            known = entry.is_cancelled if rng.random() < 0.4 else None
             return replace(
-                entry, is_cancelled=None, attendee_ids=None, removed_ids=frozenset(), host_ids=None, start=None
+                entry, is_cancelled=known, attendee_ids=None, removed_ids=frozenset(), host_ids=None, start=None
             )
         return entry

@@ -81,4 +81,5 @@ def _do(api: Api, meeting: Meeting, deed: str) -> None:
 def is_gone(api: Api, target: Target) -> bool:
     """Look at an appointment as a person does, who sees what is true."""
     meeting = api.truth.meetings[target.appointment_id]
-    return not meeting.exists or meeting.gone_since(target.attendee_id) is not None
+    is_whole = not target.entire_series or not any(api.truth.siblings(meeting))
+    return not meeting.exists or (meeting.gone_since(target.attendee_id) is not None and is_whole)

@@ -192,7 +192,7 @@ class Runner:
                 await self._work(feed, 1 if series else len(self._context.lines), claims)
                 if not feed.given:
                     break
-                sent = [work for work in feed.given if work.sent]
+                sent = [work for work in feed.given if work.sent and work.target_id not in self._held_forbidden.held]
                 left -= len(sent)
                 await self._verify(sent, claims)
 

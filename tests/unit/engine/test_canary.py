@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.model import Answer, Scope, Target
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.runner import RunEnd, Runner
+from bulk_cancel.engine.sender import FORBIDDEN_MEANS_CREDENTIAL
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import Unknown
 from support.scripted import NO_ANSWER, MemoryCommits, ScriptedLine, active, cancelled, context_of, works
@@ -84,6 +87,31 @@ async def test_what_reads_deny_is_not_called_cancelled_and_halts_every_later_run
         assert again.halt.for_a_person
         assert len(line.posts) == 2, "the two canaries, once each"
     assert again.reconciled.undecided == 2
+
+
+@pytest.mark.parametrize("look", [Look.EACH, Look.NEVER], ids=["of its read", "of its cancel"])
+async def test_a_403_of_the_first_row_is_its_own_and_the_next_one_is_the_canary(clock: Clock, look: Look) -> None:
+    """It was held back as a possible fault of the credential, counted again and again, and taken for a canary."""
+    line, commits = ScriptedLine(clock), staged(6)
+    shown, first = truthful(line), commits.rows[0].target
+    forbidden = Answer(403, message="Forbidden", is_api_error=True)
+    line.on_read = lambda target: forbidden if target == first else shown(target)
+    line.on_cancel = lambda target: forbidden if target == first else cancelled(target)
+    end = await run(clock, line, commits, replace(CANARY, canary=1, look=look))
+    assert end.halt is None
+    assert commits.states.pop(1) is State.REJECTED
+    assert set(commits.states.values()) == {State.CANCELLED}
+    assert len([name for _, name in line.posts if name == first.appointment_id]) == (look is Look.NEVER)
+
+
+async def test_a_credential_that_may_cancel_nothing_is_told_by_its_canaries(clock: Clock) -> None:
+    forbidden = Answer(403, message="Forbidden", is_api_error=True)
+    line, commits = ScriptedLine(clock, on_cancel=lambda _: forbidden, on_read=active), staged(9)
+    end = await run(clock, line, commits, replace(CANARY, canary=1))
+    assert end.halt is not None
+    assert end.halt.exit_code is Exit.CREDENTIAL
+    assert len(line.posts) == FORBIDDEN_MEANS_CREDENTIAL
+    assert State.REJECTED not in commits.states.values()
 
 
 async def test_when_reads_show_it_later_the_run_goes_on(clock: Clock) -> None:
