@@ -114,12 +114,13 @@ def _many(count: int, one: str, more: str = "") -> str:
 def _counts(plan: Plan) -> Iterator[str]:
     """Yield lines that add up to all rows; an indented line is a part of the line above."""
     actions = plan.actions
-    settled = ", ".join(f"{count} {state.value}" for state, count in plan.settled.items())
+    settled, known = ", ".join(f"{n} {state.value}" for state, n in plan.settled.items()), plan.settled.total()
     lines = [
         (plan.cancels, "to cancel"),
         *((count, f"    {count:>6}  {reason}") for count, reason in _reasons(plan)),
         (actions[Action.READ_FIRST], "to look up first: an earlier cancel has no known outcome"),
-        (actions[Action.NOTHING], f"settled in an earlier run ({settled}): nothing is sent"),
+        (known, f"settled in an earlier run ({settled}): nothing is sent"),
+        (actions[Action.NOTHING] - known, "settled by the ledger that the plan was made with alone: nothing is sent"),
         (actions[Action.ALREADY_CANCELLED], "already cancelled: nothing is sent"),
         (actions[Action.NOT_FOUND], "not found: nothing is sent"),
         (actions[Action.REFUSED], "the API would refuse"),

@@ -13,7 +13,7 @@ from bulk_cancel.core.model import Appointment, InputRow, Request, Target
 from bulk_cancel.core.moments import widened
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.provenance import Provenance
-from bulk_cancel.core.states import OPEN, SENDABLE, State
+from bulk_cancel.core.states import OPEN, SENDABLE, SETTLED, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,7 @@ def make_plan(
 def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
     plan.rows += 1
     plan.actions[line.action] += 1
-    if line.action is Action.NOTHING and state is not None:
+    if line.action is Action.NOTHING and state in SETTLED:
         plan.settled[state] += 1
     shown = {Action.CANCEL: plan.first, Action.INVALID: plan.invalid}.get(line.action)
     if shown is None and line.action not in (Action.SAME, Action.NOTHING, Action.READ_FIRST):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from bulk_cancel.access.setup import set_up
+from bulk_cancel.cli.render import show_plan
+from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.commands.explain import explain
 from bulk_cancel.commands.plan import plan_job
 from bulk_cancel.commands.run import prepare, run_job
@@ -232,3 +236,22 @@ def test_a_run_names_the_rows_that_an_earlier_input_did_not_reach(office: Office
     assert "Done: nothing of this input is left to do." in done.next
     assert f"{left} targets of earlier inputs are still to be sent: `bulk-cancel status" in done.next
     assert "nothing is left to do" not in office.status().lower()
+
+
+def test_what_a_plan_knows_as_settled_by_another_ledger_is_left_out_for_good_and_told_as_that(office: Office) -> None:
+    source, plan = office.write(3), office.folder / "closure.plan"
+    other = {"ledger": str(office.folder / "other.db"), "out": str(office.folder / "elsewhere")}
+    office.run(source)
+    plan_job(office.job(source, plan_file=plan, out=None), office.played.caller)
+    with redirect_stdout(StringIO()) as shown:
+        show_plan(
+            Terminal(), plan_job(office.job(plan, ledger=other["ledger"], out=None), office.played.caller), str(plan)
+        )
+    assert "settled by the ledger that the plan was made with alone" in shown.getvalue()
+    for _ in range(2):
+        last = office.run(plan, **other)
+        assert (last.exit_code, counts(last)) == (Exit.OK, {"skipped": 3})
+        assert "same command" not in last.next
+    told = (office.folder / "elsewhere" / "results.csv").read_text(encoding="utf-8")
+    assert told.count("cancelled in an earlier run, by the ledger that the plan was made with") == 3
+    assert len(office.line.posts) == 3

@@ -70,7 +70,8 @@ _CARDS: Mapping[Concern, tuple[Kind, tuple[str, str], str]] = MappingProxyType(
         Concern.REJECTED: (
             KINDS[Status.REJECTED],
             _ROWS,
-            "The API refused. Correct these rows in failed.csv and run it as a new input.",
+            "The API refused, or a reading showed that it would, and nothing was sent: each row says which. Correct "
+            "these rows in failed.csv and run it as a new input.",
         ),
         Concern.NOT_FOUND: (
             KINDS[Status.NOT_FOUND],
@@ -198,8 +199,8 @@ def _also(run: _Run) -> str:
 
 def _done(done: int, total: int) -> str:
     if done < total:
-        return f"{done:,} of {counted(total, 'cancellation is', 'cancellations are')} done."
-    return "The one cancellation is done." if total == 1 else f"All {total:,} cancellations are done."
+        return f"{done:,} of {counted(total, 'row is', 'rows are')} done."
+    return "The one row is done." if total == 1 else f"All {total:,} rows are done."
 
 
 def _advice(run: _Run) -> str:
