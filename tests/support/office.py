@@ -59,6 +59,9 @@ class Office:
     def status(self) -> str:
         return look_over(self.setup().place, self.played.machine, 5).next
 
+    def report_into(self, run_id: str, folder: Path) -> None:
+        report_run(self.setup().place, self.played.machine, run_id, ReportWish(out=folder))
+
     def report(self) -> str:
         report_run(self.setup().place, self.played.machine, "", ReportWish())
         return (self.folder / "out" / "report.html").read_text(encoding="utf-8")

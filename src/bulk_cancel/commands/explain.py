@@ -17,11 +17,9 @@ from bulk_cancel.core.target_name import parse_target_name, part_of, target_name
 from bulk_cancel.core.text import clean, one_line
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import UsageError
-from bulk_cancel.ledger.port import HistoryLine, Ledger, Naming, RunRecord, Unknown
+from bulk_cancel.ledger.port import ALL_RUNS, HistoryLine, Ledger, Naming, RunRecord, Unknown
 from bulk_cancel.reports.next_step import command
 
-#: A limit above the number of runs in any ledger.
-ALL_RUNS = 2**31
 #: Most rows that are shown of those that name an appointment.
 MOST_ROWS = 1000
 

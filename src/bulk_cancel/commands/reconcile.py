@@ -31,7 +31,11 @@ from bulk_cancel.settings.job import Job
 
 def reconcile_ledger(job: Job, caller: Caller) -> Summary:
     """Settle the ledger's unknown targets by reads alone."""
-    setup = set_up(job, caller.log, caller.machine, caller.display)
+    return reconcile_in(set_up(job, caller.log, caller.machine, caller.display), caller)
+
+
+def reconcile_in(setup: Setup, caller: Caller) -> Summary:
+    """As `reconcile_ledger` does."""
     with prepare_reconcile(setup) as facts:
         contexts = contexts_of(setup, facts)
         what, at_most_s = Runner.reconcile_only, facts.longest_exchange_s

@@ -13,14 +13,12 @@ from bulk_cancel.access.machine import Machine
 from bulk_cancel.core.moments import Zone
 from bulk_cancel.errors import UsageError
 from bulk_cancel.execution.finish import summary_of_unended
-from bulk_cancel.ledger.port import Ledger, RunRecord
+from bulk_cancel.ledger.port import ALL_RUNS, Ledger, RunRecord
 from bulk_cancel.reports.records import Wanted
 from bulk_cancel.reports.run_files import kept_snapshots, snapshot_of, write_run
 from bulk_cancel.reports.summary import SUMMARY_JSON, to_json, write_summary
 from bulk_cancel.reports.workbook import require_excel
 
-#: A limit above the number of runs in any ledger.
-_ALL = 2**31
 _NO_COLUMNS = (
     "The input of this run is not in {} any more: the files have the ids and what was asked, not the input's columns."
 )
@@ -75,7 +73,7 @@ def _refuse_another_runs(ledger: Ledger, run: RunRecord, folder: Path) -> None:
     """Raise UsageError for a folder that holds the results of another run, or of a plan."""
     place = str(folder.resolve())
     of_others = (run_id for run_id in kept_snapshots(folder) if not ledger.runs(run_id))  # another ledger's
-    newest = next((one.run_id for one in ledger.runs(limit=_ALL) if one.input_digest and one.out == place), None)
+    newest = next((one.run_id for one in ledger.runs(limit=ALL_RUNS) if one.input_digest and one.out == place), None)
     owner = next(of_others, newest or _owner_of(folder))
     if owner not in (None, run.run_id):
         raise UsageError(

@@ -13,6 +13,7 @@ from typing import cast
 from bulk_cancel.access.credential_locks import CredentialLocks, credential_locks
 from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.access.setup import Setup, set_up
+from bulk_cancel.commands.no_rows import end_without_rows, open_rows_or_ledger
 from bulk_cancel.commands.refusals import Refusal, note_refusal
 from bulk_cancel.commands.run_setup import (
     NO_RUN,
@@ -27,6 +28,7 @@ from bulk_cancel.commands.run_setup import (
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.deadline import TimeLimit
+from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.text import counted
 from bulk_cancel.core.units import show_duration
@@ -48,17 +50,18 @@ from bulk_cancel.planning.plan_reads import PlanReads
 from bulk_cancel.planning.planner import hours_of, plan_reads, planned
 from bulk_cancel.planning.reason_templates import template_of
 from bulk_cancel.planning.search import SELECTED
-from bulk_cancel.planning.sources import Source, open_if_any, provenance_of_source, retries_refused
+from bulk_cancel.planning.sources import Source, provenance_of_source, retries_refused
 from bulk_cancel.reports.rebooking import rebooking_list
 from bulk_cancel.reports.records import RESULTS_PARQUET
 from bulk_cancel.reports.remains import keep_expiry
 from bulk_cancel.reports.run_files import keep_snapshot, kept_snapshots
 from bulk_cancel.reports.shown_columns import ShownColumns, shown_columns
-from bulk_cancel.reports.summary import FOR_PEOPLE, SUMMARY_JSON, Requests, Summary
+from bulk_cancel.reports.summary import FOR_PEOPLE, SUMMARY_JSON, Summary
 from bulk_cancel.reports.workbook import require_excel
 from bulk_cancel.settings.job import Job
 
 _NAME_COLUMNS = "Nothing was sent. Let its blanks name columns of the input."
+_LIST_LOST = "The list of people to call is lost: `bulk-cancel find` with --include-cancelled, --include-contacts and -o has them."
 #: Files that a run writes or removes in its folder of results.
 _WRITTEN = (*FOR_PEOPLE, RESULTS_PARQUET, SUMMARY_JSON, SELECTED)
 
@@ -75,21 +78,23 @@ def run_job(job: Job, caller: Caller) -> Summary:
 def run_in(setup: Setup, caller: Caller) -> Summary:
     """Prepare a run, carry it out and conclude it. Raises as `run_job` does."""
     with prepare(setup, caller.approve) as facts:
-        if isinstance(facts, Summary):
-            return facts
-        if setup.job.engine == "dbos":
-            return _dispatched(setup, caller, facts)
-        return conclude(setup, facts, carry(setup, facts, caller))
+        if not isinstance(facts, str):
+            if setup.job.engine == "dbos":
+                return _dispatched(setup, caller, facts)
+            return conclude(setup, facts, carry(setup, facts, caller))
+    return end_without_rows(setup, caller, facts)
 
 
 @contextmanager
 def prepare(
-    setup: Setup, approve: Callable[[Plan], bool], open_rows: Callable[[Setup, Path], Source | str] = open_if_any
-) -> Iterator[RunFacts | Summary]:
+    setup: Setup,
+    approve: Callable[[Plan], bool],
+    open_rows: Callable[[Setup, Path], Source | str] = open_rows_or_ledger,
+) -> Iterator[RunFacts | str]:
     """Plan a run, ask for approval, lock what it needs and stage it; yield its facts until it has ended.
 
-    `open_rows` opens the job's source. When there is nothing to do, the summary of that is yielded. Raises as
-    `run_job` does.
+    `open_rows` opens the job's source. When it has no rows, the sentence that says why is yielded. Raises as `run_job`
+    does.
     """
     if setup.job.excel:
         require_excel()
@@ -103,7 +108,7 @@ def prepare(
         with _private(out, run_id) as folder:
             source = open_rows(setup, folder)
             if isinstance(source, str):
-                yield _nothing_done(run_id, setup, source)
+                yield source
                 return
             shown = shown_columns(source.snapshot, setup.job.show)
             if source.approval is not None:
@@ -118,12 +123,19 @@ def carry(setup: Setup, facts: RunFacts, caller: Caller) -> RunEnd:
     """Carry out a prepared run in this process, with signals and progress."""
     wanted = facts.out if facts.active and setup.job.rebooking_list else None
     listing = rebooking_list(wanted, setup.zone) if wanted else nullcontext()
-    with listing as keep:
-        contexts = contexts_of(setup, facts, keep)
-        at_most_s = facts.longest_exchange_s
-        end: RunEnd = setup.machine.run_loop(execute_attended, contexts, Runner.run, caller, at_most_s)
-        keep_paces(setup, facts, contexts)
-        return end
+    end: RunEnd | None = None
+    try:
+        with listing as keep:
+            contexts = contexts_of(setup, facts, keep)
+            at_most_s = facts.longest_exchange_s
+            end = setup.machine.run_loop(execute_attended, contexts, Runner.run, caller, at_most_s)
+            keep_paces(setup, facts, contexts)
+    except (BulkCancelError, OSError) as error:  # the list was removed, and cannot be made again
+        if end is None:
+            raise
+        setup.log.warning("run.rebooking_list_lost", why=str(error))
+        end = replace(end, halt=Halt(Exit.DISK, f"{error} {_LIST_LOST}"))
+    return end
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,22 +223,6 @@ def _warn_of_short_time(plan: Plan, setup: Setup) -> None:
     left_s = plan.time.left_s(setup.machine.clock.monotonic()) if plan.time else None
     if left_s is not None and plan.cancels and plan.needs_s > left_s:
         setup.log.warning("run.time_short", needs=show_duration(plan.needs_s), left=show_duration(left_s))
-
-
-def _nothing_done(run_id: str, setup: Setup, why: str) -> Summary:
-    return Summary(
-        run_id=run_id,
-        rows=0,
-        targets=0,
-        counts={},
-        requests=Requests(),
-        elapsed_s=0.0,
-        exit_code=Exit.OK,
-        out=None,
-        ledger=str(setup.place),
-        next=why,
-        provenance=setup.provenance,
-    )
 
 
 def _refuse_own_input(source: str, out: Path) -> None:

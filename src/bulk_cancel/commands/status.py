@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of, shared_of
 from bulk_cancel.access.machine import Machine
-from bulk_cancel.commands.explain import ALL_RUNS, settle_s_of, zone_of
+from bulk_cancel.commands.explain import settle_s_of, zone_of
 from bulk_cancel.commands.refusals import Refusal, newest_refusal
 from bulk_cancel.commands.resolve import RECOVER
 from bulk_cancel.core.exit_codes import Remains, decide_exit
@@ -19,10 +20,10 @@ from bulk_cancel.core.states import State
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
 from bulk_cancel.errors import Exit
-from bulk_cancel.ledger.port import Ledger, RunRecord, Unknown, every_unknown
+from bulk_cancel.ledger.port import ALL_RUNS, Ledger, RunRecord, Unknown, every_unknown
 from bulk_cancel.ledger.shared import NOBODY, START_ONE, is_untaken
 from bulk_cancel.ops.locks import Holder
-from bulk_cancel.reports.next_step import Ending, closing_steps, command, next_step, told_elsewhere, typed
+from bulk_cancel.reports.next_step import Ending, closing_steps, command, next_step, told_elsewhere, typed, unnamed
 from bulk_cancel.reports.remains import has_expired, remains_elsewhere, remains_of_run
 from bulk_cancel.reports.summary import read_told
 
@@ -107,7 +108,7 @@ class _Sources:
         lines = [
             *_refused(refusal),
             *self._next(seen, holder, opened, is_refused=refusal is not None),
-            *(() if holder else (*_left_behind(others, left), *_closing(seen))),
+            *(() if holder else (*_left_behind(others, left, ledger.place), *_closing(seen))),
         ]
         return Overview(
             ledger=ledger.place,
@@ -171,9 +172,8 @@ class _Sources:
             yield f"The run {last.record.run_id}: {last.said}"
             return
         exit_code = _exit_today(last, remains)
-        is_more_to_do = is_refused or others.count(
-            Status.UNKNOWN, Status.PENDING
-        )  # so that "nothing is left to do" is not shown beside it
+        # "Nothing is left to do" is not shown beside more that is to be done.
+        is_more_to_do = is_refused or others.count(Status.UNKNOWN, Status.PENDING)
         if not (is_more_to_do and exit_code is Exit.OK and last.phase is RunPhase.ENDED):
             times = (opened(item).due_at for item in every_unknown(self.ledger))
             due_at = max((time for time in times if time is not None), default=None)
@@ -188,6 +188,8 @@ class _Sources:
                 zone=self.zone,
             )
             yield next_step(ending)
+            if remains.count(Status.PENDING) and not last.expired_in:
+                yield from _unnamed(last.record, self.ledger.place)
         yield from elsewhere
 
 
@@ -200,7 +202,7 @@ def _exit_today(run: RunView, remains: Remains) -> Exit:
     """Return the exit code by the present states of a run's rows; STOPPED if its rows were not all staged."""
     if run.record.status == "staging":
         return Exit.STOPPED
-    stopped = run.exit_code if remains.count(Status.PENDING) else None
+    stopped = run.exit_code if remains.count(Status.PENDING) and run.exit_code is not Exit.UNKNOWN else None
     return stopped or decide_exit(remains)
 
 
@@ -224,13 +226,21 @@ def _refused(refusal: Refusal | None) -> Iterator[str]:
             yield typed(refusal.command)
 
 
-def _left_behind(records: Sequence[RunRecord], left: Mapping[int, int]) -> Iterator[str]:
+def _left_behind(records: Sequence[RunRecord], left: Mapping[int, int], ledger: str) -> Iterator[str]:
     """Yield what runs before the last one left open, and how to continue each."""
     for record in records:
         targets = counted(left[record.run_no], "target is", "targets are")
         yield f"Of the run {record.run_id} ({clean(record.source)}) {targets} still to be sent, too: run it again."
         if record.provenance.command:
             yield typed(record.provenance.command)
+        yield from _unnamed(record, ledger)
+
+
+def _unnamed(record: RunRecord, ledger: str) -> Iterator[str]:
+    """Yield how the rest of a run is sent whose command, with a job file, may name other rows by now."""
+    typed_then = record.provenance.command
+    if typed_then and Path(record.source).name not in typed_then:
+        yield unnamed(record.run_id, ledger)
 
 
 def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> RunView:

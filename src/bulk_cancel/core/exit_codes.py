@@ -75,10 +75,11 @@ class Remains:
         return self.count(*BAD) + self.undecided + self.changed + self.warned
 
 
-def decide_exit(remains: Remains, halt: Halt | None = None) -> Exit:
+def decide_exit(remains: Remains, halt: Halt | None = None, elsewhere: Remains | None = None) -> Exit:
     """Return the exit code of what halted the run, or else the one that follows from its rows.
 
-    A halt that stopped nothing, since every row was sent already, does not count: then the rows decide.
+    A halt that stopped nothing, since every row was sent already, does not count: then the rows decide. Where they are
+    done, an unknown outcome of another input (`elsewhere`) does: the same job may not name it any more.
     """
     if halt is not None and (halt.exit_code is not Exit.STOPPED or remains.for_a_run or halt.for_a_person):
         return halt.exit_code
@@ -86,7 +87,10 @@ def decide_exit(remains: Remains, halt: Halt | None = None) -> Exit:
         return Exit.UNKNOWN
     if remains.for_a_run:
         return Exit.STOPPED
-    return Exit.REFUSED_ROWS if remains.for_a_person else Exit.OK
+    if elsewhere is not None and elsewhere.for_reads:
+        return Exit.UNKNOWN
+    is_for_a_person = remains.for_a_person or (elsewhere is not None and elsewhere.undecided)
+    return Exit.REFUSED_ROWS if is_for_a_person else Exit.OK
 
 
 def exceeds(errors: int, total: int, allowed: str) -> bool:

@@ -23,7 +23,7 @@ from bulk_cancel.execution.execute import RunFacts
 from bulk_cancel.ledger.port import Concern, Ledger, RunRecord
 from bulk_cancel.reports.next_step import NOT_ENDED
 from bulk_cancel.reports.records import Wanted
-from bulk_cancel.reports.remains import has_expired, remains_elsewhere, remains_of_ledger, remains_of_run
+from bulk_cancel.reports.remains import has_expired, newest_left, remains_elsewhere, remains_of_ledger, remains_of_run
 from bulk_cancel.reports.run_files import write_run
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
 
@@ -96,13 +96,14 @@ def _about_cache(effort: Effort) -> str:
     return f"{CACHED[0].upper()}{CACHED[1:]}; {old} too old to send by." if cached else ""
 
 
-def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains) -> Ending:
+def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains, elsewhere: Remains) -> Ending:
     found, now = end.reconciled, facts.clock.now()
-    exit_code = decide_exit(matter, end.halt)
+    exit_code = decide_exit(matter, end.halt, elsewhere)
     cache = _about_cache(effort) if exit_code is not Exit.OK else ""
     return Ending(
         remains=matter,
         exit_code=exit_code,
+        elsewhere=elsewhere,
         # When a reconcile was stopped, it is not known when the other outcomes are due.
         due_at=now + found.due_in_s if found.unknown and not end.halt else None,
         halt=" ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left), cache))),
@@ -110,6 +111,7 @@ def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains) -> En
         expired_in=str(facts.out or "") if has_expired(facts.ledger, facts.run_no, now) else "",
         ledger=facts.ledger.place,
         run=next(iter(facts.ledger.runs(facts.run_id)), None),
+        left_by=newest_left(facts.ledger) if matter.sendable else "",
         zone=facts.zone,
     )
 
@@ -120,10 +122,9 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     remains = remains_of_run(ledger, facts.run_no)
     counts = remains.counts
     matter = _with_left(remains, facts.left) if counts else remains_of_ledger(ledger)
-    ending = _ending(facts, end, effort, matter)
-    if counts:
-        others = remains_elsewhere(ledger, facts.run_no, remains, sum(facts.left.values()))
-        ending = replace(ending, elsewhere=others)
+    told = matter.count(Status.UNKNOWN) if not counts else sum(facts.left.values())
+    others = remains_elsewhere(ledger, facts.run_no, matter, told)
+    ending = _ending(facts, end, effort, matter, others)
     requests = requests_of(*(counters for all_counters in effort.all_counters.values() for counters in all_counters))
     return Summary(
         run_id=facts.run_id,

@@ -23,6 +23,8 @@ from bulk_cancel.core.states import State
 
 #: All rows of the run's own account. (A scope of None means all accounts.)
 ALL_ROWS = Scope()
+#: A limit above the number of runs in any ledger.
+ALL_RUNS = 2**31
 _AT_ONCE = 1000
 
 

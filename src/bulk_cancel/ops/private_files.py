@@ -71,8 +71,8 @@ def open_own(path: Path, flags: int) -> int:
 
 
 def open_to_append(path: Path) -> TextIO:
-    """Open a file for appending lines, as `open_own` does; each line is written at once."""
-    descriptor = open_own(path, os.O_WRONLY | os.O_APPEND)
+    """Open a file for appending lines, as `open_own` does; each line is written at once. Its descriptor reads, too."""
+    descriptor = open_own(path, os.O_RDWR | os.O_APPEND)
     return open(descriptor, "a", encoding="utf-8", newline="", buffering=1)  # noqa: PTH123 - a descriptor
 
 

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from bulk_cancel.planning.plan_reads import PlanReads
 
 
+#: How the sentence begins that says why a job has no rows.
+NOTHING_TO_DO = "Nothing to do: "
+
+
 class PlannedRows(Protocol):
     """The rows of a source, for the plan and the ledger."""
 
@@ -142,7 +146,7 @@ def open_if_any(setup: Setup, folder: Path) -> Source | str:
     except (InputMissingError, NoRowsError) as error:
         if job.missing_input != "ok" or (isinstance(error, InputMissingError) and not _has_folder(job.input)):
             raise
-        sentence = _why_nothing(job, error)
+        sentence = why_nothing(job, error)
         setup.log.info("run.nothing_to_do", why=sentence)
         return sentence
 
@@ -152,11 +156,12 @@ def _has_folder(name: str) -> bool:
     return "://" in name or Path(name).parent.is_dir()
 
 
-def _why_nothing(job: Job, error: InputMissingError | NoRowsError) -> str:
+def why_nothing(job: Job, error: InputMissingError | NoRowsError) -> str:
+    """Return a sentence: why the job has no rows."""
     if job.select is not None:
-        return "Nothing to do: the search found no appointment."
+        return f"{NOTHING_TO_DO}the search found no appointment."
     what = "does not exist" if isinstance(error, InputMissingError) else "has a header and no rows"
-    return f"Nothing to do: {job.label} {what}."
+    return f"{NOTHING_TO_DO}{job.label} {what}."
 
 
 def _of_this_api(plan: PlanFile, url: str) -> PlanFile:

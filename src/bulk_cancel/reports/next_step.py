@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from bulk_cancel.core.exit_codes import LEFT, Remains
+from bulk_cancel.core.exit_codes import LEFT, Remains, decide_exit
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.core.text import clean, counted
@@ -55,6 +55,7 @@ class Ending:
     expired_in: str = ""  #: the folder of the results, if the plan that was carried out has expired
     ledger: str = ""  #: where the ledger is; empty: the usual one
     run: RunRecord | None = None  #: the run; None: not known
+    left_by: str = ""  #: the id of the newest run that left targets to be sent; empty: not known
     zone: Zone = None  #: of times for people
 
     @property
@@ -110,25 +111,34 @@ def _sentences(ending: Ending) -> Iterator[str]:
         yield from _plan_anew(ending)
     elif ending.exit_code in _FIRST and not _is_for_others(ending):
         yield _go_on(ending)
-    elif ending.exit_code is Exit.UNKNOWN:
+    elif ending.exit_code is Exit.UNKNOWN and remains.for_reads:
         yield _look_again(ending)
     yield from _for_a_person(ending)
     if remains.sendable:
         were = counted(remains.sendable, "cancel was", "cancels were")
         yield f"{were} not applied and may be sent again: run the input that names {_them(remains.sendable)}."
-    elif ending.exit_code is Exit.OK:
+        if ending.left_by:
+            yield unnamed(ending.left_by, ending.ledger)
+    elif ending.exit_code is Exit.OK or (not ending.halt and decide_exit(remains) is Exit.OK):
         yield _done(ending)
-    yield from told_elsewhere(ending.elsewhere, ending.ledger)
+    yield from told_elsewhere(ending.elsewhere, ending.ledger, _after(ending))
     if to_send := ending.elsewhere.count(Status.PENDING):
         targets = counted(to_send, "target of earlier inputs is", "targets of earlier inputs are")
         yield f"{targets} still to be sent: `{command('status', ending.ledger)}` tells how."
 
 
-def told_elsewhere(elsewhere: Remains, ledger: str) -> Iterator[str]:
-    """Yield what earlier inputs left without a known outcome, and what to type."""
+def unnamed(run_id: str, ledger: str) -> str:
+    """Return how the unsent rows of a run are sent when its input, such as a search, names them no more."""
+    folder = f"left-{run_id}"
+    report = command(f"report {run_id} --out {folder}", ledger)
+    return f"If no input names them any more, `{report}` writes {folder}/unprocessed.csv, which does: run that."
+
+
+def told_elsewhere(elsewhere: Remains, ledger: str, after: str = "") -> Iterator[str]:
+    """Yield what earlier inputs left without a known outcome, and what to type; `after` says when, if not now."""
     if elsewhere.for_reads:
         reconcile = command("reconcile", ledger)
-        yield f"Cancels of earlier inputs have no known outcome. To look them up, type: {reconcile}"
+        yield f"Cancels of earlier inputs have no known outcome. To look them up{after}, type: {reconcile}"
     if elsewhere.undecided:
         decide = command("resolve", ledger)
         yield f"Cancels of earlier inputs can be settled by no read: a person decides, with `{decide}`."

@@ -2,12 +2,13 @@
 
 A telephone number begins with +, and people may write a formula into a name: an apostrophe keeps both a text.
 The API cannot undo a cancel; with this list people can be called. Each row is on disk before its cancel is recorded, so
-that the list is complete even when the run is killed.
+that the list is complete even when the run is killed, and a list that is removed meanwhile is made again.
 """
 
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,24 +38,56 @@ Keep = Callable[[Target, Appointment], None]
 
 @contextmanager
 def rebooking_list(out: Path, zone: Zone) -> Iterator[Keep]:
-    """Yield a function that adds a cancelled appointment's attendees to `out`/rebooking.csv, with times in `zone`."""
-    file = open_to_append(out / REBOOKING)
-    writer = csv.writer(file, lineterminator="\n")
+    """Yield a function that adds a cancelled appointment's attendees to `out`/rebooking.csv, with times in `zone`.
 
-    def write(rows: Iterable[Sequence[str]]) -> None:
-        with writing(out / REBOOKING):
-            writer.writerows(rows)
-            file.flush()
-
+    Where the file is removed meanwhile, it is made again, with every row that it had. Raises OutputError and as
+    `open_to_append` does.
+    """
+    listing = _Listing(out / REBOOKING, zone)
     try:
-        if not file.tell():  # a run that continues adds to the existing list
-            write([_COLUMNS])
-        yield lambda target, seen: write(
-            [harmless(one_line(value or "")) for value in row] for row in _rows(target, seen, zone)
-        )
+        yield listing.keep
+        listing.stay()
     finally:
         with suppress(OSError):  # the disk has refused the unwritten rest before, which was reported
-            file.close()
+            listing.file.close()
+
+
+class _Listing:
+    """The open list."""
+
+    def __init__(self, path: Path, zone: Zone) -> None:
+        self._path, self._zone = path, zone
+        self.file = open_to_append(path)
+        if not self.file.tell():  # a run that continues adds to the existing list
+            self._write([_COLUMNS])
+
+    def keep(self, target: Target, seen: Appointment) -> None:
+        """Add a cancelled appointment's attendees."""
+        self.stay()
+        self._write([harmless(one_line(value or "")) for value in row] for row in _rows(target, seen, self._zone))
+
+    def stay(self) -> None:
+        """Make the file again if it is not in its place any more; what it had is added to what is there."""
+        with writing(self._path):
+            if self._is_in_place():
+                return
+            rows = os.pread(self.file.fileno(), os.fstat(self.file.fileno()).st_size, 0).decode()
+            again = open_to_append(self._path)
+            again.write(rows.partition("\n")[2] if again.tell() else rows)
+            again.flush()
+            self.file.close()
+            self.file = again
+
+    def _is_in_place(self) -> bool:
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(self.file.fileno()))
+        except FileNotFoundError:
+            return False
+
+    def _write(self, rows: Iterable[Sequence[str]]) -> None:
+        with writing(self._path):
+            csv.writer(self.file, lineterminator="\n").writerows(rows)
+            self.file.flush()
 
 
 def _rows(target: Target, seen: Appointment, zone: Zone) -> Iterator[tuple[str | None, ...]]:

@@ -7,7 +7,7 @@ from collections import Counter
 from bulk_cancel.core.exit_codes import Remains
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.states import State
-from bulk_cancel.ledger.port import Concern, Ledger, every_unknown
+from bulk_cancel.ledger.port import ALL_RUNS, Concern, Ledger, every_unknown
 
 
 def remains_of_run(ledger: Ledger, run_no: int) -> Remains:
@@ -34,12 +34,20 @@ def remains_elsewhere(ledger: Ledger, run_no: int, here: Remains, told: int = 0)
 
     `here` is what the run's own rows leave; `told`: number of unknown targets of others that it counts as well.
     """
-    to_send = sum(count for other, count in ledger.left_by_run().items() if other != run_no)
+    to_send = sum(count for other, count in ledger.left_by_run().items() if other != run_no) - here.sendable
     unknown = max(0, ledger.unknown_count() - ledger.target_states(run_no).get(State.UNKNOWN, 0) - told)
     undecided = 0
     if unknown:
         undecided = sum(item.undecided for item in every_unknown(ledger)) - here.undecided
-    return Remains({Status.UNKNOWN: unknown, Status.PENDING: to_send}, undecided=min(unknown, max(0, undecided)))
+    return Remains(
+        {Status.UNKNOWN: unknown, Status.PENDING: max(0, to_send)}, undecided=min(unknown, max(0, undecided))
+    )
+
+
+def newest_left(ledger: Ledger) -> str:
+    """Return the id of the newest run that left targets to be sent; empty: none did."""
+    left = ledger.left_by_run()
+    return next((run.run_id for run in ledger.runs(limit=ALL_RUNS) if left.get(run.run_no)), "")
 
 
 def keep_expiry(ledger: Ledger, run_no: int, expires_at: float) -> None:

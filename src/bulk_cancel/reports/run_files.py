@@ -8,9 +8,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from bulk_cancel.core.model import Status
 from bulk_cancel.ledger.port import Ledger, RunRecord
 from bulk_cancel.reports.pages.run_page import write_run_page
-from bulk_cancel.reports.records import Wanted, write_records
+from bulk_cancel.reports.records import UNKNOWN_CSV, Wanted, write_records
+from bulk_cancel.reports.remains import remains_elsewhere, remains_of_run
 from bulk_cancel.reports.shown_columns import shown_columns
 from bulk_cancel.reports.workbook import why_no_workbook
 
@@ -28,8 +30,10 @@ def write_run(ledger: Ledger, run: RunRecord, out: Path, now: float, wanted: Wan
     shown = shown_columns(snapshot, wanted.show)
     too_much = why_no_workbook(sum(ledger.counts(run.run_no).values())) if wanted.excel else ""
     rows = partial(ledger.rows, run.run_no)
+    others = remains_elsewhere(ledger, run.run_no, remains_of_run(ledger, run.run_no))
+    spare = (UNKNOWN_CSV,) if others.count(Status.UNKNOWN) else ()
     facts = (("Run", run.run_id), *run.provenance.facts())
-    wanted = replace(wanted, excel=wanted.excel and not too_much, facts=facts, zone=run.zone)
+    wanted = replace(wanted, excel=wanted.excel and not too_much, facts=facts, zone=run.zone, spare=spare)
     files = write_records(snapshot, rows, out, wanted)
     write_run_page(ledger, run, out, now, shown.on)
     return too_much or files.missing
