@@ -61,7 +61,10 @@ from bulk_cancel.reports.workbook import require_excel
 from bulk_cancel.settings.job import Job
 
 _NAME_COLUMNS = "Nothing was sent. Let its blanks name columns of the input."
-_LIST_LOST = "The list of people to call is lost: `bulk-cancel find` with --include-cancelled, --include-contacts and -o has them."
+_LIST_LOST = (
+    "The list of people to call is lost: "
+    "`bulk-cancel find` with the days, --include-cancelled, --include-contacts and -o FILE writes one."
+)
 #: Files that a run writes or removes in its folder of results.
 _WRITTEN = (*FOR_PEOPLE, RESULTS_PARQUET, SUMMARY_JSON, SELECTED)
 

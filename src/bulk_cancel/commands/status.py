@@ -108,8 +108,9 @@ class _Sources:
         lines = [
             *_refused(refusal),
             *self._next(seen, holder, opened, is_refused=refusal is not None),
-            *(() if holder else (*_left_behind(others, left, ledger.place), *_closing(seen))),
         ]
+        if holder is None:
+            lines += [*_rest_of(seen, ledger.place), *_left_behind(others, left, ledger.place), *_closing(seen)]
         return Overview(
             ledger=ledger.place,
             holder=holder,
@@ -188,8 +189,6 @@ class _Sources:
                 zone=self.zone,
             )
             yield next_step(ending)
-            if remains.count(Status.PENDING) and not last.expired_in:
-                yield from _unnamed(last.record, self.ledger.place)
         yield from elsewhere
 
 
@@ -236,10 +235,15 @@ def _left_behind(records: Sequence[RunRecord], left: Mapping[int, int], ledger: 
         yield from _unnamed(record, ledger)
 
 
+def _rest_of(last: RunView | None, ledger: str) -> Iterator[str]:
+    if last is not None and last.left and last.phase is not RunPhase.AT_WORK and not last.expired_in:
+        yield from _unnamed(last.record, ledger)
+
+
 def _unnamed(record: RunRecord, ledger: str) -> Iterator[str]:
-    """Yield how the rest of a run is sent whose command, with a job file, may name other rows by now."""
+    """Yield how the rest of a run is sent whose command, a search or a job file, may name other rows by now."""
     typed_then = record.provenance.command
-    if typed_then and Path(record.source).name not in typed_then:
+    if record.source.startswith("[") or (typed_then and Path(record.source).name not in typed_then):
         yield unnamed(record.run_id, ledger)
 
 
