@@ -109,6 +109,16 @@ def _sentences(ending: Ending) -> Iterator[str]:
     if to_send := ending.elsewhere.count(Status.PENDING):
         targets = counted(to_send, "target of earlier inputs is", "targets of earlier inputs are")
         yield f"{targets} still to be sent: `{command('status', ending.ledger)}` tells how."
+    if rows := ending.elsewhere.to_correct:
+        need = counted(rows, "row of earlier inputs needs", "rows of earlier inputs need")
+        yield f"{need} a person: `{command('status', ending.ledger)}` tells which."
+
+
+def told_of(run: RunRecord, left: Remains) -> str:
+    """Return what an earlier run left to a person, and what to type."""
+    ending = Ending(left, Exit.REFUSED_ROWS, run=run)
+    said = " ".join(map(_capital, _for_a_person(ending)))
+    return "\n".join((f"Of the run {run.run_id} ({clean(run.source)}): {said}", *_corrected(ending)))
 
 
 def told_elsewhere(elsewhere: Remains, ledger: str) -> Iterator[str]:
@@ -228,7 +238,7 @@ def _corrected(ending: Ending) -> Iterator[str]:
 
 def _done(ending: Ending) -> str:
     elsewhere, skipped = ending.elsewhere, ending.remains.count(Status.SKIPPED)
-    of_it = " of this input" if elsewhere.count(Status.UNKNOWN, Status.PENDING) else ""
+    of_it = "" if elsewhere.is_done else " of this input"
     rows = f"; {counted(skipped, 'row was', 'rows were')} skipped" if skipped else ""
     return f"done: nothing{of_it} is left to do{rows}."
 
