@@ -80,9 +80,9 @@ def _short_of_time(plan: Plan, left_s: float) -> str:
     """Return that the job's --deadline or --max-duration does not suffice; empty when it does."""
     if not left_s:
         return "The time for it is over: a run would send nothing."
-    if plan.duration_s <= left_s:
+    if plan.needs_s <= left_s:
         return ""
-    needs = about(plan.duration_s)
+    needs = about(plan.needs_s)
     return f"It needs {needs}, and only {show_duration(left_s)} is left: the run will stop, and go on next time."
 
 

@@ -109,7 +109,7 @@ def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains) -> En
         credential=credential_of(facts.active),
         expired_in=str(facts.out or "") if has_expired(facts.ledger, facts.run_no, now) else "",
         ledger=facts.ledger.place,
-        again=facts.provenance.command,
+        run=next(iter(facts.ledger.runs(facts.run_id)), None),
         zone=facts.zone,
     )
 

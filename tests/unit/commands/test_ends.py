@@ -238,6 +238,17 @@ def test_a_run_names_the_rows_that_an_earlier_input_did_not_reach(office: Office
     assert "nothing is left to do" not in office.status().lower()
 
 
+def test_a_plan_counts_the_pause_that_the_api_asked_for(office: Office) -> None:
+    source = office.write(2)
+    office.line.on_cancel = lambda _: replace(said(429), retry_after_s=86_400.0)
+    told = office.run(source, concurrency=1).next
+    assert told.startswith("The API asks to wait")
+    plan = plan_job(office.job(source, out=str(office.folder / "audit")), office.played.caller)
+    assert plan.needs_s > 86_000.0
+    assert plan.hours.outlook(office.played.machine.clock.now(), plan.duration_s).startswith("The API asks to wait")
+    assert "every run stops at once" in (office.folder / "audit" / "plan.html").read_text(encoding="utf-8")
+
+
 def test_what_a_plan_knows_as_settled_by_another_ledger_is_left_out_for_good_and_told_as_that(office: Office) -> None:
     source, plan = office.write(3), office.folder / "closure.plan"
     other = {"ledger": str(office.folder / "other.db"), "out": str(office.folder / "elsewhere")}

@@ -67,12 +67,8 @@ class PlanFacts:
     provenance: Provenance = field(default_factory=Provenance)
     digest: Callable[[], str | None] = lambda: None  #: of the plan file; known when the page is written
     shown: Callable[[Page], Page] = lambda page: page  #: adds the columns of the input that somebody wants to see
-    hours: Hours = field(default_factory=Hours)  #: when cancels may be sent, and the zone of its readers
-
-    @property
-    def zone(self) -> Zone:
-        """The zone of its readers."""
-        return self.hours.zone
+    hours: Callable[[], Hours] = Hours  #: when cancels may be sent; known when the page is written
+    zone: Zone = None  #: of its readers
 
 
 @dataclass(slots=True)
@@ -151,7 +147,7 @@ class PlanPage:
             return "This plan would send no mail."
         paces = self.facts.paces
         lasting = max(duration_s(count, paces.get(name, self.facts.pace)) for name, count in self.cancels.items())
-        ends = self.facts.hours.outlook(self.facts.made_at, lasting)
+        ends = self.facts.hours().outlook(self.facts.made_at, lasting)
         rate = "each account's own rate" if paces else layout.show_pace(self.facts.pace)
         takes = f"Each of them mails people and cannot be undone. It takes {about(lasting)} at {rate}."
         when = f"If it began when it was planned: {ends[:1].lower()}{ends[1:]}" if ends else ""
