@@ -66,6 +66,7 @@ def parse_appointment(value: Any, now: float, *, with_contacts: bool = False) ->
         channel=_text(info.get("channel")),
         meeting=_text(info.get("name"), 200),
         group_booking=group if isinstance(group, bool) else None,
+        created_at=_moment(value.get("createdAt"), now),
         contacts=_contacts(value.get("attendees")) if with_contacts else (),
     )
 
@@ -78,7 +79,7 @@ def _is_cancelled(flag: object, moments: Sequence[float | None]) -> bool | None:
 
 
 def _moment(text: object, now: float) -> float | None:
-    """Read when something was cancelled or deleted; None for an impossible moment."""
+    """Read when something was created, cancelled or deleted; None for an impossible moment."""
     at = moment_of(text)
     return at if at is not None and _EARLIEST <= at <= now + _AHEAD_S else None
 

@@ -53,16 +53,18 @@ def _tell(job: Job, closed: Closed) -> None:
         shown = [check for check in closed.checks if not job.quiet or check.level in (Level.FAIL, Level.UNTOLD)]
         terminal = Terminal()
         show_checks(terminal, shown)
-        terminal.print(f"{_VERDICTS[closed.exit_code]} {closed.days}, {counted(closed.requests, 'request')}.")
+        terminal.print(f"{_VERDICTS[closed.exit_code]} {closed.selection}, {counted(closed.requests, 'request')}.")
         if job.out is not None:
             terminal.print(f"Written: {job.out / LEFT_CSV} and {job.out / CLOSED_HTML}, which only you can read.")
 
 
 def _document(job: Job, closed: Closed) -> dict[str, Any]:
+    days = closed.selection.days
     return {
-        "from": closed.days.first.isoformat(),
-        "to": closed.days.last.isoformat(),
-        "timezone": str(closed.days.zone),
+        "from": days.first.isoformat(),
+        "to": days.last.isoformat(),
+        "timezone": str(days.zone),
+        "selection": closed.selection.document(),
         "checks": documents_of(closed.checks),
         "left": [
             {
@@ -79,4 +81,5 @@ def _document(job: Job, closed: Closed) -> dict[str, Any]:
         "requests": closed.requests,
         "out": str(job.out) if job.out else None,
         "exit_code": int(closed.exit_code),
+        "provenance": closed.provenance.document(),
     }

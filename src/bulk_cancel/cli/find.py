@@ -63,6 +63,7 @@ def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -
         "from": days.first.isoformat(),
         "to": days.last.isoformat(),
         "timezone": str(days.zone),
+        "selection": found.selection.document(),
         "first_start": write_moment(first, days.zone) or None,
         "last_start": write_moment(last, days.zone) or None,
         "out": str(output.file_for(complete=not found.doubts)),
@@ -100,12 +101,12 @@ def _lines(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> l
 
 
 def _headline(found: Found, rows: tuple[Appointment, ...]) -> str:
-    days = found.selection.days
+    days, narrowing = found.selection.days, found.selection.narrowing
     first, last = _ends(rows)
     if first is None or last is None:
-        return f"{styled('Nothing found:', 'bold')} no appointment that fits starts on {days}."
+        return f"{styled('Nothing found:', 'bold')} no appointment{narrowing} starts on {days}."
     starts = f"the first starts {show_moment(first, days.zone)}, the last {show_moment(last, days.zone)}"
-    return f"{styled(counted(len(rows), 'appointment'), 'bold')} on {days}: {starts}."
+    return f"{styled(counted(len(rows), 'appointment'), 'bold')}{narrowing} on {days}: {starts}."
 
 
 def _effort(found: Found) -> str:

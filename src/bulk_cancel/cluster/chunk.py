@@ -19,7 +19,7 @@ from bulk_cancel.cluster.approved_rows import approved_of
 from bulk_cancel.cluster.kept import of_ours
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.core.actions import Approved
-from bulk_cancel.core.clock import send_within
+from bulk_cancel.core.clock import SEND_WITHIN_S
 from bulk_cancel.core.exit_codes import Halt, exceeds, too_many_refused
 from bulk_cancel.core.model import Entry, Scope, Target
 from bulk_cancel.engine.clock import Clock
@@ -63,7 +63,7 @@ class WorkerSetup:
     @property
     def send_within_s(self) -> float:
         """Seconds after its intent within which a cancel has to leave: well before a takeover."""
-        return send_within(self.silence_s / 3)
+        return min(SEND_WITHIN_S, self.silence_s / 3)
 
 
 #: Fields of a result in the ledger, with their types.

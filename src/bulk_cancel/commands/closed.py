@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bulk_cancel.access.ledgers import LedgerPlace
 from bulk_cancel.access.setup import Setup, set_up
@@ -11,14 +11,15 @@ from bulk_cancel.commands.doctor.check import Check, Level, good, untold, warnin
 from bulk_cancel.core.credential import CredentialKind
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.moments import moment_of, show_hour, show_moment
-from bulk_cancel.core.selection import Days, Fit
+from bulk_cancel.core.provenance import Provenance
+from bulk_cancel.core.selection import Days, Fit, Selection
 from bulk_cancel.core.states import State
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.engine.closure_reads import ClosureReads
 from bulk_cancel.engine.search import Search
 from bulk_cancel.errors import BulkCancelError, Exit, UsageError
 from bulk_cancel.execution.caller import Caller
-from bulk_cancel.ledger.port import Ledger
+from bulk_cancel.ledger.port import Ledger, RunRecord
 from bulk_cancel.planning.search import Found, find_appointments
 from bulk_cancel.reports.closed_files import ClosedFacts, Left, LeftKind, write_closed
 from bulk_cancel.settings.job import Job
@@ -27,6 +28,13 @@ _MOST_RUNS = 20
 #: Hosts or notes that a sentence names.
 _MOST_NAMED = 5
 _NEW = "new since the run"
+_NOT_IN = "not in"
+_IN_NONE = f"{_NOT_IN} any run of this ledger"
+#: What is still active on the days.
+_LEFT = (Fit.ACTIVE, Fit.REACHES_IN)
+#: Nothing shows that they belong to the closure: they may be of another day's run, or of another office.
+_DECIDE = "whether they belong to the closure, a person decides"
+_THEN = "Find and cancel those that belong to the closure."
 _BLOCK = "Block the day in the dashboard (out of office, or no hours that day) for these hosts, then look again."
 _DECLINE = "Decline them in the dashboard: confirmed, each becomes an appointment with an id of its own."
 _REMINDER = (
@@ -40,7 +48,8 @@ _WHERE = "In the dashboard: the waitlist of each meeting type, the hosts' out-of
 class Closed:
     """The result of the check."""
 
-    days: Days
+    selection: Selection
+    provenance: Provenance  #: who looked, with which command
     checks: tuple[Check, ...]
     left: tuple[Left, ...]
     requests: int
@@ -65,17 +74,19 @@ def look_if_closed(job: Job, caller: Caller, *, with_contacts: bool = False) -> 
     closed = _checked(setup, with_contacts=with_contacts)
     if job.out is not None:
         parts = [(check.name, clean(f"{check.found} {check.advice}", 1000)) for check in closed.checks]
-        facts = ClosedFacts(closed.days, int(closed.exit_code), parts, caller.machine.clock.now())
+        now = caller.machine.clock.now()
+        facts = ClosedFacts(closed.selection, int(closed.exit_code), parts, now, closed.provenance)
         write_closed(closed.left, facts, job.out, with_contacts=with_contacts)
     return closed
 
 
 def _checked(setup: Setup, *, with_contacts: bool) -> Closed:
     if setup.job.select is not None:
-        days = setup.job.select.selection().days
+        selection = setup.job.select.selection()
+        days = selection.days
         if days.end_at <= setup.machine.clock.now():
             over = good("days", f"{days} is over: nothing can be booked on it any more, and nothing was asked.")
-            return Closed(days, (over,), (), 0)
+            return Closed(selection, setup.provenance, (over,), (), 0)
     reads: list[ClosureReads] = []
 
     async def read_on(search: Search) -> None:
@@ -91,7 +102,8 @@ def _checked(setup: Setup, *, with_contacts: bool) -> Closed:
         *_check_slots(found, reads[0], slots),
         warning("reminder", _REMINDER, _WHERE),
     )
-    return Closed(found.selection.days, checks, (*appointments, *pending, *slots), found.requests)
+    left = (*appointments, *pending, *slots)
+    return Closed(found.selection, setup.provenance, checks, left, found.requests)
 
 
 def _acts_for_all(setup: Setup) -> bool:
@@ -101,23 +113,28 @@ def _acts_for_all(setup: Setup) -> bool:
 # -- appointments ------------------------------------------------------------------------------------------------------
 
 
-def _known(place: LedgerPlace, found: Found) -> Mapping[str, str] | None:
-    """Return a clause on what the ledger knows of each active appointment; None when it has no run."""
-    active = found.gathering.chosen(Fit.ACTIVE, Fit.REACHES_IN)
+def _known(place: LedgerPlace, found: Found) -> Mapping[str, str]:
+    """Return a clause on what the ledger knows of each active appointment."""
+    active = [one.appointment_id for one in found.gathering.chosen(*_LEFT)]
     if not place.exists():
-        return None
+        return dict.fromkeys(active, _IN_NONE)
     try:
         with place.reading() as ledger:
             run = next((run for run in ledger.runs(limit=_MOST_RUNS) if run.input_digest), None)
-            return None if run is None else {one.appointment_id: _note(ledger, one, run.run_id) for one in active}
+            if run is None:
+                return dict.fromkeys(active, _IN_NONE)
+            return {one.appointment_id: _note(ledger, one, run) for one in found.gathering.chosen(*_LEFT)}
     except BulkCancelError as error:
-        return {one.appointment_id: f"the ledger cannot be read: {error}" for one in active}
+        return dict.fromkeys(active, f"the ledger cannot be read: {error}")
 
 
-def _note(ledger: Ledger, appointment: Appointment, run_id: str) -> str:
+def _note(ledger: Ledger, appointment: Appointment, run: RunRecord) -> str:
+    """Return what the ledger knows. Only what was created after the run's start is new: a run knows its own rows."""
     works = ledger.find_targets(appointment.appointment_id)
     if not works:
-        return f"{_NEW} {run_id}"
+        created_at = appointment.created_at
+        is_new = created_at is not None and created_at > run.started_at
+        return f"{_NEW} {run.run_id}" if is_new else f"{_NOT_IN} the run {run.run_id}"
     work = works[-1]
     if work.state in (State.CANCELLED, State.ALREADY_CANCELLED):
         return "cancelled by an earlier run, and active: look at it"
@@ -125,9 +142,9 @@ def _note(ledger: Ledger, appointment: Appointment, run_id: str) -> str:
     return f"{work.state.value} in an earlier run{f': {detail}' if detail else ''}"
 
 
-def _appointments(found: Found, known: Mapping[str, str] | None) -> Iterator[Left]:
-    for one in found.gathering.chosen(Fit.ACTIVE, Fit.REACHES_IN):
-        notes = [known[one.appointment_id]] if known else []
+def _appointments(found: Found, known: Mapping[str, str]) -> Iterator[Left]:
+    for one in found.gathering.chosen(*_LEFT):
+        notes = [known[one.appointment_id]]
         if found.gathering.found[one.appointment_id][0] is Fit.REACHES_IN:
             notes.append("it began before these days and goes on into them")
         yield Left(
@@ -145,18 +162,23 @@ def _appointments(found: Found, known: Mapping[str, str] | None) -> Iterator[Lef
 def _check_appointments(found: Found, left: tuple[Left, ...]) -> Iterator[Check]:
     name, days = "appointments", found.selection.days
     if left:
-        what = f"{counted(len(left), 'appointment is', 'appointments are')} active on {days}, {_span(left, days)}."
-        yield _left_over(name, f"{what} {_by_host(left)}{_new(left)}", "Find and cancel them as the others.")
+        many = counted(len(left), "appointment", "appointments")
+        are = "is" if len(left) == 1 else "are"
+        what = f"{many}{found.selection.narrowing} {are} active on {days}, {_span(left, days)}."
+        yield _left_over(name, " ".join((what, _by_host(left), *_unknown_of(left))), _THEN)
     elif not found.doubts:
         gone = found.gathering.count(Fit.CANCELLED)
-        yield good(name, f"None is active on {days}; {counted(gone, 'is', 'are')} cancelled. {_whose(found)}")
+        none = f"None{found.selection.narrowing} is active on {days}"
+        yield good(name, f"{none}; {counted(gone, 'is', 'are')} cancelled. {_whose(found)}")
     if found.doubts:
         yield untold(name, " ".join(found.doubts), "Try again. If it stays so, compare with the calendar.")
 
 
-def _new(left: tuple[Left, ...]) -> str:
-    new = [one for one in left if one.note.startswith(_NEW)]
-    return f" {counted(len(new), 'is', 'are')} {new[0].note.partition(';')[0]}." if new else ""
+def _unknown_of(left: tuple[Left, ...]) -> Iterator[str]:
+    """Yield how many of them the run did not name: the new ones, and those that nothing ties to the closure."""
+    for start, decide in ((_NEW, ""), (_NOT_IN, f": {_DECIDE}")):
+        if those := [one for one in left if one.note.startswith(start)]:
+            yield f"{counted(len(those), 'is', 'are')} {those[0].note.partition(';')[0]}{decide}."
 
 
 def _whose(found: Found) -> str:
@@ -178,15 +200,17 @@ def _pending(reads: ClosureReads) -> Iterator[Left]:
 
 def _check_pending(found: Found, left: tuple[Left, ...], doubts: list[str]) -> Iterator[Check]:
     name, days = "pending bookings", found.selection.days
+    narrowing = replace(found.selection, location=None, channel=None).narrowing  # the API does not tell these
     if left:
         kinds = ", ".join(
             f"{sum(one.note == kind for one in left)} {kind}" for kind in sorted({one.note for one in left})
         )
         where = " The API does not tell where they take place." if found.selection.location else ""
-        what = f"{counted(len(left), 'waits', 'wait')} for a confirmation on {days}, {_span(left, days)}: {kinds}."
+        wait = counted(len(left), f"booking{narrowing} waits", f"bookings{narrowing} wait")
+        what = f"{wait} for a confirmation on {days}, {_span(left, days)}: {kinds}."
         yield _left_over(name, f"{what} {_by_host(left)}{where}", _DECLINE)
     elif not doubts:
-        yield good(name, f"None waits for a confirmation on {days}.")
+        yield good(name, f"None{narrowing} waits for a confirmation on {days}.")
     if doubts:
         yield untold(name, " ".join(doubts), "Look in the dashboard, under pending bookings.")
 
@@ -204,7 +228,8 @@ def _slots(reads: ClosureReads) -> Iterator[Left]:
 
 def _check_slots(found: Found, reads: ClosureReads, left: tuple[Left, ...]) -> Iterator[Check]:
     name, days, doubts = "bookable slots", found.selection.days, reads.slot_doubts
-    asked = f"{counted(len(reads.slots), 'meeting type and host', 'meeting types and hosts')} asked about"
+    booked = f", those booked{found.selection.narrowing}" if found.selection.narrowing else ""
+    asked = f"{counted(len(reads.slots), 'meeting type and host', 'meeting types and hosts')} asked about{booked}"
     if left:
         count = sum(len(starts) for starts in reads.slots.values())
         names = {one.meeting_type_id: one.meeting for one in found.gathering.chosen(*Fit) if one.meeting}

@@ -45,7 +45,7 @@ from bulk_cancel.ops.notify import Notifier
 from bulk_cancel.ops.private_files import make_folder
 from bulk_cancel.planning.other_reasons import OtherReasons
 from bulk_cancel.planning.plan_reads import PlanReads
-from bulk_cancel.planning.planner import plan_reads, planned
+from bulk_cancel.planning.planner import hours_of, plan_reads, planned
 from bulk_cancel.planning.reason_templates import template_of
 from bulk_cancel.planning.search import SELECTED
 from bulk_cancel.planning.sources import Source, open_if_any, provenance_of_source, retries_refused
@@ -144,6 +144,7 @@ class _Beginning:
         retry = retries_refused(setup, source)
         reasons = OtherReasons(ledger.mailed_of, template_of(setup) is not None)
         plan = planned(keys, rows, partial(ledger.states_of, retry_refused=retry), reads, reasons.add)
+        plan.hours = hours_of(keys, plan, ledger.load_pace)
         if plan.may_send and (note := reasons.note()):
             plan.notes = (*plan.notes, note)
             setup.log.warning("run.other_reasons", rows=reasons.count)
@@ -208,8 +209,8 @@ def _refuse_too_many(job: Job, plan: Plan) -> None:
 
 def _warn_of_short_time(plan: Plan, setup: Setup) -> None:
     left_s = plan.time.left_s(setup.machine.clock.monotonic()) if plan.time else None
-    if left_s is not None and plan.cancels and plan.duration_s > left_s:
-        setup.log.warning("run.time_short", needs=show_duration(plan.duration_s), left=show_duration(left_s))
+    if left_s is not None and plan.cancels and plan.needs_s > left_s:
+        setup.log.warning("run.time_short", needs=show_duration(plan.needs_s), left=show_duration(left_s))
 
 
 def _nothing_done(run_id: str, setup: Setup, why: str) -> Summary:

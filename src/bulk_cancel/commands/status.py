@@ -184,7 +184,7 @@ class _Sources:
                 halt=_without_an_end(last, self.ledger.place),
                 expired_in=last.expired_in,
                 ledger=self.ledger.place,
-                again=last.record.provenance.command,
+                run=last.record,
                 zone=self.zone,
             )
             yield next_step(ending)

@@ -10,8 +10,8 @@ SEND_WITHIN_S = 15.0
 
 
 def send_within(settle_s: float) -> float:
-    """Return `SEND_WITHIN_S`, or less where the settle time is short, as with a sandbox."""
-    return min(SEND_WITHIN_S, settle_s)
+    """Return `SEND_WITHIN_S`; less, but at least 2 seconds, where the settle time is short, as with a sandbox."""
+    return max(2.0, min(SEND_WITHIN_S, settle_s))
 
 
 @dataclass(frozen=True, slots=True)

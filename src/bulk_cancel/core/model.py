@@ -144,6 +144,7 @@ class Appointment:
     channel: str | None = None
     meeting: str | None = None  #: the meeting type's name
     group_booking: bool | None = None  #: None: the document does not say
+    created_at: float | None = None  #: seconds since the epoch; None: the document does not say
     contacts: tuple[Contact, ...] = field(default=(), repr=False)
 
 

@@ -13,7 +13,7 @@ from bulk_cancel.core.model import Appointment, InputRow, Request, Target
 from bulk_cancel.core.moments import widened
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.provenance import Provenance
-from bulk_cancel.core.states import OPEN, SENDABLE, State
+from bulk_cancel.core.states import OPEN, SENDABLE, SETTLED, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +165,11 @@ class Plan:
             return duration_s(self.cancels + 1, self.pace)  # one read precedes them
         return max((self.duration_of(name) for name, share in self.shares.items() if share.cancels), default=0.0)
 
+    @property
+    def needs_s(self) -> float:
+        """Seconds until a run that starts now has sent its cancels, at least: with what is left of a pause."""
+        return self.hours.paused_s + self.duration_s
+
     def duration_of(self, account: str) -> float:
         """Return the seconds that the cancels of one account take at least."""
         return duration_s(self.shares[account].cancels + 1, self.paces[account])
@@ -227,7 +232,7 @@ def make_plan(
 def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
     plan.rows += 1
     plan.actions[line.action] += 1
-    if line.action is Action.NOTHING and state is not None:
+    if line.action is Action.NOTHING and state in SETTLED:
         plan.settled[state] += 1
     shown = {Action.CANCEL: plan.first, Action.INVALID: plan.invalid}.get(line.action)
     if shown is None and line.action not in (Action.SAME, Action.NOTHING, Action.READ_FIRST):

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
 from bulk_cancel.core.moments import Zone, zone_named
 from bulk_cancel.core.text import clean
+
+#: A word of a command as it is typed, with its quotes.
+_WORD = re.compile(r"""(?:\$'(?:\\.|[^'\\])*'|'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])+""")
+#: Options and variables that hold for the input alone, or for the results of one run.
+_OF_THE_RUN = ("--out", "--encoding", "BULK_CANCEL_OUT", "BULK_CANCEL_ENCODING", "BULK_CANCEL_INPUT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,24 @@ class Provenance:
                 yield f"The {what} is taken over from the plan: {there}."
             elif there and here != there:
                 yield f"The plan names another {what}: {there}. This run is recorded with {here}."
+
+    def command_for(self, file: str, source: str, new_out: str) -> str:
+        """Return the command with `file` in place of the `source` that it named, and all its other options.
+
+        `new_out`: the folder of the results; empty: the usual one. Empty is returned where no such command is known:
+        for a plan, which is carried out as it is, a search, and a run of a Python program.
+        """
+        words = [*_without_own(_WORD.findall(self.command))]
+        named = [word for word in words if word in (source, shlex.quote(source))]
+        is_job = not named and any(word.strip("'").endswith(".toml") for word in words)
+        if self.plan_digest or source.startswith("[") or not (named or is_job):
+            return ""
+        typed = shlex.quote(file)
+        if is_job:
+            words.insert(0, f"BULK_CANCEL_INPUT={typed}")
+        else:
+            words[words.index(named[0])] = typed
+        return " ".join((*words, *(("--out", shlex.quote(new_out)) if new_out else ())))
 
     def document(self) -> dict[str, str]:
         """Return the fields that are not empty, by name."""
@@ -84,3 +109,12 @@ class Provenance:
         for name, value in told.items():
             if value:
                 yield name, clean(value, 2000) if name != "Command" else value
+
+
+def _without_own(words: Sequence[str]) -> Iterator[str]:
+    """Yield the words of a command but for the options that hold for its own input and results."""
+    before = ""
+    for word in words:
+        if before not in _OF_THE_RUN and word.partition("=")[0] not in _OF_THE_RUN:
+            yield word
+        before = word

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import Enum
@@ -10,6 +10,7 @@ from unicodedata import normalize
 
 from bulk_cancel.core.model import Appointment
 from bulk_cancel.core.moments import moment_of
+from bulk_cancel.core.text import clean
 
 #: An appointment that begins at most this long before the first day is found if it reaches into that day.
 LEAD = timedelta(days=1)
@@ -80,6 +81,37 @@ class Selection:
     all_hosts: bool = False  #: everybody's
     meeting_type_id: str | None = None
     channel: str | None = None  #: its whole channel, ignoring case
+
+    @property
+    def narrowing(self) -> str:
+        """What narrows it besides days and hosts, a clause: ` with location 'Berlin'`; empty when nothing does."""
+        limits = " and ".join(self._limits())
+        return f" with {limits}" if limits else ""
+
+    def __str__(self) -> str:
+        """Return the whole selection for a sentence: `2026-12-24 (Europe/Berlin), location 'Berlin', all hosts`."""
+        hosts = "all hosts" if self.all_hosts else "the credential's own list"
+        if self.host_ids and not self.all_hosts:
+            hosts = f"{'host' if len(self.host_ids) == 1 else 'hosts'} {', '.join(self.host_ids)}"
+        return ", ".join((str(self.days), *self._limits(), hosts))
+
+    def document(self) -> dict[str, object]:
+        """Return what narrows the days, for JSON."""
+        return {
+            "location": self.location,
+            "meeting_type_id": self.meeting_type_id,
+            "channel": self.channel,
+            "host_ids": list(self.host_ids),
+            "all_hosts": self.all_hosts,
+        }
+
+    def _limits(self) -> Iterator[str]:
+        if self.location is not None:
+            yield f"location '{clean(self.location)}'"
+        if self.meeting_type_id is not None:
+            yield f"meeting type {self.meeting_type_id}"
+        if self.channel is not None:
+            yield f"channel '{clean(self.channel)}'"
 
 
 class Fit(Enum):

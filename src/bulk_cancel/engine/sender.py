@@ -191,6 +191,8 @@ class Sender:
         event = Event.CHANGED if is_change else _NEEDS_NO_CANCEL.get(action)
         if action is Action.NOTHING and work.refused is not None:
             event = Event.SEEN_REFUSED  # it was refused, and a later try of another run came to nothing
+        elif action is Action.NOTHING:
+            why = f"not sent: {why}, by the ledger that the plan was made with; the ledger of this run does not know it"
         if event is Event.SEEN_REFUSED and work.reading is not None and work.reading.is_forbidden:
             return await self._hold_forbidden(work, Asked.READ, Answer(message=why))
         if event is not None:

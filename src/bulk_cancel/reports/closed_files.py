@@ -13,7 +13,8 @@ import polars as pl
 
 from bulk_cancel.core.model import Contact
 from bulk_cancel.core.moments import show_moment, write_moment
-from bulk_cancel.core.selection import Days
+from bulk_cancel.core.provenance import Provenance
+from bulk_cancel.core.selection import Selection
 from bulk_cancel.core.text import counted, one_line
 from bulk_cancel.reports.csv_file import harmless_texts
 from bulk_cancel.reports.files import written_aside
@@ -57,10 +58,16 @@ class Left:
 class ClosedFacts:
     """The facts of a check for its page."""
 
-    days: Days
+    selection: Selection
     exit_code: int
     parts: Sequence[tuple[str, str]]  #: name and sentence
     looked_at: float  #: seconds since the epoch
+    provenance: Provenance  #: who looked, with which command
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of the days."""
+        return self.selection.days.zone
 
 
 _KINDS = {
@@ -81,19 +88,20 @@ def write_closed(left: Sequence[Left], facts: ClosedFacts, out: Path, *, with_co
     Names and addresses are only in left.csv, and only when a person asked for them.
     """
     with written_aside(out, [LEFT_CSV]) as folder:
-        (folder / LEFT_CSV).write_text(_csv(left, facts.days.zone, with_contacts=with_contacts), encoding="utf-8")
+        (folder / LEFT_CSV).write_text(_csv(left, facts, with_contacts=with_contacts), encoding="utf-8")
     write_page(_page(left, facts), out, CLOSED_HTML)
 
 
-def _csv(left: Sequence[Left], zone: tzinfo, *, with_contacts: bool) -> str:
+def _csv(left: Sequence[Left], facts: ClosedFacts, *, with_contacts: bool) -> str:
     columns: dict[str, list[str]] = {
         "kind": [one.kind.value for one in left],
         "id": [one.id for one in left],
-        "start": [write_moment(one.start, zone) for one in left],
-        "end": [write_moment(one.end, zone) for one in left],
+        "start": [write_moment(one.start, facts.zone) for one in left],
+        "end": [write_moment(one.end, facts.zone) for one in left],
         "host_ids": [" ".join(one.host_ids) for one in left],
         "meeting_type_id": [one.meeting_type_id or "" for one in left],
         "note": [one.note for one in left],
+        "selection": [str(facts.selection)] * len(left),
     }
     if with_contacts:
         for name, part in (("names", "name"), ("emails", "email"), ("phones", "phone")):
@@ -104,17 +112,18 @@ def _csv(left: Sequence[Left], zone: tzinfo, *, with_contacts: bool) -> str:
 
 def _page(left: Sequence[Left], facts: ClosedFacts) -> Page:
     state, advice = _ADVICE[facts.exit_code]
-    rows = [_row(number, one, facts.days.zone) for number, one in enumerate(left[: layout.MOST_ROWS], 1)]
+    rows = [_row(number, one, facts.zone) for number, one in enumerate(left[: layout.MOST_ROWS], 1)]
     counts = [(_KINDS[kind], sum(one.kind is kind for one in left)) for kind in LeftKind]
     return Page(
         title="Closed days",
-        name=str(facts.days),
+        name=str(facts.selection),
         state=state,
         headline=f"{counted(len(left), 'thing is', 'things are')} left." if left else f"{state.label.capitalize()}.",
         advice=advice,
         facts=[
             *facts.parts,
-            ("looked at", show_moment(facts.looked_at, facts.days.zone)),
+            ("looked at", show_moment(facts.looked_at, facts.zone)),
+            *facts.provenance.facts(),
         ],
         bar_title="What is left",
         bar=segments(counts),

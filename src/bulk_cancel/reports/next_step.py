@@ -7,17 +7,21 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 
 from bulk_cancel.core.exit_codes import LEFT, Remains
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.moments import Zone, show_moment
-from bulk_cancel.core.text import counted
+from bulk_cancel.core.text import clean, counted
 from bulk_cancel.errors import Exit
+from bulk_cancel.ledger.port import RunRecord
 
 #: For a run whose end is not recorded.
 NOT_ENDED = "This run has not ended: it is still at work, or was interrupted."
 _SAME = "run the same command again"
+#: The command that checks the days of a closure, and its option for everybody's appointments.
+CHECK, ALL_HOSTS = "bulk-cancel closed", "--all-hosts"
 
 #: What a person does first, by what stopped the run.
 _FIRST: Mapping[Exit, str] = MappingProxyType(
@@ -50,8 +54,13 @@ class Ending:
     credential: str = "the credential"  #: where a person finds the credential that was used
     expired_in: str = ""  #: the folder of the results, if the plan that was carried out has expired
     ledger: str = ""  #: where the ledger is; empty: the usual one
-    again: str = ""  #: the command of the run, as it is typed; empty: not known
+    run: RunRecord | None = None  #: the run; None: not known
     zone: Zone = None  #: of times for people
+
+    @property
+    def again(self) -> str:
+        """The command of the run, as it is typed; empty: not known."""
+        return self.run.provenance.command if self.run else ""
 
 
 def next_step(ending: Ending) -> str:
@@ -59,13 +68,14 @@ def next_step(ending: Ending) -> str:
     sentences = [*_sentences(ending)]
     said = " ".join(map(_capital, sentences))
     goes_on = any(_SAME in sentence for sentence in sentences)
-    return f"{said}\n{typed(ending.again)}" if goes_on and ending.again else said
+    again = [typed(ending.again)] if goes_on and ending.again else []
+    return "\n".join((said, *again, *_corrected(ending)))
 
 
-def typed(command: str) -> str:
+def typed(command: str, when: str = "") -> str:
     """Return the line that says what to type, with a hint when a secret was left out of the command."""
     hidden = " (*** is a secret that is not recorded)" if "***" in command else ""
-    return f"Type{hidden}: {command}"
+    return f"Type{when}{hidden}: {command}"
 
 
 def command(words: str, ledger: str) -> str:
@@ -74,11 +84,22 @@ def command(words: str, ledger: str) -> str:
 
 
 def closing_steps(closure: str) -> tuple[str, ...]:
-    """Return what to do for a closure besides its cancels; `closure` is the command that checks it, or empty."""
+    """Return what to do for a closure besides its cancels: before them, and after them.
+
+    `closure` is the command that checks its days, or empty; a command to type is on a line of its own.
+    """
     if not closure:
         return ()
     first = "Block the day first, in the dashboard: a slot that is cancelled can be booked again at once."
-    return first, f"Then check: {closure}"
+    then = "Then check whether the days are closed."
+    if closure == CHECK:
+        how = f"with `{CHECK}` and the options that `find` had"
+        return (
+            first,
+            f"{then[:-1]}, {how}. The zone of the days is not known: with --timezone the command is told here.",
+        )
+    narrow = " It looks at everybody's; where `find` had --location, --host or another such option, add it."
+    return first, f"{then}{narrow if ALL_HOSTS in closure else ''}\n{typed(closure)}"
 
 
 def _sentences(ending: Ending) -> Iterator[str]:
@@ -175,8 +196,11 @@ def _for_a_person(ending: Ending) -> Iterator[str]:
     failed = remains.count(Status.FAILED)
     if failed and not ending.expired_in:
         yield f"{_SAME} to try {_rows(failed)} that could not be sent."
-    if files := list(_files_to_correct(remains)):
-        yield f"correct {' and '.join(files)} and run {_them(len(files))} as a new input."
+    if files := {name: _path(ending, name) + rows for name, rows in _files_to_correct(remains)}:
+        run = "plan" if ending.run and ending.run.provenance.plan_digest else "run"
+        yield f"correct {' and '.join(files.values())} and {run} {_them(len(files))} as a new input."
+        if ending.run and ending.run.source.startswith("["):
+            yield "such an input takes the place of [select] in a copy of the job file."
     if remains.changed:
         what = counted(remains.changed, "row is", "rows are")
         yield f"{what} not what was approved any more, results.csv says why: plan {_them(remains.changed)} again."
@@ -186,13 +210,33 @@ def _for_a_person(ending: Ending) -> Iterator[str]:
         yield f"an after-effect of {of} went wrong, results.csv says which: look at {them} in meetergo."
 
 
-def _files_to_correct(remains: Remains) -> Iterator[str]:
+def _files_to_correct(remains: Remains) -> Iterator[tuple[str, str]]:
     """Yield the files with rows to correct. (failed.csv also has failed rows, which the same command takes up.)"""
     refused, failed = remains.count(Status.REJECTED, Status.NOT_FOUND), remains.count(Status.FAILED)
     if refused:
-        yield f"failed.csv ({refused:,} of {_rows(refused + failed)})" if failed else f"failed.csv ({_rows(refused)})"
+        yield "failed.csv", f" ({refused:,} of {_rows(refused + failed)})" if failed else f" ({_rows(refused)})"
     if invalid := remains.count(Status.INVALID):
-        yield f"invalid.csv ({_rows(invalid)})"
+        yield "invalid.csv", f" ({_rows(invalid)})"
+
+
+def _path(ending: Ending, name: str) -> str:
+    return clean(_seen_from_here(Path(ending.run.out) / name), 600) if ending.run else name
+
+
+def _seen_from_here(path: Path) -> str:
+    return str(path.relative_to(here) if path.is_relative_to(here := Path.cwd()) else path)
+
+
+def _corrected(ending: Ending) -> Iterator[str]:
+    """Yield what to type for each file once its rows are corrected: the command of the run, but for its input."""
+    run, names = ending.run, [name for name, _ in _files_to_correct(ending.remains)]
+    for name in names:
+        if run is None or not run.out:
+            return
+        out = Path(run.out)
+        new_out = "" if out.name == run.run_id else _seen_from_here(out.with_name(f"{out.name}-{Path(name).stem}"))
+        if command := run.provenance.command_for(_seen_from_here(out / name), run.source, new_out):
+            yield typed(command, f", once {name if len(names) > 1 else 'it'} is corrected")
 
 
 def _done(ending: Ending) -> str:

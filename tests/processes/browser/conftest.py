@@ -18,7 +18,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.plan import PlanLine
-from bulk_cancel.core.selection import Days
+from bulk_cancel.core.provenance import Provenance
+from bulk_cancel.core.selection import Days, Selection
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
@@ -155,5 +156,5 @@ def closed_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number, kind in enumerate([*LeftKind] * 5)
     ]
     parts = [("bookable slots", f"Consultation with {uuid(801)} from 2026-12-24 09:00 CET; " * 9)]
-    write_closed(left, ClosedFacts(days, 3, parts, AT), folder, with_contacts=False)
+    write_closed(left, ClosedFacts(Selection(days), 3, parts, AT, Provenance()), folder, with_contacts=False)
     return folder / "closed.html"

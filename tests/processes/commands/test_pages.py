@@ -24,7 +24,7 @@ def test_a_run_leaves_a_page_without_names(shell: Shell, write: Write) -> None:
     assert shell.run(write("a.csv", ROWS).name, "--out", "out", "--ledger", "l.db").code == 3
     page = shell.folder / "out" / "report.html"
     text = page.read_text(encoding="utf-8")
-    assert "0 of 2 cancellations are done. 2 rows need a person." in text
+    assert "0 of 2 rows are done. 2 rows need a person." in text
     assert made_id("nobody") in text
     assert "Mustermann" not in text
     assert str(shell.folder) not in text

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -111,12 +113,62 @@ def test_an_appointment_that_came_after_the_run_is_called_new(
         each for each in SPREAD.appointments.values() if OWNER.id in each.host_ids and each not in on_the_day(SPREAD)
     )
     with sandbox.lock:
-        sandbox.book.replace(replace(new, start=on_the_day(SPREAD)[0].start))
+        later = datetime.now(UTC) + timedelta(minutes=1)
+        sandbox.book.replace(replace(new, start=on_the_day(SPREAD)[0].start, created_at=later))
     result = closed("--json")
     (left,) = [one for one in result.document["left"] if one["kind"] == "appointment"]
     assert left["id"] == new.id
     assert left["note"].startswith("new since the run ")
     assert "1 is new since the run " in found(result, "appointments")
+
+
+def test_what_is_older_than_the_run_is_never_called_new(closed: Command, command: Command, sandbox: Sandbox) -> None:
+    """After a run for another day: these appointments may be another office's, and nobody is told to cancel them."""
+    sandbox.reset(options(SPREAD))
+    cancel_the_day(command)
+    other_day = DAY + timedelta(days=1)
+    result = closed("--json", day=other_day)
+    left = [one for one in result.document["left"] if one["kind"] == "appointment"]
+    assert left
+    assert {one["note"].split(" run ")[0] for one in left} == {"not in the"}
+    assert f"{len(left)} are not in the run " in found(result, "appointments")
+    assert "whether they belong to the closure, a person decides." in found(result, "appointments")
+    assert "new since" not in result.stdout
+    assert "cancel them as the others" not in result.stdout
+
+
+def test_without_a_run_a_person_decides(closed: Command, sandbox: Sandbox) -> None:
+    sandbox.reset(options(SPREAD))
+    told = found(closed("--json"), "appointments")
+    assert "are not in any run of this ledger: whether they belong to the closure, a person decides." in told
+
+
+def test_what_was_looked_at_is_named_wherever_the_result_is_told(closed: Command, sandbox: Sandbox) -> None:
+    """Without the filter, "None is active" would be said of the whole day, which nobody looked at."""
+    sandbox.reset(options(SPREAD))
+    narrowed = ("--location", "Berlin", "--meeting-type", CHECK_UP.id)
+    named = f"location 'Berlin' and meeting type {CHECK_UP.id}"
+    left = closed(*narrowed, "--json", "--out", "look")
+    assert f" with {named} " in found(left, "appointments")
+    assert f"None with meeting type {CHECK_UP.id} waits" in found(left, "pending bookings")
+    assert f"those booked with {named}" in found(left, "bookable slots")
+    assert left.document["selection"] == {
+        "location": "Berlin",
+        "meeting_type_id": CHECK_UP.id,
+        "channel": None,
+        "host_ids": [],
+        "all_hosts": False,
+    }
+    assert left.document["provenance"]["command"].count("bulk-cancel closed --from ") == 1
+    whole = f"{DAY} (Europe/Berlin), location 'Berlin', meeting type {CHECK_UP.id}, the credential's own list"
+    page = Path("look/closed.html").read_text(encoding="utf-8")
+    assert whole in html.unescape(page)
+    assert "bulk-cancel closed --from" in page
+    rows = list(csv.DictReader(io.StringIO(Path("look/left.csv").read_text())))
+    assert {row["selection"] for row in rows} == {whole}
+    nothing = closed("--location", "Nowhere")
+    assert f"None with location 'Nowhere' is active on {DAY}" in nothing.stdout
+    assert f"{DAY} (Europe/Berlin), location 'Nowhere', the credential's own list, " in nothing.stdout
 
 
 def test_an_appointment_that_was_handed_over_is_told_by_its_host(
@@ -307,17 +359,35 @@ def test_plan_run_and_report_of_what_find_found_end_with_the_day(command: Comman
     sandbox.reset(options(SPREAD))
     days = ("--from", str(DAY), "--to", str(DAY), "--timezone", "Europe/Berlin")
     assert command("find", *days, *QUICK, "-o", "day.csv").code == 0
-    then = f"Then check: bulk-cancel closed {' '.join(days)}, with the other options that find had"
+    then = f"Type: bulk-cancel closed {' '.join(days)} --all-hosts"
     planned = command("plan", "day.csv", "--timezone", "Europe/Berlin", "-o", "day.plan", *QUICK)
-    assert f"{_BLOCK_FIRST}\n{then}\n" in planned.stdout
+    assert f"{_BLOCK_FIRST}\nThen check whether the days are closed." in planned.stdout
+    assert f"\n{then}\n" in planned.stdout
+    assert command(*shlex.split(then.partition(" bulk-cancel ")[2]), *QUICK).code in (0, 3, 4), "it can be typed"
     done = command("run", "day.plan", "--yes", "--out", "done", "--timezone", "Europe/Berlin", *QUICK)
     assert f"{_BLOCK_FIRST}\n" in done.stderr.partition("cancels sent")[0], "before anything is sent"
     assert done.stderr.endswith(f"\n{then}\n")
     page = Path("done/report.html").read_text()
     assert "Block the day first" in page
     assert then in page
-    assert command("report", "--out", "again").code == 0
+    nothing_sent = command("run", "day.plan", "--yes", "--out", "twice", "--timezone", "Europe/Berlin", *QUICK)
+    assert "0 cancels sent" in nothing_sent.stderr
+    assert then not in nothing_sent.stderr + Path("twice/report.html").read_text()
+    (_, first) = command("status", "--json").document["runs"][:2]
+    assert command("report", first["run_id"], "--out", "again").code == 0
     assert then in Path("again/report.html").read_text()
+
+
+def test_without_a_zone_no_command_is_told_that_cannot_be_typed(
+    command: Command, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.reset(options(SPREAD))
+    days = ("--from", str(DAY), "--to", str(DAY), "--timezone", "Europe/Berlin")
+    assert command("find", *days, *QUICK, "-o", "day.csv").code == 0
+    planned = command("plan", "day.csv", *QUICK)
+    assert "The zone of the days is not known: with --timezone the command is told here." in planned.stdout
+    assert "ZONE" not in planned.stdout
+    assert "Type: bulk-cancel closed" not in planned.stdout
 
 
 def test_a_job_that_selects_is_checked_by_its_name(command: Command, sandbox: Sandbox) -> None:

@@ -184,7 +184,9 @@ def test_nothing_found_is_said_clearly(find: Find) -> None:
     assert result.code == 0
     assert result.stdout.startswith("appointment_id,start,end,")
     assert result.stdout.count("\n") == 1
-    assert "Nothing found: no appointment that fits starts on 2027-03-28 (Europe/Berlin)." in result.stderr
+    assert (
+        "Nothing found: no appointment with location 'Atlantis' starts on 2027-03-28 (Europe/Berlin)." in result.stderr
+    )
     assert find("--location", "Atlantis", "--json", "-o", "a.csv").document["first_start"] is None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -109,7 +110,7 @@ def test_status_says_once_what_is_to_be_done_and_where_the_results_are(
     assert f"  Results in {office.folder / 'out'}\n" in told
     assert "  1 cancelled, 1 invalid.\n" in told
     then = "bulk-cancel closed --from 2031-01-02 --to 2031-01-02 --timezone Europe/Berlin"
-    assert told.endswith(f"\nThen check: {then}, with the other options that find had\n")
+    assert told.endswith(f"\nType: {then} --all-hosts\n")
 
 
 def test_what_is_left_goes_on_with_the_very_command_and_its_reason(office: Office) -> None:
@@ -123,6 +124,51 @@ def test_what_is_left_goes_on_with_the_very_command_and_its_reason(office: Offic
     ):
         assert told.splitlines()[-1] == AGAIN
     assert "--ticket OPS-7" in office.report()
+
+
+@pytest.mark.parametrize(
+    ("words", "then"),
+    [
+        ("run {input} --map appointment_id=Termin --reason 'We are closed.' --ticket OPS-7 --out muc",
+         "run {file} --map appointment_id=Termin --reason 'We are closed.' --ticket OPS-7 --out {out}-invalid"),
+        ("run --encoding cp1252 {input} --ledger l.sqlite3", "run {file} --ledger l.sqlite3 --out {out}-invalid"),
+    ],
+)  # fmt: skip
+def test_rows_are_corrected_with_the_very_options_of_their_run(office: Office, words: str, then: str) -> None:
+    """Following what `next` says must not lose the columns, the reason or the ticket."""
+    source, out = office.folder / "muc.csv", office.folder / "out"
+    source.write_text(f"Termin\n{uuid(1)}\nnobody\n")
+    typed = shlex.split(words.format(input=source))
+    flags = {"map": ["appointment_id=Termin"], "reason": "We are closed."}
+    summary = run_job(office.job(source, **flags), office.typing(*typed))
+    told = f"Correct {out}/invalid.csv (1 row) and run it as a new input."
+    command = then.format(file=out / "invalid.csv", out=out)
+    assert summary.next.splitlines() == [told, f"Type, once it is corrected: bulk-cancel {command}"]
+    assert summary.next in office.status()
+    corrected = out / "invalid.csv"
+    corrected.write_text(corrected.read_text().replace("nobody", uuid(2)))
+    again = office.job(corrected, **flags, out=f"{out}-invalid")
+    assert run_job(again, office.typing("run")).counts[Status.CANCELLED] == 1
+
+
+def test_rows_of_a_job_file_are_corrected_with_the_job_file(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, job = office.folder / "muc.csv", office.folder / "muc.toml"
+    source.write_text(f"id\n{uuid(1)}\nnobody\n")
+    job.write_text('input = "muc.csv"\nreason = "Closed."\n')
+    last = ran(office, job, words=("run", str(job))).next.splitlines()[-1]
+    file = office.folder / "out" / "invalid.csv"
+    then = f"BULK_CANCEL_INPUT={file} bulk-cancel run {job} --out {file.parent}-invalid"
+    assert last == f"Type, once it is corrected: {then}"
+    monkeypatch.setenv("BULK_CANCEL_INPUT", str(file))
+    assert (office.job(job).input, office.job(job).reason) == (str(file), "Closed.")
+
+
+def test_rows_of_a_plan_are_planned_again(office: Office) -> None:
+    source, plan = office.folder / "muc.csv", office.folder / "muc.plan"
+    source.write_text(f"id\n{uuid(1)}\nnobody\n")
+    plan_job(office.job(source, plan_file=plan, out=None), office.typing("plan"))
+    summary = run_job(office.job(plan), office.typing("run", str(plan)))
+    assert summary.next == f"Correct {office.folder}/out/invalid.csv (1 row) and plan it as a new input."
 
 
 def test_what_another_input_left_is_told_with_its_command(office: Office) -> None:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 def unknowns(clock: Clock, count: int, age_s: float, base: TimeBase | None = None) -> list[Unknown]:
     at = clock.now() - age_s
-    return [Unknown(work, at, base or clock.base, None, at) for work in works(count)]
+    return [Unknown(work, at - 1, base or clock.base, None, at) for work in works(count)]
 
 
 async def reconcile(clock: Clock, line: ScriptedLine, items: list[Unknown]) -> tuple[Reconciled, MemoryCommits]:
@@ -216,12 +216,13 @@ async def test_the_longest_settle_time_holds_the_sending_runs_or_this_commands(
     (item,) = unknowns(clock, 1, age_s=3500)
     line = ScriptedLine(clock)
     context, commits = context_of(clock, line, Limits(settle_s=command_s, confirm_s=5))
-    commits.hold(replace(item, settle_s=run_s))
+    died = replace(item, settle_s=run_s, intent_at=item.last_at)
+    commits.hold(died)
     result = await Reconciler(context).run()
     assert (commits.states[1], result.unknown) == (State.UNKNOWN, 1)
     assert 105 < result.due_in_s <= 115, "its run died after the intent: it may have left up to 15 s later"
-    told = open_one(replace(item, settle_s=run_s), clock, command_s)
+    told = open_one(died, clock, command_s)
     assert told.due_at == pytest.approx(clock.now() + result.due_in_s, abs=5)
     assert told.age_s == pytest.approx(3485, abs=5)
-    answered = replace(item, settle_s=run_s, last_at=item.last_at + 1)
-    assert open_one(answered, clock, command_s).age_s == pytest.approx(3499, abs=5), "it left before that answer"
+    answered = replace(item, settle_s=run_s)
+    assert open_one(answered, clock, command_s).age_s == pytest.approx(3500, abs=5), "it left before that answer"

@@ -121,7 +121,8 @@ async def test_what_an_approved_plan_knows_as_settled_ends_with_the_plans_reason
     await send(context, line, [work])
 
     assert commits.states == {1: becomes}
-    assert [entry.detail for entry in commits.entries] == [why]
+    elsewhere = f"not sent: {why}, by the ledger that the plan was made with; the ledger of this run does not know it"
+    assert [entry.detail for entry in commits.entries] == [why if refused else elsewhere]
     assert (line.posts, line.reads) == ([], [])
 
 

@@ -24,8 +24,13 @@ Make = Callable[..., Any]
         ({"warnings": "CALENDAR_SYNC,MAIL"}, "cancelled, but a person should look: CALENDAR_SYNC, MAIL"),
         (
             {"state": State.ALREADY_CANCELLED, "warnings": "MAIL", "detail": "found", "row": 9, "first_row": 7},
-            "same target as row 7: found; already cancelled, but a person should look: MAIL",
+            "same target as row 7: found",
         ),
+        (
+            {"state": State.REJECTED, "attempts": 0, "http_status": None, "detail": "a group booking"},
+            "not sent: a group booking",
+        ),
+        ({"state": State.REJECTED, "attempts": 0, "http_status": None, "detail": "not sent: why"}, "not sent: why"),
         ({"state": State.REJECTED, "warnings": "MAIL"}, "a person should look: MAIL"),
         ({"detail": "one\ntwo\x1b[0m \u202ethree\x00"}, "one two  three"),
         ({"detail": "ask bob@example.org"}, "ask [address]"),

@@ -54,7 +54,7 @@ def test_a_good_run_says_so(ledger: SqliteLedger) -> None:
     for number in (2, 3, 4):
         put(ledger, run_no, State.CANCELLED, number)
     page = ended(ledger, run_no)
-    assert (page.headline, page.state.label, page.cards) == ("All 3 cancellations are done.", "complete", [])
+    assert (page.headline, page.state.label, page.cards) == ("All 3 rows are done.", "complete", [])
     assert page.advice == "Done: nothing is left to do."
     assert ("Input", "closure.csv") in page.facts
     assert ("Took", "1 min 30 s") in page.facts
@@ -68,7 +68,7 @@ def test_what_needs_a_person_comes_with_what_to_do(ledger: SqliteLedger) -> None
     page = ended(ledger, run_no)
     assert page.state.label == "outcomes missing"
     assert page.headline == (
-        "2 of 11 cancellations are done. 5 rows need a person. 3 rows are still to be sent. 1 row was left out."
+        "2 of 11 rows are done. 5 rows need a person. 3 rows are still to be sent. 1 row was left out."
     )
     assert [(card.kind.label, card.count) for card in page.cards] == [
         ("unknown", 2), ("failed", 1), ("rejected", 1), ("not found", 1), ("invalid", 1),
@@ -84,7 +84,7 @@ def test_payments_and_warnings_are_told(ledger: SqliteLedger) -> None:
     gone = Appointment(uuid(2), is_cancelled=True, paid=True, warnings=("CALENDAR_SYNC_FAILED",))
     ledger.append(run_no, [Entry(work.target_id, Event.CANCELLED, work.state, 1, AT, appointment=gone)])
     page = ended(ledger, run_no)
-    assert page.headline == "The one cancellation is done. Look at 1 paid and 1 with a warning, too."
+    assert page.headline == "The one row is done. Look at 1 paid and 1 with a warning, too."
     assert [card.kind.label for card in page.cards] == ["warning", "paid"]
     assert page.state.label == "needs a person"
 
@@ -157,8 +157,8 @@ def test_the_plan_of_a_closure_says_what_it_wants_before_and_after() -> None:
     for one in (page, other):
         one.add(line(2))
     block_first = "Block the day first, in the dashboard: a slot that is cancelled can be booked again at once."
-    assert page.page().advice.endswith(f"{block_first} Then check: {check}")
-    assert f"Then check: {check}" in render(page.page())
+    assert page.page().advice.endswith(f"\n{block_first}\nThen check whether the days are closed.\nType: {check}")
+    assert f"Type: {check}" in render(page.page())
     assert "Block the day first" not in other.page().advice
 
 

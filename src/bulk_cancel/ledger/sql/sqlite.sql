@@ -307,9 +307,9 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
   t.start_at,
   (SELECT json_array(e.at, json_array(r.boot_id, r.mono_offset), (SELECT max(q.settle_s) FROM targets o
       JOIN runs q ON q.run_no = o.intent_run_no WHERE o.entire_series = 1 AND o.attempts > 0))
-    FROM targets s JOIN runs r ON r.run_no = s.intent_run_no
-    JOIN events e ON e.target_id = s.target_id AND e.run_no = r.run_no
-    WHERE s.entire_series = 1 AND s.attempts > 0 ORDER BY e.event_id DESC LIMIT 1),
+    FROM events e JOIN runs r USING (run_no)
+    WHERE e.event_id = (SELECT max(h.event_id) FROM targets s CROSS JOIN events h ON h.target_id = s.target_id
+      AND h.run_no = s.intent_run_no WHERE s.entire_series = 1 AND s.attempts > 0)),
   (SELECT json_array(e.at, json_array(r.boot_id, r.mono_offset), r.settle_s) FROM events e JOIN runs r USING (run_no)
     WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1),
   t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id

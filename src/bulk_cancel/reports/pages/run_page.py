@@ -70,7 +70,8 @@ _CARDS: Mapping[Concern, tuple[Kind, tuple[str, str], str]] = MappingProxyType(
         Concern.REJECTED: (
             KINDS[Status.REJECTED],
             _ROWS,
-            "The API refused. Correct these rows in failed.csv and run it as a new input.",
+            "The API refused, or a reading showed that it would, and nothing was sent: each row says which. Correct "
+            "these rows in failed.csv and run it as a new input.",
         ),
         Concern.NOT_FOUND: (
             KINDS[Status.NOT_FOUND],
@@ -138,7 +139,7 @@ def run_page(ledger: Ledger, record: RunRecord, now: float) -> Page:
         name=record.run_id,
         state=_state(run),
         headline=_headline(run),
-        advice=printable(" ".join((_advice(run), *closing_steps(str(run.told.get("closure", "")))))),
+        advice=printable("\n".join((_advice(run), *closing_steps(str(run.told.get("closure", "")))))),
         facts=list(_facts(run)),
         bar_title="What became of the rows",
         bar=segments([(kind, run.count(status)) for status, kind in KINDS.items()]),
@@ -198,8 +199,8 @@ def _also(run: _Run) -> str:
 
 def _done(done: int, total: int) -> str:
     if done < total:
-        return f"{done:,} of {counted(total, 'cancellation is', 'cancellations are')} done."
-    return "The one cancellation is done." if total == 1 else f"All {total:,} cancellations are done."
+        return f"{done:,} of {counted(total, 'row is', 'rows are')} done."
+    return "The one row is done." if total == 1 else f"All {total:,} rows are done."
 
 
 def _advice(run: _Run) -> str:
@@ -207,7 +208,7 @@ def _advice(run: _Run) -> str:
     if run.record.status == "ended" and run.told.get("counts") == then and not run.expired_in:
         return str(run.told["next"])
     ending = Ending(run.remains, decide_exit(run.remains), expired_in=run.expired_in, ledger=run.ledger)
-    today = next_step(replace(ending, again=run.record.provenance.command))
+    today = next_step(replace(ending, run=run.record))
     if run.record.status == "ended":
         return today
     return f"{NOT_ENDED} {today}"
