@@ -124,12 +124,13 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     if counts:
         others = remains_elsewhere(ledger, facts.run_no, remains, sum(facts.left.values()))
         ending = replace(ending, elsewhere=others)
+    requests = requests_of(*(counters for all_counters in effort.all_counters.values() for counters in all_counters))
     return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),
         targets=ledger.target_count(facts.run_no),
         counts=counts,
-        requests=requests_of(*(counters for all_counters in effort.all_counters.values() for counters in all_counters)),
+        requests=requests,
         accounts={name: requests_of(*all_counters) for name, all_counters in effort.all_counters.items()}
         if effort.by_account
         else {},
@@ -140,6 +141,6 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         next=next_step(ending),
         pace=effort.pace,
         paid=ledger.concerns(facts.run_no)[Concern.PAID],
-        closure=facts.closure,
+        closure=facts.closure if requests.posts and counts.get(Status.CANCELLED) else "",
         provenance=facts.provenance,
     )

@@ -20,6 +20,8 @@ from bulk_cancel.ledger.port import RunRecord
 #: For a run whose end is not recorded.
 NOT_ENDED = "This run has not ended: it is still at work, or was interrupted."
 _SAME = "run the same command again"
+#: The command that checks the days of a closure, and its option for everybody's appointments.
+CHECK, ALL_HOSTS = "bulk-cancel closed", "--all-hosts"
 
 #: What a person does first, by what stopped the run.
 _FIRST: Mapping[Exit, str] = MappingProxyType(
@@ -82,11 +84,22 @@ def command(words: str, ledger: str) -> str:
 
 
 def closing_steps(closure: str) -> tuple[str, ...]:
-    """Return what to do for a closure besides its cancels; `closure` is the command that checks it, or empty."""
+    """Return what to do for a closure besides its cancels: before them, and after them.
+
+    `closure` is the command that checks its days, or empty; a command to type is on a line of its own.
+    """
     if not closure:
         return ()
     first = "Block the day first, in the dashboard: a slot that is cancelled can be booked again at once."
-    return first, f"Then check: {closure}"
+    then = "Then check whether the days are closed."
+    if closure == CHECK:
+        how = f"with `{CHECK}` and the options that `find` had"
+        return (
+            first,
+            f"{then[:-1]}, {how}. The zone of the days is not known: with --timezone the command is told here.",
+        )
+    narrow = " It looks at everybody's; where `find` had --location, --host or another such option, add it."
+    return first, f"{then}{narrow if ALL_HOSTS in closure else ''}\n{typed(closure)}"
 
 
 def _sentences(ending: Ending) -> Iterator[str]:

@@ -115,7 +115,7 @@ def test_a_plan_whose_rows_moved_needs_a_person(office: Office) -> None:
     ended = office.run(plan, look="each")
     assert (ended.exit_code, counts(ended)) == (Exit.REFUSED_ROWS, {"skipped": 2})
     assert "not what was approved" in ended.next
-    assert office.status().partition("\nThen check: bulk-cancel closed --from 2031-01-01 ")[0] == ended.next
+    assert office.status() == ended.next, "nothing was cancelled: there is no closed day to check"
     assert not office.line.posts
 
 

@@ -16,7 +16,7 @@ from bulk_cancel.core.moments import Zone, show_moment, show_span, widened
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.provenance import Provenance
-from bulk_cancel.core.text import clean, counted
+from bulk_cancel.core.text import clean, counted, printable
 from bulk_cancel.core.units import about
 from bulk_cancel.reports.next_step import closing_steps
 from bulk_cancel.reports.pages import layout
@@ -151,8 +151,8 @@ class PlanPage:
         rate = "each account's own rate" if paces else layout.show_pace(self.facts.pace)
         takes = f"Each of them mails people and cannot be undone. It takes {about(lasting)} at {rate}."
         when = f"If it began when it was planned: {ends[:1].lower()}{ends[1:]}" if ends else ""
-        closing = (clean(step, 500) for step in closing_steps(self.facts.closure))
-        return " ".join(filter(None, (takes, when, *closing)))
+        told = " ".join(filter(None, (takes, when)))
+        return printable("\n".join((told, *closing_steps(self.facts.closure))))
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         yield "Rows", f"{self.actions.total():,}"
