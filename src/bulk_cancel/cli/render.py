@@ -47,7 +47,8 @@ def show_plan(terminal: Terminal, plan: Plan, source: str, *, runs: bool = False
     if plan.cancels and plan.time and (short := _short_of_time(plan, plan.time.left_s(uptime()))):
         terminal.print(styled(short, "bold"))
     if plan.cancels:
-        terminal.print(*closing_steps(plan.closure)[: 1 if runs else None])
+        for step in closing_steps(plan.closure)[: 1 if runs else None]:
+            _print_step(terminal, step)
 
 
 def _origin(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -80,9 +81,9 @@ def _short_of_time(plan: Plan, left_s: float) -> str:
     """Return that the job's --deadline or --max-duration does not suffice; empty when it does."""
     if not left_s:
         return "The time for it is over: a run would send nothing."
-    if plan.duration_s <= left_s:
+    if plan.needs_s <= left_s:
         return ""
-    needs = about(plan.duration_s)
+    needs = about(plan.needs_s)
     return f"It needs {needs}, and only {show_duration(left_s)} is left: the run will stop, and go on next time."
 
 
@@ -211,13 +212,18 @@ def show_summary(terminal: Terminal, summary: Summary) -> None:
         them = "it" if summary.paid == 1 else "them"
         terminal.print(f"{paid} paid: a cancel is no refund. report.html names {them}.")
     print_next(terminal, summary.next)
-    terminal.print(*closing_steps(summary.closure)[1:])
+    for step in closing_steps(summary.closure)[1:]:
+        _print_step(terminal, step)
 
 
 def print_next(terminal: Terminal, told: str) -> None:
     """Show what to do next. A command to type is not broken into lines."""
+    _print_step(terminal, told, "bold")
+
+
+def _print_step(terminal: Terminal, told: str, *styles: str) -> None:
     for line in printable(told).splitlines():
-        terminal.print(styled(line, "bold"), whole=line.startswith("Type"))
+        terminal.print(styled(line, *styles), whole=line.startswith("Type"))
 
 
 def _files_in(out: Path) -> list[Path]:

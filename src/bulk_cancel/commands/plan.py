@@ -19,7 +19,7 @@ from bulk_cancel.core.states import State
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.planning.other_reasons import OtherReasons
 from bulk_cancel.planning.outputs import plan_outputs
-from bulk_cancel.planning.planner import KnownPace, StatesOf, plan_reads, planned
+from bulk_cancel.planning.planner import KnownPace, StatesOf, hours_of, plan_reads, planned
 from bulk_cancel.planning.reason_templates import template_of
 from bulk_cancel.planning.sources import open_if_any, provenance_of_source, retries_refused
 from bulk_cancel.reports.shown_columns import shown_columns
@@ -53,6 +53,7 @@ def plan_job(job: Job, caller: Caller) -> Plan:
             if reasons:
                 outputs.takers.append(reasons.add)
             plan = planned(keys, source.rows(reads), states_of, reads, outputs.add)
+            plan.hours = outputs.hours = hours_of(keys, plan, known_pace)
             plan.closure, plan.shown = source.closure, shown.beside(plan.named_rows)
         plan.digest, plan.time, plan.provenance = (
             outputs.digest,

@@ -24,6 +24,7 @@ from bulk_cancel.ledger.shared import NOBODY, START_ONE, is_untaken
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.reports.next_step import Ending, closing_steps, command, next_step, told_elsewhere, told_of, typed
 from bulk_cancel.reports.remains import MOST_RUNS, has_expired, left_to_a_person, remains_elsewhere, remains_of_run
+from bulk_cancel.reports.result_folders import folder_of
 from bulk_cancel.reports.summary import read_told
 
 #: Most unknown targets that are listed.
@@ -131,7 +132,7 @@ class _Sources:
             view = replace(view, phase=RunPhase.ENDED, exit_code=code, said=f"Broke off before its end: {why}")
         if record is last:
             expired = has_expired(self.ledger, record.run_no, self.now)
-            return replace(view, expired_in=record.out) if expired else view
+            return replace(view, expired_in=str(folder_of(record))) if expired else view
         is_early = view.phase is RunPhase.KILLED or view.exit_code not in (None, Exit.OK)
         if not is_early or left or view.phase is RunPhase.AT_WORK:
             return view
@@ -188,6 +189,7 @@ class _Sources:
                 expired_in=last.expired_in,
                 ledger=self.ledger.place,
                 run=last.record,
+                out=str(folder_of(last.record)),
                 zone=self.zone,
             )
             yield next_step(ending)
@@ -233,7 +235,7 @@ def _left_behind(
     """Yield what runs before the last one left open, and how to continue each."""
     for record in records:
         if record.run_no in to_correct:
-            yield told_of(record, to_correct[record.run_no])
+            yield told_of(record, to_correct[record.run_no], str(folder_of(record)))
         if not left.get(record.run_no):
             continue
         targets = counted(left[record.run_no], "target is", "targets are")

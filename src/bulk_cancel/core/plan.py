@@ -165,6 +165,11 @@ class Plan:
             return duration_s(self.cancels + 1, self.pace)  # one read precedes them
         return max((self.duration_of(name) for name, share in self.shares.items() if share.cancels), default=0.0)
 
+    @property
+    def needs_s(self) -> float:
+        """Seconds until a run that starts now has sent its cancels, at least: with what is left of a pause."""
+        return self.hours.paused_s + self.duration_s
+
     def duration_of(self, account: str) -> float:
         """Return the seconds that the cancels of one account take at least."""
         return duration_s(self.shares[account].cancels + 1, self.paces[account])

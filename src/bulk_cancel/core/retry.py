@@ -28,6 +28,11 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     return min(seconds, LONGEST_WISH_S) if seconds is not None and seconds >= 0 else None
 
 
+def is_long_pause(wait_s: float, span_s: float) -> bool:
+    """Return whether no run waits for a pause of `wait_s` seconds; a burst of the limit takes `span_s` seconds."""
+    return wait_s > LONGEST_PAUSE_S + span_s
+
+
 def show_long_pause(left_s: float) -> str:
     """Return a sentence on a pause of `left_s` seconds, which is too long for a run to wait."""
     left = "a day or longer (a day is kept)" if left_s >= LONGEST_WISH_S else show_duration(left_s)

@@ -10,7 +10,7 @@ import anyio
 
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.pacing import Pace, after_pause, after_start, duration_s, earliest_start, recovered_factor
-from bulk_cancel.core.retry import LONGEST_PAUSE_S, throttle_pause_s
+from bulk_cancel.core.retry import is_long_pause, throttle_pause_s
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.health import Asked
 
@@ -139,7 +139,7 @@ class Limiter:
     async def long_pause_s(self) -> float:
         """Return the remaining seconds of a pause that an earlier run was asked for; 0 if a run may wait for it."""
         wait_s = self.wait_s()
-        return wait_s if wait_s > LONGEST_PAUSE_S + self.pace.span_s else 0.0
+        return wait_s if is_long_pause(wait_s, self.pace.span_s) else 0.0
 
     async def finish(self) -> None:
         """End the use of the limiter: nothing more starts."""

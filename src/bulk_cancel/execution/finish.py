@@ -24,6 +24,7 @@ from bulk_cancel.ledger.port import Concern, Ledger, RunRecord
 from bulk_cancel.reports.next_step import NOT_ENDED
 from bulk_cancel.reports.records import Wanted
 from bulk_cancel.reports.remains import has_expired, remains_elsewhere, remains_of_ledger, remains_of_run
+from bulk_cancel.reports.result_folders import folder_of
 from bulk_cancel.reports.run_files import write_run
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
 
@@ -100,6 +101,7 @@ def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains) -> En
     found, now = end.reconciled, facts.clock.now()
     exit_code = decide_exit(matter, end.halt)
     cache = _about_cache(effort) if exit_code is not Exit.OK else ""
+    run = next(iter(facts.ledger.runs(facts.run_id)), None)
     return Ending(
         remains=matter,
         exit_code=exit_code,
@@ -109,7 +111,8 @@ def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains) -> En
         credential=credential_of(facts.active),
         expired_in=str(facts.out or "") if has_expired(facts.ledger, facts.run_no, now) else "",
         ledger=facts.ledger.place,
-        run=next(iter(facts.ledger.runs(facts.run_id)), None),
+        run=run,
+        out=str(folder_of(run)) if run else "",
         zone=facts.zone,
     )
 
@@ -124,12 +127,13 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     if counts:
         others = remains_elsewhere(ledger, facts.run_no, remains, sum(facts.left.values()))
         ending = replace(ending, elsewhere=others)
+    requests = requests_of(*(counters for all_counters in effort.all_counters.values() for counters in all_counters))
     return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),
         targets=ledger.target_count(facts.run_no),
         counts=counts,
-        requests=requests_of(*(counters for all_counters in effort.all_counters.values() for counters in all_counters)),
+        requests=requests,
         accounts={name: requests_of(*all_counters) for name, all_counters in effort.all_counters.items()}
         if effort.by_account
         else {},
@@ -140,6 +144,6 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         next=next_step(ending),
         pace=effort.pace,
         paid=ledger.concerns(facts.run_no)[Concern.PAID],
-        closure=facts.closure,
+        closure=facts.closure if requests.posts and counts.get(Status.CANCELLED) else "",
         provenance=facts.provenance,
     )

@@ -9,6 +9,7 @@ from typing import Final
 
 from bulk_cancel.core.moments import local, moment_of
 from bulk_cancel.inputs import StagedInput, read_columns
+from bulk_cancel.reports.next_step import ALL_HOSTS, CHECK
 from bulk_cancel.settings.job import Job
 
 #: Columns that `find` writes; hardly any other input has all of them.
@@ -20,8 +21,13 @@ def check_of_select(job: Job) -> str:
     if job.select is None:
         return ""
     if job.file is not None:
-        return f"bulk-cancel closed {shlex.quote(str(job.file))}"
-    return _command(job.select.first, job.select.last, job.select.timezone)
+        return f"{CHECK} {shlex.quote(str(job.file))}"
+    select = job.select
+    told = {"--location": [select.location], "--host": select.host, "--meeting-type": [select.meeting_type]}
+    told["--channel"] = [select.channel]
+    words = [part for name, values in told.items() for value in values if value for part in (name, str(value))]
+    everybody = [ALL_HOSTS] if select.all_hosts else []
+    return _command(select.first, select.last, select.timezone, *words, *everybody)
 
 
 def check_of_input(staged: StagedInput, zone: tzinfo | None) -> str:
@@ -33,24 +39,20 @@ def check_of_input(staged: StagedInput, zone: tzinfo | None) -> str:
 
 
 def check_of_starts(starts: Iterable[str | None], zone: tzinfo | None) -> str:
-    """Return the command that checks the days of these starts, in `zone`, else as they are written."""
+    """Return the command that checks the days of these starts in `zone`, of all hosts.
+
+    Without a zone it has no days, and is not complete; empty where no start can be read.
+    """
     first: date | None = None
     last: date | None = None
     for start in starts:
-        day = _day(start, zone)
-        if day is not None:
+        if (at := moment_of(start)) is not None:
+            day = local(at, zone).date()
             first, last = min(first or day, day), max(last or day, day)
     if first is None or last is None:
         return ""
-    return f"{_command(first, last, str(zone or '') or 'ZONE')}, with the other options that find had"
+    return _command(first, last, str(zone), ALL_HOSTS) if zone else CHECK
 
 
-def _day(start: str | None, zone: tzinfo | None) -> date | None:
-    at = moment_of(start)
-    if at is None or start is None:
-        return None
-    return local(at, zone).date() if zone else date.fromisoformat(start[:10])
-
-
-def _command(first: date, last: date, zone: str) -> str:
-    return f"bulk-cancel closed --from {first} --to {last} --timezone {zone}"
+def _command(first: date, last: date, zone: str, *words: str) -> str:
+    return f"{CHECK} --from {first} --to {last} --timezone {zone} {shlex.join(words)}".strip()

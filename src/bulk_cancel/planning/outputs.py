@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bulk_cancel.access.setup import Setup
+from bulk_cancel.core.estimate import Hours
 from bulk_cancel.errors import UsageError
 from bulk_cancel.plan_files import PlanAbout, PlanDraft, holds_plan, writing_plan
 from bulk_cancel.planning.sources import Source, provenance_of_source, retries_refused
@@ -24,6 +25,7 @@ class PlanOutputs:
 
     takers: list[Callable[[PlanLine], None]] = field(default_factory=list)
     draft: PlanDraft | None = None  #: of the plan file
+    hours: Hours | None = None  #: in which its cancels may be sent; known before the page is written
 
     @property
     def digest(self) -> str | None:
@@ -82,7 +84,8 @@ def _facts(setup: Setup, source: Source, outputs: PlanOutputs) -> PlanFacts:
         provenance_of_source(setup, source),
         lambda: outputs.digest,
         shown_columns(source.snapshot, job.show).on,
-        setup.hours,
+        lambda: outputs.hours or setup.hours,
+        setup.zone,
     )
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bulk_cancel.access.credential_locks import CredentialLocks
+from bulk_cancel.access.rate_limits import limiter_of
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.clock import PaceRecord
+from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Place, Plan, PlanLine, make_plan
+from bulk_cancel.core.retry import is_long_pause
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import ConfigError
 from bulk_cancel.planning.plan_reads import PlanReads
@@ -37,13 +40,29 @@ def planned(
 ) -> Plan:
     with nullcontext() if reads else keys.setup.display.busy("Planning"):
         plan = make_plan(rows.chunks(), states_of, keys.setup.job.pace, rows.look(reads), each)
-    plan.notes, plan.hours = rows.notes, keys.setup.hours
+    plan.notes = rows.notes
     plan.place = Place(urlsplit(keys.setup.api_url).netloc, _credentials(keys, plan), str(keys.setup.place))
     if keys.accounts.given or plan.shares.keys() - {OWN}:
         plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}
     told = " ".join(dict.fromkeys(reads.offline.values())) if reads else ""
     plan.look = replace(plan.look, requests=reads.requests, offline=told) if plan.look and reads else None
     return plan
+
+
+def hours_of(keys: CredentialLocks, plan: Plan, known_pace: KnownPace) -> Hours:
+    """Return when the cancels of a plan may be sent, with the longest pause that is remembered of their limits.
+
+    Workers bring their own credentials: of their limits nothing is known here.
+    """
+    setup, hours = keys.setup, keys.setup.hours
+    for name in (name for name, share in plan.shares.items() if share.open and setup.job.engine == "local"):
+        with suppress(ConfigError):  # a plan needs no credential
+            key = keys.accounts.find(name).credential.fingerprint
+            limiter = limiter_of(keys.accounts.pace(name), key, setup.machine, known_pace(key))
+            if (wait_s := limiter.wait_s()) > hours.paused_s:
+                stops = is_long_pause(wait_s, limiter.pace.span_s)
+                hours = replace(hours, paused_s=wait_s, stops=stops)
+    return hours
 
 
 #: At most this number of credentials is named.

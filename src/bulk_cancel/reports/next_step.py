@@ -20,6 +20,8 @@ from bulk_cancel.ledger.port import RunRecord
 #: For a run whose end is not recorded.
 NOT_ENDED = "This run has not ended: it is still at work, or was interrupted."
 _SAME = "run the same command again"
+#: The command that checks the days of a closure, and its option for everybody's appointments.
+CHECK, ALL_HOSTS = "bulk-cancel closed", "--all-hosts"
 
 #: What a person does first, by what stopped the run.
 _FIRST: Mapping[Exit, str] = MappingProxyType(
@@ -53,6 +55,7 @@ class Ending:
     expired_in: str = ""  #: the folder of the results, if the plan that was carried out has expired
     ledger: str = ""  #: where the ledger is; empty: the usual one
     run: RunRecord | None = None  #: the run; None: not known
+    out: str = ""  #: the folder of its results
     zone: Zone = None  #: of times for people
 
     @property
@@ -82,11 +85,22 @@ def command(words: str, ledger: str) -> str:
 
 
 def closing_steps(closure: str) -> tuple[str, ...]:
-    """Return what to do for a closure besides its cancels; `closure` is the command that checks it, or empty."""
+    """Return what to do for a closure besides its cancels: before them, and after them.
+
+    `closure` is the command that checks its days, or empty; a command to type is on a line of its own.
+    """
     if not closure:
         return ()
     first = "Block the day first, in the dashboard: a slot that is cancelled can be booked again at once."
-    return first, f"Then check: {closure}"
+    then = "Then check whether the days are closed."
+    if closure == CHECK:
+        how = f"with `{CHECK}` and the options that `find` had"
+        return (
+            first,
+            f"{then[:-1]}, {how}. The zone of the days is not known: with --timezone the command is told here.",
+        )
+    narrow = " It looks at everybody's; where `find` had --location, --host or another such option, add it."
+    return first, f"{then}{narrow if ALL_HOSTS in closure else ''}\n{typed(closure)}"
 
 
 def _sentences(ending: Ending) -> Iterator[str]:
@@ -114,9 +128,9 @@ def _sentences(ending: Ending) -> Iterator[str]:
         yield f"{need} a person: `{command('status', ending.ledger)}` tells which."
 
 
-def told_of(run: RunRecord, left: Remains) -> str:
+def told_of(run: RunRecord, left: Remains, out: str) -> str:
     """Return what an earlier run left to a person, and what to type."""
-    ending = Ending(left, Exit.REFUSED_ROWS, run=run)
+    ending = Ending(left, Exit.REFUSED_ROWS, run=run, out=out)
     said = " ".join(map(_capital, _for_a_person(ending)))
     return "\n".join((f"Of the run {run.run_id} ({clean(run.source)}): {said}", *_corrected(ending)))
 
@@ -217,7 +231,7 @@ def _files_to_correct(remains: Remains) -> Iterator[tuple[str, str]]:
 
 
 def _path(ending: Ending, name: str) -> str:
-    return clean(_seen_from_here(Path(ending.run.out) / name), 600) if ending.run else name
+    return clean(_seen_from_here(Path(ending.out) / name), 600) if ending.out else name
 
 
 def _seen_from_here(path: Path) -> str:
@@ -228,10 +242,10 @@ def _corrected(ending: Ending) -> Iterator[str]:
     """Yield what to type for each file once its rows are corrected: the command of the run, but for its input."""
     run, names = ending.run, [name for name, _ in _files_to_correct(ending.remains)]
     for name in names:
-        if run is None or not run.out:
+        if run is None or not ending.out:
             return
-        out = Path(run.out)
-        new_out = "" if out.name == run.run_id else _seen_from_here(out.with_name(f"{out.name}-{Path(name).stem}"))
+        out = Path(ending.out)
+        new_out = "" if out.name == run.run_id else _seen_from_here(Path(f"{out}-{Path(name).stem}"))
         if command := run.provenance.command_for(_seen_from_here(out / name), run.source, new_out):
             yield typed(command, f", once {name if len(names) > 1 else 'it'} is corrected")
 

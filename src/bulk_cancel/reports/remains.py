@@ -12,6 +12,7 @@ from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.ledger.port import Concern, Ledger, RunRecord, every_unknown
+from bulk_cancel.reports.result_folders import folder_of
 from bulk_cancel.reports.summary import read_told
 
 #: What runs before so many last ones left to a person is told no more.
@@ -71,7 +72,7 @@ def _input_of(record: RunRecord) -> str:
 
 def _is_run(record: RunRecord, name: str, sources: Collection[str]) -> bool:
     """Return whether a file of the run's results is one of these inputs, which may be named relative to a folder."""
-    file = (Path(record.out) / name).parts
+    file = (folder_of(record) / name).parts
     return any(file[-len(parts) :] == parts for source in sources if (parts := Path(source).parts))
 
 

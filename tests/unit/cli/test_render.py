@@ -70,7 +70,7 @@ def test_a_closure_is_told_what_it_wants_once_and_in_time(tmp_path: Path) -> Non
     """To block the day before the question, to check it after the run; a plan alone says both."""
     ended = told(tmp_path, closure=CHECK)
     assert ("Block the day first" in planned(runs=True), CHECK in planned(runs=True)) == (True, False)
-    assert ("Block the day first" in ended, f"Then check: {CHECK}\n" in ended) == (False, True)
+    assert ("Block the day first" in ended, f"\nType: {CHECK}\n" in ended) == (False, True)
     assert "Block the day first" in planned(runs=False)
     assert CHECK in planned(runs=False)
 

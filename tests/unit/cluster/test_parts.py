@@ -30,6 +30,7 @@ from bulk_cancel.core.actions import Action, Approved, Expectation, Look
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Chunk, Target
+from bulk_cancel.core.states import Event
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.errors import ConfigError, Exit, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
@@ -40,7 +41,7 @@ from bulk_cancel.ledger.shared import NOBODY, START_ONE, ChunkRecord, is_untaken
 from bulk_cancel.ops.progress import Silence
 from bulk_cancel.reports.pages.run_page import run_page
 from bulk_cancel.settings.job import load_job
-from support.given import row, staged
+from support.given import move, row, staged, target
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -134,11 +135,13 @@ def test_the_end_and_the_page_of_a_closure_say_what_it_wants(ledger: PostgresLed
     run_no, run_id = planned(ledger)
     settings = RunSettings.of(load_job("-", {}), None, CLOCK)
     replace(settings, closure=check).keep(ledger, run_no)
-    ending.end(ledger, ledger.runs(run_id)[0], ledger.chunks(run_no), system_clock())
+    move(ledger, run_no, target(ledger, 2), Event.INTENT, Event.CANCELLED)
+    chunks = [replace(chunk, posts=1) for chunk in ledger.chunks(run_no)]
+    ending.end(ledger, ledger.runs(run_id)[0], chunks, system_clock())
     (run,) = ledger.runs(run_id)
     assert json.loads(run.summary)["closure"] == check
     page = run_page(ledger, run, CLOCK.now())
-    assert page.advice.endswith(f"can be booked again at once. Then check: {check}")
+    assert page.advice.endswith(f"can be booked again at once.\nThen check whether the days are closed.\nType: {check}")
     assert "Block the day first, in the dashboard" in page.advice
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -358,17 +359,35 @@ def test_plan_run_and_report_of_what_find_found_end_with_the_day(command: Comman
     sandbox.reset(options(SPREAD))
     days = ("--from", str(DAY), "--to", str(DAY), "--timezone", "Europe/Berlin")
     assert command("find", *days, *QUICK, "-o", "day.csv").code == 0
-    then = f"Then check: bulk-cancel closed {' '.join(days)}, with the other options that find had"
+    then = f"Type: bulk-cancel closed {' '.join(days)} --all-hosts"
     planned = command("plan", "day.csv", "--timezone", "Europe/Berlin", "-o", "day.plan", *QUICK)
-    assert f"{_BLOCK_FIRST}\n{then}\n" in planned.stdout
+    assert f"{_BLOCK_FIRST}\nThen check whether the days are closed." in planned.stdout
+    assert f"\n{then}\n" in planned.stdout
+    assert command(*shlex.split(then.partition(" bulk-cancel ")[2]), *QUICK).code in (0, 3, 4), "it can be typed"
     done = command("run", "day.plan", "--yes", "--out", "done", "--timezone", "Europe/Berlin", *QUICK)
     assert f"{_BLOCK_FIRST}\n" in done.stderr.partition("cancels sent")[0], "before anything is sent"
     assert done.stderr.endswith(f"\n{then}\n")
     page = Path("done/report.html").read_text()
     assert "Block the day first" in page
     assert then in page
-    assert command("report", "--out", "again").code == 0
+    nothing_sent = command("run", "day.plan", "--yes", "--out", "twice", "--timezone", "Europe/Berlin", *QUICK)
+    assert "0 cancels sent" in nothing_sent.stderr
+    assert then not in nothing_sent.stderr + Path("twice/report.html").read_text()
+    (_, first) = command("status", "--json").document["runs"][:2]
+    assert command("report", first["run_id"], "--out", "again").code == 0
     assert then in Path("again/report.html").read_text()
+
+
+def test_without_a_zone_no_command_is_told_that_cannot_be_typed(
+    command: Command, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.reset(options(SPREAD))
+    days = ("--from", str(DAY), "--to", str(DAY), "--timezone", "Europe/Berlin")
+    assert command("find", *days, *QUICK, "-o", "day.csv").code == 0
+    planned = command("plan", "day.csv", *QUICK)
+    assert "The zone of the days is not known: with --timezone the command is told here." in planned.stdout
+    assert "ZONE" not in planned.stdout
+    assert "Type: bulk-cancel closed" not in planned.stdout
 
 
 def test_a_job_that_selects_is_checked_by_its_name(command: Command, sandbox: Sandbox) -> None:

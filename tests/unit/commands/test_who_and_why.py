@@ -110,7 +110,7 @@ def test_status_says_once_what_is_to_be_done_and_where_the_results_are(
     assert f"  Results in {office.folder / 'out'}\n" in told
     assert "  1 cancelled, 1 invalid.\n" in told
     then = "bulk-cancel closed --from 2031-01-02 --to 2031-01-02 --timezone Europe/Berlin"
-    assert told.endswith(f"\nThen check: {then}, with the other options that find had\n")
+    assert told.endswith(f"\nType: {then} --all-hosts\n")
 
 
 def test_what_is_left_goes_on_with_the_very_command_and_its_reason(office: Office) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -52,6 +53,22 @@ def test_a_run_that_does_not_wait_for_the_window_is_told_to() -> None:
     told = Hours(DAY, waits=False, zone=BERLIN).outlook(at("2026-12-23T07:12"), 60)
     assert told == "The send window opens at 08:00 CET: until then a run sends nothing."
     assert Hours(DAY, waits=False, zone=BERLIN).outlook(at("2026-12-23T09:00"), HOUR) == "It ends about 10:00 CET."
+
+
+@pytest.mark.parametrize(
+    ("now", "pause", "window", "told"),
+    [
+        ("2026-12-23T09:00", Hours(paused_s=600), None, "It ends about 09:10 CET."),
+        ("2026-12-23T09:00", Hours(paused_s=20), None, ""),
+        ("2026-12-23T19:55", Hours(paused_s=600), DAY, "The send window opens at 2026-12-24 08:00 CET, and it ends"),
+        ("2026-12-23T09:00", Hours(paused_s=7200, stops=True), DAY, "The API asks to wait 2 h; until then every run"),
+    ],
+)
+def test_a_pause_comes_before_the_first_cancel(now: str, pause: Hours, window: object, told: str) -> None:
+    hours = replace(pause, window=window, zone=BERLIN)
+    outlook = hours.outlook(at(now), 30)
+    assert outlook.startswith(told)
+    assert bool(outlook) is bool(told)
 
 
 @given(st.integers(1_790_000_000, 1_810_000_000), st.floats(1, 3 * 86_400))

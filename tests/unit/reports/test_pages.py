@@ -157,8 +157,8 @@ def test_the_plan_of_a_closure_says_what_it_wants_before_and_after() -> None:
     for one in (page, other):
         one.add(line(2))
     block_first = "Block the day first, in the dashboard: a slot that is cancelled can be booked again at once."
-    assert page.page().advice.endswith(f"{block_first} Then check: {check}")
-    assert f"Then check: {check}" in render(page.page())
+    assert page.page().advice.endswith(f"\n{block_first}\nThen check whether the days are closed.\nType: {check}")
+    assert f"Type: {check}" in render(page.page())
     assert "Block the day first" not in other.page().advice
 
 

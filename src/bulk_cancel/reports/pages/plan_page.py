@@ -16,7 +16,7 @@ from bulk_cancel.core.moments import Zone, show_moment, show_span, widened
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.provenance import Provenance
-from bulk_cancel.core.text import clean, counted
+from bulk_cancel.core.text import clean, counted, printable
 from bulk_cancel.core.units import about
 from bulk_cancel.reports.next_step import closing_steps
 from bulk_cancel.reports.pages import layout
@@ -67,12 +67,8 @@ class PlanFacts:
     provenance: Provenance = field(default_factory=Provenance)
     digest: Callable[[], str | None] = lambda: None  #: of the plan file; known when the page is written
     shown: Callable[[Page], Page] = lambda page: page  #: adds the columns of the input that somebody wants to see
-    hours: Hours = field(default_factory=Hours)  #: when cancels may be sent, and the zone of its readers
-
-    @property
-    def zone(self) -> Zone:
-        """The zone of its readers."""
-        return self.hours.zone
+    hours: Callable[[], Hours] = Hours  #: when cancels may be sent; known when the page is written
+    zone: Zone = None  #: of its readers
 
 
 @dataclass(slots=True)
@@ -151,12 +147,12 @@ class PlanPage:
             return "This plan would send no mail."
         paces = self.facts.paces
         lasting = max(duration_s(count, paces.get(name, self.facts.pace)) for name, count in self.cancels.items())
-        ends = self.facts.hours.outlook(self.facts.made_at, lasting)
+        ends = self.facts.hours().outlook(self.facts.made_at, lasting)
         rate = "each account's own rate" if paces else layout.show_pace(self.facts.pace)
         takes = f"Each of them mails people and cannot be undone. It takes {about(lasting)} at {rate}."
         when = f"If it began when it was planned: {ends[:1].lower()}{ends[1:]}" if ends else ""
-        closing = (clean(step, 500) for step in closing_steps(self.facts.closure))
-        return " ".join(filter(None, (takes, when, *closing)))
+        told = " ".join(filter(None, (takes, when)))
+        return printable("\n".join((told, *closing_steps(self.facts.closure))))
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         yield "Rows", f"{self.actions.total():,}"

@@ -26,6 +26,7 @@ from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, ti
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
 from bulk_cancel.reports.pages.rendering import write_page
 from bulk_cancel.reports.remains import has_expired, remains_of_run
+from bulk_cancel.reports.result_folders import folder_of
 from bulk_cancel.reports.summary import read_told
 
 REPORT_HTML: Final = "report.html"
@@ -139,7 +140,7 @@ def run_page(ledger: Ledger, record: RunRecord, now: float) -> Page:
         name=record.run_id,
         state=_state(run),
         headline=_headline(run),
-        advice=printable(" ".join((_advice(run), *closing_steps(str(run.told.get("closure", "")))))),
+        advice=printable("\n".join((_advice(run), *closing_steps(str(run.told.get("closure", "")))))),
         facts=list(_facts(run)),
         bar_title="What became of the rows",
         bar=segments([(kind, run.count(status)) for status, kind in KINDS.items()]),
@@ -161,7 +162,7 @@ def _read(ledger: Ledger, record: RunRecord, now: float) -> _Run:
     concerned = {
         concern: ledger.concerning_rows(record.run_no, concern, min(share, concerns[concern])) for concern in present
     }
-    expired_in = record.out if has_expired(ledger, record.run_no, now) else ""
+    expired_in = str(folder_of(record)) if has_expired(ledger, record.run_no, now) else ""
     return _Run(record, read_told(record), remains, concerned, concerns, expired_in, ledger.place)
 
 
@@ -208,7 +209,7 @@ def _advice(run: _Run) -> str:
     if run.record.status == "ended" and run.told.get("counts") == then and not run.expired_in:
         return str(run.told["next"])
     ending = Ending(run.remains, decide_exit(run.remains), expired_in=run.expired_in, ledger=run.ledger)
-    today = next_step(replace(ending, run=run.record))
+    today = next_step(replace(ending, run=run.record, out=str(folder_of(run.record))))
     if run.record.status == "ended":
         return today
     return f"{NOT_ENDED} {today}"
