@@ -139,7 +139,9 @@ async def test_trailers_never_count_as_headers(line_to: LineTo) -> None:
         assert (answer.status, answer.retry_after_s) == (429, None)
 
 
-@pytest.mark.parametrize("stray", [GOOD_TOO, response(b"", "429 Too Many Requests")], ids=["of another request", "throttled"])
+@pytest.mark.parametrize(
+    "stray", [GOOD_TOO, response(b"", "429 Too Many Requests")], ids=["of another request", "throttled"]
+)
 async def test_a_second_answer_in_the_same_packet_ends_the_connection_and_neither_is_believed(
     stray: bytes, line_to: LineTo
 ) -> None:
