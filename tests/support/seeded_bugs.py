@@ -151,8 +151,8 @@ BUGS = (
     Bug(
         "a rerun forgets with which options it was typed",
         "reports/next_step.py",
-        "if goes_on and ending.again else said",
-        "if False else said",
+        "if goes_on and ending.again else []",
+        "if False else []",
         "tests/unit/commands/test_who_and_why.py::test_what_is_left_goes_on_with_the_very_command_and_its_reason",
     ),
     Bug(
@@ -636,9 +636,9 @@ BUGS = (
     Bug(
         "a second answer in the same packet is swallowed",
         "api/wire.py",
-        "            self.drop()  # a second answer to one request",
+        '            self.drop(httpx.RemoteProtocolError("two answers to one request"))',
         "            pass",
-        "tests/sockets/test_wire.py::test_a_second_answer_in_the_same_packet_ends_the_connection",
+        "tests/sockets/test_wire.py::test_a_second_answer_in_the_same_packet_ends_the_connection_and_neither_is_believed",
     ),
     Bug(
         "a reset is the end of a body",
@@ -1345,10 +1345,17 @@ BUGS = (
     ),
     Bug(
         "what one run keeps of its input is taken for another one's",
-        "reports/run_files.py",
+        "reports/result_folders.py",
         'return out / f"input-{run_id}.parquet"',
         'return out / "input-20270101-000000-0000.parquet"',
         f"{_KEPT}::test_a_run_that_is_killed_before_it_takes_its_folder_is_not_reported_with_the_rows_there",
+    ),
+    Bug(
+        "the results of another input are replaced",
+        "commands/run.py",
+        "aside = put_aside(ledger, self.out, source.digest, _WRITTEN)",
+        "aside = None",
+        f"{_KEPT}::test_a_run_of_another_input_into_a_folder_keeps_what_is_there",
     ),
     Bug(
         "two runs at once write into one folder of results",

@@ -21,6 +21,7 @@ from bulk_cancel.core.target_name import target_name
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.unknowns import OpenTarget
+from bulk_cancel.reports.result_folders import folder_of
 
 _SECOND = "%Y-%m-%d %H:%M:%S"
 _COLOURS = {RunPhase.AT_WORK: ("cyan",), RunPhase.KILLED: ("bold", "red"), RunPhase.ENDED: (), RunPhase.SUPERSEDED: ()}
@@ -72,7 +73,7 @@ def _run_lines(overview: Overview) -> Iterator[str]:
         if told := f"{_counts(run.counts)}{styled(said, *_COLOURS[run.phase])}".rstrip():
             yield f"  {told}"
         if record.out:
-            yield f"  Results in {clean(record.out, 600)}"
+            yield f"  Results in {clean(str(folder_of(record)), 600)}"
     yield "" if overview.runs else "No run yet."
 
 
@@ -136,7 +137,7 @@ def _run_document(run: RunView) -> dict[str, Any]:
         "started_at": _iso(run.record.started_at),
         "ended_at": _iso(run.record.ended_at),
         "source": run.record.source,
-        "out": run.record.out or None,
+        "out": str(folder_of(run.record)) if run.record.out else None,
         "how": run.phase.value,
         "exit_code": None if run.exit_code is None else int(run.exit_code),
         "said": run.said,

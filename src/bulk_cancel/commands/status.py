@@ -24,6 +24,7 @@ from bulk_cancel.ledger.shared import NOBODY, START_ONE, is_untaken
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.reports.next_step import Ending, closing_steps, command, next_step, told_elsewhere, typed
 from bulk_cancel.reports.remains import has_expired, remains_elsewhere, remains_of_run
+from bulk_cancel.reports.result_folders import folder_of
 from bulk_cancel.reports.summary import read_told
 
 #: Most unknown targets that are listed.
@@ -132,7 +133,7 @@ class _Sources:
             view = replace(view, phase=RunPhase.ENDED, exit_code=code, said=f"Broke off before its end: {why}")
         if record is last:
             expired = has_expired(self.ledger, record.run_no, self.now)
-            return replace(view, expired_in=record.out) if expired else view
+            return replace(view, expired_in=str(folder_of(record))) if expired else view
         is_early = view.phase is RunPhase.KILLED or view.exit_code not in (None, Exit.OK, Exit.REFUSED_ROWS)
         if not record.input_digest or left or view.phase is RunPhase.AT_WORK or not is_early:
             return view

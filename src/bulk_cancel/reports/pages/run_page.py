@@ -26,6 +26,7 @@ from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, ti
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
 from bulk_cancel.reports.pages.rendering import write_page
 from bulk_cancel.reports.remains import has_expired, remains_of_run
+from bulk_cancel.reports.result_folders import folder_of
 from bulk_cancel.reports.summary import read_told
 
 REPORT_HTML: Final = "report.html"
@@ -161,7 +162,7 @@ def _read(ledger: Ledger, record: RunRecord, now: float) -> _Run:
     concerned = {
         concern: ledger.concerning_rows(record.run_no, concern, min(share, concerns[concern])) for concern in present
     }
-    expired_in = record.out if has_expired(ledger, record.run_no, now) else ""
+    expired_in = str(folder_of(record)) if has_expired(ledger, record.run_no, now) else ""
     return _Run(record, read_told(record), remains, concerned, concerns, expired_in, ledger.place)
 
 
