@@ -13,7 +13,7 @@ from types import MappingProxyType
 from bulk_cancel.core.exit_codes import LEFT, Remains
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.moments import Zone, show_moment
-from bulk_cancel.core.text import clean, counted
+from bulk_cancel.core.text import are_most, clean, counted
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import RunRecord
 
@@ -210,6 +210,9 @@ def _for_a_person(ending: Ending) -> Iterator[str]:
     if files := {name: _path(ending, name) + rows for name, rows in _files_to_correct(remains)}:
         run = "plan" if ending.run and ending.run.provenance.plan_digest else "run"
         yield f"correct {' and '.join(files.values())} and {run} {_them(len(files))} as a new input."
+        if are_most(remains.count(Status.INVALID), sum(remains.counts.values())):
+            asked = "is the column of the appointment ids the right one? (--map appointment_id=COLUMN)"
+            yield f"most rows are invalid: {asked}"
         if ending.run and ending.run.source.startswith("["):
             yield "such an input takes the place of [select] in a copy of the job file."
     if remains.changed:
