@@ -151,8 +151,8 @@ BUGS = (
     Bug(
         "a rerun forgets with which options it was typed",
         "reports/next_step.py",
-        "if goes_on and ending.again else said",
-        "if False else said",
+        "again = [typed(ending.again)] if goes_on and ending.again else []",
+        "again: list[str] = []",
         "tests/unit/commands/test_who_and_why.py::test_what_is_left_goes_on_with_the_very_command_and_its_reason",
     ),
     Bug(

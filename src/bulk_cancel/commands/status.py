@@ -137,7 +137,7 @@ class _Sources:
         counts = self.ledger.counts(record.run_no)
         if any(counts.get(state) for state in (State.FAILED, State.UNKNOWN, State.SENDING)):
             return view
-        how = "Killed before its end" if view.phase is RunPhase.KILLED else "It ended early"
+        how = "Interrupted before its end" if view.phase is RunPhase.KILLED else "It ended early"
         said = f"{how}; what it left open was taken over by later runs."
         return replace(view, phase=RunPhase.SUPERSEDED, said=said)
 
@@ -208,7 +208,7 @@ def _exit_today(run: RunView, remains: Remains) -> Exit:
 def _without_an_end(run: RunView, ledger: str) -> str:
     if run.record.status == "ended":
         return ""
-    how = "was killed." if run.phase is RunPhase.KILLED else f"b{run.said[1:]}"
+    how = "was interrupted." if run.phase is RunPhase.KILLED else f"b{run.said[1:]}"
     report = command(f"report {run.record.run_id}", ledger)
     return f"The run {run.record.run_id} {how} To write its files, type: {report}."
 
@@ -249,7 +249,7 @@ def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> RunView:
     if holder is not None and (holder.since is None or record.started_at >= holder.since - _TOLERANCE_S):
         return RunView(record, RunPhase.AT_WORK, None, f"At work: {holder}.", counts)
     sent = "before it sent anything" if record.status == "staging" else "before its end"
-    return RunView(record, RunPhase.KILLED, None, f"Killed {sent}.", counts)
+    return RunView(record, RunPhase.KILLED, None, f"Interrupted {sent}.", counts)
 
 
 def _ended(record: RunRecord) -> RunView:
