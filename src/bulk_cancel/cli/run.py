@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from bulk_cancel.cli.prompt import ask, leave_to_workers
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.stdout import errors_told, put_document, put_out, this_machine
 from bulk_cancel.cli.terminal import Terminal
-from bulk_cancel.core.moments import Zone, write_moment
+from bulk_cancel.core.moments import Zone, read_in, write_moment
 from bulk_cancel.core.plan import LookSummary, Plan
 from bulk_cancel.core.text import printable
 from bulk_cancel.errors import DeclinedError, Exit
@@ -72,9 +73,13 @@ def finish(job: Job, summary: Summary) -> None:
     raise SystemExit(int(summary.exit_code))
 
 
-def told_as_json(job: Job) -> AbstractContextManager[None]:
-    """With --json, write an error in the block to stdout as well, as a JSON document."""
-    return errors_told(as_json=job.json_)
+@contextmanager
+def told_as_json(job: Job) -> Iterator[None]:
+    """With --json, write an error in the block to stdout as well, as a JSON document. Times are the job's."""
+    from bulk_cancel.plan_files import zone_of_plan
+
+    with read_in(job.zone or zone_of_plan(Path(job.input))), errors_told(as_json=job.json_):
+        yield
 
 
 def plan_command(source: str, flags: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from bulk_cancel.commands.refusals import Refusal
 from bulk_cancel.commands.status import Overview, RunPhase, RunView, look_over
 from bulk_cancel.core.explanations import name_of
 from bulk_cancel.core.model import Status, Target
-from bulk_cancel.core.moments import Zone, show_moment, write_moment
+from bulk_cancel.core.moments import Zone, show_moment, told_in, write_moment
 from bulk_cancel.core.target_name import target_name
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
@@ -59,13 +59,13 @@ def _show_status(terminal: Terminal, overview: Overview) -> None:
 
 def _run_lines(overview: Overview) -> Iterator[str]:
     """Yield some lines for each run: a table would be too wide for a terminal."""
-    zone, told_below = overview.zone, overview.next.partition("\n")[0]
+    told_below = overview.next.partition("\n")[0]
     for run in overview.runs:
         record = run.record
         code = "" if run.exit_code is None else f"  exit {int(run.exit_code)}"
         source = clean(record.source or "reconcile", 200)
         yield ""
-        yield f"{styled(record.run_id, 'bold')}  {show_moment(record.started_at, zone)}  {source}{code}"
+        yield f"{styled(record.run_id, 'bold')}  {show_moment(record.started_at, run.zone)}  {source}{code}"
         if by := record.provenance.told:
             yield f"  {by}"
         first = run.said.partition("\n")[0]  # what to do next is shown once, below
@@ -86,7 +86,7 @@ def _row_counts(run: RunView) -> str:
 
 def _open_lines(overview: Overview) -> Iterator[str]:
     if overview.holder is not None:
-        yield f"{styled('A run is at work:', 'cyan')} {overview.holder}"
+        yield f"{styled('A run is at work:', 'cyan')} {told_in(overview.zone, overview.holder)}"
     if overview.left:
         yield f"{styled('Still to be sent, over all runs:', 'yellow')} {_targets(overview.left)}"
     if overview.unknown_count:
@@ -178,7 +178,7 @@ def _history_lines(history: TargetHistory) -> Iterator[str]:
         yield f"  A person should look, the API reports: {clean(', '.join(history.warnings))}"
     yield f"  Named by {_rows(history)}."
     for told in history.events:
-        at = show_moment(told.line.at, history.zone, _SECOND)
+        at = show_moment(told.line.at, told.zone, _SECOND)
         yield f"  {at}  {told.line.run_id}  {told.sentence}"
     if not history.events:
         yield "  Nothing has happened to it yet."

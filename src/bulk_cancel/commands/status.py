@@ -9,12 +9,12 @@ from functools import partial
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of, shared_of
 from bulk_cancel.access.machine import Machine
-from bulk_cancel.commands.explain import ALL_RUNS, settle_s_of, zone_of
+from bulk_cancel.commands.explain import ALL_RUNS, settle_s_of, zone_of, zone_of_run
 from bulk_cancel.commands.refusals import Refusal, newest_refusal
 from bulk_cancel.commands.resolve import RECOVER
 from bulk_cancel.core.exit_codes import Remains, decide_exit
 from bulk_cancel.core.model import Status, status_of
-from bulk_cancel.core.moments import Zone
+from bulk_cancel.core.moments import Zone, told_in
 from bulk_cancel.core.states import State
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
@@ -53,6 +53,7 @@ class RunView:
     counts: Mapping[Status, int]  #: status -> rows, as they were at its end; of an open run: as they are now
     expired_in: str = ""  #: the folder of its results, where its plan has expired
     left: int = 0  #: targets that are still to be sent and that no later run has asked for
+    zone: Zone = None  #: in which its times are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,12 @@ class Overview:
 def look_over(place: LedgerPlace, machine: Machine, limit: int, zone: Zone = None) -> Overview:
     """Read the last `limit` runs and what is open. Raises LedgerError when there is no ledger, or none that is ours.
 
-    Times are to be shown in `zone`; None: in that of the newest run that has one.
+    Times are to be shown in `zone`; None: each run's in its own, others in that of the newest run that has one.
     """
     with place.reading() as ledger:
         clock = clock_of(ledger, machine.clock)
         opened = partial(open_one, clock=clock, settle_s=settle_s_of(ledger))
-        sources = _Sources(place, ledger, _refusal(place, machine, ledger), clock.now(), zone or zone_of(ledger))
+        sources = _Sources(place, ledger, _refusal(place, machine, ledger), clock.now(), zone or zone_of(ledger), zone)
         return sources.overview(opened, limit)
 
 
@@ -91,6 +92,7 @@ class _Sources:
     refusal: Refusal | None  #: where no run began since
     now: float  #: seconds since the epoch, by the ledger's clock
     zone: Zone
+    given: Zone  #: the one that was asked for
 
     def overview(self, opened: Callable[[Unknown], OpenTarget], limit: int) -> Overview:
         """Return the overview."""
@@ -124,7 +126,8 @@ class _Sources:
 
     def _view(self, record: RunRecord, holder: Holder | None, left: int, last: RunRecord | None) -> RunView:
         """Return a run with the number of its targets still to be sent."""
-        view = replace(_ran(self.ledger, record, holder), left=left)
+        zone = zone_of_run(record, self.given, self.zone)
+        view = replace(_ran(self.ledger, record, holder, zone), left=left, zone=zone)
         if view.phase is RunPhase.KILLED and self.refusal and self._has_told(record):
             code, why = self.refusal.exit_code, self.refusal.why
             view = replace(view, phase=RunPhase.ENDED, exit_code=code, said=f"Broke off before its end: {why}")
@@ -160,7 +163,7 @@ class _Sources:
     ) -> Iterator[str]:
         if holder is not None:
             then = command("status", self.ledger.place)
-            yield f"A run is active ({holder}). Wait until it has ended, then type: {then}"
+            yield f"A run is active ({told_in(self.zone, holder)}). Wait until it has ended, then type: {then}"
             return
         remains = remains_of_run(self.ledger, last.record.run_no) if last else Remains({})
         others = remains_elsewhere(self.ledger, last.record.run_no if last else 0, remains)
@@ -234,7 +237,7 @@ def _left_behind(records: Sequence[RunRecord], left: Mapping[int, int]) -> Itera
             yield typed(record.provenance.command)
 
 
-def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> RunView:
+def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None, zone: Zone) -> RunView:
     if record.status == "ended":
         return _ended(record)
     counts = _by_status(ledger.counts(record.run_no))
@@ -247,7 +250,7 @@ def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> RunView:
             said = f"{NOBODY} {of_all} left. {START_ONE}"
         return RunView(record, RunPhase.AT_WORK, None, said, counts)
     if holder is not None and (holder.since is None or record.started_at >= holder.since - _TOLERANCE_S):
-        return RunView(record, RunPhase.AT_WORK, None, f"At work: {holder}.", counts)
+        return RunView(record, RunPhase.AT_WORK, None, f"At work: {told_in(zone, holder)}.", counts)
     sent = "before it sent anything" if record.status == "staging" else "before its end"
     return RunView(record, RunPhase.KILLED, None, f"Interrupted {sent}.", counts)
 

@@ -33,8 +33,8 @@ class PlanLine:
 
     @property
     def is_for_a_group(self) -> bool:
-        """Whether everyone in a group is meant, and nobody has seen that it is none."""
-        return self.row.cancel_all and (self.seen is None or self.seen.group_booking is not False)
+        """Whether everyone in a group is meant: `cancel_all` may be given for all rows, most of which are none."""
+        return self.row.cancel_all and self.seen is not None and self.seen.group_booking is True
 
 
 #: Number of lines of each kind that are kept to be shown.

@@ -32,7 +32,7 @@ from bulk_cancel.ledger.port import Ledger
 #: Most passes of sending and reconciling in one run, since targets that prove not applied are sent again.
 _MOST_PASSES = 5
 #: Most reads of a canary, and how many consecutive ones have to show it cancelled.
-_CANARY_READS, _AGREEING_READS = 5, 2
+_CANARY_READS, _AGREEING_READS = 9, 2
 #: Of the first read, which shows that the API can be used.
 _PREFLIGHT = Attempts(4, first_s=0.5, most_s=5)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -113,6 +114,20 @@ def test_status_says_once_what_is_to_be_done_and_where_the_results_are(
     assert "  1 cancelled, 1 invalid.\n" in told
     then = "bulk-cancel closed --from 2031-01-02 --to 2031-01-02 --timezone Europe/Berlin"
     assert told.endswith(f"\nType: {then} --all-hosts\n")
+
+
+def test_each_runs_times_are_in_its_own_zone(office: Office) -> None:
+    """A newer run without a zone does not move the times of an older one."""
+    source = office.write(1)
+    older = ran(office, source, timezone="Europe/Berlin")
+    newer = ran(office, source, timezone="UTC")
+    zones = {run.record.run_id: str(run.zone) for run in overview(office).runs}
+    assert zones == {older.run_id: "Europe/Berlin", newer.run_id: "UTC"}
+    (history,) = explain(office.setup().place, office.played.machine, uuid(0))
+    assert history.events
+    assert {str(event.zone) for event in history.events} == {"Europe/Berlin"}
+    (asked,) = explain(office.setup().place, office.played.machine, uuid(0), ZoneInfo("Asia/Tokyo"))
+    assert {str(event.zone) for event in asked.events} == {"Asia/Tokyo"}
 
 
 def test_what_is_left_goes_on_with_the_very_command_and_its_reason(office: Office) -> None:

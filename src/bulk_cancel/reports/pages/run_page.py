@@ -268,9 +268,7 @@ def _row(record: RowRecord, zone: Zone, *, for_a_person: bool) -> Row:
         kind=KINDS[status_of(record.state)],
         for_a_person=for_a_person,
         appointment=target.appointment_id if target else "",
-        notes=notes_of(target.attendee_id, cancel_all=record.cancel_all, entire_series=target.entire_series)
-        if target
-        else (),
+        notes=notes_of(target.attendee_id, entire_series=target.entire_series) if target else (),
         text=detail_of(record),
         cells=(str(record.attempts), show_moment(record.settled_at, zone)),
     )
