@@ -146,7 +146,7 @@ class _Sources:
         if any(counts.get(state) for state in (State.FAILED, State.UNKNOWN, State.SENDING)):
             return view
         ended = "A person had to look at its rows" if view.exit_code is Exit.REFUSED_ROWS else "It ended early"
-        how = "Killed before its end" if view.phase is RunPhase.KILLED else ended
+        how = "Interrupted before its end" if view.phase is RunPhase.KILLED else ended
         said = f"{how}; what it left open was taken over by later runs."
         return replace(view, phase=RunPhase.SUPERSEDED, said=said)
 
@@ -216,7 +216,7 @@ def _exit_today(run: RunView, remains: Remains) -> Exit:
 def _without_an_end(run: RunView, ledger: str) -> str:
     if run.record.status == "ended":
         return ""
-    how = "was killed." if run.phase is RunPhase.KILLED else f"b{run.said[1:]}"
+    how = "was interrupted." if run.phase is RunPhase.KILLED else f"b{run.said[1:]}"
     report = command(f"report {run.record.run_id}", ledger)
     return f"The run {run.record.run_id} {how} To write its files, type: {report}."
 
@@ -263,7 +263,7 @@ def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None, zone: Zone) -
     if holder is not None and (holder.since is None or record.started_at >= holder.since - _TOLERANCE_S):
         return RunView(record, RunPhase.AT_WORK, None, f"At work: {told_in(zone, holder)}.", counts)
     sent = "before it sent anything" if record.status == "staging" else "before its end"
-    return RunView(record, RunPhase.KILLED, None, f"Killed {sent}.", counts)
+    return RunView(record, RunPhase.KILLED, None, f"Interrupted {sent}.", counts)
 
 
 def _ended(record: RunRecord) -> RunView:
