@@ -32,6 +32,9 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Self
 
+#: Advice about an input that does not exist.
+MISSING = "Nothing was sent. Check the name and the current folder."
+
 
 class Exit(IntEnum):
     """Exit codes of every command, each with what it means. The README's table is checked against this enum."""
