@@ -111,7 +111,7 @@ class _Sources:
         seen = self._view(last, holder, left.get(last.run_no, 0), last) if last else None
         others = [record for record in records if record is not last]
         lines = [
-            *_refused(refusal),
+            *_refused(refusal, holder),
             *self._next(seen, holder, opened, is_refused=refusal is not None),
             *(() if holder else (*_left_behind(others, left, self.to_correct), *_closing(seen))),
         ]
@@ -226,11 +226,19 @@ def _refusal(place: LedgerPlace, machine: Machine, ledger: Ledger) -> Refusal | 
     return None if refusal and any(run.started_at > refusal.at for run in ledger.runs(limit=1)) else refusal
 
 
-def _refused(refusal: Refusal | None) -> Iterator[str]:
-    if refusal is not None:
-        yield f"The newest command was refused, exit {int(refusal.exit_code)}: {refusal.why}"
-        if refusal.command:
-            yield typed(refusal.command)
+def _refused(refusal: Refusal | None, holder: Holder | None) -> Iterator[str]:
+    """Yield why the newest command was refused, and it as it was typed: to be corrected, or to be typed again."""
+    if refusal is None:
+        return
+    how, why = f"was refused, exit {int(refusal.exit_code)}", refusal.why
+    if refusal.declined:
+        how = "was declined by the person who was asked"
+    elif refusal.exit_code is Exit.LOCKED and holder is None:
+        why = "another run was at work. None is at work on this ledger any more."
+    first = f" Correct {refusal.correct_first} before you type it again." if refusal.correct_first else ""
+    yield f"The newest command {how}: {why}{first}"
+    if refusal.command:
+        yield f"It was: {refusal.command}" if first else typed(refusal.command)
 
 
 def _left_behind(

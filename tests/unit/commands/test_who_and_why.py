@@ -226,6 +226,49 @@ def test_a_refused_command_is_told_until_a_run_begins(office: Office) -> None:
     assert overview(office).refusal is None
 
 
+@pytest.mark.parametrize(
+    ("code", "variables", "what"),
+    [
+        (Exit.NO_INPUT, "", "the name of the input"),
+        (Exit.BAD_INPUT, "", "the input, or how it is read"),
+        (Exit.CONFIG, "", "the setting"),
+        (Exit.UNREACHABLE, "MEETERGO_API_URL=https://wrong ", "the address of the API"),
+    ],
+)
+def test_a_command_that_was_refused_for_its_words_is_not_to_be_typed_again(
+    office: Office, code: Exit, variables: str, what: str
+) -> None:
+    ran(office, office.write(1))
+    at, command = office.played.machine.clock.now() + 1, f"{variables}bulk-cancel run nochda.csv"
+    note_refusal(office.setup().place, office.played.machine, Refusal(at, at, code, "It is wrong.", command))
+    assert office.status().splitlines() == [
+        f"The newest command was refused, exit {int(code)}: It is wrong. Correct {what} before you type it again.",
+        f"It was: {command}",
+    ]
+
+
+def test_what_a_person_declined_is_not_told_as_refused(office: Office) -> None:
+    ran(office, office.write(1))
+    office.played.now += 1
+    with pytest.raises(DeclinedError):
+        run_and_tell(office.job(office.write(2)), replace(office.typing(*TYPED), approve=lambda _: False))
+    told = "The newest command was declined by the person who was asked: Nothing was sent."
+    assert office.status().splitlines() == [told, AGAIN]
+
+
+def test_nobody_is_told_to_wait_for_a_run_that_is_over(office: Office) -> None:
+    ran(office, office.write(1))
+    at, why = (
+        office.played.machine.clock.now() + 1,
+        "Another run holds the ledger l: wait.",
+    )
+    command = AGAIN.removeprefix("Type: ")
+    note_refusal(office.setup().place, office.played.machine, Refusal(at, at, Exit.LOCKED, why, command))
+    told = office.status().splitlines()
+    assert told[0].endswith("exit 75: another run was at work. None is at work on this ledger any more.")
+    assert told[1] == AGAIN
+
+
 def test_a_run_that_could_not_record_its_end_says_once_why_and_was_not_killed(office: Office) -> None:
     def die(target: Target) -> Answer:
         raise GeneratorExit  # as a kill: nothing is recorded any more
