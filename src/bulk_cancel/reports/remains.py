@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 
 from bulk_cancel.core.exit_codes import Remains
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.states import State
-from bulk_cancel.ledger.port import Concern, Ledger, every_unknown
+from bulk_cancel.ledger.port import Concern, Ledger, RunRecord, every_unknown
+
+#: Runs that are looked through for those of the same input, and most of these that are named.
+_MOST_RUNS, _MOST_NAMED = 1000, 20
 
 
 def remains_of_run(ledger: Ledger, run_no: int) -> Remains:
@@ -40,6 +44,19 @@ def remains_elsewhere(ledger: Ledger, run_no: int, here: Remains, told: int = 0)
     if unknown:
         undecided = sum(item.undecided for item in every_unknown(ledger)) - here.undecided
     return Remains({Status.UNKNOWN: unknown, Status.PENDING: to_send}, undecided=min(unknown, max(0, undecided)))
+
+
+def earlier_runs(ledger: Ledger, run_id: str) -> list[RunRecord]:
+    """Return the runs before this one that read the same input and sent cancels of it, the newest first.
+
+    A later run sends nothing of what they settled, and need not name their ticket and approver.
+    """
+    (run,) = ledger.runs(run_id)
+    if not run.input_digest:
+        return []
+    same = (other for other in ledger.runs(limit=_MOST_RUNS) if other.input_digest == run.input_digest)
+    before = (other for other in same if other.run_no < run.run_no)
+    return [*islice((other for other in before if ledger.send_span(other.run_no)), _MOST_NAMED)]
 
 
 def keep_expiry(ledger: Ledger, run_no: int, expires_at: float) -> None:
