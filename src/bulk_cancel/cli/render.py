@@ -234,7 +234,7 @@ def print_next(terminal: Terminal, told: str) -> None:
 
 def _print_step(terminal: Terminal, told: str, *styles: str) -> None:
     for line in printable(told).splitlines():
-        terminal.print(styled(line, *styles), whole=line.startswith("Type"))
+        terminal.print(styled(line, *styles), whole=line.startswith(("Type", "It was:")))
 
 
 def _files_in(out: Path) -> list[Path]:

@@ -85,11 +85,7 @@ def to_json(summary: Summary) -> str:
         "paid": summary.paid,
         **({"closure": summary.closure} if summary.closure else {}),
         "provenance": summary.provenance.document(),
-        **(
-            {"earlier_runs": [{"run_id": run_id, **its.document()} for run_id, its in summary.earlier.items()]}
-            if summary.earlier
-            else {}
-        ),
+        **({"earlier_runs": earlier} if earlier else {}),
     }
     return json.dumps(document, indent=2) + "\n"
 

@@ -220,7 +220,7 @@ def _advice(run: _Run) -> str:
     if run.record.status == "ended" and run.told.get("counts") == then and not run.expired_in:
         return str(run.told["next"])
     ending = Ending(run.remains, decide_exit(run.remains), expired_in=run.expired_in, ledger=run.ledger)
-    today = next_step(replace(ending, run=run.record))
+    today = next_step(replace(ending, run=run.record, out=str(folder_of(run.record))))
     if run.record.status == "ended":
         return today
     return f"{NOT_ENDED} {today}"
