@@ -78,6 +78,15 @@ def test_a_rerun_of_the_same_input_or_plan_replaces_its_own_results(office: Offi
     assert not [*office.folder.glob("*/earlier")]
 
 
+def test_a_plan_into_the_folder_of_a_run_touches_no_file_of_it(office: Office) -> None:
+    run(office, "monday.csv", MONDAY)
+    before = files(office, "out")
+    plan_job(office.job(write(office, "tuesday.csv", TUESDAY)), office.played.caller)
+    after = files(office, "out")
+    assert {name: after[name] for name in before} == before
+    assert after.keys() - before.keys() == {"plan.csv", "plan.parquet", "plan.json", "plan.html"}
+
+
 def test_what_a_killed_run_left_hidden_is_removed_by_the_next_run(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,20 @@ def test_status_says_once_what_is_to_be_done_and_where_the_results_are(
     assert told.endswith(f"\nType: {then} --all-hosts\n")
 
 
+def test_a_second_run_does_not_hide_who_cancelled_on_which_ticket(office: Office) -> None:
+    """Into the same folder: its page and its summary replace those of the run that sent the cancels."""
+    source = office.write(2)
+    first = ran(office, source, approved_by="Grace")
+    second = run_job(office.job(source), office.typing("run", "closure.csv"))
+    assert (second.requests.posts if second.requests else None) == 0
+    page = (office.folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert first.run_id in page
+    assert "by ada on pc-7, ticket OPS-7, approved by Grace" in page
+    document = json.loads((office.folder / "out" / "summary.json").read_text())
+    (earlier,) = document["earlier_runs"]
+    assert (earlier["run_id"], earlier["ticket"], earlier["approved_by"]) == (first.run_id, "OPS-7", "Grace")
+
+
 def test_each_runs_times_are_in_its_own_zone(office: Office) -> None:
     """A newer run without a zone does not move the times of an older one."""
     source = office.write(1)
