@@ -285,7 +285,7 @@ class _History:
             self._workers_go_on(self.fleet, ran)
         if self._swap is not None:
             swap, self._swap = self._swap, None
-            if not self.files.end_swap(swap):
+            if not self.files.end_swap(swap) and not ran.killed:  # a killed process closes nothing; this one does
                 self.violated(3, "a file that took the ledger's place was written to.")
         self.judge.after(ran)
         return ran

@@ -209,11 +209,13 @@ class Judge:
                     self._violated(5, f"{name_of(target)} was sent again without two readings after the settle time.")
 
     def _reads(self, target: Target, since: float, until: float) -> int:
-        return sum(
-            one.kind == "get" and one.target is not None and one.target.appointment_id == target.appointment_id
-            and since <= one.at <= until and one.answered_at is not None and one.what == "read active"
-            for one in self._api.departures
-        )  # fmt: skip
+        """Count the readings that may have shown it active: single ones that did, and one that a list may have held."""
+        within = [it for it in self._api.departures if it.answered_at is not None and since <= it.at <= until]
+        singly = sum(
+            it.what == "read active" and it.target is not None and it.target.appointment_id == target.appointment_id
+            for it in within
+        )
+        return singly + any(it.kind == "list" for it in within)
 
     # -- 6 to 14 ------------------------------------------------------------------------------------------------------
 

@@ -59,6 +59,7 @@ class _Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._length = self._head_length = 0
         self._head_ended = self._ends_with_connection = False
+        self._whole: httpx.Response | None = None
         self._transport.write(request)
         return self._answer
 
@@ -79,6 +80,7 @@ class _Connection(asyncio.Protocol):
         self._length += len(data)
         try:
             self._parser.feed_data(data)
+            self._give()
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.drop(httpx.RemoteProtocolError(f"no HTTP answer: {error}"))
         if self._length > LONGEST_HEAD + self._longest_body:
@@ -88,11 +90,12 @@ class _Connection(asyncio.Protocol):
         self.usable = False
         if exc is None and not self._answer.done() and self._head_ended and self._ends_with_connection:
             self.on_message_complete()
+            self._give()
         self.drop(httpx.ReadError(f"the connection was lost before the answer was whole: {exc or 'closed'}"))
 
     def on_message_begin(self) -> None:
-        if self._answer.done():
-            self.drop()  # a second answer to one request
+        if self._whole is not None:  # which of the two is the answer to this request cannot be told
+            self.drop(httpx.RemoteProtocolError("two answers to one request"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_length += len(name) + len(value)
@@ -113,10 +116,15 @@ class _Connection(asyncio.Protocol):
         self._body.append(data)
 
     def on_message_complete(self) -> None:
-        if self._head_ended and not self._answer.done():
-            self._idle_since = time.monotonic()
+        if self._head_ended and self._whole is None:
             body = httpx.ByteStream(b"".join(self._body))
-            self._answer.set_result(httpx.Response(self._parser.get_status_code(), headers=self._headers, stream=body))
+            self._whole = httpx.Response(self._parser.get_status_code(), headers=self._headers, stream=body)
+
+    def _give(self) -> None:
+        """Give the answer to who waits for it, when all that came with it was looked at."""
+        if self._whole is not None and not self._answer.done():
+            self._idle_since = time.monotonic()
+            self._answer.set_result(self._whole)
 
 
 class Wire(httpx.AsyncBaseTransport):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from bulk_cancel.cli.prompt import ask, leave_to_workers
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.stdout import errors_told, put_document, put_out, this_machine
 from bulk_cancel.cli.terminal import Terminal
-from bulk_cancel.core.moments import Zone, write_moment
+from bulk_cancel.core.moments import Zone, read_in, write_moment
 from bulk_cancel.core.plan import LookSummary, Plan
 from bulk_cancel.core.text import printable
-from bulk_cancel.errors import DeclinedError, Exit
+from bulk_cancel.errors import Exit, NotApprovedError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
@@ -50,7 +51,7 @@ def _run(job: Job) -> None:
     except KeyboardInterrupt:
         if approved:
             raise
-        raise DeclinedError("Nothing was sent.") from None
+        raise NotApprovedError from None
     finish(job, summary)
 
 
@@ -72,9 +73,13 @@ def finish(job: Job, summary: Summary) -> None:
     raise SystemExit(int(summary.exit_code))
 
 
-def told_as_json(job: Job) -> AbstractContextManager[None]:
-    """With --json, write an error in the block to stdout as well, as a JSON document."""
-    return errors_told(as_json=job.json_)
+@contextmanager
+def told_as_json(job: Job) -> Iterator[None]:
+    """With --json, write an error in the block to stdout as well, as a JSON document. Times are the job's."""
+    from bulk_cancel.plan_files import zone_of_plan
+
+    with read_in(job.zone or zone_of_plan(Path(job.input))), errors_told(as_json=job.json_):
+        yield
 
 
 def plan_command(source: str, flags: Mapping[str, Any]) -> None:

@@ -103,7 +103,6 @@ def _what(action: Action, line: PlannedLine, zone: Zone) -> str:
         line.why,
         f"starts {show_moment(line.planned.start, zone)}" if line.planned.start else "",
         f"attendee {row.attendee_id} only" if row.attendee_id else "",
-        "everyone in the group" if row.cancel_all else "",
         "the whole series" if row.entire_series else "",
         (f"reason: {reason}" if reason else "no reason") if action is Action.CANCEL else "",
     )

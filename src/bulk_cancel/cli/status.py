@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC
 from typing import Any
@@ -16,11 +16,12 @@ from bulk_cancel.commands.refusals import Refusal
 from bulk_cancel.commands.status import Overview, RunPhase, RunView, look_over
 from bulk_cancel.core.explanations import name_of
 from bulk_cancel.core.model import Status, Target
-from bulk_cancel.core.moments import Zone, show_moment, write_moment
+from bulk_cancel.core.moments import Zone, show_moment, told_in, write_moment
 from bulk_cancel.core.target_name import target_name
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.unknowns import OpenTarget
+from bulk_cancel.reports.result_folders import folder_of
 
 _SECOND = "%Y-%m-%d %H:%M:%S"
 _COLOURS = {RunPhase.AT_WORK: ("cyan",), RunPhase.KILLED: ("bold", "red"), RunPhase.ENDED: (), RunPhase.SUPERSEDED: ()}
@@ -58,32 +59,34 @@ def _show_status(terminal: Terminal, overview: Overview) -> None:
 
 def _run_lines(overview: Overview) -> Iterator[str]:
     """Yield some lines for each run: a table would be too wide for a terminal."""
-    zone, told_below = overview.zone, overview.next.partition("\n")[0]
+    told_below = overview.next.partition("\n")[0]
     for run in overview.runs:
         record = run.record
         code = "" if run.exit_code is None else f"  exit {int(run.exit_code)}"
         source = clean(record.source or "reconcile", 200)
         yield ""
-        yield f"{styled(record.run_id, 'bold')}  {show_moment(record.started_at, zone)}  {source}{code}"
+        yield f"{styled(record.run_id, 'bold')}  {show_moment(record.started_at, run.zone)}  {source}{code}"
         if by := record.provenance.told:
             yield f"  {by}"
         first = run.said.partition("\n")[0]  # what to do next is shown once, below
         said = "" if first == told_below else clean(first, 600)
-        if told := f"{_counts(run.counts)}{styled(said, *_COLOURS[run.phase])}".rstrip():
+        if told := f"{_row_counts(run)}{styled(said, *_COLOURS[run.phase])}".rstrip():
             yield f"  {told}"
         if record.out:
-            yield f"  Results in {clean(record.out, 600)}"
+            yield f"  Results in {clean(str(folder_of(record)), 600)}"
     yield "" if overview.runs else "No run yet."
 
 
-def _counts(counts: Mapping[Status, int]) -> str:
-    told = ", ".join(f"{counts[status]} {status}" for status in Status if counts.get(status))
-    return f"{told}. " if told else ""
+def _row_counts(run: RunView) -> str:
+    """Return the states of a run's rows: at its end, or as they are now, by whichever run."""
+    told = ", ".join(f"{run.counts[status]} {status}" for status in Status if run.counts.get(status))
+    now = "" if run.record.status == "ended" else "Its rows now: "
+    return f"{now}{told}. " if told else ""
 
 
 def _open_lines(overview: Overview) -> Iterator[str]:
     if overview.holder is not None:
-        yield f"{styled('A run is at work:', 'cyan')} {overview.holder}"
+        yield f"{styled('A run is at work:', 'cyan')} {told_in(overview.zone, overview.holder)}"
     if overview.left:
         yield f"{styled('Still to be sent, over all runs:', 'yellow')} {_targets(overview.left)}"
     if overview.unknown_count:
@@ -136,7 +139,7 @@ def _run_document(run: RunView) -> dict[str, Any]:
         "started_at": _iso(run.record.started_at),
         "ended_at": _iso(run.record.ended_at),
         "source": run.record.source,
-        "out": run.record.out or None,
+        "out": str(folder_of(run.record)) if run.record.out else None,
         "how": run.phase.value,
         "exit_code": None if run.exit_code is None else int(run.exit_code),
         "said": run.said,
@@ -175,7 +178,7 @@ def _history_lines(history: TargetHistory) -> Iterator[str]:
         yield f"  A person should look, the API reports: {clean(', '.join(history.warnings))}"
     yield f"  Named by {_rows(history)}."
     for told in history.events:
-        at = show_moment(told.line.at, history.zone, _SECOND)
+        at = show_moment(told.line.at, told.zone, _SECOND)
         yield f"  {at}  {told.line.run_id}  {told.sentence}"
     if not history.events:
         yield "  Nothing has happened to it yet."

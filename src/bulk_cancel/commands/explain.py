@@ -30,6 +30,7 @@ class ExplainedEvent:
 
     line: HistoryLine
     sentence: str
+    zone: Zone  #: in which its time is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,13 @@ class TargetHistory:
     rows: tuple[Naming, ...]
     events: tuple[ExplainedEvent, ...]
     runs: tuple[RunRecord, ...]  #: those that name it or have events of it, with their provenance
-    zone: Zone  #: in which its times are shown
+    zone: Zone  #: in which other times are shown
 
 
 def explain(place: LedgerPlace, machine: Machine, name: str, zone: Zone = None) -> tuple[TargetHistory, ...]:
     """Return the history of each target of the appointment `name`, or of the one that it names, as `resolve` does.
 
-    Times are to be shown in `zone`; None: in that of the newest run that has one.
+    Times are to be shown in `zone`; None: each run's in its own.
     Raises UsageError when the ledger does not know it, LedgerError when there is no ledger, or none that is ours.
     """
     with place.reading() as ledger:
@@ -62,13 +63,17 @@ def explain(place: LedgerPlace, machine: Machine, name: str, zone: Zone = None) 
             )
         named = ledger.namings(found[0].target.appointment_id, MOST_ROWS)
         opened = partial(open_one, clock=clock_of(ledger, machine.clock), settle_s=settle_s_of(ledger))
-        shown_in = zone or zone_of(ledger)
-        return tuple(_history(ledger, work, named, opened, shown_in) for work in found)
+        return tuple(_history(ledger, work, named, opened, zone) for work in found)
 
 
 def zone_of(ledger: Ledger) -> tzinfo | None:
-    """Return the zone of the newest run that has a known one; None without one."""
-    return next(filter(None, (run.zone for run in ledger.runs())), None)
+    """Return the zone of the newest run with an input that has a known one; None without one."""
+    return next((run.zone for run in ledger.runs() if run.input_digest and run.zone), None)
+
+
+def zone_of_run(run: RunRecord, given: Zone, other: Zone) -> Zone:
+    """Return the zone of a run's times: the given one, else its own, and `other` of a run that read no input."""
+    return given or (run.zone if run.input_digest else None) or other
 
 
 def settle_s_of(ledger: Ledger) -> float:
@@ -87,7 +92,7 @@ def find_named(ledger: Ledger, name: str) -> list[Work]:
 
 
 def _history(
-    ledger: Ledger, work: Work, named: Sequence[Naming], opened: Callable[[Unknown], OpenTarget], zone: Zone
+    ledger: Ledger, work: Work, named: Sequence[Naming], opened: Callable[[Unknown], OpenTarget], given: Zone
 ) -> TargetHistory:
     stands, follows = STANDINGS[work.state]
     unknown = _open(ledger, work, opened)
@@ -97,6 +102,9 @@ def _history(
     rows = tuple(naming for naming in named if naming.target_id == work.target_id)
     lines = ledger.history(work.target_id)
     ids = dict.fromkeys([*(naming.run_id for naming in rows), *(line.run_id for line in lines)])
+    runs = tuple(run for run_id in ids for run in ledger.runs(run_id))
+    zone = given or next((run.zone for run in reversed(runs) if run.input_digest and run.zone), None)
+    zones = {run.run_id: zone_of_run(run, given, zone) for run in runs}
     return TargetHistory(
         work=work,
         stands=stands,
@@ -104,8 +112,8 @@ def _history(
         open=unknown,
         warnings=_warnings(ledger, rows),
         rows=rows,
-        events=tuple(ExplainedEvent(line, _sentence(line)) for line in lines),
-        runs=tuple(run for run_id in ids for run in ledger.runs(run_id)),
+        events=tuple(ExplainedEvent(line, _sentence(line), zones.get(line.run_id, zone)) for line in lines),
+        runs=runs,
         zone=zone,
     )
 

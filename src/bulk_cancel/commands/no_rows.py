@@ -9,6 +9,7 @@ from bulk_cancel.access.ledgers import LedgerPlace
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.commands.reconcile import reconcile_in
 from bulk_cancel.core.exit_codes import Remains, decide_exit
+from bulk_cancel.core.model import Status
 from bulk_cancel.errors import Exit, NoRowsError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.planning.sources import NOTHING_TO_DO, Source, open_if_any, why_nothing
@@ -55,7 +56,7 @@ def _left_in(place: LedgerPlace) -> Remains:
 
 
 def _has_open(left: Remains) -> bool:
-    return any(left.counts.values())
+    return bool(left.count(Status.UNKNOWN, Status.PENDING))
 
 
 def _summary(setup: Setup, exit_code: Exit, said: str) -> Summary:

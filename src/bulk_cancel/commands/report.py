@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +13,9 @@ from bulk_cancel.errors import UsageError
 from bulk_cancel.execution.finish import summary_of_unended
 from bulk_cancel.ledger.port import ALL_RUNS, Ledger, RunRecord
 from bulk_cancel.reports.records import Wanted
-from bulk_cancel.reports.run_files import kept_snapshots, snapshot_of, write_run
-from bulk_cancel.reports.summary import SUMMARY_JSON, to_json, write_summary
+from bulk_cancel.reports.result_folders import folder_of, kept_snapshots, owner_of, snapshot_of
+from bulk_cancel.reports.run_files import write_run
+from bulk_cancel.reports.summary import to_json, write_summary
 from bulk_cancel.reports.workbook import require_excel
 
 _NO_COLUMNS = (
@@ -59,31 +58,24 @@ def report_run(place: LedgerPlace, machine: Machine, run_id: str, wish: ReportWi
         if not runs:
             which = f"no run {run_id}" if run_id else "no run yet"
             raise UsageError(f"The ledger {place} knows {which}.")
-        run, folder = runs[0].told_in(wish.zone), wish.out or Path(runs[0].out)
+        run, folder = runs[0].told_in(wish.zone), wish.out or folder_of(runs[0])
         _refuse_another_runs(ledger, run, folder)
         clock = clock_of(ledger, machine.clock)
         wanted = Wanted(excel=wish.excel, show=wish.show, keep=True)
-        no_columns = "" if snapshot_of(run) else _NO_COLUMNS.format(run.out)
+        no_columns = "" if snapshot_of(run) else _NO_COLUMNS.format(folder_of(run))
         missing = " ".join(filter(None, (no_columns, write_run(ledger, run, folder, clock.now(), wanted))))
         write_summary(run.summary or to_json(summary_of_unended(ledger, run, folder, clock)), folder)
         return Reported(run.run_id, folder, missing)
 
 
 def _refuse_another_runs(ledger: Ledger, run: RunRecord, folder: Path) -> None:
-    """Raise UsageError for a folder that holds the results of another run, or of a plan."""
+    """Raise UsageError for a folder that holds the results of another run."""
     place = str(folder.resolve())
     of_others = (run_id for run_id in kept_snapshots(folder) if not ledger.runs(run_id))  # another ledger's
     newest = next((one.run_id for one in ledger.runs(limit=ALL_RUNS) if one.input_digest and one.out == place), None)
-    owner = next(of_others, newest or _owner_of(folder))
+    owner = next(of_others, newest or owner_of(folder))
     if owner not in (None, run.run_id):
         raise UsageError(
-            f"{folder} holds the results of {f'the run {owner}' if owner else 'a plan'}, not of the run {run.run_id}.",
+            f"{folder} holds the results of the run {owner}, not of the run {run.run_id}.",
             advice="Nothing was written. Name another folder with --out.",
         )
-
-
-def _owner_of(folder: Path) -> str | None:
-    """Return the id of the run whose summary is in a folder; "" for a plan's, None without a readable summary."""
-    with suppress(OSError, ValueError, AttributeError, RecursionError):
-        return str(json.loads((folder / SUMMARY_JSON).read_text(encoding="utf-8")).get("run_id", ""))
-    return None

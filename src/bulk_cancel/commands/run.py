@@ -34,14 +34,14 @@ from bulk_cancel.core.text import counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.deadline import earlier, expiry
 from bulk_cancel.engine.runner import RunEnd, Runner
-from bulk_cancel.errors import BulkCancelError, ConfigError, DeclinedError, Exit, UsageError
+from bulk_cancel.errors import BulkCancelError, ConfigError, DeclinedError, Exit, NotApprovedError, UsageError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts, contexts_of, execute_attended, keep_paces
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.execution.notifications import notice_of_end, notice_of_failure, send_notice
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.shared import SharedLedger
-from bulk_cancel.ops.disk import is_among
+from bulk_cancel.ops.disk import is_among, writing
 from bulk_cancel.ops.metrics import require_metrics
 from bulk_cancel.ops.notify import Notifier
 from bulk_cancel.ops.private_files import make_folder
@@ -54,7 +54,7 @@ from bulk_cancel.planning.sources import Source, provenance_of_source, retries_r
 from bulk_cancel.reports.rebooking import rebooking_list
 from bulk_cancel.reports.records import RESULTS_PARQUET
 from bulk_cancel.reports.remains import keep_expiry
-from bulk_cancel.reports.run_files import keep_snapshot, kept_snapshots
+from bulk_cancel.reports.result_folders import keep_snapshot, kept_snapshots, put_aside, remove_abandoned
 from bulk_cancel.reports.shown_columns import ShownColumns, shown_columns
 from bulk_cancel.reports.summary import FOR_PEOPLE, SUMMARY_JSON, Summary
 from bulk_cancel.reports.workbook import require_excel
@@ -173,6 +173,11 @@ class _Beginning:
         self._approved(plan)
         if setup.job.out is not None:  # no other run has the usual one
             keys.lock_results(self.out, wait_s)
+        with writing(self.out):
+            remove_abandoned(ledger)
+            aside = put_aside(ledger, self.out, source.digest, _WRITTEN)
+        if aside is not None:
+            setup.log.warning("run.put_aside", out=str(self.out), earlier=str(aside))
         about = (setup.job.label, source.digest, str(self.out.resolve()))
         start = RunStart(self.run_id, clock.now(), clock.base, *about, provenance, setup.job.settle)
         with setup.display.busy("Writing the rows into the ledger"):
@@ -203,7 +208,7 @@ class _Beginning:
         _refuse_too_many(setup.job, plan)
         _warn_of_short_time(plan, setup)
         if not self.approve(plan):
-            raise DeclinedError("Nothing was sent.")
+            raise NotApprovedError
         refuse_when_over(setup, self.limit)
 
 
@@ -253,7 +258,7 @@ def _private(out: Path, run_id: str) -> Iterator[Path]:
 
 
 def _adopt(folder: Path, out: Path, run_id: str) -> None:
-    """Move the snapshot of a run that has begun to `out`, in place of an earlier run's."""
+    """Move the snapshot of a run that has begun to `out`, in place of an earlier run's of its input."""
     keep_snapshot(folder / SNAPSHOT, out, run_id)
     (out / SELECTED).unlink(missing_ok=True)
     if (folder / SELECTED).exists():
@@ -275,7 +280,8 @@ def run_and_tell(job: Job, caller: Caller) -> Summary:
         send_notice(job, caller.log, notifier, ending)
         if setup is not None and isinstance(error, BulkCancelError):
             command = setup.provenance.command
-            refusal = Refusal(began_at, clock.now(), ending.exit_code, ending.sentence, command)
+            declined = isinstance(error, NotApprovedError)
+            refusal = Refusal(began_at, clock.now(), ending.exit_code, ending.sentence, command, declined)
             note_refusal(setup.place, setup.machine, refusal)
         raise
     send_notice(job, caller.log, notifier, notice_of_end(setup, summary))

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of, shared_of
 from bulk_cancel.access.machine import Machine
-from bulk_cancel.commands.explain import settle_s_of, zone_of
+from bulk_cancel.commands.explain import settle_s_of, zone_of, zone_of_run
 from bulk_cancel.commands.refusals import Refusal, newest_refusal
 from bulk_cancel.commands.resolve import RECOVER
 from bulk_cancel.core.exit_codes import Remains, decide_exit
 from bulk_cancel.core.model import Status, status_of
-from bulk_cancel.core.moments import Zone
+from bulk_cancel.core.moments import Zone, told_in
 from bulk_cancel.core.states import State
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.engine.unknowns import OpenTarget, open_one
@@ -23,8 +23,18 @@ from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import ALL_RUNS, Ledger, RunRecord, Unknown, every_unknown
 from bulk_cancel.ledger.shared import NOBODY, START_ONE, is_untaken
 from bulk_cancel.ops.locks import Holder
-from bulk_cancel.reports.next_step import Ending, closing_steps, command, next_step, told_elsewhere, typed, unnamed
-from bulk_cancel.reports.remains import has_expired, remains_elsewhere, remains_of_run
+from bulk_cancel.reports.next_step import (
+    Ending,
+    closing_steps,
+    command,
+    next_step,
+    told_elsewhere,
+    told_of,
+    typed,
+    unnamed,
+)
+from bulk_cancel.reports.remains import MOST_RUNS, has_expired, left_to_a_person, remains_elsewhere, remains_of_run
+from bulk_cancel.reports.result_folders import folder_of
 from bulk_cancel.reports.summary import read_told
 
 #: Most unknown targets that are listed.
@@ -53,6 +63,7 @@ class RunView:
     counts: Mapping[Status, int]  #: status -> rows, as they were at its end; of an open run: as they are now
     expired_in: str = ""  #: the folder of its results, where its plan has expired
     left: int = 0  #: targets that are still to be sent and that no later run has asked for
+    zone: Zone = None  #: in which its times are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +84,14 @@ class Overview:
 def look_over(place: LedgerPlace, machine: Machine, limit: int, zone: Zone = None) -> Overview:
     """Read the last `limit` runs and what is open. Raises LedgerError when there is no ledger, or none that is ours.
 
-    Times are to be shown in `zone`; None: in that of the newest run that has one.
+    Times are to be shown in `zone`; None: each run's in its own, others in that of the newest run that has one.
     """
     with place.reading() as ledger:
         clock = clock_of(ledger, machine.clock)
         opened = partial(open_one, clock=clock, settle_s=settle_s_of(ledger))
-        sources = _Sources(place, ledger, _refusal(place, machine, ledger), clock.now(), zone or zone_of(ledger))
+        refusal, shown = _refusal(place, machine, ledger), zone or zone_of(ledger)
+        to_correct = left_to_a_person(ledger, max(limit, MOST_RUNS))
+        sources = _Sources(place, ledger, refusal, clock.now(), shown, zone, to_correct)
         return sources.overview(opened, limit)
 
 
@@ -91,6 +104,8 @@ class _Sources:
     refusal: Refusal | None  #: where no run began since
     now: float  #: seconds since the epoch, by the ledger's clock
     zone: Zone
+    given: Zone  #: the one that was asked for
+    to_correct: Mapping[int, Remains]  #: what runs left to a person, by their numbers
 
     def overview(self, opened: Callable[[Unknown], OpenTarget], limit: int) -> Overview:
         """Return the overview."""
@@ -104,13 +119,14 @@ class _Sources:
         unknown = tuple(opened(item) for item in ledger.unknown(0, MOST_UNKNOWN))
         refusal = None if any(map(self._has_told, records[:1])) else self.refusal
         seen = self._view(last, holder, left.get(last.run_no, 0), last) if last else None
-        others = [record for record in records if record is not last and left.get(record.run_no)]
+        others = [record for record in records if record is not last]
         lines = [
-            *_refused(refusal),
+            *_refused(refusal, holder),
             *self._next(seen, holder, opened, is_refused=refusal is not None),
         ]
         if holder is None:
-            lines += [*_rest_of(seen, ledger.place), *_left_behind(others, left, ledger.place), *_closing(seen)]
+            behind = _left_behind(others, left, self.to_correct, ledger.place)
+            lines += [*_rest_of(seen, ledger.place), *behind, *_closing(seen)]
         return Overview(
             ledger=ledger.place,
             holder=holder,
@@ -125,20 +141,24 @@ class _Sources:
 
     def _view(self, record: RunRecord, holder: Holder | None, left: int, last: RunRecord | None) -> RunView:
         """Return a run with the number of its targets still to be sent."""
-        view = replace(_ran(self.ledger, record, holder), left=left)
+        zone = zone_of_run(record, self.given, self.zone)
+        view = replace(_ran(self.ledger, record, holder, zone), left=left, zone=zone)
         if view.phase is RunPhase.KILLED and self.refusal and self._has_told(record):
             code, why = self.refusal.exit_code, self.refusal.why
             view = replace(view, phase=RunPhase.ENDED, exit_code=code, said=f"Broke off before its end: {why}")
         if record is last:
             expired = has_expired(self.ledger, record.run_no, self.now)
-            return replace(view, expired_in=record.out) if expired else view
-        is_early = view.phase is RunPhase.KILLED or view.exit_code not in (None, Exit.OK, Exit.REFUSED_ROWS)
-        if not record.input_digest or left or view.phase is RunPhase.AT_WORK or not is_early:
+            return replace(view, expired_in=str(folder_of(record))) if expired else view
+        is_early = view.phase is RunPhase.KILLED or view.exit_code not in (None, Exit.OK)
+        if not is_early or left or view.phase is RunPhase.AT_WORK:
+            return view
+        if record.run_no in self.to_correct or not record.input_digest:
             return view
         counts = self.ledger.counts(record.run_no)
         if any(counts.get(state) for state in (State.FAILED, State.UNKNOWN, State.SENDING)):
             return view
-        how = "Killed before its end" if view.phase is RunPhase.KILLED else "It ended early"
+        ended = "A person had to look at its rows" if view.exit_code is Exit.REFUSED_ROWS else "It ended early"
+        how = "Interrupted before its end" if view.phase is RunPhase.KILLED else ended
         said = f"{how}; what it left open was taken over by later runs."
         return replace(view, phase=RunPhase.SUPERSEDED, said=said)
 
@@ -161,7 +181,7 @@ class _Sources:
     ) -> Iterator[str]:
         if holder is not None:
             then = command("status", self.ledger.place)
-            yield f"A run is active ({holder}). Wait until it has ended, then type: {then}"
+            yield f"A run is active ({told_in(self.zone, holder)}). Wait until it has ended, then type: {then}"
             return
         remains = remains_of_run(self.ledger, last.record.run_no) if last else Remains({})
         others = remains_elsewhere(self.ledger, last.record.run_no if last else 0, remains)
@@ -173,8 +193,7 @@ class _Sources:
             yield f"The run {last.record.run_id}: {last.said}"
             return
         exit_code = _exit_today(last, remains)
-        # "Nothing is left to do" is not shown beside more that is to be done.
-        is_more_to_do = is_refused or others.count(Status.UNKNOWN, Status.PENDING)
+        is_more_to_do = is_refused or not others.is_done  # so that "nothing is left to do" is not shown beside it
         if not (is_more_to_do and exit_code is Exit.OK and last.phase is RunPhase.ENDED):
             times = (opened(item).due_at for item in every_unknown(self.ledger))
             due_at = max((time for time in times if time is not None), default=None)
@@ -186,6 +205,7 @@ class _Sources:
                 expired_in=last.expired_in,
                 ledger=self.ledger.place,
                 run=last.record,
+                out=str(folder_of(last.record)),
                 zone=self.zone,
             )
             yield next_step(ending)
@@ -208,7 +228,7 @@ def _exit_today(run: RunView, remains: Remains) -> Exit:
 def _without_an_end(run: RunView, ledger: str) -> str:
     if run.record.status == "ended":
         return ""
-    how = "was killed." if run.phase is RunPhase.KILLED else f"b{run.said[1:]}"
+    how = "was interrupted." if run.phase is RunPhase.KILLED else f"b{run.said[1:]}"
     report = command(f"report {run.record.run_id}", ledger)
     return f"The run {run.record.run_id} {how} To write its files, type: {report}."
 
@@ -218,16 +238,30 @@ def _refusal(place: LedgerPlace, machine: Machine, ledger: Ledger) -> Refusal | 
     return None if refusal and any(run.started_at > refusal.at for run in ledger.runs(limit=1)) else refusal
 
 
-def _refused(refusal: Refusal | None) -> Iterator[str]:
-    if refusal is not None:
-        yield f"The newest command was refused, exit {int(refusal.exit_code)}: {refusal.why}"
-        if refusal.command:
-            yield typed(refusal.command)
+def _refused(refusal: Refusal | None, holder: Holder | None) -> Iterator[str]:
+    """Yield why the newest command was refused, and it as it was typed: to be corrected, or to be typed again."""
+    if refusal is None:
+        return
+    how, why = f"was refused, exit {int(refusal.exit_code)}", refusal.why
+    if refusal.declined:
+        how = "was declined by the person who was asked"
+    elif refusal.exit_code is Exit.LOCKED and holder is None:
+        why = "another run was at work. None is at work on this ledger any more."
+    first = f" Correct {refusal.correct_first} before you type it again." if refusal.correct_first else ""
+    yield f"The newest command {how}: {why}{first}"
+    if refusal.command:
+        yield f"It was: {refusal.command}" if first else typed(refusal.command)
 
 
-def _left_behind(records: Sequence[RunRecord], left: Mapping[int, int], ledger: str) -> Iterator[str]:
+def _left_behind(
+    records: Sequence[RunRecord], left: Mapping[int, int], to_correct: Mapping[int, Remains], ledger: str
+) -> Iterator[str]:
     """Yield what runs before the last one left open, and how to continue each."""
     for record in records:
+        if record.run_no in to_correct:
+            yield told_of(record, to_correct[record.run_no], str(folder_of(record)))
+        if not left.get(record.run_no):
+            continue
         targets = counted(left[record.run_no], "target is", "targets are")
         yield f"Of the run {record.run_id} ({clean(record.source)}) {targets} still to be sent, too: run it again."
         if record.provenance.command:
@@ -247,7 +281,7 @@ def _unnamed(record: RunRecord, ledger: str) -> Iterator[str]:
         yield unnamed(record.run_id, ledger)
 
 
-def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> RunView:
+def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None, zone: Zone) -> RunView:
     if record.status == "ended":
         return _ended(record)
     counts = _by_status(ledger.counts(record.run_no))
@@ -260,9 +294,9 @@ def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None) -> RunView:
             said = f"{NOBODY} {of_all} left. {START_ONE}"
         return RunView(record, RunPhase.AT_WORK, None, said, counts)
     if holder is not None and (holder.since is None or record.started_at >= holder.since - _TOLERANCE_S):
-        return RunView(record, RunPhase.AT_WORK, None, f"At work: {holder}.", counts)
+        return RunView(record, RunPhase.AT_WORK, None, f"At work: {told_in(zone, holder)}.", counts)
     sent = "before it sent anything" if record.status == "staging" else "before its end"
-    return RunView(record, RunPhase.KILLED, None, f"Killed {sent}.", counts)
+    return RunView(record, RunPhase.KILLED, None, f"Interrupted {sent}.", counts)
 
 
 def _ended(record: RunRecord) -> RunView:

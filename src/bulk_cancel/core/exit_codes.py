@@ -72,7 +72,17 @@ class Remains:
     @property
     def for_a_person(self) -> int:
         """Number of rows that a person has to look at, correct or decide."""
-        return self.count(*BAD) + self.undecided + self.changed + self.warned
+        return self.to_correct + self.undecided
+
+    @property
+    def to_correct(self) -> int:
+        """Number of rows that a person has to look at or correct."""
+        return self.count(*BAD) + self.changed + self.warned
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is open."""
+        return not (self.count(Status.UNKNOWN) or self.for_a_run or self.to_correct)
 
 
 def decide_exit(remains: Remains, halt: Halt | None = None, elsewhere: Remains | None = None) -> Exit:

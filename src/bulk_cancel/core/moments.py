@@ -6,20 +6,41 @@ Every date with a time that the program shows or writes is written here, so that
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bulk_cancel.core.text import clean
 
-#: The zone of a reader. None: this machine's.
+#: The zone of a reader. None: that of `read_in`, else this machine's.
 Zone: TypeAlias = tzinfo | None
+
+_READER: ContextVar[Zone] = ContextVar("the reader's zone", default=None)
 
 _MINUTE = "%Y-%m-%d %H:%M"
 #: What a system's C writes with fewer digits for a year before 1000.
 _FOUR_DIGITS = {"Y": "{:04}", "F": "{:04}-%m-%d"}
 #: The years 1 to 9999, which is what a date can show.
 _FIRST_AT, _LAST_AT = -62_135_596_800.0, 253_402_300_799.0
+
+
+@contextmanager
+def read_in(zone: Zone) -> Iterator[None]:
+    """Show the moments of the block in `zone` where no other is named: also those in the messages of locks."""
+    token = _READER.set(zone or _READER.get())
+    try:
+        yield
+    finally:
+        _READER.reset(token)
+
+
+def told_in(zone: Zone, told: object) -> str:
+    """Return `told` as a text, with its moments in `zone`."""
+    with read_in(zone):
+        return str(told)
 
 
 def moment_of(text: object) -> float | None:
@@ -74,7 +95,7 @@ def local(at: float, zone: Zone) -> datetime:
     """Return a moment, seconds since the epoch, in a zone; in UTC where a date in the zone cannot show it."""
     moment = datetime.fromtimestamp(min(max(at, _FIRST_AT), _LAST_AT), UTC)
     try:
-        return moment.astimezone(zone)
+        return moment.astimezone(zone or _READER.get())
     except (OverflowError, ValueError):
         return moment
 

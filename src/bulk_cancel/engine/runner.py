@@ -32,7 +32,7 @@ from bulk_cancel.ledger.port import Ledger
 #: Most passes of sending and reconciling in one run, since targets that prove not applied are sent again.
 _MOST_PASSES = 5
 #: Most reads of a canary, and how many consecutive ones have to show it cancelled.
-_CANARY_READS, _AGREEING_READS = 5, 2
+_CANARY_READS, _AGREEING_READS = 9, 2
 #: Of the first read, which shows that the API can be used.
 _PREFLIGHT = Attempts(4, first_s=0.5, most_s=5)
 
@@ -313,8 +313,10 @@ def _preflight_error(answer: Answer) -> BulkCancelError:
         return CredentialError(
             refused_credential(answer), advice="Nothing was sent with it. Keys expire after 1 to 90 days."
         )
-    what = f"its answer {answer.status} is not a list of appointments" if answer.status else answer.message
+    what = f"its answer {answer.status} is not a list of appointments"
+    if not answer.status:
+        what = f"no answer came ({answer.message.removeprefix('ConnectError: ')})"
     return UnreachableError(
         f"The API cannot be used: {what}.",
-        advice="Nothing was sent. Check MEETERGO_API_URL and the network, then run the same command again.",
+        advice="Nothing was sent.",
     )

@@ -23,7 +23,15 @@ from bulk_cancel.execution.execute import RunFacts
 from bulk_cancel.ledger.port import Concern, Ledger, RunRecord
 from bulk_cancel.reports.next_step import NOT_ENDED
 from bulk_cancel.reports.records import Wanted
-from bulk_cancel.reports.remains import has_expired, newest_left, remains_elsewhere, remains_of_ledger, remains_of_run
+from bulk_cancel.reports.remains import (
+    earlier_runs,
+    has_expired,
+    newest_left,
+    remains_elsewhere,
+    remains_of_ledger,
+    remains_of_run,
+)
+from bulk_cancel.reports.result_folders import folder_of
 from bulk_cancel.reports.run_files import write_run
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
 
@@ -100,6 +108,7 @@ def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains, elsew
     found, now = end.reconciled, facts.clock.now()
     exit_code = decide_exit(matter, end.halt, elsewhere)
     cache = _about_cache(effort) if exit_code is not Exit.OK else ""
+    run = next(iter(facts.ledger.runs(facts.run_id)), None)
     return Ending(
         remains=matter,
         exit_code=exit_code,
@@ -110,8 +119,9 @@ def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains, elsew
         credential=credential_of(facts.active),
         expired_in=str(facts.out or "") if has_expired(facts.ledger, facts.run_no, now) else "",
         ledger=facts.ledger.place,
-        run=next(iter(facts.ledger.runs(facts.run_id)), None),
+        run=run,
         left_by=newest_left(facts.ledger) if matter.sendable else "",
+        out=str(folder_of(run)) if run else "",
         zone=facts.zone,
     )
 
@@ -144,4 +154,5 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         paid=ledger.concerns(facts.run_no)[Concern.PAID],
         closure=facts.closure if requests.posts and counts.get(Status.CANCELLED) else "",
         provenance=facts.provenance,
+        earlier={run.run_id: run.provenance for run in earlier_runs(ledger, facts.run_id)},
     )

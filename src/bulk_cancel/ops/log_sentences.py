@@ -54,6 +54,9 @@ SENTENCES: Final[Mapping[str, Callable[[_Fields], str]]] = MappingProxyType(
             "than earlier rows were mailed."
         ),
         "run.paused": lambda event: str(event["told"]),
+        "run.put_aside": lambda event: (
+            f"{event['out']} held the results of another input: they are in {event['earlier']} now."
+        ),
         "run.recovered": lambda event: (
             f"{counted(event['unknown'], 'cancel')} of an interrupted run: looked up before anything is sent."
         ),

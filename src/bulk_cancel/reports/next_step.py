@@ -13,13 +13,14 @@ from types import MappingProxyType
 from bulk_cancel.core.exit_codes import LEFT, Remains, decide_exit
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.moments import Zone, show_moment
-from bulk_cancel.core.text import clean, counted
+from bulk_cancel.core.text import are_most, clean, counted
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import RunRecord
 
 #: For a run whose end is not recorded.
 NOT_ENDED = "This run has not ended: it is still at work, or was interrupted."
 _SAME = "run the same command again"
+_NOTHING = "nothing was cancelled; "
 #: The command that checks the days of a closure, and its option for everybody's appointments.
 CHECK, ALL_HOSTS = "bulk-cancel closed", "--all-hosts"
 
@@ -31,7 +32,7 @@ _FIRST: Mapping[Exit, str] = MappingProxyType(
         Exit.STOPPED: "",
         Exit.BAD_INPUT: "correct the input, then ",
         Exit.NO_INPUT: "check the name of the input, then ",
-        Exit.UNREACHABLE: "nothing was cancelled; check the network and the address of the API, then ",
+        Exit.UNREACHABLE: f"{_NOTHING}check the network and the address of the API (MEETERGO_API_URL), then ",
         Exit.CANNOT_CREATE: "check the folder of the ledger, or name another place with --ledger, then ",
         Exit.DISK: "make room on the disk, or mend it, then ",
         Exit.LOCKED: "wait until the other run has ended, then ",
@@ -56,6 +57,7 @@ class Ending:
     ledger: str = ""  #: where the ledger is; empty: the usual one
     run: RunRecord | None = None  #: the run; None: not known
     left_by: str = ""  #: the id of the newest run that left targets to be sent; empty: not known
+    out: str = ""  #: the folder of its results
     zone: Zone = None  #: of times for people
 
     @property
@@ -125,6 +127,16 @@ def _sentences(ending: Ending) -> Iterator[str]:
     if to_send := ending.elsewhere.count(Status.PENDING):
         targets = counted(to_send, "target of earlier inputs is", "targets of earlier inputs are")
         yield f"{targets} still to be sent: `{command('status', ending.ledger)}` tells how."
+    if rows := ending.elsewhere.to_correct:
+        need = counted(rows, "row of earlier inputs needs", "rows of earlier inputs need")
+        yield f"{need} a person: `{command('status', ending.ledger)}` tells which."
+
+
+def told_of(run: RunRecord, left: Remains, out: str) -> str:
+    """Return what an earlier run left to a person, and what to type."""
+    ending = Ending(left, Exit.REFUSED_ROWS, run=run, out=out)
+    said = " ".join(map(_capital, _for_a_person(ending)))
+    return "\n".join((f"Of the run {run.run_id} ({clean(run.source)}): {said}", *_corrected(ending)))
 
 
 def unnamed(run_id: str, ledger: str) -> str:
@@ -181,6 +193,7 @@ def _go_on(ending: Ending) -> str:
         return f"{_rows(pending)} {wait} for an earlier cancel that may still take effect; {_SAME}{_after(ending)}."
     stopped = "stopped early: " if ending.exit_code is Exit.STOPPED and not ending.halt else ""
     first = _FIRST[ending.exit_code].format(credential=ending.credential)
+    first = first.removeprefix(_NOTHING) if ending.halt else first  # which says so itself
     aim = f" to go on with {_rows(pending)}" if pending else ""
     looks = f"; {_without_outcome(reads)}, it looks before it sends" if reads else ""
     return f"{stopped}{first}{_SAME}{aim}{looks}."
@@ -209,6 +222,9 @@ def _for_a_person(ending: Ending) -> Iterator[str]:
     if files := {name: _path(ending, name) + rows for name, rows in _files_to_correct(remains)}:
         run = "plan" if ending.run and ending.run.provenance.plan_digest else "run"
         yield f"correct {' and '.join(files.values())} and {run} {_them(len(files))} as a new input."
+        if are_most(remains.count(Status.INVALID), sum(remains.counts.values())):
+            asked = "is the column of the appointment ids the right one? (--map appointment_id=COLUMN)"
+            yield f"most rows are invalid: {asked}"
         if ending.run and ending.run.source.startswith("["):
             yield "such an input takes the place of [select] in a copy of the job file."
     if remains.changed:
@@ -230,7 +246,7 @@ def _files_to_correct(remains: Remains) -> Iterator[tuple[str, str]]:
 
 
 def _path(ending: Ending, name: str) -> str:
-    return clean(_seen_from_here(Path(ending.run.out) / name), 600) if ending.run else name
+    return clean(_seen_from_here(Path(ending.out) / name), 600) if ending.out else name
 
 
 def _seen_from_here(path: Path) -> str:
@@ -241,17 +257,17 @@ def _corrected(ending: Ending) -> Iterator[str]:
     """Yield what to type for each file once its rows are corrected: the command of the run, but for its input."""
     run, names = ending.run, [name for name, _ in _files_to_correct(ending.remains)]
     for name in names:
-        if run is None or not run.out:
+        if run is None or not ending.out:
             return
-        out = Path(run.out)
-        new_out = "" if out.name == run.run_id else _seen_from_here(out.with_name(f"{out.name}-{Path(name).stem}"))
+        out = Path(ending.out)
+        new_out = "" if out.name == run.run_id else _seen_from_here(Path(f"{out}-{Path(name).stem}"))
         if command := run.provenance.command_for(_seen_from_here(out / name), run.source, new_out):
             yield typed(command, f", once {name if len(names) > 1 else 'it'} is corrected")
 
 
 def _done(ending: Ending) -> str:
     elsewhere, skipped = ending.elsewhere, ending.remains.count(Status.SKIPPED)
-    of_it = " of this input" if elsewhere.count(Status.UNKNOWN, Status.PENDING) else ""
+    of_it = "" if elsewhere.is_done else " of this input"
     rows = f"; {counted(skipped, 'row was', 'rows were')} skipped" if skipped else ""
     return f"done: nothing{of_it} is left to do{rows}."
 

@@ -8,7 +8,6 @@ would stay when a correction file is run, and be mailed. `results.parquet` has e
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,12 +39,11 @@ from bulk_cancel.reports.workbook import RESULTS_XLSX, WorkbookFile, why_no_work
 
 RESULTS_CSV = "results.csv"
 RESULTS_PARQUET = "results.parquet"
-UNKNOWN_CSV = "unknown.csv"
 #: Files of rows to correct or to run again. Skipped rows are in none: there is nothing to correct.
 CORRECTIONS: Mapping[str, frozenset[Status]] = MappingProxyType(
     {
         "failed.csv": frozenset({Status.REJECTED, Status.FAILED, Status.NOT_FOUND}),
-        UNKNOWN_CSV: frozenset({Status.UNKNOWN}),
+        "unknown.csv": frozenset({Status.UNKNOWN}),
         "unprocessed.csv": frozenset({Status.PENDING}),
         "invalid.csv": frozenset({Status.INVALID}),
     }
@@ -76,7 +74,6 @@ class Wanted:
     facts: Sequence[tuple[str, str]] = ()  #: of the run, for a sheet of the workbook: a name and a value each
     zone: Zone = None  #: of their times
     show: Sequence[str] = ()  #: columns of the input, for the page
-    spare: Collection[str] = ()  #: files of earlier runs that stay where this run has no rows for them
     keep: bool = False  #: remove no file: a correction file that has no rows any more is left empty
 
 
@@ -94,16 +91,12 @@ def write_records(snapshot: Path | None, rows: Rows, out: Path, wanted: Wanted =
     wanted = replace(wanted, excel=wanted.excel and not missing)
     kept = [name for name in FILES if wanted.keep and (out / name).exists()]
     replaced = [name for name in FILES if name != RESULTS_XLSX or wanted.excel or not wanted.keep]
-    spared = [name for name in wanted.spare if (out / name).exists()]
     try:
         with written_aside(out, replaced) as folder:
             draft = _Draft(folder, originals, dialect_in(snapshot), wanted, kept)
             for chunk in read_chunks(snapshot, rows, wanted.zone):
                 draft.append(chunk)
             draft.finish()
-            for name in spared:
-                if not (folder / name).exists():
-                    shutil.copyfile(out / name, folder / name)
     except POLARS_FAILURES as error:
         raise ReportError(out, error) from error
     return RunFiles(out, _row_counts(draft), dict(draft.statuses), missing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from bulk_cancel.access.places import ledger_lock
+from bulk_cancel.ops.locks import locked
 from bulk_cancel.sandbox.credentials import HOST_TOKEN, OWNER_TOKEN, PLATFORM_KEY
 from bulk_cancel.sandbox.people import CHECK_UP, COLLEAGUE, HOST, OWNER
 from bulk_cancel.sandbox.quirks import Quirk
@@ -388,6 +391,28 @@ def test_without_a_zone_no_command_is_told_that_cannot_be_typed(
     assert "The zone of the days is not known: with --timezone the command is told here." in planned.stdout
     assert "ZONE" not in planned.stdout
     assert "Type: bulk-cancel closed" not in planned.stdout
+
+
+def test_what_is_no_group_booking_is_nowhere_called_a_group(command: Command, sandbox: Sandbox) -> None:
+    """`--cancel-all` is given for all rows; the plan's reading showed that none of them is a group booking."""
+    sandbox.reset(options(SPREAD))
+    days = ("--from", str(DAY), "--to", str(DAY), "--timezone", "Europe/Berlin")
+    assert command("find", *days, *QUICK, "-o", "day.csv").code == 0
+    told = [command("plan", "day.csv", "--cancel-all", "-o", "day.plan", *QUICK), command("show", "day.plan")]
+    told.append(command("run", "day.plan", "--yes", "--out", "done", *QUICK))
+    assert [one.code for one in told] == [0, 0, 0]
+    everything = "".join(one.stdout + one.stderr for one in told) + Path("done/report.html").read_text()
+    assert "everyone in the group" not in everything
+
+
+def test_a_lock_is_told_in_the_zone_of_its_reader(command: Command, sandbox: Sandbox) -> None:
+    sandbox.reset(options(SPREAD))
+    Path("wishes.csv").write_text(f"appointment_id\n{on_the_day(SPREAD)[0].id}\n")
+    words = ("run", "wishes.csv", "--yes", "--ledger", "own.db", *QUICK)
+    with locked(ledger_lock(Path("own.db").resolve()), "the ledger"):
+        refused = command(*words, "--timezone", "Asia/Tokyo")
+    assert refused.code == 75
+    assert re.search(r"Another run holds the ledger .*, since [-0-9]+ [0-9:]+ JST\.", refused.stderr)
 
 
 def test_a_job_that_selects_is_checked_by_its_name(command: Command, sandbox: Sandbox) -> None:

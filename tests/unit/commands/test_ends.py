@@ -17,6 +17,7 @@ from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.commands.explain import explain
 from bulk_cancel.commands.plan import plan_job
 from bulk_cancel.commands.run import prepare, run_job
+from bulk_cancel.commands.status import look_over
 from bulk_cancel.core.model import Answer, Appointment, Status, Target
 from bulk_cancel.errors import Exit, PlanError, UsageError
 from bulk_cancel.reports.summary import Summary
@@ -87,14 +88,15 @@ def test_run_status_and_report_say_the_same_of_what_only_a_person_can_settle(off
     assert office.reconcile().exit_code == Exit.REFUSED_ROWS
 
 
-def test_a_cancellation_whose_after_effects_went_wrong_is_told_once(office: Office) -> None:
-    def half_done(target: Target) -> Answer:
-        answer = cancelled(target)
-        assert answer.appointment is not None
-        return replace(answer, appointment=replace(answer.appointment, warnings=("CALENDAR",)))
+def _with_a_warning(target: Target) -> Answer:
+    answer = cancelled(target)
+    assert answer.appointment is not None
+    return replace(answer, appointment=replace(answer.appointment, warnings=("CALENDAR",)))
 
+
+def test_a_cancellation_whose_after_effects_went_wrong_is_told_once(office: Office) -> None:
     source = office.write(2)
-    office.line.on_cancel = half_done
+    office.line.on_cancel = _with_a_warning
     first = office.run(source)
     assert (first.exit_code, counts(first)) == (Exit.REFUSED_ROWS, {"cancelled": 2})
     assert "look at them in meetergo" in first.next
@@ -263,3 +265,45 @@ def test_what_a_plan_knows_as_settled_by_another_ledger_is_left_out_for_good_and
     told = (office.folder / "elsewhere" / "results.csv").read_text(encoding="utf-8")
     assert told.count("cancelled in an earlier run, by the ledger that the plan was made with") == 3
     assert len(office.line.posts) == 3
+
+
+def _with_a_wrong_row(office: Office, name: str, number: int) -> Path:
+    source = office.folder / name
+    source.write_text(f"id\n{uuid(number)}\nnobody\n", encoding="utf-8")
+    return source
+
+
+def test_what_a_person_has_to_correct_stays_open_until_it_is_run(office: Office) -> None:
+    """Neither a run of another input nor `status` says "done" while rows of an earlier input are to be corrected."""
+    out = office.folder / "first"
+    office.run(_with_a_wrong_row(office, "one.csv", 1), out=str(out))
+    done = office.run(office.write(1))
+    assert done.exit_code == Exit.OK
+    assert done.next.startswith("Done: nothing of this input is left to do. 1 row of earlier inputs needs a person")
+    told = office.status().splitlines()
+    assert len(told) == 1
+    assert told[0].endswith(f"one.csv): Correct {out}/invalid.csv (1 row) and run it as a new input.")
+    corrected = out / "invalid.csv"
+    corrected.write_text(corrected.read_text(encoding="utf-8").replace("nobody", uuid(2)), encoding="utf-8")
+    assert office.run(corrected).next == "Done: nothing is left to do."
+    assert office.status() == "Done: nothing is left to do."
+    seen = look_over(office.setup().place, office.played.machine, 5)
+    assert "invalid.csv" not in "".join(run.said for run in seen.runs)
+
+
+def test_of_each_input_only_the_newest_run_has_rows_to_correct(office: Office) -> None:
+    source = _with_a_wrong_row(office, "one.csv", 1)
+    office.run(source, out=str(office.folder / "first"))
+    office.run(source, out=str(office.folder / "second"))
+    office.run(office.write(1))
+    assert "first" not in office.status()
+    assert "second/invalid.csv (1 row)" in office.status()
+
+
+def test_an_after_effect_that_went_wrong_stays_open_beside_a_later_input(office: Office) -> None:
+    office.line.on_cancel = _with_a_warning
+    office.run(_with_a_wrong_row(office, "one.csv", 1), out=str(office.folder / "first"))
+    office.line.on_cancel = cancelled
+    office.run(office.write(1))
+    assert "An after-effect of 1 cancellation went wrong" in office.status()
+    assert "Done" not in office.status()

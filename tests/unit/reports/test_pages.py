@@ -148,7 +148,8 @@ def test_what_is_seen_to_be_no_group_is_not_said_to_be_for_everyone_in_one() -> 
     for number, group in ((2, False), (3, True), (4, None)):
         page.add(replace(line(number, cancel_all=True), seen=seen(number, group_booking=group)))
     everyone = ["everyone in the group"]
-    assert [list(shown.notes) for shown in page.page().rows] == [[], everyone, everyone]
+    page.add(line(5, cancel_all=True))
+    assert [list(shown.notes) for shown in page.page().rows] == [[], everyone, [], []]
 
 
 def test_the_plan_of_a_closure_says_what_it_wants_before_and_after() -> None:

@@ -204,7 +204,7 @@ def _row(line: PlanLine, zone: Zone, *, for_a_person: bool) -> Row:
         kind=KINDS[line.action],
         for_a_person=for_a_person,
         appointment=row.appointment_id or "",
-        notes=notes_of(row.attendee_id, cancel_all=line.is_for_a_group, entire_series=row.entire_series),
+        notes=notes_of(row.attendee_id, entire_series=row.entire_series, is_for_a_group=line.is_for_a_group),
         text=clean(line.why, 2000),
         cells=(
             clean(row.reason or ("(no reason)" if line.is_sent else ""), 500),

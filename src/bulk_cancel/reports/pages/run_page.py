@@ -25,7 +25,8 @@ from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, timeline
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
 from bulk_cancel.reports.pages.rendering import write_page
-from bulk_cancel.reports.remains import has_expired, remains_of_run
+from bulk_cancel.reports.remains import earlier_runs, has_expired, remains_of_run
+from bulk_cancel.reports.result_folders import folder_of
 from bulk_cancel.reports.summary import read_told
 
 REPORT_HTML: Final = "report.html"
@@ -114,6 +115,7 @@ class _Run:
     concerns: Mapping[Concern, int]
     expired_in: str  #: the folder of the results, if the plan that was carried out has expired
     ledger: str  #: where it is
+    earlier: Sequence[RunRecord]  #: runs of the same input that sent cancels before
 
     @property
     def total(self) -> int:
@@ -161,8 +163,18 @@ def _read(ledger: Ledger, record: RunRecord, now: float) -> _Run:
     concerned = {
         concern: ledger.concerning_rows(record.run_no, concern, min(share, concerns[concern])) for concern in present
     }
-    expired_in = record.out if has_expired(ledger, record.run_no, now) else ""
-    return _Run(record, read_told(record), remains, concerned, concerns, expired_in, ledger.place)
+    expired_in = str(folder_of(record)) if has_expired(ledger, record.run_no, now) else ""
+    earlier = earlier_runs(ledger, record.run_id)
+    return _Run(
+        record,
+        read_told(record),
+        remains,
+        concerned,
+        concerns,
+        expired_in,
+        ledger.place,
+        earlier,
+    )
 
 
 def _state(run: _Run) -> Kind:
@@ -208,7 +220,7 @@ def _advice(run: _Run) -> str:
     if run.record.status == "ended" and run.told.get("counts") == then and not run.expired_in:
         return str(run.told["next"])
     ending = Ending(run.remains, decide_exit(run.remains), expired_in=run.expired_in, ledger=run.ledger)
-    today = next_step(replace(ending, run=run.record))
+    today = next_step(replace(ending, run=run.record, out=str(folder_of(run.record))))
     if run.record.status == "ended":
         return today
     return f"{NOT_ENDED} {today}"
@@ -228,6 +240,9 @@ def _facts(run: _Run) -> Iterator[tuple[str, str]]:
         yield "Limit", layout.show_pace(pace)
     if "exit_code" in run.told:
         yield "Exit code", str(run.told["exit_code"])
+    for other in run.earlier:
+        began = show_moment(other.started_at, run.record.zone)
+        yield "Earlier run of this input", f"{other.run_id}, {began}, sent cancels of it: {other.provenance.told}"
 
 
 def _pace(run: _Run) -> Pace | None:
@@ -267,9 +282,7 @@ def _row(record: RowRecord, zone: Zone, *, for_a_person: bool) -> Row:
         kind=KINDS[status_of(record.state)],
         for_a_person=for_a_person,
         appointment=target.appointment_id if target else "",
-        notes=notes_of(target.attendee_id, cancel_all=record.cancel_all, entire_series=target.entire_series)
-        if target
-        else (),
+        notes=notes_of(target.attendee_id, entire_series=target.entire_series) if target else (),
         text=detail_of(record),
         cells=(str(record.attempts), show_moment(record.settled_at, zone)),
     )
