@@ -21,6 +21,7 @@ BulkCancelError                   1 BUG: never raised as itself
   PlanWriteError                 74 DISK
   ReportError                    74 DISK
   DeclinedError                   5 STOPPED
+    NotApprovedError              5
   OutOfFilesError                 5 STOPPED
   IncompleteError                 4 UNKNOWN
 """
@@ -30,6 +31,9 @@ from __future__ import annotations
 from enum import IntEnum
 from pathlib import Path
 from typing import Self
+
+#: Advice about an input that does not exist.
+MISSING = "Nothing was sent. Check the name and the current folder."
 
 
 class Exit(IntEnum):
@@ -217,9 +221,16 @@ class ReportError(BulkCancelError):
 
 
 class DeclinedError(BulkCancelError):
-    """The person declined, or a limit was exceeded. Nothing was sent or recorded."""
+    """A limit was exceeded, or, as NotApprovedError, the person declined. Nothing was sent or recorded."""
 
     exit_code = Exit.STOPPED
+
+
+class NotApprovedError(DeclinedError):
+    """The person who was asked declined."""
+
+    def __init__(self) -> None:
+        super().__init__("Nothing was sent.")
 
 
 class OutOfFilesError(BulkCancelError):

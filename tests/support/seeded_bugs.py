@@ -1173,15 +1173,15 @@ BUGS = (
     Bug(
         "done is said of rows that are not what was approved any more",
         "core/exit_codes.py",
-        " + self.undecided + self.changed + self.warned",
-        " + self.undecided + self.warned",
+        "self.count(*BAD) + self.changed + self.warned",
+        "self.count(*BAD) + self.warned",
         "tests/unit/core/test_exit_codes.py::test_0_is_never_said_while_a_person_is_needed",
     ),
     Bug(
         "done is said of cancellations whose after-effects went wrong",
         "core/exit_codes.py",
-        " + self.undecided + self.changed + self.warned",
-        " + self.undecided + self.changed",
+        "self.count(*BAD) + self.changed + self.warned",
+        "self.count(*BAD) + self.changed",
         f"{_ENDS}::test_a_cancellation_whose_after_effects_went_wrong_is_told_once",
     ),
     Bug(

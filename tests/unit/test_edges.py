@@ -32,7 +32,6 @@ from bulk_cancel.cluster.approved_rows import approved_of, keep_approved
 from bulk_cancel.cluster.chunk import ChunkResult
 from bulk_cancel.cluster.run_settings import RunSettings
 from bulk_cancel.commands.refusals import Refusal, read_refusal
-from bulk_cancel.commands.report import _owner_of
 from bulk_cancel.core.actions import Action, Approved, Expectation
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.csv_dialect import CsvDialect, dialect_of
@@ -52,6 +51,7 @@ from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.metrics import write_metrics
 from bulk_cancel.ops.notice import RunEnding
 from bulk_cancel.plan_files import open_plan, write_plan
+from bulk_cancel.reports.result_folders import owner_of
 from bulk_cancel.reports.summary import Requests, Summary, read_told, to_json
 from bulk_cancel.settings.accounts import load_accounts
 from bulk_cancel.settings.credentials import find_credential
@@ -213,7 +213,7 @@ READERS = [
     ),
     Reader("x.prom", _metrics, lambda path: write_metrics(path, ENDING, make_log(quiet=True))),
     Reader("group.holder", lambda _: b'{"group": "a"}', lambda path: _group(path.with_name("group"))),
-    Reader("summary.json", lambda _: to_json(SUMMARY).encode(), lambda path: _owner_of(path.parent)),
+    Reader("summary.json", lambda _: to_json(SUMMARY).encode(), lambda path: owner_of(path.parent)),
     Reader("chunk", lambda _: ChunkResult(3, 77, "m").to_json().encode(), lambda p: ChunkResult.from_json(_text(p))),
     Reader("settings", _run_settings, lambda path: RunSettings.kept(_Kept(_text(path)), 1)),
     Reader("approved", _approved, lambda path: approved_of(_Kept(_text(path)), Chunk(1, 1, 1, 999))),
@@ -321,9 +321,10 @@ def test_what_workers_keep_for_each_other_is_known_as_theirs(text: str) -> None:
 #: The files that read what others may have written, by themselves; what they read is among the readers above.
 READING = {
     "access/rate_limits.py", "api/documents.py", "cluster/approved_rows.py", "cluster/chunk.py",
-    "cluster/run_settings.py", "commands/refusals.py", "commands/report.py", "core/csv_dialect.py",
+    "cluster/run_settings.py", "commands/refusals.py", "core/csv_dialect.py",
     "core/provenance.py", "inputs/ndjson.py", "ledger/high_water.py", "ops/locks.py", "ops/metrics.py",
-    "plan_files/format.py", "reports/summary.py", "settings/accounts.py", "settings/credentials.py", "settings/job.py",
+    "plan_files/format.py",
+    "reports/result_folders.py", "reports/summary.py", "settings/accounts.py", "settings/credentials.py", "settings/job.py",
 }  # fmt: skip
 #: What they read is this program's own, the kernel's, or was read before.
 OWN = {

@@ -20,6 +20,10 @@ from bulk_cancel.settings.accounts import label_of
 
 #: Actions that are not listed under "Not to be cancelled".
 _ELSEWHERE = (Action.CANCEL, Action.INVALID, Action.SAME, Action.NOTHING, Action.READ_FIRST)
+_REHEARSED = (
+    "This API is on this machine. Where a sandbox was started anew, it has forgotten these cancels, and the ledger has "
+    "not: to rehearse them again, name a new ledger, --ledger FILE."
+)
 _STYLES = {Status.CANCELLED: ("green",), Status.ALREADY_CANCELLED: ("green",), Status.UNKNOWN: ("bold", "red")}
 
 
@@ -36,6 +40,13 @@ def show_plan(terminal: Terminal, plan: Plan, source: str, *, runs: bool = False
     terminal.print_table([*_origin(plan)])
     terminal.print(*(f"  {styled(clean(note, 1000), 'yellow')}" for note in plan.notes))
     terminal.print(*(f"  {line}" for line in _counts(plan)))
+    if (
+        plan.settled
+        and not plan.may_send
+        and plan.place
+        and plan.place.api.partition(":")[0] in ("127.0.0.1", "localhost")
+    ):
+        terminal.print(_REHEARSED)
     if plan.invalid:
         _show_lines(terminal, "Invalid rows, never sent", plan, plan.invalid, plan.actions[Action.INVALID])
     if plan.left_out:
@@ -223,7 +234,7 @@ def print_next(terminal: Terminal, told: str) -> None:
 
 def _print_step(terminal: Terminal, told: str, *styles: str) -> None:
     for line in printable(told).splitlines():
-        terminal.print(styled(line, *styles), whole=line.startswith("Type"))
+        terminal.print(styled(line, *styles), whole=line.startswith(("Type", "It was:")))
 
 
 def _files_in(out: Path) -> list[Path]:

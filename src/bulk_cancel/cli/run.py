@@ -15,7 +15,7 @@ from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.core.moments import Zone, read_in, write_moment
 from bulk_cancel.core.plan import LookSummary, Plan
 from bulk_cancel.core.text import printable
-from bulk_cancel.errors import DeclinedError, Exit
+from bulk_cancel.errors import Exit, NotApprovedError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
@@ -51,7 +51,7 @@ def _run(job: Job) -> None:
     except KeyboardInterrupt:
         if approved:
             raise
-        raise DeclinedError("Nothing was sent.") from None
+        raise NotApprovedError from None
     finish(job, summary)
 
 

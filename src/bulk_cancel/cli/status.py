@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC
 from typing import Any
@@ -70,16 +70,18 @@ def _run_lines(overview: Overview) -> Iterator[str]:
             yield f"  {by}"
         first = run.said.partition("\n")[0]  # what to do next is shown once, below
         said = "" if first == told_below else clean(first, 600)
-        if told := f"{_counts(run.counts)}{styled(said, *_COLOURS[run.phase])}".rstrip():
+        if told := f"{_row_counts(run)}{styled(said, *_COLOURS[run.phase])}".rstrip():
             yield f"  {told}"
         if record.out:
             yield f"  Results in {clean(str(folder_of(record)), 600)}"
     yield "" if overview.runs else "No run yet."
 
 
-def _counts(counts: Mapping[Status, int]) -> str:
-    told = ", ".join(f"{counts[status]} {status}" for status in Status if counts.get(status))
-    return f"{told}. " if told else ""
+def _row_counts(run: RunView) -> str:
+    """Return the states of a run's rows: at its end, or as they are now, by whichever run."""
+    told = ", ".join(f"{run.counts[status]} {status}" for status in Status if run.counts.get(status))
+    now = "" if run.record.status == "ended" else "Its rows now: "
+    return f"{now}{told}. " if told else ""
 
 
 def _open_lines(overview: Overview) -> Iterator[str]:

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.errors import ConfigError, Exit
 from bulk_cancel.ops.private_files import replace_note
+
+_API: Final = "MEETERGO_API_URL="
+_TO_CORRECT: Final[Mapping[Exit, str]] = MappingProxyType(
+    {
+        Exit.USAGE: "the command line",
+        Exit.BAD_INPUT: "the input, or how it is read",
+        Exit.NO_INPUT: "the name of the input",
+        Exit.CANNOT_CREATE: "the place of the ledger",
+        Exit.CONFIG: "the setting",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +38,14 @@ class Refusal:
     exit_code: Exit
     why: str  #: sentences, without data of people
     command: str  #: as it is typed, without secrets; empty: a Python program used the library
+    declined: bool = False  #: the person who was asked said no
+
+    @property
+    def correct_first(self) -> str:
+        """What to correct before it is typed again, since the same words would be refused again; empty: nothing."""
+        if self.exit_code is Exit.UNREACHABLE and _API in self.command:
+            return "the address of the API"
+        return _TO_CORRECT.get(self.exit_code, "")
 
 
 def note_refusal(place: LedgerPlace, machine: Machine, refusal: Refusal) -> None:
@@ -45,7 +67,8 @@ def read_refusal(note: bytes) -> Refusal | None:
         found = json.loads(note)
         times = float(found["began"]), float(found["at"])
         if all(map(isfinite, times)):
-            return Refusal(*times, Exit(found["exit_code"]), str(found["why"]), str(found["command"]))
+            why, command, declined = str(found["why"]), str(found["command"]), found.get("declined") is True
+            return Refusal(*times, Exit(found["exit_code"]), why, command, declined)
     return None
 
 

@@ -71,13 +71,13 @@ def report_run(place: LedgerPlace, machine: Machine, run_id: str, wish: ReportWi
 
 
 def _refuse_another_runs(ledger: Ledger, run: RunRecord, folder: Path) -> None:
-    """Raise UsageError for a folder that holds the results of another run, or of a plan."""
+    """Raise UsageError for a folder that holds the results of another run."""
     place = str(folder.resolve())
     of_others = (run_id for run_id in kept_snapshots(folder) if not ledger.runs(run_id))  # another ledger's
     newest = next((one.run_id for one in ledger.runs(limit=_ALL) if one.input_digest and one.out == place), None)
     owner = next(of_others, newest or owner_of(folder))
     if owner not in (None, run.run_id):
         raise UsageError(
-            f"{folder} holds the results of {f'the run {owner}' if owner else 'a plan'}, not of the run {run.run_id}.",
+            f"{folder} holds the results of the run {owner}, not of the run {run.run_id}.",
             advice="Nothing was written. Name another folder with --out.",
         )

@@ -32,7 +32,7 @@ from bulk_cancel.core.text import counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.deadline import earlier, expiry
 from bulk_cancel.engine.runner import RunEnd, Runner
-from bulk_cancel.errors import BulkCancelError, ConfigError, DeclinedError, Exit, UsageError
+from bulk_cancel.errors import BulkCancelError, ConfigError, DeclinedError, Exit, NotApprovedError, UsageError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts, contexts_of, execute_attended, keep_paces
 from bulk_cancel.execution.finish import conclude
@@ -193,7 +193,7 @@ class _Beginning:
         _refuse_too_many(setup.job, plan)
         _warn_of_short_time(plan, setup)
         if not self.approve(plan):
-            raise DeclinedError("Nothing was sent.")
+            raise NotApprovedError
         refuse_when_over(setup, self.limit)
 
 
@@ -281,7 +281,8 @@ def run_and_tell(job: Job, caller: Caller) -> Summary:
         send_notice(job, caller.log, notifier, ending)
         if setup is not None and isinstance(error, BulkCancelError):
             command = setup.provenance.command
-            refusal = Refusal(began_at, clock.now(), ending.exit_code, ending.sentence, command)
+            declined = isinstance(error, NotApprovedError)
+            refusal = Refusal(began_at, clock.now(), ending.exit_code, ending.sentence, command, declined)
             note_refusal(setup.place, setup.machine, refusal)
         raise
     send_notice(job, caller.log, notifier, notice_of_end(setup, summary))

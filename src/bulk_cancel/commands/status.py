@@ -111,7 +111,7 @@ class _Sources:
         seen = self._view(last, holder, left.get(last.run_no, 0), last) if last else None
         others = [record for record in records if record is not last]
         lines = [
-            *_refused(refusal),
+            *_refused(refusal, holder),
             *self._next(seen, holder, opened, is_refused=refusal is not None),
             *(() if holder else (*_left_behind(others, left, self.to_correct), *_closing(seen))),
         ]
@@ -146,7 +146,7 @@ class _Sources:
         if any(counts.get(state) for state in (State.FAILED, State.UNKNOWN, State.SENDING)):
             return view
         ended = "A person had to look at its rows" if view.exit_code is Exit.REFUSED_ROWS else "It ended early"
-        how = "Killed before its end" if view.phase is RunPhase.KILLED else ended
+        how = "Interrupted before its end" if view.phase is RunPhase.KILLED else ended
         said = f"{how}; what it left open was taken over by later runs."
         return replace(view, phase=RunPhase.SUPERSEDED, said=said)
 
@@ -216,7 +216,7 @@ def _exit_today(run: RunView, remains: Remains) -> Exit:
 def _without_an_end(run: RunView, ledger: str) -> str:
     if run.record.status == "ended":
         return ""
-    how = "was killed." if run.phase is RunPhase.KILLED else f"b{run.said[1:]}"
+    how = "was interrupted." if run.phase is RunPhase.KILLED else f"b{run.said[1:]}"
     report = command(f"report {run.record.run_id}", ledger)
     return f"The run {run.record.run_id} {how} To write its files, type: {report}."
 
@@ -226,11 +226,19 @@ def _refusal(place: LedgerPlace, machine: Machine, ledger: Ledger) -> Refusal | 
     return None if refusal and any(run.started_at > refusal.at for run in ledger.runs(limit=1)) else refusal
 
 
-def _refused(refusal: Refusal | None) -> Iterator[str]:
-    if refusal is not None:
-        yield f"The newest command was refused, exit {int(refusal.exit_code)}: {refusal.why}"
-        if refusal.command:
-            yield typed(refusal.command)
+def _refused(refusal: Refusal | None, holder: Holder | None) -> Iterator[str]:
+    """Yield why the newest command was refused, and it as it was typed: to be corrected, or to be typed again."""
+    if refusal is None:
+        return
+    how, why = f"was refused, exit {int(refusal.exit_code)}", refusal.why
+    if refusal.declined:
+        how = "was declined by the person who was asked"
+    elif refusal.exit_code is Exit.LOCKED and holder is None:
+        why = "another run was at work. None is at work on this ledger any more."
+    first = f" Correct {refusal.correct_first} before you type it again." if refusal.correct_first else ""
+    yield f"The newest command {how}: {why}{first}"
+    if refusal.command:
+        yield f"It was: {refusal.command}" if first else typed(refusal.command)
 
 
 def _left_behind(
@@ -263,7 +271,7 @@ def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None, zone: Zone) -
     if holder is not None and (holder.since is None or record.started_at >= holder.since - _TOLERANCE_S):
         return RunView(record, RunPhase.AT_WORK, None, f"At work: {told_in(zone, holder)}.", counts)
     sent = "before it sent anything" if record.status == "staging" else "before its end"
-    return RunView(record, RunPhase.KILLED, None, f"Killed {sent}.", counts)
+    return RunView(record, RunPhase.KILLED, None, f"Interrupted {sent}.", counts)
 
 
 def _ended(record: RunRecord) -> RunView:

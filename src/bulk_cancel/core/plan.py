@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from bulk_cancel.core.moments import widened
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import OPEN, SENDABLE, SETTLED, State
+
+#: What would be a blank in the job's reason.
+_BLANK = re.compile(r"\{[^{}]+\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,7 @@ class Plan:
     hours: Hours = field(default_factory=Hours)  #: when cancels may be sent, and the zone of its readers
     notes: tuple[str, ...] = ()  #: sentences on how the input was read
     own_reasons: int = 0  #: rows to be sent with a reason of their own
+    blank_reasons: int = 0  #: of these, reasons with something in braces, which nothing fills in
     given_reasons: int = 0  #: rows to be sent with the job's reason
     no_reasons: int = 0  #: rows to be sent without any: their mails give none
     series: int = 0  #: rows to be sent that take their whole series along
@@ -252,7 +257,9 @@ def _count_sent(plan: Plan, line: PlanLine) -> None:
     plan.series += row.entire_series
     plan.no_reasons += row.reason is None
     plan.given_reasons += row.reason is not None and row.reason_given
-    plan.own_reasons += row.reason is not None and not row.reason_given
+    is_own = row.reason is not None and not row.reason_given
+    plan.own_reasons += is_own
+    plan.blank_reasons += is_own and _BLANK.search(row.reason or "") is not None
     if plan.look is not None:
         _count_look(plan.look, line)
 

@@ -87,8 +87,9 @@ class Provenance:
 
     @property
     def told(self) -> str:
-        """User, machine, ticket and approver in one line; empty where none is known."""
-        parts = (("by", self._starter), ("ticket", self.ticket), ("approved by", self.approved_by))
+        """User, machine, ticket, approver and the plan's digest in one line; empty where none is known."""
+        parts = [("by", self._starter), ("ticket", self.ticket), ("approved by", self.approved_by)]
+        parts.append(("the plan's digest", self.plan_digest))
         return clean(", ".join(f"{name} {value}" for name, value in parts if value), 600)
 
     @property

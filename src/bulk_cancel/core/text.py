@@ -31,6 +31,7 @@ FORMULA_TEXT: Final = r'^="(.*)"$'
 _FORMULA_TEXT = re.compile(FORMULA_TEXT)
 
 _LONGEST_SHOWN = 80
+_HANDFUL = 5
 
 
 def clean(text: str, longest: int = 200) -> str:
@@ -99,6 +100,11 @@ def unwrapped(text: str) -> str:
 def counted(count: int, one: str, many: str = "") -> str:
     """Return a number with its noun: `1 row`, `1,234 rows`. Without `many` the plural is made with an s."""
     return f"1 {one}" if count == 1 else f"{count:,} {many or f'{one}s'}"
+
+
+def are_most(count: int, total: int) -> bool:
+    """Return whether so many of them are hardly meant: more than half, and not of a handful."""
+    return total >= _HANDFUL and count * 2 > total
 
 
 def stripped(value: str) -> str:

@@ -313,8 +313,10 @@ def _preflight_error(answer: Answer) -> BulkCancelError:
         return CredentialError(
             refused_credential(answer), advice="Nothing was sent with it. Keys expire after 1 to 90 days."
         )
-    what = f"its answer {answer.status} is not a list of appointments" if answer.status else answer.message
+    what = f"its answer {answer.status} is not a list of appointments"
+    if not answer.status:
+        what = f"no answer came ({answer.message.removeprefix('ConnectError: ')})"
     return UnreachableError(
         f"The API cannot be used: {what}.",
-        advice="Nothing was sent. Check MEETERGO_API_URL and the network, then run the same command again.",
+        advice="Nothing was sent.",
     )

@@ -23,7 +23,7 @@ from bulk_cancel.execution.execute import RunFacts
 from bulk_cancel.ledger.port import Concern, Ledger, RunRecord
 from bulk_cancel.reports.next_step import NOT_ENDED
 from bulk_cancel.reports.records import Wanted
-from bulk_cancel.reports.remains import has_expired, remains_elsewhere, remains_of_ledger, remains_of_run
+from bulk_cancel.reports.remains import earlier_runs, has_expired, remains_elsewhere, remains_of_ledger, remains_of_run
 from bulk_cancel.reports.result_folders import folder_of
 from bulk_cancel.reports.run_files import write_run
 from bulk_cancel.reports.summary import Ending, Requests, Summary, next_step, to_json, write_summary
@@ -146,4 +146,5 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
         paid=ledger.concerns(facts.run_no)[Concern.PAID],
         closure=facts.closure if requests.posts and counts.get(Status.CANCELLED) else "",
         provenance=facts.provenance,
+        earlier={run.run_id: run.provenance for run in earlier_runs(ledger, facts.run_id)},
     )

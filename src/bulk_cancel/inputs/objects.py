@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bulk_cancel.core.text import clean, shown
-from bulk_cancel.errors import InputError, InputMissingError
+from bulk_cancel.errors import MISSING, InputError, InputMissingError
 from bulk_cancel.inputs.unpack import refuse_bomb, write_blocks
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def copy_object(address: str, into: Path) -> Path:
     try:
         return write_blocks(_pieces(from_url(f"{scheme.lower()}://{bucket}"), key), into)
     except (NotFoundError, FileNotFoundError) as error:
-        raise InputMissingError(f"{shown(address, 300)} does not exist") from error
+        raise InputMissingError(f"{shown(address, 300)} does not exist.", advice=MISSING) from error
     except PreconditionError as error:
         raise InputError("the object changed while it was read", advice="Let whatever writes it finish.") from error
     except (BaseError, ValueError) as error:

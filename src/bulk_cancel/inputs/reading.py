@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from bulk_cancel.core.text import clean, shown
-from bulk_cancel.errors import InputError, InputMissingError
+from bulk_cancel.errors import MISSING, InputError, InputMissingError
 from bulk_cancel.inputs.delimited import read_delimited
 from bulk_cancel.inputs.formats import Format, Kind, format_of, is_cloud
 from bulk_cancel.inputs.ndjson import read_ndjson
@@ -103,7 +103,7 @@ def _identity(source: str) -> tuple[Identity, ...]:
     try:
         found = Path(source).stat()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputMissingError(f"{shown(source, 300)} does not exist") from error
+        raise InputMissingError(f"{shown(source, 300)} does not exist.", advice=MISSING) from error
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read: {error}") from error
     if stat.S_ISDIR(found.st_mode) and (parts := part_files(Path(source))):

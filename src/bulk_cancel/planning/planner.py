@@ -18,6 +18,7 @@ from bulk_cancel.core.plan import Place, Plan, PlanLine, make_plan
 from bulk_cancel.core.retry import is_long_pause
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import ConfigError
+from bulk_cancel.planning.doubts import doubts_of
 from bulk_cancel.planning.plan_reads import PlanReads
 from bulk_cancel.planning.sources import PlannedRows
 from bulk_cancel.settings.accounts import OWN, label_of
@@ -40,7 +41,7 @@ def planned(
 ) -> Plan:
     with nullcontext() if reads else keys.setup.display.busy("Planning"):
         plan = make_plan(rows.chunks(), states_of, keys.setup.job.pace, rows.look(reads), each)
-    plan.notes = rows.notes
+    plan.notes = (*rows.notes, *doubts_of(plan, str(keys.setup.job.map.get("appointment_id", ""))))
     plan.place = Place(urlsplit(keys.setup.api_url).netloc, _credentials(keys, plan), str(keys.setup.place))
     if keys.accounts.given or plan.shares.keys() - {OWN}:
         plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}

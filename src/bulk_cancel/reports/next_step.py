@@ -13,13 +13,14 @@ from types import MappingProxyType
 from bulk_cancel.core.exit_codes import LEFT, Remains
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.moments import Zone, show_moment
-from bulk_cancel.core.text import clean, counted
+from bulk_cancel.core.text import are_most, clean, counted
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import RunRecord
 
 #: For a run whose end is not recorded.
 NOT_ENDED = "This run has not ended: it is still at work, or was interrupted."
 _SAME = "run the same command again"
+_NOTHING = "nothing was cancelled; "
 #: The command that checks the days of a closure, and its option for everybody's appointments.
 CHECK, ALL_HOSTS = "bulk-cancel closed", "--all-hosts"
 
@@ -31,7 +32,7 @@ _FIRST: Mapping[Exit, str] = MappingProxyType(
         Exit.STOPPED: "",
         Exit.BAD_INPUT: "correct the input, then ",
         Exit.NO_INPUT: "check the name of the input, then ",
-        Exit.UNREACHABLE: "nothing was cancelled; check the network and the address of the API, then ",
+        Exit.UNREACHABLE: f"{_NOTHING}check the network and the address of the API (MEETERGO_API_URL), then ",
         Exit.CANNOT_CREATE: "check the folder of the ledger, or name another place with --ledger, then ",
         Exit.DISK: "make room on the disk, or mend it, then ",
         Exit.LOCKED: "wait until the other run has ended, then ",
@@ -182,6 +183,7 @@ def _go_on(ending: Ending) -> str:
         return f"{_rows(pending)} {wait} for an earlier cancel that may still take effect; {_SAME}{_after(ending)}."
     stopped = "stopped early: " if ending.exit_code is Exit.STOPPED and not ending.halt else ""
     first = _FIRST[ending.exit_code].format(credential=ending.credential)
+    first = first.removeprefix(_NOTHING) if ending.halt else first  # which says so itself
     aim = f" to go on with {_rows(pending)}" if pending else ""
     looks = f"; {_without_outcome(reads)}, it looks before it sends" if reads else ""
     return f"{stopped}{first}{_SAME}{aim}{looks}."
@@ -210,6 +212,9 @@ def _for_a_person(ending: Ending) -> Iterator[str]:
     if files := {name: _path(ending, name) + rows for name, rows in _files_to_correct(remains)}:
         run = "plan" if ending.run and ending.run.provenance.plan_digest else "run"
         yield f"correct {' and '.join(files.values())} and {run} {_them(len(files))} as a new input."
+        if are_most(remains.count(Status.INVALID), sum(remains.counts.values())):
+            asked = "is the column of the appointment ids the right one? (--map appointment_id=COLUMN)"
+            yield f"most rows are invalid: {asked}"
         if ending.run and ending.run.source.startswith("["):
             yield "such an input takes the place of [select] in a copy of the job file."
     if remains.changed:

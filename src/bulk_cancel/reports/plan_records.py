@@ -26,11 +26,11 @@ from bulk_cancel.errors import ReportError
 from bulk_cancel.reports.chunks import CHUNK
 from bulk_cancel.reports.csv_file import POLARS_FAILURES, CsvFile, harmless_texts
 from bulk_cancel.reports.files import written_aside
-from bulk_cancel.reports.summary import SUMMARY_JSON
 
 PLAN_CSV: Final = "plan.csv"
 PLAN_PARQUET: Final = "plan.parquet"
-PLAN_FILES: Final = (PLAN_PARQUET, PLAN_CSV, SUMMARY_JSON)
+PLAN_JSON: Final = "plan.json"
+PLAN_FILES: Final = (PLAN_PARQUET, PLAN_CSV, PLAN_JSON)
 #: Column -> its type, in the order of the files.
 COLUMNS: Mapping[str, pl.DataType] = MappingProxyType(
     {
@@ -68,7 +68,7 @@ class PlanRecords:
     zone: Zone  #: of starts and ends
     _parts: Path = field(repr=False)
     _columns: Mapping[str, pl.DataType] = field(default_factory=lambda: COLUMNS, repr=False)
-    summary: dict[str, object] = field(default_factory=dict)  #: what summary.json says besides the counts
+    summary: dict[str, object] = field(default_factory=dict)  #: what plan.json says besides the counts
     actions: Counter[Action] = field(default_factory=Counter)
     _cells: list[tuple[Any, ...]] = field(default_factory=list, repr=False)
     _part_count: int = 0
@@ -89,7 +89,7 @@ class PlanRecords:
             parts = sorted(self._parts.iterdir())
             pl.scan_parquet(parts, glob=False).sink_parquet(folder / PLAN_PARQUET, row_group_size=CHUNK)
             _write_csv(parts, folder / PLAN_CSV, self._columns)
-            (folder / SUMMARY_JSON).write_text(self._summary(), encoding="ascii")
+            (folder / PLAN_JSON).write_text(self._summary(), encoding="ascii")
 
     def _flush(self) -> None:
         frame = pl.DataFrame(self._cells, schema=dict(self._columns), orient="row")
@@ -106,7 +106,7 @@ class PlanRecords:
 
 @contextmanager
 def plan_records(out: Path, zone: Zone = None, *, with_accounts: bool = False) -> Iterator[PlanRecords]:
-    """Yield a taker of the plan's lines; after the block plan.csv, plan.parquet and summary.json are in `out`.
+    """Yield a taker of the plan's lines; after the block plan.csv, plan.parquet and plan.json are in `out`.
 
     After an error in the block `out` is as it was. Raises ReportError when the disk refuses.
     """

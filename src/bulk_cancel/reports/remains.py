@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from bulk_cancel.core.exit_codes import BAD, Remains
@@ -17,6 +18,8 @@ from bulk_cancel.reports.summary import read_told
 
 #: What runs before so many last ones left to a person is told no more.
 MOST_RUNS = 20
+#: Runs that are looked through for those of the same input, and most of these that are named.
+_MOST_LOOKED, _MOST_NAMED = 1000, 20
 
 
 def remains_of_run(ledger: Ledger, run_no: int) -> Remains:
@@ -99,6 +102,19 @@ def remains_elsewhere(ledger: Ledger, run_no: int, here: Remains, told: int = 0)
             counts.update(left.counts)
             changed, warned = changed + left.changed, warned + left.warned
     return Remains(counts, undecided=min(unknown, max(0, undecided)), changed=changed, warned=warned)
+
+
+def earlier_runs(ledger: Ledger, run_id: str) -> list[RunRecord]:
+    """Return the runs before this one that read the same input and sent cancels of it, the newest first.
+
+    A later run sends nothing of what they settled, and need not name their ticket and approver.
+    """
+    (run,) = ledger.runs(run_id)
+    if not run.input_digest:
+        return []
+    same = (other for other in ledger.runs(limit=_MOST_LOOKED) if other.input_digest == run.input_digest)
+    before = (other for other in same if other.run_no < run.run_no)
+    return [*islice((other for other in before if ledger.send_span(other.run_no)), _MOST_NAMED)]
 
 
 def keep_expiry(ledger: Ledger, run_no: int, expires_at: float) -> None:

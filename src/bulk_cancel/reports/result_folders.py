@@ -30,11 +30,12 @@ def folder_of(run: RunRecord) -> Path:
 
 
 def owner_of(folder: Path) -> str | None:
-    """Return the id of the run whose results are in a folder; "" for a plan's, None where there are none."""
+    """Return the id of the run whose results are in a folder; None where there are none."""
     if kept := kept_snapshots(folder):
         return max(kept)
     with suppress(OSError, ValueError, AttributeError, RecursionError):
-        return str(json.loads((folder / SUMMARY_JSON).read_text(encoding="utf-8")).get("run_id", ""))
+        told = str(json.loads((folder / SUMMARY_JSON).read_text(encoding="utf-8")).get("run_id"))
+        return told if _RUN_ID.fullmatch(told) else None
     return None
 
 
@@ -45,7 +46,7 @@ def put_aside(ledger: Ledger, out: Path, digest: str, names: Collection[str]) ->
     snapshot, which tells whose they are, is moved last, so that what was interrupted is continued. Raises OSError.
     """
     owner = owner_of(out)
-    if not owner or not _RUN_ID.fullmatch(owner) or any(run.input_digest == digest for run in ledger.runs(owner)):
+    if owner is None or any(run.input_digest == digest for run in ledger.runs(owner)):
         return None
     aside = _earlier_in(out, owner)
     make_folder(aside)

@@ -61,11 +61,13 @@ class Summary:
     paid: int = 0  #: cancelled appointments that were paid for
     closure: str = ""  #: the command that checks the days of a closure; empty: this run is of no closure
     provenance: Provenance = field(default_factory=Provenance)  #: who started it, with which command, and why
+    earlier: Mapping[str, Provenance] = field(default_factory=dict)  #: runs of the same input that sent cancels
     accounts: Mapping[str, Requests] = field(default_factory=dict)  #: by account, where there are any
 
 
 def to_json(summary: Summary) -> str:
     """Return the JSON document. All statuses are in it, and it is ASCII: it goes to terminals of any encoding."""
+    earlier = [{"run_id": run_id, **its.document()} for run_id, its in summary.earlier.items()]
     document = {
         "schema_version": summary.schema_version,
         "run_id": summary.run_id,
@@ -83,6 +85,7 @@ def to_json(summary: Summary) -> str:
         "paid": summary.paid,
         **({"closure": summary.closure} if summary.closure else {}),
         "provenance": summary.provenance.document(),
+        **({"earlier_runs": earlier} if earlier else {}),
     }
     return json.dumps(document, indent=2) + "\n"
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, tzinfo
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
@@ -39,8 +39,9 @@ from bulk_cancel.core.selection import Days, Selection
 from bulk_cancel.core.text import clean, one_line
 from bulk_cancel.core.units import parse_duration, parse_rate
 from bulk_cancel.core.window import SendWindow, parse_window
-from bulk_cancel.errors import ConfigError, InputMissingError, UsageError
+from bulk_cancel.errors import MISSING, ConfigError, InputMissingError, UsageError
 from bulk_cancel.settings.credentials import refuse_open_file
+from bulk_cancel.settings.mapping import Field_, parse_mapping
 
 #: Most characters of a ticket, or of the name of the person who approved.
 LONGEST_NOTE = 200
@@ -53,30 +54,6 @@ _DATED = ("input", "out", "log_file", "plan_file")
 
 def _parsed(parse: Any) -> BeforeValidator:
     return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
-
-
-def _mapping(value: Any) -> Any:
-    """Accept a table (job file), `FIELD=COLUMN` pairs (flags) or those with commas between them (environment)."""
-    if isinstance(value, str):
-        value = [pair for pair in value.split(",") if pair.strip()]
-    if isinstance(value, list | tuple):
-        pairs = [str(pair).partition("=") for pair in value]
-        if not all(field.strip() and column.strip() for field, _, column in pairs):
-            raise ValueError("write FIELD=COLUMN")
-        value = {field.strip(): column.strip() for field, _, column in pairs}
-    return {_field(field, column): column for field, column in value.items()} if isinstance(value, dict) else value
-
-
-def _field(name: str, column: Any) -> str:
-    """Return a field's usual spelling. Raises ValueError for a pair that is the wrong way round."""
-    field = _spelled(name)
-    if field not in FIELDS and _spelled(str(column)) in FIELDS:
-        raise ValueError(f"{name}={column} is the wrong way round: write {_spelled(str(column))}={name}")
-    return field
-
-
-def _spelled(name: str) -> str:
-    return name.strip().lower().replace("-", "_").replace(" ", "_")
 
 
 def _uuid(value: Any) -> Any:
@@ -138,8 +115,6 @@ def _zone(value: str) -> str:
 
 Duration = Annotated[float, _parsed(parse_duration), Field(ge=0, allow_inf_nan=False)]
 Rate = Annotated[float, _parsed(parse_rate), Field(gt=0, allow_inf_nan=False)]
-Field_ = Literal["appointment_id", "reason", "attendee_id", "cancel_all", "cancel_entire_series", "user_id", "account"]
-FIELDS = get_args(Field_)
 
 
 #: Not empty: an unset shell variable must not select everything.
@@ -202,7 +177,7 @@ class Job(BaseModel):
     reason: Annotated[str, AfterValidator(_reason)] | None = None
     ticket: Note = ""  #: why: kept with the run, mailed to nobody
     approved_by: Note = ""  #: who approved it: likewise
-    map: Annotated[dict[Field_, str], BeforeValidator(_mapping)] = {}
+    map: Annotated[dict[Field_, str], BeforeValidator(parse_mapping)] = {}
     hidden_rows: Literal["", "skip", "include"] = ""  #: of a sheet; empty: a sheet that hides rows is refused
     encoding: str = ""  #: of a CSV or NDJSON text; empty: UTF-8
     cancel_all: bool = False
@@ -311,18 +286,19 @@ def _environment() -> dict[str, str]:
 def load_job(source: str, flags: Mapping[str, Any] = MappingProxyType({})) -> Job:
     """Read the settings for SOURCE, a job file (`.toml`) or an input. What `flags` name comes before all others.
 
-    Raises ConfigError (exit 78) for a job file or setting that is wrong, InputMissingError when there is no job file.
+    Raises UsageError (exit 2) for a wrong flag, ConfigError (exit 78) for a wrong job file, variable or combination of
+    settings, InputMissingError when there is no job file.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     if not source.endswith(".toml"):
-        return _validated({**given, "input": source}, source)
+        return _validated({**given, "input": source}, source, given)
     file = Path(source)
     if not file.exists():
-        raise InputMissingError(f"There is no job file {source}.", advice="Check the name and the current folder.")
+        raise InputMissingError(f"There is no job file {source}.", advice=MISSING)
     keys = _keys_of(file)
     if "notify" in keys:
         refuse_open_file(file, "the addresses of notify, with their passwords, in the job file")
-    job = _validated({**keys, **_environment(), **given}, source)
+    job = _validated({**keys, **_environment(), **given}, source, given)
     job._file = file
     return _beside(job, file.parent, given)
 
@@ -335,19 +311,25 @@ def _keys_of(file: Path) -> dict[str, Any]:
 
 
 def search_job(select: Mapping[str, Any], flags: Mapping[str, Any]) -> Job:
-    """Return the job of a search. Raises UsageError (exit 2) for wrong criteria, ConfigError for other settings."""
+    """Return the job of a search. Raises as `load_job` does, and UsageError (exit 2) for wrong criteria."""
     wanted, given = ({name: value for name, value in named.items() if value is not None} for named in (select, flags))
     try:
         Select.model_validate(wanted)
     except ValidationError as error:
-        raise UsageError(f"The options of the search are wrong: {complaints(error, 'together')}.") from error
-    return _validated({**given, "input": "", "select": wanted}, "find")
+        name_zone = "" if "timezone" in wanted else "Name the zone of the days: --timezone Europe/Berlin"
+        raise UsageError(
+            f"The options of the search are wrong: {complaints(error, 'together')}.", advice=name_zone
+        ) from error
+    return _validated({**given, "input": "", "select": wanted}, "find", given)
 
 
-def _validated(given: Mapping[str, Any], source: str) -> Job:
+def _validated(given: Mapping[str, Any], source: str, flags: Mapping[str, Any]) -> Job:
     try:
         return Job.model_validate(given)
     except ValidationError as error:
+        if all(item["loc"] and item["loc"][0] in flags for item in error.errors(include_url=False)):
+            said = f"The options for {source} are wrong: {complaints(error)}."
+            raise UsageError(said, advice="Nothing was sent.") from error
         raise ConfigError(f"The settings for {source} are wrong: {complaints(error)}.") from error
 
 

@@ -115,7 +115,7 @@ def test_the_audit_files_are_the_same_for_the_same_state(shell: Shell, source: P
     for name in ("first", "second"):
         plan(shell, source, "--out", name)
     names = sorted(path.name for path in (shell.folder / "first").iterdir())
-    assert names == ["plan.csv", "plan.html", "plan.parquet", "summary.json"]
+    assert names == ["plan.csv", "plan.html", "plan.json", "plan.parquet"]
     for name in set(names) - {"plan.html"}:  # the page says when it was planned
         assert (shell.folder / "first" / name).read_bytes() == (shell.folder / "second" / name).read_bytes()
     assert len(shell.rows("first/plan.csv")) == len(KINDS) + 1

@@ -76,5 +76,5 @@ def test_a_search_and_wrong_settings(shell: Shell, write: Callable[..., Path]) -
     assert (shown["value"]["from"], shown["from"]) == ("2026-12-01", "job file")
     assert "2026-12-01" in shell("config", "show", "find.toml").stdout
     wrong = shell("config", "show", "a.csv", "--rate", "fast", "--json")
-    assert wrong.code == wrong.summary["exit_code"] == 78
+    assert wrong.code == wrong.summary["exit_code"] == 2
     assert shell("config", "show", "none.toml").code == 66

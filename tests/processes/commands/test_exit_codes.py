@@ -65,6 +65,7 @@ def test_1_a_bug_of_ours(shell: Shell, closure: Path) -> None:
 
 def test_2_usage(shell: Shell, closure: Path) -> None:
     assert shell("run", closure, "--no-such-option").code == 2
+    assert [shell(command, closure, "--timezone", "Mars").code for command in ("plan", "run")] == [2, 2]
     refused = shell("run", closure)
     assert refused.code == 2
     assert "--yes" in refused.stderr
@@ -142,7 +143,10 @@ def test_69_unreachable_before_the_first_cancel(shell: Shell, closure: Path) -> 
         result = shell("run", closure, "--yes", "--json", MEETERGO_API_URL=url)
     assert result.code == 69
     assert result.summary["counts"]["pending"] == 20
-    assert "nothing was" in result.summary["next"].lower()
+    told = result.summary["next"]
+    assert "no answer came" in told
+    assert "ConnectError" not in told
+    assert told.lower().count("nothing was") == told.count("MEETERGO_API_URL)") == told.lower().count("check") == 1
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder in which nobody can create a file")
@@ -227,7 +231,7 @@ def test_a_single_forbidden_row_is_rejected(shell: Shell, sandbox: Sandbox, writ
         ({"MEETERGO_API_URL": "http://example.com/v4"}, []),
         ({"MEETERGO_API_URL": "nonsense"}, []),
         ({"MEETERGO_TOKEN": "two words"}, []),
-        ({}, ["--rate", "fast"]),
+        ({"BULK_CANCEL_CONCURRENCY": "many"}, []),
         ({}, ["--ledger", "mysql://x"]),
         ({"BULK_CANCEL_LEDGER": "host=db password=s3cret"}, []),
         ({"SSL_CERT_FILE": "/none.pem"}, []),
@@ -241,7 +245,7 @@ def test_a_single_forbidden_row_is_rejected(shell: Shell, sandbox: Sandbox, writ
         "http",
         "no url",
         "blanks",
-        "rate",
+        "variable",
         "ledger",
         "conninfo",
         "certificates",

@@ -146,7 +146,7 @@ def test_a_run_stops_when_its_time_is_over_and_goes_on_the_next_time(
 
 def test_the_plan_says_that_the_time_does_not_suffice(shell: Shell, source: Path) -> None:
     words = ("plan", source, "--rate", "1/min", "--burst", "1", "--max-duration", "2m")
-    assert "It needs about 4 minutes, and only 2 min is left" in shell(*words).stdout
+    assert "It needs about 5 minutes, and only 2 min is left" in shell(*words).stdout
     fresh = str(shell.folder / "fresh")  # a limiter that need not wait for the minute
     assert shell(*words, "--json", XDG_STATE_HOME=fresh).summary["left_s"] <= 120
     assert "time for it is over" in shell("plan", source, "--deadline", "2020-01-01T00:00Z").stdout

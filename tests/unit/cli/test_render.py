@@ -7,12 +7,15 @@ from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+import pytest
+
 from bulk_cancel.cli.render import show_plan, show_summary
 from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.plan import Plan
+from bulk_cancel.core.plan import Place, Plan
+from bulk_cancel.core.states import State
 from bulk_cancel.errors import Exit
 from bulk_cancel.reports.pages.run_page import REPORT_HTML
 from bulk_cancel.reports.rebooking import REBOOKING
@@ -73,6 +76,17 @@ def test_a_closure_is_told_what_it_wants_once_and_in_time(tmp_path: Path) -> Non
     assert ("Block the day first" in ended, f"\nType: {CHECK}\n" in ended) == (False, True)
     assert "Block the day first" in planned(runs=False)
     assert CHECK in planned(runs=False)
+
+
+@pytest.mark.parametrize(("api", "said"), [("127.0.0.1:8717", True), ("api.meetergo.com", False)])
+def test_a_second_rehearsal_says_what_to_type(api: str, said: bool) -> None:
+    """The ledger of the first outlives its sandbox: everything is settled, and nothing would be sent."""
+    place = Place(api, "MEETERGO_TOKEN", "ledger.db")
+    actions, settled = Counter({Action.NOTHING: 1}), Counter({State.CANCELLED: 1})
+    with redirect_stdout(StringIO()) as screen:
+        show_plan(Terminal(), Plan(Pace(1, 1), rows=1, actions=actions, settled=settled, place=place), "a.csv")
+    assert "1  settled in an earlier run" in screen.getvalue()
+    assert ("to rehearse them again, name a new ledger, --ledger FILE." in screen.getvalue()) == said
 
 
 def test_the_summary_says_how_many_left_without_a_look_and_what_reads_them(tmp_path: Path) -> None:

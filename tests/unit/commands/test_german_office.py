@@ -102,6 +102,7 @@ def test_a_german_office_closes_and_can_prove_it(
     status = command("status").stdout
     for told in (history, status):
         assert "ticket INC-4711 Wasserschaden, approved by Änne Groß" in told.replace("\n  ", " ")
+    assert f"the plan's digest {digest}" in status
     page = Path("erledigt/report.html").read_text(encoding="utf-8")
     for fact in ("INC-4711 Wasserschaden", "Änne Groß", digest, "bulk-cancel run zu.plan", NAMES[0]):
         assert fact in page, fact

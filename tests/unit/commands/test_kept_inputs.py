@@ -78,6 +78,15 @@ def test_a_rerun_of_the_same_input_or_plan_replaces_its_own_results(office: Offi
     assert not [*office.folder.glob("*/earlier")]
 
 
+def test_a_plan_into_the_folder_of_a_run_touches_no_file_of_it(office: Office) -> None:
+    run(office, "monday.csv", MONDAY)
+    before = files(office, "out")
+    plan_job(office.job(write(office, "tuesday.csv", TUESDAY)), office.played.caller)
+    after = files(office, "out")
+    assert {name: after[name] for name in before} == before
+    assert after.keys() - before.keys() == {"plan.csv", "plan.parquet", "plan.json", "plan.html"}
+
+
 def test_what_a_killed_run_left_hidden_is_removed_by_the_next_run(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,17 +104,17 @@ def test_what_a_killed_run_left_hidden_is_removed_by_the_next_run(
 def test_a_run_that_is_killed_before_it_takes_its_folder_is_not_reported_with_the_rows_there(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(office, "monday.csv", MONDAY)
-
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bulk_cancel.commands.run._adopt", killed)
-    with pytest.raises(KeyboardInterrupt):
-        run(office, "tuesday.csv", TUESDAY)
+    with monkeypatch.context() as dying:
+        dying.setattr("bulk_cancel.commands.run._adopt", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(office, "tuesday.csv", TUESDAY)
     with office.setup().place.reading() as ledger:
-        newest = ledger.runs()[0].run_id
-    report(office, newest)
+        dead = ledger.runs()[0].run_id
+    run(office, "monday.csv", MONDAY)
+    report(office, dead)
     assert {row["appointment_id"]: row["status"] for row in results(office, "again")} == dict.fromkeys(
         TUESDAY, "pending"
     )

@@ -13,13 +13,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bulk_cancel.access.setup import set_up
 from bulk_cancel.cli.status import status_command
 from bulk_cancel.commands.explain import explain
 from bulk_cancel.commands.export import export
 from bulk_cancel.commands.plan import plan_job
 from bulk_cancel.commands.refusals import Refusal, note_refusal
 from bulk_cancel.commands.report import ReportWish, report_run
-from bulk_cancel.commands.run import run_and_tell, run_job
+from bulk_cancel.commands.run import prepare, run_and_tell, run_job
 from bulk_cancel.commands.status import Overview, RunPhase, look_over
 from bulk_cancel.core.model import Answer, Status, Target
 from bulk_cancel.core.plan import Plan
@@ -27,6 +28,7 @@ from bulk_cancel.errors import DeclinedError, Exit, UsageError
 from bulk_cancel.reports.summary import Summary
 from support.office import Office
 from support.plans import uuid
+from support.played import LOG
 from support.scripted import cancelled
 
 TYPED = ("run", "closure.csv", "--reason", "We're closed.", "--ticket", "OPS-7")
@@ -112,6 +114,20 @@ def test_status_says_once_what_is_to_be_done_and_where_the_results_are(
     assert "  1 cancelled, 1 invalid.\n" in told
     then = "bulk-cancel closed --from 2031-01-02 --to 2031-01-02 --timezone Europe/Berlin"
     assert told.endswith(f"\nType: {then} --all-hosts\n")
+
+
+def test_a_second_run_does_not_hide_who_cancelled_on_which_ticket(office: Office) -> None:
+    """Into the same folder: its page and its summary replace those of the run that sent the cancels."""
+    source = office.write(2)
+    first = ran(office, source, approved_by="Grace")
+    second = run_job(office.job(source), office.typing("run", "closure.csv"))
+    assert (second.requests.posts if second.requests else None) == 0
+    page = (office.folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert first.run_id in page
+    assert "by ada on pc-7, ticket OPS-7, approved by Grace" in page
+    document = json.loads((office.folder / "out" / "summary.json").read_text())
+    (earlier,) = document["earlier_runs"]
+    assert (earlier["run_id"], earlier["ticket"], earlier["approved_by"]) == (first.run_id, "OPS-7", "Grace")
 
 
 def test_each_runs_times_are_in_its_own_zone(office: Office) -> None:
@@ -224,6 +240,49 @@ def test_a_refused_command_is_told_until_a_run_begins(office: Office) -> None:
     assert overview(office).refusal is None
 
 
+@pytest.mark.parametrize(
+    ("code", "variables", "what"),
+    [
+        (Exit.NO_INPUT, "", "the name of the input"),
+        (Exit.BAD_INPUT, "", "the input, or how it is read"),
+        (Exit.CONFIG, "", "the setting"),
+        (Exit.UNREACHABLE, "MEETERGO_API_URL=https://wrong ", "the address of the API"),
+    ],
+)
+def test_a_command_that_was_refused_for_its_words_is_not_to_be_typed_again(
+    office: Office, code: Exit, variables: str, what: str
+) -> None:
+    ran(office, office.write(1))
+    at, command = office.played.machine.clock.now() + 1, f"{variables}bulk-cancel run nochda.csv"
+    note_refusal(office.setup().place, office.played.machine, Refusal(at, at, code, "It is wrong.", command))
+    assert office.status().splitlines() == [
+        f"The newest command was refused, exit {int(code)}: It is wrong. Correct {what} before you type it again.",
+        f"It was: {command}",
+    ]
+
+
+def test_what_a_person_declined_is_not_told_as_refused(office: Office) -> None:
+    ran(office, office.write(1))
+    office.played.now += 1
+    with pytest.raises(DeclinedError):
+        run_and_tell(office.job(office.write(2)), replace(office.typing(*TYPED), approve=lambda _: False))
+    told = "The newest command was declined by the person who was asked: Nothing was sent."
+    assert office.status().splitlines() == [told, AGAIN]
+
+
+def test_nobody_is_told_to_wait_for_a_run_that_is_over(office: Office) -> None:
+    ran(office, office.write(1))
+    at, why = (
+        office.played.machine.clock.now() + 1,
+        "Another run holds the ledger l: wait.",
+    )
+    command = AGAIN.removeprefix("Type: ")
+    note_refusal(office.setup().place, office.played.machine, Refusal(at, at, Exit.LOCKED, why, command))
+    told = office.status().splitlines()
+    assert told[0].endswith("exit 75: another run was at work. None is at work on this ledger any more.")
+    assert told[1] == AGAIN
+
+
 def test_a_run_that_could_not_record_its_end_says_once_why_and_was_not_killed(office: Office) -> None:
     def die(target: Target) -> Answer:
         raise GeneratorExit  # as a kill: nothing is recorded any more
@@ -232,7 +291,7 @@ def test_a_run_that_could_not_record_its_end_says_once_why_and_was_not_killed(of
     with pytest.raises(BaseExceptionGroup):
         ran(office, office.write(3))
     (run,) = overview(office).runs
-    assert (run.phase, run.said) == (RunPhase.KILLED, "Killed before its end.")
+    assert (run.phase, run.said) == (RunPhase.KILLED, "Interrupted before its end.")
     at, why = run.record.started_at, "The disk refused the ledger L: disk is full."
     note_refusal(office.setup().place, office.played.machine, Refusal(at - 1, at + 1, Exit.DISK, why, TYPED[0]))
     seen = overview(office)
@@ -297,3 +356,19 @@ def test_report_refuses_a_folder_of_another_run_and_removes_nothing(office: Offi
     report_run(office.setup().place, office.played.machine, one.run_id, ReportWish())
     assert kept.exists()
     assert one.counts[Status.CANCELLED] == 3
+
+
+def test_a_run_that_was_interrupted_is_told_as_that_and_its_counts_as_those_of_now(
+    office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By a kill as by a second Ctrl-C; another run may have cancelled what its rows name."""
+    source = office.write(3)
+    with prepare(set_up(office.job(source), LOG, office.typing("run", str(source)).machine), lambda _: True):
+        pass  # it ends here, at once
+    ran(office, source)
+    monkeypatch.setattr("bulk_cancel.cli.status.this_machine", lambda: office.played.machine)
+    monkeypatch.setattr("bulk_cancel.cli.status.place_of", lambda _: office.setup().place)
+    status_command(None, 5, None, as_json=False)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Its rows now: 3 cancelled. Interrupted before its end" in told
+    assert "killed" not in told.lower()

@@ -130,7 +130,7 @@ def test_an_object_that_changes_while_it_is_read_is_refused(staging, bucket, uui
 
 @pytest.mark.parametrize("name", ["none.csv", "none.parquet", "none.xlsx"])
 def test_a_missing_object_is_told_apart(staging, bucket, name):
-    with pytest.raises(InputMissingError, match=f"^s3://bucket/{name} does not exist$"):
+    with pytest.raises(InputMissingError, match=rf"^s3://bucket/{name} does not exist\.$"):
         staging.stage(f"s3://bucket/{name}")
 
 

@@ -76,7 +76,7 @@ def test_the_summary_counts_and_says_what_it_is_told(tmp_path: Path) -> None:
         for each in ONE_OF_EACH:
             records.add(each)
         records.summary["requests"] = 3
-    summary = json.loads((tmp_path / "summary.json").read_text("ascii"))
+    summary = json.loads((tmp_path / "plan.json").read_text("ascii"))
     assert (summary["schema_version"], summary["rows"], summary["requests"]) == (1, 12, 3)
     assert summary["actions"] == {action.value: 4 if action is Action.CANCEL else 1 for action in Action}
 

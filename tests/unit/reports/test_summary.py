@@ -134,8 +134,8 @@ def test_the_file_holds_the_same_document(tmp_path: Path) -> None:
         (
             {S.PENDING: 5},
             Exit.UNREACHABLE,
-            "Nothing was cancelled; check the network and the address of the API, then run the same command again "
-            "to go on with 5 rows.",
+            "Nothing was cancelled; check the network and the address of the API (MEETERGO_API_URL), then run the "
+            "same command again to go on with 5 rows.",
         ),
     ],
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from bulk_cancel.errors import ConfigError
+from bulk_cancel.errors import ConfigError, UsageError
 from bulk_cancel.settings.job import load_job
 
 
@@ -15,7 +17,7 @@ def test_a_field_is_named_in_any_spelling(field: str) -> None:
 
 @pytest.mark.parametrize("pair", ["Termin=appointment_id", "Termin=Appointment-ID"])
 def test_a_pair_that_is_the_wrong_way_round_is_told_as_such(pair: str) -> None:
-    with pytest.raises(ConfigError, match="is the wrong way round: write appointment_id=Termin"):
+    with pytest.raises(UsageError, match="is the wrong way round: write appointment_id=Termin"):
         load_job("a.csv", {"map": [pair]})
 
 
@@ -26,5 +28,22 @@ def test_two_fields_may_stand_in_each_others_columns() -> None:
 @pytest.mark.parametrize("value", ["skip", "include"])
 def test_hidden_rows_are_skipped_or_included(value: str) -> None:
     assert load_job("a.xlsx", {"hidden_rows": value}).hidden_rows == value
-    with pytest.raises(ConfigError, match="hidden_rows"):
+    with pytest.raises(UsageError, match="hidden_rows"):
         load_job("a.xlsx", {"hidden_rows": "perhaps"})
+
+
+def test_a_mistyped_field_is_answered_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match=r"map: there is no field reson\. Did you mean reason\?") as refused:
+        load_job("a.csv", {"map": ["reson=Grund"]})
+    assert "[key]" not in str(refused.value)
+
+
+def test_a_wrong_flag_is_the_command_lines_fault_and_a_wrong_job_file_a_settings(tmp_path: Path) -> None:
+    job = tmp_path / "a.toml"
+    job.write_text('input = "a.csv"\nrate = "fast"\n')
+    with pytest.raises(ConfigError):
+        load_job(str(job))
+    with pytest.raises(ConfigError):
+        load_job(str(job), {"timezone": "Mars"})
+    with pytest.raises(UsageError, match="timezone"):
+        load_job("a.csv", {"timezone": "Mars"})

@@ -93,6 +93,12 @@ def test_wrong_options_of_a_search(wrong: dict[str, str], complaint: str) -> Non
     assert complaint in str(caught.value)
 
 
-def test_other_settings_are_complained_about_as_settings() -> None:
-    with pytest.raises(ConfigError, match="find are wrong: rate"):
+def test_other_options_are_complained_about_by_their_names() -> None:
+    with pytest.raises(UsageError, match="find are wrong: rate"):
         search_job(WANTED, {"rate": "soon"})
+
+
+def test_a_search_without_a_zone_says_what_to_type() -> None:
+    with pytest.raises(UsageError, match="timezone: it is missing") as refused:
+        search_job({name: value for name, value in WANTED.items() if name != "timezone"}, {})
+    assert refused.value.advice == "Name the zone of the days: --timezone Europe/Berlin"

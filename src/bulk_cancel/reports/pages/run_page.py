@@ -25,7 +25,7 @@ from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, timeline
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
 from bulk_cancel.reports.pages.rendering import write_page
-from bulk_cancel.reports.remains import has_expired, remains_of_run
+from bulk_cancel.reports.remains import earlier_runs, has_expired, remains_of_run
 from bulk_cancel.reports.result_folders import folder_of
 from bulk_cancel.reports.summary import read_told
 
@@ -115,6 +115,7 @@ class _Run:
     concerns: Mapping[Concern, int]
     expired_in: str  #: the folder of the results, if the plan that was carried out has expired
     ledger: str  #: where it is
+    earlier: Sequence[RunRecord]  #: runs of the same input that sent cancels before
 
     @property
     def total(self) -> int:
@@ -163,7 +164,17 @@ def _read(ledger: Ledger, record: RunRecord, now: float) -> _Run:
         concern: ledger.concerning_rows(record.run_no, concern, min(share, concerns[concern])) for concern in present
     }
     expired_in = str(folder_of(record)) if has_expired(ledger, record.run_no, now) else ""
-    return _Run(record, read_told(record), remains, concerned, concerns, expired_in, ledger.place)
+    earlier = earlier_runs(ledger, record.run_id)
+    return _Run(
+        record,
+        read_told(record),
+        remains,
+        concerned,
+        concerns,
+        expired_in,
+        ledger.place,
+        earlier,
+    )
 
 
 def _state(run: _Run) -> Kind:
@@ -229,6 +240,9 @@ def _facts(run: _Run) -> Iterator[tuple[str, str]]:
         yield "Limit", layout.show_pace(pace)
     if "exit_code" in run.told:
         yield "Exit code", str(run.told["exit_code"])
+    for other in run.earlier:
+        began = show_moment(other.started_at, run.record.zone)
+        yield "Earlier run of this input", f"{other.run_id}, {began}, sent cancels of it: {other.provenance.told}"
 
 
 def _pace(run: _Run) -> Pace | None:
