@@ -35,12 +35,28 @@ class ReadAs:
 def read_as_of(text: str | None, columns: Collection[str]) -> ReadAs:
     """Return what a text of `as_text` describes; without one, what the names of the columns say."""
     try:
-        given = json.loads(text or "")
-        found = ReadAs(**given)
+        found = ReadAs(**json.loads(text or ""))
     except (ValueError, TypeError, RecursionError):
-        likely = {name: columns_like(name, columns) for name in FIELDS}
-        return ReadAs({name: like[0] for name, like in likely.items() if like})
-    return found
+        found = None
+    if found is not None and _is_ours(found):
+        return found
+    likely = {name: columns_like(name, columns) for name in FIELDS}
+    return ReadAs({name: like[0] for name, like in likely.items() if like})
+
+
+def _is_ours(found: ReadAs) -> bool:
+    maps = (found.columns, found.aliases)
+    texts = (
+        found.reason or "",
+        found.account,
+        *(text for one in maps if isinstance(one, dict) for text in one.values()),
+    )
+    flags = (found.cancel_all, found.accounts)
+    return (
+        all(isinstance(one, dict) for one in maps)
+        and all(isinstance(text, str) for text in texts)
+        and all(isinstance(flag, bool) for flag in flags)
+    )
 
 
 def is_correction_file(columns: Collection[str]) -> bool:
