@@ -71,6 +71,20 @@ BUGS = (
         "tests/unit/ledger/sqlite/test_refusals.py::test_a_ledger_that_was_altered_is_refused_and_left_as_it_is",
     ),
     Bug(
+        "a correction file loses what a mapped column asked",
+        "reports/corrections.py",
+        "pl.when(was_asked).then(pl.col(asked(field))).otherwise(",
+        "pl.when(was_asked).then(pl.col(field) if field in rows.columns else None).otherwise(",
+        "tests/unit/commands/test_correction_files.py::test_an_unchanged_row_is_the_same_question_whatever_is_typed",
+    ),
+    Bug(
+        "an option changes what a row of a correction file asks",
+        "inputs/validation.py",
+        "    open_to_options = ~pl.col(BC_ASKED)\n",
+        "    open_to_options = pl.lit(value=True)\n",
+        "tests/unit/commands/test_correction_files.py::test_an_option_adds_nothing_to_a_row_that_was_asked",
+    ),
+    Bug(
         "a refusal that a plan leaves alone is taken up again",
         _QUERIES,
         "AND NOT s.stands AND (?3 OR (t.reason",

@@ -38,6 +38,7 @@ from bulk_cancel.core.csv_dialect import CsvDialect, dialect_of
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.model import Answer, Chunk, Target
 from bulk_cancel.core.provenance import Provenance
+from bulk_cancel.core.read_as import ReadAs, read_as_of
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import BulkCancelError, ConfigError, Exit, InputError, LedgerError
@@ -218,6 +219,9 @@ READERS = [
     Reader("settings", _run_settings, lambda path: RunSettings.kept(_Kept(_text(path)), 1)),
     Reader("approved", _approved, lambda path: approved_of(_Kept(_text(path)), Chunk(1, 1, 1, 999))),
     Reader("ledger.db", _ledger, _read_ledger),
+    Reader(
+        "read as", lambda _: ReadAs({"reason": "Grund"}).as_text().encode(), lambda path: read_as_of(_text(path), ())
+    ),
     Reader("dialect", lambda _: CsvDialect().as_text().encode(), lambda path: dialect_of(_text(path))),
 ]
 
@@ -322,9 +326,9 @@ def test_what_workers_keep_for_each_other_is_known_as_theirs(text: str) -> None:
 READING = {
     "access/rate_limits.py", "api/documents.py", "cluster/approved_rows.py", "cluster/chunk.py",
     "cluster/run_settings.py", "commands/refusals.py", "core/csv_dialect.py",
-    "core/provenance.py", "inputs/ndjson.py", "ledger/high_water.py", "ops/locks.py", "ops/metrics.py",
-    "plan_files/format.py",
-    "reports/result_folders.py", "reports/summary.py", "settings/accounts.py", "settings/credentials.py", "settings/job.py",
+    "core/provenance.py", "core/read_as.py", "inputs/ndjson.py", "ledger/high_water.py", "ops/locks.py", "ops/metrics.py",
+    "plan_files/format.py", "reports/result_folders.py", "reports/summary.py",
+    "settings/accounts.py", "settings/credentials.py", "settings/job.py",
 }  # fmt: skip
 #: What they read is this program's own, the kernel's, or was read before.
 OWN = {

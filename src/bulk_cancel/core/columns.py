@@ -13,6 +13,20 @@ ROW: Final = "__bc_row"
 #: The file of the snapshot in the private folder of a run that has not begun.
 SNAPSHOT: Final = "input.parquet"
 
+APPOINTMENT_ID: Final = "appointment_id"
+REASON: Final = "reason"
+ATTENDEE_ID: Final = "attendee_id"
+CANCEL_ALL: Final = "cancel_all"
+ENTIRE_SERIES: Final = "cancel_entire_series"
+USER_ID: Final = "user_id"
+ACCOUNT: Final = "account"
+#: The fields of a row, by the names that their columns have in an input. (The account, only where there are accounts.)
+FIELDS: Final = (APPOINTMENT_ID, ATTENDEE_ID, CANCEL_ALL, ENTIRE_SERIES, REASON, USER_ID, ACCOUNT)
+
+#: The column of a correction file that has a row's status, and all that are added to the input's there.
+STATUS_HEADER: Final = "bulk_cancel_status"
+CORRECTION_HEADERS: Final = ("bulk_cancel_row", STATUS_HEADER, "bulk_cancel_detail")
+
 _NO_LETTERS: Final = re.compile(r"[\s\-_\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u2010-\u2015\"'“”„]+")
 #: How many rows of a table are held at once, and how many cells of a wide one.
 _ROWS: Final = 50_000

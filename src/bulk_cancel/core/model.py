@@ -51,6 +51,7 @@ class InputRow(NamedTuple):
     problems: str | None  #: all reasons why the row is invalid, joined with "; "
     account: str | None = None  #: whose credential and limit are used; None: the run's own
     reason_given: bool = False  #: the reason is the job's, not the row's own
+    asked: bool = False  #: in a correction file: it says all that was asked, and no option adds anything
     stands: bool = False  #: an approved plan sends nothing for it: a refusal of its target is not taken up again
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from bulk_cancel.core.columns import ACCOUNT as ACCOUNT
+from bulk_cancel.core.columns import APPOINTMENT_ID as APPOINTMENT_ID
+from bulk_cancel.core.columns import ATTENDEE_ID as ATTENDEE_ID
+from bulk_cancel.core.columns import CANCEL_ALL as CANCEL_ALL
+from bulk_cancel.core.columns import ENTIRE_SERIES as ENTIRE_SERIES
 from bulk_cancel.core.columns import PREFIX as PREFIX
+from bulk_cancel.core.columns import REASON as REASON
 from bulk_cancel.core.columns import ROW
-
-APPOINTMENT_ID: Final = "appointment_id"
-REASON: Final = "reason"
-ATTENDEE_ID: Final = "attendee_id"
-CANCEL_ALL: Final = "cancel_all"
-ENTIRE_SERIES: Final = "cancel_entire_series"
-USER_ID: Final = "user_id"
-ACCOUNT: Final = "account"
+from bulk_cancel.core.columns import USER_ID as USER_ID
 
 FIELDS: Final = (APPOINTMENT_ID, REASON, ATTENDEE_ID, CANCEL_ALL, ENTIRE_SERIES, USER_ID)
 #: Fields that may be mapped. A column `account` that is not mapped is a field only where there are accounts.
@@ -30,6 +29,7 @@ BC_FIRST_ROW: Final = "__bc_first_row"
 BC_PROBLEMS: Final = "__bc_problems"
 BC_ACCOUNT: Final = "__bc_account"
 BC_REASON_GIVEN: Final = "__bc_reason_given"
+BC_ASKED: Final = "__bc_asked"
 
 #: In the order of InputRow.
 ADDED_COLUMNS: Final = (
@@ -44,6 +44,7 @@ ADDED_COLUMNS: Final = (
     BC_PROBLEMS,
     BC_ACCOUNT,
     BC_REASON_GIVEN,
+    BC_ASKED,
 )
 
 #: The added column for each field of the input.

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bulk_cancel.core.columns import columns_like, same_header
+from bulk_cancel.core.read_as import is_correction_file
 from bulk_cancel.core.text import shown
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.columns import APPOINTMENT_ID, FIELDS, MAPPABLE, PREFIX
@@ -19,8 +20,13 @@ _LISTED = 30
 def resolve_columns(
     columns: Sequence[str], mapping: Mapping[str, str], *, with_accounts: bool = False
 ) -> dict[str, str]:
-    """Return field -> column. The mapping comes before headers, a full name before a short one. Raises InputError."""
+    """Return field -> column. The mapping comes before headers, a full name before a short one. Raises InputError.
+
+    A correction file has all fields under their own names, and no mapping applies to it.
+    """
     refuse_unusable_headers(columns)
+    if is_correction_file(columns):
+        return {field: field for field in MAPPABLE if field in columns}
     found = _mapped(columns, mapping)
     free = [column for column in columns if column not in found.values()]
     for field in MAPPABLE if with_accounts else FIELDS:
@@ -42,7 +48,7 @@ def columns_read(columns: Sequence[str], options: InputOptions) -> set[str]:
 
 def has_id_column(columns: Collection[str], mapping: Mapping[str, str]) -> bool:
     """Return whether a column could be that of the appointment ids."""
-    if APPOINTMENT_ID in mapping:
+    if APPOINTMENT_ID in mapping and not is_correction_file(columns):
         return bool(columns_like(mapping[APPOINTMENT_ID], columns))
     wanted = {same_header(APPOINTMENT_ID), *_SHORT_NAMES}
     return any(same_header(column) in wanted for column in columns)

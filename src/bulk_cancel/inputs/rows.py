@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -41,3 +41,4 @@ class StagedInput:
     columns: tuple[str, ...]  #: original column names in order
     digest: str  #: sha256 of the input's bytes as read
     notes: tuple[str, ...] = ()  #: sentences on how it was read
+    aliases: Mapping[str, str] = field(default_factory=dict)  #: what `--map` called a column of a correction file -> it

@@ -11,6 +11,7 @@ from polars.io.plugins import register_io_source
 
 from bulk_cancel.core.columns import rows_at_a_time
 from bulk_cancel.core.csv_dialect import DIALECT, CsvDialect
+from bulk_cancel.core.read_as import READ_AS, ReadAs
 from bulk_cancel.core.text import clean
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.columns import (
@@ -34,14 +35,14 @@ _ROW = pl.col(BC_ROW)
 _STANDS = pl.lit(value=False).alias("stands")
 
 
-def write_snapshot(frame: pl.LazyFrame, path: Path, dialect: CsvDialect) -> None:
+def write_snapshot(frame: pl.LazyFrame, path: Path, dialect: CsvDialect, read_as: ReadAs) -> None:
     """Write the rows in order and in constant memory."""
     frame.sink_parquet(
         path,
         compression="zstd",
         compression_level=1,
         row_group_size=rows_at_a_time(len(frame.collect_schema())),
-        metadata={DIALECT: dialect.as_text()},
+        metadata={DIALECT: dialect.as_text(), READ_AS: read_as.as_text()},
         sync_on_close="all",
     )
 

@@ -8,19 +8,25 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from bulk_cancel.core.read_as import ReadAs, is_correction_file
 from bulk_cancel.core.text import counted, shown
 from bulk_cancel.errors import InputError, NoRowsError
 from bulk_cancel.inputs.column_types import refuse_wrong_types, text_columns
-from bulk_cancel.inputs.columns import BC_FIRST_ROW, BC_ROW
+from bulk_cancel.inputs.columns import ACCOUNT, BC_FIRST_ROW, BC_ROW
 from bulk_cancel.inputs.headers import resolve_columns
 from bulk_cancel.inputs.reading import open_source, reading_errors, unchanged
 from bulk_cancel.inputs.rows import InputOptions, StagedInput
 from bulk_cancel.inputs.snapshot import with_changes, write_snapshot
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
 from bulk_cancel.inputs.targets import find_changes
-from bulk_cancel.inputs.validation import refuse_bad_default_reason, validated
+from bulk_cancel.inputs.validation import default_reason, refuse_bad_default_reason, validated
 from bulk_cancel.ops.disk import writing
 from bulk_cancel.ops.private_files import make_folder
+
+_AS_ASKED = (
+    "This is a correction file: each row that was asked before is asked as it stands here. --map, --reason, "
+    "--cancel-all, --account and --user-id change nothing of it."
+)
 
 
 def stage_input(source: str, options: InputOptions, into: Path) -> StagedInput:
@@ -37,20 +43,37 @@ def stage_input(source: str, options: InputOptions, into: Path) -> StagedInput:
             finished = _snapshot(table, options, Path(work))
         finished.chmod(0o600)
         finished.replace(into)
-    return StagedInput(into, table.columns, table.digest, table.notes)
+    notes = (*table.notes, _AS_ASKED) if is_correction_file(table.columns) else table.notes
+    return StagedInput(into, table.columns, table.digest, notes, _aliases(table, options))
 
 
 def _snapshot(table: Table, options: InputOptions, work: Path) -> Path:
     fields = resolve_columns(table.columns, options.mapping, with_accounts=options.accounts is not None)
+    read_as = _read_as(table, fields, options)
     first = work / "first.parquet"
-    write_snapshot(validated(_as_text(table, fields), fields, options), first, table.dialect)
+    write_snapshot(validated(_as_text(table, fields), fields, options), first, table.dialect, read_as)
     _refuse_lost_records(table, first)
     changes = _write_changes(first, work / "changes")
     if not changes:
         return first
     second = work / "second.parquet"
-    write_snapshot(with_changes(first, changes), second, table.dialect)
+    write_snapshot(with_changes(first, changes), second, table.dialect, read_as)
     return second
+
+
+def _aliases(table: Table, options: InputOptions) -> Mapping[str, str]:
+    return {name: field for field, name in options.mapping.items()} if is_correction_file(table.columns) else {}
+
+
+def _read_as(table: Table, fields: Mapping[str, str], options: InputOptions) -> ReadAs:
+    return ReadAs(
+        fields,
+        default_reason(options),
+        options.cancel_all,
+        options.accounts is not None or ACCOUNT in fields,
+        options.accounts.default if options.accounts else "",
+        _aliases(table, options),
+    )
 
 
 def _as_text(table: Table, fields: Mapping[str, str]) -> pl.LazyFrame:

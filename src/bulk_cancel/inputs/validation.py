@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 import polars.selectors as cs
 
+from bulk_cancel.core.columns import STATUS_HEADER
+from bulk_cancel.core.model import Status
+from bulk_cancel.core.read_as import is_correction_file
 from bulk_cancel.core.reason import CONTROL, LONGEST_REASON
 from bulk_cancel.core.text import FORMULA_TEXT, SHEET_ERROR, shown
 from bulk_cancel.errors import InputError
@@ -19,6 +22,7 @@ from bulk_cancel.inputs.columns import (
     ATTENDEE_ID,
     BC_ACCOUNT,
     BC_APPOINTMENT_ID,
+    BC_ASKED,
     BC_ATTENDEE_ID,
     BC_CANCEL_ALL,
     BC_ENTIRE_SERIES,
@@ -65,10 +69,17 @@ def validated(frame: pl.LazyFrame, fields: Mapping[str, str], options: InputOpti
         .filter(_FILLED)
         .with_columns(_given(field, fields.get(field)) for field in ADDED_FOR)
     )
-    judged = found.with_columns(_all_problems(options).alias(BC_PROBLEMS)).with_columns(
+    judged = found.with_columns(_asked(columns), _all_problems(options).alias(BC_PROBLEMS)).with_columns(
         pl.when(pl.col(BC_PROBLEMS) != "").then(BC_PROBLEMS).alias(BC_PROBLEMS)
     )
     return judged.with_columns(_usable(options)).select(*columns, *ADDED_COLUMNS)
+
+
+def _asked(columns: Sequence[str]) -> pl.Expr:
+    """Return whether a row says all that was asked: in a correction file, unless it was never sent, or is new."""
+    if not is_correction_file(columns):
+        return pl.lit(value=False).alias(BC_ASKED)
+    return (pl.col(STATUS_HEADER) != Status.INVALID.value).fill_null(value=False).alias(BC_ASKED)
 
 
 def refuse_bad_default_reason(reason: str | None) -> None:
@@ -200,15 +211,16 @@ def _usable(options: InputOptions) -> Iterator[pl.Expr]:
     valid = pl.col(BC_PROBLEMS).is_null()
     for column in (BC_APPOINTMENT_ID, BC_ATTENDEE_ID, BC_USER_ID):
         yield pl.when(valid).then(pl.col(column).str.to_lowercase()).alias(column)
+    open_to_options = ~pl.col(BC_ASKED)
     default_applies = pl.col(BC_CANCEL_ALL).is_null() & pl.col(BC_ATTENDEE_ID).is_null() & ~_says_yes(BC_ENTIRE_SERIES)
-    cancel_all = _says_yes(BC_CANCEL_ALL) | (default_applies & options.cancel_all)
+    cancel_all = _says_yes(BC_CANCEL_ALL) | (default_applies & open_to_options & options.cancel_all)
     yield (valid & cancel_all).alias(BC_CANCEL_ALL)
     yield (valid & _says_yes(BC_ENTIRE_SERIES)).alias(BC_ENTIRE_SERIES)
     default = default_reason(options)
-    yield (valid & pl.col(BC_REASON).is_null() & (default is not None)).alias(BC_REASON_GIVEN)
-    reason = pl.col(BC_REASON).fill_null(pl.lit(default, pl.String))
+    yield (valid & open_to_options & pl.col(BC_REASON).is_null() & (default is not None)).alias(BC_REASON_GIVEN)
+    reason = pl.col(BC_REASON).fill_null(pl.when(open_to_options).then(pl.lit(default, pl.String)))
     yield pl.when(valid).then(reason).alias(BC_REASON)
     usual = options.accounts.default if options.accounts else ""
-    account = pl.col(BC_ACCOUNT).fill_null(pl.lit(usual or None, pl.String))
+    account = pl.col(BC_ACCOUNT).fill_null(pl.when(open_to_options).then(pl.lit(usual or None, pl.String)))
     yield pl.when(valid).then(account).alias(BC_ACCOUNT)
     yield pl.when(valid).then(pl.col(BC_ROW)).alias(BC_FIRST_ROW)

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from bulk_cancel.errors import BulkCancelError
-from bulk_cancel.inputs import InputOptions, StagedInput, row_numbers, stage_input
+from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, row_numbers, stage_input
 from bulk_cancel.plan_files import PlanFile
 
 
@@ -35,6 +35,7 @@ def _options_of(plan: PlanFile) -> InputOptions:
         given.get("map", {}),
         None,
         cancel_all=False,
+        accounts=AccountNames() if any(row.account for rows in plan.rows() for row in rows) else None,
         hidden_rows=given.get("hidden_rows", ""),
         encoding=given.get("encoding", ""),
     )

@@ -46,13 +46,18 @@ class Rows:
     _columns: dict[int, Mapping[str, str | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        unheard_of = {*(self.template.names if self.template else ())} - {*self.staged.columns, *SEEN_NAMES}
+        unheard_of = {*(self.template.names if self.template else ())} - {*self._columns_of, *SEEN_NAMES}
         if unheard_of:
             known = ", ".join(self.staged.columns)
             raise ConfigError(
                 f"The reason has a blank {{{min(unheard_of)}}}, but the input has no such column.",
                 advice=f"It has: {known}. A reading of the appointment also has: {', '.join(SEEN_NAMES)}.",
             )
+
+    @property
+    def _columns_of(self) -> Mapping[str, str]:
+        """Name of a blank -> the column that fills it in. Those of a correction file go by their older names, too."""
+        return {**self.staged.aliases, **{name: name for name in self.staged.columns}}
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -68,7 +73,7 @@ class Rows:
             yield [self._acting(row) for row in rows] if self.users else rows
 
     def _acting(self, row: InputRow) -> InputRow:
-        if row.user_id is not None or row.problems is not None:
+        if row.user_id is not None or row.problems is not None or row.asked:
             return row
         return row._replace(user_id=self.users.get(row.account or ""))
 
@@ -76,9 +81,12 @@ class Rows:
         if self.template is None:
             yield from read_rows(self.staged)
             return
-        names = [name for name in self.template.names if name in self.staged.columns]
-        for rows, columns in read_columns(self.staged, names):
-            self._columns = {row.row: values for row, values in zip(rows, columns, strict=True)}
+        names = {name: self._columns_of[name] for name in self.template.names if name in self._columns_of}
+        for rows, columns in read_columns(self.staged, [*dict.fromkeys(names.values())]):
+            self._columns = {
+                row.row: {name: values[column] for name, column in names.items()}
+                for row, values in zip(rows, columns, strict=True)
+            }
             # Reasons that the columns alone fill in are filled in at once, since the ledger compares reasons.
             yield [self._fit(row) for row in rows] if len(names) == len(self.template.names) else rows
 
@@ -112,6 +120,8 @@ class Rows:
 
     def _filled(self, row: InputRow) -> InputRow:
         if self.template is None or row.problems is not None or row.reason is not None or row.first_row != row.row:
+            return row
+        if row.asked:  # without a reason, and so again
             return row
         reading = self.seen.get(row.appointment_id or "")
         seen = reading.appointment if reading else None

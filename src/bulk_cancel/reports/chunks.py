@@ -14,10 +14,11 @@ from typing import Any, Final
 import polars as pl
 import polars.selectors as cs
 
-from bulk_cancel.core.columns import PREFIX, ROW, rows_at_a_time
+from bulk_cancel.core.columns import ACCOUNT, FIELDS, PREFIX, ROW, rows_at_a_time
 from bulk_cancel.core.csv_dialect import DIALECT, CsvDialect, dialect_of
 from bulk_cancel.core.model import status_of
 from bulk_cancel.core.moments import Zone, write_moment
+from bulk_cancel.core.read_as import READ_AS, ReadAs, read_as_of
 from bulk_cancel.errors import InputError, LedgerError
 from bulk_cancel.ledger.port import RowRecord
 from bulk_cancel.reports.columns import internal
@@ -26,27 +27,23 @@ from bulk_cancel.reports.details import detail_of
 
 #: Returns the ledger's rows of the run after a row number, at most as many as the second argument says.
 Rows = Callable[[int, int], Sequence[RowRecord]]
+#: Rows with the columns of the input and the added ones, and their records in the ledger.
+Chunk = tuple[pl.DataFrame, Sequence[RowRecord]]
 
 STATUS: Final = internal("status")
 DETAIL: Final = internal("detail")
 MAILED_REASON: Final = internal("mailed_reason")
 
 CHUNK: Final = 50_000
-#: Columns that replace the input's when the snapshot is missing. An input may have the same ones.
-LEDGER_COLUMNS: Final = ("appointment_id", "attendee_id", "cancel_all", "cancel_entire_series", "reason", "user_id")
-
-#: The last of them, only where an account was used.
-_ACCOUNT: Final = "account"
-
 SETTLED_AT: Final = internal("settled_at")
 #: What the snapshot says of a row, and the ledger, too.
 _NAMED: Final = (ROW, internal("appointment_id"), internal("attendee_id"))
 
 
 def original_columns(snapshot: Path | None, rows: Rows) -> list[str]:
-    """Return the names of the input's columns; without a snapshot, of the ledger's."""
+    """Return the names of the input's columns; without a snapshot, of the fields."""
     if snapshot is None:
-        return [*LEDGER_COLUMNS, *([_ACCOUNT] if _has_accounts(rows) else [])]
+        return [field for field in FIELDS if field != ACCOUNT or _has_accounts(rows)]
     try:
         names = pl.scan_parquet(snapshot, glob=False).collect_schema().names()
     except (OSError, *POLARS_FAILURES) as error:
@@ -64,19 +61,29 @@ def dialect_in(snapshot: Path | None) -> CsvDialect:
         raise _damaged(snapshot) from error
 
 
-def read_chunks(snapshot: Path | None, rows: Rows, zone: Zone) -> Iterator[pl.DataFrame]:
+def read_as_in(snapshot: Path | None, originals: Sequence[str]) -> ReadAs:
+    """Return how the input was read; without a snapshot, its columns are those of the fields."""
+    if snapshot is None:
+        return ReadAs({name: name for name in originals}, accounts=ACCOUNT in originals)
+    try:
+        return read_as_of(pl.read_parquet_metadata(snapshot).get(READ_AS), originals)
+    except (OSError, *POLARS_FAILURES) as error:
+        raise _damaged(snapshot) from error
+
+
+def read_chunks(snapshot: Path | None, rows: Rows, zone: Zone) -> Iterator[Chunk]:
     """Yield all rows in row order, with times in `zone`. The first chunk is empty, so that there always is one."""
     originals = original_columns(snapshot, rows)
-    yield pl.DataFrame(schema=dict.fromkeys(originals, pl.String())).hstack(_added([], zone))
+    yield pl.DataFrame(schema=dict.fromkeys(originals, pl.String())).hstack(_added([], zone)), []
     yield from _from_snapshot(snapshot, originals, rows, zone) if snapshot else _from_ledger(originals, rows, zone)
 
 
-def _from_snapshot(snapshot: Path, originals: list[str], rows: Rows, zone: Zone) -> Iterator[pl.DataFrame]:
+def _from_snapshot(snapshot: Path, originals: list[str], rows: Rows, zone: Zone) -> Iterator[Chunk]:
     after = 0
     for batch in _batches(snapshot, [*originals, *_NAMED]):
         records = rows(after, batch.height)
         _refuse_other_rows(batch.select(_NAMED).rows(), records)
-        yield batch[originals].hstack(_added(records, zone))
+        yield batch[originals].hstack(_added(records, zone)), records
         after = records[-1].row if records else after
     _refuse_other_rows([], rows(after, 1))
 
@@ -120,11 +127,11 @@ def _is_same_row(named: tuple[int, str | None, str | None], record: RowRecord) -
     return (appointment, attendee or None) == (target.appointment_id, target.attendee_id or None)
 
 
-def _from_ledger(originals: list[str], rows: Rows, zone: Zone) -> Iterator[pl.DataFrame]:
+def _from_ledger(originals: list[str], rows: Rows, zone: Zone) -> Iterator[Chunk]:
     for records in _records(rows):
-        cells = [_cells(record)[: len(originals)] for record in records]
+        cells = [field_cells(record)[: len(originals)] for record in records]
         texts = pl.DataFrame(cells, schema=dict.fromkeys(originals, pl.String()), orient="row")
-        yield texts.hstack(_added(records, zone))
+        yield texts.hstack(_added(records, zone)), records
 
 
 def _has_accounts(rows: Rows) -> bool:
@@ -138,11 +145,11 @@ def _records(rows: Rows) -> Iterator[Sequence[RowRecord]]:
         after = records[-1].row
 
 
-def _cells(record: RowRecord) -> tuple[str | None, ...]:
-    """Return the cells of LEDGER_COLUMNS, and the account. They are None for an invalid row."""
+def field_cells(record: RowRecord) -> tuple[str | None, ...]:
+    """Return what was asked for a row, in the order of FIELDS. The cells are None for an invalid row."""
     target = record.target
     if target is None:
-        return (None,) * (len(LEDGER_COLUMNS) + 1)
+        return (None,) * len(FIELDS)
     return (
         target.appointment_id,
         target.attendee_id,

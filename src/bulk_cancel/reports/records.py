@@ -15,12 +15,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 import polars as pl
-import polars.selectors as cs
 
 from bulk_cancel.core.csv_dialect import CsvDialect
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.moments import Zone, show_moment
+from bulk_cancel.core.read_as import ReadAs
 from bulk_cancel.errors import ReportError
+from bulk_cancel.ledger.port import RowRecord
 from bulk_cancel.reports.chunks import (
     CHUNK,
     DETAIL,
@@ -30,9 +31,11 @@ from bulk_cancel.reports.chunks import (
     Rows,
     dialect_in,
     original_columns,
+    read_as_in,
     read_chunks,
 )
 from bulk_cancel.reports.columns import correction_columns, result_columns
+from bulk_cancel.reports.corrections import correction_rows
 from bulk_cancel.reports.csv_file import POLARS_FAILURES, CsvFile, harmless_texts
 from bulk_cancel.reports.files import written_aside
 from bulk_cancel.reports.workbook import RESULTS_XLSX, WorkbookFile, why_no_workbook
@@ -93,9 +96,10 @@ def write_records(snapshot: Path | None, rows: Rows, out: Path, wanted: Wanted =
     replaced = [name for name in FILES if name != RESULTS_XLSX or wanted.excel or not wanted.keep]
     try:
         with written_aside(out, replaced) as folder:
-            draft = _Draft(folder, originals, dialect_in(snapshot), wanted, kept)
-            for chunk in read_chunks(snapshot, rows, wanted.zone):
-                draft.append(chunk)
+            read_as = read_as_in(snapshot, originals)
+            draft = _Draft(folder, originals, dialect_in(snapshot), read_as, wanted, kept)
+            for chunk, records in read_chunks(snapshot, rows, wanted.zone):
+                draft.append(chunk, records)
             draft.finish()
     except POLARS_FAILURES as error:
         raise ReportError(out, error) from error
@@ -109,6 +113,7 @@ class _Draft:
     folder: Path
     originals: list[str]
     dialect: CsvDialect
+    read_as: ReadAs
     wanted: Wanted
     kept: Collection[str]  #: files that are written even without rows
     statuses: Counter[Status] = field(default_factory=Counter)
@@ -123,10 +128,10 @@ class _Draft:
         if self.wanted.excel:
             names = result_columns(self.originals)
             self.workbook = WorkbookFile(self.folder / RESULTS_XLSX, names, self.wanted.facts)
-        names = correction_columns(self.originals)
+        names = correction_columns(self.originals, self.read_as)
         self.corrections = {name: CsvFile(self.folder / name, names, self.dialect) for name in CORRECTIONS}
 
-    def append(self, chunk: pl.DataFrame) -> None:
+    def append(self, chunk: pl.DataFrame, records: Sequence[RowRecord]) -> None:
         self.parts.append(self.folder / "parts" / f"{len(self.parts):06}.parquet")
         chunk.write_parquet(self.parts[-1], compression="lz4", statistics=False)
         if self.workbook:
@@ -136,9 +141,9 @@ class _Draft:
         for status, count in chunk[STATUS].value_counts().iter_rows():
             self.statuses[Status(status)] += count
         for name, statuses in CORRECTIONS.items():
-            rows = for_people.filter(pl.col(STATUS).is_in([status.value for status in statuses]))
+            rows = correction_rows(for_people, records, statuses, self.read_as)
             if rows.height or name in self.kept:
-                self.corrections[name].append(rows.with_columns(_readable_again(self.originals)))
+                self.corrections[name].append(rows)
 
     def finish(self) -> None:
         if self.workbook:
@@ -150,11 +155,6 @@ class _Draft:
 def _read_by_people(chunk: pl.DataFrame, zone: Zone) -> pl.DataFrame:
     shown = [show_moment(at, zone) or None for at in chunk[SETTLED_AT]]
     return chunk.with_columns(pl.Series(SETTLED_AT, shown, pl.String))
-
-
-def _readable_again(columns: list[str]) -> pl.Expr:
-    # A cell of Parquet or NDJSON may contain a NUL; a CSV input with one would be refused as a whole.
-    return cs.by_name(columns).str.replace_all("\0", "\N{REPLACEMENT CHARACTER}", literal=True)
 
 
 def _row_counts(draft: _Draft) -> dict[str, int]:

@@ -10,6 +10,7 @@ import polars as pl
 import polars.selectors as cs
 
 from bulk_cancel.core.columns import PREFIX, ROW, columns_like
+from bulk_cancel.core.read_as import READ_AS, read_as_of
 from bulk_cancel.core.text import clean
 from bulk_cancel.errors import InputError, UsageError
 from bulk_cancel.reports.csv_file import POLARS_FAILURES
@@ -69,10 +70,13 @@ def shown_columns(snapshot: Path | None, wanted: Sequence[str]) -> ShownColumns:
         raise UsageError("The columns of the input are not kept here, so none can be shown.", advice=_LEAVE_OUT)
     try:
         names = pl.scan_parquet(snapshot, glob=False).collect_schema().names()
+        aliases = read_as_of(pl.read_parquet_metadata(snapshot).get(READ_AS), names).aliases
     except (OSError, *POLARS_FAILURES) as error:
         raise InputError(f"{snapshot} is not a snapshot of an input, or is damaged") from error
     columns = [name for name in names if not name.startswith(PREFIX)]
-    return ShownColumns(snapshot, tuple(dict.fromkeys(_column_named(name, columns) for name in wanted)))
+    return ShownColumns(
+        snapshot, tuple(dict.fromkeys(_column_named(aliases.get(name, name), columns) for name in wanted))
+    )
 
 
 _LEAVE_OUT = "Nothing was sent or written. Leave --show out."

@@ -82,7 +82,7 @@ def test_4_unknown_outcomes_remain(shell: Shell, sandbox: Sandbox, ids: list[str
     result = shell.run(closure, "--settle", "10m", "--out", "out")
     assert result.code == 4
     assert "run the same command again after" in result.summary["next"]
-    assert [row["id"] for row in shell.rows("out/unknown.csv")] == [ids[3]]
+    assert [row["appointment_id"] for row in shell.rows("out/unknown.csv")] == [ids[3]]
 
 
 def test_4_wins_over_3(shell: Shell, sandbox: Sandbox, ids: list[str], write: Callable[..., Path]) -> None:

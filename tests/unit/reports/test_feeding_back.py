@@ -41,7 +41,11 @@ def carried_out(staged: StagedInput, record: Make, state: State, detail: str) ->
             state if row.appointment_id else None,
             problems=row.problems,
             detail=detail,
-            target=Target(row.appointment_id) if row.appointment_id else None,
+            target=Target(row.appointment_id, row.attendee_id, row.entire_series) if row.appointment_id else None,
+            reason=row.reason,
+            cancel_all=row.cancel_all,
+            user_id=row.user_id,
+            account=row.account or "",
         )
         for chunk in read_rows(staged)
         for row in chunk
@@ -88,7 +92,8 @@ def test_going_round_changes_nothing_but_the_details(
     before = pl.read_csv(out / name, infer_schema=False)
     for number in ("2", "3"):
         staged, out = one_round(out / name, tmp_path / number, record, state)
-        assert [row._replace(row=0, first_row=0) for chunk in read_rows(staged) for row in chunk] == wanted
+        again_asked = [row._replace(row=0, first_row=0) for chunk in read_rows(staged) for row in chunk]
+        assert again_asked == [row._replace(asked=True) for row in wanted]
         again = pl.read_csv(out / name, infer_schema=False)
         assert again.columns == before.columns
         assert again.drop("bulk_cancel_row", "bulk_cancel_detail").equals(
@@ -112,7 +117,7 @@ def test_the_invalid_rows_can_be_corrected(tmp_path: Path, record: Make) -> None
     source = write_input(tmp_path / "first.csv", ["customer"], ["=x"])
     _, out = one_round(source, tmp_path / "1", record, State.CANCELLED)
     text = (out / "invalid.csv").read_text()
-    assert text.splitlines()[1] == 'no id,,,=x,10,invalid,"appointment_id is not a UUID: ""no id"""'
+    assert text.splitlines()[1] == 'no id,,,=x,,,,10,invalid,"appointment_id is not a UUID: ""no id"""'
     (tmp_path / "corrected.csv").write_text(text.replace("no id", ID(77), 1))
     staged = stage_input(str(tmp_path / "corrected.csv"), OPTIONS, tmp_path / "2" / "input.parquet")
     assert [row.problems for chunk in read_rows(staged) for row in chunk] == [None]

@@ -198,6 +198,12 @@ def test_our_columns_give_way_to_columns_of_the_input(run_of: Make, tmp_path: Pa
             "status": "open",
             "row": "x",
             "id": "a",
+            "appointment_id": "6f0e8f5e-0000-4000-8000-000000000001",
+            "attendee_id": "",
+            "cancel_all": "false",
+            "cancel_entire_series": "false",
+            "reason": "",
+            "user_id": "",
             "bulk_cancel_row": "2",
             "bulk_cancel_status": "failed",
             "bulk_cancel_detail": "",
@@ -336,7 +342,7 @@ def test_the_ledger_is_asked_for_few_rows_at_a_time_and_in_the_callers_thread(ru
 
 def test_inputs_and_core_name_the_columns_of_a_snapshot_alike() -> None:
     assert (input_columns.PREFIX, input_columns.BC_ROW) == (core_columns.PREFIX, core_columns.ROW)
-    assert set(chunks.LEDGER_COLUMNS) == set(input_columns.FIELDS)
+    assert set(core_columns.FIELDS) == set(input_columns.MAPPABLE)
 
 
 def test_a_panic_of_polars_is_told_as_a_failure_of_the_disk_is(
