@@ -54,6 +54,7 @@ def parse_appointment(value: Any, now: float, *, with_contacts: bool = False) ->
         cancelled_at=next(filter(None, moments), None),
         cancelled_by=_text(cancel.get("actionSource")),
         attendee_ids=attending,
+        attendee_count=_count_of_people(value.get("attendees")),
         removed_ids=removed,
         start=_text(value.get("start")),
         end=_text(value.get("end")),
@@ -152,6 +153,13 @@ def _attendees(value: Mapping[str, Any], now: float) -> tuple[frozenset[str] | N
     if attending is None or contradicts or any(at is None for _, at in deleted):
         return None, removed
     return attending - removed, removed
+
+
+def _count_of_people(listed: Any) -> int | None:
+    """Return how many people are in the list who are not marked as deleted; a short document may leave it empty."""
+    if not isinstance(listed, list) or not listed:
+        return None
+    return sum(not _mapping(person).get("deletedAt") for person in listed)
 
 
 def _spelled(text: str) -> str:

@@ -112,6 +112,10 @@ def decide(
         return Decision(Action.READ_FIRST, _why_old(target, reading, expected))
     if sight is not ReadResult.ACTIVE or reading.appointment is None:
         return _untold(target, reading)
+    if reading.source is Source.PAGE and _says_too_little(expected, reading.appointment):
+        return Decision(
+            Action.READ_FIRST, "the list does not say what was approved: it is read before anything is sent"
+        )
     if changed := why_changed(expected, reading.appointment, rules.zone):
         return Decision(Action.SKIP, changed, is_change=True)
     if left_out := why_left_out(reading.appointment.start, rules):
@@ -190,13 +194,29 @@ def _of_an_active_one(target: Target, request: Request, seen: Appointment) -> De
 def why_changed(expected: Expectation, seen: Appointment, zone: Zone) -> str:
     """Return how the appointment differs from the plan, a clause with times in `zone`; empty when it does not.
 
-    A field that the reading does not have counts as unchanged.
+    A field that the reading does not have counts as unchanged; of attendees without ids their number counts.
     """
     if expected.start is not None and seen.start is not None and not _same_moment(expected.start, seen.start):
         return f"rescheduled from {show_moment(expected.start, zone)} to {show_moment(seen.start, zone)}"
     if _differ(expected.host_ids, seen.host_ids):
         return "other hosts than planned"
-    return "other attendees than planned" if _differ(expected.attendee_ids, seen.attendee_ids) else ""
+    return "other attendees than planned" if _has_other_attendees(expected.attendee_ids, seen) else ""
+
+
+def _has_other_attendees(planned: Collection[str] | None, seen: Appointment) -> bool:
+    if planned is not None and seen.attendee_ids is None and seen.attendee_count is not None:
+        return len({*planned}) != seen.attendee_count
+    return _differ(planned, seen.attendee_ids)
+
+
+def _says_too_little(expected: Expectation, seen: Appointment) -> bool:
+    """Whether a reading leaves open what an approval rests on."""
+    pairs = (
+        (expected.start, seen.start),
+        (expected.host_ids, seen.host_ids),
+        (expected.attendee_ids, seen.attendee_ids),
+    )
+    return any(planned is not None and shown is None for planned, shown in pairs)
 
 
 def _differ(planned: Collection[str] | None, seen: Collection[str] | None) -> bool:

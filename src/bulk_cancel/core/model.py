@@ -133,6 +133,7 @@ class Appointment:
     cancelled_at: float | None = None  #: `cancel.actionAt`, else `deletedAt`, seconds since the epoch
     cancelled_by: str | None = None  #: `cancel.actionSource`: who or what did it, a role and not a name
     attendee_ids: frozenset[str] | None = None  #: those still in it; None: the answer does not say
+    attendee_count: int | None = None  #: how many people it shows in it, whatever their ids; None: it does not say
     removed_ids: frozenset[str] = frozenset()  #: attendees the answer lists as deleted
     start: str | None = None  #: ISO 8601
     end: str | None = None

@@ -220,7 +220,10 @@ class Context:
             if answer.status is not None:
                 self.limiter.served(asked)
             return
-        self.counters.throttled += 1
+        if (
+            answer.is_api_error or asked is Asked.READ
+        ):  # of a cancel only the API's own words prove that it had no effect
+            self.counters.throttled += 1
         pause_s = self.limiter.throttled(started_at, answer.retry_after_s, asked)
         self.log.info("run.throttled", pause_s=round(pause_s, 1), in_a_row=self.limiter.throttles_in_a_row)
         if pause_s > LONGEST_PAUSE_S:

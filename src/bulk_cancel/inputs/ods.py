@@ -6,8 +6,9 @@ rows that it covers.
 
 from __future__ import annotations
 
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.cell_text import NO_VALUE, number_text
@@ -19,6 +20,7 @@ MAX_REPEATED = 1_000_000
 
 _CONTENT = "content.xml"
 _HIDDEN = ("collapse", "filter")
+_NO_HEIGHT = re.compile(r"0+(\.0*)?[a-z]*")
 #: Elements of notes and drawings, whose texts are not the cell's.
 _ASIDE = ("annotation", "shapes", "frame", "custom-shape")
 #: Attributes are looked up by these prefixes, so a document has to define them in the usual way.
@@ -42,7 +44,8 @@ def ods_sheets(archive: zipfile.ZipFile) -> list[Sheet]:
     for _ in parse(archive, _CONTENT, found):
         pass
     return [
-        _OdsSheet(name, style not in found.hidden_styles, archive, no) for no, (name, style) in enumerate(found.tables)
+        _OdsSheet(name, style not in found.hidden_styles, archive, no, found.flat_styles)
+        for no, (name, style) in enumerate(found.tables)
     ]
 
 
@@ -52,6 +55,7 @@ class _Tables:
     def __init__(self) -> None:
         self.tables: list[tuple[str, str]] = []
         self.hidden_styles: set[str] = set()
+        self.flat_styles: set[str] = set()  #: of rows without height
         self._style = ""
         self._depth = 0
 
@@ -62,6 +66,8 @@ class _Tables:
             self._style = attributes.get("style:name", "")
         elif name == "table-properties" and attributes.get("table:display") == "false":
             self.hidden_styles.add(self._style)
+        elif name == "table-row-properties" and _NO_HEIGHT.fullmatch(attributes.get("style:row-height", "")):
+            self.flat_styles.add(self._style)
         elif name == "table":
             self._depth += 1
             if self._depth == 1:
@@ -77,12 +83,12 @@ class _Tables:
 class _OdsSheet(Sheet):
     """A sheet whose rows are read from the document's content."""
 
-    def __init__(self, name: str, visible: bool, archive: zipfile.ZipFile, number: int) -> None:
+    def __init__(self, name: str, visible: bool, archive: zipfile.ZipFile, number: int, flat_styles: Set[str]) -> None:
         super().__init__(name, visible)
-        self._archive, self._number = archive, number
+        self._archive, self._number, self._flat_styles = archive, number, flat_styles
 
     def rows(self) -> Iterator[SheetRow]:
-        cells = _Cells(self, self._number)
+        cells = _Cells(self, self._number, self._flat_styles)
         for _ in parse(self._archive, _CONTENT, cells):
             yield from cells.take()
 
@@ -90,8 +96,9 @@ class _OdsSheet(Sheet):
 class _Cells:
     """Collects the cells of each row of one table."""
 
-    def __init__(self, sheet: Sheet, number: int) -> None:
-        self._sheet, self._number = sheet, number
+    def __init__(self, sheet: Sheet, number: int, flat_styles: Set[str]) -> None:
+        self._sheet, self._number, self._flat_styles = sheet, number, flat_styles
+        self._groups: list[bool] = []  #: the groups of rows that are open -> whether they are shut
         self._table = -1
         self._tables_open = 0
         self._aside = 0  # how many of _ASIDE are open
@@ -136,8 +143,11 @@ class _Cells:
             self._text.add({"tab": "\t", "line-break": "\n"}.get(name, " " * min(_count(attributes, "text:c"), 1000)))
         elif name == "table-row":
             self._repeated_row = _count(attributes, "table:number-rows-repeated")
-            self._hidden = attributes.get("table:visibility") in _HIDDEN
+            is_flat = attributes.get("table:style-name") in self._flat_styles
+            self._hidden = attributes.get("table:visibility") in _HIDDEN or is_flat or any(self._groups)
             self._column, self._cells = 0, {}
+        elif name == "table-row-group":
+            self._groups.append(attributes.get("table:display") == "false")
         elif name == "table-column":
             repeated = _count(attributes, "table:number-columns-repeated")
             if attributes.get("table:visibility") in _HIDDEN:
@@ -159,6 +169,8 @@ class _Cells:
             self._end_cell(covered=name != "table-cell")
         elif name == "table-row":
             self._end_row()
+        elif name == "table-row-group":
+            self._groups.pop()
 
     def text(self, data: str) -> None:
         if self._open and not self._aside:

@@ -51,6 +51,7 @@ def test_a_whole_appointment() -> None:
         is_cancelled=True,
         cancelled_at=1_795_348_800.0,
         cancelled_by="host",
+        attendee_count=1,
         attendee_ids=frozenset({ANN}),
         removed_ids=frozenset({BOB}),
         start="2026-12-01T09:00:00+01:00",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from bulk_cancel.core.model import Answer, Appointment, Target
+from bulk_cancel.commands.report import report_run
+from bulk_cancel.core.model import Answer, Appointment, Status, Target
 from bulk_cancel.errors import Exit
 from bulk_cancel.reports.summary import Summary
 from support.office import Office
@@ -158,3 +160,27 @@ def test_an_option_adds_nothing_to_a_row_that_was_asked(office: Office, options:
     failed = refused(office, "appointment_id", uuid(0))
     ended, asked = asked_again(office, failed, timezone="UTC", **options)
     assert (ended.exit_code, asked) == (Exit.REFUSED_ROWS, [])
+
+
+def test_a_report_of_an_older_run_counts_as_of_now(office: Office) -> None:
+    """It said "Correct failed.csv (2 rows)" beside a failed.csv of one row."""
+    failed = refused(office, "appointment_id", uuid(0), uuid(1))
+    with office.setup().place.reading() as ledger:
+        older = ledger.runs()[0].run_id
+    other = office.folder / "other.csv"
+    other.write_text(f"appointment_id,reason\n{uuid(0)},another\n")
+    asked_again(office, other)
+    report_run(office.setup().place, office.played.machine, older)
+    told = json.loads((failed.parent / "summary.json").read_text())
+    assert (len(rows(failed)), told["counts"]["rejected"], told["counts"]["cancelled"]) == (1, 1, 1)
+    assert "failed.csv (1 row)" in told["next"]
+
+
+def test_a_429_that_proves_nothing_is_not_counted_as_without_effect(office: Office) -> None:
+    source = office.folder / "closure.csv"
+    source.write_text(f"appointment_id\n{uuid(0)}\n")
+    office.line.on_cancel = lambda _: Answer(429, message="a page")
+    ended = office.run(source, **USER)
+    assert ended.counts[Status.UNKNOWN] == 1
+    assert ended.requests is not None
+    assert ended.requests.throttled == 0

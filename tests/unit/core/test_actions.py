@@ -188,3 +188,25 @@ def test_a_fresh_single_get_always_comes_to_an_end(
 )
 def test_what_a_rule_leaves_out(start: str | None, rules: SkipRules, why: str) -> None:
     assert why_left_out(start, rules) == why
+
+
+@pytest.mark.parametrize(
+    ("source", "facts", "action"),
+    [
+        (Source.PAGE, {"attendee_count": 3}, Action.READ_FIRST),
+        (Source.PAGE, {}, Action.READ_FIRST),
+        (Source.PAGE, {"attendee_ids": frozenset({ANNA, BERT})}, Action.CANCEL),
+        (Source.SINGLE, {"attendee_count": 3}, Action.SKIP),
+        (Source.SINGLE, {"attendee_count": 2}, Action.CANCEL),
+        (Source.SINGLE, {}, Action.CANCEL),
+    ],
+)
+def test_a_list_that_omits_the_attendees_of_an_approval_does_not_stand_for_it(
+    source: Source, facts: dict[str, object], action: Action
+) -> None:
+    """Everyone in the group was cancelled, with a person who had joined after the approval."""
+    approved = Expectation(start=LATER, attendee_ids=(ANNA, BERT))
+    reading = Reading(ID, seen(group_booking=True, **facts), 0.0, source)
+    decision = decide(WHOLE, EVERYONE, reading, approved, RULES)
+    assert decision.action is action
+    assert decision.is_change == (action is Action.SKIP)
