@@ -140,15 +140,22 @@ async def test_trailers_never_count_as_headers(line_to: LineTo) -> None:
 
 
 @pytest.mark.parametrize(
-    "stray", [GOOD_TOO, response(b"", "429 Too Many Requests")], ids=["of another request", "throttled"]
+    ("stray", "means"),
+    [
+        (GOOD, Kind.CANCELLED),
+        (GOOD_TOO, Kind.NONSENSE),
+        (response(b"", "404 Not Found"), Kind.NO_ANSWER),
+        (response(b"", "429 Too Many Requests"), Kind.NO_ANSWER),
+    ],
+    ids=["its own", "of another request", "a refusal", "throttled"],
 )
-async def test_a_second_answer_in_the_same_packet_ends_the_connection_and_neither_is_believed(
-    stray: bytes, line_to: LineTo
+async def test_a_second_answer_in_the_same_packet_ends_the_connection_and_no_refusal_is_believed(
+    stray: bytes, means: Kind, line_to: LineTo
 ) -> None:
     """Which of the two is the answer cannot be told, and a 429 would have the cancel sent again."""
     first = answering(stray + GOOD, GOOD_TOO)
     async with serving(first, answering(GOOD_TOO)) as server, line_to(server.url) as line:
-        assert kind(await line.cancel(TARGET, Request())) is Kind.NO_ANSWER
+        assert kind(await line.cancel(TARGET, Request())) is means
         assert kind(await line.cancel(SECOND, Request()), SECOND) is Kind.CANCELLED
         assert [heard.count(b"POST") for heard in server.connections] == [1, 1]
 

@@ -328,7 +328,8 @@ READING = {
     "cluster/run_settings.py", "commands/refusals.py", "core/csv_dialect.py",
     "core/provenance.py", "core/read_as.py", "inputs/ndjson.py", "ledger/high_water.py", "ops/locks.py",
     "ops/metrics.py", "plan_files/format.py", "reports/result_folders.py", "reports/summary.py",
-    "settings/accounts.py", "settings/credentials.py", "settings/job.py",
+    "settings/accounts.py", "settings/credentials.py",
+    "settings/job.py",
 }  # fmt: skip
 #: What they read is this program's own, the kernel's, or was read before.
 OWN = {

@@ -82,9 +82,14 @@ class _Connection(asyncio.Protocol):
             self._parser.feed_data(data)
             self._give()
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self.drop(httpx.RemoteProtocolError(f"no HTTP answer: {error}"))
+            self._doubt(httpx.RemoteProtocolError(f"no HTTP answer: {error}"))
         if self._length > LONGEST_HEAD + self._longest_body:
             self.drop(httpx.RemoteProtocolError(f"an endless answer: {self._length} bytes so far"))
+
+    def _doubt(self, error: Exception) -> None:
+        """Which of two is the answer cannot be told: a success is judged by its document, a refusal is not believed."""
+        self.drop(None if self._whole is not None and self._whole.is_success else error)
+        self._give()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
@@ -94,8 +99,8 @@ class _Connection(asyncio.Protocol):
         self.drop(httpx.ReadError(f"the connection was lost before the answer was whole: {exc or 'closed'}"))
 
     def on_message_begin(self) -> None:
-        if self._whole is not None:  # which of the two is the answer to this request cannot be told
-            self.drop(httpx.RemoteProtocolError("two answers to one request"))
+        if self._whole is not None:
+            self._doubt(httpx.RemoteProtocolError("two answers to one request"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_length += len(name) + len(value)

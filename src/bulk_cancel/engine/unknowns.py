@@ -25,7 +25,7 @@ def open_one(item: Unknown, clock: Clock, settle_s: float) -> OpenTarget:
     """Return an unknown target as people are shown it."""
     left_s = due_in_s(item, clock, settle_s)
     due_at = clock.now() + left_s if left_s > 0 and not item.undecided else None
-    return OpenTarget(item.work.target, item.intent_at, _age_s(item, clock), due_at, item.undecided)
+    return OpenTarget(item.work.target, item.intent_at, max(0.0, _age_s(item, clock)), due_at, item.undecided)
 
 
 def series_due_in_s(ledger: Ledger, clock: Clock, settle_s: float) -> float | None:
@@ -49,4 +49,4 @@ def _age_s(item: Unknown, clock: Clock) -> float:
     """The lowest possible age of the send: where the run died after its intent, it may have left that much later."""
     base, left_later_s = item.base, send_within(item.settle_s) if item.last_at <= item.intent_at else 0.0
     age_s = item.age_s if base is None else clock.base.age_s(item.last_at, base, clock.monotonic())
-    return max(0.0, age_s - left_later_s)
+    return age_s - left_later_s

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bulk_cancel.ledger.port import Ledger, RunRecord
 from bulk_cancel.ops.private_files import make_folder
+from bulk_cancel.reports.rebooking import REBOOKING
 from bulk_cancel.reports.summary import SUMMARY_JSON
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
@@ -42,15 +43,16 @@ def owner_of(folder: Path) -> str | None:
 def put_aside(ledger: Ledger, out: Path, digest: str, names: Collection[str]) -> Path | None:
     """Move the results of a run of another input than that of a digest to a folder of their own in `out`; return it.
 
-    `names` are the files of a run in `out`. The results of the same input stay: its next run has the same rows. The
-    snapshot, which tells whose they are, is moved last, so that what was interrupted is continued. Raises OSError.
+    `names` are the files of a run in `out`. The results of the same input stay: its next run has the same rows. So does
+    the list of people to call, which grows over the runs. The snapshot, which tells whose they are, is moved last, so
+    that what was interrupted is continued. Raises OSError.
     """
     owner = owner_of(out)
     if owner is None or any(run.input_digest == digest for run in ledger.runs(owner)):
         return None
     aside = _earlier_in(out, owner)
     make_folder(aside)
-    for name in (*names, SUMMARY_JSON, _snapshot_in(out, owner).name):
+    for name in (*(name for name in names if name != REBOOKING), SUMMARY_JSON, _snapshot_in(out, owner).name):
         with suppress(FileNotFoundError):
             (out / name).replace(aside / name)
     return aside

@@ -47,7 +47,7 @@ def test_the_plan_tells_what_it_read_and_where_reasons_come_from(shell: Shell, c
     ):
         assert said in result.stdout
     assert "is hidden in the sheet" in (shell.folder / "out" / "plan.html").read_text(encoding="utf-8")
-    assert "is hidden in the sheet" in (shell.folder / "out" / "summary.json").read_text(encoding="utf-8")
+    assert "is hidden in the sheet" in (shell.folder / "out" / "plan.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("reason", "told"), [("closed", "closed (given)"), ("room {room} is closed", "room 8 is")])

@@ -14,7 +14,7 @@ from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Limits
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler
-from bulk_cancel.engine.unknowns import open_one
+from bulk_cancel.engine.unknowns import due_in_s, open_one
 from bulk_cancel.ledger.port import Unknown
 from support.scripted import NO_ANSWER, MemoryCommits, ScriptedLine, active, cancelled, context_of, said, works
 
@@ -224,5 +224,7 @@ async def test_the_longest_settle_time_holds_the_sending_runs_or_this_commands(
     told = open_one(died, clock, command_s)
     assert told.due_at == pytest.approx(clock.now() + result.due_in_s, abs=5)
     assert told.age_s == pytest.approx(3485, abs=5)
+    young = replace(died, intent_at=clock.now(), last_at=clock.now(), settle_s=600)
+    assert due_in_s(young, clock, 600) == pytest.approx(615, abs=1), "not only the settle time"
     answered = replace(item, settle_s=run_s)
     assert open_one(answered, clock, command_s).age_s == pytest.approx(3500, abs=5), "it left before that answer"
