@@ -44,8 +44,10 @@ def keep_out(secret: str) -> None:
 
 
 def _keep(piece: str, spelling: str, start: int) -> None:
-    _known.setdefault(piece, []).append((spelling, start))
-    _pieces.append(piece)
+    if piece not in _known:
+        _known[piece] = []
+        _pieces.append(piece)
+    _known[piece].append((spelling, start))
 
 
 def blotted(text: str) -> str:

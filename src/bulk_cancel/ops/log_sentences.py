@@ -57,6 +57,7 @@ SENTENCES: Final[Mapping[str, Callable[[_Fields], str]]] = MappingProxyType(
         "run.put_aside": lambda event: (
             f"{event['out']} held the results of another input: they are in {event['earlier']} now."
         ),
+        "run.rebooking_list_lost": lambda event: f"The list of people to call is lost: {event['why']}",
         "run.recovered": lambda event: (
             f"{counted(event['unknown'], 'cancel')} of an interrupted run: looked up before anything is sent."
         ),

@@ -143,7 +143,7 @@ def unnamed(run_id: str, ledger: str) -> str:
     """Return how the unsent rows of a run are sent when its input, such as a search, names them no more."""
     folder = f"left-{run_id}"
     report = command(f"report {run_id} --out {folder}", ledger)
-    return f"If no input names them any more, `{report}` writes {folder}/unprocessed.csv, which does: run that."
+    return f"Where no input names a row any more, `{report}` writes {folder}/unprocessed.csv, which does: run that."
 
 
 def told_elsewhere(elsewhere: Remains, ledger: str, after: str = "") -> Iterator[str]:

@@ -124,5 +124,5 @@ def test_what_an_earlier_input_left_open_is_not_forgotten(
 ) -> None:
     sandbox.set_faults(f"cut-before@{ids[0]}")
     assert shell.run(write("a.csv", f"id\n{ids[0]}\n"), "--ledger", "ledger.db", "--settle", "10m").code == 4
-    assert shell.run(write("b.csv", f"id\n{ids[1]}\n"), "--ledger", "ledger.db", "--settle", "10m").code == 0
+    assert shell.run(write("b.csv", f"id\n{ids[1]}\n"), "--ledger", "ledger.db", "--settle", "10m").code == 4
     assert "bulk-cancel reconcile" in status()["next"]
