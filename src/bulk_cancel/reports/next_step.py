@@ -224,7 +224,7 @@ def _for_a_person(ending: Ending) -> Iterator[str]:
         yield f"correct {' and '.join(files.values())} and {run} {_them(len(files))} as a new input."
         if are_most(remains.count(Status.INVALID), sum(remains.counts.values())):
             asked = "is the column of the appointment ids the right one? (--map appointment_id=COLUMN)"
-            yield f"most rows are invalid: {asked}"
+            yield f"most rows are invalid: {asked}."
         if ending.run and ending.run.source.startswith("["):
             yield "such an input takes the place of [select] in a copy of the job file."
     if remains.changed:
