@@ -12,7 +12,7 @@ import apsw
 
 from bulk_cancel.core.states import State
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
-from support.given import HISTORIES, put, row, staged
+from support.given import HISTORIES, put, row, staged, uuid
 
 COMPANIONS = ("", "-wal", "-shm", "-journal")
 
@@ -24,6 +24,16 @@ def make(path: Path) -> None:
     for number, state in enumerate(State, 2):
         put(ledger, run_no, state, number)
     ledger.close()
+
+
+def make_with_a_wrong_mark(path: Path) -> None:
+    """Make a closed ledger with two targets of one appointment, of which the second is marked as the only one."""
+    ledger = SqliteLedger.open(path)
+    staged(ledger, row(2, 1), row(3, 1, attendee_id=uuid(50)))
+    ledger.close()
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE targets SET has_sibling = 0 WHERE target_id = 2")
+    connection.close()
 
 
 def kill(ledger: SqliteLedger, to: Path) -> Path:

@@ -14,7 +14,7 @@ from bulk_cancel.commands.explain import settle_s_of, zone_of, zone_of_run
 from bulk_cancel.commands.refusals import Refusal, newest_refusal
 from bulk_cancel.commands.resolve import RECOVER
 from bulk_cancel.core.exit_codes import Remains, decide_exit
-from bulk_cancel.core.model import Status, status_of
+from bulk_cancel.core.model import Status
 from bulk_cancel.core.moments import Zone, told_in
 from bulk_cancel.core.states import State
 from bulk_cancel.core.text import clean, counted
@@ -33,7 +33,14 @@ from bulk_cancel.reports.next_step import (
     typed,
     unnamed,
 )
-from bulk_cancel.reports.remains import MOST_RUNS, has_expired, left_to_a_person, remains_elsewhere, remains_of_run
+from bulk_cancel.reports.remains import (
+    MOST_RUNS,
+    counts_by_status,
+    has_expired,
+    left_to_a_person,
+    remains_elsewhere,
+    remains_of_run,
+)
 from bulk_cancel.reports.result_folders import folder_of
 from bulk_cancel.reports.summary import read_told
 
@@ -284,7 +291,7 @@ def _unnamed(record: RunRecord, ledger: str) -> Iterator[str]:
 def _ran(ledger: Ledger, record: RunRecord, holder: Holder | None, zone: Zone) -> RunView:
     if record.status == "ended":
         return _ended(record)
-    counts = _by_status(ledger.counts(record.run_no))
+    counts = counts_by_status(ledger, record.run_no)
     shared = shared_of(ledger)
     if shared is not None and (chunks := shared.chunks(record.run_no)):
         left = sum(not chunk.ended for chunk in chunks)
@@ -307,10 +314,3 @@ def _ended(record: RunRecord) -> RunView:
     summary = read_told(record)
     counts = {Status(status): count for status, count in summary["counts"].items() if count}
     return RunView(record, RunPhase.ENDED, Exit(summary["exit_code"]), str(summary["next"]), counts)
-
-
-def _by_status(counts: Mapping[State | None, int]) -> dict[Status, int]:
-    found: dict[Status, int] = {}
-    for state, count in counts.items():
-        found[status_of(state)] = found.get(status_of(state), 0) + count
-    return found

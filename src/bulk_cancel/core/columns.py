@@ -22,6 +22,8 @@ USER_ID: Final = "user_id"
 ACCOUNT: Final = "account"
 #: The fields of a row, by the names that their columns have in an input. (The account, only where there are accounts.)
 FIELDS: Final = (APPOINTMENT_ID, ATTENDEE_ID, CANCEL_ALL, ENTIRE_SERIES, REASON, USER_ID, ACCOUNT)
+#: The same, in the order in which they are looked for in an input, and told.
+MAPPABLE: Final = (APPOINTMENT_ID, REASON, ATTENDEE_ID, CANCEL_ALL, ENTIRE_SERIES, USER_ID, ACCOUNT)
 
 #: The column of a correction file that has a row's status, and all that are added to the input's there.
 STATUS_HEADER: Final = "bulk_cancel_status"

@@ -220,9 +220,8 @@ class Context:
             if answer.status is not None:
                 self.limiter.served(asked)
             return
-        if (
-            answer.is_api_error or asked is Asked.READ
-        ):  # of a cancel only the API's own words prove that it had no effect
+        # Of a cancel only the API's own words prove that it had no effect.
+        if answer.is_api_error or asked is Asked.READ:
             self.counters.throttled += 1
         pause_s = self.limiter.throttled(started_at, answer.retry_after_s, asked)
         self.log.info("run.throttled", pause_s=round(pause_s, 1), in_a_row=self.limiter.throttles_in_a_row)

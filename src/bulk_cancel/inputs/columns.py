@@ -9,14 +9,11 @@ from bulk_cancel.core.columns import APPOINTMENT_ID as APPOINTMENT_ID
 from bulk_cancel.core.columns import ATTENDEE_ID as ATTENDEE_ID
 from bulk_cancel.core.columns import CANCEL_ALL as CANCEL_ALL
 from bulk_cancel.core.columns import ENTIRE_SERIES as ENTIRE_SERIES
+from bulk_cancel.core.columns import MAPPABLE as MAPPABLE
 from bulk_cancel.core.columns import PREFIX as PREFIX
 from bulk_cancel.core.columns import REASON as REASON
 from bulk_cancel.core.columns import ROW
 from bulk_cancel.core.columns import USER_ID as USER_ID
-
-FIELDS: Final = (APPOINTMENT_ID, REASON, ATTENDEE_ID, CANCEL_ALL, ENTIRE_SERIES, USER_ID)
-#: Fields that may be mapped. A column `account` that is not mapped is a field only where there are accounts.
-MAPPABLE: Final = (*FIELDS, ACCOUNT)
 
 BC_ROW: Final = ROW
 BC_APPOINTMENT_ID: Final = "__bc_appointment_id"

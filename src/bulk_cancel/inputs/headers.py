@@ -9,7 +9,7 @@ from bulk_cancel.core.columns import columns_like, same_header
 from bulk_cancel.core.read_as import is_correction_file
 from bulk_cancel.core.text import shown
 from bulk_cancel.errors import InputError
-from bulk_cancel.inputs.columns import APPOINTMENT_ID, FIELDS, MAPPABLE, PREFIX
+from bulk_cancel.inputs.columns import ACCOUNT, APPOINTMENT_ID, MAPPABLE, PREFIX
 from bulk_cancel.inputs.rows import InputOptions
 from bulk_cancel.inputs.table import refuse_many_columns
 
@@ -29,7 +29,9 @@ def resolve_columns(
         return {field: field for field in MAPPABLE if field in columns}
     found = _mapped(columns, mapping)
     free = [column for column in columns if column not in found.values()]
-    for field in MAPPABLE if with_accounts else FIELDS:
+    for field in MAPPABLE:
+        if field == ACCOUNT and not with_accounts:
+            continue  # unless it is mapped, it is a field only where there are accounts
         if field not in found and (column := _column_for(field, free)) is not None:
             found[field] = column
     if APPOINTMENT_ID not in found:

@@ -115,10 +115,9 @@ def _selected(setup: Setup, folder: Path) -> tuple[str, tuple[str, ...]]:
 
 def _options_of(job: Job, template: Template | None, accounts: AccountNames | None) -> InputOptions:
     """Return the options for reading the job's input. A reason with blanks is filled in later, row by row."""
-    mapping = {str(name): column for name, column in job.map.items()}
     reason = None if template else job.reason
     return InputOptions(
-        mapping,
+        job.map,
         reason,
         job.cancel_all,
         accounts,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -44,10 +45,13 @@ def original_columns(snapshot: Path | None, rows: Rows) -> list[str]:
     """Return the names of the input's columns; without a snapshot, of the fields."""
     if snapshot is None:
         return [field for field in FIELDS if field != ACCOUNT or _has_accounts(rows)]
-    try:
+    return columns_in(snapshot)
+
+
+def columns_in(snapshot: Path) -> list[str]:
+    """Return the names of the input's columns. Raises InputError."""
+    with reading_snapshot(snapshot):
         names = pl.scan_parquet(snapshot, glob=False).collect_schema().names()
-    except (OSError, *POLARS_FAILURES) as error:
-        raise _damaged(snapshot) from error
     return [name for name in names if not name.startswith(PREFIX)]
 
 
@@ -55,20 +59,16 @@ def dialect_in(snapshot: Path | None) -> CsvDialect:
     """Return the CSV dialect of the input; the default when it was not a CSV file, or is not known."""
     if snapshot is None:
         return CsvDialect()
-    try:
+    with reading_snapshot(snapshot, ValueError, TypeError):
         return dialect_of(pl.read_parquet_metadata(snapshot).get(DIALECT))
-    except (OSError, ValueError, TypeError, *POLARS_FAILURES) as error:
-        raise _damaged(snapshot) from error
 
 
 def read_as_in(snapshot: Path | None, originals: Sequence[str]) -> ReadAs:
     """Return how the input was read; without a snapshot, its columns are those of the fields."""
     if snapshot is None:
         return ReadAs({name: name for name in originals}, accounts=ACCOUNT in originals)
-    try:
+    with reading_snapshot(snapshot):
         return read_as_of(pl.read_parquet_metadata(snapshot).get(READ_AS), originals)
-    except (OSError, *POLARS_FAILURES) as error:
-        raise _damaged(snapshot) from error
 
 
 def read_chunks(snapshot: Path | None, rows: Rows, zone: Zone) -> Iterator[Chunk]:
@@ -91,16 +91,20 @@ def _from_snapshot(snapshot: Path, originals: list[str], rows: Rows, zone: Zone)
 def _batches(snapshot: Path, columns: list[str]) -> Iterator[pl.DataFrame]:
     # Not select(columns): a column named "*" or "^…$" would be taken for a pattern.
     frame = pl.scan_parquet(snapshot, glob=False).select(cs.by_name(columns))
-    try:
+    with reading_snapshot(snapshot):
         yield from frame.collect_batches(
             chunk_size=min(CHUNK, rows_at_a_time(len(columns))), maintain_order=True, engine="streaming"
         )
-    except (OSError, *POLARS_FAILURES) as error:
-        raise _damaged(snapshot) from error
 
 
-def _damaged(snapshot: Path) -> InputError:
-    return InputError(f"{snapshot} is not a snapshot of an input, or is damaged")
+@contextmanager
+def reading_snapshot(snapshot: Path, *others: type[Exception]) -> Iterator[None]:
+    """Raise InputError when the block cannot read a snapshot; `others` are further errors that mean the same."""
+    failures: tuple[type[BaseException], ...] = (OSError, *POLARS_FAILURES, *others)
+    try:
+        yield
+    except failures as error:
+        raise InputError(f"{snapshot} is not a snapshot of an input, or is damaged") from error
 
 
 def _refuse_other_rows(named: Sequence[tuple[int, str | None, str | None]], records: Sequence[RowRecord]) -> None:

@@ -22,14 +22,19 @@ MOST_RUNS = 20
 _MOST_LOOKED, _MOST_NAMED = 1000, 20
 
 
-def remains_of_run(ledger: Ledger, run_no: int) -> Remains:
-    """Return what is still open of a run's rows now."""
+def counts_by_status(ledger: Ledger, run_no: int) -> Counter[Status]:
+    """Return the number of a run's rows by their status now."""
     counts: Counter[Status] = Counter()
     for state, count in ledger.counts(run_no).items():
         counts[status_of(state)] += count
+    return counts
+
+
+def remains_of_run(ledger: Ledger, run_no: int) -> Remains:
+    """Return what is still open of a run's rows now."""
     concerns = ledger.concerns(run_no)
     person = {name.value: concerns[name] for name in (Concern.UNDECIDED, Concern.CHANGED, Concern.WARNED)}
-    return Remains(counts, **person)
+    return Remains(counts_by_status(ledger, run_no), **person)
 
 
 def remains_of_ledger(ledger: Ledger) -> Remains:

@@ -52,7 +52,7 @@ def put_aside(ledger: Ledger, out: Path, digest: str, names: Collection[str]) ->
         return None
     aside = _earlier_in(out, owner)
     make_folder(aside)
-    for name in (*(name for name in names if name != REBOOKING), SUMMARY_JSON, _snapshot_in(out, owner).name):
+    for name in (*(name for name in names if name != REBOOKING), _snapshot_in(out, owner).name):
         with suppress(FileNotFoundError):
             (out / name).replace(aside / name)
     return aside

@@ -9,11 +9,10 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
-from bulk_cancel.core.columns import PREFIX, ROW, columns_like
-from bulk_cancel.core.read_as import READ_AS, read_as_of
+from bulk_cancel.core.columns import ROW, columns_like
 from bulk_cancel.core.text import clean
-from bulk_cancel.errors import InputError, UsageError
-from bulk_cancel.reports.csv_file import POLARS_FAILURES
+from bulk_cancel.errors import UsageError
+from bulk_cancel.reports.chunks import columns_in, read_as_in, reading_snapshot
 from bulk_cancel.reports.pages.layout import Page, Row
 
 #: The name of a column and what a row has in it.
@@ -33,10 +32,8 @@ class ShownColumns:
         if not self.names:
             return {}
         frame = pl.scan_parquet(self.snapshot, glob=False).select(cs.by_name(ROW, *self.names))
-        try:
+        with reading_snapshot(self.snapshot):
             found = frame.filter(pl.col(ROW).is_in(sorted(rows))).collect(engine="streaming")
-        except (OSError, *POLARS_FAILURES) as error:
-            raise InputError(f"{self.snapshot} is not a snapshot of an input, or is damaged") from error
         cells = found[list(self.names)].rows()
         return {
             row: [
@@ -68,12 +65,8 @@ def shown_columns(snapshot: Path | None, wanted: Sequence[str]) -> ShownColumns:
         return NOTHING_SHOWN
     if snapshot is None:
         raise UsageError("The columns of the input are not kept here, so none can be shown.", advice=_LEAVE_OUT)
-    try:
-        names = pl.scan_parquet(snapshot, glob=False).collect_schema().names()
-        aliases = read_as_of(pl.read_parquet_metadata(snapshot).get(READ_AS), names).aliases
-    except (OSError, *POLARS_FAILURES) as error:
-        raise InputError(f"{snapshot} is not a snapshot of an input, or is damaged") from error
-    columns = [name for name in names if not name.startswith(PREFIX)]
+    columns = columns_in(snapshot)
+    aliases = read_as_in(snapshot, columns).aliases
     return ShownColumns(
         snapshot, tuple(dict.fromkeys(_column_named(aliases.get(name, name), columns) for name in wanted))
     )

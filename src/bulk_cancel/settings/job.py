@@ -41,7 +41,7 @@ from bulk_cancel.core.units import parse_duration, parse_rate
 from bulk_cancel.core.window import SendWindow, parse_window
 from bulk_cancel.errors import MISSING, ConfigError, InputMissingError, UsageError
 from bulk_cancel.settings.credentials import refuse_open_file
-from bulk_cancel.settings.mapping import Field_, parse_mapping
+from bulk_cancel.settings.mapping import parse_mapping
 
 #: Most characters of a ticket, or of the name of the person who approved.
 LONGEST_NOTE = 200
@@ -177,7 +177,7 @@ class Job(BaseModel):
     reason: Annotated[str, AfterValidator(_reason)] | None = None
     ticket: Note = ""  #: why: kept with the run, mailed to nobody
     approved_by: Note = ""  #: who approved it: likewise
-    map: Annotated[dict[Field_, str], BeforeValidator(parse_mapping)] = {}
+    map: Annotated[dict[str, str], BeforeValidator(parse_mapping)] = {}
     hidden_rows: Literal["", "skip", "include"] = ""  #: of a sheet; empty: a sheet that hides rows is refused
     encoding: str = ""  #: of a CSV or NDJSON text; empty: UTF-8
     cancel_all: bool = False

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any
 
-Field_ = Literal["appointment_id", "reason", "attendee_id", "cancel_all", "cancel_entire_series", "user_id", "account"]
-FIELDS = get_args(Field_)
-_ALL_FIELDS = f" The fields are {', '.join(FIELDS)}."
+from bulk_cancel.core.columns import MAPPABLE
+
+_ALL_FIELDS = f" The fields are {', '.join(MAPPABLE)}."
 
 
 def parse_mapping(value: Any) -> Any:
@@ -24,12 +24,12 @@ def parse_mapping(value: Any) -> Any:
 def _field(name: str, column: Any) -> str:
     """Return a field's usual spelling. Raises ValueError for an unknown one, and a pair that is the wrong way round."""
     field = _spelled(name)
-    if field not in FIELDS and _spelled(str(column)) in FIELDS:
+    if field not in MAPPABLE and _spelled(str(column)) in MAPPABLE:
         raise ValueError(f"{name}={column} is the wrong way round: write {_spelled(str(column))}={name}")
-    if field not in FIELDS:
+    if field not in MAPPABLE:
         from difflib import get_close_matches  # slow to import, and needed only for mistakes
 
-        near = "".join(f" Did you mean {like}?" for like in get_close_matches(field, FIELDS, 1))
+        near = "".join(f" Did you mean {like}?" for like in get_close_matches(field, MAPPABLE, 1))
         raise ValueError(f"there is no field {name}.{near or _ALL_FIELDS}")
     return field
 

@@ -11,7 +11,7 @@ from bulk_cancel.core.states import Event, State
 from bulk_cancel.errors import LedgerError
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from support.given import AT, begin, entries, invalid, put, row, staged, target, uuid
-from support.ledger_files import kill
+from support.ledger_files import kill, make_with_a_wrong_mark
 
 
 def has_key(path: Path) -> bool:
@@ -126,12 +126,7 @@ def test_a_sibling_that_a_later_input_brings_is_found(path: Path) -> None:
 
 
 def test_verify_misses_a_sibling_that_is_not_marked(path: Path) -> None:
-    ledger = SqliteLedger.open(path)
-    staged(ledger, row(2, 1), row(3, 1, attendee_id=uuid(50)))
-    ledger.close()
-    connection = apsw.Connection(str(path))
-    connection.execute("UPDATE targets SET has_sibling = 0 WHERE target_id = 2")
-    connection.close()
+    make_with_a_wrong_mark(path)
     ledger = SqliteLedger.open_to_read(path)
     assert ledger.verify() == ["Target 2 is marked as the only one of its appointment, but it has a sibling."]
     ledger.close()
