@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bulk_cancel.core.exit_codes import BAD, Remains
 from bulk_cancel.core.model import Status, status_of
-from bulk_cancel.core.states import State
+from bulk_cancel.core.states import OPEN
 from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.ledger.port import ALL_RUNS, Concern, Ledger, RunRecord, every_unknown
 from bulk_cancel.reports.result_folders import folder_of
@@ -97,7 +97,8 @@ def remains_elsewhere(ledger: Ledger, run_no: int, here: Remains, told: int = 0)
     `here` is what the run's own rows leave; `told`: number of unknown targets of others that it counts as well.
     """
     to_send = sum(count for other, count in ledger.left_by_run().items() if other != run_no) - here.sendable
-    unknown = max(0, ledger.unknown_count() - ledger.target_states(run_no).get(State.UNKNOWN, 0) - told)
+    own = sum(count for state, count in ledger.target_states(run_no).items() if state in OPEN)
+    unknown = max(0, ledger.unknown_count() - own - told)
     undecided = 0
     if unknown:
         undecided = sum(item.undecided for item in every_unknown(ledger)) - here.undecided
