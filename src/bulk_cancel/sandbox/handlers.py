@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bulk_cancel.sandbox.cancelling import Cancel, find_permitted, is_uuid, read_order
-from bulk_cancel.sandbox.closure_reads import read_availability, read_pending
+from pydantic import Field
+
+from bulk_cancel.sandbox.cancelling import Order, find_permitted
+from bulk_cancel.sandbox.closure_reads import SlotsQuery, read_availability, read_pending
 from bulk_cancel.sandbox.credentials import Credential, read_acting_user
 from bulk_cancel.sandbox.documents import appointment_document, meeting_type_document, user_document
+from bulk_cancel.sandbox.fields import Fields, Uuid, read_fields
 from bulk_cancel.sandbox.instance import Sandbox
-from bulk_cancel.sandbox.paging import read_page, read_query, read_today
+from bulk_cancel.sandbox.paging import Query, read_page, read_today
 from bulk_cancel.sandbox.people import MEETING_TYPES, USERS
-from bulk_cancel.sandbox.refusal import Refused, invalid
+from bulk_cancel.sandbox.refusal import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +70,15 @@ def read_one(sandbox: Sandbox, call: Call) -> Plain:
 
 def _cancel(sandbox: Sandbox, call: Call) -> Plain:
     user = read_acting_user(call.credential, call.headers)
-    cancel = Cancel(_appointment_id(call), read_order(call.body), user, datetime.now(UTC))
-    return Plain(201, appointment_document(sandbox.desk.carry_out(cancel)))
+    order = read_fields(Order, call.body or b"{}")
+    cancelled = sandbox.desk.carry_out(_appointment_id(call), order, user, datetime.now(UTC))
+    return Plain(201, appointment_document(cancelled))
 
 
 def _read_page(sandbox: Sandbox, call: Call) -> Plain:
     user = read_acting_user(call.credential, call.headers)
     appointments = sandbox.book.everything(stale_s=call.stale_s)
-    return Plain(200, read_page(appointments, read_query(call.query), user, sandbox.options.quirks))
+    return Plain(200, read_page(appointments, read_fields(Query, call.query), user, sandbox.options.quirks))
 
 
 def _read_today(sandbox: Sandbox, call: Call) -> Plain:
@@ -90,21 +94,25 @@ def _read_pending(sandbox: Sandbox, call: Call) -> Plain:
 
 
 def _read_availability(sandbox: Sandbox, call: Call) -> Plain:
-    """Return bookable slots from a cache, unless `refreshCache=true` is given (documented)."""
     read_acting_user(call.credential, call.headers)
-    key = tuple(call.query.get(name, "") for name in ("meetingTypeId", "hostIds", "start", "end", "timezone"))
-    if call.query.get("refreshCache") != "true" and key in sandbox.slots:
-        return Plain(200, sandbox.slots[key])
-    everything = tuple(sandbox.book.everything(stale_s=call.stale_s))
-    sandbox.slots[key] = read_availability(everything, sandbox.blocked, call.query, sandbox.options.quirks)
-    return Plain(200, sandbox.slots[key])
+    query = read_fields(SlotsQuery, call.query)
+    kept = query.model_copy(update={"refresh_cache": ""})
+    if query.refresh_cache == "true" or kept not in sandbox.slots:
+        everything = tuple(sandbox.book.everything(stale_s=call.stale_s))
+        sandbox.slots[kept] = read_availability(everything, sandbox.blocked, query, sandbox.options.quirks)
+    return Plain(200, sandbox.slots[kept])
+
+
+class _UsersQuery(Fields):
+    offset: int = Field(0, ge=0)
+    limit: int = Field(50, ge=0)
 
 
 def _read_users(sandbox: Sandbox, call: Call) -> Plain:
     if not read_acting_user(call.credential, call.headers).admin:
         raise Refused(403, "Only admins read the users")
-    offset, limit = _number(call.query, "offset", 0), _number(call.query, "limit", 50)
-    users = [user_document(user) for user in USERS[offset : offset + limit]]
+    asked = read_fields(_UsersQuery, call.query)
+    users = [user_document(user) for user in USERS[asked.offset : asked.offset + asked.limit]]
     return Plain(200, {"users": users, "total": len(USERS)})
 
 
@@ -117,17 +125,12 @@ def _read_meeting_types(sandbox: Sandbox, call: Call) -> Plain:
     return Plain(200, [meeting_type_document(meeting_type) for meeting_type in MEETING_TYPES])
 
 
+class _Target(Fields):
+    id: Uuid
+
+
 def _appointment_id(call: Call) -> str:
-    if not is_uuid(call.target):
-        raise Refused(400, "Validation failed (uuid is expected)")
-    return call.target.lower()
-
-
-def _number(query: Mapping[str, str], name: str, usual: int) -> int:
-    text = query.get(name, str(usual))
-    if not (text.isascii() and text.isdecimal()):
-        raise invalid({name: f"{name} must be a number"})
-    return int(text)
+    return read_fields(_Target, {"id": call.target}).id
 
 
 CANCEL = ApiRoute("POST", "/appointment/{id}/cancel", "cancel", _cancel)

@@ -10,6 +10,7 @@ from threading import RLock
 from bulk_cancel.sandbox.appointments import Book
 from bulk_cancel.sandbox.bucket import Limits
 from bulk_cancel.sandbox.cancelling import Desk
+from bulk_cancel.sandbox.closure_reads import SlotsQuery
 from bulk_cancel.sandbox.faults import FaultPlan
 from bulk_cancel.sandbox.options import SandboxOptions
 from bulk_cancel.sandbox.record import Arrival, Record, Truth
@@ -37,7 +38,7 @@ class Sandbox:
             self.desk = Desk(self.book, self.options.second_cancel)
             self.record = Record()
             self.blocked: set[date] = set()
-            self.slots: dict[tuple[str, ...], dict[str, object]] = {}
+            self.slots: dict[SlotsQuery, dict[str, object]] = {}
             self.set_faults(self.options.faults)
 
     def set_faults(self, spec: str) -> None:
