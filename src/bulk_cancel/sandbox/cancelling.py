@@ -59,7 +59,7 @@ class Desk:
         for sibling in self.book.siblings(appointment) if order.cancel_entire_series else ():
             if sibling.start > at and sibling.cancellation is None:
                 self._cancel_one(sibling, cancellation)
-                self.book.count_taken_along(sibling.id)
+                self.book.taken_along[sibling.id] += 1
         return self._cancel_one(appointment, cancellation)
 
     def _cancel_one(self, appointment: Appointment, cancellation: Cancellation) -> Appointment:

@@ -17,7 +17,7 @@ class SandboxOptions:
     seed: int = 1  #: the same seed gives the same appointments and the same faults
     rate_per_s: float = 100 / 60
     burst: int = 200
-    faults: str = ""  #: see `faults.GRAMMAR`
+    faults: str = ""  #: see `faults`
     latency_s: float = 0.0  #: added to every answer
     second_cancel: SecondCancel = "refuse"  #: what a cancel of a cancelled appointment does
     port: int = 0  #: 0 takes a free one
