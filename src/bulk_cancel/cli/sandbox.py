@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from bulk_cancel.access.machine import Machine
@@ -42,18 +40,15 @@ def sandbox_command(seed: str, reading: Mapping[str, object], **given: object) -
 
     `reading` is how the input is read: --map, --encoding, --hidden-rows.
     """
-    from bulk_cancel.commands.rehearse import write_seed
+    from bulk_cancel.commands.rehearse import seed_world
     from bulk_cancel.sandbox.options import SandboxOptions
     from bulk_cancel.sandbox.quirks import parse_quirks
     from bulk_cancel.sandbox.server import serve
 
     try:
         rate_per_s, quirks = parse_rate(str(given.pop("rate"))), parse_quirks(str(given.pop("quirks")))
-        with tempfile.TemporaryDirectory(prefix="bulk-cancel-") as folder:
-            seed_file = write_seed(seed, Path(folder), reading) if seed else None
-            options = SandboxOptions(rate_per_s=rate_per_s, seed_file=seed_file, quirks=quirks, **given)  # type: ignore[arg-type]  # as main.py declares them
-            world = options.make_world()
-        serve(replace(options, world=world))
+        world = seed_world(seed, reading) if seed else None
+        serve(SandboxOptions(rate_per_s=rate_per_s, world=world, quirks=quirks, **given))  # type: ignore[arg-type]  # as main.py declares them
     except (ValueError, OSError) as error:
         raise UsageError(f"The sandbox cannot start: {error}.") from error
 
