@@ -30,7 +30,7 @@ HOMES = {
     "tenacity": ("engine", "cluster"),
     "filelock": ("ops/locks.py",),
     "platformdirs": ("access/places.py",),
-    "pydantic": ("settings",),
+    "pydantic": ("settings", "sandbox"),
     "starlette": ("sandbox",),
     "uvicorn": ("sandbox",),
     "apprise": ("ops/notify.py",),

@@ -126,6 +126,8 @@ class Process:
         self._full_write = self._fate("full disk", has("full_disk") and not calm, 0.6, 40)
         self._second_turn = self._fate("second", has("second") and not calm, 0.7, 1000)
         self._swap_turn = self._fate("swapped", has("swapped") and not calm, 0.6, 1000)
+        self._fateful = {self._freeze_turn, self._suspend_turn, self._signal_turn}
+        self._fateful |= {self._second_turn, self._swap_turn, self._kill_turn}
         self._slow = has("slow_disk") and not calm
         self._stalls = has("stalls") and not calm
         self._freeze_intent = self._fate("freeze at an intent", has("freeze") and not calm, 0.5, 20)
@@ -188,6 +190,8 @@ class Process:
             raise StuckError(f"no end after {MOST_TURNS} turns of the loop")
         if not self.is_alive:
             return 0
+        if self.turns not in self._fateful:
+            return None
         if self.turns == self._freeze_turn:
             self._stands_still()
         if self.turns == self._suspend_turn:

@@ -9,8 +9,8 @@ from typing import Any
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import Scope, Work
 from bulk_cancel.core.states import State
-from bulk_cancel.ledger.port import ALL_ROWS, Concern, HistoryLine, Naming, RowRecord, RunRecord
-from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, run_record_of, scoped, work_of
+from bulk_cancel.ledger.port import ALL_ROWS, Concern, HistoryLine, Naming, RowRecord, RunRecord, Unknown
+from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, run_record_of, scoped, unknown_of, work_of
 
 
 class Questions(ABC):
@@ -19,10 +19,6 @@ class Questions(ABC):
     @abstractmethod
     def _rows(self, name: str, *values: Any) -> list[Row]:
         """Run the statement of this name and return its rows."""
-
-    @abstractmethod
-    def _counts(self, run_no: int, *, firsts: bool) -> dict[State | None, int]:
-        """Count the rows, or with `firsts` the targets, in each state; None: invalid rows."""
 
     def work(
         self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope = ALL_ROWS
@@ -37,11 +33,14 @@ class Questions(ABC):
         account, _, after, last, series = scoped(scope)
         return {} if series else dict(self._rows("acting_users", run_no, after, last, account))
 
+    def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
+        return [unknown_of(row) for row in self._rows("unknown", *scoped(scope), after_target, limit)]
+
     def unknown_count(self, scope: Scope | None = None) -> int:
         return int(self._rows("unknown_count", *scoped(scope))[0][0])
 
     def sendable_count(self, run_no: int, scope: Scope | None = None) -> int:
-        return int(self._rows("sendable_count", run_no, *scoped(scope))[0][0])
+        return int(self._rows("sendable_count", *scoped(scope), run_no)[0][0])
 
     def waiting_count(self) -> int:
         return int(self._rows("waiting_count")[0][0])
@@ -57,6 +56,11 @@ class Questions(ABC):
 
     def target_states(self, run_no: int) -> Mapping[State, int]:
         return {state: count for state, count in self._counts(run_no, firsts=True).items() if state is not None}
+
+    def _counts(self, run_no: int, *, firsts: bool) -> dict[State | None, int]:
+        """Count the rows, or with `firsts` the targets, in each state; None: invalid rows."""
+        counts = self._rows("counts", run_no, firsts)[0]
+        return {state: count for state, count in zip((*State, None), counts, strict=True) if count}
 
     def target_count(self, run_no: int) -> int:
         return int(self._rows("target_count", run_no)[0][0])

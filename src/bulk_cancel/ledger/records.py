@@ -9,7 +9,7 @@ from bulk_cancel.core.clock import Past, TimeBase
 from bulk_cancel.core.model import InputRow, Request, Scope, Target, Work
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import DONE, SETTLED, State
-from bulk_cancel.ledger.port import RowRecord, RunRecord
+from bulk_cancel.ledger.port import RowRecord, RunRecord, Unknown
 
 Row = tuple[Any, ...]
 _NOTHING_KNOWN = (False, False, None, None, None)
@@ -55,6 +55,14 @@ def _past(told: str) -> Past:
 def numbered_work_of(row: Row) -> tuple[int, Work]:
     """Return the number and the work of a row of the statement `work`."""
     return row[0], work_of(row[1:])
+
+
+def unknown_of(row: Row) -> Unknown:
+    """Return the record of a row of the statement `unknown`."""
+    intent_at, start, last_at, undecided, unverified, settle_s, boot_id, offset_s, age_s = row[14:]
+    base = None if offset_s is None else TimeBase(boot_id, offset_s)
+    is_left = bool(undecided), bool(unverified)
+    return Unknown(work_of(row[:14]), intent_at, base, start, last_at, *is_left, settle_s, age_s)
 
 
 def row_record_of(row: Row) -> RowRecord:

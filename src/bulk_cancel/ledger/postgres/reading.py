@@ -9,16 +9,12 @@ from typing import Any
 from bulk_cancel.core.model import InputRow, Scope, Work
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger.port import (
-    ALL_ROWS,
-    Health,
-    Unknown,
-)
+from bulk_cancel.ledger.port import ALL_ROWS, Health
 from bulk_cancel.ledger.postgres.create import version_of
 from bulk_cancel.ledger.postgres.integrity import verify
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.questions import Questions
-from bulk_cancel.ledger.records import Row, numbered_work_of, scoped, staged_state, work_of
+from bulk_cancel.ledger.records import Row, numbered_work_of, scoped, staged_state
 
 
 class Reading(Questions):
@@ -42,15 +38,6 @@ class Reading(Questions):
             return []
         given = (run_no, after, False, len(appointment_ids) * 100, account, last, [*appointment_ids])
         return [numbered_work_of(row)[1] for row in self._rows("listed_work", *given)]
-
-    def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
-        return [
-            Unknown(work_of(row[:14]), row[14], None, *row[15:])
-            for row in self._rows("unknown", after_target, limit, *scoped(scope))
-        ]
-
-    def _counts(self, run_no: int, *, firsts: bool) -> dict[State | None, int]:
-        return {State(state) if state else None: count for state, count in self._rows("counts", run_no, firsts)}
 
     def states_of(self, rows: Sequence[InputRow], *, retry_refused: bool = False) -> list[State | None]:
         found = self._rows("states_of", *_keys_of(rows))

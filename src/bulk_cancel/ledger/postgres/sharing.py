@@ -34,10 +34,10 @@ class Sharing(Writing):
             self._session.run("plan_chunks", run_no, size)
 
     def chunks(self, run_no: int) -> Sequence[ChunkRecord]:
-        return [_chunk_record(row) for row in self._rows("chunks", run_no)]
+        return [_chunk_record(row) for row in self._rows("chunks", run_no, None)]
 
     def chunk(self, run_no: int, chunk_no: int) -> ChunkRecord | None:
-        found = self._rows("chunk", run_no, chunk_no)
+        found = self._rows("chunks", run_no, chunk_no)
         return _chunk_record(found[0]) if found else None
 
     def open_chunks(self, run_no: int) -> tuple[bool, bool]:

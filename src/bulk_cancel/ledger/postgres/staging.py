@@ -27,7 +27,7 @@ def stage(session: Session, run_no: int, rows: Sequence[InputRow], retry_refused
     session.run("stage_targets", run_no)
     session.run("find_staged")
     session.run("mark_siblings", newest)
-    chain.seal(session, run_no, 0, session.stream("stage_restaged", run_no, retry_refused))
+    chain.seal(session, run_no, 0, session.stream("stage_restaged", run_no, 0, retry_refused))
     session.run("stage_requests", run_no, newest, retry_refused)
     session.run("stage_rows", run_no)
 

@@ -81,7 +81,7 @@ class Writing(Reading):
             self._fence(self._lease)
             self._session.run("lock_chain", run_no, chunk_no)
             self._session.run("lock_sending", *within)
-            events = self._session.stream("recover_events", run_no, chunk_no, *within)
+            events = self._session.stream("recover_events", *within, run_no, chunk_no)
             recovered = chain.seal(self._session, run_no, chunk_no, events)
             self._session.run("recover_targets", *within)
         return recovered

@@ -271,25 +271,10 @@ SELECT last_event_id, digest FROM seals WHERE run_no = $1 AND chunk_no = $2 ORDE
 -- name: insert_seal
 INSERT INTO seals (run_no, chunk_no, last_event_id, digest) VALUES ($1, $2, $3, $4);
 
--- name: save_pace
-INSERT INTO pace (credential, tat_at, tat_mono, boot_id) VALUES ($1, $2, $3, $4)
-ON CONFLICT (credential) DO UPDATE SET tat_at = excluded.tat_at, tat_mono = excluded.tat_mono,
-  boot_id = excluded.boot_id;
-
--- name: load_pace
-SELECT tat_at, tat_mono, boot_id FROM pace WHERE credential = $1;
-
 -- name: begin_run
 WITH new AS (SELECT nextval('run_numbers') AS run_no)
 INSERT INTO runs (run_no, run_id, status, started_at, settle_s, source, input_digest, out, provenance)
 SELECT new.run_no, $1, 'staging', wall_clock(), $2, $3, $4, $5, $6 FROM new RETURNING run_no;
-
--- name: beginnings
-SELECT run_no, run_id, started_at, settle_s, source, input_digest, out, provenance FROM runs
-WHERE $1::bigint IS NULL OR run_no = $1 ORDER BY run_no;
-
--- name: start_run
-UPDATE runs SET status = 'running' WHERE run_no = $1 AND status = 'staging';
 
 -- name: end_run
 UPDATE runs SET status = 'ended', ended_at = wall_clock(), summary = $2 WHERE run_no = $1;
@@ -316,135 +301,74 @@ ANALYZE staging;
 SELECT count(*) FROM (SELECT 1 FROM targets WHERE target_id IN (SELECT target_id FROM staging)
   ORDER BY target_id FOR UPDATE) locked;
 
--- name: newest_target
-SELECT coalesce(max(target_id), 0) FROM targets;
-
--- name: stage_targets
-INSERT INTO targets (appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, asked_by,
-  asked_row)
-SELECT appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, $1, row
-FROM staging WHERE first_row = row AND target_id IS NULL ORDER BY row
-ON CONFLICT (appointment_id, attendee_id, entire_series) DO NOTHING;
-
 -- name: mark_siblings
 UPDATE targets o SET has_sibling = true FROM (
   SELECT DISTINCT s.appointment_id FROM staging s WHERE s.target_id > $1 AND EXISTS (SELECT 1 FROM targets t
     WHERE t.appointment_id = s.appointment_id AND t.target_id <> s.target_id)) shared
 WHERE o.appointment_id = shared.appointment_id AND NOT o.has_sibling;
 
--- A refusal stands until the input asks for something else, or ($2) refusals are taken up again as they are; where an
--- approved plan sends nothing it stands in any case. What failed or was skipped is always taken up again.
 -- name: stage_restaged
 WITH written AS (
-  INSERT INTO events (target_id, run_no, event, attempt_no, at)
-  SELECT t.target_id, $1, 'restaged', t.attempts, wall_clock() FROM staging s JOIN targets t USING (target_id)
-  WHERE s.first_row = s.row AND (t.state IN ('failed', 'skipped') OR t.state IN ('rejected', 'not_found')
-    AND NOT s.stands AND ($2::boolean OR (t.reason, t.cancel_all, t.user_id, t.account)
-      IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account)))
+  INSERT INTO events (target_id, run_no, chunk_no, event, attempt_no, at)
+  SELECT t.target_id, $1, $2::bigint, 'restaged', t.attempts, wall_clock() FROM staging s JOIN targets t USING (target_id)
+  WHERE s.first_row = s.row AND
+{taken_up_again}
   ORDER BY s.row RETURNING *)
+{sealed_of_written}
+
+-- What a seal covers of the events that a statement has written.
+-- name: sealed_of_written
 SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
   w.http_status, w.detail FROM written w JOIN targets t USING (target_id) ORDER BY w.event_id;
 
--- A target without an outcome takes the newest request as well: if it proves not applied, that is what is sent.
--- name: stage_requests
-UPDATE targets t SET reason = s.reason, cancel_all = s.cancel_all, user_id = s.user_id, account = s.account,
-  asked_by = $1, asked_row = s.row,
-  state = CASE WHEN t.state IN ('waiting', 'sending', 'unknown') THEN t.state ELSE 'pending' END,
-  settled_at = NULL,
-  http_status = CASE WHEN t.state IN ('sending', 'unknown') THEN t.http_status END,
-  detail = CASE WHEN t.state IN ('sending', 'unknown') THEN t.detail ELSE '' END
-FROM staging s
-WHERE t.target_id = s.target_id AND s.first_row = s.row AND s.target_id <= $2
-  AND (t.state IN ('pending', 'waiting', 'sending', 'unknown', 'failed', 'skipped')
-    OR t.state IN ('rejected', 'not_found') AND NOT s.stands AND ($3::boolean
-      OR (t.reason, t.cancel_all, t.user_id, t.account)
-        IS DISTINCT FROM (s.reason, s.cancel_all, s.user_id, s.account)));
-
--- name: stage_rows
-INSERT INTO input_rows (run_no, row, first_row, target_id, problems)
-SELECT $1, row, first_row, target_id, problems FROM staging ORDER BY row;
-
 -- name: lock_sending
-SELECT count(*) FROM (SELECT 1 FROM targets WHERE state = 'sending' AND state IN ('sending', 'unknown')
-  AND ($1::text IS NULL OR account = $1)
-  AND ($2::bigint IS NULL OR asked_by = $2
-    AND asked_row > $3 AND asked_row <= $4
-    AND entire_series = $5)
+SELECT count(*) FROM (SELECT 1 FROM targets WHERE
+{sending}
   ORDER BY target_id FOR UPDATE) locked;
 
--- Here and below, the second condition on the state names the partial index.
 -- name: recover_events
 WITH written AS (
   INSERT INTO events (target_id, run_no, chunk_no, event, attempt_no, at)
-  SELECT target_id, $1, $2::bigint, 'recovered', attempts, wall_clock() FROM targets
-  WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($3::text IS NULL OR account = $3)
-    AND ($4::bigint IS NULL OR asked_by = $4
-    AND asked_row > $5 AND asked_row <= $6
-    AND entire_series = $7)
+  SELECT target_id, $6, $7::bigint, 'recovered', attempts, wall_clock() FROM targets WHERE
+{sending}
   ORDER BY target_id RETURNING *)
-SELECT w.event_id, t.appointment_id, t.attendee_id, t.entire_series, w.run_no, w.event, w.attempt_no, w.at,
-  w.http_status, w.detail FROM written w JOIN targets t USING (target_id) ORDER BY w.event_id;
+{sealed_of_written}
 
--- name: recover_targets
-UPDATE targets SET state = 'unknown', detail = 'the program ended before the answer was recorded'
-WHERE state = 'sending' AND state IN ('sending', 'unknown') AND ($1::text IS NULL OR account = $1)
-  AND ($2::bigint IS NULL OR asked_by = $2
-    AND asked_row > $3 AND asked_row <= $4
-    AND entire_series = $5);
-
--- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
--- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. Every target
--- waits while a series is open: it may be one of that series, which may still take effect. Neither waits any more once
--- that is undecided, which comes after its settle time. Two series suffice to know
--- of one beside the target's own; they are looked up once, in their order, which leads through their partial indexes
--- also before the database knows how few they are.
--- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
--- reads show may be an old state.
--- What a worker has to know of a target before it sends: whether it must be read first, since another cancel may have
--- taken it along or it was refused once; whether its attendee was seen in it; when a series
--- that was sent was heard of last; whether the whole appointment is known as cancelled by another target.
--- name: work_columns
+-- Two series suffice to know of one beside the target's own; they are looked up once, in their order, which leads
+-- through their partial indexes also before the database knows how few they are.
+-- name: with_series
 WITH sent_series AS MATERIALIZED (
   SELECT target_id FROM targets WHERE entire_series AND attempts > 0 ORDER BY intent_at DESC LIMIT 2),
 open_series AS MATERIALIZED (
-  SELECT o.target_id FROM targets o WHERE o.entire_series AND o.state IN ('sending', 'unknown')
-    AND NOT EXISTS (SELECT 1 FROM events e
-      WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts)
+  SELECT o.target_id FROM targets o WHERE o.entire_series AND o.state IN ('sending', 'unknown') AND
+{not_undecided}
   ORDER BY o.target_id LIMIT 2)
-SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id,
-  t.account, t.state, t.attempts,
+
+-- name: another_series_was_sent
   EXISTS (SELECT 1 FROM sent_series s WHERE s.target_id <> t.target_id)
-  OR (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
-    AND o.target_id <> t.target_id AND o.attempts > 0 AND '' IN (o.attendee_id, t.attendee_id)))
-  OR EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event IN
-    ('rejected', 'not_found', 'seen_refused', 'seen_missing', 'resolved_not_cancelled')) AS must_be_read,
-  t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
-  t.start_at,
+
+-- name: series_heard
   (SELECT json_build_array(e.at, greatest(0, wall_clock() - e.at), (SELECT max(q.settle_s) FROM targets o
       JOIN runs q ON q.run_no = o.intent_run_no WHERE o.entire_series AND o.attempts > 0))::text
     FROM targets s JOIN runs r ON r.run_no = s.intent_run_no
     JOIN events e ON e.target_id = s.target_id AND e.run_no = r.run_no
-    WHERE s.entire_series AND s.attempts > 0 ORDER BY e.event_id DESC LIMIT 1),
+    WHERE s.entire_series AND s.attempts > 0 ORDER BY e.event_id DESC LIMIT 1)
+
+-- name: refused
   (SELECT json_build_array(e.at, greatest(0, wall_clock() - e.at), r.settle_s)::text
     FROM events e JOIN runs r USING (run_no)
-    WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1),
-  t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
-    AND o.target_id <> t.target_id AND o.attendee_id = '' AND o.state IN ('cancelled', 'already_cancelled'))
+    WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1)
 
--- name: work_conditions
-WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
-  AND ($6::bigint IS NULL OR t.asked_row <= $6) AND t.account = $5 AND t.state IN ('pending', 'waiting')
-  AND NOT (t.has_sibling AND EXISTS (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id
-    AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id)
-      AND NOT EXISTS (SELECT 1 FROM events e
-        WHERE e.target_id = o.target_id AND e.event = 'undecided' AND e.attempt_no = o.attempts)))
-  AND NOT EXISTS (SELECT 1 FROM open_series s WHERE s.target_id <> t.target_id)
-  AND NOT (t.attempts > 1 AND EXISTS (SELECT 1 FROM events i JOIN events e USING (target_id, attempt_no)
-    JOIN events o USING (target_id)
-    WHERE i.target_id = t.target_id AND i.run_no = $1 AND i.event = 'intent' AND o.attempt_no < i.attempt_no
-      AND e.event IN ('no_proof', 'recovered') AND o.event IN ('no_proof', 'recovered')))
+-- name: no_other_series_is_open
+  NOT EXISTS (SELECT 1 FROM open_series s WHERE s.target_id <> t.target_id)
+
+-- name: age
+  NULL, NULL, greatest(0, wall_clock() -
+{last_heard}
+  )
 
 -- name: work
+{with_series}
 {work_columns}
 FROM targets t
 {work_conditions}
@@ -452,56 +376,12 @@ ORDER BY t.asked_row LIMIT $4;
 
 -- Those of one page of the API's list.
 -- name: listed_work
+{with_series}
 {work_columns}
 FROM targets t
 {work_conditions}
   AND t.appointment_id = ANY ($7)
 ORDER BY t.asked_row LIMIT $4;
-
--- name: acting_users
-SELECT user_id, count(*) FROM targets t
-WHERE t.asked_by = $1 AND NOT t.entire_series AND t.asked_row > $2 AND ($3::bigint IS NULL OR t.asked_row <= $3)
-  AND t.account = $4 AND t.state IN ('pending', 'waiting')
-GROUP BY user_id ORDER BY count(*) DESC;
-
--- name: sendable_count
-SELECT count(*) FROM targets
-WHERE asked_by = $1 AND state IN ('pending', 'waiting')
-  AND ($2::text IS NULL OR account = $2)
-  AND ($3::bigint IS NULL OR asked_by = $3
-    AND asked_row > $4 AND asked_row <= $5
-    AND entire_series = $6);
-
--- name: waiting_count
-SELECT count(*) FROM targets WHERE state = 'waiting' AND state IN ('pending', 'waiting');
-
--- name: left_by_run
-SELECT asked_by, count(*) FROM targets WHERE state IN ('pending', 'waiting') GROUP BY asked_by;
-
--- name: accounts
-SELECT account FROM targets
-WHERE asked_by = $1 AND state IN ('pending', 'waiting')
-UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY account;
-
--- The sending run's last event of a target tells until when its cancel was on the way: a process that was stopped
--- between intent and send, or a server that it waited for, may have let much time pass since the intent.
--- name: unknown
-SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id, t.account,
-  t.state, t.attempts, false,
-  t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active'),
-  NULL, NULL, t.intent_at, t.start_at, heard.last_at,
-{undecided}
-  , EXISTS (SELECT 1 FROM events e
-    WHERE e.target_id = t.target_id AND e.event = 'unverified' AND e.attempt_no = t.attempts),
-  r.settle_s, greatest(0, wall_clock() - heard.last_at)
-FROM targets t JOIN runs r ON r.run_no = t.intent_run_no, LATERAL (SELECT max(e.at) AS last_at FROM events e
-  WHERE e.target_id = t.target_id AND e.run_no = t.intent_run_no AND e.event NOT IN ('undecided', 'unverified')) heard
-WHERE t.state = 'unknown' AND t.state IN ('sending', 'unknown') AND t.target_id > $1
-  AND ($3::text IS NULL OR t.account = $3)
-  AND ($4::bigint IS NULL OR t.asked_by = $4
-    AND t.asked_row > $5 AND t.asked_row <= $6
-    AND t.entire_series = $7)
-ORDER BY t.target_id LIMIT $2;
 
 -- The newest event of the whole ledger, with the link of its chain that ends with it.
 -- name: newest_event
@@ -512,39 +392,6 @@ SELECT e.event_id, s.digest FROM events e JOIN seals s ON s.run_no = e.run_no AN
 SELECT s.digest FROM events e JOIN seals s ON s.run_no = e.run_no AND s.chunk_no = e.chunk_no
   AND s.last_event_id = e.event_id WHERE e.event_id = $1;
 
--- The cancel without an outcome that may be applied the longest: when it was last heard of, and its settle time.
--- name: last_unanswered
-SELECT e.at, r.settle_s FROM targets t JOIN runs r ON r.run_no = t.intent_run_no
-JOIN events e ON e.target_id = t.target_id AND e.run_no = t.intent_run_no
-WHERE t.state IN ('sending', 'unknown') AND e.event IN ('intent', 'no_proof')
-ORDER BY e.at + r.settle_s DESC LIMIT 1;
-
--- name: settle_of
-SELECT settle_s FROM runs WHERE run_no = $1;
-
--- name: unknown_count
-SELECT count(*) FROM targets WHERE state IN ('sending', 'unknown') AND ($1::text IS NULL OR account = $1)
-  AND ($2::bigint IS NULL OR asked_by = $2
-    AND asked_row > $3 AND asked_row <= $4
-    AND entire_series = $5);
-
--- Of all rows, or ($2) of those that first name a target.
--- name: counts
-SELECT t.state, count(*) FROM input_rows r LEFT JOIN targets t USING (target_id)
-WHERE r.run_no = $1 AND (r.first_row = r.row OR NOT $2) GROUP BY t.state;
-
--- name: target_count
-SELECT count(*) FROM input_rows WHERE run_no = $1 AND first_row = row;
-
--- The reason that was mailed is that of the last intent: a later input may have asked with another one.
--- name: rows
-SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
-  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account,
-  CASE WHEN t.state = 'cancelled' THEN (SELECT e.detail FROM events e
-    WHERE e.target_id = t.target_id AND e.event = 'intent' ORDER BY e.event_id DESC LIMIT 1) END
-FROM input_rows r LEFT JOIN targets t USING (target_id)
-WHERE r.run_no = $1 AND r.row > $2 ORDER BY r.row LIMIT $3;
-
 -- name: states_of
 SELECT t.state, t.reason, t.cancel_all, t.user_id, t.account
 FROM unnest($1::text[], $2::text[], $3::boolean[]) WITH ORDINALITY
@@ -552,93 +399,19 @@ FROM unnest($1::text[], $2::text[], $3::boolean[]) WITH ORDINALITY
 LEFT JOIN targets t USING (appointment_id, attendee_id, entire_series) ORDER BY s.place;
 
 -- name: mailed_of
-SELECT CASE WHEN t.state = 'cancelled' THEN (SELECT e.detail FROM events e
-  WHERE e.target_id = t.target_id AND e.event = 'intent' ORDER BY e.event_id DESC LIMIT 1) END
+SELECT
+{mailed_reason}
 FROM unnest($1::text[], $2::text[], $3::boolean[]) WITH ORDINALITY
   AS s (appointment_id, attendee_id, entire_series, place)
 LEFT JOIN targets t USING (appointment_id, attendee_id, entire_series) ORDER BY s.place;
 
--- name: find_target
-SELECT target_id, appointment_id, attendee_id, entire_series, reason, cancel_all, user_id, account, state, attempts
-FROM targets WHERE appointment_id = $1 ORDER BY target_id;
-
--- name: history
-SELECT e.event, e.attempt_no, e.at, e.http_status, e.detail, r.run_id FROM events e JOIN runs r USING (run_no)
-WHERE e.target_id = $1 ORDER BY e.event_id;
-
--- name: all_events
-SELECT t.appointment_id, t.attendee_id, t.entire_series::integer, r.run_id, e.event, e.attempt_no, e.at, e.http_status,
-  e.detail
-FROM events e JOIN targets t USING (target_id) JOIN runs r USING (run_no) ORDER BY e.event_id;
-
--- name: runs
-SELECT run_no, run_id, status, started_at, ended_at, source, input_digest, out, summary, settle_s, provenance
-FROM runs
-WHERE $1 = '' OR run_id = $1 ORDER BY run_no DESC LIMIT $2;
-
--- No read can settle the last attempt: a person has to.
--- name: undecided
-EXISTS (SELECT 1 FROM events e
-  WHERE e.target_id = t.target_id AND e.event IN ('undecided', 'unverified') AND e.attempt_no = t.attempts)
-
--- It is left out because it is not what was approved any more.
--- name: changed
-(SELECT e.event FROM events e WHERE e.target_id = t.target_id ORDER BY e.event_id DESC LIMIT 1) = 'changed'
-
--- It was cancelled in this run, in one that died before it could tell, or in one without rows of its own.
--- name: told_here
-EXISTS (SELECT 1 FROM events e JOIN runs x ON x.run_no = e.run_no
-  WHERE e.target_id = t.target_id AND e.event IN ('cancelled', 'seen_cancelled')
-    AND (e.run_no = $1 OR x.status <> 'ended' OR x.input_digest = ''))
-
--- Who is to be asked or told, after a run. Money and after-effects are counted once per target.
--- name: concerns
-SELECT count(*) FILTER (WHERE t.state IN ('unknown', 'sending') AND NOT
-{undecided}
-  ), count(*) FILTER (WHERE t.state = 'unknown' AND
-{undecided}
-  ), count(*) FILTER (WHERE t.state = 'failed'),
-  count(*) FILTER (WHERE t.state = 'rejected'), count(*) FILTER (WHERE t.state = 'not_found'),
-  count(*) FILTER (WHERE t.target_id IS NULL),
-  count(*) FILTER (WHERE r.first_row = r.row AND t.state = 'cancelled' AND t.paid),
-  count(*) FILTER (WHERE r.first_row = r.row AND t.state = 'cancelled' AND t.warnings <> '' AND
-{told_here}
-  ), count(*) FILTER (WHERE t.state = 'skipped' AND
-{changed}
-  )
-FROM input_rows r LEFT JOIN targets t USING (target_id)
-WHERE r.run_no = $1;
-
--- name: concerning_rows
-SELECT r.row, r.first_row, r.problems, t.state, t.detail, t.http_status, t.attempts, t.settled_at, t.appointment_id,
-  t.attendee_id, t.entire_series, t.cancel_all, t.reason, t.user_id, t.warnings, t.account,
-  CASE WHEN t.state = 'cancelled' THEN (SELECT e.detail FROM events e
-    WHERE e.target_id = t.target_id AND e.event = 'intent' ORDER BY e.event_id DESC LIMIT 1) END
-FROM input_rows r LEFT JOIN targets t USING (target_id)
-WHERE r.run_no = $1 AND CASE $2::text
-  WHEN 'invalid' THEN t.target_id IS NULL
-  WHEN 'unknown' THEN t.state IN ('unknown', 'sending') AND NOT
-{undecided}
-  WHEN 'undecided' THEN t.state = 'unknown' AND
-{undecided}
-  WHEN 'paid' THEN r.first_row = r.row AND t.state = 'cancelled' AND t.paid
-  WHEN 'warned' THEN r.first_row = r.row AND t.state = 'cancelled' AND t.warnings <> '' AND
-{told_here}
-  WHEN 'changed' THEN t.state = 'skipped' AND
-{changed}
-  ELSE t.state = $2 END
-ORDER BY r.row LIMIT $3;
-
--- name: send_span
-SELECT min(e.at), max(e.at) FROM input_rows r JOIN events e USING (target_id)
-WHERE r.run_no = $1 AND r.first_row = r.row
-  AND e.run_no = $1 AND e.event = 'intent';
+-- name: of_its_sends
+FROM input_rows r JOIN events e USING (target_id)
+WHERE r.run_no = $1 AND r.first_row = r.row AND e.run_no = $1 AND e.event = 'intent'
 
 -- name: sends
 SELECT trunc((e.at - $2::double precision) / $3::double precision)::bigint AS interval_no, count(*)
-FROM input_rows r JOIN events e USING (target_id)
-WHERE r.run_no = $1 AND r.first_row = r.row
-  AND e.run_no = $1 AND e.event = 'intent'
+{of_its_sends}
 GROUP BY interval_no ORDER BY interval_no;
 
 -- name: sealed_events
@@ -649,20 +422,6 @@ FROM (SELECT e.*, (SELECT min(last_event_id) FROM seals s WHERE s.run_no = e.run
 JOIN targets t USING (target_id)
 FULL JOIN seals s ON s.run_no = e.run_no AND s.chunk_no = e.chunk_no AND s.last_event_id = e.link
 ORDER BY coalesce(s.run_no, e.run_no), coalesce(s.chunk_no, e.chunk_no), s.last_event_id, e.event_id;
-
--- name: states_by_target
-SELECT t.target_id, t.state, t.attempts, e.event, e.attempt_no FROM targets t LEFT JOIN events e USING (target_id)
-ORDER BY t.target_id, e.event_id;
-
--- name: lost_siblings
-SELECT t.target_id FROM targets t WHERE NOT t.has_sibling AND EXISTS
-  (SELECT 1 FROM targets o WHERE o.appointment_id = t.appointment_id AND o.target_id <> t.target_id);
-
--- name: get_meta
-SELECT value FROM meta WHERE key = $1;
-
--- name: set_meta
-INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING;
 
 -- name: namings
 SELECT r.run_no, r.run_id, i.row, i.target_id FROM input_rows i JOIN runs r USING (run_no)
@@ -713,17 +472,16 @@ SELECT $1, row_number() OVER (ORDER BY first_row, entire_series), account, entir
   lag(last_row, 1, 0::bigint) OVER (PARTITION BY account, entire_series ORDER BY first_row), last_row, targets
 FROM pieces WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE run_no = $1);
 
--- name: chunks
+-- name: chunk_records
 SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, epoch,
   extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, ended_at IS NOT NULL, note,
   extract(epoch FROM clock_timestamp() - given_back_at)::double precision, posts, gets, throttled
-FROM chunks WHERE run_no = $1 ORDER BY chunk_no;
+FROM chunks
 
--- name: chunk
-SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, epoch,
-  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, ended_at IS NOT NULL, note,
-  extract(epoch FROM clock_timestamp() - given_back_at)::double precision, posts, gets, throttled
-FROM chunks WHERE run_no = $1 AND chunk_no = $2;
+-- Of a run: all, or one of them.
+-- name: chunks
+{chunk_records}
+WHERE run_no = $1 AND ($2::bigint IS NULL OR chunk_no = $2) ORDER BY chunk_no;
 
 -- Asked whenever a chunk ends: it must not read all the others.
 -- name: open_chunks
@@ -731,10 +489,8 @@ SELECT EXISTS (SELECT 1 FROM chunks WHERE run_no = $1 AND ended_at IS NULL AND N
   EXISTS (SELECT 1 FROM chunks WHERE run_no = $1 AND ended_at IS NULL AND series);
 
 -- name: silent_chunks
-SELECT run_no, chunk_no, after_row, last_row, account, series, targets, owner, epoch,
-  extract(epoch FROM clock_timestamp() - heartbeat_at)::double precision, false, note,
-  extract(epoch FROM clock_timestamp() - given_back_at)::double precision, posts, gets, throttled
-FROM chunks WHERE ended_at IS NULL AND heartbeat_at <= clock_timestamp() - make_interval(secs => $1)
+{chunk_records}
+WHERE ended_at IS NULL AND heartbeat_at <= clock_timestamp() - make_interval(secs => $1)
 ORDER BY run_no, chunk_no;
 
 -- name: take_chunk

@@ -10,20 +10,13 @@ from typing import Any, Self
 
 import apsw
 
-from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.model import Entry, InputRow, Scope, Work
 from bulk_cancel.core.states import UNANSWERED, State
 from bulk_cancel.errors import BulkCancelError, LedgerError
 from bulk_cancel.ledger.high_water import Mark, Marks
-from bulk_cancel.ledger.port import (
-    ALL_ROWS,
-    Health,
-    PaceUpdate,
-    RunStart,
-    Unknown,
-)
+from bulk_cancel.ledger.port import ALL_ROWS, Health, PaceUpdate, RunStart
 from bulk_cancel.ledger.questions import Questions
-from bulk_cancel.ledger.records import Row, numbered_work_of, scoped, staged_state, work_of
+from bulk_cancel.ledger.records import Row, numbered_work_of, scoped, staged_state
 from bulk_cancel.ledger.sqlite import appending, integrity, staging
 from bulk_cancel.ledger.sqlite.create import LEDGER_ID, backup
 from bulk_cancel.ledger.sqlite.failures import translated
@@ -119,7 +112,7 @@ class SqliteLedger(Questions):
 
     def recover(self, run_no: int, at: float, scope: Scope | None = None) -> int:
         with self._transaction():
-            self._run("recover_events", run_no, at, *scoped(scope))
+            self._run("recover_events", *scoped(scope), run_no, at)
             recovered = self._connection.changes()
             self._run("recover_targets", *scoped(scope))
             self._seal()
@@ -150,16 +143,6 @@ class SqliteLedger(Questions):
             return []
         given = (run_no, after, False, len(appointment_ids) * 100, account, last, json.dumps([*appointment_ids]))
         return [numbered_work_of(row)[1] for row in self._rows("listed_work", *given)]
-
-    def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
-        return [
-            Unknown(work_of(row[:14]), row[14], TimeBase(row[15], row[16]), row[17], row[18], *_known(*row[19:]))
-            for row in self._rows("unknown", after_target, limit, *scoped(scope))
-        ]
-
-    def _counts(self, run_no: int, *, firsts: bool) -> dict[State | None, int]:
-        counts = self._rows("counts", run_no, firsts)[0]
-        return {state: count for state, count in zip((*State, None), counts, strict=True) if count}
 
     def states_of(self, rows: Sequence[InputRow], *, retry_refused: bool = False) -> list[State | None]:
         if not staging.has_key(self._connection, self._sql):
@@ -223,10 +206,6 @@ class SqliteLedger(Questions):
             if self._guard:
                 self._guard.refuse_changed()
             raise
-
-
-def _known(undecided: int, unverified: int, settle_s: float) -> tuple[bool, bool, float]:
-    return bool(undecided), bool(unverified), settle_s
 
 
 @contextmanager
