@@ -33,6 +33,7 @@ NOT_APPLIED = frozenset({State.PENDING, State.WAITING, State.REJECTED, State.NOT
 OPEN = frozenset({State.SENDING, State.UNKNOWN})
 #: Refusals in the API's own words after which a target is asked again no sooner than after the settle time.
 _FINAL = (400, 404)
+RESOLVED = (Event.RESOLVED_CANCELLED, Event.RESOLVED_NOT_CANCELLED)
 _LEFT = Counter({Status.PENDING: 1, Status.FAILED: 1})
 UNFINISHED = frozenset({State.PENDING, State.WAITING, State.SENDING, State.UNKNOWN, State.FAILED})
 
@@ -68,6 +69,9 @@ class Judge:
         self._history_only_grows(before, past)
         self._past = past
         self._never_twice()
+        self._open_series -= {
+            target for _, target, _, event, *_ in past.events[len(before.events) :] if event in RESOLVED
+        }
         sent = self._intent_before_post(ran, new)
         self._states_tell_the_truth(past)
         self._sends.after(ran, new, sent, before, past)
