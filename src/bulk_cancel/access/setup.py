@@ -82,7 +82,7 @@ def set_up(job: Job, log: FilteringBoundLogger, machine: Machine, display: Displ
     """Resolve a job. Raises ConfigError for an address, a kind of ledger or an accounts file that cannot be used."""
     url, machine = api_url(machine.environ), housed(machine, job.ledger)
     place = ledger_place(job.ledger, url, machine.state_folder)
-    accounts = load_accounts(job.accounts, machine.environ, job)
+    accounts = load_accounts(job, machine.environ)
     return Setup(job, url, place, accounts, log, machine, zone_of(job, machine), display or Silence())
 
 

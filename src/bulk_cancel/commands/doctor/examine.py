@@ -71,7 +71,7 @@ def _set_up_by_parts(job: Job, machine: Machine) -> tuple[Setup, dict[str, Check
     environ, place = machine.environ, partial(ledger_place, state=machine.state_folder)
     url = part("API settings", partial(api_url, environ), lambda: DEFAULT_API)
     found = part("ledger", partial(place, job.ledger, url), partial(place, None, url))
-    accounts = part("accounts", partial(load_accounts, job.accounts, environ, job), partial(Accounts, job, environ))
+    accounts = part("accounts", partial(load_accounts, job, environ), partial(Accounts, job, environ))
     return Setup(job, url, found, accounts, make_log(quiet=True), machine, zone_of(job, machine)), failures
 
 
