@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.places import credential_lock
 from bulk_cancel.access.rate_limits import known_pace, limiter_of, remember
 from bulk_cancel.access.setup import Setup
@@ -43,7 +42,7 @@ _PATIENCE_S = 20.0
 def settings_or_why(setup: Setup, name: str, what: str) -> ApiSettings | Check:
     """Return the API settings of an account, or the failed check `what` when they are wrong."""
     try:
-        settings = settings_of(setup, setup.accounts.find(name))
+        settings = setup.api_settings(name)
         check_pairing(settings.credential, settings.user_id, rows_with_user=0, rows_without=0)
     except BulkCancelError as error:
         return failed(what, error)
