@@ -143,7 +143,7 @@ def test_every_status_and_option_is_explained() -> None:
     for status in Status:
         assert f"| `{status.value}` |" in page("results.md")
     for option in JOB_OPTIONS:
-        name = option.flags[-1].split("/")[0]
+        name = max(option.opts, key=len)
         assert f"`{name}`" in page("configuration.md"), name
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,6 +36,7 @@ from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.errors import ConfigError, Exit, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts
+from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.port import RunStart
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import NOBODY, START_ONE, ChunkRecord, is_untaken
@@ -290,11 +292,11 @@ def test_status_says_that_no_worker_has_taken_a_run(ledger: PostgresLedger, empt
     ledger.stage(run_no, [row(number, number) for number in range(2, 10)], 0.0)
     ledger.start_run(run_no)
     ledger.plan_chunks(run_no, 2)
-    seen = look_over(LedgerDatabase(emptied_url), Machine({}), 5)
+    seen = look_over(LedgerDatabase(emptied_url, Marks(Path("marks"))), Machine({}), 5)
     assert seen.runs[0].said == f"{NOBODY} 4 of 4 chunks left. {START_ONE}"
     assert seen.next == f"The run run-1: {seen.runs[0].said}"
     assert ledger.take_chunk(1, 1, "one", 90.0)
-    assert NOBODY not in look_over(LedgerDatabase(emptied_url), Machine({}), 5).next
+    assert NOBODY not in look_over(LedgerDatabase(emptied_url, Marks(Path("marks"))), Machine({}), 5).next
 
 
 @pytest.mark.parametrize("when", ["opening the queue", "enqueueing", "watching"])

@@ -17,8 +17,8 @@ import structlog
 
 from bulk_cancel import errors
 from bulk_cancel.access.machine import Machine
-from bulk_cancel.access.places import credential_lock, credential_pace, state_folder
-from bulk_cancel.access.rate_limits import remember_pace, remembered_pace
+from bulk_cancel.access.places import credential_lock, state_folder
+from bulk_cancel.access.rate_limits import remember, remembered
 from bulk_cancel.access.setup import set_up
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.credential import Credential
@@ -313,11 +313,11 @@ def test_a_held_credential_is_waited_for_by_name(find: Find) -> None:
 def test_what_was_used_of_the_limit_is_remembered_and_heeded(find: Find, environ: dict[str, str]) -> None:
     clock, slow = system_clock(), ("--rate", "10/s", "--burst", "3")
     assert find(*slow).code == 0
-    left = remembered_pace(credential_pace(state_folder(), KEY))
+    left = remembered(Machine({}), KEY)
     assert left is not None
     assert left.tat_at > clock.now() - 1
     tat = clock.monotonic() + 1.5
-    remember_pace(credential_pace(state_folder(), KEY), PaceRecord(clock.base.wall(tat), tat, clock.base.boot_id))
+    remember(Machine({}), KEY, PaceRecord(clock.base.wall(tat), tat, clock.base.boot_id))
     assert find(*slow).code == 0
     assert clock.monotonic() > tat - 0.1
 
