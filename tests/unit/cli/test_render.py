@@ -69,7 +69,7 @@ def test_paid_appointments_are_told(tmp_path: Path) -> None:
     assert "are paid" not in told(tmp_path)
 
 
-def test_a_closure_is_told_what_it_wants_once_and_in_time(tmp_path: Path) -> None:
+def test_the_advice_for_a_closure_is_given_once_and_in_time(tmp_path: Path) -> None:
     """To block the day before the question, to check it after the run; a plan alone says both."""
     ended = told(tmp_path, closure=CHECK)
     assert ("Block the day first" in planned(runs=True), CHECK in planned(runs=True)) == (True, False)

@@ -99,7 +99,9 @@ def test_the_rows_tell_what_the_api_tells(find: Find, sandbox: Sandbox) -> None:
     ],
     ids=["host", "two hosts", "all hosts", "channel", "meeting type"],
 )
-def test_whose_and_which(words: tuple[str, ...], like: Callable[..., bool], find: Find) -> None:
+def test_find_returns_the_appointments_of_the_chosen_hosts_once(
+    words: tuple[str, ...], like: Callable[..., bool], find: Find
+) -> None:
     """A co-hosted appointment is in the lists of all its hosts, and comes once."""
     result = find(*words)
     wanted = expected(WORLDS[SPRING], SPRING, like)
@@ -439,7 +441,7 @@ def test_an_appointment_that_reaches_over_midnight_is_named_and_left_out(find: F
     assert find("--json", "-o", "a.csv").document["reaching_in"].count(late.id) == 1
 
 
-def test_it_is_said_whose_lists_were_read_and_whose_were_not(find: Find) -> None:
+def test_find_says_whose_lists_it_read_and_whose_not(find: Find) -> None:
     assert "Read the credential's own list in" in find().stderr
     assert "Other hosts' appointments were not read: --all-hosts does, for an admin." in find().stderr
     named = find("--host", HOST.id).stderr

@@ -160,7 +160,7 @@ def test_each_appointment_counts_once_as_it_was_read_last() -> None:
     assert [gathering.count(fit) for fit in (Fit.ACTIVE, Fit.CANCELLED, Fit.UNREADABLE)] == [1, 1, 1]
 
 
-def test_they_come_by_start_then_by_id() -> None:
+def test_found_appointments_are_sorted_by_start_then_by_id() -> None:
     gathering = Gathering(Selection(DAYS))
     late, early = numbered(1, start="2026-12-24T10:00:00Z"), numbered(3, start="2026-12-24T10:30:00+01:00")
     also_early = numbered(2, start="2026-12-24T09:30:00.000Z", is_cancelled=True)

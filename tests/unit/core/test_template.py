@@ -75,7 +75,7 @@ def test_a_moment_is_not_told_where_no_zone_is_known(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["{naive:%H:%M}", "{day:%d %B}", "{naive}", "{location}"])
-def test_what_is_no_moment_needs_no_zone(text: str) -> None:
+def test_a_blank_without_a_moment_needs_no_zone(text: str) -> None:
     assert parse_template(text).fill(VALUES) == parse_template(text, BERLIN).fill(VALUES)
 
 

@@ -76,6 +76,6 @@ def test_estimates_are_told_as_an_office_says_them(seconds: float, told: str) ->
 
 
 @pytest.mark.parametrize("text", ["", "0/s", "5", "5/day"])
-def test_what_is_no_rate_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_rate_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a rate"):
         parse_rate(text)

@@ -73,7 +73,7 @@ def test_the_opening_on_a_day_of_23_or_25_hours(hours: str, moment: str, opens: 
 
 
 @given(st.integers(1_790_000_000, 1_810_000_000), st.sampled_from(["02:30-10:00", "20:00-02:30", "08:00-20:00"]))
-def test_it_never_opens_before_or_after_the_wait(moment: int, hours: str) -> None:
+def test_the_window_opens_exactly_after_the_wait(moment: int, hours: str) -> None:
     window = parse_window(f"{hours} Europe/Berlin")
     opens = moment + window.wait_s(moment)
     assert window.is_open(opens)
@@ -94,6 +94,6 @@ def test_waiting_always_ends_inside(moment: float, window: object) -> None:
     "text",
     ["", "8-20", "08:00-20:00", "25:00-26:00 UTC", "08:00-08:00 UTC", "08:00-20:00 Nowhere/Land", "08:00-20:00 ../x"],
 )
-def test_what_is_no_window_is_said(text: str) -> None:
+def test_a_text_that_is_not_a_send_window_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         parse_window(text)

@@ -219,7 +219,7 @@ async def test_a_pause_is_told_even_when_nothing_follows(clock: Clock) -> None:
     assert row.calls["give_back"] == 0, "what was reserved before it is forfeit"
 
 
-async def test_what_is_not_used_is_given_back(clock: Clock) -> None:
+async def test_unused_slots_are_given_back(clock: Clock) -> None:
     row, (one, two) = shared(clock, Pace(1, 16), 2)
     for _ in range(3):
         await one.acquire()
@@ -260,7 +260,7 @@ async def test_a_crash_costs_a_window_at_most(clock: Clock) -> None:
     assert possible - row.window - 2 <= len(found) <= possible + row.window
 
 
-async def test_who_has_lost_its_chunk_gets_no_slots(clock: Clock) -> None:
+async def test_a_worker_that_lost_its_chunk_gets_no_slots(clock: Clock) -> None:
     row, (one,) = shared(clock, Pace(10, 40), 1)
     row.lost = True
     with pytest.raises(LostChunkError):

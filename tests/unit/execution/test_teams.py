@@ -73,7 +73,7 @@ def test_gravity() -> None:
     assert gravest([Exit.STOPPED]) is Exit.STOPPED
 
 
-def test_they_stand_where_their_sum_is_and_the_slowest_decides_when() -> None:
+def test_the_progress_of_accounts_is_their_sum_and_the_time_left_is_the_slowest_ones() -> None:
     fast, slow = Counters(posts=3, targets=10), Counters(gets=2, targets=20, waits=("until it is day", 7200.0))
     fast.moved(State.SENDING, State.CANCELLED)
     slow.moved(State.SENDING, State.UNKNOWN)

@@ -120,7 +120,7 @@ def test_ids_with_what_is_not_seen_around_them_are_read(case):
     assert case("a03c_header_zwsp.csv").ids == [IDS[0]]
 
 
-def test_what_is_not_utf8_names_the_likely_encoding_and_is_read_with_it(case):
+def test_a_file_that_is_not_utf8_names_the_likely_encoding_and_is_read_with_it(case):
     assert "--encoding cp1252" in refusal_of(case, "a04_cp1252.csv")
     read = case("a04_cp1252.csv", encoding="cp1252")
     assert [row.reason for row in read.rows] == ["Büro geschlossen, bitte neu buchen"] * 2

@@ -57,7 +57,7 @@ def test_a_mapped_column_is_taken():
         ([f"c{no}" for no in range(40)], {}, "and 10 more"),
     ],
 )
-def test_what_is_not_clear_is_refused(columns, mapping, sentence):
+def test_ambiguous_columns_are_refused(columns, mapping, sentence):
     with pytest.raises(InputError, match=sentence):
         resolve_columns(columns, mapping)
 

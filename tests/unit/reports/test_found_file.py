@@ -43,7 +43,7 @@ def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_the_columns() -> None:
+def test_the_columns_of_the_found_file() -> None:
     assert found_csv([], PLAIN) == COLUMNS + "\n"
     assert found_csv([], FULL) == COLUMNS + ",is_cancelled,attendee_names,attendee_emails,attendee_phones\n"
     assert rows(found_csv([ONE], FULL)) == [
@@ -66,7 +66,7 @@ def test_the_columns() -> None:
     ]
 
 
-def test_what_is_not_known_is_empty() -> None:
+def test_unknown_values_are_empty_cells() -> None:
     (row,) = rows(found_csv([Appointment(ID, is_cancelled=False, end="soon")], FULL))
     known = {"appointment_id": ID, "end": "soon", "paid": "false", "is_cancelled": "false"}
     assert row == dict.fromkeys(row, "") | known

@@ -41,7 +41,7 @@ def _vienna(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def test_document() -> None:
+def test_the_json_document_of_a_summary_has_all_fields() -> None:
     document = json.loads(to_json(SUMMARY))
     assert list(document) == [
         "schema_version",

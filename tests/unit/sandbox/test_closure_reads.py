@@ -74,7 +74,7 @@ def test_an_appointment_takes_its_slot_and_a_group_booking_one_place_of_it(aroun
     assert start in free(slots(api, hostIds=HOST.id))
 
 
-def test_a_host_and_a_known_type_are_wanted(around):
+def test_slots_need_a_host_a_known_type_and_valid_parameters(around):
     api = around()
     assert slots(api, hostIds="").status_code == 400
     assert slots(api, meetingTypeId=OWNER.id).status_code == 404

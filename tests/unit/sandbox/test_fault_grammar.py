@@ -31,7 +31,7 @@ ID = made_id("somebody")
         ("get:stale", Fault(Shape.STALE, meets=Meets.STALE_READS, duration_s=2)),
     ],
 )
-def test_reads_as_meant(spec, fault):
+def test_a_fault_specification_is_parsed(spec, fault):
     assert parse_faults(spec) == (fault,)
 
 

@@ -55,7 +55,7 @@ def test_broken_connections(sandbox, cancel, single, shape, error, when, times):
         ("truncated", 201, "application/json"),
     ],
 )
-def test_answers_that_prove_nothing(sandbox, cancel, single, shape, status, content_type, when, times):
+def test_faulty_answers_carry_no_document(sandbox, cancel, single, shape, status, content_type, when, times):
     sandbox.set_faults(f"{shape}-{when}")
     answer = cancel(single)
     assert answer.status_code == status
@@ -201,7 +201,7 @@ def test_a_hanging_answer_ends_with_the_client(sandbox, api, single):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_delay_changes_nothing_but_the_time(sandbox, api, single, when):
+def test_a_delayed_answer_differs_only_in_its_time(sandbox, api, single, when):
     sandbox.set_faults(f"delay-{when}:20ms")
     answer = api.post(f"/appointment/{single}/cancel")
     assert answer.json()["isCancelled"] is True

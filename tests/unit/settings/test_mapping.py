@@ -16,7 +16,7 @@ def test_a_field_is_named_in_any_spelling(field: str) -> None:
 
 
 @pytest.mark.parametrize("pair", ["Termin=appointment_id", "Termin=Appointment-ID"])
-def test_a_pair_that_is_the_wrong_way_round_is_told_as_such(pair: str) -> None:
+def test_a_mapping_in_the_wrong_order_is_named_as_that(pair: str) -> None:
     with pytest.raises(UsageError, match="is the wrong way round: write appointment_id=Termin"):
         load_job("a.csv", {"map": [pair]})
 
