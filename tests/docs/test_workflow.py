@@ -33,7 +33,7 @@ def test_the_workflow_tests_the_oldest_and_the_newest_python() -> None:
     assert WORKFLOW["jobs"]["test"]["strategy"]["matrix"]["python"] == [named[0], named[-1]]
 
 
-def test_what_it_types_is_there() -> None:
+def test_the_commands_of_the_workflow_exist() -> None:
     assert COMMANDS["test"] == ["make PYTHON=python${{ matrix.python }} .venv/ready", ".ci/run"]
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
     build, *runs = COMMANDS["image"]

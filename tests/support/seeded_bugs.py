@@ -493,7 +493,7 @@ BUGS = (
         "engine/commits.py",
         "self._broken = batch.error = error",
         "batch.error = error",
-        "tests/unit/engine/test_commits.py::test_a_failure_reaches_everyone_in_the_batch_and_nothing_is_tried_again",
+        "tests/unit/engine/test_commits.py::test_a_failed_commit_fails_its_whole_batch_and_is_not_tried_again",
     ),
     Bug(
         "a ledger that was replaced is not noticed",
@@ -787,7 +787,7 @@ BUGS = (
         "engine/shared_limiter.py",
         "max(1, pace.burst - unspent)",
         "max(1, pace.burst - 0 * unspent)",
-        "tests/unit/engine/test_shared_limiter.py::test_a_window_that_was_kept_for_long_fits_into_what_stays_unspent",
+        "tests/unit/engine/test_shared_limiter.py::test_a_reservation_that_is_used_late_stays_within_the_servers_limit",
     ),
     Bug(
         "a throttle pauses its own process only",

@@ -56,7 +56,7 @@ def test_every_setting_is_shown_to_a_person(shell: Shell, write: Callable[..., P
     assert "--max-errors" in result.stdout
 
 
-def test_what_it_says_is_what_a_run_takes(write: Callable[..., Path], shell: Shell) -> None:
+def test_config_show_shows_what_a_run_uses(write: Callable[..., Path], shell: Shell) -> None:
     file = write("job.toml", JOB)
     flags = {"rate": "3/s", "yes": None, "wait": False}
     job = load_job(str(file), flags)

@@ -233,7 +233,7 @@ def test_metrics_of_a_good_run_and_of_a_bad_one(shell: Shell, sandbox: Sandbox, 
     assert "last_run_rows/cancelled" not in bad
 
 
-def test_what_is_unknown_shows(shell: Shell, sandbox: Sandbox, source: Path) -> None:
+def test_unknown_outcomes_are_in_the_metrics(shell: Shell, sandbox: Sandbox, source: Path) -> None:
     sandbox.set_faults(f"lost-before@{IDS[0]}")
     file = shell.folder / "m.prom"
     assert shell.run(source, "--settle", "10m", "--metrics-file", str(file)).code == 4

@@ -80,7 +80,7 @@ def test_the_classifiers_name_every_python_that_it_may_be_installed_with(metadat
     assert metadata["Author"]
 
 
-def test_no_address_is_invented(metadata: Message) -> None:
+def test_the_package_names_no_home_page(metadata: Message) -> None:
     """The project has none of its own: an index page sends nobody anywhere, and says how its pages are read."""
     assert not metadata.get_all("Project-URL")
     assert not metadata["Home-page"]

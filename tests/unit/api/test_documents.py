@@ -72,7 +72,7 @@ def test_names_addresses_and_secrets_never_get_into_the_value() -> None:
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 7, {}, {"id": None}, {"id": 7}, {"id": [ID]}, [{"id": ID}]])
-def test_what_has_no_id_is_no_appointment(value: object) -> None:
+def test_a_document_without_an_id_is_not_an_appointment(value: object) -> None:
     assert parse_appointment(value, NOW) is None
 
 

@@ -73,7 +73,7 @@ def test_ctrl_c_while_the_question_is_written_stops_and_leaves_a_line_of_its_own
     assert screen.getvalue() == "\n"
 
 
-def test_what_was_typed_before_is_forgotten(keyboard: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_typed_before_the_question_are_ignored(keyboard: int, monkeypatch: pytest.MonkeyPatch) -> None:
     os.write(keyboard, b"y\n")
     assert asked(plan_of(3), b"n\n", keyboard, monkeypatch)[0] is False
 

@@ -55,7 +55,7 @@ def test_a_line_of_a_terminal_breaks_between_words() -> None:
     assert " ".join(" ".join(lines).split()) == LONG
 
 
-def test_styles_take_no_columns() -> None:
+def test_styles_do_not_count_as_columns() -> None:
     with shown() as lines:
         Terminal().print(styled("a" * 39, "bold", "red"))
     assert lines == [f"\x1b[1;31m{'a' * 39}\x1b[0m"]

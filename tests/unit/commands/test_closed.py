@@ -259,7 +259,7 @@ def test_an_availability_of_an_unknown_shape_cannot_be_told(
     assert ("not known" in found(result, "bookable slots")) == (quirk is not Quirk.SLOTS_MISSING)
 
 
-def test_a_kept_answer_is_not_believed(closed: Command, command: Command, sandbox: Sandbox) -> None:
+def test_closed_asks_past_the_servers_cache(closed: Command, command: Command, sandbox: Sandbox) -> None:
     """The server keeps its answers: the day was blocked after the first look, and is open again after the third."""
     sandbox.reset(options(SPREAD))
     cancel_the_day(command)

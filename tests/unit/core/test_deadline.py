@@ -49,5 +49,5 @@ def test_a_deadline_is_shown_as_it_was_written() -> None:
     assert str(parse_deadline("2026-12-24T18:00Z")) == "2026-12-24 18:00+00:00"
 
 
-def test_what_is_left_is_never_negative() -> None:
+def test_the_time_left_is_never_negative() -> None:
     assert (TimeLimit(10, "").left_s(4), TimeLimit(10, "").left_s(11)) == (6, 0)

@@ -93,7 +93,7 @@ def test_starts_at_the_ends_of_time_are_in_no_days(start: str) -> None:
         ("tomorrow", Fit.UNREADABLE),
     ],
 )
-def test_the_start_decides(start: str | None, fit: Fit) -> None:
+def test_an_appointment_belongs_to_the_day_of_its_start(start: str | None, fit: Fit) -> None:
     assert judge(Selection(DAYS), replace(FITTING, start=start, end="2026-12-23T23:00:00Z")) is fit
 
 
@@ -131,7 +131,7 @@ def test_what_began_before_the_day_may_reach_into_it(start: str, end: str | None
         (Selection(DAYS, "berlin", (HOST,), False, TYPE, "video"), False),
     ],
 )
-def test_everything_asked_for_has_to_fit(selection: Selection, fits: bool) -> None:
+def test_an_appointment_has_to_fit_every_criterion(selection: Selection, fits: bool) -> None:
     assert judge(selection, FITTING) is (Fit.ACTIVE if fits else Fit.OTHER)
 
 

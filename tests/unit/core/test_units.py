@@ -46,7 +46,7 @@ def test_a_duration_beyond_all_numbers_is_refused() -> None:
 
 
 @given(st.floats(0, 1e7))
-def test_what_is_printed_is_read_back(seconds: float) -> None:
+def test_a_shown_duration_can_be_parsed_again(seconds: float) -> None:
     """Above an hour people are told minutes."""
     assert abs(parse_duration(show_duration(seconds)) - seconds) <= (0.5 if seconds < 3599 else 60)
 

@@ -30,7 +30,7 @@ def at(text: str) -> float:
         ("2026-11-22T05:59:59", False, True),
     ],
 )
-def test_open_hours(moment: str, day: bool, night: bool) -> None:
+def test_a_send_window_is_open_in_its_hours(moment: str, day: bool, night: bool) -> None:
     assert DAY.is_open(at(moment)) is day
     assert NIGHT.is_open(at(moment)) is night
 
@@ -81,7 +81,7 @@ def test_the_window_opens_exactly_after_the_wait(moment: int, hours: str) -> Non
 
 
 @given(st.floats(1.7e9, 1.9e9), st.sampled_from([DAY, NIGHT, parse_window("02:15-02:45 Europe/Berlin")]))
-def test_waiting_always_ends_inside(moment: float, window: object) -> None:
+def test_after_the_wait_the_window_is_open(moment: float, window: object) -> None:
     for _ in range(60):
         wait = window.wait_s(moment)  # type: ignore[attr-defined]
         if not wait:

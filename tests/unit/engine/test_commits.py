@@ -57,7 +57,7 @@ async def test_entries_that_come_during_a_commit_share_the_next() -> None:
     assert len(ledger.batches) <= 3
 
 
-async def test_a_failure_reaches_everyone_in_the_batch_and_nothing_is_tried_again() -> None:
+async def test_a_failed_commit_fails_its_whole_batch_and_is_not_tried_again() -> None:
     ledger = SlowLedger()
     ledger.error = OSError("no space")
     group, failed = commits(ledger), []

@@ -166,7 +166,7 @@ USE = [pytest.param(*use, marks=[pytest.mark.long] * (use[0][0] > 500 and use[1]
 
 
 @pytest.mark.parametrize(("limit", "processes"), USE)
-async def test_hardly_anything_is_left_unused(clock: Clock, limit: tuple[float, int], processes: int) -> None:
+async def test_the_shared_pace_is_used_to_97_percent(clock: Clock, limit: tuple[float, int], processes: int) -> None:
     """At least 97 % of what the shared pace lets through: the burst, and 98 % of the rate."""
     pace = shared_pace(Pace(*limit))
     row, limiters = shared(clock, Pace(*limit), processes)
@@ -267,7 +267,7 @@ async def test_a_worker_that_lost_its_chunk_gets_no_slots(clock: Clock) -> None:
         await one.hold()
 
 
-async def test_a_window_that_was_kept_for_long_fits_into_what_stays_unspent(clock: Clock) -> None:
+async def test_a_reservation_that_is_used_late_stays_within_the_servers_limit(clock: Clock) -> None:
     """The row counts it as used long ago; the server's bucket has it still, and is full."""
     limit = Pace(25, 200)
     row, (keeper, busy) = shared(clock, limit, 2)

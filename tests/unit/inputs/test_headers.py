@@ -73,7 +73,7 @@ def test_a_mapping_takes_the_very_name_first():
         resolve_columns(["termin", "Termin"], {"appointment_id": "TERMIN"})
 
 
-def test_a_tie_is_broken_by_the_mapping():
+def test_of_two_like_columns_the_mapped_one_is_taken():
     assert resolve_columns(["id", "ID"], {"appointment_id": "ID"}) == {"appointment_id": "ID"}
 
 

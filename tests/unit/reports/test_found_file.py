@@ -129,7 +129,7 @@ def test_other_kinds_are_refused(name: str) -> None:
         check_kind(Path(name))
 
 
-def test_what_was_there_stands_when_the_disk_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_found_file_survives_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "a.csv"
     file.write_text("before")
 

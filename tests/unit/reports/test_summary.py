@@ -139,7 +139,7 @@ def test_the_file_holds_the_same_document(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_to_do_now(counts: dict[Status, int], exit_code: Exit, sentence: str) -> None:
+def test_each_ending_has_its_next_step(counts: dict[Status, int], exit_code: Exit, sentence: str) -> None:
     assert next_step(Ending(Remains(counts), exit_code)) == sentence
 
 

@@ -59,7 +59,7 @@ def test_pending_bookings_by_status_and_host(around):
 
 
 @pytest.mark.parametrize("path", ["/provisional-booking/paginated", "/booking-availability", "/meeting-type", "/user"])
-def test_each_of_them_meets_the_faults_of_reads(around, path):
+def test_read_faults_apply_to_the_reads_of_a_closure(around, path):
     api = around(faults="get:503")
     assert api.get(path, params={"meetingTypeId": CONSULTATION.id, "hostIds": OWNER.id}).status_code == 503
 

@@ -25,7 +25,7 @@ def pages(api, **parameters):
             return found
 
 
-def test_one_appointment_reads_as_its_cancel_answers(api, cancel, an):
+def test_a_read_returns_the_document_of_the_cancel(api, cancel, an):
     cancelled = cancel(an("single")).json()
     assert api.get(f"/appointment/{an('single')}").json() == cancelled
 
@@ -166,7 +166,7 @@ def test_some_start_times_have_an_offset(sandbox, api):
     assert starts["Berlin office"].endswith("Z")
 
 
-def test_moving_an_appointment_elsewhere(sandbox, api, an):
+def test_an_appointment_can_be_moved_by_someone_else(sandbox, api, an):
     before = datetime.fromisoformat(api.get(f"/appointment/{an('single')}").json()["start"])
     reschedule_elsewhere(sandbox, an("single"), timedelta(hours=2))
     after = datetime.fromisoformat(api.get(f"/appointment/{an('single')}").json()["start"])

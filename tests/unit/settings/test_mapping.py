@@ -21,7 +21,7 @@ def test_a_mapping_in_the_wrong_order_is_named_as_that(pair: str) -> None:
         load_job("a.csv", {"map": [pair]})
 
 
-def test_two_fields_may_stand_in_each_others_columns() -> None:
+def test_a_field_may_be_mapped_to_the_column_of_another() -> None:
     assert load_job("a.csv", {"map": ["reason=user_id"]}).map == {"reason": "user_id"}
 
 

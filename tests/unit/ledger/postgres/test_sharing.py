@@ -310,7 +310,7 @@ def test_what_is_written_waits_for_a_takeover_and_is_refused(opens: Open, emptie
     assert list(taker.all_events()) == []
 
 
-def test_of_many_takers_the_last_one_holds(opens: Open) -> None:
+def test_of_many_workers_that_take_a_chunk_the_last_one_has_it(opens: Open) -> None:
     ledgers = [opens() for _ in range(6)]
     run_no = chunked(ledgers[0])
     leases = at_once([lambda ledger=ledger, n=n: taken(ledger, run_no, 1, f"w{n}") for n, ledger in enumerate(ledgers)])
