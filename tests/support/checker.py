@@ -26,6 +26,7 @@ from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from bulk_cancel.sandbox.instance import Sandbox
 from bulk_cancel.sandbox.record import Arrival
 from bulk_cancel.sandbox.world import CANARY
+from support.worlds import own_effects
 
 #: Arrivals are noted when the server's loop gets to them; on a busy machine that clusters them.
 ARRIVAL_JITTER_S = 0.25
@@ -180,7 +181,7 @@ def _states_tell_the_truth(seen: _Seen) -> Iterator[str]:
         applied = seen.truth.applied.get(target, 0)
         if state is State.CANCELLED and not applied and target not in seen.evidence.elsewhere:
             yield f"{target} is marked cancelled, but no cancel of it took effect."
-        if state in NOT_APPLIED and seen.truth.own_effects(target):
+        if state in NOT_APPLIED and own_effects(seen.truth, target):
             yield f"{target} is marked {state.value}, but a cancel of it took effect."
 
 

@@ -25,6 +25,7 @@ from bulk_cancel.sandbox.record import Arrival
 from bulk_cancel.sandbox.server import Sandbox
 from bulk_cancel.sandbox.world import CANARY
 from support.processes import KEPT, Process, Zygote
+from support.worlds import own_effects
 
 NAMES = ("berlin", "paris", "rome", "wien")
 SECRET = "rgo-secret"
@@ -167,7 +168,7 @@ class Cluster:
         for id_, state in self.states().items():
             applied = truth.applied.get(id_, 0)
             assert not (state is State.CANCELLED and not applied), f"{id_} is marked cancelled"
-            assert not (state in _APPLIED_NOT and truth.own_effects(id_)), f"{id_} is marked {state}"
+            assert not (state in _APPLIED_NOT and own_effects(truth, id_)), f"{id_} is marked {state}"
         assert secrets_in(self.written()) == []
 
     def written(self) -> dict[str, str]:

@@ -27,6 +27,11 @@ def post_count(truth: Truth) -> int:
     return sum(times for label, times in truth.requests.items() if label.startswith("POST cancel "))
 
 
+def own_effects(truth: Truth, target: str) -> int:
+    """Return the effective cancels of this target, without those by another occurrence's series cancel."""
+    return truth.applied.get(target, 0) - truth.taken_along.get(target, 0)
+
+
 def cancel_elsewhere(sandbox: Sandbox, id_: str) -> None:
     """Have somebody else cancel an appointment, past this API: no effect is counted."""
     with sandbox.lock:

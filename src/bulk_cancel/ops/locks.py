@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import math
 import os
 import socket
 import time
@@ -156,6 +157,7 @@ def _group(path: Path) -> str | None:
 def _holder(path: Path) -> Holder:
     try:
         holder = json.loads(_about(path).read_text(encoding="utf-8"))
-        return Holder(int(holder["pid"]), str(holder["host"]), float(holder["since"]))
+        since = float(holder["since"])
+        return Holder(int(holder["pid"]), str(holder["host"]), since) if math.isfinite(since) else Holder()
     except _UNREADABLE:
         return Holder()

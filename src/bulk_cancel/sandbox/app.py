@@ -82,7 +82,7 @@ class _Api:
         sandbox = self._sandbox
         options = sandbox.options
         credential = read_credential(request.headers, any_personal_token=options.any_personal_token)
-        if not sandbox.limits.take(credential.fingerprint):
+        if not sandbox.limits[credential.fingerprint].take():
             sandbox.record.throttled += 1
             return "429", too_many_requests(options.retry_after)
         body = await request.body() if route is CANCEL else b""
@@ -111,7 +111,7 @@ class _Api:
         if route is not CANCEL:
             return answer(route, self._sandbox, call)
         with self._sandbox.lock:
-            untouched = self._untouched(call)
+            untouched = answer(replace(CANCEL, handler=read_one), self._sandbox, call)
             if fault.when is When.BEFORE:
                 return untouched
             if fault.when is When.LATE:
@@ -127,10 +127,6 @@ class _Api:
         plain = answer(route, self._sandbox, call)
         await asyncio.sleep(fault.duration_s)
         return plain
-
-    def _untouched(self, call: Call) -> Plain:
-        shown = answer(replace(CANCEL, handler=read_one), self._sandbox, call)
-        return Plain(201, shown.document) if shown.status < 400 else shown
 
     def _trap_url(self) -> str:
         """Return this server under another host name: a client that follows it sends its credential elsewhere."""
@@ -150,18 +146,10 @@ class _Own:
         return JSONResponse([asdict(arrival) for arrival in self._sandbox.arrivals()])
 
     async def faults(self, request: Request) -> Response:
-        try:
-            self._sandbox.set_faults(str((await request.json())["faults"]))
-        except (ValueError, KeyError, TypeError) as error:
-            return JSONResponse(error_document(400, str(error)), 400)
-        return Response(status_code=204)
+        return await _told(request, "faults", self._sandbox.set_faults)
 
     async def block(self, request: Request) -> Response:
-        try:
-            self._sandbox.block(date.fromisoformat((await request.json())["day"]))
-        except (ValueError, KeyError, TypeError) as error:
-            return JSONResponse(error_document(400, str(error)), 400)
-        return Response(status_code=204)
+        return await _told(request, "day", lambda day: self._sandbox.block(date.fromisoformat(day)))
 
     async def reset(self, request: Request) -> Response:
         self._sandbox.reset()
@@ -170,3 +158,11 @@ class _Own:
     async def trap(self, request: Request) -> Response:
         self._sandbox.record.trapped += 1
         return JSONResponse({"trapped": True})
+
+
+async def _told(request: Request, name: str, take: Callable[[str], None]) -> Response:
+    try:
+        take(str((await request.json())[name]))
+    except (ValueError, KeyError, TypeError) as error:
+        return JSONResponse(error_document(400, str(error)), 400)
+    return Response(status_code=204)

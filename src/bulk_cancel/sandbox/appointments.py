@@ -9,18 +9,9 @@ from __future__ import annotations
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from itertools import count
 
 from bulk_cancel.sandbox.world import Appointment, World
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What an appointment was before its last change, and when that happened."""
-
-    before: Appointment
-    at: float
 
 
 class Book:
@@ -29,9 +20,9 @@ class Book:
     def __init__(self, world: World, now: Callable[[], float]) -> None:
         self._now = now
         self._present = dict(world.appointments)
-        self._changes: dict[str, Change] = {}
+        self._changes: dict[str, tuple[Appointment, float]] = {}  # before the last change, and when that happened
         self._series: defaultdict[str, list[str]] = defaultdict(list)
-        self._late: list[tuple[float, int, Callable[[], object]]] = []
+        self.late: list[tuple[float, int, Callable[[], object]]] = []  #: when it is due, a number, what is to come
         self._late_numbers = count()
         self._acting_at: float | None = None
         self.applied: Counter[str] = Counter()
@@ -62,41 +53,25 @@ class Book:
     def replace(self, changed: Appointment) -> None:
         """Store the new state of an appointment. A late change counts from when it was due, not when it was seen."""
         at = self._now() if self._acting_at is None else self._acting_at
-        self._changes[changed.id] = Change(self._present[changed.id], at)
+        self._changes[changed.id] = (self._present[changed.id], at)
         self._present[changed.id] = changed
 
     def count_effect(self, appointment_id: str, attendee_id: str | None = None) -> None:
         """Note that a cancel took effect on this target and that its people got mails."""
-        self.applied[target_key(appointment_id, attendee_id)] += 1
+        self.applied[f"{appointment_id}/{attendee_id}" if attendee_id else appointment_id] += 1
         self.mails[appointment_id] += 1
-
-    def count_taken_along(self, appointment_id: str) -> None:
-        """Note that an effect on this appointment came from the series cancel of another occurrence."""
-        self.taken_along[appointment_id] += 1
 
     def later(self, delay_s: float, action: Callable[[], object]) -> None:
         """Carry out the action after `delay_s` seconds."""
-        heapq.heappush(self._late, (self._now() + delay_s, next(self._late_numbers), action))
-
-    @property
-    def late_count(self) -> int:
-        """Return the number of actions that are still to come."""
-        return len(self._late)
+        heapq.heappush(self.late, (self._now() + delay_s, next(self._late_numbers), action))
 
     def settle(self) -> None:
         """Carry out everything that is due."""
-        while self._late and self._late[0][0] <= self._now():
-            self._acting_at, _, action = heapq.heappop(self._late)
+        while self.late and self.late[0][0] <= self._now():
+            self._acting_at, _, action = heapq.heappop(self.late)
             action()
             self._acting_at = None
 
     def _as_of(self, appointment: Appointment, stale_s: float) -> Appointment:
-        change = self._changes.get(appointment.id)
-        if change and self._now() - change.at < stale_s:
-            return change.before
-        return appointment
-
-
-def target_key(appointment_id: str, attendee_id: str | None = None) -> str:
-    """Return a target's name in the truth: the appointment's id, or appointment/attendee."""
-    return f"{appointment_id}/{attendee_id}" if attendee_id else appointment_id
+        before, changed_at = self._changes.get(appointment.id, (appointment, 0.0))
+        return before if self._now() - changed_at < stale_s else appointment

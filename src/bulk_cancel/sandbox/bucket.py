@@ -1,4 +1,4 @@
-"""The documented limit: a token bucket for each credential, full at the start, refilled continuously."""
+"""The documented limit: a token bucket, full at the start, refilled continuously."""
 
 from __future__ import annotations
 
@@ -33,20 +33,3 @@ class TokenBucket:
             return False
         self._tokens -= 1
         return True
-
-
-@dataclass(slots=True)
-class Limits:
-    """One bucket for each credential, made when the credential is first seen."""
-
-    rate_per_s: float
-    burst: int
-    now: Callable[[], float]
-    _buckets: dict[str, TokenBucket] = field(init=False, default_factory=dict)
-
-    def take(self, credential: str) -> bool:
-        """Take one token from this credential's bucket."""
-        bucket = self._buckets.get(credential)
-        if bucket is None:
-            bucket = self._buckets[credential] = TokenBucket(self.rate_per_s, self.burst, self.now)
-        return bucket.take()

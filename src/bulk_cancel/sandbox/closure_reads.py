@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Literal
+from zoneinfo import ZoneInfo
 
+from bulk_cancel.sandbox.fields import Fields, Moment, Page, read_fields
 from bulk_cancel.sandbox.people import MEETING_TYPES, USERS, User, made_id
 from bulk_cancel.sandbox.quirks import Quirk
 from bulk_cancel.sandbox.refusal import Refused, invalid
 from bulk_cancel.sandbox.world import CANARY, Appointment, Kind
 
 Document = dict[str, object]
-_STATUSES = ("pending", "confirmed", "expired", "declined_by_host")
-_PENDING_NAMES = frozenset(("page", "pageSize", "status", "userId", "meetingTypeId"))
-_SLOT_NAMES = frozenset(("meetingTypeId", "hostIds", "start", "end", "timezone", "refreshCache"))
 _SPOT = timedelta(minutes=30)
 _GROUP_SPOTS = 5
+
+
+class PendingQuery(Page):
+    """Which provisional bookings are asked for."""
+
+    status: Literal["pending", "confirmed", "expired", "declined_by_host"] = "pending"
+    user_id: str | None = None
+    meeting_type_id: str | None = None
+
+
+class SlotsQuery(Fields):
+    """Which slots are asked for. The answer comes from a cache, unless it is to be refreshed (documented)."""
+
+    meeting_type_id: str = ""
+    host_ids: str = ""
+    start: Moment
+    end: Moment
+    timezone: ZoneInfo = ZoneInfo("UTC")
+    refresh_cache: str = ""
 
 
 def read_pending(
@@ -25,21 +43,18 @@ def read_pending(
     """Return one page of provisional bookings: one for each of the first `count` single appointments, an hour later."""
     if Quirk.PENDING_RIGHTS in quirks:
         raise Refused(403, "Only owners read provisional bookings")
-    names = frozenset(("page", "pageSize")) if Quirk.PENDING_NAMES in quirks else _PENDING_NAMES
-    if errors := {name: f"property {name} should not exist" for name in query if name not in names}:
-        raise invalid(errors)
-    host_id, status = query.get("userId", user.id), query.get("status", "pending")
+    if Quirk.PENDING_NAMES in quirks:
+        read_fields(Page, query)
+    asked = read_fields(PendingQuery, query)
+    host_id = asked.user_id or user.id
     if host_id != user.id and not user.admin:
         raise Refused(403, "Only admins read the provisional bookings of other users")
-    if status not in _STATUSES:
-        raise invalid({"status": f"status must be one of the following values: {', '.join(_STATUSES)}"})
     beside = [each for each in appointments if each.kind in (Kind.SINGLE, Kind.OTHER_HOST)][:count]
-    known = status == "pending" or Quirk.PENDING_ANY_STATUS in quirks
+    known = asked.status == "pending" or Quirk.PENDING_ANY_STATUS in quirks
     found = [_booking(index, each) for index, each in enumerate(beside) if known and host_id in each.host_ids]
-    size = int(query.get("pageSize", "10"))
-    first = int(query.get("page", "0")) * size
+    first = asked.page * asked.page_size
     list_name = "items" if Quirk.PENDING_ITEMS in quirks else "provisionalBookings"
-    return {list_name: found[first : first + size], "total": len(found)}
+    return {list_name: found[first : first + asked.page_size], "total": len(found)}
 
 
 def _booking(index: int, beside: Appointment) -> Document:
@@ -73,33 +88,22 @@ def _booking(index: int, beside: Appointment) -> Document:
 
 
 def read_availability(
-    appointments: Collection[Appointment], blocked: Collection[date], query: Mapping[str, str], quirks: frozenset[Quirk]
+    appointments: Collection[Appointment], blocked: Collection[date], query: SlotsQuery, quirks: frozenset[Quirk]
 ) -> Document:
     """Return the bookable slots of one meeting type with one host: half hours from 7 to 17 UTC on every day."""
     if Quirk.SLOTS_MISSING in quirks:
         raise Refused(404, "Cannot GET /v4/booking-availability")
-    if errors := {name: f"property {name} should not exist" for name in query if name not in _SLOT_NAMES}:
-        raise invalid(errors)
-    host_id, type_id = query.get("hostIds", ""), query.get("meetingTypeId", "")
-    if host_id not in {user.id for user in USERS}:
+    if query.host_ids not in {user.id for user in USERS}:
         raise invalid({"hostIds": "hostIds must name a host"})
-    if type_id not in {each.id for each in MEETING_TYPES}:
+    if query.meeting_type_id not in {each.id for each in MEETING_TYPES}:
         raise Refused(404, "Meeting type not found")
-    first, last, zone = _asked(query)
-    taken = [each for each in appointments if host_id in each.host_ids and each.cancellation is None]
+    taken = [each for each in appointments if query.host_ids in each.host_ids and each.cancellation is None]
     days: dict[str, list[Document]] = {}
-    for start in _starts(first, last):
-        day = start.astimezone(zone).date()
-        days.setdefault(day.isoformat(), []).append(_spot(start, type_id, taken, is_blocked=day in blocked))
+    for start in _starts(query.start, query.end):
+        day = start.astimezone(query.timezone).date()
+        spot = _spot(start, query.meeting_type_id, taken, is_blocked=day in blocked)
+        days.setdefault(day.isoformat(), []).append(spot)
     return _shaped(days, quirks)
-
-
-def _asked(query: Mapping[str, str]) -> tuple[datetime, datetime, ZoneInfo]:
-    try:
-        zone = ZoneInfo(query.get("timezone", "UTC"))
-        return datetime.fromisoformat(query["start"]), datetime.fromisoformat(query["end"]), zone
-    except (KeyError, ValueError, ZoneInfoNotFoundError) as error:
-        raise invalid({"start": "start, end and timezone must be valid"}) from error
 
 
 def _starts(first: datetime, last: datetime) -> Iterator[datetime]:

@@ -1,4 +1,17 @@
-"""Faults on request: the grammar of their specification, and the choice of the fault for each request."""
+"""Faults on request: the grammar of their specification, and the choice of the fault for each request.
+
+A specification is a list of faults, separated by commas: [get:]SHAPE[-WHEN][=CHANCE | @UUID][:DURATION]
+
+SHAPE     what the client gets instead of the answer: see Shape. Also 400 to 599, page-400 to page-599, and late, short
+          for lost-late
+WHEN      before, the default; after; late: see When. A read has no effect, so no WHEN
+CHANCE    from 0 to 1, the share of requests; without it every request. The same seed meets the same faults
+@UUID     exactly one request for this appointment; named twice, two requests, in this order
+get:      for reads; without it for cancels
+DURATION  such as 500ms, 3s, 2m
+
+Examples: lost-after=0.1,late=0.05:3s,429=0.05,get:500=0.02   cut-after@3f2b8c1e-5a77-4d0e-9b1c-0a6f2d9e7c55
+"""
 
 from __future__ import annotations
 
@@ -8,40 +21,6 @@ from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
-
-GRAMMAR = """\
-A fault specification is a list of faults, separated by commas:
-
-  [get:]SHAPE[-WHEN][=CHANCE | @UUID][:DURATION]
-
-SHAPE, what the client gets instead of the answer:
-  lost            the connection is closed without one byte
-  reset           the connection is reset
-  cut             half of the body arrives, then the connection is closed
-  truncated       half of the JSON arrives as if it were whole
-  hang            nothing arrives until the client gives up (or DURATION has passed, at most 120s)
-  drip            the answer arrives byte by byte, one each DURATION (80ms)
-  delay           the answer arrives DURATION later (500ms); the cancel takes effect all the same
-  400 to 599      this status; 502, 503 and 504 as the HTML page of a gateway
-  429             as the API words it (-after and -late go with 408, 409, 421, 425 and 500 to 599 only)
-  page-400 to page-599  the HTML page of a gateway under this status
-  html            200 with a login page
-  redirect        307 to a trap on another host name
-  204, empty      success without a body
-  other-id        success that shows another appointment
-  not-cancelled   success that shows the appointment still active
-  silent          success that does not say whether the appointment is cancelled
-  late            short for lost-late
-  stale           not an answer of its own: reads show the state before a change for DURATION (2s)
-WHEN, whether the cancel itself takes effect: before (the answer goes wrong before any effect; the default),
-  after (it has taken effect), late (it takes effect DURATION later, 3s).
-CHANCE  from 0 to 1, the share of requests; without it every request. The same seed meets the same faults.
-@UUID   exactly one request for this appointment; named twice, two requests, in this order.
-get:    for reads; without it for cancels. A read has no effect, so no WHEN.
-DURATION  such as 500ms, 3s, 2m.
-
-Examples: lost-after=0.1,late=0.05:3s,429=0.05,get:500=0.02   cut-after@3f2b8c1e-5a77-4d0e-9b1c-0a6f2d9e7c55
-"""
 
 HANG_LIMIT_S = 120.0
 _DEFAULT_LATE_S = 3.0
@@ -54,33 +33,33 @@ _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Shape(StrEnum):
-    """The forms of a wrong answer."""
+    """What the client gets instead of the answer."""
 
-    LOST = "lost"
-    RESET = "reset"
-    CUT = "cut"
-    TRUNCATED = "truncated"
-    HANG = "hang"
-    DRIP = "drip"
-    DELAY = "delay"
-    STATUS = "status"
-    HTML = "html"
-    REDIRECT = "redirect"
-    NO_CONTENT = "204"
+    LOST = "lost"  #: the connection is closed without one byte
+    RESET = "reset"  #: the connection is reset
+    CUT = "cut"  #: half of the body arrives, then the connection is closed
+    TRUNCATED = "truncated"  #: half of the JSON arrives as if it were whole
+    HANG = "hang"  #: nothing arrives until the client gives up, or the duration (at most 120s) has passed
+    DRIP = "drip"  #: the answer arrives byte by byte, one each duration (80ms)
+    DELAY = "delay"  #: the answer arrives later by the duration (500ms); the cancel takes effect all the same
+    STATUS = "status"  #: this status, 429 as the API words it, and 502, 503 and 504 as the HTML page of a gateway
+    PAGE = "page"  #: the HTML page of a gateway under this status
+    HTML = "html"  #: 200 with a login page
+    REDIRECT = "redirect"  #: 307 to a trap on another host name
+    NO_CONTENT = "204"  #: success without a body, as is the next
     EMPTY = "empty"
-    OTHER_ID = "other-id"
-    NOT_CANCELLED = "not-cancelled"
-    SILENT = "silent"
-    PAGE = "page"
-    STALE = "stale"
+    OTHER_ID = "other-id"  #: success that shows another appointment
+    NOT_CANCELLED = "not-cancelled"  #: success that shows the appointment still active
+    SILENT = "silent"  #: success that does not say whether the appointment is cancelled
+    STALE = "stale"  #: no answer of its own: reads show the state before a change for the duration (2s)
 
 
 class When(StrEnum):
-    """Whether and when the cancel takes effect."""
+    """Whether the cancel itself takes effect. Of statuses below 500 only 408, 409, 421 and 425 can come after it."""
 
-    BEFORE = "before"
-    AFTER = "after"
-    LATE = "late"
+    BEFORE = "before"  #: the answer goes wrong before any effect
+    AFTER = "after"  #: it has taken effect
+    LATE = "late"  #: it takes effect later by the duration (3s)
 
 
 class Meets(StrEnum):

@@ -7,7 +7,6 @@ import json
 import socket
 import struct
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -16,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from bulk_cancel.sandbox.faults import HANG_LIMIT_S, Fault, Shape
 from bulk_cancel.sandbox.handlers import Plain
 from bulk_cancel.sandbox.people import made_id
-from bulk_cancel.sandbox.refusal import error_document
+from bulk_cancel.sandbox.refusal import error_document, phrase_of
 
 _GATEWAY_STATUSES = {502, 503, 504}
 _JSON = {"content-type": "application/json"}
@@ -100,7 +99,7 @@ def _finished(fault: Fault, plain: Plain, scene: Scene) -> Response:
         case Shape.STATUS:
             return _error(fault.status, scene)
         case Shape.PAGE:
-            return _page(fault.status, _phrase(fault.status))
+            return _page(fault.status, phrase_of(fault.status))
         case Shape.HTML:
             return _page(200, "Sign in to the network")
         case Shape.REDIRECT:
@@ -120,15 +119,8 @@ def _error(status: int, scene: Scene) -> Response:
     if status == 429:
         return too_many_requests(scene.retry_after)
     if status in _GATEWAY_STATUSES:
-        return _page(status, HTTPStatus(status).phrase)
+        return _page(status, phrase_of(status))
     return JSONResponse(error_document(status), status)
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Error"
 
 
 def _page(status: int, title: str) -> Response:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from threading import RLock
 
 from bulk_cancel.sandbox.appointments import Book
-from bulk_cancel.sandbox.bucket import Limits
+from bulk_cancel.sandbox.bucket import TokenBucket
 from bulk_cancel.sandbox.cancelling import Desk
+from bulk_cancel.sandbox.closure_reads import SlotsQuery
 from bulk_cancel.sandbox.faults import FaultPlan
 from bulk_cancel.sandbox.options import SandboxOptions
 from bulk_cancel.sandbox.record import Arrival, Record, Truth
@@ -33,11 +36,12 @@ class Sandbox:
             if options is not None and options != self.options:
                 self.options, self.world = options, options.make_world()
             self.book = Book(self.world, self.now)
-            self.limits = Limits(self.options.rate_per_s, self.options.burst, self.now)
+            limit = partial(TokenBucket, self.options.rate_per_s, self.options.burst, self.now)
+            self.limits: defaultdict[str, TokenBucket] = defaultdict(limit)  #: by the fingerprint of the credential
             self.desk = Desk(self.book, self.options.second_cancel)
             self.record = Record()
             self.blocked: set[date] = set()
-            self.slots: dict[tuple[str, ...], dict[str, object]] = {}
+            self.slots: dict[SlotsQuery, dict[str, object]] = {}
             self.set_faults(self.options.faults)
 
     def set_faults(self, spec: str) -> None:
@@ -62,7 +66,7 @@ class Sandbox:
                 requests=dict(self.record.answers),
                 throttled=self.record.throttled,
                 trapped=self.record.trapped,
-                late=self.book.late_count,
+                late=len(self.book.late),
             )
 
     def arrivals(self) -> tuple[Arrival, ...]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from bulk_cancel.sandbox.cancelling import SecondCancel
 from bulk_cancel.sandbox.quirks import Quirk
-from bulk_cancel.sandbox.seed_file import read_world
 from bulk_cancel.sandbox.world import World
 
 
@@ -19,13 +17,12 @@ class SandboxOptions:
     seed: int = 1  #: the same seed gives the same appointments and the same faults
     rate_per_s: float = 100 / 60
     burst: int = 200
-    faults: str = ""  #: see `faults.GRAMMAR`
+    faults: str = ""  #: see `faults`
     latency_s: float = 0.0  #: added to every answer
     second_cancel: SecondCancel = "refuse"  #: what a cancel of a cancelled appointment does
     port: int = 0  #: 0 takes a free one
-    seed_file: Path | None = None  #: serve exactly the ids of this file
     retry_after: str | None = None  #: the header of every 429, unchanged
-    world: World | None = None  #: serve exactly this world; wins over the file, the count and the seed
+    world: World | None = None  #: serve exactly this world; wins over the count
     any_personal_token: bool = False  #: accept any other rgo-… token as the owner's
     pending: int = 0  #: provisional bookings beside the appointments
     quirks: frozenset[Quirk] = frozenset()  #: where this API differs from the documented one
@@ -36,8 +33,4 @@ class SandboxOptions:
 
     def make_world(self) -> World:
         """Return the world of these settings."""
-        if self.world is not None:
-            return self.world
-        if self.seed_file is not None:
-            return read_world(self.seed_file, self.seed)
-        return World.generate(self.count, self.seed)
+        return self.world or World.generate(self.count, self.seed)

@@ -1,63 +1,39 @@
-"""The paginated read: its query, checked as the API checks it, and the page it selects."""
+"""The paginated read: its query, and the page that it selects."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date
+from typing import Literal
+
+from pydantic import Field
 
 from bulk_cancel.sandbox.documents import appointment_document
+from bulk_cancel.sandbox.fields import Fields, Moment
 from bulk_cancel.sandbox.people import User
 from bulk_cancel.sandbox.quirks import Quirk
-from bulk_cancel.sandbox.refusal import Refused, invalid
+from bulk_cancel.sandbox.refusal import Refused
 from bulk_cancel.sandbox.world import Appointment
 
-PAGE_SIZE_LIMIT = 100
 _SORT_KEYS: Mapping[str, Callable[[Appointment], tuple[float, str]]] = {
     "appointment.start": lambda appointment: (appointment.start.timestamp(), appointment.id),
     "appointment.createdAt": lambda appointment: (appointment.created_at.timestamp(), appointment.id),
 }
-_DIRECTIONS = ("ASC", "DESC")
-_NAMES = frozenset(
-    ("page", "pageSize", "start", "end", "search", "meetingTypeId", "userId", "sortBy", "sortDirection", "status")
-)
-_STATUSES = ("active", "cancelled")
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Fields):
     """One paginated read. Both bounds are on the start time and inclusive."""
 
-    page: int
-    page_size: int
-    start: datetime | None
-    end: datetime | None
-    search: str
-    meeting_type_id: str | None
-    user_id: str | None
-    status: str | None  #: clients send it; its values are not documented
-    sort_by: str
-    descending: bool
-
-
-def read_query(parameters: Mapping[str, str]) -> Query:
-    """Parse the parameters; refused with a 400 that names every wrong one."""
-    errors = {name: f"property {name} should not exist" for name in parameters if name not in _NAMES}
-    query = Query(
-        page=_number(parameters, "page", range(10**9), errors),
-        page_size=_number(parameters, "pageSize", range(1, PAGE_SIZE_LIMIT + 1), errors),
-        start=_moment(parameters, "start", errors),
-        end=_moment(parameters, "end", errors),
-        search=parameters.get("search", "").lower(),
-        meeting_type_id=parameters.get("meetingTypeId"),
-        user_id=parameters.get("userId"),
-        status=_choice(parameters, "status", _STATUSES, errors) if "status" in parameters else None,
-        sort_by=_choice(parameters, "sortBy", tuple(_SORT_KEYS), errors),
-        descending=_choice(parameters, "sortDirection", _DIRECTIONS, errors) == "DESC",
-    )
-    if errors:
-        raise invalid(errors)
-    return query
+    page: int = Field(ge=0)
+    page_size: int = Field(ge=1, le=100)
+    start: Moment | None = None
+    end: Moment | None = None
+    search: str = ""
+    meeting_type_id: str | None = None
+    user_id: str | None = None
+    status: Literal["active", "cancelled"] | None = None  #: clients send it; its values are not documented
+    sort_by: Literal["appointment.start", "appointment.createdAt"] = "appointment.start"
+    sort_direction: Literal["ASC", "DESC"] = "ASC"
 
 
 def read_page(
@@ -68,7 +44,7 @@ def read_page(
         raise Refused(403, "Only admins read the appointments of other users")
     host_id = query.user_id or user.id
     found = [each for each in appointments if host_id in each.host_ids and _matches(each, query)]
-    found.sort(key=_SORT_KEYS[query.sort_by], reverse=query.descending)
+    found.sort(key=_SORT_KEYS[query.sort_by], reverse=query.sort_direction == "DESC")
     size = min(query.page_size, 25) if Quirk.PAGES_OF_25 in quirks else query.page_size
     first = query.page * size
     documents = [appointment_document(each) for each in found[first : first + size]]
@@ -89,33 +65,5 @@ def _matches(appointment: Appointment, query: Query) -> bool:
         and (query.end is None or appointment.start <= query.end)
         and query.meeting_type_id in (None, appointment.meeting_type.id)
         and query.status in (None, "active" if appointment.cancellation is None else "cancelled")
-        and (not query.search or query.search in str(appointment_document(appointment)["attendees"]).lower())
+        and (not query.search or query.search.lower() in str(appointment_document(appointment)["attendees"]).lower())
     )
-
-
-def _number(parameters: Mapping[str, str], name: str, allowed: range, errors: dict[str, str]) -> int:
-    text = parameters.get(name, "")
-    if text.isascii() and text.isdecimal() and int(text[:10]) in allowed:
-        return int(text)
-    errors[name] = f"{name} must be an integer from {allowed.start} to {allowed.stop - 1}"
-    return allowed.start
-
-
-def _moment(parameters: Mapping[str, str], name: str, errors: dict[str, str]) -> datetime | None:
-    text = parameters.get(name)
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        errors[name] = f"{name} must be a valid ISO 8601 date string"
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _choice(parameters: Mapping[str, str], name: str, allowed: tuple[str, ...], errors: dict[str, str]) -> str:
-    text = parameters.get(name, allowed[0])
-    if text in allowed:
-        return text
-    errors[name] = f"{name} must be one of the following values: {', '.join(allowed)}"
-    return allowed[0]

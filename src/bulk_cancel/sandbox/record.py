@@ -48,7 +48,3 @@ class Truth:
     def doubled(self) -> tuple[str, ...]:
         """The targets on which more than one cancel took effect."""
         return tuple(target for target, times in self.applied.items() if times > 1)
-
-    def own_effects(self, target: str) -> int:
-        """Return the effective cancels of this target, without those by another occurrence's series cancel."""
-        return self.applied.get(target, 0) - self.taken_along.get(target, 0)

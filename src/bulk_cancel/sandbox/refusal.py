@@ -25,8 +25,12 @@ class Refused(Exception):  # noqa: N818  a refusal is an answer of the API, not 
 
 def error_document(status: int, message: str | None = None) -> dict[str, object]:
     """Return the error body of a status, by default with the standard phrase."""
-    phrase = HTTPStatus(status).phrase
-    return {"statusCode": status, "message": message or phrase, "error": phrase}
+    return {"statusCode": status, "message": message or phrase_of(status), "error": phrase_of(status)}
+
+
+def phrase_of(status: int) -> str:
+    """Return the standard phrase of a status."""
+    return HTTPStatus(status).phrase if status in {*HTTPStatus} else "Error"
 
 
 def invalid(errors: Mapping[str, str]) -> Refused:

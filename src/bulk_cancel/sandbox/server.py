@@ -45,20 +45,14 @@ def running(options: SandboxOptions | None = None, now: Callable[[], float] = ti
             thread.join()
 
 
-def serve(options: SandboxOptions, say: Callable[[str], None] | None = None) -> None:
+def serve(options: SandboxOptions) -> None:
     """Serve until interrupted. Prints its address as lines for a shell. Raises OSError when the port is taken."""
-    say = say or _print
     sandbox = Sandbox(options)
     with _listen(sandbox) as listener:
-        say(f"# sandbox with {len(sandbox.world.appointments)} appointments at {sandbox.url} (Ctrl-C ends it)")
-        say(f"export MEETERGO_API_URL={sandbox.url}")
-        say(f"export MEETERGO_TOKEN={OWNER_TOKEN}")
+        print(f"# sandbox with {len(sandbox.world.appointments)} appointments at {sandbox.url} (Ctrl-C ends it)")
+        print(f"export MEETERGO_API_URL={sandbox.url}\nexport MEETERGO_TOKEN={OWNER_TOKEN}", flush=True)
         with suppress(KeyboardInterrupt):
             _Server(sandbox, Wires()).run([listener])
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)
 
 
 @contextmanager

@@ -15,9 +15,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from bulk_cancel.commands.rehearse import write_seed
+from bulk_cancel.commands.rehearse import seed_world
 from bulk_cancel.errors import UsageError
-from bulk_cancel.sandbox.seed_file import read_world
 from bulk_cancel.sandbox.world import Kind
 from support.lab import made_ids
 from support.shell import Shell
@@ -41,34 +40,34 @@ def test_a_job_of_any_format_is_served(ending: str, tmp_path: Path) -> None:
     write(tmp_path / f"in.{ending}")  # type: ignore[operator]  # each takes a path
     job = tmp_path / "job.toml"
     job.write_text(f'input = "in.{ending}"\n[map]\nappointment_id = "Termin"\n')
-    world = read_world(write_seed(str(job), tmp_path))
+    world = seed_world(str(job))
     assert list(world.appointments) == IDS
     assert world.appointments[IDS[3]].kind is Kind.GROUP
     assert world.appointments[IDS[3]].attendee_ids == (ATTENDEE,)
 
 
-def test_kinds_are_served_and_lines_stay_where_they_are(tmp_path: Path) -> None:
+def test_a_seed_serves_the_kinds_and_keeps_the_line_numbers(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"id,Kind\n{IDS[0]},paid\nnonsense,paid\n{IDS[1]},\n")
-    world = read_world(write_seed(str(path), tmp_path))
+    world = seed_world(str(path))
     assert {id_: each.kind for id_, each in world.appointments.items()} == {IDS[0]: Kind.PAID, IDS[1]: Kind.SINGLE}
     path.write_text(f"id,Kind\nnonsense,\n{IDS[0]},strange\n")
-    with pytest.raises(ValueError, match="line 3: unknown kind 'strange'"):
-        read_world(write_seed(str(path), tmp_path))
+    with pytest.raises(ValueError, match="row 3 has the unknown kind 'strange'"):
+        seed_world(str(path))
 
 
 def test_an_input_is_read_with_the_flags_of_a_run(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(f"Termin;Grund\r\n{IDS[0]};früh\r\n".encode("cp1252"))
     flags = {"map": ["Appointment-ID=termin"], "encoding": "cp1252"}
-    assert list(read_world(write_seed(str(path), tmp_path, flags)).appointments) == IDS[:1]
+    assert list(seed_world(str(path), flags).appointments) == IDS[:1]
 
 
 def test_a_search_has_no_file(tmp_path: Path) -> None:
     job = tmp_path / "job.toml"
     job.write_text('[select]\nfrom = "2026-12-24"\nto = "2026-12-24"\ntimezone = "UTC"\n')
     with pytest.raises(UsageError, match="no file to rehearse"):
-        write_seed(str(job), tmp_path)
+        seed_world(str(job))
 
 
 def test_a_seed_that_is_not_there(shell: Shell) -> None:

@@ -8,15 +8,16 @@ from uuid import UUID
 
 import pytest
 
-from bulk_cancel.sandbox.demo_data import DEMO_FAULTS, demo_csv, demo_options, demo_rows, demo_world
+from bulk_cancel.sandbox.demo_data import DEMO_FAULTS, demo_options, demo_world
 from bulk_cancel.sandbox.faults import parse_faults
 from bulk_cancel.sandbox.world import Kind
+from support.office_sample import demo_csv, demo_rows
 
 SAMPLE = Path(__file__).parents[3] / "sample_inputs" / "office_closure.csv"
 
 
 def test_the_sample_input_is_what_the_demo_says():
-    """Regenerate it with: python -m bulk_cancel.sandbox.demo_data > sample_inputs/office_closure.csv"""
+    """Write it with: PYTHONPATH=tests .venv/bin/python -m support.office_sample > sample_inputs/office_closure.csv"""
     assert SAMPLE.read_text(encoding="utf-8") == demo_csv()
 
 
@@ -27,7 +28,7 @@ def test_faulty_answers_are_for_rows_of_the_sample():
     assert targets <= ids
 
 
-def test_the_rows_are_of_every_sort():
+def test_the_demo_has_rows_of_every_kind():
     world = demo_world()
     ids = Counter(row["appointment_id"] for row in demo_rows())
     uuids = {id_ for id_ in ids if is_uuid(id_)}

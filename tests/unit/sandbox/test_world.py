@@ -1,4 +1,4 @@
-"""Worlds are repeatable, of the right mixture, and can be made from a file."""
+"""Worlds are repeatable and of the right mixture."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import pytest
 
 from bulk_cancel.sandbox.options import SandboxOptions
 from bulk_cancel.sandbox.people import OWNER, made_id
-from bulk_cancel.sandbox.seed_file import read_world
 from bulk_cancel.sandbox.world import Kind, World
 from support.worlds import of_kind, single
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-A, B, C = (made_id(name) for name in "abc")
+A, B = (made_id(name) for name in "ab")
 
 
 def test_the_same_seed_makes_the_same_world():
@@ -32,7 +31,7 @@ def test_every_kind_occurs_and_most_are_single():
     assert kinds[Kind.SINGLE] > 500
 
 
-def test_each_kind_is_what_it_says():
+def test_each_kind_of_appointment_is_generated_as_named():
     world = World.generate(1000, 2, NOW)
     assert all(each.start < NOW for each in of_kind(world, Kind.PAST))
     assert all(each.start > NOW for each in world.appointments.values() if each.kind is not Kind.PAST)
@@ -48,43 +47,6 @@ def test_a_world_of_given_ids_is_all_single():
     world = single([A, B])
     assert list(world.appointments) == [A, B]
     assert {each.kind for each in world.appointments.values()} == {Kind.SINGLE}
-
-
-def write(tmp_path, text, encoding="utf-8"):
-    path = tmp_path / "seed.csv"
-    path.write_text(text, encoding=encoding)
-    return path
-
-
-@pytest.mark.parametrize("header", ["id", "appointmentId", "Appointment ID", "appointment_id", "APPOINTMENT-ID"])
-def test_a_seed_file_serves_exactly_its_ids(tmp_path, header):
-    path = write(tmp_path, f"{header},x\n{A.upper()},1\nnot-a-uuid,2\n,3\n{B},4\n{A},5\n", "utf-8-sig")
-    assert list(SandboxOptions(seed_file=path).make_world().appointments) == [A, B]
-
-
-def test_a_seed_file_may_name_kinds(tmp_path):
-    world = read_world(write(tmp_path, f"id;kind\r\n{A};paid\r\n{B};\r\n"))
-    assert [each.kind for each in world.appointments.values()] == [Kind.PAID, Kind.SINGLE]
-
-
-def test_rows_for_groups_make_groups(tmp_path):
-    text = f"appointment_id\tattendee_id\tcancel_all\n{A}\t{C}\t\n{A}\t{B}\t\n{B}\t\tyes\n{C}\t\tno\n"
-    group, whole, single = read_world(write(tmp_path, text)).appointments.values()
-    assert (group.kind, group.attendee_ids) == (Kind.GROUP, (C, B))
-    assert (whole.kind, single.kind) == (Kind.GROUP, Kind.SINGLE)
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("", "no column appointment_id or id"),
-        ("name\nx\n", "no column appointment_id or id"),
-        (f"id,kind\n{A},single\n{B},double\n", "line 3: unknown kind 'double'"),
-    ],
-)
-def test_a_wrong_seed_file_is_refused(tmp_path, text, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        read_world(write(tmp_path, text))
 
 
 def test_options_that_cannot_work_are_refused():
