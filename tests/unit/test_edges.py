@@ -268,7 +268,7 @@ def meddled(content: bytes, chance: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
-def test_a_whole_file_is_read(reader: Reader, tmp_path: Path) -> None:
+def test_a_file_without_an_edge_is_read(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / reader.name
     lay(path, whole(reader, path))
     reader.read(path)

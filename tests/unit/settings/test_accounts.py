@@ -51,7 +51,7 @@ def test_the_runs_own_credential_is_found_when_it_is_asked_for(file: Path) -> No
     assert load(file, BERLIN).find("").credential.secret == "rgo-own"
 
 
-def test_a_credential_that_is_missing_matters_to_those_only_who_want_it(file: Path) -> None:
+def test_a_missing_credential_is_an_error_only_when_it_is_used(file: Path) -> None:
     accounts = load(file, BERLIN + PARIS, {})
     assert accounts.pace("berlin") == Pace(100 / 60, 200)
     assert accounts.find("paris").credential.secret == "rgo-paris"
@@ -104,7 +104,7 @@ def test_the_own_credential_may_be_an_accounts_as_long_as_not_both_are_wanted(fi
         accounts.find("")
 
 
-def test_names_that_are_not_there(file: Path) -> None:
+def test_an_unknown_account_or_file_is_refused(file: Path) -> None:
     with pytest.raises(ConfigError, match="account names rome"):
         load(file, BERLIN, account="rome")
     with pytest.raises(ConfigError, match="rome is not in the accounts file"):
