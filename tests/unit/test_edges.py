@@ -209,7 +209,7 @@ READERS = [
     Reader(
         "accounts.toml",
         lambda _: b'[accounts.berlin]\ntoken_env = "T"\nrate = "5/s"\nburst = 5\n',
-        lambda path: load_accounts(path, {}, load_job("a.csv")),
+        lambda path: load_accounts(load_job("a.csv", {"accounts": str(path)}), {}),
     ),
     Reader("answer.json", lambda _: json.dumps(ANSWERS).encode(), _answers),
     Reader("x.pace", lambda _: b'[1.5, 2.5, "boot"]', _remembered),
@@ -268,7 +268,7 @@ def meddled(content: bytes, chance: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
-def test_a_whole_file_is_read(reader: Reader, tmp_path: Path) -> None:
+def test_a_file_without_an_edge_is_read(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / reader.name
     lay(path, whole(reader, path))
     reader.read(path)
@@ -342,7 +342,7 @@ READING = {
 }  # fmt: skip
 #: What they read is this program's own, the kernel's, or was read before.
 OWN = {
-    "cli/docs.py", "cli/sandbox.py", "commands/config.py", "engine/clock.py", "ledger/records.py",
+    "cli/docs.py", "cli/sandbox.py", "engine/clock.py", "ledger/records.py",
     "ledger/statements.py", "reports/pages/rendering.py",
 }  # fmt: skip
 

@@ -110,7 +110,7 @@ def planned(ledger: PostgresLedger) -> tuple[int, str]:
     return run_no, ledger.runs(limit=1)[0].run_id
 
 
-def test_rules_come_back_from_the_ledger_as_they_were(ledger: PostgresLedger) -> None:
+def test_run_settings_survive_the_ledger_unchanged(ledger: PostgresLedger) -> None:
     wanted = {"send_window": "08:00-20:00 Europe/Berlin", "max_errors": "5%", "late_within": "2h", "look": "each"}
     job = load_job("-", wanted)
     run_settings = replace(RunSettings.of(job, TimeLimit(60.0, "The time is over."), CLOCK, BERLIN), is_approved=True)
@@ -160,7 +160,7 @@ def test_what_was_approved_comes_back_from_the_ledger_for_the_rows_of_a_chunk(le
     assert not approved_of(ledger, Chunk(8, 1, 1, 5000))
 
 
-def test_a_note_comes_back_from_the_ledger_as_it_was() -> None:
+def test_a_chunk_result_survives_the_ledger_unchanged() -> None:
     note = ChunkResult(exit_code=int(Exit.CREDENTIAL), message="refused", unknown=1, due_at=9.0)
     assert ChunkResult.from_json(note.to_json()) == note
     assert ChunkResult.from_json("") == ChunkResult()
