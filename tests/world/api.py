@@ -51,6 +51,7 @@ class Departure:
     not_processed: bool = False  #: the answer proves that nothing took effect, and nothing did
     wall: float = 0.0  #: what the machine's wall clock showed when the program asked for it
     order: int = 0  #: among the commits and departures of its process
+    was_blind: bool = False  #: while the credential was shown nothing
     reason: str = ""  #: of a cancel: the text that it mails
 
 
@@ -127,6 +128,7 @@ class Api:
     def hear(self, departure: Departure, request: Request | None, rng: random.Random) -> Answered:
         """Let a request arrive now; return what is answered, and how long after."""
         departure.arrived_at = self.clock.now
+        departure.was_blind = self._is_blind and self.under("forbidden")
         departure.reason = (request.reason if request else "") or ""
         if not self.calm and any(begin <= self.clock.now < end for begin, end in self._outages):
             self.count("outage")
