@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bulk_cancel.core.actions import SENT
 from bulk_cancel.core.model import Entry, Status, Target, status_of
-from bulk_cancel.core.states import REFUSED, TRANSITIONS, Event, State
+from bulk_cancel.core.states import TRANSITIONS, Event, State
 from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from world.api import Api, Departure
@@ -301,7 +301,7 @@ class Judge:
             found, was = approved.get(past.targets[number]), states.get(number, State.PENDING)
             if found is not None and found.action not in SENT:
                 name = f"{name_of(past.targets[number])} (approved: {found.action.value})"
-                if event == Event.RESTAGED and was in REFUSED:
+                if event == Event.RESTAGED and was in (State.REJECTED, State.NOT_FOUND):
                     self._violated(6, f"{name} was {was.value} and is taken up again.")
                 if event == Event.GIVEN_UP:
                     self._violated(6, f"{name} was tried until it had failed.")
