@@ -51,7 +51,7 @@ from bulk_cancel.ops.locks import _group, _holder
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.metrics import write_metrics
 from bulk_cancel.ops.notice import RunEnding
-from bulk_cancel.plan_files import open_plan, write_plan
+from bulk_cancel.plan_files import open_plan
 from bulk_cancel.reports.result_folders import owner_of
 from bulk_cancel.reports.summary import Requests, Summary, read_told, to_json
 from bulk_cancel.settings.accounts import load_accounts
@@ -59,7 +59,7 @@ from bulk_cancel.settings.credentials import find_credential
 from bulk_cancel.settings.job import load_job
 from support.examples import examples
 from support.given import entry, row, staged, target
-from support.plans import ABOUT, NOW, ONE_OF_EACH, uuid
+from support.plans import ABOUT, NOW, ONE_OF_EACH, uuid, write_plan
 
 EDGES = [
     b"0001-01-01T00:00:00", b"9999-12-31T23:59:59.999999+14:00", b"0001-01-01T00:00:00+14:00", b"9" * 5000, b"-1",
