@@ -913,7 +913,7 @@ BUGS = (
     Bug(
         "workers of any ledger share a credential's lock",
         "ops/locks.py",
-        "    if _group(path) == group:",
+        "    if _holder(path).group == group:",
         "    if True:",
         "tests/unit/cluster/test_worker.py::test_workers_of_two_ledgers_with_one_key_exclude_each_other",
     ),

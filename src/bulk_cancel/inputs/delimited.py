@@ -37,7 +37,7 @@ def read_delimited(text: PlainText, separator: str | None, options: InputOptions
         needed = 1 + max(place for place, name in enumerate(layout.columns) if name in read)
         file.seek(0)
         hasher.update(file.read(layout.start))
-        records = check_records(read_blocks(file, hasher), layout, needed)
+        records = check_records(read_blocks(file, hasher.update), layout, needed)
     frame = _scan(text.path, layout)
     rows = _with_layout_problems(frame.select(cs.by_name(BC_ROW, *names)), records, len(layout.columns))
     return Table(
