@@ -33,7 +33,7 @@ _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
 _DIGITS = "0123456789$"
 _TRUE = ("1", "true")
 #: Number formats of columns and cells, by style: (id, code).
-_Formats = list[tuple[int, str]]
+_Formats = dict[int, tuple[int, str]]
 
 
 def xlsx_sheets(archive: zipfile.ZipFile) -> list[Sheet]:
@@ -99,7 +99,7 @@ class _Styles(Handler):
         self._in_cells = False
 
     def formats(self) -> _Formats:
-        return [(number, self._codes.get(number, "")) for number in self._ids]
+        return {style: (number, self._codes.get(number, "")) for style, number in enumerate(self._ids)}
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "numFmt":
@@ -175,7 +175,7 @@ class _Values:
         return self._shared[place]
 
     def _number(self, style: str, stored: str) -> str:
-        format_id, code = self._formats[int(style)] if style and int(style) < len(self._formats) else (0, "")
+        format_id, code = self._formats.get(int(style or -1), (0, ""))
         if is_duration(format_id, code):
             return duration_text(stored)
         if is_date(format_id, code):
