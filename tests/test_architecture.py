@@ -192,7 +192,7 @@ def test_importing_the_package_does_nothing() -> None:
 
 
 @pytest.mark.process
-def test_who_uses_sqlite_needs_no_driver_of_another_database() -> None:
+def test_a_ledger_in_sqlite_imports_no_driver_of_postgresql() -> None:
     import subprocess
     import sys
 
@@ -202,7 +202,7 @@ def test_who_uses_sqlite_needs_no_driver_of_another_database() -> None:
     assert result.stdout.strip() == "False"
 
 
-def test_the_top_level_holds_what_was_agreed() -> None:
+def test_the_repository_root_has_only_known_files() -> None:
     agreed = {"pyproject.toml", "jobs", "src", "tests", "sample_inputs", "Makefile", "README.md", "LICENSE"}
     agreed |= {"CHANGELOG.md", "docs", "requirements.lock", "runs"}
     assert not {path.name for path in ROOT.iterdir() if not path.name.startswith(".")} - agreed

@@ -269,7 +269,7 @@ def test_the_unit_comes_back_for_ever_and_is_given_the_time_to_drain() -> None:
     assert silence_of(shlex.split(unit["ExecStart"][0])) > Job.model_fields["timeout"].default
 
 
-def test_its_secrets_are_credentials_of_systemd() -> None:
+def test_the_secrets_of_the_worker_unit_are_credentials_of_systemd() -> None:
     unit = settings()
     names = [value.split(":")[0] for value in unit["LoadCredential"]]
     assert SYSTEMD_NAME in names
@@ -277,7 +277,7 @@ def test_its_secrets_are_credentials_of_systemd() -> None:
     assert "pgpass" in names
 
 
-def test_it_is_as_confined_as_the_nightly_run() -> None:
+def test_the_worker_unit_is_as_confined_as_the_nightly_one() -> None:
     nightly = (SCHEDULE / "bulk-cancel.service").read_text(encoding="utf-8").split("UMask=")[1].split("\n# ")[0]
     own = (SCHEDULE / "bulk-cancel-worker@.service").read_text(encoding="utf-8").split("UMask=")[1]
     assert set(nightly.split()) <= set(own.split())

@@ -66,7 +66,7 @@ def _job_tables(context: click.Context) -> Iterator[str]:
 
 
 def _job_row(option: JobOption, context: click.Context) -> str:
-    left, right = option.option().get_help_record(context)
+    left, right = option.get_help_record(context)
     order = [name for name, _ in commands_below(app)]
     owners = ", ".join(f"`{name}`" for name in sorted(option.commands, key=order.index))
     return f"| `{_cell(left)}` | {_text(right)} | {owners} |\n"

@@ -140,7 +140,7 @@ BUGS = (
         _SENDER,
         _LOOKING + _INTENT,
         _INTENT + _LOOKING,
-        f"{_SIGNALS}::test_a_run_that_waits_for_its_turn_stops_at_once",
+        f"{_SIGNALS}::test_a_run_that_waits_for_the_limit_stops_at_once",
     ),
     Bug(
         "an unanswered cancel is sent again",
@@ -152,7 +152,7 @@ BUGS = (
     Bug(
         "who began a run is in no chain of digests",
         _SQLITE,
-        "            integrity.seal_beginning(self._connection, self._sql, run_no)\n",
+        "            integrity.seal_beginning(self._connection, run_no)\n",
         "",
         "tests/unit/ledger/sqlite/test_verify.py::test_the_end_of_a_run_leaves_its_beginning_whole",
     ),
@@ -190,7 +190,7 @@ BUGS = (
         "reports/rebooking.py",
         "            if self._is_in_place():",
         "            if True:",
-        "tests/unit/commands/test_rebooking_list.py::test_it_is_made_again_with_every_row",
+        "tests/unit/commands/test_rebooking_list.py::test_a_removed_rebooking_list_is_made_again_with_every_row",
     ),
     Bug(
         "a rerun forgets with which options it was typed",
@@ -458,7 +458,7 @@ BUGS = (
         "engine/commits.py",
         "batch.paces[pace] = None",
         "batch.paces = {pace: None}",
-        "tests/unit/engine/test_commits.py::test_those_with_limits_of_their_own_share_a_commit_and_each_limit_is_in_it_once",
+        "tests/unit/engine/test_commits.py::test_accounts_share_a_commit_that_has_each_limit_once",
     ),
     Bug(
         "recovery is left out",
@@ -493,14 +493,14 @@ BUGS = (
         "engine/commits.py",
         "self._broken = batch.error = error",
         "batch.error = error",
-        "tests/unit/engine/test_commits.py::test_a_failure_reaches_everyone_in_the_batch_and_nothing_is_tried_again",
+        "tests/unit/engine/test_commits.py::test_a_failed_commit_fails_its_whole_batch_and_is_not_tried_again",
     ),
     Bug(
         "a ledger that was replaced is not noticed",
         _GUARD,
         "if main == self._main and (",
         "if True or (",
-        "tests/processes/crash/test_ledger_gone.py::test_the_run_halts",
+        "tests/processes/crash/test_ledger_gone.py::test_a_run_whose_ledger_is_taken_away_halts",
     ),
     Bug(
         "a ledger that is written over in place is not noticed",
@@ -581,14 +581,14 @@ BUGS = (
     ),
     Bug(
         "a restored database is taken whatever it lacks",
-        "ledger/postgres/recognise.py",
-        "if mark is not None and mark.seen.number:",
-        "if False:",
+        "ledger/postgres/ledger.py",
+        "            refuse_older(self._rows, self.place, mark, _OLDER)\n",
+        "",
         f"{_POSTGRES_MARKS}::test_a_restored_dump_that_is_older_is_refused_with_what_is_missing",
     ),
     Bug(
         "a database leaves no mark",
-        "ledger/postgres/writing.py",
+        "ledger/postgres/ledger.py",
         "        if self._keeper and last:\n",
         "        if False:\n",
         f"{_POSTGRES_MARKS}::test_a_restored_dump_that_is_older_is_refused_with_what_is_missing",
@@ -603,7 +603,7 @@ BUGS = (
     Bug(
         "a WAL is played into any main file",
         "ledger/sqlite/recognise.py",
-        "if wrong := integrity.verify(connection, sql):",
+        "if wrong := integrity.verify(connection):",
         "if wrong := list[str]():",
         f"{_MARKS}::test_a_wal_beside_an_older_main_file_is_no_history",
     ),
@@ -770,10 +770,10 @@ BUGS = (
     ),
     Bug(
         "a chunk has no fence",
-        "ledger/postgres/writing.py",
+        "ledger/postgres/sharing.py",
         "        if lease is None:\n            return\n",
         "        if lease is None or lease:\n            return\n",
-        "tests/unit/ledger/postgres/test_sharing.py::test_who_has_lost_its_chunk_writes_nothing",
+        "tests/unit/ledger/postgres/test_sharing.py::test_a_worker_that_lost_its_chunk_writes_nothing",
     ),
     Bug(
         "slots of a shared limit are used without being reserved",
@@ -787,7 +787,7 @@ BUGS = (
         "engine/shared_limiter.py",
         "max(1, pace.burst - unspent)",
         "max(1, pace.burst - 0 * unspent)",
-        "tests/unit/engine/test_shared_limiter.py::test_a_window_that_was_kept_for_long_fits_into_what_stays_unspent",
+        "tests/unit/engine/test_shared_limiter.py::test_a_reservation_that_is_used_late_stays_within_the_servers_limit",
     ),
     Bug(
         "a throttle pauses its own process only",
@@ -822,7 +822,7 @@ BUGS = (
         "ledger/sql/postgres.sql",
         "-- name: end_chunk\nUPDATE chunks SET epoch = epoch + 1,",
         "-- name: end_chunk\nUPDATE chunks SET",
-        "tests/unit/ledger/postgres/test_sharing.py::test_who_has_lost_its_chunk_writes_nothing",
+        "tests/unit/ledger/postgres/test_sharing.py::test_a_worker_that_lost_its_chunk_writes_nothing",
     ),
     Bug(
         "a run that is given up leaves its owner the epoch",

@@ -207,7 +207,7 @@ class _History:
             elif ran.exit_code in (Exit.OK, Exit.REFUSED_ROWS) and not self._a_person_decides(ran):
                 self.clock.advance(self.clock.now + 60)  # a series goes on in the background
                 self.judge.finished(ran)
-                if self.scenario.chance.of("once more").random() < 0.3:
+                if self.scenario.chance.of("once more").random() < 0.15:
                     self._once_more(flags)
                 return
             else:

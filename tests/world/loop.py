@@ -92,11 +92,12 @@ class VirtualLoop(asyncio.base_events.BaseEventLoop):
         alive = self._driver.turn()
         if alive == 0:
             raise Killed
+        self._drop_cancelled()
         if not self._ready and not self._stopping:
-            self._drop_cancelled()
             when = self._scheduled[0]._when if self._scheduled else math.inf
             self._driver.sleep_until(when, lambda: bool(self._ready))
-        self._take_due()
+        if self._scheduled:
+            self._take_due()
         handles = list(self._ready)
         self._ready.clear()
         if len(handles) > 1:
@@ -114,7 +115,6 @@ class VirtualLoop(asyncio.base_events.BaseEventLoop):
             heapq.heappop(self._scheduled)._scheduled = False
 
     def _take_due(self) -> None:
-        self._drop_cancelled()
         end = self.time() + self._clock_resolution
         while self._scheduled and self._scheduled[0]._when < end:
             handle = heapq.heappop(self._scheduled)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import apsw
+
 from bulk_cancel.core.model import Target
 from bulk_cancel.core.states import Event, State
-from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
+from bulk_cancel.ledger.sqlite.open import close
 
 
 @dataclass
@@ -29,23 +32,23 @@ class Past:
 
 def read_past(path: Path) -> Past:
     """Read a ledger and leave it as it is."""
-    ledger = SqliteLedger.open_to_read(path)
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     try:
-        ask = ledger._connection.execute
-        past = Past(
-            list(ask("SELECT event_id, target_id, run_no, event, attempt_no, at, detail FROM events ORDER BY 1"))
-        )
-        for number, appointment, attendee, series, state in ask(
-            "SELECT target_id, appointment_id, attendee_id, entire_series, state FROM targets"
-        ):
-            past.targets[number] = Target(appointment, attendee or None, bool(series))
-            past.states[number] = State(state)
-        past.rows = list(
-            ask("SELECT row, target_id FROM input_rows WHERE run_no = (SELECT max(run_no) FROM runs) ORDER BY row")
-        )
-        return past
+        return _past(connection.execute)
     finally:
-        ledger.close()
+        close(connection, path)
+
+
+def _past(ask: Callable[..., Any]) -> Past:
+    past = Past(list(ask("SELECT event_id, target_id, run_no, event, attempt_no, at, detail FROM events ORDER BY 1")))
+    targets = "SELECT target_id, appointment_id, attendee_id, entire_series, state FROM targets"
+    for number, appointment, attendee, series, state in ask(targets):
+        past.targets[number] = Target(appointment, attendee or None, bool(series))
+        past.states[number] = State(state)
+    newest = "SELECT row, target_id FROM input_rows WHERE run_no = (SELECT max(run_no) FROM runs) ORDER BY row"
+    past.rows = list(ask(newest))
+    return past
 
 
 def name_of(target: Target | None) -> str:

@@ -123,6 +123,8 @@ class Process:
         self._full_write = self._fate("full disk", has("full_disk") and not calm, 0.6, 40)
         self._second_turn = self._fate("second", has("second") and not calm, 0.7, 1000)
         self._swap_turn = self._fate("swapped", has("swapped") and not calm, 0.6, 1000)
+        self._fateful = {self._freeze_turn, self._suspend_turn, self._signal_turn}
+        self._fateful |= {self._second_turn, self._swap_turn, self._kill_turn}
         self._slow = has("slow_disk") and not calm
         self._stands_s = self._of("stands").choice((2.0, 20.0, 200.0, 3000.0))
 
@@ -183,6 +185,8 @@ class Process:
             raise StuckError(f"no end after {MOST_TURNS} turns of the loop")
         if not self.is_alive:
             return 0
+        if self.turns not in self._fateful:
+            return None
         if self.turns == self._freeze_turn:
             self._happens("frozen", self._stands_s)
             self.host.clock.advance(self.host.clock.now + self._stands_s)

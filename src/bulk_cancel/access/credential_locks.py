@@ -29,6 +29,7 @@ class CredentialLocks:
     _locks: ExitStack = field(repr=False)
     locked: set[str] = field(default_factory=set)  #: names of accounts
     missing: dict[str, str] = field(default_factory=dict)  #: accounts in the ledger without a credential -> why
+    _settings: dict[str, ApiSettings] = field(default_factory=dict, repr=False)
 
     @property
     def accounts(self) -> Accounts:
@@ -37,9 +38,9 @@ class CredentialLocks:
 
     def settings(self, name: str) -> ApiSettings:
         """Return the API settings of an account. Raises ConfigError when its credential is missing."""
-        from bulk_cancel.access.connection import settings_of  # brings HTTP
-
-        return settings_of(self.setup, self.accounts.find(name))
+        if name not in self._settings:
+            self._settings[name] = self.setup.api_settings(name)
+        return self._settings[name]
 
     def lock(self, names: Iterable[str], wait_s: float) -> None:
         """Lock the limits of accounts until the command ends. Raises ConfigError and LockedError."""

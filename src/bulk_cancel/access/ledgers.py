@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -22,15 +23,30 @@ from bulk_cancel.ops.locks import Holder, holder_of, locked
 from bulk_cancel.settings.environment import canonical_api
 
 
-class LedgerPlace(Protocol):
+class MarkedLedger(Ledger, Protocol):
+    """A ledger that knows what this machine has seen of it."""
+
+    def refuse_older(self) -> None:
+        """Raise LedgerError when it is older than its mark."""
+
+    def mark(self) -> Mark | None:
+        """Return its mark; None when this machine has not seen it."""
+
+
+class LedgerPlace(ABC):
     """A place for one ledger. As text it is its path or address for people, without any password."""
 
+    marks: Marks
+
+    @abstractmethod
     def exists(self) -> bool:
         """Return whether there is a ledger."""
 
-    def reading(self) -> AbstractContextManager[Ledger]:
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[MarkedLedger]:
         """Open an existing ledger for reading. Raises LedgerError when there is none, or it is not one of ours."""
 
+    @abstractmethod
     def alone(
         self, wait_s: float = 0.0, once_locked: Callable[[], None] = lambda: None
     ) -> AbstractContextManager[Ledger]:
@@ -40,22 +56,45 @@ class LedgerPlace(Protocol):
         process holds the ledger for longer than `wait_s` seconds, and as opening does.
         """
 
-    def refuse_lost(self) -> None:
-        """Raise LedgerError when it is older than what this machine has seen of it, or gone."""
-
-    def forget(self, refuse: Callable[[Mark], None] = lambda _: None) -> int:
-        """Remove the marks of the ledger at this place; return the number of events that they knew.
-
-        `refuse` is called with each mark before any is removed, and may raise.
-        """
-
+    @abstractmethod
     def holder(self) -> Holder | None:
         """Return the process that holds the ledger now; None when none does."""
 
+    def refuse_lost(self) -> None:
+        """Raise LedgerError when it is older than what this machine has seen of it, or gone."""
+        if self.exists():
+            with self.reading() as ledger:
+                ledger.refuse_older()
+        else:
+            self.marks.refuse_missing(self._marked_as)
+
+    def forget(self, refuse: Callable[[Mark], None] = lambda _: None) -> int:
+        """Remove the marks of the ledger at this place, wherever it was opened last; return how many events they knew.
+
+        `refuse` is called with each mark before any is removed, and may raise.
+        """
+        marks = self.marks.at(self._marked_as)
+        if self.exists():
+            with self._locked(), self.reading() as ledger:
+                marks += [own] if (own := ledger.mark()) and own not in marks else []
+        for mark in marks:
+            refuse(mark)
+        for mark in marks:
+            self.marks.forget(mark)
+        return sum(mark.seen.number for mark in marks)
+
+    @property
+    def _marked_as(self) -> str:
+        return str(self)
+
+    def _locked(self, wait_s: float = 0.0) -> AbstractContextManager[object]:
+        """Lock what others may open meanwhile, where reading alone does not suffice."""
+        return nullcontext()
+
 
 @dataclass(frozen=True, slots=True)
-class LedgerFile:
-    """A ledger in an SQLite file, for the processes of one machine."""
+class LedgerFile(LedgerPlace):
+    """A ledger in an SQLite file, for the processes of one machine. Its lock is a file beside it."""
 
     path: Path
     marks: Marks
@@ -67,65 +106,50 @@ class LedgerFile:
         """Return whether the file exists. An empty file is a lost ledger: reading it raises LedgerError."""
         return self.path.exists()
 
-    def reading(self) -> AbstractContextManager[Ledger]:
-        """As `LedgerPlace` says."""
+    def reading(self) -> AbstractContextManager[MarkedLedger]:
         return reading(self.path, self.marks)
 
     @contextmanager
     def alone(self, wait_s: float = 0.0, once_locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
-        """As `LedgerPlace` says; the lock is a file beside the ledger."""
-        with locked(ledger_lock(self.path), f"the ledger {self.path}", wait_s):
+        with self._locked(wait_s):
             once_locked()
-            ledger = SqliteLedger.open(self.path, self.marks)
-            try:
+            with closing(SqliteLedger.open(self.path, self.marks)) as ledger:
                 yield ledger
-            finally:
-                ledger.close()
-
-    def refuse_lost(self) -> None:
-        """As `LedgerPlace` says."""
-        if not self.path.exists():
-            self.marks.refuse_missing(place_of(self.path))
-            return
-        with reading(self.path, self.marks) as ledger:
-            ledger.refuse_older()
-
-    def forget(self, refuse: Callable[[Mark], None] = lambda _: None) -> int:
-        """As `LedgerPlace` says. The mark of an existing file is removed, wherever it was opened last."""
-        marks = self.marks.at(place_of(self.path))
-        if self.path.exists():
-            with locked(ledger_lock(self.path), f"the ledger {self.path}"), reading(self.path, self.marks) as ledger:
-                marks += [own] if (own := ledger.mark()) and own not in marks else []
-        return _forgotten(self.marks, marks, refuse)
 
     def holder(self) -> Holder | None:
-        """As `LedgerPlace` says."""
         return holder_of(ledger_lock(self.path))
+
+    @property
+    def _marked_as(self) -> str:
+        return place_of(self.path)
+
+    def _locked(self, wait_s: float = 0.0) -> AbstractContextManager[object]:
+        return locked(ledger_lock(self.path), f"the ledger {self.path}", wait_s)
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerDatabase:
-    """A ledger in PostgreSQL, for the processes of many machines. Needs the extra `cluster`."""
+class LedgerDatabase(LedgerPlace):
+    """A ledger in PostgreSQL, for the processes of many machines. Its lock belongs to the session and ends with it.
+
+    Needs the extra `cluster`. All calls raise LedgerError when the database cannot be reached.
+    """
 
     url: str = field(repr=False)  #: with the password, if it has one
-    marks: Marks | None = None
+    marks: Marks
 
     def __str__(self) -> str:
         return str(_postgres().place_of(self.url))
 
     def exists(self) -> bool:
-        """As `LedgerPlace` says. Raises LedgerError when the database cannot be reached."""
         return bool(_postgres().has_ledger(self.url))
 
     @contextmanager
-    def reading(self) -> Iterator[Ledger]:
-        """As `LedgerPlace` says."""
+    def reading(self) -> Iterator[MarkedLedger]:
         with closing(_postgres().PostgresLedger.open_to_read(self.url, marks=self.marks)) as ledger:
             yield ledger
 
     @contextmanager
     def alone(self, wait_s: float = 0.0, once_locked: Callable[[], None] = lambda: None) -> Iterator[Ledger]:
-        """As `LedgerPlace` says; the lock belongs to the session and ends with it."""
         with closing(_postgres().PostgresLedger.open(self.url, marks=self.marks)) as ledger:
             ledger.lock_alone(wait_s)
             once_locked()
@@ -138,39 +162,11 @@ class LedgerDatabase:
             ledger.lock_with_others(wait_s)
             yield ledger
 
-    def refuse_lost(self) -> None:
-        """As `LedgerPlace` says."""
-        if not self.exists():
-            if self.marks:
-                self.marks.refuse_missing(str(self))
-            return
-        with closing(_postgres().PostgresLedger.open_to_read(self.url, marks=self.marks)) as ledger:
-            ledger.refuse_older()
-
-    def forget(self, refuse: Callable[[Mark], None] = lambda _: None) -> int:
-        """As `LedgerPlace` says. Raises LedgerError when the database cannot be reached."""
-        if self.marks is None:
-            return 0
-        marks = self.marks.at(str(self))
-        if self.exists():
-            with closing(_postgres().PostgresLedger.open_to_read(self.url, marks=self.marks)) as ledger:
-                own = ledger.mark()
-                marks += [own] if own and own not in marks else []
-        return _forgotten(self.marks, marks, refuse)
-
     def holder(self) -> Holder | None:
-        """As `LedgerPlace` says; the process is the database's for that session."""
+        """Return the database's process for the session that holds the ledger."""
         with closing(_postgres().PostgresLedger.open_to_read(self.url)) as ledger:
             found = ledger.holder_alone()
         return Holder(*found) if found else None
-
-
-def _forgotten(known: Marks, marks: Sequence[Mark], refuse: Callable[[Mark], None]) -> int:
-    for mark in marks:
-        refuse(mark)
-    for mark in marks:
-        known.forget(mark)
-    return sum(mark.seen.number for mark in marks)
 
 
 def marks_of(state: Path) -> Marks:

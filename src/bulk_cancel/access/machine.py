@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bulk_cancel.access.places import state_folder
 from bulk_cancel.engine.clock import Clock, system_clock
+from bulk_cancel.ops.descriptors import room_for_connections
 from bulk_cancel.settings.environment import local_zone
 
 if TYPE_CHECKING:
@@ -63,12 +64,6 @@ def _run_loop(function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
     return anyio.run(function, *arguments, backend_options={"loop_factory": asyncio.SelectorEventLoop})
 
 
-def _room_for_connections() -> int:
-    from bulk_cancel.ops.descriptors import room_for_connections
-
-    return room_for_connections()
-
-
 async def _watch_signals(drain: Callable[[str], None], before_death: Callable[[str], None]) -> None:
     from bulk_cancel.ops.signals import watch_signals
 
@@ -87,7 +82,7 @@ class Machine:
     name: str = field(default_factory=platform.node)  #: of this machine
     state_folder: Path = field(default_factory=state_folder)  #: of the user, for this program
     line_factory: Callable[[ApiSettings], Callable[[], Line]] = _line_factory
-    room_for_connections: Callable[[], int] = _room_for_connections  #: how many may be open at a time
+    room_for_connections: Callable[[], int] = room_for_connections  #: how many may be open at a time
     make_limiter: Callable[[Pace, Clock, float, random.Random], Limiter] = _limiter
     off_loop: OffLoop = _in_a_thread  #: for calls on the ledger while a run is carried out
     watch_signals: WatchSignals = _watch_signals

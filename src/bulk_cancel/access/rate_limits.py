@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from contextlib import suppress
-from pathlib import Path
 
 from bulk_cancel.access.ledgers import LedgerPlace
 from bulk_cancel.access.machine import Machine
@@ -28,13 +27,24 @@ def limiter_of(pace: Pace, key: str, machine: Machine, known: PaceRecord | None)
 
 
 def remember(machine: Machine, key: str, record: PaceRecord) -> None:
-    """Save a limiter's state for the next command with this credential."""
-    remember_pace(credential_pace(machine.state_folder, key), record)
+    """Save a limiter's state for the next command with this credential.
+
+    Errors are ignored: without it, at worst the API asks for a pause.
+    """
+    with suppress(OSError, ConfigError):
+        file = credential_pace(machine.state_folder, key)
+        replace_note(file, json.dumps([record.tat_at, record.tat_mono, record.boot_id]))
 
 
 def remembered(machine: Machine, key: str) -> PaceRecord | None:
-    """Return the saved state of a credential's limiter."""
-    return remembered_pace(credential_pace(machine.state_folder, key))
+    """Return the saved state of a credential's limiter; None when there is no readable one."""
+    try:
+        note = credential_pace(machine.state_folder, key).read_text(encoding="utf-8")
+        tat_at, tat_mono, boot_id = json.loads(note)
+        record = PaceRecord(float(tat_at), float(tat_mono), None if boot_id is None else str(boot_id))
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError):
+        return None
+    return record if math.isfinite(record.tat_at) and math.isfinite(record.tat_mono) else None
 
 
 def known_pace(place: LedgerPlace, key: str) -> PaceRecord | None:
@@ -44,19 +54,3 @@ def known_pace(place: LedgerPlace, key: str) -> PaceRecord | None:
             with place.reading() as ledger:
                 return ledger.load_pace(key)
     return None
-
-
-def remember_pace(path: Path, record: PaceRecord) -> None:
-    """Write a limiter's state. Errors are ignored: without it, at worst the API asks for a pause."""
-    with suppress(OSError, ConfigError):
-        replace_note(path, json.dumps([record.tat_at, record.tat_mono, record.boot_id]))
-
-
-def remembered_pace(path: Path) -> PaceRecord | None:
-    """Read a limiter's state; None when there is no readable one."""
-    try:
-        tat_at, tat_mono, boot_id = json.loads(path.read_text(encoding="utf-8"))
-        record = PaceRecord(float(tat_at), float(tat_mono), None if boot_id is None else str(boot_id))
-    except (OSError, ValueError, TypeError, OverflowError, RecursionError):
-        return None
-    return record if math.isfinite(record.tat_at) and math.isfinite(record.tat_mono) else None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bulk_cancel.cli.doctor import documents_of, show_checks
+from bulk_cancel.cli.parameters import select_apart
 from bulk_cancel.cli.run import caller_of, told_as_json
 from bulk_cancel.cli.stdout import put_document
 from bulk_cancel.cli.terminal import Terminal
@@ -23,11 +24,11 @@ _VERDICTS = {
 }
 
 
-def closed_command(source: str, select: Mapping[str, Any], flags: Mapping[str, Any], *, with_contacts: bool) -> None:
+def closed_command(source: str, include_contacts: bool, **given: Any) -> None:
     """Check the days of a job's [select] table, or of the options; end with 0, 3 or 4."""
-    job = _job_of(source, select, flags)
+    job = _job_of(source, *select_apart(given))
     with told_as_json(job):
-        closed = look_if_closed(job, caller_of(job), with_contacts=with_contacts)
+        closed = look_if_closed(job, caller_of(job), with_contacts=include_contacts)
         _tell(job, closed)
     raise SystemExit(int(closed.exit_code))
 
@@ -36,7 +37,7 @@ def _job_of(source: str, select: Mapping[str, Any], flags: Mapping[str, Any]) ->
     given = {name: value for name, value in select.items() if value}
     if not source:
         return search_job(given, flags)
-    job = load_job(source, flags) if source.endswith(".toml") else None
+    job = load_job(source, {**flags, "timezone": select["timezone"]}) if source.endswith(".toml") else None
     if job is None or job.select is None:
         raise UsageError(
             f"{source} has no [select] table that names days.", advice="Name the days with --from, --to and --timezone."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from bulk_cancel.cli.run import caller_of
@@ -18,18 +18,18 @@ from bulk_cancel.ledger.shared import NOBODY, START_ONE, ChunkRecord, is_untaken
 from bulk_cancel.settings.job import load_job
 
 
-def worker_command(flags: Mapping[str, Any], executor_id: str | None, silence: str, at_once: int) -> None:
+def worker_command(executor_id: str | None, silence: str, at_once: int, **flags: object) -> None:
     """Work on chunks until a signal comes."""
     job = load_job("-", flags)
     work_on_chunks(job, caller_of(job), executor_id, _seconds(silence), at_once)
 
 
-def cluster_status_command(ledger: str | None, *, as_json: bool) -> None:
+def status_command(ledger: str | None, json: bool | None) -> None:
     """Show the runs that workers carry out, their chunks and who works on them."""
-    with errors_told(as_json=as_json):
+    with errors_told(as_json=json):
         place = place_of(ledger)
         runs = runs_of_workers(place)
-    if as_json:
+    if json:
         put_document({"ledger": str(place), "runs": [_document(*one) for one in runs]})
         return
     Terminal().print(f"{styled('Ledger', 'bold')} {place}", *_lines(runs))

@@ -15,9 +15,9 @@ from bulk_cancel.ops.logs import make_log
 from bulk_cancel.settings.job import load_job
 
 
-def show_command(source: str, flags: Mapping[str, Any]) -> None:
+def show_command(source: str, **flags: Any) -> None:
     """Show each setting, its value and where it came from."""
-    with errors_told(as_json=bool(flags.get("json"))):
+    with errors_told(as_json=flags["json"]):
         job = load_job(source, flags)
         setup = set_up(job, make_log(quiet=True), this_machine())
         settings = settings_shown(setup, source, flags)

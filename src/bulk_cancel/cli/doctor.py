@@ -16,12 +16,12 @@ from bulk_cancel.core.text import clean
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red", Level.UNTOLD: "yellow"}
 
 
-def doctor_command(source: str, ledger: str | None, *, as_json: bool) -> None:
+def doctor_command(source: str, ledger: str | None, json: bool | None) -> None:
     """Check everything; end with the exit code of the first failure."""
     flags = {"ledger": ledger or os.environ.get("BULK_CANCEL_LEDGER")}
     checks = list(examine(source, flags, this_machine()))
     code = int(exit_code_of(checks))
-    if as_json:
+    if json:
         put_document({"checks": documents_of(checks), "exit_code": code})
     else:
         show_checks(Terminal(), checks)

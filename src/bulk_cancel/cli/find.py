@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from bulk_cancel.cli.parameters import select_apart
 from bulk_cancel.cli.run import caller_of, told_as_json
 from bulk_cancel.cli.stdout import put_document, put_out
 from bulk_cancel.cli.terminal import Terminal, styled
@@ -22,18 +23,20 @@ _WHAT_THEN = "Try again. If it stays so, compare with the calendar, or narrow th
 _APART = "Bookings that are not confirmed yet (double opt-in) are not included: the API keeps them apart."
 
 
-def find_command(select: Mapping[str, Any], flags: Mapping[str, Any], output: FindOutput) -> None:
+def find_command(
+    include_cancelled: bool, include_contacts: bool, output: str | None, force: bool, **given: Any
+) -> None:
     """Search, write the appointments, and show a summary."""
-    job = search_job(select, flags)
+    job = search_job(*select_apart(given))
+    wish = FindOutput(Path(output) if output else None, include_cancelled, include_contacts, force)
     with told_as_json(job):
-        found = find(job, caller_of(job), output)
-        rows = found.gathering.chosen(Fit.ACTIVE, *([Fit.CANCELLED] if output.with_cancelled else []))
-        layout = Layout(found.selection.days.zone, output.with_cancelled, output.with_contacts)
-        _put(rows, layout, found, output)
+        found = find(job, caller_of(job), wish)
+        rows = found.gathering.chosen(Fit.ACTIVE, *([Fit.CANCELLED] if include_cancelled else []))
+        _put(rows, Layout(found.selection.days.zone, include_cancelled, include_contacts), found, wish)
         if job.json_:
-            put_document(_document(found, rows, output))
+            put_document(_document(found, rows, wish))
     if not job.quiet:
-        _show(Terminal(err=True), found, rows, output)
+        _show(Terminal(err=True), found, rows, wish)
     if found.doubts:
         raise SystemExit(int(_exit_code(found)))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -24,10 +23,11 @@ from bulk_cancel.ops.private_files import replaced
 from bulk_cancel.settings.job import load_job
 
 
-def report_command(run_id: str, out: Path | None, flags: Mapping[str, Any]) -> None:
+def report_command(run_id: str, out: str | None, **flags: Any) -> None:
     """Write a run's result files again."""
-    with errors_told(as_json=bool(flags["json"])):
-        wish = ReportWish(out, zone_given(flags["timezone"]), bool(flags["excel"]), flags["show"] or ())
+    with errors_told(as_json=flags["json"]):
+        folder = Path(out) if out else None
+        wish = ReportWish(folder, zone_given(flags["timezone"]), bool(flags["excel"]), flags["show"] or ())
         done = report_run(place_of(flags["ledger"]), this_machine(), run_id, wish)
     if flags["json"]:
         missing = {"missing": done.missing} if done.missing else {}
@@ -38,14 +38,15 @@ def report_command(run_id: str, out: Path | None, flags: Mapping[str, Any]) -> N
         print(done.missing)
 
 
-def reconcile_command(flags: dict[str, object]) -> None:
+def reconcile_command(**flags: object) -> None:
     """Settle unknown targets by reads alone."""
     job = load_job("-", flags)
     finish(job, reconcile_ledger(job, caller_of(job)))
 
 
-def resolve_command(target: str, decision: Decision, ledger: str | None) -> None:
+def resolve_command(target: str, verdict: str, by: str, because: str, ledger: str | None) -> None:
     """Record a person's decision."""
+    decision = Decision(verdict == "cancelled", by, because)
     work = resolve(place_of(ledger), this_machine(), target, decision, _settle_s())
     after = (
         "cancelled"
@@ -67,11 +68,11 @@ def verify_command(ledger: str | None) -> None:
         raise SystemExit(int(Exit.CONFIG))
 
 
-def backup_command(to: Path, ledger: str | None) -> None:
+def backup_command(to: str, ledger: str | None) -> None:
     """Copy a ledger."""
     place = place_of(ledger)
     with place.reading() as opened:
-        opened.backup(to)
+        opened.backup(Path(to))
     print(f"{place} copied to {to}.")
 
 
@@ -88,12 +89,13 @@ def _refuse_the_ledger(to: Path, ledger: str) -> None:
         raise UsageError(f"{to} is the ledger itself.", advice="Nothing was written. Name another file.")
 
 
-def export_command(to: Path | None, ledger: str | None) -> None:
+def export_command(output: str | None, ledger: str | None) -> None:
     """Write a ledger's history as JSON lines."""
     place = place_of(ledger)
-    if to is None:
+    if output is None:
         export(place, sys.stdout)
         return
+    to = Path(output)
     _refuse_the_ledger(to, str(place))
     with writing(to), replaced(to) as file:
         text = TextIOWrapper(file, "utf-8", write_through=True)

@@ -7,45 +7,32 @@ share the row of this table, and so the meaning.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from copy import copy
+from typing import Any
 
 from bulk_cancel.cli.command import SHOWS_ALL, Option
 
 
-@dataclass(frozen=True, slots=True)
-class JobOption:
-    """One option. The job's model validates the value, which is a text, or a bool of a flag, or a list."""
+class JobOption(Option):
+    """An option that is a setting of the job, and the commands that use it.
 
-    name: str
-    commands: frozenset[str]  #: that use it
-    help: str
-    metavar: str | None = None  #: None: a flag without a value
-    short: str = ""  #: as in `-q`
-    repeatable: bool = False
-    brief: bool = False  #: in the short help as well
-    heading: str = ""  #: as `_TABLE` says
+    The job's model validates its value, which is a text, or a list, or a bool of a flag: that one has no metavar.
+    """
 
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """Its spellings."""
-        flag = f"--{self.name.replace('_', '-')}"
-        on_off = f"{flag}/--no-{flag[2:]}" if self.metavar is None else flag
-        return (self.short, on_off) if self.short else (on_off,)
-
-    def option(self, *, required: bool = False) -> Option:
-        """Return it as a parameter of a command."""
-        return Option(
-            [*self.flags, self.name],
-            type=bool if self.metavar is None else str,
-            is_flag=self.metavar is None,
+    def __init__(self, name: str, commands: frozenset[str], help: str, metavar: str | None = None, **rest: Any) -> None:
+        flag = f"--{name.replace('_', '-')}"
+        spelt = [rest.pop("short", ""), flag if metavar else f"{flag}/--no-{flag[2:]}"]
+        kind, rest = str if metavar else bool, {"brief": False, **rest}
+        super().__init__(
+            [*filter(None, spelt), name],
+            type=kind,
+            is_flag=metavar is None,
+            metavar=metavar,
+            help=help,
             default=None,
-            multiple=self.repeatable,
-            required=required,
-            metavar=self.metavar,
-            help=self.help,
-            heading=self.heading,
-            brief=self.brief or required,
+            **rest,
         )
+        self.commands = commands
 
 
 def _of(*commands: str) -> frozenset[str]:
@@ -69,15 +56,8 @@ _TABLE = {
         JobOption("ticket", _CANCELS, "Why: kept with the run, mailed to nobody.", "TEXT"),
         JobOption("approved_by", _CANCELS, "Who approved it: kept with the run.", "NAME"),
         JobOption("missing_input", _CANCELS, "ok: no input means nothing to do. (default: error)", "error|ok"),
-        JobOption(
-            "timezone",
-            _TIMED | _FOUND | _SHOWS,
-            "Zone of days and hours, e.g. Europe/Berlin.",
-            "ZONE",
-        ),
-        JobOption(
-            "map", _READS, "Read FIELD from COLUMN, e.g. appointment_id=Termin.", "FIELD=COLUMN", repeatable=True
-        ),
+        JobOption("timezone", _TIMED | _FOUND | _SHOWS, "Zone of days and hours, e.g. Europe/Berlin.", "ZONE"),
+        JobOption("map", _READS, "Read FIELD from COLUMN, e.g. appointment_id=Termin.", "FIELD=COLUMN", multiple=True),
         JobOption("hidden_rows", _READS, "Rows that a sheet hides: leave them out, or not.", "skip|include"),
         JobOption("encoding", _READS, "Of a CSV text that is not UTF-8, e.g. cp1252.", "NAME"),
         JobOption("cancel_all", _CANCELS, "Cancel group bookings for everyone in them."),
@@ -143,7 +123,7 @@ _TABLE = {
             _CANCELS | _of("report"),
             "Show this column of the input beside the ids, in the plan and on the pages: personal data.",
             "COLUMN",
-            repeatable=True,
+            multiple=True,
         ),
         JobOption("excel", _RUN | _of("report"), "Write results.xlsx as well."),
         JobOption("rebooking_list", _RUN, "Write a list of the people to call: names, addresses."),
@@ -152,32 +132,34 @@ _TABLE = {
     ),
     "Ledger and workers": (
         JobOption(
-            "ledger",
-            _PACED | _ON_LEDGERS,
-            "A file or postgresql://… (default: one per API)",
-            "PATH|URL",
-            brief=True,
+            "ledger", _PACED | _ON_LEDGERS, "A file or postgresql://… (default: one per API)", "PATH|URL", brief=True
         ),
         JobOption("engine", _TIMED - _PLAN, "dbos: workers carry it out, over a PostgreSQL ledger.", "local|dbos"),
         JobOption("chunk", _RUN, "Rows that a worker takes at once, with dbos. (default: 250)", "N"),
     ),
     "Output": (
         JobOption("json", _AS_JSON, "Print the result as one JSON document.", brief=True),
-        JobOption(
-            "quiet",
-            _PACED,
-            "Warnings and errors only; progress on a terminal.",
-            short="-q",
-            brief=True,
-        ),
+        JobOption("quiet", _PACED, "Warnings and errors only; progress on a terminal.", short="-q", brief=True),
         JobOption("log_format", _PACED, "auto, console or json: the log on stderr. (default: auto)", "FORMAT"),
         JobOption("log_file", _PACED, "Write the full log here, as JSON lines.", "PATH"),
     ),
 }
-JOB_OPTIONS = tuple(replace(option, heading=heading) for heading, options in _TABLE.items() for option in options)
+for _heading, _options in _TABLE.items():
+    for _option in _options:
+        _option.heading = _heading
+JOB_OPTIONS = tuple(option for options in _TABLE.values() for option in options)
 
 
 def options_of(command: str, required: Collection[str] = ()) -> list[Option]:
     """Return the options of the table that a command uses. `config show` takes those of run and plan."""
     commands = _CANCELS if command == SHOWS_ALL else {command}
-    return [option.option(required=option.name in required) for option in JOB_OPTIONS if option.commands & commands]
+    return [
+        _required(option) if option.name in required else option for option in JOB_OPTIONS if option.commands & commands
+    ]
+
+
+def _required(option: Option) -> Option:
+    """Return an option as one command needs it, that the others may leave out."""
+    needed = copy(option)
+    needed.required = needed.brief = True
+    return needed

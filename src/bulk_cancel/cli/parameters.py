@@ -46,7 +46,12 @@ SELECTS: tuple[click.Parameter, ...] = (
     text_option("--meeting-type", "UUID", "Of this meeting type."),
     text_option("--channel", "TEXT", "Held over this channel."),
 )
-SELECT_NAMES = ("from", "to", "timezone", "location", "host", "all_hosts", "meeting_type", "channel")
+_SELECT_NAMES = ("from", "to", "timezone", "location", "host", "all_hosts", "meeting_type", "channel")
+
+
+def select_apart(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values that say which appointments are searched, and the others."""
+    return {name: given.pop(name) for name in _SELECT_NAMES}, given
 
 
 def day_options(*, required: bool) -> tuple[click.Parameter, ...]:

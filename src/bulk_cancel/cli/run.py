@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -24,7 +24,7 @@ from bulk_cancel.reports.summary import Summary, to_json
 from bulk_cancel.settings.job import Job, load_job
 
 
-def run_command(source: str, flags: Mapping[str, Any]) -> None:
+def run_command(source: str, **flags: object) -> None:
     """Run a job; end with the run's exit code."""
     job = load_job(source, flags)
     with told_as_json(job):
@@ -82,7 +82,7 @@ def told_as_json(job: Job) -> Iterator[None]:
         yield
 
 
-def plan_command(source: str, flags: Mapping[str, Any]) -> None:
+def plan_command(source: str, **flags: object) -> None:
     """Plan a job."""
     job = load_job(source, flags)
     with told_as_json(job):

@@ -35,37 +35,37 @@ _LEDGER = "ledger.db"
 _MARKER = ".bulk-cancel-demo"
 
 
-def sandbox_command(seed: str, reading: Mapping[str, object], **given: object) -> None:
-    """Serve until Ctrl-C; with `seed` exactly the appointments of this input, or of this job's.
-
-    `reading` is how the input is read: --map, --encoding, --hidden-rows.
-    """
+def sandbox_command(seed: str, any_caller: bool, **given: object) -> None:
+    """Serve until Ctrl-C; with `seed` exactly the appointments of this input, or of this job's."""
     from bulk_cancel.commands.rehearse import seed_world
     from bulk_cancel.sandbox.options import SandboxOptions
     from bulk_cancel.sandbox.quirks import parse_quirks
     from bulk_cancel.sandbox.server import serve
 
+    reading = {name: given.pop(name) for name in ("map", "hidden_rows", "encoding")}
+    given["any_personal_token"] = any_caller
     try:
         rate_per_s, quirks = parse_rate(str(given.pop("rate"))), parse_quirks(str(given.pop("quirks")))
         world = seed_world(seed, reading) if seed else None
-        serve(SandboxOptions(rate_per_s=rate_per_s, world=world, quirks=quirks, **given))  # type: ignore[arg-type]  # as main.py declares them
+        serve(SandboxOptions(rate_per_s=rate_per_s, world=world, quirks=quirks, **given))  # type: ignore[arg-type]  # as app.py declares them
     except (ValueError, OSError) as error:
         raise UsageError(f"The sandbox cannot start: {error}.") from error
 
 
-def demo_command(folder: Path) -> None:
+def demo_command(folder: str) -> None:
     """Run the sample job twice against a sandbox; the second time nothing is left to send."""
     from bulk_cancel.sandbox.demo_data import demo_options
     from bulk_cancel.sandbox.server import running
 
     terminal = Terminal(err=True)
-    job_file = lay_out(folder)
+    place = Path(folder)
+    job_file = lay_out(place)
     with running(demo_options()) as sandbox:
         terminal.print(_rule("A sandbox stands in for the API: nobody gets a mail"))
-        environ = {**os.environ, "MEETERGO_API_URL": sandbox.url, "MEETERGO_TOKEN": _token_of(folder)}
-        first = _run(terminal, environ, job_file, folder / "first")
+        environ = {**os.environ, "MEETERGO_API_URL": sandbox.url, "MEETERGO_TOKEN": _token_of(place)}
+        first = _run(terminal, environ, job_file, place / "first")
         terminal.print(_rule("The same job again"))
-        again = _run(terminal, environ, job_file, folder / "again")
+        again = _run(terminal, environ, job_file, place / "again")
         truth = sandbox.truth()
         terminal.print(_rule("What the sandbox counted"))
         along = len(truth.taken_along)

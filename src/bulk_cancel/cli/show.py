@@ -29,20 +29,20 @@ _TITLES = {
 }
 
 
-def show_plan_file(path: Path, timezone: str | None, *, as_json: bool) -> None:
+def show_command(plan: str, timezone: str | None, json: bool | None) -> None:
     """Show a plan file, even an expired one. Raises PlanError for a damaged, InputMissingError for a missing one."""
     now, given = this_machine().clock.now(), zone_given(timezone)
-    plan = open_plan(path, now=now, ignore_expiry=True)
-    if as_json:
-        put_document(_document(plan, now))
+    opened = open_plan(Path(plan), now=now, ignore_expiry=True)
+    if json:
+        put_document(_document(opened, now))
         return
     terminal = Terminal()
-    zone = given or plan.header.zone
-    terminal.print(f"{styled('Plan', 'bold')} {plan.path}: {counted(plan.header.rows, 'row')}")
-    terminal.print_table([*_facts(plan, now, zone)])
-    for action, lines in _first_lines(plan).items():
+    zone = given or opened.header.zone
+    terminal.print(f"{styled('Plan', 'bold')} {opened.path}: {counted(opened.header.rows, 'row')}")
+    terminal.print_table([*_facts(opened, now, zone)])
+    for action, lines in _first_lines(opened).items():
         rows = [tuple(_cells(action, line, zone)) for line in lines]
-        _show_lines(terminal, action, rows, plan.header.actions[action])
+        _show_lines(terminal, action, rows, opened.header.actions[action])
 
 
 def _document(plan: PlanFile, now: float) -> dict[str, Any]:

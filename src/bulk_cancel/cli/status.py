@@ -27,21 +27,21 @@ _SECOND = "%Y-%m-%d %H:%M:%S"
 _COLOURS = {RunPhase.AT_WORK: ("cyan",), RunPhase.KILLED: ("bold", "red"), RunPhase.ENDED: (), RunPhase.SUPERSEDED: ()}
 
 
-def status_command(ledger: str | None, limit: int, timezone: str | None, *, as_json: bool) -> None:
+def status_command(ledger: str | None, limit: int, timezone: str | None, json: bool | None) -> None:
     """Show the last runs, what is open, and what to do now."""
-    with errors_told(as_json=as_json):
+    with errors_told(as_json=json):
         overview = look_over(place_of(ledger), this_machine(), limit, zone_given(timezone))
-    if as_json:
+    if json:
         put_document(_status_document(overview))
     else:
         _show_status(Terminal(), overview)
 
 
-def explain_command(target: str, ledger: str | None, timezone: str | None, *, as_json: bool) -> None:
+def explain_command(target: str, ledger: str | None, timezone: str | None, json: bool | None) -> None:
     """Show an appointment's history."""
-    with errors_told(as_json=as_json):
+    with errors_told(as_json=json):
         histories = explain(place_of(ledger), this_machine(), target, zone_given(timezone))
-    if as_json:
+    if json:
         first = histories[0].work.target
         put_document({"appointment_id": first.appointment_id, "targets": [_history_document(one) for one in histories]})
     else:

@@ -33,7 +33,7 @@ def put_document(document: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def errors_told(*, as_json: bool) -> Iterator[None]:
+def errors_told(*, as_json: bool | None) -> Iterator[None]:
     """With --json, write an error in the block to stdout as well, as a JSON document."""
     try:
         yield

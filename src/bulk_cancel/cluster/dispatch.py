@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
+from typing import cast
 
 import anyio
 from anyio import to_thread
@@ -90,7 +91,7 @@ def _attended(what: Dispatch, run: RunRecord) -> Summary:
 
 def _together(what: Dispatch) -> AbstractContextManager[SharedLedger]:
     """Open the ledger together with the workers. A person's decision may lock it for a moment."""
-    return LedgerDatabase(what.url).together(_LOCK_WAIT_S)
+    return cast(LedgerDatabase, what.setup.place).together(_LOCK_WAIT_S)
 
 
 def enqueue(ledger: SharedLedger, opened: queue.Queue, run: RunRecord, clock: Clock) -> None:

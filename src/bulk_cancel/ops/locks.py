@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import math
 import os
 import socket
 import time
@@ -150,6 +151,8 @@ def holder_of(path: Path) -> Holder | None:
 def _holder(path: Path) -> Holder:
     try:
         holder = json.loads(_about(path).read_text(encoding="utf-8"))
-        return Holder(int(holder["pid"]), str(holder["host"]), float(holder["since"]), str(holder["group"]))
+        since = float(holder["since"])
+        found = Holder(int(holder["pid"]), str(holder["host"]), since, str(holder["group"]))
+        return found if math.isfinite(since) else Holder()
     except _UNREADABLE:
         return Holder()

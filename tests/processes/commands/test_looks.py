@@ -175,7 +175,7 @@ def test_reasons_are_filled_in_from_columns_and_from_what_a_look_shows(
     assert again.summary["requests"]["posts"] == 0
 
 
-def test_a_blank_that_nothing_fills_is_refused_before_anything(
+def test_a_blank_that_nothing_can_fill_is_refused_before_any_request(
     shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
 ) -> None:
     source = ask_for(sandbox, World.of([Wanted()], seed=4), write)

@@ -24,7 +24,7 @@ def lab(make_lab: MakeLab) -> Lab:
 
 @pytest.mark.parametrize("act", ["remove", "exchange"])
 @pytest.mark.parametrize("file", ["ledger.db", pytest.param("ledger.db-wal", marks=LONG)])
-def test_the_run_halts(lab: Lab, act: str, file: str) -> None:
+def test_a_run_whose_ledger_is_taken_away_halts(lab: Lab, act: str, file: str) -> None:
     ended = lab.run({THIRD_INTENT: f"{act} {lab.folder / file}"})
     assert ended.code == 78
     assert lab.posts == 2

@@ -41,7 +41,7 @@ def slots(*spots: object) -> tuple[str, ...] | None:
         (START, None),
     ],
 )
-def test_a_spot_is_bookable_or_not_or_of_an_unknown_shape(spot: object, starts: tuple[str, ...] | None) -> None:
+def test_each_kind_of_slot_is_read_as_bookable_taken_or_unknown(spot: object, starts: tuple[str, ...] | None) -> None:
     assert slots(spot) == starts
     assert slots(FREE, spot) == (None if starts is None else (START, *starts))
 

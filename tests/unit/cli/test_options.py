@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
+from importlib import import_module
+from inspect import signature
 
 import click
 import pytest
@@ -85,6 +88,15 @@ def test_a_mistyped_word_is_answered_with_the_nearest_one_alone(line: str, said:
         parse(line)
     assert said in str(refused.value)
     assert str(refused.value).count("?") <= 1
+
+
+@pytest.mark.parametrize("name", [name for name, one in COMMANDS.items() if not isinstance(one, click.Group)])
+def test_a_command_is_carried_out_by_a_function_that_takes_its_parameters(name: str) -> None:
+    carry_out = COMMANDS[name].callback
+    assert isinstance(carry_out, partial)
+    module, function = carry_out.args
+    given = {param.name: None for param in COMMANDS[name].params if param.expose_value}
+    signature(getattr(import_module(f"bulk_cancel.cli.{module}"), function)).bind(**given)
 
 
 def test_config_show_takes_what_run_or_plan_takes() -> None:

@@ -10,7 +10,7 @@ import pytest
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.cli import show as showing
 from bulk_cancel.cli.ledger import export_command
-from bulk_cancel.cli.show import show_plan_file
+from bulk_cancel.cli.show import show_command
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import ConfigError, PlanError, UsageError
@@ -28,8 +28,8 @@ def at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return moment
 
 
-def test_it_says_what_the_plan_is(plan: PlanFile, capsys: pytest.CaptureFixture[str]) -> None:
-    show_plan_file(plan.path, None, as_json=False)
+def test_show_prints_what_the_plan_is(plan: PlanFile, capsys: pytest.CaptureFixture[str]) -> None:
+    show_command(str(plan.path), None, json=False)
     shown = capsys.readouterr().out
     for expected in (
         "12 rows",
@@ -51,24 +51,24 @@ def test_it_says_what_the_plan_is(plan: PlanFile, capsys: pytest.CaptureFixture[
 
 
 def test_another_zone_may_be_asked_for(plan: PlanFile, capsys: pytest.CaptureFixture[str]) -> None:
-    show_plan_file(plan.path, "America/New_York", as_json=False)
+    show_command(str(plan.path), "America/New_York", json=False)
     shown = capsys.readouterr().out
     assert "expires  2026-11-23 17:00 EST, in 23 h" in shown
     assert "starts 2026-12-01 04:00 EST" in shown
     with pytest.raises(ConfigError, match='"Mars" is not a time zone'):
-        show_plan_file(plan.path, "Mars", as_json=False)
+        show_command(str(plan.path), "Mars", json=False)
 
 
-def test_it_says_that_a_plan_has_expired(plan: PlanFile, capsys: pytest.CaptureFixture[str], at: list[float]) -> None:
+def test_show_says_that_a_plan_has_expired(plan: PlanFile, capsys: pytest.CaptureFixture[str], at: list[float]) -> None:
     at[0] = NOW + DAY
-    show_plan_file(plan.path, None, as_json=False)
+    show_command(str(plan.path), None, json=False)
     assert "2026-11-23 23:00 CET: it has expired, and a run refuses it" in capsys.readouterr().out
-    show_plan_file(plan.path, None, as_json=True)
+    show_command(str(plan.path), None, json=True)
     assert json.loads(capsys.readouterr().out)["expired"] is True
 
 
 def test_json_is_the_header_and_the_digest(plan: PlanFile, capsys: pytest.CaptureFixture[str]) -> None:
-    show_plan_file(plan.path, None, as_json=True)
+    show_command(str(plan.path), None, json=True)
     document = json.loads(capsys.readouterr().out)
     header = document.pop("header")
     assert document == {
@@ -84,14 +84,14 @@ def test_json_is_the_header_and_the_digest(plan: PlanFile, capsys: pytest.Captur
 def test_a_damaged_plan_is_not_shown(plan: PlanFile, capsys: pytest.CaptureFixture[str]) -> None:
     plan.path.write_bytes(plan.path.read_bytes()[:-90])
     with pytest.raises(PlanError, match="damaged"):
-        show_plan_file(plan.path, None, as_json=False)
+        show_command(str(plan.path), None, json=False)
     assert capsys.readouterr().out == ""
 
 
 def test_only_the_first_lines_are_shown_and_no_text_acts(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     reason = "[bold]Closed[/] write to office@example.org"
     write_plan(path, ABOUT, [line(row, why="[/x] to do", reason=reason) for row in range(2, 30)])
-    show_plan_file(path, None, as_json=False)
+    show_command(str(path), None, json=False)
     shown = capsys.readouterr().out
     assert "To cancel (28, the first 5)" in shown
     assert uuid(6) in shown
@@ -106,5 +106,5 @@ def test_an_export_over_the_ledger_itself_is_refused(suffix: str, tmp_path: Path
     ledger, file = tmp_path / "l.db", tmp_path / f"l.db{suffix}"
     file.write_bytes(b"its history")
     with pytest.raises(UsageError, match="is the ledger itself"):
-        export_command(file, str(ledger))
+        export_command(str(file), str(ledger))
     assert file.read_bytes() == b"its history"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,6 +36,7 @@ from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.errors import ConfigError, Exit, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts
+from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.port import RunStart
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import NOBODY, START_ONE, ChunkRecord, is_untaken
@@ -108,7 +110,7 @@ def planned(ledger: PostgresLedger) -> tuple[int, str]:
     return run_no, ledger.runs(limit=1)[0].run_id
 
 
-def test_rules_come_back_from_the_ledger_as_they_were(ledger: PostgresLedger) -> None:
+def test_run_settings_survive_the_ledger_unchanged(ledger: PostgresLedger) -> None:
     wanted = {"send_window": "08:00-20:00 Europe/Berlin", "max_errors": "5%", "late_within": "2h", "look": "each"}
     job = load_job("-", wanted)
     run_settings = replace(RunSettings.of(job, TimeLimit(60.0, "The time is over."), CLOCK, BERLIN), is_approved=True)
@@ -158,7 +160,7 @@ def test_what_was_approved_comes_back_from_the_ledger_for_the_rows_of_a_chunk(le
     assert not approved_of(ledger, Chunk(8, 1, 1, 5000))
 
 
-def test_a_note_comes_back_from_the_ledger_as_it_was() -> None:
+def test_a_chunk_result_survives_the_ledger_unchanged() -> None:
     note = ChunkResult(exit_code=int(Exit.CREDENTIAL), message="refused", unknown=1, due_at=9.0)
     assert ChunkResult.from_json(note.to_json()) == note
     assert ChunkResult.from_json("") == ChunkResult()
@@ -290,11 +292,11 @@ def test_status_says_that_no_worker_has_taken_a_run(ledger: PostgresLedger, empt
     ledger.stage(run_no, [row(number, number) for number in range(2, 10)], 0.0)
     ledger.start_run(run_no)
     ledger.plan_chunks(run_no, 2)
-    seen = look_over(LedgerDatabase(emptied_url), Machine({}), 5)
+    seen = look_over(LedgerDatabase(emptied_url, Marks(Path("marks"))), Machine({}), 5)
     assert seen.runs[0].said == f"{NOBODY} 4 of 4 chunks left. {START_ONE}"
     assert seen.next == f"The run run-1: {seen.runs[0].said}"
     assert ledger.take_chunk(1, 1, "one", 90.0)
-    assert NOBODY not in look_over(LedgerDatabase(emptied_url), Machine({}), 5).next
+    assert NOBODY not in look_over(LedgerDatabase(emptied_url, Marks(Path("marks"))), Machine({}), 5).next
 
 
 @pytest.mark.parametrize("when", ["opening the queue", "enqueueing", "watching"])

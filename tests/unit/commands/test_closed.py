@@ -259,7 +259,7 @@ def test_an_availability_of_an_unknown_shape_cannot_be_told(
     assert ("not known" in found(result, "bookable slots")) == (quirk is not Quirk.SLOTS_MISSING)
 
 
-def test_a_kept_answer_is_not_believed(closed: Command, command: Command, sandbox: Sandbox) -> None:
+def test_closed_asks_past_the_servers_cache(closed: Command, command: Command, sandbox: Sandbox) -> None:
     """The server keeps its answers: the day was blocked after the first look, and is open again after the third."""
     sandbox.reset(options(SPREAD))
     cancel_the_day(command)
@@ -393,7 +393,7 @@ def test_without_a_zone_no_command_is_told_that_cannot_be_typed(
     assert "Type: bulk-cancel closed" not in planned.stdout
 
 
-def test_what_is_no_group_booking_is_nowhere_called_a_group(command: Command, sandbox: Sandbox) -> None:
+def test_a_single_booking_is_never_called_a_group_booking(command: Command, sandbox: Sandbox) -> None:
     """`--cancel-all` is given for all rows; the plan's reading showed that none of them is a group booking."""
     sandbox.reset(options(SPREAD))
     days = ("--from", str(DAY), "--to", str(DAY), "--timezone", "Europe/Berlin")

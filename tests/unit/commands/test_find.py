@@ -17,8 +17,8 @@ import structlog
 
 from bulk_cancel import errors
 from bulk_cancel.access.machine import Machine
-from bulk_cancel.access.places import credential_lock, credential_pace, state_folder
-from bulk_cancel.access.rate_limits import remember_pace, remembered_pace
+from bulk_cancel.access.places import credential_lock, state_folder
+from bulk_cancel.access.rate_limits import remember, remembered
 from bulk_cancel.access.setup import set_up
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.credential import Credential
@@ -68,7 +68,7 @@ def test_exactly_the_active_ones_of_day_zone_and_location(
     assert only_reads(sandbox)
 
 
-def test_days_of_another_zone(command: Callable[..., Result], sandbox: Sandbox) -> None:
+def test_find_takes_days_in_the_given_zone(command: Callable[..., Result], sandbox: Sandbox) -> None:
     wide = command("find", "--from", "2027-03-27", "--to", "2027-03-28", "--timezone", "America/New_York", *QUICK)
     first, last = (datetime.fromisoformat(rows(wide.stdout)[at]["start"]) for at in (0, -1))
     assert first.isoformat() == "2027-03-27T00:00:00-04:00"
@@ -99,7 +99,9 @@ def test_the_rows_tell_what_the_api_tells(find: Find, sandbox: Sandbox) -> None:
     ],
     ids=["host", "two hosts", "all hosts", "channel", "meeting type"],
 )
-def test_whose_and_which(words: tuple[str, ...], like: Callable[..., bool], find: Find) -> None:
+def test_find_returns_the_appointments_of_the_chosen_hosts_once(
+    words: tuple[str, ...], like: Callable[..., bool], find: Find
+) -> None:
     """A co-hosted appointment is in the lists of all its hosts, and comes once."""
     result = find(*words)
     wanted = expected(WORLDS[SPRING], SPRING, like)
@@ -107,7 +109,7 @@ def test_whose_and_which(words: tuple[str, ...], like: Callable[..., bool], find
     assert ids(result.stdout) == wanted, result.stderr
 
 
-def test_what_is_said(find: Find, sandbox: Sandbox) -> None:
+def test_find_says_how_much_it_found_and_read(find: Find, sandbox: Sandbox) -> None:
     result = find("--all-hosts", "-o", "closure.csv")
     wanted = expected(WORLDS[SPRING], SPRING)
     requests = len(sandbox.arrivals())
@@ -132,7 +134,7 @@ def test_the_same_bytes_every_time(find: Find) -> None:
     assert pl.read_parquet("a.parquet")["appointment_id"].to_list() == expected(WORLDS[SPRING], SPRING, of_owner)
 
 
-def test_cancelled_ones_on_request(find: Find) -> None:
+def test_cancelled_appointments_are_found_on_request(find: Find) -> None:
     result = find("--include-cancelled")
     found = rows(result.stdout)
     cancelled = [row for row in found if row["is_cancelled"] == "true"]
@@ -141,7 +143,7 @@ def test_cancelled_ones_on_request(find: Find) -> None:
     assert f"{len(cancelled)} of them are cancelled already" in result.stderr
 
 
-def test_nobody_is_named_unless_asked_for(find: Find, tmp_path: Path) -> None:
+def test_find_names_nobody_unless_asked(find: Find, tmp_path: Path) -> None:
     results = [find("-o", f"a{kind}", "--all-hosts", "--json") for kind in (".csv", ".parquet", ".xlsx")]
     said = "".join(result.stdout + result.stderr for result in [*results, find()])
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
@@ -160,14 +162,14 @@ def test_nobody_is_named_unless_asked_for(find: Find, tmp_path: Path) -> None:
         assert row["attendee_emails"].count("@") == int(row["attendee_count"])
 
 
-def test_contacts_want_a_private_file(find: Find, sandbox: Sandbox) -> None:
+def test_contacts_are_only_written_to_a_file(find: Find, sandbox: Sandbox) -> None:
     result = find("--include-contacts")
     assert (result.code, result.stdout) == (2, "")
     assert "-o" in result.stderr
     assert not sandbox.arrivals()
 
 
-def test_one_json_document(find: Find, sandbox: Sandbox) -> None:
+def test_find_prints_one_json_document(find: Find, sandbox: Sandbox) -> None:
     result = find("--json", "--quiet", "-o", "a.parquet")
     wanted = expected(WORLDS[SPRING], SPRING, of_owner)
     document = result.document
@@ -313,11 +315,11 @@ def test_a_held_credential_is_waited_for_by_name(find: Find) -> None:
 def test_what_was_used_of_the_limit_is_remembered_and_heeded(find: Find, environ: dict[str, str]) -> None:
     clock, slow = system_clock(), ("--rate", "10/s", "--burst", "3")
     assert find(*slow).code == 0
-    left = remembered_pace(credential_pace(state_folder(), KEY))
+    left = remembered(Machine({}), KEY)
     assert left is not None
     assert left.tat_at > clock.now() - 1
     tat = clock.monotonic() + 1.5
-    remember_pace(credential_pace(state_folder(), KEY), PaceRecord(clock.base.wall(tat), tat, clock.base.boot_id))
+    remember(Machine({}), KEY, PaceRecord(clock.base.wall(tat), tat, clock.base.boot_id))
     assert find(*slow).code == 0
     assert clock.monotonic() > tat - 0.1
 
@@ -327,7 +329,7 @@ def test_what_was_used_of_the_limit_is_remembered_and_heeded(find: Find, environ
 
 @pytest.mark.process
 @pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx"])
-def test_what_was_found_is_an_input(kind: str, find: Find, environ: dict[str, str]) -> None:
+def test_the_file_of_find_is_an_input(kind: str, find: Find, environ: dict[str, str]) -> None:
     found = find("--json", "-o", f"closure.{kind}", "--location", "berlin").document["found"]
     planned = bulk_cancel(environ, "plan", f"closure.{kind}", "--json")
     assert planned.code == 0, planned.stderr
@@ -439,7 +441,7 @@ def test_an_appointment_that_reaches_over_midnight_is_named_and_left_out(find: F
     assert find("--json", "-o", "a.csv").document["reaching_in"].count(late.id) == 1
 
 
-def test_it_is_said_whose_lists_were_read_and_whose_were_not(find: Find) -> None:
+def test_find_says_whose_lists_it_read_and_whose_not(find: Find) -> None:
     assert "Read the credential's own list in" in find().stderr
     assert "Other hosts' appointments were not read: --all-hosts does, for an admin." in find().stderr
     named = find("--host", HOST.id).stderr

@@ -157,7 +157,7 @@ def test_a_job_that_selects_says_how_far_it_reads(tmp_path: Path, words: str) ->
     assert len(found) >= 10, "its pages are read at the key's pace"
 
 
-def test_who_waits_for_another_run_is_told_which_one(tmp_path: Path) -> None:
+def test_a_run_that_waits_for_a_lock_names_its_holder(tmp_path: Path) -> None:
     played, setup = ready(tmp_path / "one")
     told, waits = CapturingLogger(), setup.job.model_copy(update={"lock_wait": 1.0})
     with locked(ledger_lock(Path(str(setup.place))), "the ledger"), pytest.raises(LockedError):

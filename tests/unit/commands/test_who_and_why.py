@@ -107,7 +107,7 @@ def test_status_says_once_what_is_to_be_done_and_where_the_results_are(
     summary = ran(office, source, timezone="Europe/Berlin")
     monkeypatch.setattr("bulk_cancel.cli.status.this_machine", lambda: office.played.machine)
     monkeypatch.setattr("bulk_cancel.cli.status.place_of", lambda _: office.setup().place)
-    status_command(None, 5, None, as_json=False)
+    status_command(None, 5, None, json=False)
     told = capsys.readouterr().out
     assert told.count(summary.next) == 1
     assert f"  Results in {office.folder / 'out'}\n" in told
@@ -249,7 +249,7 @@ def test_a_refused_command_is_told_until_a_run_begins(office: Office) -> None:
         (Exit.UNREACHABLE, "MEETERGO_API_URL=https://wrong ", "the address of the API"),
     ],
 )
-def test_a_command_that_was_refused_for_its_words_is_not_to_be_typed_again(
+def test_a_command_that_was_refused_for_its_options_has_to_be_corrected(
     office: Office, code: Exit, variables: str, what: str
 ) -> None:
     ran(office, office.write(1))
@@ -368,7 +368,7 @@ def test_a_run_that_was_interrupted_is_told_as_that_and_its_counts_as_those_of_n
     ran(office, source)
     monkeypatch.setattr("bulk_cancel.cli.status.this_machine", lambda: office.played.machine)
     monkeypatch.setattr("bulk_cancel.cli.status.place_of", lambda _: office.setup().place)
-    status_command(None, 5, None, as_json=False)
+    status_command(None, 5, None, json=False)
     told = " ".join(capsys.readouterr().out.split())
     assert "Its rows now: 3 cancelled. Interrupted before its end" in told
     assert "killed" not in told.lower()

@@ -116,7 +116,7 @@ async def test_the_second_read_may_find_it_cancelled(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("answer", [NO_ANSWER, *map(Answer, (200, 302, 400, 403, 404, 500))])
-async def test_what_is_no_answer_of_the_api_leaves_it_unknown(answer: Answer, clock: Clock) -> None:
+async def test_an_answer_that_is_not_the_apis_leaves_a_target_unknown(answer: Answer, clock: Clock) -> None:
     line = ScriptedLine(clock, on_read=lambda _: answer)
     result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=10_000))
     assert not commits.entries

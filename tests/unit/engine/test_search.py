@@ -189,7 +189,7 @@ async def test_items_that_cannot_be_read_are_counted_and_what_follows_them_is_fo
     assert search.doubts == ["55 items in the credential's own list cannot be read: without the id of an appointment."]
 
 
-async def test_a_company_without_users_is_no_answer() -> None:
+async def test_a_list_without_users_is_an_error() -> None:
     with pytest.raises(UnreachableError, match="no users"):
         await searched(ScriptedReader({}), all_hosts=True)
 

@@ -240,7 +240,7 @@ def test_what_nobody_approves_is_not_sent(
     assert not Path("runs").exists()
 
 
-def test_who_approves_gets_the_plan(sandbox: Sandbox) -> None:
+def test_approve_gets_the_plan_of_the_run(sandbox: Sandbox) -> None:
     plans: list[PlanResult] = []
     run(job(), approve=lambda planned: not plans.append(planned))  # type: ignore[func-returns-value]
     assert [planned.cancels for planned in plans] == [COUNT]
@@ -273,7 +273,7 @@ def test_a_second_run_at_the_same_time_is_refused(sandbox: Sandbox) -> None:
     assert refused == [Exit.LOCKED]
 
 
-def test_a_wish_to_stop_before_the_run_began(sandbox: Sandbox) -> None:
+def test_a_stop_before_the_run_began_sends_nothing(sandbox: Sandbox) -> None:
     stop = Stop()
     with pytest.raises(DeclinedError):
         run(job(), approve=lambda _: not stop.request(), stop=stop)  # type: ignore[func-returns-value]
@@ -292,7 +292,7 @@ def when_answered(count: int, then: Callable[[], object]) -> Any:
     return structlog.wrap_logger(None, processors=[listen], wrapper_class=structlog.make_filtering_bound_logger(0))
 
 
-def test_a_wish_to_stop_drains_a_run(sandbox: Sandbox) -> None:
+def test_a_requested_stop_drains_a_run(sandbox: Sandbox) -> None:
     stop = Stop()
     slow = job(yes=True, rate="1/s", burst=4, concurrency=1)  # after the burst there is plenty of time
     summary = run(slow, stop=stop, log=when_answered(2, stop.request))
@@ -305,7 +305,7 @@ def test_a_wish_to_stop_drains_a_run(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_awaited(backend: str, sandbox: Sandbox) -> None:
+def test_the_awaited_forms_do_the_same(backend: str, sandbox: Sandbox) -> None:
     async def one_after_the_other() -> tuple[PlanResult, Summary, Summary]:
         return await plan_async(job()), await run_async(job(yes=True)), await reconcile_async(job())
 
@@ -356,7 +356,7 @@ def test_a_log_file_is_closed_after_the_run(sandbox: Sandbox) -> None:
     assert "run.ended" in Path("full.log").read_text()
 
 
-def test_a_host_program_with_uvloops_policy(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_works_under_a_uvloop_policy_and_leaves_it(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.14 on policies are going out of use
         before = asyncio.get_event_loop_policy()

@@ -22,7 +22,7 @@ def test_one_connection_is_tried_however_low_the_limit_is() -> None:
         assert room_for_connections() == 1
 
 
-def test_without_a_limit_any_number_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_limit_of_open_files_any_number_of_connections_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert room_for_connections() > 10**6
 

@@ -90,7 +90,7 @@ def test_a_folder_into_which_everybody_may_write_is_refused_before_anything_is_i
     assert list(open_one.iterdir()) == []
 
 
-def test_a_sticky_folder_such_as_tmp_will_do(tmp_path: Path) -> None:
+def test_a_folder_can_be_made_in_a_sticky_one_such_as_tmp(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
     assert make_folder(tmp_path / "a" / "b") == [tmp_path / "a" / "b", tmp_path / "a"]
     assert make_folder(tmp_path / "a" / "b") == []

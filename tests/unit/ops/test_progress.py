@@ -50,7 +50,7 @@ def test_the_wait_has_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None
     assert WAITS.note in lines
 
 
-def test_nothing_of_nothing_is_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_targets_no_count_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "0/0" not in "".join(drawn(Standing(0, 0, 0, "", 0.0), monkeypatch))
 
 

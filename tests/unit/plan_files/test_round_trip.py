@@ -93,7 +93,7 @@ def test_a_run_stages_every_row_in_chunks(plan: PlanFile) -> None:
     assert list(chain.from_iterable(chunks)) == [planned_line.row for planned_line in ONE_OF_EACH]
 
 
-def test_what_is_not_sent_is_named_with_its_reason(plan: PlanFile) -> None:
+def test_rows_that_are_not_sent_are_named_with_their_reason(plan: PlanFile) -> None:
     left_out = {one.action: (target, one.why) for _, target, one in plan.approved() if one.action not in SENT}
     assert set(left_out) == set(VALID) - {Action.CANCEL, Action.READ_FIRST, Action.SAME}
     assert left_out[Action.NOT_FOUND] == (Target(uuid(10)), "the API knows no such appointment")

@@ -71,7 +71,7 @@ def test_a_full_disk_is_told_plainly(path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["missing/closure.plan", "a-file/closure.plan", ""])
-def test_a_place_that_takes_no_file_is_told_plainly(tmp_path: Path, place: str) -> None:
+def test_a_plan_that_cannot_be_written_there_is_an_error_and_leaves_nothing(tmp_path: Path, place: str) -> None:
     (tmp_path / "a-file").touch()
     with pytest.raises(PlanWriteError, match="cannot be written"):
         write_plan(tmp_path / place, ABOUT, ONE_OF_EACH)
@@ -105,7 +105,7 @@ def test_what_could_not_be_read_again_is_not_written(path: Path, lines: list[Pla
     assert names(path.parent) == set()
 
 
-def test_a_plan_may_hold_for_ever(path: Path) -> None:
+def test_a_plan_may_never_expire(path: Path) -> None:
     write_plan(path, replace(ABOUT, expires_at=1e18), ONE_OF_EACH)
     assert not open_plan(path, now=NOW + 1e9).header.expired(NOW + 1e9)
 

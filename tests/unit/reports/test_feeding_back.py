@@ -83,7 +83,7 @@ ROUNDS += [
 
 
 @pytest.mark.parametrize(("header", "state", "name"), ROUNDS)
-def test_going_round_changes_nothing_but_the_details(
+def test_running_a_correction_file_repeatedly_changes_only_the_details(
     tmp_path: Path, record: Make, header: list[str], state: State, name: str
 ) -> None:
     source = write_input(tmp_path / "first.csv", header, ["", "!"])

@@ -32,7 +32,7 @@ def test_nothing_is_seen_before_all_is_written(tmp_path: Path) -> None:
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_failure_changes_nothing(tmp_path: Path) -> None:
+def test_a_write_that_fails_leaves_the_old_files(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("old")
     with pytest.raises(UnicodeEncodeError), written_aside(tmp_path, NAMES) as folder:
         (folder / "a.txt").write_text("half" + "ä" * 99, encoding="ascii")

@@ -360,7 +360,7 @@ def test_a_panic_of_polars_is_told_as_a_failure_of_the_disk_is(
         write_records(snapshot, run.rows, tmp_path / "out")
 
 
-def test_what_is_kept_is_written_again_and_nothing_is_removed(run_of: Make, tmp_path: Path) -> None:
+def test_a_report_replaces_files_and_removes_none(run_of: Make, tmp_path: Path) -> None:
     before = run_of([State.CANCELLED, State.REJECTED])
     write_records(before.snapshot(tmp_path), before.rows, tmp_path, Wanted(excel=True))
     workbook = (tmp_path / "results.xlsx").read_bytes()

@@ -41,7 +41,7 @@ def _vienna(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def test_document() -> None:
+def test_the_json_document_of_a_summary_has_all_fields() -> None:
     document = json.loads(to_json(SUMMARY))
     assert list(document) == [
         "schema_version",
@@ -139,7 +139,7 @@ def test_the_file_holds_the_same_document(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_to_do_now(counts: dict[Status, int], exit_code: Exit, sentence: str) -> None:
+def test_each_ending_has_its_next_step(counts: dict[Status, int], exit_code: Exit, sentence: str) -> None:
     assert next_step(Ending(Remains(counts), exit_code)) == sentence
 
 

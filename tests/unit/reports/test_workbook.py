@@ -48,7 +48,7 @@ def test_every_cell_is_what_the_other_results_say(
     assert (tmp_path / "results.xlsx").stat().st_mode & 0o777 == 0o600
 
 
-def test_it_is_made_to_be_worked_in(run_of: Make, tmp_path: Path) -> None:
+def test_the_workbook_has_a_frozen_header_a_filter_and_readable_columns(run_of: Make, tmp_path: Path) -> None:
     run = run_of([State.CANCELLED, State.REJECTED])
     write_records(run.snapshot(tmp_path), run.rows, tmp_path, Wanted(excel=True))
     sheet = sheet_of(tmp_path / "results.xlsx")

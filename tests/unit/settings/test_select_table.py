@@ -30,7 +30,7 @@ def write(folder: Path, text: str) -> str:
     return str(file)
 
 
-def test_all_keys(tmp_path: Path) -> None:
+def test_a_select_table_with_all_keys_is_read(tmp_path: Path) -> None:
     more = f'location = " Berlin "\nhost = ["{HOST.upper()}"]\nmeeting_type = "{HOST}"\nchannel = "local"\n'
     job = load_job(write(tmp_path, f'reason = "closed"\n[select]\n{DAY}{more}'), {"burst": "7"})
     assert job.select is not None
@@ -38,7 +38,7 @@ def test_all_keys(tmp_path: Path) -> None:
     assert (job.input, job.reason, job.burst) == ("", "closed", 7)
 
 
-def test_few_keys_and_one_host_as_text(tmp_path: Path) -> None:
+def test_a_select_table_with_few_keys_and_one_host_as_text_is_read(tmp_path: Path) -> None:
     job = load_job(write(tmp_path, f'[select]\n{DAY}host = "{HOST}"\n'), {})
     assert job.select is not None
     assert job.select.selection() == Selection(DAYS, host_ids=(HOST,))

@@ -175,7 +175,7 @@ def test_no_backup_is_put_where_everybody_may_write(path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_a_sticky_folder_such_as_tmp_will_do(path: Path) -> None:
+def test_a_folder_can_be_made_in_a_sticky_one_such_as_tmp(path: Path) -> None:
     path.parent.chmod(0o1777)
     SqliteLedger.open(path).close()
 
