@@ -152,7 +152,7 @@ BUGS = (
     Bug(
         "who began a run is in no chain of digests",
         _SQLITE,
-        "            integrity.seal_beginning(self._connection, self._sql, run_no)\n",
+        "            integrity.seal_beginning(self._connection, run_no)\n",
         "",
         "tests/unit/ledger/sqlite/test_verify.py::test_the_end_of_a_run_leaves_its_beginning_whole",
     ),
@@ -581,14 +581,14 @@ BUGS = (
     ),
     Bug(
         "a restored database is taken whatever it lacks",
-        "ledger/postgres/recognise.py",
-        "if mark is not None and mark.seen.number:",
-        "if False:",
+        "ledger/postgres/ledger.py",
+        "            refuse_older(self._rows, self.place, mark, _OLDER)\n",
+        "",
         f"{_POSTGRES_MARKS}::test_a_restored_dump_that_is_older_is_refused_with_what_is_missing",
     ),
     Bug(
         "a database leaves no mark",
-        "ledger/postgres/writing.py",
+        "ledger/postgres/ledger.py",
         "        if self._keeper and last:\n",
         "        if False:\n",
         f"{_POSTGRES_MARKS}::test_a_restored_dump_that_is_older_is_refused_with_what_is_missing",
@@ -603,7 +603,7 @@ BUGS = (
     Bug(
         "a WAL is played into any main file",
         "ledger/sqlite/recognise.py",
-        "if wrong := integrity.verify(connection, sql):",
+        "if wrong := integrity.verify(connection):",
         "if wrong := list[str]():",
         f"{_MARKS}::test_a_wal_beside_an_older_main_file_is_no_history",
     ),
@@ -770,7 +770,7 @@ BUGS = (
     ),
     Bug(
         "a chunk has no fence",
-        "ledger/postgres/writing.py",
+        "ledger/postgres/sharing.py",
         "        if lease is None:\n            return\n",
         "        if lease is None or lease:\n            return\n",
         "tests/unit/ledger/postgres/test_sharing.py::test_a_worker_that_lost_its_chunk_writes_nothing",
@@ -1334,7 +1334,7 @@ BUGS = (
         "a gateway's 429 counts as not processed",
         "core/outcome.py",
         "return _kind_of_error(answer) if answer.is_api_error else Kind.NONSENSE",
-        "return _kind_of_error(answer) if answer.is_api_error or status == NOT_PROCESSED else Kind.NONSENSE",
+        "return _kind_of_error(answer) if answer.is_api_error or status == TOO_MANY_REQUESTS else Kind.NONSENSE",
         "tests/unit/core/test_outcome.py::test_every_status_with_every_body",
     ),
     Bug(

@@ -209,7 +209,7 @@ READERS = [
     Reader(
         "accounts.toml",
         lambda _: b'[accounts.berlin]\ntoken_env = "T"\nrate = "5/s"\nburst = 5\n',
-        lambda path: load_accounts(path, {}, load_job("a.csv")),
+        lambda path: load_accounts(load_job("a.csv", {"accounts": str(path)}), {}),
     ),
     Reader("answer.json", lambda _: json.dumps(ANSWERS).encode(), _answers),
     Reader("x.pace", lambda _: b'[1.5, 2.5, "boot"]', _remembered),
@@ -342,7 +342,7 @@ READING = {
 }  # fmt: skip
 #: What they read is this program's own, the kernel's, or was read before.
 OWN = {
-    "cli/docs.py", "cli/sandbox.py", "commands/config.py", "engine/clock.py", "ledger/records.py",
+    "cli/docs.py", "cli/sandbox.py", "engine/clock.py", "ledger/records.py",
     "ledger/statements.py", "reports/pages/rendering.py",
 }  # fmt: skip
 

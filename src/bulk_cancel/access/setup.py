@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 from bulk_cancel.access.ledgers import LedgerPlace, is_database, ledger_place
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import NOWHERE, ledger_path, state_beside
+from bulk_cancel.api.port import ApiSettings
 from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.errors import BulkCancelError
@@ -24,7 +25,7 @@ from bulk_cancel.ops.locks import Holder
 from bulk_cancel.ops.progress import Display, Silence
 from bulk_cancel.plan_files import zone_of_plan
 from bulk_cancel.settings.accounts import Accounts, load_accounts
-from bulk_cancel.settings.environment import DEFAULT_API, api_url
+from bulk_cancel.settings.environment import DEFAULT_API, api_url, timeout_of
 from bulk_cancel.settings.job import Job
 from bulk_cancel.settings.recorded_command import recorded_command
 from bulk_cancel.version import version
@@ -59,6 +60,25 @@ class Setup:
         job, zone = self.job, str(self.zone)
         return replace(provenance_of(self.machine), ticket=job.ticket, approved_by=job.approved_by, timezone=zone)
 
+    def api_settings(self, name: str) -> ApiSettings:
+        """Return the API settings of an account.
+
+        Raises ConfigError for a missing credential, and for a timeout, proxy or certificates that cannot be used.
+        """
+        account = self.accounts.find(name)  # before HTTP is imported, which an offline plan does not need
+        from bulk_cancel.api.transports import refuse_unfit_way
+
+        refuse_unfit_way(self.api_url)
+        return ApiSettings(
+            self.api_url,
+            account.credential,
+            account.user_id,
+            timeout_of(self.job, self.machine.environ),
+            f"bulk-cancel/{version()}",
+            self.job.rebooking_list,
+            now=self.machine.clock.now,
+        )
+
     def tell_of_wait(self, what: str, holder_of: Callable[[], Holder | None], wait_s: float) -> None:
         """Log which process holds what this command is about to wait for."""
         if not wait_s:
@@ -82,7 +102,7 @@ def set_up(job: Job, log: FilteringBoundLogger, machine: Machine, display: Displ
     """Resolve a job. Raises ConfigError for an address, a kind of ledger or an accounts file that cannot be used."""
     url, machine = api_url(machine.environ), housed(machine, job.ledger)
     place = ledger_place(job.ledger, url, machine.state_folder)
-    accounts = load_accounts(job.accounts, machine.environ, job)
+    accounts = load_accounts(job, machine.environ)
     return Setup(job, url, place, accounts, log, machine, zone_of(job, machine), display or Silence())
 
 

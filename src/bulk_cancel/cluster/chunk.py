@@ -11,7 +11,6 @@ from typing import Self
 import anyio
 from structlog.typing import FilteringBoundLogger
 
-from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.api.port import Line
@@ -170,7 +169,7 @@ class ChunkRun:
 
     def _lines(self, account: Account) -> list[Line]:
         setup, timeout_s = self._worker.setup, self._run_settings.timeout_s
-        settings = replace(settings_of(setup, account), timeout_s=timeout_s)
+        settings = replace(setup.api_settings(account.name), timeout_s=timeout_s)
         make_line = setup.machine.line_factory(settings)
         return [make_line() for _ in range(min(account.concurrency, setup.machine.room_for_connections()))]
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import anyio
 import pytest
 import structlog
 
+from bulk_cancel.access.ledgers import LedgerDatabase, marks_of
 from bulk_cancel.access.limit_sharing import limit_shared
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import credential_lock
@@ -24,7 +26,7 @@ from bulk_cancel.cluster.chunk import WorkerSetup
 from bulk_cancel.cluster.completion import facts_of, summary_of
 from bulk_cancel.cluster.exclusive_run import take_turn
 from bulk_cancel.cluster.run_settings import RunSettings
-from bulk_cancel.cluster.worker import Worker, WorkerOptions, show_life
+from bulk_cancel.cluster.worker import Worker, connected, show_life
 from bulk_cancel.core.actions import Action, Approved, Expectation, Look
 from bulk_cancel.core.model import Answer, Appointment, InputRow, Target
 from bulk_cancel.core.pacing import Pace
@@ -92,7 +94,8 @@ class Lab:
 
     def worker(self, *accounts: str, owner: str = "one", silence_s: float = 90.0) -> Worker:
         setup = WorkerSetup(self.setup(*accounts), owner, silence_s)
-        return Worker(WorkerOptions(self.url, owner, setup=setup), self.queue)  # type: ignore[arg-type]
+        place = LedgerDatabase(self.url, marks_of(self.folder))
+        return Worker(setup, self.queue, partial(connected, place, silence_s))  # type: ignore[arg-type]
 
     def carry(self, chunk_no: int, worker: Worker | None = None) -> ChunkRecord:
         (run, *_) = self.ledger.runs()
