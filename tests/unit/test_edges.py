@@ -324,7 +324,7 @@ def test_only_an_end_that_comes_too_early_is_the_inputs_fault(error: OSError, ra
 
 
 @pytest.mark.parametrize("text", ["[1]", "{}", "no JSON", '{"limits": {"weather": 1}}'])
-def test_what_workers_keep_for_each_other_is_known_as_theirs(text: str) -> None:
+def test_records_of_workers_that_are_not_ours_are_refused(text: str) -> None:
     with pytest.raises(
         ConfigError, match=r"The settings of run 1 .* not written by this program|does not know weather"
     ):

@@ -126,7 +126,7 @@ def test_run_settings_survive_the_ledger_unchanged(ledger: PostgresLedger) -> No
 
 
 @pytest.mark.parametrize("setting", [{"canary": "3"}, {"rebooking_list": True}])
-def test_what_only_one_machine_can_do_is_refused(setting: dict[str, Any]) -> None:
+def test_options_of_a_single_machine_are_refused_for_workers(setting: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"--{next(iter(setting)).replace('_', '-')} cannot be used"):
         RunSettings.of(load_job("-", setting), None, CLOCK)
 
@@ -147,7 +147,7 @@ def test_the_end_and_the_page_of_a_closure_say_what_it_wants(ledger: PostgresLed
     assert "Block the day first, in the dashboard" in page.advice
 
 
-def test_what_was_approved_comes_back_from_the_ledger_for_the_rows_of_a_chunk(ledger: PostgresLedger) -> None:
+def test_approved_rows_of_a_chunk_survive_the_ledger_unchanged(ledger: PostgresLedger) -> None:
     seen = Expectation("2031-01-01T09:00:00Z", ("h1",), ("a1", "a2"))
     rows = [
         (2, Target("a"), Approved(Action.CANCEL, "would be cancelled", seen)),
@@ -173,7 +173,7 @@ def test_a_run_ends_with_the_gravest_of_its_halts_and_says_whose() -> None:
     assert (end.halt.exit_code, end.halt.message) == (Exit.CREDENTIAL, "Account rome: Refused.")
 
 
-def test_what_is_unknown_is_due_when_the_last_of_it_is() -> None:
+def test_unknown_outcomes_of_a_run_are_due_with_the_last_one() -> None:
     end = ending.run_end(
         [record(1, ChunkResult(unknown=2, due_at=30.0)), record(2, ChunkResult(unknown=1, due_at=20.0))], now=10.0
     )

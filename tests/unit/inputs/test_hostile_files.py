@@ -142,7 +142,7 @@ def as_ods(rows):
     )
 
 
-def test_what_is_stored_under_a_merged_cell_is_not_read(tmp_path):
+def test_values_stored_under_a_merged_cell_are_not_read(tmp_path):
     """No spreadsheet shows it, and some programs leave it in the file."""
     rows = {
         1: {"A": "id", "B": "reason", "C": "user_id"},

@@ -62,9 +62,7 @@ def test_quiet_leaves_a_terminal_its_progress_and_nothing_to_a_file(monkeypatch:
 
 
 @pytest.mark.parametrize(("at_once", "seen"), [(False, True), (True, False)])
-def test_what_takes_long_is_told_meanwhile_and_what_does_not_is_not(
-    at_once: bool, seen: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_a_step_that_takes_long_is_shown(at_once: bool, seen: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_UNSEEN_S", 60.0 if at_once else 0.0)
     monkeypatch.setenv("TERM", "xterm")
     screen = Terminal()

@@ -56,7 +56,7 @@ def without_quotes(row: InputRow) -> InputRow:
 
 @examples(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=PLANS)
-def test_what_is_written_is_read(path: Path, lines: tuple[PlanLine, ...]) -> None:
+def test_a_written_plan_is_read_back_unchanged(path: Path, lines: tuple[PlanLine, ...]) -> None:
     digest = write_plan(path, ABOUT, lines)
     plan = open_plan(path, now=NOW, expect_digest=digest)
     rows = list(chain.from_iterable(plan.rows(chunk=3)))
@@ -100,7 +100,7 @@ def test_rows_that_are_not_sent_are_named_with_their_reason(plan: PlanFile) -> N
     assert left_out[Action.SKIP] == (Target(uuid(12)), "it started on 2026-11-20 10:00 UTC: past")
 
 
-def test_what_was_seen_of_each_cancel_is_what_was_approved(plan: PlanFile) -> None:
+def test_a_plan_keeps_what_was_seen_of_each_cancel(plan: PlanFile) -> None:
     approved = {target.appointment_id: one.seen for _, target, one in plan.approved() if one.action in SENT}
     assert approved.keys() == {uuid(2), uuid(3), uuid(4)}
     assert {(seen.start, seen.host_ids) for seen in approved.values()} == {

@@ -97,7 +97,7 @@ def test_a_link_is_replaced_and_not_followed(path: Path, tmp_path: Path) -> None
         [line(2, attendee_id=row_of(3).appointment_id, cancel_all=True)],
     ],
 )
-def test_what_could_not_be_read_again_is_not_written(path: Path, lines: list[PlanLine]) -> None:
+def test_a_line_that_could_not_be_read_again_is_not_written(path: Path, lines: list[PlanLine]) -> None:
     with pytest.raises(MalformedError):
         write_plan(path, ABOUT, lines)
     with pytest.raises(MalformedError):

@@ -176,7 +176,7 @@ def test_any_text_survives_in_the_results(run_of: Make, cells: list[str | None],
         ("red \x1b[31mtext\x00", "red text"),
     ],
 )
-def test_what_a_server_says_is_harmless_in_csv(
+def test_a_text_of_the_server_is_harmless_in_csv(
     record: Make, run_of: Make, tmp_path: Path, detail: str, cell: str
 ) -> None:
     run = run_of([State.REJECTED])
