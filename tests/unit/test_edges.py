@@ -49,7 +49,7 @@ from bulk_cancel.inputs.reading import reading_errors
 from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger, reading
-from bulk_cancel.ops.locks import _group, _holder
+from bulk_cancel.ops.locks import _holder
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.metrics import write_metrics
 from bulk_cancel.ops.notice import RunEnding
@@ -222,7 +222,11 @@ READERS = [
         "refused.json", lambda _: json.dumps(asdict(REFUSAL)).encode(), lambda path: read_refusal(path.read_bytes())
     ),
     Reader("x.prom", _metrics, lambda path: write_metrics(path, ENDING, make_log(quiet=True))),
-    Reader("group.holder", lambda _: b'{"group": "a"}', lambda path: _group(path.with_name("group"))),
+    Reader(
+        "group.holder",
+        lambda _: b'{"pid": 1, "host": "h", "since": 1.5, "group": "a"}',
+        lambda path: _holder(path.with_name("group")).group,
+    ),
     Reader("summary.json", lambda _: to_json(SUMMARY).encode(), lambda path: owner_of(path.parent)),
     Reader("chunk", lambda _: ChunkResult(3, 77, "m").to_json().encode(), lambda p: ChunkResult.from_json(_text(p))),
     Reader("settings", _run_settings, lambda path: RunSettings.kept(_Kept(_text(path)), 1)),

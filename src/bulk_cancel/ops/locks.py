@@ -152,7 +152,7 @@ def _holder(path: Path) -> Holder:
     try:
         holder = json.loads(_about(path).read_text(encoding="utf-8"))
         since = float(holder["since"])
-        found = Holder(int(holder["pid"]), str(holder["host"]), since, str(holder["group"]))
+        found = Holder(int(holder["pid"]), str(holder["host"]), since, str(holder.get("group", "")))
         return found if math.isfinite(since) else Holder()
     except _UNREADABLE:
         return Holder()
