@@ -81,7 +81,7 @@ BUGS = (
     Bug(
         "an option changes what a row of a correction file asks",
         "inputs/validation.py",
-        "    open_to_options = ~pl.col(BC_ASKED)\n",
+        "    open_to_options = ~pl.col(Added.ASKED)\n",
         "    open_to_options = pl.lit(value=True)\n",
         "tests/unit/commands/test_correction_files.py::test_an_option_adds_nothing_to_a_row_that_was_asked",
     ),
@@ -722,8 +722,8 @@ BUGS = (
     Bug(
         "a target that is named twice is two",
         "inputs/targets.py",
-        "_ROW.min().over(_TARGET).alias(BC_FIRST_ROW)",
-        "_ROW.alias(BC_FIRST_ROW)",
+        "_ROW.min().over(_TARGET).alias(Added.FIRST_ROW)",
+        "_ROW.alias(Added.FIRST_ROW)",
         "tests/unit/inputs/test_targets.py::test_rows_of_one_target_point_to_the_first",
     ),
     Bug(
@@ -913,7 +913,7 @@ BUGS = (
     Bug(
         "workers of any ledger share a credential's lock",
         "ops/locks.py",
-        "    if _group(path) == group:",
+        "    if _holder(path).group == group:",
         "    if True:",
         "tests/unit/cluster/test_worker.py::test_workers_of_two_ledgers_with_one_key_exclude_each_other",
     ),

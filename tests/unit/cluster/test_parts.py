@@ -40,7 +40,7 @@ from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.port import RunStart
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import NOBODY, START_ONE, ChunkRecord, is_untaken
-from bulk_cancel.ops.progress import Silence
+from bulk_cancel.ops.progress import Display
 from bulk_cancel.reports.pages.run_page import run_page
 from bulk_cancel.settings.job import load_job
 from support.given import move, row, staged, target
@@ -320,7 +320,7 @@ def test_a_database_that_is_lost_while_a_run_is_handed_out_is_temporary(
         monkeypatch.setattr(dispatch.anyio, "run", lost)
     setup = set_up(load_job("-", {"ledger": emptied_url}), structlog.get_logger(), Machine({}))
     facts = RunFacts("run-1", run_no, ledger, None, CLOCK, 0.0)
-    what = dispatch.Dispatch(setup, Caller(Machine({}), structlog.get_logger(), Silence()), facts)
+    what = dispatch.Dispatch(setup, Caller(Machine({}), structlog.get_logger(), Display()), facts)
     with pytest.raises(LedgerLostError) as told:
         dispatch.dispatch(ledger, what)
     assert told.value.exit_code is Exit.STOPPED

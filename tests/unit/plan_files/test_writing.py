@@ -13,9 +13,9 @@ import pytest
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.errors import Exit, PlanWriteError
-from bulk_cancel.plan_files import open_plan, write_plan, writing_plan
+from bulk_cancel.plan_files import open_plan, writing_plan
 from bulk_cancel.plan_files.fields import MalformedError
-from support.plans import ABOUT, NOW, ONE_OF_EACH, broken_off, line, many, row_of
+from support.plans import ABOUT, NOW, ONE_OF_EACH, broken_off, line, many, row_of, write_plan
 
 
 def names(folder: Path) -> set[str]:
