@@ -8,7 +8,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -33,16 +33,6 @@ _POLARS_GIVES_UP = (
     pl.exceptions.PanicException,  # a BaseException, which would end a run without a message
     MemoryError,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Properties of a file that change when it does."""
-
-    size: int
-    modified_ns: int
-    inode: int
-    device: int
 
 
 def open_source(source: str, work: Path, options: InputOptions) -> Table:
@@ -92,14 +82,15 @@ def reading_errors(source: str) -> Iterator[None]:
         ) from error
 
 
-def _identity_if_any(source: str) -> tuple[Identity, ...] | None:
+def _identity_if_any(source: str) -> tuple[int, ...] | None:
     try:
         return _identity(source)
     except (InputError, InputMissingError):
         return None
 
 
-def _identity(source: str) -> tuple[Identity, ...]:
+def _identity(source: str) -> tuple[int, ...]:
+    """Return properties of a file, or of the files of a folder, that change when it does."""
     try:
         found = Path(source).stat()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -114,7 +105,7 @@ def _identity(source: str) -> tuple[Identity, ...]:
         )
     if not os.access(source, os.R_OK):
         raise InputError("this user may not read the file")
-    return (Identity(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev),)
+    return (found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
 
 
 def _plain_text(path: Path, form: Format, work: Path, encoding: str) -> PlainText:
@@ -125,7 +116,7 @@ def _plain_text(path: Path, form: Format, work: Path, encoding: str) -> PlainTex
 def _copy_of_stdin(work: Path, encoding: str) -> PlainText:
     heed_ctrl_c()
     hasher = hashlib.sha256()
-    copied = write_blocks(read_blocks(sys.stdin.buffer, hasher), work / "stdin")
+    copied = write_blocks(read_blocks(sys.stdin.buffer, hasher.update), work / "stdin")
     return replace(as_utf8(copied, work / "utf8", encoding), digest=hasher.hexdigest())
 
 

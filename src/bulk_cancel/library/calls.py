@@ -19,7 +19,7 @@ from bulk_cancel.errors import UsageError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.library.results import Approve, PlanResult, freeze_plan, freeze_summary
 from bulk_cancel.ops.logs import logging_to
-from bulk_cancel.ops.progress import Silence
+from bulk_cancel.ops.progress import Display
 from bulk_cancel.ops.stop_request import Stop
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import Job
@@ -77,7 +77,7 @@ def reconcile(
 def _caller(job: Job, environ: Mapping[str, str] | None, log: FilteringBoundLogger | None) -> Iterator[Caller]:
     _refuse_running_loop()
     with nullcontext(log) if log else logging_to(job.log_format, job.log_file) as bound:
-        yield Caller(Machine(os.environ if environ is None else environ), bound, Silence())
+        yield Caller(Machine(os.environ if environ is None else environ), bound, Display())
 
 
 def _refuse_running_loop() -> None:

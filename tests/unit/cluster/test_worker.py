@@ -209,7 +209,7 @@ def test_a_token_that_ends_in_the_middle_gives_the_rest_back(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(("why", "code"), [("no token", Exit.CONFIG), ("revoked", Exit.CREDENTIAL)])
-def test_what_no_worker_may_do_ends_after_a_silence(lab: Lab, why: str, code: Exit) -> None:
+def test_a_chunk_that_no_worker_can_carry_out_ends_after_a_silence(lab: Lab, why: str, code: Exit) -> None:
     lab.on_page = lambda: said(401)
     lab.begin(*(row(n, n, account="rome") for n in range(2, 8)))
     worker = lab.worker("rome" if why == "revoked" else "paris")
@@ -390,7 +390,7 @@ def test_workers_of_two_ledgers_with_one_key_exclude_each_other(lab: Lab, postgr
             pass
 
 
-def test_what_a_local_run_and_a_worker_used_of_a_limit_counts_for_the_other_one(lab: Lab, postgres_server: Any) -> None:
+def test_a_local_run_and_a_worker_count_each_others_requests(lab: Lab, postgres_server: Any) -> None:
     setup = lab.setup()
     account, pace = setup.accounts.find(""), Pace(1.0, 100)
     key = account.credential.fingerprint

@@ -176,7 +176,7 @@ def test_any_text_survives_in_the_results(run_of: Make, cells: list[str | None],
         ("red \x1b[31mtext\x00", "red text"),
     ],
 )
-def test_what_a_server_says_is_harmless_in_csv(
+def test_a_text_of_the_server_is_harmless_in_csv(
     record: Make, run_of: Make, tmp_path: Path, detail: str, cell: str
 ) -> None:
     run = run_of([State.REJECTED])
@@ -341,8 +341,9 @@ def test_the_ledger_is_asked_for_few_rows_at_a_time_and_in_the_callers_thread(ru
 
 
 def test_inputs_and_core_name_the_columns_of_a_snapshot_alike() -> None:
-    assert (input_columns.PREFIX, input_columns.BC_ROW) == (core_columns.PREFIX, core_columns.ROW)
-    assert set(core_columns.FIELDS) == set(input_columns.MAPPABLE)
+    assert input_columns.Added.ROW == core_columns.ROW
+    assert all(name.startswith(core_columns.PREFIX) for name in input_columns.Added)
+    assert set(core_columns.FIELDS) == set(core_columns.MAPPABLE) == set(input_columns.ADDED_FOR)
 
 
 def test_a_panic_of_polars_is_told_as_a_failure_of_the_disk_is(

@@ -84,7 +84,7 @@ def test_too_much_for_a_sheet_is_told_and_the_rest_is_written(
     assert (tmp_path / "results.csv").exists()
 
 
-def test_a_disk_that_refuses_it_is_told(tmp_path: Path) -> None:
+def test_a_workbook_that_the_disk_refuses_is_an_error(tmp_path: Path) -> None:
     file = WorkbookFile(tmp_path / "a.xlsx", {"a": "a"})
     (tmp_path / "a.xlsx").mkdir()
     with pytest.raises(ReportError, match="cannot be written"):
