@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from functools import partial
 
 import anyio
 from structlog.typing import FilteringBoundLogger
@@ -55,7 +54,10 @@ def run(
     _refuse_unasked(job, approve)
     stop = stop or Stop()
     with _caller(job, environ, log) as caller:
-        agreed = partial(_agreed, approve or (lambda _: True), stop)
+
+        def agreed(plan: Plan) -> bool:
+            return not stop.wanted and (approve is None or approve(freeze_plan(plan))) and not stop.wanted
+
         return freeze_summary(run_and_tell(job, replace(caller, approve=agreed, stop=stop)))
 
 
@@ -95,7 +97,3 @@ def _refuse_unasked(job: Job, approve: Approve | None) -> None:
         raise UsageError("The job has dry_run: it is to be planned only.", advice="Call plan. Nothing was sent.")
     if approve is None and not job.yes:
         raise UsageError("Nothing approves the plan.", advice="Give approve=…, or a job with yes. Nothing was sent.")
-
-
-def _agreed(approve: Approve, stop: Stop, plan: Plan) -> bool:
-    return not stop.wanted and approve(freeze_plan(plan)) and not stop.wanted

@@ -73,8 +73,8 @@ class Line:
     def resume(self, workflow: str) -> None:
         self.done.append(("resumed", workflow))
 
-    def status(self, workflow: str) -> tuple[str, str] | None:
-        return (self.known[workflow], "") if workflow in self.known else None
+    def status(self, workflow: str) -> str | None:
+        return self.known.get(workflow)
 
     def enqueue(self, run_id: str, chunk: ChunkRecord, *, why: str = "", delay_s: float = 0.0) -> None:
         name = workflow_id(run_id, chunk.chunk.chunk_no, why)

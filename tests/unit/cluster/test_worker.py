@@ -16,7 +16,7 @@ import anyio
 import pytest
 import structlog
 
-from bulk_cancel.access.ledgers import LedgerDatabase, marks_of
+from bulk_cancel.access.ledgers import LedgerDatabase
 from bulk_cancel.access.limit_sharing import limit_shared
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import credential_lock
@@ -34,6 +34,7 @@ from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.context import Limits
 from bulk_cancel.errors import Exit, LockedError
+from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord
 from bulk_cancel.ops.locks import locked
@@ -94,7 +95,7 @@ class Lab:
 
     def worker(self, *accounts: str, owner: str = "one", silence_s: float = 90.0) -> Worker:
         setup = WorkerSetup(self.setup(*accounts), owner, silence_s)
-        place = LedgerDatabase(self.url, marks_of(self.folder))
+        place = LedgerDatabase(self.url, Marks(self.folder / "ledgers"))
         return Worker(setup, self.queue, partial(connected, place, silence_s))  # type: ignore[arg-type]
 
     def carry(self, chunk_no: int, worker: Worker | None = None) -> ChunkRecord:
