@@ -22,7 +22,7 @@ from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ops.locks import Holder
-from bulk_cancel.ops.progress import Display, Silence
+from bulk_cancel.ops.progress import Display
 from bulk_cancel.plan_files import zone_of_plan
 from bulk_cancel.settings.accounts import Accounts, load_accounts
 from bulk_cancel.settings.environment import DEFAULT_API, api_url, timeout_of
@@ -42,7 +42,7 @@ class Setup:
     log: FilteringBoundLogger
     machine: Machine
     zone: tzinfo  #: of times for people: see `zone_of`
-    display: Display = field(default_factory=Silence)  #: shows how long reads and waits go on
+    display: Display = field(default_factory=Display)  #: shows how long reads and waits go on
 
     @property
     def known_zone(self) -> tzinfo | None:
@@ -103,7 +103,7 @@ def set_up(job: Job, log: FilteringBoundLogger, machine: Machine, display: Displ
     url, machine = api_url(machine.environ), housed(machine, job.ledger)
     place = ledger_place(job.ledger, url, machine.state_folder)
     accounts = load_accounts(job, machine.environ)
-    return Setup(job, url, place, accounts, log, machine, zone_of(job, machine), display or Silence())
+    return Setup(job, url, place, accounts, log, machine, zone_of(job, machine), display or Display())
 
 
 def zone_of(job: Job, machine: Machine) -> tzinfo:

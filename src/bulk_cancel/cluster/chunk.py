@@ -9,7 +9,6 @@ from functools import partial
 from typing import Self
 
 import anyio
-from structlog.typing import FilteringBoundLogger
 
 from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.access.setup import Setup
@@ -48,16 +47,6 @@ class WorkerSetup:
     setup: Setup
     owner: str  #: names the worker
     silence_s: float  #: seconds without a heartbeat after which a chunk is taken over
-
-    @property
-    def log(self) -> FilteringBoundLogger:
-        """The worker's log."""
-        return self.setup.log
-
-    @property
-    def clock(self) -> Clock:
-        """The machine's clock."""
-        return self.setup.machine.clock
 
     @property
     def send_within_s(self) -> float:
@@ -184,7 +173,7 @@ class ChunkRun:
             intake=self._intake,
             counters=self._counters,
             limits=self._run_settings.limits_here(clock, self._worker.send_within_s),
-            log=self._worker.log,
+            log=self._worker.setup.log,
             lines=lines,
             scope=Scope(self._lease.account, self._lease.chunk),
             approved=await commits.ask(self._approved),

@@ -92,13 +92,13 @@ class Worker:
             wait=random_wait(self._options.setup.machine.jitter, 0.5, 10),
             retry=retry_if_exception(_may_come_back),
             sleep=anyio.sleep,
-            before_sleep=lambda state: self._options.log.warning("chunk.waiting", why=str(_error_of(state))),
+            before_sleep=lambda state: self._options.setup.log.warning("chunk.waiting", why=str(_error_of(state))),
             reraise=True,
         )
         try:
             await retrying(self._carry_once, run_id, chunk_no, _Kept())
         except LostChunkError as error:
-            self._options.log.warning("chunk.lost", run_id=run_id, chunk=chunk_no, why=str(error))
+            self._options.setup.log.warning("chunk.lost", run_id=run_id, chunk=chunk_no, why=str(error))
 
     async def _carry_once(self, run_id: str, chunk_no: int, kept: _Kept) -> None:
         ledger = await self._off_loop(self._open_ledger)
@@ -109,7 +109,7 @@ class Worker:
                 await self._off_loop(ledger.close)
 
     async def _carry(self, ledger: SharedLedger, run_id: str, chunk_no: int, kept: _Kept) -> None:
-        options, log = self._options, self._options.log
+        options, log = self._options, self._options.setup.log
         (run,) = await self._off_loop(ledger.runs, run_id)
         await self._off_loop(kept.refuse_lost, ledger, run.run_no, chunk_no)
         await self._off_loop(ledger.lock_with_others, _LOCK_WAIT_S)
@@ -171,7 +171,7 @@ class Worker:
             ledger.end_account(lease, note.to_json())
         else:
             ledger.end_chunk(lease, note.to_json())
-        ending.go_on(ledger, self._queue, run, self._options.clock)
+        ending.go_on(ledger, self._queue, run, self._options.setup.machine.clock)
 
     def _comes_back_in_s(self, ledger: SharedLedger, record: ChunkRecord, note: ChunkResult) -> float | None:
         """Return the seconds after which a worker has to take the chunk again; None when it has ended.
@@ -221,7 +221,7 @@ async def work(place: LedgerDatabase, options: WorkerSetup, slot: str, at_once: 
         worker = Worker(options, opened, open_ledger)
 
         def drain(signal_name: str) -> None:
-            options.log.warning("worker.draining", signal=signal_name)
+            options.setup.log.warning("worker.draining", signal=signal_name)
             worker.stop(f"The worker was stopped by {signal_name}.")
             stopped.set()
 
@@ -232,7 +232,7 @@ async def work(place: LedgerDatabase, options: WorkerSetup, slot: str, at_once: 
             rescuing = _workflows(worker, partial(rescue.rescue, open_ledger, opened, options))
             async with _launched():
                 await _register(rescuing, at_once)
-                options.log.info("worker.ready", executor=slot)
+                options.setup.log.info("worker.ready", executor=slot)
                 await stopped.wait()
             group.cancel_scope.cancel()
 

@@ -278,7 +278,7 @@ def test_standard_output_holds_rows_or_a_document(find: Find, sandbox: Sandbox) 
 
 
 @pytest.mark.process
-def test_a_limit_is_kept_and_a_throttle_heeded(find: Find, sandbox: Sandbox) -> None:
+def test_the_limit_is_kept_and_a_429_is_obeyed(find: Find, sandbox: Sandbox) -> None:
     sandbox.reset(options(WORLDS[SPRING], faults="get:429=0.2", retry_after="1", seed=3))
     result = find("--all-hosts", "--json", "-o", "a.csv", "--quiet")
     assert result.code == 0, result.stderr

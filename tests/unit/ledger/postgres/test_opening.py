@@ -173,7 +173,7 @@ def test_a_place_names_everything_but_secrets() -> None:
     assert parse("postgres:///ledger?host=/run/pg").place == "postgresql:///ledger?host=/run/pg"
 
 
-def test_what_an_answer_says_never_keeps_its_outcome_out(postgres_url: str) -> None:
+def test_no_text_of_an_answer_prevents_its_outcome_from_being_recorded(postgres_url: str) -> None:
     ledger = PostgresLedger.open(postgres_url)
     run_no = staged(ledger, row(2, 1))
     ledger.append(run_no, [entry(target(ledger, 1), Event.INTENT)])
