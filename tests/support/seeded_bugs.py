@@ -517,6 +517,16 @@ BUGS = (
         f"{_MARKS}::test_a_file_that_somebody_writes_to_is_noticed_at_the_next_commit",
     ),
     Bug(
+        "a full disk at a checkpoint is called a bug",
+        _SQLITE,
+        """            with translated(self.path):
+                self._guard.settle()
+""",
+        """            self._guard.settle()
+""",
+        "tests/unit/ledger/sqlite/test_disk_errors.py::test_no_refused_write_loses_or_halves_a_commit",
+    ),
+    Bug(
         "no mark is moved on",
         _GUARD,
         "if newest != self._newest:",

@@ -71,6 +71,8 @@ class Judge:
         self._history_only_grows(before, past)
         self._past = past
         self._never_twice()
+        if any(0 < ran.process.full_at < commit.order for commit in ran.process.commits):
+            self._violated(3, "the ledger was written to after a commit that failed.")
         self._open_series -= {
             target for _, target, _, event, *_ in past.events[len(before.events) :] if event in RESOLVED
         }

@@ -20,7 +20,7 @@ from world.truth import HOST, OTHER_HOST, Meeting, Truth
 
 #: The operator's flags, all in one table: setting of a job -> weight by value.
 FLAGS: Mapping[str, Mapping[Any, float]] = {
-    "concurrency": {1: 2, 2: 2, 4: 3, 16: 3},
+    "concurrency": {16: 3, 1: 2, 2: 2, 4: 3},
     "max_attempts": {5: 6, 1: 1, 2: 1},
     "wait": {False: 3, True: 1},
     "look": {Look.AUTO: 3, Look.EACH: 2, Look.NEVER: 2},
@@ -38,10 +38,10 @@ FLAGS: Mapping[str, Mapping[Any, float]] = {
 THEME_FLAGS: Mapping[str, Mapping[str, Mapping[Any, float]]] = {
     "closing": {"send_window": {"": 1, "09:00-09:01 UTC": 2}, "max_duration": {None: 3, 1.0: 1, 5.0: 1}},
     "outage": {"concurrency": {16: 1, 1: 4}, "look": {Look.NEVER: 2, Look.EACH: 2, Look.AUTO: 1}},
-    "late": {"wait": {False: 1, True: 1}, "settle": {600.0: 1, 1200.0: 1}},
+    "late": {"wait": {False: 1, True: 2}, "settle": {600.0: 2, 1200.0: 1}, "look": {Look.AUTO: 1, Look.NEVER: 2}},
     "throttled": {"concurrency": {16: 1, 1: 1}},
     "lists": {"look": {Look.AUTO: 4, Look.EACH: 1}},
-    "refusals": {"retry_refused": {False: 1, True: 1}},
+    "refusals": {"retry_refused": {False: 1, True: 1}, "wait": {False: 1, True: 1}},
     "canaries": {"canary": {0: 1, 1: 2, 3: 2}},
     "colleagues": {"look": {Look.AUTO: 1, Look.EACH: 2}},
     "stale": {"look": {Look.AUTO: 1, Look.EACH: 5}},
@@ -93,7 +93,7 @@ _CALM = ("accounts", "series", "groups", "strange_rows", "edits", "reconcile")
 THEMES: Mapping[str, tuple[str, ...]] = {
     "mixed": (),
     "kills": ("kill",),
-    "late": ("trouble", "late", "kill", "stalls", "unreachable"),
+    "late": ("trouble", "late", "kill", "stalls", "unreachable", "freeze"),
     "replicas": ("lag", "people", "trouble"),
     "throttled": ("throttle", "slow_disk"),
     "closing": ("slow_disk", "throttle", "freeze", "stalls"),
@@ -102,7 +102,7 @@ THEMES: Mapping[str, tuple[str, ...]] = {
     "stale": ("cache", "people"),
     "clocks": ("clock", "reboot", "suspend", "kill", "trouble"),
     "lists": ("slim", "odd_pages", "plan", "people"),
-    "refusals": ("forbidden", "passing_refusals", "edits"),
+    "refusals": ("forbidden", "passing_refusals", "edits", "plan", "groups", "trouble"),
     "canaries": ("cache", "passing_refusals", "trouble"),
     "files": ("mischief", "swapped", "kill"),
     "breakers": ("breakers", "trouble", "late", "passing_refusals"),

@@ -198,13 +198,13 @@ class Sends:
 
     def _pauses_between_cancels(self, ran: Ran, new: Sequence[Departure]) -> None:
         in_a_row, last = 0, 0.0
+        well_at = [it.answered_at or 0.0 for it in new if it.kind == "probe" and it.answered_at and not _is_trouble(it)]
         for one in ran.process.cancels:
-            if in_a_row >= TROUBLES:
-                well = any(it.kind in ("list", "probe") and last <= (it.answered_at or 0.0) <= one.began for it in new)
-                if not well:
-                    self._violated(13, f"a cancel was tried at {one.began:.3f} after {in_a_row} troubles in a row.")
-                    return
+            if any(last <= at <= one.began for at in well_at):
                 in_a_row = 0
+            if in_a_row >= TROUBLES:
+                self._violated(13, f"a cancel was tried at {one.began:.3f} after {in_a_row} troubles in a row.")
+                return
             in_a_row = in_a_row + 1 if one.is_trouble else 0
             last = one.ended
 
