@@ -111,7 +111,7 @@ def test_a_file_imports_from_its_own_room_or_from_a_lower_floor() -> None:
     assert strays == []
 
 
-def test_loose_at_the_root_are_the_errors_the_version_and_the_two_doors() -> None:
+def test_the_root_of_the_package_has_only_errors_version_and_the_two_entry_points() -> None:
     loose = {path.name for path in MODULES if path.parent == PACKAGE}
     assert loose == {"errors.py", "version.py", "__init__.py", "__main__.py"}
 
@@ -192,7 +192,7 @@ def test_importing_the_package_does_nothing() -> None:
 
 
 @pytest.mark.process
-def test_who_uses_sqlite_needs_no_driver_of_another_database() -> None:
+def test_a_ledger_in_sqlite_imports_no_driver_of_postgresql() -> None:
     import subprocess
     import sys
 
@@ -202,7 +202,7 @@ def test_who_uses_sqlite_needs_no_driver_of_another_database() -> None:
     assert result.stdout.strip() == "False"
 
 
-def test_the_top_level_holds_what_was_agreed() -> None:
+def test_the_repository_root_has_only_known_files() -> None:
     agreed = {"pyproject.toml", "jobs", "src", "tests", "sample_inputs", "Makefile", "README.md", "LICENSE"}
     agreed |= {"CHANGELOG.md", "docs", "requirements.lock", "runs"}
     assert not {path.name for path in ROOT.iterdir() if not path.name.startswith(".")} - agreed

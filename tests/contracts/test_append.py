@@ -123,7 +123,7 @@ def test_the_reason_that_was_mailed_stays_whatever_a_later_input_asks_with(ledge
     assert ledger.mailed_of(asked) == ["first", None, None, None]
 
 
-def test_what_is_left_to_be_sent_belongs_to_the_run_that_asked_last(ledger: Ledger) -> None:
+def test_unsent_targets_belong_to_the_run_that_asked_last(ledger: Ledger) -> None:
     first = staged(ledger, row(2, 1), row(3, 2), row(4, 3))
     put(ledger, first, State.CANCELLED, 1)
     second = staged(ledger, row(2, 2), run_id="run-2")

@@ -93,7 +93,7 @@ def test_the_pace_is_kept_per_credential(ledger: Ledger) -> None:
     assert (ledger.load_pace("ours"), ledger.load_pace("theirs")) == (ours, theirs)
 
 
-def test_a_fact_is_written_once(ledger: Ledger) -> None:
+def test_bind_keeps_the_first_value(ledger: Ledger) -> None:
     assert ledger.bind("api_url", "https://one.example") == "https://one.example"
     assert ledger.bind("api_url", "https://two.example") == "https://one.example"
     assert ledger.bind("company_id", "c-1") == "c-1"
@@ -114,7 +114,7 @@ def test_an_unknown_appointment_has_no_targets_and_no_target_no_history(ledger: 
     assert ledger.history(1) == []
 
 
-def test_everything_is_there_after_closing(open_ledger: Open) -> None:
+def test_a_closed_ledger_keeps_everything(open_ledger: Open) -> None:
     ledger = open_ledger()
     run_no = one_of_each(ledger)
     ledger.append(run_no, [], PaceUpdate("ours", PaceRecord(AT, 10.5, "boot")))

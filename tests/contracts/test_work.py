@@ -61,7 +61,7 @@ def test_only_this_runs_targets_are_work(ledger: Ledger) -> None:
     assert [work.target.appointment_id for _, work in ledger.work(run_no, 0, series=False, limit=9)] == [uuid(2)]
 
 
-def test_work_says_what_a_worker_needs(ledger: Ledger) -> None:
+def test_work_has_what_a_worker_needs(ledger: Ledger) -> None:
     run_no = staged(ledger, row(2, 1, **ANNA, cancel_all=True, user_id=uuid(900)))
     move(ledger, run_no, target(ledger, 1, 50), Event.INTENT, Event.NOT_APPLIED)
     ((number, work),) = ledger.work(run_no, 0, series=False, limit=9)

@@ -60,7 +60,7 @@ def test_the_base_is_one_version_of_python_that_is_tested_and_can_be_named_by_it
     assert {rest.partition(" ")[0] for word, rest in STEPS if word == "FROM"} == {"${PYTHON}"}
 
 
-def test_whatever_is_downloaded_is_held_against_its_hash() -> None:
+def test_every_download_is_checked_against_its_hash() -> None:
     commands = [part.strip() for word, rest in STEPS if word == "RUN" for part in rest.split("&&")]
     installs = [command for command in commands if " install " in f" {command} " and "pip" in command]
     assert len(installs) == 3
@@ -81,7 +81,7 @@ def test_the_build_takes_uv_out_of_the_lock_with_its_hashes() -> None:
     assert all(re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?", line) for line in hashes)
 
 
-def test_it_has_every_extra() -> None:
+def test_the_image_has_every_extra() -> None:
     (install,) = (part for _, rest in STEPS for part in rest.split("&&") if "--extra" in part)
     named = set(re.findall(r"--extra (\w+)", install))
     assert named == {name for name, needs in PROJECT["optional-dependencies"].items() if needs}
@@ -133,7 +133,7 @@ def test_kubernetes_asks_for_the_same_sign() -> None:
     assert str(sign_of_life(Path(state) / "bulk-cancel")) in probe[-1]
 
 
-def test_it_is_the_image_that_compose_and_kubernetes_name() -> None:
+def test_compose_and_kubernetes_name_the_image_of_this_file() -> None:
     compose = yaml.safe_load((SCHEDULE / "compose.yaml").read_text(encoding="utf-8"))
     build = compose["x-program"]["build"]
     assert (SCHEDULE / build["context"] / build["dockerfile"]).resolve() == FILE

@@ -89,11 +89,11 @@ CRON_SCHEMA = closed(
 )
 
 
-def test_it_has_the_shape_of_a_cron_job() -> None:
+def test_the_file_matches_the_schema_of_a_cron_job() -> None:
     jsonschema.validate(CRON, CRON_SCHEMA)
 
 
-def test_a_misspelt_name_would_be_found() -> None:
+def test_a_misspelt_key_does_not_match_the_schema() -> None:
     wrong = {**CRON, "spec": {**CRON["spec"], "timezone": "Europe/Berlin"}}
     with pytest.raises(jsonschema.ValidationError, match="timezone"):
         jsonschema.validate(wrong, CRON_SCHEMA)

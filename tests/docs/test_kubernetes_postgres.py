@@ -15,7 +15,7 @@ POD: dict[str, Any] = SERVER["spec"]["template"]["spec"]
 (CONTAINER,) = POD["containers"]
 
 
-def test_the_service_leads_to_the_server() -> None:
+def test_the_service_selects_the_database_server() -> None:
     labels = SERVER["spec"]["template"]["metadata"]["labels"]
     assert SERVICE["spec"]["selector"] == SERVER["spec"]["selector"]["matchLabels"] == labels
     assert SERVER["spec"]["serviceName"] == SERVICE["metadata"]["name"]
@@ -31,7 +31,7 @@ def test_there_is_one_ledger_and_it_stays() -> None:
     assert not any("fsync" in word or "synchronous_commit" in word for word in CONTAINER["args"])
 
 
-def test_it_holds_no_secret_and_has_no_rights_that_it_does_not_need() -> None:
+def test_the_database_has_no_secret_in_its_file_and_no_needless_rights() -> None:
     password = next(one for one in CONTAINER["env"] if one["name"] == "POSTGRES_PASSWORD")
     assert set(password) == {"name", "valueFrom"}
     assert not re.search(r"password: \S", TEXT)

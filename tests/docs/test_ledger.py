@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 import structlog
 
@@ -19,8 +18,8 @@ from bulk_cancel import load_job, run
 from bulk_cancel.core.states import TRANSITIONS, Event
 from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
 from bulk_cancel.ledger.sqlite import create as making
+from bulk_cancel.ledger.sqlite.connection import Connection
 from bulk_cancel.ledger.sqlite.staging import complete
-from bulk_cancel.ledger.statements import statements
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
 from bulk_cancel.sandbox.server import SandboxOptions, running
 from bulk_cancel.sandbox.world import Wanted, World
@@ -45,10 +44,10 @@ def named(text: str, column: int = 0) -> list[str]:
 def schema(tmp_path: Path) -> Iterator[Callable[[str], list[str]]]:
     """A ledger as it is after its first input: what a question to its schema answers, as a list."""
     making.create(tmp_path / "ledger.db")
-    connection = apsw.Connection(str(tmp_path / "ledger.db"))
+    connection = Connection(str(tmp_path / "ledger.db"))
     connection.execute("INSERT INTO targets (appointment_id) VALUES ('x')")
     with connection:
-        complete(connection, statements("sqlite"))
+        complete(connection)
     yield lambda question: [str(name) for (name,) in connection.execute(question)]
     connection.close()
 

@@ -99,7 +99,7 @@ def test_a_run_has_no_right_beyond_them(roles: tuple[str, str], statement: str) 
         execute(roles[1], statement)
 
 
-def test_who_has_no_rights_is_told_what_is_missing(roles: tuple[str, str]) -> None:
+def test_a_role_without_rights_is_told_which_grant_is_missing(roles: tuple[str, str]) -> None:
     execute(roles[0], "REVOKE INSERT ON bulk_cancel.events FROM bulk_cancel_run")
     ledger = PostgresLedger.open(roles[1])
     with pytest.raises(LedgerError, match=r"does not allow this user .*permission denied for table events") as caught:

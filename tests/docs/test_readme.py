@@ -80,7 +80,7 @@ def is_cut_from(shown: list[str], whole: list[str]) -> bool:
     return shown[:at] == whole[:at] and any(is_cut_from(rest, whole[n:]) for n in range(at + 1, len(whole) + 1))
 
 
-def test_only_what_a_line_marks_may_be_cut() -> None:
+def test_a_shortened_transcript_marks_every_cut() -> None:
     whole = ["a", "b", "c", "d"]
     assert is_cut_from(["a", CUT, "d"], whole)
     assert is_cut_from(["a", CUT], whole)

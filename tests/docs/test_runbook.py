@@ -43,13 +43,13 @@ def test_every_command_can_be_typed(line: str) -> None:
     parse(app, "bulk-cancel", shlex.split(line.removesuffix("&"), comments=True)[1:])
 
 
-def test_a_mistyped_command_cannot() -> None:
+def test_a_mistyped_command_is_refused() -> None:
     for wrong in (["rum", "a.csv"], ["run", "a.csv", "--lok-wait", "1s"], ["cluster", "stahp", "x"]):
         with pytest.raises(Exception, match="There is no"):
             parse(app, "bulk-cancel", wrong)
 
 
-def test_who_lost_a_ledger_is_told_of_the_settle_time_before_it_is_forgotten() -> None:
+def test_the_runbook_names_the_settle_time_before_a_lost_ledger_is_forgotten() -> None:
     (anchor,) = set(re.findall(r"runbook\.md#([a-z-]*lost[a-z-]*)", PAGES[0].read_text("utf-8")))
     section = RUNBOOK.partition("## The ledger is lost, or an older copy was restored")[2].partition("\n## ")[0]
     assert anchor == "the-ledger-is-lost-or-an-older-copy-was-restored"

@@ -45,7 +45,7 @@ def test_a_failure_starts_the_unit_that_tells() -> None:
     assert (SCHEDULE / template.replace("%n", "")).exists()
 
 
-def test_a_tick_that_was_missed_is_made_up_for() -> None:
+def test_the_timer_catches_up_a_missed_start() -> None:
     timer = unit("bulk-cancel.timer")
     assert timer["Timer"]["Persistent"] == "true"
     assert timer["Install"]["WantedBy"] == "timers.target"

@@ -15,7 +15,7 @@ WORKFLOW: dict[str, Any] = yaml.load(FILE.read_text(encoding="utf-8"), Loader=ya
 COMMANDS = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in WORKFLOW["jobs"].items()}
 
 
-def test_it_runs_for_every_change_and_may_only_read() -> None:
+def test_the_workflow_runs_for_every_change_and_may_only_read() -> None:
     assert {*WORKFLOW} == {"name", "on", "permissions", "jobs"}
     assert WORKFLOW["on"] == ["push", "pull_request"]
     assert WORKFLOW["permissions"] == {"contents": "read"}
@@ -27,13 +27,13 @@ def test_it_runs_for_every_change_and_may_only_read() -> None:
         assert all(re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"]) for step in job["steps"] if "uses" in step)
 
 
-def test_it_runs_on_the_oldest_and_the_newest_python() -> None:
+def test_the_workflow_tests_the_oldest_and_the_newest_python() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     named = [line.split(" :: ")[-1] for line in project["classifiers"] if " :: 3." in line]
     assert WORKFLOW["jobs"]["test"]["strategy"]["matrix"]["python"] == [named[0], named[-1]]
 
 
-def test_what_it_types_is_there() -> None:
+def test_the_commands_of_the_workflow_exist() -> None:
     assert COMMANDS["test"] == ["make PYTHON=python${{ matrix.python }} .venv/ready", ".ci/run"]
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
     build, *runs = COMMANDS["image"]

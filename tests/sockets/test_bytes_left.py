@@ -25,7 +25,7 @@ def kind(answer: Answer) -> Kind:
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-async def test_what_arrived_has_left(fault: Fault, line_to: LineTo) -> None:
+async def test_bytes_that_arrived_count_as_sent(fault: Fault, line_to: LineTo) -> None:
     for _ in range(3):  # a machine that is busy elsewhere may not even begin to send by the deadline
         async with serving(fault.script) as server, line_to(server.url, timeout_s=0.3) as line:
             answer = await line.cancel(TARGET, Request(reason="office closure"))

@@ -58,7 +58,7 @@ async def test_a_proxy_that_fails_is_named_without_its_password(line_to: LineTo,
         assert "s3cret" not in answer.message
 
 
-async def test_a_way_that_ends_in_the_handshake_is_not_sent(line_to: LineTo, tls: ssl.SSLContext) -> None:
+async def test_a_tls_handshake_that_fails_behind_a_proxy_is_not_sent(line_to: LineTo, tls: ssl.SSLContext) -> None:
     """The proxy lets the request pass, and what answers behind it speaks no TLS."""
     opened = b"HTTP/1.1 200 Connection established\r\n\r\nno TLS at all\r\n"
     async with (

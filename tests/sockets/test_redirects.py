@@ -18,7 +18,7 @@ STATUSES = ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporar
 
 
 @pytest.mark.parametrize("status", STATUSES)
-async def test_the_trap_sees_no_connection(status: str, line_to: LineTo) -> None:
+async def test_a_redirect_is_not_followed(status: str, line_to: LineTo) -> None:
     async with serving(obedient) as trap:
         redirect = response(b"", status, f"Location: {trap.url}/appointment/x/cancel")
         async with serving(answering(*[redirect] * 3)) as server, line_to(server.url) as line:
@@ -48,7 +48,7 @@ async def test_the_trap_sees_no_connection(status: str, line_to: LineTo) -> None
         "x" * 70_000,
     ],
 )
-async def test_a_location_that_is_none_is_no_proof_either(location: str, line_to: LineTo) -> None:
+async def test_a_redirect_to_an_invalid_location_proves_nothing(location: str, line_to: LineTo) -> None:
     redirect = response(b"", "307 Temporary Redirect", f"Location: {location}")
     async with serving(answering(redirect), obedient) as server, line_to(server.url) as line:
         answer = await line.cancel(TARGET, Request())

@@ -62,7 +62,7 @@ async def test_an_interim_answer_is_no_answer(interim: str, line_to: LineTo) -> 
     ],
     ids=["upgrade", "other protocol", "two lengths", "length and chunks", "long header"],
 )
-async def test_what_is_no_plain_answer_proves_nothing(nonsense: bytes, line_to: LineTo) -> None:
+async def test_a_malformed_answer_proves_nothing(nonsense: bytes, line_to: LineTo) -> None:
     async with serving(answering(nonsense), obedient) as server, line_to(server.url, timeout_s=2) as line:
         assert kind(await line.cancel(TARGET, Request())) is Kind.NO_ANSWER
         assert kind(await line.cancel(TARGET, Request())) is Kind.CANCELLED, "on a new connection"

@@ -20,7 +20,7 @@ from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import REFUSED, Event, State, next_state
 from bulk_cancel.errors import LedgerLostError, LedgerUnreachableError, LockedError, LostChunkError
 from bulk_cancel.ledger.port import ALL_ROWS, PaceUpdate, RunStart, Unknown
-from bulk_cancel.ledger.postgres.writing import _posts_of
+from bulk_cancel.ledger.postgres.ledger import _posts_of
 from bulk_cancel.ledger.shared import ChunkRecord, Lease, Reservation, Standing
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from world.queue import EPOCH, WorldClock

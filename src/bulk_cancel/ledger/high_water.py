@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from bulk_cancel.core.clock import send_within
 from bulk_cancel.core.moments import show_moment
@@ -30,6 +31,12 @@ from bulk_cancel.errors import LedgerCreateError, LedgerError, LockedError
 from bulk_cancel.ops.locks import locked
 from bulk_cancel.ops.private_files import replaced
 
+#: Key in `meta` of the ledger's id, which names its mark.
+LEDGER_ID = "ledger_id"
+#: The link of the chain of digests before the first event.
+GENESIS = "0" * 64
+#: Runs the statement of this name on a ledger, with these values, and returns its rows.
+Ask: TypeAlias = Callable[..., list[tuple[Any, ...]]]
 _ID = re.compile(r"[0-9a-f]{32}")
 _RECORD = re.compile(rb"(\d{20}) ([0-9a-f]{64}) (\d{20}) (\d{20}) (\d{20}) (\d{20})\n")
 _RECORD_LENGTH = 170
@@ -169,14 +176,6 @@ class Marks:
                     yield mark
 
 
-@dataclass(frozen=True, slots=True)
-class Recognised:
-    """The result of opening a ledger: a notice for the person, if any, and the keeper of its mark."""
-
-    notice: str = ""
-    keeper: Keeper | None = None
-
-
 class Keeper:
     """Updates the mark of an open ledger."""
 
@@ -216,13 +215,32 @@ def unseen(place: str, newest: int) -> str:
     )
 
 
-def refuse_older(place: str, mark: Mark, newest: int, digest: str | None, how: tuple[str, str]) -> None:
+def newest_event(ask: Ask) -> tuple[int, str]:
+    """Return the number of a ledger's newest event, and the link that ends with it."""
+    found = ask("newest_event")
+    return (found[0][0], found[0][1]) if found else (0, GENESIS)
+
+
+def seen_now(ask: Ask, *file: int) -> Seen:
+    """Return what is to be remembered of a ledger as it is now; `file`: the size and time of its file."""
+    found = ask("last_unanswered")
+    return Seen(*newest_event(ask), Unanswered(*found[0]) if found else Unanswered(), *file)
+
+
+def id_of(ask: Ask) -> str:
+    """Return a ledger's id; empty when it has none."""
+    found = ask("get_meta", LEDGER_ID)
+    return str(found[0][0]) if found else ""
+
+
+def refuse_older(ask: Ask, place: str, mark: Mark | None, how: tuple[str, str]) -> None:
     """Raise LedgerError for a ledger that does not continue what this machine has seen of it.
 
-    `newest` is the number of its newest event, `digest` its link at the mark's number, None when it has none there.
     `how` is a pair: a sentence that goes first, or "", and a sentence on where the newest events may be.
     """
-    (about, where), seen = how, mark.seen.number
+    if mark is None or not mark.seen.number:
+        return
+    (about, where), seen, (newest, _) = how, mark.seen.number, newest_event(ask)
     if newest < seen:
         missing = seen - newest
         raise LedgerError(
@@ -230,6 +248,7 @@ def refuse_older(place: str, mark: Mark, newest: int, digest: str | None, how: t
             f"{counted(seen, 'event')} {'is' if missing == 1 else 'are'} missing. Nothing was sent.",
             advice=f"{where} {mark.lost('they are')}",
         )
+    digest = next((link for (link,) in ask("seal_of", seen)), None)
     if digest != mark.seen.digest:
         raise LedgerError(
             f"{about}The ledger {place} was continued from an older copy: its event {seen:,} is not the one that this "

@@ -1,14 +1,17 @@
-"""The calls that both databases answer alike: by statements of the same name, read in the same way."""
+"""What both databases do alike: by statements of the same name, read in the same way."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import Scope, Work
 from bulk_cancel.core.states import State
+from bulk_cancel.errors import LedgerError
+from bulk_cancel.ledger.high_water import Mark, Marks, id_of, refuse_older
 from bulk_cancel.ledger.port import ALL_ROWS, Concern, HistoryLine, Naming, RowRecord, RunRecord, Unknown
 from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, run_record_of, scoped, unknown_of, work_of
 
@@ -16,9 +19,63 @@ from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, run
 class Questions(ABC):
     """Answers by the statements in `ledger/sql`. `port` describes the calls."""
 
+    notice = ""
+
+    def __init__(self, marks: Marks | None) -> None:
+        self._marks = marks
+        self._settles: dict[int, float] = {}  #: seconds, by run
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Its path or address for people, without any password."""
+
+    @abstractmethod
+    def _transaction(self) -> AbstractContextManager[None]:
+        """Run the block as one transaction, durable when the block ends."""
+
     @abstractmethod
     def _rows(self, name: str, *values: Any) -> list[Row]:
         """Run the statement of this name and return its rows."""
+
+    @abstractmethod
+    def _ids(self, ids: Collection[str]) -> Any:
+        """Return ids as the statements take them."""
+
+    @abstractmethod
+    def _how_older(self) -> tuple[str, str]:
+        """Return what is said of a ledger that is older than its mark, as `high_water.refuse_older` takes it."""
+
+    @abstractmethod
+    def _wrong(self) -> list[str]:
+        """Return everything that is wrong with the ledger by itself, in sentences."""
+
+    def bind(self, key: str, value: str) -> str:
+        with self._transaction():
+            self._rows("set_meta", key, value)
+        return self.meta(key) or value
+
+    def _settle_s(self, run_no: int) -> float:
+        if run_no not in self._settles:
+            self._settles[run_no] = float(self._rows("settle_of", run_no)[0][0])
+        return self._settles[run_no]
+
+    def mark(self) -> Mark | None:
+        """Return what this machine has seen of the ledger."""
+        return self._marks.of(id_of(self._rows)) if self._marks else None
+
+    def refuse_older(self) -> None:
+        """Raise LedgerError when the ledger is older than what this machine has seen of it."""
+        refuse_older(self._rows, self.place, self.mark(), self._how_older())
+
+    def verify(self) -> list[str]:
+        return [*self._missing(), *self._wrong()]
+
+    def _missing(self) -> Iterator[str]:
+        try:
+            self.refuse_older()
+        except LedgerError as error:
+            yield str(error)
 
     def work(
         self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope = ALL_ROWS
@@ -28,6 +85,13 @@ class Questions(ABC):
             return []
         after = max(after_row, first)
         return [numbered_work_of(row) for row in self._rows("work", run_no, after, series, limit, account, last)]
+
+    def listed_work(self, run_no: int, appointment_ids: Collection[str], *, scope: Scope = ALL_ROWS) -> list[Work]:
+        account, _, after, last, series = scoped(scope)
+        if series:
+            return []
+        given = (run_no, after, False, len(appointment_ids) * 100, account, last, self._ids(appointment_ids))
+        return [numbered_work_of(row)[1] for row in self._rows("listed_work", *given)]
 
     def acting_users(self, run_no: int, *, scope: Scope = ALL_ROWS) -> dict[str | None, int]:
         account, _, after, last, series = scoped(scope)
@@ -95,7 +159,6 @@ class Questions(ABC):
         return PaceRecord(*found[0]) if found else None
 
     def meta(self, key: str) -> str | None:
-        """Return a fact about the ledger."""
         found = self._rows("get_meta", key)
         return str(found[0][0]) if found else None
 

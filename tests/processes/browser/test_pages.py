@@ -28,7 +28,7 @@ LOOKS += [pytest.param(*look, marks=pytest.mark.long) for look in (("light", 120
 
 
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)
-def test_everybody_can_read_it(open_page: Open, file: Path, scheme: str, width: int) -> None:
+def test_a_page_has_no_accessibility_violations(open_page: Open, file: Path, scheme: str, width: int) -> None:
     page = open_page(file, scheme=scheme, width=width)
     page.evaluate("document.querySelectorAll('tbody tr').forEach(row => { row.style.contentVisibility = 'visible'; })")
     page.evaluate(AXE)
@@ -37,12 +37,12 @@ def test_everybody_can_read_it(open_page: Open, file: Path, scheme: str, width: 
     assert told == []
 
 
-def test_it_asks_nothing_of_the_network(open_page: Open, file: Path, requests: list[str]) -> None:
+def test_a_page_makes_no_request_to_the_network(open_page: Open, file: Path, requests: list[str]) -> None:
     open_page(file).wait_for_load_state("networkidle")
     assert requests == [file.as_uri()]
 
 
-def test_its_policy_lets_its_own_parts_through_and_nothing_else(open_page: Open, file: Path) -> None:
+def test_the_policy_of_a_page_allows_its_own_parts_and_nothing_else(open_page: Open, file: Path) -> None:
     complaints: list[str] = []
     page = open_page(file)
     expect(page.locator("#find")).to_be_visible()  # the script ran
@@ -57,7 +57,7 @@ def test_its_policy_lets_its_own_parts_through_and_nothing_else(open_page: Open,
     assert any("Content Security Policy" in text for text in complaints)
 
 
-def test_hostile_texts_are_texts(open_page: Open, file: Path) -> None:
+def test_hostile_texts_are_shown_as_text(open_page: Open, file: Path) -> None:
     page = open_page(file)
     assert page.title() not in ("taken", "")
     assert page.locator("img").count() == 0
@@ -89,7 +89,7 @@ def visible(page: Page) -> int:
     return page.locator("#rows tbody tr:visible").count()
 
 
-def test_searching_and_filtering(open_page: Open, run_file: Files) -> None:
+def test_the_table_can_be_searched_and_filtered(open_page: Open, run_file: Files) -> None:
     page = open_page(run_file(60))
     assert visible(page) == 60
     page.fill("#words", "000000000007")
@@ -115,7 +115,7 @@ def test_a_page_of_five_thousand_rows(open_page: Open, run_file: Files) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 1200
 
 
-def test_on_paper_it_is_light_and_whole(open_page: Open, file: Path) -> None:
+def test_a_printed_page_is_light_and_whole(open_page: Open, file: Path) -> None:
     page = open_page(file, scheme="dark")
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from bulk_cancel.ledger.postgres.create import LEDGER_ID
+from bulk_cancel.ledger.high_water import LEDGER_ID
 from bulk_cancel.sandbox.server import SandboxOptions, running
 from bulk_cancel.sandbox.world import Wanted, World
 from support.cluster_lab import NAMES, Cluster

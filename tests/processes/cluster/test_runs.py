@@ -80,7 +80,7 @@ def hand_out_again(cluster: Cluster, run_id: str) -> None:
 
 
 @pytest.mark.long
-def test_one_run_at_a_time(make_cluster: MakeCluster) -> None:
+def test_a_second_run_of_workers_is_refused_or_waits(make_cluster: MakeCluster) -> None:
     """What another run sends could take rows of this one along, as a series does, or be asked for anew by it."""
     cluster = make_cluster(wanted=[Wanted(Kind.SERIES)] * 4 + [Wanted()] * 60, limits=SLOW)
     first, *others = [one.id for one in of_kind(cluster.sandbox.world, Kind.SERIES)]

@@ -42,7 +42,7 @@ def write_job(cluster: Cluster) -> Path:
     return path
 
 
-def test_one_job_in_three_ways(make_cluster: MakeCluster) -> None:
+def test_one_job_has_the_same_result_on_sqlite_on_postgresql_and_with_workers(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(wanted=WORLD)
     source = write_job(cluster)
     on_sqlite = carry_out(cluster, source, str(cluster.folder / "ledger.db"), "sqlite")

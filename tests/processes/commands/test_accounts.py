@@ -85,7 +85,7 @@ def test_each_has_its_own_rate_and_none_waits_for_another(shell: Shell, sandbox:
     assert max(at["paris"]) < max(at["rome"]) < max(at["berlin"])
 
 
-def test_a_bad_token_stops_its_account_alone(shell: Shell, sandbox: Sandbox, write: Write) -> None:
+def test_a_refused_token_stops_only_its_account(shell: Shell, sandbox: Sandbox, write: Write) -> None:
     owners = share_out(serve(sandbox, [Wanted()] * 30), NAMES)
     source = write("a.csv", as_csv(owners))
     shell.environ["TOKEN_PARIS"] = EXPIRED_TOKEN

@@ -56,7 +56,7 @@ def test_every_setting_is_shown_to_a_person(shell: Shell, write: Callable[..., P
     assert "--max-errors" in result.stdout
 
 
-def test_what_it_says_is_what_a_run_takes(write: Callable[..., Path], shell: Shell) -> None:
+def test_config_show_shows_what_a_run_uses(write: Callable[..., Path], shell: Shell) -> None:
     file = write("job.toml", JOB)
     flags = {"rate": "3/s", "yes": None, "wait": False}
     job = load_job(str(file), flags)
@@ -70,7 +70,7 @@ def test_what_it_says_is_what_a_run_takes(write: Callable[..., Path], shell: She
     assert (argument["input"].value, argument["input"].origin) == ("a.csv", Origin.ARGUMENT)
 
 
-def test_a_search_and_wrong_settings(shell: Shell, write: Callable[..., Path]) -> None:
+def test_config_show_shows_a_search_and_refuses_wrong_settings(shell: Shell, write: Callable[..., Path]) -> None:
     write("find.toml", '[select]\nfrom = 2026-12-01\nto = 2026-12-02\ntimezone = "Europe/Berlin"\n')
     shown = shell("config", "show", "find.toml", "--json").summary["settings"]["select"]
     assert (shown["value"]["from"], shown["from"]) == ("2026-12-01", "job file")

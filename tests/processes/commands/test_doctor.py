@@ -55,7 +55,9 @@ def serving(status: int, body: bytes, date: str) -> Iterator[str]:
         thread.join()
 
 
-def test_all_is_well(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
+def test_doctor_finds_nothing_wrong_and_changes_nothing(
+    shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
+) -> None:
     make(shell.folder / "ledger.db")
     before = fingerprint(shell.folder)
     write("job.toml", 'input = "a.csv"\nledger = "ledger.db"\nsend_window = "08:00-20:00 Asia/Tokyo"\n')
@@ -76,7 +78,7 @@ def test_all_is_well(shell: Shell, sandbox: Sandbox, write: Callable[..., Path])
     assert {name: after[name] for name in before} == before, "the ledger is as it was"
 
 
-def test_a_person_reads_lines(shell: Shell) -> None:
+def test_doctor_prints_lines_for_a_person(shell: Shell) -> None:
     result = shell("doctor", "--ledger", "none.db", MEETERGO_TOKEN=EXPIRED_TOKEN)
     assert result.code == 77
     assert "fail  API" in result.stdout
@@ -97,7 +99,7 @@ def test_a_person_reads_lines(shell: Shell) -> None:
         ({"BULK_CANCEL_RATE": "fast"}, 78, "settings", "rate"),
     ],
 )
-def test_what_fails_is_told_with_the_exit_code_of_a_run(
+def test_a_failed_check_has_the_exit_code_of_a_run(
     environ: dict[str, str], code: int, failing: str, words: str, shell: Shell
 ) -> None:
     result = shell("doctor", "--json", **environ)
@@ -126,7 +128,7 @@ def test_a_platform_key_needs_a_user(shell: Shell, sandbox: Sandbox) -> None:
     ("status", "body", "api"),
     [(200, b'{"appointments": []}', "ok"), (200, b"<html>Log in</html>", "fail"), (302, b"", "fail")],
 )
-def test_the_clock_and_a_portal(status: int, body: bytes, api: str, shell: Shell) -> None:
+def test_doctor_reports_a_wrong_clock_and_a_portal(status: int, body: bytes, api: str, shell: Shell) -> None:
     with serving(status, body, "Mon, 02 Jan 2023 10:00:00 GMT") as url:
         found = by_name(shell("doctor", "--json", MEETERGO_API_URL=url))
     assert found["API"]["level"] == api

@@ -309,7 +309,7 @@ def test_a_platform_key_acts_as_the_rows_user(
     assert len(sandbox.truth().applied) == 20
 
 
-def test_interrupted_before_anything_began(shell: Shell) -> None:
+def test_ctrl_c_before_a_run_began_sends_nothing(shell: Shell) -> None:
     """Ctrl-C while stdin is still being read: no traceback, nothing sent."""
     process = subprocess.Popen(
         [sys.executable, "-m", "bulk_cancel", "run", "-", "--yes"],

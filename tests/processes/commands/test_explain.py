@@ -49,7 +49,7 @@ def test_all_targets_of_an_appointment_or_one_attendee(
     assert f"Attendee {one} only: cancelled" in shell("explain", f"{group.id}/{one}", "--ledger", "l.db").stdout
 
 
-def test_what_it_does_not_know_it_says(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
+def test_explain_says_what_it_does_not_know(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
     world = World.of([Wanted()], seed=4)
     sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000))
     shell.run(write("a.csv", "id\n" + "\n".join(world.appointments) + "\n"), "--ledger", "l.db")

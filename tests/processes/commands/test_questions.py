@@ -84,7 +84,7 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
 
 
-def test_yes_goes_on_and_shows_the_bar(sandbox: Sandbox, write: Callable[..., Path], ask: Ask) -> None:
+def test_yes_starts_the_run_and_shows_its_progress(sandbox: Sandbox, write: Callable[..., Path], ask: Ask) -> None:
     write("a.csv", "id\n" + "\n".join(ids_of(sandbox, 12)) + "\n")
     command = ask("Cancel these", "run", "a.csv", "--rate", "500/s", "--out", "out")
     assert "12  to cancel" in command.before
@@ -97,7 +97,9 @@ def test_yes_goes_on_and_shows_the_bar(sandbox: Sandbox, write: Callable[..., Pa
 
 
 @pytest.mark.parametrize("answer", ["n", ""])
-def test_no_leaves_no_trace(answer: str, shell: Shell, sandbox: Sandbox, write: Callable[..., Path], ask: Ask) -> None:
+def test_no_sends_nothing_and_leaves_no_trace(
+    answer: str, shell: Shell, sandbox: Sandbox, write: Callable[..., Path], ask: Ask
+) -> None:
     write("a.csv", "id\n" + "\n".join(ids_of(sandbox, 12)) + "\n")
     _, code = ask("Cancel these", "run", "a.csv").answered(answer)
     assert code == 5
@@ -106,7 +108,7 @@ def test_no_leaves_no_trace(answer: str, shell: Shell, sandbox: Sandbox, write: 
 
 
 @pytest.mark.parametrize(("typed", "code"), [("60", 0), ("y", 5), ("yes", 5), ("6", 5)])
-def test_many_want_their_number_typed(
+def test_for_many_cancels_their_number_has_to_be_typed(
     typed: str, code: int, sandbox: Sandbox, write: Callable[..., Path], ask: Ask
 ) -> None:
     write("a.csv", "id\n" + "\n".join(ids_of(sandbox, 60)) + "\n")
@@ -129,7 +131,7 @@ def test_ctrl_c_and_ctrl_d_at_the_question_say_at_once_that_nothing_was_sent(
     assert not sandbox.arrivals()
 
 
-def test_what_was_typed_before_the_question_is_no_answer(
+def test_keys_typed_before_the_question_are_not_an_answer(
     sandbox: Sandbox, write: Callable[..., Path], terminal: Callable[..., pexpect.spawn]
 ) -> None:
     write("a.csv", "id\n" + "\n".join(ids_of(sandbox, 12)) + "\n")

@@ -46,7 +46,7 @@ def test_a_job_of_any_format_is_served(ending: str, tmp_path: Path) -> None:
     assert world.appointments[IDS[3]].attendee_ids == (ATTENDEE,)
 
 
-def test_kinds_are_served_and_lines_stay_where_they_are(tmp_path: Path) -> None:
+def test_a_seed_serves_the_kinds_and_keeps_the_line_numbers(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"id,Kind\n{IDS[0]},paid\nnonsense,paid\n{IDS[1]},\n")
     world = seed_world(str(path))

@@ -135,7 +135,7 @@ def test_quiet_is_silent_only_about_what_is_good(shell: Shell, source: Path) -> 
     assert (good.code, good.stdout, good.stderr) == (0, "", "")
 
 
-def test_nobody_there_changes_nothing(shell: Shell, mailbox: Mailbox, source: Path) -> None:
+def test_a_notification_that_cannot_be_sent_changes_no_result(shell: Shell, mailbox: Mailbox, source: Path) -> None:
     mailbox.status = 500
     shell.environ["BULK_CANCEL_NOTIFY"] = f"{mailbox.address} json://127.0.0.1:9/{SECRET}"
     result = shell.run(source, "--notify-on", "finish")
@@ -202,7 +202,7 @@ def ending(code: Exit, run_id: str = "20261201-020000-abcd", **counts: int) -> R
         (ending(Exit.NO_INPUT, run_id=""), {"failure"}),
     ],
 )
-def test_the_occasions(given: RunEnding, occasions: set[str]) -> None:
+def test_people_are_told_on_the_occasions_of_notify_on(given: RunEnding, occasions: set[str]) -> None:
     assert given.occasions == occasions
 
 
@@ -233,7 +233,7 @@ def test_metrics_of_a_good_run_and_of_a_bad_one(shell: Shell, sandbox: Sandbox, 
     assert "last_run_rows/cancelled" not in bad
 
 
-def test_what_is_unknown_shows(shell: Shell, sandbox: Sandbox, source: Path) -> None:
+def test_unknown_outcomes_are_in_the_metrics(shell: Shell, sandbox: Sandbox, source: Path) -> None:
     sandbox.set_faults(f"lost-before@{IDS[0]}")
     file = shell.folder / "m.prom"
     assert shell.run(source, "--settle", "10m", "--metrics-file", str(file)).code == 4

@@ -34,7 +34,7 @@ def test_the_others_drain_and_a_rerun_finishes(make_lab: MakeLab, seam: str, log
 
 
 @pytest.mark.long
-def test_a_bug_in_a_read(lab: Lab) -> None:
+def test_a_bug_during_a_read_ends_with_1_and_the_next_run_recovers(lab: Lab) -> None:
     lab.run({"after cancel:1": "kill"})
     assert lab.run({"before read:1": "bug"}).code == 1
     lab.check_converges()

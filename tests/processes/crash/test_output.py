@@ -26,7 +26,7 @@ def test_a_full_stdout(lab: Lab) -> None:
 
 
 @pytest.mark.long
-def test_a_stdout_that_nobody_reads(lab: Lab) -> None:
+def test_a_run_survives_a_stdout_without_a_reader(lab: Lab) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:

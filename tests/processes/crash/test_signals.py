@@ -47,7 +47,7 @@ def test_the_second_signal_kills_within_a_second(make_lab: MakeLab, number: sign
     lab.check_converges()
 
 
-def test_a_run_that_waits_for_its_turn_stops_at_once(make_lab: MakeLab) -> None:
+def test_a_run_that_waits_for_the_limit_stops_at_once(make_lab: MakeLab) -> None:
     lab = make_lab(SCARCE, look="never")
     process = lab.start()
     lab.wait_for(lambda: lab.posts == 1)

@@ -26,7 +26,7 @@ def _works() -> bool:
 
 @pytest.mark.long
 @pytest.mark.skipif(not _works(), reason="strace is not there or may not trace")
-def test_killed_at_each_send(make_lab: MakeLab) -> None:
+def test_a_run_killed_at_any_send_recovers(make_lab: MakeLab) -> None:
     first, second, *_ = made_ids(4)
     for number in range(1, MOST_SENDS, STEP):
         options = replace(HOSTILE, faults=f"lost-after@{first},late@{second}:500ms")

@@ -24,20 +24,20 @@ def both(lab: Lab, **more: str) -> list[int]:
     return codes
 
 
-def test_two_ticks_at_once_wait_for_each_other(make_lab: MakeLab) -> None:
+def test_of_two_starts_at_once_the_second_waits_for_the_first(make_lab: MakeLab) -> None:
     lab = make_lab(SLOW, count=12)
     assert both(lab, lock_wait="30s") == [0, 0]
     assert sorted(told(ended)["requests"]["posts"] for ended in lab.runs) == [0, 12]
     lab.check_converges()
 
 
-def test_two_ticks_at_once_without_waiting(make_lab: MakeLab) -> None:
+def test_of_two_starts_at_once_the_second_is_refused_without_lock_wait(make_lab: MakeLab) -> None:
     lab = make_lab(replace(SLOW, latency_s=1.0), count=12, timeout="10s")
     assert sorted(both(lab)) == [0, 75]
     lab.check_converges()
 
 
-def test_two_ticks_after_a_kill(make_lab: MakeLab) -> None:
+def test_two_starts_at_once_after_a_kill_finish_the_run(make_lab: MakeLab) -> None:
     lab = make_lab(SLOW, count=12)
     assert lab.run({"after cancel:4": "kill"}).code == -SIGKILL
     assert both(lab, lock_wait="30s", wait="") == [0, 0]

@@ -38,7 +38,7 @@ def metadata(wheel: Path) -> Message:
         return message_from_bytes(file.read(name))
 
 
-def test_the_index_would_take_both_and_show_their_page(built: Path) -> None:
+def test_the_package_index_accepts_both_files(built: Path) -> None:
     files = [path for path in built.iterdir() if path.suffix in {".whl", ".gz"}]
     assert len(files) == 2
     command = [sys.executable, "-m", "twine", "--no-color", "check", "--strict", *files]
@@ -56,7 +56,7 @@ def test_the_source_distribution_can_be_built_and_installed_as_the_checkout(in_s
 
 
 @pytest.mark.parametrize("which", ["in_wheel", "in_source"])
-def test_neither_has_what_is_no_matter_of_a_user(which: str, request: pytest.FixtureRequest) -> None:
+def test_neither_package_has_files_that_users_do_not_need(which: str, request: pytest.FixtureRequest) -> None:
     assert not [name for name in request.getfixturevalue(which) if NO_MATTER_OF_A_USER.search(name)]
 
 
@@ -80,13 +80,13 @@ def test_the_classifiers_name_every_python_that_it_may_be_installed_with(metadat
     assert metadata["Author"]
 
 
-def test_no_address_is_invented(metadata: Message) -> None:
+def test_the_package_names_no_home_page(metadata: Message) -> None:
     """The project has none of its own: an index page sends nobody anywhere, and says how its pages are read."""
     assert not metadata.get_all("Project-URL")
     assert not metadata["Home-page"]
 
 
-def test_a_demo_needs_no_extra_and_who_typed_one_may_go_on_doing_so(metadata: Message) -> None:
+def test_the_demo_needs_no_extra_and_the_old_extra_still_exists(metadata: Message) -> None:
     assert "sandbox" in metadata.get_all("Provides-Extra", [])
     needed = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
     assert {"starlette", "uvicorn"} <= {re.split(r"[<>=; ]", line)[0] for line in needed}

@@ -37,5 +37,5 @@ def test_an_address_of_a_database_is_refused_and_not_repeated(address: str, tmp_
 @pytest.mark.parametrize(
     "name", ["ledger.db", "a b/c=d.db", "ops@home/ledger.db", "./ops:home.db", "sqlite:///srv/l.db"]
 )
-def test_a_file_is_a_file(name: str, tmp_path: Path) -> None:
+def test_a_ledger_name_without_a_database_address_is_a_file(name: str, tmp_path: Path) -> None:
     assert ledger_path(name, API, tmp_path) == Path(name.removeprefix("sqlite://"))

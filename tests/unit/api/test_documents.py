@@ -32,7 +32,7 @@ def parsed(**fields: Any) -> Appointment:
     return found
 
 
-def test_a_whole_appointment() -> None:
+def test_every_field_of_a_whole_document_is_read() -> None:
     full = {
         "id": ID.upper(),
         "isCancelled": True,
@@ -72,7 +72,7 @@ def test_names_addresses_and_secrets_never_get_into_the_value() -> None:
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 7, {}, {"id": None}, {"id": 7}, {"id": [ID]}, [{"id": ID}]])
-def test_what_has_no_id_is_no_appointment(value: object) -> None:
+def test_a_document_without_an_id_is_not_an_appointment(value: object) -> None:
     assert parse_appointment(value, NOW) is None
 
 
@@ -81,7 +81,7 @@ def test_an_answer_neither_yes_nor_no_says_nothing(word: object) -> None:
     assert parsed(isCancelled=word).is_cancelled is None
 
 
-def test_what_a_document_does_not_say_stays_open() -> None:
+def test_missing_fields_of_a_document_are_not_known() -> None:
     found = parse_appointment({"id": ID}, NOW)
     assert found is not None
     assert (found.is_cancelled, found.host_ids, found.group_booking, found.attendee_ids) == (None,) * 4
@@ -233,7 +233,7 @@ def test_an_id_in_another_spelling_is_the_same_id() -> None:
         b"\x00" * 1000,
     ],
 )
-def test_what_is_no_json_is_nothing(body: bytes) -> None:
+def test_text_that_is_not_json_is_parsed_as_none(body: bytes) -> None:
     assert parse_json(body) is None
 
 
@@ -251,12 +251,12 @@ def test_texts_are_cut_and_cleaned() -> None:
     assert (found.meeting_type_id, found.cancelled_by) == ("m", "[address]")
 
 
-def test_warnings_are_few() -> None:
+def test_at_most_10_warnings_of_a_document_are_kept() -> None:
     assert len(parsed(resolvableErrors=[{"errorCode": str(n)} for n in range(1000)]).warnings) == 10
 
 
 @pytest.mark.parametrize("value", [None, [], {}, {"appointments": None}, {"appointments": {}}, {"error": "x"}])
-def test_what_is_no_list_of_appointments_is_no_page(value: object) -> None:
+def test_a_page_without_a_list_of_appointments_has_none(value: object) -> None:
     assert parse_page(Answer(200), value, NOW).appointments is None
 
 
@@ -269,7 +269,7 @@ def test_a_page_counts_what_is_no_appointment_with_an_id_that_can_be_cancelled()
     assert parse_page(Answer(500), {"appointments": []}, NOW).appointments is None
 
 
-def test_a_location_is_whole() -> None:
+def test_a_long_location_is_not_cut() -> None:
     assert (parsed(location="x" * 5000 + "Berlin").location or "").endswith("Berlin")
 
 

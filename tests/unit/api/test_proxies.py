@@ -65,7 +65,7 @@ def test_no_proxy_may_have_networks(
 @pytest.mark.parametrize(
     "address", ["ftp://me:s3cret-pass@p", "http://me:s3cret-pass@p:99999999", "http://", "a b://p"]
 )
-def test_what_is_no_proxy_is_a_setting(address: str, environment: pytest.MonkeyPatch) -> None:
+def test_an_unusable_proxy_is_a_wrong_setting(address: str, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("HTTPS_PROXY", address)
     with pytest.raises(ConfigError, match="cannot be used") as refused:
         refuse_unfit_way(API)

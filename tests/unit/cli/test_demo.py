@@ -24,7 +24,7 @@ def test_a_folder_of_somebody_else_is_refused_and_left_as_it_is(name: str, tmp_p
     assert texts(tmp_path) == {name: "mine"}
 
 
-def test_what_else_is_in_a_demos_folder_stays(tmp_path: Path) -> None:
+def test_other_files_in_the_demos_folder_stay(tmp_path: Path) -> None:
     job = lay_out(tmp_path / ".demo")
     laid_out = texts(tmp_path)
     assert job.read_text()

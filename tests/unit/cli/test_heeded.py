@@ -103,14 +103,14 @@ def check(command: str, read: set[str]) -> None:
     assert owned(command) - heeded == ELSEWHERE[command].keys()
 
 
-def test_a_find(command: Callable[..., Result], read: set[str]) -> None:
+def test_find_reads_only_the_settings_of_its_options(command: Callable[..., Result], read: set[str]) -> None:
     words = ("--from", SPRING, "--to", SPRING + timedelta(days=1), "--timezone", "Europe/Berlin")
     assert command("find", *map(str, words), *QUICK, "-o", "a.csv", "--json").code == 0
     check("find", read)
 
 
 @pytest.mark.process
-def test_a_run_a_reconcile_and_plans(
+def test_run_reconcile_and_plan_read_only_the_settings_of_their_options(
     command: Callable[..., Result], sandbox: Sandbox, rows: list[str], read: set[str]
 ) -> None:
     sandbox.set_faults(f"cut-before@{rows[0]}")

@@ -57,9 +57,7 @@ def asked(plan: Plan, typed: bytes, keyboard: int, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(("typed", "goes_on"), [(b"y\n", True), (b"n\n", False), (b"\n", False), (b"\x04", False)])
-def test_yes_goes_on_and_all_else_stops(
-    typed: bytes, goes_on: bool, keyboard: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_yes_continues(typed: bytes, goes_on: bool, keyboard: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked(plan_of(3), typed, keyboard, monkeypatch)[0] is goes_on
 
 
@@ -75,7 +73,7 @@ def test_ctrl_c_while_the_question_is_written_stops_and_leaves_a_line_of_its_own
     assert screen.getvalue() == "\n"
 
 
-def test_what_was_typed_before_is_forgotten(keyboard: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_typed_before_the_question_are_ignored(keyboard: int, monkeypatch: pytest.MonkeyPatch) -> None:
     os.write(keyboard, b"y\n")
     assert asked(plan_of(3), b"n\n", keyboard, monkeypatch)[0] is False
 
@@ -84,7 +82,7 @@ def test_ctrl_d_leaves_the_line(keyboard: int, monkeypatch: pytest.MonkeyPatch) 
     assert asked(plan_of(3), b"\x04", keyboard, monkeypatch)[1].endswith("\n")
 
 
-def test_the_number_is_the_one_of_the_plan(keyboard: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_to_type_is_that_of_the_plan(keyboard: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan above says both parts: the question adds them up, and says so."""
     goes_on, screen = asked(plan_of(52, 3), b"55\n", keyboard, monkeypatch)
     assert goes_on

@@ -69,7 +69,7 @@ def test_paid_appointments_are_told(tmp_path: Path) -> None:
     assert "are paid" not in told(tmp_path)
 
 
-def test_a_closure_is_told_what_it_wants_once_and_in_time(tmp_path: Path) -> None:
+def test_the_advice_for_a_closure_is_given_once_and_in_time(tmp_path: Path) -> None:
     """To block the day before the question, to check it after the run; a plan alone says both."""
     ended = told(tmp_path, closure=CHECK)
     assert ("Block the day first" in planned(runs=True), CHECK in planned(runs=True)) == (True, False)
@@ -79,7 +79,7 @@ def test_a_closure_is_told_what_it_wants_once_and_in_time(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("api", "said"), [("127.0.0.1:8717", True), ("api.meetergo.com", False)])
-def test_a_second_rehearsal_says_what_to_type(api: str, said: bool) -> None:
+def test_a_plan_of_a_second_rehearsal_names_a_new_ledger(api: str, said: bool) -> None:
     """The ledger of the first outlives its sandbox: everything is settled, and nothing would be sent."""
     place = Place(api, "MEETERGO_TOKEN", "ledger.db")
     actions, settled = Counter({Action.NOTHING: 1}), Counter({State.CANCELLED: 1})

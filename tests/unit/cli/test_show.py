@@ -14,8 +14,8 @@ from bulk_cancel.cli.show import show_command
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import ConfigError, PlanError, UsageError
-from bulk_cancel.plan_files import PlanFile, write_plan
-from support.plans import ABOUT, DAY, NOW, line, uuid
+from bulk_cancel.plan_files import PlanFile
+from support.plans import ABOUT, DAY, NOW, line, uuid, write_plan
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return moment
 
 
-def test_it_says_what_the_plan_is(plan: PlanFile, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_what_the_plan_is(plan: PlanFile, capsys: pytest.CaptureFixture[str]) -> None:
     show_command(str(plan.path), None, json=False)
     shown = capsys.readouterr().out
     for expected in (
@@ -59,7 +59,7 @@ def test_another_zone_may_be_asked_for(plan: PlanFile, capsys: pytest.CaptureFix
         show_command(str(plan.path), "Mars", json=False)
 
 
-def test_it_says_that_a_plan_has_expired(plan: PlanFile, capsys: pytest.CaptureFixture[str], at: list[float]) -> None:
+def test_show_says_that_a_plan_has_expired(plan: PlanFile, capsys: pytest.CaptureFixture[str], at: list[float]) -> None:
     at[0] = NOW + DAY
     show_command(str(plan.path), None, json=False)
     assert "2026-11-23 23:00 CET: it has expired, and a run refuses it" in capsys.readouterr().out

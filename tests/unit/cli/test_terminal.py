@@ -55,13 +55,13 @@ def test_a_line_of_a_terminal_breaks_between_words() -> None:
     assert " ".join(" ".join(lines).split()) == LONG
 
 
-def test_styles_take_no_columns() -> None:
+def test_styles_do_not_count_as_columns() -> None:
     with shown() as lines:
         Terminal().print(styled("a" * 39, "bold", "red"))
     assert lines == [f"\x1b[1;31m{'a' * 39}\x1b[0m"]
 
 
-def test_what_is_no_terminal_gets_whole_lines_without_styles(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_lines_are_whole_and_without_styles(capsys: pytest.CaptureFixture[str]) -> None:
     Terminal().print(styled(LONG * 3, "bold"))
     assert capsys.readouterr().out == f"{LONG * 3}\n"
 

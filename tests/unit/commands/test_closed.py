@@ -125,7 +125,9 @@ def test_an_appointment_that_came_after_the_run_is_called_new(
     assert "1 is new since the run " in found(result, "appointments")
 
 
-def test_what_is_older_than_the_run_is_never_called_new(closed: Command, command: Command, sandbox: Sandbox) -> None:
+def test_an_appointment_older_than_the_run_is_never_called_new(
+    closed: Command, command: Command, sandbox: Sandbox
+) -> None:
     """After a run for another day: these appointments may be another office's, and nobody is told to cancel them."""
     sandbox.reset(options(SPREAD))
     cancel_the_day(command)
@@ -146,7 +148,7 @@ def test_without_a_run_a_person_decides(closed: Command, sandbox: Sandbox) -> No
     assert "are not in any run of this ledger: whether they belong to the closure, a person decides." in told
 
 
-def test_what_was_looked_at_is_named_wherever_the_result_is_told(closed: Command, sandbox: Sandbox) -> None:
+def test_closed_names_what_it_checked_wherever_it_shows_the_result(closed: Command, sandbox: Sandbox) -> None:
     """Without the filter, "None is active" would be said of the whole day, which nobody looked at."""
     sandbox.reset(options(SPREAD))
     narrowed = ("--location", "Berlin", "--meeting-type", CHECK_UP.id)
@@ -259,7 +261,7 @@ def test_an_availability_of_an_unknown_shape_cannot_be_told(
     assert ("not known" in found(result, "bookable slots")) == (quirk is not Quirk.SLOTS_MISSING)
 
 
-def test_a_kept_answer_is_not_believed(closed: Command, command: Command, sandbox: Sandbox) -> None:
+def test_closed_asks_past_the_servers_cache(closed: Command, command: Command, sandbox: Sandbox) -> None:
     """The server keeps its answers: the day was blocked after the first look, and is open again after the third."""
     sandbox.reset(options(SPREAD))
     cancel_the_day(command)
@@ -393,7 +395,7 @@ def test_without_a_zone_no_command_is_told_that_cannot_be_typed(
     assert "Type: bulk-cancel closed" not in planned.stdout
 
 
-def test_what_is_no_group_booking_is_nowhere_called_a_group(command: Command, sandbox: Sandbox) -> None:
+def test_a_single_booking_is_never_called_a_group_booking(command: Command, sandbox: Sandbox) -> None:
     """`--cancel-all` is given for all rows; the plan's reading showed that none of them is a group booking."""
     sandbox.reset(options(SPREAD))
     days = ("--from", str(DAY), "--to", str(DAY), "--timezone", "Europe/Berlin")

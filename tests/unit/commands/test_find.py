@@ -65,7 +65,7 @@ def test_exactly_the_active_ones_of_day_zone_and_location(
     assert only_reads(sandbox)
 
 
-def test_days_of_another_zone(command: Callable[..., Result], sandbox: Sandbox) -> None:
+def test_find_takes_days_in_the_given_zone(command: Callable[..., Result], sandbox: Sandbox) -> None:
     wide = command("find", "--from", "2027-03-27", "--to", "2027-03-28", "--timezone", "America/New_York", *QUICK)
     first, last = (datetime.fromisoformat(rows(wide.stdout)[at]["start"]) for at in (0, -1))
     assert first.isoformat() == "2027-03-27T00:00:00-04:00"
@@ -96,7 +96,9 @@ def test_the_rows_tell_what_the_api_tells(find: Find, sandbox: Sandbox) -> None:
     ],
     ids=["host", "two hosts", "all hosts", "channel", "meeting type"],
 )
-def test_whose_and_which(words: tuple[str, ...], like: Callable[..., bool], find: Find) -> None:
+def test_find_returns_the_appointments_of_the_chosen_hosts_once(
+    words: tuple[str, ...], like: Callable[..., bool], find: Find
+) -> None:
     """A co-hosted appointment is in the lists of all its hosts, and comes once."""
     result = find(*words)
     wanted = expected(WORLDS[SPRING], SPRING, like)
@@ -104,7 +106,7 @@ def test_whose_and_which(words: tuple[str, ...], like: Callable[..., bool], find
     assert ids(result.stdout) == wanted, result.stderr
 
 
-def test_what_is_said(find: Find, sandbox: Sandbox) -> None:
+def test_find_says_how_much_it_found_and_read(find: Find, sandbox: Sandbox) -> None:
     result = find("--all-hosts", "-o", "closure.csv")
     wanted = expected(WORLDS[SPRING], SPRING)
     requests = len(sandbox.arrivals())
@@ -129,7 +131,7 @@ def test_the_same_bytes_every_time(find: Find) -> None:
     assert pl.read_parquet("a.parquet")["appointment_id"].to_list() == expected(WORLDS[SPRING], SPRING, of_owner)
 
 
-def test_cancelled_ones_on_request(find: Find) -> None:
+def test_cancelled_appointments_are_found_on_request(find: Find) -> None:
     result = find("--include-cancelled")
     found = rows(result.stdout)
     cancelled = [row for row in found if row["is_cancelled"] == "true"]
@@ -138,7 +140,7 @@ def test_cancelled_ones_on_request(find: Find) -> None:
     assert f"{len(cancelled)} of them are cancelled already" in result.stderr
 
 
-def test_nobody_is_named_unless_asked_for(find: Find, tmp_path: Path) -> None:
+def test_find_names_nobody_unless_asked(find: Find, tmp_path: Path) -> None:
     results = [find("-o", f"a{kind}", "--all-hosts", "--json") for kind in (".csv", ".parquet", ".xlsx")]
     said = "".join(result.stdout + result.stderr for result in [*results, find()])
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
@@ -157,14 +159,14 @@ def test_nobody_is_named_unless_asked_for(find: Find, tmp_path: Path) -> None:
         assert row["attendee_emails"].count("@") == int(row["attendee_count"])
 
 
-def test_contacts_want_a_private_file(find: Find, sandbox: Sandbox) -> None:
+def test_contacts_are_only_written_to_a_file(find: Find, sandbox: Sandbox) -> None:
     result = find("--include-contacts")
     assert (result.code, result.stdout) == (2, "")
     assert "-o" in result.stderr
     assert not sandbox.arrivals()
 
 
-def test_one_json_document(find: Find, sandbox: Sandbox) -> None:
+def test_find_prints_one_json_document(find: Find, sandbox: Sandbox) -> None:
     result = find("--json", "--quiet", "-o", "a.parquet")
     wanted = expected(WORLDS[SPRING], SPRING, of_owner)
     document = result.document
@@ -272,7 +274,7 @@ def test_standard_output_holds_rows_or_a_document(find: Find, sandbox: Sandbox) 
 
 
 @pytest.mark.process
-def test_a_limit_is_kept_and_a_throttle_heeded(find: Find, sandbox: Sandbox) -> None:
+def test_the_limit_is_kept_and_a_429_is_obeyed(find: Find, sandbox: Sandbox) -> None:
     sandbox.reset(options(WORLDS[SPRING], faults="get:429=0.2", retry_after="1", seed=3))
     result = find("--all-hosts", "--json", "-o", "a.csv", "--quiet")
     assert result.code == 0, result.stderr
@@ -319,7 +321,7 @@ def test_what_was_used_of_the_limit_is_remembered_and_heeded(find: Find, environ
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx"])
-def test_what_was_found_is_an_input(kind: str, find: Find, command: Callable[..., Result]) -> None:
+def test_the_file_of_find_is_an_input(kind: str, find: Find, command: Callable[..., Result]) -> None:
     found = find("--json", "-o", f"closure.{kind}", "--location", "berlin").document["found"]
     planned = command("plan", f"closure.{kind}", "--json")
     assert planned.code == 0, planned.stderr
@@ -422,7 +424,7 @@ def test_an_appointment_that_reaches_over_midnight_is_named_and_left_out(find: F
     assert find("--json", "-o", "a.csv").document["reaching_in"].count(late.id) == 1
 
 
-def test_it_is_said_whose_lists_were_read_and_whose_were_not(find: Find) -> None:
+def test_find_says_whose_lists_it_read_and_whose_not(find: Find) -> None:
     assert "Read the credential's own list in" in find().stderr
     assert "Other hosts' appointments were not read: --all-hosts does, for an admin." in find().stderr
     named = find("--host", HOST.id).stderr

@@ -25,7 +25,7 @@ from bulk_cancel.errors import LockedError, UnreachableError
 from bulk_cancel.execution.execute import RunFacts, contexts_of, execute
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.ops.locks import locked
-from bulk_cancel.ops.progress import Silence, Standing
+from bulk_cancel.ops.progress import Display, Standing
 from bulk_cancel.planning import account_reads
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import load_job
@@ -79,7 +79,7 @@ def test_the_whole_command_runs_on_it(tmp_path: Path) -> None:
     assert again.run_id != summary.run_id
 
 
-class Seen(Silence):
+class Seen(Display):
     """Looks every second at where the run stands."""
 
     def __init__(self) -> None:
@@ -157,7 +157,7 @@ def test_a_job_that_selects_says_how_far_it_reads(tmp_path: Path, words: str) ->
     assert len(found) >= 10, "its pages are read at the key's pace"
 
 
-def test_who_waits_for_another_run_is_told_which_one(tmp_path: Path) -> None:
+def test_a_run_that_waits_for_a_lock_names_its_holder(tmp_path: Path) -> None:
     played, setup = ready(tmp_path / "one")
     told, waits = CapturingLogger(), setup.job.model_copy(update={"lock_wait": 1.0})
     with locked(ledger_lock(Path(str(setup.place))), "the ledger"), pytest.raises(LockedError):

@@ -46,13 +46,13 @@ def listed(office: Office) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [0, 2, 4])
-def test_it_is_made_again_with_every_row(office: Office, number: int) -> None:
+def test_a_removed_rebooking_list_is_made_again_with_every_row(office: Office, number: int) -> None:
     removing(office, number)
     assert office.run(office.write(5), rebooking_list=True).exit_code == Exit.OK
     assert listed(office) == [uuid(each) for each in range(5)]
 
 
-def test_its_rows_are_added_to_a_file_that_took_its_place(office: Office) -> None:
+def test_rows_are_added_to_a_file_that_replaced_the_rebooking_list(office: Office) -> None:
     removing(office, 3, put="appointment_id,start\nmine,now\n")
     assert office.run(office.write(5), rebooking_list=True, concurrency=1).exit_code == Exit.OK
     assert listed(office) == [*(uuid(each) for each in range(5)), "mine"]

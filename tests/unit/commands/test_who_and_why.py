@@ -249,7 +249,7 @@ def test_a_refused_command_is_told_until_a_run_begins(office: Office) -> None:
         (Exit.UNREACHABLE, "MEETERGO_API_URL=https://wrong ", "the address of the API"),
     ],
 )
-def test_a_command_that_was_refused_for_its_words_is_not_to_be_typed_again(
+def test_a_command_that_was_refused_for_its_options_has_to_be_corrected(
     office: Office, code: Exit, variables: str, what: str
 ) -> None:
     ran(office, office.write(1))

@@ -63,7 +63,7 @@ GROUP = {"group_booking": True, "attendee_ids": frozenset({ANNA, BERT})}
         (WHOLE, PLAIN, seen(start=None), Action.CANCEL, "would be cancelled"),
     ],
 )  # fmt: skip
-def test_the_table(
+def test_each_reading_leads_to_its_action(
     target: Target, request_: Request, appointment: Appointment | None, action: Action, why: str
 ) -> None:
     reading = Reading(ID, appointment, 0.0)
@@ -186,7 +186,7 @@ def test_a_fresh_single_get_always_comes_to_an_end(
         (None, SkipRules(NOON), ""),
     ],
 )
-def test_what_a_rule_leaves_out(start: str | None, rules: SkipRules, why: str) -> None:
+def test_rules_leave_out_past_and_late_appointments(start: str | None, rules: SkipRules, why: str) -> None:
     assert why_left_out(start, rules) == why
 
 

@@ -22,7 +22,7 @@ HERE = TimeBase("this boot", NOW - 500)
         (NOW + 60, TimeBase("an earlier boot", 0), 0),
     ],
 )
-def test_ages(at: float, recorded: TimeBase, age: float) -> None:
+def test_the_age_of_a_moment_under_each_time_base(at: float, recorded: TimeBase, age: float) -> None:
     assert HERE.age_s(at, recorded, mono=500) == age
 
 

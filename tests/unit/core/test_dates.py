@@ -42,7 +42,7 @@ def test_a_date_is_filled_in(text: str, filled: str) -> None:
         ("today}", "the braces do not match"),
     ],
 )
-def test_what_is_no_date_is_refused(text: str, complaint: str) -> None:
+def test_a_text_that_is_not_a_date_is_refused(text: str, complaint: str) -> None:
     with pytest.raises(ValueError) as caught:
         fill_dates(text, DAY)
     assert complaint in str(caught.value)

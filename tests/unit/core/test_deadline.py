@@ -34,20 +34,20 @@ def at(text: str) -> float:
         ("2026-12-24T18:00Z", "2026-12-23T00:00:00+00:00", BERLIN, "2026-12-24T18:00:00+00:00"),
     ],
 )
-def test_it_is_a_moment(text: str, now: str, zone: ZoneInfo, moment: str) -> None:
+def test_a_deadline_is_read_as_a_moment(text: str, now: str, zone: ZoneInfo, moment: str) -> None:
     assert parse_deadline(text).at(at(now), zone) == at(moment)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "25:00", "18", "18:0", "2026-12-24", "2026-13-01T10:00", "10:00 Mars"])
-def test_what_is_none_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_deadline_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a deadline; write for example 18:00"):
         parse_deadline(text)
 
 
-def test_it_reads_as_it_was_written() -> None:
+def test_a_deadline_is_shown_as_it_was_written() -> None:
     assert str(parse_deadline("08:05")) == "08:05"
     assert str(parse_deadline("2026-12-24T18:00Z")) == "2026-12-24 18:00+00:00"
 
 
-def test_what_is_left_is_never_negative() -> None:
+def test_the_time_left_is_never_negative() -> None:
     assert (TimeLimit(10, "").left_s(4), TimeLimit(10, "").left_s(11)) == (6, 0)

@@ -39,5 +39,5 @@ BERLIN = ZoneInfo("Europe/Berlin")
         (Expectation(), seen(2, host_ids=()), ""),
     ],
 )
-def test_drift(expected: Expectation, shown: Appointment, why: str) -> None:
+def test_each_change_since_the_approval_is_named(expected: Expectation, shown: Appointment, why: str) -> None:
     assert why_changed(expected, shown, BERLIN) == why

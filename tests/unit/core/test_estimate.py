@@ -45,7 +45,7 @@ def at(text: str) -> float:
         ("2026-12-23T09:00", 400 * HOUR, DAY, "It ends in more than a month."),
     ],
 )
-def test_it_is_told_when_a_run_ends(now: str, needs_s: float, window: object, told: str) -> None:
+def test_the_outlook_says_when_a_run_ends(now: str, needs_s: float, window: object, told: str) -> None:
     assert Hours(window, True, BERLIN).outlook(at(now), needs_s) == told  # type: ignore[arg-type]
 
 

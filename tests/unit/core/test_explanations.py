@@ -23,7 +23,7 @@ def test_every_state_says_what_follows(state: State) -> None:
     assert all(sentence.endswith(".") for sentence in STANDINGS[state])
 
 
-def test_the_attempt_is_named() -> None:
+def test_a_sentence_about_an_intent_names_the_attempt() -> None:
     assert "no. 3" in sentence_of(Event.INTENT, 3, None, "")
 
 

@@ -43,7 +43,9 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("secret", [TOKEN, KEY, KEY.rpartition(":")[2]], ids=["token", "key", "the key's secret"])
 @pytest.mark.parametrize("encode", ENCODINGS.values(), ids=ENCODINGS)
 @pytest.mark.parametrize("take", [clean, redact, blotted])
-def test_nothing_of_it_is_left(take: Callable[[str], str], encode: Callable[[str], str], secret: str) -> None:
+def test_no_part_of_an_echoed_secret_is_left(
+    take: Callable[[str], str], encode: Callable[[str], str], secret: str
+) -> None:
     echoed, secret = encode(secret), secret.rpartition(":")[2]
     left = take(f"The header authorization={echoed} is malformed")
     assert BLOTTED in left
@@ -62,16 +64,16 @@ def test_a_part_of_16_characters_is_blotted_out_wherever_it_is(
 
 
 @given(st.text(max_size=100))
-def test_any_other_text_stays_as_it_is(text: str) -> None:
+def test_a_text_without_a_secret_stays_unchanged(text: str) -> None:
     assert blotted(text) == text
 
 
-def test_words_around_it_stay() -> None:
+def test_the_words_around_a_secret_stay() -> None:
     assert clean(f"The token {TOKEN} is not known.") == f"The token {BLOTTED} is not known."
     assert clean(f"{TOKEN} {TOKEN[:20]}") == f"{BLOTTED} {BLOTTED}"
 
 
-def test_fewer_of_its_characters_may_be_a_word() -> None:
+def test_eight_characters_of_a_secret_are_not_blotted_out() -> None:
     assert clean(f"The token {TOKEN[:8]}… is not known.") == f"The token {TOKEN[:8]}… is not known."
 
 

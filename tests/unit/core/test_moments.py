@@ -40,7 +40,7 @@ SECONDS = st.integers(946_684_800, 2_114_380_800)
         (None, "UTC", ""),
     ],
 )
-def test_people_read_the_zone_with_it(moment: float | str | None, zone: str, shown: str) -> None:
+def test_a_time_for_people_has_its_zone(moment: float | str | None, zone: str, shown: str) -> None:
     assert show_moment(moment, ZoneInfo(zone)) == shown
 
 
@@ -61,11 +61,11 @@ def test_every_year_has_four_digits(form: str, written: str) -> None:
         (None, ""),
     ],
 )
-def test_programs_read_the_offset_with_it(moment: float | str | None, written: str) -> None:
+def test_a_time_for_programs_has_its_offset(moment: float | str | None, written: str) -> None:
     assert write_moment(moment, BERLIN) == written
 
 
-def test_without_a_zone_it_is_this_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_zone_times_are_in_this_machines_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Kathmandu")
     time.tzset()
     try:
@@ -78,7 +78,7 @@ def test_without_a_zone_it_is_this_machines(monkeypatch: pytest.MonkeyPatch) -> 
 @given(SECONDS, SECONDS | st.integers(-7200, 7200), ZONES)
 @example(1_792_888_200, 3600, BERLIN)  # 02:30 in summer and, an hour later, in winter
 @example(1_775_316_600, 1800, ZoneInfo("Australia/Lord_Howe"))
-def test_two_minutes_are_never_told_as_one(at: int, other: int, zone: ZoneInfo) -> None:
+def test_two_different_minutes_are_never_shown_alike(at: int, other: int, zone: ZoneInfo) -> None:
     """Also not those of the hour that comes twice."""
     minute, another = at // 60 * 60, (at + other if other < 10_000 else other) // 60 * 60
     assert (show_moment(minute, zone) == show_moment(another, zone)) is (minute == another)

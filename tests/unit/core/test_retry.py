@@ -83,21 +83,21 @@ def test_no_header_of_common_numbers_raises_or_means_a_negative_pause(header: st
 
 
 @pytest.mark.parametrize(("throttles", "pause_s"), [(1, 2), (2, 4), (3, 8), (5, 32), (6, 60), (100, 60)])
-def test_without_a_wish_the_pause_doubles_up_to_a_minute(throttles: int, pause_s: float) -> None:
+def test_without_retry_after_the_pause_doubles_up_to_a_minute(throttles: int, pause_s: float) -> None:
     assert throttle_pause_s(None, throttles, jitter=0) == pause_s
 
 
-def test_the_servers_wish_is_kept_and_never_undercut() -> None:
+def test_a_retry_after_is_never_shortened() -> None:
     assert throttle_pause_s(30, 5, jitter=0) == 30
     assert throttle_pause_s(30, 5, jitter=1) == 37.5
     assert throttle_pause_s(0, 1, jitter=0) == SHORTEST_PAUSE_S
 
 
-def test_a_wish_beyond_patience_is_returned_as_it_is_so_that_the_caller_can_tell() -> None:
+def test_a_long_retry_after_is_returned_unchanged() -> None:
     assert throttle_pause_s(1e9, 1, jitter=1) == 1e9 > LONGEST_PAUSE_S
 
 
-def test_a_pause_beyond_patience_is_told_in_a_sentence() -> None:
+def test_a_pause_that_is_too_long_is_shown_in_a_sentence() -> None:
     assert show_long_pause(7200) == "The API asks to wait 2 h; until then every run stops at once."
     assert "asks to wait a day or longer (a day is kept)" in show_long_pause(LONGEST_WISH_S)
 

@@ -93,7 +93,7 @@ def test_starts_at_the_ends_of_time_are_in_no_days(start: str) -> None:
         ("tomorrow", Fit.UNREADABLE),
     ],
 )
-def test_the_start_decides(start: str | None, fit: Fit) -> None:
+def test_an_appointment_belongs_to_the_day_of_its_start(start: str | None, fit: Fit) -> None:
     assert judge(Selection(DAYS), replace(FITTING, start=start, end="2026-12-23T23:00:00Z")) is fit
 
 
@@ -131,7 +131,7 @@ def test_what_began_before_the_day_may_reach_into_it(start: str, end: str | None
         (Selection(DAYS, "berlin", (HOST,), False, TYPE, "video"), False),
     ],
 )
-def test_everything_asked_for_has_to_fit(selection: Selection, fits: bool) -> None:
+def test_an_appointment_has_to_fit_every_criterion(selection: Selection, fits: bool) -> None:
     assert judge(selection, FITTING) is (Fit.ACTIVE if fits else Fit.OTHER)
 
 
@@ -160,7 +160,7 @@ def test_each_appointment_counts_once_as_it_was_read_last() -> None:
     assert [gathering.count(fit) for fit in (Fit.ACTIVE, Fit.CANCELLED, Fit.UNREADABLE)] == [1, 1, 1]
 
 
-def test_they_come_by_start_then_by_id() -> None:
+def test_found_appointments_are_sorted_by_start_then_by_id() -> None:
     gathering = Gathering(Selection(DAYS))
     late, early = numbered(1, start="2026-12-24T10:00:00Z"), numbered(3, start="2026-12-24T10:30:00+01:00")
     also_early = numbered(2, start="2026-12-24T09:30:00.000Z", is_cancelled=True)

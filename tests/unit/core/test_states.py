@@ -81,7 +81,7 @@ def entries(state: State) -> set[tuple[State, Event]]:
     return {pair for pair, then in TRANSITIONS.items() if then is state}
 
 
-def test_what_is_cancelled_stays_so() -> None:
+def test_nothing_leads_out_of_cancelled() -> None:
     assert {State.CANCELLED, State.ALREADY_CANCELLED} == DONE
     assert all(exits(state) == set() for state in DONE)
 

@@ -25,6 +25,6 @@ def test_an_id_alone_names_all_targets_of_the_appointment() -> None:
 
 
 @pytest.mark.parametrize("name", [f"{ID}/None", f"{ID}/whole/series", "whole", f"/{ID}", ""])
-def test_anything_else_is_refused(name: str) -> None:
+def test_another_form_of_a_target_name_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="is not the id of an appointment or attendee"):
         parse_target_name(name)

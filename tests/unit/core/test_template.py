@@ -69,13 +69,13 @@ def test_what_cannot_be_filled_in_is_said(text: str, complaint: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["{start}", "{start:%H:%M}", "on {late:%d %B}"])
-def test_a_moment_is_not_told_where_no_zone_is_known(text: str) -> None:
+def test_a_moment_is_not_filled_in_without_a_zone(text: str) -> None:
     with pytest.raises(NoZoneError, match="no time zone is known for it"):
         parse_template(text).fill(VALUES)
 
 
 @pytest.mark.parametrize("text", ["{naive:%H:%M}", "{day:%d %B}", "{naive}", "{location}"])
-def test_what_is_no_moment_needs_no_zone(text: str) -> None:
+def test_a_blank_without_a_moment_needs_no_zone(text: str) -> None:
     assert parse_template(text).fill(VALUES) == parse_template(text, BERLIN).fill(VALUES)
 
 
@@ -87,7 +87,7 @@ def test_what_a_look_tells_without_an_offset_is_utc() -> None:
 
 
 @given(st.integers(946_684_800, 2_114_380_800), st.sampled_from(["Europe/Berlin", "America/St_Johns", "Asia/Gaza"]))
-def test_a_mail_tells_the_time_on_the_wall(at: int, name: str) -> None:
+def test_a_mail_tells_local_time(at: int, name: str) -> None:
     """On every day of the year, those of 23 and of 25 hours among them."""
     zone = ZoneInfo(name)
     values = {"start": datetime.fromtimestamp(at, UTC).isoformat()}
@@ -102,7 +102,7 @@ def test_only_names_are_blanks(text: str) -> None:
 
 
 @given(st.text(alphabet="ab {}:%!.[]", max_size=30))
-def test_nothing_else_ever_happens(text: str) -> None:
+def test_any_template_is_filled_in_or_refused(text: str) -> None:
     try:
         filled = parse_template(text).fill({"a": "1", "b": "2026-01-01"})
     except ValueError:

@@ -46,7 +46,7 @@ def test_a_duration_beyond_all_numbers_is_refused() -> None:
 
 
 @given(st.floats(0, 1e7))
-def test_what_is_printed_is_read_back(seconds: float) -> None:
+def test_a_shown_duration_can_be_parsed_again(seconds: float) -> None:
     """Above an hour people are told minutes."""
     assert abs(parse_duration(show_duration(seconds)) - seconds) <= (0.5 if seconds < 3599 else 60)
 
@@ -76,6 +76,6 @@ def test_estimates_are_told_as_an_office_says_them(seconds: float, told: str) ->
 
 
 @pytest.mark.parametrize("text", ["", "0/s", "5", "5/day"])
-def test_what_is_no_rate_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_rate_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a rate"):
         parse_rate(text)

@@ -30,7 +30,7 @@ def at(text: str) -> float:
         ("2026-11-22T05:59:59", False, True),
     ],
 )
-def test_open_hours(moment: str, day: bool, night: bool) -> None:
+def test_a_send_window_is_open_in_its_hours(moment: str, day: bool, night: bool) -> None:
     assert DAY.is_open(at(moment)) is day
     assert NIGHT.is_open(at(moment)) is night
 
@@ -73,7 +73,7 @@ def test_the_opening_on_a_day_of_23_or_25_hours(hours: str, moment: str, opens: 
 
 
 @given(st.integers(1_790_000_000, 1_810_000_000), st.sampled_from(["02:30-10:00", "20:00-02:30", "08:00-20:00"]))
-def test_it_never_opens_before_or_after_the_wait(moment: int, hours: str) -> None:
+def test_the_window_opens_exactly_after_the_wait(moment: int, hours: str) -> None:
     window = parse_window(f"{hours} Europe/Berlin")
     opens = moment + window.wait_s(moment)
     assert window.is_open(opens)
@@ -81,7 +81,7 @@ def test_it_never_opens_before_or_after_the_wait(moment: int, hours: str) -> Non
 
 
 @given(st.floats(1.7e9, 1.9e9), st.sampled_from([DAY, NIGHT, parse_window("02:15-02:45 Europe/Berlin")]))
-def test_waiting_always_ends_inside(moment: float, window: object) -> None:
+def test_after_the_wait_the_window_is_open(moment: float, window: object) -> None:
     for _ in range(60):
         wait = window.wait_s(moment)  # type: ignore[attr-defined]
         if not wait:
@@ -94,6 +94,6 @@ def test_waiting_always_ends_inside(moment: float, window: object) -> None:
     "text",
     ["", "8-20", "08:00-20:00", "25:00-26:00 UTC", "08:00-08:00 UTC", "08:00-20:00 Nowhere/Land", "08:00-20:00 ../x"],
 )
-def test_what_is_no_window_is_said(text: str) -> None:
+def test_a_text_that_is_not_a_send_window_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         parse_window(text)

@@ -112,7 +112,7 @@ async def test_bookings_of_others_than_were_asked_for_are_a_doubt() -> None:
     assert reads.pending_doubts[0] == "Asked for the bookings of host other, the API lists those of others."
 
 
-async def test_what_most_appointments_were_booked_of_is_asked_about_first() -> None:
+async def test_the_most_booked_meeting_type_is_read_first() -> None:
     booked = ["rare", "often", "often"]
     listed = tuple(
         Appointment(f"{number:036}", False, start=START, host_ids=("me",), meeting_type_id=name)

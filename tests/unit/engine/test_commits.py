@@ -47,7 +47,7 @@ def entry(number: int) -> Entry:
     return Entry(number, Event.INTENT, State.PENDING, 1, 0.0)
 
 
-async def test_those_who_come_during_a_commit_share_the_next() -> None:
+async def test_entries_that_come_during_a_commit_share_the_next() -> None:
     ledger = SlowLedger()
     group = commits(ledger)
     async with anyio.create_task_group() as tasks:
@@ -57,7 +57,7 @@ async def test_those_who_come_during_a_commit_share_the_next() -> None:
     assert len(ledger.batches) <= 3
 
 
-async def test_a_failure_reaches_everyone_in_the_batch_and_nothing_is_tried_again() -> None:
+async def test_a_failed_commit_fails_its_whole_batch_and_is_not_tried_again() -> None:
     ledger = SlowLedger()
     ledger.error = OSError("no space")
     group, failed = commits(ledger), []
@@ -95,7 +95,7 @@ async def test_a_cancelled_scope_does_not_stop_a_commit_for_the_others() -> None
     assert sorted(number for batch in ledger.batches for number in batch) == [1, 2]
 
 
-async def test_those_with_limits_of_their_own_share_a_commit_and_each_limit_is_in_it_once() -> None:
+async def test_accounts_share_a_commit_that_has_each_limit_once() -> None:
     batches: list[tuple[list[int], list[str]]] = []
 
     class Ledger(SlowLedger):

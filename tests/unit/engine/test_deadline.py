@@ -51,7 +51,7 @@ async def test_the_run_drains_at_that_time_and_not_before(clock: Clock) -> None:
     assert (slow.intake.halt.exit_code, slow.intake.halt.message) == (Exit.STOPPED, "The deadline 14:00 has passed.")
 
 
-async def test_without_a_limit_nobody_watches(clock: Clock) -> None:
+async def test_without_a_time_limit_nothing_is_watched(clock: Clock) -> None:
     context, _ = context_of(clock, ScriptedLine(clock))
     await watch_time(context)
     assert not context.intake.closed

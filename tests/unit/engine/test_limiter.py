@@ -93,7 +93,7 @@ async def test_answers_to_requests_from_before_the_pause_say_nothing_new(clock: 
     assert paced.current_pace().rate_per_s == pytest.approx(pace.rate_per_s, abs=0.1)
 
 
-async def test_a_longer_wish_counts_whichever_answer_brings_it(clock: Clock) -> None:
+async def test_a_longer_retry_after_counts_from_any_answer(clock: Clock) -> None:
     paced = limiter(clock, Pace(10, 20))
     started = clock.monotonic()
     paced.throttled(started, retry_after_s=1.0)
@@ -120,7 +120,7 @@ async def test_slots_that_a_slow_disk_holds_are_not_given_a_second_time(clock: C
     assert paced.wait_s() == pytest.approx(1 / 20)
 
 
-async def test_a_slot_that_is_given_back_can_be_had_again(clock: Clock) -> None:
+async def test_a_slot_that_was_given_back_can_be_held_again(clock: Clock) -> None:
     paced = limiter(clock, Pace(1, 1))
     await paced.hold()
     assert not paced.try_hold()

@@ -113,7 +113,7 @@ async def test_a_read_and_its_cancel_hold_their_slots_together_so_that_no_readin
 
 
 @pytest.mark.parametrize("burst", [1, 2])
-async def test_the_smallest_burst_reads_and_sends_one_after_the_other(burst: int, clock: Clock) -> None:
+async def test_with_the_smallest_burst_reads_and_sends_alternate_at_the_rate(burst: int, clock: Clock) -> None:
     context, commits, line = staged(clock, 3, EACH, Pace(1, burst))
     await carry_out(context, line)
     assert set(commits.states.values()) == {State.CANCELLED}

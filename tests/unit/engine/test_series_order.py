@@ -41,7 +41,7 @@ async def test_no_series_beside_anything_and_none_before_all_others(seed: int) -
     assert {runner for runner, _ in told[:first]} == {*runners}
 
 
-async def test_who_has_left_keeps_nobody_waiting() -> None:
+async def test_an_account_that_left_keeps_no_other_waiting() -> None:
     order = Order(["a", "b"])
     with anyio.fail_after(1):
         async with anyio.create_task_group() as group:

@@ -166,7 +166,7 @@ USE = [pytest.param(*use, marks=[pytest.mark.long] * (use[0][0] > 500 and use[1]
 
 
 @pytest.mark.parametrize(("limit", "processes"), USE)
-async def test_hardly_anything_is_left_unused(clock: Clock, limit: tuple[float, int], processes: int) -> None:
+async def test_the_shared_pace_is_used_to_97_percent(clock: Clock, limit: tuple[float, int], processes: int) -> None:
     """At least 97 % of what the shared pace lets through: the burst, and 98 % of the rate."""
     pace = shared_pace(Pace(*limit))
     row, limiters = shared(clock, Pace(*limit), processes)
@@ -219,7 +219,7 @@ async def test_a_pause_is_told_even_when_nothing_follows(clock: Clock) -> None:
     assert row.calls["give_back"] == 0, "what was reserved before it is forfeit"
 
 
-async def test_what_is_not_used_is_given_back(clock: Clock) -> None:
+async def test_unused_slots_are_given_back(clock: Clock) -> None:
     row, (one, two) = shared(clock, Pace(1, 16), 2)
     for _ in range(3):
         await one.acquire()
@@ -232,7 +232,7 @@ async def test_what_is_not_used_is_given_back(clock: Clock) -> None:
     assert len(immediately) == row.pace.burst - 3
 
 
-async def test_what_is_given_back_after_somebody_else_reserved_is_lost(clock: Clock) -> None:
+async def test_slots_given_back_after_another_reservation_are_lost(clock: Clock) -> None:
     """The other one's slots follow it: to move them would give them out twice."""
     row, (one, two) = shared(clock, Pace(1, 32), 2)
     await one.acquire()
@@ -260,14 +260,14 @@ async def test_a_crash_costs_a_window_at_most(clock: Clock) -> None:
     assert possible - row.window - 2 <= len(found) <= possible + row.window
 
 
-async def test_who_has_lost_its_chunk_gets_no_slots(clock: Clock) -> None:
+async def test_a_worker_that_lost_its_chunk_gets_no_slots(clock: Clock) -> None:
     row, (one,) = shared(clock, Pace(10, 40), 1)
     row.lost = True
     with pytest.raises(LostChunkError):
         await one.hold()
 
 
-async def test_a_window_that_was_kept_for_long_fits_into_what_stays_unspent(clock: Clock) -> None:
+async def test_a_reservation_that_is_used_late_stays_within_the_servers_limit(clock: Clock) -> None:
     """The row counts it as used long ago; the server's bucket has it still, and is full."""
     limit = Pace(25, 200)
     row, (keeper, busy) = shared(clock, limit, 2)

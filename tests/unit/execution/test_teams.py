@@ -47,12 +47,12 @@ async def test_the_gravest_halt_decides_and_each_is_told() -> None:
     assert end.reconciled == Reconciled(settled=3, unknown=6, due_in_s=5)
 
 
-async def test_what_a_person_has_to_look_at_stays_so_whichever_account_found_it() -> None:
+async def test_a_halt_of_one_account_for_a_person_is_one_of_the_run() -> None:
     end = await ended({"a": Halt(Exit.STOPPED, "The canary did not verify.", for_a_person=True), "b": None})
     assert end.halt == Halt(Exit.STOPPED, "The account a: The canary did not verify.", for_a_person=True)
 
 
-async def test_what_holds_for_all_is_said_once() -> None:
+async def test_a_halt_of_all_accounts_is_said_once() -> None:
     stopped = Halt(Exit.STOPPED, "Stopped by SIGTERM.")
     assert (await ended({"": stopped, "a": stopped})).halt == stopped
     assert (await ended({"": stopped})).halt == stopped
@@ -68,12 +68,12 @@ async def test_unreachable_promises_that_nothing_was_cancelled() -> None:
     assert codes == [Exit.UNREACHABLE, Exit.STOPPED]
 
 
-def test_gravity() -> None:
+def test_of_several_exit_codes_the_gravest_counts() -> None:
     assert gravest([Exit.STOPPED, Exit.CONFIG, Exit.DISK]) is Exit.DISK
     assert gravest([Exit.STOPPED]) is Exit.STOPPED
 
 
-def test_they_stand_where_their_sum_is_and_the_slowest_decides_when() -> None:
+def test_the_progress_of_accounts_is_their_sum_and_the_time_left_is_the_slowest_ones() -> None:
     fast, slow = Counters(posts=3, targets=10), Counters(gets=2, targets=20, waits=("until it is day", 7200.0))
     fast.moved(State.SENDING, State.CANCELLED)
     slow.moved(State.SENDING, State.UNKNOWN)

@@ -19,7 +19,7 @@ def accounts_of(folder: Path, text: str, options: InputOptions) -> list[tuple[st
     return [(row.account, row.problems) for chunk in read_rows(staged) for row in chunk]
 
 
-def test_the_column_then_the_default(tmp_path: Path) -> None:
+def test_the_account_is_the_columns_or_the_default(tmp_path: Path) -> None:
     text = f"id,Account\n{IDS[0]}, berlin \n{IDS[1]},\n{IDS[2]},paris\nx,rome\n"
     found = accounts_of(tmp_path, text, InputOptions({}, None, False, accounts=AccountNames(SOME.names, "rome")))
     wrong = 'account is not in the accounts file: "paris"'

@@ -81,7 +81,7 @@ def test_an_error_is_never_taken_for_empty(case, name, problems):
     assert not any(row.cancel_all for row in read.rows)
 
 
-def test_a_note_beside_the_table_is_left_out_and_told_once(case):
+def test_a_note_beside_the_table_is_left_out_and_named_once(case):
     read = case("x30_note_adjacent.xlsx")
     assert read.ids == list(IDS[:2])
     assert read.notes == ("Column 3 (C) has no name and is left out.",)
@@ -106,7 +106,7 @@ def test_a_merged_reason_holds_for_all_of_its_rows(case):
 @pytest.mark.parametrize(
     "name", ["a01_sep_semicolon.csv", "a02_excel_formula_text.csv", "a05_trailing.csv", "p01_uuid_flba16.parquet"]
 )
-def test_the_ids_are_read_without_a_word(case, name):
+def test_ids_in_an_unusual_form_are_read_without_a_note(case, name):
     read = case(name)
     assert read.ids[:2] == list(IDS[:2])
     assert read.notes == ()
@@ -120,7 +120,7 @@ def test_ids_with_what_is_not_seen_around_them_are_read(case):
     assert case("a03c_header_zwsp.csv").ids == [IDS[0]]
 
 
-def test_what_is_not_utf8_names_the_likely_encoding_and_is_read_with_it(case):
+def test_a_file_that_is_not_utf8_names_the_likely_encoding_and_is_read_with_it(case):
     assert "--encoding cp1252" in refusal_of(case, "a04_cp1252.csv")
     read = case("a04_cp1252.csv", encoding="cp1252")
     assert [row.reason for row in read.rows] == ["Büro geschlossen, bitte neu buchen"] * 2
@@ -158,7 +158,7 @@ def test_two_thousand_columns_are_read(case):
         ("esc.csv", r'no column holds the appointment ids; the columns are "id\x1b]0;PWNED\x07\x1b[31m", "x\x1b[2J"'),
     ],
 )
-def test_what_cannot_be_read_is_refused_in_a_harmless_sentence(case, name, sentence):
+def test_an_unreadable_file_is_refused_in_a_printable_sentence(case, name, sentence):
     said = refusal_of(case, name)
     assert sentence in said
     assert said.isprintable()

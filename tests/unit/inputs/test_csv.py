@@ -149,7 +149,7 @@ def test_too_many_ragged_rows_mean_another_separator(staging, monkeypatch, uuid)
         (b"name,reason\nx,a\n", r'no column holds the appointment ids; the columns are "name", "reason"'),
     ],
 )
-def test_what_cannot_be_read_is_refused_in_one_sentence(staging, content, sentence):
+def test_an_unreadable_csv_is_refused_in_one_sentence(staging, content, sentence):
     with pytest.raises(InputError, match=sentence) as refused:
         staging.csv_rows(content)
     assert str(refused.value).startswith(f"{staging.folder / 'input.csv'}: ")
@@ -163,7 +163,7 @@ def test_lines_are_counted_through_quoted_fields_and_many_blocks(staging, monkey
 
 
 @pytest.mark.parametrize("block", [1, 2, 3, 5, 8, 13])
-def test_where_blocks_end_does_not_matter(staging, monkeypatch, uuid, block):
+def test_the_size_of_a_read_block_does_not_matter(staging, monkeypatch, uuid, block):
     monkeypatch.setattr("bulk_cancel.inputs.unpack.BLOCK", block)
     content = f'\ufeffid,reason\r\n{uuid(1)},"é,\r\n""x"""\r\n\r\n{uuid(2)}\r\n{uuid(3)},ü'
     assert reasons(staging.csv_rows(content)) == [(2, 'é,\n"x"'), (4, None), (5, "ü")]

@@ -57,7 +57,7 @@ def test_a_mapped_column_is_taken():
         ([f"c{no}" for no in range(40)], {}, "and 10 more"),
     ],
 )
-def test_what_is_not_clear_is_refused(columns, mapping, sentence):
+def test_ambiguous_columns_are_refused(columns, mapping, sentence):
     with pytest.raises(InputError, match=sentence):
         resolve_columns(columns, mapping)
 
@@ -73,7 +73,7 @@ def test_a_mapping_takes_the_very_name_first():
         resolve_columns(["termin", "Termin"], {"appointment_id": "TERMIN"})
 
 
-def test_a_tie_is_broken_by_the_mapping():
+def test_of_two_like_columns_the_mapped_one_is_taken():
     assert resolve_columns(["id", "ID"], {"appointment_id": "ID"}) == {"appointment_id": "ID"}
 
 

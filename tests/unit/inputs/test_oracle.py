@@ -10,7 +10,7 @@ import unicodedata
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from bulk_cancel.inputs import InputRow
+from bulk_cancel.core.model import InputRow
 from bulk_cancel.inputs.yes_no import NO, YES
 from support.examples import examples
 
@@ -164,7 +164,7 @@ def oracle(content, separator, cancel_all_default, reason_default):
     default_cancel_all=st.booleans(),
     default_reason=st.sampled_from(["", "closed"]),
 )
-def test_rows_are_those_of_the_oracle(staging, table, end, separator, default_cancel_all, default_reason):
+def test_rows_are_read_as_the_oracle_reads_them(staging, table, end, separator, default_cancel_all, default_reason):
     out = io.StringIO()
     csv.writer(out, lineterminator=end, delimiter=separator, quoting=csv.QUOTE_ALL).writerows([COLUMNS, *table])
     content = out.getvalue()

@@ -73,7 +73,7 @@ def test_only_uuids_pass(one_row, uuid, written, shown):
         "\u3000\u00a0 3f2b8c1e-0000-4000-8000-000000000001\n",
     ],
 )
-def test_what_is_one_uuid_without_doubt_is_read_in_canonical_form(one_row, uuid, written):
+def test_every_clear_spelling_of_a_uuid_is_read_in_canonical_form(one_row, uuid, written):
     row = one_row(id=written, user_id=written)
     assert (row.appointment_id, row.user_id, row.problems) == (uuid(1), uuid(1), None)
 
@@ -118,18 +118,18 @@ def test_all_reasons_of_a_row_are_given(one_row, uuid):
 @pytest.mark.parametrize(
     "word", ["true", "TRUE", "Yes", " yes\t", "1", "1.0", "1,0", "WAHR", "Ja", "VRAI", "Sí", "ИСТИНА"]
 )
-def test_words_for_yes(one_row, uuid, word):
+def test_every_word_for_yes_is_read(one_row, uuid, word):
     assert one_row(id=uuid(1), cancel_all=word).cancel_all
     assert one_row(id=uuid(1), cancel_entire_series=word).entire_series
 
 
 @pytest.mark.parametrize("word", ["false", "No", "0", "", "  ", "0.00", "FALSCH", "nein", "FAUX", "Não"])
-def test_words_for_no(one_row, uuid, word):
+def test_every_word_for_no_is_read(one_row, uuid, word):
     row = one_row(id=uuid(1), cancel_all=word, cancel_entire_series=word)
     assert (row.cancel_all, row.entire_series, row.problems) == (False, False, None)
 
 
-def test_other_words_are_invalid(one_row, uuid):
+def test_another_word_than_yes_or_no_is_invalid(one_row, uuid):
     row = one_row(id=uuid(1), cancel_all="Maybe", cancel_entire_series="2")
     assert row.problems == 'cancel_all is not a yes/no value: "Maybe"; cancel_entire_series is not a yes/no value: "2"'
 

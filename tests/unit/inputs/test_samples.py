@@ -8,7 +8,7 @@ def test_semicolons_umlauts_and_names_of_ones_own(staging, samples, uuid):
     assert [(row.appointment_id, row.reason) for row in rows] == [(uuid(1), "Büro geschlossen"), (uuid(2), None)]
 
 
-def test_quoted_fields(staging, samples, uuid):
+def test_quoted_fields_keep_line_breaks_and_quotes(staging, samples, uuid):
     rows = staging.rows(samples / "quoted.csv")
     assert [(row.row, row.appointment_id) for row in rows] == [(2, uuid(1)), (4, uuid(2))]
     assert rows[0].reason == 'Closed, sorry.\nPlease "rebook".'
@@ -37,7 +37,7 @@ def test_a_workbook_and_a_parquet_file_of_the_same(staging, samples, uuid):
     assert [row.first_row for row in rows] == [2, 3, 4, 2]
 
 
-def test_wrong_rows_and_one_good_one(staging, samples, uuid):
+def test_one_good_row_among_wrong_ones_is_read(staging, samples, uuid):
     rows = staging.rows(samples / "wrong_rows.csv")
     assert [row.appointment_id for row in rows] == [uuid(1)] + [None] * 6
     assert [row.problems is None for row in rows] == [True] + [False] * 6

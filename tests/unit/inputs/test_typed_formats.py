@@ -233,7 +233,7 @@ def test_json_lists_that_cannot_be_rows_are_refused(staging, content, sentence):
 
 
 @pytest.mark.parametrize("block", [1, 2, 3, 7, 64])
-def test_where_blocks_end_in_a_json_list_does_not_matter(staging, monkeypatch, uuid, block):
+def test_the_size_of_a_read_block_of_a_json_list_does_not_matter(staging, monkeypatch, uuid, block):
     monkeypatch.setattr("bulk_cancel.inputs.unpack.BLOCK", block)
     content = json.dumps([{"id": uuid(1), "reason": "é\n\u2028"}, {}, {"id": uuid(2), "n": 12345}], ensure_ascii=False)
     path = staging.file("x.json", content)

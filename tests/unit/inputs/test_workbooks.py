@@ -204,7 +204,7 @@ def test_rich_texts_are_whole_and_their_reading_aids_are_left_out(staging, sheet
     assert cells(staging, sheet_xml(rows)) == [(uuid(1), "Büro zu")]
 
 
-def test_cells_and_rows_may_leave_out_where_they_are(staging, sheet_xml, uuid):
+def test_cells_and_rows_without_references_are_read_in_order(staging, sheet_xml, uuid):
     rows = "<row><c t='inlineStr'><is><t>id</t></is></c></row>"
     rows += f"<row><c t='inlineStr'><is><t>{uuid(1)}</t></is></c></row>"
     assert problems(staging, sheet_xml(rows)) == {2: None}
@@ -225,7 +225,7 @@ def test_cells_and_rows_may_leave_out_where_they_are(staging, sheet_xml, uuid):
         ("<row>", "the workbook is damaged"),
     ],
 )
-def test_what_no_sheet_can_hold_is_refused_in_a_sentence(staging, sheet_xml, rows, sentence):
+def test_an_impossible_sheet_is_refused_in_a_sentence(staging, sheet_xml, rows, sentence):
     with pytest.raises(InputError, match=sentence):
         staging.stage(sheet_xml(rows))
 

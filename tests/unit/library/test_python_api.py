@@ -114,7 +114,7 @@ def test_a_pause_of_hours_that_an_earlier_run_was_asked_for_still_holds(sandbox:
     assert not sandbox.truth().requests
 
 
-def test_what_was_used_of_a_limit_counts_for_the_next_ledger_on_this_machine(sandbox: Sandbox) -> None:
+def test_the_used_part_of_a_limit_counts_for_another_ledger_on_this_machine(sandbox: Sandbox) -> None:
     """A worker's, too: its ledger is another one."""
     assert run(job(ledger="one.db", rate="1/s", burst=100, yes=True)).exit_code == Exit.OK
     pace = remembered(Machine({}), KEY)
@@ -232,7 +232,7 @@ def test_the_environment_is_what_is_given(sandbox: Sandbox, monkeypatch: pytest.
         ({"yes": True, "max_cancel": 3}, {}, "more than", Exit.STOPPED),
     ],
 )
-def test_what_nobody_approves_is_not_sent(
+def test_without_approval_nothing_is_sent(
     sandbox: Sandbox, flags: dict[str, Any], options: dict[str, Any], complaint: str, code: Exit
 ) -> None:
     with pytest.raises(BulkCancelError, match=complaint) as refused:
@@ -242,7 +242,7 @@ def test_what_nobody_approves_is_not_sent(
     assert not Path("runs").exists()
 
 
-def test_who_approves_gets_the_plan(sandbox: Sandbox) -> None:
+def test_approve_gets_the_plan_of_the_run(sandbox: Sandbox) -> None:
     plans: list[PlanResult] = []
     run(job(), approve=lambda planned: not plans.append(planned))  # type: ignore[func-returns-value]
     assert [planned.cancels for planned in plans] == [COUNT]
@@ -275,7 +275,7 @@ def test_a_second_run_at_the_same_time_is_refused(sandbox: Sandbox) -> None:
     assert refused == [Exit.LOCKED]
 
 
-def test_a_wish_to_stop_before_the_run_began(sandbox: Sandbox) -> None:
+def test_a_stop_before_the_run_began_sends_nothing(sandbox: Sandbox) -> None:
     stop = Stop()
     with pytest.raises(DeclinedError):
         run(job(), approve=lambda _: not stop.request(), stop=stop)  # type: ignore[func-returns-value]
@@ -294,7 +294,7 @@ def when_answered(count: int, then: Callable[[], object]) -> Any:
     return structlog.wrap_logger(None, processors=[listen], wrapper_class=structlog.make_filtering_bound_logger(0))
 
 
-def test_a_wish_to_stop_drains_a_run(sandbox: Sandbox) -> None:
+def test_a_requested_stop_drains_a_run(sandbox: Sandbox) -> None:
     stop = Stop()
     slow = job(yes=True, rate="1/s", burst=4, concurrency=1)  # after the burst there is plenty of time
     summary = run(slow, stop=stop, log=when_answered(2, stop.request))
@@ -307,7 +307,7 @@ def test_a_wish_to_stop_drains_a_run(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_awaited(backend: str, sandbox: Sandbox) -> None:
+def test_the_awaited_forms_do_the_same(backend: str, sandbox: Sandbox) -> None:
     async def one_after_the_other() -> tuple[PlanResult, Summary, Summary]:
         return await plan_async(job()), await run_async(job(yes=True)), await reconcile_async(job())
 
@@ -358,7 +358,7 @@ def test_a_log_file_is_closed_after_the_run(sandbox: Sandbox) -> None:
     assert "run.ended" in Path("full.log").read_text()
 
 
-def test_a_host_program_with_uvloops_policy(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_works_under_a_uvloop_policy_and_leaves_it(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.14 on policies are going out of use
         before = asyncio.get_event_loop_policy()

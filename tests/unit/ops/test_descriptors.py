@@ -22,7 +22,7 @@ def test_one_connection_is_tried_however_low_the_limit_is() -> None:
         assert room_for_connections() == 1
 
 
-def test_without_a_limit_any_number_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_limit_of_open_files_any_number_of_connections_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert room_for_connections() > 10**6
 
@@ -41,7 +41,7 @@ def test_a_name_that_cannot_be_looked_up_for_want_of_a_file() -> None:
         assert is_out_of_files(error)
 
 
-def test_a_machine_with_room_for_one_says_so_in_good_english() -> None:
+def test_room_for_one_connection_is_told_in_the_singular() -> None:
     told = "This machine lets the program open few files (ulimit -n): {}."
     assert fewer_at_a_time(1, "request", 2000) == told.format("1 request at a time, not 2,000")
     assert fewer_at_a_time(3, "account", 16) == told.format("3 accounts at a time, not 16")

@@ -34,5 +34,5 @@ def test_a_refusal_is_found_in_the_words_of_a_library(number: int) -> None:
 
 
 @pytest.mark.parametrize("words", ["parquet: File out of specification", f"cannot be opened (os error {errno.ENOENT})"])
-def test_other_errors_are_no_refusals(words: str) -> None:
+def test_an_error_of_another_kind_is_not_a_refusal_of_the_disk(words: str) -> None:
     assert refusal_in(ValueError(words)) is None

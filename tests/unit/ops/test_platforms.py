@@ -13,7 +13,7 @@ from bulk_cancel.ops.platforms import refuse_windows
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
-def test_it_runs_on_linux_and_on_macos(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_linux_and_macos_are_not_refused(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", platform)
     refuse_windows()
 

@@ -90,7 +90,7 @@ def test_a_folder_into_which_everybody_may_write_is_refused_before_anything_is_i
     assert list(open_one.iterdir()) == []
 
 
-def test_a_sticky_folder_such_as_tmp_will_do(tmp_path: Path) -> None:
+def test_a_folder_can_be_made_in_a_sticky_one_such_as_tmp(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
     assert make_folder(tmp_path / "a" / "b") == [tmp_path / "a" / "b", tmp_path / "a"]
     assert make_folder(tmp_path / "a" / "b") == []
@@ -142,7 +142,7 @@ def test_a_link_is_replaced_and_not_followed(name: str, tmp_path: Path) -> None:
     assert mode(path) == 0o600
 
 
-def test_what_fails_half_way_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+def test_a_failed_replacement_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("old")
     with pytest.raises(UnicodeEncodeError), replaced(path) as file:

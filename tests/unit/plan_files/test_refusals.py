@@ -13,8 +13,8 @@ import pytest
 
 from bulk_cancel.core.actions import Action
 from bulk_cancel.errors import Exit, InputMissingError, PlanError, UsageError
-from bulk_cancel.plan_files import PlanFile, is_plan, open_plan, write_plan
-from support.plans import ABOUT, DAY, NOW, ONE_OF_EACH, line, uuid
+from bulk_cancel.plan_files import PlanFile, is_plan, open_plan
+from support.plans import ABOUT, DAY, NOW, ONE_OF_EACH, line, uuid, write_plan
 
 Change = Callable[[list[dict[str, Any]]], object]
 
@@ -158,7 +158,7 @@ def test_a_line_in_another_spelling_is_refused(plan: PlanFile, part: bytes, othe
         '{"format":"ä"}'.encode(),
     ],
 )
-def test_what_is_no_plan_is_refused(path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_plan_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(PlanError, match="is not a plan, or is damaged"):
         open_plan(path, now=NOW)
@@ -209,7 +209,7 @@ def test_another_digest_is_refused_and_both_are_named(plan: PlanFile, tmp_path: 
 
 
 @pytest.mark.parametrize("approved", ["", "abc", "0123456789a", "x" * 64, "0" * 65])
-def test_what_is_no_digest_is_a_wrong_option(plan: PlanFile, approved: str) -> None:
+def test_a_text_that_is_not_a_digest_is_a_wrong_option(plan: PlanFile, approved: str) -> None:
     with pytest.raises(UsageError, match="--expect-digest"):
         open_plan(plan.path, now=NOW, expect_digest=approved)
 
@@ -228,7 +228,7 @@ def test_a_plan_that_is_not_there(path: Path) -> None:
     assert is_plan(str(path))
 
 
-def test_what_is_not_a_file_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_folder_or_pipe_in_place_of_a_plan_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for place in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(PlanError, match=r"not a file|cannot be read"):

@@ -13,9 +13,9 @@ import pytest
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.errors import Exit, PlanWriteError
-from bulk_cancel.plan_files import open_plan, write_plan, writing_plan
+from bulk_cancel.plan_files import open_plan, writing_plan
 from bulk_cancel.plan_files.fields import MalformedError
-from support.plans import ABOUT, NOW, ONE_OF_EACH, broken_off, line, many, row_of
+from support.plans import ABOUT, NOW, ONE_OF_EACH, broken_off, line, many, row_of, write_plan
 
 
 def names(folder: Path) -> set[str]:
@@ -71,7 +71,7 @@ def test_a_full_disk_is_told_plainly(path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["missing/closure.plan", "a-file/closure.plan", ""])
-def test_a_place_that_takes_no_file_is_told_plainly(tmp_path: Path, place: str) -> None:
+def test_a_plan_that_cannot_be_written_there_is_an_error_and_leaves_nothing(tmp_path: Path, place: str) -> None:
     (tmp_path / "a-file").touch()
     with pytest.raises(PlanWriteError, match="cannot be written"):
         write_plan(tmp_path / place, ABOUT, ONE_OF_EACH)
@@ -97,7 +97,7 @@ def test_a_link_is_replaced_and_not_followed(path: Path, tmp_path: Path) -> None
         [line(2, attendee_id=row_of(3).appointment_id, cancel_all=True)],
     ],
 )
-def test_what_could_not_be_read_again_is_not_written(path: Path, lines: list[PlanLine]) -> None:
+def test_a_line_that_could_not_be_read_again_is_not_written(path: Path, lines: list[PlanLine]) -> None:
     with pytest.raises(MalformedError):
         write_plan(path, ABOUT, lines)
     with pytest.raises(MalformedError):
@@ -105,7 +105,7 @@ def test_what_could_not_be_read_again_is_not_written(path: Path, lines: list[Pla
     assert names(path.parent) == set()
 
 
-def test_a_plan_may_hold_for_ever(path: Path) -> None:
+def test_a_plan_may_never_expire(path: Path) -> None:
     write_plan(path, replace(ABOUT, expires_at=1e18), ONE_OF_EACH)
     assert not open_plan(path, now=NOW + 1e9).header.expired(NOW + 1e9)
 

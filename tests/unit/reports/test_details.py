@@ -36,7 +36,7 @@ Make = Callable[..., Any]
         ({"detail": "ask bob@example.org"}, "ask [address]"),
     ],
 )
-def test_detail(record: Make, changes: dict[str, Any], detail: str) -> None:
+def test_the_detail_of_a_record_says_what_happened(record: Make, changes: dict[str, Any], detail: str) -> None:
     assert detail_of(record(**changes)) == detail
 
 

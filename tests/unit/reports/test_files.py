@@ -32,7 +32,7 @@ def test_nothing_is_seen_before_all_is_written(tmp_path: Path) -> None:
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_failure_changes_nothing(tmp_path: Path) -> None:
+def test_a_write_that_fails_leaves_the_old_files(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("old")
     with pytest.raises(UnicodeEncodeError), written_aside(tmp_path, NAMES) as folder:
         (folder / "a.txt").write_text("half" + "ä" * 99, encoding="ascii")
@@ -75,7 +75,7 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+def test_files_that_a_killed_process_left_are_removed(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("old")
     code = (
         "import os, sys; from pathlib import Path; from bulk_cancel.reports.files import written_aside\n"

@@ -43,7 +43,7 @@ def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_the_columns() -> None:
+def test_the_columns_of_the_found_file() -> None:
     assert found_csv([], PLAIN) == COLUMNS + "\n"
     assert found_csv([], FULL) == COLUMNS + ",is_cancelled,attendee_names,attendee_emails,attendee_phones\n"
     assert rows(found_csv([ONE], FULL)) == [
@@ -66,7 +66,7 @@ def test_the_columns() -> None:
     ]
 
 
-def test_what_is_not_known_is_empty() -> None:
+def test_unknown_values_are_empty_cells() -> None:
     (row,) = rows(found_csv([Appointment(ID, is_cancelled=False, end="soon")], FULL))
     known = {"appointment_id": ID, "end": "soon", "paid": "false", "is_cancelled": "false"}
     assert row == dict.fromkeys(row, "") | known
@@ -129,7 +129,7 @@ def test_other_kinds_are_refused(name: str) -> None:
         check_kind(Path(name))
 
 
-def test_what_was_there_stands_when_the_disk_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_found_file_survives_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "a.csv"
     file.write_text("before")
 

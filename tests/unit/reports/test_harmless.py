@@ -31,7 +31,7 @@ def test_python_and_polars_agree_on_what_is_harmless(cell: str) -> None:
 
 
 @given(cells)
-def test_what_is_harmless_stays_as_it_is(cell: str) -> None:
+def test_a_harmless_cell_stays_unchanged(cell: str) -> None:
     assert harmless(harmless(cell)) == harmless(cell)
 
 
@@ -54,7 +54,7 @@ def test_the_rebooking_list_says_when_as_the_office_does(tmp_path: Path) -> None
         ("Ann-Marie", "Ann-Marie"),
     ],
 )
-def test_whoever_books_writes_no_formula_into_the_rebooking_list(tmp_path: Path, text: str, cell: str) -> None:
+def test_no_text_of_a_booking_is_a_formula_in_the_rebooking_list(tmp_path: Path, text: str, cell: str) -> None:
     seen = Appointment(ID, is_cancelled=True, location=text, meeting=text, contacts=(Contact(ID, text, text, text),))
     with rebooking_list(tmp_path, BERLIN) as keep:
         keep(Target(ID), seen)

@@ -49,7 +49,7 @@ def ended(ledger: Ledger, run_no: int, **told: object) -> Page:
     return run_page(ledger, ledger.runs()[0], AT)
 
 
-def test_a_good_run_says_so(ledger: SqliteLedger) -> None:
+def test_the_page_of_a_good_run_says_that_all_is_done(ledger: SqliteLedger) -> None:
     run_no = begun(ledger, 3)
     for number in (2, 3, 4):
         put(ledger, run_no, State.CANCELLED, number)
@@ -60,7 +60,7 @@ def test_a_good_run_says_so(ledger: SqliteLedger) -> None:
     assert ("Took", "1 min 30 s") in page.facts
 
 
-def test_what_needs_a_person_comes_with_what_to_do(ledger: SqliteLedger) -> None:
+def test_the_page_says_what_to_do_for_rows_that_need_a_person(ledger: SqliteLedger) -> None:
     states = list(State)
     run_no = begun(ledger, len(states), with_invalid=True)
     for number, state in enumerate(states, 2):
@@ -98,7 +98,7 @@ def test_a_run_that_was_killed_is_told_as_such(ledger: SqliteLedger) -> None:
     assert page.timeline is None
 
 
-def test_the_advice_of_then_stands_as_long_as_the_counts_do(ledger: SqliteLedger) -> None:
+def test_the_page_keeps_the_runs_advice_until_the_counts_change(ledger: SqliteLedger) -> None:
     run_no = begun(ledger, 1)
     put(ledger, run_no, State.UNKNOWN, 2)
     counts = {str(kind): 0 for kind in ("cancelled", "already_cancelled", "not_found", "rejected", "failed")}
@@ -121,7 +121,7 @@ def test_a_long_table_shows_who_needs_a_person_and_says_what_it_leaves_out(
     assert "results.csv" in page.note
 
 
-def test_nothing_to_cancel_is_a_page_too(ledger: SqliteLedger, tmp_path: Path) -> None:
+def test_a_run_without_rows_has_a_page(ledger: SqliteLedger, tmp_path: Path) -> None:
     run_no = begun(ledger, 0)
     ledger.end_run(run_no, AT, "{}")
     write_run_page(ledger, ledger.runs()[0], tmp_path / "out", AT)
@@ -142,7 +142,7 @@ def test_a_plan_says_what_it_would_do() -> None:
     assert render(made).count("<tr ") == len(made.rows)
 
 
-def test_what_is_seen_to_be_no_group_is_not_said_to_be_for_everyone_in_one() -> None:
+def test_cancel_all_is_shown_only_for_rows_that_may_be_group_bookings() -> None:
     """`--cancel-all` is about all rows: most of them are no group bookings."""
     page = PlanPage(FACTS)
     for number, group in ((2, False), (3, True), (4, None)):

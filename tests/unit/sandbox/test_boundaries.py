@@ -25,13 +25,13 @@ def imported(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_it_imports_nothing_else_of_the_project(path):
+def test_the_sandbox_imports_nothing_else_of_the_project(path):
     own = {name for name in imported(path) if name.startswith("bulk_cancel")}
     assert all(name.startswith("bulk_cancel.sandbox.") for name in own)
 
 
 @pytest.mark.process
-def test_the_rest_works_without_the_extra():
+def test_the_sandbox_works_without_the_server_libraries():
     names = [f"bulk_cancel.sandbox.{path.stem}" for path in MODULES if path.stem not in SERVING | {"__init__"}]
     script = f"import sys, {', '.join(names)}; assert not {{'starlette', 'uvicorn'}} & sys.modules.keys()"
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -32,7 +32,7 @@ def test_a_cancel_needs_no_body(api, an):
     assert api.post(f"/appointment/{an('single')}/cancel").status_code == 201
 
 
-def test_secrets_and_personal_data_carry_the_canary(cancel, an):
+def test_secrets_and_personal_data_of_the_sandbox_contain_a_marker(cancel, an):
     body = cancel(an("single")).json()
     attendee = body["attendees"][0]
     secrets = [body["secret"], body["ics"], json.dumps(body["hostingInfo"]), attendee["secret"]]
@@ -63,7 +63,7 @@ def test_a_wrong_body_is_refused_with_every_wrong_field(sandbox, cancel, an, fie
 
 
 @pytest.mark.parametrize("body", ["{", "[]", '"reason"', "\xff"])
-def test_a_body_that_is_no_object_is_refused(api, an, body):
+def test_a_body_that_is_not_an_object_is_refused(api, an, body):
     assert api.post(f"/appointment/{an('single')}/cancel", content=body.encode("latin-1")).status_code == 400
 
 
@@ -71,7 +71,7 @@ def test_a_reason_of_500_characters_is_allowed(cancel, an):
     assert cancel(an("single"), reason="ä" * 500).status_code == 201
 
 
-def test_a_group_booking_needs_a_word_on_whom(sandbox, cancel, an):
+def test_a_group_booking_needs_an_attendee_or_cancel_all(sandbox, cancel, an):
     assert cancel(an("group")).status_code == 400
     assert sandbox.truth().applied == {}
     assert cancel(an("group"), cancelAll=True).json()["isCancelled"] is True
@@ -105,7 +105,7 @@ def test_removing_an_attendee_leaves_the_others(sandbox, cancel, an):
         ("other-host", {}, 201),
     ],
 )
-def test_scope_of_a_cancel(cancel, an, kind, fields, status):
+def test_the_scope_of_a_cancel_has_to_fit_the_appointment(cancel, an, kind, fields, status):
     assert cancel(an(kind), **fields).status_code == status
 
 
@@ -144,7 +144,7 @@ def test_a_second_cancel_can_be_made_to_mail_again(sandbox, api, an):
     assert sandbox.truth().mails == {an("single"): 2}
 
 
-def test_warnings_and_payments_show(cancel, an):
+def test_the_sandbox_shows_warnings_and_payments(cancel, an):
     assert cancel(an("sync-error")).json()["resolvableErrors"] == [{"errorCode": "CALENDAR_SYNC_FAILED"}]
     assert cancel(an("single")).json()["resolvableErrors"] == []
     assert "paymentId" in cancel(an("paid")).json()
@@ -152,7 +152,7 @@ def test_warnings_and_payments_show(cancel, an):
 
 
 @pytest.mark.parametrize(("id_", "status"), [(NOBODY, 404), ("not-a-uuid", 400), ("%7B" + NOBODY + "%7D", 400)])
-def test_ids_that_lead_nowhere(cancel, id_, status):
+def test_an_unknown_or_invalid_id_is_refused(cancel, id_, status):
     assert cancel(id_).status_code == status
 
 
@@ -160,7 +160,7 @@ def test_upper_case_ids_are_the_same_appointment(sandbox, cancel, an):
     assert cancel(an("single").upper()).json()["id"] == an("single")
 
 
-def test_somebody_else_can_come_first_without_being_counted(sandbox, cancel, an):
+def test_a_cancellation_by_someone_else_is_not_counted(sandbox, cancel, an):
     cancel_elsewhere(sandbox, an("single"))
     assert cancel(an("single")).status_code == 400
     assert sandbox.truth().applied == {}

@@ -59,7 +59,7 @@ def test_pending_bookings_by_status_and_host(around):
 
 
 @pytest.mark.parametrize("path", ["/provisional-booking/paginated", "/booking-availability", "/meeting-type", "/user"])
-def test_each_of_them_meets_the_faults_of_reads(around, path):
+def test_read_faults_apply_to_the_reads_of_a_closure(around, path):
     api = around(faults="get:503")
     assert api.get(path, params={"meetingTypeId": CONSULTATION.id, "hostIds": OWNER.id}).status_code == 503
 
@@ -74,7 +74,7 @@ def test_an_appointment_takes_its_slot_and_a_group_booking_one_place_of_it(aroun
     assert start in free(slots(api, hostIds=HOST.id))
 
 
-def test_a_host_and_a_known_type_are_wanted(around):
+def test_slots_need_a_host_a_known_type_and_valid_parameters(around):
     api = around()
     assert slots(api, hostIds="").status_code == 400
     assert slots(api, meetingTypeId=OWNER.id).status_code == 404

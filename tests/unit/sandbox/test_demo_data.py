@@ -28,7 +28,7 @@ def test_faulty_answers_are_for_rows_of_the_sample():
     assert targets <= ids
 
 
-def test_the_rows_are_of_every_sort():
+def test_the_demo_has_rows_of_every_kind():
     world = demo_world()
     ids = Counter(row["appointment_id"] for row in demo_rows())
     uuids = {id_ for id_ in ids if is_uuid(id_)}

@@ -31,7 +31,7 @@ ID = made_id("somebody")
         ("get:stale", Fault(Shape.STALE, meets=Meets.STALE_READS, duration_s=2)),
     ],
 )
-def test_reads_as_meant(spec, fault):
+def test_a_fault_specification_is_parsed(spec, fault):
     assert parse_faults(spec) == (fault,)
 
 
@@ -62,7 +62,7 @@ def test_a_list_may_have_spaces_and_gaps():
         ("html,empty", "add up to 2"),
     ],
 )
-def test_what_cannot_be_is_refused_in_a_sentence(spec, sentence):
+def test_an_impossible_fault_is_refused_in_a_sentence(spec, sentence):
     with pytest.raises(ValueError, match=sentence):
         parse_faults(spec)
 

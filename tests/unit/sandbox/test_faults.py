@@ -55,7 +55,7 @@ def test_broken_connections(sandbox, cancel, single, shape, error, when, times):
         ("truncated", 201, "application/json"),
     ],
 )
-def test_answers_that_prove_nothing(sandbox, cancel, single, shape, status, content_type, when, times):
+def test_faulty_answers_carry_no_document(sandbox, cancel, single, shape, status, content_type, when, times):
     sandbox.set_faults(f"{shape}-{when}")
     answer = cancel(single)
     assert answer.status_code == status
@@ -119,7 +119,7 @@ def test_429_on_request(sandbox, cancel, single):
     assert cancel(single).status_code == 201
 
 
-def test_late_takes_effect_when_it_is_due(sandbox, dial, api, cancel, single):
+def test_a_late_cancel_takes_effect_when_it_is_due(sandbox, dial, api, cancel, single):
     sandbox.set_faults("late:5s")
     with pytest.raises(httpx.RemoteProtocolError):
         cancel(single)
@@ -131,7 +131,7 @@ def test_late_takes_effect_when_it_is_due(sandbox, dial, api, cancel, single):
     assert (applied(sandbox), sandbox.truth().late) == ({single: 1}, 0)
 
 
-def test_late_shows_in_the_truth_without_any_further_request(sandbox, dial, cancel, single):
+def test_the_truth_has_a_late_cancel_without_any_further_request(sandbox, dial, cancel, single):
     sandbox.set_faults("502-late:5s")
     assert cancel(single).status_code == 502
     dial.turn(5)
@@ -188,7 +188,7 @@ def test_reads_have_faults_of_their_own(sandbox, api, cancel, single):
     assert api.get(f"/appointment/{single}").json()["isCancelled"] is True
 
 
-def test_lists_can_fail_too(sandbox, api):
+def test_lists_can_have_faults(sandbox, api):
     sandbox.set_faults("get:503")
     assert api.get("/appointment/paginated", params={"page": 0, "pageSize": 1}).status_code == 503
 
@@ -201,7 +201,7 @@ def test_a_hanging_answer_ends_with_the_client(sandbox, api, single):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_delay_changes_nothing_but_the_time(sandbox, api, single, when):
+def test_a_delayed_answer_differs_only_in_its_time(sandbox, api, single, when):
     sandbox.set_faults(f"delay-{when}:20ms")
     answer = api.post(f"/appointment/{single}/cancel")
     assert answer.json()["isCancelled"] is True

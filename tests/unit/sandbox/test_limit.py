@@ -40,7 +40,7 @@ def test_a_client_that_paces_itself_exactly_is_never_refused():
 
 
 @given(st.lists(st.integers(0, 5000), max_size=200), st.integers(1, 50), st.integers(1, 20))
-def test_grants_match_exact_arithmetic(waits_ms, rate, burst):
+def test_the_bucket_grants_exactly_what_exact_arithmetic_allows(waits_ms, rate, burst):
     clock = Clock()
     bucket = TokenBucket(rate, burst, clock)
     tokens, at_ms = Fraction(burst), 0

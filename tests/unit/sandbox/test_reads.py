@@ -25,7 +25,7 @@ def pages(api, **parameters):
             return found
 
 
-def test_one_appointment_reads_as_its_cancel_answers(api, cancel, an):
+def test_a_read_returns_the_document_of_the_cancel(api, cancel, an):
     cancelled = cancel(an("single")).json()
     assert api.get(f"/appointment/{an('single')}").json() == cancelled
 
@@ -36,7 +36,7 @@ def test_an_unknown_appointment_is_not_found(api):
     assert answer.json() == {"statusCode": 404, "message": "Appointment not found", "error": "Not Found"}
 
 
-def test_pages_hold_each_own_appointment_once(sandbox, api):
+def test_pages_list_each_own_appointment_once_by_start(sandbox, api):
     sandbox.reset(SandboxOptions(count=450, burst=100))
     own = [each for each in sandbox.world.appointments.values() if OWNER.id in each.host_ids]
     found = pages(api)
@@ -45,7 +45,7 @@ def test_pages_hold_each_own_appointment_once(sandbox, api):
     assert starts == sorted(starts)
 
 
-def test_pages_sort_the_other_way_too(sandbox, api):
+def test_pages_can_be_sorted_in_descending_order(sandbox, api):
     sandbox.reset(SandboxOptions(count=40))
     created = [each["createdAt"] for each in pages(api, sortBy="appointment.createdAt", sortDirection="DESC")]
     assert created == sorted(created, reverse=True)
@@ -99,7 +99,7 @@ def test_a_cohosted_appointment_appears_for_each_host(api, an):
         assert an("cohosted") in {each["id"] for each in pages(api, userId=user.id)}
 
 
-def test_users_and_meeting_types(api):
+def test_the_sandbox_lists_users_and_meeting_types(api):
     answer = api.get("/user", params={"limit": 2, "offset": 1}).json()
     assert answer["total"] == len(USERS)
     assert [user["id"] for user in answer["users"]] == [HOST.id, COLLEAGUE.id]
@@ -159,14 +159,14 @@ def test_a_platform_key_acts_as_the_named_user(connect, an):
     assert connect(PLATFORM_KEY, **{USER_HEADER: made_id("nobody")}).get("/user/me").status_code == 403
 
 
-def test_some_times_carry_an_offset(sandbox, api):
+def test_some_start_times_have_an_offset(sandbox, api):
     sandbox.reset(SandboxOptions(count=40))
     starts = {each["location"]: each["start"] for each in pages(api)}
     assert starts["Hamburg office"].endswith("+01:00")
     assert starts["Berlin office"].endswith("Z")
 
 
-def test_moving_an_appointment_elsewhere(sandbox, api, an):
+def test_an_appointment_can_be_moved_by_someone_else(sandbox, api, an):
     before = datetime.fromisoformat(api.get(f"/appointment/{an('single')}").json()["start"])
     reschedule_elsewhere(sandbox, an("single"), timedelta(hours=2))
     after = datetime.fromisoformat(api.get(f"/appointment/{an('single')}").json()["start"])

@@ -18,7 +18,7 @@ from support.signals import heed_signals
 AUTHORIZATION = {"authorization": f"Bearer {OWNER_TOKEN}"}
 
 
-def test_it_answers_as_soon_as_the_block_begins_and_not_after_it():
+def test_the_server_answers_within_the_block_and_not_after_it():
     threads = set(threading.enumerate())
     with running(SandboxOptions(count=3)) as sandbox:
         assert httpx.get(f"{sandbox.url}/user/me", headers=AUTHORIZATION, trust_env=False).status_code == 200
@@ -28,7 +28,7 @@ def test_it_answers_as_soon_as_the_block_begins_and_not_after_it():
     assert set(threading.enumerate()) == threads
 
 
-def test_it_stops_at_once_even_with_a_client_that_hangs():
+def test_the_server_stops_at_once_even_with_a_hanging_client():
     with running(SandboxOptions(count=3, faults="hang")) as sandbox:
         client = threading.Thread(target=post_and_fail, args=(sandbox,))
         client.start()
@@ -64,7 +64,7 @@ def test_latency_is_added_to_every_answer():
     assert answer.elapsed.total_seconds() >= 0.03
 
 
-def test_truth_and_arrivals_over_http():
+def test_the_sandbox_serves_its_truth_and_arrivals_over_http():
     with running(SandboxOptions(count=3)) as sandbox:
         id_ = next(iter(sandbox.world.appointments))
         began = time.monotonic()
@@ -89,7 +89,7 @@ def test_no_token_that_it_receives_is_kept():
 
 
 @pytest.mark.parametrize("host", ["rebound.example", "127.0.0.1.rebound.example", "10.0.0.1", ""])
-def test_by_any_other_name_nothing_is_answered(host):
+def test_a_request_with_another_host_name_is_refused(host):
     with running(SandboxOptions(count=3)) as sandbox:
         base = sandbox.url.removesuffix("/v4")
         for url in (f"{sandbox.url}/user/me", f"{base}/_arrivals", f"{base}/_truth"):

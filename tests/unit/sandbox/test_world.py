@@ -31,7 +31,7 @@ def test_every_kind_occurs_and_most_are_single():
     assert kinds[Kind.SINGLE] > 500
 
 
-def test_each_kind_is_what_it_says():
+def test_each_kind_of_appointment_is_generated_as_named():
     world = World.generate(1000, 2, NOW)
     assert all(each.start < NOW for each in of_kind(world, Kind.PAST))
     assert all(each.start > NOW for each in world.appointments.values() if each.kind is not Kind.PAST)

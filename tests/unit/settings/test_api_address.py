@@ -38,6 +38,6 @@ def test_another_port_or_path_is_another_api(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["https://host:port/v4", "https://host:99999/v4", "http://[:::]/v4", "http://127.0.0.2"]
 )
-def test_what_is_no_address_or_leaves_the_machine_unencrypted_is_refused(url: str) -> None:
+def test_an_invalid_or_unencrypted_api_address_is_refused(url: str) -> None:
     with pytest.raises(ConfigError):
         api_url({"MEETERGO_API_URL": url})

@@ -80,6 +80,6 @@ def test_a_file_that_holds_no_credential_is_refused(content: bytes, file: Path) 
         find_credential({"MEETERGO_TOKEN_FILE": str(file)})
 
 
-def test_no_file(tmp_path: Path) -> None:
+def test_a_missing_credential_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         find_credential({"MEETERGO_TOKEN_FILE": str(tmp_path / "none")})

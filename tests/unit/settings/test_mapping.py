@@ -16,12 +16,12 @@ def test_a_field_is_named_in_any_spelling(field: str) -> None:
 
 
 @pytest.mark.parametrize("pair", ["Termin=appointment_id", "Termin=Appointment-ID"])
-def test_a_pair_that_is_the_wrong_way_round_is_told_as_such(pair: str) -> None:
+def test_a_mapping_in_the_wrong_order_is_named_as_that(pair: str) -> None:
     with pytest.raises(UsageError, match="is the wrong way round: write appointment_id=Termin"):
         load_job("a.csv", {"map": [pair]})
 
 
-def test_two_fields_may_stand_in_each_others_columns() -> None:
+def test_a_field_may_be_mapped_to_the_column_of_another() -> None:
     assert load_job("a.csv", {"map": ["reason=user_id"]}).map == {"reason": "user_id"}
 
 

@@ -17,7 +17,7 @@ def test_a_command_is_recorded_as_a_shell_takes_it() -> None:
     assert shlex.split(command) == ["bulk-cancel", *arguments]
 
 
-def test_what_another_program_starts_has_no_command() -> None:
+def test_a_run_of_another_program_records_no_command() -> None:
     assert recorded_command([], {"BULK_CANCEL_REASON": "closed"}) == ""
 
 
@@ -35,7 +35,7 @@ def test_settings_of_the_environment_go_before_it() -> None:
     )
 
 
-def test_what_is_not_seen_or_breaks_the_line_is_written_out() -> None:
+def test_invisible_characters_and_line_breaks_are_escaped_in_a_recorded_command() -> None:
     assert recorded_command(["run", "c.csv", "--reason", "Closed.\nSorry's\u200b"], {}) == (
         "bulk-cancel run c.csv --reason $'Closed.\\u000aSorry\\'s\\u200b'"
     )

@@ -30,7 +30,7 @@ def write(folder: Path, text: str) -> str:
     return str(file)
 
 
-def test_all_keys(tmp_path: Path) -> None:
+def test_a_select_table_with_all_keys_is_read(tmp_path: Path) -> None:
     more = f'location = " Berlin "\nhost = ["{HOST.upper()}"]\nmeeting_type = "{HOST}"\nchannel = "local"\n'
     job = load_job(write(tmp_path, f'reason = "closed"\n[select]\n{DAY}{more}'), {"burst": "7"})
     assert job.select is not None
@@ -38,7 +38,7 @@ def test_all_keys(tmp_path: Path) -> None:
     assert (job.input, job.reason, job.burst) == ("", "closed", 7)
 
 
-def test_few_keys_and_one_host_as_text(tmp_path: Path) -> None:
+def test_a_select_table_with_few_keys_and_one_host_as_text_is_read(tmp_path: Path) -> None:
     job = load_job(write(tmp_path, f'[select]\n{DAY}host = "{HOST}"\n'), {})
     assert job.select is not None
     assert job.select.selection() == Selection(DAYS, host_ids=(HOST,))
@@ -93,7 +93,7 @@ def test_wrong_options_of_a_search(wrong: dict[str, str], complaint: str) -> Non
     assert complaint in str(caught.value)
 
 
-def test_other_options_are_complained_about_by_their_names() -> None:
+def test_wrong_options_are_named() -> None:
     with pytest.raises(UsageError, match="find are wrong: rate"):
         search_job(WANTED, {"rate": "soon"})
 

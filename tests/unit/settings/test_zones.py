@@ -25,11 +25,11 @@ SYSTEM = next((Path(str(folder)) for folder in ("/usr/share/zoneinfo",) if Path(
         ("Nowhere/Land", "UTC"),
     ],
 )
-def test_the_variable_names_this_machines_zone(variable: str, name: str) -> None:
+def test_the_variable_tz_names_this_machines_zone(variable: str, name: str) -> None:
     assert str(local_zone({"TZ": variable})) == name
 
 
-def test_else_the_systems_link_names_it(tmp_path: Path) -> None:
+def test_without_a_variable_the_systems_link_names_the_zone(tmp_path: Path) -> None:
     there = tmp_path / "zoneinfo" / "America" / "New_York"
     there.parent.mkdir(parents=True)
     there.touch()

@@ -85,7 +85,7 @@ def _moves(run_no: int, wave: Wave) -> list[tuple[str, list[list[Any]]]]:
 
 
 def _write(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry], found: _Found) -> str:
-    written = [Written(run_no, entry, tuple(found.keys[entry.target_id])) for entry in entries]
+    written = [Written(run_no, entry, found.keys[entry.target_id]) for entry in entries]
     stored = [(event_id, *event.stored) for event_id, event in zip(found.event_ids, written, strict=True)]
     sealed = [(event_id, *event.sealed) for event_id, event in zip(found.event_ids, written, strict=True)]
     session.run("insert_events", *_columns(stored), chunk_no)

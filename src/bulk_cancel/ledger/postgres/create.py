@@ -8,14 +8,13 @@ from __future__ import annotations
 import secrets
 
 from bulk_cancel.errors import LedgerError
+from bulk_cancel.ledger.high_water import LEDGER_ID
 from bulk_cancel.ledger.postgres.altered import refuse_altered
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.schema_version import SCHEMA_VERSION, refuse_other_schema
 
 #: The first half of all advisory locks: "bcL1", as SQLite's application_id.
 LOCKS = 0x62634C31
-#: Key in `meta` of the ledger's id, which names its mark.
-LEDGER_ID = "ledger_id"
 
 
 def make_ready(session: Session) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from bulk_cancel.core.text import counted
+from bulk_cancel.ledger.high_water import GENESIS
 from bulk_cancel.ledger.postgres.session import Session
 from bulk_cancel.ledger.records import Row
-from bulk_cancel.ledger.sqlite.integrity import GENESIS, changed_beginning, digest_of, wrong_state
+from bulk_cancel.ledger.sqlite.integrity import changed_beginning, digest_of, wrong_siblings, wrong_states
 
 
 def seal(session: Session, run_no: int, chunk_no: int, events: Iterable[Row]) -> int:
@@ -50,7 +51,8 @@ def verify(session: Session) -> list[str]:
     """Return everything that is wrong with a ledger, in sentences; an empty list when it is whole."""
     with session.transaction():
         session.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        return [*_wrong_links(session), *_wrong_states(session), *_wrong_siblings(session)]
+        states, siblings = session.pages("states_by_target"), session.pages("lost_siblings")
+        return [*_wrong_links(session), *wrong_states(states), *wrong_siblings(siblings)]
 
 
 def _wrong_links(session: Session) -> Iterator[str]:
@@ -69,15 +71,3 @@ def _wrong_links(session: Session) -> Iterator[str]:
             yield f"The history up to the event {last_event_id} of run {of_chain[0]} was changed after it was written."
         before, chain = digest, of_chain
     yield from map(changed_beginning, unsealed)
-
-
-def _wrong_states(session: Session) -> Iterator[str]:
-    for (target_id, state, attempts), events in groupby(session.pages("states_by_target"), key=lambda row: row[:3]):
-        history = [(event, attempt_no) for *_, event, attempt_no in events if event is not None]
-        yield from wrong_state(target_id, state, attempts, history)
-
-
-def _wrong_siblings(session: Session) -> Iterator[str]:
-    """Yield targets without the mark of a sibling: they would be sent while the sibling's cancel is open."""
-    for (target_id,) in session.pages("lost_siblings"):
-        yield f"Target {target_id} is marked as the only one of its appointment, but it has a sibling."

@@ -40,9 +40,10 @@ class Session:
         return psycopg.RawCursor(self.connection).execute(self.sql[name].encode(), values)
 
     def rows(self, name: str, *values: Any) -> list[Row]:
-        """Return all rows of a statement."""
+        """Return all rows of a statement; none of one that returns nothing."""
         with translated(self.place):
-            return self.run(name, *values).fetchall()
+            cursor = self.run(name, *values)
+            return cursor.fetchall() if cursor.description else []
 
     def value(self, name: str, *values: Any) -> Any:
         """Return the first column of the first row."""

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.model import Chunk
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.errors import LockedError
+from bulk_cancel.errors import LockedError, LostChunkError
+from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.postgres.create import LOCKS
-from bulk_cancel.ledger.postgres.writing import Writing
+from bulk_cancel.ledger.postgres.session import Session
+from bulk_cancel.ledger.questions import Questions
 from bulk_cancel.ledger.records import Row
-from bulk_cancel.ledger.shared import ChunkRecord, Lease, Reservation
+from bulk_cancel.ledger.shared import ChunkRecord, Lease, Reservation, Standing
 from bulk_cancel.ops.uptime import uptime
 
 _POLL_S = 0.1
@@ -25,8 +29,42 @@ _POLL_S = 0.1
 _COMPARISONS = 3
 
 
-class Sharing(Writing):
+class Sharing(Questions):
     """The part of `SharedLedger` beside the contract of all ledgers."""
+
+    def __init__(self, session: Session, marks: Marks | None = None) -> None:
+        super().__init__(marks)
+        self._session = session
+        self._lease: Lease | None = None
+        self.standing = Standing()
+
+    @property
+    def place(self) -> str:
+        """The address of the database, without password and options."""
+        return self._session.place
+
+    def _rows(self, name: str, *values: Any) -> list[Row]:
+        return self._session.rows(name, *values)
+
+    def _fence(self, lease: Lease | None, *, posts: int = 0, gets: int = 0, throttled: int = 0) -> None:
+        """Lock the chunk's row until the transaction ends, so that no worker takes the chunk over in between."""
+        if lease is None:
+            return
+        chunk, requests = lease.chunk, (posts, gets, throttled)
+        found = self._session.run("fence", chunk.run_no, chunk.chunk_no, lease.epoch, *requests).fetchall()
+        if found:
+            self.standing = Standing(*found[0])
+        else:
+            raise LostChunkError(
+                f"Chunk {chunk.chunk_no} of run {chunk.run_no} has another owner, or it has ended.",
+                advice="Nothing to do: the worker that has it now goes on with it.",
+            )
+
+    @contextmanager
+    def _fenced(self, lease: Lease | None) -> Iterator[None]:
+        with self._session.transaction():
+            self._fence(lease)
+            yield
 
     def plan_chunks(self, run_no: int, size: int) -> None:
         with self._session.transaction():

@@ -147,10 +147,10 @@ SELECT e.event_id, t.appointment_id, t.attendee_id, t.entire_series, e.run_no, e
   e.http_status, e.detail
 FROM events e JOIN targets t USING (target_id) WHERE e.event_id > ?1 AND e.event_id <= ?2 ORDER BY e.event_id;
 
--- name: last_link
+-- name: last_seal
 SELECT last_event_id, digest FROM seals ORDER BY last_event_id DESC, run_no DESC LIMIT 1;
 
--- name: last_seal
+-- name: newest_event
 SELECT last_event_id, digest FROM seals WHERE run_no = 0 ORDER BY last_event_id DESC LIMIT 1;
 
 -- name: seal_of

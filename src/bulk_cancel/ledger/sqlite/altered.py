@@ -9,16 +9,15 @@ from contextlib import closing
 from functools import cache, lru_cache
 from pathlib import Path
 
-import apsw
-
 from bulk_cancel.ledger.altered import Schema, differences, refuse
+from bulk_cancel.ledger.sqlite.connection import Connection
 from bulk_cancel.ledger.statements import statements
 
 #: It is made when the first input has been staged.
 _LATER = ("index", "targets_key")
 
 
-def refuse_altered(connection: apsw.Connection, path: Path) -> None:
+def refuse_altered(connection: Connection, path: Path) -> None:
     """Raise LedgerError, naming everything that is missing, planted or changed."""
     found = _schema_of(connection)
     ours = {name: what for name, what in _ours().items() if name != _LATER or name in found}
@@ -28,13 +27,13 @@ def refuse_altered(connection: apsw.Connection, path: Path) -> None:
 @cache
 def _ours() -> Schema:
     sql = statements("sqlite")
-    with closing(apsw.Connection(":memory:")) as made:
+    with closing(Connection(":memory:")) as made:
         made.execute(sql["create_tables"] + sql["make_key"])
         return _schema_of(made)
 
 
-def _schema_of(connection: apsw.Connection) -> Schema:
-    rows = connection.execute(statements("sqlite")["schema"])
+def _schema_of(connection: Connection) -> Schema:
+    rows = connection.rows("schema")
     return {(str(kind), str(name)): (str(table), _on_one_line(str(text))) for kind, name, table, text in rows}
 
 

@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
-
-import apsw
 
 from bulk_cancel.core.model import Entry
 from bulk_cancel.core.states import SETTLED, Event, State, next_state
 from bulk_cancel.ledger.port import GuardError
+from bulk_cancel.ledger.records import Row
 from bulk_cancel.ledger.sqlite import integrity
+from bulk_cancel.ledger.sqlite.connection import Connection
 
-Row = tuple[Any, ...]
 _FINAL = SETTLED | {State.FAILED, State.SKIPPED}
 
 
-def append(connection: apsw.Connection, sql: Mapping[str, str], run_no: int, entries: Sequence[Entry]) -> None:
+def append(connection: Connection, run_no: int, entries: Sequence[Entry]) -> None:
     """Write events and move their targets. Raises IllegalTransitionError or GuardError; then the caller rolls back."""
-    events = [event for wave in waves(entries) for event in _moved(connection, sql, run_no, wave)]
+    events = [event for wave in waves(entries) for event in _moved(connection, run_no, wave)]
     if events:
-        connection.executemany(sql["insert_event"], (event.stored for event in events))
-        integrity.seal_events(connection, sql, [event.sealed for event in events])
+        connection.many("insert_event", (event.stored for event in events))
+        integrity.seal_events(connection, [event.sealed for event in events])
 
 
 class Written:
@@ -34,7 +32,7 @@ class Written:
 
     __slots__ = ("sealed", "stored")
 
-    def __init__(self, run_no: int, entry: Entry, key: Row) -> None:
+    def __init__(self, run_no: int, entry: Entry, key: Sequence[object]) -> None:
         about = (run_no, str(entry.event), entry.attempt_no, float(entry.at), entry.http_status, entry.detail)
         self.stored: Row = (entry.target_id, *about)
         self.sealed: Row = (*key, *about)
@@ -50,20 +48,17 @@ def waves(entries: Iterable[Entry]) -> list[dict[int, Entry]]:
     return waves
 
 
-def _moved(
-    connection: apsw.Connection, sql: Mapping[str, str], run_no: int, wave: Mapping[int, Entry]
-) -> list[Written]:
+def _moved(connection: Connection, run_no: int, wave: Mapping[int, Entry]) -> list[Written]:
     """Move the targets of a wave. Raises GuardError when one is not in the state that its entry expects."""
-    found = connection.execute(sql["where_they_are"], (json.dumps(list(wave)),))
     keys, places = {}, {}
-    for target_id, state, attempts, *key in found:
+    for target_id, state, attempts, *key in connection.rows("where_they_are", json.dumps(list(wave))):
         keys[target_id], places[target_id] = key, (state, attempts)
     intents = [intent(run_no, entry) for entry in wave.values() if entry.event is Event.INTENT]
     outcomes = [outcome(entry) for entry in wave.values() if entry.event is not Event.INTENT]
     before = connection.total_changes()
     for name, values in (("apply_intent", intents), ("apply_outcome", outcomes)):
         if values:
-            connection.executemany(sql[name], values)
+            connection.many(name, values)
     if connection.total_changes() - before != len(wave):
         raise GuardError("; ".join(elsewhere(wave, places)))
     return [Written(run_no, entry, keys[target_id]) for target_id, entry in wave.items()]

@@ -14,22 +14,25 @@ from pathlib import Path
 import apsw
 
 from bulk_cancel.errors import LedgerCreateError, LedgerError
+from bulk_cancel.ledger.high_water import LEDGER_ID
 from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
+from bulk_cancel.ledger.sqlite.connection import Connection
 from bulk_cancel.ledger.sqlite.failures import DISK_ERRORS
 from bulk_cancel.ledger.statements import statements
 from bulk_cancel.ops.disk import sync
 from bulk_cancel.ops.private_files import make_folder, refuse_open_folder
 
 APPLICATION_ID = 0x62634C31  # "bcL1"
-#: Keys in `meta`: the ledger's id, which names its mark, and when a backup was made, seconds since the epoch.
-LEDGER_ID, BACKUP_AT = "ledger_id", "backup_at"
+#: Key in `meta`: when a backup was made, seconds since the epoch.
+BACKUP_AT = "backup_at"
 _COMPANIONS = ("", "-journal", "-wal", "-shm")
 
 
 def create(path: Path) -> None:
     """Make a new, empty ledger. The caller holds the run's lock, so no other process makes the same one."""
     try:
-        _make_folders(path.parent)
+        for made in make_folder(path.parent):
+            sync(made.parent)
         _make(path)
     except (OSError, *DISK_ERRORS) as error:
         raise _cannot_create(path, error) from error
@@ -53,33 +56,24 @@ def refuse_orphans(path: Path) -> None:
             )
 
 
-def _make_folders(folder: Path) -> None:
-    for made in make_folder(folder):
-        sync(made.parent)
-
-
 def _make(path: Path) -> None:
     aside = path.with_name(f".{path.name}.new")
     _remove(aside)  # from a run that was killed here: SQLite would apply its journal to ours
     _touch(aside)
-    connection = apsw.Connection(str(aside))
+    connection = Connection(str(aside))
     try:
         # Before the rename: a later change of the mode would pass through a rollback journal, and a power cut may
         # bring back a deleted one.
         connection.pragma("journal_mode", "WAL")
         with connection:
-            _fill(connection)
-            connection.execute(statements("sqlite")["set_meta"], (LEDGER_ID, secrets.token_hex(16)))
+            connection.execute(statements("sqlite")["create_tables"])
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", SCHEMA_VERSION)
+            connection.rows("set_meta", LEDGER_ID, secrets.token_hex(16))
     finally:
         connection.close()
     aside.replace(path)
     sync(path.parent)
-
-
-def _fill(connection: apsw.Connection) -> None:
-    connection.execute(statements("sqlite")["create_tables"])
-    connection.pragma("application_id", APPLICATION_ID)
-    connection.pragma("user_version", SCHEMA_VERSION)
 
 
 def backup(connection: apsw.Connection, to: Path) -> None:

@@ -9,15 +9,15 @@ made here, between transactions: so the main file does not change within a trans
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
 
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger.high_water import Keeper, Seen, Unanswered
-from bulk_cancel.ledger.sqlite import integrity
+from bulk_cancel.ledger.high_water import Keeper, Seen, Unanswered, newest_event
+from bulk_cancel.ledger.sqlite.connection import Connection
 
 #: A checkpoint is due when the WAL has this many pages, as by SQLite's own default.
 CHECKPOINT_PAGES = 1000
@@ -28,12 +28,11 @@ Print = tuple[int, ...]
 class FileGuard:
     """The files of one ledger, for as long as this process has it open for writing."""
 
-    def __init__(self, path: Path, connection: apsw.Connection, sql: Mapping[str, str], keeper: Keeper | None) -> None:
+    def __init__(self, path: Path, connection: Connection, keeper: Keeper | None) -> None:
         self._path = path
         self._connection = connection
-        self._sql = sql
         self._keeper = keeper
-        self._newest = integrity.newest(connection, sql)
+        self._newest = newest_event(connection.rows)
         self._names = (str(path), f"{path}-wal")
         self._main, self._wal = print_of(self._names[0]), print_of(self._names[1])
         self._pages = 0
@@ -56,14 +55,14 @@ class FileGuard:
             self._pages = 0
             self._connection.wal_checkpoint(None, apsw.SQLITE_CHECKPOINT_PASSIVE)
             self._main = print_of(self._names[0])
-        newest = integrity.newest(self._connection, self._sql)
+        newest = newest_event(self._connection.rows)
         if newest != self._newest:
             self._newest = newest
             if self._keeper:
                 self._move(self._keeper)
 
     def _move(self, keeper: Keeper) -> None:
-        if not self._connection.execute(self._sql["is_open"]).fetchall()[0][0]:
+        if not self._connection.value("is_open"):
             keeper.unanswered = Unanswered()
         keeper.move(Seen(*self._newest, keeper.unanswered, *self._main[2:]))
 

@@ -8,44 +8,38 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 
-import apsw
-
-from bulk_cancel.core.model import Entry, InputRow, Scope, Work
+from bulk_cancel.core.model import Entry, InputRow, Scope
 from bulk_cancel.core.states import UNANSWERED, State
-from bulk_cancel.errors import BulkCancelError, LedgerError
-from bulk_cancel.ledger.high_water import Mark, Marks
-from bulk_cancel.ledger.port import ALL_ROWS, Health, PaceUpdate, RunStart
+from bulk_cancel.errors import BulkCancelError
+from bulk_cancel.ledger.high_water import Marks
+from bulk_cancel.ledger.port import Health, PaceUpdate, RunStart
 from bulk_cancel.ledger.questions import Questions
-from bulk_cancel.ledger.records import Row, numbered_work_of, scoped, staged_state
+from bulk_cancel.ledger.records import Row, scoped, staged_state
 from bulk_cancel.ledger.sqlite import appending, integrity, staging
-from bulk_cancel.ledger.sqlite.create import LEDGER_ID, backup
+from bulk_cancel.ledger.sqlite.connection import Connection
+from bulk_cancel.ledger.sqlite.create import backup
 from bulk_cancel.ledger.sqlite.failures import translated
 from bulk_cancel.ledger.sqlite.file_guard import FileGuard
 from bulk_cancel.ledger.sqlite.open import close, open_for_reading, open_for_writing
-from bulk_cancel.ledger.sqlite.recognise import refuse_older
-from bulk_cancel.ledger.statements import statements
+from bulk_cancel.ledger.sqlite.recognise import how_older
 
 
 class SqliteLedger(Questions):
     """One connection, one writer. Not for use by two threads at the same time."""
 
-    def __init__(self, path: Path, connection: apsw.Connection, marks: Marks | None = None) -> None:
+    def __init__(self, path: Path, connection: Connection, marks: Marks | None = None) -> None:
+        super().__init__(marks)
         self.path = path
         self._connection = connection
-        self._sql = statements("sqlite")
-        self._marks = marks
         self._guard: FileGuard | None = None
         self._closed = False
-        self._settles: dict[int, float] = {}  #: seconds, by run
-        self.notice = ""
 
     @classmethod
     def open(cls, path: Path, marks: Marks | None = None) -> Self:
         """Open the ledger at `path` for writing, creating it when there is none. Raises as `open_for_writing` does."""
-        connection, recognised = open_for_writing(path, marks)
+        connection, notice, keeper = open_for_writing(path, marks)
         ledger = cls(path, connection, marks)
-        ledger.notice = recognised.notice
-        ledger._guard = FileGuard(path, connection, ledger._sql, recognised.keeper)
+        ledger.notice, ledger._guard = notice, FileGuard(path, connection, keeper)
         return ledger
 
     @classmethod
@@ -71,57 +65,47 @@ class SqliteLedger(Questions):
 
     def append(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> None:
         with self._transaction():
-            appending.append(self._connection, self._sql, run_no, entries)
+            appending.append(self._connection, run_no, entries)
             at = max((entry.at for entry in entries if entry.event in UNANSWERED), default=None)
             if self._guard and at is not None:
                 self._guard.heard(at, self._settle_s(run_no))
             for pace in paces:
                 record = pace.record
-                self._run("save_pace", pace.credential, record.tat_at, record.tat_mono, record.boot_id)
-
-    def _settle_s(self, run_no: int) -> float:
-        if run_no not in self._settles:
-            self._settles[run_no] = float(self._rows("settle_of", run_no)[0][0])
-        return self._settles[run_no]
+                self._rows("save_pace", pace.credential, record.tat_at, record.tat_mono, record.boot_id)
 
     def begin_run(self, start: RunStart) -> int:
         with self._transaction():
             base = (start.base.boot_id, start.base.offset_s, start.settle_s)
             about = (start.source, start.input_digest, start.out, start.provenance.to_json())
             run_no = int(self._rows("begin_run", start.run_id, start.started_at, *base, *about)[0][0])
-            integrity.seal_beginning(self._connection, self._sql, run_no)
+            integrity.seal_beginning(self._connection, run_no)
             return run_no
 
     def stage(self, run_no: int, rows: Sequence[InputRow], at: float, *, retry_refused: bool = False) -> None:
         with self._transaction():
-            if staging.is_first(self._connection, self._sql, run_no, rows):
-                staging.stage_first(self._connection, self._sql, run_no, rows)
+            if staging.is_first(self._connection, run_no, rows):
+                staging.stage_first(self._connection, run_no, rows)
             else:
-                staging.make_key(self._connection, self._sql)
-                staging.stage_more(self._connection, self._sql, (run_no, at, retry_refused), rows)
-                self._seal()
+                staging.make_key(self._connection)
+                staging.stage_more(self._connection, (run_no, at, retry_refused), rows)
+                integrity.seal(self._connection)
 
     def start_run(self, run_no: int) -> None:
         with self._transaction():
-            staging.complete(self._connection, self._sql)
-            self._run("start_run", run_no)
+            staging.complete(self._connection)
+            self._rows("start_run", run_no)
 
     def end_run(self, run_no: int, at: float, summary: str) -> None:
         with self._transaction():
-            self._run("end_run", at, summary, run_no)
+            self._rows("end_run", at, summary, run_no)
 
     def recover(self, run_no: int, at: float, scope: Scope | None = None) -> int:
         with self._transaction():
-            self._run("recover_events", *scoped(scope), run_no, at)
+            self._rows("recover_events", *scoped(scope), run_no, at)
             recovered = self._connection.changes()
-            self._run("recover_targets", *scoped(scope))
-            self._seal()
+            self._rows("recover_targets", *scoped(scope))
+            integrity.seal(self._connection)
         return recovered
-
-    def bind(self, key: str, value: str) -> str:
-        with self._transaction():
-            self._run("set_meta", key, value)
-        return self.meta(key) or value
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -131,26 +115,18 @@ class SqliteLedger(Questions):
         if self._guard:
             self._guard.settle()
 
-    def _seal(self) -> None:
-        """Extend the chain of digests over the events of this transaction."""
-        integrity.seal(self._connection, self._sql)
-
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def listed_work(self, run_no: int, appointment_ids: Collection[str], *, scope: Scope = ALL_ROWS) -> list[Work]:
-        account, _, after, last, series = scoped(scope)
-        if series:
-            return []
-        given = (run_no, after, False, len(appointment_ids) * 100, account, last, json.dumps([*appointment_ids]))
-        return [numbered_work_of(row)[1] for row in self._rows("listed_work", *given)]
+    def _ids(self, ids: Collection[str]) -> str:
+        return json.dumps([*ids])
 
     def states_of(self, rows: Sequence[InputRow], *, retry_refused: bool = False) -> list[State | None]:
-        if not staging.has_key(self._connection, self._sql):
+        if not staging.has_key(self._connection):
             return [None] * len(rows)  # nothing was ever sent
         return [self._state_of(row, retry_refused) if row.appointment_id else None for row in rows]
 
     def mailed_of(self, rows: Sequence[InputRow]) -> list[str | None]:
-        if not staging.has_key(self._connection, self._sql):
+        if not staging.has_key(self._connection):
             return [None] * len(rows)
         found = (self._rows("mailed_of", row.appointment_id, row.attendee_id or "", row.entire_series) for row in rows)
         return [known[0][0] if known else None for known in found]
@@ -161,27 +137,15 @@ class SqliteLedger(Questions):
 
     def all_events(self) -> Iterator[Row]:
         with translated(self.path):
-            yield from self._connection.execute(self._sql["all_events"])
+            yield from self._connection.named("all_events")
 
-    def verify(self) -> list[str]:
+    def _wrong(self) -> list[str]:
         with translated(self.path):
-            return [*self._missing(), *integrity.verify(self._connection, self._sql)]
+            return integrity.verify(self._connection)
 
-    def _missing(self) -> Iterator[str]:
-        try:
-            self.refuse_older()
-        except LedgerError as error:
-            yield str(error)
-
-    def mark(self) -> Mark | None:
-        """Return what this machine has seen of the ledger."""
-        ledger_id = self.meta(LEDGER_ID)
-        return self._marks.of(ledger_id) if self._marks and ledger_id else None
-
-    def refuse_older(self) -> None:
-        """Raise LedgerError when the ledger is older than what this machine has seen of it."""
+    def _how_older(self) -> tuple[str, str]:
         with translated(self.path):
-            refuse_older(self._connection, self._sql, self.path, self._marks)
+            return how_older(self._connection, self.path)
 
     def health(self, *, pages: bool) -> Health:
         with translated(self.path):
@@ -195,13 +159,10 @@ class SqliteLedger(Questions):
         with translated(to):
             backup(self._connection, to)
 
-    def _run(self, name: str, *values: Any) -> None:
-        self._connection.execute(self._sql[name], values)
-
     def _rows(self, name: str, *values: Any) -> list[Row]:
         try:
             with translated(self.path):
-                return self._connection.execute(self._sql[name], values).fetchall()
+                return self._connection.rows(name, *values)
         except BulkCancelError:
             if self._guard:
                 self._guard.refuse_changed()

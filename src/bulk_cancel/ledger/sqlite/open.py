@@ -16,14 +16,14 @@ from pathlib import Path
 import apsw
 
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger.high_water import Marks, Recognised
+from bulk_cancel.ledger.high_water import Keeper, Marks
 from bulk_cancel.ledger.schema_version import refuse_other_schema
 from bulk_cancel.ledger.sqlite import create as making
 from bulk_cancel.ledger.sqlite.altered import refuse_altered
+from bulk_cancel.ledger.sqlite.connection import Connection
 from bulk_cancel.ledger.sqlite.failures import damaged, translated
 from bulk_cancel.ledger.sqlite.recognise import place_of, recognise
 from bulk_cancel.ledger.sqlite.staging import complete
-from bulk_cancel.ledger.statements import statements
 from bulk_cancel.ops.private_files import refuse_open_folder
 
 #: Up to this size every page is checked on opening; of a larger ledger only by `ledger verify`: it takes minutes.
@@ -35,8 +35,8 @@ SAFETY = ("trusted_schema = OFF", "cell_size_check = ON")
 WRITING = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "temp_store = FILE")
 
 
-def open_for_writing(path: Path, marks: Marks | None = None) -> tuple[apsw.Connection, Recognised]:
-    """Open the ledger, or make it when there is none.
+def open_for_writing(path: Path, marks: Marks | None = None) -> tuple[Connection, str, Keeper | None]:
+    """Open the ledger, or make it when there is none; return also a notice for the person, and its mark's keeper.
 
     Raises LedgerError for a foreign or damaged file, for one with another schema, and for one that is older than its
     mark in `marks`; LedgerCreateError or LedgerDiskError when the disk refuses, LockedError when another program has
@@ -51,31 +51,31 @@ def open_for_writing(path: Path, marks: Marks | None = None) -> tuple[apsw.Conne
     with translated(path):
         connection = _connect(path)
         try:
-            recognised = _make_ready(connection, path, marks)
+            notice, keeper = _make_ready(connection, path, marks)
         except BaseException:
             close(connection, path)
             raise
-    return connection, recognised
+    return connection, notice, keeper
 
 
-def _make_ready(connection: apsw.Connection, path: Path, marks: Marks | None) -> Recognised:
+def _make_ready(connection: Connection, path: Path, marks: Marks | None) -> tuple[str, Keeper | None]:
     _refuse_strangers(path)
     _refuse_read_only(connection, path)
     _set(connection, SAFETY)
     _refuse_foreign(connection, path)
     _check_pages(connection, path)
-    recognised = recognise(connection, statements("sqlite"), path, marks)
+    recognised = recognise(connection, path, marks)
     _set(connection, WRITING)
     connection.transaction_mode = "IMMEDIATE"
     with connection:
-        complete(connection, statements("sqlite"))
+        complete(connection)
         # A backup that is run on is a ledger from now on.
-        connection.execute(statements("sqlite")["forget_meta"], (making.BACKUP_AT,))
+        connection.rows("forget_meta", making.BACKUP_AT)
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
     return recognised
 
 
-def open_for_reading(path: Path) -> apsw.Connection:
+def open_for_reading(path: Path) -> Connection:
     """Open an existing ledger without changing it. Raises LedgerError as above, and when there is none."""
     if not path.exists():
         raise LedgerError(f"There is no ledger at {path}.", advice="Name it with --ledger, or run a job first.")
@@ -90,7 +90,7 @@ def open_for_reading(path: Path) -> apsw.Connection:
     return connection
 
 
-def close(connection: apsw.Connection, path: Path) -> None:
+def close(connection: Connection, path: Path) -> None:
     """Close the file. A reader leaves it, and the WAL of a killed writer, unchanged.
 
     Without such a WAL closing changes nothing, so SQLite may remove the files that it put beside the ledger.
@@ -105,10 +105,10 @@ def _wal_is_empty(path: Path) -> bool:
     return not wal.exists() or wal.stat().st_size == 0
 
 
-def _connect(path: Path) -> apsw.Connection:
+def _connect(path: Path) -> Connection:
     """Connect without reading or changing anything, since the file is not checked yet."""
     _refuse_odd_files(path)
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection = Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     # Else SQLite compares parameters with the conditions of partial indexes and compiles such statements at every call.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
@@ -116,7 +116,7 @@ def _connect(path: Path) -> apsw.Connection:
     return connection
 
 
-def _connect_to_read(path: Path) -> apsw.Connection:
+def _connect_to_read(path: Path) -> Connection:
     """Connect for reading; with write access where possible, so that SQLite can remove the files it puts beside it.
 
     Without write access, and without a WAL of another writer, the file is read as immutable.
@@ -126,19 +126,17 @@ def _connect_to_read(path: Path) -> apsw.Connection:
         connection.pragma("query_only", True)
         return connection
     connection.close()
-    return apsw.Connection(
-        f"{path.absolute().as_uri()}?immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-    )
+    return Connection(f"{path.absolute().as_uri()}?immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
 
 
-def _may_add_files(connection: apsw.Connection) -> bool:
+def _may_add_files(connection: Connection) -> bool:
     try:
         return not connection.readonly("main") and connection.pragma("user_version") is not None
     except (apsw.CantOpenError, apsw.ReadOnlyError):
         return False
 
 
-def _set(connection: apsw.Connection, pragmas: tuple[str, ...]) -> None:
+def _set(connection: Connection, pragmas: tuple[str, ...]) -> None:
     for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}").fetchall()
 
@@ -162,7 +160,7 @@ def _refuse_odd_files(path: Path) -> None:
         )
 
 
-def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
+def _refuse_foreign(connection: Connection, path: Path) -> None:
     application_id = connection.pragma("application_id")
     if application_id != making.APPLICATION_ID:
         raise LedgerError(f"{path} is an SQLite file of another program.", advice="Name another --ledger.")
@@ -179,7 +177,7 @@ def _refuse_strangers(path: Path) -> None:
         )
 
 
-def _refuse_read_only(connection: apsw.Connection, path: Path) -> None:
+def _refuse_read_only(connection: Connection, path: Path) -> None:
     if connection.readonly("main"):
         raise LedgerError(
             f"The ledger {path} may only be read, so nothing can be recorded in it.",
@@ -187,7 +185,7 @@ def _refuse_read_only(connection: apsw.Connection, path: Path) -> None:
         )
 
 
-def _check_pages(connection: apsw.Connection, path: Path) -> None:
+def _check_pages(connection: Connection, path: Path) -> None:
     if path.stat().st_size <= QUICK_CHECK_BYTES:
         result = str(connection.execute("PRAGMA quick_check(1)").fetchall()[0][0])
         if result != "ok":

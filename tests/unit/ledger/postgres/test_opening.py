@@ -66,7 +66,7 @@ def test_a_prepared_schema_needs_no_right_to_create_one(postgres_server: Server,
     ledger.close()
 
 
-def test_who_only_looks_makes_nothing_and_changes_nothing(empty_url: str) -> None:
+def test_opening_to_read_makes_and_changes_nothing(empty_url: str) -> None:
     with pytest.raises(LedgerError, match="There is no ledger"):
         PostgresLedger.open_to_read(empty_url)
     assert execute(empty_url, "SELECT to_regnamespace('bulk_cancel')") == [(None,)]
@@ -173,7 +173,7 @@ def test_a_place_names_everything_but_secrets() -> None:
     assert parse("postgres:///ledger?host=/run/pg").place == "postgresql:///ledger?host=/run/pg"
 
 
-def test_what_an_answer_says_never_keeps_its_outcome_out(emptied_url: str) -> None:
+def test_no_text_of_an_answer_prevents_its_outcome_from_being_recorded(emptied_url: str) -> None:
     ledger = PostgresLedger.open(emptied_url)
     run_no = staged(ledger, row(2, 1))
     ledger.append(run_no, [entry(target(ledger, 1), Event.INTENT)])
@@ -185,7 +185,7 @@ def test_what_an_answer_says_never_keeps_its_outcome_out(emptied_url: str) -> No
     ledger.close()
 
 
-def test_who_waits_too_long_is_told_and_may_go_on(emptied_url: str) -> None:
+def test_a_writer_that_waits_too_long_for_a_lock_is_refused_and_may_try_again(emptied_url: str) -> None:
     ledger, other = PostgresLedger.open(emptied_url), PostgresLedger.open(emptied_url)
     run_no = staged(ledger, row(2, 1))
     intent = entry(target(ledger, 1), Event.INTENT)

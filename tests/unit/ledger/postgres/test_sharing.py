@@ -85,7 +85,7 @@ def wait_for_a_waiter(url: str) -> None:
             assert time.monotonic() < until, "nobody waits"
 
 
-def test_it_is_a_shared_ledger(ledger: PostgresLedger) -> None:
+def test_a_ledger_in_postgresql_is_a_shared_ledger(ledger: PostgresLedger) -> None:
     shared: SharedLedger = ledger
     assert shared.chunks(1) == []
 
@@ -160,7 +160,7 @@ def silent_for(ledger: PostgresLedger, seconds: float) -> None:
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("call", FENCED)
-def test_who_has_lost_its_chunk_writes_nothing(opens: Open, call: str, loss: str) -> None:
+def test_a_worker_that_lost_its_chunk_writes_nothing(opens: Open, call: str, loss: str) -> None:
     frozen, other = opens(), opens()
     run_no = chunked(frozen)
     put(frozen, run_no, State.SENDING, 3)
@@ -267,7 +267,7 @@ def test_a_chunk_is_given_back_until_somebody_sends(ledger: PostgresLedger) -> N
 
 
 @pytest.mark.parametrize("call", FENCED)
-def test_who_holds_its_chunk_may(ledger: PostgresLedger, call: str) -> None:
+def test_a_worker_that_has_its_chunk_may_make_every_fenced_call(ledger: PostgresLedger, call: str) -> None:
     lease = taken(ledger, chunked(ledger))
     ledger.work_under(lease)
     FENCED[call](ledger, lease)
@@ -289,7 +289,7 @@ def test_a_takeover_waits_for_what_is_being_written(opens: Open, emptied_url: st
     assert writer.chunks(run_no)[0].owner == "two"
 
 
-def test_what_is_written_waits_for_a_takeover_and_is_refused(opens: Open, emptied_url: str) -> None:
+def test_a_write_waits_for_a_takeover_and_is_refused(opens: Open, emptied_url: str) -> None:
     writer, taker = opens(), opens()
     run_no = chunked(writer)
     writer.work_under(taken(writer, run_no))
@@ -310,7 +310,7 @@ def test_what_is_written_waits_for_a_takeover_and_is_refused(opens: Open, emptie
     assert list(taker.all_events()) == []
 
 
-def test_of_many_takers_the_last_one_holds(opens: Open) -> None:
+def test_of_many_workers_that_take_a_chunk_the_last_one_has_it(opens: Open) -> None:
     ledgers = [opens() for _ in range(6)]
     run_no = chunked(ledgers[0])
     leases = at_once([lambda ledger=ledger, n=n: taken(ledger, run_no, 1, f"w{n}") for n, ledger in enumerate(ledgers)])
@@ -429,7 +429,7 @@ def test_an_idle_bucket_is_full_and_no_fuller(ledger: PostgresLedger) -> None:
     assert record.tat_at == pytest.approx(time.time() + 2, abs=1)
 
 
-def test_what_is_given_back_can_be_reserved_again(ledger: PostgresLedger) -> None:
+def test_slots_given_back_can_be_reserved_again(ledger: PostgresLedger) -> None:
     one = ledger.reserve("key", 100, PACE)
     ledger.give_back("key", one, 90, PACE)
     assert ledger.reserve("key", 1, PACE).ahead_s == pytest.approx(1.0, abs=0.2)
@@ -476,7 +476,7 @@ def test_workers_hold_it_together_and_keep_out_who_wants_it_alone(opens: Open) -
         opens().lock_with_others(0)
 
 
-def test_who_dies_holds_nothing(opens: Open, emptied_url: str) -> None:
+def test_the_lock_of_a_dead_session_is_released(opens: Open, emptied_url: str) -> None:
     dead, next_one = opens(), opens()
     dead.lock_alone(0)
     pid = dead._session.connection.info.backend_pid
@@ -501,7 +501,7 @@ def test_the_time_base_is_the_databases_clock(ledger: PostgresLedger) -> None:
     assert base.wall(uptime()) == pytest.approx(time.time(), abs=0.5)
 
 
-def test_who_is_frozen_while_writing_is_thrown_out_of_its_chunk(opens: Open) -> None:
+def test_a_session_that_freezes_while_writing_loses_its_chunk(opens: Open) -> None:
     frozen, taker = opens(), opens()
     run_no = chunked(frozen)
     lease = taken(frozen, run_no)
@@ -518,7 +518,7 @@ def test_who_is_frozen_while_writing_is_thrown_out_of_its_chunk(opens: Open) -> 
     assert taker.runs()[0].summary is None
 
 
-def test_who_stands_still_in_a_transaction_keeps_a_taker_waiting_for_a_while_only(opens: Open) -> None:
+def test_a_session_that_stands_still_in_a_transaction_delays_a_takeover_only_for_a_while(opens: Open) -> None:
     """In the middle of a batch as well: there the server does not count a session as idle."""
     frozen, taker = opens(), opens()
     run_no = chunked(frozen)

@@ -34,7 +34,7 @@ def test_only_the_owner_may_read_any_of_it(tmp_path: Path) -> None:
 
 
 def test_commits_are_synced_into_the_wal(path: Path) -> None:
-    connection, _ = opening.open_for_writing(path)
+    connection, *_ = opening.open_for_writing(path)
     settings = {name: connection.pragma(name) for name in ("journal_mode", "synchronous", "fullfsync")}
     connection.close()
     assert settings == {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1}

@@ -21,6 +21,7 @@ HOT = [
     "insert_event",
     "unsealed",
     "last_seal",
+    "newest_event",
     "insert_seal",
     "save_pace",
     "load_pace",
