@@ -5,15 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from bulk_cancel.core.columns import (
-    ACCOUNT,
-    APPOINTMENT_ID,
-    ATTENDEE_ID,
-    CANCEL_ALL,
-    ENTIRE_SERIES,
-    REASON,
-    USER_ID,
-)
+from bulk_cancel.core.columns import MAPPABLE, PREFIX
 
 
 class Added(StrEnum):
@@ -22,7 +14,7 @@ class Added(StrEnum):
     ROW = "__bc_row"
     APPOINTMENT_ID = "__bc_appointment_id"
     ATTENDEE_ID = "__bc_attendee_id"
-    ENTIRE_SERIES = "__bc_entire_series"
+    ENTIRE_SERIES = "__bc_cancel_entire_series"
     CANCEL_ALL = "__bc_cancel_all"
     REASON = "__bc_reason"
     USER_ID = "__bc_user_id"
@@ -34,12 +26,4 @@ class Added(StrEnum):
 
 
 #: The added column for each field of the input.
-ADDED_FOR: Final = {
-    APPOINTMENT_ID: Added.APPOINTMENT_ID,
-    REASON: Added.REASON,
-    ATTENDEE_ID: Added.ATTENDEE_ID,
-    CANCEL_ALL: Added.CANCEL_ALL,
-    ENTIRE_SERIES: Added.ENTIRE_SERIES,
-    USER_ID: Added.USER_ID,
-    ACCOUNT: Added.ACCOUNT,
-}
+ADDED_FOR: Final = {field: Added(f"{PREFIX}{field}") for field in MAPPABLE}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import sys
@@ -17,7 +16,7 @@ import polars as pl
 from bulk_cancel.core.text import clean, shown
 from bulk_cancel.errors import MISSING, InputError, InputMissingError
 from bulk_cancel.inputs.delimited import read_delimited
-from bulk_cancel.inputs.formats import Format, Kind, format_of, is_cloud
+from bulk_cancel.inputs.formats import Kind, Packing, format_of, is_cloud
 from bulk_cancel.inputs.ndjson import read_ndjson
 from bulk_cancel.inputs.objects import copy_object
 from bulk_cancel.inputs.parquet import file_digest, open_parquet, part_files
@@ -37,18 +36,28 @@ _POLARS_GIVES_UP = (
 
 def open_source(source: str, work: Path, options: InputOptions) -> Table:
     """Open a source; unpacked and copied files are made below `work`."""
-    form = format_of(source)
-    if options.encoding and form.kind not in (Kind.CSV, Kind.TSV, Kind.NDJSON):
+    kind, packing = format_of(source)
+    if options.encoding and kind not in (Kind.CSV, Kind.TSV, Kind.NDJSON):
         raise InputError("--encoding is for CSV and NDJSON texts", advice="This format has its own: leave it out.")
-    path = copy_object(source, work / "copied") if is_cloud(source) else Path(source)
-    if form.kind is Kind.PARQUET:
+    path = _local(source, work)
+    if kind is Kind.PARQUET:
         return open_parquet(path)
-    if form.kind is Kind.WORKBOOK:
+    if kind is Kind.WORKBOOK:
         return _open_workbook(path, work, options)
-    text = _copy_of_stdin(work, options.encoding) if source == "-" else _plain_text(path, form, work, options.encoding)
-    if form.kind is Kind.NDJSON:
+    text = _plain_text(path, packing, work, options.encoding)
+    if kind is Kind.NDJSON:
         return read_ndjson(text, work / "parts")
-    return read_delimited(text, "\t" if form.kind is Kind.TSV else None, options)
+    return read_delimited(text, "\t" if kind is Kind.TSV else None, options)
+
+
+def _local(source: str, work: Path) -> Path:
+    """Return a source as a local file, of what comes from elsewhere a copy."""
+    if is_cloud(source):
+        return copy_object(source, work / "copied")
+    if source == "-":
+        heed_ctrl_c()
+        return write_blocks(read_blocks(sys.stdin.buffer), work / "stdin")
+    return Path(source)
 
 
 @contextmanager
@@ -108,16 +117,9 @@ def _identity(source: str) -> tuple[int, ...]:
     return (found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
 
 
-def _plain_text(path: Path, form: Format, work: Path, encoding: str) -> PlainText:
-    text = as_utf8(unpack(path, form.packing, work / "unpacked"), work / "utf8", encoding)
+def _plain_text(path: Path, packing: Packing, work: Path, encoding: str) -> PlainText:
+    text = as_utf8(unpack(path, packing, work / "unpacked"), work / "utf8", encoding)
     return replace(text, digest=None if text.path == path else file_digest(path))
-
-
-def _copy_of_stdin(work: Path, encoding: str) -> PlainText:
-    heed_ctrl_c()
-    hasher = hashlib.sha256()
-    copied = write_blocks(read_blocks(sys.stdin.buffer, hasher.update), work / "stdin")
-    return replace(as_utf8(copied, work / "utf8", encoding), digest=hasher.hexdigest())
 
 
 def _open_workbook(path: Path, work: Path, options: InputOptions) -> Table:
