@@ -11,21 +11,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from bulk_cancel.api.documents import parse_contact, parse_total
-from bulk_cancel.api.port import MeetingTypes, PendingPage, Slots
+from bulk_cancel.api.port import Listed
 from bulk_cancel.core.closure import PendingBooking
 from bulk_cancel.core.model import Answer
 from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.text import clean
 
 
-def parse_pending(answer: Answer, value: Any, *, with_contacts: bool = False) -> PendingPage:
+def parse_pending(answer: Answer, value: Any, *, with_contacts: bool = False) -> Listed[PendingBooking]:
     """Read `GET /provisional-booking/paginated` (documented: `{provisionalBookings, total}`)."""
     items = value.get("provisionalBookings") if answer.status == 200 and isinstance(value, dict) else None
     if not isinstance(items, list):
-        return PendingPage(answer, None)
+        return Listed(answer, None)
     there = [item for item in items if not (isinstance(item, dict) and item.get("deletedAt"))]
     found = [booking for item in there if (booking := _booking(item, with_contacts=with_contacts))]
-    return PendingPage(answer, tuple(found), len(items), len(there) - len(found), parse_total(value))
+    return Listed(answer, tuple(found), len(there) - len(found), parse_total(value), len(items))
 
 
 def _booking(item: Any, *, with_contacts: bool) -> PendingBooking | None:
@@ -48,31 +48,31 @@ def _host_ids(hosts: Any) -> tuple[str, ...]:
     return tuple(sorted(id_.lower() for id_ in ids if id_))
 
 
-def parse_meeting_types(answer: Answer, value: Any) -> MeetingTypes:
+def parse_meeting_types(answer: Answer, value: Any) -> Listed[str]:
     """Read the ids of `GET /meeting-type`: a list, bare or under `meetingTypes`."""
     listed = value.get("meetingTypes") if isinstance(value, dict) else value
     if answer.status != 200 or not isinstance(listed, list):
-        return MeetingTypes(answer, None)
+        return Listed(answer, None)
     ids = [_text(item.get("id")) if isinstance(item, dict) else None for item in listed]
-    return MeetingTypes(answer, None if None in ids else tuple(id_.lower() for id_ in ids if id_))
+    return Listed(answer, None if None in ids else tuple(id_.lower() for id_ in ids if id_))
 
 
-def parse_slots(answer: Answer, value: Any) -> Slots:
+def parse_slots(answer: Answer, value: Any) -> Listed[str]:
     """Read `GET /booking-availability`: the starts of `dates[].spots[]` that can be booked (documented; clients)."""
     dates = value.get("dates") if answer.status == 200 and isinstance(value, dict) else None
     if not isinstance(dates, list):
-        return Slots(answer, None)
+        return Listed(answer, None)
     starts: list[str] = []
     for day in dates:
         spots = day.get("spots") if isinstance(day, dict) else None
         if not isinstance(spots, list):
-            return Slots(answer, None)
+            return Listed(answer, None)
         for spot in spots:
             start, is_free = _spot(spot) if isinstance(spot, dict) else (None, None)
             if start is None or is_free is None:
-                return Slots(answer, None)
+                return Listed(answer, None)
             starts += [start] if is_free else []
-    return Slots(answer, tuple(starts))
+    return Listed(answer, tuple(starts))
 
 
 def _spot(spot: Mapping[str, Any]) -> tuple[str | None, bool | None]:

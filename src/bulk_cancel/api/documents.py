@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bulk_cancel.api.port import Page, Users
+from bulk_cancel.api.port import Listed, Page
 from bulk_cancel.core.known_secrets import blotted
 from bulk_cancel.core.model import Answer, Appointment, Contact
 from bulk_cancel.core.moments import moment_of
@@ -85,13 +85,13 @@ def _moment(text: object, now: float) -> float | None:
     return at if at is not None and _EARLIEST <= at <= now + _AHEAD_S else None
 
 
-def parse_users(answer: Answer, value: Any) -> Users:
+def parse_users(answer: Answer, value: Any) -> Listed[str]:
     """Read the ids of `GET /user`; None when it is not a list of users."""
     users = value.get("users") if answer.status == 200 and isinstance(value, dict) else None
     if not isinstance(users, list):
-        return Users(answer, None)
+        return Listed(answer, None)
     found = tuple(id_ for user in users if (id_ := _id(_mapping(user))))
-    return Users(answer, found, len(users) - len(found), parse_total(value))
+    return Listed(answer, found, len(users) - len(found), parse_total(value))
 
 
 def parse_page(answer: Answer, value: Any, now: float, *, with_contacts: bool = False) -> Page:
