@@ -30,7 +30,7 @@ from bulk_cancel.api.port import ApiSettings, Listed, Page, PendingQuery, Query,
 from bulk_cancel.api.transports import LONGEST_BODY, tls_context, transport_factory
 from bulk_cancel.core.closure import PendingBooking
 from bulk_cancel.core.model import Answer, Request, Target
-from bulk_cancel.core.retry import parse_date, parse_retry_after
+from bulk_cancel.core.retry import parse_date, parse_retry_after, parse_seconds
 from bulk_cancel.core.text import clean
 from bulk_cancel.ops.descriptors import is_out_of_files
 
@@ -212,9 +212,8 @@ def _answer(response: httpx.Response, value: Any, retry_after_s: float | None) -
 
 def _age_s(headers: httpx.Headers) -> float:
     """Return the seconds for which a cache has kept an answer (RFC 9111); infinite for a hit without an age."""
-    age = headers.get("Age", "").strip()[:15]
-    if age.isascii() and age.isdigit():
-        return float(age)
+    if (age_s := parse_seconds(headers.get("Age", ""))) is not None:
+        return age_s
     return math.inf if "hit" in headers.get("X-Cache", "").lower() else 0.0
 
 
