@@ -111,7 +111,7 @@ def test_a_file_imports_from_its_own_room_or_from_a_lower_floor() -> None:
     assert strays == []
 
 
-def test_loose_at_the_root_are_the_errors_the_version_and_the_two_doors() -> None:
+def test_the_root_of_the_package_has_only_errors_version_and_the_two_entry_points() -> None:
     loose = {path.name for path in MODULES if path.parent == PACKAGE}
     assert loose == {"errors.py", "version.py", "__init__.py", "__main__.py"}
 

@@ -18,7 +18,7 @@ def test_the_state_of_a_test_run_is_in_a_home_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("folder", REAL)
-def test_what_opens_or_makes_something_in_a_real_folder_fails(folder: str) -> None:
+def test_a_test_that_writes_to_a_real_folder_of_the_user_fails(folder: str) -> None:
     with pytest.raises(AssertionError, match="the user's real folder"):
         (Path(folder) / "locks" / "a.lock").open()
     with pytest.raises(AssertionError, match="the user's real folder"):

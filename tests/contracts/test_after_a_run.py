@@ -61,7 +61,7 @@ def test_payments_and_warnings_are_told_once_per_target(ledger: Ledger) -> None:
     assert [one.row for one in ledger.concerning_rows(run_no, Concern.WARNED, 9)] == [3]
 
 
-def test_what_no_read_can_settle_is_counted_apart_from_what_a_later_run_may_settle(ledger: Ledger) -> None:
+def test_outcomes_that_no_read_can_settle_are_counted_apart(ledger: Ledger) -> None:
     run_no = staged(ledger, *(row(number, number) for number in range(2, 6)))
     for number in range(2, 5):
         put(ledger, run_no, State.UNKNOWN, number)

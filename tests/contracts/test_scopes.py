@@ -39,7 +39,7 @@ def test_a_chunk_ends_with_its_rows(ledger: Ledger, run_no: int) -> None:
     assert ledger.sendable_count(run_no, Scope("berlin", Chunk(run_no + 1, 1, 2, 4))) == 0
 
 
-def test_a_chunk_has_series_or_all_else(ledger: Ledger) -> None:
+def test_a_chunk_has_either_series_or_other_rows(ledger: Ledger) -> None:
     run_no = staged(ledger, row(2, 2), row(3, 3, entire_series=True), row(4, 4), row(5, 5, entire_series=True))
     others, series = Scope("", Chunk(run_no, 1, 0, 4)), Scope("", Chunk(run_no, 2, 0, 4, series=True))
     asked = [(scope, kind) for scope in (others, series) for kind in (False, True)]

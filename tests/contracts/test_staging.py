@@ -74,7 +74,7 @@ def test_an_invalid_row_is_kept_with_its_problems_and_makes_no_target(ledger: Le
 
 @pytest.mark.parametrize("state", ALWAYS_REOPENED)
 @pytest.mark.parametrize("asked", [SAME, *AMENDED.values()], ids=["same", *AMENDED])
-def test_what_failed_or_was_skipped_is_always_taken_up_again(ledger: Ledger, state: State, asked: InputRow) -> None:
+def test_a_failed_or_skipped_target_is_always_restaged(ledger: Ledger, state: State, asked: InputRow) -> None:
     restage(ledger, state, asked)
     assert (target(ledger, 1).state, target(ledger, 1).request) == (State.PENDING, request_of(asked))
     assert events(ledger)[-1] == Event.RESTAGED
@@ -97,7 +97,7 @@ def test_a_refusal_stands_when_the_question_is_the_same(ledger: Ledger, state: S
 
 @pytest.mark.parametrize("state", NEVER_TOUCHED)
 @pytest.mark.parametrize("asked", AMENDED.values(), ids=AMENDED)
-def test_what_is_done_keeps_state_and_request(ledger: Ledger, state: State, asked: InputRow) -> None:
+def test_a_cancelled_target_keeps_its_state_and_request(ledger: Ledger, state: State, asked: InputRow) -> None:
     restage(ledger, state, asked)
     assert (target(ledger, 1).state, target(ledger, 1).request) == (state, request_of(SAME))
     assert Event.RESTAGED not in events(ledger)
@@ -105,7 +105,7 @@ def test_what_is_done_keeps_state_and_request(ledger: Ledger, state: State, aske
 
 @pytest.mark.parametrize("state", [State.PENDING, State.WAITING, State.SENDING, State.UNKNOWN])
 @pytest.mark.parametrize("asked", AMENDED.values(), ids=AMENDED)
-def test_what_may_be_sent_some_day_keeps_its_state_and_takes_the_new_request(
+def test_a_target_that_may_still_be_sent_keeps_its_state_and_takes_the_new_request(
     ledger: Ledger, state: State, asked: InputRow
 ) -> None:
     restage(ledger, state, asked)

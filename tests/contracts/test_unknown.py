@@ -84,7 +84,7 @@ def work_of(ledger: Ledger, run_no: int) -> Work:
     "refusal",
     [(Event.INTENT, Event.REJECTED), (Event.INTENT, Event.NOT_FOUND), (Event.SEEN_REFUSED,), (Event.SEEN_MISSING,)],
 )
-def test_what_was_refused_once_is_read_before_it_is_sent(ledger: Ledger, refusal: tuple[Event, ...]) -> None:
+def test_a_target_that_was_refused_once_is_read_before_it_is_sent(ledger: Ledger, refusal: tuple[Event, ...]) -> None:
     first = staged(ledger, row(2, 1), row(3, 2))
     assert not any(work.must_be_read for _, work in ledger.work(first, 0, series=False, limit=10))
     ledger.append(first, entries(target(ledger, 1), *refusal))
@@ -103,7 +103,7 @@ def test_when_a_cancel_was_refused_is_known_with_the_clock_that_tells_its_age(le
     assert seen.refused is None, "no cancel of it was sent"
 
 
-def test_what_a_person_says_is_not_cancelled_is_read_before_it_is_sent(ledger: Ledger) -> None:
+def test_a_target_that_a_person_calls_not_cancelled_is_read_before_it_is_sent(ledger: Ledger) -> None:
     run_no = staged(ledger, row(2, 1))
     ledger.append(run_no, entries(target(ledger, 1), Event.INTENT, Event.NO_PROOF, Event.RESOLVED_NOT_CANCELLED))
     assert work_of(ledger, run_no).must_be_read
@@ -120,7 +120,7 @@ def test_that_an_attendee_was_seen_in_it_is_known_afterwards(ledger: Ledger) -> 
     assert ledger.verify() == []
 
 
-def test_what_a_person_has_to_settle_is_known_as_such_until_it_is_sent_again(ledger: Ledger) -> None:
+def test_an_undecided_target_stays_undecided_until_it_is_sent_again(ledger: Ledger) -> None:
     run_no = staged(ledger, row(2, 1))
     ledger.append(run_no, entries(target(ledger, 1), Event.INTENT, Event.NO_PROOF))
     (before,) = ledger.unknown(0, 10)

@@ -205,7 +205,7 @@ def test_the_documents_have_the_shape_of_their_kinds() -> None:
         jsonschema.validate(found, shape)
 
 
-def test_a_pod_is_a_slot_and_drains_before_it_is_killed() -> None:
+def test_a_pods_name_is_its_executor_id_and_it_may_drain() -> None:
     (worker,) = POD["containers"]
     variables = {variable["name"]: variable.get("valueFrom", {}) for variable in worker["env"]}
     assert variables["BULK_CANCEL_EXECUTOR_ID"]["fieldRef"]["fieldPath"] == "metadata.name"
@@ -223,7 +223,7 @@ def test_labels_and_selectors_agree() -> None:
 
 
 @pytest.mark.parametrize("pod", [POD, RUN_POD], ids=["worker", "run"])
-def test_what_is_mounted_is_there_and_what_is_secret_is_a_reference(pod: dict[str, Any]) -> None:
+def test_every_mount_has_a_volume_and_every_secret_is_a_reference(pod: dict[str, Any]) -> None:
     (container,) = pod["containers"]
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
     for variable in container["env"]:
@@ -257,7 +257,7 @@ def settings() -> dict[str, list[str]]:
     return found
 
 
-def test_a_slot_of_systemd_has_a_name_that_no_other_has() -> None:
+def test_each_worker_unit_has_its_own_executor_id() -> None:
     assert "BULK_CANCEL_EXECUTOR_ID=%H-%i" in settings()["Environment"]
 
 

@@ -73,7 +73,7 @@ def test_every_exception_is_answered_and_none_escapes(error: type[Exception]) ->
 
 
 @pytest.mark.parametrize("error", EXCEPTIONS)
-async def test_what_counts_is_the_trace_whatever_the_class(error: type[Exception]) -> None:
+async def test_the_trace_of_a_request_decides_and_not_the_class_of_its_error(error: type[Exception]) -> None:
     connecting, sending = Trace(), Trace()
     for event in ("connection.connect_tcp.started", "connection.connect_tcp.complete"):
         await connecting(event, {})

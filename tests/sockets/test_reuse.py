@@ -84,7 +84,7 @@ async def test_a_connection_closed_while_idle_is_replaced_before_anything_is_sen
         response(document(OTHER)),
     ],
 )
-async def test_what_a_server_sent_too_much_is_never_taken_for_the_next_answer(leftover: bytes, line_to: LineTo) -> None:
+async def test_surplus_bytes_are_never_taken_for_the_next_answer(leftover: bytes, line_to: LineTo) -> None:
     real = response(document(OTHER), "500 Internal Server Error")
     async with serving(answering(GOOD + leftover, real), answering(real)) as server, line_to(server.url) as line:
         await line.cancel(TARGET, Request())

@@ -82,9 +82,7 @@ def waits_for_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("said", [BUSY, DONE, b"x"], ids=["429", "done", "nonsense"])
 @pytest.mark.usefixtures("waits_for_bytes")
-async def test_what_was_said_before_the_request_is_not_its_answer_and_nothing_leaves(
-    said: bytes, line_to: LineTo
-) -> None:
+async def test_an_answer_before_the_request_is_not_its_answer_and_nothing_leaves(said: bytes, line_to: LineTo) -> None:
     with speaking_first(said) as (url, heard):
         async with line_to(url, timeout_s=5) as line:
             answer = await line.cancel(TARGET, Request())

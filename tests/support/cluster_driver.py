@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from functools import partialmethod, wraps
+from functools import wraps
 from typing import Any
 
 from bulk_cancel.api.client import HttpLine
 from bulk_cancel.api.failures import Trace
 from bulk_cancel.cli.main import main
-from bulk_cancel.cluster.worker import WorkerOptions
+from bulk_cancel.cluster import worker
 from bulk_cancel.core.states import Event
-from bulk_cancel.engine.context import Limits
 from bulk_cancel.ledger.postgres import PostgresLedger, appending
-from support.driver import CONFIRM_S, Points, around, around_async, with_steps
+from support.driver import Points, around, around_async, with_steps
 
 #: When workers look for the chunks of dead ones.
 _EVERY_SECOND = "* * * * * *"
@@ -36,8 +35,7 @@ def play(request: Mapping[str, Any]) -> None:
         setattr(HttpLine, "cancel", around_async(points, "cancel", HttpLine.cancel))  # noqa: B010
         setattr(appending, "_locked", around(points, "look", appending._locked))  # noqa: B010
         Trace.__call__ = with_steps(points, Trace.__call__)  # type: ignore[method-assign]
-    setattr(Limits, "__init__", partialmethod(Limits.__init__, confirm_s=CONFIRM_S))  # noqa: B010
-    setattr(WorkerOptions, "__init__", partialmethod(WorkerOptions.__init__, rescue_every=_EVERY_SECOND))  # noqa: B010
+    worker.RESCUE_EVERY = _EVERY_SECOND
     sys.argv = ["bulk-cancel", *request["argv"]]
     main()
 

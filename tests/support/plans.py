@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,19 +10,27 @@ import pytest
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Appointment, InputRow
 from bulk_cancel.core.plan import PlanLine
-from bulk_cancel.plan_files import PlanAbout, PlanFile, open_plan, write_plan
+from bulk_cancel.plan_files import PlanFile, PlanHeader, open_plan, options_digest, writing_plan
 
 NOW = 1_795_384_800.0  # 2026-11-22 22:00 UTC
 DAY = 86_400.0
-ABOUT = PlanAbout(
+ABOUT = PlanHeader(
     created_at=NOW,
     expires_at=NOW + DAY,
     api_url="https://api.meetergo.com/v4",
     input="closure.csv",
     input_digest="ab" * 32,
-    options={"cancel_all": False, "reason": "Closed", "skip_past": True},
+    options_digest=options_digest({"cancel_all": False, "reason": "Closed", "skip_past": True}),
     timezone="Europe/Berlin",
 )
+
+
+def write_plan(path: Path, about: PlanHeader, lines: Iterable[PlanLine]) -> str:
+    """Write a plan file from all of its lines and return its digest. Raises PlanWriteError."""
+    with writing_plan(path, about) as draft:
+        for line in lines:
+            draft.add(line)
+    return draft.digest
 
 
 def uuid(number: int) -> str:

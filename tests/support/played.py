@@ -15,7 +15,7 @@ from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
-from bulk_cancel.ops.progress import Silence
+from bulk_cancel.ops.progress import Display
 from bulk_cancel.ops.stop_request import Stop
 from support.scripted import ScriptedLine
 
@@ -49,7 +49,7 @@ class Played:
     @property
     def caller(self) -> Caller:
         """Whoever types a command on it."""
-        return Caller(self.machine, LOG, Silence(), stop=NoStop())
+        return Caller(self.machine, LOG, Display(), stop=NoStop())
 
     def monotonic(self) -> float:
         try:

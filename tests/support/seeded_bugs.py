@@ -81,7 +81,7 @@ BUGS = (
     Bug(
         "an option changes what a row of a correction file asks",
         "inputs/validation.py",
-        "    open_to_options = ~pl.col(BC_ASKED)\n",
+        "    open_to_options = ~pl.col(Added.ASKED)\n",
         "    open_to_options = pl.lit(value=True)\n",
         "tests/unit/commands/test_correction_files.py::test_an_option_adds_nothing_to_a_row_that_was_asked",
     ),
@@ -104,7 +104,7 @@ BUGS = (
         _SENDER,
         "    Action.NOTHING: Event.SKIPPED,  #: an approved plan knows it as settled, this ledger does not\n",
         "",
-        f"{_TROUBLE}::test_what_an_approved_plan_knows_as_settled_ends_with_the_plans_reason_and_is_not_tried",
+        f"{_TROUBLE}::test_a_row_that_an_approved_plan_knows_as_settled_is_not_sent",
     ),
     Bug(
         "a plan's line may say a thing twice",
@@ -225,21 +225,21 @@ BUGS = (
         "api/wire.py",
         "if kept is None and not await connection.is_silent():",
         "if False:",
-        "tests/sockets/test_unasked.py::test_what_was_said_before_the_request_is_not_its_answer_and_nothing_leaves",
+        "tests/sockets/test_unasked.py::test_an_answer_before_the_request_is_not_its_answer_and_nothing_leaves",
     ),
     Bug(
         "what a proxy says before it was asked is the answer",
         "api/failures.py",
         "            if self._hears_something():\n",
         "            if False:\n",
-        "tests/sockets/test_unasked.py::test_what_was_said_before_the_request_is_not_its_answer_and_nothing_leaves",
+        "tests/sockets/test_unasked.py::test_an_answer_before_the_request_is_not_its_answer_and_nothing_leaves",
     ),
     Bug(
         "a page of a gateway counts as a refusal",
         _OUTCOME,
         "return _kind_of_error(answer) if answer.is_api_error else Kind.NONSENSE",
         "return _kind_of_error(answer)",
-        "tests/processes/commands/test_answers.py::test_a_gateway_of_a_moment_makes_no_row_final",
+        "tests/processes/commands/test_answers.py::test_a_gateways_error_page_makes_no_row_final",
     ),
     Bug(
         "any JSON counts as an error of the API",
@@ -359,14 +359,14 @@ BUGS = (
         "core/actions.py",
         'return Decision(Action.READ_FIRST, f"when last seen',
         'return Decision(Action.SKIP, f"when last seen',
-        "tests/unit/engine/test_trouble.py::test_what_is_known_as_past_from_before_is_read_and_sent_when_it_has_moved",
+        "tests/unit/engine/test_trouble.py::test_an_appointment_last_known_as_past_is_read_and_sent_if_it_has_moved",
     ),
     Bug(
         "what was refused once is sent without a look",
         _QUERIES,
         "'seen_missing', 'resolved_not_cancelled')) AS must_be_read",
         "'seen_missing', 'resolved_not_cancelled') AND false) AS must_be_read",
-        "tests/contracts/test_unknown.py::test_what_was_refused_once_is_read_before_it_is_sent",
+        "tests/contracts/test_unknown.py::test_a_target_that_was_refused_once_is_read_before_it_is_sent",
     ),
     Bug(
         "a person may say too early that nothing took effect",
@@ -717,13 +717,13 @@ BUGS = (
         "api/transports.py",
         "max_keepalive_connections=0",
         "max_keepalive_connections=1",
-        "tests/sockets/test_reuse.py::test_what_a_server_sent_too_much_is_never_taken_for_the_next_answer",
+        "tests/sockets/test_reuse.py::test_surplus_bytes_are_never_taken_for_the_next_answer",
     ),
     Bug(
         "a target that is named twice is two",
         "inputs/targets.py",
-        "_ROW.min().over(_TARGET).alias(BC_FIRST_ROW)",
-        "_ROW.alias(BC_FIRST_ROW)",
+        "_ROW.min().over(_TARGET).alias(Added.FIRST_ROW)",
+        "_ROW.alias(Added.FIRST_ROW)",
         "tests/unit/inputs/test_targets.py::test_rows_of_one_target_point_to_the_first",
     ),
     Bug(
@@ -801,7 +801,7 @@ BUGS = (
         "ledger/questions.py",
         "if scope.chunk and scope.chunk.series != series:",
         "if False:",
-        "tests/contracts/test_scopes.py::test_a_chunk_has_series_or_all_else",
+        "tests/contracts/test_scopes.py::test_a_chunk_has_either_series_or_other_rows",
     ),
     Bug(
         "an intent in PostgreSQL has the time of its process",
@@ -871,7 +871,7 @@ BUGS = (
         "cluster/worker.py",
         "(record.given_back_s or 0.0) > silence_s",
         "False",
-        "tests/unit/cluster/test_worker.py::test_what_no_worker_may_do_ends_after_a_silence",
+        "tests/unit/cluster/test_worker.py::test_a_chunk_that_no_worker_can_carry_out_ends_after_a_silence",
     ),
     Bug(
         "a worker leaves out the settings that it does not know",
@@ -913,7 +913,7 @@ BUGS = (
     Bug(
         "workers of any ledger share a credential's lock",
         "ops/locks.py",
-        "    if _group(path) == group:",
+        "    if _holder(path).group == group:",
         "    if True:",
         "tests/unit/cluster/test_worker.py::test_workers_of_two_ledgers_with_one_key_exclude_each_other",
     ),
@@ -922,7 +922,7 @@ BUGS = (
         "access/limit_sharing.py",
         "        if ahead_s > 0:",
         "        if False:",
-        "tests/unit/cluster/test_worker.py::test_what_a_local_run_and_a_worker_used_of_a_limit_counts_for_the_other_one",
+        "tests/unit/cluster/test_worker.py::test_a_local_run_and_a_worker_count_each_others_requests",
     ),
     Bug(
         "a refused CONNECT counts as sent",
@@ -1141,7 +1141,7 @@ BUGS = (
         _RECONCILE,
         "self._due_in_s(item, reading.taken_at) <= 0",
         "self._due_in_s(item) <= 0",
-        "tests/unit/engine/test_reconcile.py::test_what_a_cache_kept_from_within_the_settle_time_proves_nothing",
+        "tests/unit/engine/test_reconcile.py::test_a_cached_answer_from_within_the_settle_time_proves_nothing",
     ),
     Bug(
         "two readings at one moment are two",
@@ -1233,7 +1233,7 @@ BUGS = (
         "reports/remains.py",
         "return expires_at is not None and now >= float(expires_at)",
         "return False",
-        f"{_ENDS}::test_after_a_plan_has_expired_what_is_named_brings_its_rest_to_the_end",
+        f"{_ENDS}::test_after_a_plan_has_expired_the_named_files_finish_the_rest",
     ),
     Bug(
         "403s of series are counted anew in each pass",
@@ -1286,14 +1286,14 @@ BUGS = (
         _SENDER,
         "        if why := self._why_too_early(work):\n",
         "        if False and (why := self._why_too_early(work)):\n",
-        f"{_TROUBLE}::test_what_was_refused_is_not_sent_within_the_settle_time_whatever_clocks_were_set",
+        f"{_TROUBLE}::test_a_refused_target_is_not_sent_within_the_settle_time_even_if_the_clock_was_set",
     ),
     Bug(
         "the age of a refusal hangs on the wall clock",
         "core/clock.py",
         "return self.known_age_s if self.base is None else base.age_s(self.at, self.base, mono)",
         "return self.known_age_s if self.base is None else base.wall(mono) - self.at",
-        f"{_TROUBLE}::test_what_was_refused_is_not_sent_within_the_settle_time_whatever_clocks_were_set",
+        f"{_TROUBLE}::test_a_refused_target_is_not_sent_within_the_settle_time_even_if_the_clock_was_set",
     ),
     Bug(
         "workers do not compare rows with what was approved",
@@ -1307,7 +1307,7 @@ BUGS = (
         "inputs/sheets.py",
         "return column <= merge.last_column and",
         "return column < merge.column and",
-        "tests/unit/inputs/test_hostile_files.py::test_what_is_stored_under_a_merged_cell_is_not_read",
+        "tests/unit/inputs/test_hostile_files.py::test_values_stored_under_a_merged_cell_are_not_read",
     ),
     Bug(
         "rows that a quote swallows are lost without a word",
@@ -1328,13 +1328,13 @@ BUGS = (
         "execution/runners.py",
         "return Halt(code, told, any(halt.for_a_person for halt in halts.values()))",
         "return Halt(code, told)",
-        "tests/unit/execution/test_teams.py::test_what_a_person_has_to_look_at_stays_so_whichever_account_found_it",
+        "tests/unit/execution/test_teams.py::test_a_halt_of_one_account_for_a_person_is_one_of_the_run",
     ),
     Bug(
         "a gateway's 429 counts as not processed",
         "core/outcome.py",
         "return _kind_of_error(answer) if answer.is_api_error else Kind.NONSENSE",
-        "return _kind_of_error(answer) if answer.is_api_error or status == NOT_PROCESSED else Kind.NONSENSE",
+        "return _kind_of_error(answer) if answer.is_api_error or status == TOO_MANY_REQUESTS else Kind.NONSENSE",
         "tests/unit/core/test_outcome.py::test_every_status_with_every_body",
     ),
     Bug(
@@ -1342,7 +1342,7 @@ BUGS = (
         "core/exit_codes.py",
         "LEFT = (Status.PENDING, Status.FAILED)",
         "LEFT = (Status.PENDING,)",
-        "tests/unit/core/test_exit_codes.py::test_rows_that_may_simply_be_run_again_end_with_5",
+        "tests/unit/core/test_exit_codes.py::test_rows_that_the_same_command_takes_up_end_with_5",
     ),
     Bug(
         "the slot of what is held back is not given back",

@@ -49,11 +49,11 @@ from bulk_cancel.inputs.reading import reading_errors
 from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger, reading
-from bulk_cancel.ops.locks import _group, _holder
+from bulk_cancel.ops.locks import _holder
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.metrics import write_metrics
 from bulk_cancel.ops.notice import RunEnding
-from bulk_cancel.plan_files import open_plan, write_plan
+from bulk_cancel.plan_files import open_plan
 from bulk_cancel.reports.result_folders import owner_of
 from bulk_cancel.reports.summary import Requests, Summary, read_told, to_json
 from bulk_cancel.settings.accounts import load_accounts
@@ -61,7 +61,7 @@ from bulk_cancel.settings.credentials import find_credential
 from bulk_cancel.settings.job import load_job
 from support.examples import examples
 from support.given import entry, row, staged, target
-from support.plans import ABOUT, NOW, ONE_OF_EACH, uuid
+from support.plans import ABOUT, NOW, ONE_OF_EACH, uuid, write_plan
 
 EDGES = [
     b"0001-01-01T00:00:00", b"9999-12-31T23:59:59.999999+14:00", b"0001-01-01T00:00:00+14:00", b"9" * 5000, b"-1",
@@ -209,7 +209,7 @@ READERS = [
     Reader(
         "accounts.toml",
         lambda _: b'[accounts.berlin]\ntoken_env = "T"\nrate = "5/s"\nburst = 5\n',
-        lambda path: load_accounts(path, {}, load_job("a.csv")),
+        lambda path: load_accounts(load_job("a.csv", {"accounts": str(path)}), {}),
     ),
     Reader("answer.json", lambda _: json.dumps(ANSWERS).encode(), _answers),
     Reader("x.pace", lambda _: b'[1.5, 2.5, "boot"]', _remembered),
@@ -222,7 +222,11 @@ READERS = [
         "refused.json", lambda _: json.dumps(asdict(REFUSAL)).encode(), lambda path: read_refusal(path.read_bytes())
     ),
     Reader("x.prom", _metrics, lambda path: write_metrics(path, ENDING, make_log(quiet=True))),
-    Reader("group.holder", lambda _: b'{"group": "a"}', lambda path: _group(path.with_name("group"))),
+    Reader(
+        "group.holder",
+        lambda _: b'{"pid": 1, "host": "h", "since": 1.5, "group": "a"}',
+        lambda path: _holder(path.with_name("group")).group,
+    ),
     Reader("summary.json", lambda _: to_json(SUMMARY).encode(), lambda path: owner_of(path.parent)),
     Reader("chunk", lambda _: ChunkResult(3, 77, "m").to_json().encode(), lambda p: ChunkResult.from_json(_text(p))),
     Reader("settings", _run_settings, lambda path: RunSettings.kept(_Kept(_text(path)), 1)),
@@ -324,7 +328,7 @@ def test_only_an_end_that_comes_too_early_is_the_inputs_fault(error: OSError, ra
 
 
 @pytest.mark.parametrize("text", ["[1]", "{}", "no JSON", '{"limits": {"weather": 1}}'])
-def test_what_workers_keep_for_each_other_is_known_as_theirs(text: str) -> None:
+def test_records_of_workers_that_are_not_ours_are_refused(text: str) -> None:
     with pytest.raises(
         ConfigError, match=r"The settings of run 1 .* not written by this program|does not know weather"
     ):
@@ -342,7 +346,7 @@ READING = {
 }  # fmt: skip
 #: What they read is this program's own, the kernel's, or was read before.
 OWN = {
-    "cli/docs.py", "cli/sandbox.py", "commands/config.py", "engine/clock.py", "ledger/records.py",
+    "cli/docs.py", "cli/sandbox.py", "engine/clock.py", "ledger/records.py",
     "ledger/statements.py", "reports/pages/rendering.py",
 }  # fmt: skip
 

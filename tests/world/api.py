@@ -22,6 +22,9 @@ from world.truth import Meeting, Truth
 LATEST_EFFECT_S, SETTLE_S = 590.0, 600.0
 _AGAIN = "the appointment is cancelled already"
 
+#: What holds for all requests of a while: no such address; a credential without the right to cancel; cancels throttled.
+SPELLS = ("no_route", "forbidden", "throttled_posts")
+
 #: What an answer to a cancel may be that proves nothing, by weight.
 TROUBLE: Mapping[str, float] = {
     "lost": 3, "reset": 2, "slow": 1, "5xx": 3, "unclear": 2, "html": 2, "other": 0.5, "silent": 0.5, "active": 0.5,
@@ -48,6 +51,7 @@ class Departure:
     not_processed: bool = False  #: the answer proves that nothing took effect, and nothing did
     wall: float = 0.0  #: what the machine's wall clock showed when the program asked for it
     order: int = 0  #: among the commits and departures of its process
+    reason: str = ""  #: of a cancel: the text that it mails
 
 
 @dataclass
@@ -85,6 +89,7 @@ class Api:
     _asked: Counter[tuple[str, str]] = field(default_factory=Counter)
     _buckets: dict[str, Bucket] = field(default_factory=dict)
     _outages: list[tuple[float, float]] = field(default_factory=list)
+    _spells: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rng = self.scenario.chance.of("outages")
@@ -92,6 +97,16 @@ class Api:
             for _ in range(rng.choice((1, 2))):
                 begins = rng.choice((rng.uniform(0.05, 1.5), rng.uniform(0, 120)))
                 self._outages.append((begins, begins + rng.choice((5, 40, 300, 3600))))
+
+        for name in SPELLS:
+            own = self.scenario.chance.of("spell", name)
+            begins = own.choice((0.0, 0.0, own.uniform(0, 3), own.uniform(0, 60)))
+            self._spells[name] = begins, begins + own.choice((5, 60, 900, 5000))
+
+    def under(self, spell: str) -> bool:
+        """Whether something holds for all requests of a while, and this is in that while."""
+        begins, ends = self._spells[spell]
+        return self.scenario.has(spell) and not self.calm and begins <= self.clock.now < ends
 
     def draw(self, kind: str, name: str) -> random.Random:
         """Return the stream of the n-th request of a kind for one appointment."""
@@ -112,10 +127,14 @@ class Api:
     def hear(self, departure: Departure, request: Request | None, rng: random.Random) -> Answered:
         """Let a request arrive now; return what is answered, and how long after."""
         departure.arrived_at = self.clock.now
+        departure.reason = (request.reason if request else "") or ""
         if not self.calm and any(begin <= self.clock.now < end for begin, end in self._outages):
             self.count("outage")
             status = rng.choice((502, 503, None))
             return Answered(Answer(status, message="Bad Gateway"), 0.1, "outage", departure.kind != "post")
+        if self.under("no_route"):
+            self.count("no route")
+            return Answered(_no(404, f"Cannot {'POST' if departure.kind == 'post' else 'GET'} /v4"), 0.02, "404", True)
         if refused := self._at_the_gate(departure, rng):
             return refused
         if departure.kind == "post" and departure.target is not None and request is not None:
@@ -131,6 +150,8 @@ class Api:
         has_token = own[account].take(self.clock.now)
         throttled = self.meets("throttle", rng, 0.3)
         wish = rng.choice((None, None, 0.0, 1.0, 5.0, 30.0, 120.0, 3600.0 if rng.random() < 0.3 else 10.0))
+        if departure.kind == "post" and self.under("throttled_posts"):
+            throttled, wish = True, None
         if throttled or not has_token:
             self.count("429" if throttled else "429 by the limit")
             answer = Answer(429, message="Too Many Requests", retry_after_s=wish, is_api_error=True)
@@ -145,6 +166,9 @@ class Api:
     def _cancel(self, departure: Departure, target: Target, request: Request, rng: random.Random) -> Answered:
         passing = self.meets("passing_refusals", rng, 0.3)
         status = rng.choice((400, 403, 403, 404, 404))
+        if self.under("forbidden"):
+            self.count("a credential that may not cancel")
+            return Answered(_no(403, "Forbidden"), 0.1, "403", True)
         if passing:
             self.count(f"passing {status}")
             if status in (403, 404) and self._breaks(target, rng):
@@ -222,6 +246,8 @@ class Api:
 
     def may_see(self, meeting: Meeting, user_id: str | None) -> bool:
         """Whether a user sees an appointment; a key of one person acts as nobody else."""
+        if self.under("forbidden") and self._is_blind:
+            return False
         return meeting.hidden_at is None and (not self.scenario.has("users") or user_id in meeting.hosts)
 
     def _refusal(self, meeting: Meeting | None, target: Target, request: Request, user_id: str | None) -> Answer | None:
@@ -237,9 +263,16 @@ class Api:
             return _no(400, _AGAIN)
         return None
 
-    @staticmethod
-    def _own_answer(meeting: Meeting, target: Target) -> Appointment:
+    @property
+    def _is_blind(self) -> bool:
+        """Whether a credential that may not cancel may not read either."""
+        return self.scenario.chance.of("blind").random() < 0.5
+
+    def _own_answer(self, meeting: Meeting, target: Target) -> Appointment:
         document = meeting.document()
+        if self.scenario.has("after_effects") and self.scenario.chance.of("after", target).random() < 0.4:
+            self.count("an after-effect that went wrong")
+            document = replace(document, warnings=("calendar_not_updated",))
         return document if target.attendee_id else replace(document, is_cancelled=True)
 
     # -- reads --------------------------------------------------------------------------------------------------------
@@ -317,7 +350,7 @@ def _untrusted(trouble: str, meeting: Meeting | None, target: Target | None, rng
     if trouble in statuses:
         return Answer(rng.choice(statuses[trouble]), message="trouble", is_api_error=rng.random() < 0.5)
     if trouble == "html":
-        return Answer(rng.choice((200, 400, 403, 404, 410, 502)), message="html")
+        return Answer(rng.choice((200, 400, 403, 404, 410, 429, 502)), message="html")
     if trouble in ("lost", "reset", "slow") or meeting is None:
         return Answer(message="connection reset")
     return Answer(200, appointment=_odd(trouble, meeting.document()))

@@ -7,33 +7,34 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bulk_cancel.core.actions import Look
-from bulk_cancel.core.model import Status, Target, status_of
-from bulk_cancel.core.states import TRANSITIONS, Event, State
+from bulk_cancel.core.actions import SENT
+from bulk_cancel.core.model import Entry, Status, Target, status_of
+from bulk_cancel.core.states import REFUSED, TRANSITIONS, Event, State
 from bulk_cancel.errors import Exit
 from world.api import Api, Departure
 from world.past import Past, name_of, read_past
 from world.scenario import Scenario
+from world.sends import SEND_WITHIN_S, STALE_S, Sends, Sent
 from world.truth import CANARY
 
 if TYPE_CHECKING:
     from world.ran import Ran
 
 SETTLE_S = 600.0
-#: A cancel rests on a reading of at most a minute; that reading took its time, and the replica lagged.
-STALE_S = 100.0
-#: From the last look at a rule to the first byte: a process that stood still for longer does not send.
-SEND_WITHIN_S = 16.0
 #: What is being committed when the ledger's files are changed may end.
 SWAP_S = 0.5
 GOOD = frozenset({Status.CANCELLED, Status.ALREADY_CANCELLED, Status.SKIPPED})
 GONE = frozenset({State.CANCELLED, State.ALREADY_CANCELLED})
 NOT_APPLIED = frozenset({State.PENDING, State.WAITING, State.REJECTED, State.NOT_FOUND, State.FAILED, State.SKIPPED})
 OPEN = frozenset({State.SENDING, State.UNKNOWN})
+#: Refusals in the API's own words after which a target is asked again no sooner than after the settle time.
+_FINAL = (400, 404)
+RESOLVED = (Event.RESOLVED_CANCELLED, Event.RESOLVED_NOT_CANCELLED)
+_LEFT = Counter({Status.PENDING: 1, Status.FAILED: 1})
 UNFINISHED = frozenset({State.PENDING, State.WAITING, State.SENDING, State.UNKNOWN, State.FAILED})
 
 
@@ -46,6 +47,8 @@ class Judge:
         self._judged = 0  #: departures
         self._events = 0
         self._open_series: set[int] = set()  #: series without an outcome that a read may still tell
+        self._begun_by: dict[int, Ran] = {}  #: the ledger's number of a run -> the run
+        self._sends = Sends(scenario, api, violated)
 
     def after(self, ran: Ran) -> None:
         """Judge what is seen after a run."""
@@ -61,23 +64,23 @@ class Judge:
             if any(one.kind == "post" for one in new):
                 self._violated(2, "a run that refuses its ledger sent a cancel.")
             return
-        past = read_past(self._ledger)
-        self._history_only_grows(self._past, past)
+        before, past = self._past, read_past(self._ledger)
+        self._begun_by |= dict.fromkeys(range(before.newest_run + 1, past.newest_run + 1), ran)
+        self._history_only_grows(before, past)
         self._past = past
         self._never_twice()
-        self._intent_before_post(ran, new)
+        self._open_series -= {
+            target for _, target, _, event, *_ in past.events[len(before.events) :] if event in RESOLVED
+        }
+        sent = self._intent_before_post(ran, new)
         self._states_tell_the_truth(past)
+        self._sends.after(ran, new, sent, before, past)
         self._unknown_leaves_by_evidence(past)
-        self._within_the_limit(ran, new)
-        self._only_what_was_listed(ran, new)
-        self._fresh_readings(ran, new)
-        self._attendees_are_seen(new)
-        self._window(ran, new)
+        self._what_is_left_out_stays(ran, before, past)
         if ran.summary is not None:
             self._rows_add_up(ran, past)
             self._slots_are_back(ran)
             self._shown_counts(ran, past)
-        self._pauses_in_an_outage(ran, new)
         last = {target: event for _, target, _, event, *_ in past.events}
         series = {number for number, target in past.targets.items() if target.entire_series}
         self._open_series = {one for one in series if past.states[one] in OPEN and last.get(one) != Event.UNDECIDED}
@@ -119,9 +122,10 @@ class Judge:
             if times > (2 if appointment == self._api.broken else 1):
                 self._violated(1, f"{times} cancels took effect on {name_of(Target(appointment, attendee))}.")
 
-    def _intent_before_post(self, ran: Ran, new: Sequence[Departure]) -> None:
+    def _intent_before_post(self, ran: Ran, new: Sequence[Departure]) -> list[Sent]:
+        """Go through commits and cancels in their order; return the cancels with what was durable for each."""
         numbers = {target: number for number, target in self._past.targets.items()}
-        durable: Counter[int] = Counter()
+        durable, sent = dict[int, Entry | None](), list[Sent]()
         open_series = set(self._open_series)
         happened: list[tuple[int, Any]] = [(commit.order, commit) for commit in ran.process.commits]
         happened += [(one.order, one) for one in new if one.kind == "post"]
@@ -131,10 +135,10 @@ class Judge:
                 if others := open_series - {number}:
                     told = name_of(self._past.targets[min(others)])
                     self._violated(5, f"{name_of(what.target)} was sent while the series of {told} had no outcome.")
-                if number is None or durable[number] < 1:
+                intent = durable.pop(number, None) if number is not None else None
+                if intent is None:
                     self._violated(2, f"a cancel of {name_of(what.target)} left without a durable intent.")
-                else:
-                    durable[number] -= 1
+                sent.append(Sent(what, self._ordered_by(ran, intent), number, intent))
             else:
                 for entry in what.entries:
                     is_series = self._past.targets[entry.target_id].entire_series
@@ -142,12 +146,21 @@ class Judge:
                         open_series.add(entry.target_id)
                     else:
                         open_series.discard(entry.target_id)
-                    durable[entry.target_id] = int(entry.event is Event.INTENT)
+                    durable[entry.target_id] = entry if entry.event is Event.INTENT else None
         intents = Counter(event[1] for event in self._past.events if event[3] == Event.INTENT)
         posts = Counter(numbers.get(one.target) for one in self._api.departures if one.kind == "post")  # type: ignore[arg-type]
         for number, count in posts.items():
             if number is not None and count > intents[number]:
                 self._violated(2, f"{name_of(self._past.targets[number])}: {count} sends, {intents[number]} intents.")
+        return sent
+
+    def _ordered_by(self, ran: Ran, intent: Entry | None) -> Ran:
+        """Return the run to whose order a cancel belongs: workers go on with earlier ones."""
+        if intent is None or not self._scenario.has("workers"):
+            return ran
+        numbers = (event[2] for event in self._past.events if event[1] == intent.target_id and event[3] == Event.INTENT)
+        number = next(islice(numbers, intent.attempt_no - 1, None), 0)
+        return self._begun_by.get(number, ran)
 
     def _history_only_grows(self, before: Past, after: Past) -> None:
         if after.events[: len(before.events)] != before.events:
@@ -199,13 +212,17 @@ class Judge:
         resolved = {past.targets[event[1]] for event in past.events if event[3] == Event.RESOLVED_NOT_CANCELLED}
         for target, sent in posts.items():
             for first, again in pairwise(sent):
-                if first.not_processed and first.answered_at is not None:
+                is_no = first.not_processed and first.answered_at is not None
+                if is_no and first.answer is not None and first.answer.status not in _FINAL:
                     continue
-                if again.at - first.at < SETTLE_S:
-                    self._violated(
-                        5, f"{name_of(target)} was sent again {again.at - first.at:.1f} s after a cancel without proof."
-                    )
-                elif self._reads(target, first.at + SETTLE_S, again.at) < (1 if target in resolved else 2):
+                settle_s = max(self._sends.settle_s(first), self._sends.settle_s(again))
+                if again.at - first.at < settle_s:
+                    what = "was refused" if is_no else "had no answer that proves anything"
+                    told = f"was sent again {again.at - first.at:.1f} s after a cancel that {what}"
+                    self._violated(5, f"{name_of(target)} {told}.")
+                elif is_no:
+                    continue
+                elif self._reads(target, first.at + settle_s, again.at) < (1 if target in resolved else 2):
                     self._violated(5, f"{name_of(target)} was sent again without two readings after the settle time.")
 
     def _reads(self, target: Target, since: float, until: float) -> int:
@@ -228,13 +245,32 @@ class Judge:
             self._violated(6, "the ledger's rows are not those of the input.")
         if counts != Counter({status: count for status, count in ran.summary.counts.items() if count}):
             self._violated(6, f"the summary counts {dict(ran.summary.counts)}, the ledger {dict(counts)}.")
+        if ran.exit_code == Exit.REFUSED_ROWS and counts & _LEFT:
+            self._violated(14, f"exit code 3 asks for a person alone, with {dict(counts)}.")
         if ran.exit_code == Exit.OK:
             if not set(counts) <= GOOD:
                 self._violated(6, f"exit code 0 with {dict(counts)}.")
-            if past.changed:
-                self._violated(14, f"exit code 0 although {past.changed} targets are not what was approved.")
-            if "did not verify" in ran.told:
-                self._violated(14, f"exit code 0 although a person is needed: {ran.told}")
+            self._nobody_is_needed(ran, past)
+
+    def _nobody_is_needed(self, ran: Ran, past: Past) -> None:
+        """What exit code 0 says."""
+        if State.UNKNOWN in past.states.values():
+            self._violated(14, "exit code 0 although a cancel has no known outcome.")
+        if past.warned:
+            self._violated(14, f"exit code 0 although the after-effects of {past.warned} cancels went wrong.")
+        if past.changed:
+            self._violated(14, f"exit code 0 although {past.changed} targets are not what was approved.")
+        if "did not verify" in ran.told:
+            self._violated(14, f"exit code 0 although a person is needed: {ran.told}")
+        for number in {target for _, target in past.rows if target is not None}:
+            target, approved = past.targets[number], ran.approval
+            meeting = self._api.truth.meetings.get(target.appointment_id)
+            if past.states[number] is not State.SKIPPED or approved is None or meeting is None:
+                continue
+            is_left_out = target in approved.by_target and approved.by_target[target].action not in SENT
+            left_s = meeting.starts_at - self._api.clock.now
+            if not is_left_out and left_s > ran.job.late_within + STALE_S and not self._scenario.has("clock"):
+                self._violated(14, f"exit code 0 although no rule leaves {name_of(target)} out.")
 
     def _slots_are_back(self, ran: Ran) -> None:
         for limiter in ran.process.limiters:
@@ -251,95 +287,19 @@ class Judge:
             if int(count) > known[status]:
                 self._violated(6, f"{shown} were shown, the ledger has {known[status]}.")
 
-    def _pauses_in_an_outage(self, ran: Ran, new: Sequence[Departure]) -> None:
-        """After five troubles in a row one worker sends no cancel before a read was answered."""
-        in_a_row, last = 0, 0.0
-        for one in ran.process.cancels if ran.job.concurrency == 1 else ():
-            if in_a_row >= 5:
-                well = any(it.kind in ("list", "probe") and last <= (it.answered_at or 0.0) <= one.began for it in new)
-                if not well:
-                    self._violated(13, f"a cancel was tried at {one.began:.3f} after {in_a_row} troubles in a row.")
-                    return
-                in_a_row = 0
-            in_a_row = in_a_row + 1 if one.is_trouble else 0
-            last = one.ended
-
-    def _within_the_limit(self, ran: Ran, new: Sequence[Departure]) -> None:
-        rate, burst = self._scenario.rate, self._scenario.burst
-        loose = 16 if self._scenario.has("unreachable") else 0
-        if not (self._scenario.has("clock") and self._scenario.has("reboot")) and not self._scenario.has("mischief"):
-            tats: defaultdict[str, float] = defaultdict(lambda: float("-inf"))
-            for one in self._api.departures:
-                tats[one.account] = max(tats[one.account], one.at) + 1 / rate
-                if tats[one.account] - one.at > (burst + loose) / rate + 0.001:
-                    self._violated(8, f"more than {burst} requests and {rate:.3g}/s left at {one.at:.3f}.")
-                    break
-        for one in new:
-            if one.answer is not None and one.answer.status == 429 and one.answered_at is not None:
-                self._pause(one, new)
-
-    def _pause(self, throttled: Departure, new: Sequence[Departure]) -> None:
-        wish = throttled.answer.retry_after_s if throttled.answer else None
-        since = throttled.answered_at or 0.0
-        until = since + max(1.0, wish if wish is not None else 2.0)
-        for one in new:
-            if (
-                one.account == throttled.account
-                and one.run == throttled.run
-                and since + 1e-6 < one.began < until - 1e-6
-            ):
-                told = f"a request began at {one.began:.3f}, within the pause {since:.3f} to {until:.3f}"
-                self._violated(8, f"{told} that a 429 asked for.")
-                return
-
-    def _only_what_was_listed(self, ran: Ran, new: Sequence[Departure]) -> None:
-        named = {row.appointment_id for row in self._scenario.rows}
-        for one in new:
-            if one.target is not None and one.target.appointment_id not in named:
-                self._violated(10, f"{one.kind} of {name_of(one.target)}, which no row names.")
-
-    def _fresh_readings(self, ran: Ran, new: Sequence[Departure]) -> None:
-        reads_all = ran.job.look is Look.EACH or (ran.approval is not None and ran.job.look is not Look.NEVER)
-        if not reads_all:
-            return
-        for one in new:
-            meeting = self._api.truth.meetings.get(one.target.appointment_id) if one.target else None
-            if one.kind != "post" or one.target is None or meeting is None:
-                continue
-            since = meeting.gone_since(one.target.attendee_id)
-            if since is not None and since < one.began - STALE_S:
-                self._violated(12, f"{name_of(one.target)} was sent {one.began - since:.0f} s after it was cancelled.")
-            if (
-                ran.approval is not None
-                and meeting.moved_at is not None
-                and ran.began_at < meeting.moved_at < one.began - STALE_S
-            ):
-                self._violated(12, f"{name_of(one.target)} was sent although it was moved after the approval.")
-            started = max(meeting.starts_at, meeting.moved_at or 0.0)
-            if (
-                ran.job.skip_past
-                and meeting.series is None
-                and started < one.began - STALE_S
-                and not self._scenario.has("clock")
-            ):
-                self._violated(12, f"{name_of(one.target)} was sent although it was past.")
-
-    def _attendees_are_seen(self, new: Sequence[Departure]) -> None:
-        """Nobody is sent who was in no reading before: a typing error would look like a good end."""
-        for one in new:
-            if one.kind == "post" and one.target is not None and one.target.attendee_id is not None:
-                before = self._api.departures[: one.number - 1]
-                if not any(it.answered_at and (it.kind == "list" or _same(it, one)) for it in before):
-                    self._violated(12, f"{name_of(one.target)} was sent although nobody had looked.")
-
-    def _window(self, ran: Ran, new: Sequence[Departure]) -> None:
-        window = ran.job.send_window
-        if window is None:
-            return
-        for one in new:
-            if one.kind == "post" and not window.is_open(one.wall) and not window.is_open(one.wall - SEND_WITHIN_S):
-                self._violated(12, f"{name_of(one.target)} was sent outside of the send window.")
-                return
+    def _what_is_left_out_stays(self, ran: Ran, before: Past, past: Past) -> None:
+        """What an approved plan sends nothing to is neither taken up again nor tried until it has failed."""
+        approved = ran.approval.by_target if ran.approval else {}
+        states = dict(before.states)
+        for _, number, _, event, *_ in past.events[len(before.events) :]:
+            found, was = approved.get(past.targets[number]), states.get(number, State.PENDING)
+            if found is not None and found.action not in SENT:
+                name = f"{name_of(past.targets[number])} (approved: {found.action.value})"
+                if event == Event.RESTAGED and was in REFUSED:
+                    self._violated(6, f"{name} was {was.value} and is taken up again.")
+                if event == Event.GIVEN_UP:
+                    self._violated(6, f"{name} was tried until it had failed.")
+            states[number] = TRANSITIONS.get((was, Event(event)), was)
 
     def _not_right(self, target: Target, state: State, ran: Ran) -> str:
         meeting = self._api.truth.meetings[target.appointment_id]
@@ -371,9 +331,3 @@ class Judge:
 
 def _files(folder: Path) -> Iterator[Path]:
     return (file for file in folder.rglob("*") if file.is_file())
-
-
-def _same(one: Departure, other: Departure) -> bool:
-    """Whether one is a read of the appointment that the other cancels."""
-    ids = [it.target.appointment_id if it.target else None for it in (one, other)]
-    return one.kind == "get" and ids[0] == ids[1]

@@ -13,6 +13,11 @@ from bulk_cancel.core.model import Target
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.sqlite.open import close
 
+_WARNED = """
+SELECT count(DISTINCT target_id) FROM events JOIN targets t USING (target_id)
+WHERE run_no = ? AND event = 'cancelled' AND t.warnings <> ''
+"""
+
 
 @dataclass
 class Past:
@@ -22,6 +27,8 @@ class Past:
     targets: dict[int, Target] = field(default_factory=dict)
     states: dict[int, State] = field(default_factory=dict)
     rows: list[tuple[Any, ...]] = field(default_factory=list)  #: of the newest run: row, target
+    newest_run: int = 0  #: its number
+    warned: int = 0  #: targets that it cancelled, with after-effects that went wrong
 
     @property
     def changed(self) -> int:
@@ -46,8 +53,9 @@ def _past(ask: Callable[..., Any]) -> Past:
     for number, appointment, attendee, series, state in ask(targets):
         past.targets[number] = Target(appointment, attendee or None, bool(series))
         past.states[number] = State(state)
-    newest = "SELECT row, target_id FROM input_rows WHERE run_no = (SELECT max(run_no) FROM runs) ORDER BY row"
-    past.rows = list(ask(newest))
+    ((past.newest_run,),) = ask("SELECT ifnull(max(run_no), 0) FROM runs")
+    past.rows = list(ask("SELECT row, target_id FROM input_rows WHERE run_no = ? ORDER BY row", (past.newest_run,)))
+    ((past.warned,),) = ask(_WARNED, (past.newest_run,))
     return past
 
 

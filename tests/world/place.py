@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bulk_cancel.access.ledgers import LedgerDatabase
+from bulk_cancel.ledger.high_water import Marks
 from world.database import Database
 from world.process import Host
 
@@ -19,6 +20,7 @@ class DatabasePlace(LedgerDatabase):
     """The world's database, as the operator's machine reaches it."""
 
     url: str = URL
+    marks: Marks = None  # type: ignore[assignment]
     database: Database = None  # type: ignore[assignment]
     elapsed: Callable[[], float] = lambda: 0.0
 

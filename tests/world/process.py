@@ -6,7 +6,7 @@ import asyncio
 import math
 import random
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +36,8 @@ T = TypeVar("T")
 MOST_TURNS = 50_000
 #: What a turn takes: a clock that stands still would let a wait of a rounding error come back for ever.
 TURN_S = 1e-6
+#: Share of the calls for which a disk that stalls takes seconds.
+_STALLS = 0.04
 
 
 @dataclass
@@ -111,6 +113,7 @@ class Process:
     order_of: Callable[[], int] | None = None  #: where others act beside it
     meanwhile: Callable[[str], None] = lambda _: None  #: what others do on its machine in the middle of it
     _writes: int = 0
+    _intents: int = 0
     _order: int = 0
 
     def __post_init__(self) -> None:
@@ -126,7 +129,9 @@ class Process:
         self._fateful = {self._freeze_turn, self._suspend_turn, self._signal_turn}
         self._fateful |= {self._second_turn, self._swap_turn, self._kill_turn}
         self._slow = has("slow_disk") and not calm
-        self._stands_s = self._of("stands").choice((2.0, 20.0, 200.0, 3000.0))
+        self._stalls = has("stalls") and not calm
+        self._freeze_intent = self._fate("freeze at an intent", has("freeze") and not calm, 0.5, 20)
+        self._stands_s = self._of("stands").choice((2.0, 8.0, 20.0, 200.0, 3000.0))
 
     def _of(self, name: str) -> random.Random:
         return self.api.scenario.chance.of("process", self.run, name)
@@ -188,8 +193,7 @@ class Process:
         if self.turns not in self._fateful:
             return None
         if self.turns == self._freeze_turn:
-            self._happens("frozen", self._stands_s)
-            self.host.clock.advance(self.host.clock.now + self._stands_s)
+            self._stands_still()
         if self.turns == self._suspend_turn:
             self._happens("suspended", 10 * self._stands_s)
             self.host.suspend(10 * self._stands_s)
@@ -212,6 +216,10 @@ class Process:
         finally:
             asyncio._set_running_loop(running)
             sniffio.thread_local.name = library
+
+    def _stands_still(self) -> None:
+        self._happens("frozen", self._stands_s)
+        self.host.clock.advance(self.host.clock.now + self._stands_s)
 
     def _happens(self, what: str, *more: Any) -> None:
         self.api.count(what)
@@ -241,17 +249,34 @@ class Process:
         called = (getattr(function, "__self__", None), *arguments)
         self.ledger = ledger = next(one for one in called if isinstance(one, SqliteLedger))
         self._writes += 1
-        takes_s = self.rng.choice((0.0, 0.002, 0.05, 0.4)) if self._slow else 0.001
+        takes_s = self.takes_s()
         entries = tuple(arguments[1]) if function == ledger.append else ()
         with anyio.CancelScope(shield=True):
             if entries:
                 await asyncio.sleep(takes_s / 2)
             result = await self._called(function, arguments, ledger)
             self.durable(entries)
+            if self.freezes_now(entries):
+                self._stands_still()
             if self._writes == self._kill_write and self.rng.random() < 0.5:
                 await self._dies("killed after a commit")
             await asyncio.sleep(takes_s / 2)
         return result
+
+    def takes_s(self) -> float:
+        """Return what the disk takes for the next call."""
+        usual = self.rng.choice((0.0, 0.002, 0.05, 0.4)) if self._slow else 0.001
+        if not self._stalls or self.rng.random() > _STALLS:
+            return usual
+        self.api.count("the disk stalls")
+        return self.rng.choice((4.0, 9.0, 20.0))
+
+    def freezes_now(self, entries: Sequence[object]) -> bool:
+        """Whether it stands still at these entries: its send is to be the next thing that happens."""
+        self._intents += any(isinstance(entry, Entry) and is_intent(entry) for entry in entries)
+        freezes = 0 < self._freeze_intent <= self._intents and not self.api.calm
+        self._freeze_intent = 0 if freezes else self._freeze_intent
+        return freezes
 
     async def _called(self, function: Callable[..., T], arguments: tuple[Any, ...], ledger: Any) -> T:
         if self._writes == self._full_write and function == ledger.append:

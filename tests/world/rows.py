@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import csv
+import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bulk_cancel.core.actions import Action, Approved, Expectation
+from bulk_cancel.core.actions import SENT, Action, Approved, Expectation
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.core.plan import LookAt
 from bulk_cancel.execution.execute import Approval
 from bulk_cancel.planning.plan_reads import PlanReads
 from world.truth import Truth
+
+#: From the approval on.
+PLAN_LASTS_S = 24 * 3600.0
+_SHARE_KNOWN = 0.08
 
 
 @dataclass
@@ -31,7 +36,10 @@ class GivenRows:
         return self
 
     def chunks(self) -> Iterator[list[InputRow]]:
-        yield self.given
+        """Yield the rows. Where an approved plan sends nothing, refusals of earlier runs stand."""
+        approved = self.approval.by_target if self.approval else {}
+        left_out = {target for target, one in approved.items() if one.action not in SENT}
+        yield [row._replace(stands=_target_of(row) in left_out) for row in self.given]
 
     filled_chunks = chunks
 
@@ -39,22 +47,28 @@ class GivenRows:
         return look
 
 
-def approved_now(truth: Truth, rows: list[InputRow], expires_at: float) -> Approval:
-    """Return a plan of these rows as it would be approved now, with what it has seen."""
-    found = {}
-    for row in rows:
+def approved_now(truth: Truth, rows: list[InputRow], wall: float, rng: random.Random) -> Approval:
+    """Return a plan of these rows as it would be approved now, with what it has seen; `wall` is what the clock shows.
+
+    Some of them it leaves out: those of which the ledger that it was made with knew that they were settled.
+    """
+    found, by_target = {}, {_target_of(row): row for row in rows if row.appointment_id}
+    for target, row in by_target.items():
+        known = rng.random() < _SHARE_KNOWN
         meeting = truth.meetings.get(row.appointment_id or "")
-        if row.appointment_id is not None and meeting is not None:
-            shown = meeting.document()
-            attendees = tuple(sorted(shown.attendee_ids or ()))
-            seen = Expectation(shown.start, shown.host_ids, attendees) if meeting.exists else Expectation()
-            target = Target(row.appointment_id, row.attendee_id, row.entire_series)
-            found[target] = Approved(Action.CANCEL, "to be cancelled", seen)
-    by_target = {
-        Target(row.appointment_id, row.attendee_id, row.entire_series): row for row in rows if row.appointment_id
-    }
+        if target is None or meeting is None:
+            continue
+        shown = meeting.document()
+        attendees = tuple(sorted(shown.attendee_ids or ()))
+        seen = Expectation(shown.start, shown.host_ids, attendees) if meeting.exists else Expectation()
+        action, why = (Action.NOTHING, "it was settled") if known else (Action.CANCEL, "to be cancelled")
+        found[target] = Approved(action, why, seen)
     in_order = sorted((by_target[target].row, target, approved) for target, approved in found.items())
-    return Approval(expires_at, found, lambda: iter(in_order))
+    return Approval(wall + PLAN_LASTS_S, found, lambda: iter(in_order))
+
+
+def _target_of(row: InputRow) -> Target | None:
+    return Target(row.appointment_id, row.attendee_id, row.entire_series) if row.appointment_id else None
 
 
 def write_rows(path: Path, rows: list[InputRow]) -> None:

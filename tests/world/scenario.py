@@ -32,11 +32,16 @@ FLAGS: Mapping[str, Mapping[Any, float]] = {
     "outside_window": {"wait": 2, "stop": 1},
     "max_duration": {None: 6, 60.0: 1, 3600.0: 1},
     "retry_refused": {False: 4, True: 1},
+    "settle": {600.0: 8, 1200.0: 1},
 }
 #: What a theme's operator types instead.
 THEME_FLAGS: Mapping[str, Mapping[str, Mapping[Any, float]]] = {
-    "closing": {"send_window": {"": 1, "09:00-09:01 UTC": 4}},
+    "closing": {"send_window": {"": 1, "09:00-09:01 UTC": 2}, "max_duration": {None: 2, 60.0: 1}},
     "outage": {"concurrency": {16: 1, 1: 3}},
+    "throttled": {"concurrency": {16: 1, 1: 1}},
+    "lists": {"look": {Look.AUTO: 4, Look.EACH: 1}},
+    "refusals": {"retry_refused": {False: 1, True: 1}},
+    "canaries": {"canary": {0: 1, 1: 2, 3: 2}},
     "colleagues": {"look": {Look.AUTO: 1, Look.EACH: 2}},
     "stale": {"look": {Look.AUTO: 1, Look.EACH: 5}},
 }
@@ -74,6 +79,11 @@ FEATURES: Mapping[str, float] = {
     "users": 0.12,  # a key that acts as the user whom a row names, and as nobody else
     "second": 0.1,  # another command, typed while one is at work
     "swapped": 0.06,  # the ledger's files are changed while a run is at work
+    "stalls": 0.08,  # commits that take seconds
+    "no_route": 0.04,  # for a while the server has no such address
+    "forbidden": 0.06,  # for a while the credential may not cancel, or not even read
+    "throttled_posts": 0.04,  # for a while cancels are throttled, and reads are not
+    "after_effects": 0.1,  # of cancels, that went wrong
     "breakers": 0.0,  # once in a history the API breaks its documented contract, in a theme of their own
     "workers": 0.0,  # on a shared ledger, in a theme of their own
     "database": 0.0,  # of the workers: away, or a connection lost
@@ -85,11 +95,14 @@ THEMES: Mapping[str, tuple[str, ...]] = {
     "late": ("trouble", "late", "kill"),
     "replicas": ("lag", "people", "trouble"),
     "throttled": ("throttle", "slow_disk"),
-    "closing": ("slow_disk", "throttle", "freeze"),
+    "closing": ("slow_disk", "throttle", "freeze", "stalls"),
     "outage": ("outage", "unreachable"),
     "colleagues": ("people", "plan"),
     "stale": ("cache", "people"),
     "clocks": ("clock", "reboot", "suspend", "kill", "trouble"),
+    "lists": ("slim", "odd_pages", "plan", "people"),
+    "refusals": ("forbidden", "passing_refusals", "edits"),
+    "canaries": ("cache", "passing_refusals", "trouble"),
     "files": ("mischief", "swapped", "kill"),
     "breakers": ("breakers", "trouble", "late", "passing_refusals"),
     "workers": ("workers",),

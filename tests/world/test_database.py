@@ -12,18 +12,18 @@ from unit.ledger.postgres import test_sharing as sharing
 from unit.ledger.postgres.test_sharing import (  # noqa: F401 - they are collected here, with the fixtures below
     test_a_chunk_is_found_by_its_number_and_what_is_open_is_told_apart,
     test_a_chunk_that_has_ended_is_not_taken_again,
+    test_a_ledger_in_postgresql_is_a_shared_ledger,
     test_a_pause_stands_when_something_is_given_back_after_it,
     test_a_stopped_run_is_given_up_after_the_silence_of_its_own_workers,
+    test_a_worker_that_has_its_chunk_may_make_every_fenced_call,
+    test_a_worker_that_lost_its_chunk_writes_nothing,
     test_after_a_pause_there_is_no_burst_and_a_longer_one_stands,
     test_chunks_are_the_work_of_each_account_in_row_order_and_series_apart,
     test_every_fenced_call_shows_that_the_run_is_to_stop,
-    test_it_is_a_shared_ledger,
     test_nothing_is_given_back_after_somebody_else_has_reserved,
     test_refusals_are_counted_over_all_workers_of_a_run,
     test_requests_are_counted_with_their_chunk_whoever_sent_them,
-    test_what_is_given_back_can_be_reserved_again,
-    test_who_has_lost_its_chunk_writes_nothing,
-    test_who_holds_its_chunk_may,
+    test_slots_given_back_can_be_reserved_again,
 )
 from world.database import Database, Session
 from world.queue import WorldClock

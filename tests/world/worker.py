@@ -11,8 +11,6 @@ import anyio
 import anyio.lowlevel
 
 from bulk_cancel.cluster.worker import Worker
-from bulk_cancel.core.model import Entry
-from bulk_cancel.core.states import Event
 from world.api import Departure
 from world.process import Process
 from world.queue import EPOCH
@@ -34,12 +32,7 @@ class WorkerProcess(Process):
     worker: Worker | None = None
     kept: list[asyncio.Handle] = field(default_factory=list)  #: what waits until it is thawed
     at_work: int = 0
-    _intents: int = 0
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._freeze_intent = self._fate("freeze at an intent", self.api.scenario.has("freeze"), 0.5, 20)
 
     def lets(self, handle: asyncio.Handle) -> bool:
         """Whether what is ready may run now."""
@@ -87,12 +80,13 @@ class WorkerProcess(Process):
 
     async def _off_loop(self, function: Callable[..., T], *arguments: Any) -> T:
         await anyio.lowlevel.checkpoint()
-        takes_s = self.rng.choice((0.0, 0.002, 0.05, 0.4)) if self._slow else 0.001
+        takes_s = self.takes_s()
         with anyio.CancelScope(shield=True):
             await asyncio.sleep(takes_s / 2)
             self._writes += 1
             kills = self._writes == self._kill_write and not self.api.calm
-            self._stand_still(arguments)
+            if self.freezes_now(arguments[1] if len(arguments) > 1 and isinstance(arguments[1], list) else ()):
+                self._freeze()
             if kills and self.rng.random() < 0.4:
                 await self._ends()
             result = function(*arguments)
@@ -105,14 +99,6 @@ class WorkerProcess(Process):
         departure = super().depart(began, *about)
         departure.wall = EPOCH + began  # a worker goes by the clock of the database
         return departure
-
-    def _stand_still(self, arguments: Any) -> None:
-        """Be frozen when an intent is about to be durable: its send is to be the next thing that happens."""
-        entries = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], list) else ()
-        self._intents += any(isinstance(entry, Entry) and entry.event is Event.INTENT for entry in entries)
-        if 0 < self._freeze_intent <= self._intents and not self.api.calm:
-            self._freeze_intent = 0
-            self._freeze()
 
     async def _ends(self) -> None:
         self.die()

@@ -24,7 +24,7 @@ from bulk_cancel.access.setup import set_up
 from bulk_cancel.cluster.chunk import WorkerSetup
 from bulk_cancel.cluster.queue import Queue
 from bulk_cancel.cluster.stalled import rescue
-from bulk_cancel.cluster.worker import Worker, WorkerOptions
+from bulk_cancel.cluster.worker import Worker
 from bulk_cancel.core.model import Entry
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ledger.shared import SharedLedger
@@ -32,7 +32,6 @@ from bulk_cancel.settings.job import Job
 from world.api import Api
 from world.database import Database, Session
 from world.loop import StuckError, VirtualLoop
-from world.place import URL
 from world.process import TURN_S, Commit
 from world.queue import WorldClock
 from world.worker import WorkerProcess
@@ -218,9 +217,9 @@ class Fleet:
         assert self._job is not None
         setup = set_up(self._job, _LOG, process.machine)
         owner = f"{process.name}/{process.run}"
-        options = WorkerOptions(URL, process.name, setup=WorkerSetup(setup, owner, SILENCE_S), connect=self._opener)
+        options = WorkerSetup(setup, owner, SILENCE_S)
         opened = Queue(self.workflows, now=process.machine.clock.now)  # type: ignore[arg-type]
-        worker = process.worker = Worker(options, opened)
+        worker = process.worker = Worker(options, opened, self._open_ledger)
         self.workflows.start(process.name)
         rescues_at = self._clock.now + process.rng.uniform(0, _RESCUE_EVERY_S)
         async with anyio.create_task_group() as group:
@@ -229,7 +228,7 @@ class Fleet:
                 if self._clock.now >= rescues_at:
                     rescues_at = self._clock.now + _RESCUE_EVERY_S
                     with suppress(BulkCancelError, SQLAlchemyError):
-                        await process.machine.off_loop(rescue, options.open_ledger, opened, options.setup)
+                        await process.machine.off_loop(rescue, self._open_ledger, opened, options)
                 await asyncio.sleep(self._poll_s())
             until = self._clock.now + _DRAIN_S
             while process.at_work and self._clock.now < until:  # noqa: ASYNC110 - as DBOS does
@@ -245,7 +244,7 @@ class Fleet:
             self._busy_at = now
         return min(_RESCUE_EVERY_S, 0.5 + (now - self._busy_at) / 4)
 
-    def _opener(self, options: WorkerOptions) -> SharedLedger:
+    def _open_ledger(self) -> SharedLedger:
         process = _of.get()
         assert process is not None
         return self.database.connect(process.host.elapsed, process)

@@ -38,10 +38,8 @@ class CredentialLocks:
 
     def settings(self, name: str) -> ApiSettings:
         """Return the API settings of an account. Raises ConfigError when its credential is missing."""
-        from bulk_cancel.access.connection import settings_of  # brings HTTP
-
         if name not in self._settings:
-            self._settings[name] = settings_of(self.setup, self.accounts.find(name))
+            self._settings[name] = self.setup.api_settings(name)
         return self._settings[name]
 
     def lock(self, names: Iterable[str], wait_s: float) -> None:

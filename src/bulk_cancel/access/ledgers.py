@@ -169,19 +169,15 @@ class LedgerDatabase(LedgerPlace):
         return Holder(*found) if found else None
 
 
-def marks_of(state: Path) -> Marks:
-    """Return the marks of this machine; `state` is the user's state folder."""
-    return Marks(state / "ledgers")
-
-
 def ledger_place(given: str | None, url: str, state: Path) -> LedgerPlace:
     """Return the place of the ledger: as `--ledger` says, else a file per API address in the state folder.
 
     Raises ConfigError for an unknown kind.
     """
+    marks = Marks(state / "ledgers")
     if given is not None and is_database(given):
-        return LedgerDatabase(given, marks_of(state))
-    return LedgerFile(ledger_path(given, url, state), marks_of(state))
+        return LedgerDatabase(given, marks)
+    return LedgerFile(ledger_path(given, url, state), marks)
 
 
 def is_database(given: str) -> bool:

@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 from bulk_cancel.access.ledgers import LedgerPlace, is_database, ledger_place
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import NOWHERE, ledger_path, state_beside
+from bulk_cancel.api.port import ApiSettings
 from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ops.locks import Holder
-from bulk_cancel.ops.progress import Display, Silence
+from bulk_cancel.ops.progress import Display
 from bulk_cancel.plan_files import zone_of_plan
 from bulk_cancel.settings.accounts import Accounts, load_accounts
-from bulk_cancel.settings.environment import DEFAULT_API, api_url
+from bulk_cancel.settings.environment import DEFAULT_API, api_url, timeout_of
 from bulk_cancel.settings.job import Job
 from bulk_cancel.settings.recorded_command import recorded_command
 from bulk_cancel.version import version
@@ -41,7 +42,7 @@ class Setup:
     log: FilteringBoundLogger
     machine: Machine
     zone: tzinfo  #: of times for people: see `zone_of`
-    display: Display = field(default_factory=Silence)  #: shows how long reads and waits go on
+    display: Display = field(default_factory=Display)  #: shows how long reads and waits go on
 
     @property
     def known_zone(self) -> tzinfo | None:
@@ -58,6 +59,25 @@ class Setup:
         """The provenance of a run that is started now."""
         job, zone = self.job, str(self.zone)
         return replace(provenance_of(self.machine), ticket=job.ticket, approved_by=job.approved_by, timezone=zone)
+
+    def api_settings(self, name: str) -> ApiSettings:
+        """Return the API settings of an account.
+
+        Raises ConfigError for a missing credential, and for a timeout, proxy or certificates that cannot be used.
+        """
+        account = self.accounts.find(name)  # before HTTP is imported, which an offline plan does not need
+        from bulk_cancel.api.transports import refuse_unfit_way
+
+        refuse_unfit_way(self.api_url)
+        return ApiSettings(
+            self.api_url,
+            account.credential,
+            account.user_id,
+            timeout_of(self.job, self.machine.environ),
+            f"bulk-cancel/{version()}",
+            self.job.rebooking_list,
+            now=self.machine.clock.now,
+        )
 
     def tell_of_wait(self, what: str, holder_of: Callable[[], Holder | None], wait_s: float) -> None:
         """Log which process holds what this command is about to wait for."""
@@ -82,8 +102,8 @@ def set_up(job: Job, log: FilteringBoundLogger, machine: Machine, display: Displ
     """Resolve a job. Raises ConfigError for an address, a kind of ledger or an accounts file that cannot be used."""
     url, machine = api_url(machine.environ), housed(machine, job.ledger)
     place = ledger_place(job.ledger, url, machine.state_folder)
-    accounts = load_accounts(job.accounts, machine.environ, job)
-    return Setup(job, url, place, accounts, log, machine, zone_of(job, machine), display or Silence())
+    accounts = load_accounts(job, machine.environ)
+    return Setup(job, url, place, accounts, log, machine, zone_of(job, machine), display or Display())
 
 
 def zone_of(job: Job, machine: Machine) -> tzinfo:

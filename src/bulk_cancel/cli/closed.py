@@ -8,7 +8,7 @@ from typing import Any
 from bulk_cancel.cli.doctor import documents_of, show_checks
 from bulk_cancel.cli.parameters import select_apart
 from bulk_cancel.cli.run import caller_of, told_as_json
-from bulk_cancel.cli.stdout import put_document
+from bulk_cancel.cli.stdout import put_document, selection_document
 from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.commands.closed import Closed, look_if_closed
 from bulk_cancel.commands.doctor.check import Level
@@ -60,12 +60,8 @@ def _tell(job: Job, closed: Closed) -> None:
 
 
 def _document(job: Job, closed: Closed) -> dict[str, Any]:
-    days = closed.selection.days
     return {
-        "from": days.first.isoformat(),
-        "to": days.last.isoformat(),
-        "timezone": str(days.zone),
-        "selection": closed.selection.document(),
+        **selection_document(closed.selection),
         "checks": documents_of(closed.checks),
         "left": [
             {

@@ -7,7 +7,7 @@ from typing import Any
 
 from bulk_cancel.cli.parameters import select_apart
 from bulk_cancel.cli.run import caller_of, told_as_json
-from bulk_cancel.cli.stdout import put_document, put_out
+from bulk_cancel.cli.stdout import put_document, put_out, selection_document
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.commands.find import FindOutput, find
 from bulk_cancel.core.model import Appointment
@@ -36,9 +36,12 @@ def find_command(
         if job.json_:
             put_document(_document(found, rows, wish))
     if not job.quiet:
-        _show(Terminal(err=True), found, rows, wish)
+        terminal = Terminal(err=True)
+        terminal.print(*_lines(found, rows, wish))
+        if output:
+            terminal.print(f"Written to {wish.file_for(complete=not found.doubts)}, which only you can read.")
     if found.doubts:
-        raise SystemExit(int(_exit_code(found)))
+        raise SystemExit(int(Exit.UNKNOWN))
 
 
 def _put(rows: tuple[Appointment, ...], layout: Layout, found: Found, output: FindOutput) -> None:
@@ -50,8 +53,7 @@ def _put(rows: tuple[Appointment, ...], layout: Layout, found: Found, output: Fi
 
 
 def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> dict[str, Any]:
-    days = found.selection.days
-    first, last = _ends(rows)
+    (first, last), zone = _ends(rows), found.selection.days.zone
     return {
         "found": len(rows),
         "cancelled": found.gathering.count(Fit.CANCELLED),
@@ -63,20 +65,13 @@ def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -
         "host_ids": [host_id for host_id in found.host_ids if host_id],
         "requests": found.requests,
         "throttled": found.throttled,
-        "from": days.first.isoformat(),
-        "to": days.last.isoformat(),
-        "timezone": str(days.zone),
-        "selection": found.selection.document(),
-        "first_start": write_moment(first, days.zone) or None,
-        "last_start": write_moment(last, days.zone) or None,
+        **selection_document(found.selection),
+        "first_start": write_moment(first, zone) or None,
+        "last_start": write_moment(last, zone) or None,
         "out": str(output.file_for(complete=not found.doubts)),
         "note": _APART,
-        "exit_code": int(_exit_code(found)),
+        "exit_code": int(Exit.UNKNOWN if found.doubts else Exit.OK),
     }
-
-
-def _exit_code(found: Found) -> Exit:
-    return Exit.UNKNOWN if found.doubts else Exit.OK
 
 
 def _ends(rows: tuple[Appointment, ...]) -> tuple[str | None, str | None]:
@@ -85,19 +80,16 @@ def _ends(rows: tuple[Appointment, ...]) -> tuple[str | None, str | None]:
     return (starts[0], starts[-1]) if starts else (None, None)
 
 
-def _show(terminal: Terminal, found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> None:
-    terminal.print(*_lines(found, rows, output))
-    if output.out is not None:
-        terminal.print(f"Written to {output.file_for(complete=not found.doubts)}, which only you can read.")
-
-
 def _lines(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> list[str]:
-    lines = [_headline(found, rows), _effort(found), *reaching_in(found)]
+    throttled = f", {found.throttled} of them throttled" if found.throttled else ""
+    effort = f"Read {_whose(found)} in {counted(found.requests, 'request')}{throttled}. {_not_read(found)}"
+    lines = [_headline(found, rows), effort, *reaching_in(found)]
     cancelled = found.gathering.count(Fit.CANCELLED)
+    are = "is" if cancelled == 1 else "are"
     if cancelled and output.with_cancelled:
-        lines.append(f"{cancelled} of them {_are(cancelled)} cancelled already: see the column is_cancelled.")
+        lines.append(f"{cancelled} of them {are} cancelled already: see the column is_cancelled.")
     elif cancelled:
-        lines.append(f"{cancelled} more {_are(cancelled)} left out, being cancelled already.")
+        lines.append(f"{cancelled} more {are} left out, being cancelled already.")
     if found.doubts:
         lines += [f"{styled('Appointments may be missing:', 'bold')} {' '.join(found.doubts)}", _WHAT_THEN]
     return [*lines, _APART]
@@ -110,11 +102,6 @@ def _headline(found: Found, rows: tuple[Appointment, ...]) -> str:
         return f"{styled('Nothing found:', 'bold')} no appointment{narrowing} starts on {days}."
     starts = f"the first starts {show_moment(first, days.zone)}, the last {show_moment(last, days.zone)}"
     return f"{styled(counted(len(rows), 'appointment'), 'bold')}{narrowing} on {days}: {starts}."
-
-
-def _effort(found: Found) -> str:
-    throttled = f", {found.throttled} of them throttled" if found.throttled else ""
-    return f"Read {_whose(found)} in {counted(found.requests, 'request')}{throttled}. {_not_read(found)}"
 
 
 def _whose(found: Found) -> str:
@@ -130,7 +117,3 @@ def _not_read(found: Found) -> str:
     if found.selection.all_hosts:
         return "No host was left out."
     return "Other hosts' appointments were not read: --all-hosts does, for an admin."
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"

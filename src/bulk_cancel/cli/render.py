@@ -83,10 +83,13 @@ def _what_it_means(plan: Plan) -> Iterator[str]:
     series = f", {plan.series} of a whole series" if plan.series else ""
     mails = f"{most}{series}, each with a mail to everybody in its appointment,"
     ends = plan.hours.outlook(time.time(), plan.duration_s)
-    told = f"{mails} and takes {styled(about(plan.duration_s), 'bold')} at {_rate(plan)}."
+    rate = "each account's own rate" if plan.paces else _shown(plan.pace)
+    told = f"{mails} and takes {styled(about(plan.duration_s), 'bold')} at {rate}."
     yield " ".join(filter(None, (told, ends, "It cannot be undone.")))
-    for line in _accounts(plan):
-        yield f"  {clean(line)}"
+    for name, pace in plan.paces.items():
+        if cancels := plan.shares[name].cancels:
+            takes = about(plan.duration_of(name))
+            yield f"  {clean(f'{cancels}  with {label_of(name)}: {takes} at {_shown(pace)}')}"
 
 
 def _short_of_time(plan: Plan, left_s: float) -> str:
@@ -130,7 +133,9 @@ def _counts(plan: Plan) -> Iterator[str]:
     settled, known = ", ".join(f"{n} {state.value}" for state, n in plan.settled.items()), plan.settled.total()
     lines = [
         (plan.cancels, "to cancel"),
-        *((count, f"    {count:>6}  {reason}") for count, reason in _reasons(plan)),
+        (plan.own_reasons, f"    {plan.own_reasons:>6}  with the reason that the row has"),
+        (plan.given_reasons, f"    {plan.given_reasons:>6}  with the reason that the job or --reason gives"),
+        (plan.no_reasons, f"    {plan.no_reasons:>6}  (no reason): their mails give none"),
         (actions[Action.READ_FIRST], "to look up first: an earlier cancel has no known outcome"),
         (known, f"settled in an earlier run ({settled}): nothing is sent"),
         (actions[Action.NOTHING] - known, "settled by the ledger that the plan was made with alone: nothing is sent"),
@@ -146,29 +151,10 @@ def _counts(plan: Plan) -> Iterator[str]:
             yield what if what.startswith(" ") else f"{count:>6}  {what}"
 
 
-def _reasons(plan: Plan) -> Iterator[tuple[int, str]]:
-    """Yield how many mails have which kind of reason."""
-    yield plan.own_reasons, "with the reason that the row has"
-    yield plan.given_reasons, "with the reason that the job or --reason gives"
-    yield plan.no_reasons, "(no reason): their mails give none"
-
-
-def _rate(plan: Plan) -> str:
-    return "each account's own rate" if plan.paces else _shown(plan.pace)
-
-
 def _shown(pace: Pace) -> str:
     per_minute = pace.rate_per_s * 60
     rate = f"{pace.rate_per_s:g}/s" if per_minute > 600 else f"{per_minute:g}/min"
     return f"{rate} after a burst of {pace.burst}"
-
-
-def _accounts(plan: Plan) -> Iterator[str]:
-    """Yield the cancels of each account."""
-    for name, pace in plan.paces.items():
-        if cancels := plan.shares[name].cancels:
-            takes = about(plan.duration_of(name))
-            yield f"{cancels:>6}  with {label_of(name)}: {takes} at {_shown(pace)}"
 
 
 def _show_lines(terminal: Terminal, title: str, plan: Plan, lines: list[PlanLine], total: int) -> None:
@@ -218,7 +204,9 @@ def show_summary(terminal: Terminal, summary: Summary) -> None:
             "--look each reads every appointment first."
         )
     if summary.out:
-        terminal.print(f"Results: {', '.join(map(str, _files_in(Path(summary.out))))}")
+        out = Path(summary.out)
+        files = [path for name in FOR_PEOPLE if (path := out / name).exists()] or [out]
+        terminal.print(f"Results: {', '.join(map(str, files))}")
     if summary.paid:
         paid = counted(summary.paid, "cancelled appointment is", "cancelled appointments are")
         them = "it" if summary.paid == 1 else "them"
@@ -236,8 +224,3 @@ def print_next(terminal: Terminal, told: str) -> None:
 def _print_step(terminal: Terminal, told: str, *styles: str) -> None:
     for line in printable(told).splitlines():
         terminal.print(styled(line, *styles), whole=line.startswith(("Type", "It was:")))
-
-
-def _files_in(out: Path) -> list[Path]:
-    """Return the files that the run has written for people, or the folder when there are none yet."""
-    return [path for name in FOR_PEOPLE if (path := out / name).exists()] or [out]

@@ -12,7 +12,6 @@ from bulk_cancel.cli.render import print_next
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document, this_machine, zone_given
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.commands.explain import TargetHistory, explain
-from bulk_cancel.commands.refusals import Refusal
 from bulk_cancel.commands.status import Overview, RunPhase, RunView, look_over
 from bulk_cancel.core.explanations import name_of
 from bulk_cancel.core.model import Status, Target
@@ -34,27 +33,25 @@ def status_command(ledger: str | None, limit: int, timezone: str | None, json: b
     if json:
         put_document(_status_document(overview))
     else:
-        _show_status(Terminal(), overview)
+        terminal = Terminal()
+        terminal.print(f"{styled('Ledger', 'bold')} {overview.ledger}")
+        terminal.print(*_run_lines(overview), *_open_lines(overview))
+        print_next(terminal, overview.next)
 
 
 def explain_command(target: str, ledger: str | None, timezone: str | None, json: bool | None) -> None:
     """Show an appointment's history."""
     with errors_told(as_json=json):
         histories = explain(place_of(ledger), this_machine(), target, zone_given(timezone))
+    appointment_id = histories[0].work.target.appointment_id
     if json:
-        first = histories[0].work.target
-        put_document({"appointment_id": first.appointment_id, "targets": [_history_document(one) for one in histories]})
+        put_document({"appointment_id": appointment_id, "targets": [_history_document(one) for one in histories]})
     else:
-        _show_histories(Terminal(), histories)
+        lines = (line for history in histories for line in _history_lines(history))
+        Terminal().print(f"{styled('Appointment', 'bold')} {appointment_id}", *lines)
 
 
 # -- status -------------------------------------------------------------------------------------------------------
-
-
-def _show_status(terminal: Terminal, overview: Overview) -> None:
-    terminal.print(f"{styled('Ledger', 'bold')} {overview.ledger}")
-    terminal.print(*_run_lines(overview), *_open_lines(overview))
-    print_next(terminal, overview.next)
 
 
 def _run_lines(overview: Overview) -> Iterator[str]:
@@ -88,18 +85,14 @@ def _open_lines(overview: Overview) -> Iterator[str]:
     if overview.holder is not None:
         yield f"{styled('A run is at work:', 'cyan')} {told_in(overview.zone, overview.holder)}"
     if overview.left:
-        yield f"{styled('Still to be sent, over all runs:', 'yellow')} {_targets(overview.left)}"
+        yield f"{styled('Still to be sent, over all runs:', 'yellow')} {counted(overview.left, 'target')}"
     if overview.unknown_count:
         flying = ", those in flight included" if overview.holder is not None else ""
-        yield f"{styled('Without a known outcome:', 'yellow')} {_targets(overview.unknown_count)}{flying}"
+        yield f"{styled('Without a known outcome:', 'yellow')} {counted(overview.unknown_count, 'target')}{flying}"
     for item in overview.unknown:
         yield f"  {_name(item.target)}: {_age(item, overview.zone)}"
     if overview.unknown and len(overview.unknown) < overview.unknown_count:
         yield f"  and {overview.unknown_count - len(overview.unknown)} more"
-
-
-def _targets(count: int) -> str:
-    return counted(count, "target")
 
 
 def _name(target: Target) -> str:
@@ -116,7 +109,7 @@ def _age(item: OpenTarget, zone: Zone) -> str:
 
 
 def _status_document(overview: Overview) -> dict[str, Any]:
-    holder = overview.holder
+    holder, refusal = overview.holder, overview.refusal
     return {
         "ledger": str(overview.ledger),
         "at_work": {"pid": holder.pid, "host": holder.host, "since": _iso(holder.since)} if holder else None,
@@ -124,13 +117,9 @@ def _status_document(overview: Overview) -> dict[str, Any]:
         "unknown_count": overview.unknown_count,
         "unknown": [_open_document(item) for item in overview.unknown],
         "left": overview.left,
-        "refusal": _refusal_document(overview.refusal) if overview.refusal else None,
+        "refusal": asdict(refusal) | {"began": _iso(refusal.began), "at": _iso(refusal.at)} if refusal else None,
         "next": overview.next,
     }
-
-
-def _refusal_document(refusal: Refusal) -> dict[str, Any]:
-    return {**asdict(refusal), "began": _iso(refusal.began), "at": _iso(refusal.at)}
 
 
 def _run_document(run: RunView) -> dict[str, Any]:
@@ -160,12 +149,6 @@ def _open_document(item: OpenTarget) -> dict[str, Any]:
 
 
 # -- explain ------------------------------------------------------------------------------------------------------
-
-
-def _show_histories(terminal: Terminal, histories: tuple[TargetHistory, ...]) -> None:
-    terminal.print(f"{styled('Appointment', 'bold')} {histories[0].work.target.appointment_id}")
-    for history in histories:
-        terminal.print(*_history_lines(history))
 
 
 def _history_lines(history: TargetHistory) -> Iterator[str]:

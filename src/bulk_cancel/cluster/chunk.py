@@ -9,9 +9,7 @@ from functools import partial
 from typing import Self
 
 import anyio
-from structlog.typing import FilteringBoundLogger
 
-from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.api.port import Line
@@ -49,16 +47,6 @@ class WorkerSetup:
     setup: Setup
     owner: str  #: names the worker
     silence_s: float  #: seconds without a heartbeat after which a chunk is taken over
-
-    @property
-    def log(self) -> FilteringBoundLogger:
-        """The worker's log."""
-        return self.setup.log
-
-    @property
-    def clock(self) -> Clock:
-        """The machine's clock."""
-        return self.setup.machine.clock
 
     @property
     def send_within_s(self) -> float:
@@ -170,7 +158,7 @@ class ChunkRun:
 
     def _lines(self, account: Account) -> list[Line]:
         setup, timeout_s = self._worker.setup, self._run_settings.timeout_s
-        settings = replace(settings_of(setup, account), timeout_s=timeout_s)
+        settings = replace(setup.api_settings(account.name), timeout_s=timeout_s)
         make_line = setup.machine.line_factory(settings)
         return [make_line() for _ in range(min(account.concurrency, setup.machine.room_for_connections()))]
 
@@ -185,7 +173,7 @@ class ChunkRun:
             intake=self._intake,
             counters=self._counters,
             limits=self._run_settings.limits_here(clock, self._worker.send_within_s),
-            log=self._worker.log,
+            log=self._worker.setup.log,
             lines=lines,
             scope=Scope(self._lease.account, self._lease.chunk),
             approved=await commits.ask(self._approved),

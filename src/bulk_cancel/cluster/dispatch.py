@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -17,14 +17,13 @@ from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster import queue
 from bulk_cancel.cluster.approved_rows import keep_approved
 from bulk_cancel.cluster.run_settings import RunSettings
-from bulk_cancel.core.model import status_of
-from bulk_cancel.core.states import UNDERWAY
 from bulk_cancel.core.text import counted
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import Exit, LedgerError, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import RunFacts
 from bulk_cancel.execution.finish import record_end
+from bulk_cancel.execution.runners import told_states
 from bulk_cancel.ledger.port import RunRecord
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import NOBODY, START_ONE, ChunkRecord, SharedLedger, is_untaken
@@ -35,6 +34,7 @@ from bulk_cancel.reports.summary import Summary
 _POLL_S = 1.0
 #: Seconds to keep watching while the database is unreachable.
 _PATIENCE_S = 900.0
+#: Seconds to wait for the ledger, which a person's decision may lock for a moment.
 _LOCK_WAIT_S = 10.0
 #: Seconds after which a run that no worker takes is reported: a worker polls twice a second.
 _UNTAKEN_S = 8.0
@@ -49,15 +49,15 @@ class Dispatch:
     facts: RunFacts
 
     @property
-    def url(self) -> str:
-        """The address of the ledger, with its password."""
-        return str(self.setup.job.ledger)
+    def place(self) -> LedgerDatabase:
+        """The ledger, which the workers share."""
+        return cast(LedgerDatabase, self.setup.place)
 
 
 def dispatch(ledger: SharedLedger, what: Dispatch) -> Summary:
     """Hand a staged run to the workers, wait for them, and report. Raises LedgerError."""
     try:
-        with queue.opened(what.url) as opened:
+        with queue.opened(what.place.url) as opened:
             run = hand_out(ledger, opened, what)
         return _attended(what, run)
     except LedgerUnreachableError as error:
@@ -81,17 +81,22 @@ def _attended(what: Dispatch, run: RunRecord) -> Summary:
     """Watch a run until it has ended or is left to its workers; return its summary."""
     ended = anyio.run(_watch, what, run)
     if not ended and not what.caller.leave():
-        with _together(what) as fresh:
+        with what.place.together(_LOCK_WAIT_S) as fresh:
             fresh.stop_run(run.run_no, "The run was stopped by the command that began it.")
         what.caller.log.warning("run.stopping", run_id=run.run_id)
         ended = anyio.run(_watch, what, run)
-    with _together(what) as fresh:  # the first connection may have been lost
-        return _reported(fresh, what) if ended else _left(fresh, what)
-
-
-def _together(what: Dispatch) -> AbstractContextManager[SharedLedger]:
-    """Open the ledger together with the workers. A person's decision may lock it for a moment."""
-    return cast(LedgerDatabase, what.setup.place).together(_LOCK_WAIT_S)
+    with what.place.together(_LOCK_WAIT_S) as fresh:  # the first connection may have been lost
+        (run,) = fresh.runs(run.run_id)
+        facts = ending.facts_of(fresh, run, what.facts.out, what.setup.machine.clock)
+        summary = ending.summary_of(facts, run, fresh.chunks(run.run_no))
+        if ended:
+            record_end(facts, summary, what.setup)
+            return summary
+    told = (
+        f"The workers continue run {run.run_id}. To follow it: bulk-cancel cluster status. "
+        f"To stop it: bulk-cancel cluster stop {run.run_id}. Its files, afterwards: bulk-cancel report {run.run_id}."
+    )
+    return replace(summary, exit_code=int(Exit.STOPPED), next=told)
 
 
 def enqueue(ledger: SharedLedger, opened: queue.Queue, run: RunRecord, clock: Clock) -> None:
@@ -102,7 +107,7 @@ def enqueue(ledger: SharedLedger, opened: queue.Queue, run: RunRecord, clock: Cl
 
 async def _watch(what: Dispatch, run: RunRecord) -> bool:
     """Show the run's progress until it has ended or the person stops watching; return whether it has ended."""
-    with closing(_Observed(what.url, run)) as seen:
+    with closing(_Observed(what.place.url, run)) as seen:
         await _follow(what, seen)
     if seen.failure is not None:
         raise seen.failure
@@ -168,11 +173,10 @@ class _Observed:
         done, now = total - min(left, total), time.monotonic()
         self._began = self._began or (now, done)
         pace = (done - self._began[1]) / max(now - self._began[0], 1e-9)
-        shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in UNDERWAY)
         self._untaken_since = (self._untaken_since or now) if is_untaken(chunks) else None
         self.is_untaken = self._untaken_since is not None and now - self._untaken_since >= _UNTAKEN_S
         told = NOBODY if self.is_untaken else _workers(chunks)
-        self.standing = Standing(done, total, done, shown, left / pace if pace else 0.0, told)
+        self.standing = Standing(done, total, done, told_states(counts), left / pace if pace else 0.0, told)
         self.ended = ledger.runs(self._run.run_id)[0].status == "ended"
 
 
@@ -188,23 +192,3 @@ def _workers(chunks: Sequence[ChunkRecord]) -> str:
     owners = {chunk.owner for chunk in chunks if chunk.owner and not chunk.ended}
     left = sum(not chunk.ended for chunk in chunks)
     return f"{counted(len(owners), 'worker')}, {left} of {counted(len(chunks), 'chunk')} open"
-
-
-def _reported(ledger: SharedLedger, what: Dispatch) -> Summary:
-    (run,) = ledger.runs(what.facts.run_id)
-    facts = ending.facts_of(ledger, run, what.facts.out, what.setup.machine.clock)
-    summary = ending.summary_of(facts, run, ledger.chunks(run.run_no))
-    record_end(facts, summary, what.setup)
-    return summary
-
-
-def _left(ledger: SharedLedger, what: Dispatch) -> Summary:
-    """Return the summary so far of a run that workers continue."""
-    (run,) = ledger.runs(what.facts.run_id)
-    facts = ending.facts_of(ledger, run, what.facts.out, what.setup.machine.clock)
-    summary = ending.summary_of(facts, run, ledger.chunks(run.run_no))
-    told = (
-        f"The workers continue run {run.run_id}. To follow it: bulk-cancel cluster status. "
-        f"To stop it: bulk-cancel cluster stop {run.run_id}. Its files, afterwards: bulk-cancel report {run.run_id}."
-    )
-    return replace(summary, exit_code=int(Exit.STOPPED), next=told)

@@ -78,21 +78,17 @@ def quiet() -> None:
 
 
 @contextmanager
-def _told(url: str) -> Iterator[None]:
+def _told(url: str, errors: tuple[type[Exception], ...] = (SQLAlchemyError, ValueError, OSError)) -> Iterator[None]:
     """Translate errors of the queue's libraries into ours, without any secret."""
     try:
         yield
-    except (SQLAlchemyError, ValueError, OSError) as error:
-        raise _translated(url, error) from error
-
-
-def _translated(url: str, error: Exception) -> LedgerError:
-    away = isinstance(error, OperationalError | OSError)
-    return (LedgerUnreachableError if away else LedgerError)(
-        f"The queue of workers in {place_of(url)} cannot be used ({type(error).__name__}).",
-        advice="Is the server there, and may this user use the schema bulk_cancel_dbos? See docs/cluster.md. "
-        "Several hosts are written postgresql:///database?host=one,two&port=5432,5432",
-    )
+    except errors as error:
+        away = isinstance(error, OperationalError | OSError)
+        raise (LedgerUnreachableError if away else LedgerError)(
+            f"The queue of workers in {place_of(url)} cannot be used ({type(error).__name__}).",
+            advice="Is the server there, and may this user use the schema bulk_cancel_dbos? See docs/cluster.md. "
+            "Several hosts are written postgresql:///database?host=one,two&port=5432,5432",
+        ) from error
 
 
 def _sqlalchemy(url: str) -> str:
@@ -137,10 +133,10 @@ class Queue:
         for chunk in chunks:
             self.enqueue(run_id, chunk)
 
-    def status(self, workflow: str) -> tuple[str, str] | None:
-        """Return the status and the executor of a workflow; None when there is no such workflow."""
+    def status(self, workflow: str) -> str | None:
+        """Return the status of a workflow; None when there is no such workflow."""
         found = self.client.list_workflows(workflow_ids=[workflow], load_input=False, load_output=False)
-        return (found[0].status, found[0].executor_id or "") if found else None
+        return found[0].status if found else None
 
     def stuck(self, longer_than_s: float) -> list[WorkflowStatus]:
         """Return the workflows of chunks that were claimed longer ago and have not ended."""
@@ -192,8 +188,7 @@ def opened(url: str) -> Iterator[Queue]:
             application_name=APPLICATION,
         )
     try:
-        yield Queue(client)
-    except SQLAlchemyError as error:
-        raise _translated(url, error) from error
+        with _told(url, (SQLAlchemyError,)):
+            yield Queue(client)
     finally:
         client.destroy()

@@ -38,7 +38,7 @@ def _resume_stuck(ledger: SharedLedger, queue: Queue, worker: WorkerSetup) -> No
     for stuck in queue.stuck(worker.silence_s):
         record = _chunk_of(ledger, stuck.workflow_id)
         if record is None or record.ended or record.silent_s is None or record.silent_s > worker.silence_s:
-            worker.log.warning("chunk.rescued", workflow=stuck.workflow_id, owner=record.owner if record else "")
+            worker.setup.log.warning("chunk.rescued", workflow=stuck.workflow_id, owner=record.owner if record else "")
             queue.resume(stuck.workflow_id)
 
 
@@ -63,19 +63,14 @@ def _enqueue_again(queue: Queue, run: RunRecord, record: ChunkRecord) -> None:
     """Enqueue a chunk under the first unused name, unless a workflow of it is underway."""
     number = record.chunk.chunk_no
     named = ["", *(f"after-{epoch}" for epoch in range(1, record.epoch + 1))]
-    if any(_is_underway(queue, workflow_id(run.run_id, number, why)) for why in named):
+    if any(queue.status(workflow_id(run.run_id, number, why)) in _UNDERWAY for why in named):
         return
     for why in (f"rescue-{times}" for times in count(1)):
         status = queue.status(workflow_id(run.run_id, number, why))
         if status is None:
             queue.enqueue(run.run_id, record, why=why)
-        if status is None or status[0] in _UNDERWAY:
+        if status is None or status in _UNDERWAY:
             return
-
-
-def _is_underway(queue: Queue, name: str) -> bool:
-    status = queue.status(name)
-    return status is not None and status[0] in _UNDERWAY
 
 
 def _end_finished(ledger: SharedLedger, queue: Queue, worker: WorkerSetup) -> None:
@@ -83,7 +78,7 @@ def _end_finished(ledger: SharedLedger, queue: Queue, worker: WorkerSetup) -> No
     for run in ledger.runs(limit=_RUNS):
         if run.status == "running" and (chunks := ledger.chunks(run.run_no)):
             _enqueue_unbegun(queue, run, chunks)
-            ending.go_on(ledger, queue, run, worker.clock)
+            ending.go_on(ledger, queue, run, worker.setup.machine.clock)
 
 
 def _enqueue_unbegun(queue: Queue, run: RunRecord, chunks: Sequence[ChunkRecord]) -> None:

@@ -16,9 +16,9 @@ from typing import Any
 import anyio
 from anyio import to_thread
 from dbos import DBOS
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay
 
-from bulk_cancel.access.ledgers import marks_of
+from bulk_cancel.access.ledgers import LedgerDatabase
 from bulk_cancel.access.limit_sharing import limit_shared
 from bulk_cancel.access.places import sign_of_life
 from bulk_cancel.cluster import completion as ending
@@ -44,37 +44,21 @@ _DRAIN_S = 60
 _LOCK_WAIT_S = 10.0
 #: Seconds between touches of the file for the health check, which allows two minutes.
 _SIGN_EVERY_S = 15.0
+#: When to look for the chunks of dead workers: cron, with seconds.
+RESCUE_EVERY = "*/15 * * * * *"
 #: Most seconds after which a chunk that this worker cannot carry out is offered to others.
 _GIVEN_BACK_S = 5.0
 
 
-def _connected(options: WorkerOptions) -> SharedLedger:
+def connected(place: LedgerDatabase, silence_s: float) -> SharedLedger:
     """Open the ledger with short transactions: their locks keep a worker waiting that takes the chunk over."""
-    marks = marks_of(options.setup.setup.machine.state_folder)
-    ledger = PostgresLedger.open(options.url, marks=marks)
+    ledger = PostgresLedger.open(place.url, marks=place.marks)
     try:
-        ledger.limit_transactions(options.setup.silence_s / 2)
+        ledger.limit_transactions(silence_s / 2)
     except BaseException:
         ledger.close()
         raise
     return ledger
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerOptions:
-    """The options of a worker."""
-
-    url: str = field(repr=False)
-    executor_id: str = ""
-    setup: WorkerSetup = field(kw_only=True)
-    at_once: int = 16  #: most chunks at a time, each of another account
-    polling_s: float = 0.5
-    rescue_every: str = "*/15 * * * * *"  #: when to look for the chunks of dead workers: cron, with seconds
-    connect: Callable[[WorkerOptions], SharedLedger] = _connected
-
-    def open_ledger(self) -> SharedLedger:
-        """Open the ledger for the work on one chunk. Raises as `PostgresLedger.open` does."""
-        return self.connect(self)
 
 
 def owner_name(executor_id: str) -> str:
@@ -83,16 +67,17 @@ def owner_name(executor_id: str) -> str:
 
 
 class Worker:
-    """The chunks that this process works on."""
+    """The chunks that this process works on. `open_ledger` opens the ledger for the work on one of them."""
 
-    def __init__(self, options: WorkerOptions, opened: Queue) -> None:
-        self.options = options
+    def __init__(self, options: WorkerSetup, opened: Queue, open_ledger: Callable[[], SharedLedger]) -> None:
+        self._options = options
         self._queue = opened
+        self._open_ledger = open_ledger
         self._running: set[ChunkRun] = set()
         self._stopped: Halt | None = None
         #: Account -> the newest run in which the API refused its credential here; the next run tries again.
         self._refused: dict[str, tuple[str, ChunkResult]] = {}
-        self._off_loop = options.setup.setup.machine.off_loop
+        self._off_loop = options.setup.machine.off_loop
 
     def stop(self, reason: str) -> None:
         """Take nothing new; requests in flight settle, and the rest goes back to the queue."""
@@ -102,21 +87,24 @@ class Worker:
 
     async def carry_chunk(self, run_id: str, chunk_no: int) -> None:
         """Work on a chunk until it has ended or has another owner; try again when the database was unreachable."""
+        log = self._options.setup.log
         retrying = AsyncRetrying(
             stop=stop_after_delay(_PATIENCE_S),
-            wait=random_wait(self.options.setup.setup.machine.jitter, 0.5, 10),
+            wait=random_wait(self._options.setup.machine.jitter, 0.5, 10),
             retry=retry_if_exception(_may_come_back),
             sleep=anyio.sleep,
-            before_sleep=lambda state: self.options.setup.log.warning("chunk.waiting", why=str(_error_of(state))),
+            before_sleep=lambda state: log.warning(
+                "chunk.waiting", why=str(state.outcome and state.outcome.exception())
+            ),
             reraise=True,
         )
         try:
             await retrying(self._carry_once, run_id, chunk_no, _Kept())
         except LostChunkError as error:
-            self.options.setup.log.warning("chunk.lost", run_id=run_id, chunk=chunk_no, why=str(error))
+            log.warning("chunk.lost", run_id=run_id, chunk=chunk_no, why=str(error))
 
     async def _carry_once(self, run_id: str, chunk_no: int, kept: _Kept) -> None:
-        ledger = await self._off_loop(self.options.open_ledger)
+        ledger = await self._off_loop(self._open_ledger)
         try:
             await self._carry(ledger, run_id, chunk_no, kept)
         finally:
@@ -124,11 +112,10 @@ class Worker:
                 await self._off_loop(ledger.close)
 
     async def _carry(self, ledger: SharedLedger, run_id: str, chunk_no: int, kept: _Kept) -> None:
-        log = self.options.setup.log
+        options, log = self._options, self._options.setup.log
         (run,) = await self._off_loop(ledger.runs, run_id)
         await self._off_loop(kept.refuse_lost, ledger, run.run_no, chunk_no)
         await self._off_loop(ledger.lock_with_others, _LOCK_WAIT_S)
-        options = self.options.setup
         lease = kept.lease = await self._off_loop(
             ledger.take_chunk, run.run_no, chunk_no, options.owner, options.silence_s
         )
@@ -146,7 +133,7 @@ class Worker:
 
     async def _work(self, ledger: SharedLedger, lease: Lease, counters: Counters) -> ChunkResult:
         """Carry out a chunk. Raises LedgerError and LockedError; any other error is in the result."""
-        options = self.options.setup
+        options = self._options
         try:
             run_settings = await self._off_loop(RunSettings.kept, ledger, lease.chunk.run_no)
             account = options.setup.accounts.find(lease.account)
@@ -187,14 +174,14 @@ class Worker:
             ledger.end_account(lease, note.to_json())
         else:
             ledger.end_chunk(lease, note.to_json())
-        ending.go_on(ledger, self._queue, run, self.options.setup.clock)
+        ending.go_on(ledger, self._queue, run, self._options.setup.machine.clock)
 
     def _comes_back_in_s(self, ledger: SharedLedger, record: ChunkRecord, note: ChunkResult) -> float | None:
         """Return the seconds after which a worker has to take the chunk again; None when it has ended.
 
         A chunk that only this worker cannot carry out is given back until none has taken it for `silence_s` seconds.
         """
-        silence_s = self.options.setup.silence_s
+        silence_s = self._options.silence_s
         if note.is_of_this_worker:
             return None if (record.given_back_s or 0.0) > silence_s else min(_GIVEN_BACK_S, silence_s / 5)
         if self._stopped:
@@ -218,34 +205,19 @@ class _Kept:
             raise LostChunkError(f"Chunk {chunk_no} of run {run_no} was taken over while the database was unreachable.")
 
 
-def _error_of(state: RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome else None
-
-
 def _may_come_back(error: BaseException) -> bool:
     return isinstance(error, LedgerError | LockedError) and not isinstance(error, LostChunkError)
 
 
-def _workflows(worker: Worker, opened: Queue) -> Any:
-    """Register the workflows with DBOS; return the rescue, which is put on a schedule."""
-    options = worker.options
+async def work(place: LedgerDatabase, options: WorkerSetup, slot: str, at_once: int) -> None:
+    """Work until a signal comes; then let requests in flight settle, and give back the rest. Raises LedgerError.
 
-    @DBOS.workflow(name=queue.CARRY_CHUNK, max_recovery_attempts=1000)
-    async def carry_chunk(run_id: str, chunk_no: int) -> None:
-        await worker.carry_chunk(run_id, chunk_no)
-
-    @DBOS.workflow(name=queue.RESCUE)
-    async def rescue_silent(_: datetime, __: Any) -> None:
-        await to_thread.run_sync(rescue.rescue, options.open_ledger, opened, options.setup)
-
-    return rescue_silent
-
-
-async def work(options: WorkerOptions, before_death: Callable[[str], None] = lambda _: None) -> None:
-    """Work until a signal comes; then let requests in flight settle, and give back the rest. Raises LedgerError."""
-    await to_thread.run_sync(queue.migrate, options.url)
-    with queue.opened(options.url) as opened:
-        worker, stopped = Worker(options, opened), anyio.Event()
+    At most `at_once` chunks are worked on at a time, each of another account.
+    """
+    await to_thread.run_sync(queue.migrate, place.url)
+    with queue.opened(place.url) as opened:
+        open_ledger, stopped = partial(connected, place, options.silence_s), anyio.Event()
+        worker = Worker(options, opened, open_ledger)
 
         def drain(signal_name: str) -> None:
             options.setup.log.warning("worker.draining", signal=signal_name)
@@ -253,10 +225,40 @@ async def work(options: WorkerOptions, before_death: Callable[[str], None] = lam
             stopped.set()
 
         async with anyio.create_task_group() as group:
-            group.start_soon(watch_signals, drain, before_death)
-            group.start_soon(show_life, sign_of_life(options.setup.setup.machine.state_folder))
-            await _work_until(stopped, worker, opened)
+            group.start_soon(watch_signals, drain, lambda _: None)
+            group.start_soon(show_life, sign_of_life(options.setup.machine.state_folder))
+            DBOS(config=queue.configuration(place.url, slot))
+            rescuing = _workflows(worker, partial(rescue.rescue, open_ledger, opened, options))
+            async with _launched():
+                await _register(rescuing, at_once)
+                options.setup.log.info("worker.ready", executor=slot)
+                await stopped.wait()
             group.cancel_scope.cancel()
+
+
+def _workflows(worker: Worker, rescue_all: Callable[[], None]) -> Any:
+    """Register the workflows with DBOS; return the rescue, which is put on a schedule."""
+
+    @DBOS.workflow(name=queue.CARRY_CHUNK, max_recovery_attempts=1000)
+    async def carry_chunk(run_id: str, chunk_no: int) -> None:
+        await worker.carry_chunk(run_id, chunk_no)
+
+    @DBOS.workflow(name=queue.RESCUE)
+    async def rescue_silent(_: datetime, __: Any) -> None:
+        await to_thread.run_sync(rescue_all)
+
+    return rescue_silent
+
+
+@asynccontextmanager
+async def _launched() -> AsyncIterator[None]:
+    """Let DBOS hand out chunks during the block. At its end it claims no more, then waits for requests in flight."""
+    DBOS.launch()
+    try:
+        yield
+    finally:
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(lambda: DBOS.destroy(workflow_completion_timeout_sec=_DRAIN_S))
 
 
 async def show_life(file: Path) -> None:
@@ -276,27 +278,14 @@ def _touch(file: Path) -> None:
         file.touch(mode=0o600)
 
 
-async def _work_until(stopped: anyio.Event, worker: Worker, opened: Queue) -> None:
-    DBOS(config=queue.configuration(worker.options.url, worker.options.executor_id))
-    rescuing = _workflows(worker, opened)
-    DBOS.launch()
-    try:
-        await _register(worker.options, rescuing)
-        worker.options.setup.log.info("worker.ready", executor=worker.options.executor_id)
-        await stopped.wait()
-    finally:
-        with anyio.CancelScope(shield=True):  # it claims no more, then waits for requests in flight
-            await to_thread.run_sync(lambda: DBOS.destroy(workflow_completion_timeout_sec=_DRAIN_S))
-
-
-async def _register(options: WorkerOptions, rescuing: Any) -> None:
+async def _register(rescuing: Any, at_once: int) -> None:
     await DBOS.register_queue_async(
         queue.CHUNKS,
         partition_concurrency=1,
-        worker_concurrency=options.at_once,
-        polling_interval_sec=options.polling_s,
+        worker_concurrency=at_once,
+        polling_interval_sec=0.5,
         on_conflict="always_update",
     )
     await DBOS.apply_schedules_async(
-        [{"schedule_name": queue.RESCUE, "workflow_fn": rescuing, "schedule": options.rescue_every, "context": None}]
+        [{"schedule_name": queue.RESCUE, "workflow_fn": rescuing, "schedule": RESCUE_EVERY, "context": None}]
     )

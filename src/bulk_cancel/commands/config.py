@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +15,7 @@ from bulk_cancel.core.window import SendWindow
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.settings.credentials import find_credential
 from bulk_cancel.settings.environment import TIMEOUT_VARIABLE, timeout_of
-from bulk_cancel.settings.job import Job, Select
+from bulk_cancel.settings.job import Job, Select, keys_of, setting_variables
 
 
 class Origin(StrEnum):
@@ -47,14 +46,11 @@ def settings_shown(setup: Setup, source: str, flags: Mapping[str, Any]) -> list[
     Raises ConfigError for a timeout that is not a number.
     """
     job, environ = setup.job, setup.machine.environ
-    origins = _Origins(source, {name for name, value in flags.items() if value is not None}, environ)
+    origins = _Origins(source, flags, environ)
     seen = job.model_copy(update={"timeout": timeout_of(job, environ)})
     shown = {"ledger": str(setup.place)} if job.ledger is not None else {}  # its address may hold a password
-    return [*(_setting(seen, name, shown, origins) for name in _names()), *_surroundings(setup, origins)]
-
-
-def _names() -> list[str]:
-    return [field.alias or name for name, field in Job.model_fields.items()]
+    names = setting_variables().values()
+    return [*(_setting(seen, name, shown, origins) for name in names), *_surroundings(setup, origins)]
 
 
 def _setting(job: Job, name: str, shown: Mapping[str, str], origins: _Origins) -> Setting:
@@ -79,16 +75,16 @@ def _shown(value: Any) -> Any:
 class _Origins:
     """Finds where each setting was given."""
 
-    def __init__(self, source: str, given: set[str], environ: Mapping[str, str]) -> None:
-        self._source, self._given, self._environ = source, given, environ
+    def __init__(self, source: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        self._source, self._flags, self._environ = source, flags, environ
         self._variables = {name.upper(): name for name in environ}
-        self._keys = _keys_of(source)
+        self._keys = keys_of(Path(source)) if source.endswith(".toml") else None
 
     def of(self, name: str) -> tuple[Origin, str]:
         """Return where a setting of the job came from. The order is that of `Job`."""
         if name == "input" and self._keys is None:
             return Origin.ARGUMENT, self._source
-        if name in self._given:
+        if self._flags.get(name) is not None:
             return Origin.FLAG, f"--{name.replace('_', '-')}"
         for variable in (f"BULK_CANCEL_{name.upper()}", *(["MEETERGO_USER_ID"] if name == "user_id" else [])):
             if variable in self._variables:
@@ -103,13 +99,6 @@ class _Origins:
         """Return which of these variables is set."""
         variable = next((name for name in names if self._environ.get(name, "").strip()), None)
         return (Origin.ENVIRONMENT, variable) if variable else (Origin.DEFAULT, "")
-
-
-def _keys_of(source: str) -> set[str] | None:
-    """Return the keys of the job file; None when the source is not one."""
-    if not source.endswith(".toml"):
-        return None
-    return set(tomllib.loads(Path(source).read_text(encoding="utf-8")))
 
 
 def _surroundings(setup: Setup, origins: _Origins) -> Iterator[Setting]:

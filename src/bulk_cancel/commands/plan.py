@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -12,10 +11,7 @@ from bulk_cancel.access.credential_locks import credential_locks
 from bulk_cancel.access.setup import set_up
 from bulk_cancel.commands.run_setup import time_limit_of
 from bulk_cancel.core.actions import Look
-from bulk_cancel.core.clock import PaceRecord
-from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Plan
-from bulk_cancel.core.states import State
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.planning.other_reasons import OtherReasons
 from bulk_cancel.planning.outputs import plan_outputs
@@ -38,15 +34,14 @@ def plan_job(job: Job, caller: Caller) -> Plan:
         if isinstance(source, str):
             return Plan(job.pace, nothing=source)
         shown = shown_columns(source.snapshot, job.show)
-        states_of: StatesOf = _nothing_known
-        known_pace: KnownPace = _no_pace
-        reasons: OtherReasons | None = None
         setup.place.refuse_lost()
-        if setup.place.exists():
-            ledger = stack.enter_context(setup.place.reading())
-            states_of = partial(ledger.states_of, retry_refused=retries_refused(setup, source))
-            known_pace = ledger.load_pace
-            reasons = OtherReasons(ledger.mailed_of, template_of(setup) is not None)
+        ledger = stack.enter_context(setup.place.reading()) if setup.place.exists() else None
+        retry = retries_refused(setup, source)
+        states_of: StatesOf = (
+            partial(ledger.states_of, retry_refused=retry) if ledger else lambda rows: [None] * len(rows)
+        )
+        known_pace: KnownPace = ledger.load_pace if ledger else lambda _: None
+        reasons = OtherReasons(ledger.mailed_of, template_of(setup) is not None) if ledger else None
         look = Look.EACH if source.needs_looks and job.look is not Look.NEVER else job.look
         reads = None if look is Look.NEVER else plan_reads(keys, look, known_pace, job.lock_wait)
         with plan_outputs(setup, source) as outputs:
@@ -55,19 +50,8 @@ def plan_job(job: Job, caller: Caller) -> Plan:
             plan = planned(keys, source.rows(reads), states_of, reads, outputs.add)
             plan.hours = outputs.hours = hours_of(keys, plan, known_pace)
             plan.closure, plan.shown = source.closure, shown.beside(plan.named_rows)
-        plan.digest, plan.time, plan.provenance = (
-            outputs.digest,
-            time_limit_of(setup),
-            provenance_of_source(setup, source),
-        )
+        plan.digest, plan.time = outputs.digest, time_limit_of(setup)
+        plan.provenance = provenance_of_source(setup, source)
         if reasons and plan.may_send and (note := reasons.note()):
             plan.notes = (*plan.notes, note)
         return plan
-
-
-def _no_pace(key: str) -> PaceRecord | None:
-    return None
-
-
-def _nothing_known(rows: Sequence[InputRow]) -> list[State | None]:
-    return [None] * len(rows)

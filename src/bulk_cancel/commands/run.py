@@ -36,7 +36,7 @@ from bulk_cancel.engine.deadline import until_expiry
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.errors import BulkCancelError, ConfigError, DeclinedError, Exit, NotApprovedError, UsageError
 from bulk_cancel.execution.caller import Caller
-from bulk_cancel.execution.execute import RunFacts, contexts_of, execute_attended, keep_paces
+from bulk_cancel.execution.execute import RunFacts, carry_out
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.execution.notifications import notice_of_end, notice_of_failure, send_notice
 from bulk_cancel.ledger.port import Ledger, RunStart
@@ -129,10 +129,7 @@ def carry(setup: Setup, facts: RunFacts, caller: Caller) -> RunEnd:
     end: RunEnd | None = None
     try:
         with listing as keep:
-            contexts = contexts_of(setup, facts, keep)
-            at_most_s = facts.longest_exchange_s
-            end = setup.machine.run_loop(execute_attended, contexts, Runner.run, caller, at_most_s)
-            keep_paces(setup, facts, contexts)
+            end = carry_out(setup, facts, Runner.run, caller, keep)
     except (BulkCancelError, OSError) as error:  # the list was removed, and cannot be made again
         if end is None:
             raise

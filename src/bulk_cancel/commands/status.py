@@ -96,7 +96,9 @@ def look_over(place: LedgerPlace, machine: Machine, limit: int, zone: Zone = Non
     with place.reading() as ledger:
         clock = clock_of(ledger, machine.clock)
         opened = partial(open_one, clock=clock, settle_s=settle_s_of(ledger))
-        refusal, shown = _refusal(place, machine, ledger), zone or zone_of(ledger)
+        refusal, shown = newest_refusal(place, machine), zone or zone_of(ledger)
+        if refusal and any(run.started_at > refusal.at for run in ledger.runs(limit=1)):
+            refusal = None
         to_correct = left_to_a_person(ledger, max(limit, MOST_RUNS))
         sources = _Sources(place, ledger, refusal, clock.now(), shown, zone, to_correct)
         return sources.overview(opened, limit)
@@ -127,13 +129,12 @@ class _Sources:
         refusal = None if any(map(self._has_told, records[:1])) else self.refusal
         seen = self._view(last, holder, left.get(last.run_no, 0), last) if last else None
         others = [record for record in records if record is not last]
-        lines = [
-            *_refused(refusal, holder),
-            *self._next(seen, holder, opened, is_refused=refusal is not None),
-        ]
+        lines = [*_refused(refusal, holder), *self._next(seen, holder, opened, is_refused=refusal is not None)]
         if holder is None:
-            behind = _left_behind(others, left, self.to_correct, ledger.place)
-            lines += [*_rest_of(seen, ledger.place), *behind, *_closing(seen)]
+            if seen and seen.left and seen.phase is not RunPhase.AT_WORK and not seen.expired_in:
+                lines += _unnamed(seen.record, ledger.place)
+            lines += _left_behind(others, left, self.to_correct, ledger.place)
+            lines += closing_steps(str(read_told(seen.record).get("closure", "")))[1:] if seen else ()
         return Overview(
             ledger=ledger.place,
             holder=holder,
@@ -219,11 +220,6 @@ class _Sources:
         yield from elsewhere
 
 
-def _closing(last: RunView | None) -> tuple[str, ...]:
-    """Return how to check the days of a closure whose run has ended."""
-    return closing_steps(str(read_told(last.record).get("closure", "")))[1:] if last else ()
-
-
 def _exit_today(run: RunView, remains: Remains) -> Exit:
     """Return the exit code by the present states of a run's rows; STOPPED if its rows were not all staged."""
     if run.record.status == "staging":
@@ -238,11 +234,6 @@ def _without_an_end(run: RunView, ledger: str) -> str:
     how = "was interrupted." if run.phase is RunPhase.KILLED else f"b{run.said[1:]}"
     report = command(f"report {run.record.run_id}", ledger)
     return f"The run {run.record.run_id} {how} To write its files, type: {report}."
-
-
-def _refusal(place: LedgerPlace, machine: Machine, ledger: Ledger) -> Refusal | None:
-    refusal = newest_refusal(place, machine)
-    return None if refusal and any(run.started_at > refusal.at for run in ledger.runs(limit=1)) else refusal
 
 
 def _refused(refusal: Refusal | None, holder: Holder | None) -> Iterator[str]:
@@ -274,11 +265,6 @@ def _left_behind(
         if record.provenance.command:
             yield typed(record.provenance.command)
         yield from _unnamed(record, ledger)
-
-
-def _rest_of(last: RunView | None, ledger: str) -> Iterator[str]:
-    if last is not None and last.left and last.phase is not RunPhase.AT_WORK and not last.expired_in:
-        yield from _unnamed(last.record, ledger)
 
 
 def _unnamed(record: RunRecord, ledger: str) -> Iterator[str]:

@@ -32,13 +32,13 @@ def work_on_chunks(job: Job, caller: Caller, executor_id: str | None, silence_s:
             "A worker that waits for an answer must not be considered dead.",
             advice=f"Let --silence be longer than one exchange may take, {show_duration(job.timeout)}.",
         )
-    from bulk_cancel.cluster.worker import WorkerOptions, owner_name, work
+    from bulk_cancel.cluster.worker import owner_name, work
 
     slot = executor_id or f"{socket.gethostname()}-{os.getpid()}"
     with place.together() as ledger:
         refuse_other_api(ledger, setup.api_url)
     worker, at_once = WorkerSetup(setup, owner_name(slot), silence_s), _fitting(setup, at_once)
-    setup.machine.run_loop(work, WorkerOptions(place.url, slot, setup=worker, at_once=at_once))
+    setup.machine.run_loop(work, place, worker, slot, at_once)
 
 
 def _fitting(setup: Setup, at_once: int) -> int:

@@ -60,11 +60,6 @@ class RunFacts:
         """The zone of its times for people."""
         return self.provenance.zone
 
-    @property
-    def longest_exchange_s(self) -> float:
-        """Seconds after which every request in flight has an outcome."""
-        return max((account.settings.timeout_s for account in self.active), default=0.0)
-
 
 def limits_of(job: Job, time: TimeLimit | None, zone: Zone) -> Limits:
     """Return the limits of a run of the job."""
@@ -122,12 +117,6 @@ def _paced(setup: Setup, facts: RunFacts, account: ActiveAccount, commits: Group
     return commits.beside(lambda: PaceUpdate(account.key, limiter.record())), limiter
 
 
-def keep_paces(setup: Setup, facts: RunFacts, contexts: Sequence[Context]) -> None:
-    """Save each limit's state on this machine: the next command with that credential may use another ledger."""
-    for account, context in zip(facts.active, contexts, strict=True):
-        remember(setup.machine, account.key, context.limiter.record())
-
-
 async def execute(contexts: Sequence[Context], what: Callable[[Runner], Awaitable[RunEnd]]) -> RunEnd:
     """Carry out a run until it ends or its time is over, and close its lines; without signals and progress."""
     if not contexts:
@@ -143,6 +132,25 @@ async def execute(contexts: Sequence[Context], what: Callable[[Runner], Awaitabl
         with anyio.CancelScope(shield=True):
             for line in (line for context in contexts for line in context.lines):
                 await line.aclose()
+
+
+def carry_out(
+    setup: Setup,
+    facts: RunFacts,
+    what: Callable[[Runner], Awaitable[RunEnd]],
+    caller: Caller,
+    keep: Keep | None = None,
+) -> RunEnd:
+    """Execute a run in this process, with signals and progress; keep the state of each limit on this machine.
+
+    The next command with that credential may use another ledger.
+    """
+    contexts = contexts_of(setup, facts, keep)
+    at_most_s = max((account.settings.timeout_s for account in facts.active), default=0.0)
+    end: RunEnd = setup.machine.run_loop(execute_attended, contexts, what, caller, at_most_s)
+    for account, context in zip(facts.active, contexts, strict=True):
+        remember(setup.machine, account.key, context.limiter.record())
+    return end
 
 
 async def execute_attended(

@@ -79,12 +79,17 @@ def standing_of(contexts: Sequence[Context]) -> Standing:
     counts: Counter[State] = Counter()
     for context in contexts:
         counts.update({state: count for state, count in context.counters.states.items() if count > 0})
-    shown = ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in UNDERWAY)
     done = sum(map(_done, contexts))
     total = sum(context.counters.targets + context.counters.unknown for context in contexts)
     sent = sum(context.counters.posts + context.counters.gets for context in contexts)
     left_s = max(context.limiter.duration_s(max(0, context.counters.targets - _done(context))) for context in contexts)
-    return Standing(min(done, total), total, sent, shown, left_s, "; ".join(filter(None, map(_note, contexts))))
+    notes = "; ".join(filter(None, map(_note, contexts)))
+    return Standing(min(done, total), total, sent, told_states(counts), left_s, notes)
+
+
+def told_states(counts: Mapping[State, int]) -> str:
+    """Return how many targets have which outcome."""
+    return ", ".join(f"{count} {status_of(state)}" for state, count in counts.items() if state not in UNDERWAY)
 
 
 def _done(context: Context) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import polars as pl
 
+from bulk_cancel.core.columns import APPOINTMENT_ID, ATTENDEE_ID, CANCEL_ALL, ENTIRE_SERIES, USER_ID
 from bulk_cancel.core.text import shown
 from bulk_cancel.errors import InputError
-from bulk_cancel.inputs.columns import APPOINTMENT_ID, ATTENDEE_ID, CANCEL_ALL, ENTIRE_SERIES, USER_ID
 
 _TEXT = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 _FLAGS = (CANCEL_ALL, ENTIRE_SERIES)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.csv_header import Layout, nul_refused
@@ -70,34 +70,25 @@ def _last_record_end(text: bytes, line_end: bytes) -> int:
     return 0
 
 
-@dataclass(slots=True)
 class _RecordCheck:
-    layout: Layout
-    needed: int
-    records: int = field(init=False)  # with those before the header
-    lines: int = field(init=False)  # physical ones, of the pieces before
-    rows: array[int] = field(default_factory=lambda: array("q"))
-    fields: array[int] = field(default_factory=lambda: array("q"))
-    separator: bytes = field(init=False)
-    line_end: bytes = field(init=False)
-    dropped: bytes = field(init=False)  # every byte that does not belong to a skeleton
-    regular: tuple[bytes, ...] = field(init=False)  # skeletons of a record with the right number of fields
-    quoted: re.Pattern[bytes] = field(init=False)
-    also_formulas: re.Pattern[bytes] = field(init=False)  # also ="007", as Excel writes a number that is a text
-
-    def __post_init__(self) -> None:
-        self.records, self.lines = self.layout.header_row - 1, self.layout.header_line - 1
-        self.separator, self.line_end = self.layout.separator.encode(), self.layout.line_end.encode()
-        self.dropped = bytes(set(range(256)) - set(self.separator + b'\r\n"'))
-        separators = self.separator * (len(self.layout.columns) - 1)
+    def __init__(self, layout: Layout, needed: int) -> None:
+        self.layout, self.needed = layout, needed
+        self.records = layout.header_row - 1  # with those before the header
+        self.lines = layout.header_line - 1  # physical ones, of the pieces before
+        self.rows, self.fields = array("q"), array("q")
+        self.separator, self.line_end = layout.separator.encode(), layout.line_end.encode()
+        self.dropped = bytes(set(range(256)) - set(self.separator + b'\r\n"'))  # every byte but those of a skeleton
+        separators = self.separator * (len(layout.columns) - 1)
         unix = self.line_end == b"\n"
-        self.regular = (separators + b"\n", separators + b"\r\n") if unix else (separators + b"\r",)
+        # The skeletons of a record with the right number of fields.
+        self.regular: tuple[bytes, ...] = (separators + b"\n", separators + b"\r\n") if unix else (separators + b"\r",)
         ends = re.escape(self.separator) + (rb"\r\n" if unix else rb"\r")
         starts = re.escape(self.separator + self.line_end)
         # Possessive, so that an open quote costs one pass, not one for each later quote.
         pattern = rb'"(?<![^%s]")[^"]*+(?:""[^"]*+)*+"(?=[%s])' % (starts, ends)
         self.quoted = re.compile(pattern)
         formula = rb'=(?<![^%s]=)"[^"\r\n%s]*+"(?=[%s])' % (starts, re.escape(self.separator), ends)
+        # Also ="007", as Excel writes a number that is a text.
         self.also_formulas = re.compile(pattern + b"|" + formula)
 
     def take(self, piece: bytes) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
+from bulk_cancel.core.columns import PREFIX
 from bulk_cancel.core.csv_dialect import CsvDialect
 from bulk_cancel.core.text import counted
-from bulk_cancel.inputs.columns import BC_ROW, PREFIX
+from bulk_cancel.inputs.columns import Added
 from bulk_cancel.inputs.csv_header import MAX_HEADER, Layout, read_layout
 from bulk_cancel.inputs.csv_records import Records, check_records
 from bulk_cancel.inputs.header_row import about_unnamed
@@ -37,9 +38,9 @@ def read_delimited(text: PlainText, separator: str | None, options: InputOptions
         needed = 1 + max(place for place, name in enumerate(layout.columns) if name in read)
         file.seek(0)
         hasher.update(file.read(layout.start))
-        records = check_records(read_blocks(file, hasher), layout, needed)
+        records = check_records(read_blocks(file, hasher.update), layout, needed)
     frame = _scan(text.path, layout)
-    rows = _with_layout_problems(frame.select(cs.by_name(BC_ROW, *names)), records, len(layout.columns))
+    rows = _with_layout_problems(frame.select(cs.by_name(Added.ROW, *names)), records, len(layout.columns))
     return Table(
         frame=_with_swallowed_rows(rows, names, layout.separator),
         columns=names,
@@ -80,10 +81,10 @@ def _scan(path: Path, layout: Layout) -> pl.LazyFrame:
         raise_if_empty=False,
         missing_columns="insert",  # rows with too few or too many fields have been noted
         extra_columns="ignore",
-        row_index_name=BC_ROW,
+        row_index_name=Added.ROW,
         row_index_offset=layout.header_row + 1,
     )
-    return frame.with_columns(pl.col(BC_ROW).cast(pl.Int64))
+    return frame.with_columns(pl.col(Added.ROW).cast(pl.Int64))
 
 
 def _with_layout_problems(frame: pl.LazyFrame, records: Records, expected: int) -> pl.LazyFrame:
@@ -91,8 +92,8 @@ def _with_layout_problems(frame: pl.LazyFrame, records: Records, expected: int) 
         return frame.with_columns(pl.lit(None, pl.String).alias(LAYOUT_PROBLEM))
     problems = [f"row has {counted(fields, 'field')}, the header has {expected}" for fields in records.ragged_fields]
     rows = pl.Series(records.ragged_rows, dtype=pl.Int64)
-    ragged = pl.LazyFrame({BC_ROW: rows, LAYOUT_PROBLEM: pl.Series(problems, dtype=pl.String)})
-    return frame.join(ragged, on=BC_ROW, how="left", maintain_order="left")
+    ragged = pl.LazyFrame({Added.ROW: rows, LAYOUT_PROBLEM: pl.Series(problems, dtype=pl.String)})
+    return frame.join(ragged, on=Added.ROW, how="left", maintain_order="left")
 
 
 def _with_swallowed_rows(frame: pl.LazyFrame, names: Sequence[str], separator: str) -> pl.LazyFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -35,14 +34,6 @@ class Packing(Enum):
     ZSTD = "zst"
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
-    """The format that a source's name stands for."""
-
-    kind: Kind
-    packing: Packing
-
-
 _KINDS = {kind.value: kind for kind in Kind} | {
     "jsonl": Kind.NDJSON,
     "json": Kind.NDJSON,
@@ -52,10 +43,10 @@ _KINDS = {kind.value: kind for kind in Kind} | {
 _PACKED_KINDS = (Kind.CSV, Kind.TSV, Kind.NDJSON)
 
 
-def format_of(source: str) -> Format:
-    """Return the format that a source's name stands for. Raises InputError for an unknown one."""
+def format_of(source: str) -> tuple[Kind, Packing]:
+    """Return the format of the bytes that a source's name stands for, and how they are packed. Raises InputError."""
     if source == "-":
-        return Format(Kind.CSV, Packing.NONE)
+        return Kind.CSV, Packing.NONE
     parts = re.split(r"[?#]", source)[0] if is_cloud(source) else source
     *rest, last = parts.rsplit("/", 1)[-1].lower().split(".")[1:] or [""]
     packing = Packing.NONE
@@ -63,10 +54,10 @@ def format_of(source: str) -> Format:
         packing, last = Packing(last), rest[-1] if rest else ""
     kind = _KINDS.get(last)
     if kind is None and not is_cloud(source) and Path(source).is_dir():
-        return Format(Kind.PARQUET, Packing.NONE)
+        return Kind.PARQUET, Packing.NONE
     if kind is None or (packing is not Packing.NONE and kind not in _PACKED_KINDS):
         raise InputError("the format of this file is not known", advice=f"Accepted are {ACCEPTED}.")
-    return Format(kind, packing)
+    return kind, packing
 
 
 def is_cloud(source: str) -> bool:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from bulk_cancel.core.columns import columns_like, same_header
+from bulk_cancel.core.columns import ACCOUNT, APPOINTMENT_ID, MAPPABLE, PREFIX, columns_like, same_header
 from bulk_cancel.core.read_as import is_correction_file
 from bulk_cancel.core.text import shown
 from bulk_cancel.errors import InputError
-from bulk_cancel.inputs.columns import ACCOUNT, APPOINTMENT_ID, MAPPABLE, PREFIX
 from bulk_cancel.inputs.rows import InputOptions
 from bulk_cancel.inputs.table import refuse_many_columns
 

@@ -20,7 +20,7 @@ from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.encodings import likely_encoding
 from bulk_cancel.inputs.parts import Parts
 from bulk_cancel.inputs.table import Table
-from bulk_cancel.inputs.unpack import BLOCK, Hasher, PlainText, read_blocks
+from bulk_cancel.inputs.unpack import BLOCK, Digest, PlainText, read_blocks
 
 MAX_LINE = 16 << 20
 
@@ -35,7 +35,7 @@ def read_ndjson(text: PlainText, work: Path) -> Table:
     with text.path.open("rb") as file:
         is_list = file.read(BLOCK).removeprefix(BOM_UTF8).lstrip().startswith(b"[")
         file.seek(0)
-        for row, found in _objects_of_list(file, hasher) if is_list else _objects_of_lines(file, hasher):
+        for row, found in _objects_of_list(file, hasher.update) if is_list else _objects_of_lines(file, hasher.update):
             parts.add(row, found.cells(nested))
     frame = parts.frame()
     if not parts.columns:
@@ -88,10 +88,10 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def _objects_of_lines(file: BinaryIO, hasher: Hasher) -> Iterator[tuple[int, _Object]]:
+def _objects_of_lines(file: BinaryIO, digest: Digest) -> Iterator[tuple[int, _Object]]:
     line_no = 0
     while line := file.readline(MAX_LINE):
-        hasher.update(line)
+        digest(line)
         line_no += 1
         if len(line) == MAX_LINE:
             raise InputError(f"line {line_no} is longer than {MAX_LINE >> 20} MiB")
@@ -110,9 +110,9 @@ def _decoded(line: bytes, line_no: int) -> str:
         raise InputError(f"line {line_no} is not UTF-8 text", advice=advice) from error
 
 
-def _objects_of_list(file: BinaryIO, hasher: Hasher) -> Iterator[tuple[int, _Object]]:
+def _objects_of_list(file: BinaryIO, digest: Digest) -> Iterator[tuple[int, _Object]]:
     decoder = json.JSONDecoder()
-    window = _Window(file, hasher)
+    window = _Window(file, digest)
     window.expect("[")
     for number in count(1):
         if number == 1 and window.next_character() == "]":
@@ -128,8 +128,8 @@ def _objects_of_list(file: BinaryIO, hasher: Hasher) -> Iterator[tuple[int, _Obj
 class _Window:
     """The part of a text that is in memory: one value at a time, of limited length."""
 
-    def __init__(self, file: BinaryIO, hasher: Hasher) -> None:
-        self._blocks = read_blocks(file, hasher)
+    def __init__(self, file: BinaryIO, digest: Digest) -> None:
+        self._blocks = read_blocks(file, digest)
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._text, self._at = "", 0
 

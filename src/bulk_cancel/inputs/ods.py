@@ -13,7 +13,7 @@ from collections.abc import Iterator, Set
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.cell_text import NO_VALUE, number_text
 from bulk_cancel.inputs.sheets import MAX_COLUMN, MAX_ROW, Merges, Sheet, SheetRow
-from bulk_cancel.inputs.xml_pass import Texts, parse
+from bulk_cancel.inputs.xml_pass import Handler, Texts, parse, parse_all
 
 #: Most cells that one repeated row may stand for.
 MAX_REPEATED = 1_000_000
@@ -41,15 +41,14 @@ _STORED = {
 def ods_sheets(archive: zipfile.ZipFile) -> list[Sheet]:
     """Return the sheets of a document in its order. Their rows are read later."""
     found = _Tables()
-    for _ in parse(archive, _CONTENT, found):
-        pass
+    parse_all(archive, _CONTENT, found)
     return [
         _OdsSheet(name, style not in found.hidden_styles, archive, no, found.flat_styles)
         for no, (name, style) in enumerate(found.tables)
     ]
 
 
-class _Tables:
+class _Tables(Handler):
     """The names of the tables, and which styles hide one."""
 
     def __init__(self) -> None:
@@ -77,8 +76,6 @@ class _Tables:
         if name == "table":
             self._depth -= 1
 
-    def text(self, data: str) -> None: ...
-
 
 class _OdsSheet(Sheet):
     """A sheet whose rows are read from the document's content."""
@@ -93,7 +90,7 @@ class _OdsSheet(Sheet):
             yield from cells.take()
 
 
-class _Cells:
+class _Cells(Handler):
     """Collects the cells of each row of one table."""
 
     def __init__(self, sheet: Sheet, number: int, flat_styles: Set[str]) -> None:

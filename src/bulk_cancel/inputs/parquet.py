@@ -9,7 +9,7 @@ import polars as pl
 
 from bulk_cancel.core.text import clean
 from bulk_cancel.errors import InputError
-from bulk_cancel.inputs.columns import BC_ROW
+from bulk_cancel.inputs.columns import Added
 from bulk_cancel.inputs.headers import refuse_unusable_headers
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
 
@@ -26,9 +26,9 @@ def open_parquet(path: Path) -> Table:
     frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
     columns = _names(frame)
     refuse_unusable_headers(columns)
-    numbered = frame.with_row_index(BC_ROW, offset=2)
+    numbered = frame.with_row_index(Added.ROW, offset=2)
     return Table(
-        frame=numbered.with_columns(pl.col(BC_ROW).cast(pl.Int64), pl.lit(None, pl.String).alias(LAYOUT_PROBLEM)),
+        frame=numbered.with_columns(pl.col(Added.ROW).cast(pl.Int64), pl.lit(None, pl.String).alias(LAYOUT_PROBLEM)),
         columns=columns,
         digest=digest,
     )

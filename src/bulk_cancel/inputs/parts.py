@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from bulk_cancel.inputs.columns import BC_ROW
+from bulk_cancel.inputs.columns import Added
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM, refuse_many_columns
 from bulk_cancel.ops.private_files import make_folder
 
@@ -45,7 +45,7 @@ class Parts:
         """Return all rows as one frame, with these columns or with all that occurred."""
         if self._rows or not self._paths:
             self._flush()
-        schema = {BC_ROW: pl.Int64()} | dict.fromkeys(self.columns if columns is None else columns, pl.String())
+        schema = {Added.ROW: pl.Int64()} | dict.fromkeys(self.columns if columns is None else columns, pl.String())
         frame = pl.scan_parquet(self._paths, schema=schema, missing_columns="insert", glob=False)
         return frame.with_columns(pl.lit(None, pl.String).alias(LAYOUT_PROBLEM))
 
@@ -54,6 +54,6 @@ class Parts:
         refuse_many_columns(len(self.columns))
         cells = {name: pl.Series([one.get(name) for one in self._cells], dtype=pl.String) for name in self._names}
         path = self._folder / f"{len(self._paths):06}.parquet"
-        pl.DataFrame({BC_ROW: pl.Series(self._rows, dtype=pl.Int64)} | cells).write_parquet(path, compression="lz4")
+        pl.DataFrame({Added.ROW: pl.Series(self._rows, dtype=pl.Int64)} | cells).write_parquet(path, compression="lz4")
         self._paths.append(path)
         self._rows, self._cells, self._names, self._characters = [], [], {}, 0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import polars as pl
 from bulk_cancel.core.text import clean, shown
 from bulk_cancel.errors import MISSING, InputError, InputMissingError
 from bulk_cancel.inputs.delimited import read_delimited
-from bulk_cancel.inputs.formats import Format, Kind, format_of, is_cloud
+from bulk_cancel.inputs.formats import Kind, Packing, format_of, is_cloud
 from bulk_cancel.inputs.ndjson import read_ndjson
 from bulk_cancel.inputs.objects import copy_object
 from bulk_cancel.inputs.parquet import file_digest, open_parquet, part_files
@@ -35,30 +34,30 @@ _POLARS_GIVES_UP = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Properties of a file that change when it does."""
-
-    size: int
-    modified_ns: int
-    inode: int
-    device: int
-
-
 def open_source(source: str, work: Path, options: InputOptions) -> Table:
     """Open a source; unpacked and copied files are made below `work`."""
-    form = format_of(source)
-    if options.encoding and form.kind not in (Kind.CSV, Kind.TSV, Kind.NDJSON):
+    kind, packing = format_of(source)
+    if options.encoding and kind not in (Kind.CSV, Kind.TSV, Kind.NDJSON):
         raise InputError("--encoding is for CSV and NDJSON texts", advice="This format has its own: leave it out.")
-    path = copy_object(source, work / "copied") if is_cloud(source) else Path(source)
-    if form.kind is Kind.PARQUET:
+    path = _local(source, work)
+    if kind is Kind.PARQUET:
         return open_parquet(path)
-    if form.kind is Kind.WORKBOOK:
+    if kind is Kind.WORKBOOK:
         return _open_workbook(path, work, options)
-    text = _copy_of_stdin(work, options.encoding) if source == "-" else _plain_text(path, form, work, options.encoding)
-    if form.kind is Kind.NDJSON:
+    text = _plain_text(path, packing, work, options.encoding)
+    if kind is Kind.NDJSON:
         return read_ndjson(text, work / "parts")
-    return read_delimited(text, "\t" if form.kind is Kind.TSV else None, options)
+    return read_delimited(text, "\t" if kind is Kind.TSV else None, options)
+
+
+def _local(source: str, work: Path) -> Path:
+    """Return a source as a local file, of what comes from elsewhere a copy."""
+    if is_cloud(source):
+        return copy_object(source, work / "copied")
+    if source == "-":
+        heed_ctrl_c()
+        return write_blocks(read_blocks(sys.stdin.buffer), work / "stdin")
+    return Path(source)
 
 
 @contextmanager
@@ -92,14 +91,15 @@ def reading_errors(source: str) -> Iterator[None]:
         ) from error
 
 
-def _identity_if_any(source: str) -> tuple[Identity, ...] | None:
+def _identity_if_any(source: str) -> tuple[int, ...] | None:
     try:
         return _identity(source)
     except (InputError, InputMissingError):
         return None
 
 
-def _identity(source: str) -> tuple[Identity, ...]:
+def _identity(source: str) -> tuple[int, ...]:
+    """Return properties of a file, or of the files of a folder, that change when it does."""
     try:
         found = Path(source).stat()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -114,19 +114,12 @@ def _identity(source: str) -> tuple[Identity, ...]:
         )
     if not os.access(source, os.R_OK):
         raise InputError("this user may not read the file")
-    return (Identity(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev),)
+    return (found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
 
 
-def _plain_text(path: Path, form: Format, work: Path, encoding: str) -> PlainText:
-    text = as_utf8(unpack(path, form.packing, work / "unpacked"), work / "utf8", encoding)
+def _plain_text(path: Path, packing: Packing, work: Path, encoding: str) -> PlainText:
+    text = as_utf8(unpack(path, packing, work / "unpacked"), work / "utf8", encoding)
     return replace(text, digest=None if text.path == path else file_digest(path))
-
-
-def _copy_of_stdin(work: Path, encoding: str) -> PlainText:
-    heed_ctrl_c()
-    hasher = hashlib.sha256()
-    copied = write_blocks(read_blocks(sys.stdin.buffer, hasher), work / "stdin")
-    return replace(as_utf8(copied, work / "utf8", encoding), digest=hasher.hexdigest())
 
 
 def _open_workbook(path: Path, work: Path, options: InputOptions) -> Table:

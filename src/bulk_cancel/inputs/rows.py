@@ -1,4 +1,4 @@
-"""The types of reading an input: InputOptions, StagedInput, InputRow. Imports no polars."""
+"""The types of reading an input. Imports no polars."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-
-from bulk_cancel.core.model import InputRow
-
-__all__ = ["AccountNames", "InputOptions", "InputRow", "StagedInput"]
 
 
 @dataclass(frozen=True, slots=True)

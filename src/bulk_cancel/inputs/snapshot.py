@@ -11,26 +11,14 @@ from polars.io.plugins import register_io_source
 
 from bulk_cancel.core.columns import rows_at_a_time
 from bulk_cancel.core.csv_dialect import DIALECT, CsvDialect
+from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.read_as import READ_AS, ReadAs
 from bulk_cancel.core.text import clean
 from bulk_cancel.errors import InputError
-from bulk_cancel.inputs.columns import (
-    ADDED_COLUMNS,
-    BC_ACCOUNT,
-    BC_APPOINTMENT_ID,
-    BC_ATTENDEE_ID,
-    BC_CANCEL_ALL,
-    BC_ENTIRE_SERIES,
-    BC_FIRST_ROW,
-    BC_PROBLEMS,
-    BC_REASON,
-    BC_REASON_GIVEN,
-    BC_ROW,
-    BC_USER_ID,
-)
-from bulk_cancel.inputs.rows import InputRow, StagedInput
+from bulk_cancel.inputs.columns import Added
+from bulk_cancel.inputs.rows import StagedInput
 
-_ROW = pl.col(BC_ROW)
+_ROW = pl.col(Added.ROW)
 #: The last field of an InputRow, which only an approved plan sets.
 _STANDS = pl.lit(value=False).alias("stands")
 
@@ -62,7 +50,7 @@ def with_changes(snapshot: Path, changes: list[Path]) -> pl.LazyFrame:
 
 def read_rows(staged: StagedInput, chunk: int = 50_000) -> Iterator[list[InputRow]]:
     """Yield every row, in row order, `chunk` at a time."""
-    frame = pl.scan_parquet(staged.path, glob=False).select(*ADDED_COLUMNS, _STANDS)
+    frame = pl.scan_parquet(staged.path, glob=False).select(*Added, _STANDS)
     for batch in _batches(frame, chunk):
         yield list(map(InputRow._make, batch.rows()))
 
@@ -71,16 +59,16 @@ def read_columns(
     staged: StagedInput, names: Sequence[str], chunk: int = 50_000
 ) -> Iterator[tuple[list[InputRow], list[dict[str, str | None]]]]:
     """Yield rows as `read_rows` does, each chunk with the values of the original columns `names`."""
-    frame = pl.scan_parquet(staged.path, glob=False).select(selectors.by_name(*ADDED_COLUMNS, *names))
+    frame = pl.scan_parquet(staged.path, glob=False).select(selectors.by_name(*Added, *names))
     for batch in _batches(frame, chunk):
-        rows = list(map(InputRow._make, batch.select(*ADDED_COLUMNS, _STANDS).rows()))
+        rows = list(map(InputRow._make, batch.select(*Added, _STANDS).rows()))
         yield rows, batch.select(selectors.by_name(*names)).rows(named=True) if names else [{} for _ in rows]
 
 
 def row_numbers(staged: StagedInput) -> Iterator[int]:
     """Yield the number of every row, in row order."""
-    for batch in _batches(pl.scan_parquet(staged.path, glob=False).select(BC_ROW), 50_000):
-        yield from batch[BC_ROW]
+    for batch in _batches(pl.scan_parquet(staged.path, glob=False).select(Added.ROW), 50_000):
+        yield from batch[Added.ROW]
 
 
 def _batches(frame: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
@@ -91,17 +79,17 @@ def _batches(frame: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
 
 
 def _changed(batch: pl.DataFrame, changes: list[Path]) -> pl.DataFrame:
-    first, last = batch[BC_ROW][0], batch[BC_ROW][-1]
+    first, last = batch[Added.ROW][0], batch[Added.ROW][-1]
     here = pl.scan_parquet(changes, glob=False).filter(_ROW.is_between(first, last)).collect()
-    merged = batch.join(here, on=BC_ROW, how="left", maintain_order="left", suffix="_new")
-    new_first, contradicts = pl.col(f"{BC_FIRST_ROW}_new"), pl.col(f"{BC_PROBLEMS}_new").is_not_null()
-    emptied = (BC_APPOINTMENT_ID, BC_ATTENDEE_ID, BC_REASON, BC_USER_ID, BC_ACCOUNT)
+    merged = batch.join(here, on=Added.ROW, how="left", maintain_order="left", suffix="_new")
+    new_first, contradicts = pl.col(f"{Added.FIRST_ROW}_new"), pl.col(f"{Added.PROBLEMS}_new").is_not_null()
+    emptied = (Added.APPOINTMENT_ID, Added.ATTENDEE_ID, Added.REASON, Added.USER_ID, Added.ACCOUNT)
     return merged.with_columns(
         *(pl.when(~contradicts).then(column).alias(column) for column in emptied),
         *(
             (pl.col(column) & ~contradicts).alias(column)
-            for column in (BC_ENTIRE_SERIES, BC_CANCEL_ALL, BC_REASON_GIVEN)
+            for column in (Added.ENTIRE_SERIES, Added.CANCEL_ALL, Added.REASON_GIVEN)
         ),
-        pl.when(~contradicts).then(pl.coalesce(new_first, BC_FIRST_ROW)).alias(BC_FIRST_ROW),
-        pl.coalesce(BC_PROBLEMS, f"{BC_PROBLEMS}_new").alias(BC_PROBLEMS),
+        pl.when(~contradicts).then(pl.coalesce(new_first, Added.FIRST_ROW)).alias(Added.FIRST_ROW),
+        pl.coalesce(Added.PROBLEMS, f"{Added.PROBLEMS}_new").alias(Added.PROBLEMS),
     ).select(batch.columns)

@@ -8,11 +8,12 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from bulk_cancel.core.columns import ACCOUNT
 from bulk_cancel.core.read_as import ReadAs, is_correction_file
 from bulk_cancel.core.text import counted, shown
 from bulk_cancel.errors import InputError, NoRowsError
 from bulk_cancel.inputs.column_types import refuse_wrong_types, text_columns
-from bulk_cancel.inputs.columns import ACCOUNT, BC_FIRST_ROW, BC_ROW
+from bulk_cancel.inputs.columns import Added
 from bulk_cancel.inputs.headers import resolve_columns
 from bulk_cancel.inputs.reading import open_source, reading_errors, unchanged
 from bulk_cancel.inputs.rows import InputOptions, StagedInput
@@ -83,18 +84,18 @@ def _as_text(table: Table, fields: Mapping[str, str]) -> pl.LazyFrame:
     known = table.frame.collect_schema()
     schema = pl.Schema({name: known[name] for name in table.columns})
     refuse_wrong_types(schema, fields)
-    return table.frame.select(*text_columns(schema, fields), BC_ROW, LAYOUT_PROBLEM)
+    return table.frame.select(*text_columns(schema, fields), Added.ROW, LAYOUT_PROBLEM)
 
 
 def _refuse_lost_records(table: Table, snapshot: Path) -> None:
     """Raise InputError for an empty input, and when polars read other records than the check of the bytes."""
-    last_row = pl.scan_parquet(snapshot, glob=False).select(pl.col(BC_ROW).max()).collect().item()
+    last_row = pl.scan_parquet(snapshot, glob=False).select(pl.col(Added.ROW).max()).collect().item()
     if last_row is None:
         raise NoRowsError("the input has a header but no rows")
     if table.last_row is None or table.last_row == last_row:
         return
     # Blank rows at the end are in the text but not in the snapshot, so polars is asked for its own last row.
-    read = table.frame.select(pl.col(BC_ROW).max()).collect(engine="streaming").item()
+    read = table.frame.select(pl.col(Added.ROW).max()).collect(engine="streaming").item()
     if read != table.last_row:
         raise InputError(
             f"the text has {counted(table.last_row, 'record')}, but {read:,} were read; no row of it can be trusted"
@@ -103,7 +104,7 @@ def _refuse_lost_records(table: Table, snapshot: Path) -> None:
 
 def _write_changes(snapshot: Path, folder: Path) -> list[Path]:
     make_folder(folder)
-    valid = pl.scan_parquet(snapshot, glob=False).select(pl.col(BC_FIRST_ROW).count()).collect().item()
+    valid = pl.scan_parquet(snapshot, glob=False).select(pl.col(Added.FIRST_ROW).count()).collect().item()
     paths: list[Path] = []
     for number, changes in enumerate(find_changes(snapshot, valid)):
         paths.append(folder / f"{number:06}.parquet")

@@ -19,7 +19,7 @@ MAX_COLUMNS: Final = 4_096
 class Table:
     """The rows of an input, to be read lazily.
 
-    `frame` has the original columns, the row number in BC_ROW and, for malformed rows, a clause in LAYOUT_PROBLEM.
+    `frame` has the original columns, the row number in Added.ROW and, for malformed rows, a clause in LAYOUT_PROBLEM.
     """
 
     frame: pl.LazyFrame

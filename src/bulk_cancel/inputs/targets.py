@@ -11,35 +11,23 @@ from pathlib import Path
 
 import polars as pl
 
+from bulk_cancel.core.columns import ACCOUNT, CANCEL_ALL, USER_ID
 from bulk_cancel.errors import InputError
-from bulk_cancel.inputs.columns import (
-    ACCOUNT,
-    BC_ACCOUNT,
-    BC_APPOINTMENT_ID,
-    BC_ATTENDEE_ID,
-    BC_CANCEL_ALL,
-    BC_ENTIRE_SERIES,
-    BC_FIRST_ROW,
-    BC_PROBLEMS,
-    BC_ROW,
-    BC_USER_ID,
-    CANCEL_ALL,
-    USER_ID,
-)
+from bulk_cancel.inputs.columns import Added
 
 HASHES_AT_A_TIME = 2_000_000
 ROWS_AT_A_TIME = 400_000
 MAX_ROWS_PER_APPOINTMENT = 1_000_000
 
-_APPOINTMENT = [BC_APPOINTMENT_ID]
-_TARGET = [BC_APPOINTMENT_ID, BC_ATTENDEE_ID, BC_ENTIRE_SERIES]
+_APPOINTMENT = [Added.APPOINTMENT_ID]
+_TARGET = [Added.APPOINTMENT_ID, Added.ATTENDEE_ID, Added.ENTIRE_SERIES]
 _WHOLE, _ATTENDEE, _SERIES = _SCOPES = ("whole", "attendee", "series")
 _SCOPE, _DIFFERS = "scope", "differs"
 _OTHER_ROW, _OTHER_CANCEL_ALL, _OTHER_USER = "other_row", "other_cancel_all", "other_user"
 _OTHER_SCOPE, _OTHER_USE = "other_scope", "other_use"
-_HASH = pl.col(BC_APPOINTMENT_ID).hash()
-_ROW = pl.col(BC_ROW)
-_USER, _ACCOUNT = (pl.col(column).fill_null("") for column in (BC_USER_ID, BC_ACCOUNT))
+_HASH = pl.col(Added.APPOINTMENT_ID).hash()
+_ROW = pl.col(Added.ROW)
+_USER, _ACCOUNT = (pl.col(column).fill_null("") for column in (Added.USER_ID, Added.ACCOUNT))
 
 
 def find_changes(snapshot: Path, valid_count: int) -> Iterator[pl.DataFrame]:
@@ -55,17 +43,17 @@ def find_changes(snapshot: Path, valid_count: int) -> Iterator[pl.DataFrame]:
 
 def compare_rows(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the changes for valid rows; of each appointment among them all rows have to be given."""
-    marked = rows.sort(BC_ROW).with_columns(_scope(), _ROW.min().over(_TARGET).alias(BC_FIRST_ROW))
+    marked = rows.sort(Added.ROW).with_columns(_scope(), _ROW.min().over(_TARGET).alias(Added.FIRST_ROW))
     contradictory = _contradictory_rows(marked)
-    repeated = marked.join(contradictory, on=BC_ROW, how="anti").filter(pl.col(BC_FIRST_ROW) != _ROW)
-    changes = repeated.select(BC_ROW, BC_FIRST_ROW, pl.lit(None, pl.String).alias(BC_PROBLEMS))
+    repeated = marked.join(contradictory, on=Added.ROW, how="anti").filter(pl.col(Added.FIRST_ROW) != _ROW)
+    changes = repeated.select(Added.ROW, Added.FIRST_ROW, pl.lit(None, pl.String).alias(Added.PROBLEMS))
     if contradictory.is_empty():
         return changes
-    return pl.concat([changes, _contradictions(contradictory)]).sort(BC_ROW)
+    return pl.concat([changes, _contradictions(contradictory)]).sort(Added.ROW)
 
 
 def _scope() -> pl.Expr:
-    scope = pl.when(BC_ENTIRE_SERIES).then(pl.lit(_SERIES)).when(pl.col(BC_ATTENDEE_ID).is_not_null())
+    scope = pl.when(Added.ENTIRE_SERIES).then(pl.lit(_SERIES)).when(pl.col(Added.ATTENDEE_ID).is_not_null())
     return scope.then(pl.lit(_ATTENDEE)).otherwise(pl.lit(_WHOLE)).alias(_SCOPE)
 
 
@@ -74,10 +62,10 @@ def _contradictory_rows(rows: pl.DataFrame) -> pl.DataFrame:
 
     Appointments whose rows are all alike (nearly all) are excluded first: window functions are slow.
     """
-    scope, uses = pl.col(_SCOPE), (pl.col(BC_CANCEL_ALL), _USER, _ACCOUNT)
+    scope, uses = pl.col(_SCOPE), (pl.col(Added.CANCEL_ALL), _USER, _ACCOUNT)
     unlike = pl.any_horizontal(value.min() != value.max() for value in (scope, *uses))
     suspects = rows.group_by(_APPOINTMENT).agg(unlike.alias("unlike")).filter("unlike")
-    return rows.join(suspects, on=BC_APPOINTMENT_ID, how="semi", maintain_order="left").filter(
+    return rows.join(suspects, on=Added.APPOINTMENT_ID, how="semi", maintain_order="left").filter(
         (scope.min().over(_APPOINTMENT) != scope.max().over(_APPOINTMENT))
         | pl.any_horizontal(value.min().over(_TARGET) != value.max().over(_TARGET) for value in uses)
     )
@@ -86,13 +74,13 @@ def _contradictory_rows(rows: pl.DataFrame) -> pl.DataFrame:
 def _contradictions(rows: pl.DataFrame) -> pl.DataFrame:
     judged = _with_scope_problem(_with_use_problem(rows))
     problems = pl.concat_str(_OTHER_SCOPE, _OTHER_USE, separator="; ", ignore_nulls=True)
-    return judged.select(BC_ROW, pl.lit(None, pl.Int64).alias(BC_FIRST_ROW), problems.alias(BC_PROBLEMS))
+    return judged.select(Added.ROW, pl.lit(None, pl.Int64).alias(Added.FIRST_ROW), problems.alias(Added.PROBLEMS))
 
 
 def _hash_groups(snapshot: Path, valid_count: int) -> Iterator[pl.Series]:
     """Yield hashes that occur more than once, in groups with about ROWS_AT_A_TIME rows each."""
     parts = valid_count // HASHES_AT_A_TIME + 1
-    ids = pl.scan_parquet(snapshot, glob=False).filter(pl.col(BC_APPOINTMENT_ID).is_not_null())
+    ids = pl.scan_parquet(snapshot, glob=False).filter(pl.col(Added.APPOINTMENT_ID).is_not_null())
     for part in range(parts):
         hashes = ids.select(_HASH.alias("hash")).filter(pl.col("hash") % parts == part).collect(engine="streaming")
         yield from _split(_repeated(hashes.to_series()))
@@ -116,8 +104,9 @@ def _split(repeated: pl.DataFrame) -> Iterator[pl.Series]:
 
 
 def _rows_with(snapshot: Path, hashes: pl.Series) -> pl.DataFrame:
-    rows = pl.scan_parquet(snapshot, glob=False).select(BC_ROW, *_TARGET, BC_CANCEL_ALL, BC_USER_ID, BC_ACCOUNT)
-    wanted = pl.col(BC_APPOINTMENT_ID).is_not_null() & _HASH.is_in(hashes.implode())
+    columns = (Added.ROW, *_TARGET, Added.CANCEL_ALL, Added.USER_ID, Added.ACCOUNT)
+    rows = pl.scan_parquet(snapshot, glob=False).select(columns)
+    wanted = pl.col(Added.APPOINTMENT_ID).is_not_null() & _HASH.is_in(hashes.implode())
     return rows.filter(wanted).collect(engine="streaming")
 
 
@@ -139,19 +128,20 @@ def _with_scope_problem(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _with_use_problem(rows: pl.DataFrame) -> pl.DataFrame:
     """Add the problem of rows with a different cancel_all, acting user or account for one target."""
-    use = pl.struct(BC_CANCEL_ALL, _USER, _ACCOUNT)
+    use = pl.struct(Added.CANCEL_ALL, _USER, _ACCOUNT)
     marked = rows.with_columns((use.first().over(_TARGET) != use).alias(_DIFFERS))
     differing = pl.col(_DIFFERS)
     # The row to name: the target's first for those that differ from it, and for the others the first that differs.
     # In a step of its own: polars 2.1 can panic when it formats text beside window functions.
+    others = (_ROW.alias(_OTHER_ROW), pl.col(Added.CANCEL_ALL).alias(_OTHER_CANCEL_ALL), _USER.alias(_OTHER_USER))
     compared = marked.with_columns(
         pl.when(differing).then(value.first().over(_TARGET)).otherwise(value.filter(differing).first().over(_TARGET))
-        for value in (_ROW.alias(_OTHER_ROW), pl.col(BC_CANCEL_ALL).alias(_OTHER_CANCEL_ALL), _USER.alias(_OTHER_USER))
+        for value in others
     )
     sentence = pl.format(
         "row {} names the same target with another {}; nothing is sent for either until one is removed",
         pl.col(_OTHER_ROW),
-        pl.when(pl.col(BC_CANCEL_ALL) != pl.col(_OTHER_CANCEL_ALL))
+        pl.when(pl.col(Added.CANCEL_ALL) != pl.col(_OTHER_CANCEL_ALL))
         .then(pl.lit(CANCEL_ALL))
         .when(pl.col(_OTHER_USER) != _USER)
         .then(pl.lit(USER_ID))

@@ -10,15 +10,18 @@ import codecs
 import gzip
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.encodings import check_encoding
 from bulk_cancel.inputs.formats import Packing
+
+#: Takes the bytes that are read.
+Digest = Callable[[bytes], object]
 
 BLOCK = 1 << 20
 MAX_UNPACKED = 64 << 30
@@ -39,21 +42,10 @@ class PlainText:
     converted: bool = False  #: it came in another encoding
 
 
-class Hasher(Protocol):
-    """What hashlib.sha256() returns."""
-
-    def update(self, data: bytes, /) -> None:
-        """Add bytes."""
-
-    def hexdigest(self) -> str:
-        """Return the digest of all bytes so far."""
-
-
-def read_blocks(file: BinaryIO, hasher: Hasher | None = None) -> Iterator[bytes]:
-    """Yield the bytes of a file, adding them to the digest."""
+def read_blocks(file: BinaryIO, digest: Digest = lambda _block: None) -> Iterator[bytes]:
+    """Yield the bytes of a file, after `digest` has taken them."""
     while block := file.read(BLOCK):
-        if hasher is not None:
-            hasher.update(block)
+        digest(block)
         yield block
 
 
@@ -73,7 +65,7 @@ def unpack(source: Path, packing: Packing, into: Path) -> Path:
     broken = _broken(packing)
     try:
         with _opened(source, packing) as file, into.open("xb") as out:
-            while block := file.read(BLOCK):
+            for block in read_blocks(file):
                 unpacked += len(block)
                 refuse_bomb(unpacked, packed)
                 out.write(block)

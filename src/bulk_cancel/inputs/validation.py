@@ -7,37 +7,24 @@ from collections.abc import Iterator, Mapping, Sequence
 import polars as pl
 import polars.selectors as cs
 
-from bulk_cancel.core.columns import STATUS_HEADER
+from bulk_cancel.core.columns import (
+    ACCOUNT,
+    APPOINTMENT_ID,
+    ATTENDEE_ID,
+    CANCEL_ALL,
+    ENTIRE_SERIES,
+    PREFIX,
+    REASON,
+    STATUS_HEADER,
+    USER_ID,
+)
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.read_as import is_correction_file
 from bulk_cancel.core.reason import CONTROL, LONGEST_REASON
 from bulk_cancel.core.text import FORMULA_TEXT, SHEET_ERROR, shown
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.cell_text import NO_VALUE
-from bulk_cancel.inputs.columns import (
-    ACCOUNT,
-    ADDED_COLUMNS,
-    ADDED_FOR,
-    APPOINTMENT_ID,
-    ATTENDEE_ID,
-    BC_ACCOUNT,
-    BC_APPOINTMENT_ID,
-    BC_ASKED,
-    BC_ATTENDEE_ID,
-    BC_CANCEL_ALL,
-    BC_ENTIRE_SERIES,
-    BC_FIRST_ROW,
-    BC_PROBLEMS,
-    BC_REASON,
-    BC_REASON_GIVEN,
-    BC_ROW,
-    BC_USER_ID,
-    CANCEL_ALL,
-    ENTIRE_SERIES,
-    PREFIX,
-    REASON,
-    USER_ID,
-)
+from bulk_cancel.inputs.columns import ADDED_FOR, Added
 from bulk_cancel.inputs.rows import AccountNames, InputOptions
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM
 from bulk_cancel.inputs.yes_no import NO, YES
@@ -61,7 +48,7 @@ _FLAGS = (CANCEL_ALL, ENTIRE_SERIES)
 
 def validated(frame: pl.LazyFrame, fields: Mapping[str, str], options: InputOptions) -> pl.LazyFrame:
     """Drop blank rows and add the columns of the snapshot, with first_row still the row itself."""
-    columns = [name for name in frame.collect_schema().names() if name not in (BC_ROW, LAYOUT_PROBLEM)]
+    columns = [name for name in frame.collect_schema().names() if name not in (Added.ROW, LAYOUT_PROBLEM)]
     # In a column of its own: as a predicate of a scan it takes polars 2.1 time and memory quadratic in the columns.
     filled = pl.concat_str(cs.by_name(columns), ignore_nulls=True).str.contains(r"\S")
     found = (
@@ -69,25 +56,25 @@ def validated(frame: pl.LazyFrame, fields: Mapping[str, str], options: InputOpti
         .filter(_FILLED)
         .with_columns(_given(field, fields.get(field)) for field in ADDED_FOR)
     )
-    judged = found.with_columns(_asked(columns), _all_problems(options).alias(BC_PROBLEMS)).with_columns(
-        pl.when(pl.col(BC_PROBLEMS) != "").then(BC_PROBLEMS).alias(BC_PROBLEMS)
+    judged = found.with_columns(_asked(columns), _all_problems(options).alias(Added.PROBLEMS)).with_columns(
+        pl.when(pl.col(Added.PROBLEMS) != "").then(Added.PROBLEMS).alias(Added.PROBLEMS)
     )
-    return judged.with_columns(_usable(options)).select(*columns, *ADDED_COLUMNS)
+    return judged.with_columns(_usable(options)).select(*columns, *Added)
 
 
 def _asked(columns: Sequence[str]) -> pl.Expr:
     """Return whether a row says all that was asked: in a correction file, unless it was never sent, or is new."""
     if not is_correction_file(columns):
-        return pl.lit(value=False).alias(BC_ASKED)
-    return (pl.col(STATUS_HEADER) != Status.INVALID.value).fill_null(value=False).alias(BC_ASKED)
+        return pl.lit(value=False).alias(Added.ASKED)
+    return (pl.col(STATUS_HEADER) != Status.INVALID.value).fill_null(value=False).alias(Added.ASKED)
 
 
 def refuse_bad_default_reason(reason: str | None) -> None:
     """Raise InputError for a default reason that would make every row invalid."""
     if not reason:
         return
-    row = pl.LazyFrame({BC_REASON: [reason]}, schema={BC_REASON: pl.String})
-    problems = row.select(_given(REASON, BC_REASON)).select(pl.concat_list(_reason_problems()).list.drop_nulls())
+    row = pl.LazyFrame({Added.REASON: [reason]}, schema={Added.REASON: pl.String})
+    problems = row.select(_given(REASON, Added.REASON)).select(pl.concat_list(_reason_problems()).list.drop_nulls())
     if found := problems.collect().item().to_list():
         raise InputError(f"the reason for rows without one cannot be used: {'; '.join(found)}")
 
@@ -114,7 +101,7 @@ def _given(field: str, column: str | None) -> pl.Expr:
 def _all_problems(options: InputOptions) -> pl.Expr:
     sentences = [
         pl.col(LAYOUT_PROBLEM),
-        pl.when(pl.col(BC_APPOINTMENT_ID).is_null()).then(pl.lit("appointment_id is empty")),
+        pl.when(pl.col(Added.APPOINTMENT_ID).is_null()).then(pl.lit("appointment_id is empty")),
         *(_sheet_problem(field) for field in ADDED_FOR),
         *(_id_problem(field) for field in _IDS),
         *_reason_problems(),
@@ -153,13 +140,13 @@ def _flag_problem(field: str) -> pl.Expr:
 
 
 def _account_problem(accounts: AccountNames) -> pl.Expr:
-    value = pl.col(BC_ACCOUNT)
+    value = pl.col(Added.ACCOUNT)
     wrong = pl.when(~value.is_in(accounts.names)).then(value) if accounts.names else value
     return _sentence(f"{ACCOUNT} is not in the accounts file", wrong)
 
 
 def _reason_problems() -> Iterator[pl.Expr]:
-    reason = pl.col(BC_REASON)
+    reason = pl.col(Added.REASON)
     # A text has at least as many bytes as UTF-16 units, so only few reasons have to be counted.
     long = pl.when(reason.str.len_bytes() > LONGEST_REASON).then(reason)
     points = long.str.len_chars()
@@ -175,8 +162,8 @@ def _reason_problems() -> Iterator[pl.Expr]:
 
 
 def _contradictions() -> Iterator[pl.Expr]:
-    attendee = pl.col(BC_ATTENDEE_ID).is_not_null()
-    whole, series = _says_yes(BC_CANCEL_ALL), _says_yes(BC_ENTIRE_SERIES)
+    attendee = pl.col(Added.ATTENDEE_ID).is_not_null()
+    whole, series = _says_yes(Added.CANCEL_ALL), _says_yes(Added.ENTIRE_SERIES)
     for one, other, names in (
         (attendee, whole, (ATTENDEE_ID, CANCEL_ALL)),
         (series, attendee, (ENTIRE_SERIES, ATTENDEE_ID)),
@@ -208,19 +195,20 @@ def _shown(values: pl.Series) -> pl.Series:
 
 def _usable(options: InputOptions) -> Iterator[pl.Expr]:
     """Return the final columns of InputRow; those of an invalid row are empty."""
-    valid = pl.col(BC_PROBLEMS).is_null()
-    for column in (BC_APPOINTMENT_ID, BC_ATTENDEE_ID, BC_USER_ID):
+    valid = pl.col(Added.PROBLEMS).is_null()
+    for column in (Added.APPOINTMENT_ID, Added.ATTENDEE_ID, Added.USER_ID):
         yield pl.when(valid).then(pl.col(column).str.to_lowercase()).alias(column)
-    open_to_options = ~pl.col(BC_ASKED)
-    default_applies = pl.col(BC_CANCEL_ALL).is_null() & pl.col(BC_ATTENDEE_ID).is_null() & ~_says_yes(BC_ENTIRE_SERIES)
-    cancel_all = _says_yes(BC_CANCEL_ALL) | (default_applies & open_to_options & options.cancel_all)
-    yield (valid & cancel_all).alias(BC_CANCEL_ALL)
-    yield (valid & _says_yes(BC_ENTIRE_SERIES)).alias(BC_ENTIRE_SERIES)
+    open_to_options = ~pl.col(Added.ASKED)
+    unsaid = pl.col(Added.CANCEL_ALL).is_null() & pl.col(Added.ATTENDEE_ID).is_null()
+    default_applies = unsaid & ~_says_yes(Added.ENTIRE_SERIES)
+    cancel_all = _says_yes(Added.CANCEL_ALL) | (default_applies & open_to_options & options.cancel_all)
+    yield (valid & cancel_all).alias(Added.CANCEL_ALL)
+    yield (valid & _says_yes(Added.ENTIRE_SERIES)).alias(Added.ENTIRE_SERIES)
     default = default_reason(options)
-    yield (valid & open_to_options & pl.col(BC_REASON).is_null() & (default is not None)).alias(BC_REASON_GIVEN)
-    reason = pl.col(BC_REASON).fill_null(pl.when(open_to_options).then(pl.lit(default, pl.String)))
-    yield pl.when(valid).then(reason).alias(BC_REASON)
+    yield (valid & open_to_options & pl.col(Added.REASON).is_null() & (default is not None)).alias(Added.REASON_GIVEN)
+    reason = pl.col(Added.REASON).fill_null(pl.when(open_to_options).then(pl.lit(default, pl.String)))
+    yield pl.when(valid).then(reason).alias(Added.REASON)
     usual = options.accounts.default if options.accounts else ""
-    account = pl.col(BC_ACCOUNT).fill_null(pl.when(open_to_options).then(pl.lit(usual or None, pl.String)))
-    yield pl.when(valid).then(account).alias(BC_ACCOUNT)
-    yield pl.when(valid).then(pl.col(BC_ROW)).alias(BC_FIRST_ROW)
+    account = pl.col(Added.ACCOUNT).fill_null(pl.when(open_to_options).then(pl.lit(usual or None, pl.String)))
+    yield pl.when(valid).then(account).alias(Added.ACCOUNT)
+    yield pl.when(valid).then(pl.col(Added.ROW)).alias(Added.FIRST_ROW)

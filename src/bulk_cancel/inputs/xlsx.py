@@ -24,7 +24,7 @@ from bulk_cancel.inputs.cell_text import (
     unescaped,
 )
 from bulk_cancel.inputs.sheets import MAX_COLUMN, MAX_ROW, Merges, Sheet, SheetRow
-from bulk_cancel.inputs.xml_pass import Texts, blocks, parse, parse_all
+from bulk_cancel.inputs.xml_pass import Handler, Texts, blocks, parse, parse_all
 
 MAX_SHARED_BYTES = 150 << 20
 MAX_STYLES = 100_000
@@ -33,7 +33,7 @@ _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
 _DIGITS = "0123456789$"
 _TRUE = ("1", "true")
 #: Number formats of columns and cells, by style: (id, code).
-_Formats = list[tuple[int, str]]
+_Formats = dict[int, tuple[int, str]]
 
 
 def xlsx_sheets(archive: zipfile.ZipFile) -> list[Sheet]:
@@ -68,17 +68,7 @@ def _joined(folder: str, target: str) -> str:
     return target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
 
 
-class _Quiet:
-    """A handler that ignores everything."""
-
-    def start(self, name: str, attributes: dict[str, str]) -> None: ...
-
-    def end(self, name: str) -> None: ...
-
-    def text(self, data: str) -> None: ...
-
-
-class _Relations(_Quiet):
+class _Relations(Handler):
     def __init__(self) -> None:
         self.targets: dict[str, tuple[str, str]] = {}  # id -> last part of the kind, target
 
@@ -88,7 +78,7 @@ class _Relations(_Quiet):
             self.targets[attributes.get("Id", "")] = (kind, attributes.get("Target", ""))
 
 
-class _Workbook(_Quiet):
+class _Workbook(Handler):
     def __init__(self) -> None:
         self.sheets: list[tuple[str, str, bool]] = []  # name, relation, visible
         self.since_1904 = False
@@ -102,14 +92,14 @@ class _Workbook(_Quiet):
             self.since_1904 = attributes.get("date1904") in _TRUE
 
 
-class _Styles(_Quiet):
+class _Styles(Handler):
     def __init__(self) -> None:
         self._codes: dict[int, str] = {}
         self._ids: list[int] = []
         self._in_cells = False
 
     def formats(self) -> _Formats:
-        return [(number, self._codes.get(number, "")) for number in self._ids]
+        return {style: (number, self._codes.get(number, "")) for style, number in enumerate(self._ids)}
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "numFmt":
@@ -126,7 +116,7 @@ class _Styles(_Quiet):
             self._in_cells = False
 
 
-class _Shared(_Quiet):
+class _Shared(Handler):
     """The texts that cells share, without their phonetic readings (`rPh`)."""
 
     def __init__(self) -> None:
@@ -185,7 +175,7 @@ class _Values:
         return self._shared[place]
 
     def _number(self, style: str, stored: str) -> str:
-        format_id, code = self._formats[int(style)] if style and int(style) < len(self._formats) else (0, "")
+        format_id, code = self._formats.get(int(style or -1), (0, ""))
         if is_duration(format_id, code):
             return duration_text(stored)
         if is_date(format_id, code):
@@ -217,7 +207,7 @@ class _XlsxSheet(Sheet):
         return found.merges
 
 
-class _MergedCells(_Quiet):
+class _MergedCells(Handler):
     def __init__(self) -> None:
         self.merges = Merges()
 
@@ -228,7 +218,7 @@ class _MergedCells(_Quiet):
             self.merges.add(row, column, *(place_of(last) if last else (row, column)))
 
 
-class _Cells(_Quiet):
+class _Cells(Handler):
     """Collects the cells of each row."""
 
     def __init__(self, sheet: Sheet, values: _Values, merges: Merges) -> None:

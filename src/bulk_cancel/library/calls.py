@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from functools import partial
 
 import anyio
 from structlog.typing import FilteringBoundLogger
@@ -20,7 +19,7 @@ from bulk_cancel.errors import UsageError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.library.results import Approve, PlanResult, freeze_plan, freeze_summary
 from bulk_cancel.ops.logs import logging_to
-from bulk_cancel.ops.progress import Silence
+from bulk_cancel.ops.progress import Display
 from bulk_cancel.ops.stop_request import Stop
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import Job
@@ -55,7 +54,10 @@ def run(
     _refuse_unasked(job, approve)
     stop = stop or Stop()
     with _caller(job, environ, log) as caller:
-        agreed = partial(_agreed, approve or (lambda _: True), stop)
+
+        def agreed(plan: Plan) -> bool:
+            return not stop.wanted and (approve is None or approve(freeze_plan(plan))) and not stop.wanted
+
         return freeze_summary(run_and_tell(job, replace(caller, approve=agreed, stop=stop)))
 
 
@@ -75,7 +77,7 @@ def reconcile(
 def _caller(job: Job, environ: Mapping[str, str] | None, log: FilteringBoundLogger | None) -> Iterator[Caller]:
     _refuse_running_loop()
     with nullcontext(log) if log else logging_to(job.log_format, job.log_file) as bound:
-        yield Caller(Machine(os.environ if environ is None else environ), bound, Silence())
+        yield Caller(Machine(os.environ if environ is None else environ), bound, Display())
 
 
 def _refuse_running_loop() -> None:
@@ -95,7 +97,3 @@ def _refuse_unasked(job: Job, approve: Approve | None) -> None:
         raise UsageError("The job has dry_run: it is to be planned only.", advice="Call plan. Nothing was sent.")
     if approve is None and not job.yes:
         raise UsageError("Nothing approves the plan.", advice="Give approve=…, or a job with yes. Nothing was sent.")
-
-
-def _agreed(approve: Approve, stop: Stop, plan: Plan) -> bool:
-    return not stop.wanted and approve(freeze_plan(plan)) and not stop.wanted

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import signal
 import sys
-
-if sys.platform != "win32":
-    import termios
+import termios
 
 
 def heed_ctrl_c() -> None:
     """Let Ctrl-C interrupt a waiting read: after the import of polars, reads would be restarted instead."""
-    if sys.platform != "win32":
-        signal.siginterrupt(signal.SIGINT, True)
+    signal.siginterrupt(signal.SIGINT, True)
 
 
 def forget_typed() -> None:
     """Discard what was typed on the terminal and not read yet."""
-    if sys.platform != "win32":
-        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+    termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)

@@ -34,6 +34,7 @@ class Holder:
     pid: int | None = None
     host: str = ""
     since: float | None = None  #: seconds since the epoch
+    group: str = ""  #: with which it shares the lock
 
     def __str__(self) -> str:
         if self.pid is None or self.since is None:
@@ -105,7 +106,7 @@ def _joined(descriptor: int, path: Path, group: str) -> bool:
         _note_holder(path, group)
     if not _flocked(descriptor, fcntl.LOCK_SH):
         return False
-    if _group(path) == group:
+    if _holder(path).group == group:
         return True
     fcntl.flock(descriptor, fcntl.LOCK_UN)
     return False
@@ -147,17 +148,11 @@ def holder_of(path: Path) -> Holder | None:
     return None
 
 
-def _group(path: Path) -> str | None:
-    try:
-        return str(json.loads(_about(path).read_text(encoding="utf-8"))["group"])
-    except _UNREADABLE:
-        return None
-
-
 def _holder(path: Path) -> Holder:
     try:
         holder = json.loads(_about(path).read_text(encoding="utf-8"))
         since = float(holder["since"])
-        return Holder(int(holder["pid"]), str(holder["host"]), since) if math.isfinite(since) else Holder()
+        found = Holder(int(holder["pid"]), str(holder["host"]), since, str(holder.get("group", "")))
+        return found if math.isfinite(since) else Holder()
     except _UNREADABLE:
         return Holder()

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from bulk_cancel.core.units import about, show_duration
 
@@ -36,14 +36,18 @@ class Standing:
     note: str = ""
 
 
-class Display(Protocol):
-    """Follows a run until it is cancelled."""
+class Display:
+    """Shows how far a run is. This one shows nothing."""
 
     async def follow(self, standing: Callable[[], Standing]) -> None:
-        """Show the run's progress repeatedly."""
+        """Show the run's progress repeatedly, until cancelled."""
+        import anyio
+
+        await anyio.sleep_forever()
 
     def busy(self, what: str) -> AbstractContextManager[None]:
         """Show that work goes on whose end is not known, such as reading a file."""
+        return nullcontext()
 
     def stop(self) -> None:
         """Stop drawing on the terminal."""
@@ -56,7 +60,7 @@ def make_display(log: FilteringBoundLogger, *, quiet: bool) -> Display:
     """
     if sys.stderr.isatty():
         return Screen()
-    return Silence() if quiet else Lines(log)
+    return Display() if quiet else Lines(log)
 
 
 async def show_progress(display: Display, standing: Callable[[], Standing]) -> None:
@@ -65,21 +69,7 @@ async def show_progress(display: Display, standing: Callable[[], Standing]) -> N
         await display.follow(standing)
 
 
-class Silence:
-    """Shows nothing."""
-
-    async def follow(self, standing: Callable[[], Standing]) -> None:
-        import anyio
-
-        await anyio.sleep_forever()
-
-    def busy(self, what: str) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def stop(self) -> None: ...
-
-
-class Lines:
+class Lines(Display):
     """One log line every 30 s."""
 
     def __init__(self, log: FilteringBoundLogger) -> None:
@@ -94,13 +84,8 @@ class Lines:
             left = about(now.eta_s)
             self._log.info("run.progress", done=now.done, of=now.total, counts=now.counts, left=left, note=now.note)
 
-    def busy(self, what: str) -> AbstractContextManager[None]:
-        return nullcontext()
 
-    def stop(self) -> None: ...
-
-
-class Screen:
+class Screen(Display):
     """A bar with the estimated time left, below it the counts, and what the workers wait for.
 
     Redrawn twice a second, and removed at the end.

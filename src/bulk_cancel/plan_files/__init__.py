@@ -1,11 +1,12 @@
 """Plan files, which are approved and then carried out. docs/plan-file.md describes them."""
 
+from bulk_cancel.plan_files.fields import READ_AS
 from bulk_cancel.plan_files.format import PlanHeader, PlannedLine, options_digest
 from bulk_cancel.plan_files.reading import PlanFile, holds_plan, is_plan, open_plan, zone_of_plan
-from bulk_cancel.plan_files.writing import PlanAbout, PlanDraft, write_plan, writing_plan
+from bulk_cancel.plan_files.writing import PlanDraft, writing_plan
 
 __all__ = [
-    "PlanAbout",
+    "READ_AS",
     "PlanDraft",
     "PlanFile",
     "PlanHeader",
@@ -14,7 +15,6 @@ __all__ = [
     "is_plan",
     "open_plan",
     "options_digest",
-    "write_plan",
     "writing_plan",
     "zone_of_plan",
 ]

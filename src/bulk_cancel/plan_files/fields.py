@@ -12,9 +12,6 @@ from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.reason import reason_problem
 from bulk_cancel.core.text import one_line
 
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_ACCOUNT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: Above every count and row number, and within the integers of both databases.
 _HIGHEST = 1 << 53
@@ -50,16 +47,9 @@ def _is_number(value: Any) -> bool:
     return type(value) is int and 0 <= value < _HIGHEST
 
 
-def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
-
-
-def _is_account(value: Any) -> bool:
-    return isinstance(value, str) and _ACCOUNT.fullmatch(value) is not None
-
-
-def _is_digest(value: Any) -> bool:
-    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
+def _is_like(pattern: str) -> Callable[[Any], bool]:
+    match = re.compile(pattern).fullmatch
+    return lambda value: isinstance(value, str) and match(value) is not None
 
 
 def _is_moment(value: Any) -> bool:
@@ -87,6 +77,7 @@ def _are_counts(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_action(name) and _is_number(value[name]) for name in value)
 
 
+_is_id, _is_digest = _is_like("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), _is_like("[0-9a-f]{64}")
 #: Settings by which the input was read.
 READ_AS: Final = ("map", "hidden_rows", "encoding")
 #: Fields of the header that only some plans have.
@@ -120,7 +111,7 @@ LINE_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
         "cancel_all": lambda value: value is True,
         "reason": _is_reason,
         "user_id": _is_id,
-        "account": _is_account,
+        "account": _is_like("[A-Za-z0-9_.-]{1,64}"),
         "start": _is_line(LONGEST_ID),
         "host_ids": _are_ids,
         "attendee_ids": _are_ids,

@@ -37,7 +37,6 @@ LONGEST_LINE: Final = 4 << 20
 #: The part of a cell that a complaint about a row quotes; it may be a name.
 _QUOTED = re.compile(r'".*"', re.DOTALL)
 
-_NOTHING: Final = (None, None, False, False, None, None, None)
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 Record = dict[str, Any]
 
@@ -52,8 +51,8 @@ class PlanHeader:
     input: str
     input_digest: str
     options_digest: str
-    rows: int
-    actions: Mapping[Action, int]
+    rows: int = 0
+    actions: Mapping[Action, int] = field(default_factory=dict)
     ticket: str = ""  #: why
     approved_by: str = ""
     timezone: str = ""  #: of its times for people; empty: the zone of the machine that made it has no name
@@ -128,14 +127,9 @@ def header_record(header: PlanHeader) -> Record:
 
 def _way_of_reading(given: Mapping[str, Any]) -> Record:
     """Return the settings by which an input was read, in a fixed order, with names of columns as one line each."""
-    mapping = {
-        clean(name, LONGEST_NAME): clean(column, LONGEST_NAME) for name, column in sorted(_map_of(given).items())
-    }
+    columns = sorted((given.get("map") or {}).items())
+    mapping = {clean(name, LONGEST_NAME): clean(column, LONGEST_NAME) for name, column in columns}
     return {name: value for name, value in {**dict.fromkeys(READ_AS), **given, "map": mapping}.items() if value}
-
-
-def _map_of(given: Mapping[str, Any]) -> Mapping[str, str]:
-    return given.get("map") or {}
 
 
 def refuse_other_spelling(line: bytes, record: Mapping[str, object]) -> None:
@@ -149,24 +143,13 @@ def refuse_other_spelling(line: bytes, record: Mapping[str, object]) -> None:
 
 def read_header(record: Record) -> PlanHeader:
     """Parse the first line. Raises MalformedError."""
-    refuse_odd({key: value for key, value in record.items() if key not in ("format", "version")}, HEADER_FIELDS)
-    if missing := HEADER_FIELDS.keys() - OPTIONAL - record.keys():
+    fields = {key: value for key, value in record.items() if key not in ("format", "version")}
+    refuse_odd(fields, HEADER_FIELDS)
+    if missing := HEADER_FIELDS.keys() - OPTIONAL - fields.keys():
         raise MalformedError(f"{min(missing)} is missing")
-    return PlanHeader(
-        created_at=moment_of(record["created_at"]) or 0.0,
-        expires_at=moment_of(record["expires_at"]) or 0.0,
-        api_url=record["api_url"],
-        input=record["input"],
-        input_digest=record["input_digest"],
-        options_digest=record["options_digest"],
-        rows=record["rows"],
-        actions={Action(name): count for name, count in record["actions"].items()},
-        ticket=record.get("ticket", ""),
-        approved_by=record.get("approved_by", ""),
-        timezone=record.get("timezone", ""),
-        read_as=record.get("read_as", {}),
-        retry_refused=record.get("retry_refused", False),
-    )
+    times = {name: moment_of(fields[name]) or 0.0 for name in ("created_at", "expires_at")}
+    actions = {Action(name): count for name, count in fields["actions"].items()}
+    return PlanHeader(**{**fields, **times, "actions": actions})
 
 
 def line_record(line: PlanLine) -> Record:
@@ -220,7 +203,7 @@ def read_line(record: Record) -> PlannedLine:
     action = Action(record["action"])
     if action is Action.INVALID:
         refuse_odd(record, {key: LINE_FIELDS[key] for key in ("row", "action", "why")})
-        row = InputRow(record["row"], *_NOTHING, problems=record["why"])
+        row = InputRow(record["row"], None, None, False, False, None, None, None, record["why"])
         return PlannedLine(row, action, record["why"], Expectation())
     _refuse_contradictions(record, action)
     hosts, attendees = (None if ids is None else tuple(ids) for ids in map(record.get, ("host_ids", "attendee_ids")))

@@ -17,6 +17,7 @@ from typing import IO, Final
 from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Action, Approved
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.core.moments import show_moment
+from bulk_cancel.core.plan import target_of
 from bulk_cancel.errors import InputMissingError, PlanError, UsageError
 from bulk_cancel.plan_files.fields import MalformedError
 from bulk_cancel.plan_files.format import (
@@ -75,7 +76,7 @@ class PlanFile:
         for line in self.lines():
             is_target = line.action not in (Action.SAME, Action.INVALID)
             if is_target and (line.action not in SENT or line.planned != NOTHING_EXPECTED):
-                yield line.row.row, _target(line.row), Approved(line.action, line.why, line.planned)
+                yield line.row.row, target_of(line.row), Approved(line.action, line.why, line.planned)
 
 
 def is_plan(source: str) -> bool:
@@ -231,8 +232,3 @@ def _malformed(path: Path, number: int) -> Iterator[None]:
 
 def _damaged(path: Path, how: str) -> PlanError:
     return PlanError(f"The plan {path} is damaged: {how}.", advice=f"Nothing was sent. {_AGAIN}")
-
-
-def _target(row: InputRow) -> Target:
-    assert row.appointment_id is not None  # noqa: S101 - only of valid rows
-    return Target(row.appointment_id, row.attendee_id, row.entire_series)

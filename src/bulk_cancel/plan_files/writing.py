@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -18,7 +18,7 @@ from bulk_cancel.core.actions import Action
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.errors import PlanWriteError
 from bulk_cancel.ops.private_files import refuse_open_folder, replaced
-from bulk_cancel.plan_files.fields import READ_AS, MalformedError
+from bulk_cancel.plan_files.fields import MalformedError
 from bulk_cancel.plan_files.format import (
     PlanHeader,
     closing_line,
@@ -26,7 +26,6 @@ from bulk_cancel.plan_files.format import (
     encode,
     header_record,
     line_record,
-    options_digest,
     read_header,
     read_line,
 )
@@ -34,27 +33,12 @@ from bulk_cancel.plan_files.format import (
 _BLOCK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class PlanAbout:
-    """The header without the counts. Times in seconds since the epoch."""
-
-    created_at: float
-    expires_at: float
-    api_url: str
-    input: str  #: the input's name
-    input_digest: str  #: sha256
-    options: Mapping[str, object]  #: the settings that decide what the plan does: JSON values only
-    ticket: str = ""
-    approved_by: str = ""
-    timezone: str = ""  #: the name of the zone of its times for people; empty: it has none
-
-
 @dataclass(slots=True)
 class PlanDraft:
     """A plan file that is being written."""
 
     path: Path
-    about: PlanAbout
+    about: PlanHeader  #: without its counts
     digest: str = ""  #: to be approved; empty until the file is in its place
     _body: IO[bytes] = field(repr=False, kw_only=True)
     _actions: Counter[Action] = field(default_factory=Counter, repr=False, kw_only=True)
@@ -71,28 +55,10 @@ class PlanDraft:
         self._last_row = line.row.row
         self._actions[line.action] += 1
 
-    def header(self) -> PlanHeader:
-        """Return the header for the lines so far."""
-        about = self.about
-        return PlanHeader(
-            created_at=about.created_at,
-            expires_at=about.expires_at,
-            api_url=about.api_url,
-            input=about.input,
-            input_digest=about.input_digest,
-            options_digest=options_digest(about.options),
-            rows=self._actions.total(),
-            actions=dict(self._actions),
-            ticket=about.ticket,
-            approved_by=about.approved_by,
-            timezone=about.timezone,
-            read_as={name: value for name in READ_AS if (value := about.options.get(name))},
-            retry_refused=about.options.get("retry_refused") is True,
-        )
-
     def put_in_place(self) -> None:
         """Give the file its name. Raises PlanWriteError, and then the earlier file of this name is still there."""
-        first = encode(header_record(self.header()))
+        header = replace(self.about, rows=self._actions.total(), actions=self._actions)
+        first = encode(header_record(header))
         read_header(decode(first))
         with _disk(self.path), replaced(self.path) as file:
             self._body.seek(0)
@@ -100,7 +66,7 @@ class PlanDraft:
 
 
 @contextmanager
-def writing_plan(path: Path, about: PlanAbout) -> Iterator[PlanDraft]:
+def writing_plan(path: Path, about: PlanHeader) -> Iterator[PlanDraft]:
     """Yield a draft for lines; after the block the file is there, and `digest` says what to approve.
 
     Raises PlanWriteError. After any error in the block `path` is as it was.
@@ -115,14 +81,6 @@ def writing_plan(path: Path, about: PlanAbout) -> Iterator[PlanDraft]:
     finally:
         with suppress(OSError):
             body.close()
-
-
-def write_plan(path: Path, about: PlanAbout, lines: Iterable[PlanLine]) -> str:
-    """Write a plan file from all of its lines and return its digest. Raises PlanWriteError."""
-    with writing_plan(path, about) as draft:
-        for line in lines:
-            draft.add(line)
-    return draft.digest
 
 
 def _write(file: IO[bytes], first: bytes, body: IO[bytes]) -> str:

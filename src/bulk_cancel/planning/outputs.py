@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.estimate import Hours
 from bulk_cancel.errors import UsageError
-from bulk_cancel.plan_files import PlanAbout, PlanDraft, holds_plan, writing_plan
+from bulk_cancel.plan_files import READ_AS, PlanDraft, PlanHeader, holds_plan, options_digest, writing_plan
 from bulk_cancel.planning.sources import Source, provenance_of_source, retries_refused
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def plan_outputs(setup: Setup, source: Source) -> Iterator[PlanOutputs]:
             outputs.takers += _audit_files(stack, outputs, setup, source)
         if job.plan_file is not None:
             _refuse_overwriting(job.plan_file)
-            outputs.draft = stack.enter_context(writing_plan(job.plan_file, _about(setup, source)))
+            outputs.draft = stack.enter_context(writing_plan(job.plan_file, _header(setup, source)))
             outputs.takers.append(outputs.draft.add)
         yield outputs
 
@@ -95,7 +95,8 @@ def _refuse_overwriting(path: Path) -> None:
         raise UsageError(f"{path} exists and is not a plan file.", advice="Name another file with -o.")
 
 
-def _about(setup: Setup, source: Source) -> PlanAbout:
+def _header(setup: Setup, source: Source) -> PlanHeader:
+    """Return the header of the plan file without its counts."""
     job, now = setup.job, setup.machine.clock.now()
     decisive = {
         "reason",
@@ -111,6 +112,18 @@ def _about(setup: Setup, source: Source) -> PlanAbout:
     }
     if job.accounts is not None:
         decisive |= {"account"}
-    options = {**job.model_dump(mode="json", include=decisive), "retry_refused": retries_refused(setup, source)}
-    about = (setup.api_url, job.label, source.digest, options)
-    return PlanAbout(now, now + job.plan_ttl, *about, job.ticket, job.approved_by, str(setup.zone))
+    retry = retries_refused(setup, source)
+    options = {**job.model_dump(mode="json", include=decisive), "retry_refused": retry}
+    return PlanHeader(
+        now,
+        now + job.plan_ttl,
+        setup.api_url,
+        job.label,
+        source.digest,
+        options_digest(options),
+        ticket=job.ticket,
+        approved_by=job.approved_by,
+        timezone=str(setup.zone),
+        read_as={name: options[name] for name in READ_AS if options[name]},
+        retry_refused=retry,
+    )

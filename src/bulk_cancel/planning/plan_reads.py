@@ -13,7 +13,7 @@ from bulk_cancel.core.actions import SENT, Look
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.core.readings import Reading
 from bulk_cancel.errors import BulkCancelError, ConfigError, LockedError, UnreachableError
-from bulk_cancel.ops.progress import Display, Silence, Standing, show_progress
+from bulk_cancel.ops.progress import Display, Standing, show_progress
 from bulk_cancel.settings.accounts import label_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class PlanReads:
     look: Look
     begin: Callable[[str], AccountReads]  #: begins an account's reads; raises ConfigError, LockedError
     run_loop: Callable[..., Any]
-    display: Display = field(default_factory=Silence)  #: shows how far the looks are
+    display: Display = field(default_factory=Display)  #: shows how far the looks are
     seen: dict[str, Reading] = field(default_factory=dict)
     offline: dict[str, str] = field(default_factory=dict)  #: accounts whose appointments cannot be read -> why
     _begun: dict[str, AccountReads] = field(default_factory=dict)

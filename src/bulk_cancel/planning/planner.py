@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,15 +10,15 @@ from urllib.parse import urlsplit
 
 from bulk_cancel.access.credential_locks import CredentialLocks
 from bulk_cancel.access.rate_limits import limiter_of
-from bulk_cancel.core.actions import Look
+from bulk_cancel.core.actions import Action, Look
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.plan import Place, Plan, PlanLine, make_plan
 from bulk_cancel.core.retry import is_long_pause
 from bulk_cancel.core.states import State
+from bulk_cancel.core.text import are_most, clean, counted
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.planning.doubts import doubts_of
 from bulk_cancel.planning.plan_reads import PlanReads
 from bulk_cancel.planning.sources import PlannedRows
 from bulk_cancel.settings.accounts import OWN, label_of
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from bulk_cancel.planning.account_reads import AccountReads
 
 KnownPace = Callable[[str], PaceRecord | None]
-
-
 StatesOf = Callable[[Sequence[InputRow]], Sequence[State | None]]
 
 
@@ -41,13 +39,32 @@ def planned(
 ) -> Plan:
     with nullcontext() if reads else keys.setup.display.busy("Planning"):
         plan = make_plan(rows.chunks(), states_of, keys.setup.job.pace, rows.look(reads), each)
-    plan.notes = (*rows.notes, *doubts_of(plan, str(keys.setup.job.map.get("appointment_id", ""))))
+    plan.notes = (*rows.notes, *_doubts(plan, str(keys.setup.job.map.get("appointment_id", ""))))
     plan.place = Place(urlsplit(keys.setup.api_url).netloc, _credentials(keys, plan), str(keys.setup.place))
     if keys.accounts.given or plan.shares.keys() - {OWN}:
         plan.paces = {name: keys.accounts.pace(name) for name in sorted(plan.shares)}
     told = " ".join(dict.fromkeys(reads.offline.values())) if reads else ""
     plan.look = replace(plan.look, requests=reads.requests, offline=told) if plan.look and reads else None
     return plan
+
+
+def _doubts(plan: Plan, id_column: str) -> Iterator[str]:
+    """Yield what is hardly meant. `id_column`: the one that --map names for the appointment ids; or empty."""
+    if count := plan.blank_reasons:
+        hold = counted(count, "reason of the input holds", "reasons of the input hold")
+        stand = "it is mailed as it stands" if count == 1 else "they are mailed as they stand"
+        yield f"{hold} {{…}}: {stand}. Blanks are filled in the reason of the job, or of --reason, only."
+    column = f"the column {clean(id_column)}" if id_column else "the column of the appointment ids"
+    rows, actions = plan.rows, plan.actions
+    for count, total, what in (
+        (actions[Action.INVALID], rows, "are invalid"),
+        (actions[Action.SAME], rows, "name a target that an earlier row names"),
+        (actions[Action.NOT_FOUND], plan.targets, "are not found"),
+    ):
+        if are_most(count, total):
+            of = "targets" if total != rows else "rows"
+            yield f"{count:,} of {total:,} {of} {what}: is {column} the right one? (--map appointment_id=COLUMN)"
+            return
 
 
 def hours_of(keys: CredentialLocks, plan: Plan, known_pace: KnownPace) -> Hours:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import anyio
 
-from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.places import credential_lock
 from bulk_cancel.access.rate_limits import known_pace, limiter_of, remember
 from bulk_cancel.access.setup import Setup
@@ -90,7 +89,7 @@ def find_appointments(
     if job.select is None:
         raise ConfigError("There is no [select] table to search by.")
     account = setup.accounts.find(job.account)
-    settings = replace(settings_of(setup, account), with_contacts=with_contacts)
+    settings = replace(setup.api_settings(job.account), with_contacts=with_contacts)
     _refuse_wrong_pairing(settings)
     key = settings.credential.fingerprint
     lock = credential_lock(machine.state_folder, key)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.actions import SENT, Action, Approved
@@ -31,40 +31,6 @@ if TYPE_CHECKING:
 
 #: How the sentence begins that says why a job has no rows.
 NOTHING_TO_DO = "Nothing to do: "
-
-
-class PlannedRows(Protocol):
-    """The rows of a source, for the plan and the ledger."""
-
-    @property
-    def notes(self) -> tuple[str, ...]: ...
-
-    def chunks(self) -> Iterator[list[InputRow]]: ...
-
-    def filled_chunks(self) -> Iterator[list[InputRow]]: ...
-
-    def look(self, look: LookAt | None) -> LookAt | None: ...
-
-
-class Source(Protocol):
-    """The source of a job's rows."""
-
-    @property
-    def digest(self) -> str: ...
-
-    @property
-    def closure(self) -> str: ...  # the command that checks the days of a closure; empty: it is not one
-
-    @property
-    def needs_looks(self) -> bool: ...  # to fill in its reasons
-
-    @property
-    def snapshot(self) -> Path | None: ...  # of the input; None: its columns are not available
-
-    @property
-    def approval(self) -> Approval | None: ...
-
-    def rows(self, reads: PlanReads | None) -> PlannedRows: ...
 
 
 def open_source(setup: Setup, folder: Path) -> Source:
@@ -192,6 +158,7 @@ class InputFile:
 
     @property
     def closure(self) -> str:
+        """The command that checks the days of a closure; empty: it is not one."""
         return check_of_select(self.job) or check_of_input(self.staged, self.zone)
 
     def rows(self, reads: PlanReads | None) -> Rows:
@@ -199,6 +166,7 @@ class InputFile:
 
     @property
     def needs_looks(self) -> bool:
+        """Whether its reasons need readings to be filled in."""
         return needs_looks(self.template, self.staged.columns)
 
     @property
@@ -241,23 +209,28 @@ class ApprovedPlan:
     def chunks(self) -> Iterator[list[InputRow]]:
         """Yield the plan's rows. Where it sends nothing, refusals of earlier runs stand."""
         for rows in self.plan.rows():
-            yield [row._replace(stands=True) if self._is_left_out(row) else row for row in rows]
+            yield [row._replace(stands=True) if self._left_out(row) else row for row in rows]
 
-    def _is_left_out(self, row: InputRow) -> bool:
+    def _left_out(self, row: InputRow) -> Approved | None:
+        """Return what was approved of a row that the plan leaves out; None of any other."""
         approved = self.approved.get(target_of(row)) if row.problems is None else None
-        return approved is not None and approved.action not in SENT
+        return approved if approved and approved.action not in SENT else None
 
     filled_chunks = chunks
 
     def look(self, look: LookAt | None) -> LookAt:
         """Return a function that reads with `look` all lines that the plan does not leave out."""
-        return lambda lines: self._looked(look, [self._marked(line) for line in lines])
 
-    @staticmethod
-    def _looked(look: LookAt | None, lines: Sequence[PlanLine]) -> Sequence[PlanLine]:
-        return look(lines) if look else lines
+        def looked(lines: Sequence[PlanLine]) -> Sequence[PlanLine]:
+            marked = [self._marked(line) for line in lines]
+            return look(marked) if look else marked
+
+        return looked
 
     def _marked(self, line: PlanLine) -> PlanLine:
-        approved = self.approved.get(target_of(line.row)) if line.action is Action.CANCEL else None
-        is_left_out = approved is not None and approved.action not in SENT
-        return replace(line, action=approved.action, why=approved.why) if approved and is_left_out else line
+        left_out = self._left_out(line.row) if line.action is Action.CANCEL else None
+        return replace(line, action=left_out.action, why=left_out.why) if left_out else line
+
+
+Source = InputFile | ApprovedPlan
+PlannedRows = Rows | ApprovedPlan

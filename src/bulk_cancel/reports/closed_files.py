@@ -127,10 +127,7 @@ def _page(left: Sequence[Left], facts: ClosedFacts) -> Page:
         ],
         bar_title="What is left",
         bar=segments(counts),
-        timeline=None,
-        cards=(),
         headers=("Hosts", "From, to"),
-        cells_are_sentences=False,
         rows=rows,
         note=layout.left_out_note(len(rows), len(left), LEFT_CSV),
     )

@@ -8,7 +8,6 @@ would stay when a correction file is run, and be mailed. `results.parquet` has e
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +26,6 @@ from bulk_cancel.reports.chunks import (
     DETAIL,
     MAILED_REASON,
     SETTLED_AT,
-    STATUS,
     Rows,
     dialect_in,
     original_columns,
@@ -55,21 +53,6 @@ FILES = (RESULTS_PARQUET, RESULTS_CSV, RESULTS_XLSX, *CORRECTIONS)
 
 
 @dataclass(frozen=True, slots=True)
-class RunFiles:
-    """The files that were written."""
-
-    out: Path
-    row_counts: Mapping[str, int]  #: file name -> rows; only results files may exist without rows
-    statuses: Mapping[Status, int]  #: status -> rows; those without rows are missing
-    missing: str = ""  #: why a wanted workbook is missing, a sentence
-
-    @property
-    def paths(self) -> list[Path]:
-        """The paths of the files."""
-        return [self.out / name for name in self.row_counts]
-
-
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """Options for the files."""
 
@@ -83,11 +66,11 @@ class Wanted:
 PLAIN = Wanted()
 
 
-def write_records(snapshot: Path | None, rows: Rows, out: Path, wanted: Wanted = PLAIN) -> RunFiles:
+def write_records(snapshot: Path | None, rows: Rows, out: Path, wanted: Wanted = PLAIN) -> str:
     """Write all result files of a run into `out`, or none: after an error the files of an earlier write remain.
 
     `rows` returns the ledger's rows, which have to be the rows of the snapshot. Without a snapshot the ledger's columns
-    replace the input's.
+    replace the input's. Returns why a wanted workbook is missing, a sentence, or "".
     """
     originals = original_columns(snapshot, rows)
     missing = why_no_workbook(0, len(result_columns(originals))) if wanted.excel else ""
@@ -103,7 +86,7 @@ def write_records(snapshot: Path | None, rows: Rows, out: Path, wanted: Wanted =
             draft.finish()
     except POLARS_FAILURES as error:
         raise ReportError(out, error) from error
-    return RunFiles(out, _row_counts(draft), dict(draft.statuses), missing)
+    return missing
 
 
 @dataclass(slots=True)
@@ -116,7 +99,6 @@ class _Draft:
     read_as: ReadAs
     wanted: Wanted
     kept: Collection[str]  #: files that are written even without rows
-    statuses: Counter[Status] = field(default_factory=Counter)
     parts: list[Path] = field(default_factory=list)
     results: CsvFile = field(init=False)
     corrections: dict[str, CsvFile] = field(init=False)
@@ -138,8 +120,6 @@ class _Draft:
             self.workbook.append(_read_by_people(chunk, self.wanted.zone))
         for_people = chunk.with_columns(harmless_texts(DETAIL, MAILED_REASON))
         self.results.append(for_people)
-        for status, count in chunk[STATUS].value_counts().iter_rows():
-            self.statuses[Status(status)] += count
         for name, statuses in CORRECTIONS.items():
             rows = correction_rows(for_people, records, statuses, self.read_as)
             if rows.height or name in self.kept:
@@ -155,11 +135,3 @@ class _Draft:
 def _read_by_people(chunk: pl.DataFrame, zone: Zone) -> pl.DataFrame:
     shown = [show_moment(at, zone) or None for at in chunk[SETTLED_AT]]
     return chunk.with_columns(pl.Series(SETTLED_AT, shown, pl.String))
-
-
-def _row_counts(draft: _Draft) -> dict[str, int]:
-    statuses = draft.statuses
-    names = (RESULTS_CSV, RESULTS_PARQUET, *((RESULTS_XLSX,) if draft.workbook else ()))
-    results = dict.fromkeys(names, statuses.total())
-    corrections = {name: sum(statuses[status] for status in kinds) for name, kinds in CORRECTIONS.items()}
-    return results | {name: count for name, count in corrections.items() if count}

@@ -27,6 +27,6 @@ def write_run(ledger: Ledger, run: RunRecord, out: Path, now: float, wanted: Wan
     rows = partial(ledger.rows, run.run_no)
     facts = (("Run", run.run_id), *run.provenance.facts())
     wanted = replace(wanted, excel=wanted.excel and not too_much, facts=facts, zone=run.zone)
-    files = write_records(snapshot, rows, out, wanted)
+    missing = write_records(snapshot, rows, out, wanted)
     write_run_page(ledger, run, out, now, shown.on)
-    return too_much or files.missing
+    return too_much or missing

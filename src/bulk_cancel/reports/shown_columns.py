@@ -56,13 +56,10 @@ class ShownColumns:
         return replace(page, rows=shown(page.rows), cards=cards_too, shown=[clean(name) for name in self.names])
 
 
-NOTHING_SHOWN = ShownColumns()
-
-
 def shown_columns(snapshot: Path | None, wanted: Sequence[str]) -> ShownColumns:
     """Find columns by name, in the same way as `--map`. Raises UsageError for a missing one."""
     if not wanted:
-        return NOTHING_SHOWN
+        return ShownColumns()
     if snapshot is None:
         raise UsageError("The columns of the input are not kept here, so none can be shown.", advice=_LEAVE_OUT)
     columns = columns_in(snapshot)

@@ -156,13 +156,12 @@ def label_of(name: str) -> str:
     return "the run's own credential" if name == OWN else f"the account {name}"
 
 
-def load_accounts(path: Path | None, environ: Mapping[str, str], job: Job) -> Accounts:
-    """Read the accounts file; without a file there is only the run's own credential. Missing credentials are no error.
+def load_accounts(job: Job, environ: Mapping[str, str]) -> Accounts:
+    """Read the job's accounts file; without one there is only the run's own credential. Missing ones are no error.
 
     Raises ConfigError, which names accounts and keys but no values.
     """
-    job = job if job.accounts == path else job.model_copy(update={"accounts": path})
-    accounts = Accounts(job, environ, _entries_of(path) if path else {})
+    accounts = Accounts(job, environ, _entries_of(job.accounts) if job.accounts else {})
     if job.account and job.account not in accounts.names:
         raise ConfigError(
             f"The setting account names {job.account}, which is not in the accounts file.",

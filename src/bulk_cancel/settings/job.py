@@ -56,10 +56,6 @@ def _parsed(parse: Any) -> BeforeValidator:
     return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
 
-def _uuid(value: Any) -> Any:
-    return str(UUID(value)) if isinstance(value, str) else value
-
-
 def _reason(value: str) -> str:
     """Check a reason's length; one with blanks is checked once they are filled in."""
     if not set(value) & set("{}") and len(value) > LONGEST_REASON:
@@ -76,14 +72,6 @@ def _note(value: str) -> str:
     return value
 
 
-def _one_or_more(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _window(value: Any) -> Any:
-    return parse_window(value) if isinstance(value, str) else value
-
-
 def _date(value: Any) -> Any:
     """Accept dates only: a number would be read as seconds since 1970, and a time of day means nothing here."""
     if type(value) is date:
@@ -94,34 +82,22 @@ def _date(value: Any) -> Any:
         raise ValueError("write a date, for example 2026-12-24") from error
 
 
-def _deadline(value: Any) -> Any:
-    if isinstance(value, time | datetime):  # TOML has literals for both
-        return Deadline(value)
-    return parse_deadline(value) if isinstance(value, str) else value
+def _listed(between: str) -> BeforeValidator:
+    """Accept a list (job file), or a text of several, with commas or blanks between them (environment)."""
+    return _parsed(lambda text: list(filter(None, re.split(between, text.strip()))))
 
 
-def _addresses(value: Any) -> Any:
-    """Accept a list (job file), or addresses with commas or blanks between them (environment)."""
-    return [part for part in re.split(r"[\s,]+(?=\w+://)", value.strip()) if part] if isinstance(value, str) else value
-
-
-def _words(value: Any) -> Any:
-    return [word for word in re.split(r"[\s,]+", value.strip()) if word] if isinstance(value, str) else value
-
-
-def _zone(value: str) -> str:
-    return parse_zone(value).key
-
-
+#: TOML has literals for both.
+_OF_TOML = BeforeValidator(lambda value: Deadline(value) if isinstance(value, time | datetime) else value)
+_ONE_OR_MORE = _parsed(lambda text: [text])
 Duration = Annotated[float, _parsed(parse_duration), Field(ge=0, allow_inf_nan=False)]
 Rate = Annotated[float, _parsed(parse_rate), Field(gt=0, allow_inf_nan=False)]
-
-
 #: Not empty: an unset shell variable must not select everything.
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 #: Why, and on whose approval: one line each.
 Note = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_note)]
-Uuid = Annotated[str, BeforeValidator(_uuid)]
+Uuid = Annotated[str, _parsed(lambda text: str(UUID(text)))]
+ZoneName = Annotated[str, AfterValidator(lambda name: parse_zone(name).key)]
 Occasion = Literal["finish", "failure", "unknown", "halt"]
 Day = Annotated[date, BeforeValidator(_date), Field(ge=date(1970, 1, 2), lt=date(3000, 1, 1))]
 
@@ -133,9 +109,9 @@ class Select(BaseModel):
 
     first: Day = Field(alias="from")
     last: Day = Field(alias="to")
-    timezone: Annotated[str, AfterValidator(_zone)]
+    timezone: ZoneName
     location: Text | None = None
-    host: Annotated[tuple[Uuid, ...], BeforeValidator(_one_or_more)] = ()
+    host: Annotated[tuple[Uuid, ...], _ONE_OR_MORE] = ()
     all_hosts: bool = False
     meeting_type: Uuid | None = None
     channel: Text | None = None
@@ -172,7 +148,7 @@ class Job(BaseModel):
     _file: Path | None = PrivateAttr(None)
     input: str = ""
     missing_input: Literal["error", "ok"] = "error"
-    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+    timezone: ZoneName | None = None
     select: Select | None = None  #: instead of an input: what a search finds is the input
     reason: Annotated[str, AfterValidator(_reason)] | None = None
     ticket: Note = ""  #: why: kept with the run, mailed to nobody
@@ -181,7 +157,7 @@ class Job(BaseModel):
     hidden_rows: Literal["", "skip", "include"] = ""  #: of a sheet; empty: a sheet that hides rows is refused
     encoding: str = ""  #: of a CSV or NDJSON text; empty: UTF-8
     cancel_all: bool = False
-    user_id: Annotated[str, BeforeValidator(_uuid)] | None = None
+    user_id: Uuid | None = None
     accounts: Path | None = None  #: a TOML file of named credentials: see `accounts.py`
     account: str = ""  #: of the rows that name none; empty: the environment's credential
     rate: Rate = 100 / 60
@@ -197,18 +173,18 @@ class Job(BaseModel):
     late_within: Duration = 0.0
     max_cancel: int | None = Field(None, ge=0)
     canary: int = Field(0, ge=0)
-    send_window: Annotated[SendWindow, BeforeValidator(_window)] | None = None
+    send_window: Annotated[SendWindow, _parsed(parse_window)] | None = None
     outside_window: Literal["wait", "stop"] = "wait"
     rebooking_list: bool = False
     excel: bool = False
-    show: Annotated[tuple[Text, ...], BeforeValidator(_one_or_more)] = ()  #: columns of the input, beside the ids
+    show: Annotated[tuple[Text, ...], _ONE_OR_MORE] = ()  #: columns of the input, beside the ids
     plan_file: Path | None = None
     plan_ttl: Duration = 24 * 3600.0
     expect_digest: str | None = None
     max_errors: Annotated[str, Field(pattern=r"^(\d+%?)?$")] = ""
     lock_wait: Duration = 0.0
     max_duration: Annotated[Duration, Field(gt=0)] | None = None
-    deadline: Annotated[Deadline, BeforeValidator(_deadline)] | None = None
+    deadline: Annotated[Deadline, _parsed(parse_deadline), _OF_TOML] | None = None
     ledger: str | None = None
     engine: Literal["local", "dbos"] = "local"
     chunk: int = Field(250, ge=1, le=500)
@@ -220,8 +196,8 @@ class Job(BaseModel):
     log_format: Literal["auto", "console", "json"] = "auto"
     log_file: Path | None = None
     metrics_file: Path | None = None
-    notify: Annotated[tuple[SecretStr, ...], BeforeValidator(_addresses)] = ()  #: they hold passwords and tokens
-    notify_on: Annotated[tuple[Occasion, ...], BeforeValidator(_words)] = ("failure", "unknown", "halt")
+    notify: Annotated[tuple[SecretStr, ...], _listed(r"[\s,]+(?=\w+://)")] = ()  #: they hold passwords and tokens
+    notify_on: Annotated[tuple[Occasion, ...], _listed(r"[\s,]+")] = ("failure", "unknown", "halt")
 
     @model_validator(mode="before")
     @classmethod
@@ -295,7 +271,7 @@ def load_job(source: str, flags: Mapping[str, Any] = MappingProxyType({})) -> Jo
     file = Path(source)
     if not file.exists():
         raise InputMissingError(f"There is no job file {source}.", advice=MISSING)
-    keys = _keys_of(file)
+    keys = keys_of(file)
     if "notify" in keys:
         refuse_open_file(file, "the addresses of notify, with their passwords, in the job file")
     job = _validated({**keys, **_environment(), **given}, source, given)
@@ -303,7 +279,8 @@ def load_job(source: str, flags: Mapping[str, Any] = MappingProxyType({})) -> Jo
     return _beside(job, file.parent, given)
 
 
-def _keys_of(file: Path) -> dict[str, Any]:
+def keys_of(file: Path) -> dict[str, Any]:
+    """Read the settings of a job file, without checking any. Raises ConfigError when it is not TOML."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits raises ValueError, too

@@ -37,7 +37,7 @@ def test_two_workers_share_the_accounts_of_a_run(make_cluster: MakeCluster) -> N
 
 
 @pytest.mark.long
-def test_what_a_killed_worker_held_is_finished_by_the_other(make_cluster: MakeCluster) -> None:
+def test_another_worker_finishes_the_chunks_of_a_killed_one(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(90, limits=SLOW)
     cluster.worker("one")
     run = cluster.start_run(cluster.write_rows(share_out(cluster.sandbox.world.appointments, ("berlin",))), "--wait")

@@ -53,7 +53,7 @@ def test_a_cancel_behind_an_unclear_status_is_never_sent_twice(
     assert dict(sandbox.truth().applied) == dict.fromkeys(ids, 1)
 
 
-def test_a_gateway_of_a_moment_makes_no_row_final(serve: Serve, shell: Shell, sandbox: Sandbox, write: Write) -> None:
+def test_a_gateways_error_page_makes_no_row_final(serve: Serve, shell: Shell, sandbox: Sandbox, write: Write) -> None:
     """That 400, 403, 410 and 422 mean the same is shown in tests/unit/core, and by the simulated world."""
     ids = serve(*[Kind.SINGLE] * 8, faults="page-404")
     source = write("ids.csv", ids_as_csv(ids))
@@ -79,7 +79,7 @@ def test_nothing_of_another_appointments_document_is_used(serve: Serve, shell: S
     assert "another appointment" in history
 
 
-def test_a_document_that_does_not_say_leaves_a_row_that_a_person_can_finish(
+def test_a_document_without_the_flag_leaves_a_row_that_a_person_can_resolve(
     serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
 ) -> None:
     (id_,) = serve(Kind.SINGLE, faults="lost-after,get:silent")
@@ -131,7 +131,7 @@ def test_a_series_whose_answer_is_lost_needs_a_person_and_holds_up_no_other(
     assert not sandbox.truth().doubled
 
 
-def test_what_a_passing_cause_refused_is_taken_up_again_after_the_settle_time_and_read_first(
+def test_retry_refused_reads_and_sends_a_refused_row_after_the_settle_time(
     serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
 ) -> None:
     passing, gone = serve(Kind.SINGLE, Kind.SINGLE)

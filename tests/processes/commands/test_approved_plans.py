@@ -55,7 +55,7 @@ def test_exactly_the_approved_plan_is_done(shell: Shell, sandbox: Sandbox, world
     assert post_count(sandbox.truth()) == posts
 
 
-def test_what_changed_since_is_left_out_with_its_reason(
+def test_an_appointment_that_changed_since_the_plan_is_left_out_with_its_reason(
     shell: Shell, sandbox: Sandbox, world: World, source: Path
 ) -> None:
     plan(shell, source)
@@ -146,7 +146,7 @@ def test_a_plan_is_carried_out_as_it_is(shell: Shell, source: Path) -> None:
     assert "as it is" in refused.stderr
 
 
-def test_what_a_plan_knows_as_refused_stays_refused_and_is_not_promised_for_another_run(
+def test_a_row_that_the_plan_knows_as_refused_stays_refused(
     shell: Shell, sandbox: Sandbox, world: World, write: Callable[..., Path]
 ) -> None:
     first, second, *_ = world.appointments

@@ -99,7 +99,7 @@ def test_doctor_prints_lines_for_a_person(shell: Shell) -> None:
         ({"BULK_CANCEL_RATE": "fast"}, 78, "settings", "rate"),
     ],
 )
-def test_what_fails_is_told_with_the_exit_code_of_a_run(
+def test_a_failed_check_has_the_exit_code_of_a_run(
     environ: dict[str, str], code: int, failing: str, words: str, shell: Shell
 ) -> None:
     result = shell("doctor", "--json", **environ)

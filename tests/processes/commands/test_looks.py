@@ -105,7 +105,7 @@ def test_max_cancel_stops_before_the_first(shell: Shell, sandbox: Sandbox, write
 
 
 @pytest.mark.parametrize(("words", "status"), [((), "skipped"), (("--no-skip-past",), "cancelled")])
-def test_what_has_started_is_left_out(
+def test_appointments_that_have_started_are_left_out(
     words: tuple[str, ...], status: str, shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
 ) -> None:
     source = ask_for(sandbox, World.of([Wanted(Kind.PAST) for _ in range(3)], seed=4), write)

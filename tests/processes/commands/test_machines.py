@@ -77,7 +77,7 @@ def _child_of(pid: int) -> int:
     raise AssertionError("it started nothing")
 
 
-def test_nothing_says_that_the_ledger_has_what_it_has_not(shell: Shell, rows: int) -> None:
+def test_a_run_without_result_files_does_not_claim_more_than_the_ledger_has(shell: Shell, rows: int) -> None:
     """The result files cannot be written: that is one line, and what was recorded can be written again."""
     out = shell.folder / "out"
     out.mkdir()

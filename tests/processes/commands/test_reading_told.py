@@ -27,7 +27,7 @@ def closure(shell: Shell) -> Path:
 MAPPED = ("--map", "appointment_id=TERMIN", "--map", "reason=grund", "--look", "never")
 
 
-def test_hidden_rows_end_with_65_and_both_ways_out(shell: Shell, closure: Path) -> None:
+def test_hidden_rows_are_refused_with_65_and_both_options_named(shell: Shell, closure: Path) -> None:
     result = shell("plan", closure, "--look", "never", *MAPPED)
     assert result.code == 65
     assert "1 row is hidden in the sheet, by hand or by a filter: row 5" in result.stderr

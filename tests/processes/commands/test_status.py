@@ -79,7 +79,7 @@ def test_a_finished_run_leaves_nothing_to_do(
     assert "Done: nothing is left to do." in shown.stdout
 
 
-def test_what_is_unknown_tells_its_age_and_when(
+def test_status_tells_the_age_of_an_unknown_outcome_and_when_it_is_due(
     shell: Shell, sandbox: Sandbox, ids: list[str], closure: Path, status: Callable[..., dict[str, Any]]
 ) -> None:
     sandbox.set_faults(f"cut-before@{ids[3]}")
@@ -119,7 +119,7 @@ def test_the_last_runs_come_first_and_no_more_than_asked(
     assert [run["run_id"] for run in status("--limit", "2")["runs"]] == runs[:0:-1]
 
 
-def test_what_an_earlier_input_left_open_is_not_forgotten(
+def test_status_names_what_an_earlier_input_left_open(
     shell: Shell, sandbox: Sandbox, ids: list[str], write: Callable[..., Path], status: Callable[..., dict[str, Any]]
 ) -> None:
     sandbox.set_faults(f"cut-before@{ids[0]}")

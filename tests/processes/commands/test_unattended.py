@@ -90,7 +90,7 @@ def nothing(shell: Shell, *words: str | Path) -> dict[str, Any]:
     return result.summary
 
 
-def test_a_day_without_a_file_is_a_good_day(shell: Shell, sandbox: Sandbox) -> None:
+def test_a_day_without_a_file_ends_with_0(shell: Shell, sandbox: Sandbox) -> None:
     assert nothing(shell, "none.csv")["next"] == "Nothing to do: none.csv does not exist."
     assert post_count(sandbox.truth()) == 0
     assert shell("run", "none.csv", "--yes").code == 66
@@ -99,7 +99,7 @@ def test_a_day_without_a_file_is_a_good_day(shell: Shell, sandbox: Sandbox) -> N
     assert json.loads(shell("plan", "none.csv", "--missing-input", "ok", "--json").stdout)["rows"] == 0
 
 
-def test_a_folder_that_is_missing_is_no_good_day(shell: Shell) -> None:
+def test_a_missing_folder_is_an_error_on_a_day_without_a_file(shell: Shell) -> None:
     assert shell("run", "gone/none.csv", "--yes", "--missing-input", "ok").code == 66
 
 

@@ -88,7 +88,7 @@ def test_the_main_file_alone_of_a_killed_run_is_refused_with_what_is_missing(lab
     lab.check_converges()
 
 
-def test_a_ledger_that_is_gone_is_told_and_begun_anew_only_after_a_word(lab: Lab) -> None:
+def test_a_missing_ledger_is_reported_and_begun_anew_only_after_ledger_forget(lab: Lab) -> None:
     assert lab.run().code == 0
     lab.ledger.unlink()
     for command in (["run", "--yes"], ["plan"]):

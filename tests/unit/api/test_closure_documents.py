@@ -57,7 +57,7 @@ def test_each_kind_of_slot_is_read_as_bookable_taken_or_unknown(spot: object, st
         {"dates": [{"spots": {}}]},
     ],
 )
-def test_another_shape_of_the_availability_is_none(value: object) -> None:
+def test_an_availability_of_another_shape_is_parsed_as_none(value: object) -> None:
     assert parse_slots(OK, value).items is None
     assert parse_slots(Answer(404), {"dates": []}).items is None
 
@@ -83,7 +83,7 @@ def test_a_pending_booking_keeps_no_name_and_no_secret_unless_names_are_asked_fo
     assert not [text for text in ("Ada", "ada@", "s3cret", "host@") if text in repr(named)]
 
 
-def test_bookings_that_cannot_be_read_are_counted_and_deleted_ones_are_none() -> None:
+def test_unreadable_bookings_are_counted_and_deleted_ones_left_out() -> None:
     items = [BOOKING, None, {"id": "b-2"}, BOOKING | {"dto": {"start": "soon"}}, BOOKING | {"deletedAt": START}]
     page = parse_pending(OK, {"provisionalBookings": items})
     assert (len(page.items or ()), page.size, page.unreadable) == (1, 5, 3)

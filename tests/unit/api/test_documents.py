@@ -81,7 +81,7 @@ def test_an_answer_neither_yes_nor_no_says_nothing(word: object) -> None:
     assert parsed(isCancelled=word).is_cancelled is None
 
 
-def test_what_a_document_does_not_say_stays_open() -> None:
+def test_missing_fields_of_a_document_are_not_known() -> None:
     found = parse_appointment({"id": ID}, NOW)
     assert found is not None
     assert (found.is_cancelled, found.host_ids, found.group_booking, found.attendee_ids) == (None,) * 4

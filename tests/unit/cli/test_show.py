@@ -14,8 +14,8 @@ from bulk_cancel.cli.show import show_command
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import ConfigError, PlanError, UsageError
-from bulk_cancel.plan_files import PlanFile, write_plan
-from support.plans import ABOUT, DAY, NOW, line, uuid
+from bulk_cancel.plan_files import PlanFile
+from support.plans import ABOUT, DAY, NOW, line, uuid, write_plan
 
 
 @pytest.fixture(autouse=True)

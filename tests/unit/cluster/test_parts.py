@@ -40,7 +40,7 @@ from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.port import RunStart
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import NOBODY, START_ONE, ChunkRecord, is_untaken
-from bulk_cancel.ops.progress import Silence
+from bulk_cancel.ops.progress import Display
 from bulk_cancel.reports.pages.run_page import run_page
 from bulk_cancel.settings.job import load_job
 from support.given import move, row, staged, target
@@ -73,8 +73,8 @@ class Line:
     def resume(self, workflow: str) -> None:
         self.done.append(("resumed", workflow))
 
-    def status(self, workflow: str) -> tuple[str, str] | None:
-        return (self.known[workflow], "") if workflow in self.known else None
+    def status(self, workflow: str) -> str | None:
+        return self.known.get(workflow)
 
     def enqueue(self, run_id: str, chunk: ChunkRecord, *, why: str = "", delay_s: float = 0.0) -> None:
         name = workflow_id(run_id, chunk.chunk.chunk_no, why)
@@ -126,7 +126,7 @@ def test_run_settings_survive_the_ledger_unchanged(ledger: PostgresLedger) -> No
 
 
 @pytest.mark.parametrize("setting", [{"canary": "3"}, {"rebooking_list": True}])
-def test_what_only_one_machine_can_do_is_refused(setting: dict[str, Any]) -> None:
+def test_options_of_a_single_machine_are_refused_for_workers(setting: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"--{next(iter(setting)).replace('_', '-')} cannot be used"):
         RunSettings.of(load_job("-", setting), None, CLOCK)
 
@@ -147,7 +147,7 @@ def test_the_end_and_the_page_of_a_closure_say_what_it_wants(ledger: PostgresLed
     assert "Block the day first, in the dashboard" in page.advice
 
 
-def test_what_was_approved_comes_back_from_the_ledger_for_the_rows_of_a_chunk(ledger: PostgresLedger) -> None:
+def test_approved_rows_of_a_chunk_survive_the_ledger_unchanged(ledger: PostgresLedger) -> None:
     seen = Expectation("2031-01-01T09:00:00Z", ("h1",), ("a1", "a2"))
     rows = [
         (2, Target("a"), Approved(Action.CANCEL, "would be cancelled", seen)),
@@ -173,7 +173,7 @@ def test_a_run_ends_with_the_gravest_of_its_halts_and_says_whose() -> None:
     assert (end.halt.exit_code, end.halt.message) == (Exit.CREDENTIAL, "Account rome: Refused.")
 
 
-def test_what_is_unknown_is_due_when_the_last_of_it_is() -> None:
+def test_unknown_outcomes_of_a_run_are_due_with_the_last_one() -> None:
     end = ending.run_end(
         [record(1, ChunkResult(unknown=2, due_at=30.0)), record(2, ChunkResult(unknown=1, due_at=20.0))], now=10.0
     )
@@ -320,7 +320,7 @@ def test_a_database_that_is_lost_while_a_run_is_handed_out_is_temporary(
         monkeypatch.setattr(dispatch.anyio, "run", lost)
     setup = set_up(load_job("-", {"ledger": emptied_url}), structlog.get_logger(), Machine({}))
     facts = RunFacts("run-1", run_no, ledger, None, CLOCK, 0.0)
-    what = dispatch.Dispatch(setup, Caller(Machine({}), structlog.get_logger(), Silence()), facts)
+    what = dispatch.Dispatch(setup, Caller(Machine({}), structlog.get_logger(), Display()), facts)
     with pytest.raises(LedgerLostError) as told:
         dispatch.dispatch(ledger, what)
     assert told.value.exit_code is Exit.STOPPED

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import anyio
 import pytest
 import structlog
 
+from bulk_cancel.access.ledgers import LedgerDatabase
 from bulk_cancel.access.limit_sharing import limit_shared
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import credential_lock
@@ -24,7 +26,7 @@ from bulk_cancel.cluster.chunk import WorkerSetup
 from bulk_cancel.cluster.completion import facts_of, summary_of
 from bulk_cancel.cluster.exclusive_run import take_turn
 from bulk_cancel.cluster.run_settings import RunSettings
-from bulk_cancel.cluster.worker import Worker, WorkerOptions, show_life
+from bulk_cancel.cluster.worker import Worker, connected, show_life
 from bulk_cancel.core.actions import Action, Approved, Expectation, Look
 from bulk_cancel.core.model import Answer, Appointment, InputRow, Target
 from bulk_cancel.core.pacing import Pace
@@ -32,6 +34,7 @@ from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.context import Limits
 from bulk_cancel.errors import Exit, LockedError
+from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord
 from bulk_cancel.ops.locks import locked
@@ -92,7 +95,8 @@ class Lab:
 
     def worker(self, *accounts: str, owner: str = "one", silence_s: float = 90.0) -> Worker:
         setup = WorkerSetup(self.setup(*accounts), owner, silence_s)
-        return Worker(WorkerOptions(self.url, owner, setup=setup), self.queue)  # type: ignore[arg-type]
+        place = LedgerDatabase(self.url, Marks(self.folder / "ledgers"))
+        return Worker(setup, self.queue, partial(connected, place, silence_s))  # type: ignore[arg-type]
 
     def carry(self, chunk_no: int, worker: Worker | None = None) -> ChunkRecord:
         (run, *_) = self.ledger.runs()
@@ -111,9 +115,9 @@ class Lab:
 
 
 @pytest.fixture
-def lab(postgres_url: str, tmp_path: Path) -> Iterator[Lab]:
-    with closing(PostgresLedger.open(postgres_url)) as opened:
-        yield Lab(opened, postgres_url, tmp_path)
+def lab(emptied_url: str, tmp_path: Path) -> Iterator[Lab]:
+    with closing(PostgresLedger.open(emptied_url)) as opened:
+        yield Lab(opened, emptied_url, tmp_path)
 
 
 def halt_of(record: ChunkRecord) -> tuple[int | None, str]:
@@ -205,7 +209,7 @@ def test_a_token_that_ends_in_the_middle_gives_the_rest_back(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(("why", "code"), [("no token", Exit.CONFIG), ("revoked", Exit.CREDENTIAL)])
-def test_what_no_worker_may_do_ends_after_a_silence(lab: Lab, why: str, code: Exit) -> None:
+def test_a_chunk_that_no_worker_can_carry_out_ends_after_a_silence(lab: Lab, why: str, code: Exit) -> None:
     lab.on_page = lambda: said(401)
     lab.begin(*(row(n, n, account="rome") for n in range(2, 8)))
     worker = lab.worker("rome" if why == "revoked" else "paris")
@@ -312,7 +316,7 @@ def test_requests_from_before_and_after_a_partition_are_counted(lab: Lab) -> Non
             ends.remove(len(lab.posts))
             lab.ledger._session.connection.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                "WHERE datname = current_database() AND application_name <> 'emptier' AND pid <> pg_backend_pid()"
             )
         return cancelled(wanted)
 
@@ -386,7 +390,7 @@ def test_workers_of_two_ledgers_with_one_key_exclude_each_other(lab: Lab, postgr
             pass
 
 
-def test_what_a_local_run_and_a_worker_used_of_a_limit_counts_for_the_other_one(lab: Lab, postgres_server: Any) -> None:
+def test_a_local_run_and_a_worker_count_each_others_requests(lab: Lab, postgres_server: Any) -> None:
     setup = lab.setup()
     account, pace = setup.accounts.find(""), Pace(1.0, 100)
     key = account.credential.fingerprint

@@ -125,7 +125,9 @@ def test_an_appointment_that_came_after_the_run_is_called_new(
     assert "1 is new since the run " in found(result, "appointments")
 
 
-def test_what_is_older_than_the_run_is_never_called_new(closed: Command, command: Command, sandbox: Sandbox) -> None:
+def test_an_appointment_older_than_the_run_is_never_called_new(
+    closed: Command, command: Command, sandbox: Sandbox
+) -> None:
     """After a run for another day: these appointments may be another office's, and nobody is told to cancel them."""
     sandbox.reset(options(SPREAD))
     cancel_the_day(command)
@@ -146,7 +148,7 @@ def test_without_a_run_a_person_decides(closed: Command, sandbox: Sandbox) -> No
     assert "are not in any run of this ledger: whether they belong to the closure, a person decides." in told
 
 
-def test_what_was_looked_at_is_named_wherever_the_result_is_told(closed: Command, sandbox: Sandbox) -> None:
+def test_closed_names_what_it_checked_wherever_it_shows_the_result(closed: Command, sandbox: Sandbox) -> None:
     """Without the filter, "None is active" would be said of the whole day, which nobody looked at."""
     sandbox.reset(options(SPREAD))
     narrowed = ("--location", "Berlin", "--meeting-type", CHECK_UP.id)

@@ -91,7 +91,7 @@ def test_an_unchanged_row_is_the_same_question_whatever_is_typed(office: Office,
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_what_options_said_is_in_the_file(office: Office, options: dict[str, Any]) -> None:
+def test_a_correction_file_has_what_the_options_said(office: Office, options: dict[str, Any]) -> None:
     flags = {"reason": '="Closed"', "cancel_all": True}
     failed = refused(office, "Appointment ID,attendee_id", f"{uuid(0)},", f"{uuid(1)},{GUESTS[1]}", **flags)
     known = [(row["cancel_all"], row["user_id"]) for row in rows(failed)]
@@ -113,7 +113,7 @@ def test_an_account_of_the_file_is_never_left_out(office: Office) -> None:
     assert "account is not in the accounts file" in row["bulk_cancel_detail"]
 
 
-def test_a_column_of_the_persons_own_is_never_taken_for_a_field(office: Office) -> None:
+def test_a_column_with_the_name_of_a_field_that_was_not_read_as_it_is_renamed(office: Office) -> None:
     header = "Termin,attendee_id,Account,id,Gast"
     failed = refused(
         office, header, f"{uuid(0)},{uuid(7)},ACME,9,{GUESTS[0]}", map=["appointment_id=Termin", "attendee_id=Gast"]

@@ -20,7 +20,7 @@ def checks(accounts: int = 0, **given: object) -> dict[str, Check]:
 
 
 @pytest.mark.filterwarnings("ignore:.*imghdr:DeprecationWarning")  # of what apprise imports
-def test_an_address_of_no_known_kind_is_the_error_that_a_run_would_end_with() -> None:
+def test_doctor_finds_an_address_of_an_unknown_kind() -> None:
     known = SecretStr("json://127.0.0.1:9/secret")
     assert checks(notify=(known,))["notifications"].level is Level.OK
     check = checks(notify=(known, SecretStr("nonsense://s3cret")))["notifications"]

@@ -38,12 +38,12 @@ def test_blanks_in_a_rows_own_reason_are_told_before_they_are_mailed(office: Off
         (["Ada"] * 7 + [uuid(0)], "7 of 8 rows are invalid"),
     ],
 )
-def test_a_column_that_holds_no_appointment_ids_is_asked_about(office: Office, cells: list[str], what: str) -> None:
+def test_a_column_without_appointment_ids_is_questioned(office: Office, cells: list[str], what: str) -> None:
     told = notes(office, "type,other", *(f"{cell},x" for cell in cells), map=["appointment_id=type"])
     assert f"{what}: is the column type the right one? (--map appointment_id=COLUMN)" in told
 
 
-def test_ids_of_which_hardly_one_is_found_are_asked_about(office: Office) -> None:
+def test_a_plan_of_mostly_unknown_ids_is_questioned(office: Office) -> None:
     office.line.on_read = lambda target: said(404) if target != Target(uuid(0)) else office.truth(target)
     told = notes(office, "id", *map(uuid, range(8)), look="each")
     assert "7 of 8 rows are not found: is the column of the appointment ids the right one?" in told

@@ -36,7 +36,7 @@ def counts(summary: Summary) -> dict[str, int]:
     return {status.value: count for status, count in summary.counts.items() if count}
 
 
-def test_after_a_plan_has_expired_what_is_named_brings_its_rest_to_the_end(office: Office) -> None:
+def test_after_a_plan_has_expired_the_named_files_finish_the_rest(office: Office) -> None:
     source, plan = office.write(12), office.folder / "closure.plan"
     plan_job(office.job(source, plan_file=plan, plan_ttl="70s", out=None), office.played.caller)
     slow = {"rate": "6/min", "burst": 1}
@@ -192,7 +192,7 @@ def test_status_names_the_time_of_the_last_of_many_unknown_ones(office: Office) 
     assert ended.next == office.status()
 
 
-def test_what_is_to_be_typed_names_the_ledger(office: Office) -> None:
+def test_commands_to_type_name_the_ledger(office: Office) -> None:
     source, plan = office.write(3), office.folder / "closure.plan"
     office.line.on_cancel = lambda _: NO_ANSWER
     office.line.on_read = active
@@ -248,7 +248,7 @@ def test_a_plan_counts_the_pause_that_the_api_asked_for(office: Office) -> None:
     assert "every run stops at once" in (office.folder / "audit" / "plan.html").read_text(encoding="utf-8")
 
 
-def test_what_a_plan_knows_as_settled_by_another_ledger_is_left_out_for_good_and_told_as_that(office: Office) -> None:
+def test_a_row_settled_in_the_plans_ledger_alone_is_skipped_and_explained(office: Office) -> None:
     source, plan = office.write(3), office.folder / "closure.plan"
     other = {"ledger": str(office.folder / "other.db"), "out": str(office.folder / "elsewhere")}
     office.run(source)
@@ -273,7 +273,7 @@ def _with_a_wrong_row(office: Office, name: str, number: int) -> Path:
     return source
 
 
-def test_what_a_person_has_to_correct_stays_open_until_it_is_run(office: Office) -> None:
+def test_rows_to_correct_stay_open_until_they_are_run(office: Office) -> None:
     """Neither a run of another input nor `status` says "done" while rows of an earlier input are to be corrected."""
     out = office.folder / "first"
     office.run(_with_a_wrong_row(office, "one.csv", 1), out=str(out))

@@ -25,7 +25,7 @@ from bulk_cancel.errors import LockedError, UnreachableError
 from bulk_cancel.execution.execute import RunFacts, contexts_of, execute
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.ops.locks import locked
-from bulk_cancel.ops.progress import Silence, Standing
+from bulk_cancel.ops.progress import Display, Standing
 from bulk_cancel.planning import account_reads
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import load_job
@@ -79,7 +79,7 @@ def test_the_whole_command_runs_on_it(tmp_path: Path) -> None:
     assert again.run_id != summary.run_id
 
 
-class Seen(Silence):
+class Seen(Display):
     """Looks every second at where the run stands."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ def ends_with(halt: Halt | None = None, /, **open_rows: int) -> Exit:
     return decide_exit(Remains(counts, **open_rows), halt)
 
 
-def test_rows_that_may_simply_be_run_again_end_with_5() -> None:
+def test_rows_that_the_same_command_takes_up_end_with_5() -> None:
     assert ends_with(cancelled=9, failed=1) is Exit.STOPPED
     assert ends_with(rejected=9, failed=1) is Exit.STOPPED
     assert ends_with(rejected=9, cancelled=1) is Exit.REFUSED_ROWS

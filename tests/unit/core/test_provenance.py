@@ -26,6 +26,6 @@ def test_what_is_given_to_the_run_is_recorded_as_the_runs() -> None:
     ]
 
 
-def test_the_ledgers_text_is_read_back_and_what_a_newer_program_adds_is_left_alone() -> None:
+def test_the_ledgers_text_is_read_back_and_unknown_additions_are_ignored() -> None:
     assert Provenance.from_json(PLAN.to_json()) == PLAN
     assert Provenance.from_json('{"ticket": "OPS-1", "weather": "rain"}') == Provenance(ticket="OPS-1")

@@ -87,7 +87,7 @@ def test_what_a_look_tells_without_an_offset_is_utc() -> None:
 
 
 @given(st.integers(946_684_800, 2_114_380_800), st.sampled_from(["Europe/Berlin", "America/St_Johns", "Asia/Gaza"]))
-def test_a_mail_tells_the_time_on_the_wall(at: int, name: str) -> None:
+def test_a_mail_tells_local_time(at: int, name: str) -> None:
     """On every day of the year, those of 23 and of 25 hours among them."""
     zone = ZoneInfo(name)
     values = {"start": datetime.fromtimestamp(at, UTC).isoformat()}

@@ -104,7 +104,7 @@ async def test_a_403_of_the_first_row_is_its_own_and_the_next_one_is_the_canary(
     assert len([name for _, name in line.posts if name == first.appointment_id]) == (look is Look.NEVER)
 
 
-async def test_a_credential_that_may_cancel_nothing_is_told_by_its_canaries(clock: Clock) -> None:
+async def test_canaries_reveal_a_credential_that_may_not_cancel(clock: Clock) -> None:
     forbidden = Answer(403, message="Forbidden", is_api_error=True)
     line, commits = ScriptedLine(clock, on_cancel=lambda _: forbidden, on_read=active), staged(9)
     end = await run(clock, line, commits, replace(CANARY, canary=1))

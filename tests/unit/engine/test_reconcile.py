@@ -81,21 +81,21 @@ async def test_an_outcome_that_a_cache_hides_is_left_to_a_person_who_is_told_of_
     assert commits.events() == [Event.SEEN_ACTIVE], "when the cache is gone a read may settle it after all"
 
 
-async def test_what_a_cache_keeps_for_a_while_is_looked_up_when_that_has_passed(clock: Clock) -> None:
+async def test_an_outcome_behind_a_cache_is_due_when_the_cached_answer_is_new_enough(clock: Clock) -> None:
     line = ScriptedLine(clock, on_read=kept_for(300))
     result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=700))
     assert (result.unknown, result.undecided, commits.entries) == (1, 0, [])
     assert result.due_in_s == pytest.approx(200, abs=1)
 
 
-async def test_a_cache_proves_nothing_and_nobody_is_asked_within_the_settle_time(clock: Clock) -> None:
+async def test_within_the_settle_time_a_cache_proves_nothing_and_no_person_is_asked(clock: Clock) -> None:
     line = ScriptedLine(clock, on_read=kept_for(float("inf")))
     result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=590))
     assert (result.unknown, result.undecided, commits.entries) == (1, 0, [])
 
 
 @pytest.mark.parametrize("age_s", [602, 300])
-async def test_what_a_cache_kept_from_within_the_settle_time_proves_nothing(age_s: float, clock: Clock) -> None:
+async def test_a_cached_answer_from_within_the_settle_time_proves_nothing(age_s: float, clock: Clock) -> None:
     line = ScriptedLine(clock, on_read=kept_for(age_s))
     result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=600))
     assert (commits.entries, result.unknown) == ([], 1)
@@ -136,7 +136,7 @@ def silent(target: Target) -> Answer:
         (cancelled, True, "look at the series in meetergo"),
     ],
 )
-async def test_what_no_read_can_settle_is_left_to_a_person_with_the_reason_once(
+async def test_a_target_that_no_read_can_settle_is_recorded_as_undecided_once(
     read: Callable[[Target], Answer], series: bool, why: str, clock: Clock
 ) -> None:
     (item,) = unknowns(clock, 1, age_s=10_000)

@@ -118,7 +118,9 @@ async def test_a_host_whose_first_page_is_known_from_another_is_read_on() -> Non
         (lambda _: ("a", "b", "c"), [0, 3]),  # does not know offsets
     ],
 )
-async def test_all_hosts_are_everybody(parts: Callable[[int], tuple[str, ...]], offsets: list[int]) -> None:
+async def test_all_hosts_reads_the_lists_of_all_users_once(
+    parts: Callable[[int], tuple[str, ...]], offsets: list[int]
+) -> None:
     reader = ScriptedReader({"a": [[1, 2]], "b": [[2]], "c": [[]]}, parts)
     search = await searched(reader, all_hosts=True)
     assert reader.offsets == offsets
@@ -170,7 +172,7 @@ async def test_an_appointment_that_slips_over_the_edge_of_a_page_is_found_by_the
     assert reader.requests == 9
 
 
-async def test_a_list_that_never_comes_to_rest_is_a_doubt_and_all_of_it_is_kept() -> None:
+async def test_a_list_that_keeps_changing_is_a_doubt_and_all_of_it_is_kept() -> None:
     reader = Changing([0, 1], at=lambda request, listed: listed.append(request + 1))
     search = await changing(reader)
     assert search.doubts[0] == "The credential's own list changed at each of 5 readings."

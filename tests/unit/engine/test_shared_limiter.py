@@ -232,7 +232,7 @@ async def test_unused_slots_are_given_back(clock: Clock) -> None:
     assert len(immediately) == row.pace.burst - 3
 
 
-async def test_what_is_given_back_after_somebody_else_reserved_is_lost(clock: Clock) -> None:
+async def test_slots_given_back_after_another_reservation_are_lost(clock: Clock) -> None:
     """The other one's slots follow it: to move them would give them out twice."""
     row, (one, two) = shared(clock, Pace(1, 32), 2)
     await one.acquire()

@@ -92,7 +92,7 @@ async def test_a_process_that_stood_still_after_an_intent_does_not_send_under_it
         said(409),
     ],
 )
-async def test_what_may_have_been_applied_is_never_sent_again(answer: Answer, clock: Clock) -> None:
+async def test_a_cancel_that_may_have_been_applied_is_never_sent_again(answer: Answer, clock: Clock) -> None:
     line = ScriptedLine(clock, on_cancel=script(answer))
     context, commits = context_of(clock, line)
     await send(context, line, list(works(1)))
@@ -100,7 +100,7 @@ async def test_what_may_have_been_applied_is_never_sent_again(answer: Answer, cl
     assert len(line.posts) == 1
 
 
-async def test_what_was_not_sent_is_sent_again_each_time_with_its_own_intent(clock: Clock) -> None:
+async def test_a_cancel_that_was_not_sent_is_repeated_with_a_new_intent(clock: Clock) -> None:
     line = ScriptedLine(clock, on_cancel=script(NOT_SENT, NOT_SENT))
     context, commits = context_of(clock, line)
     await send(context, line, list(works(1)))
@@ -109,7 +109,7 @@ async def test_what_was_not_sent_is_sent_again_each_time_with_its_own_intent(clo
 
 
 @pytest.mark.parametrize(("refused", "becomes"), [(False, State.SKIPPED), (True, State.REJECTED)])
-async def test_what_an_approved_plan_knows_as_settled_ends_with_the_plans_reason_and_is_not_tried(
+async def test_a_row_that_an_approved_plan_knows_as_settled_is_not_sent(
     refused: bool, becomes: State, clock: Clock
 ) -> None:
     line, (work,) = ScriptedLine(clock), works(1)
@@ -137,7 +137,7 @@ async def test_the_budget_of_attempts_is_kept(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("clock_set_by_s", "age_s", "sent"), [(0, 599, 0), (0, 601, 1), (86_400, 60, 0), (-86_400, 601, 1)]
 )
-async def test_what_was_refused_is_not_sent_within_the_settle_time_whatever_clocks_were_set(
+async def test_a_refused_target_is_not_sent_within_the_settle_time_even_if_the_clock_was_set(
     clock_set_by_s: float, age_s: float, sent: int, clock: Clock
 ) -> None:
     """The clock was set between the run in which it was refused and this one."""
@@ -319,7 +319,7 @@ async def test_403s_of_targets_that_wait_for_each_other_are_counted_over_all_pas
     assert set(commits.states.values()) == {State.PENDING}
 
 
-async def test_what_was_granted_does_not_count_among_the_403s_of_the_credential(clock: Clock) -> None:
+async def test_a_403_that_was_the_rows_fault_does_not_count_against_the_credential(clock: Clock) -> None:
     """Four looks that were the rows' fault, as a later look showed, and one cancel: not five in a row."""
     line = ScriptedLine(clock, on_read=script(*[said(403)] * 4, active), on_cancel=script(said(403)))
     context, commits = context_of(clock, line)
@@ -406,7 +406,7 @@ async def test_a_refusal_is_followed_by_a_read(read: Callable[[Target], Answer],
         (lambda _: NO_ANSWER, State.FAILED, 0),
     ],
 )
-async def test_what_may_have_been_taken_along_is_read_first(
+async def test_a_target_that_a_series_may_include_is_read_first(
     read: Callable[[Target], Answer], state: State | None, posts: int, clock: Clock
 ) -> None:
     line = ScriptedLine(clock, on_read=read)
@@ -431,7 +431,7 @@ def document(**facts: Any) -> Callable[[Target], Answer]:
         (lambda _: Answer(200, appointment=Appointment("another", is_cancelled=True)), State.FAILED, "read first"),
     ],
 )
-async def test_a_look_that_does_not_tell_sends_nothing_and_says_why(
+async def test_a_reading_that_says_too_little_sends_nothing_and_says_why(
     read: Callable[[Target], Answer], state: State | None, why: str, clock: Clock
 ) -> None:
     line = ScriptedLine(clock, on_read=read)
@@ -494,7 +494,7 @@ async def test_a_refused_series_is_not_done_because_its_occurrence_is_cancelled(
     assert "look at the series" in commits.entries[-1].detail
 
 
-async def test_what_is_known_as_past_from_before_is_read_and_sent_when_it_has_moved(clock: Clock) -> None:
+async def test_an_appointment_last_known_as_past_is_read_and_sent_if_it_has_moved(clock: Clock) -> None:
     line = ScriptedLine(clock, on_read=document(is_cancelled=False, start="2031-01-01T00:00:00Z"))
     context, commits = context_of(clock, line)
     (work,) = works(1)

@@ -36,7 +36,7 @@ def test_a_reconcile_says_how_many_may_be_sent_again(tmp_path: Path, sendable: i
     ledger.close()
 
 
-def test_a_run_does_not_say_that_of_what_it_has_sent_itself(tmp_path: Path) -> None:
+def test_a_run_does_not_call_its_own_targets_sendable_again(tmp_path: Path) -> None:
     ledger = SqliteLedger.open(tmp_path / "ledger.db")
     run_no = staged(ledger, row(2, 1))
     facts = RunFacts("run-1", run_no, ledger, None, system_clock(), 0.0)

@@ -47,7 +47,7 @@ async def test_the_gravest_halt_decides_and_each_is_told() -> None:
     assert end.reconciled == Reconciled(settled=3, unknown=6, due_in_s=5)
 
 
-async def test_what_a_person_has_to_look_at_stays_so_whichever_account_found_it() -> None:
+async def test_a_halt_of_one_account_for_a_person_is_one_of_the_run() -> None:
     end = await ended({"a": Halt(Exit.STOPPED, "The canary did not verify.", for_a_person=True), "b": None})
     assert end.halt == Halt(Exit.STOPPED, "The account a: The canary did not verify.", for_a_person=True)
 

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from bulk_cancel.inputs import InputOptions, InputRow, StagedInput, read_rows, stage_input
+from bulk_cancel.core.model import InputRow
+from bulk_cancel.inputs import InputOptions, StagedInput, read_rows, stage_input
 
 #: Synthetic ids, readable in a failing test: uuid(7) ends in 7.
 UUID = "3f2b8c1e-0000-4000-8000-{:012x}"

@@ -158,7 +158,7 @@ def test_two_thousand_columns_are_read(case):
         ("esc.csv", r'no column holds the appointment ids; the columns are "id\x1b]0;PWNED\x07\x1b[31m", "x\x1b[2J"'),
     ],
 )
-def test_what_cannot_be_read_is_refused_in_a_harmless_sentence(case, name, sentence):
+def test_an_unreadable_file_is_refused_in_a_printable_sentence(case, name, sentence):
     said = refusal_of(case, name)
     assert sentence in said
     assert said.isprintable()

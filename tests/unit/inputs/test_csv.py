@@ -149,7 +149,7 @@ def test_too_many_ragged_rows_mean_another_separator(staging, monkeypatch, uuid)
         (b"name,reason\nx,a\n", r'no column holds the appointment ids; the columns are "name", "reason"'),
     ],
 )
-def test_what_cannot_be_read_is_refused_in_one_sentence(staging, content, sentence):
+def test_an_unreadable_csv_is_refused_in_one_sentence(staging, content, sentence):
     with pytest.raises(InputError, match=sentence) as refused:
         staging.csv_rows(content)
     assert str(refused.value).startswith(f"{staging.folder / 'input.csv'}: ")

@@ -12,7 +12,7 @@ import pytest
 import xlsxwriter
 
 from bulk_cancel.errors import InputError, InputMissingError
-from bulk_cancel.inputs.formats import Format, Kind, Packing, format_of
+from bulk_cancel.inputs.formats import Kind, Packing, format_of
 
 COLUMNS = ["Appointment ID", "reason", "attendee_id", "cancel_all", "number", "note"]
 
@@ -123,7 +123,7 @@ def test_rows_are_numbered_as_in_a_spreadsheet(expected):
     ],
 )
 def test_the_name_tells_the_format(source, kind, packing):
-    assert format_of(source) == Format(kind, packing)
+    assert format_of(source) == (kind, packing)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import unicodedata
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from bulk_cancel.inputs import InputRow
+from bulk_cancel.core.model import InputRow
 from bulk_cancel.inputs.yes_no import NO, YES
 from support.examples import examples
 

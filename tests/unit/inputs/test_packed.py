@@ -42,6 +42,6 @@ def test_line_ends_stay_as_they_are(staging, uuid, name):
 
 
 @pytest.mark.parametrize("name", PACK)
-def test_other_bytes_are_told_by_the_name_of_what_they_are_not(staging, name):
+def test_bytes_that_do_not_fit_the_ending_name_the_expected_format(staging, name):
     with pytest.raises(InputError, match=r"not whole (gzip|zstd) data"):
         staging.stage(staging.file(f"x.csv.{name}", b"id\n"))

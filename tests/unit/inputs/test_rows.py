@@ -73,7 +73,7 @@ def test_only_uuids_pass(one_row, uuid, written, shown):
         "\u3000\u00a0 3f2b8c1e-0000-4000-8000-000000000001\n",
     ],
 )
-def test_what_is_one_uuid_without_doubt_is_read_in_canonical_form(one_row, uuid, written):
+def test_every_clear_spelling_of_a_uuid_is_read_in_canonical_form(one_row, uuid, written):
     row = one_row(id=written, user_id=written)
     assert (row.appointment_id, row.user_id, row.problems) == (uuid(1), uuid(1), None)
 

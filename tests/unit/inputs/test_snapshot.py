@@ -13,7 +13,7 @@ import pytest
 
 from bulk_cancel.errors import InputError, OutputError
 from bulk_cancel.inputs import read_rows
-from bulk_cancel.inputs.columns import ADDED_COLUMNS
+from bulk_cancel.inputs.columns import Added
 from support.small_files import files_of_at_most
 
 
@@ -29,7 +29,7 @@ def test_the_original_text_is_untouched(staging, table):
     lines, content = table
     staged = staging.stage(staging.file("x.csv", content))
     frame = pl.read_parquet(staged.path)
-    assert frame.columns == [*lines[0], *ADDED_COLUMNS]
+    assert frame.columns == [*lines[0], *Added]
     assert [list(row) for row in frame.select(lines[0]).fill_null("").rows()] == lines[1:]
 
 

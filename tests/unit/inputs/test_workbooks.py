@@ -225,7 +225,7 @@ def test_cells_and_rows_without_references_are_read_in_order(staging, sheet_xml,
         ("<row>", "the workbook is damaged"),
     ],
 )
-def test_what_no_sheet_can_hold_is_refused_in_a_sentence(staging, sheet_xml, rows, sentence):
+def test_an_impossible_sheet_is_refused_in_a_sentence(staging, sheet_xml, rows, sentence):
     with pytest.raises(InputError, match=sentence):
         staging.stage(sheet_xml(rows))
 

@@ -56,6 +56,7 @@ from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions, running
 from bulk_cancel.sandbox.world import Kind, Wanted, World
+from support.patience import impatient as impatient
 
 ROOT = Path(__file__).resolve().parents[3]
 COUNT = 12
@@ -113,7 +114,7 @@ def test_a_pause_of_hours_that_an_earlier_run_was_asked_for_still_holds(sandbox:
     assert not sandbox.truth().requests
 
 
-def test_what_was_used_of_a_limit_counts_for_the_next_ledger_on_this_machine(sandbox: Sandbox) -> None:
+def test_the_used_part_of_a_limit_counts_for_another_ledger_on_this_machine(sandbox: Sandbox) -> None:
     """A worker's, too: its ledger is another one."""
     assert run(job(ledger="one.db", rate="1/s", burst=100, yes=True)).exit_code == Exit.OK
     pace = remembered(Machine({}), KEY)
@@ -122,6 +123,7 @@ def test_what_was_used_of_a_limit_counts_for_the_next_ledger_on_this_machine(san
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("impatient")
 def test_with_wait_a_series_that_waits_for_another_accounts_is_sent_afterwards(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,7 +232,7 @@ def test_the_environment_is_what_is_given(sandbox: Sandbox, monkeypatch: pytest.
         ({"yes": True, "max_cancel": 3}, {}, "more than", Exit.STOPPED),
     ],
 )
-def test_what_nobody_approves_is_not_sent(
+def test_without_approval_nothing_is_sent(
     sandbox: Sandbox, flags: dict[str, Any], options: dict[str, Any], complaint: str, code: Exit
 ) -> None:
     with pytest.raises(BulkCancelError, match=complaint) as refused:

@@ -41,7 +41,7 @@ def test_a_name_that_cannot_be_looked_up_for_want_of_a_file() -> None:
         assert is_out_of_files(error)
 
 
-def test_a_machine_with_room_for_one_says_so_in_good_english() -> None:
+def test_room_for_one_connection_is_told_in_the_singular() -> None:
     told = "This machine lets the program open few files (ulimit -n): {}."
     assert fewer_at_a_time(1, "request", 2000) == told.format("1 request at a time, not 2,000")
     assert fewer_at_a_time(3, "account", 16) == told.format("3 accounts at a time, not 16")

@@ -142,7 +142,7 @@ def test_a_link_is_replaced_and_not_followed(name: str, tmp_path: Path) -> None:
     assert mode(path) == 0o600
 
 
-def test_what_fails_half_way_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+def test_a_failed_replacement_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("old")
     with pytest.raises(UnicodeEncodeError), replaced(path) as file:

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import CapturingLogger
 
 from bulk_cancel.ops import progress
-from bulk_cancel.ops.progress import Lines, Screen, Silence, Standing, make_display
+from bulk_cancel.ops.progress import Display, Lines, Screen, Standing, make_display
 
 LONG = Standing(1234, 5000, 99, "1,000 cancelled, 200 already_cancelled, 20 rejected, 10 not_found, 4 skipped", 3600.0)
 WAITS = Standing(3, 4, 9, "3 cancelled", 0.0, "waiting 9 min until cancels without an answer can no longer be applied")
@@ -55,16 +55,14 @@ def test_without_targets_no_count_is_shown(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_quiet_leaves_a_terminal_its_progress_and_nothing_to_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(make_display(CapturingLogger(), quiet=True), Silence)
+    assert type(make_display(CapturingLogger(), quiet=True)) is Display
     assert isinstance(make_display(CapturingLogger(), quiet=False), Lines)
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert isinstance(make_display(CapturingLogger(), quiet=True), Screen)
 
 
 @pytest.mark.parametrize(("at_once", "seen"), [(False, True), (True, False)])
-def test_what_takes_long_is_told_meanwhile_and_what_does_not_is_not(
-    at_once: bool, seen: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_a_step_that_takes_long_is_shown(at_once: bool, seen: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_UNSEEN_S", 60.0 if at_once else 0.0)
     monkeypatch.setenv("TERM", "xterm")
     screen = Terminal()

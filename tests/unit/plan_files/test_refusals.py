@@ -13,8 +13,8 @@ import pytest
 
 from bulk_cancel.core.actions import Action
 from bulk_cancel.errors import Exit, InputMissingError, PlanError, UsageError
-from bulk_cancel.plan_files import PlanFile, is_plan, open_plan, write_plan
-from support.plans import ABOUT, DAY, NOW, ONE_OF_EACH, line, uuid
+from bulk_cancel.plan_files import PlanFile, is_plan, open_plan
+from support.plans import ABOUT, DAY, NOW, ONE_OF_EACH, line, uuid, write_plan
 
 Change = Callable[[list[dict[str, Any]]], object]
 

@@ -13,9 +13,9 @@ import pytest
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.plan import PlanLine
 from bulk_cancel.errors import Exit, PlanWriteError
-from bulk_cancel.plan_files import open_plan, write_plan, writing_plan
+from bulk_cancel.plan_files import open_plan, writing_plan
 from bulk_cancel.plan_files.fields import MalformedError
-from support.plans import ABOUT, NOW, ONE_OF_EACH, broken_off, line, many, row_of
+from support.plans import ABOUT, NOW, ONE_OF_EACH, broken_off, line, many, row_of, write_plan
 
 
 def names(folder: Path) -> set[str]:
@@ -97,7 +97,7 @@ def test_a_link_is_replaced_and_not_followed(path: Path, tmp_path: Path) -> None
         [line(2, attendee_id=row_of(3).appointment_id, cancel_all=True)],
     ],
 )
-def test_what_could_not_be_read_again_is_not_written(path: Path, lines: list[PlanLine]) -> None:
+def test_a_line_that_could_not_be_read_again_is_not_written(path: Path, lines: list[PlanLine]) -> None:
     with pytest.raises(MalformedError):
         write_plan(path, ABOUT, lines)
     with pytest.raises(MalformedError):

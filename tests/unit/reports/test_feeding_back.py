@@ -166,7 +166,7 @@ DIALECTS = {
 
 
 @pytest.mark.parametrize("habit", DIALECTS)
-def test_what_came_in_some_habit_goes_back_in_it(tmp_path: Path, record: Make, habit: str) -> None:
+def test_correction_files_keep_the_dialect_of_the_input(tmp_path: Path, record: Make, habit: str) -> None:
     content = DIALECTS[habit] % ID(1).encode()
     source = tmp_path / "first.csv"
     source.write_bytes(content)
@@ -184,7 +184,7 @@ def test_what_came_in_some_habit_goes_back_in_it(tmp_path: Path, record: Make, h
         source = out / "results.csv"
 
 
-def test_what_came_in_another_encoding_goes_back_with_a_mark_and_is_read_with_the_same_options(
+def test_correction_files_of_another_encoding_have_a_byte_order_mark_and_are_read_again(
     tmp_path: Path, record: Make
 ) -> None:
     source = tmp_path / "first.csv"
@@ -201,7 +201,7 @@ def test_what_came_in_another_encoding_goes_back_with_a_mark_and_is_read_with_th
 
 
 @pytest.mark.parametrize("reason", ["#N/A", '="=1"', "ill\u200b", "\ufeffill", "#REF!"])
-def test_what_a_row_was_taken_for_it_is_taken_for_again(tmp_path: Path, record: Make, reason: str) -> None:
+def test_a_correction_file_is_read_as_the_input_was(tmp_path: Path, record: Make, reason: str) -> None:
     source = tmp_path / "first.csv"
     with source.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["appointment_id", "reason", "attendee_id"], [f"{{{ID(1)}}}", reason, "#N/A"]])

@@ -75,7 +75,7 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+def test_files_that_a_killed_process_left_are_removed(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("old")
     code = (
         "import os, sys; from pathlib import Path; from bulk_cancel.reports.files import written_aside\n"

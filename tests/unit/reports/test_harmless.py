@@ -31,7 +31,7 @@ def test_python_and_polars_agree_on_what_is_harmless(cell: str) -> None:
 
 
 @given(cells)
-def test_what_is_harmless_stays_as_it_is(cell: str) -> None:
+def test_a_harmless_cell_stays_unchanged(cell: str) -> None:
     assert harmless(harmless(cell)) == harmless(cell)
 
 

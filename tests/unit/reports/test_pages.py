@@ -60,7 +60,7 @@ def test_the_page_of_a_good_run_says_that_all_is_done(ledger: SqliteLedger) -> N
     assert ("Took", "1 min 30 s") in page.facts
 
 
-def test_what_needs_a_person_comes_with_what_to_do(ledger: SqliteLedger) -> None:
+def test_the_page_says_what_to_do_for_rows_that_need_a_person(ledger: SqliteLedger) -> None:
     states = list(State)
     run_no = begun(ledger, len(states), with_invalid=True)
     for number, state in enumerate(states, 2):
@@ -142,7 +142,7 @@ def test_a_plan_says_what_it_would_do() -> None:
     assert render(made).count("<tr ") == len(made.rows)
 
 
-def test_what_is_seen_to_be_no_group_is_not_said_to_be_for_everyone_in_one() -> None:
+def test_cancel_all_is_shown_only_for_rows_that_may_be_group_bookings() -> None:
     """`--cancel-all` is about all rows: most of them are no group bookings."""
     page = PlanPage(FACTS)
     for number, group in ((2, False), (3, True), (4, None)):

@@ -13,7 +13,7 @@ from support.given import put, row, staged
 
 
 @pytest.mark.parametrize("state", [State.SENDING, State.UNKNOWN])
-def test_what_a_killed_run_left_on_its_way_is_its_own_and_not_of_other_inputs(tmp_path: Path, state: State) -> None:
+def test_unfinished_attempts_of_a_killed_run_count_as_its_own(tmp_path: Path, state: State) -> None:
     ledger = SqliteLedger.open(tmp_path / "ledger.db")
     run_no = staged(ledger, row(2, 1), row(3, 2))
     put(ledger, run_no, state, 2)

@@ -163,7 +163,7 @@ def test_when_to_look_again_is_local_time_and_never_too_early(due_at: float, whe
     assert sentence == f"1 row has no known outcome; run the same command again after {when}, it looks before it sends."
 
 
-def test_what_no_read_can_settle_is_for_a_person() -> None:
+def test_an_undecided_outcome_is_for_a_person() -> None:
     for_a_person = (
         "No read can settle 1 unknown outcome, unknown.csv says why: a person decides, with `bulk-cancel resolve`."
     )
@@ -191,7 +191,7 @@ def test_what_no_read_can_settle_is_for_a_person() -> None:
         ),
     ],
 )
-def test_what_a_person_has_to_look_at_is_no_done(remains: Remains, sentence: str) -> None:
+def test_the_next_step_is_not_done_while_a_person_has_to_look(remains: Remains, sentence: str) -> None:
     assert next_step(Ending(remains, decide_exit(remains))) == sentence
 
 

@@ -27,7 +27,7 @@ def file(tmp_path: Path) -> Path:
 
 def load(file: Path, text: str, environ: Mapping[str, str] = ENVIRON, **flags: object):  # type: ignore[no-untyped-def]
     file.write_text(text)
-    return load_accounts(file, environ, load_job("a.csv", {"accounts": str(file), **flags}))
+    return load_accounts(load_job("a.csv", {"accounts": str(file), **flags}), environ)
 
 
 def test_an_account_has_what_the_file_says_and_else_what_the_job_says(file: Path) -> None:
@@ -112,11 +112,11 @@ def test_an_unknown_account_or_file_is_refused(file: Path) -> None:
     with pytest.raises(ConfigError, match="name the file of the accounts"):
         load_job("a.csv", {"account": "berlin"})
     with pytest.raises(ConfigError, match="cannot be read"):
-        load_accounts(file.parent / "none.toml", {}, load_job("a.csv", {}))
+        load_accounts(load_job("a.csv", {"accounts": str(file.parent / "none.toml")}), {})
 
 
 def test_without_a_file_there_is_the_own_credential_alone() -> None:
-    accounts = load_accounts(None, ENVIRON, load_job("a.csv", {"burst": "5"}))
+    accounts = load_accounts(load_job("a.csv", {"burst": "5"}), ENVIRON)
     assert not accounts.given
     assert accounts.names == ()
     assert accounts.find("").pace.burst == 5

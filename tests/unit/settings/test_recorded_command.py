@@ -17,7 +17,7 @@ def test_a_command_is_recorded_as_a_shell_takes_it() -> None:
     assert shlex.split(command) == ["bulk-cancel", *arguments]
 
 
-def test_what_another_program_starts_has_no_command() -> None:
+def test_a_run_of_another_program_records_no_command() -> None:
     assert recorded_command([], {"BULK_CANCEL_REASON": "closed"}) == ""
 
 

@@ -93,7 +93,7 @@ def test_wrong_options_of_a_search(wrong: dict[str, str], complaint: str) -> Non
     assert complaint in str(caught.value)
 
 
-def test_other_options_are_complained_about_by_their_names() -> None:
+def test_wrong_options_are_named() -> None:
     with pytest.raises(UsageError, match="find are wrong: rate"):
         search_job(WANTED, {"rate": "soon"})
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import anyio
 
-from bulk_cancel.access.connection import settings_of
 from bulk_cancel.access.places import credential_lock
 from bulk_cancel.access.rate_limits import known_pace, limiter_of, remember
 from bulk_cancel.access.setup import Setup
@@ -18,6 +17,7 @@ from bulk_cancel.api.http import httpx
 from bulk_cancel.api.port import ApiSettings, Page, Query
 from bulk_cancel.api.proxies import proxy_for, proxy_name
 from bulk_cancel.commands.doctor.check import Check, failed, good, warning
+from bulk_cancel.commands.doctor.storage import check_lock
 from bulk_cancel.core.credential import CredentialKind, check_pairing
 from bulk_cancel.core.outcome import TOO_MANY_REQUESTS
 from bulk_cancel.core.pacing import Pace
@@ -31,34 +31,28 @@ from bulk_cancel.errors import (
     LockedError,
     UnreachableError,
 )
-from bulk_cancel.ops.locks import locked
-from bulk_cancel.settings.accounts import OWN
+from bulk_cancel.ops.locks import holder_of, locked
+from bulk_cancel.settings.accounts import OWN, label_of
 
 #: With a larger difference of the clocks, it is uncertain who cancelled first, and when a credential expires.
 MOST_SKEW_S = 30.0
 _PATIENCE_S = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The answer of the API to one read."""
-
-    page: Page
-    skew_s: float | None  #: how far our clock is ahead of the server's; None: it did not say
-
-
-def settings_or_why(setup: Setup) -> ApiSettings | Check:
-    """Return the API settings, or the failed check when they are wrong."""
+def settings_or_why(setup: Setup, name: str, what: str) -> ApiSettings | Check:
+    """Return the API settings of an account, or the failed check `what` when they are wrong."""
     try:
-        settings = settings_of(setup, setup.accounts.find(OWN))
+        settings = setup.api_settings(name)
         check_pairing(settings.credential, settings.user_id, rows_with_user=0, rows_without=0)
     except BulkCancelError as error:
-        return failed("API settings", error)
+        return failed(what, error)
     return settings
 
 
-def check_access(setup: Setup, pace: Pace, settings: ApiSettings) -> Iterator[Check]:
-    """Check the credential and the connection to the API, and read one appointment."""
+def check_access(setup: Setup, name: str, settings: ApiSettings) -> Iterator[Check]:
+    """Check the credential of an account and the connection to the API, and read one appointment."""
+    lock = credential_lock(setup.machine.state_folder, settings.credential.fingerprint)
+    yield check_lock("credential lock", holder_of(lock), "this credential" if name == OWN else label_of(name))
     yield from _check_kind(settings)
     proxy = proxy_for(httpx.URL(settings.base_url))
     yield good("proxy", f"Requests go through {proxy_name(proxy)}." if proxy else "None is in between.")
@@ -67,7 +61,7 @@ def check_access(setup: Setup, pace: Pace, settings: ApiSettings) -> Iterator[Ch
         error = UnreachableError(f"The name {host} cannot be resolved: {why}.", advice="Check the network and its DNS.")
         yield failed("API", error)
         return
-    yield from _check_answer(setup, pace, settings)
+    yield from _check_answer(setup, lock, setup.accounts.pace(name), settings)
 
 
 def _check_kind(settings: ApiSettings) -> Iterator[Check]:
@@ -90,12 +84,11 @@ def _unknown_name(host: str) -> str:
     return ""
 
 
-def _check_answer(setup: Setup, pace: Pace, settings: ApiSettings) -> Iterator[Check]:
+def _check_answer(setup: Setup, lock: Path, pace: Pace, settings: ApiSettings) -> Iterator[Check]:
     if settings.credential.kind is CredentialKind.PLATFORM and not settings.user_id:
         yield warning("API", "It was not asked: without a user it would refuse the key.", "Name one and ask again.")
         return
     try:
-        lock = credential_lock(setup.machine.state_folder, settings.credential.fingerprint)
         with locked(lock, "this credential"):
             asked = setup.machine.run_loop(_ask, setup, pace, settings)
     except LockedError as error:
@@ -107,15 +100,17 @@ def _check_answer(setup: Setup, pace: Pace, settings: ApiSettings) -> Iterator[C
     if asked is None:
         yield warning("API", "It was not asked: the limit of the key is used up.", "Ask again in some minutes.")
         return
-    yield _judge(asked.page, urlsplit(settings.base_url).hostname or "", settings.credential.origin)
-    if asked.page.answer.status is not None:
-        yield _judge_clock(asked.skew_s)
+    page, skew_s = asked
+    yield _judge(page, urlsplit(settings.base_url).hostname or "", settings.credential.origin)
+    if page.answer.status is not None:
+        yield _judge_clock(skew_s)
 
 
-async def _ask(setup: Setup, pace: Pace, settings: ApiSettings) -> Asked | None:
-    """Read within the key's limit, with the same headers as the cancels: `/user/me` would prove less.
+async def _ask(setup: Setup, pace: Pace, settings: ApiSettings) -> tuple[Page, float | None] | None:
+    """Read a page within the key's limit, with the same headers as the cancels: `/user/me` would prove less.
 
-    None: the limit is used up for longer than a person would wait. Raises DeclinedError in a pause of hours.
+    Return it, and how far our clock is ahead of the server's, if that says what time it is. None: the limit is used up
+    for longer than a person would wait. Raises DeclinedError in a pause of hours.
     """
     machine, key = setup.machine, settings.credential.fingerprint
     limiter = limiter_of(pace, key, machine, known_pace(setup.place, key))
@@ -130,7 +125,7 @@ async def _ask(setup: Setup, pace: Pace, settings: ApiSettings) -> Asked | None:
         remember(machine, key, limiter.record())
         page = await line.page(Query(0, page_size=1, user_id=settings.user_id))
         there = line.server_date_at
-        return Asked(page, None if there is None else machine.clock.now() - there)
+        return page, None if there is None else machine.clock.now() - there
     finally:
         await line.aclose()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,6 +42,15 @@ def warning(name: str, found: str, advice: str = "") -> Check:
 def failed(name: str, error: BulkCancelError) -> Check:
     """Return a check of an error with which a run would end."""
     return Check(name, Level.FAIL, str(error), error.advice, error.exit_code)
+
+
+def tried(name: str, call: Callable[[], object], found: str) -> Check:
+    """Return a check of a call with whose error a run would end; `found`: what is so when it raises none."""
+    try:
+        call()
+    except BulkCancelError as error:
+        return failed(name, error)
+    return good(name, found)
 
 
 def untold(name: str, found: str, advice: str = "") -> Check:

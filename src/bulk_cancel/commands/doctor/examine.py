@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace, ledger_place
+from bulk_cancel.access.ledgers import ledger_place
 from bulk_cancel.access.machine import Machine
-from bulk_cancel.access.places import credential_lock
 from bulk_cancel.access.setup import Setup, housed, zone_of
 from bulk_cancel.api.port import ApiSettings
-from bulk_cancel.commands.doctor.accounts import check_accounts
 from bulk_cancel.commands.doctor.api import check_access, settings_or_why
-from bulk_cancel.commands.doctor.check import Check, Level, failed, warning
+from bulk_cancel.commands.doctor.check import Check, Level, failed, good, warning
 from bulk_cancel.commands.doctor.machine import check_versions, check_zones
 from bulk_cancel.commands.doctor.settings import check_input, check_job
-from bulk_cancel.commands.doctor.storage import check_database, check_lock, check_storage
+from bulk_cancel.commands.doctor.storage import check_ledger
 from bulk_cancel.commands.doctor.surroundings import check_surroundings
 from bulk_cancel.errors import BulkCancelError
-from bulk_cancel.ops.locks import holder_of
 from bulk_cancel.ops.logs import make_log
-from bulk_cancel.settings.accounts import Accounts, load_accounts
+from bulk_cancel.settings.accounts import OWN, Accounts, load_accounts
 from bulk_cancel.settings.environment import DEFAULT_API, api_url
 from bulk_cancel.settings.job import Job
 
 T = TypeVar("T")
+#: Checks that are the same for all accounts and have been shown already.
+_COMMON = ("proxy", "clock")
 
 
 def examine(source: str, flags: Mapping[str, Any], machine: Machine) -> Iterator[Check]:
@@ -34,9 +33,11 @@ def examine(source: str, flags: Mapping[str, Any], machine: Machine) -> Iterator
     job, valid = check_job(source, flags)
     yield valid
     setup, failures = _set_up_by_parts(job, machine)
-    settings = failures.get("API settings") or settings_or_why(setup)
+    settings = failures.get("API settings") or settings_or_why(setup, OWN, "API settings")
     if isinstance(settings, Check):
-        yield _where_others_do(settings) if job.accounts else settings
+        # A run whose rows all name accounts needs no credential of its own.
+        others_do = warning("own credential", settings.found, "Rows that name no account cannot be sent.")
+        yield others_do if job.accounts else settings
     if source and valid.level is Level.OK:
         yield check_input(job)
     yield check_versions()
@@ -45,15 +46,13 @@ def examine(source: str, flags: Mapping[str, Any], machine: Machine) -> Iterator
     if "ledger" in failures:
         yield failures["ledger"]
     elif "API settings" not in failures:
-        yield from _check_ledger(setup.place, setup.api_url)
+        yield from check_ledger(setup.place, setup.api_url)
     if isinstance(settings, ApiSettings):
-        lock = credential_lock(setup.machine.state_folder, settings.credential.fingerprint)
-        yield check_lock("credential lock", holder_of(lock), "this credential")
-        yield from check_access(setup, job.pace, settings)
+        yield from check_access(setup, OWN, settings)
     if "accounts" in failures:
         yield failures["accounts"]
     elif "API settings" not in failures:
-        yield from check_accounts(setup)
+        yield from _check_accounts(setup)
 
 
 def _set_up_by_parts(job: Job, machine: Machine) -> tuple[Setup, dict[str, Check]]:
@@ -71,29 +70,22 @@ def _set_up_by_parts(job: Job, machine: Machine) -> tuple[Setup, dict[str, Check
     environ, place = machine.environ, partial(ledger_place, state=machine.state_folder)
     url = part("API settings", partial(api_url, environ), lambda: DEFAULT_API)
     found = part("ledger", partial(place, job.ledger, url), partial(place, None, url))
-    accounts = part("accounts", partial(load_accounts, job.accounts, environ, job), partial(Accounts, job, environ))
+    accounts = part("accounts", partial(load_accounts, job, environ), partial(Accounts, job, environ))
     return Setup(job, url, found, accounts, make_log(quiet=True), machine, zone_of(job, machine)), failures
 
 
-def _where_others_do(missing: Check) -> Check:
-    """Return a warning: a run whose rows all name accounts needs no credential of its own."""
-    return warning("own credential", missing.found, "Rows that name no account cannot be sent.")
+def _check_accounts(setup: Setup) -> Iterator[Check]:
+    """Check every account in the file, each with one request."""
+    if setup.accounts.given:
+        yield good("accounts", f"The file names {', '.join(setup.accounts.names)}.")
+    for name in setup.accounts.names:
+        settings = settings_or_why(setup, name, "credential")
+        checks = [settings] if isinstance(settings, Check) else check_access(setup, name, settings)
+        for check in checks:
+            if check.name not in _COMMON or check.level is Level.FAIL:
+                yield replace(check, name=f"{check.name} of {name}")
 
 
 def _zones(job: Job) -> tuple[str, ...]:
     named = (job.zone, job.select and job.select.selection().days.zone, job.send_window and job.send_window.zone)
     return tuple(sorted({"Europe/Berlin", *map(str, filter(None, named))}))
-
-
-def _check_ledger(place: LedgerPlace, url: str) -> Iterator[Check]:
-    try:
-        place.refuse_lost()
-    except BulkCancelError as error:
-        yield failed("ledger", error)
-        return
-    if isinstance(place, LedgerFile):
-        yield from check_storage(place.path, url)
-    else:
-        yield from check_database(place, url)
-    with suppress(BulkCancelError):
-        yield check_lock("ledger lock", place.holder(), "the ledger")

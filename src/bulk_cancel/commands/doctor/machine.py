@@ -25,12 +25,8 @@ def versions() -> dict[str, str]:
 
 
 def check_versions() -> Check:
-    """Name the versions, and the platform."""
-    return good("versions", f"{', '.join(f'{what} {which}' for what, which in versions().items())}; {_platform()}.")
-
-
-def _platform() -> str:
-    return f"{platform.system()} {platform.release()} on {platform.machine()}"
+    here = f"{platform.system()} {platform.release()} on {platform.machine()}"
+    return good("versions", f"{', '.join(f'{what} {which}' for what, which in versions().items())}; {here}.")
 
 
 def check_zones(names: tuple[str, ...]) -> Check:

@@ -32,10 +32,6 @@ def check_input(job: Job) -> Check:
     path = Path(job.input)
     if job.missing_input == "ok" and not path.exists() and path.parent.is_dir():
         return good("input", f"There is no {path} today; the job allows for that: nothing to do.")
-    return _check_file(path)
-
-
-def _check_file(path: Path) -> Check:
     if not path.exists():
         return failed("input", InputMissingError(f"There is no input {path}.", advice="Check the name."))
     if not path.is_file() or not os.access(path, os.R_OK):

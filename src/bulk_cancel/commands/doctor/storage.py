@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from bulk_cancel.access.ledgers import LedgerPlace
-from bulk_cancel.commands.doctor.check import Check, failed, good, warning
+from bulk_cancel.access.ledgers import LedgerFile, LedgerPlace
+from bulk_cancel.commands.doctor.check import Check, Level, failed, good, tried, warning
 from bulk_cancel.core.text import counted
 from bulk_cancel.errors import BulkCancelError, ConfigError, LedgerCreateError, LedgerDiskError, LedgerError
 from bulk_cancel.ledger.port import Health
-from bulk_cancel.ledger.sqlite.ledger import reading
 from bulk_cancel.ledger.sqlite.open import QUICK_CHECK_BYTES
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.ops.private_files import refuse_open_folder
@@ -23,15 +23,19 @@ _MIB = 1024 * 1024
 _TOO_LITTLE, _LITTLE = 16 * _MIB, 256 * _MIB
 
 
-def check_storage(path: Path, url: str) -> Iterator[Check]:
-    """Check the folder, the disk and the ledger."""
-    folder = _nearest(path.parent)
-    yield _check_folder(folder)
-    yield _check_space(folder)
-    if path.exists():
-        yield from _check_ledger(path, url)
-    else:
-        yield good("ledger", f"There is none at {path} yet: the first run makes it.")
+def check_ledger(place: LedgerPlace, url: str) -> Iterator[Check]:
+    """Check the ledger, its lock, and the folder and the disk of one that is a file."""
+    lost = tried("ledger", place.refuse_lost, "")
+    if lost.level is Level.FAIL:
+        yield lost
+        return
+    if isinstance(place, LedgerFile):
+        folder = _nearest(place.path.parent)
+        yield _check_folder(folder)
+        yield _check_space(folder)
+    yield from _check_content(place, place.path if isinstance(place, LedgerFile) else None, url)
+    with suppress(BulkCancelError):
+        yield check_lock("ledger lock", place.holder(), "the ledger")
 
 
 def _nearest(folder: Path) -> Path:
@@ -42,11 +46,7 @@ def _check_folder(folder: Path) -> Check:
     if not os.access(folder, os.W_OK | os.X_OK):
         advice = "Choose another place with --ledger, or mend the folder's permissions."
         return failed("folder", LedgerCreateError(f"{folder} may not be written.", advice=advice))
-    try:
-        refuse_open_folder(folder)
-    except ConfigError as error:
-        return failed("folder", error)
-    return good("folder", f"{folder} may be written.")
+    return tried("folder", lambda: refuse_open_folder(folder), f"{folder} may be written.")
 
 
 def _check_space(folder: Path) -> Check:
@@ -57,37 +57,30 @@ def _check_space(folder: Path) -> Check:
     return good("disk", found) if free >= _LITTLE else warning("disk", found, "Make room before a large run.")
 
 
-def _check_ledger(path: Path, url: str) -> Iterator[Check]:
-    pages = path.stat().st_size <= QUICK_CHECK_BYTES
+def _check_content(place: LedgerPlace, file: Path | None, url: str) -> Iterator[Check]:
     try:
-        with reading(path) as ledger:
+        if not place.exists():
+            none = f"There is none at {file}" if file else f"{place} answers; there is no ledger in it"
+            yield good("ledger", f"{none} yet: the first run makes it.")
+            return
+        pages = file is not None and file.stat().st_size <= QUICK_CHECK_BYTES
+        with place.reading() as ledger:
             health, bound, unknown = ledger.health(pages=pages), ledger.meta("api_url"), ledger.unknown_count()
     except BulkCancelError as error:
         yield failed("ledger", error)
         return
-    yield _judge(path, health, pages=pages)
-    yield from _owner(path, bound, url)
-    if path.stat().st_mode & 0o077:
-        yield warning("ledger mode", "Others may read the ledger.", f"chmod 600 '{path}'")
+    if file is None:
+        yield good("ledger", f"{place} opens: schema {health.schema}, {health.journal}.")
+    else:
+        yield _judge(file, health, pages=pages)
+    if bound is not None and bound != canonical_api(url):
+        what = f"The ledger {place} belongs to the API at {bound}, not to {url}."
+        yield failed("ledger", ConfigError(what, advice="Name another --ledger, or correct MEETERGO_API_URL."))
+    if file is not None and file.stat().st_mode & 0o077:
+        yield warning("ledger mode", "Others may read the ledger.", f"chmod 600 '{file}'")
     if unknown:
-        yield warning("unknown", _open(unknown), "Type: bulk-cancel status")
-
-
-def check_database(place: LedgerPlace, url: str) -> Iterator[Check]:
-    """Check a ledger in a database."""
-    try:
-        if not place.exists():
-            yield good("ledger", f"{place} answers; there is no ledger in it yet: the first run makes it.")
-            return
-        with place.reading() as ledger:
-            health, bound, unknown = ledger.health(pages=False), ledger.meta("api_url"), ledger.unknown_count()
-    except BulkCancelError as error:
-        yield failed("ledger", error)
-        return
-    yield good("ledger", f"{place} opens: schema {health.schema}, {health.journal}.")
-    yield from _owner(place, bound, url)
-    if unknown:
-        yield warning("unknown", _open(unknown), "Type: bulk-cancel status")
+        what = f"{counted(unknown, 'target has', 'targets have')} no known outcome."
+        yield warning("unknown", what, "Type: bulk-cancel status")
 
 
 def _judge(path: Path, health: Health, *, pages: bool) -> Check:
@@ -100,16 +93,6 @@ def _judge(path: Path, health: Health, *, pages: bool) -> Check:
     if not pages:
         return good("ledger", f"{size}; too large to look at every page here: `bulk-cancel ledger verify` does.")
     return good("ledger", f"{size}; its pages are whole. Runs write it with full sync, each commit on disk.")
-
-
-def _owner(place: object, bound: str | None, url: str) -> Iterator[Check]:
-    if bound is not None and bound != canonical_api(url):
-        what = f"The ledger {place} belongs to the API at {bound}, not to {url}."
-        yield failed("ledger", ConfigError(what, advice="Name another --ledger, or correct MEETERGO_API_URL."))
-
-
-def _open(count: int) -> str:
-    return f"{counted(count, 'target has', 'targets have')} no known outcome."
 
 
 def check_lock(name: str, holder: Holder | None, what: str) -> Check:

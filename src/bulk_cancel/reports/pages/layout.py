@@ -54,7 +54,7 @@ class Card:
 
     kind: Kind
     count: int
-    what: str  #: the noun of the count, in singular or plural
+    what: str  #: the count with its noun
     advice: str
     rows: Sequence[Row]  #: the first of them
 
@@ -71,10 +71,10 @@ class Page:
     facts: Sequence[tuple[str, str]]
     bar_title: str
     bar: Sequence[Segment[Kind]]
-    timeline: Timeline | None
-    cards: Sequence[Card]
+    timeline: Timeline | None = None
+    cards: Sequence[Card] = ()
     headers: tuple[str, str]  #: of the table, after row, status, appointment and why
-    cells_are_sentences: bool  #: under the first of these headers, so that the column is wide
+    cells_are_sentences: bool = False  #: under the first of these headers, so that the column is wide
     rows: Sequence[Row]
     shown: Sequence[str] = ()  #: names of the columns of the input that somebody wanted to see
     note: str  #: which rows the table leaves out, and which file has them; empty when it has all

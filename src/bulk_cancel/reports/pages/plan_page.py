@@ -115,7 +115,6 @@ class PlanPage:
             facts=list(self._facts()),
             bar_title="What would be done",
             bar=segments([(kind, self.actions[action]) for action, kind in KINDS.items()]),
-            timeline=None,
             cards=list(self._cards()),
             headers=("Reason in the mail", "Starts"),
             cells_are_sentences=True,
@@ -171,10 +170,11 @@ class PlanPage:
     def _cards(self) -> Iterator[Card]:
         for action, advice in _ADVICE.items():
             if count := self.actions[action]:
-                what = "row" if count == 1 else "rows"
-                yield Card(KINDS[action], count, what, advice, self._concerning[action][: layout.EXAMPLES])
+                yield Card(
+                    KINDS[action], count, counted(count, "row"), advice, self._concerning[action][: layout.EXAMPLES]
+                )
         if self.paid:
-            what = "appointment" if self.paid == 1 else "appointments"
+            what = counted(self.paid, "appointment")
             yield Card(_PAID, self.paid, what, _PAID_ADVICE, self._paid_rows[: layout.EXAMPLES])
 
     def _rows(self) -> list[Row]:

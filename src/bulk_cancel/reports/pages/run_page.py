@@ -47,57 +47,46 @@ KINDS: Mapping[Status, Kind] = MappingProxyType(
 )
 _DONE = (Status.CANCELLED, Status.ALREADY_CANCELLED)
 
-_ROWS = ("row", "rows")
-_APPOINTMENTS = ("appointment", "appointments")
-_CARDS: Mapping[Concern, tuple[Kind, tuple[str, str], str]] = MappingProxyType(
+_CARDS: Mapping[Concern, tuple[Kind, str]] = MappingProxyType(
     {
         Concern.UNKNOWN: (
             KINDS[Status.UNKNOWN],
-            _ROWS,
             "Sent, but no answer proves the outcome; the cancel may still take effect. Run the same command again: "
             "it reads the appointment before it sends.",
         ),
         Concern.UNDECIDED: (
             KINDS[Status.UNKNOWN],
-            _ROWS,
             "Sent, and no read can settle the outcome. Look it up in meetergo and record what you see with "
             "bulk-cancel resolve.",
         ),
         Concern.FAILED: (
             KINDS[Status.FAILED],
-            _ROWS,
             "Could not be sent, and provably was not. Run the same command again.",
         ),
         Concern.REJECTED: (
             KINDS[Status.REJECTED],
-            _ROWS,
             "The API refused, or a reading showed that it would, and nothing was sent: each row says which. Correct "
             "these rows in failed.csv and run it as a new input.",
         ),
         Concern.NOT_FOUND: (
             KINDS[Status.NOT_FOUND],
-            _ROWS,
             "The API knows no such appointment or attendee. Check the ids in failed.csv and run it as a new input.",
         ),
         Concern.INVALID: (
             KINDS[Status.INVALID],
-            _ROWS,
             "Never sent: the row cannot be carried out. Correct invalid.csv and run it as a new input.",
         ),
         Concern.CHANGED: (
             KINDS[Status.SKIPPED],
-            _ROWS,
             "Not what was approved any more, so it was left out. Look at it, and plan it again if it is still wanted.",
         ),
         Concern.WARNED: (
             Kind("warning", Tone.WARN, "!"),
-            _APPOINTMENTS,
             "The answer says that something after the cancel went wrong, such as a mail or a calendar entry. "
             "Look at them in meetergo.",
         ),
         Concern.PAID: (
             Kind("paid", Tone.WARN, "¤"),
-            _APPOINTMENTS,
             "Cancelled, and it was paid for. A cancel is no refund: check whether one is due.",
         ),
     }
@@ -148,7 +137,6 @@ def run_page(ledger: Ledger, record: RunRecord, now: float) -> Page:
         timeline=_timeline(ledger, run),
         cards=[_card(run, concern) for concern in _CARDS if run.concerns[concern]],
         headers=("Attempts", "Settled"),
-        cells_are_sentences=False,
         rows=rows,
         note=left_out_note(len(rows), run.total, "results.csv"),
     )
@@ -259,10 +247,11 @@ def _timeline(ledger: Ledger, run: _Run) -> Timeline | None:
 
 
 def _card(run: _Run, concern: Concern) -> Card:
-    kind, (one, many), advice = _CARDS[concern]
+    kind, advice = _CARDS[concern]
     count = run.concerns[concern]
     rows = [_row(record, run.record.zone, for_a_person=True) for record in run.concerned[concern][: layout.EXAMPLES]]
-    return Card(kind, count, one if count == 1 else many, advice, rows)
+    noun = "appointment" if concern in (Concern.WARNED, Concern.PAID) else "row"
+    return Card(kind, count, counted(count, noun), advice, rows)
 
 
 def _rows(ledger: Ledger, run: _Run) -> list[Row]:

@@ -53,7 +53,7 @@ def test_an_age_is_the_databases_whatever_the_clock_of_the_process_that_asks(
     assert due_in_s(item, suspended_clock(off_s), 60.0) == pytest.approx(60.0, abs=5)
 
 
-def test_what_is_recovered_after_a_suspension_has_the_time_of_the_database(ledger: PostgresLedger) -> None:
+def test_a_recovery_after_a_suspension_has_the_time_of_the_database(ledger: PostgresLedger) -> None:
     clock = suspended_clock()
     run_no = ledger.begin_run(RunStart("run-1", clock.now(), clock.base, settle_s=60.0))
     ledger.stage(run_no, [row(2, 1)], clock.now())

@@ -289,7 +289,7 @@ def test_a_takeover_waits_for_what_is_being_written(opens: Open, emptied_url: st
     assert writer.chunks(run_no)[0].owner == "two"
 
 
-def test_what_is_written_waits_for_a_takeover_and_is_refused(opens: Open, emptied_url: str) -> None:
+def test_a_write_waits_for_a_takeover_and_is_refused(opens: Open, emptied_url: str) -> None:
     writer, taker = opens(), opens()
     run_no = chunked(writer)
     writer.work_under(taken(writer, run_no))
@@ -429,7 +429,7 @@ def test_an_idle_bucket_is_full_and_no_fuller(ledger: PostgresLedger) -> None:
     assert record.tat_at == pytest.approx(time.time() + 2, abs=1)
 
 
-def test_what_is_given_back_can_be_reserved_again(ledger: PostgresLedger) -> None:
+def test_slots_given_back_can_be_reserved_again(ledger: PostgresLedger) -> None:
     one = ledger.reserve("key", 100, PACE)
     ledger.give_back("key", one, 90, PACE)
     assert ledger.reserve("key", 1, PACE).ahead_s == pytest.approx(1.0, abs=0.2)

@@ -202,9 +202,7 @@ def test_a_file_that_somebody_writes_to_is_noticed_at_the_next_commit(
     assert touched.read_bytes() == left
 
 
-def test_what_a_file_replaced_within_a_transaction_leads_to_is_told_as_what_it_is(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_caused_by_a_replaced_file_is_reported_as_that(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def replaced(*_: object) -> None:
         path.write_bytes(b"")
         raise ZeroDivisionError

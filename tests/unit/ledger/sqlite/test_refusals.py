@@ -295,7 +295,7 @@ def test_a_ledger_that_was_altered_is_refused_and_left_as_it_is(path: Path, stat
     assert fingerprint(path.parent) == before
 
 
-def test_what_analyze_keeps_alters_nothing(path: Path) -> None:
+def test_the_tables_of_analyze_do_not_count_as_an_alteration(path: Path) -> None:
     make(path)
     with raw(path) as connection:
         connection.execute("ANALYZE").fetchall()
