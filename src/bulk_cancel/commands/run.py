@@ -32,7 +32,7 @@ from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.text import counted
 from bulk_cancel.core.units import show_duration
-from bulk_cancel.engine.deadline import earlier, expiry
+from bulk_cancel.engine.deadline import until_expiry
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.errors import BulkCancelError, ConfigError, DeclinedError, Exit, NotApprovedError, UsageError
 from bulk_cancel.execution.caller import Caller
@@ -116,8 +116,8 @@ def prepare(
             shown = shown_columns(source.snapshot, setup.job.show)
             if source.approval is not None:
                 _refuse_own_input(source.approval.input, out)
-                ends = expiry(source.approval.expires_at, setup.machine.clock)
-                beginning = replace(beginning, limit=earlier(beginning.limit, ends))
+                limit = until_expiry(beginning.limit, source.approval.expires_at, setup.machine.clock)
+                beginning = replace(beginning, limit=limit)
             with open_ledger(keys, beginning.limit) as ledger:
                 yield beginning.begun(ledger, source, folder, shown)
 

@@ -26,7 +26,7 @@ from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.engine.series_order import Order
-from bulk_cancel.engine.shared_limiter import SharedLimiter, slots_of
+from bulk_cancel.engine.shared_limiter import SharedLimiter, Slots
 from bulk_cancel.errors import Exit
 from bulk_cancel.execution.active_accounts import ActiveAccount
 from bulk_cancel.execution.caller import Caller
@@ -111,8 +111,8 @@ def contexts_of(setup: Setup, facts: RunFacts, keep: Keep | None = None) -> list
 def _paced(setup: Setup, facts: RunFacts, account: ActiveAccount, commits: GroupCommit) -> tuple[GroupCommit, Limiter]:
     """Return an account's commits and limiter: a shared ledger gives its slots, any other keeps its state."""
     if shared_of(facts.ledger) is not None:
-        slots = slots_of(commits, account.key, account.pace, None)
-        return commits, SharedLimiter(slots.pace, facts.clock, setup.machine.jitter, slots)
+        slots = Slots(commits, account.key, account.pace)
+        return commits, SharedLimiter(facts.clock, setup.machine.jitter, slots)
     limiter = limiter_of(account.pace, account.key, setup.machine, facts.ledger.load_pace(account.key))
     return commits.beside(lambda: PaceUpdate(account.key, limiter.record())), limiter
 
