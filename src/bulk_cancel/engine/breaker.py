@@ -72,15 +72,10 @@ class Breaker:
         while context.clock.monotonic() - began < limits.patience_s:
             with context.counters.waiting("until the API is asked again", context.clock.monotonic() + pause_s):
                 await anyio.sleep(pause_s)
-            if await self._is_well(line):
+            page = await context.read_page(line, self.probe)
+            if page is not None and page.appointments is not None:
                 context.health.recovered()
                 context.log.info("breaker.closed")
                 return
             pause_s = min(limits.longest_pause_s, pause_s * 2)
         context.halt(Exit.STOPPED, f"The API was in trouble for {show_duration(limits.patience_s)}.")
-
-    async def _is_well(self, line: Line) -> bool:
-        page = await self.context.read_page(line, self.probe)
-        if page is None:
-            return False
-        return page.appointments is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -250,18 +250,17 @@ class Runner:
         except Exception as error:
             self._halt_for_bug(error)
 
-    async def _first_user(self) -> str | None:
+    def _first_user(self, ledger: Ledger) -> str | None:
         """Return the acting user for the first request: a Platform key may have none but those of the rows."""
-        return _user(await self._context.commits.ask(self._first_work))
-
-    def _first_work(self, ledger: Ledger) -> list[Work]:
         run_no, scope = self._context.run_no, self._context.scope
         found = [ledger.work(run_no, 0, series=series, limit=1, scope=scope) for series in (False, True)]
-        return [work for one in found for _, work in one] + [item.work for item in ledger.unknown(0, 1, scope)]
+        work = [one for part in found for _, one in part] + [item.work for item in ledger.unknown(0, 1, scope)]
+        return work[0].request.user_id if work else None
 
     async def _preflight(self) -> None:
         """Read one appointment with the headers of the cancels, to check the address and the credential."""
-        self._breaker.probe = Query(0, page_size=1, user_id=await self._first_user())
+        user_id = await self._context.commits.ask(self._first_user)
+        self._breaker.probe = Query(0, page_size=1, user_id=user_id)
         retrying = _PREFLIGHT.retrying(_is_no_answer, self._context.limiter.jitter, anyio.sleep)
         page: Page | None = await retrying(self._context.read_page, self._context.lines[0], self._breaker.probe)
         if page is not None and page.appointments is None:
@@ -298,10 +297,6 @@ def _not_shown(work: Work) -> str:
     return f"The canary did not verify: {name} is {state}, and reads do not show it cancelled. Look it up in meetergo."
 
 
-def _user(work: Iterable[Work]) -> str | None:
-    return next((item.request.user_id for item in work), None)
-
-
 def _is_no_answer(page: Page | None) -> bool:
     return page is not None and page.appointments is None and not is_refusal(page.answer)
 
@@ -316,7 +311,4 @@ def _preflight_error(answer: Answer) -> BulkCancelError:
     what = f"its answer {answer.status} is not a list of appointments"
     if not answer.status:
         what = f"no answer came ({answer.message.removeprefix('ConnectError: ')})"
-    return UnreachableError(
-        f"The API cannot be used: {what}.",
-        advice="Nothing was sent.",
-    )
+    return UnreachableError(f"The API cannot be used: {what}.", advice="Nothing was sent.")

@@ -18,7 +18,7 @@ from bulk_cancel.api.port import Line
 from bulk_cancel.core.actions import SENT, Action, Look
 from bulk_cancel.core.clock import Past
 from bulk_cancel.core.model import Answer, Appointment, Work
-from bulk_cancel.core.outcome import NO_CANCEL_SHOWN, ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
+from bulk_cancel.core.outcome import NO_CANCEL_SHOWN, ONE_OCCURRENCE, Kind, classify_cancel, resolve_refusal
 from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.core.units import show_duration
@@ -265,14 +265,12 @@ class Sender:
             message=answer.message,
             duration_ms=round((context.clock.monotonic() - started_at) * 1000),
         )
+        conclude = _CONCLUSIONS[outcome.kind]
         try:
-            return await (self._held_back(work, *held_back[0]) if held_back else self._conclude(work, outcome))
+            return await (self._held_back(work, *held_back[0]) if held_back else conclude(self, work, outcome.answer))
         except Exception:
             self._context.unrecorded.append((work, outcome))
             raise
-
-    async def _conclude(self, work: Work, outcome: Outcome) -> Step:
-        return await _CONCLUSIONS[outcome.kind](self, work, outcome.answer)
 
     async def _cancelled(self, work: Work, answer: Answer) -> Step:
         if self._claims is None:
