@@ -24,6 +24,10 @@ _VERDICTS = {
 }
 
 
+#: What is told of each thing that is left: no names and addresses.
+_TOLD = ("id", "start", "end", "host_ids", "meeting_type_id", "note")
+
+
 def closed_command(source: str, include_contacts: bool, **given: Any) -> None:
     """Check the days of a job's [select] table, or of the options; end with 0, 3 or 4."""
     job = _job_of(source, *select_apart(given))
@@ -63,18 +67,7 @@ def _document(job: Job, closed: Closed) -> dict[str, Any]:
     return {
         **selection_document(closed.selection),
         "checks": documents_of(closed.checks),
-        "left": [
-            {
-                "kind": one.kind.value,
-                "id": one.id,
-                "start": one.start,
-                "end": one.end,
-                "host_ids": list(one.host_ids),
-                "meeting_type_id": one.meeting_type_id,
-                "note": one.note,
-            }
-            for one in closed.left
-        ],
+        "left": [{"kind": one.kind.value, **{name: getattr(one, name) for name in _TOLD}} for one in closed.left],
         "requests": closed.requests,
         "out": str(job.out) if job.out else None,
         "exit_code": int(closed.exit_code),

@@ -75,7 +75,6 @@ def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -
 
 
 def _ends(rows: tuple[Appointment, ...]) -> tuple[str | None, str | None]:
-    """Return the first and the last start."""
     starts = [row.start for row in (rows[:1] + rows[-1:]) if moment_of(row.start) is not None]
     return (starts[0], starts[-1]) if starts else (None, None)
 

@@ -207,7 +207,6 @@ def _check_pending(found: Found, left: tuple[Left, ...], doubts: list[str]) -> I
 
 
 def _slots(reads: ClosureReads) -> Iterator[Left]:
-    """Yield the bookable slots, summarised by meeting type and host."""
     for offer, starts in sorted(reads.slots.items()):
         if starts:
             hosts, note = (offer.host_id,), f"{counted(len(starts), 'slot')}, the last starts at the end given"

@@ -175,8 +175,8 @@ class _Beginning:
             aside = put_aside(ledger, self.out, source.digest, _WRITTEN)
         if aside is not None:
             setup.log.warning("run.put_aside", out=str(self.out), earlier=str(aside))
-        about = (setup.job.label, source.digest, str(self.out.resolve()))
-        start = RunStart(self.run_id, clock.now(), clock.base, *about, provenance, setup.job.settle)
+        named = (setup.job.label, source.digest, str(self.out.resolve()))
+        start = RunStart(self.run_id, clock.now(), clock.base, *named, provenance, setup.job.settle)
         with setup.display.busy("Writing the rows into the ledger"):
             run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_refused=retry)
         if source.approval is not None:
@@ -185,8 +185,8 @@ class _Beginning:
         setup.log.info("run.started", run_id=self.run_id, rows=plan.rows, cancels=plan.cancels, out=str(self.out))
         began = clock.monotonic()
         active, left = gather_accounts(keys, ledger, run_no, clock) if setup.job.engine == "local" else ([], {})
-        facts = RunFacts(self.run_id, run_no, ledger, self.out, clock, began, active, left, self.limit, source.approval)
-        return replace(facts, closure=plan.closure, provenance=provenance)
+        about = (self.limit, source.approval, plan.closure, provenance)
+        return RunFacts(self.run_id, run_no, ledger, self.out, clock, began, active, left, *about)
 
     def _reads(self, ledger: Ledger, source: Source, wait_s: float) -> PlanReads | None:
         """Return the reads that fill in reasons, or None. (Before a cancel the runner reads again.)"""

@@ -100,8 +100,7 @@ def look_over(place: LedgerPlace, machine: Machine, limit: int, zone: Zone = Non
         if refusal and any(run.started_at > refusal.at for run in ledger.runs(limit=1)):
             refusal = None
         to_correct = left_to_a_person(ledger, max(limit, MOST_RUNS))
-        sources = _Sources(place, ledger, refusal, clock.now(), shown, zone, to_correct)
-        return sources.overview(opened, limit)
+        return _Sources(place, ledger, opened, refusal, clock.now(), shown, zone, to_correct).overview(limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +109,14 @@ class _Sources:
 
     place: LedgerPlace
     ledger: Ledger
+    opened: Callable[[Unknown], OpenTarget]
     refusal: Refusal | None  #: where no run began since
     now: float  #: seconds since the epoch, by the ledger's clock
     zone: Zone
     given: Zone  #: the one that was asked for
     to_correct: Mapping[int, Remains]  #: what runs left to a person, by their numbers
 
-    def overview(self, opened: Callable[[Unknown], OpenTarget], limit: int) -> Overview:
-        """Return the overview."""
+    def overview(self, limit: int) -> Overview:
         ledger, holder = self.ledger, self.place.holder()
         records = ledger.runs(limit=ALL_RUNS)
         if holder is None and any(record.status != "ended" for record in records):
@@ -125,11 +124,11 @@ class _Sources:
         last = next((record for record in records if record.input_digest), None)
         left = ledger.left_by_run()
         shown = [self._view(record, holder, left.get(record.run_no, 0), last) for record in records[:limit]]
-        unknown = tuple(opened(item) for item in ledger.unknown(0, MOST_UNKNOWN))
+        unknown = tuple(self.opened(item) for item in ledger.unknown(0, MOST_UNKNOWN))
         refusal = None if any(map(self._has_told, records[:1])) else self.refusal
         seen = self._view(last, holder, left.get(last.run_no, 0), last) if last else None
         others = [record for record in records if record is not last]
-        lines = [*_refused(refusal, holder), *self._next(seen, holder, opened, is_refused=refusal is not None)]
+        lines = [*_refused(refusal, holder), *self._next(seen, holder, is_refused=refusal is not None)]
         if holder is None:
             if seen and seen.left and seen.phase is not RunPhase.AT_WORK and not seen.expired_in:
                 lines += _unnamed(seen.record, ledger.place)
@@ -179,14 +178,7 @@ class _Sources:
             return _ended(record).exit_code == refusal.exit_code
         return refusal.exit_code != Exit.LOCKED  # that one waited for this run
 
-    def _next(
-        self,
-        last: RunView | None,
-        holder: Holder | None,
-        opened: Callable[[Unknown], OpenTarget],
-        *,
-        is_refused: bool,
-    ) -> Iterator[str]:
+    def _next(self, last: RunView | None, holder: Holder | None, *, is_refused: bool) -> Iterator[str]:
         if holder is not None:
             then = command("status", self.ledger.place)
             yield f"A run is active ({told_in(self.zone, holder)}). Wait until it has ended, then type: {then}"
@@ -203,7 +195,7 @@ class _Sources:
         exit_code = _exit_today(last, remains)
         is_more_to_do = is_refused or not others.is_done  # so that "nothing is left to do" is not shown beside it
         if not (is_more_to_do and exit_code is Exit.OK and last.phase is RunPhase.ENDED):
-            times = (opened(item).due_at for item in every_unknown(self.ledger))
+            times = (self.opened(item).due_at for item in every_unknown(self.ledger))
             due_at = max((time for time in times if time is not None), default=None)
             ending = Ending(
                 remains=remains,
