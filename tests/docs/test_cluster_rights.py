@@ -13,15 +13,18 @@ from bulk_cancel.core.states import Event
 from bulk_cancel.ledger.port import PaceUpdate
 from bulk_cancel.ledger.postgres import PostgresLedger
 from support.given import AT, entry, row, staged, target
+from support.postgres import Server
 from support.roles import OTHERS, Urls, given_rights
 
 
-@pytest.fixture
-def urls(postgres_url: str) -> Iterator[Urls]:
+@pytest.fixture(scope="module")
+def urls(postgres_server: Server) -> Iterator[Urls]:
+    """The roles over one ledger: what they may not do changes nothing in it."""
     queue = pytest.importorskip("bulk_cancel.cluster.queue", reason="there is no dbos", exc_type=ImportError)
-    queue.migrate(postgres_url)
-    with given_rights(postgres_url) as urls:
-        yield urls
+    with postgres_server.database("ledger_template") as url:
+        queue.migrate(url)
+        with given_rights(url) as urls:
+            yield urls
 
 
 def test_the_roles_suffice_for_a_run_and_for_its_workers(urls: Urls) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from bulk_cancel.api.failures import EXCHANGE_ERRORS, MAYBE_SENT, NEVER_SENT, Trace
+from bulk_cancel.api.failures import EXCHANGE_ERRORS, NEVER_SENT, Trace
 from bulk_cancel.core.model import Request
 from bulk_cancel.core.outcome import Kind, classify_cancel
 from sockets.conftest import LineTo
@@ -15,6 +15,36 @@ from support.catalogue import CANCELLED, TARGET
 
 pytestmark = pytest.mark.anyio
 
+#: May be raised after bytes have left.
+MAYBE_SENT: frozenset[type[Exception]] = frozenset(
+    {
+        httpx.HTTPError,
+        httpx.RequestError,
+        httpx.TransportError,
+        httpx.TimeoutException,
+        httpx.ConnectTimeout,
+        httpx.ReadTimeout,
+        httpx.WriteTimeout,
+        httpx.NetworkError,
+        httpx.ReadError,
+        httpx.WriteError,
+        httpx.CloseError,
+        httpx.ProtocolError,
+        httpx.LocalProtocolError,
+        httpx.RemoteProtocolError,
+        httpx.ProxyError,
+        httpx.DecodingError,
+        httpx.TooManyRedirects,
+        httpx.HTTPStatusError,
+        httpx.StreamError,
+        httpx.StreamConsumed,
+        httpx.StreamClosed,
+        httpx.ResponseNotRead,
+        httpx.RequestNotRead,
+        httpx.CookieConflict,
+        getattr(httpx, "SSEError", httpx.TransportError),  # only httpx2 has it
+    }
+)
 EXCEPTIONS = sorted(NEVER_SENT | MAYBE_SENT, key=lambda error: error.__name__)
 
 

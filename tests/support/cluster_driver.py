@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from functools import partialmethod, wraps
+from functools import wraps
 from typing import Any
 
 from bulk_cancel.api.client import HttpLine
@@ -17,9 +17,8 @@ from bulk_cancel.api.failures import Trace
 from bulk_cancel.cli.main import main
 from bulk_cancel.cluster import worker
 from bulk_cancel.core.states import Event
-from bulk_cancel.engine.context import Limits
 from bulk_cancel.ledger.postgres import PostgresLedger, appending
-from support.driver import CONFIRM_S, Points, around, around_async, with_steps
+from support.driver import Points, around, around_async, with_steps
 
 #: When workers look for the chunks of dead ones.
 _EVERY_SECOND = "* * * * * *"
@@ -36,7 +35,6 @@ def play(request: Mapping[str, Any]) -> None:
         setattr(HttpLine, "cancel", around_async(points, "cancel", HttpLine.cancel))  # noqa: B010
         setattr(appending, "_locked", around(points, "look", appending._locked))  # noqa: B010
         Trace.__call__ = with_steps(points, Trace.__call__)  # type: ignore[method-assign]
-    setattr(Limits, "__init__", partialmethod(Limits.__init__, confirm_s=CONFIRM_S))  # noqa: B010
     worker.RESCUE_EVERY = _EVERY_SECOND
     sys.argv = ["bulk-cancel", *request["argv"]]
     main()

@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import partialmethod, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,8 @@ from bulk_cancel.api.client import HttpLine
 from bulk_cancel.api.failures import Trace
 from bulk_cancel.cli.main import main
 from bulk_cancel.cli.run import run_command  # noqa: F401 - its imports are the expensive ones
-from bulk_cancel.engine.context import Limits
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 
-#: Between the two reads that must agree: seconds in earnest, less than that here.
-CONFIRM_S = 0.2
 _LEDGER = ("begin_run", "stage", "start_run", "recover", "append", "end_run")
 _LINE = ("cancel", "read", "page")
 
@@ -41,7 +38,6 @@ def play(request: Mapping[str, Any]) -> None:
     for name in _LINE:
         setattr(HttpLine, name, around_async(points, name, getattr(HttpLine, name)))
     Trace.__call__ = with_steps(points, Trace.__call__)  # type: ignore[method-assign]
-    setattr(Limits, "__init__", partialmethod(Limits.__init__, confirm_s=CONFIRM_S))  # noqa: B010
     _set_clock(request.get("wall_jump_s", 0.0))
     vfs = Vfs(points)
     sys.argv = ["bulk-cancel", *request["argv"]]

@@ -232,7 +232,10 @@ def postgres_url(postgres_server: Server) -> Iterator[str]:
 def _emptied(postgres_server: Server) -> Iterator[tuple[str, Callable[[], object]]]:
     import psycopg
 
-    with postgres_server.database("ledger_template") as url, psycopg.connect(url, autocommit=True) as connection:
+    with (
+        postgres_server.database("ledger_template") as url,
+        psycopg.connect(url, autocommit=True, application_name="emptier") as connection,
+    ):
         connection.execute("SET session_replication_role = replica")  # without the triggers that keep the history
         connection.execute("CREATE TEMPORARY TABLE kept AS TABLE bulk_cancel.meta")
         yield url, lambda: connection.execute(_EMPTY)

@@ -26,7 +26,7 @@ import httpcore
 
 import bulk_cancel
 from bulk_cancel.reports.pages import rendering
-from support import cluster_driver, driver, own_home
+from support import cluster_driver, driver, own_home, patience
 from support.signals import heed_signals
 
 #: Imported by a run when it begins, and slow to import: here, so that they are there.
@@ -40,6 +40,7 @@ def main(address: str) -> None:
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     rendering._environment().get_template("page.html.j2")  # compiling it takes a third of a run of few rows
+    patience.shorten()
     apprise.Apprise().add("json://localhost")  # reads all its services, which takes a second
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

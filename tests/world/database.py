@@ -263,10 +263,6 @@ class Session(SqliteLedger):
         with self._call():
             self.database.stopped.setdefault(run_no, why)
 
-    def stopped(self, run_no: int) -> str:
-        with self._call():
-            return self.database.stopped.get(run_no, "")
-
     def end_given_up(self, run_no: int) -> None:
         with self._call():
             now, left = self.database.now, [chunk for chunk in self._of(run_no) if not chunk.ended]

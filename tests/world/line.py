@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bulk_cancel.api.port import ApiSettings, Page, Query, Users, at_once
+from bulk_cancel.api.port import ApiSettings, Listed, Page, Query, at_once
 from bulk_cancel.core.clock import SEND_WITHIN_S
 from bulk_cancel.core.model import Answer, Appointment, Request, Target
 from world.api import Answered, Departure
@@ -45,8 +45,8 @@ class WorldLine:
         is_list = answer.status == 200 and answer.message != "html"
         return Page(answer, self._listed(query, rng) if is_list else None)
 
-    async def users(self, limit: int, offset: int) -> Users:
-        return Users(Answer(200), ())
+    async def users(self, limit: int, offset: int) -> Listed[str]:
+        return Listed(Answer(200), ())
 
     async def aclose(self) -> None: ...
 

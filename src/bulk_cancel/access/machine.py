@@ -8,6 +8,7 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,22 +28,15 @@ T = TypeVar("T")
 WatchSignals = Callable[[Callable[[str], None], Callable[[str], None]], Coroutine[Any, Any, None]]
 
 
-def _line_factory(settings: ApiSettings) -> Callable[[], Line]:
-    from bulk_cancel.api.client import line_factory
-
-    return line_factory(settings)
-
-
-def _limiter(pace: Pace, clock: Clock, tat: float, jitter: random.Random) -> Limiter:
-    from bulk_cancel.engine.limiter import Limiter
-
-    return Limiter(pace, clock, tat, jitter)
+def _lazily(module: str, name: str) -> Callable[..., Any]:
+    """Return a function that calls the one of that name, whose module is imported only then."""
+    return lambda *arguments: getattr(import_module(module), name)(*arguments)
 
 
-async def _in_a_thread(function: Callable[..., T], *arguments: Any) -> T:
-    from anyio import to_thread
-
-    return await to_thread.run_sync(function, *arguments)
+_line_factory = _lazily("bulk_cancel.api.client", "line_factory")
+_limiter = _lazily("bulk_cancel.engine.limiter", "Limiter")
+_in_a_thread = _lazily("anyio.to_thread", "run_sync")
+_watch_signals = _lazily("bulk_cancel.ops.signals", "watch_signals")
 
 
 def _user() -> str:
@@ -62,12 +56,6 @@ def _run_loop(function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
     import anyio
 
     return anyio.run(function, *arguments, backend_options={"loop_factory": asyncio.SelectorEventLoop})
-
-
-async def _watch_signals(drain: Callable[[str], None], before_death: Callable[[str], None]) -> None:
-    from bulk_cancel.ops.signals import watch_signals
-
-    await watch_signals(drain, before_death)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,6 @@ def state_folder() -> Path:
         return NOWHERE
 
 
-def state_beside(ledger: Path) -> Path:
-    """Return the state folder beside a ledger, for a user without a home."""
-    return ledger.with_name(f"{ledger.name}.state")
-
-
 def ledger_path(given: str | None, url: str, state: Path) -> Path:
     """Return the ledger's file: the given one, or one per API address, so that a rehearsal has a ledger of its own."""
     if given is not None and _OF_A_DATABASE.search(given.removeprefix("sqlite://")):

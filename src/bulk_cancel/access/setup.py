@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 from bulk_cancel.access.ledgers import LedgerPlace, is_database, ledger_place
 from bulk_cancel.access.machine import Machine
-from bulk_cancel.access.places import NOWHERE, ledger_path, state_beside
+from bulk_cancel.access.places import NOWHERE, ledger_path
 from bulk_cancel.api.port import ApiSettings
 from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.provenance import Provenance
@@ -121,4 +121,5 @@ def housed(machine: Machine, ledger: str | None) -> Machine:
     """Return the machine, with the state folder beside the named ledger when the user has no home."""
     if machine.state_folder != NOWHERE or ledger is None or is_database(ledger):
         return machine
-    return replace(machine, state_folder=state_beside(ledger_path(ledger, DEFAULT_API, NOWHERE)))
+    file = ledger_path(ledger, DEFAULT_API, NOWHERE)
+    return replace(machine, state_folder=file.with_name(f"{file.name}.state"))

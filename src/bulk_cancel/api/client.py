@@ -10,7 +10,7 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -26,21 +26,11 @@ from bulk_cancel.api.documents import (
 )
 from bulk_cancel.api.failures import EXCHANGE_ERRORS, Trace
 from bulk_cancel.api.http import httpx
-from bulk_cancel.api.port import (
-    ApiSettings,
-    MeetingTypes,
-    Page,
-    PendingPage,
-    PendingQuery,
-    Query,
-    Slots,
-    SlotsQuery,
-    Users,
-    at_once,
-)
+from bulk_cancel.api.port import ApiSettings, Listed, Page, PendingQuery, Query, SlotsQuery, at_once
 from bulk_cancel.api.transports import LONGEST_BODY, tls_context, transport_factory
+from bulk_cancel.core.closure import PendingBooking
 from bulk_cancel.core.model import Answer, Request, Target
-from bulk_cancel.core.retry import parse_date, parse_retry_after
+from bulk_cancel.core.retry import parse_date, parse_retry_after, parse_seconds
 from bulk_cancel.core.text import clean
 from bulk_cancel.ops.descriptors import is_out_of_files
 
@@ -84,71 +74,68 @@ class HttpLine:
         """POST /appointment/{id}/cancel with exactly the fields that are set (documented)."""
         content = json.dumps(cancel_body(target, request)).encode()
         post = self._request("POST", f"/appointment/{target.appointment_id}/cancel", request.user_id, content)
-        answer, value = await self._exchange(post, may_leave)
-        return self._with_appointment(answer, value).about(target.appointment_id)
+        return self._about(target, *await self._exchange(post, may_leave))
 
     async def read(self, target: Target, request: Request) -> Answer:
         """GET /appointment/{id} (documented by example)."""
-        answer, value = await self._exchange(
-            self._request("GET", f"/appointment/{target.appointment_id}", request.user_id)
-        )
-        return self._with_appointment(answer, value).about(target.appointment_id)
+        return self._about(target, *await self._get(f"/appointment/{target.appointment_id}", request.user_id))
 
     async def page(self, query: Query) -> Page:
         """GET /appointment/paginated; pages are counted from 0 and hold 1 to 100 (seen in existing clients)."""
-        params: dict[str, str | int | None] = {
-            "page": query.page,
-            "pageSize": query.page_size,
-            "start": query.start,
-            "end": query.end,
-            "userId": query.host_id,
-            "meetingTypeId": query.meeting_type_id,
-            "sortBy": "appointment.start",
-            "sortDirection": "ASC",
-        }
-        get = self._request("GET", f"/appointment/paginated?{_encoded(params)}", query.user_id)
-        answer, value = await self._exchange(get)
+        answer, value = await self._get(
+            "/appointment/paginated",
+            query.user_id,
+            page=query.page,
+            pageSize=query.page_size,
+            start=query.start,
+            end=query.end,
+            userId=query.host_id,
+            meetingTypeId=query.meeting_type_id,
+            sortBy="appointment.start",
+            sortDirection="ASC",
+        )
         return parse_page(answer, value, self._settings.now(), with_contacts=self._settings.with_contacts)
 
-    async def users(self, limit: int, offset: int) -> Users:
+    async def users(self, limit: int, offset: int) -> Listed[str]:
         """GET /user (admins); the names of its page parameters are inferred."""
-        get = self._request("GET", f"/user?{_encoded({'limit': limit, 'offset': offset})}", None)
-        answer, value = await self._exchange(get)
-        return parse_users(answer, value)
+        return parse_users(*await self._get("/user", limit=limit, offset=offset))
 
-    async def me(self) -> Users:
+    async def me(self) -> Listed[str]:
         """GET /user/me (documented)."""
-        answer, value = await self._exchange(self._request("GET", "/user/me", None))
+        answer, value = await self._get("/user/me")
         return parse_users(answer, {"users": [value]} if isinstance(value, dict) else None)
 
-    async def pending(self, query: PendingQuery) -> PendingPage:
+    async def pending(self, query: PendingQuery) -> Listed[PendingBooking]:
         """GET /provisional-booking/paginated (documented); the names of its parameters are inferred."""
-        params: dict[str, str | int | None] = {
-            "page": query.page,
-            "pageSize": query.page_size,
-            "status": query.status,
-            "userId": query.host_id,
-        }
-        get = self._request("GET", f"/provisional-booking/paginated?{_encoded(params)}", None)
-        return parse_pending(*await self._exchange(get), with_contacts=self._settings.with_contacts)
-
-    async def meeting_types(self, user_id: str | None) -> MeetingTypes:
-        """GET /meeting-type (documented)."""
-        return parse_meeting_types(*await self._exchange(self._request("GET", "/meeting-type", user_id)))
-
-    async def slots(self, query: SlotsQuery) -> Slots:
-        """GET /booking-availability (documented); without `refreshCache` the answer may be outdated."""
-        params: dict[str, str | int | None] = {
-            "meetingTypeId": query.offer.meeting_type_id,
-            "hostIds": query.offer.host_id,
-            "start": query.start,
-            "end": query.end,
-            "timezone": query.timezone,
-            "refreshCache": "true",
-        }
-        return parse_slots(
-            *await self._exchange(self._request("GET", f"/booking-availability?{_encoded(params)}", None))
+        found = await self._get(
+            "/provisional-booking/paginated",
+            page=query.page,
+            pageSize=query.page_size,
+            status=query.status,
+            userId=query.host_id,
         )
+        return parse_pending(*found, with_contacts=self._settings.with_contacts)
+
+    async def meeting_types(self, user_id: str | None) -> Listed[str]:
+        """GET /meeting-type (documented)."""
+        return parse_meeting_types(*await self._get("/meeting-type", user_id))
+
+    async def slots(self, query: SlotsQuery) -> Listed[str]:
+        """GET /booking-availability (documented); without `refreshCache` the answer may be outdated."""
+        found = await self._get(
+            "/booking-availability",
+            meetingTypeId=query.offer.meeting_type_id,
+            hostIds=query.offer.host_id,
+            start=query.start,
+            end=query.end,
+            timezone=query.timezone,
+            refreshCache="true",
+        )
+        return parse_slots(*found)
+
+    async def _get(self, path: str, user_id: str | None = None, **params: str | int | None) -> tuple[Answer, Any]:
+        query = urlencode({name: value for name, value in params.items() if value is not None})
+        return await self._exchange(self._request("GET", f"{path}?{query}" if query else path, user_id))
 
     def _request(self, method: str, path: str, user_id: str | None, content: bytes = b"") -> httpx.Request:
         """Build a request with one constant URL and the path in httpx's documented extension `target`.
@@ -168,11 +155,12 @@ class HttpLine:
             method, self._url, headers=headers, stream=httpx.ByteStream(content), extensions=extensions
         )
 
-    def _with_appointment(self, answer: Answer, value: Any) -> Answer:
+    def _about(self, target: Target, answer: Answer, value: Any) -> Answer:
+        """Return the answer with its document, if that is of the target's appointment."""
         if answer.status is None or not 200 <= answer.status < 300:
             return answer
         appointment = parse_appointment(value, self._settings.now(), with_contacts=self._settings.with_contacts)
-        return replace(answer, appointment=appointment)
+        return replace(answer, appointment=appointment).about(target.appointment_id)
 
     async def _exchange(self, request: httpx.Request, may_leave: Callable[[], bool] = at_once) -> tuple[Answer, Any]:
         """Send and read under one deadline: a per-read timeout would not stop a server that drips bytes."""
@@ -224,9 +212,8 @@ def _answer(response: httpx.Response, value: Any, retry_after_s: float | None) -
 
 def _age_s(headers: httpx.Headers) -> float:
     """Return the seconds for which a cache has kept an answer (RFC 9111); infinite for a hit without an age."""
-    age = headers.get("Age", "").strip()[:15]
-    if age.isascii() and age.isdigit():
-        return float(age)
+    if (age_s := parse_seconds(headers.get("Age", ""))) is not None:
+        return age_s
     return math.inf if "hit" in headers.get("X-Cache", "").lower() else 0.0
 
 
@@ -248,10 +235,6 @@ def line_factory(settings: ApiSettings) -> Callable[[], HttpLine]:
     """Return a maker of lines that share one TLS context, which is expensive to make."""
     make_transport = transport_factory(settings.base_url, tls_context())
     return lambda: HttpLine(settings, make_transport())
-
-
-def _encoded(params: Mapping[str, str | int | None]) -> str:
-    return urlencode({name: value for name, value in params.items() if value is not None})
 
 
 async def _read_capped(response: httpx.Response) -> bytes:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bulk_cancel.api.port import Page, Users
+from bulk_cancel.api.port import Listed, Page
 from bulk_cancel.core.known_secrets import blotted
 from bulk_cancel.core.model import Answer, Appointment, Contact
 from bulk_cancel.core.moments import moment_of
@@ -52,20 +52,20 @@ def parse_appointment(value: Any, now: float, *, with_contacts: bool = False) ->
         appointment_id=_spelled(value["id"]),
         is_cancelled=_is_cancelled(value.get("isCancelled"), moments),
         cancelled_at=next(filter(None, moments), None),
-        cancelled_by=_text(cancel.get("actionSource")),
+        cancelled_by=parse_text(cancel.get("actionSource")),
         attendee_ids=attending,
         attendee_count=_count_of_people(value.get("attendees")),
         removed_ids=removed,
-        start=_text(value.get("start")),
-        end=_text(value.get("end")),
-        meeting_type_id=_text(value.get("meetingTypeId")),
+        start=parse_text(value.get("start")),
+        end=parse_text(value.get("end")),
+        meeting_type_id=parse_text(value.get("meetingTypeId")),
         paid=bool(value.get("paymentId")),
         warnings=_warnings(value.get("resolvableErrors")),
-        company_id=_text(value.get("companyId")),
+        company_id=parse_text(value.get("companyId")),
         host_ids=None if hosts is None else tuple(sorted(hosts)),
-        location=_text(value.get("location"), _WHOLE),
-        channel=_text(info.get("channel")),
-        meeting=_text(info.get("name"), 200),
+        location=parse_text(value.get("location"), _WHOLE),
+        channel=parse_text(info.get("channel")),
+        meeting=parse_text(info.get("name"), 200),
         group_booking=group if isinstance(group, bool) else None,
         created_at=_moment(value.get("createdAt"), now),
         contacts=_contacts(value.get("attendees")) if with_contacts else (),
@@ -85,13 +85,13 @@ def _moment(text: object, now: float) -> float | None:
     return at if at is not None and _EARLIEST <= at <= now + _AHEAD_S else None
 
 
-def parse_users(answer: Answer, value: Any) -> Users:
+def parse_users(answer: Answer, value: Any) -> Listed[str]:
     """Read the ids of `GET /user`; None when it is not a list of users."""
     users = value.get("users") if answer.status == 200 and isinstance(value, dict) else None
     if not isinstance(users, list):
-        return Users(answer, None)
+        return Listed(answer, None)
     found = tuple(id_ for user in users if (id_ := _id(_mapping(user))))
-    return Users(answer, found, len(users) - len(found), parse_total(value))
+    return Listed(answer, found, len(users) - len(found), parse_total(value))
 
 
 def parse_page(answer: Answer, value: Any, now: float, *, with_contacts: bool = False) -> Page:
@@ -169,7 +169,7 @@ def _spelled(text: str) -> str:
 
 
 def _id(person: Mapping[str, Any]) -> str:
-    return _spelled(_text(person.get("id")) or "")
+    return _spelled(parse_text(person.get("id")) or "")
 
 
 def _texts(value: Any) -> frozenset[str] | None:
@@ -189,12 +189,13 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _text(value: Any, longest: int = 64) -> str | None:
+def parse_text(value: Any, longest: int = 64) -> str | None:
+    """Read a text, cleaned and shortened; None for anything else, and for an empty one."""
     return clean(value, longest) if isinstance(value, str) and value else None
 
 
 def _warnings(value: Any) -> tuple[str, ...]:
-    codes = [_text(_mapping(item).get("errorCode")) for item in value] if isinstance(value, list) else []
+    codes = [parse_text(_mapping(item).get("errorCode")) for item in value] if isinstance(value, list) else []
     return tuple(code for code in codes if code)[:_MOST_WARNINGS]
 
 

@@ -20,42 +20,7 @@ from bulk_cancel.ops.uptime import uptime
 
 #: Raised while a connection is waited for or refused: before the first byte of a request.
 NEVER_SENT: frozenset[type[Exception]] = frozenset(
-    {
-        httpx.ConnectError,
-        httpx.PoolTimeout,
-        httpx.UnsupportedProtocol,
-        httpx.InvalidURL,
-    }
-)
-#: May be raised after bytes have left.
-MAYBE_SENT: frozenset[type[Exception]] = frozenset(
-    {
-        httpx.HTTPError,
-        httpx.RequestError,
-        httpx.TransportError,
-        httpx.TimeoutException,
-        httpx.ConnectTimeout,
-        httpx.ReadTimeout,
-        httpx.WriteTimeout,
-        httpx.NetworkError,
-        httpx.ReadError,
-        httpx.WriteError,
-        httpx.CloseError,
-        httpx.ProtocolError,
-        httpx.LocalProtocolError,
-        httpx.RemoteProtocolError,
-        httpx.ProxyError,
-        httpx.DecodingError,
-        httpx.TooManyRedirects,
-        httpx.HTTPStatusError,
-        httpx.StreamError,
-        httpx.StreamConsumed,
-        httpx.StreamClosed,
-        httpx.ResponseNotRead,
-        httpx.RequestNotRead,
-        httpx.CookieConflict,
-        getattr(httpx, "SSEError", httpx.TransportError),  # only httpx2 has it
-    }
+    {httpx.ConnectError, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL}
 )
 #: What an exchange may raise. Anything else is a bug of ours and is not swallowed.
 EXCHANGE_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, OSError)

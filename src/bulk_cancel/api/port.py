@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from bulk_cancel.core.closure import Offer, PendingBooking
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.core.model import Answer, Appointment, Request, Target
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,14 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Users:
-    """The answer to a request for users: their ids, None when the answer is not such a list."""
+class Listed(Generic[T]):
+    """The answer to a request for a list of ids, bookings or starts; `items` is None when it has no known shape."""
 
     answer: Answer
-    user_ids: tuple[str, ...] | None
-    unreadable: int = 0  #: items of the list without an id
-    total: int | None = None  #: users of the company, as the API counts them; None: it does not say
+    items: tuple[T, ...] | None
+    unreadable: int = 0  #: items of the list that say too little
+    total: int | None = None  #: items on all pages, as the API counts them; None: it does not say
+    size: int = 0  #: items of the list, also those that do not count
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +78,6 @@ class PendingQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class PendingPage:
-    """The answer to a `PendingQuery`: the bookings on the page, None when the answer is not such a list."""
-
-    answer: Answer
-    bookings: tuple[PendingBooking, ...] | None
-    size: int = 0  #: items on the page
-    unreadable: int = 0  #: items without an id or a start
-    total: int | None = None  #: bookings on all pages, as the API counts them; None: it does not say
-
-
-@dataclass(frozen=True, slots=True)
 class SlotsQuery:
     """What to ask of `GET /booking-availability`."""
 
@@ -93,22 +85,6 @@ class SlotsQuery:
     start: str  #: ISO 8601
     end: str  #: ISO 8601
     timezone: str
-
-
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """The answer to a `SlotsQuery`: the starts of the bookable slots, None when the answer has no known shape."""
-
-    answer: Answer
-    starts: tuple[str, ...] | None
-
-
-@dataclass(frozen=True, slots=True)
-class MeetingTypes:
-    """The answer to a request for a user's meeting types: their ids, None when the answer is not such a list."""
-
-    answer: Answer
-    type_ids: tuple[str, ...] | None
 
 
 def at_once() -> bool:
@@ -131,20 +107,20 @@ class Line(Protocol):
     async def page(self, query: Query) -> Page:
         """GET one page of appointments."""
 
-    async def users(self, limit: int, offset: int) -> Users:
-        """GET one part of the company's users, admins only."""
+    async def users(self, limit: int, offset: int) -> Listed[str]:
+        """GET the ids of one part of the company's users, admins only."""
 
-    async def me(self) -> Users:
-        """GET the acting user."""
+    async def me(self) -> Listed[str]:
+        """GET the id of the acting user."""
 
-    async def pending(self, query: PendingQuery) -> PendingPage:
+    async def pending(self, query: PendingQuery) -> Listed[PendingBooking]:
         """GET one page of bookings that wait for a confirmation."""
 
-    async def meeting_types(self, user_id: str | None) -> MeetingTypes:
-        """GET the meeting types of the acting user; `user_id`: of this one, with Platform keys only."""
+    async def meeting_types(self, user_id: str | None) -> Listed[str]:
+        """GET the ids of the acting user's meeting types; `user_id`: of this one, with Platform keys only."""
 
-    async def slots(self, query: SlotsQuery) -> Slots:
-        """GET the bookable slots of one meeting type with one host, bypassing caches."""
+    async def slots(self, query: SlotsQuery) -> Listed[str]:
+        """GET the starts of the bookable slots of one meeting type with one host, bypassing caches."""
 
     async def aclose(self) -> None:
         """Close the connection."""

@@ -8,7 +8,7 @@ from typing import Any
 from bulk_cancel.cli.doctor import documents_of, show_checks
 from bulk_cancel.cli.parameters import select_apart
 from bulk_cancel.cli.run import caller_of, told_as_json
-from bulk_cancel.cli.stdout import put_document
+from bulk_cancel.cli.stdout import put_document, selection_document
 from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.commands.closed import Closed, look_if_closed
 from bulk_cancel.commands.doctor.check import Level
@@ -22,6 +22,10 @@ _VERDICTS = {
     Exit.REFUSED_ROWS: "Not closed: something remains.",
     Exit.UNKNOWN: "Nothing was found, but a part could not be read.",
 }
+
+
+#: What is told of each thing that is left: no names and addresses.
+_TOLD = ("id", "start", "end", "host_ids", "meeting_type_id", "note")
 
 
 def closed_command(source: str, include_contacts: bool, **given: Any) -> None:
@@ -60,25 +64,10 @@ def _tell(job: Job, closed: Closed) -> None:
 
 
 def _document(job: Job, closed: Closed) -> dict[str, Any]:
-    days = closed.selection.days
     return {
-        "from": days.first.isoformat(),
-        "to": days.last.isoformat(),
-        "timezone": str(days.zone),
-        "selection": closed.selection.document(),
+        **selection_document(closed.selection),
         "checks": documents_of(closed.checks),
-        "left": [
-            {
-                "kind": one.kind.value,
-                "id": one.id,
-                "start": one.start,
-                "end": one.end,
-                "host_ids": list(one.host_ids),
-                "meeting_type_id": one.meeting_type_id,
-                "note": one.note,
-            }
-            for one in closed.left
-        ],
+        "left": [{"kind": one.kind.value, **{name: getattr(one, name) for name in _TOLD}} for one in closed.left],
         "requests": closed.requests,
         "out": str(job.out) if job.out else None,
         "exit_code": int(closed.exit_code),

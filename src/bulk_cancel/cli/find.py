@@ -7,7 +7,7 @@ from typing import Any
 
 from bulk_cancel.cli.parameters import select_apart
 from bulk_cancel.cli.run import caller_of, told_as_json
-from bulk_cancel.cli.stdout import put_document, put_out
+from bulk_cancel.cli.stdout import put_document, put_out, selection_document
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.commands.find import FindOutput, find
 from bulk_cancel.core.model import Appointment
@@ -53,8 +53,7 @@ def _put(rows: tuple[Appointment, ...], layout: Layout, found: Found, output: Fi
 
 
 def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -> dict[str, Any]:
-    days = found.selection.days
-    first, last = _ends(rows)
+    (first, last), zone = _ends(rows), found.selection.days.zone
     return {
         "found": len(rows),
         "cancelled": found.gathering.count(Fit.CANCELLED),
@@ -66,12 +65,9 @@ def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -
         "host_ids": [host_id for host_id in found.host_ids if host_id],
         "requests": found.requests,
         "throttled": found.throttled,
-        "from": days.first.isoformat(),
-        "to": days.last.isoformat(),
-        "timezone": str(days.zone),
-        "selection": found.selection.document(),
-        "first_start": write_moment(first, days.zone) or None,
-        "last_start": write_moment(last, days.zone) or None,
+        **selection_document(found.selection),
+        "first_start": write_moment(first, zone) or None,
+        "last_start": write_moment(last, zone) or None,
         "out": str(output.file_for(complete=not found.doubts)),
         "note": _APART,
         "exit_code": int(Exit.UNKNOWN if found.doubts else Exit.OK),
@@ -79,7 +75,6 @@ def _document(found: Found, rows: tuple[Appointment, ...], output: FindOutput) -
 
 
 def _ends(rows: tuple[Appointment, ...]) -> tuple[str | None, str | None]:
-    """Return the first and the last start."""
     starts = [row.start for row in (rows[:1] + rows[-1:]) if moment_of(row.start) is not None]
     return (starts[0], starts[-1]) if starts else (None, None)
 

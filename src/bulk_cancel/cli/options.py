@@ -19,7 +19,7 @@ class JobOption(Option):
     The job's model validates its value, which is a text, or a list, or a bool of a flag: that one has no metavar.
     """
 
-    def __init__(self, name: str, commands: frozenset[str], help: str, metavar: str | None = None, **rest: Any) -> None:
+    def __init__(self, name: str, commands: set[str], help: str, metavar: str | None = None, **rest: Any) -> None:
         flag = f"--{name.replace('_', '-')}"
         spelt = [rest.pop("short", ""), flag if metavar else f"{flag}/--no-{flag[2:]}"]
         kind, rest = str if metavar else bool, {"brief": False, **rest}
@@ -35,20 +35,16 @@ class JobOption(Option):
         self.commands = commands
 
 
-def _of(*commands: str) -> frozenset[str]:
-    return frozenset(commands)
-
-
-_RUN, _PLAN = _of("run"), _of("plan")
+_RUN, _PLAN = {"run"}, {"plan"}
 _CANCELS = _RUN | _PLAN
-_PACED = _CANCELS | _of("reconcile", "find", "closed", "worker")
-_TIMED = _CANCELS | _of("reconcile")
-_FOUND = _CANCELS | _of("find", "closed")
-_SHOWS = _of("show", "report", "status", "explain")
-_READS = _CANCELS | _of("sandbox")
-_ON_LEDGERS = _of("report", "status", "explain", "resolve", "doctor")
-_ON_LEDGERS |= _of("ledger verify", "ledger backup", "ledger export", "ledger forget", "cluster status", "cluster stop")
-_AS_JSON = _PACED - _of("worker") | _of("show", "report", "status", "doctor", "explain", "cluster status")
+_PACED = _CANCELS | {"reconcile", "find", "closed", "worker"}
+_TIMED = _CANCELS | {"reconcile"}
+_FOUND = _CANCELS | {"find", "closed"}
+_SHOWS = {"show", "report", "status", "explain"}
+_READS = _CANCELS | {"sandbox"}
+_ON_LEDGERS = {"report", "status", "explain", "resolve", "doctor"}
+_ON_LEDGERS |= {"ledger verify", "ledger backup", "ledger export", "ledger forget", "cluster status", "cluster stop"}
+_AS_JSON = _PACED - {"worker"} | {"show", "report", "status", "doctor", "explain", "cluster status"}
 
 _TABLE = {
     "What to cancel": (
@@ -96,9 +92,7 @@ _TABLE = {
     "Pace": (
         JobOption("rate", _PACED, "The key's limit. (default: 100/min)", "N/s|N/min"),
         JobOption("burst", _PACED, "Requests the limit allows at once. (default: 200)", "N"),
-        JobOption(
-            "concurrency", _PACED - _PLAN - _of("find", "closed"), "Requests in flight at most. (default: 16)", "N"
-        ),
+        JobOption("concurrency", _PACED - _PLAN - {"find", "closed"}, "Requests in flight at most. (default: 16)", "N"),
         JobOption("timeout", _PACED, "For one whole exchange. (default: 30s)", "DUR"),
         JobOption("max_attempts", _RUN, "Sends per target, if proven not applied. (default: 5)", "N"),
     ),
@@ -113,19 +107,19 @@ _TABLE = {
     "Results": (
         JobOption(
             "out",
-            _CANCELS | _of("report", "closed"),
+            _CANCELS | {"report", "closed"},
             "Folder of the result files. (default: runs/<id>)",
             "DIR",
             brief=True,
         ),
         JobOption(
             "show",
-            _CANCELS | _of("report"),
+            _CANCELS | {"report"},
             "Show this column of the input beside the ids, in the plan and on the pages: personal data.",
             "COLUMN",
             multiple=True,
         ),
-        JobOption("excel", _RUN | _of("report"), "Write results.xlsx as well."),
+        JobOption("excel", _RUN | {"report"}, "Write results.xlsx as well."),
         JobOption("rebooking_list", _RUN, "Write a list of the people to call: names, addresses."),
         JobOption("notify_on", _RUN, "When to notify. (default: failure,unknown,halt)", "EVENTS"),
         JobOption("metrics_file", _RUN, "Write metrics for Prometheus here. Extra [metrics].", "PATH"),

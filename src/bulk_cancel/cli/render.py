@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bulk_cancel.cli.terminal import Terminal, styled
+from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.moments import Zone, show_span
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.plan import Action, LookSummary, Plan, PlanLine
+from bulk_cancel.core.plan import LookSummary, Plan, PlanLine
 from bulk_cancel.core.text import clean, counted, printable
 from bulk_cancel.core.units import about, show_duration
 from bulk_cancel.ops.uptime import uptime

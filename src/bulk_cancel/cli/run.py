@@ -103,6 +103,10 @@ def _plan(job: Job) -> None:
 
 
 def _document(plan: Plan, source: str) -> dict[str, Any]:
+    accounts = {  # the empty name is the run's own credential
+        name: {"cancels": plan.shares[name].cancels, "duration_s": round(plan.duration_of(name), 1)}
+        for name in plan.paces
+    }
     return {
         "source": source,
         "rows": plan.rows,
@@ -112,7 +116,7 @@ def _document(plan: Plan, source: str) -> dict[str, Any]:
         "reasons": {"own": plan.own_reasons, "given": plan.given_reasons, "none": plan.no_reasons},
         "notes": list(plan.notes),
         "duration_s": round(plan.duration_s, 1),
-        **({"accounts": _accounts_document(plan)} if plan.paces else {}),
+        **({"accounts": accounts} if plan.paces else {}),
         **({"look": _look_document(plan.look, plan.hours.zone)} if plan.look else {}),
         **({"digest": plan.digest} if plan.digest else {}),
         **({"closure": plan.closure} if plan.closure else {}),
@@ -121,14 +125,6 @@ def _document(plan: Plan, source: str) -> dict[str, Any]:
         **({"nothing": plan.nothing} if plan.nothing else {}),
         **({"left_s": round(plan.time.left_s(uptime()), 1)} if plan.time else {}),
         "exit_code": int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK),
-    }
-
-
-def _accounts_document(plan: Plan) -> dict[str, Any]:
-    """Return the cancels of each account; the empty name is the run's own credential."""
-    return {
-        name: {"cancels": plan.shares[name].cancels, "duration_s": round(plan.duration_of(name), 1)}
-        for name in plan.paces
     }
 
 

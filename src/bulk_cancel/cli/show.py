@@ -75,7 +75,6 @@ def _expiry(plan: PlanFile, now: float, zone: Zone) -> str:
 
 
 def _first_lines(plan: PlanFile) -> dict[Action, list[PlannedLine]]:
-    """Return the first lines of each action that the plan has."""
     first: dict[Action, list[PlannedLine]] = {action: [] for action in Action if plan.header.actions.get(action)}
     for line in plan.lines():
         if len(first[line.action]) < _PREVIEW:

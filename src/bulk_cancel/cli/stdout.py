@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bulk_cancel.access.ledgers import LedgerPlace
     from bulk_cancel.access.machine import Machine
+    from bulk_cancel.core.selection import Selection
 
 
 def put_out(text: str) -> None:
@@ -30,6 +31,13 @@ def put_out(text: str) -> None:
 def put_document(document: Mapping[str, Any]) -> None:
     """Write one versioned JSON document. It is ASCII: it goes to terminals of any encoding."""
     put_out(json.dumps({"schema_version": 1, **document}, indent=2) + "\n")
+
+
+def selection_document(selection: Selection) -> dict[str, Any]:
+    """Return what a search selects, for JSON."""
+    days = selection.days
+    names = {"from": days.first.isoformat(), "to": days.last.isoformat(), "timezone": str(days.zone)}
+    return {**names, "selection": selection.document()}
 
 
 @contextmanager

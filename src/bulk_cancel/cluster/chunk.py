@@ -28,7 +28,7 @@ from bulk_cancel.engine.deadline import watch_time
 from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
-from bulk_cancel.engine.shared_limiter import SharedLimiter, slots_of
+from bulk_cancel.engine.shared_limiter import SharedLimiter, Slots
 from bulk_cancel.engine.unknowns import series_due_in_s
 from bulk_cancel.errors import BulkCancelError, Exit
 from bulk_cancel.ledger.port import Ledger
@@ -139,8 +139,8 @@ class ChunkRun:
         machine = self._worker.setup.machine
         clock = await machine.off_loop(clock_of, self._ledger, machine.clock)
         commits = _Commits(self._ledger, self._lease.chunk.run_no, machine.off_loop, self._heed)
-        slots = slots_of(commits, account.credential.fingerprint, account.pace, self._lease)
-        limiter = SharedLimiter(slots.pace, clock, machine.jitter, slots)
+        slots = Slots(commits, account.credential.fingerprint, account.pace, self._lease)
+        limiter = SharedLimiter(clock, machine.jitter, slots)
         lines = self._lines(account)
         try:
             context = await self._context(clock, commits, limiter, lines)

@@ -107,28 +107,24 @@ def enqueue(ledger: SharedLedger, opened: queue.Queue, run: RunRecord, clock: Cl
 
 async def _watch(what: Dispatch, run: RunRecord) -> bool:
     """Show the run's progress until it has ended or the person stops watching; return whether it has ended."""
+    gone, display, told = anyio.Event(), what.caller.display, False
     with closing(_Observed(what.place.url, run)) as seen:
-        await _follow(what, seen)
+        async with anyio.create_task_group() as group:
+            group.start_soon(watch_signals, lambda _: gone.set(), lambda _: display.stop())
+            group.start_soon(what.caller.stop.watch, lambda _: gone.set())
+            await to_thread.run_sync(seen.update)
+            group.start_soon(show_progress, display, lambda: seen.standing)
+            while not (gone.is_set() or seen.ended or seen.failure):
+                with anyio.move_on_after(seen.pause_s):
+                    await gone.wait()
+                await to_thread.run_sync(seen.update)
+                if seen.is_untaken and not told:
+                    told = True
+                    what.caller.log.warning("run.no_worker", run_id=what.facts.run_id, hint=f"{NOBODY} {START_ONE}")
+            group.cancel_scope.cancel()
     if seen.failure is not None:
         raise seen.failure
     return seen.ended
-
-
-async def _follow(what: Dispatch, seen: _Observed) -> None:
-    gone, display, told = anyio.Event(), what.caller.display, False
-    async with anyio.create_task_group() as group:
-        group.start_soon(watch_signals, lambda _: gone.set(), lambda _: display.stop())
-        group.start_soon(what.caller.stop.watch, lambda _: gone.set())
-        await to_thread.run_sync(seen.update)
-        group.start_soon(show_progress, display, lambda: seen.standing)
-        while not (gone.is_set() or seen.ended or seen.failure):
-            with anyio.move_on_after(seen.pause_s):
-                await gone.wait()
-            await to_thread.run_sync(seen.update)
-            if seen.is_untaken and not told:
-                told = True
-                what.caller.log.warning("run.no_worker", run_id=what.facts.run_id, hint=f"{NOBODY} {START_ONE}")
-        group.cancel_scope.cancel()
 
 
 class _Observed:

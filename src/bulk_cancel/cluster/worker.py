@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 from anyio import to_thread
 from dbos import DBOS
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay
 
 from bulk_cancel.access.ledgers import LedgerDatabase
 from bulk_cancel.access.limit_sharing import limit_shared
@@ -87,18 +87,21 @@ class Worker:
 
     async def carry_chunk(self, run_id: str, chunk_no: int) -> None:
         """Work on a chunk until it has ended or has another owner; try again when the database was unreachable."""
+        log = self._options.setup.log
         retrying = AsyncRetrying(
             stop=stop_after_delay(_PATIENCE_S),
             wait=random_wait(self._options.setup.machine.jitter, 0.5, 10),
             retry=retry_if_exception(_may_come_back),
             sleep=anyio.sleep,
-            before_sleep=lambda state: self._options.setup.log.warning("chunk.waiting", why=str(_error_of(state))),
+            before_sleep=lambda state: log.warning(
+                "chunk.waiting", why=str(state.outcome and state.outcome.exception())
+            ),
             reraise=True,
         )
         try:
             await retrying(self._carry_once, run_id, chunk_no, _Kept())
         except LostChunkError as error:
-            self._options.setup.log.warning("chunk.lost", run_id=run_id, chunk=chunk_no, why=str(error))
+            log.warning("chunk.lost", run_id=run_id, chunk=chunk_no, why=str(error))
 
     async def _carry_once(self, run_id: str, chunk_no: int, kept: _Kept) -> None:
         ledger = await self._off_loop(self._open_ledger)
@@ -200,10 +203,6 @@ class _Kept:
         now = ledger.chunk(run_no, chunk_no)
         if now is None or now.epoch != self.lease.epoch:
             raise LostChunkError(f"Chunk {chunk_no} of run {run_no} was taken over while the database was unreachable.")
-
-
-def _error_of(state: RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome else None
 
 
 def _may_come_back(error: BaseException) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bulk_cancel.access.ledgers import LedgerPlace
@@ -90,11 +91,12 @@ def _checked(setup: Setup, *, with_contacts: bool) -> Closed:
     reads: list[ClosureReads] = []
 
     async def read_on(search: Search) -> None:
-        reads.append(ClosureReads(search.reader, acts_for_all=_acts_for_all(setup)))
+        kind = setup.accounts.find(setup.job.account).credential.kind
+        reads.append(ClosureReads(search.reader, acts_for_all=kind is CredentialKind.PLATFORM))
         await reads[0].run(search)
 
     found = find_appointments(setup, with_contacts=with_contacts, then=read_on)
-    appointments = tuple(_appointments(found, _known(setup.place, found)))
+    appointments = tuple(_appointments(found, setup.place))
     pending, slots = tuple(_pending(reads[0])), tuple(_slots(reads[0]))
     checks = (
         *_check_appointments(found, appointments),
@@ -106,26 +108,20 @@ def _checked(setup: Setup, *, with_contacts: bool) -> Closed:
     return Closed(found.selection, setup.provenance, checks, left, found.requests)
 
 
-def _acts_for_all(setup: Setup) -> bool:
-    return setup.accounts.find(setup.job.account).credential.kind is CredentialKind.PLATFORM
-
-
 # -- appointments ------------------------------------------------------------------------------------------------------
 
 
-def _known(place: LedgerPlace, found: Found) -> Mapping[str, str]:
+def _notes(place: LedgerPlace, active: Sequence[Appointment]) -> list[str]:
     """Return a clause on what the ledger knows of each active appointment."""
-    active = [one.appointment_id for one in found.gathering.chosen(*_LEFT)]
-    if not place.exists():
-        return dict.fromkeys(active, _IN_NONE)
-    try:
-        with place.reading() as ledger:
-            run = next((run for run in ledger.runs(limit=_MOST_RUNS) if run.input_digest), None)
-            if run is None:
-                return dict.fromkeys(active, _IN_NONE)
-            return {one.appointment_id: _note(ledger, one, run) for one in found.gathering.chosen(*_LEFT)}
-    except BulkCancelError as error:
-        return dict.fromkeys(active, f"the ledger cannot be read: {error}")
+    note = _IN_NONE
+    if place.exists():
+        try:
+            with place.reading() as ledger:
+                if run := next((run for run in ledger.runs(limit=_MOST_RUNS) if run.input_digest), None):
+                    return [_note(ledger, one, run) for one in active]
+        except BulkCancelError as error:
+            note = f"the ledger cannot be read: {error}"
+    return [note] * len(active)
 
 
 def _note(ledger: Ledger, appointment: Appointment, run: RunRecord) -> str:
@@ -142,27 +138,19 @@ def _note(ledger: Ledger, appointment: Appointment, run: RunRecord) -> str:
     return f"{work.state.value} in an earlier run{f': {detail}' if detail else ''}"
 
 
-def _appointments(found: Found, known: Mapping[str, str]) -> Iterator[Left]:
-    for one in found.gathering.chosen(*_LEFT):
-        notes = [known[one.appointment_id]]
+def _appointments(found: Found, place: LedgerPlace) -> Iterator[Left]:
+    active = found.gathering.chosen(*_LEFT)
+    for one, note in zip(active, _notes(place, active), strict=True):
         if found.gathering.found[one.appointment_id][0] is Fit.REACHES_IN:
-            notes.append("it began before these days and goes on into them")
-        yield Left(
-            LeftKind.APPOINTMENT,
-            one.appointment_id,
-            one.start,
-            one.end,
-            one.host_ids or (),
-            one.meeting_type_id,
-            "; ".join(notes),
-            one.contacts,
-        )
+            note += "; it began before these days and goes on into them"
+        span, hosts = (one.start, one.end), one.host_ids or ()
+        yield Left(LeftKind.APPOINTMENT, one.appointment_id, *span, hosts, one.meeting_type_id, note, one.contacts)
 
 
 def _check_appointments(found: Found, left: tuple[Left, ...]) -> Iterator[Check]:
     name, days = "appointments", found.selection.days
     if left:
-        many = counted(len(left), "appointment", "appointments")
+        many = counted(len(left), "appointment")
         are = "is" if len(left) == 1 else "are"
         what = f"{many}{found.selection.narrowing} {are} active on {days}, {_span(left, days)}."
         yield _left_over(name, " ".join((what, _by_host(left), *_unknown_of(left))), _THEN)
@@ -219,7 +207,6 @@ def _check_pending(found: Found, left: tuple[Left, ...], doubts: list[str]) -> I
 
 
 def _slots(reads: ClosureReads) -> Iterator[Left]:
-    """Yield the bookable slots, summarised by meeting type and host."""
     for offer, starts in sorted(reads.slots.items()):
         if starts:
             hosts, note = (offer.host_id,), f"{counted(len(starts), 'slot')}, the last starts at the end given"
@@ -238,7 +225,7 @@ def _check_slots(found: Found, reads: ClosureReads, left: tuple[Left, ...]) -> I
             for one in left[:_MOST_NAMED]
         ]
         more = f"; and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
-        what = f"{counted(count, 'slot', 'slots')} on {days} can be booked: {'; '.join(named)}{more}."
+        what = f"{counted(count, 'slot')} on {days} can be booked: {'; '.join(named)}{more}."
         yield _left_over(name, f"{what} {asked}.", _BLOCK)
     elif not doubts and reads.slots:
         active = found.gathering.count(Fit.ACTIVE)
@@ -266,10 +253,7 @@ def _span(left: Iterable[Left], days: Days) -> str:
 
 
 def _by_host(left: Iterable[Left]) -> str:
-    counts: dict[str, int] = {}
-    for one in left:
-        for host_id in one.host_ids or ("an unknown host",):
-            counts[host_id] = counts.get(host_id, 0) + 1
+    counts = Counter(host_id for one in left for host_id in one.host_ids or ("an unknown host",))
     named = [f"{count} with {host_id}" for host_id, count in sorted(counts.items())]
     more = f", and {counted(len(named) - _MOST_NAMED, 'more host')}" if len(named) > _MOST_NAMED else ""
     return f"{', '.join(named[:_MOST_NAMED])}{more}."

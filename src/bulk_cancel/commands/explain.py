@@ -95,7 +95,7 @@ def _history(
     ledger: Ledger, work: Work, named: Sequence[Naming], opened: Callable[[Unknown], OpenTarget], given: Zone
 ) -> TargetHistory:
     stands, follows = STANDINGS[work.state]
-    unknown = _open(ledger, work, opened)
+    unknown = opened(*ledger.unknown(work.target_id - 1, 1)) if work.state is State.UNKNOWN else None
     if unknown is not None and unknown.undecided:
         tell = command(f"resolve {target_name(work.target)}", ledger.place)
         follows = f"No read can settle it: look it up in meetergo, and record what you see: {tell}"
@@ -116,13 +116,6 @@ def _history(
         runs=runs,
         zone=zone,
     )
-
-
-def _open(ledger: Ledger, work: Work, opened: Callable[[Unknown], OpenTarget]) -> OpenTarget | None:
-    if work.state is not State.UNKNOWN:
-        return None
-    (item,) = ledger.unknown(work.target_id - 1, 1)
-    return opened(item)
 
 
 def _warnings(ledger: Ledger, rows: Sequence[Naming]) -> tuple[str, ...]:

@@ -10,21 +10,12 @@ from bulk_cancel.access.ledgers import LedgerPlace
 from bulk_cancel.core.moments import write_moment
 
 _ALL = 2**31
+#: Of what the ledger returns of an event.
+_NAMES = ["appointment_id", "attendee_id", "entire_series", "run_id", "event", "attempt", "at", "http_status", "detail"]
 
 
 def export(place: LedgerPlace, to: TextIO) -> int:
     """Write the whole history as JSON lines: first the beginning of each run, then all events. Return their number."""
-    names = (
-        "appointment_id",
-        "attendee_id",
-        "entire_series",
-        "run_id",
-        "event",
-        "attempt",
-        "at",
-        "http_status",
-        "detail",
-    )
     count = 0
     with place.reading() as ledger:
         for run in reversed(ledger.runs(limit=_ALL)):
@@ -32,7 +23,7 @@ def export(place: LedgerPlace, to: TextIO) -> int:
             to.write(json.dumps({"run_id": run.run_id, "event": "begun", **about, **run.provenance.document()}) + "\n")
             count += 1
         for values in ledger.all_events():
-            event = dict(zip(names, values, strict=True))
+            event = dict(zip(_NAMES, values, strict=True))
             event["entire_series"] = bool(event["entire_series"])
             event["at"] = _time(float(str(event["at"])))
             to.write(json.dumps(event, ensure_ascii=False) + "\n")

@@ -28,16 +28,6 @@ class FindOutput:
             return self.out
         return self.out.with_name(f"{self.out.stem}.incomplete{self.out.suffix}")
 
-    def refuse_overwriting(self) -> None:
-        """Raise UsageError when an existing file would be replaced."""
-        for complete in (True, False):
-            file = self.file_for(complete=complete)
-            if file is not None and file.exists() and not self.force:
-                raise UsageError(
-                    f"{file} exists already.",
-                    advice="Name another file, or replace it with --force. Nothing was read.",
-                )
-
 
 def find(job: Job, caller: Caller, output: FindOutput) -> Found:
     """Search appointments. Raises UsageError for contradicting outputs, and as `find_appointments` does."""
@@ -49,7 +39,10 @@ def find(job: Job, caller: Caller, output: FindOutput) -> Found:
 def _refuse_contradictions(job: Job, output: FindOutput) -> None:
     if output.out is not None:
         check_kind(output.out)
-        output.refuse_overwriting()
+        for file in (output.file_for(complete=True), output.file_for(complete=False)):
+            if file is not None and file.exists() and not output.force:
+                advice = "Name another file, or replace it with --force. Nothing was read."
+                raise UsageError(f"{file} exists already.", advice=advice)
     elif job.json_:
         raise UsageError("Standard output holds either the rows or --json.", advice="Name a file with -o.")
     elif output.with_contacts:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from bulk_cancel.access.credential_locks import credential_locks
 from bulk_cancel.access.ledgers import clock_of
@@ -22,7 +21,7 @@ from bulk_cancel.commands.run_setup import (
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.execution.caller import Caller
-from bulk_cancel.execution.execute import RunFacts, contexts_of, execute_attended, keep_paces
+from bulk_cancel.execution.execute import RunFacts, carry_out
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.ledger.port import RunStart
 from bulk_cancel.reports.summary import Summary
@@ -37,11 +36,7 @@ def reconcile_ledger(job: Job, caller: Caller) -> Summary:
 def reconcile_in(setup: Setup, caller: Caller) -> Summary:
     """As `reconcile_ledger` does."""
     with prepare_reconcile(setup) as facts:
-        contexts = contexts_of(setup, facts)
-        what, at_most_s = Runner.reconcile_only, facts.longest_exchange_s
-        end = setup.machine.run_loop(execute_attended, contexts, what, caller, at_most_s)
-        keep_paces(setup, facts, contexts)
-        return conclude(setup, facts, end)
+        return conclude(setup, facts, carry_out(setup, facts, Runner.reconcile_only, caller))
 
 
 @contextmanager
@@ -59,5 +54,4 @@ def prepare_reconcile(setup: Setup) -> Iterator[RunFacts]:
             run_no = stage_rows(ledger, start, (), clock)
             began = clock.monotonic()
             active, left = gather_accounts(keys, ledger, run_no, clock)
-            facts = RunFacts(run_id, run_no, ledger, None, clock, began, active, left, limit)
-            yield replace(facts, provenance=setup.provenance)
+            yield RunFacts(run_id, run_no, ledger, None, clock, began, active, left, limit, provenance=provenance)

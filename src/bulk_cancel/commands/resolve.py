@@ -33,11 +33,6 @@ class Decision:
     by: str
     because: str
 
-    @property
-    def event(self) -> Event:
-        """The event as which it is recorded."""
-        return Event.RESOLVED_CANCELLED if self.cancelled else Event.RESOLVED_NOT_CANCELLED
-
 
 def resolve(place: LedgerPlace, machine: Machine, name: str, decision: Decision, settle_s: float) -> Work:
     """Record a person's decision about the unknown target `name`, as `parse_target_name` reads it.
@@ -64,10 +59,9 @@ def resolve(place: LedgerPlace, machine: Machine, name: str, decision: Decision,
             refuse_short_settle(settle_s, ledger.meta("api_url") or "")
             _refuse_too_early(ledger, work, clock, settle_s)
         run_no = begin("resolve")
+        event = Event.RESOLVED_CANCELLED if decision.cancelled else Event.RESOLVED_NOT_CANCELLED
         detail = clean(f"{decision.by}: {decision.because}", 400)
-        ledger.append(
-            run_no, [Entry(work.target_id, decision.event, work.state, work.attempts, clock.now(), detail=detail)]
-        )
+        ledger.append(run_no, [Entry(work.target_id, event, work.state, work.attempts, clock.now(), detail=detail)])
         ledger.end_run(run_no, clock.now(), "")
     return work
 

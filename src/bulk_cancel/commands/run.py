@@ -32,11 +32,11 @@ from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.plan import Plan
 from bulk_cancel.core.text import counted
 from bulk_cancel.core.units import show_duration
-from bulk_cancel.engine.deadline import earlier, expiry
+from bulk_cancel.engine.deadline import until_expiry
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.errors import BulkCancelError, ConfigError, DeclinedError, Exit, NotApprovedError, UsageError
 from bulk_cancel.execution.caller import Caller
-from bulk_cancel.execution.execute import RunFacts, contexts_of, execute_attended, keep_paces
+from bulk_cancel.execution.execute import RunFacts, carry_out
 from bulk_cancel.execution.finish import conclude
 from bulk_cancel.execution.notifications import notice_of_end, notice_of_failure, send_notice
 from bulk_cancel.ledger.port import Ledger, RunStart
@@ -116,8 +116,8 @@ def prepare(
             shown = shown_columns(source.snapshot, setup.job.show)
             if source.approval is not None:
                 _refuse_own_input(source.approval.input, out)
-                ends = expiry(source.approval.expires_at, setup.machine.clock)
-                beginning = replace(beginning, limit=earlier(beginning.limit, ends))
+                limit = until_expiry(beginning.limit, source.approval.expires_at, setup.machine.clock)
+                beginning = replace(beginning, limit=limit)
             with open_ledger(keys, beginning.limit) as ledger:
                 yield beginning.begun(ledger, source, folder, shown)
 
@@ -129,10 +129,7 @@ def carry(setup: Setup, facts: RunFacts, caller: Caller) -> RunEnd:
     end: RunEnd | None = None
     try:
         with listing as keep:
-            contexts = contexts_of(setup, facts, keep)
-            at_most_s = facts.longest_exchange_s
-            end = setup.machine.run_loop(execute_attended, contexts, Runner.run, caller, at_most_s)
-            keep_paces(setup, facts, contexts)
+            end = carry_out(setup, facts, Runner.run, caller, keep)
     except (BulkCancelError, OSError) as error:  # the list was removed, and cannot be made again
         if end is None:
             raise
@@ -178,8 +175,8 @@ class _Beginning:
             aside = put_aside(ledger, self.out, source.digest, _WRITTEN)
         if aside is not None:
             setup.log.warning("run.put_aside", out=str(self.out), earlier=str(aside))
-        about = (setup.job.label, source.digest, str(self.out.resolve()))
-        start = RunStart(self.run_id, clock.now(), clock.base, *about, provenance, setup.job.settle)
+        named = (setup.job.label, source.digest, str(self.out.resolve()))
+        start = RunStart(self.run_id, clock.now(), clock.base, *named, provenance, setup.job.settle)
         with setup.display.busy("Writing the rows into the ledger"):
             run_no = stage_rows(ledger, start, rows.filled_chunks(), clock, retry_refused=retry)
         if source.approval is not None:
@@ -188,8 +185,8 @@ class _Beginning:
         setup.log.info("run.started", run_id=self.run_id, rows=plan.rows, cancels=plan.cancels, out=str(self.out))
         began = clock.monotonic()
         active, left = gather_accounts(keys, ledger, run_no, clock) if setup.job.engine == "local" else ([], {})
-        facts = RunFacts(self.run_id, run_no, ledger, self.out, clock, began, active, left, self.limit, source.approval)
-        return replace(facts, closure=plan.closure, provenance=provenance)
+        about = (self.limit, source.approval, plan.closure, provenance)
+        return RunFacts(self.run_id, run_no, ledger, self.out, clock, began, active, left, *about)
 
     def _reads(self, ledger: Ledger, source: Source, wait_s: float) -> PlanReads | None:
         """Return the reads that fill in reasons, or None. (Before a cancel the runner reads again.)"""

@@ -96,10 +96,11 @@ def look_over(place: LedgerPlace, machine: Machine, limit: int, zone: Zone = Non
     with place.reading() as ledger:
         clock = clock_of(ledger, machine.clock)
         opened = partial(open_one, clock=clock, settle_s=settle_s_of(ledger))
-        refusal, shown = _refusal(place, machine, ledger), zone or zone_of(ledger)
+        refusal, shown = newest_refusal(place, machine), zone or zone_of(ledger)
+        if refusal and any(run.started_at > refusal.at for run in ledger.runs(limit=1)):
+            refusal = None
         to_correct = left_to_a_person(ledger, max(limit, MOST_RUNS))
-        sources = _Sources(place, ledger, refusal, clock.now(), shown, zone, to_correct)
-        return sources.overview(opened, limit)
+        return _Sources(place, ledger, opened, refusal, clock.now(), shown, zone, to_correct).overview(limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +109,14 @@ class _Sources:
 
     place: LedgerPlace
     ledger: Ledger
+    opened: Callable[[Unknown], OpenTarget]
     refusal: Refusal | None  #: where no run began since
     now: float  #: seconds since the epoch, by the ledger's clock
     zone: Zone
     given: Zone  #: the one that was asked for
     to_correct: Mapping[int, Remains]  #: what runs left to a person, by their numbers
 
-    def overview(self, opened: Callable[[Unknown], OpenTarget], limit: int) -> Overview:
-        """Return the overview."""
+    def overview(self, limit: int) -> Overview:
         ledger, holder = self.ledger, self.place.holder()
         records = ledger.runs(limit=ALL_RUNS)
         if holder is None and any(record.status != "ended" for record in records):
@@ -123,17 +124,16 @@ class _Sources:
         last = next((record for record in records if record.input_digest), None)
         left = ledger.left_by_run()
         shown = [self._view(record, holder, left.get(record.run_no, 0), last) for record in records[:limit]]
-        unknown = tuple(opened(item) for item in ledger.unknown(0, MOST_UNKNOWN))
+        unknown = tuple(self.opened(item) for item in ledger.unknown(0, MOST_UNKNOWN))
         refusal = None if any(map(self._has_told, records[:1])) else self.refusal
         seen = self._view(last, holder, left.get(last.run_no, 0), last) if last else None
         others = [record for record in records if record is not last]
-        lines = [
-            *_refused(refusal, holder),
-            *self._next(seen, holder, opened, is_refused=refusal is not None),
-        ]
+        lines = [*_refused(refusal, holder), *self._next(seen, holder, is_refused=refusal is not None)]
         if holder is None:
-            behind = _left_behind(others, left, self.to_correct, ledger.place)
-            lines += [*_rest_of(seen, ledger.place), *behind, *_closing(seen)]
+            if seen and seen.left and seen.phase is not RunPhase.AT_WORK and not seen.expired_in:
+                lines += _unnamed(seen.record, ledger.place)
+            lines += _left_behind(others, left, self.to_correct, ledger.place)
+            lines += closing_steps(str(read_told(seen.record).get("closure", "")))[1:] if seen else ()
         return Overview(
             ledger=ledger.place,
             holder=holder,
@@ -178,14 +178,7 @@ class _Sources:
             return _ended(record).exit_code == refusal.exit_code
         return refusal.exit_code != Exit.LOCKED  # that one waited for this run
 
-    def _next(
-        self,
-        last: RunView | None,
-        holder: Holder | None,
-        opened: Callable[[Unknown], OpenTarget],
-        *,
-        is_refused: bool,
-    ) -> Iterator[str]:
+    def _next(self, last: RunView | None, holder: Holder | None, *, is_refused: bool) -> Iterator[str]:
         if holder is not None:
             then = command("status", self.ledger.place)
             yield f"A run is active ({told_in(self.zone, holder)}). Wait until it has ended, then type: {then}"
@@ -202,7 +195,7 @@ class _Sources:
         exit_code = _exit_today(last, remains)
         is_more_to_do = is_refused or not others.is_done  # so that "nothing is left to do" is not shown beside it
         if not (is_more_to_do and exit_code is Exit.OK and last.phase is RunPhase.ENDED):
-            times = (opened(item).due_at for item in every_unknown(self.ledger))
+            times = (self.opened(item).due_at for item in every_unknown(self.ledger))
             due_at = max((time for time in times if time is not None), default=None)
             ending = Ending(
                 remains=remains,
@@ -219,11 +212,6 @@ class _Sources:
         yield from elsewhere
 
 
-def _closing(last: RunView | None) -> tuple[str, ...]:
-    """Return how to check the days of a closure whose run has ended."""
-    return closing_steps(str(read_told(last.record).get("closure", "")))[1:] if last else ()
-
-
 def _exit_today(run: RunView, remains: Remains) -> Exit:
     """Return the exit code by the present states of a run's rows; STOPPED if its rows were not all staged."""
     if run.record.status == "staging":
@@ -238,11 +226,6 @@ def _without_an_end(run: RunView, ledger: str) -> str:
     how = "was interrupted." if run.phase is RunPhase.KILLED else f"b{run.said[1:]}"
     report = command(f"report {run.record.run_id}", ledger)
     return f"The run {run.record.run_id} {how} To write its files, type: {report}."
-
-
-def _refusal(place: LedgerPlace, machine: Machine, ledger: Ledger) -> Refusal | None:
-    refusal = newest_refusal(place, machine)
-    return None if refusal and any(run.started_at > refusal.at for run in ledger.runs(limit=1)) else refusal
 
 
 def _refused(refusal: Refusal | None, holder: Holder | None) -> Iterator[str]:
@@ -274,11 +257,6 @@ def _left_behind(
         if record.provenance.command:
             yield typed(record.provenance.command)
         yield from _unnamed(record, ledger)
-
-
-def _rest_of(last: RunView | None, ledger: str) -> Iterator[str]:
-    if last is not None and last.left and last.phase is not RunPhase.AT_WORK and not last.expired_in:
-        yield from _unnamed(last.record, ledger)
 
 
 def _unnamed(record: RunRecord, ledger: str) -> Iterator[str]:

@@ -36,14 +36,14 @@ class Pace:
         return self if factor >= 1 else Pace(self.rate_per_s * factor, 1 + int((self.burst - 1) * factor))
 
 
-def with_margin(pace: Pace, jitter_s: float = JITTER_S) -> Pace:
+def with_margin(pace: Pace) -> Pace:
     """Return the pace with a few tokens of the server's burst unspent.
 
     The server's bucket refills from the first request's arrival on, ours from its start on. A delay of the first
     arrival that the later ones do not have (a connect) makes us run ahead by rate × delay tokens; one more covers
     rounding. The rate itself is used in full.
     """
-    margin = 1 + math.ceil(pace.rate_per_s * jitter_s)
+    margin = 1 + math.ceil(pace.rate_per_s * JITTER_S)
     return Pace(pace.rate_per_s, max(1, pace.burst - margin))
 
 

@@ -44,17 +44,6 @@ class PlanLine:
 #: Number of lines of each kind that are kept to be shown.
 PREVIEW = 10
 
-__all__ = [
-    "Action",
-    "LookSummary",
-    "Plan",
-    "PlanLine",
-    "Share",
-    "make_plan",
-    "request_of",
-    "target_of",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Approval:
@@ -123,8 +112,6 @@ class Plan:
     first: list[PlanLine] = field(default_factory=list)  #: the first rows that would be sent
     invalid: list[PlanLine] = field(default_factory=list)  #: the first invalid rows
     left_out: list[PlanLine] = field(default_factory=list)  #: the first rows that are not sent because of a reading
-    rows_with_user: int = 0
-    rows_without_user: int = 0
     shares: dict[str, Share] = field(default_factory=dict)  #: by account; "" is the run's own credential
     paces: Mapping[str, Pace] = field(default_factory=dict)  #: by account, where there is an accounts file
     look: LookSummary | None = None  #: None: nothing was to be read
@@ -245,8 +232,6 @@ def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
     if shown is not None and len(shown) < PREVIEW:
         shown.append(line)
     if line.action is not Action.INVALID:
-        plan.rows_with_user += bool(line.row.user_id)
-        plan.rows_without_user += not line.row.user_id
         _count_share(plan.shares.setdefault(line.row.account or "", Share()), line)
     if line.is_sent:
         _count_sent(plan, line)

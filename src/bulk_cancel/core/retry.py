@@ -22,9 +22,9 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     """
     if value is None:
         return None
-    seconds = _as_number(value.strip())
-    if seconds is None:
-        seconds = _as_date(value.strip(), now)
+    seconds, date = parse_seconds(value), parse_date(value.strip())
+    if seconds is None and date is not None:
+        seconds = date - now
     return min(seconds, LONGEST_WISH_S) if seconds is not None and seconds >= 0 else None
 
 
@@ -39,13 +39,10 @@ def show_long_pause(left_s: float) -> str:
     return f"The API asks to wait {left}; until then every run stops at once."
 
 
-def _as_number(value: str) -> float | None:
+def parse_seconds(value: str) -> float | None:
+    """Read the whole seconds of an HTTP header; None when it is not a number."""
+    value = value.strip()
     return float(value[:15]) if value.isascii() and value.isdigit() else None
-
-
-def _as_date(value: str, now: float) -> float | None:
-    date = parse_date(value)
-    return None if date is None else date - now
 
 
 def parse_date(value: str) -> float | None:

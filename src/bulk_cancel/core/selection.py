@@ -41,7 +41,7 @@ class Days:
 
     def hold(self, at: float) -> bool:
         """Whether the moment `at`, seconds since the epoch, is in these days."""
-        if not self._begin().timestamp() <= at < self._end().timestamp():
+        if not self.begin_at <= at < self.end_at:
             return False
         return self.first <= datetime.fromtimestamp(at, self.zone).date() <= self.last
 
@@ -147,10 +147,11 @@ def _judge_end(days: Days, start_at: float, appointment: Appointment) -> Fit:
 
 
 def _is_meant(selection: Selection, appointment: Appointment) -> bool:
+    type_id = (appointment.meeting_type_id or "").lower()
     return (
         (selection.location is None or _folded(selection.location) in _folded(appointment.location))
         and (selection.channel is None or _folded(selection.channel) == _folded(appointment.channel))
-        and (selection.meeting_type_id is None or selection.meeting_type_id == _lower(appointment.meeting_type_id))
+        and (selection.meeting_type_id is None or selection.meeting_type_id == type_id)
         and _is_hosted(selection.host_ids, appointment)
     )
 
@@ -162,10 +163,6 @@ def _is_hosted(wanted: tuple[str, ...], appointment: Appointment) -> bool:
 
 def _folded(text: str | None) -> str:
     return normalize("NFKC", normalize("NFKC", text or "").casefold())
-
-
-def _lower(text: str | None) -> str:
-    return (text or "").lower()
 
 
 @dataclass(slots=True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
-from bulk_cancel.api.port import PendingPage, PendingQuery, SlotsQuery, Users
+from bulk_cancel.api.port import Listed, PendingQuery, SlotsQuery
 from bulk_cancel.core.closure import Offer, PendingBooking, offers_of
 from bulk_cancel.core.model import Answer
 from bulk_cancel.core.moments import moment_of
@@ -74,10 +75,12 @@ class ClosureReads:
     async def _listed(self, status: str, host_id: str | None) -> dict[str, PendingBooking]:
         """Read a whole list of bookings, until it ends or the requests are used up."""
         found: dict[str, PendingBooking] = {}
-        read, page, number, size = 0, PendingPage(Answer(), ()), 0, 100
+        page: Listed[PendingBooking] = Listed(Answer(), ())
+        read, number, size = 0, 0, 100
         while self._may_ask():
-            page = await self._pending_page(PendingQuery(number, size, status, host_id))
-            shown = {booking.booking_id: booking for booking in page.bookings or ()}
+            query = PendingQuery(number, size, status, host_id)
+            page = await self._known_shape(partial(self.reader.line.pending, query), "pending bookings")
+            shown = {booking.booking_id: booking for booking in page.items or ()}
             if shown and shown.keys() <= found.keys():
                 break  # this server repeats its last page
             found |= shown
@@ -93,13 +96,6 @@ class ClosureReads:
                 f"The API counts {counted(page.total, 'booking')} as {status} and shows {read:,}."
             )
         return found
-
-    async def _pending_page(self, query: PendingQuery) -> PendingPage:
-        async def ask() -> tuple[Answer, PendingPage | None]:
-            page = await self.reader.line.pending(query)
-            return page.answer, None if page.bookings is None else page
-
-        return await self._known_shape(ask, "pending bookings")
 
     # -- what can be booked ----------------------------------------------------------------------------------------
 
@@ -144,51 +140,42 @@ class ClosureReads:
         offers: list[Offer] = []
         for host_id in shown:
             with _doubted(self.slot_doubts):
-                types = await self._type_ids(None if host_id == me else host_id)
-                offers += [Offer(type_id, host_id) for type_id in types]
+                ask = partial(self.reader.line.meeting_types, None if host_id == me else host_id)
+                found = await self._known_shape(ask, "the meeting types")
+                offers += [Offer(type_id, host_id) for type_id in found.items or ()]
         return offers
 
     async def _me(self) -> str | None:
-        async def ask() -> tuple[Answer, Users | None]:
-            users = await self.reader.line.me()
-            return users.answer, users if users.user_ids else None
-
-        me: tuple[str, ...] | None = None
+        found: Listed[str] | None = None
         with _doubted(self.slot_doubts):
-            me = (await self._known_shape(ask, "the acting user")).user_ids
-        return me[0] if me else None
-
-    async def _type_ids(self, user_id: str | None) -> tuple[str, ...]:
-        async def ask() -> tuple[Answer, tuple[str, ...] | None]:
-            types = await self.reader.line.meeting_types(user_id)
-            return types.answer, types.type_ids
-
-        return await self._known_shape(ask, "the meeting types")
+            found = await self._known_shape(self.reader.line.me, "the acting user")
+            if not found.items:
+                raise _unknown_shape("the acting user")
+        return found.items[0] if found and found.items else None
 
     async def _starts(self, offer: Offer, selection: Selection) -> tuple[str, ...]:
         """Return the bookable starts that are on the days, whatever the server returns."""
         start, end = selection.days.bounds()
         query = SlotsQuery(offer, start, end, str(selection.days.zone))
+        found = await self._known_shape(partial(self.reader.line.slots, query), "what can be booked")
+        starts = [(at, start) for start in found.items or () if (at := moment_of(start)) is not None]
+        return tuple(start for at, start in sorted(starts) if selection.days.hold(at))
 
-        async def ask() -> tuple[Answer, tuple[str, ...] | None]:
-            slots = await self.reader.line.slots(query)
-            return slots.answer, slots.starts
-
-        starts = await self._known_shape(ask, "what can be booked")
-        there = [(at, start) for start in starts if (at := moment_of(start)) is not None and selection.days.hold(at)]
-        return tuple(start for _, start in sorted(there))
-
-    async def _known_shape(self, ask: Callable[[], Awaitable[tuple[Answer, T | None]]], what: str) -> T:
+    async def _known_shape(self, ask: Callable[[], Awaitable[Listed[T]]], what: str) -> Listed[T]:
         """Ask as the reader does, but not again after a 200 of unknown shape. Raises UnreachableError for one."""
 
-        async def once() -> tuple[Answer, tuple[T | None] | None]:
-            answer, value = await ask()
-            return answer, (value,) if value is not None or answer.status == _OK else None
+        async def once() -> tuple[Answer, Listed[T] | None]:
+            found = await ask()
+            return found.answer, found if found.items is not None or found.answer.status == _OK else None
 
-        (value,) = await self.reader.surely(once, what)
-        if value is None:
-            raise UnreachableError(f"The API shows {what} in a shape that is not known.")
-        return value
+        found = await self.reader.surely(once, what)
+        if found.items is None:
+            raise _unknown_shape(what)
+        return found
+
+
+def _unknown_shape(what: str) -> UnreachableError:
+    return UnreachableError(f"The API shows {what} in a shape that is not known.")
 
 
 @contextmanager

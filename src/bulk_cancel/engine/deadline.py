@@ -31,16 +31,10 @@ def time_limit(max_duration_s: float | None, deadline: Deadline | None, zone: tz
     return min(limits, key=lambda limit: limit.ends_at, default=None)
 
 
-def expiry(expires_at: float | None, clock: Clock) -> TimeLimit | None:
-    """Return the time limit of a plan that expires at `expires_at`, seconds since the epoch; None for None."""
-    if expires_at is None:
-        return None
-    return TimeLimit(clock.monotonic() + expires_at - clock.now(), "The plan has expired: make a new one.")
-
-
-def earlier(one: TimeLimit | None, other: TimeLimit | None) -> TimeLimit | None:
-    """Return the limit that ends sooner; None when there is none."""
-    return min((limit for limit in (one, other) if limit), key=lambda limit: limit.ends_at, default=None)
+def until_expiry(limit: TimeLimit | None, expires_at: float, clock: Clock) -> TimeLimit:
+    """Return the limit, or that of a plan that expires at `expires_at`, seconds since the epoch, if it ends sooner."""
+    ends = TimeLimit(clock.monotonic() + expires_at - clock.now(), "The plan has expired: make a new one.")
+    return limit if limit and limit.ends_at <= ends.ends_at else ends
 
 
 async def watch_time(context: Context) -> None:

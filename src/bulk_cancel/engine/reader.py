@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from bulk_cancel.api.port import Line, Page, Query, Users
+from bulk_cancel.api.port import Line, Listed, Page, Query
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import Answer, Request, Target
 from bulk_cancel.core.outcome import TOO_MANY_REQUESTS
@@ -52,12 +52,12 @@ class Reader:
 
         return await self.surely(ask, "the list of appointments")
 
-    async def users(self, offset: int) -> Users:
+    async def users(self, offset: int) -> Listed[str]:
         """Read the ids of up to 100 users, admins only. Raises as `page` does."""
 
-        async def ask() -> tuple[Answer, Users | None]:
+        async def ask() -> tuple[Answer, Listed[str] | None]:
             users = await self.line.users(_PAGE_SIZE, offset)
-            return users.answer, None if users.user_ids is None else users
+            return users.answer, None if users.items is None else users
 
         return await self.surely(ask, "the list of users")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -139,7 +139,7 @@ class Runner:
                 break
             if not await context.commits.ask(lambda ledger: ledger.unknown_count(self._context.scope)):
                 left = await context.commits.ask(lambda ledger: ledger.sendable_count(context.run_no, context.scope))
-                if left > len(self._held_forbidden.held):
+                if left > len(self._held_forbidden):
                     await self._wait_for_series()
                     continue  # they waited for a cancel of the same appointment, or for a series
                 break
@@ -180,8 +180,7 @@ class Runner:
         await self._work(self._feed(series=True), 1)
 
     def _feed(self, *, series: bool, most: int | None = None) -> Feed:
-        held = self._held_forbidden.held
-        return Feed(self._context, self._breaker, series=series, most=most, without=held)
+        return Feed(self._context, self._breaker, series=series, most=most, without=self._held_forbidden)
 
     async def _send_canary(self) -> None:
         """Cancel a few targets and verify each by reads before all others."""
@@ -192,7 +191,7 @@ class Runner:
                 await self._work(feed, 1 if series else len(self._context.lines), claims)
                 if not feed.given:
                     break
-                sent = [work for work in feed.given if work.sent and work.target_id not in self._held_forbidden.held]
+                sent = [work for work in feed.given if work.sent and work.target_id not in self._held_forbidden]
                 left -= len(sent)
                 await self._verify(sent, claims)
 
@@ -250,18 +249,17 @@ class Runner:
         except Exception as error:
             self._halt_for_bug(error)
 
-    async def _first_user(self) -> str | None:
+    def _first_user(self, ledger: Ledger) -> str | None:
         """Return the acting user for the first request: a Platform key may have none but those of the rows."""
-        return _user(await self._context.commits.ask(self._first_work))
-
-    def _first_work(self, ledger: Ledger) -> list[Work]:
         run_no, scope = self._context.run_no, self._context.scope
         found = [ledger.work(run_no, 0, series=series, limit=1, scope=scope) for series in (False, True)]
-        return [work for one in found for _, work in one] + [item.work for item in ledger.unknown(0, 1, scope)]
+        work = [one for part in found for _, one in part] + [item.work for item in ledger.unknown(0, 1, scope)]
+        return work[0].request.user_id if work else None
 
     async def _preflight(self) -> None:
         """Read one appointment with the headers of the cancels, to check the address and the credential."""
-        self._breaker.probe = Query(0, page_size=1, user_id=await self._first_user())
+        user_id = await self._context.commits.ask(self._first_user)
+        self._breaker.probe = Query(0, page_size=1, user_id=user_id)
         retrying = _PREFLIGHT.retrying(_is_no_answer, self._context.limiter.jitter, anyio.sleep)
         page: Page | None = await retrying(self._context.read_page, self._context.lines[0], self._breaker.probe)
         if page is not None and page.appointments is None:
@@ -298,10 +296,6 @@ def _not_shown(work: Work) -> str:
     return f"The canary did not verify: {name} is {state}, and reads do not show it cancelled. Look it up in meetergo."
 
 
-def _user(work: Iterable[Work]) -> str | None:
-    return next((item.request.user_id for item in work), None)
-
-
 def _is_no_answer(page: Page | None) -> bool:
     return page is not None and page.appointments is None and not is_refusal(page.answer)
 
@@ -316,7 +310,4 @@ def _preflight_error(answer: Answer) -> BulkCancelError:
     what = f"its answer {answer.status} is not a list of appointments"
     if not answer.status:
         what = f"no answer came ({answer.message.removeprefix('ConnectError: ')})"
-    return UnreachableError(
-        f"The API cannot be used: {what}.",
-        advice="Nothing was sent.",
-    )
+    return UnreachableError(f"The API cannot be used: {what}.", advice="Nothing was sent.")

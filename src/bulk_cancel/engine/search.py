@@ -105,7 +105,7 @@ class Search:
         offset, unreadable, total = 0, 0, None
         for _ in range(MOST_PAGES):
             part = await self.reader.users(offset)
-            user_ids, total = part.user_ids or (), part.total
+            user_ids, total = part.items or (), part.total
             if known.keys() >= set(user_ids):
                 break
             known |= dict.fromkeys(user_ids)

@@ -10,15 +10,15 @@ the send to the outcome: a lost outcome costs a read, a lost intent could cost a
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from enum import Enum
 
 from bulk_cancel.api.port import Line
 from bulk_cancel.core.actions import SENT, Action, Look
 from bulk_cancel.core.clock import Past
 from bulk_cancel.core.model import Answer, Appointment, Work
-from bulk_cancel.core.outcome import NO_CANCEL_SHOWN, ONE_OCCURRENCE, Kind, Outcome, classify_cancel, resolve_refusal
+from bulk_cancel.core.outcome import NO_CANCEL_SHOWN, ONE_OCCURRENCE, Kind, classify_cancel, resolve_refusal
 from bulk_cancel.core.readings import Reading, ReadResult, see
 from bulk_cancel.core.states import Event
 from bulk_cancel.core.units import show_duration
@@ -49,21 +49,14 @@ class Step(Enum):
     PACED = "paced"  #: send again; the limiter already pauses
 
 
-@dataclass
-class HeldForbidden:
-    """The 403 answers of which it is not known yet whether the row or the credential is at fault.
+class HeldForbidden(dict[int, tuple[Work, Asked, Answer]]):
+    """The 403 answers, by target, of which it is not known yet whether the row or the credential is at fault.
 
     One rule for cancels and reads: it is the row, once this run has seen the credential granted the same for another
     row (a cancel that was carried out; an appointment that was shown). Until then none is final: many are blamed on
     the credential, few on the rows. A 403 proves that nothing was applied, so their targets are pending meanwhile and
     keep no other one waiting (series are sent one by one). No pass of the run hands them out again.
     """
-
-    held: dict[int, tuple[Work, Asked, Answer]] = field(default_factory=dict)  #: by target
-
-    def in_doubt(self, granted: Collection[Asked]) -> int:
-        """Return how many may be the credential's fault, to which requests of the kinds `granted` were granted."""
-        return sum(asked not in granted for _, asked, _ in self.held.values())
 
 
 class Sender:
@@ -265,14 +258,12 @@ class Sender:
             message=answer.message,
             duration_ms=round((context.clock.monotonic() - started_at) * 1000),
         )
+        conclude = _CONCLUSIONS[outcome.kind]
         try:
-            return await (self._held_back(work, *held_back[0]) if held_back else self._conclude(work, outcome))
+            return await (self._held_back(work, *held_back[0]) if held_back else conclude(self, work, outcome.answer))
         except Exception:
             self._context.unrecorded.append((work, outcome))
             raise
-
-    async def _conclude(self, work: Work, outcome: Outcome) -> Step:
-        return await _CONCLUSIONS[outcome.kind](self, work, outcome.answer)
 
     async def _cancelled(self, work: Work, answer: Answer) -> Step:
         if self._claims is None:
@@ -324,11 +315,12 @@ class Sender:
         return await self._hold_forbidden(work, Asked.CANCEL, answer)
 
     async def _hold_forbidden(self, work: Work, asked: Asked, answer: Answer) -> Step:
-        if asked in self._context.health.granted:
+        granted, held = self._context.health.granted, self._held_forbidden
+        if asked in granted:
             await self._context.move(work, _FORBIDDEN[asked], answer)
             return Step.DONE
-        self._held_forbidden.held[work.target_id] = work, asked, answer
-        if self._held_forbidden.in_doubt(self._context.health.granted) >= FORBIDDEN_MEANS_CREDENTIAL:
+        held[work.target_id] = work, asked, answer
+        if sum(kind not in granted for _, kind, _ in held.values()) >= FORBIDDEN_MEANS_CREDENTIAL:
             why = f"403: {answer.message}" if answer.message else "403"
             self._context.halt(Exit.CREDENTIAL, f"The API forbids every {asked} ({why}): the credential may not do it.")
         return Step.DONE
@@ -339,10 +331,10 @@ async def conclude_forbidden(context: Context, forbidden: HeldForbidden) -> None
 
     A run that was stopped before leaves their targets pending.
     """
-    for work, asked, answer in forbidden.held.values():
+    for work, asked, answer in forbidden.values():
         if asked in context.health.granted or not context.intake.closed:
             await context.move(work, _FORBIDDEN[asked], answer)
-    forbidden.held.clear()
+    forbidden.clear()
 
 
 _CONCLUSIONS: dict[Kind, Callable[[Sender, Work, Answer], Awaitable[Step]]] = {

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import TypeVar, cast
 
 import anyio
 
@@ -19,9 +20,9 @@ from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.commits import GroupCommit
 from bulk_cancel.engine.health import Asked
 from bulk_cancel.engine.limiter import Limiter
-from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import Lease, Reservation, SharedLedger
 
+T = TypeVar("T")
 #: Seconds for which slots are reserved at once.
 WINDOW_S = 0.5
 #: Share of the rate that is used: the clocks of the database and of the server may run at different speeds.
@@ -39,57 +40,42 @@ def shared_pace(pace: Pace) -> Pace:
     return Pace(pace.rate_per_s * _RATE_SHARE, max(1, pace.burst - unspent))
 
 
-class Slots(Protocol):
-    """A source of slots."""
-
-    async def reserve(self) -> Reservation:
-        """Reserve a window of slots."""
-
-    async def give_back(self, reservation: Reservation, unused: int) -> None:
-        """Return the last `unused` slots, unless another process has reserved since."""
-
-    async def pause(self, seconds: float) -> None:
-        """Let no process start anything for `seconds`."""
-
-
 @dataclass(frozen=True, slots=True)
-class LedgerSlots:
-    """Slots of one credential, by a `SharedLedger`; with a lease only as long as it holds."""
+class Slots:
+    """This process's slots of a credential's limit, on a `SharedLedger`; with a lease only as long as it holds."""
 
     commits: GroupCommit
     credential: str
-    pace: Pace  #: of `shared_pace`
-    window: int
+    limit: Pace
     lease: Lease | None = None
 
-    async def reserve(self) -> Reservation:
-        """As `Slots` says. Raises LostChunkError, LedgerError."""
-        return await self.commits.ask(self._reserve)
+    @property
+    def pace(self) -> Pace:
+        """The part of the limit that all processes use together."""
+        return shared_pace(self.limit)
 
-    def _reserve(self, ledger: Ledger) -> Reservation:
-        return cast(SharedLedger, ledger).reserve(self.credential, self.window, self.pace, self.lease)
+    async def reserve(self) -> Reservation:
+        """Reserve a window of slots. Raises LostChunkError, LedgerError."""
+        window = window_of(self.limit)
+        return await self._ask(lambda ledger: ledger.reserve(self.credential, window, self.pace, self.lease))
 
     async def give_back(self, reservation: Reservation, unused: int) -> None:
-        """As `Slots` says. Raises LedgerError."""
-        await self.commits.ask(
-            lambda ledger: cast(SharedLedger, ledger).give_back(self.credential, reservation, unused, self.pace)
-        )
+        """Return the last `unused` slots, unless another process has reserved since. Raises LedgerError."""
+        await self._ask(lambda ledger: ledger.give_back(self.credential, reservation, unused, self.pace))
 
     async def pause(self, seconds: float) -> None:
-        """As `Slots` says. Raises LedgerError."""
-        await self.commits.ask(lambda ledger: cast(SharedLedger, ledger).pause(self.credential, seconds, self.pace))
+        """Let no process start anything for `seconds`. Raises LedgerError."""
+        await self._ask(lambda ledger: ledger.pause(self.credential, seconds, self.pace))
 
-
-def slots_of(commits: GroupCommit, credential: str, limit: Pace, lease: Lease | None) -> LedgerSlots:
-    """Return this process's slots of a credential's limit; with a lease only as long as it holds."""
-    return LedgerSlots(commits, credential, shared_pace(limit), window_of(limit), lease)
+    async def _ask(self, question: Callable[[SharedLedger], T]) -> T:
+        return await self.commits.ask(lambda ledger: question(cast(SharedLedger, ledger)))
 
 
 class SharedLimiter(Limiter):
     """A limiter that starts requests for which it has reserved slots, when they are due."""
 
-    def __init__(self, pace: Pace, clock: Clock, jitter: random.Random, slots: Slots) -> None:
-        super().__init__(pace, clock, clock.monotonic(), jitter)
+    def __init__(self, clock: Clock, jitter: random.Random, slots: Slots) -> None:
+        super().__init__(slots.pace, clock, clock.monotonic(), jitter)
         self._slots = slots
         self._reserved: Reservation | None = None
         self._left = 0

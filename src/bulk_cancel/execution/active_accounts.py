@@ -46,14 +46,12 @@ def credential_of(active: Sequence[ActiveAccount]) -> str:
 def active_accounts(keys: CredentialLocks, ledger: Ledger, run_no: int) -> list[ActiveAccount]:
     """Return the accounts that have work and whose limits are locked; without an accounts file, the run's own."""
     names = sorted(keys.locked.intersection(ledger.accounts(run_no))) if keys.accounts.given else [OWN]
-    counts = _line_counts(keys, names)
-    return [_active(keys, name, count) for name, count in zip(names, counts, strict=True)]
-
-
-def _active(keys: CredentialLocks, name: str, line_count: int) -> ActiveAccount:
-    settings, account = keys.settings(name), keys.accounts.find(name)
-    make_line = keys.setup.machine.line_factory(settings)
-    return ActiveAccount(name, settings, account.pace, [make_line() for _ in range(line_count)])
+    active = []
+    for name, count in zip(names, _line_counts(keys, names), strict=True):
+        settings = keys.settings(name)
+        make_line = keys.setup.machine.line_factory(settings)
+        active.append(ActiveAccount(name, settings, keys.accounts.pace(name), [make_line() for _ in range(count)]))
+    return active
 
 
 def _line_counts(keys: CredentialLocks, names: Sequence[str]) -> list[int]:

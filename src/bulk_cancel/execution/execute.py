@@ -26,7 +26,7 @@ from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.engine.series_order import Order
-from bulk_cancel.engine.shared_limiter import SharedLimiter, slots_of
+from bulk_cancel.engine.shared_limiter import SharedLimiter, Slots
 from bulk_cancel.errors import Exit
 from bulk_cancel.execution.active_accounts import ActiveAccount
 from bulk_cancel.execution.caller import Caller
@@ -59,11 +59,6 @@ class RunFacts:
     def zone(self) -> Zone:
         """The zone of its times for people."""
         return self.provenance.zone
-
-    @property
-    def longest_exchange_s(self) -> float:
-        """Seconds after which every request in flight has an outcome."""
-        return max((account.settings.timeout_s for account in self.active), default=0.0)
 
 
 def limits_of(job: Job, time: TimeLimit | None, zone: Zone) -> Limits:
@@ -116,16 +111,10 @@ def contexts_of(setup: Setup, facts: RunFacts, keep: Keep | None = None) -> list
 def _paced(setup: Setup, facts: RunFacts, account: ActiveAccount, commits: GroupCommit) -> tuple[GroupCommit, Limiter]:
     """Return an account's commits and limiter: a shared ledger gives its slots, any other keeps its state."""
     if shared_of(facts.ledger) is not None:
-        slots = slots_of(commits, account.key, account.pace, None)
-        return commits, SharedLimiter(slots.pace, facts.clock, setup.machine.jitter, slots)
+        slots = Slots(commits, account.key, account.pace)
+        return commits, SharedLimiter(facts.clock, setup.machine.jitter, slots)
     limiter = limiter_of(account.pace, account.key, setup.machine, facts.ledger.load_pace(account.key))
     return commits.beside(lambda: PaceUpdate(account.key, limiter.record())), limiter
-
-
-def keep_paces(setup: Setup, facts: RunFacts, contexts: Sequence[Context]) -> None:
-    """Save each limit's state on this machine: the next command with that credential may use another ledger."""
-    for account, context in zip(facts.active, contexts, strict=True):
-        remember(setup.machine, account.key, context.limiter.record())
 
 
 async def execute(contexts: Sequence[Context], what: Callable[[Runner], Awaitable[RunEnd]]) -> RunEnd:
@@ -143,6 +132,25 @@ async def execute(contexts: Sequence[Context], what: Callable[[Runner], Awaitabl
         with anyio.CancelScope(shield=True):
             for line in (line for context in contexts for line in context.lines):
                 await line.aclose()
+
+
+def carry_out(
+    setup: Setup,
+    facts: RunFacts,
+    what: Callable[[Runner], Awaitable[RunEnd]],
+    caller: Caller,
+    keep: Keep | None = None,
+) -> RunEnd:
+    """Execute a run in this process, with signals and progress; keep the state of each limit on this machine.
+
+    The next command with that credential may use another ledger.
+    """
+    contexts = contexts_of(setup, facts, keep)
+    at_most_s = max((account.settings.timeout_s for account in facts.active), default=0.0)
+    end: RunEnd = setup.machine.run_loop(execute_attended, contexts, what, caller, at_most_s)
+    for account, context in zip(facts.active, contexts, strict=True):
+        remember(setup.machine, account.key, context.limiter.record())
+    return end
 
 
 async def execute_attended(

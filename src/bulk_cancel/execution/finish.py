@@ -45,6 +45,11 @@ class Effort:
     elapsed_s: float
     pace: Pace | None
 
+    @property
+    def counters(self) -> list[Counters]:
+        """Those of all accounts."""
+        return [counters for all_counters in self.all_counters.values() for counters in all_counters]
+
 
 def conclude(setup: Setup, facts: RunFacts, end: RunEnd) -> Summary:
     """Write the result files and the summary, from the ledger alone; this does not count as the run's time."""
@@ -83,7 +88,7 @@ def summary_of_unended(ledger: Ledger, run: RunRecord, out: Path, clock: Clock) 
     return replace(summarised(facts, end, effort), requests=None)
 
 
-def requests_of(*all_counters: Counters) -> Requests:
+def requests_of(all_counters: Sequence[Counters]) -> Requests:
     """Return the sum of the requests."""
     return Requests(
         posts=sum(counters.posts for counters in all_counters),
@@ -93,13 +98,8 @@ def requests_of(*all_counters: Counters) -> Requests:
     )
 
 
-def _with_left(remains: Remains, left: Mapping[str, int]) -> Remains:
-    """Add the outcomes that cannot be read here to the unknown rows."""
-    return replace(remains, counts=Counter(remains.counts) + Counter({Status.UNKNOWN: sum(left.values())}))
-
-
 def _about_cache(effort: Effort) -> str:
-    cached = sum(counters.cached for all_counters in effort.all_counters.values() for counters in all_counters)
+    cached = sum(counters.cached for counters in effort.counters)
     old = counted(cached, "answer was", "answers were")
     return f"{CACHED[0].upper()}{CACHED[1:]}; {old} too old to send by." if cached else ""
 
@@ -131,20 +131,23 @@ def summarised(facts: RunFacts, end: RunEnd, effort: Effort) -> Summary:
     ledger = facts.ledger
     remains = remains_of_run(ledger, facts.run_no)
     counts = remains.counts
-    matter = _with_left(remains, facts.left) if counts else remains_of_ledger(ledger)
-    told = matter.count(Status.UNKNOWN) if not counts else sum(facts.left.values())
+    if counts:
+        told = sum(facts.left.values())  # outcomes that cannot be read here
+        matter = replace(remains, counts=Counter(counts) + Counter({Status.UNKNOWN: told}))
+    else:
+        matter = remains_of_ledger(ledger)
+        told = matter.count(Status.UNKNOWN)
     others = remains_elsewhere(ledger, facts.run_no, matter, told)
     ending = _ending(facts, end, effort, matter, others)
-    requests = requests_of(*(counters for all_counters in effort.all_counters.values() for counters in all_counters))
+    by_account = {name: requests_of(all_counters) for name, all_counters in effort.all_counters.items()}
+    requests = requests_of(effort.counters)
     return Summary(
         run_id=facts.run_id,
         rows=sum(counts.values()),
         targets=ledger.target_count(facts.run_no),
         counts=counts,
         requests=requests,
-        accounts={name: requests_of(*all_counters) for name, all_counters in effort.all_counters.items()}
-        if effort.by_account
-        else {},
+        accounts=by_account if effort.by_account else {},
         elapsed_s=effort.elapsed_s,
         exit_code=ending.exit_code,
         out=str(facts.out) if facts.out else None,

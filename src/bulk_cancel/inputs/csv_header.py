@@ -63,19 +63,17 @@ def read_layout(beginning: bytes, separator: str | None, mapping: Mapping[str, s
     mark = beginning.startswith(BOM_UTF8)
     text, encoding = _decoded(beginning.removeprefix(BOM_UTF8))
     named = _NAMED_SEPARATOR.match(text)
-    if named:
-        separator = named[1]
-    first_end = _first_line_end(text)
+    first_end = next((end[0] for end in _line_ends(text)), "\n")
     line_end = "\r" if first_end == "\r" else "\n"
     records = list(islice(_filled_records(text, line_end, named.end() if named else 0), FIRST_ROWS))
     if not records:
         raise InputError("the file is empty")
-    separator = separator or _separator_of(records, mapping)
     first, last = records[0], records[-1]
     if len(beginning) >= MAX_HEADER and last.start + len(last.text) == len(text) and first is last:
         raise InputError(f"the header does not end within {MAX_HEADER >> 20} MiB", advice="Is a quote left open in it?")
-    _refuse_nul(records[0])
-    found, columns = _header(records, separator, mapping)
+    if "\0" in first.text:
+        raise nul_refused(first.line + first.text.count("\n", 0, first.text.index("\0")))
+    found, separator, columns = _header(records, named[1] if named else separator or _SEPARATORS, mapping)
     return Layout(
         columns=columns,
         dialect=CsvDialect(separator, mark, first_end == "\r\n", named is not None),
@@ -86,11 +84,6 @@ def read_layout(beginning: bytes, separator: str | None, mapping: Mapping[str, s
         header_row=found.row,
         notes=tuple(about_header(found.row, records.index(found))),
     )
-
-
-def _refuse_nul(first: _Record) -> None:
-    if "\0" in first.text:
-        raise nul_refused(first.line + first.text.count("\n", 0, first.text.index("\0")))
 
 
 def nul_refused(line: int) -> InputError:
@@ -111,16 +104,16 @@ def _decoded(beginning: bytes) -> tuple[str, str]:
         return beginning.decode("latin-1"), "latin-1"
 
 
-def _first_line_end(text: str) -> str:
-    ends = (match[0] for match in _QUOTED_OR_LINE_END.finditer(text) if not match[0].startswith('"'))
-    return next(ends, "\n")
+def _line_ends(text: str, start: int = 0) -> Iterator[re.Match[str]]:
+    """Find the line ends outside quotes."""
+    return (match for match in _QUOTED_OR_LINE_END.finditer(text, start) if not match[0].startswith('"'))
 
 
 def _filled_records(text: str, line_end: str, start: int) -> Iterator[_Record]:
     """Yield the records that are not blank. A line that names the separator counts as a line, but not as a row."""
     row, line = 1, 1 + text.count(line_end, 0, start)
     while start < len(text):
-        end = _end_of_record(text, start)
+        end = next((match.start() for match in _line_ends(text, start)), len(text))
         record = text[start:end]
         if record.strip(_BLANK):
             yield _Record(row, line, start, record)
@@ -128,28 +121,21 @@ def _filled_records(text: str, line_end: str, start: int) -> Iterator[_Record]:
         start = end + (2 if text.startswith("\r\n", end) else 1)
 
 
-def _end_of_record(text: str, start: int) -> int:
-    ends = _QUOTED_OR_LINE_END.finditer(text, start)
-    return next((match.start() for match in ends if not match[0].startswith('"')), len(text))
-
-
-def _separator_of(records: Sequence[_Record], mapping: Mapping[str, str]) -> str:
+def _header(
+    records: Sequence[_Record], separators: str, mapping: Mapping[str, str]
+) -> tuple[_Record, str, tuple[str, ...]]:
+    """Return the header, the one of the separators that divides it, and its columns."""
     for record in records:
-        by_width = {
-            separator: len(fields)
-            for separator in _SEPARATORS
-            if (fields := _fields_if_any(record.text, separator)) and has_id_column(fields, mapping)
+        fitting = {
+            separator: fields
+            for separator in separators
+            if has_id_column(fields := _fields_if_any(record.text, separator), mapping)
         }
-        if by_width:
-            return max(by_width, key=lambda separator: by_width[separator])
-    return max(_SEPARATORS, key=_QUOTED.sub("", records[0].text).count)
-
-
-def _header(records: Sequence[_Record], separator: str, mapping: Mapping[str, str]) -> tuple[_Record, tuple[str, ...]]:
-    for record in records:
-        if has_id_column(fields := _fields_if_any(record.text, separator), mapping):
-            return record, _named(fields)
-    return records[0], _named(_fields(records[0].text, separator))
+        if fitting:
+            separator = max(fitting, key=lambda separator: len(fitting[separator]))
+            return record, separator, _named(fitting[separator])
+    separator = max(separators, key=_QUOTED.sub("", records[0].text).count)
+    return records[0], separator, _named(_fields(records[0].text, separator))
 
 
 def _named(fields: Sequence[str]) -> tuple[str, ...]:

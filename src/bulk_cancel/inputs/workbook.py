@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from zipfile import ZipFile
 
 from bulk_cancel.core.text import counted, one_line
 from bulk_cancel.errors import InputError
@@ -20,16 +19,13 @@ from bulk_cancel.inputs.table import Table
 from bulk_cancel.inputs.xlsx import xlsx_sheets
 from bulk_cancel.inputs.xml_pass import opened_archive
 
-Sheets = Callable[[ZipFile], Sequence[Sheet]]
-
 _SHOWN = 5
 
 
 def read_workbook(path: Path, digest: str, options: InputOptions, work: Path) -> Table:
     """Read the sheet with the appointment ids into files below `work`. Raises InputError."""
     with opened_archive(path) as archive:
-        kinds = {True: ods_sheets, False: xlsx_sheets}
-        sheets = kinds["content.xml" in archive.namelist()](archive)
+        sheets = ods_sheets(archive) if "content.xml" in archive.namelist() else xlsx_sheets(archive)
         sheet, header = _sheet_with_ids(sheets, options)
         reading = _Reading(sheet, header, options, Parts(work))
         reading.take_rows()
@@ -37,8 +33,11 @@ def read_workbook(path: Path, digest: str, options: InputOptions, work: Path) ->
 
 
 def _sheet_with_ids(sheets: Sequence[Sheet], options: InputOptions) -> tuple[Sheet, HeaderRow]:
-    beginnings = {no: _beginning(sheet) for no, sheet in enumerate(sheets) if sheet.visible}
-    headers = {no: header_row(rows, options.mapping) for no, rows in beginnings.items() if rows}
+    headers: dict[int, HeaderRow] = {}
+    for no, sheet in enumerate(sheets):
+        rows = [(row.number, row.cells) for row in islice(sheet.rows(), FIRST_ROWS)] if sheet.visible else []
+        if rows:
+            headers[no] = header_row(rows, options.mapping)
     if not headers:
         raise InputError("the workbook is empty", advice="Are its rows on a sheet that is hidden?")
     if len(headers) == 1:
@@ -52,10 +51,6 @@ def _sheet_with_ids(sheets: Sequence[Sheet], options: InputOptions) -> tuple[She
             f"{which} a column with the appointment ids", advice="Keep one sheet with rows in the workbook."
         )
     return sheets[fitting[0]], headers[fitting[0]]
-
-
-def _beginning(sheet: Sheet) -> list[tuple[int, dict[int, str]]]:
-    return [(row.number, row.cells) for row in islice(sheet.rows(), FIRST_ROWS)]
 
 
 @dataclass(slots=True)

@@ -85,10 +85,6 @@ class Mark:
     place: str  #: where the ledger was opened last
     seen: Seen
 
-    def forget(self) -> None:
-        """Remove the mark: the ledger is new to this machine from now on."""
-        self.file.unlink(missing_ok=True)
-
     def lost(self, missing: str) -> str:
         """Return what to do when the missing part cannot be restored; `missing` is `it is` or `they are`."""
         return (
@@ -165,9 +161,9 @@ class Marks:
             yield
 
     def forget(self, mark: Mark) -> None:
-        """Remove a mark. Raises LockedError while a run works on that ledger, or on a copy of it."""
+        """Remove a mark: the ledger is new to this machine from now on. Raises LockedError while a run works on it."""
         with self.held(mark.file.name, mark.place):
-            mark.forget()
+            mark.file.unlink(missing_ok=True)
 
     def _all(self) -> Iterator[Mark]:
         with suppress(OSError):

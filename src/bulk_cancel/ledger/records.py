@@ -7,12 +7,11 @@ from typing import Any
 
 from bulk_cancel.core.clock import Past, TimeBase
 from bulk_cancel.core.model import InputRow, Request, Scope, Target, Work
-from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import DONE, SETTLED, State
-from bulk_cancel.ledger.port import RowRecord, RunRecord, Unknown
+from bulk_cancel.ledger.port import RowRecord, Unknown
 
 Row = tuple[Any, ...]
-_NOTHING_KNOWN = (False, False, None, None, None)
+_NOTHING_KNOWN = (False, False, None, None, None, False)
 
 
 def scoped(scope: Scope | None) -> tuple[str | None, int | None, int, int | None, bool]:
@@ -28,41 +27,39 @@ def _target(appointment_id: str, attendee_id: str, entire_series: int) -> Target
 
 def work_of(row: Row) -> Work:
     """Return the work of a row: key, request, state and attempts of a target, and what the ledger knows of it."""
-    target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, account, state, attempts = row[:10]
-    must_be_read, attended, start, series_heard, refused, is_cancelled = (*(row[10:] or _NOTHING_KNOWN), None, False)[
-        :6
-    ]
-    target = _target(appointment_id, attendee_id, series)
-    request = Request(reason, bool(cancel_all), user_id, account)
-    known = {
-        "must_be_read": bool(must_be_read),
-        "attended": bool(attended),
-        "start": start,
-        "series": _past(series_heard) if series_heard else None,
-        "is_cancelled": bool(is_cancelled),
-        "refused": _past(refused) if refused else None,
-    }
-    return Work(target_id, target, request, State(state), attempts, **known)
+    target_id, appointment_id, attendee_id, series, reason, cancel_all, user_id, account, state, attempts, *known = row
+    known += _NOTHING_KNOWN[len(known) :]
+    must_be_read, attended, start, heard, refused, is_cancelled = known
+    return Work(
+        target_id,
+        _target(appointment_id, attendee_id, series),
+        Request(reason, bool(cancel_all), user_id, account),
+        State(state),
+        attempts,
+        must_be_read=bool(must_be_read),
+        attended=bool(attended),
+        start=start,
+        is_cancelled=bool(is_cancelled),
+        series=_past(heard),
+        refused=_past(refused),
+    )
 
 
-def _past(told: str) -> Past:
+def _past(told: str | None) -> Past | None:
     """Read a moment as JSON: with the time base of its run, or with its age by the ledger's own clock."""
+    if told is None:
+        return None
     at, known, settle_s = json.loads(told)
     base, known_age_s = (TimeBase(*known), 0.0) if isinstance(known, list) else (None, known)
     return Past(at, base, known_age_s, settle_s)
 
 
-def numbered_work_of(row: Row) -> tuple[int, Work]:
-    """Return the number and the work of a row of the statement `work`."""
-    return row[0], work_of(row[1:])
-
-
 def unknown_of(row: Row) -> Unknown:
     """Return the record of a row of the statement `unknown`."""
-    intent_at, start, last_at, undecided, unverified, settle_s, boot_id, offset_s, age_s = row[14:]
+    intent_at, start, last_at, undecided, unverified, settle_s, boot_id, offset_s, age_s = row[12:]
     base = None if offset_s is None else TimeBase(boot_id, offset_s)
     is_left = bool(undecided), bool(unverified)
-    return Unknown(work_of(row[:14]), intent_at, base, start, last_at, *is_left, settle_s, age_s)
+    return Unknown(work_of(row[:12]), intent_at, base, start, last_at, *is_left, settle_s, age_s)
 
 
 def row_record_of(row: Row) -> RowRecord:
@@ -86,11 +83,6 @@ def row_record_of(row: Row) -> RowRecord:
         account=account or "",
         mailed_reason=mailed_reason or "",
     )
-
-
-def run_record_of(row: Row) -> RunRecord:
-    """Return the record of a row of the statement `runs`."""
-    return RunRecord(*(*row[:-1], Provenance.from_json(row[-1])))
 
 
 def staged_state(row: InputRow, found: Row, *, retry_refused: bool) -> State:

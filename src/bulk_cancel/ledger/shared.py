@@ -89,9 +89,6 @@ class SharedLedger(Ledger, Protocol):
     def stop_run(self, run_no: int, why: str) -> None:
         """Make all workers stop working on a run; the first reason is kept."""
 
-    def stopped(self, run_no: int) -> str:
-        """Return why a run is to stop; empty when it is not."""
-
     def end_given_up(self, run_no: int) -> None:
         """End a stopped run and its open chunks, if each owner has been silent for longer than it may be."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -56,20 +55,18 @@ def why_no_workbook(rows: int, columns: int = 0) -> str:
     return f"{RESULTS_XLSX} was not written: there are {what}. results.csv and results.parquet have all of them."
 
 
-@dataclass(slots=True)
 class WorkbookFile:
-    """A workbook with one sheet of rows, which are kept in a temporary file beside it until it is closed."""
+    """A workbook with one sheet of rows, which are kept in a temporary file beside it until it is closed.
 
-    path: Path
-    names: Mapping[str, str]  #: column of a chunk -> its header, in the order of the file
-    facts: Sequence[tuple[str, str]] = ()  #: of the run, for a sheet of their own: a name and a value each
-    _row_count: int = 0
-    _workbook: Any = field(init=False, repr=False)
-    _sheet: Any = field(init=False, repr=False)
+    `names`: column of a chunk -> its header, in the order of the file. `facts` of the run, a name and a value each, get
+    a sheet of their own.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(self, path: Path, names: Mapping[str, str], facts: Sequence[tuple[str, str]] = ()) -> None:
         from xlsxwriter import Workbook  # type: ignore[import-untyped]  # it comes without types
 
+        self.path, self.names, self.facts = path, names, facts
+        self._row_count = 0
         options = {"constant_memory": True, "tmpdir": str(self.path.parent)}
         self._workbook = Workbook(self.path, {**TEXTS_STAY, **options})
         self._workbook.use_zip64()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from bulk_cancel.sandbox.options import SandboxOptions
 from bulk_cancel.sandbox.people import made_id
 from bulk_cancel.sandbox.world import OCCURRENCES_PER_SERIES, Kind, Wanted, World
@@ -32,14 +30,14 @@ def _single(number: int) -> str:
 DEMO_FAULTS = f"cut-after@{_single(7)},429@{_single(12)}"
 
 
-def demo_world(now: datetime | None = None) -> World:
+def demo_world() -> World:
     """The appointments of the demo; those named `unlisted` stand in no row and must stay as they are."""
     singles = [Wanted(id=_single(number)) for number in range(_SINGLES)]
     series = [Wanted(Kind.SERIES, made_id(f"demo/series-{number}")) for number in range(OCCURRENCES_PER_SERIES)]
     unlisted = [Wanted(id=made_id(f"demo/unlisted-{number}")) for number in range(_UNLISTED)]
-    return World.of([*singles, *_SPECIAL, *series, *unlisted], seed=20, now=now)
+    return World.of([*singles, *_SPECIAL, *series, *unlisted], seed=20)
 
 
-def demo_options(port: int = 0) -> SandboxOptions:
+def demo_options() -> SandboxOptions:
     """A sandbox with the demo's world and faults; each demo comes with a token of its own."""
-    return SandboxOptions(world=demo_world(), faults=DEMO_FAULTS, port=port, any_personal_token=True)
+    return SandboxOptions(world=demo_world(), faults=DEMO_FAULTS, any_personal_token=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import date, datetime, time, tzinfo
 from pathlib import Path
 from types import MappingProxyType
@@ -274,9 +274,10 @@ def load_job(source: str, flags: Mapping[str, Any] = MappingProxyType({})) -> Jo
     keys = keys_of(file)
     if "notify" in keys:
         refuse_open_file(file, "the addresses of notify, with their passwords, in the job file")
-    job = _validated({**keys, **_environment(), **given}, source, given)
+    elsewhere = {**_environment(), **given}
+    job = _validated({**keys, **elsewhere}, source, given)
     job._file = file
-    return _beside(job, file.parent, given)
+    return _beside(job, file.parent, elsewhere.keys())
 
 
 def keys_of(file: Path) -> dict[str, Any]:
@@ -324,12 +325,15 @@ def complaints(error: ValidationError, whole: str = "the file") -> str:
     return "; ".join(lines)
 
 
-def _beside(job: Job, folder: Path, given: Mapping[str, Any]) -> Job:
-    """Take the paths that the job file names as relative to it."""
-    named = {name: value for name in _PATHS if (value := _file_value(job, name, given)) is not None}
-    named |= {name: _dated(job, name, named[name]) for name in _DATED if name in named}
-    local = {name: value for name, value in named.items() if "://" not in str(value)}
-    return job.model_copy(update={**named, **{name: _resolved(folder, value) for name, value in local.items()}})
+def _beside(job: Job, folder: Path, elsewhere: Set[str]) -> Job:
+    """Take the paths that the job file names, and nothing `elsewhere`, as relative to it."""
+    paths: dict[str, str | Path] = {}
+    for name in _PATHS:
+        value = getattr(job, name)
+        if name not in elsewhere and value not in (None, "", "-"):
+            value = _dated(job, name, value) if name in _DATED else value
+            paths[name] = value if "://" in str(value) else type(value)(folder / Path(value).expanduser())
+    return job.model_copy(update=paths)
 
 
 def _dated(job: Job, name: str, value: str | Path) -> str | Path:
@@ -341,14 +345,3 @@ def _dated(job: Job, name: str, value: str | Path) -> str | Path:
 
 def _today(zone: Zone) -> date:
     return datetime.now(zone).date()
-
-
-def _file_value(job: Job, name: str, given: Mapping[str, Any]) -> str | Path | None:
-    value: str | Path | None = getattr(job, name)
-    from_file = name not in given and f"BULK_CANCEL_{name.upper()}" not in os.environ
-    return value if from_file and value not in (None, "", "-") else None
-
-
-def _resolved(folder: Path, value: str | Path) -> str | Path:
-    path = folder / Path(value).expanduser()
-    return path if isinstance(value, Path) else str(path)

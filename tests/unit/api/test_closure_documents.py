@@ -21,7 +21,7 @@ JSON = st.recursive(
 
 
 def slots(*spots: object) -> tuple[str, ...] | None:
-    return parse_slots(OK, {"dates": [{"date": "2026-12-24", "spots": list(spots)}]}).starts
+    return parse_slots(OK, {"dates": [{"date": "2026-12-24", "spots": list(spots)}]}).items
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_each_kind_of_slot_is_read_as_bookable_taken_or_unknown(spot: object, st
     ],
 )
 def test_an_availability_of_another_shape_is_parsed_as_none(value: object) -> None:
-    assert parse_slots(OK, value).starts is None
-    assert parse_slots(Answer(404), {"dates": []}).starts is None
+    assert parse_slots(OK, value).items is None
+    assert parse_slots(Answer(404), {"dates": []}).items is None
 
 
 BOOKING = {
@@ -73,12 +73,12 @@ BOOKING = {
 
 def test_a_pending_booking_keeps_no_name_and_no_secret_unless_names_are_asked_for() -> None:
     page = parse_pending(OK, {"provisionalBookings": [BOOKING], "total": 7})
-    assert page.bookings is not None
-    (booking,) = page.bookings
+    assert page.items is not None
+    (booking,) = page.items
     assert (booking.booking_id, booking.kind, booking.start) == ("b-1", "double_opt_in", START)
     assert (booking.host_ids, booking.meeting_type_id, booking.contacts) == (("h-1",), "t-1", ())
     assert (page.size, page.unreadable, page.total) == (1, 0, 7)
-    named = parse_pending(OK, {"provisionalBookings": [BOOKING]}, with_contacts=True).bookings or ()
+    named = parse_pending(OK, {"provisionalBookings": [BOOKING]}, with_contacts=True).items or ()
     assert named[0].contacts[0].email == "ada@example.org"
     assert not [text for text in ("Ada", "ada@", "s3cret", "host@") if text in repr(named)]
 
@@ -86,8 +86,8 @@ def test_a_pending_booking_keeps_no_name_and_no_secret_unless_names_are_asked_fo
 def test_unreadable_bookings_are_counted_and_deleted_ones_left_out() -> None:
     items = [BOOKING, None, {"id": "b-2"}, BOOKING | {"dto": {"start": "soon"}}, BOOKING | {"deletedAt": START}]
     page = parse_pending(OK, {"provisionalBookings": items})
-    assert (len(page.bookings or ()), page.size, page.unreadable) == (1, 5, 3)
-    assert parse_pending(OK, {"items": [BOOKING]}).bookings is None
+    assert (len(page.items or ()), page.size, page.unreadable) == (1, 5, 3)
+    assert parse_pending(OK, {"items": [BOOKING]}).items is None
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_unreadable_bookings_are_counted_and_deleted_ones_left_out() -> None:
     ],
 )
 def test_meeting_types_are_a_list_of_ids_or_none(value: object, ids: tuple[str, ...] | None) -> None:
-    assert parse_meeting_types(OK, value).type_ids == ids
+    assert parse_meeting_types(OK, value).items == ids
 
 
 @given(JSON)

@@ -19,7 +19,9 @@ from support.find import command as command
 from support.find import environ as environ
 from support.find import sandbox as sandbox
 from support.find import server as server
+from support.patience import impatient as impatient
 
+pytestmark = pytest.mark.usefixtures("impatient")
 QUICK = ("--rate", "500/s", "--burst", "500", "--timeout", "2s")
 FIELDS = {name: field.alias or name for name, field in Job.model_fields.items()}
 #: A run hands these on in an object of their own; what counts is who reads them there.

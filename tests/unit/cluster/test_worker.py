@@ -115,9 +115,9 @@ class Lab:
 
 
 @pytest.fixture
-def lab(postgres_url: str, tmp_path: Path) -> Iterator[Lab]:
-    with closing(PostgresLedger.open(postgres_url)) as opened:
-        yield Lab(opened, postgres_url, tmp_path)
+def lab(emptied_url: str, tmp_path: Path) -> Iterator[Lab]:
+    with closing(PostgresLedger.open(emptied_url)) as opened:
+        yield Lab(opened, emptied_url, tmp_path)
 
 
 def halt_of(record: ChunkRecord) -> tuple[int | None, str]:
@@ -316,7 +316,7 @@ def test_requests_from_before_and_after_a_partition_are_counted(lab: Lab) -> Non
             ends.remove(len(lab.posts))
             lab.ledger._session.connection.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                "WHERE datname = current_database() AND application_name <> 'emptier' AND pid <> pg_backend_pid()"
             )
         return cancelled(wanted)
 

@@ -7,3 +7,4 @@ from support.find import environ as environ
 from support.find import find as find
 from support.find import sandbox as sandbox
 from support.find import server as server
+from support.patience import impatient as impatient

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -15,7 +13,6 @@ import polars as pl
 import pytest
 import structlog
 
-from bulk_cancel import errors
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import credential_lock, state_folder
 from bulk_cancel.access.rate_limits import remember, remembered
@@ -37,7 +34,7 @@ from support.find import AUTUMN, BERLIN, QUICK, SPRING, WORLDS, Find, Result, ex
 
 LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
 KEY = Credential(OWNER_TOKEN).fingerprint
-SOURCE = str(Path(errors.__file__).parents[1])
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -238,7 +235,6 @@ def test_an_expired_credential(find: Find, monkeypatch: pytest.MonkeyPatch) -> N
     assert not Path("a.csv").exists()
 
 
-@pytest.mark.process
 def test_an_api_that_is_not_there(find: Find, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEETERGO_API_URL", "http://127.0.0.1:9/v4")
     Path("a.csv").write_text("before")
@@ -287,7 +283,6 @@ def test_the_limit_is_kept_and_a_429_is_obeyed(find: Find, sandbox: Sandbox) -> 
 
 
 @pytest.mark.parametrize("seed", [1, 3])
-@pytest.mark.process
 def test_reads_that_go_wrong_are_repeated(seed: int, find: Find, sandbox: Sandbox) -> None:
     faults = "get:500=0.1,get:502=0.05,get:cut=0.05,get:truncated=0.05,get:html=0.05,get:lost=0.05,get:204=0.02"
     sandbox.reset(options(WORLDS[SPRING], faults=faults, seed=seed))
@@ -296,7 +291,6 @@ def test_reads_that_go_wrong_are_repeated(seed: int, find: Find, sandbox: Sandbo
     assert ids(result.stdout) == expected(WORLDS[SPRING], SPRING)
 
 
-@pytest.mark.process
 def test_reads_that_stay_wrong_leave_nothing_behind(find: Find, sandbox: Sandbox) -> None:
     sandbox.reset(options(WORLDS[SPRING], faults="get:html"))
     result = find("-o", "a.csv")
@@ -311,7 +305,6 @@ def test_a_held_credential_is_waited_for_by_name(find: Find) -> None:
     assert "Another run holds this credential" in result.stderr
 
 
-@pytest.mark.process
 def test_what_was_used_of_the_limit_is_remembered_and_heeded(find: Find, environ: dict[str, str]) -> None:
     clock, slow = system_clock(), ("--rate", "10/s", "--burst", "3")
     assert find(*slow).code == 0
@@ -327,33 +320,23 @@ def test_what_was_used_of_the_limit_is_remembered_and_heeded(find: Find, environ
 # -- as an input -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.process
 @pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx"])
-def test_the_file_of_find_is_an_input(kind: str, find: Find, environ: dict[str, str]) -> None:
+def test_the_file_of_find_is_an_input(kind: str, find: Find, command: Callable[..., Result]) -> None:
     found = find("--json", "-o", f"closure.{kind}", "--location", "berlin").document["found"]
-    planned = bulk_cancel(environ, "plan", f"closure.{kind}", "--json")
+    planned = command("plan", f"closure.{kind}", "--json")
     assert planned.code == 0, planned.stderr
     assert planned.document["rows"] == planned.document["targets"] == found
 
 
-@pytest.mark.process
-def test_the_columns_are_carried_through(find: Find, environ: dict[str, str], sandbox: Sandbox) -> None:
+def test_the_columns_are_carried_through(find: Find, command: Callable[..., Result], sandbox: Sandbox) -> None:
     find("-o", "closure.csv", "--location", "hamburg")
-    done = bulk_cancel(environ, "run", "closure.csv", "--yes", "--cancel-all", "--out", "out", *QUICK, "--no-skip-past")
+    done = command("run", "closure.csv", "--yes", "--cancel-all", "--out", "out", *QUICK, "--no-skip-past")
     assert done.code == 0, done.stderr
     before, after = rows(Path("closure.csv").read_text()), rows(Path("out/results.csv").read_text())
     assert [{name: row[name] for name in before[0]} for row in after] == before
     assert {row["status"] for row in after} == {"cancelled"}
     assert sandbox.truth().applied == dict.fromkeys(ids(Path("closure.csv").read_text()), 1)
     assert ids(find("--location", "hamburg").stdout) == []
-
-
-def bulk_cancel(environ: dict[str, str], *words: str) -> Result:
-    done = subprocess.run(
-        [sys.executable, "-m", "bulk_cancel", *words],
-        env={**environ, "PYTHONPATH": SOURCE}, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    return Result(done.returncode, done.stdout, done.stderr)
 
 
 def test_a_job_selects_its_input(environ: dict[str, str], sandbox: Sandbox, tmp_path: Path) -> None:

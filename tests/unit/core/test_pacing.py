@@ -153,7 +153,7 @@ def test_the_margin_stays_below_the_burst_and_keeps_the_rate(pace: Pace) -> None
 
 @pytest.mark.parametrize(("pace", "burst"), [(DOCUMENTED, 198), (Pace(50, 100), 98), (Pace(1000, 2000), 1979)])
 def test_the_margin_is_one_token_and_what_the_jitter_takes(pace: Pace, burst: int) -> None:
-    assert with_margin(pace, JITTER_S).burst == burst
+    assert with_margin(pace).burst == burst
 
 
 @given(st.floats(1, 1000), st.integers(5, 300), st.integers(1, 400), st.floats(0, JITTER_S))

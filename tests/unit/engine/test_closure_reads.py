@@ -10,7 +10,7 @@ from datetime import UTC, date
 import pytest
 import structlog
 
-from bulk_cancel.api.port import MeetingTypes, Page, PendingPage, PendingQuery, Query, Slots, SlotsQuery, Users
+from bulk_cancel.api.port import Listed, Page, PendingQuery, Query, SlotsQuery
 from bulk_cancel.core.closure import Offer, PendingBooking
 from bulk_cancel.core.model import Answer, Appointment
 from bulk_cancel.core.pacing import Pace
@@ -47,20 +47,20 @@ class ClosureLine:
     async def page(self, query: Query) -> Page:
         return Page(OK, self.listed if query.page == 0 else (), total=len(self.listed))
 
-    async def me(self) -> Users:
-        return Users(OK, ("me",))
+    async def me(self) -> Listed[str]:
+        return Listed(OK, ("me",))
 
-    async def pending(self, query: PendingQuery) -> PendingPage:
+    async def pending(self, query: PendingQuery) -> Listed[PendingBooking]:
         self.asked.append(query)
         found = self.bookings(query)
-        return PendingPage(OK, found, len(found), 0, self.total)
+        return Listed(OK, found, 0, self.total, len(found))
 
-    async def meeting_types(self, user_id: str | None) -> MeetingTypes:
-        return MeetingTypes(OK, self.types)
+    async def meeting_types(self, user_id: str | None) -> Listed[str]:
+        return Listed(OK, self.types)
 
-    async def slots(self, query: SlotsQuery) -> Slots:
+    async def slots(self, query: SlotsQuery) -> Listed[str]:
         self.asked.append(query)
-        return Slots(OK, self.starts(query))
+        return Listed(OK, self.starts(query))
 
 
 async def read(line: ClosureLine, **wanted: object) -> ClosureReads:

@@ -8,7 +8,7 @@ from datetime import UTC, date
 
 import pytest
 
-from bulk_cancel.api.port import Page, Query, Users
+from bulk_cancel.api.port import Listed, Page, Query
 from bulk_cancel.core.model import Answer, Appointment
 from bulk_cancel.core.selection import Days, Fit, Selection
 from bulk_cancel.engine import reader as engine_reader
@@ -41,9 +41,9 @@ class ScriptedReader:
         numbers = pages[query.page] if query.page < len(pages) else []
         return Page(Answer(200), tuple(appointment(number) for number in numbers))
 
-    async def users(self, offset: int) -> Users:
+    async def users(self, offset: int) -> Listed[str]:
         self.offsets.append(offset)
-        return Users(Answer(200), self.parts(offset), total=self.user_total)
+        return Listed(Answer(200), self.parts(offset), total=self.user_total)
 
     @property
     def asked(self) -> list[tuple[str | None, int]]:

@@ -69,7 +69,7 @@ def shared(clock: Clock, limit: Pace, processes: int, **more: float) -> tuple[Ro
     """Limiters of so many processes over one row."""
     pace = shared_pace(limit)
     row = Row(pace, window_of(limit), tat=clock.monotonic(), **more)
-    return row, [SharedLimiter(pace, clock, random.Random(0), row) for _ in range(processes)]
+    return row, [SharedLimiter(clock, random.Random(0), row) for _ in range(processes)]
 
 
 async def test_a_pause_of_hours_that_another_process_was_asked_for_is_known_before_anything_is_waited_for(

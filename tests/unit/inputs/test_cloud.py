@@ -46,8 +46,8 @@ class Bucket(BaseHTTPRequestHandler):
         self.send_header("Last-Modified", "Sun, 01 Nov 2026 00:00:00 GMT")
         self.end_headers()
         if self.command == "GET":
+            self.objects.update(self.next_objects)  # before the answer: who has it may ask at once for the next part
             self.wfile.write(content[start : end + 1])
-            self.objects.update(self.next_objects)
 
     do_HEAD = do_GET
 

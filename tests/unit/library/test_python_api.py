@@ -56,6 +56,7 @@ from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
 from bulk_cancel.sandbox.server import Sandbox, SandboxOptions, running
 from bulk_cancel.sandbox.world import Kind, Wanted, World
+from support.patience import impatient as impatient
 
 ROOT = Path(__file__).resolve().parents[3]
 COUNT = 12
@@ -122,6 +123,7 @@ def test_the_used_part_of_a_limit_counts_for_another_ledger_on_this_machine(sand
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("impatient")
 def test_with_wait_a_series_that_waits_for_another_accounts_is_sent_afterwards(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

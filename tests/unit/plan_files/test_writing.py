@@ -110,8 +110,10 @@ def test_a_plan_may_never_expire(path: Path) -> None:
     assert not open_plan(path, now=NOW + 1e9).header.expired(NOW + 1e9)
 
 
-@pytest.mark.parametrize("count", [8_000, pytest.param(200_000, marks=pytest.mark.long)])
-def test_memory_stays_flat(path: Path, count: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "most"), [(3_000, 2_200_000), pytest.param(200_000, 4_000_000, marks=pytest.mark.long)]
+)
+def test_memory_stays_flat(path: Path, count: int, most: int) -> None:
     tracemalloc.start()
     try:
         write_plan(path, ABOUT, many(count))
@@ -122,4 +124,4 @@ def test_memory_stays_flat(path: Path, count: int) -> None:
     finally:
         tracemalloc.stop()
     assert path.stat().st_size > 200 * count
-    assert peak < 4_000_000
+    assert peak < most

@@ -59,7 +59,7 @@ def append(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry
     for wave, cursors in zip(parts, counts, strict=True):
         if sum(cursor.fetchall()[0][0] for cursor in cursors) != len(wave):
             raise GuardError("; ".join(elsewhere(wave, found.places)))
-        found.places.update({entry.target_id: _place_after(entry) for entry in wave.values()})
+        found.places.update({one.target_id: (next_state(one.was, one.event), one.attempt_no) for one in wave.values()})
     return Appended(found.event_ids[-1], digest, found.now)
 
 
@@ -92,10 +92,6 @@ def _write(session: Session, run_no: int, chunk_no: int, entries: Sequence[Entry
     digest = digest_of(found.before, sealed)
     session.run("insert_seal", run_no, chunk_no, found.event_ids[-1], digest)
     return digest
-
-
-def _place_after(entry: Entry) -> Row:
-    return next_state(entry.was, entry.event).value, entry.attempt_no
 
 
 def _columns(rows: Iterable[Row]) -> list[list[Any]]:

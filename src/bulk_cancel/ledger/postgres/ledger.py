@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -175,11 +175,8 @@ class PostgresLedger(Sharing):
 
 def has_ledger(url: str) -> bool:
     """Return whether a database has a ledger. Raises as `PostgresLedger.open_to_read` does for anything else."""
-    session = connect(url, read_only=True)
-    try:
+    with closing(connect(url, read_only=True)) as session:
         return has_tables(session)
-    finally:
-        session.close()
 
 
 def _posts_of(entries: Sequence[Entry]) -> int:

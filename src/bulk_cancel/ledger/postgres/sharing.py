@@ -105,9 +105,6 @@ class Sharing(Questions):
         with self._session.transaction():
             self._session.run("stop_run", run_no, why)
 
-    def stopped(self, run_no: int) -> str:
-        return str(self._session.value("stopped", run_no))
-
     def end_given_up(self, run_no: int) -> None:
         with self._session.transaction():
             self._session.run("end_given_up", run_no)
@@ -142,7 +139,6 @@ class Sharing(Questions):
         self._hold_ledger("try_alone", wait_s)
 
     def hold_name(self, name: str) -> bool:
-        """Lock a name of the caller's choice until `close`; False when another session holds it."""
         return bool(self._session.value("try_name", LOCKS, name))
 
     def lock_with_others(self, wait_s: float) -> None:

@@ -140,7 +140,7 @@ UNION SELECT account FROM targets WHERE state IN ('sending', 'unknown') ORDER BY
 SELECT t.target_id, t.appointment_id, t.attendee_id, t.entire_series, t.reason, t.cancel_all, t.user_id, t.account,
   t.state, t.attempts, false,
 {attended}
-  , NULL, NULL, t.intent_at, t.start_at,
+  , t.intent_at, t.start_at,
 {last_heard}
   ,
 {undecided}

@@ -442,9 +442,6 @@ UPDATE runs SET refused = refused + $2 WHERE run_no = $1 RETURNING refused;
 -- name: stop_run
 UPDATE runs SET stopped = $2 WHERE run_no = $1 AND stopped = '';
 
--- name: stopped
-SELECT stopped FROM runs WHERE run_no = $1;
-
 -- What is left of a run that was stopped, when nobody is at it any more.
 -- name: end_given_up
 UPDATE chunks c SET epoch = epoch + 1, ended_at = clock_timestamp()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -60,8 +61,7 @@ def _make(path: Path) -> None:
     aside = path.with_name(f".{path.name}.new")
     _remove(aside)  # from a run that was killed here: SQLite would apply its journal to ours
     _touch(aside)
-    connection = Connection(str(aside))
-    try:
+    with closing(Connection(str(aside))) as connection:
         # Before the rename: a later change of the mode would pass through a rollback journal, and a power cut may
         # bring back a deleted one.
         connection.pragma("journal_mode", "WAL")
@@ -70,8 +70,6 @@ def _make(path: Path) -> None:
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", SCHEMA_VERSION)
             connection.rows("set_meta", LEDGER_ID, secrets.token_hex(16))
-    finally:
-        connection.close()
     aside.replace(path)
     sync(path.parent)
 
@@ -92,14 +90,11 @@ def backup(connection: apsw.Connection, to: Path) -> None:
 
 
 def _copy(connection: apsw.Connection, to: Path) -> None:
-    target = apsw.Connection(str(to))
-    try:
+    with closing(apsw.Connection(str(to))) as target:
         with target.backup("main", connection, "main") as copying:
             while not copying.done:
                 copying.step(1000)
         target.execute("REPLACE INTO meta (key, value) VALUES (?, ?)", (BACKUP_AT, str(int(time.time()))))
-    finally:
-        target.close()
 
 
 def _touch(path: Path) -> None:

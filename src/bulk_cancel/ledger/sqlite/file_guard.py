@@ -41,16 +41,16 @@ class FileGuard:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Raise LedgerError when a file was changed before the block, or instead of an error to which a change led."""
-        self._refuse_changed(whole=True)
+        self.refuse_changed(whole=True)
         try:
             yield
         except Exception:
-            self._wal = self._refuse_changed(whole=False)  # a rollback may leave pages in it
+            self._wal = self.refuse_changed(whole=False)  # a rollback may leave pages in it
             raise
 
     def settle(self) -> None:
         """After a commit: note the files' new state, make a checkpoint when one is due, update the mark."""
-        self._wal = self._refuse_changed(whole=False)
+        self._wal = self.refuse_changed(whole=False)
         if self._pages >= CHECKPOINT_PAGES:
             self._pages = 0
             self._connection.wal_checkpoint(None, apsw.SQLITE_CHECKPOINT_PASSIVE)
@@ -76,16 +76,15 @@ class FileGuard:
         if self._keeper:
             self._keeper.close()
 
-    def refuse_changed(self) -> None:
-        """Raise LedgerError when a file was replaced. The WAL may have grown, since a transaction may be open."""
-        self._refuse_changed(whole=False)
-
     def _committed(self, connection: apsw.Connection, name: str, pages: int) -> int:
         self._pages = pages
         return apsw.SQLITE_OK
 
-    def _refuse_changed(self, *, whole: bool) -> Print:
-        """Return the print of the WAL, or raise LedgerError. `whole`: its size and time must not have changed."""
+    def refuse_changed(self, *, whole: bool) -> Print:
+        """Return the print of the WAL, or raise LedgerError when a file was replaced.
+
+        `whole`: nor may the size and time of the WAL have changed. It may have grown where a transaction is open.
+        """
         main, wal = print_of(self._names[0]), print_of(self._names[1])
         if main == self._main and (wal == self._wal if whole else wal[:2] == self._wal[:2]):
             return wal

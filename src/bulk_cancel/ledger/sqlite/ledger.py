@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -166,15 +166,10 @@ class SqliteLedger(Questions):
                 return self._connection.rows(name, *values)
         except BulkCancelError:
             if self._guard:
-                self._guard.refuse_changed()
+                self._guard.refuse_changed(whole=False)
             raise
 
 
-@contextmanager
-def reading(path: Path, marks: Marks | None = None) -> Iterator[SqliteLedger]:
+def reading(path: Path, marks: Marks | None = None) -> closing[SqliteLedger]:
     """Open a ledger for reading, for the length of the block. Raises as `open_to_read` does."""
-    ledger = SqliteLedger.open_to_read(path, marks)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
+    return closing(SqliteLedger.open_to_read(path, marks))

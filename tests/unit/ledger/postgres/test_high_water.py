@@ -55,9 +55,9 @@ def refused(url: str, marks: Marks) -> LedgerError:
     return error.value
 
 
-def test_the_ledger_that_this_machine_knows_goes_on_and_is_no_news(postgres_url: str, marks: Marks) -> None:
-    cancel(postgres_url, marks, 1)
-    with closing(PostgresLedger.open(postgres_url, marks=marks)) as ledger:
+def test_the_ledger_that_this_machine_knows_goes_on_and_is_no_news(emptied_url: str, marks: Marks) -> None:
+    cancel(emptied_url, marks, 1)
+    with closing(PostgresLedger.open(emptied_url, marks=marks)) as ledger:
         assert (ledger.notice, ledger.verify()) == ("", [])
 
 
@@ -103,8 +103,8 @@ def test_a_schema_that_is_gone_is_not_begun_anew_until_it_is_forgotten(postgres_
         assert list(ledger.all_events()) == []
 
 
-def test_a_mark_of_many_writers_does_not_go_back(postgres_url: str, marks: Marks) -> None:
-    first, second = (PostgresLedger.open(postgres_url, marks=marks) for _ in range(2))
+def test_a_mark_of_many_writers_does_not_go_back(emptied_url: str, marks: Marks) -> None:
+    first, second = (PostgresLedger.open(emptied_url, marks=marks) for _ in range(2))
     with closing(first), closing(second):
         run_no = staged(first, row(2, 1), row(3, 2))
         move(first, run_no, target(first, 1), Event.INTENT)
@@ -116,18 +116,18 @@ def test_a_mark_of_many_writers_does_not_go_back(postgres_url: str, marks: Marks
         assert second.mark() == mark
 
 
-def test_a_mark_tells_the_settle_time_of_the_run_that_sent(postgres_url: str, marks: Marks) -> None:
-    with closing(PostgresLedger.open(postgres_url, marks=marks)) as ledger:
+def test_a_mark_tells_the_settle_time_of_the_run_that_sent(emptied_url: str, marks: Marks) -> None:
+    with closing(PostgresLedger.open(emptied_url, marks=marks)) as ledger:
         run_no = ledger.begin_run(RunStart("run-1", 0.0, TimeBase(None, 0.0), settle_s=7200.0))
         ledger.stage(run_no, [row(2, 1)], 0.0)
         ledger.start_run(run_no)
         move(ledger, run_no, target(ledger, 1), *HISTORIES[State.UNKNOWN])
-    with closing(PostgresLedger.open(postgres_url, marks=marks)) as ledger:
+    with closing(PostgresLedger.open(emptied_url, marks=marks)) as ledger:
         mark = ledger.mark()
         assert mark is not None
         assert 7115 < mark.seen.unanswered.left_s(system_clock().now()) <= 7215
         move(ledger, begin(ledger, "run-2"), target(ledger, 1), Event.SEEN_CANCELLED)
-    with closing(PostgresLedger.open(postgres_url, marks=marks)) as ledger:
+    with closing(PostgresLedger.open(emptied_url, marks=marks)) as ledger:
         mark = ledger.mark()
         assert mark is not None
         assert mark.seen.unanswered.left_s(system_clock().now()) == 0

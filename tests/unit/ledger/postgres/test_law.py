@@ -16,14 +16,14 @@ Raw = psycopg.Connection[tuple[object, ...]]
 
 
 @pytest.fixture
-def raw(postgres_url: str) -> Iterator[Raw]:
+def raw(emptied_url: str) -> Iterator[Raw]:
     """A superuser in a ledger with a target in every state."""
-    ledger = PostgresLedger.open(postgres_url)
+    ledger = PostgresLedger.open(emptied_url)
     run_no = staged(ledger, *(row(number, number) for number in range(2, 2 + len(HISTORIES))))
     for number, state in enumerate(State, 2):
         put(ledger, run_no, state, number)
     ledger.close()
-    with psycopg.connect(postgres_url, autocommit=True, options="-c search_path=bulk_cancel") as connection:
+    with psycopg.connect(emptied_url, autocommit=True, options="-c search_path=bulk_cancel") as connection:
         yield connection
 
 
@@ -77,8 +77,8 @@ def test_history_cannot_be_rewritten(raw: Raw, statement: str, refusal: str) -> 
          "WHERE state IN ('pending', 'skipped')", "it has a sibling"),
     ],
 )  # fmt: skip
-def test_verify_finds_what_was_changed_past_the_triggers(raw: Raw, postgres_url: str, meddle: str, found: str) -> None:
-    ledger = PostgresLedger.open_to_read(postgres_url)
+def test_verify_finds_what_was_changed_past_the_triggers(raw: Raw, emptied_url: str, meddle: str, found: str) -> None:
+    ledger = PostgresLedger.open_to_read(emptied_url)
     assert ledger.verify() == []
     raw.execute("SET session_replication_role = replica")
     raw.execute(meddle.encode())

@@ -89,13 +89,13 @@ def test_the_schema_of_somebody_else_is_left_alone(empty_url: str) -> None:
 
 
 @pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1])
-def test_a_ledger_with_another_schema_is_refused_and_left_as_it_is(postgres_url: str, version: int) -> None:
-    execute(postgres_url, f"UPDATE bulk_cancel.meta SET value = '{version}' WHERE key = 'schema'")
+def test_a_ledger_with_another_schema_is_refused_and_left_as_it_is(emptied_url: str, version: int) -> None:
+    execute(emptied_url, f"UPDATE bulk_cancel.meta SET value = '{version}' WHERE key = 'schema'")
     for opens in (PostgresLedger.open, PostgresLedger.open_to_read):
         with pytest.raises(LedgerError, match=f"has schema {version}; this bulk-cancel knows") as refused:
-            opens(postgres_url)
+            opens(emptied_url)
         assert "Keep it" in refused.value.advice
-        assert execute(postgres_url, "SELECT value FROM bulk_cancel.meta WHERE key = 'schema'") == [(str(version),)]
+        assert execute(emptied_url, "SELECT value FROM bulk_cancel.meta WHERE key = 'schema'") == [(str(version),)]
 
 
 def test_a_ledger_is_made_whole_or_not_at_all(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,20 +112,20 @@ def test_a_ledger_is_made_whole_or_not_at_all(empty_url: str, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("by_default", "kept"), [("off", "on"), ("local", "on"), ("on", "on"), ("remote_apply", "remote_apply")]
 )
-def test_a_commit_is_durable_whatever_the_role_is_set_to(postgres_url: str, by_default: str, kept: str) -> None:
-    separator = "&" if "?" in postgres_url else "?"
-    url = f"{postgres_url}{separator}options=-csynchronous_commit%3D{by_default}"
+def test_a_commit_is_durable_whatever_the_role_is_set_to(emptied_url: str, by_default: str, kept: str) -> None:
+    separator = "&" if "?" in emptied_url else "?"
+    url = f"{emptied_url}{separator}options=-csynchronous_commit%3D{by_default}"
     ledger = PostgresLedger.open(url)
     assert ledger._session.connection.execute("SHOW synchronous_commit").fetchone() == (kept,)
     ledger.close()
 
 
-def test_a_lost_connection_is_not_made_again(postgres_url: str) -> None:
-    ledger = PostgresLedger.open(postgres_url)
+def test_a_lost_connection_is_not_made_again(emptied_url: str) -> None:
+    ledger = PostgresLedger.open(emptied_url)
     run_no = staged(ledger, row(2, 1))
     intent = entry(target(ledger, 1), Event.INTENT)
     pid = ledger._session.connection.info.backend_pid
-    execute(postgres_url, f"SELECT pg_terminate_backend({pid}, 5000)")
+    execute(emptied_url, f"SELECT pg_terminate_backend({pid}, 5000)")
     for _ in range(2):
         with pytest.raises(LedgerError, match=r"The connection to the ledger postgresql://\S+ was lost") as lost:
             ledger.append(run_no, [intent])
@@ -134,7 +134,7 @@ def test_a_lost_connection_is_not_made_again(postgres_url: str) -> None:
             ledger.find_targets("any")
     ledger.close()
     ledger.close()
-    again = PostgresLedger.open(postgres_url)
+    again = PostgresLedger.open(emptied_url)
     assert list(again.all_events()) == []
     again.close()
 
@@ -173,8 +173,8 @@ def test_a_place_names_everything_but_secrets() -> None:
     assert parse("postgres:///ledger?host=/run/pg").place == "postgresql:///ledger?host=/run/pg"
 
 
-def test_no_text_of_an_answer_prevents_its_outcome_from_being_recorded(postgres_url: str) -> None:
-    ledger = PostgresLedger.open(postgres_url)
+def test_no_text_of_an_answer_prevents_its_outcome_from_being_recorded(emptied_url: str) -> None:
+    ledger = PostgresLedger.open(emptied_url)
     run_no = staged(ledger, row(2, 1))
     ledger.append(run_no, [entry(target(ledger, 1), Event.INTENT)])
     seen = Appointment("a", False, start="2027\0", warnings=("REFUND\0",))
@@ -185,8 +185,8 @@ def test_no_text_of_an_answer_prevents_its_outcome_from_being_recorded(postgres_
     ledger.close()
 
 
-def test_a_writer_that_waits_too_long_for_a_lock_is_refused_and_may_try_again(postgres_url: str) -> None:
-    ledger, other = PostgresLedger.open(postgres_url), PostgresLedger.open(postgres_url)
+def test_a_writer_that_waits_too_long_for_a_lock_is_refused_and_may_try_again(emptied_url: str) -> None:
+    ledger, other = PostgresLedger.open(emptied_url), PostgresLedger.open(emptied_url)
     run_no = staged(ledger, row(2, 1))
     intent = entry(target(ledger, 1), Event.INTENT)
     ledger._session.connection.execute("SET lock_timeout = '20ms'")
@@ -201,17 +201,17 @@ def test_a_writer_that_waits_too_long_for_a_lock_is_refused_and_may_try_again(po
         each.close()
 
 
-def test_a_connection_that_is_lost_while_writing_leaves_nothing(postgres_url: str) -> None:
-    ledger, other = PostgresLedger.open(postgres_url), PostgresLedger.open(postgres_url)
+def test_a_connection_that_is_lost_while_writing_leaves_nothing(emptied_url: str) -> None:
+    ledger, other = PostgresLedger.open(emptied_url), PostgresLedger.open(emptied_url)
     run_no = staged(ledger, row(2, 1))
     intent = entry(target(ledger, 1), Event.INTENT)
     pid = ledger._session.connection.info.backend_pid
     with ThreadPoolExecutor(1) as pool, other._session.transaction():
         other._session.run("where_they_are", [1])
         writes = pool.submit(ledger.append, run_no, [intent])
-        while not execute(postgres_url, f"SELECT 1 FROM pg_locks WHERE pid = {pid} AND NOT granted"):
+        while not execute(emptied_url, f"SELECT 1 FROM pg_locks WHERE pid = {pid} AND NOT granted"):
             pass
-        execute(postgres_url, f"SELECT pg_terminate_backend({pid}, 5000)")
+        execute(emptied_url, f"SELECT pg_terminate_backend({pid}, 5000)")
         with pytest.raises(LedgerError, match="was lost"):
             writes.result()
     assert list(other.all_events()) == []
@@ -221,25 +221,25 @@ def test_a_connection_that_is_lost_while_writing_leaves_nothing(postgres_url: st
 
 
 @pytest.fixture
-def guarded_url(postgres_server: Server, postgres_url: str) -> Iterator[str]:
+def guarded_url(postgres_server: Server, emptied_url: str) -> Iterator[str]:
     """The URL of a database, of a role that has to know its password."""
     hba = postgres_server.folder / "data" / "pg_hba.conf"
     before = hba.read_text()
     hba.write_text(f"local all guarded scram-sha-256\n{before}")
     postgres_server.run("CREATE ROLE guarded LOGIN PASSWORD 'right'", "SELECT pg_reload_conf()")
-    yield postgres_url.replace("postgres@", "guarded:{}@", 1)
+    yield emptied_url.replace("postgres@", "guarded:{}@", 1)
     hba.write_text(before)
     postgres_server.run("DROP ROLE guarded", "SELECT pg_reload_conf()")
 
 
 def test_a_wrong_password_and_a_wrong_name_are_settings_and_a_server_that_is_away_is_not(
-    guarded_url: str, postgres_url: str
+    guarded_url: str, emptied_url: str
 ) -> None:
     wrong = [
         guarded_url.format("wrong"),
         guarded_url.replace(":{}", ""),
-        postgres_url.replace("postgres@", "stranger@", 1),
-        postgres_url.replace("/test_", "/no_such_"),
+        emptied_url.replace("postgres@", "stranger@", 1),
+        emptied_url.replace("/test_", "/no_such_"),
     ]
     for url in wrong:
         with pytest.raises(ConfigError) as refused:

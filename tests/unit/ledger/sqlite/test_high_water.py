@@ -128,7 +128,7 @@ def test_a_ledger_that_is_gone_is_not_begun_anew_until_it_is_forgotten(path: Pat
     assert "is gone: this machine has seen 2 events of it" in str(error)
     assert "--look each" in error.advice
     (mark,) = marks.at(str(path))
-    mark.forget()
+    marks.forget(mark)
     with opened(path, marks) as ledger:
         assert list(ledger.all_events()) == []
 
