@@ -57,6 +57,16 @@ def test_paths_of_a_job_file_are_relative_to_it(tmp_path: Path) -> None:
     assert job.out == Path("elsewhere")
 
 
+@pytest.mark.parametrize("variable", ["BULK_CANCEL_LEDGER", "bulk_cancel_ledger"])
+def test_a_path_of_the_environment_is_not_relative_to_the_job_file(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "job.toml"
+    file.write_text('input = "a.csv"\nledger = "l.db"\n')
+    monkeypatch.setenv(variable, "other.db")
+    assert load_job(str(file)).ledger == "other.db"
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

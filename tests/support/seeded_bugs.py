@@ -513,6 +513,16 @@ BUGS = (
         f"{_MARKS}::test_a_file_that_somebody_writes_to_is_noticed_at_the_next_commit",
     ),
     Bug(
+        "a full disk at a checkpoint is called a bug",
+        _SQLITE,
+        """            with translated(self.path):
+                self._guard.settle()
+""",
+        """            self._guard.settle()
+""",
+        "tests/unit/ledger/sqlite/test_disk_errors.py::test_no_refused_write_loses_or_halves_a_commit",
+    ),
+    Bug(
         "no mark is moved on",
         _GUARD,
         "if newest != self._newest:",
@@ -1185,7 +1195,7 @@ BUGS = (
     Bug(
         "a cancel that the API forbids is taken for a canary",
         "engine/runner.py",
-        "if work.sent and work.target_id not in self._held_forbidden.held]",
+        "if work.sent and work.target_id not in self._held_forbidden]",
         "if work.sent]",
         "tests/unit/engine/test_canary.py::test_a_403_of_the_first_row_is_its_own_and_the_next_one_is_the_canary",
     ),
@@ -1250,8 +1260,8 @@ BUGS = (
     Bug(
         "403 on every look refuses every row for good",
         _SENDER,
-        "if asked in self._context.health.granted:",
-        "if asked is Asked.READ or asked in self._context.health.granted:",
+        "if asked in granted:",
+        "if asked is Asked.READ or asked in granted:",
         "tests/unit/engine/test_trouble.py::test_403_on_every_look_is_the_credentials_fault_as_it_is_on_every_cancel",
     ),
     Bug(
@@ -1358,8 +1368,8 @@ BUGS = (
     Bug(
         "the breaker opens one trouble late",
         "engine/breaker.py",
-        "troubles >= self.limits.troubles",
-        "troubles > self.limits.troubles",
+        "troubles >= _TROUBLES",
+        "troubles > _TROUBLES",
         "tests/unit/engine/test_trouble.py::test_five_cancels_in_a_row_without_an_answer_are_the_last_before_a_probe",
     ),
     Bug(

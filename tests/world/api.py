@@ -51,6 +51,7 @@ class Departure:
     not_processed: bool = False  #: the answer proves that nothing took effect, and nothing did
     wall: float = 0.0  #: what the machine's wall clock showed when the program asked for it
     order: int = 0  #: among the commits and departures of its process
+    was_blind: bool = False  #: while the credential was shown nothing
     reason: str = ""  #: of a cancel: the text that it mails
 
 
@@ -127,6 +128,7 @@ class Api:
     def hear(self, departure: Departure, request: Request | None, rng: random.Random) -> Answered:
         """Let a request arrive now; return what is answered, and how long after."""
         departure.arrived_at = self.clock.now
+        departure.was_blind = self._is_blind and self.under("forbidden")
         departure.reason = (request.reason if request else "") or ""
         if not self.calm and any(begin <= self.clock.now < end for begin, end in self._outages):
             self.count("outage")
@@ -290,7 +292,7 @@ class Api:
             return trouble
         odd, silent = self.meets("read_trouble", rng, 0.1), rng.random() < 0.5
         passing = self.meets("passing_refusals", rng, 0.1)
-        lag_s, age_s = self.lag(rng), self._cached(rng)
+        lag_s, age_s = self.lag(rng), self._cached(target.appointment_id, rng)
         meeting = self.truth.meetings.get(target.appointment_id)
         if passing:
             self.count("passing 403 of a read")
@@ -320,8 +322,12 @@ class Api:
             self.count("lag")
         return lag_s if lagging else 0.0
 
-    def _cached(self, rng: random.Random) -> float | None:
+    def _cached(self, appointment: str, rng: random.Random) -> float | None:
+        """Return how old an answer from a cache is; some appointments are shown by nothing else."""
         cached, age_s = self.meets("cache", rng), rng.choice((3.0, 30.0, 600.0))
+        only = self.scenario.has("cache") and self.scenario.chance.of("cached", appointment).random() < 0.25
+        if only and not self.calm:
+            cached, age_s = True, 7200.0
         if cached:
             self.count("cache")
         return age_s if cached else None

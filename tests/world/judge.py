@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bulk_cancel.core.actions import SENT
 from bulk_cancel.core.model import Entry, Status, Target, status_of
-from bulk_cancel.core.states import REFUSED, TRANSITIONS, Event, State
-from bulk_cancel.errors import Exit
+from bulk_cancel.core.states import TRANSITIONS, Event, State
+from bulk_cancel.errors import Exit, LedgerError
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from world.api import Api, Departure
+from world.outcomes import RESOLVED, Outcomes
 from world.past import Past, name_of, read_past
 from world.scenario import Scenario
 from world.sends import SEND_WITHIN_S, STALE_S, Sends, Sent
@@ -33,7 +36,6 @@ NOT_APPLIED = frozenset({State.PENDING, State.WAITING, State.REJECTED, State.NOT
 OPEN = frozenset({State.SENDING, State.UNKNOWN})
 #: Refusals in the API's own words after which a target is asked again no sooner than after the settle time.
 _FINAL = (400, 404)
-RESOLVED = (Event.RESOLVED_CANCELLED, Event.RESOLVED_NOT_CANCELLED)
 _LEFT = Counter({Status.PENDING: 1, Status.FAILED: 1})
 UNFINISHED = frozenset({State.PENDING, State.WAITING, State.SENDING, State.UNKNOWN, State.FAILED})
 
@@ -48,7 +50,7 @@ class Judge:
         self._events = 0
         self._open_series: set[int] = set()  #: series without an outcome that a read may still tell
         self._begun_by: dict[int, Ran] = {}  #: the ledger's number of a run -> the run
-        self._sends = Sends(scenario, api, violated)
+        self._sends, self._outcomes = Sends(scenario, api, violated), Outcomes(scenario, api, violated)
 
     def after(self, ran: Ran) -> None:
         """Judge what is seen after a run."""
@@ -69,12 +71,15 @@ class Judge:
         self._history_only_grows(before, past)
         self._past = past
         self._never_twice()
+        if any(0 < ran.process.full_at < commit.order for commit in ran.process.commits):
+            self._violated(3, "the ledger was written to after a commit that failed.")
         self._open_series -= {
             target for _, target, _, event, *_ in past.events[len(before.events) :] if event in RESOLVED
         }
         sent = self._intent_before_post(ran, new)
         self._states_tell_the_truth(past)
         self._sends.after(ran, new, sent, before, past)
+        self._outcomes.after(ran, new, before, past)
         self._unknown_leaves_by_evidence(past)
         self._what_is_left_out_stays(ran, before, past)
         if ran.summary is not None:
@@ -99,8 +104,11 @@ class Judge:
                 yield self._past.targets[number]
 
     def finished(self, ran: Ran) -> None:
-        """Judge the end: what the ledger says is what is true."""
+        """Judge the end: what the ledger says is what is true, and it is whole."""
         past = self._past
+        with suppress(LedgerError), closing(SqliteLedger.open_to_read(self._ledger)) as ledger:
+            for wrong in ledger.verify():
+                self._violated(3, wrong)
         for number in dict.fromkeys(target for _, target in past.rows if target is not None):
             if why := self._not_right(past.targets[number], past.states[number], ran):
                 self._violated(13, f"{name_of(past.targets[number])} ended as {past.states[number].value}: {why}.")
@@ -125,7 +133,7 @@ class Judge:
     def _intent_before_post(self, ran: Ran, new: Sequence[Departure]) -> list[Sent]:
         """Go through commits and cancels in their order; return the cancels with what was durable for each."""
         numbers = {target: number for number, target in self._past.targets.items()}
-        durable, sent = dict[int, Entry | None](), list[Sent]()
+        durable, sent = dict[int, tuple[Entry, float] | None](), list[Sent]()
         open_series = set(self._open_series)
         happened: list[tuple[int, Any]] = [(commit.order, commit) for commit in ran.process.commits]
         happened += [(one.order, one) for one in new if one.kind == "post"]
@@ -135,10 +143,10 @@ class Judge:
                 if others := open_series - {number}:
                     told = name_of(self._past.targets[min(others)])
                     self._violated(5, f"{name_of(what.target)} was sent while the series of {told} had no outcome.")
-                intent = durable.pop(number, None) if number is not None else None
+                intent, at = (durable.pop(number, None) if number is not None else None) or (None, 0.0)
                 if intent is None:
                     self._violated(2, f"a cancel of {name_of(what.target)} left without a durable intent.")
-                sent.append(Sent(what, self._ordered_by(ran, intent), number, intent))
+                sent.append(Sent(what, self._ordered_by(ran, intent), number, intent, at))
             else:
                 for entry in what.entries:
                     is_series = self._past.targets[entry.target_id].entire_series
@@ -146,7 +154,7 @@ class Judge:
                         open_series.add(entry.target_id)
                     else:
                         open_series.discard(entry.target_id)
-                    durable[entry.target_id] = entry if entry.event is Event.INTENT else None
+                    durable[entry.target_id] = (entry, what.at) if entry.event is Event.INTENT else None
         intents = Counter(event[1] for event in self._past.events if event[3] == Event.INTENT)
         posts = Counter(numbers.get(one.target) for one in self._api.departures if one.kind == "post")  # type: ignore[arg-type]
         for number, count in posts.items():
@@ -295,7 +303,7 @@ class Judge:
             found, was = approved.get(past.targets[number]), states.get(number, State.PENDING)
             if found is not None and found.action not in SENT:
                 name = f"{name_of(past.targets[number])} (approved: {found.action.value})"
-                if event == Event.RESTAGED and was in REFUSED:
+                if event == Event.RESTAGED and was in (State.REJECTED, State.NOT_FOUND):
                     self._violated(6, f"{name} was {was.value} and is taken up again.")
                 if event == Event.GIVEN_UP:
                     self._violated(6, f"{name} was tried until it had failed.")

@@ -81,7 +81,7 @@ class WorldLine:
         refused, slow, connect_s = (
             api.meets("unreachable", rng, 0.4),
             api.meets("unreachable", rng, 0.2),
-            rng.uniform(5, 40),
+            rng.choice((rng.uniform(5, 40), rng.uniform(8, 14.9))),
         )
         if slow:
             api.count("slow connect")

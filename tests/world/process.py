@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import anyio
 import anyio.lowlevel
+import apsw
 import sniffio
 
 from bulk_cancel.access.machine import Machine
@@ -112,6 +113,7 @@ class Process:
     loop: VirtualLoop | None = None
     order_of: Callable[[], int] | None = None  #: where others act beside it
     meanwhile: Callable[[str], None] = lambda _: None  #: what others do on its machine in the middle of it
+    full_at: int = 0  #: the order of the commit that a full disk refused
     _writes: int = 0
     _intents: int = 0
     _order: int = 0
@@ -131,7 +133,7 @@ class Process:
         self._slow = has("slow_disk") and not calm
         self._stalls = has("stalls") and not calm
         self._freeze_intent = self._fate("freeze at an intent", has("freeze") and not calm, 0.5, 20)
-        self._stands_s = self._of("stands").choice((2.0, 8.0, 20.0, 200.0, 3000.0))
+        self._stands_s = self._of("stands").choice((2.0, 8.0, 14.0, 20.0, 200.0, 3000.0))
 
     def _of(self, name: str) -> random.Random:
         return self.api.scenario.chance.of("process", self.run, name)
@@ -256,11 +258,15 @@ class Process:
                 await asyncio.sleep(takes_s / 2)
             result = await self._called(function, arguments, ledger)
             self.durable(entries)
-            if self.freezes_now(entries):
-                self._stands_still()
+            freezes = self.freezes_now(entries)
             if self._writes == self._kill_write and self.rng.random() < 0.5:
                 await self._dies("killed after a commit")
             await asyncio.sleep(takes_s / 2)
+        if freezes:
+            self._stands_still()
+            if self._kill_turn:
+                self._kill_turn = self.turns + self.rng.randrange(1, 20)
+                self._fateful |= {self._kill_turn}
         return result
 
     def takes_s(self) -> float:
@@ -281,9 +287,12 @@ class Process:
     async def _called(self, function: Callable[..., T], arguments: tuple[Any, ...], ledger: Any) -> T:
         if self._writes == self._full_write and function == ledger.append:
             self._happens("full disk")
+            self.full_at = self.order()
+            with Within(ledger, self.rng.randrange(1, 12), apsw.FullError("database or disk is full")):
+                function(*arguments)
             raise LedgerDiskError("The disk is full.", advice="Make room.")
         if self._writes == self._kill_write and self.rng.random() < 0.6:
-            with Within(ledger, self.rng.randrange(1, 12)):
+            with Within(ledger, self.rng.randrange(1, 12), Killed()):
                 try:
                     return function(*arguments)
                 except Killed:
@@ -338,16 +347,14 @@ class Process:
 
 def leave_wal(ledger: Any) -> None:
     """Have SQLite leave the write-ahead log as a kill leaves it."""
-    import apsw
-
     ledger._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
 
 
 class Within:
-    """Kills the process at the n-th statement of what is called within the block."""
+    """Raises an error at the n-th statement of what is called within the block, as a kill or a full disk does."""
 
-    def __init__(self, ledger: Any, statement: int) -> None:
-        self._ledger, self._left = ledger, statement
+    def __init__(self, ledger: Any, statement: int, error: BaseException) -> None:
+        self._ledger, self._left, self._error = ledger, statement, error
 
     def __enter__(self) -> None:
         self._ledger._connection.exec_trace = self._trace
@@ -358,7 +365,7 @@ class Within:
     def _trace(self, *_: object) -> bool:
         self._left -= 1
         if self._left == 0:
-            raise Killed
+            raise self._error
         return True
 
 

@@ -13,7 +13,7 @@ from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.core.plan import LookAt
 from bulk_cancel.execution.execute import Approval
 from bulk_cancel.planning.plan_reads import PlanReads
-from world.truth import Truth
+from world.truth import Meeting, Truth
 
 #: From the approval on.
 PLAN_LASTS_S = 24 * 3600.0
@@ -61,10 +61,19 @@ def approved_now(truth: Truth, rows: list[InputRow], wall: float, rng: random.Ra
         shown = meeting.document()
         attendees = tuple(sorted(shown.attendee_ids or ()))
         seen = Expectation(shown.start, shown.host_ids, attendees) if meeting.exists else Expectation()
-        action, why = (Action.NOTHING, "it was settled") if known else (Action.CANCEL, "to be cancelled")
-        found[target] = Approved(action, why, seen)
+        action = Action.NOTHING if known else _would(meeting, target, row)
+        found[target] = Approved(action, f"the plan says: {action.value}", seen)
     in_order = sorted((by_target[target].row, target, approved) for target, approved in found.items())
     return Approval(wall + PLAN_LASTS_S, found, lambda: iter(in_order))
+
+
+def _would(meeting: Meeting, target: Target, row: InputRow) -> Action:
+    """Return what a plan would do with a row, by what is true."""
+    if not meeting.exists or meeting.deleted_at is not None:
+        return Action.NOT_FOUND
+    if meeting.is_group and target.attendee_id is None and not row.cancel_all:
+        return Action.REFUSED
+    return Action.CANCEL
 
 
 def _target_of(row: InputRow) -> Target | None:

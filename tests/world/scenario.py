@@ -20,7 +20,7 @@ from world.truth import HOST, OTHER_HOST, Meeting, Truth
 
 #: The operator's flags, all in one table: setting of a job -> weight by value.
 FLAGS: Mapping[str, Mapping[Any, float]] = {
-    "concurrency": {1: 2, 2: 2, 4: 3, 16: 3},
+    "concurrency": {16: 3, 1: 2, 2: 2, 4: 3},
     "max_attempts": {5: 6, 1: 1, 2: 1},
     "wait": {False: 3, True: 1},
     "look": {Look.AUTO: 3, Look.EACH: 2, Look.NEVER: 2},
@@ -36,11 +36,12 @@ FLAGS: Mapping[str, Mapping[Any, float]] = {
 }
 #: What a theme's operator types instead.
 THEME_FLAGS: Mapping[str, Mapping[str, Mapping[Any, float]]] = {
-    "closing": {"send_window": {"": 1, "09:00-09:01 UTC": 2}, "max_duration": {None: 2, 60.0: 1}},
-    "outage": {"concurrency": {16: 1, 1: 3}},
+    "closing": {"send_window": {"": 1, "09:00-09:01 UTC": 2}, "max_duration": {None: 3, 1.0: 1, 5.0: 1}},
+    "outage": {"concurrency": {16: 1, 1: 4}, "look": {Look.NEVER: 2, Look.EACH: 2, Look.AUTO: 1}},
+    "late": {"wait": {False: 1, True: 2}, "settle": {600.0: 2, 1200.0: 1}, "look": {Look.AUTO: 1, Look.NEVER: 2}},
     "throttled": {"concurrency": {16: 1, 1: 1}},
     "lists": {"look": {Look.AUTO: 4, Look.EACH: 1}},
-    "refusals": {"retry_refused": {False: 1, True: 1}},
+    "refusals": {"retry_refused": {False: 1, True: 1}, "wait": {False: 1, True: 1}},
     "canaries": {"canary": {0: 1, 1: 2, 3: 2}},
     "colleagues": {"look": {Look.AUTO: 1, Look.EACH: 2}},
     "stale": {"look": {Look.AUTO: 1, Look.EACH: 5}},
@@ -92,7 +93,7 @@ _CALM = ("accounts", "series", "groups", "strange_rows", "edits", "reconcile")
 THEMES: Mapping[str, tuple[str, ...]] = {
     "mixed": (),
     "kills": ("kill",),
-    "late": ("trouble", "late", "kill"),
+    "late": ("trouble", "late", "kill", "stalls", "unreachable", "freeze"),
     "replicas": ("lag", "people", "trouble"),
     "throttled": ("throttle", "slow_disk"),
     "closing": ("slow_disk", "throttle", "freeze", "stalls"),
@@ -101,7 +102,7 @@ THEMES: Mapping[str, tuple[str, ...]] = {
     "stale": ("cache", "people"),
     "clocks": ("clock", "reboot", "suspend", "kill", "trouble"),
     "lists": ("slim", "odd_pages", "plan", "people"),
-    "refusals": ("forbidden", "passing_refusals", "edits"),
+    "refusals": ("forbidden", "passing_refusals", "edits", "plan", "groups", "trouble"),
     "canaries": ("cache", "passing_refusals", "trouble"),
     "files": ("mischief", "swapped", "kill"),
     "breakers": ("breakers", "trouble", "late", "passing_refusals"),
@@ -177,7 +178,7 @@ class Scenario:
 
     def flags(self, run: int) -> dict[str, Any]:
         """Return the settings of one run: an operator keeps them, and now and then types others."""
-        kept = self.chance.of("keeps flags", run).random() < 0.8
+        kept = self.chance.of("keeps flags", run).random() < (0.5 if self.theme == "late" else 0.8)
         found: dict[str, Any] = {}
         for name, usual in FLAGS.items():
             weights = THEME_FLAGS.get(self.theme, {}).get(name, usual)
@@ -215,6 +216,8 @@ class Scenario:
     @cached_property
     def _drawn(self) -> list[tuple[InputRow, list[Callable[[], Meeting]]]]:
         rng = self.chance.of("size")
+        if self.theme == "outage":  # which is long enough for a breaker to open
+            return [self._draw(place) for place in range(rng.choice((10, 12, 15)))]
         count = rng.choice((5, 6, 8, 10, 12, 15, 20, 30, 60) if rng.random() < 0.3 else (5, 6, 8, 10))
         return [self._draw(place) for place in range(count)]
 

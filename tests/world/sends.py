@@ -40,6 +40,7 @@ class Sent:
     ran: Ran  #: the run whose order it was
     number: int | None  #: of its target
     intent: Entry | None  #: that was durable for it, and for no other cancel
+    intent_at: float = 0.0  #: when it became durable
 
 
 class Sends:
@@ -138,6 +139,8 @@ class Sends:
         window = job.send_window
         if window is not None and not window.is_open(one.wall) and not window.is_open(one.wall - SEND_WITHIN_S):
             self._violated(12, f"{name_of(one.target)} was sent outside of the send window.")
+        if it.intent is not None and one.at - it.intent_at > SEND_WITHIN_S:
+            self._violated(5, f"{name_of(one.target)} was sent {one.at - it.intent_at:.1f} s after its intent.")
         is_limited = job.max_duration is not None and not self._scenario.has("workers")
         if is_limited and one.began - it.ran.began_at > job.max_duration + 0.01:  # type: ignore[operator]
             self._violated(12, f"{name_of(one.target)} was sent after the run's time was over.")
@@ -195,13 +198,13 @@ class Sends:
 
     def _pauses_between_cancels(self, ran: Ran, new: Sequence[Departure]) -> None:
         in_a_row, last = 0, 0.0
+        well_at = [it.answered_at or 0.0 for it in new if it.kind == "probe" and it.answered_at and not _is_trouble(it)]
         for one in ran.process.cancels:
-            if in_a_row >= TROUBLES:
-                well = any(it.kind in ("list", "probe") and last <= (it.answered_at or 0.0) <= one.began for it in new)
-                if not well:
-                    self._violated(13, f"a cancel was tried at {one.began:.3f} after {in_a_row} troubles in a row.")
-                    return
+            if any(last <= at <= one.began for at in well_at):
                 in_a_row = 0
+            if in_a_row >= TROUBLES:
+                self._violated(13, f"a cancel was tried at {one.began:.3f} after {in_a_row} troubles in a row.")
+                return
             in_a_row = in_a_row + 1 if one.is_trouble else 0
             last = one.ended
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import anyio
 
 from bulk_cancel.api.port import Line, Query
@@ -13,38 +11,31 @@ from bulk_cancel.engine.context import Context
 from bulk_cancel.engine.health import Asked
 from bulk_cancel.errors import Exit
 
-
-@dataclass(frozen=True, slots=True)
-class BreakerLimits:
-    """When to pause, when to probe, and when to give up. Durations in seconds."""
-
-    troubles: int = 5  #: consecutive cancels, or reads, without an answer, over all workers
-    unheard_of: int = 3  #: answers to cancels that the API does not give, in a row
-    first_pause_s: float = 5.0
-    longest_pause_s: float = 60.0
-    patience_s: float = 30 * 60.0
+#: Number of consecutive cancels, or reads, without an answer, over all workers, after which all wait.
+_TROUBLES = 5
+#: Number of answers to cancels, in a row, that the API does not give: then the run halts.
+_UNHEARD_OF = 3
+#: Seconds between two probes, at first and at most, and after which the run gives up.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S, _PATIENCE_S = 5.0, 60.0, 30 * 60.0
 
 
-@dataclass
 class Breaker:
     """Closed: all workers pass. Open: all wait, and one of them probes with reads. Nonsense halts at once."""
 
-    context: Context
-    limits: BreakerLimits = field(default_factory=BreakerLimits)
-
-    def __post_init__(self) -> None:
+    def __init__(self, context: Context) -> None:
+        self.context = context
         self._probing = anyio.Lock()
         self.probe = Query(0, page_size=1)
 
     @property
     def is_open(self) -> bool:
         """Whether the API is believed to be in trouble."""
-        return self.context.health.troubles >= self.limits.troubles
+        return self.context.health.troubles >= _TROUBLES
 
     def note(self, kind: Kind) -> None:
         """Note the outcome of any worker's cancel. (The context notes the outcomes of reads.)"""
         self.context.health.note(Asked.CANCEL, kind)
-        if self.context.health.unheard_of >= self.limits.unheard_of:
+        if self.context.health.unheard_of >= _UNHEARD_OF:
             self.context.halt(Exit.STOPPED, self._what_was_heard())
 
     def _what_was_heard(self) -> str:
@@ -66,10 +57,9 @@ class Breaker:
                     await self._probe_until_well(line)
 
     async def _probe_until_well(self, line: Line) -> None:
-        context, limits = self.context, self.limits
-        began, pause_s = context.clock.monotonic(), limits.first_pause_s
-        context.log.warning("breaker.open", troubles=context.health.troubles, patience_s=limits.patience_s)
-        while context.clock.monotonic() - began < limits.patience_s:
+        context, began, pause_s = self.context, self.context.clock.monotonic(), _FIRST_PAUSE_S
+        context.log.warning("breaker.open", troubles=context.health.troubles, patience_s=_PATIENCE_S)
+        while context.clock.monotonic() - began < _PATIENCE_S:
             with context.counters.waiting("until the API is asked again", context.clock.monotonic() + pause_s):
                 await anyio.sleep(pause_s)
             page = await context.read_page(line, self.probe)
@@ -77,5 +67,5 @@ class Breaker:
                 context.health.recovered()
                 context.log.info("breaker.closed")
                 return
-            pause_s = min(limits.longest_pause_s, pause_s * 2)
-        context.halt(Exit.STOPPED, f"The API was in trouble for {show_duration(limits.patience_s)}.")
+            pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+        context.halt(Exit.STOPPED, f"The API was in trouble for {show_duration(_PATIENCE_S)}.")

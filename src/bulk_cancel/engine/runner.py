@@ -139,7 +139,7 @@ class Runner:
                 break
             if not await context.commits.ask(lambda ledger: ledger.unknown_count(self._context.scope)):
                 left = await context.commits.ask(lambda ledger: ledger.sendable_count(context.run_no, context.scope))
-                if left > len(self._held_forbidden.held):
+                if left > len(self._held_forbidden):
                     await self._wait_for_series()
                     continue  # they waited for a cancel of the same appointment, or for a series
                 break
@@ -180,8 +180,7 @@ class Runner:
         await self._work(self._feed(series=True), 1)
 
     def _feed(self, *, series: bool, most: int | None = None) -> Feed:
-        held = self._held_forbidden.held
-        return Feed(self._context, self._breaker, series=series, most=most, without=held)
+        return Feed(self._context, self._breaker, series=series, most=most, without=self._held_forbidden)
 
     async def _send_canary(self) -> None:
         """Cancel a few targets and verify each by reads before all others."""
@@ -192,7 +191,7 @@ class Runner:
                 await self._work(feed, 1 if series else len(self._context.lines), claims)
                 if not feed.given:
                     break
-                sent = [work for work in feed.given if work.sent and work.target_id not in self._held_forbidden.held]
+                sent = [work for work in feed.given if work.sent and work.target_id not in self._held_forbidden]
                 left -= len(sent)
                 await self._verify(sent, claims)
 

@@ -10,8 +10,8 @@ the send to the outcome: a lost outcome costs a read, a lost intent could cost a
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from enum import Enum
 
 from bulk_cancel.api.port import Line
@@ -49,21 +49,14 @@ class Step(Enum):
     PACED = "paced"  #: send again; the limiter already pauses
 
 
-@dataclass
-class HeldForbidden:
-    """The 403 answers of which it is not known yet whether the row or the credential is at fault.
+class HeldForbidden(dict[int, tuple[Work, Asked, Answer]]):
+    """The 403 answers, by target, of which it is not known yet whether the row or the credential is at fault.
 
     One rule for cancels and reads: it is the row, once this run has seen the credential granted the same for another
     row (a cancel that was carried out; an appointment that was shown). Until then none is final: many are blamed on
     the credential, few on the rows. A 403 proves that nothing was applied, so their targets are pending meanwhile and
     keep no other one waiting (series are sent one by one). No pass of the run hands them out again.
     """
-
-    held: dict[int, tuple[Work, Asked, Answer]] = field(default_factory=dict)  #: by target
-
-    def in_doubt(self, granted: Collection[Asked]) -> int:
-        """Return how many may be the credential's fault, to which requests of the kinds `granted` were granted."""
-        return sum(asked not in granted for _, asked, _ in self.held.values())
 
 
 class Sender:
@@ -322,11 +315,12 @@ class Sender:
         return await self._hold_forbidden(work, Asked.CANCEL, answer)
 
     async def _hold_forbidden(self, work: Work, asked: Asked, answer: Answer) -> Step:
-        if asked in self._context.health.granted:
+        granted, held = self._context.health.granted, self._held_forbidden
+        if asked in granted:
             await self._context.move(work, _FORBIDDEN[asked], answer)
             return Step.DONE
-        self._held_forbidden.held[work.target_id] = work, asked, answer
-        if self._held_forbidden.in_doubt(self._context.health.granted) >= FORBIDDEN_MEANS_CREDENTIAL:
+        held[work.target_id] = work, asked, answer
+        if sum(kind not in granted for _, kind, _ in held.values()) >= FORBIDDEN_MEANS_CREDENTIAL:
             why = f"403: {answer.message}" if answer.message else "403"
             self._context.halt(Exit.CREDENTIAL, f"The API forbids every {asked} ({why}): the credential may not do it.")
         return Step.DONE
@@ -337,10 +331,10 @@ async def conclude_forbidden(context: Context, forbidden: HeldForbidden) -> None
 
     A run that was stopped before leaves their targets pending.
     """
-    for work, asked, answer in forbidden.held.values():
+    for work, asked, answer in forbidden.values():
         if asked in context.health.granted or not context.intake.closed:
             await context.move(work, _FORBIDDEN[asked], answer)
-    forbidden.held.clear()
+    forbidden.clear()
 
 
 _CONCLUSIONS: dict[Kind, Callable[[Sender, Work, Answer], Awaitable[Step]]] = {

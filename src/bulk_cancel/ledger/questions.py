@@ -9,11 +9,12 @@ from typing import Any
 
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.model import Scope, Work
+from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import LedgerError
 from bulk_cancel.ledger.high_water import Mark, Marks, id_of, refuse_older
 from bulk_cancel.ledger.port import ALL_ROWS, Concern, HistoryLine, Naming, RowRecord, RunRecord, Unknown
-from bulk_cancel.ledger.records import Row, numbered_work_of, row_record_of, run_record_of, scoped, unknown_of, work_of
+from bulk_cancel.ledger.records import Row, row_record_of, scoped, unknown_of, work_of
 
 
 class Questions(ABC):
@@ -84,14 +85,14 @@ class Questions(ABC):
         if scope.chunk and scope.chunk.series != series:
             return []
         after = max(after_row, first)
-        return [numbered_work_of(row) for row in self._rows("work", run_no, after, series, limit, account, last)]
+        return [(row[0], work_of(row[1:])) for row in self._rows("work", run_no, after, series, limit, account, last)]
 
     def listed_work(self, run_no: int, appointment_ids: Collection[str], *, scope: Scope = ALL_ROWS) -> list[Work]:
         account, _, after, last, series = scoped(scope)
         if series:
             return []
         given = (run_no, after, False, len(appointment_ids) * 100, account, last, self._ids(appointment_ids))
-        return [numbered_work_of(row)[1] for row in self._rows("listed_work", *given)]
+        return [work_of(row[1:]) for row in self._rows("listed_work", *given)]
 
     def acting_users(self, run_no: int, *, scope: Scope = ALL_ROWS) -> dict[str | None, int]:
         account, _, after, last, series = scoped(scope)
@@ -139,7 +140,7 @@ class Questions(ABC):
         return [HistoryLine(*row) for row in self._rows("history", target_id)]
 
     def runs(self, run_id: str = "", limit: int = 20) -> list[RunRecord]:
-        return [run_record_of(row) for row in self._rows("runs", run_id, limit)]
+        return [RunRecord(*(*row[:-1], Provenance.from_json(row[-1]))) for row in self._rows("runs", run_id, limit)]
 
     def concerns(self, run_no: int) -> Mapping[Concern, int]:
         return dict(zip(Concern, self._rows("concerns", run_no)[0], strict=True))

@@ -7,9 +7,8 @@ from typing import Any
 
 from bulk_cancel.core.clock import Past, TimeBase
 from bulk_cancel.core.model import InputRow, Request, Scope, Target, Work
-from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import DONE, SETTLED, State
-from bulk_cancel.ledger.port import RowRecord, RunRecord, Unknown
+from bulk_cancel.ledger.port import RowRecord, Unknown
 
 Row = tuple[Any, ...]
 _NOTHING_KNOWN = (False, False, None, None, None, False)
@@ -55,11 +54,6 @@ def _past(told: str | None) -> Past | None:
     return Past(at, base, known_age_s, settle_s)
 
 
-def numbered_work_of(row: Row) -> tuple[int, Work]:
-    """Return the number and the work of a row of the statement `work`."""
-    return row[0], work_of(row[1:])
-
-
 def unknown_of(row: Row) -> Unknown:
     """Return the record of a row of the statement `unknown`."""
     intent_at, start, last_at, undecided, unverified, settle_s, boot_id, offset_s, age_s = row[12:]
@@ -89,11 +83,6 @@ def row_record_of(row: Row) -> RowRecord:
         account=account or "",
         mailed_reason=mailed_reason or "",
     )
-
-
-def run_record_of(row: Row) -> RunRecord:
-    """Return the record of a row of the statement `runs`."""
-    return RunRecord(*(*row[:-1], Provenance.from_json(row[-1])))
 
 
 def staged_state(row: InputRow, found: Row, *, retry_refused: bool) -> State:

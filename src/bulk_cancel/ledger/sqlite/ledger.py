@@ -113,7 +113,8 @@ class SqliteLedger(Questions):
         with watched, translated(self.path), self._connection:
             yield
         if self._guard:
-            self._guard.settle()
+            with translated(self.path):
+                self._guard.settle()
 
     # -- reading ------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import pytest
 from bulk_cancel.core.model import Entry
 from bulk_cancel.core.states import Event
 from bulk_cancel.errors import Exit, LedgerCreateError, LedgerDiskError, LedgerError
+from bulk_cancel.ledger.sqlite import file_guard
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from support.given import entries, row, staged, target
 from support.ledger_files import kill
@@ -83,19 +84,13 @@ class FailingFile(apsw.VFSFile):
         pytest.param((apsw.IOError, False), id="EIO once"),
     ]
 )
-def disk(request: pytest.FixtureRequest) -> Iterator[Disk]:
+def disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     error, for_good = request.param
     made = Disk(error, for_good=for_good)
     vfs = FailingVfs(made)
-    apsw.connection_hooks.append(_early_checkpoints)
+    monkeypatch.setattr(file_guard, "CHECKPOINT_PAGES", 8)  # so that a few commits meet some checkpoints
     yield made
-    apsw.connection_hooks.remove(_early_checkpoints)
     vfs.unregister()
-
-
-def _early_checkpoints(connection: apsw.Connection) -> None:
-    """So that a few commits meet some."""
-    connection.wal_autocheckpoint(8)
 
 
 def batches(ledger: SqliteLedger) -> list[list[Entry]]:

@@ -1,0 +1,135 @@
+"""The judge of what was recorded: what an outcome rests on, and what stands in the way of more cancels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bulk_cancel.core.model import Entry, Target
+from bulk_cancel.core.states import TRANSITIONS, Event, State
+from world.api import Api, Departure
+from world.past import Past, name_of
+from world.scenario import ACCOUNTS, Scenario
+
+if TYPE_CHECKING:
+    from world.ran import Ran
+
+#: From this number of forbidden targets on it is the credential, if nothing of the kind was granted.
+_MANY = 5
+_REFUSALS = {"post": (Event.REJECTED,), "get": (Event.SEEN_REFUSED,)}
+_SETTLED_BY_A_NO = (Event.NOT_FOUND, Event.SEEN_MISSING, Event.REJECTED, Event.SEEN_REFUSED)
+RESOLVED = (Event.RESOLVED_CANCELLED, Event.RESOLVED_NOT_CANCELLED)
+
+
+class Outcomes:
+    """Judges what one history records, run by run."""
+
+    def __init__(self, scenario: Scenario, api: Api, violated: Callable[[int, str], None]) -> None:
+        self._scenario, self._api, self._violated = scenario, api, violated
+
+    def after(self, ran: Ran, new: Sequence[Departure], before: Past, past: Past) -> None:
+        """Judge what was recorded since the run before."""
+        events = [(past.targets[number], event) for _, number, _, event, *_ in past.events[len(before.events) :]]
+        self._no_address_says_nothing(new, events)
+        if self._scenario.has("workers"):
+            return
+        if ran.job.accounts is None:
+            self._many_are_the_credential(new, events)
+            self._an_open_canary_comes_first(ran, new, before, past)
+        self._one_at_a_time(ran, new, past)
+        self._a_forbidden_canary_is_none(ran, new)
+
+    def _no_address_says_nothing(self, new: Sequence[Departure], events: Sequence[tuple[Target, str]]) -> None:
+        """A server without the address says nothing of an appointment."""
+        if not any(one.answer is not None and _is_no_address(one) for one in new):
+            return
+        for target, event in events:
+            about = [one for one in new if one.answer is not None and _is_about(one, target)]
+            if event in _SETTLED_BY_A_NO and about and all(_is_no_address(one) for one in about):
+                self._violated(4, f"{name_of(target)}: {event}, by a server that has no such address.")
+
+    def _many_are_the_credential(self, new: Sequence[Departure], events: Sequence[tuple[Target, str]]) -> None:
+        """Where a credential was granted nothing, and much was forbidden, no row is at fault."""
+        for kind, refused in _REFUSALS.items():
+            if self._was_granted(kind, new):
+                continue
+            asked = [one for one in new if one.kind == kind and one.answer is not None]
+            forbidden = {one.target for one in asked if _is_forbidden(one)}
+            only = forbidden - {one.target for one in asked if not _is_forbidden(one)}
+            found = [target for target, event in events if event in refused and target in only]
+            if len(forbidden) >= _MANY and found:
+                told = f"{name_of(found[0])} is called refused, although the credential was granted nothing"
+                self._violated(13, f"{told}, and {len(forbidden)} were forbidden.")
+
+    def _was_granted(self, kind: str, new: Sequence[Departure]) -> bool:
+        if any(one.kind == "post" and one.what == "cancelled" for one in new):
+            return True
+        shows = (one.kind == "list" or one.kind == "probe" or one.what.startswith("read ") for one in new)
+        return kind == "get" and any(
+            is_shown and one.answer is not None and one.answer.status == 200 and not one.was_blind
+            for is_shown, one in zip(shows, new, strict=True)
+        )
+
+    def _an_open_canary_comes_first(self, ran: Ran, new: Sequence[Departure], before: Past, past: Past) -> None:
+        """Nothing is sent while a canary is unverified, and no canary while an outcome is open that reads may tell."""
+        decided = {number for _, number, _, event, *_ in past.events[len(before.events) :] if event in RESOLVED}
+        open_ones = {
+            number
+            for number, state in before.states.items()
+            if state in (State.SENDING, State.UNKNOWN) and number not in decided
+        }
+        last = {number: event for _, number, _, event, *_ in before.events}
+        undecided = {number for number in open_ones if last.get(number) == Event.UNDECIDED}
+        unverified = {number for number in open_ones if last.get(number) == Event.UNVERIFIED}
+        for what in _in_order(ran, new):
+            if isinstance(what, Departure):
+                keeps = unverified or (open_ones - undecided if ran.job.canary else set[int]())
+                if keeps:
+                    told = name_of(past.targets[min(keeps)])
+                    self._violated(14, f"{name_of(what.target)} was sent before the outcome of {told} was known.")
+                return
+            for entry in what:
+                open_ones.discard(entry.target_id)
+                unverified.discard(entry.target_id)
+                if TRANSITIONS[entry.was, entry.event] is State.UNKNOWN:
+                    open_ones.add(entry.target_id)
+                    undecided |= {entry.target_id} if entry.event is Event.UNDECIDED else set()
+
+    def _one_at_a_time(self, ran: Ran, new: Sequence[Departure], past: Past) -> None:
+        """A worker records what came of a cancel before it sends the next."""
+        most, under_way = ran.job.concurrency * (len(ACCOUNTS) if ran.job.accounts else 1), set[int]()
+        for what in _in_order(ran, new if not ran.job.canary else ()):
+            if not isinstance(what, Departure):
+                for entry in what:
+                    under_way.discard(entry.target_id)
+                    under_way |= {entry.target_id} if entry.event is Event.INTENT else set()
+            elif len(under_way) > most:
+                told = f"{name_of(what.target)} was sent while {len(under_way) - 1} cancels had no outcome on record"
+                self._violated(3, f"{told}, by {most} workers.")
+                return
+
+    def _a_forbidden_canary_is_none(self, ran: Ran, new: Sequence[Departure]) -> None:
+        for target in {one.target for one in new if one.kind == "post" and one.target is not None}:
+            answers = [one for one in new if one.kind == "post" and one.target == target]
+            is_named = f"did not verify: {target.appointment_id} is pending" in ran.told
+            if is_named and all(_is_forbidden(one) for one in answers):
+                self._violated(13, f"{name_of(target)} was forbidden, and is called a canary that did not verify.")
+
+
+def _in_order(ran: Ran, new: Sequence[Departure]) -> Iterator[Collection[Entry] | Departure]:
+    """Yield what was committed and the cancels that left, as they happened."""
+    happened: list[tuple[int, Any]] = [(commit.order, commit.entries) for commit in ran.process.commits]
+    happened += [(one.order, one) for one in new if one.kind == "post"]
+    return (what for _, what in sorted(happened, key=lambda item: item[0]))
+
+
+def _is_about(one: Departure, target: Target) -> bool:
+    return one.target is not None and one.target.appointment_id == target.appointment_id
+
+
+def _is_no_address(one: Departure) -> bool:
+    return one.answer is not None and one.answer.message.startswith("Cannot ")
+
+
+def _is_forbidden(one: Departure) -> bool:
+    return one.answer is not None and one.answer.status == 403 and one.answer.is_api_error
