@@ -49,11 +49,7 @@ _SENDING = """        if held_back := self._why_not_now(work):
             context.limiter.give_back()
             return await self._held_back(work, *held_back)
 """
-_KILL, _LATE, _SIGNALS = (
-    "tests/processes/crash/test_kill.py",
-    "tests/processes/crash/test_late_effects.py",
-    "tests/processes/crash/test_signals.py",
-)
+_KILL, _SIGNALS = "tests/processes/crash/test_kill.py", "tests/processes/crash/test_signals.py"
 
 _CANARY, _ENDS = "tests/unit/engine/test_canary.py", "tests/unit/commands/test_ends.py"
 _KEPT = "tests/unit/commands/test_kept_inputs.py"
@@ -127,13 +123,13 @@ BUGS = (
         "if plan.digest[:32] != approved[:32]:",
         "tests/unit/plan_files/test_refusals.py::test_a_digest_with_the_same_beginning_is_another_one",
     ),
-    Bug("no intent is recorded", _SENDER, _INTENT, "", f"{_KILL}::test_a_run_that_is_killed_converges"),
+    Bug("no intent is recorded", _SENDER, _INTENT, "", f"{_TROUBLE}::test_the_order_inside_a_worker"),
     Bug(
         "the intent is recorded after the POST",
         _SENDER,
         _INTENT + _SENDING + "        return await self._send(work)\n",
         _SENDING + "        step = await self._send(work)\n" + _INTENT + "        return step\n",
-        f"{_KILL}::test_a_run_that_is_killed_converges",
+        f"{_TROUBLE}::test_the_order_inside_a_worker",
     ),
     Bug(
         "the intent is recorded before the pacing",
@@ -147,7 +143,7 @@ BUGS = (
         _SENDER,
         "Kind.NO_ANSWER: Sender._no_proof",
         "Kind.NO_ANSWER: Sender._not_processed",
-        "tests/processes/crash/test_acceptance.py::test_fifty_appointments_and_two_kills",
+        f"{_TROUBLE}::test_a_cancel_that_may_have_been_applied_is_never_sent_again",
     ),
     Bug(
         "who began a run is in no chain of digests",
@@ -239,7 +235,7 @@ BUGS = (
         _OUTCOME,
         "return _kind_of_error(answer) if answer.is_api_error else Kind.NONSENSE",
         "return _kind_of_error(answer)",
-        "tests/processes/commands/test_answers.py::test_a_gateways_error_page_makes_no_row_final",
+        f"{_TROUBLE}::test_three_pages_of_a_gateway_halt_and_refuse_nothing",
     ),
     Bug(
         "any JSON counts as an error of the API",
@@ -373,7 +369,7 @@ BUGS = (
         "commands/resolve.py",
         "    if left_s > 0:",
         "    if left_s > 1e9:",
-        "tests/processes/commands/test_answers.py::test_nobody_can_say_within_the_settle_time_that_a_cancel_did_not_take_effect",
+        "tests/unit/commands/test_resolve.py::test_a_decision_that_is_refused_begins_no_run",
     ),
     Bug(
         "a short settle time is taken for any API",
@@ -394,7 +390,7 @@ BUGS = (
         _OUTCOME,
         "    if shows_cancelled(target, answer.appointment):\n        return Kind.CANCELLED\n    return",
         "    return Kind.CANCELLED\n    return",
-        "tests/processes/crash/test_acceptance.py::test_fifty_appointments_and_two_kills",
+        "tests/unit/core/test_outcome.py::test_every_status_with_every_body",
     ),
     Bug(
         "an answer without attendees shows the attendee removed",
@@ -415,7 +411,7 @@ BUGS = (
         "engine/unknowns.py",
         "age_s(item.last_at, ",
         "age_s(item.intent_at, ",
-        f"{_LATE}::test_a_process_that_was_stopped_between_intent_and_send_waits_from_the_send_on",
+        "tests/unit/engine/test_reconcile.py::test_active_before_the_settle_time_proves_nothing",
     ),
     Bug(
         "one read confirms that a target is active",
@@ -429,14 +425,14 @@ BUGS = (
         "engine/feed.py",
         "self._chunk = 1 if series else _CHUNK",
         "self._chunk = _CHUNK",
-        f"{_LATE}::test_a_second_row_of_a_series_is_read_before_it_is_sent",
+        "tests/unit/commands/test_series.py::test_a_second_row_of_a_series_is_read_before_it_is_sent",
     ),
     Bug(
         "a series is sent while another one is open",
         _SQLITE_QUERIES,
         "WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND",
         "WHERE t.entire_series = 0 AND o.entire_series = 1 AND o.target_id <> t.target_id AND",
-        f"{_LATE}::test_a_series_waits_while_another_one_is_open",
+        "tests/contracts/test_work.py::test_a_series_waits_while_any_other_series_is_open",
     ),
     Bug(
         "a row is sent while a series is open",
@@ -1331,7 +1327,7 @@ BUGS = (
         _SENDER,
         "Kind.NO_ANSWER: Sender._no_proof",
         "Kind.NO_ANSWER: Sender._not_processed",
-        "tests/processes/crash/test_twelve_interruptions.py::test_four_interruptions_among_everything_else",
+        "tests/world/test_world.py::test_hostile_histories_break_no_invariant",
     ),
     Bug(
         "what a person has to look at is lost among the ends of accounts",

@@ -40,30 +40,6 @@ def ids_as_csv(ids: list[str]) -> str:
     return "\n".join(["appointment_id", *ids, ""])
 
 
-def test_a_cancel_behind_an_unclear_status_is_never_sent_twice(
-    serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
-) -> None:
-    """That 409, 421 and 425 mean the same is shown in tests/unit/core, and by the simulated world."""
-    ids = serve(*[Kind.SINGLE] * 3, faults="408-late:0.5s")
-    source = write("ids.csv", ids_as_csv(ids))
-    first = shell.run(source, *LEDGER)
-    assert first.code == 4, first.stderr
-    time.sleep(1.2)
-    assert shell.run(source, *LEDGER).code == 0
-    assert dict(sandbox.truth().applied) == dict.fromkeys(ids, 1)
-
-
-def test_a_gateways_error_page_makes_no_row_final(serve: Serve, shell: Shell, sandbox: Sandbox, write: Write) -> None:
-    """That 400, 403, 410 and 422 mean the same is shown in tests/unit/core, and by the simulated world."""
-    ids = serve(*[Kind.SINGLE] * 8, faults="page-404")
-    source = write("ids.csv", ids_as_csv(ids))
-    assert shell.run(source, *LEDGER, "--concurrency", "1").code == 5
-    sandbox.set_faults("")
-    time.sleep(1.2)
-    assert shell.run(source, *LEDGER, "--wait").code == 0
-    assert dict(sandbox.truth().applied) == dict.fromkeys(ids, 1)
-
-
 def test_a_wrong_base_address_is_told_as_such(serve: Serve, shell: Shell, sandbox: Sandbox, write: Write) -> None:
     source = write("ids.csv", ids_as_csv(serve(Kind.SINGLE)))
     shell.environ["MEETERGO_API_URL"] = sandbox.url.removesuffix("/v4") + "/v3"
@@ -77,58 +53,6 @@ def test_nothing_of_another_appointments_document_is_used(serve: Serve, shell: S
     assert shell.run(write("ids.csv", ids_as_csv([id_])), *LEDGER).code == 4
     history = shell("explain", id_, *LEDGER).stdout
     assert "another appointment" in history
-
-
-def test_a_document_without_the_flag_leaves_a_row_that_a_person_can_resolve(
-    serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
-) -> None:
-    (id_,) = serve(Kind.SINGLE, faults="lost-after,get:silent")
-    source = write("ids.csv", ids_as_csv([id_]))
-    assert shell.run(source, *LEDGER, "--look", "never").code == 4
-    time.sleep(1.2)
-    ended = shell.run(source, *LEDGER)
-    assert ended.code == 3
-    assert "bulk-cancel resolve" in ended.summary["next"]
-    (row,) = shell.rows(f"{ended.summary['out']}/unknown.csv")
-    assert "does not say whether it is cancelled" in row["bulk_cancel_detail"]
-    said = ("--by", "N. N.", "--because", "seen in the calendar")
-    assert shell("resolve", id_, "--as", "cancelled", *said, *LEDGER, BULK_CANCEL_SETTLE="1s").code == 0
-    assert shell.run(source, *LEDGER).code == 0
-    assert dict(sandbox.truth().applied) == {id_: 1}
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_an_attendee_whose_answer_is_lost_ends_as_the_server_has_it(
-    when: str, serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
-) -> None:
-    (id_,) = serve(Kind.GROUP, faults=f"lost-{when}")
-    there = sandbox.appointment(id_).attendee_ids[0]
-    source = write("ids.csv", f"appointment_id,attendee_id\n{id_},{there}\n{id_},{STRANGER}\n")
-    shell.run(source, *LEDGER)
-    sandbox.set_faults("")
-    time.sleep(1.2)
-    ended = shell.run(source, *LEDGER, "--wait")
-    assert ended.code == 3, ended.stderr
-    counts = ended.summary["counts"]
-    assert (counts["cancelled"], counts["not_found"]) == (1, 1)
-    assert dict(sandbox.truth().applied) == {f"{id_}/{there}": 1}
-
-
-def test_a_series_whose_answer_is_lost_needs_a_person_and_holds_up_no_other(
-    serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
-) -> None:
-    first, second, *_ = serve(*[Kind.SERIES] * 4)
-    sandbox.set_faults(f"lost-after@{first}")
-    source = write("ids.csv", f"appointment_id,cancel_entire_series\n{first},yes\n{second},yes\n")
-    assert shell.run(source, *LEDGER).code == 4
-    time.sleep(1.2)
-    ended = shell.run(source, *LEDGER)
-    assert ended.code == 3, ended.stderr
-    counts = ended.summary["counts"]
-    assert (counts["unknown"], counts["rejected"], counts["pending"]) == (1, 1, 0)
-    (row,) = shell.rows(f"{ended.summary['out']}/unknown.csv")
-    assert "look at the series" in row["bulk_cancel_detail"]
-    assert not sandbox.truth().doubled
 
 
 def test_retry_refused_reads_and_sends_a_refused_row_after_the_settle_time(
@@ -189,21 +113,3 @@ def test_an_infinite_setting_is_a_wrong_one(setting: str, shell: Shell, write: W
     write("ids.csv", ids_as_csv([STRANGER]))
     ended = shell("run", write("job.toml", f'input = "ids.csv"\n{setting}\n'), "--yes", *LEDGER)
     assert ended.code == 78, ended.stderr
-
-
-def test_nobody_can_say_within_the_settle_time_that_a_cancel_did_not_take_effect(
-    serve: Serve, shell: Shell, sandbox: Sandbox, write: Write
-) -> None:
-    (id_,) = serve(Kind.SINGLE, faults="lost-before,get:page-503")
-    source = write("ids.csv", ids_as_csv([id_]))
-    sandbox.set_faults(f"lost-before@{id_}")
-    assert shell.run(source, *LEDGER).code == 4
-    said = ("--as", "not-cancelled", "--by", "N. N.", "--because", "seen in the calendar")
-    early = shell("resolve", id_, *said, *LEDGER)
-    assert early.code == 2
-    assert "min" in early.stderr
-    time.sleep(1.2)
-    assert shell("resolve", id_, *said, *LEDGER, BULK_CANCEL_SETTLE="1s").code == 0
-    arrived = len(sandbox.arrivals())
-    assert shell.run(source, *LEDGER).code == 0
-    assert [one.method for one in sandbox.arrivals()[arrived:] if one.target == id_] == ["GET", "POST"]

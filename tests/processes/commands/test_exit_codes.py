@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -43,7 +42,7 @@ def test_0_every_row_final_and_good(shell: Shell, closure: Path) -> None:
 
 
 def test_1_a_bug_of_ours(shell: Shell, closure: Path) -> None:
-    """Another clock in the ledger than the code expects is as good a bug as any."""
+    """That the next run finishes what it left is shown in tests/processes/crash/test_bugs.py."""
     program = (
         "import sys; from bulk_cancel.core import outcome; from bulk_cancel.engine import sender\n"
         "def broken(*_): raise ZeroDivisionError('token rgo-sandbox')\n"
@@ -59,8 +58,6 @@ def test_1_a_bug_of_ours(shell: Shell, closure: Path) -> None:
     assert "rgo-sandbox" not in done.stderr + done.stdout
     summary = json.loads(done.stdout)
     assert summary["counts"]["unknown"] >= 1
-    again = shell.run(closure, "--ledger", "ledger.db", "--wait")  # what was in flight may not have been applied
-    assert again.code == 0, again.stderr
 
 
 def test_2_usage(shell: Shell, closure: Path) -> None:
@@ -165,7 +162,7 @@ def test_74_stdout_is_full(shell: Shell, sandbox: Sandbox, closure: Path) -> Non
 
 
 def test_75_another_run_holds_the_ledger(shell: Shell, sandbox: Sandbox, closure: Path) -> None:
-    process = shell.start("run", closure, "--yes", "--rate", "1/s", "--burst", "3")
+    process = shell.start("run", closure, "--yes", "--rate", "3/s", "--burst", "3")
     try:
         deadline = time.monotonic() + 30
         while not post_count(sandbox.truth()) and time.monotonic() < deadline:
@@ -316,11 +313,19 @@ def test_ctrl_c_before_a_run_began_sends_nothing(shell: Shell) -> None:
         cwd=shell.folder, env=shell.environ, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=heed_signals,
     )  # fmt: skip
-    time.sleep(3)
-    os.kill(process.pid, signal.SIGINT)
-    _, stderr = process.communicate(timeout=20)
-    assert process.returncode not in (0, None)
-    assert "Traceback" not in stderr
+    with process:
+        _fill(process)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) != 0
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+
+
+def _fill(process: subprocess.Popen[str]) -> None:
+    """Write more than the pipe holds, and leave it open: when that is read, the process waits for more."""
+    assert process.stdin is not None
+    process.stdin.write("id\n" * 100_000)
+    time.sleep(0.5)
 
 
 def test_78_a_ledger_of_another_company(shell: Shell, closure: Path) -> None:
@@ -339,17 +344,14 @@ def test_78_a_ledger_of_another_company(shell: Shell, closure: Path) -> None:
 
 
 def test_130_stopped_at_once_before_a_run_could_drain(shell: Shell) -> None:
-    """The pipe that the input comes from never ends. It holds less than what is written: that is read by then."""
     process = subprocess.Popen(
         [sys.executable, "-m", "bulk_cancel", "plan", "-"],
         cwd=shell.folder, env=shell.environ, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=heed_signals,
     )  # fmt: skip
     with process:
-        assert process.stdin is not None
+        _fill(process)
         assert process.stderr is not None
-        process.stdin.write("id\n" * 100_000)
-        time.sleep(0.5)  # now it waits for more
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=10) == 130
         assert process.stderr.read().split("\n")[-3:-1] == [

@@ -132,23 +132,6 @@ def test_outside_the_send_window_nothing_is_sent(shell: Shell, sandbox: Sandbox,
     assert not post_count(sandbox.truth())
 
 
-def test_a_canary_that_verifies_lets_the_others_go(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
-    source = ask_for(sandbox, World.of([Wanted() for _ in range(20)], seed=4), write)
-    result = shell.run(source, "--canary", "3")
-    assert result.summary["counts"]["cancelled"] == 20
-    assert result.summary["requests"]["gets"] == 1 + 3 + 2 * 3 + 1, "the preflight, looks, two reads each, and a page"
-
-
-def test_a_canary_that_does_not_verify_halts(shell: Shell, sandbox: Sandbox, write: Callable[..., Path]) -> None:
-    world = World.of([Wanted() for _ in range(20)], seed=4)
-    first = next(iter(world.appointments))
-    source = ask_for(sandbox, world, write, faults=f"500-before@{first}")
-    result = shell.run(source, "--canary", "3", "--settle", "10m")
-    assert result.code == 5
-    assert "canary" in result.summary["next"]
-    assert len(sandbox.truth().applied) == 2
-
-
 def test_reasons_are_filled_in_from_columns_and_from_what_a_look_shows(
     shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
 ) -> None:
@@ -200,17 +183,6 @@ def test_a_select_table_finds_plans_and_runs(shell: Shell, sandbox: Sandbox, wri
     assert result.code == 0, result.stderr
     assert set(sandbox.truth().applied) == berlin
     assert sandbox.appointment(min(berlin)).cancellation.reason == "Our Berlin office is closed"  # type: ignore[union-attr]
-
-
-def test_the_soonest_appointment_comes_first_where_the_start_is_known(
-    shell: Shell, sandbox: Sandbox, write: Callable[..., Path]
-) -> None:
-    source = ask_for(sandbox, World.of([Wanted() for _ in range(30)], seed=8), write)
-    assert shell.run(source, "--concurrency", "1").summary["counts"]["cancelled"] == 30
-    cancelled = [arrival.target for arrival in sandbox.arrivals() if arrival.route == "cancel"]
-    starts = [sandbox.appointment(str(id_)).start for id_ in cancelled]
-    assert starts == sorted(starts)
-    assert len(starts) == 30
 
 
 @pytest.mark.skipif(

@@ -45,12 +45,12 @@ def test_as_many_workers_as_files_that_may_be_open(shell: Shell, rows: int) -> N
     assert "breaker.open" not in done.stderr
 
 
-def test_a_machine_that_lets_nothing_be_opened_is_named(shell: Shell, rows: int) -> None:
-    for limit in (12, 18, 24):
-        done = as_shell(shell, f"ulimit -n {limit}", *RUN, "--concurrency", "256")
-        assert done.returncode not in (Exit.OK, Exit.BUG), (limit, done.stderr)
-        assert "This is a bug" not in done.stderr
-        assert "The output cannot be written" not in done.stderr
+@pytest.mark.parametrize("limit", [18, *(pytest.param(limit, marks=pytest.mark.long) for limit in (12, 24))])
+def test_a_machine_that_lets_nothing_be_opened_is_named(shell: Shell, rows: int, limit: int) -> None:
+    done = as_shell(shell, f"ulimit -n {limit}", *RUN, "--concurrency", "256")
+    assert done.returncode not in (Exit.OK, Exit.BUG), done.stderr
+    assert "This is a bug" not in done.stderr
+    assert "The output cannot be written" not in done.stderr
 
 
 def test_the_first_process_of_a_container_ends_at_the_first_sigterm(shell: Shell) -> None:

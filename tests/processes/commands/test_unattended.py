@@ -131,10 +131,10 @@ def test_a_deadline_that_has_passed_sends_nothing(shell: Shell, sandbox: Sandbox
 def test_a_run_stops_when_its_time_is_over_and_goes_on_the_next_time(
     shell: Shell, sandbox: Sandbox, source: Path
 ) -> None:
-    slow = ("--rate", "1/min", "--burst", "5", "--max-duration", "5s", "--ledger", "l.db")
+    slow = ("--rate", "1/min", "--burst", "5", "--max-duration", "2s", "--ledger", "l.db")
     result = shell("run", source, "--yes", "--json", *slow)
     assert result.code == 5, result.stderr
-    assert result.summary["next"].startswith("The time of 5 s is over.")
+    assert result.summary["next"].startswith("The time of 2 s is over.")
     counts = result.summary["counts"]
     assert (counts["cancelled"] + counts["pending"], counts["unknown"]) == (4, 0)
     assert 1 <= counts["cancelled"] <= 3

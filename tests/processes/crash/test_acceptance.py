@@ -51,10 +51,6 @@ def test_about_a_third_of_the_answers_are_faulty() -> None:
     assert 0.29 <= sum(CANCELS.values()) <= 0.33
 
 
-def test_fifty_appointments_and_two_kills(make_lab: MakeLab) -> None:
-    _survive(make_lab(options(1), count=50, concurrency="8", settle="2s"), kills=2, seed=1, latest_s=0.05)
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_three_hundred_appointments_and_five_kills(make_lab: MakeLab, seed: int) -> None:

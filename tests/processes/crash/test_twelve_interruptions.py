@@ -165,10 +165,6 @@ def _is_as_the_server_has_it(lab: Lab) -> None:
         assert (state in GONE) == is_gone or state == Status.UNKNOWN, f"{id_} is {state}, and cancelled: {is_gone}"
 
 
-def test_four_interruptions_among_everything_else(make_lab: MakeLab) -> None:
-    assert survive(make_lab, 1, times=4, count=24).hits
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(1, 21))
 def test_twelve_interruptions_among_everything_else(make_lab: MakeLab, seed: int) -> None:
