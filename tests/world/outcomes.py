@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from bulk_cancel.core.model import Entry, Target
@@ -21,6 +22,8 @@ _REFUSALS = {"post": (Event.REJECTED,), "get": (Event.SEEN_REFUSED,)}
 _SETTLED_BY_A_NO = (Event.NOT_FOUND, Event.SEEN_MISSING, Event.REJECTED, Event.SEEN_REFUSED)
 #: What the settle time of another run, and a process that stood still, may add to this run's.
 _LATER_S = 700.0
+#: Of one canary.
+_CANARY_READS = 9
 RESOLVED = (Event.RESOLVED_CANCELLED, Event.RESOLVED_NOT_CANCELLED)
 
 
@@ -44,6 +47,7 @@ class Outcomes:
         self._not_what_is_known_as_gone(ran, new, before, past)
         self._a_cache_is_told(ran, new, past)
         self._a_forbidden_canary_is_none(ran, new)
+        self._a_denied_canary_is_open(new, events)
 
     def _no_address_says_nothing(self, new: Sequence[Departure], events: Sequence[tuple[Target, str]]) -> None:
         """A server without the address says nothing of an appointment."""
@@ -162,6 +166,15 @@ class Outcomes:
             is_named = f"did not verify: {target.appointment_id} is pending" in ran.told
             if is_named and all(_is_forbidden(one) for one in answers):
                 self._violated(13, f"{name_of(target)} was forbidden, and is called a canary that did not verify.")
+
+    def _a_denied_canary_is_open(self, new: Sequence[Departure], events: Sequence[tuple[Target, str]]) -> None:
+        """A canary whose readings never show it gone twice in a row is not called cancelled."""
+        for target in {target for target, event in events if event == Event.CANCELLED}:
+            sent_at = max((one.at for one in new if one.kind == "post" and one.target == target), default=math.inf)
+            after = (one for one in new if one.kind == "get" and one.target == target and one.at > sent_at)
+            seen = [one.what for one in after if one.answered_at is not None and one.what.startswith("read ")]
+            if len(seen) >= _CANARY_READS and ("read cancelled",) * 2 not in pairwise(seen):
+                self._violated(4, f"{name_of(target)} is called cancelled, which {len(seen)} readings deny.")
 
 
 def _in_order(ran: Ran, new: Sequence[Departure]) -> Iterator[Collection[Entry] | Departure]:

@@ -190,7 +190,7 @@ class Sends:
                 in_a_row = in_a_row + 1 if _is_trouble(what) else 0
             elif what.kind == "get":
                 number = numbers.get(what.target)  # type: ignore[arg-type]
-                if in_a_row >= TROUBLES and number is not None and states.get(number) in _UNSENT:
+                if in_a_row >= TROUBLES and number is not None and states.get(number, State.PENDING) in _UNSENT:
                     told = (
                         f"{name_of(what.target)} was read at {what.began:.3f} after {in_a_row} reads in vain in a row"
                     )
