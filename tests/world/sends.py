@@ -86,10 +86,25 @@ class Sends:
             if one.answer is not None and one.answer.status == 429 and one.answered_at is not None:
                 self._pause(one, new)
 
-    def _pause(self, throttled: Departure, new: Sequence[Departure]) -> None:
+    def _asked_for_s(self, throttled: Departure, new: Sequence[Departure]) -> float:
+        """Return how long a 429 asks to wait; without a word of it not at all, if a 429 before it began a pause."""
         wish = throttled.answer.retry_after_s if throttled.answer else None
+        if wish is not None:
+            return max(1.0, wish)
+        at = throttled.answered_at or 0.0
+        begun = (
+            other.answered_at
+            for other in new
+            if other is not throttled
+            and other.answer is not None
+            and other.answer.status == 429
+            and (other.account, other.run) == (throttled.account, throttled.run)
+        )
+        return 0.0 if any(one is not None and throttled.began < one <= at for one in begun) else 2.0
+
+    def _pause(self, throttled: Departure, new: Sequence[Departure]) -> None:
         since = throttled.answered_at or 0.0
-        until = since + max(1.0, wish if wish is not None else 2.0)
+        until = since + self._asked_for_s(throttled, new)
         for one in new:
             if (
                 one.account == throttled.account
