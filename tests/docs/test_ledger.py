@@ -23,6 +23,7 @@ from bulk_cancel.ledger.sqlite.staging import complete
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
 from bulk_cancel.sandbox.server import SandboxOptions, running
 from bulk_cancel.sandbox.world import Wanted, World
+from support.patience import impatient as impatient
 
 DOCS = (Path(__file__).resolve().parents[2] / "docs" / "ledger.md").read_text("utf-8")
 QUESTIONS = re.findall(r"```sql\n(.*?)```", DOCS, re.DOTALL)
@@ -94,6 +95,7 @@ def ask(path: Path, appointment_id: str) -> dict[str, list[list[Any]]]:
 
 @pytest.mark.process
 @pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 37), reason="strict tables are of SQLite 3.37")
+@pytest.mark.usefixtures("impatient")
 def test_the_questions_are_answered_while_a_run_is_at_work_and_after_it(tmp_path: Path) -> None:
     world = World.of([Wanted() for _ in range(6)], seed=4)
     ids, path = list(world.appointments), tmp_path / "ledger.db"

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from bulk_cancel.engine import retrying
+from bulk_cancel.engine import breaker, retrying
 from bulk_cancel.engine.context import Limits
 
-#: Between the two reads that must agree, and for which a replica may lag: seconds in earnest, less than that here.
+#: Between the two reads that must agree, for which a replica may lag, before an API in trouble is asked again.
 SHORT_S = 0.2
 #: Of the waits between attempts.
 _SHARE = 0.05
@@ -24,6 +24,7 @@ _SHARE = 0.05
 def shorten(put: Callable[[object, str, Any], None] = setattr) -> None:
     """Make the waits of this process short."""
     put(Limits, "__init__", partialmethod(Limits.__init__, confirm_s=SHORT_S, lag_s=SHORT_S))
+    put(breaker, "_FIRST_PAUSE_S", SHORT_S)
     usual = retrying.random_wait
 
     def wait(jitter: random.Random, first_s: float, most_s: float) -> Any:

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 TESTS = Path(__file__).resolve().parents[1]
 LONGEST_S = 60.0
@@ -85,24 +86,48 @@ def _line(channel: socket.socket) -> str:
     return text.decode()
 
 
-@contextmanager
-def serving_processes(folder: Path) -> Iterator[Zygote]:
-    """Run a zygote while the block runs."""
-    address = str(folder / "zygote")
-    paths = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(TESTS))))
-    environ = {**os.environ, "PYTHONPATH": paths}
-    command = [sys.executable, "-m", "support.zygote", address]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-            yield Zygote(address)
-        finally:
-            process.kill()
-
-
 @pytest.fixture(scope="session")
-def zygote() -> Iterator[Zygote]:
-    """Forks processes that have imported the whole program already."""
-    with tempfile.TemporaryDirectory() as folder, serving_processes(Path(folder)) as zygote:
-        yield zygote
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    """Forks processes that have imported the whole program already; one serves all workers of the test run.
+
+    It lives as long as somebody has its pipe open for writing.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with ExitStack() as stack:
+        with FileLock(shared / "zygote.lock"):
+            address = _joined(shared / "zygote", stack) or _started(shared / "zygote", stack)
+        yield Zygote(address)
+
+
+def _joined(link: Path, stack: ExitStack) -> str | None:
+    """Keep the zygote alive that another worker started; None when there is none."""
+    try:
+        pipe = os.open(link / "pipe", os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+    stack.callback(os.close, pipe)
+    return str(link.resolve() / "socket")
+
+
+def _started(link: Path, stack: ExitStack) -> str:
+    """Start a zygote, in a folder with a short name: that of a socket has a limit."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    os.mkfifo(folder / "pipe")
+    reader = os.open(folder / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(folder / "pipe", os.O_WRONLY)
+    paths = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(TESTS))))
+    command = [sys.executable, "-m", "support.zygote", str(folder / "socket")]
+    process = stack.enter_context(
+        subprocess.Popen(
+            command, env={**os.environ, "PYTHONPATH": paths}, stdin=reader, stdout=subprocess.PIPE, text=True
+        )
+    )
+    stack.callback(os.close, writer)
+    os.close(reader)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    link.unlink(missing_ok=True)
+    link.symlink_to(folder)
+    return str(folder / "socket")

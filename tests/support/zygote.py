@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import pkgutil
+import select
 import signal
 import socket
 import sys
@@ -34,7 +35,7 @@ _WARM = (anyio, httpcore, cluster_driver)
 
 
 def main(address: str) -> None:
-    """Serve until the socket's other side, the test process, is gone: then stdin ends."""
+    """Serve until stdin ends: then the last test process is gone."""
     own_home.guard()
     for module in pkgutil.walk_packages(bulk_cancel.__path__, "bulk_cancel."):
         if not module.name.endswith("__main__"):
@@ -48,7 +49,7 @@ def main(address: str) -> None:
     listener.bind(address)
     listener.listen(64)
     print("ready", flush=True)
-    while True:
+    while not select.select([listener, sys.stdin], [], [])[0].count(sys.stdin):
         connection, _ = listener.accept()
         if os.fork() == 0:
             listener.close()

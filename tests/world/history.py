@@ -64,6 +64,8 @@ TOKEN = "rgo-canary-7fd2b1c0"
 KEY = f"ak_live:00000000-0000-4000-8000-00000000dddd:{TOKEN}"
 _SHM = Path("/dev/shm")
 _LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
+#: What would keep the operator from coming to the end once all is calm.
+_HINDRANCES = ("max_errors", "max_duration", "send_window", "outside_window")
 
 
 def play(scenario: Scenario) -> Played:
@@ -201,10 +203,11 @@ class _History:
             ran = self._run(self.scenario.rows, flags | retry)
             if self.played.violations:
                 return
+            is_decided = self._a_person_decides(ran)
             if ran.exit_code == Exit.REFUSED_ROWS and not retried:
                 retried = True
                 self.clock.advance(self.clock.now + SETTLE_S + 60)
-            elif ran.exit_code in (Exit.OK, Exit.REFUSED_ROWS) and not self._a_person_decides(ran):
+            elif ran.exit_code in (Exit.OK, Exit.REFUSED_ROWS) and not is_decided:
                 self.clock.advance(self.clock.now + 60)  # a series goes on in the background
                 self.judge.finished(ran)
                 if self.scenario.chance.of("once more").random() < 0.15:
@@ -242,6 +245,8 @@ class _History:
     def _edited(self, number: int) -> list[InputRow]:
         """Return the rows of a run's input: all, or all but some that come later."""
         rng = self.scenario.chance.of("edit", number)
+        if self.scenario.whole and number > 1 and self.scenario.chance.of("no rows", number).random() < 0.2:
+            return []
         if not self.scenario.has("edits"):
             return self.scenario.rows
         corrects = rng.random() < 0.5
@@ -384,10 +389,6 @@ class _History:
         ran.process.commits.extend(fleet.commits)
         ran.bug = ran.bug or "; ".join(fleet.bugs)
         fleet.commits.clear()
-
-
-#: What would keep the operator from coming to the end once all is calm.
-_HINDRANCES = ("max_errors", "max_duration", "send_window", "outside_window")
 
 
 def _ended(facts: RunFacts, end: Any, setup: Setup) -> Summary:

@@ -86,25 +86,12 @@ class Sends:
             if one.answer is not None and one.answer.status == 429 and one.answered_at is not None:
                 self._pause(one, new)
 
-    def _asked_for_s(self, throttled: Departure, new: Sequence[Departure]) -> float:
-        """Return how long a 429 asks to wait; without a word of it not at all, if a 429 before it began a pause."""
-        wish = throttled.answer.retry_after_s if throttled.answer else None
-        if wish is not None:
-            return max(1.0, wish)
-        at = throttled.answered_at or 0.0
-        begun = (
-            other.answered_at
-            for other in new
-            if other is not throttled
-            and other.answer is not None
-            and other.answer.status == 429
-            and (other.account, other.run) == (throttled.account, throttled.run)
-        )
-        return 0.0 if any(one is not None and throttled.began < one <= at for one in begun) else 2.0
-
     def _pause(self, throttled: Departure, new: Sequence[Departure]) -> None:
+        wish = throttled.answer.retry_after_s if throttled.answer else None
         since = throttled.answered_at or 0.0
-        until = since + self._asked_for_s(throttled, new)
+        if wish is None and any(_opens_the_pause(one, throttled) for one in new):
+            return  # of what had left before, only a longer wish counts
+        until = since + max(1.0, wish if wish is not None else 2.0)
         for one in new:
             if (
                 one.account == throttled.account
@@ -248,6 +235,12 @@ def _is_fresh(read: Departure, one: Departure) -> bool:
     if read.kind == "get" and (read.target is None or read.target.appointment_id != one.target.appointment_id):
         return False
     return one.at - read.began + read.answer.age_s <= FRESH_S.get(read.kind, 0.0)
+
+
+def _opens_the_pause(one: Departure, later: Departure) -> bool:
+    """Whether there was a pause already when a 429 came, since its request left."""
+    is_429 = one is not later and one.answer is not None and one.answer.status == 429
+    return is_429 and one.account == later.account and later.at < (one.answered_at or 0.0) <= (later.answered_at or 0.0)
 
 
 def _is_trouble(read: Departure) -> bool:

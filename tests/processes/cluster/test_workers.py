@@ -69,7 +69,7 @@ def test_a_worker_that_returns_gets_its_chunk_back_at_once(make_cluster: MakeClu
 
 
 def test_a_worker_that_is_told_to_stop_hands_its_chunk_back(make_cluster: MakeCluster) -> None:
-    cluster = make_cluster(90, limits=SLOW)
+    cluster = make_cluster(50, limits=SLOW)
     cluster.silence_s = 60.0
     one = cluster.worker("one")
     run = cluster.start_run(cluster.write_rows(share_out(cluster.sandbox.world.appointments, ("berlin",))))
@@ -82,8 +82,8 @@ def test_a_worker_that_is_told_to_stop_hands_its_chunk_back(make_cluster: MakeCl
     assert cluster.chunks()[0].silent_s is None, "nobody holds it"
     cluster.worker("two")
     told = ended(run)
-    assert told["counts"]["cancelled"] == 90
-    assert len(cluster.cancels()) == 90, "nothing was left without an answer"
+    assert told["counts"]["cancelled"] == 50
+    assert len(cluster.cancels()) == 50, "nothing was left without an answer"
     cluster.check()
 
 

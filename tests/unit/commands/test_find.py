@@ -275,7 +275,7 @@ def test_standard_output_holds_rows_or_a_document(find: Find, sandbox: Sandbox) 
 
 @pytest.mark.process
 def test_the_limit_is_kept_and_a_429_is_obeyed(find: Find, sandbox: Sandbox) -> None:
-    sandbox.reset(options(WORLDS[SPRING], faults="get:429=0.2", retry_after="1", seed=3))
+    sandbox.reset(options(WORLDS[SPRING], faults="get:429=0.1", retry_after="1", seed=3))
     result = find("--all-hosts", "--json", "-o", "a.csv", "--quiet")
     assert result.code == 0, result.stderr
     assert result.document["throttled"] >= 1
@@ -306,7 +306,7 @@ def test_a_held_credential_is_waited_for_by_name(find: Find) -> None:
 
 
 def test_what_was_used_of_the_limit_is_remembered_and_heeded(find: Find, environ: dict[str, str]) -> None:
-    clock, slow = system_clock(), ("--rate", "10/s", "--burst", "3")
+    clock, slow = system_clock(), ("--rate", "40/s", "--burst", "3")
     assert find(*slow).code == 0
     left = remembered(Machine({}), KEY)
     assert left is not None

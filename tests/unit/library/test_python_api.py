@@ -296,7 +296,7 @@ def when_answered(count: int, then: Callable[[], object]) -> Any:
 
 def test_a_requested_stop_drains_a_run(sandbox: Sandbox) -> None:
     stop = Stop()
-    slow = job(yes=True, rate="1/s", burst=4, concurrency=1)  # after the burst there is plenty of time
+    slow = job(yes=True, rate="3/s", burst=4, concurrency=1)  # after the burst there is plenty of time
     summary = run(slow, stop=stop, log=when_answered(2, stop.request))
     assert summary.exit_code == Exit.STOPPED
     assert "the program that began it" in summary.next
@@ -335,7 +335,7 @@ def test_a_cancelled_wait_drains_and_ends_after_the_run(times: int, sandbox: San
     async def cancelled() -> None:
         answered, loop = asyncio.Event(), asyncio.get_running_loop()
         log = when_answered(2, partial(loop.call_soon_threadsafe, answered.set))
-        task = asyncio.create_task(run_async(job(yes=True, rate="1/s", burst=4, concurrency=1), log=log))
+        task = asyncio.create_task(run_async(job(yes=True, rate="3/s", burst=4, concurrency=1), log=log))
         await answered.wait()
         for _ in range(times):
             task.cancel()
