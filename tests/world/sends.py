@@ -29,7 +29,7 @@ FRESH_S: Mapping[str, float] = {"get": 5.001, "list": 60.001}
 TROUBLES, THROTTLES = 5, 10
 #: From this number of cancels without an outcome on pages of the list are read for them.
 _WORTH_PAGES = 10
-#: Seconds until the leases of one credential know of another's pause: the window of slots that each has reserved is used.
+#: Seconds until the leases of one credential know of another's pause: each may use the window that it has reserved.
 _KNOWN_TO_ALL_S = 1.0
 _UNSENT = (State.PENDING, State.WAITING)
 
