@@ -560,7 +560,7 @@ BUGS = (
     Bug(
         "two copies of a ledger run at once",
         "ledger/sqlite/recognise.py",
-        "        holds.enter_context(marks.held(ledger_id, place))\n",
+        "        holds.enter_context(marks.locked(ledger_id, place))\n",
         "",
         f"{_MARKS}::test_two_whole_copies_do_not_run_at_once_and_the_second_stays_refused",
     ),
