@@ -361,7 +361,9 @@ def measure(bench: Bench) -> None:
     pace(bench, run_no)
     with closing(PostgresLedger.open(bench.url)) as ledger:
         print("\nBeside the work: what whoever watches a run asks every second")
-        show("states of all targets", timed(lambda: ledger.target_states(run_no), 3) / bench.rows * 1e9, "s/1e9 rows")
+        show(
+            "states of all targets", timed(lambda: ledger.targets_by_state(run_no), 3) / bench.rows * 1e9, "s/1e9 rows"
+        )
         show("what is left to send", timed(lambda: ledger.sendable_count(run_no), 3) / bench.rows * 1e9, "s/1e9 rows")
     claims(bench)
     ends(bench)

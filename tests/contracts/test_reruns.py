@@ -32,7 +32,7 @@ def seen(ledger: Ledger, run_no: int) -> object:
     return (
         ledger.counts(run_no),
         ledger.target_count(run_no),
-        ledger.target_states(run_no),
+        ledger.targets_by_state(run_no),
         ledger.sendable_count(run_no),
         ledger.work(run_no, 0, series=False, limit=100),
         ledger.rows(run_no, 0, 100),

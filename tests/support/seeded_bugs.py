@@ -560,7 +560,7 @@ BUGS = (
     Bug(
         "two copies of a ledger run at once",
         "ledger/sqlite/recognise.py",
-        "        holds.enter_context(marks.held(ledger_id, place))\n",
+        "        holds.enter_context(marks.locked(ledger_id, place))\n",
         "",
         f"{_MARKS}::test_two_whole_copies_do_not_run_at_once_and_the_second_stays_refused",
     ),
@@ -784,8 +784,8 @@ BUGS = (
     Bug(
         "slots of a shared limit are used without being reserved",
         "engine/shared_limiter.py",
-        "if self._left < count or self._owed_pause_s or",
-        "if self._owed_pause_s or",
+        "if self._left < count or self._untold_until or",
+        "if self._untold_until or",
         "tests/unit/engine/test_shared_limiter.py::test_however_many_workers_wait_no_more_starts_than_was_reserved",
     ),
     Bug(
@@ -798,9 +798,16 @@ BUGS = (
     Bug(
         "a throttle pauses its own process only",
         "engine/shared_limiter.py",
-        "self._owed_pause_s = max(self._owed_pause_s, pause_s)",
+        "self._untold_until = max(self._untold_until, self.clock.monotonic() + pause_s)",
         "pass",
         "tests/unit/engine/test_shared_limiter.py::test_a_throttle_of_one_pauses_all",
+    ),
+    Bug(
+        "a pause that the database could not be told is forgotten",
+        "cluster/chunk.py",
+        "        if limiter.has_untold_pause:",
+        "        if False:",
+        "tests/unit/cluster/test_worker.py::test_a_pause_that_the_lost_database_could_not_be_told_still_holds",
     ),
     Bug(
         "a chunk of series has all else, too",

@@ -32,21 +32,20 @@ from bulk_cancel.engine.runner import Runner
 from bulk_cancel.errors import BulkCancelError, Exit, LedgerLostError, LedgerUnreachableError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import Approval, RunFacts, contexts_of, execute_attended
-from bulk_cancel.execution.finish import Effort, summarised
 from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.shared import SharedLedger
-from bulk_cancel.reports.summary import Summary, to_json
+from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import Job
 from world import workflows
 from world.api import Api
 from world.judge import Judge
 from world.loop import Killed, StuckError
-from world.mischief import LedgerFiles, Swap
+from world.mischief import LedgerFiles, Swap, forgotten
 from world.people import is_gone, send_colleagues
 from world.place import URL, place_of
 from world.process import Host, Process
 from world.queue import EPOCH, WorldClock
-from world.ran import Played, Ran, Shown
+from world.ran import Played, Ran, Shown, ended
 from world.ready import any_job, new_ledger
 from world.rows import GivenRows, approved_now, write_accounts, write_rows
 from world.scenario import ACCOUNTS, Scenario, numbered
@@ -58,12 +57,14 @@ SETTLE_S = 600.0
 #: Runs after which everything has to be in order, once all is calm.
 MOST_CALM_RUNS = 10
 #: Numbers of workers' lives begin here, those of commands are below.
-_LIVES, _SECOND = 1_000_000, 500_000
+_LIVES, _SECOND, _FORGETS = 1_000_000, 500_000, 400_000
 TOKEN = "rgo-canary-7fd2b1c0"
 #: A key of the platform: it acts as the user whom a request names.
 KEY = f"ak_live:00000000-0000-4000-8000-00000000dddd:{TOKEN}"
 _SHM = Path("/dev/shm")
 _LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
+#: What would keep the operator from coming to the end once all is calm.
+_HINDRANCES = ("max_errors", "max_duration", "send_window", "outside_window")
 
 
 def play(scenario: Scenario) -> Played:
@@ -160,6 +161,8 @@ class _History:
             if self.played.violations:
                 return
             if copies and ran.error is not None and ran.swapped_at is None:
+                if forgotten(self.place, self._process(_FORGETS + number).machine, SETTLE_S):
+                    self.judge.forgotten()
                 self.files.put_back(copies)
             if own.random() < 0.5:
                 self._a_person_decides(ran)
@@ -201,10 +204,11 @@ class _History:
             ran = self._run(self.scenario.rows, flags | retry)
             if self.played.violations:
                 return
+            is_decided = self._a_person_decides(ran)
             if ran.exit_code == Exit.REFUSED_ROWS and not retried:
                 retried = True
                 self.clock.advance(self.clock.now + SETTLE_S + 60)
-            elif ran.exit_code in (Exit.OK, Exit.REFUSED_ROWS) and not self._a_person_decides(ran):
+            elif ran.exit_code in (Exit.OK, Exit.REFUSED_ROWS) and not is_decided:
                 self.clock.advance(self.clock.now + 60)  # a series goes on in the background
                 self.judge.finished(ran)
                 if self.scenario.chance.of("once more").random() < 0.15:
@@ -242,6 +246,8 @@ class _History:
     def _edited(self, number: int) -> list[InputRow]:
         """Return the rows of a run's input: all, or all but some that come later."""
         rng = self.scenario.chance.of("edit", number)
+        if self.scenario.whole and number > 1 and self.scenario.chance.of("no rows", number).random() < 0.2:
+            return []
         if not self.scenario.has("edits"):
             return self.scenario.rows
         corrects = rng.random() < 0.5
@@ -350,7 +356,7 @@ class _History:
             with prepare_reconcile(setup) as facts:
                 contexts = contexts_of(setup, facts)
                 end = setup.machine.run_loop(execute_attended, contexts, Runner.reconcile_only, caller, 30.0)
-                return _ended(facts, end, setup)
+                return ended(facts, end, setup)
         if self.scenario.whole:
             return run_in(setup, caller)
         given = GivenRows(ran.rows, approval=ran.approval)
@@ -358,7 +364,7 @@ class _History:
             assert isinstance(facts, RunFacts)
             if setup.job.engine == "dbos":
                 return self._by_workers(Dispatch(setup, caller, facts))
-            return _ended(facts, carry(setup, facts, caller), setup)
+            return ended(facts, carry(setup, facts, caller), setup)
 
     def _by_workers(self, what: Dispatch) -> Summary:
         """Hand a staged run out and let the workers work, as `dispatch` does, without the files for people."""
@@ -384,16 +390,3 @@ class _History:
         ran.process.commits.extend(fleet.commits)
         ran.bug = ran.bug or "; ".join(fleet.bugs)
         fleet.commits.clear()
-
-
-#: What would keep the operator from coming to the end once all is calm.
-_HINDRANCES = ("max_errors", "max_duration", "send_window", "outside_window")
-
-
-def _ended(facts: RunFacts, end: Any, setup: Setup) -> Summary:
-    """Sum a run up and end it in the ledger, without the files for people."""
-    by_account = setup.job.accounts is not None
-    effort = Effort({one.name: [one.counters] for one in facts.active}, by_account, 0.0, setup.job.pace)
-    summary = summarised(facts, end, effort)
-    facts.ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
-    return summary

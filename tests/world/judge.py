@@ -97,6 +97,14 @@ class Judge:
         if any(one.kind == "post" and one.at > at + SEND_WITHIN_S for one in new):
             self._violated(2, "a cancel was sent although the ledger was changed in use.")
 
+    def forgotten(self) -> None:
+        """Judge that a lost ledger was forgotten: no cancel of it without an answer may take effect any more."""
+        posts = {one.target: one for one in self._api.departures if one.kind == "post"}
+        for number, state in self._past.states.items():
+            one = posts.get(self._past.targets[number]) if state in OPEN and not self._scenario.has("clock") else None
+            if one is not None and self._api.clock.now - one.at < self._sends.settle_s(one):
+                self._violated(5, f"a ledger was forgotten, and the cancel of {name_of(one.target)} may take effect.")
+
     def unknown_targets(self) -> Iterator[Target]:
         """Yield what a person is asked to decide."""
         for number, state in self._past.states.items():

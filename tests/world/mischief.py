@@ -9,6 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bulk_cancel.access.ledgers import LedgerPlace
+from bulk_cancel.access.machine import Machine
+from bulk_cancel.commands.resolve import forget
+from bulk_cancel.errors import BulkCancelError
 from world.scenario import Scenario
 
 
@@ -18,6 +22,18 @@ class Swap:
 
     kept: Path  #: where the right ones are
     content: bytes  #: of the file that took the ledger's place; none when there is none
+
+
+def forgotten(place: LedgerPlace, machine: Machine, settle_s: float) -> bool:
+    """Have this machine forget a lost ledger, as an impatient person does, and know it again; whether it would."""
+    kept = Path(shutil.copytree(machine.state_folder, f"{machine.state_folder}-kept"))
+    try:
+        return forget(place, machine, settle_s) > 0
+    except BulkCancelError:
+        return False
+    finally:
+        shutil.rmtree(machine.state_folder)
+        kept.rename(machine.state_folder)
 
 
 class LedgerFiles:

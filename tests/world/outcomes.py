@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from bulk_cancel.core.model import Entry, Target
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 _MANY = 5
 _REFUSALS = {"post": (Event.REJECTED,), "get": (Event.SEEN_REFUSED,)}
 _SETTLED_BY_A_NO = (Event.NOT_FOUND, Event.SEEN_MISSING, Event.REJECTED, Event.SEEN_REFUSED)
+#: What the settle time of another run, and a process that stood still, may add to this run's.
+_LATER_S = 700.0
+#: Of one canary.
+_CANARY_READS = 9
 RESOLVED = (Event.RESOLVED_CANCELLED, Event.RESOLVED_NOT_CANCELLED)
 
 
@@ -31,13 +37,17 @@ class Outcomes:
         """Judge what was recorded since the run before."""
         events = [(past.targets[number], event) for _, number, _, event, *_ in past.events[len(before.events) :]]
         self._no_address_says_nothing(new, events)
+        self._not_again_and_again(before, past)
         if self._scenario.has("workers"):
             return
         if ran.job.accounts is None:
             self._many_are_the_credential(new, events)
             self._an_open_canary_comes_first(ran, new, before, past)
         self._one_at_a_time(ran, new, past)
+        self._not_what_is_known_as_gone(ran, new, before, past)
+        self._a_cache_is_told(ran, new, past)
         self._a_forbidden_canary_is_none(ran, new)
+        self._a_denied_canary_is_open(new, events)
 
     def _no_address_says_nothing(self, new: Sequence[Departure], events: Sequence[tuple[Target, str]]) -> None:
         """A server without the address says nothing of an appointment."""
@@ -108,12 +118,63 @@ class Outcomes:
                 self._violated(3, f"{told}, by {most} workers.")
                 return
 
+    def _not_again_and_again(self, before: Past, past: Past) -> None:
+        """What was sent after an unknown outcome, and has none again, is not sent a third time in the same run."""
+        new = {number for _, number, _, event, *_ in past.events[len(before.events) :] if event == Event.INTENT}
+        for number in new:
+            unknown, spent = 0, set[int]()
+            for _, target, run, event, *_ in past.events:
+                if target == number and event == Event.INTENT:
+                    if run in spent:
+                        self._violated(5, f"{name_of(past.targets[number])} was sent again and again in one run.")
+                        return
+                    sent_in = run
+                elif target == number and event in (Event.NO_PROOF, Event.RECOVERED):
+                    unknown += 1
+                    spent |= {sent_in} if unknown > 1 else set()
+
+    def _not_what_is_known_as_gone(self, ran: Ran, new: Sequence[Departure], before: Past, past: Past) -> None:
+        """No attendee is removed from what the ledger knows as cancelled as a whole, whatever a replica shows."""
+        states = dict(before.states)
+        for what in _in_order(ran, new):
+            if not isinstance(what, Departure):
+                states |= {entry.target_id: TRANSITIONS[entry.was, entry.event] for entry in what}
+            elif what.target is not None and what.target.attendee_id is not None:
+                whole = (it for it in past.targets if past.targets[it] == Target(what.target.appointment_id))
+                if any(states.get(it) in (State.CANCELLED, State.ALREADY_CANCELLED) for it in whole):
+                    self._violated(12, f"{name_of(what.target)} was sent although the whole was known as cancelled.")
+
+    def _a_cache_is_told(self, ran: Ran, new: Sequence[Departure], past: Past) -> None:
+        """A person is asked where nothing but a cache of unknown age answers, once nothing more can take effect."""
+        if ran.summary is None or ran.exit_code not in (0, 3, 4):
+            return
+        last = {number: event for _, number, _, event, *_ in past.events}
+        sent_at = {one.target: one.at for one in self._api.departures if one.kind == "post"}
+        for number, state in past.states.items():
+            target = past.targets[number]
+            reads = [one for one in new if one.kind == "get" and _is_about(one, target) and one.answer is not None]
+            if state is not State.UNKNOWN or not reads or reads[-1].answer is None:
+                continue
+            is_cached = reads[-1].answer.age_s == math.inf and reads[-1].what == "read active"
+            is_late = reads[0].began - sent_at.get(target, math.inf) > ran.job.settle + _LATER_S
+            if is_cached and is_late and last[number] not in (Event.UNDECIDED, Event.UNVERIFIED):
+                self._violated(14, f"{name_of(target)} is unknown, nothing but a cache answers, and nobody is told.")
+
     def _a_forbidden_canary_is_none(self, ran: Ran, new: Sequence[Departure]) -> None:
         for target in {one.target for one in new if one.kind == "post" and one.target is not None}:
             answers = [one for one in new if one.kind == "post" and one.target == target]
             is_named = f"did not verify: {target.appointment_id} is pending" in ran.told
             if is_named and all(_is_forbidden(one) for one in answers):
                 self._violated(13, f"{name_of(target)} was forbidden, and is called a canary that did not verify.")
+
+    def _a_denied_canary_is_open(self, new: Sequence[Departure], events: Sequence[tuple[Target, str]]) -> None:
+        """A canary whose readings never show it gone twice in a row is not called cancelled."""
+        for target in {target for target, event in events if event == Event.CANCELLED}:
+            sent_at = max((one.at for one in new if one.kind == "post" and one.target == target), default=math.inf)
+            after = (one for one in new if one.kind == "get" and one.target == target and one.at > sent_at)
+            seen = [one.what for one in after if one.answered_at is not None and one.what.startswith("read ")]
+            if len(seen) >= _CANARY_READS and ("read cancelled",) * 2 not in pairwise(seen):
+                self._violated(4, f"{name_of(target)} is called cancelled, which {len(seen)} readings deny.")
 
 
 def _in_order(ran: Ran, new: Sequence[Departure]) -> Iterator[Collection[Entry] | Departure]:

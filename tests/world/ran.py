@@ -9,11 +9,13 @@ from typing import Any
 
 import anyio
 
+from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.errors import BulkCancelError
-from bulk_cancel.execution.execute import Approval
+from bulk_cancel.execution.execute import Approval, RunFacts
+from bulk_cancel.execution.finish import Effort, summarised
 from bulk_cancel.ops.progress import Standing
-from bulk_cancel.reports.summary import Summary
+from bulk_cancel.reports.summary import Summary, to_json
 from bulk_cancel.settings.job import Job
 from world.process import Process
 from world.scenario import Scenario
@@ -73,3 +75,12 @@ class Shown:
         await anyio.sleep_forever()
 
     def stop(self) -> None: ...
+
+
+def ended(facts: RunFacts, end: Any, setup: Setup) -> Summary:
+    """Sum a run up and end it in the ledger, without the files for people."""
+    by_account = setup.job.accounts is not None
+    effort = Effort({one.name: [one.counters] for one in facts.active}, by_account, 0.0, setup.job.pace)
+    summary = summarised(facts, end, effort)
+    facts.ledger.end_run(facts.run_no, facts.clock.now(), to_json(summary))
+    return summary

@@ -36,7 +36,7 @@ FLAGS: Mapping[str, Mapping[Any, float]] = {
 }
 #: What a theme's operator types instead.
 THEME_FLAGS: Mapping[str, Mapping[str, Mapping[Any, float]]] = {
-    "closing": {"send_window": {"": 1, "09:00-09:01 UTC": 2}, "max_duration": {None: 3, 1.0: 1, 5.0: 1}},
+    "closing": {"send_window": {"": 1, "09:00-09:01 UTC": 2}, "max_duration": {None: 1, 1.0: 1, 5.0: 1}},
     "outage": {"concurrency": {16: 1, 1: 4}, "look": {Look.NEVER: 2, Look.EACH: 2, Look.AUTO: 1}},
     "late": {"wait": {False: 1, True: 2}, "settle": {600.0: 2, 1200.0: 1}, "look": {Look.AUTO: 1, Look.NEVER: 2}},
     "throttled": {"concurrency": {16: 1, 1: 1}},

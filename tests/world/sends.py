@@ -29,6 +29,8 @@ FRESH_S: Mapping[str, float] = {"get": 5.001, "list": 60.001}
 TROUBLES, THROTTLES = 5, 10
 #: From this number of cancels without an outcome on pages of the list are read for them.
 _WORTH_PAGES = 10
+#: Seconds until the leases of one credential know of another's pause: each may use the window that it has reserved.
+_KNOWN_TO_ALL_S = 1.0
 _UNSENT = (State.PENDING, State.WAITING)
 
 
@@ -89,13 +91,12 @@ class Sends:
     def _pause(self, throttled: Departure, new: Sequence[Departure]) -> None:
         wish = throttled.answer.retry_after_s if throttled.answer else None
         since = throttled.answered_at or 0.0
+        if wish is None and any(_opens_the_pause(one, throttled) for one in new):
+            return  # of what had left before, only a longer wish counts
         until = since + max(1.0, wish if wish is not None else 2.0)
+        known = since + (_KNOWN_TO_ALL_S if self._scenario.has("workers") else 1e-6)
         for one in new:
-            if (
-                one.account == throttled.account
-                and one.run == throttled.run
-                and since + 1e-6 < one.began < until - 1e-6
-            ):
+            if one.account == throttled.account and one.run == throttled.run and known < one.began < until - 1e-6:
                 told = f"a request began at {one.began:.3f}, within the pause {since:.3f} to {until:.3f}"
                 self._violated(8, f"{told} that a 429 asked for.")
                 return
@@ -188,7 +189,7 @@ class Sends:
                 in_a_row = in_a_row + 1 if _is_trouble(what) else 0
             elif what.kind == "get":
                 number = numbers.get(what.target)  # type: ignore[arg-type]
-                if in_a_row >= TROUBLES and number is not None and states.get(number) in _UNSENT:
+                if in_a_row >= TROUBLES and number is not None and states.get(number, State.PENDING) in _UNSENT:
                     told = (
                         f"{name_of(what.target)} was read at {what.began:.3f} after {in_a_row} reads in vain in a row"
                     )
@@ -233,6 +234,12 @@ def _is_fresh(read: Departure, one: Departure) -> bool:
     if read.kind == "get" and (read.target is None or read.target.appointment_id != one.target.appointment_id):
         return False
     return one.at - read.began + read.answer.age_s <= FRESH_S.get(read.kind, 0.0)
+
+
+def _opens_the_pause(one: Departure, later: Departure) -> bool:
+    """Whether there was a pause already when a 429 came, since its request left."""
+    is_429 = one is not later and one.answer is not None and one.answer.status == 429
+    return is_429 and one.account == later.account and later.at < (one.answered_at or 0.0) <= (later.answered_at or 0.0)
 
 
 def _is_trouble(read: Departure) -> bool:

@@ -26,21 +26,30 @@ def limit_shared(setup: Setup, account: Account, ledger: SharedLedger) -> Iterat
     machine, key = setup.machine, account.credential.fingerprint
     path, what = credential_lock(machine.state_folder, key), f"the credential of {account.label}"
     with locked_together(path, what, ledger.place, setup.job.lock_wait):
-        clock, pace, now = machine.clock, account.pace, machine.clock.monotonic()
-        known = remembered(machine, key)
-        ahead_s = known.tat(clock.base, now, LONGEST_PAUSE_S + pace.span_s) - now if known else 0.0
+        pace, ahead_s = account.pace, _ahead_s(setup, account)
         if ahead_s > 0:
             ledger.pause(key, ahead_s - (pace.burst - 1) * pace.interval_s, pace)
         try:
             yield
         finally:
             with suppress(LedgerError):
-                _hand_over(setup, key, ledger)
+                _hand_over(setup, account, ledger)
 
 
-def _hand_over(setup: Setup, key: str, ledger: SharedLedger) -> None:
-    clock, used = setup.machine.clock, ledger.load_pace(key)
+def _hand_over(setup: Setup, account: Account, ledger: SharedLedger) -> None:
+    used = ledger.load_pace(account.credential.fingerprint)
     if used is not None:
-        ahead_s = used.tat_at - clock_of(ledger, clock).now()
-        record = PaceRecord(clock.now() + ahead_s, clock.monotonic() + ahead_s, clock.base.boot_id)
-        remember(setup.machine, key, record)
+        keep_ahead(setup, account, used.tat_at - clock_of(ledger, setup.machine.clock).now())
+
+
+def keep_ahead(setup: Setup, account: Account, ahead_s: float) -> None:
+    """Have this machine know that the limit is used up, or paused, for `ahead_s` seconds in advance, or longer."""
+    clock, ahead_s = setup.machine.clock, max(ahead_s, _ahead_s(setup, account))
+    record = PaceRecord(clock.now() + ahead_s, clock.monotonic() + ahead_s, clock.base.boot_id)
+    remember(setup.machine, account.credential.fingerprint, record)
+
+
+def _ahead_s(setup: Setup, account: Account) -> float:
+    machine, pace = setup.machine, account.pace
+    now, known = machine.clock.monotonic(), remembered(machine, account.credential.fingerprint)
+    return known.tat(machine.clock.base, now, LONGEST_PAUSE_S + pace.span_s) - now if known else 0.0

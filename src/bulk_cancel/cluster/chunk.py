@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Self
@@ -11,6 +12,7 @@ from typing import Self
 import anyio
 
 from bulk_cancel.access.ledgers import clock_of
+from bulk_cancel.access.limit_sharing import keep_ahead
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.api.port import Line
 from bulk_cancel.cluster.approved_rows import approved_of
@@ -30,7 +32,7 @@ from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.engine.shared_limiter import SharedLimiter, Slots
 from bulk_cancel.engine.unknowns import series_due_in_s
-from bulk_cancel.errors import BulkCancelError, Exit
+from bulk_cancel.errors import BulkCancelError, Exit, LedgerError
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import Lease, SharedLedger
 from bulk_cancel.settings.accounts import Account
@@ -151,10 +153,19 @@ class ChunkRun:
             await limiter.finish()
         finally:
             with anyio.CancelScope(shield=True):
+                await self._keep_pause(limiter)
                 for line in lines:
                     await line.aclose()
         await self._give_sign(commits)
         return await commits.ask(partial(self._result, end, clock))
+
+    async def _keep_pause(self, limiter: SharedLimiter) -> None:
+        """Have the next lease on this machine know of a pause that the ledger cannot be told now."""
+        with suppress(LedgerError):
+            await limiter.tell_pause()
+        if limiter.has_untold_pause:
+            setup, ahead_s = self._worker.setup, limiter.record().tat_mono - limiter.clock.monotonic()
+            keep_ahead(setup, setup.accounts.find(self._lease.account), ahead_s)
 
     def _lines(self, account: Account) -> list[Line]:
         setup, timeout_s = self._worker.setup, self._run_settings.timeout_s

@@ -164,7 +164,7 @@ class _Observed:
 
     def _read(self, ledger: PostgresLedger) -> None:
         run_no = self._run.run_no
-        chunks, left, counts = ledger.chunks(run_no), ledger.sendable_count(run_no), ledger.target_states(run_no)
+        chunks, left, counts = ledger.chunks(run_no), ledger.sendable_count(run_no), ledger.targets_by_state(run_no)
         total = sum(chunk.targets for chunk in chunks)
         done, now = total - min(left, total), time.monotonic()
         self._began = self._began or (now, done)

@@ -79,11 +79,11 @@ class SharedLimiter(Limiter):
         self._slots = slots
         self._reserved: Reservation | None = None
         self._left = 0
-        self._owed_pause_s = 0.0
+        self._untold_until = 0.0  # monotonic; end of a pause that the other processes do not know of yet
         self._supplying = anyio.Lock()
 
     def _granted(self, count: int) -> bool:
-        if self._left < count or self._owed_pause_s or not super()._granted(count):
+        if self._left < count or self._untold_until or not super()._granted(count):
             return False
         self._left -= count
         return True
@@ -96,7 +96,7 @@ class SharedLimiter(Limiter):
     def throttled(self, started_at: float, retry_after_s: float | None, asked: Asked = Asked.READ) -> float:
         """As `Limiter.throttled`; other processes are told the pause before this one starts anything more."""
         pause_s = super().throttled(started_at, retry_after_s, asked)
-        self._owed_pause_s = max(self._owed_pause_s, pause_s)
+        self._untold_until = max(self._untold_until, self.clock.monotonic() + pause_s)
         return pause_s
 
     async def long_pause_s(self) -> float:
@@ -114,11 +114,19 @@ class SharedLimiter(Limiter):
                 self.tat = max(self.tat, self.clock.monotonic() + self._reserved.ahead_s)
 
     async def tell_pause(self) -> None:
-        """As `Limiter.tell_pause`. Slots reserved before are forfeit: the server's bucket is empty."""
-        seconds, self._owed_pause_s = self._owed_pause_s, 0.0
-        if seconds:
+        """As `Limiter.tell_pause`. Slots reserved before are forfeit: the server's bucket is empty.
+
+        A pause that cannot be told stays untold. Raises LedgerError.
+        """
+        if until := self._untold_until:
             self._left = 0
-            await self._slots.pause(seconds)
+            await self._slots.pause(max(0.0, until - self.clock.monotonic()))
+            self._untold_until = self._untold_until if self._untold_until > until else 0.0
+
+    @property
+    def has_untold_pause(self) -> bool:
+        """Whether the other processes do not know of a pause yet."""
+        return bool(self._untold_until)
 
     async def finish(self) -> None:
         """End the use of the limiter: tell a pause not told yet, and give back unused slots. Raises LedgerError."""

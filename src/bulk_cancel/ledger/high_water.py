@@ -143,7 +143,7 @@ class Marks:
         return keeper
 
     @contextmanager
-    def held(self, ledger_id: str, place: str) -> Iterator[None]:
+    def locked(self, ledger_id: str, place: str) -> Iterator[None]:
         """Lock a ledger's id, wherever the file and its copies are. Raises LockedError when another run holds it.
 
         Where the state folder cannot be written the id is not locked.
@@ -162,7 +162,7 @@ class Marks:
 
     def forget(self, mark: Mark) -> None:
         """Remove a mark: the ledger is new to this machine from now on. Raises LockedError while a run works on it."""
-        with self.held(mark.file.name, mark.place):
+        with self.locked(mark.file.name, mark.place):
             mark.file.unlink(missing_ok=True)
 
     def _all(self) -> Iterator[Mark]:

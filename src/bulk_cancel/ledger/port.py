@@ -189,7 +189,7 @@ class Ledger(Protocol):
     def start_run(self, run_no: int) -> None:
         """Mark the run as staged: sending may begin. A run that was never started has sent nothing."""
 
-    def target_states(self, run_no: int) -> Mapping[State, int]:
+    def targets_by_state(self, run_no: int) -> Mapping[State, int]:
         """Count the distinct targets that the run's valid rows name by their states."""
 
     def end_run(self, run_no: int, at: float, summary: str) -> None:

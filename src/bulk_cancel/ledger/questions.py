@@ -119,7 +119,7 @@ class Questions(ABC):
     def counts(self, run_no: int) -> Mapping[State | None, int]:
         return self._counts(run_no, firsts=False)
 
-    def target_states(self, run_no: int) -> Mapping[State, int]:
+    def targets_by_state(self, run_no: int) -> Mapping[State, int]:
         return {state: count for state, count in self._counts(run_no, firsts=True).items() if state is not None}
 
     def _counts(self, run_no: int, *, firsts: bool) -> dict[State | None, int]:

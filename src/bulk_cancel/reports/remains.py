@@ -97,7 +97,7 @@ def remains_elsewhere(ledger: Ledger, run_no: int, here: Remains, told: int = 0)
     `here` is what the run's own rows leave; `told`: number of unknown targets of others that it counts as well.
     """
     to_send = sum(count for other, count in ledger.left_by_run().items() if other != run_no) - here.sendable
-    own = sum(count for state, count in ledger.target_states(run_no).items() if state in OPEN)
+    own = sum(count for state, count in ledger.targets_by_state(run_no).items() if state in OPEN)
     unknown = max(0, ledger.unknown_count() - own - told)
     undecided = 0
     if unknown:

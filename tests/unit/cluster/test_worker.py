@@ -105,6 +105,13 @@ class Lab:
         assert record is not None
         return record
 
+    def cut_others_off(self) -> None:
+        """End the workers' connections to the database."""
+        self.ledger._session.connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND application_name <> 'emptier' AND pid <> pg_backend_pid()"
+        )
+
     @property
     def posts(self) -> list[str]:
         return [appointment_id for line in self.lines for _, appointment_id in line.posts]
@@ -204,7 +211,7 @@ def test_a_token_that_ends_in_the_middle_gives_the_rest_back(lab: Lab) -> None:
     lab.on_cancel = cancelled
     assert lab.carry(1).ended
     assert Counter(lab.posts).most_common(1) == [(uuid(5), 2)], "the one that the API refused the credential for"
-    assert lab.ledger.target_states(run_no) == {State.CANCELLED: 6}
+    assert lab.ledger.targets_by_state(run_no) == {State.CANCELLED: 6}
     assert lab.summary().exit_code is Exit.OK
 
 
@@ -242,7 +249,7 @@ def test_settings_that_a_worker_does_not_know_are_refused(lab: Lab) -> None:
     code, message = halt_of(lab.carry(1))
     assert (code, lab.posts) == (Exit.CONFIG, [])
     assert "This worker does not know most_attempts, which the run needs." in message
-    assert lab.ledger.target_states(run_no) == {State.PENDING: 1}
+    assert lab.ledger.targets_by_state(run_no) == {State.PENDING: 1}
 
 
 # -- what comes back ---------------------------------------------------------------------------------------------------
@@ -303,7 +310,7 @@ def test_requests_of_a_run_are_those_of_all_who_had_its_chunks(lab: Lab) -> None
     told = lab.summary().requests
     gets = sum(len(line.reads) + len(line.pages) for line in lab.lines)
     assert (told.posts, told.gets, told.throttled) == (len(lab.posts), gets, 0)
-    assert lab.ledger.target_states(run_no) == {State.CANCELLED: 6}
+    assert lab.ledger.targets_by_state(run_no) == {State.CANCELLED: 6}
 
 
 def test_requests_from_before_and_after_a_partition_are_counted(lab: Lab) -> None:
@@ -314,10 +321,7 @@ def test_requests_from_before_and_after_a_partition_are_counted(lab: Lab) -> Non
     def meanwhile(wanted: Target) -> Answer:
         if len(lab.posts) in ends:
             ends.remove(len(lab.posts))
-            lab.ledger._session.connection.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND application_name <> 'emptier' AND pid <> pg_backend_pid()"
-            )
+            lab.cut_others_off()
         return cancelled(wanted)
 
     lab.on_cancel, lab.on_read = meanwhile, cancelled
@@ -325,7 +329,21 @@ def test_requests_from_before_and_after_a_partition_are_counted(lab: Lab) -> Non
     told = lab.summary().requests
     gets = sum(len(line.reads) + len(line.pages) for line in lab.lines)
     assert (told.posts, told.gets) == (len(lab.posts), gets) == (10, 5)
-    assert lab.ledger.target_states(run_no) == {State.CANCELLED: 10}
+    assert lab.ledger.targets_by_state(run_no) == {State.CANCELLED: 10}
+
+
+def test_a_pause_that_the_lost_database_could_not_be_told_still_holds(lab: Lab) -> None:
+    """The API asks for two hours while the connection ends: the next lease sends nothing, and stops at once."""
+    lab.begin(*(row(n, n) for n in range(2, 6)), size=4)
+
+    def throttled(_: Target) -> Answer:
+        lab.cut_others_off()
+        return Answer(429, message="Too Many Requests", retry_after_s=7200.0, is_api_error=True)
+
+    lab.on_cancel = throttled
+    code, message = halt_of(lab.carry(1))
+    assert (code, len(lab.posts)) == (Exit.STOPPED, 1)
+    assert message.startswith("The API asks to wait ")
 
 
 # -- one run at a time -------------------------------------------------------------------------------------------------

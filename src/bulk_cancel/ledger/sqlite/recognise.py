@@ -30,7 +30,7 @@ def recognise(connection: Connection, path: Path, marks: Marks | None) -> tuple[
         return "", None
     ledger_id, place = id_of(connection.rows), place_of(path)
     with ExitStack() as holds:
-        holds.enter_context(marks.held(ledger_id, place))
+        holds.enter_context(marks.locked(ledger_id, place))
         mark = marks.of(ledger_id)
         _refuse_mixed(connection, path, mark)
         refuse_older(connection.rows, str(path), mark, how_older(connection, path))
