@@ -7,7 +7,7 @@ nothing later than the settle time.
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,7 +20,11 @@ from world.truth import Meeting, Truth
 
 #: No effect comes later than this after its request: below the settle time (600 s), with what a request may take.
 LATEST_EFFECT_S, SETTLE_S = 590.0, 600.0
+#: What the server's own bucket does to a request for which it has no token.
+OVER = "429 by the limit"
 _AGAIN = "the appointment is cancelled already"
+
+_TRANSIT_S, _LONGEST_TRANSIT_S, _IDLE_S = 0.02, 2.0, 2.0
 
 #: What holds for all requests of a while: no such address; a credential without the right to cancel; cancels throttled.
 SPELLS = ("no_route", "forbidden", "throttled_posts")
@@ -86,6 +90,7 @@ class Api:
     departures: list[Departure] = field(default_factory=list)
     calm: bool = False
     revoked: set[str] = field(default_factory=set)  #: fingerprints of keys that are refused
+    _left_at: defaultdict[str, float] = field(default_factory=lambda: defaultdict(lambda: -1e9))
     broken: str = ""  #: the appointment at which the API broke its documented contract, once
     _asked: Counter[tuple[str, str]] = field(default_factory=Counter)
     _buckets: dict[str, Bucket] = field(default_factory=dict)
@@ -123,6 +128,21 @@ class Api:
         """Note that a fault really happened."""
         self.counted[fault] += 1
 
+    def transit_s(self, departure: Departure) -> float:
+        """Return what a request takes to arrive; the first one after a pause has to connect, and takes longer.
+
+        That stays within what the limiter allows for: a tenth of the burst's time, and a token.
+        """
+        last_at, self._left_at[departure.account] = self._left_at[departure.account], self.clock.now
+        if self.calm or not self.scenario.has("transit"):
+            return _TRANSIT_S
+        rng, scenario = self.scenario.chance.of("transit", departure.number), self.scenario
+        differs_s = rng.uniform(0, 0.019)
+        if self.clock.now - last_at < _IDLE_S:
+            return differs_s
+        connects_s = min(_LONGEST_TRANSIT_S, (0.09 * max(0, scenario.burst - 4) + 0.9) / scenario.rate)
+        return differs_s + connects_s * rng.random()
+
     # -- arrivals -----------------------------------------------------------------------------------------------------
 
     def hear(self, departure: Departure, request: Request | None, rng: random.Random) -> Answered:
@@ -143,7 +163,7 @@ class Api:
             return self._cancel(departure, departure.target, request, rng)
         if departure.target is not None:
             return self._read(departure.target, departure.user_id, rng)
-        return self._trouble_of_reads(rng) or Answered(Answer(200), 0.05, "list")
+        return self._trouble_of_reads(rng) or Answered(Answer(200, age_s=self._page_age_s(departure)), 0.05, "list")
 
     def _at_the_gate(self, departure: Departure, rng: random.Random) -> Answered | None:
         account, own = departure.account, self._buckets
@@ -157,7 +177,7 @@ class Api:
         if throttled or not has_token:
             self.count("429" if throttled else "429 by the limit")
             answer = Answer(429, message="Too Many Requests", retry_after_s=wish, is_api_error=True)
-            return Answered(answer, 0.02, "429", True)
+            return Answered(answer, 0.02, "429" if has_token else OVER, True)
         if account in self.revoked:
             self.count("401")
             return Answered(_no(401, "Unauthorized"), 0.02, "401", True)
@@ -196,7 +216,9 @@ class Api:
         trouble, when, late_s = drawn
         meeting = self.truth.meetings[target.appointment_id]
         effect = "applied"
-        if when < 0.35 or (when > 0.65 and not self.scenario.has("late")):
+        if self.scenario.has("vain") and not self.calm:
+            effect = "not applied"
+        elif when < 0.35 or (when > 0.65 and not self.scenario.has("late")):
             self._take_effect(target, departure.number)
         elif when < 0.65:
             effect = "not applied"
@@ -314,6 +336,13 @@ class Api:
         told = float("inf") if age_s and rng.random() < 0.5 else age_s or 0.0
         answer = Answer(200, appointment=shown, age_s=told)
         return Answered(answer, rng.choice((0.03, 0.03, 0.03, 3.0 if not self.calm else 0.03)), f"read {_seen(shown)}")
+
+    def _page_age_s(self, departure: Departure) -> float:
+        rng = self.scenario.chance.of("page of a cache", departure.number)
+        if departure.kind != "list" or not self.meets("cache", rng):
+            return 0.0
+        self.count("page of a cache")
+        return rng.choice((3.0, 30.0, 600.0, 7200.0))
 
     def lag(self, rng: random.Random) -> float:
         """Return how far behind the replica is that answers."""

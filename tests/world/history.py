@@ -41,13 +41,13 @@ from world.api import Api
 from world.judge import Judge
 from world.loop import Killed, StuckError
 from world.mischief import LedgerFiles, Swap, forgotten
-from world.people import is_gone, send_colleagues
+from world.people import comes_again_s, is_gone, send_colleagues
 from world.place import URL, place_of
 from world.process import Host, Process
 from world.queue import EPOCH, WorldClock
 from world.ran import Played, Ran, Shown, ended
 from world.ready import any_job, new_ledger
-from world.rows import GivenRows, approved_now, write_accounts, write_rows
+from world.rows import GivenRows, approved_now, widened, write_accounts, write_rows
 from world.scenario import ACCOUNTS, Scenario, numbered
 from world.truth import HOST
 from world.worker import WorkerProcess
@@ -181,7 +181,8 @@ class _History:
 
     def _between(self, rng: random.Random) -> None:
         """Let time pass until the operator comes again, and the machine have its own troubles."""
-        self.clock.advance(self.clock.now + rng.choice((0, 5, 30, 300, 620, 700, 7200, 6 * 3600)))
+        later_s = rng.choice((0, 5, 30, 300, 620, 700, 7200, 6 * 3600))
+        self.clock.advance(self.clock.now + comes_again_s(self.api, self.judge.settles_at(), later_s, len(self.ran)))
         if self.scenario.has("reboot") and rng.random() < 0.5:
             self.note("machine", "reboot")
             self.played.counted["reboot"] += 1
@@ -241,6 +242,7 @@ class _History:
             process = self._process(1000 * len(self.ran) + decided)
             with suppress(BulkCancelError):
                 resolve(self.place, process.machine, target_name(target), decision, SETTLE_S)
+                self.judge.decided.add(target)
         return True
 
     def _edited(self, number: int) -> list[InputRow]:
@@ -248,6 +250,8 @@ class _History:
         rng = self.scenario.chance.of("edit", number)
         if self.scenario.whole and number > 1 and self.scenario.chance.of("no rows", number).random() < 0.2:
             return []
+        if self.scenario.has("wider") and number == 1:
+            return numbered(widened(self.scenario.rows, self.truth))
         if not self.scenario.has("edits"):
             return self.scenario.rows
         corrects = rng.random() < 0.5

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from world.ran import Ran
 
 SETTLE_S = 600.0
+#: Two readings that agree are so far apart, less what a clock may round.
+CONFIRM_S = 4.9
 #: What is being committed when the ledger's files are changed may end.
 SWAP_S = 0.5
 GOOD = frozenset({Status.CANCELLED, Status.ALREADY_CANCELLED, Status.SKIPPED})
@@ -48,6 +50,9 @@ class Judge:
         self._past = Past()
         self._judged = 0  #: departures
         self._events = 0
+        self.decided: set[Target] = set()  #: by a person
+        #: When a run with which settle time proved a cancel of a target not applied.
+        self._proofs: defaultdict[Target | None, list[tuple[float, float]]] = defaultdict(list)
         self._open_series: set[int] = set()  #: series without an outcome that a read may still tell
         self._begun_by: dict[int, Ran] = {}  #: the ledger's number of a run -> the run
         self._sends, self._outcomes = Sends(scenario, api, violated), Outcomes(scenario, api, violated)
@@ -77,10 +82,12 @@ class Judge:
             target for _, target, _, event, *_ in past.events[len(before.events) :] if event in RESOLVED
         }
         sent = self._intent_before_post(ran, new)
+        self._note_proofs(ran, past)
         self._states_tell_the_truth(past)
         self._sends.after(ran, new, sent, before, past)
         self._outcomes.after(ran, new, before, past)
         self._unknown_leaves_by_evidence(past)
+        self._decided_by_somebody(before, past)
         self._what_is_left_out_stays(ran, before, past)
         if ran.summary is not None:
             self._rows_add_up(ran, past)
@@ -104,6 +111,13 @@ class Judge:
             one = posts.get(self._past.targets[number]) if state in OPEN and not self._scenario.has("clock") else None
             if one is not None and self._api.clock.now - one.at < self._sends.settle_s(one):
                 self._violated(5, f"a ledger was forgotten, and the cancel of {name_of(one.target)} may take effect.")
+
+    def settles_at(self) -> float | None:
+        """Return when the first open outcome is past its settle time; None when none is open."""
+        sent_at = {one.target: one for one in self._api.departures if one.kind == "post"}
+        numbers = (number for number, state in self._past.states.items() if state in OPEN)
+        open_ones = (sent_at.get(self._past.targets[number]) for number in numbers)
+        return min((one.at + self._sends.settle_s(one) for one in open_ones if one is not None), default=None)
 
     def unknown_targets(self) -> Iterator[Target]:
         """Yield what a person is asked to decide."""
@@ -231,7 +245,7 @@ class Judge:
                 is_no = first.not_processed and first.answered_at is not None
                 if is_no and first.answer is not None and first.answer.status not in _FINAL:
                     continue
-                settle_s = max(self._sends.settle_s(first), self._sends.settle_s(again))
+                settle_s = max(self._sends.settle_s(first), self._proved_by_s(first, again))
                 if again.at - first.at < settle_s:
                     what = "was refused" if is_no else "had no answer that proves anything"
                     told = f"was sent again {again.at - first.at:.1f} s after a cancel that {what}"
@@ -241,13 +255,34 @@ class Judge:
                 elif self._reads(target, first.at + settle_s, again.at) < (1 if target in resolved else 2):
                     self._violated(5, f"{name_of(target)} was sent again without two readings after the settle time.")
 
+    def _decided_by_somebody(self, before: Past, past: Past) -> None:
+        for _, number, _, event, *_ in past.events[len(before.events) :]:
+            if event in RESOLVED and past.targets[number] not in self.decided:
+                self._violated(5, f"{name_of(past.targets[number])} is on record as decided, and nobody decided it.")
+
+    def _note_proofs(self, ran: Ran, past: Past) -> None:
+        for commit in () if self._scenario.has("workers") else ran.process.commits:
+            for entry in commit.entries:
+                if entry.was is State.UNKNOWN and TRANSITIONS[entry.was, entry.event] is State.WAITING:
+                    self._proofs[past.targets[entry.target_id]].append((commit.at, ran.job.settle))
+
+    def _proved_by_s(self, first: Departure, again: Departure) -> float:
+        """Return the settle time of the run that proved a cancel not applied, which need not be the one that sends."""
+        proofs = (settle_s for at, settle_s in self._proofs[first.target] if first.at < at <= again.at)
+        return next(proofs, self._sends.settle_s(again))
+
     def _reads(self, target: Target, since: float, until: float) -> int:
         """Count the readings that may have shown it active: single ones that did, and one that a list may have held."""
-        within = [it for it in self._api.departures if it.answered_at is not None and since <= it.at <= until]
-        singly = sum(
-            it.what == "read active" and it.target is not None and it.target.appointment_id == target.appointment_id
-            for it in within
-        )
+        within = [
+            it
+            for it in self._api.departures
+            if it.answered_at is not None
+            and since <= it.at <= until
+            and (it.kind == "list" or (it.what == "read active" and it.target and _is_of(it.target, target)))
+        ]
+        singly = sum(it.kind == "get" for it in within)
+        if within and max(it.at for it in within) - min(it.at for it in within) < CONFIRM_S:
+            return min(1, singly)
         return singly + any(it.kind == "list" for it in within)
 
     # -- 6 to 14 ------------------------------------------------------------------------------------------------------
@@ -345,6 +380,10 @@ class Judge:
             or (meeting.is_group and target.attendee_id is None)
         )
         return "" if refuses else "the API would not refuse it"
+
+
+def _is_of(one: Target, other: Target) -> bool:
+    return one.appointment_id == other.appointment_id
 
 
 def _files(folder: Path) -> Iterator[Path]:

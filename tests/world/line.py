@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from world.process import Process
 
-_TRANSIT_S = 0.02
-
 
 @dataclass
 class WorldLine:
@@ -43,7 +41,7 @@ class WorldLine:
         kind = "list" if query.page_size > 1 else "probe"
         answer = await self._exchange(kind, None, Request(user_id=query.user_id), rng)
         is_list = answer.status == 200 and answer.message != "html"
-        return Page(answer, self._listed(query, rng) if is_list else None)
+        return Page(answer, self._listed(query, rng, answer.age_s) if is_list else None)
 
     async def users(self, limit: int, offset: int) -> Listed[str]:
         return Listed(Answer(200), ())
@@ -110,13 +108,13 @@ class WorldLine:
                 clock.at(clock.now + answered.delay_s, lambda: deliver(answered))
 
         clock = process.host.clock
-        clock.at(clock.now + _TRANSIT_S, arrive)
+        clock.at(clock.now + process.api.transit_s(departure), arrive)
         return await future
 
-    def _listed(self, query: Query, rng: random.Random) -> tuple[Appointment, ...]:
+    def _listed(self, query: Query, rng: random.Random, age_s: float) -> tuple[Appointment, ...]:
         """Return a page by start: as it is, shifted, with gaps, with short documents, or as a replica had it."""
         api, now = self.process.api, self.process.host.clock.now
-        lag_s = api.lag(rng)
+        lag_s = api.lag(rng) + age_s
         begins = datetime.fromisoformat(query.start).timestamp() - EPOCH if query.start else float("-inf")
         user_id = query.user_id or self.settings.user_id
         shown = [one for one in api.truth.meetings.values() if one.exists and api.may_see(one, user_id)]

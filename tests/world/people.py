@@ -78,6 +78,16 @@ def _do(api: Api, meeting: Meeting, deed: str) -> None:
     api.truth.changed(meeting)
 
 
+def comes_again_s(api: Api, settles_at: float | None, usual_s: float, run: int) -> float:
+    """Return after how long the operator comes again: at once in haste, or when a settle time is nearly over."""
+    rng = api.scenario.chance.of("comes again", run)
+    if api.scenario.has("haste") and rng.random() < 0.7:
+        return 0.0
+    if settles_at is not None and api.scenario.has("punctual"):
+        return max(0.0, settles_at - api.clock.now - rng.choice((0.0, 2.0, 6.0, 16.0)))
+    return usual_s
+
+
 def is_gone(api: Api, target: Target) -> bool:
     """Look at an appointment as a person does, who sees what is true."""
     meeting = api.truth.meetings[target.appointment_id]

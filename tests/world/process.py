@@ -121,7 +121,8 @@ class Process:
     def __post_init__(self) -> None:
         calm, has = self.api.calm, self.api.scenario.has
         self._kill_turn = self._fate("kill", has("kill") and not calm, 0.5)
-        self._kill_write = self._fate("kill in a commit", has("kill") and not calm, 0.4, 60)
+        share, most = (0.8, 25) if has("haste") else (0.4, 60)
+        self._kill_write = self._fate("kill in a commit", has("kill") and not calm, share, most)
         self._freeze_turn = self._fate("freeze", has("freeze") and not calm, 0.7)
         self._suspend_turn = self._fate("suspend", has("suspend") and not calm, 0.7)
         self._signal_turn = self._fate("signal", has("signal") and not calm, 0.6)

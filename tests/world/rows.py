@@ -67,6 +67,12 @@ def approved_now(truth: Truth, rows: list[InputRow], wall: float, rng: random.Ra
     return Approval(wall + PLAN_LASTS_S, found, lambda: iter(in_order))
 
 
+def widened(rows: list[InputRow], truth: Truth) -> list[InputRow]:
+    """Return rows that name the whole of a group where these name somebody in it."""
+    groups = {one.appointment_id for one in truth.meetings.values() if one.is_group}
+    return [row._replace(attendee_id=None, cancel_all=True) if row.appointment_id in groups else row for row in rows]
+
+
 def _would(meeting: Meeting, target: Target, row: InputRow) -> Action:
     """Return what a plan would do with a row, by what is true."""
     if not meeting.exists or meeting.deleted_at is not None:

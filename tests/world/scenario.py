@@ -85,6 +85,12 @@ FEATURES: Mapping[str, float] = {
     "forbidden": 0.06,  # for a while the credential may not cancel, or not even read
     "throttled_posts": 0.04,  # for a while cancels are throttled, and reads are not
     "after_effects": 0.1,  # of cancels, that went wrong
+    "transit": 0.3,  # requests arrive after delays that differ
+    "haste": 0.1,  # the operator runs again at once, against a small burst
+    "punctual": 0.1,  # the operator runs again when a settle time is nearly over
+    "vain": 0.08,  # no cancel without a proof has taken effect
+    "wider": 0.08,  # an earlier input names the whole of a group of which this one names somebody
+    "forgets": 0.08,  # documents do not show who was removed
     "breakers": 0.0,  # once in a history the API breaks its documented contract, in a theme of their own
     "workers": 0.0,  # on a shared ledger, in a theme of their own
     "database": 0.0,  # of the workers: away, or a connection lost
@@ -170,6 +176,8 @@ class Scenario:
 
     @cached_property
     def burst(self) -> int:
+        if self.has("haste"):
+            return self.chance.of("burst of haste").choice((3, 6, 12, 20))
         return self.chance.of("burst").choice((3, 6) if self.theme == "closing" else (200, 200, 20, 6, 3))
 
     @cached_property
@@ -204,7 +212,7 @@ class Scenario:
 
     def truth(self, clock: WorldClock) -> Truth:
         """Return the appointments as they are when the history begins."""
-        truth = Truth(clock, repeats=self.chance.of("repeats").random() < 0.8)
+        truth = Truth(clock, repeats=self.chance.of("repeats").random() < 0.8, forgets=self.has("forgets"))
         for place, (_, meetings) in enumerate(self._drawn):
             if place not in self.dropped:
                 for make in meetings:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bulk_cancel.core.actions import SENT, Look
 from bulk_cancel.core.model import Entry
 from bulk_cancel.core.states import TRANSITIONS, State
-from world.api import Api, Departure
+from world.api import OVER, Api, Departure
 from world.past import Past, name_of
 from world.queue import EPOCH
 from world.rows import PLAN_LASTS_S
@@ -84,9 +84,20 @@ class Sends:
                 if tats[one.account] - one.at > (burst + loose) / rate + 0.001:
                     self._violated(8, f"more than {burst} requests and {rate:.3g}/s left at {one.at:.3f}.")
                     break
+        self._the_server_refuses_none(new)
         for one in new:
             if one.answer is not None and one.answer.status == 429 and one.answered_at is not None:
                 self._pause(one, new)
+
+    def _the_server_refuses_none(self, new: Sequence[Departure]) -> None:
+        """Its own bucket counts arrivals, however late each of them is."""
+        excused = ("unreachable", "mischief")
+        if any(map(self._scenario.has, excused)) or (self._scenario.has("clock") and self._scenario.has("reboot")):
+            return
+        for one in new:
+            if one.what == OVER:
+                self._violated(8, f"request {one.number} found no token when it arrived at {one.arrived_at:.3f}.")
+                return
 
     def _pause(self, throttled: Departure, new: Sequence[Departure]) -> None:
         wish = throttled.answer.retry_after_s if throttled.answer else None

@@ -45,6 +45,7 @@ class Meeting:
     deleted_at: float | None = None
     hidden_at: float | None = None  #: since then our credential may not see or cancel it
     moved_at: float | None = None  #: when it was last rescheduled or handed over
+    forgets: bool = False  #: documents do not show who was removed
     versions: list[tuple[float, Appointment]] = field(default_factory=list)
 
     def is_gone(self) -> bool:
@@ -67,7 +68,7 @@ class Meeting:
             cancelled_by=self.cancelled_by or None,
             attendee_ids=frozenset(left),
             attendee_count=len(left),
-            removed_ids=frozenset(self.removed),
+            removed_ids=frozenset(() if self.forgets else self.removed),
             start=iso(self.starts_at),
             end=iso(self.starts_at + 1800),
             company_id="00000000-0000-4000-8000-00000000cccc",
@@ -94,10 +95,12 @@ class Truth:
     clock: WorldClock
     meetings: dict[str, Meeting] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
+    forgets: bool = False  #: documents do not show who was removed
     repeats: bool = True  #: a second cancel takes effect and mails again; else it is refused
 
     def add(self, meeting: Meeting) -> None:
         """Put an appointment in."""
+        meeting.forgets = self.forgets
         meeting.versions.append((float("-inf"), meeting.document()))
         self.meetings[meeting.appointment_id] = meeting
 
