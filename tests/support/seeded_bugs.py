@@ -404,7 +404,7 @@ BUGS = (
         "engine/unknowns.py",
         "return max(settle_s, item.settle_s) - _age_s(item, clock)",
         "return -_age_s(item, clock)",
-        "tests/processes/crash/test_clock.py::test_an_unknown_target_is_not_sent_before_its_settle_time",
+        "tests/unit/engine/test_reconcile.py::test_active_before_the_settle_time_proves_nothing",
     ),
     Bug(
         "the settle time counts from the intent, however late the send was",
