@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl
-import pytest
 
 from bulk_cancel.sandbox.people import made_id
 from support.shell import Shell
@@ -40,17 +39,6 @@ def test_the_workbook_is_written_on_request_and_again(shell: Shell, write: Write
     assert not (shell.folder / "again" / "results.xlsx").exists()
     assert shell("report", "--ledger", "l.db", "--out", "again", "--excel").code == 0
     assert sheet_rows(shell.folder / "again" / "results.xlsx") == 3
-
-
-@pytest.mark.parametrize("words", [("run", "a.csv", "--yes", "--excel"), ("report", "--excel")])
-def test_without_the_extra_nothing_is_sent_or_written(words: tuple[str, ...], shell: Shell, write: Write) -> None:
-    write("a.csv", ROWS)
-    write("sitecustomize.py", "import sys\nsys.modules['xlsxwriter'] = None\n")
-    path = f"{shell.folder}:{shell.environ.get('PYTHONPATH', '')}"
-    refused = shell(*words, "--ledger", "l.db", PYTHONPATH=path)
-    assert refused.code == 78
-    assert 'pip install ".[excel]"' in refused.stderr
-    assert not (shell.folder / "l.db").exists()
 
 
 def test_a_plan_has_a_page_for_its_approver(shell: Shell, write: Write) -> None:
