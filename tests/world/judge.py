@@ -59,7 +59,7 @@ class Judge:
             return
         new = self._api.departures[self._judged :]
         self._judged = len(self._api.departures)
-        is_refused = ran.error is not None and ran.error.exit_code in (Exit.CONFIG, Exit.DISK)
+        is_refused = ran.error is not None and ran.error.exit_code in (Exit.CONFIG, Exit.DISK, Exit.BAD_INPUT)
         if ran.swapped_at is not None:
             self._swapped(ran.swapped_at, ran, new)
         elif not self._ledger.exists() or is_refused:
@@ -255,6 +255,8 @@ class Judge:
     def _rows_add_up(self, ran: Ran, past: Past) -> None:
         assert ran.summary is not None
         if ran.reconciles:
+            if ran.exit_code == Exit.OK and {State.UNKNOWN, State.WAITING} & set(past.states.values()):
+                self._violated(14, "a reconcile ends with exit code 0 although a run has something to do.")
             return
         counts = Counter(status_of(past.states[target] if target else None) for _, target in past.rows)
         if [row for row, _ in past.rows] != [row.row for row in ran.rows]:
