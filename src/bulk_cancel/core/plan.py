@@ -29,6 +29,7 @@ class PlanLine:
     why: str
     seen: Appointment | None = None  #: as a reading showed it
     unread: str = ""  #: why it could not be read, a clause; empty: it was, or nobody has tried
+    was_group: bool = False  #: a reading showed a group booking when the approved plan was made
 
     @property
     def is_sent(self) -> bool:
@@ -38,7 +39,8 @@ class PlanLine:
     @property
     def is_for_a_group(self) -> bool:
         """Whether everyone in a group is meant: `cancel_all` may be given for all rows, most of which are none."""
-        return self.row.cancel_all and self.seen is not None and self.seen.group_booking is True
+        is_group = self.seen.group_booking is True if self.seen else self.was_group
+        return self.row.cancel_all and is_group
 
 
 #: Number of lines of each kind that are kept to be shown.
@@ -70,16 +72,17 @@ class LookSummary:
     paid: int = 0
     hosts: set[str] = field(default_factory=set)
     starts: tuple[float, float] | None = None  #: the first and the last, seconds since the epoch
+    recorded: tuple[int, int] | None = None  #: people with a mail, and with several, as a plan file says
 
     @property
     def mailed(self) -> int:
         """Number of people who get a mail, at least."""
-        return len(self.mails)
+        return self.recorded[0] if self.recorded else len(self.mails)
 
     @property
     def mailed_again(self) -> int:
         """Number of people who get more than one mail."""
-        return sum(count > 1 for count in self.mails.values())
+        return self.recorded[1] if self.recorded else sum(count > 1 for count in self.mails.values())
 
 
 @dataclass(slots=True)
@@ -124,6 +127,7 @@ class Plan:
     given_reasons: int = 0  #: rows to be sent with the job's reason
     no_reasons: int = 0  #: rows to be sent without any: their mails give none
     series: int = 0  #: rows to be sent that take their whole series along
+    groups: int = 0  #: rows to be sent that cancel for everyone in a group, as readings show
     place: Place | None = None  #: where its cancels go
     provenance: Provenance = field(default_factory=Provenance)  #: who plans or runs it, and why
     closure: str = ""  #: the command that checks the days of a closure; empty: this plan is of no closure
@@ -240,6 +244,7 @@ def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
 def _count_sent(plan: Plan, line: PlanLine) -> None:
     row = line.row
     plan.series += row.entire_series
+    plan.groups += line.is_for_a_group
     plan.no_reasons += row.reason is None
     plan.given_reasons += row.reason is not None and row.reason_given
     is_own = row.reason is not None and not row.reason_given
