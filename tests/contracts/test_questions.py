@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bulk_cancel.core.states import State
 from bulk_cancel.ledger.port import Ledger, Naming
-from support.given import invalid, row, staged, target, uuid
+from support.given import invalid, put, row, staged, target, uuid
 
 
 def test_all_rows_of_all_runs_that_name_an_appointment(ledger: Ledger) -> None:
@@ -25,3 +26,15 @@ def test_a_new_ledger_is_sound(ledger: Ledger) -> None:
     assert health.schema >= 1
     assert health.fault == ""
     assert ledger.health(pages=False).journal == health.journal
+
+
+def test_the_newest_event_moves_with_the_history(ledger: Ledger) -> None:
+    assert ledger.newest_event() == (0, "0" * 64)
+    run_no = staged(ledger, row(2, 1), row(3, 2))
+    put(ledger, run_no, State.CANCELLED, 1)
+    number, digest = ledger.newest_event()
+    assert number == sum(1 for _ in ledger.all_events())
+    assert len(digest) == 64
+    put(ledger, run_no, State.CANCELLED, 2)
+    assert ledger.newest_event()[0] > number
+    assert ledger.newest_event()[1] != digest

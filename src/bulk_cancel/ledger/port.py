@@ -285,6 +285,12 @@ class Ledger(Protocol):
     def verify(self) -> list[str]:
         """Check everything: pages, chain of digests, states against the history. Return what is wrong, in sentences."""
 
+    def newest_event(self) -> tuple[int, str]:
+        """Return the newest event's number and the digest of its link; 0 and zeros when there is no event.
+
+        In a database the link covers the events of the same chunk, in a file all events before it.
+        """
+
     def namings(self, appointment_id: str, limit: int) -> list[Naming]:
         """Return the first rows of all runs that name a target of one appointment, in the order of runs and rows."""
 

@@ -259,9 +259,10 @@ def _corrected(ending: Ending) -> Iterator[str]:
     for name in names:
         if run is None or not ending.out:
             return
-        out = Path(ending.out)
-        new_out = "" if out.name == run.run_id else _seen_from_here(Path(f"{out}-{Path(name).stem}"))
-        if command := run.provenance.command_for(_seen_from_here(out / name), run.source, new_out):
+        out = Path(ending.out).absolute()
+        # Absolute: who reads this in a mail or a log does not know the folder of the run.
+        new_out = "" if out.name == run.run_id else str(Path(f"{out}-{Path(name).stem}"))
+        if command := run.provenance.command_for(str(out / name), run.source, new_out):
             yield typed(command, f", once {name if len(names) > 1 else 'it'} is corrected")
 
 
