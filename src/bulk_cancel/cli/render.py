@@ -11,7 +11,7 @@ from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.moments import Zone, show_span
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.plan import LookSummary, Plan, PlanLine
+from bulk_cancel.core.plan import LookSummary, Plan, PlanLine, parts_told
 from bulk_cancel.core.text import clean, counted, printable
 from bulk_cancel.core.units import about, show_duration
 from bulk_cancel.ops.uptime import uptime
@@ -92,12 +92,8 @@ def _what_it_means(plan: Plan) -> Iterator[str]:
 
 def most_mails(may_send: int, series: int, groups: int) -> str:
     """Return how many cancels there will be at most, a sentence without its end; `series`, `groups`: parts of them."""
-    parts = (
-        f", {series} of a whole series" if series else "",
-        f", {groups} for everyone in a group" if groups else "",
-        ", each with a mail to everybody in its appointment",
-    )
-    return f"This makes at most {styled(f'{may_send:,}', 'bold')} {_many(may_send, 'cancellation')}{''.join(parts)}"
+    most = f"This makes at most {styled(f'{may_send:,}', 'bold')} {_many(may_send, 'cancellation')}"
+    return f"{most}{parts_told(series, groups)}, each with a mail to everybody in its appointment"
 
 
 def _short_of_time(plan: Plan, left_s: float) -> str:
@@ -125,13 +121,11 @@ def looked(look: LookSummary, zone: Zone) -> Iterator[str]:
 
 
 def _people(look: LookSummary, zone: Zone) -> str:
-    again = f", {look.mailed_again} of them more than one" if look.mailed_again else ""
     when = f" Starts: {show_span(look.starts, zone)}." if look.starts else ""
     paid = f"{look.paid} {_many(look.paid, 'appointment is', 'appointments are')} paid"
     hosts = f"{len(look.hosts)} {_many(len(look.hosts), 'host is', 'hosts are')} concerned"
-    people = f"{look.mailed} {_many(look.mailed, 'person gets', 'people get')} a mail{again}."
     took = f" Reading them took {counted(look.requests, 'request')}." if look.requests else ""
-    return f"{people} {paid}, {hosts}.{when}{took}"
+    return f"{look.people} {paid}, {hosts}.{when}{took}"
 
 
 def _many(count: int, one: str, more: str = "") -> str:

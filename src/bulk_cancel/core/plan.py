@@ -15,6 +15,7 @@ from bulk_cancel.core.moments import widened
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import OPEN, SENDABLE, SETTLED, State
+from bulk_cancel.core.text import counted
 
 #: What would be a blank in the job's reason.
 _BLANK = re.compile(r"\{[^{}]+\}")
@@ -83,6 +84,19 @@ class LookSummary:
     def mailed_again(self) -> int:
         """Number of people who get more than one mail."""
         return self.recorded[1] if self.recorded else sum(count > 1 for count in self.mails.values())
+
+    @property
+    def people(self) -> str:
+        """How many people get a mail, a sentence; empty when nothing was read."""
+        again = f", {self.mailed_again:,} of them more than one" if self.mailed_again else ""
+        return f"{counted(self.mailed, 'person gets', 'people get')} a mail{again}." if self.mailed else ""
+
+
+def parts_told(series: int, groups: int) -> str:
+    """Return which part of the cancels takes more along than its own appointment, a clause with a comma before it."""
+    of_series = f", {series:,} of a whole series" if series else ""
+    for_groups = f", {groups:,} for everyone in a group" if groups else ""
+    return f"{of_series}{for_groups}"
 
 
 @dataclass(slots=True)

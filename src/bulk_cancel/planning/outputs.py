@@ -93,6 +93,7 @@ def _facts(setup: Setup, source: Source, outputs: PlanOutputs) -> PlanFacts:
         shown_columns(source.snapshot, job.show).on,
         lambda: outputs.plan.hours if outputs.plan else setup.hours,
         setup.zone,
+        lambda: outputs.plan.look if outputs.plan else None,
     )
 
 

@@ -44,6 +44,7 @@ def test_the_workbook_is_written_on_request_and_again(shell: Shell, write: Write
 def test_a_plan_has_a_page_for_its_approver(shell: Shell, write: Write) -> None:
     planned = shell("plan", write("a.csv", ROWS), "--look", "never", "--out", "audit", "--ledger", "l.db")
     assert planned.code == 3
+    assert planned.stdout.splitlines()[-1] == "To look at it before you approve: audit/plan.html"
     text = (shell.folder / "audit" / "plan.html").read_text(encoding="utf-8")
     assert "1 cancellation would be sent. Nothing is sent for 1 row." in text
     assert "Mustermann" not in text

@@ -415,10 +415,13 @@ def test_a_group_is_told_as_such_by_the_plan_by_show_and_before_the_run_of_the_p
     sandbox.reset(options(groups))
     Path("wishes.csv").write_text("appointment_id\n" + "\n".join(groups.appointments))
     given = ("--cancel-all", "--reason", "Closed", "--look", "each")
-    told = [command("plan", "wishes.csv", *given, "-o", "day.plan", *QUICK), command("show", "day.plan")]
+    planned = ("plan", "wishes.csv", *given, "-o", "day.plan", "--out", "audit", *QUICK)
+    told = [command(*planned), command("show", "day.plan")]
     told.append(command("run", "day.plan", "--yes", *QUICK))
     assert [one.code for one in told] == [0, 0, 0]
     (people,) = re.findall(r"\d+ people get a mail[^.]*\.", told[0].stdout)
+    headline = f"2 cancellations would be sent, 1 for everyone in a group. {people}"
+    assert headline in Path("audit/plan.html").read_text(encoding="utf-8")
     for one in told:
         said = " ".join((one.stdout + one.stderr).split())
         assert said.count("everyone in the group") == 1
