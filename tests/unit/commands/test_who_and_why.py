@@ -213,6 +213,9 @@ def test_rows_of_a_plan_are_planned_again(office: Office) -> None:
     plan_job(office.job(source, plan_file=plan, out=None), office.typing("plan"))
     summary = run_job(office.job(plan), office.typing("run", str(plan)))
     assert summary.next == f"Correct {office.folder}/out/invalid.csv (1 row) and plan it as a new input."
+    page = (office.folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count("and plan it as a new input.") == 2, "on top and in the card of the invalid rows"
+    assert "run it as a new input" not in page
 
 
 def test_what_another_input_left_is_told_with_its_command(office: Office) -> None:

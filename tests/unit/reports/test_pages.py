@@ -221,6 +221,22 @@ def test_the_line_of_the_limit_is_never_under_what_it_allowed(pace: Pace) -> Non
         assert 0 <= bar.y <= HEIGHT
 
 
+@pytest.mark.parametrize(
+    ("counts", "percents"),
+    [
+        ((1, 1, 1), ["34 %", "33 %", "33 %"]),
+        ((49, 2, 1, 1, 1, 3), ["86 %", "3 %", "2 %", "2 %", "2 %", "5 %"]),
+        ((2, 1), ["67 %", "33 %"]),
+        ((7,), ["100 %"]),
+        ((996, 2, 2), ["99 %", "under 1 %", "under 1 %"]),
+        ((970, 6, 6, 6, 6, 6), ["97 %", *["under 1 %"] * 5]),
+        ((495, 495, 10), ["50 %", "49 %", "1 %"]),
+    ],
+)
+def test_the_percents_of_a_bar_add_up_to_a_hundred(counts: tuple[int, ...], percents: list[str]) -> None:
+    assert [part.percent for part in segments([*enumerate(counts)])] == percents
+
+
 def test_every_part_of_a_bar_is_seen() -> None:
     parts = segments([("a", 999_999), ("b", 0), ("c", 1)])
     assert [(part.kind, part.percent) for part in parts] == [("a", "99 %"), ("c", "under 1 %")]
