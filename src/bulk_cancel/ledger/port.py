@@ -268,10 +268,13 @@ class Ledger(Protocol):
         """Return the first rows of the run that `concerns` counts, in row order."""
 
     def send_span(self, run_no: int) -> tuple[float, float] | None:
-        """Return when the run's first and last sends began, seconds since the epoch; None when it sent nothing."""
+        """Return when the run's first and last sends began, seconds since the epoch; None when it sent nothing.
+
+        An intent whose record says that no byte of it left is no send.
+        """
 
     def sends(self, run_no: int, since: float, width_s: float) -> list[tuple[int, int]]:
-        """Count the run's sends per interval of `width_s` after `since`, as (number of the interval, sends)."""
+        """Count the run's sends, as `send_span`, per interval of `width_s` after `since`: (number of it, sends)."""
 
     def load_pace(self, credential: str) -> PaceRecord | None:
         """Return the limiter's state as last written for a credential's fingerprint."""
