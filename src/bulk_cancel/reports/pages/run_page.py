@@ -204,6 +204,11 @@ def _done(done: int, total: int) -> str:
 
 
 def _advice(run: _Run) -> str:
+    """Return what to do next. A page is passed on: it does not name the folder of the person who made it."""
+    return _next(run).replace(f"{Path.cwd()}/", "")
+
+
+def _next(run: _Run) -> str:
     then = {status.value: run.count(status) for status in Status}
     if run.record.status == "ended" and run.told.get("counts") == then and not run.expired_in:
         return str(run.told["next"])
