@@ -39,10 +39,13 @@ def command() -> str:
     return TICK.split(None, 5)[5]
 
 
+def words_of_run() -> list[str]:
+    return shlex.split(command().rpartition("&& ")[2].partition(" || ")[0])
+
+
 def test_the_command_is_understood_by_cron_and_by_bulk_cancel() -> None:
     assert "%" not in command(), "cron would end the line there"
-    words = shlex.split(command().rpartition("exec ")[2])
-    assert is_unattended(job_of(words))
+    assert is_unattended(job_of(words_of_run()))
     assert {line.partition("=")[0] for line in VARIABLES} == {"MAILTO", "SHELL", "PATH", "XDG_STATE_HOME"}
 
 
@@ -61,24 +64,33 @@ def test_cron_and_systemd_use_one_ledger_and_one_place_for_locks() -> None:
     """Two ledgers would not know what the other has sent, and two places not who holds the credential."""
     unit = (SCHEDULE / "bulk-cancel.service").read_text(encoding="utf-8")
     (started,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
-    by_cron = job_of(shlex.split(command().rpartition("exec ")[2])).ledger
+    by_cron = job_of(words_of_run()).ledger
     assert by_cron == job_of(shlex.split(started)).ledger == "/var/lib/bulk-cancel/ledger.db"
     assert f"--ledger {by_cron}" in HOURLY
     assert "XDG_STATE_HOME=/var/lib/bulk-cancel" in VARIABLES
     assert "Environment=XDG_STATE_HOME=%S/bulk-cancel" in unit, "%S is /var/lib"
 
 
+def printed_by_a_tick(folder: Path, script: str) -> str:
+    (folder / "environment").write_text("MEETERGO_TOKEN_FILE=/some/file\nBULK_CANCEL_NOTIFY='json://a/ json://b/'\n")
+    (folder / "bulk-cancel").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "bulk-cancel").chmod(0o700)
+    line = command().replace("/etc/bulk-cancel/environment", str(folder / "environment"))
+    line = line.replace("/var/lib/bulk-cancel", str(folder))
+    environ = {"PATH": f"{folder}:/usr/bin:/bin"}
+    return subprocess.run(["/bin/sh", "-c", line], env=environ, capture_output=True, text=True, check=True).stdout
+
+
 def test_the_shell_reads_the_environment_file(tmp_path: Path) -> None:
-    (tmp_path / "environment").write_text("MEETERGO_TOKEN_FILE=/some/file\nBULK_CANCEL_NOTIFY='json://a/ json://b/'\n")
-    (tmp_path / "bulk-cancel").write_text('#!/bin/sh\necho "$MEETERGO_TOKEN_FILE|$BULK_CANCEL_NOTIFY|$PWD|$*"\n')
-    (tmp_path / "bulk-cancel").chmod(0o700)
-    line = command().replace("/etc/bulk-cancel/environment", str(tmp_path / "environment"))
-    line = line.replace("/var/lib/bulk-cancel", str(tmp_path))
-    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-    done = subprocess.run(["/bin/sh", "-c", line], env=environ, capture_output=True, text=True, check=True)
-    token, notify, folder, words = done.stdout.strip().split("|")
+    printed = printed_by_a_tick(tmp_path, 'echo "$MEETERGO_TOKEN_FILE|$BULK_CANCEL_NOTIFY|$PWD|$*"')
+    token, notify, folder, words = printed.strip().split("|")
     assert (token, notify, folder) == ("/some/file", "json://a/ json://b/", str(tmp_path))
     assert words.startswith("run /etc/bulk-cancel/nightly.toml")
+
+
+@pytest.mark.parametrize(("code", "mailed"), [(0, ""), (77, "exit 77\n")])
+def test_the_mail_ends_with_the_exit_code_unless_that_is_0(tmp_path: Path, code: int, mailed: str) -> None:
+    assert printed_by_a_tick(tmp_path, f"exit {code}") == mailed
 
 
 @pytest.mark.parametrize("name", ["crontab", "cronjob.yaml", "bulk-cancel.service"])

@@ -19,10 +19,12 @@ from bulk_cancel.core.states import TRANSITIONS, Event
 from bulk_cancel.ledger.schema_version import SCHEMA_VERSION
 from bulk_cancel.ledger.sqlite import create as making
 from bulk_cancel.ledger.sqlite.connection import Connection
+from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from bulk_cancel.ledger.sqlite.staging import complete
 from bulk_cancel.sandbox.credentials import OWNER_TOKEN
 from bulk_cancel.sandbox.server import SandboxOptions, running
 from bulk_cancel.sandbox.world import Wanted, World
+from support.given import entries, row, staged, target
 from support.patience import impatient as impatient
 
 DOCS = (Path(__file__).resolve().parents[2] / "docs" / "ledger.md").read_text("utf-8")
@@ -91,6 +93,20 @@ def ask(path: Path, appointment_id: str) -> dict[str, list[list[Any]]]:
     words = [sys.executable, "-c", program, json.dumps(QUESTIONS), str(path), appointment_id]
     answered: dict[str, list[list[Any]]] = json.loads(subprocess.check_output(words, text=True))
     return answered
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sqlite3.sqlite_version_info < (3, 37), reason="strict tables are of SQLite 3.37")
+def test_the_questions_count_no_cancel_as_sent_of_which_no_byte_left(tmp_path: Path) -> None:
+    ledger = SqliteLedger.open(tmp_path / "ledger.db")
+    run_no = staged(ledger, row(2, 1), row(3, 2))
+    held_back = (Event.INTENT, Event.NOT_APPLIED)
+    ledger.append(run_no, entries(target(ledger, 1), *held_back, Event.INTENT, Event.CANCELLED))
+    ledger.append(run_no, entries(target(ledger, 2), *held_back))
+    ledger.close()
+    *_, runs, _refused, minutes = ask(tmp_path / "ledger.db", NOBODY).values()
+    assert runs == [["run-1", "running", 1, None]]
+    assert [count for _, count in minutes] == [1]
 
 
 @pytest.mark.process

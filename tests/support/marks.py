@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-_PROCESSES = Path(__file__).parents[1] / "processes"
+_PROCESSES = f"{Path(__file__).parents[1]}/processes/"
 _STARTING = {"zygote", "postgres_server", "browser"}
 _running: list[pytest.Item] = []
 
@@ -19,7 +19,7 @@ def pytest_configure() -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark by the folder, or by the fixture through which processes are started."""
-    if _PROCESSES in item.path.parents or not _STARTING.isdisjoint(getattr(item, "fixturenames", ())):
+    if str(item.path).startswith(_PROCESSES) or not _STARTING.isdisjoint(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.process)
 
 

@@ -196,6 +196,20 @@ BUGS = (
         "tests/unit/commands/test_who_and_why.py::test_what_is_left_goes_on_with_the_very_command_and_its_reason",
     ),
     Bug(
+        "what to type for a corrected file is relative to the run's folder",
+        "reports/next_step.py",
+        "out = Path(ending.out).absolute()",
+        "out = Path(_seen_from_here(Path(ending.out)))",
+        "tests/unit/commands/test_who_and_why.py::test_what_to_type_names_the_file_for_a_reader_in_any_folder",
+    ),
+    Bug(
+        "a halt that stopped nothing is told",
+        "execution/finish.py",
+        "is_told = halt and (stands(halt, matter) or matter.for_reads or halt.message == NOT_ENDED)",
+        "is_told = True",
+        "tests/unit/execution/test_finish.py::test_too_many_refusals_are_told_only_where_they_left_rows",
+    ),
+    Bug(
         "a 500 is no lost answer",
         _OUTCOME,
         "status >= 500 or status in UNCLEAR",
@@ -404,7 +418,7 @@ BUGS = (
         "engine/unknowns.py",
         "return max(settle_s, item.settle_s) - _age_s(item, clock)",
         "return -_age_s(item, clock)",
-        "tests/processes/crash/test_clock.py::test_an_unknown_target_is_not_sent_before_its_settle_time",
+        "tests/unit/engine/test_reconcile.py::test_active_before_the_settle_time_proves_nothing",
     ),
     Bug(
         "the settle time counts from the intent, however late the send was",

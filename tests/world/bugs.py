@@ -55,6 +55,8 @@ EXCEPT = {
     "nobody is told that a cache answers in place of the API": "a sentence for people",
     "a plan that has expired is to be run again": "a sentence for people",
     "a rerun forgets with which options it was typed": "a sentence for people",
+    "what to type for a corrected file is relative to the run's folder": "a sentence for people",
+    "a halt that stopped nothing is told": "a sentence for people",
     "a correction file loses what a mapped column asked": "a file for people",
     "a rebooking list that is removed is not made again": "a file for people",
     "what one run keeps of its input is taken for another one's": "a file for people",

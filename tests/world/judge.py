@@ -64,7 +64,7 @@ class Judge:
             return
         new = self._api.departures[self._judged :]
         self._judged = len(self._api.departures)
-        is_refused = ran.error is not None and ran.error.exit_code in (Exit.CONFIG, Exit.DISK)
+        is_refused = ran.error is not None and ran.error.exit_code in (Exit.CONFIG, Exit.DISK, Exit.BAD_INPUT)
         if ran.swapped_at is not None:
             self._swapped(ran.swapped_at, ran, new)
         elif not self._ledger.exists() or is_refused:

@@ -36,10 +36,11 @@ def _kind(played: Played) -> str:
 
 
 def _steps(played: Played) -> list[tuple[frozenset[str], frozenset[int]]]:
-    """Return what may be tried: halves of the rows, single rows, features, flags."""
+    """Return what may be tried: all rows but one, halves of them, single rows, features, flags."""
     nothing, places = frozenset[str](), played.scenario.places
     halves = [frozenset(places[: len(places) // 2]), frozenset(places[len(places) // 2 :])] if len(places) > 3 else []
-    rows = [(nothing, part) for part in [*halves, *(frozenset({place}) for place in places)]]
+    all_but_one = [frozenset(places) - {place} for place in places] if len(places) > 2 else []
+    rows = [(nothing, part) for part in [*all_but_one, *halves, *(frozenset({place}) for place in places)]]
     switches = [*sorted(played.scenario.features), *(f"flag {name}" for name in FLAGS)]
     left = [(frozenset({name}), frozenset[int]()) for name in switches if name not in played.scenario.without]
     return rows + left

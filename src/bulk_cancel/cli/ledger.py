@@ -61,11 +61,13 @@ def verify_command(ledger: str | None) -> None:
     place = place_of(ledger)
     with place.reading() as opened:
         wrong = opened.verify()
+        newest = None if wrong else opened.newest_event()
     for line in wrong:
         print(line)
     print(f"{place}: {counted(len(wrong), 'fault') if wrong else 'whole: pages, history and states agree'}.")
-    if wrong:
+    if newest is None:
         raise SystemExit(int(Exit.CONFIG))
+    print(f"Newest event: {newest[0]}, digest {newest[1]}.")
 
 
 def backup_command(to: str, ledger: str | None) -> None:

@@ -84,7 +84,8 @@ _TABLE = {
         JobOption(
             "settle",
             _TIMED - _PLAN,
-            "How long an unanswered cancel may still be applied; at least 60s. (default: 10m)",
+            "How long an unanswered cancel may still be applied; at least 60s, less only against a sandbox on this "
+            "machine. (default: 10m)",
             "DUR",
         ),
         JobOption("yes", _RUN, "Do not ask.", short="-y", brief=True),

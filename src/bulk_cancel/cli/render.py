@@ -11,7 +11,7 @@ from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.moments import Zone, show_span
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.plan import LookSummary, Plan, PlanLine
+from bulk_cancel.core.plan import LookSummary, Plan, PlanLine, parts_told
 from bulk_cancel.core.text import clean, counted, printable
 from bulk_cancel.core.units import about, show_duration
 from bulk_cancel.ops.uptime import uptime
@@ -78,18 +78,22 @@ def _origin(plan: Plan) -> Iterator[tuple[str, str]]:
 def _what_it_means(plan: Plan) -> Iterator[str]:
     """Yield the consequences of the cancels: people, mails, time."""
     if plan.look:
-        yield from _looked(plan.look, plan.hours.zone)
-    most = f"This makes at most {styled(f'{plan.may_send:,}', 'bold')} {_many(plan.may_send, 'cancellation')}"
-    series = f", {plan.series} of a whole series" if plan.series else ""
-    mails = f"{most}{series}, each with a mail to everybody in its appointment,"
+        yield from looked(plan.look, plan.hours.zone)
+    mails = most_mails(plan.may_send, plan.series, plan.groups)
     ends = plan.hours.outlook(time.time(), plan.duration_s)
     rate = "each account's own rate" if plan.paces else _shown(plan.pace)
-    told = f"{mails} and takes {styled(about(plan.duration_s), 'bold')} at {rate}."
+    told = f"{mails}, and takes {styled(about(plan.duration_s), 'bold')} at {rate}."
     yield " ".join(filter(None, (told, ends, "It cannot be undone.")))
     for name, pace in plan.paces.items():
         if cancels := plan.shares[name].cancels:
             takes = about(plan.duration_of(name))
             yield f"  {clean(f'{cancels}  with {label_of(name)}: {takes} at {_shown(pace)}')}"
+
+
+def most_mails(may_send: int, series: int, groups: int) -> str:
+    """Return how many cancels there will be at most, a sentence without its end; `series`, `groups`: parts of them."""
+    most = f"This makes at most {styled(f'{may_send:,}', 'bold')} {_many(may_send, 'cancellation')}"
+    return f"{most}{parts_told(series, groups)}, each with a mail to everybody in its appointment"
 
 
 def _short_of_time(plan: Plan, left_s: float) -> str:
@@ -102,10 +106,12 @@ def _short_of_time(plan: Plan, left_s: float) -> str:
     return f"It needs {needs}, and only {show_duration(left_s)} is left: the run will stop, and go on next time."
 
 
-def _looked(look: LookSummary, zone: Zone) -> Iterator[str]:
+def looked(look: LookSummary, zone: Zone) -> Iterator[str]:
     """Yield what the readings have shown, and which rows were not read."""
     if look.offline:
         yield clean(f"These appointments were not read: {look.offline}", 500)
+    elif look.recorded and look.unseen:
+        yield f"{look.unseen} of them {_many(look.unseen, 'was', 'were')} not read for the plan."
     elif others := look.unseen - look.unreadable:
         yield f"{others} of them {_many(others, 'was', 'were')} not read; --look each reads every one."
     if look.unreadable:
@@ -115,12 +121,11 @@ def _looked(look: LookSummary, zone: Zone) -> Iterator[str]:
 
 
 def _people(look: LookSummary, zone: Zone) -> str:
-    again = f", {look.mailed_again} of them more than one" if look.mailed_again else ""
     when = f" Starts: {show_span(look.starts, zone)}." if look.starts else ""
     paid = f"{look.paid} {_many(look.paid, 'appointment is', 'appointments are')} paid"
     hosts = f"{len(look.hosts)} {_many(len(look.hosts), 'host is', 'hosts are')} concerned"
-    people = f"{look.mailed} {_many(look.mailed, 'person gets', 'people get')} a mail{again}."
-    return f"{people} {paid}, {hosts}.{when} Reading them took {look.requests} {_many(look.requests, 'request')}."
+    took = f" Reading them took {counted(look.requests, 'request')}." if look.requests else ""
+    return f"{look.people} {paid}, {hosts}.{when}{took}"
 
 
 def _many(count: int, one: str, more: str = "") -> str:
@@ -174,10 +179,10 @@ def _asked(line: PlanLine) -> str:
         f"attendee {row.attendee_id}" if row.attendee_id else "",
         "everyone in the group" if line.is_for_a_group else "",
         "the whole series" if row.entire_series else "",
+        "given reason" if row.reason and row.reason_given else "",
     ]
     notes = ", ".join(flag for flag in flags if flag)
-    origin = " (given)" if row.reason_given else ""
-    return f"{f'[{notes}] ' if notes else ''}{clean(row.reason or '(no reason)', 600)}{origin}"
+    return f"{f'[{notes}] ' if notes else ''}{clean(row.reason or '(no reason)', 600)}"
 
 
 def show_summary(terminal: Terminal, summary: Summary) -> None:

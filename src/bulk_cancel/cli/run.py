@@ -99,6 +99,8 @@ def _plan(job: Job) -> None:
         show_plan(Terminal(), plan, job.label)
         if plan.digest:
             put_out(f"Plan file {job.plan_file}\n  digest  {plan.digest}\n")
+        if job.out and not plan.nothing:
+            put_out(f"To look at it before you approve: {job.out / 'plan.html'}\n")
     raise SystemExit(int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK))
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bulk_cancel.cli.render import looked, most_mails
 from bulk_cancel.cli.stdout import put_document, this_machine, zone_given
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.moments import Zone, show_moment
+from bulk_cancel.core.plan import PREVIEW
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.plan_files import PlanFile, PlannedLine, open_plan
 from bulk_cancel.plan_files.format import header_record
 
-_PREVIEW = 5
+_ALL_ROWS = "To see all of them as a page and as a table, plan with --out FOLDER: FOLDER/plan.html and FOLDER/plan.csv."
 _TITLES = {
     Action.CANCEL: "To cancel",
     Action.READ_FIRST: "To look up first: an earlier cancel has no known outcome",
@@ -40,9 +43,13 @@ def show_command(plan: str, timezone: str | None, json: bool | None) -> None:
     zone = given or opened.header.zone
     terminal.print(f"{styled('Plan', 'bold')} {opened.path}: {counted(opened.header.rows, 'row')}")
     terminal.print_table([*_facts(opened, now, zone)])
-    for action, lines in _first_lines(opened).items():
+    shown = _shown_of(opened)
+    terminal.print(*_what_it_means(opened, shown, zone))
+    for action, lines in shown.first.items():
         rows = [tuple(_cells(action, line, zone)) for line in lines]
         _show_lines(terminal, action, rows, opened.header.actions[action])
+    if any(total > PREVIEW for total in opened.header.actions.values()):
+        terminal.print("", clean(f"{opened.path} is a text file with a line for each row. {_ALL_ROWS}", 1000))
 
 
 def _document(plan: PlanFile, now: float) -> dict[str, Any]:
@@ -74,12 +81,42 @@ def _expiry(plan: PlanFile, now: float, zone: Zone) -> str:
     return f"{at}, in {show_duration(plan.header.expires_at - now)}"
 
 
-def _first_lines(plan: PlanFile) -> dict[Action, list[PlannedLine]]:
-    first: dict[Action, list[PlannedLine]] = {action: [] for action in Action if plan.header.actions.get(action)}
+@dataclass(slots=True)
+class _Shown:
+    """The parts of a plan's lines that are shown."""
+
+    first: dict[Action, list[PlannedLine]]
+    series: int = 0  #: cancels of a whole series
+    groups: int = 0  #: cancels for everyone in a group
+    no_reasons: int = 0  #: cancels whose mails give no reason
+    given_reasons: int = 0  #: cancels with the reason of the job or --reason
+
+
+def _shown_of(plan: PlanFile) -> _Shown:
+    shown = _Shown({action: [] for action in Action if plan.header.actions.get(action)})
     for line in plan.lines():
-        if len(first[line.action]) < _PREVIEW:
-            first[line.action].append(line)
-    return first
+        if len(shown.first[line.action]) < PREVIEW:
+            shown.first[line.action].append(line)
+        if line.action is Action.CANCEL:
+            shown.series += line.row.entire_series
+            shown.groups += line.is_for_a_group
+            shown.no_reasons += line.row.reason is None
+            shown.given_reasons += line.row.reason_given
+    return shown
+
+
+def _what_it_means(plan: PlanFile, shown: _Shown, zone: Zone) -> Iterator[str]:
+    """Yield what `plan` says of the cancels: people, mails, whole series, groups, and where the reasons come from."""
+    cancels = plan.header.actions.get(Action.CANCEL, 0)
+    if not cancels:
+        return
+    yield from looked(plan.look(one for _, _, one in plan.approved()), zone)
+    may_send = cancels + plan.header.actions.get(Action.READ_FIRST, 0)
+    yield f"{most_mails(may_send, shown.series, shown.groups)}. It cannot be undone."
+    if shown.given_reasons:
+        yield f"{counted(shown.given_reasons, 'mail has', 'mails have')} the reason that the job or --reason gives."
+    if shown.no_reasons:
+        yield f"{counted(shown.no_reasons, 'mail gives', 'mails give')} no reason."
 
 
 def _show_lines(terminal: Terminal, action: Action, rows: list[tuple[str, ...]], total: int) -> None:
@@ -102,7 +139,10 @@ def _what(action: Action, line: PlannedLine, zone: Zone) -> str:
         line.why,
         f"starts {show_moment(line.planned.start, zone)}" if line.planned.start else "",
         f"attendee {row.attendee_id} only" if row.attendee_id else "",
+        "everyone in the group" if line.is_for_a_group else "",
         "the whole series" if row.entire_series else "",
-        (f"reason: {reason}" if reason else "no reason") if action is Action.CANCEL else "",
+        (f"{'given ' if row.reason_given else ''}reason: {reason}" if reason else "no reason")
+        if action is Action.CANCEL
+        else "",
     )
     return "; ".join(note for note in notes if note)

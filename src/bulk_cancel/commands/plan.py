@@ -48,7 +48,8 @@ def plan_job(job: Job, caller: Caller) -> Plan:
             if reasons:
                 outputs.takers.append(reasons.add)
             plan = planned(keys, source.rows(reads), states_of, reads, outputs.add)
-            plan.hours = outputs.hours = hours_of(keys, plan, known_pace)
+            plan.hours = hours_of(keys, plan, known_pace)
+            outputs.conclude(plan)
             plan.closure, plan.shown = source.closure, shown.beside(plan.named_rows)
         plan.digest, plan.time = outputs.digest, time_limit_of(setup)
         plan.provenance = provenance_of_source(setup, source)

@@ -50,7 +50,7 @@ from bulk_cancel.planning.plan_reads import PlanReads
 from bulk_cancel.planning.planner import hours_of, plan_reads, planned
 from bulk_cancel.planning.reason_templates import template_of
 from bulk_cancel.planning.search import SELECTED
-from bulk_cancel.planning.sources import Source, provenance_of_source, retries_refused
+from bulk_cancel.planning.sources import ApprovedPlan, Source, provenance_of_source, retries_refused
 from bulk_cancel.reports.rebooking import rebooking_list
 from bulk_cancel.reports.records import RESULTS_PARQUET
 from bulk_cancel.reports.remains import keep_expiry
@@ -161,7 +161,8 @@ class _Beginning:
             plan.notes = (*plan.notes, note)
             setup.log.warning("run.other_reasons", rows=reasons.count)
         plan.time, plan.closure = self.limit, source.closure
-        if source.approval is not None:
+        if isinstance(source, ApprovedPlan):
+            plan.look = source.look_of(plan)
             plan.notes = (*plan.notes, *setup.provenance.notes(source.approval.provenance))
         plan.provenance = provenance = provenance_of_source(setup, source)
         plan.shown = shown.beside(plan.named_rows)

@@ -87,6 +87,7 @@ class Approved:
     action: Action
     why: str
     seen: Expectation = Expectation()  #: the appointment as it was when the plan was made
+    is_for_a_group: bool = False  #: everyone in a group is meant, as a reading has shown
 
 
 NOTHING_EXPECTED = Expectation()

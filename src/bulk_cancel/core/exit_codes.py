@@ -91,7 +91,7 @@ def decide_exit(remains: Remains, halt: Halt | None = None, elsewhere: Remains |
     A halt that stopped nothing, since every row was sent already, does not count: then the rows decide. Where they are
     done, an unknown outcome of another input (`elsewhere`) does: the same job may not name it any more.
     """
-    if halt is not None and (halt.exit_code is not Exit.STOPPED or remains.for_a_run or halt.for_a_person):
+    if halt is not None and stands(halt, remains):
         return halt.exit_code
     if remains.for_reads:
         return Exit.UNKNOWN
@@ -101,6 +101,11 @@ def decide_exit(remains: Remains, halt: Halt | None = None, elsewhere: Remains |
         return Exit.UNKNOWN
     is_for_a_person = remains.for_a_person or (elsewhere is not None and elsewhere.undecided)
     return Exit.REFUSED_ROWS if is_for_a_person else Exit.OK
+
+
+def stands(halt: Halt, remains: Remains) -> bool:
+    """Return whether a halt decides the exit code: it left rows, a person has to look, or it is no mere stop."""
+    return bool(halt.exit_code is not Exit.STOPPED or remains.for_a_run or halt.for_a_person)
 
 
 def exceeds(errors: int, total: int, allowed: str) -> bool:

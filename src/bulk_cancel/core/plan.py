@@ -15,6 +15,7 @@ from bulk_cancel.core.moments import widened
 from bulk_cancel.core.pacing import Pace, duration_s
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import OPEN, SENDABLE, SETTLED, State
+from bulk_cancel.core.text import counted
 
 #: What would be a blank in the job's reason.
 _BLANK = re.compile(r"\{[^{}]+\}")
@@ -29,6 +30,7 @@ class PlanLine:
     why: str
     seen: Appointment | None = None  #: as a reading showed it
     unread: str = ""  #: why it could not be read, a clause; empty: it was, or nobody has tried
+    was_group: bool = False  #: a reading showed a group booking when the approved plan was made
 
     @property
     def is_sent(self) -> bool:
@@ -38,7 +40,8 @@ class PlanLine:
     @property
     def is_for_a_group(self) -> bool:
         """Whether everyone in a group is meant: `cancel_all` may be given for all rows, most of which are none."""
-        return self.row.cancel_all and self.seen is not None and self.seen.group_booking is True
+        is_group = self.seen.group_booking is True if self.seen else self.was_group
+        return self.row.cancel_all and is_group
 
 
 #: Number of lines of each kind that are kept to be shown.
@@ -70,16 +73,30 @@ class LookSummary:
     paid: int = 0
     hosts: set[str] = field(default_factory=set)
     starts: tuple[float, float] | None = None  #: the first and the last, seconds since the epoch
+    recorded: tuple[int, int] | None = None  #: people with a mail, and with several, as a plan file says
 
     @property
     def mailed(self) -> int:
         """Number of people who get a mail, at least."""
-        return len(self.mails)
+        return self.recorded[0] if self.recorded else len(self.mails)
 
     @property
     def mailed_again(self) -> int:
         """Number of people who get more than one mail."""
-        return sum(count > 1 for count in self.mails.values())
+        return self.recorded[1] if self.recorded else sum(count > 1 for count in self.mails.values())
+
+    @property
+    def people(self) -> str:
+        """How many people get a mail, a sentence; empty when nothing was read."""
+        again = f", {self.mailed_again:,} of them more than one" if self.mailed_again else ""
+        return f"{counted(self.mailed, 'person gets', 'people get')} a mail{again}." if self.mailed else ""
+
+
+def parts_told(series: int, groups: int) -> str:
+    """Return which part of the cancels takes more along than its own appointment, a clause with a comma before it."""
+    of_series = f", {series:,} of a whole series" if series else ""
+    for_groups = f", {groups:,} for everyone in a group" if groups else ""
+    return f"{of_series}{for_groups}"
 
 
 @dataclass(slots=True)
@@ -124,6 +141,7 @@ class Plan:
     given_reasons: int = 0  #: rows to be sent with the job's reason
     no_reasons: int = 0  #: rows to be sent without any: their mails give none
     series: int = 0  #: rows to be sent that take their whole series along
+    groups: int = 0  #: rows to be sent that cancel for everyone in a group, as readings show
     place: Place | None = None  #: where its cancels go
     provenance: Provenance = field(default_factory=Provenance)  #: who plans or runs it, and why
     closure: str = ""  #: the command that checks the days of a closure; empty: this plan is of no closure
@@ -240,6 +258,7 @@ def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
 def _count_sent(plan: Plan, line: PlanLine) -> None:
     row = line.row
     plan.series += row.entire_series
+    plan.groups += line.is_for_a_group
     plan.no_reasons += row.reason is None
     plan.given_reasons += row.reason is not None and row.reason_given
     is_own = row.reason is not None and not row.reason_given

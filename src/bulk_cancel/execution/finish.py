@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bulk_cancel.access.setup import Setup
-from bulk_cancel.core.exit_codes import Halt, Remains, decide_exit
+from bulk_cancel.core.exit_codes import Halt, Remains, decide_exit, stands
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.outcome import CACHED
 from bulk_cancel.core.pacing import Pace
@@ -104,6 +104,15 @@ def _about_cache(effort: Effort) -> str:
     return f"{CACHED[0].upper()}{CACHED[1:]}; {old} too old to send by." if cached else ""
 
 
+def _why_halted(halt: Halt | None, matter: Remains) -> str:
+    """Return the sentence of what halted a run; empty where the halt stopped nothing, since all is settled.
+
+    That a run was killed before its end is always told.
+    """
+    is_told = halt and (stands(halt, matter) or matter.for_reads or halt.message == NOT_ENDED)
+    return halt.message if halt and is_told else ""
+
+
 def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains, elsewhere: Remains) -> Ending:
     found, now = end.reconciled, facts.clock.now()
     exit_code = decide_exit(matter, end.halt, elsewhere)
@@ -115,7 +124,7 @@ def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains, elsew
         elsewhere=elsewhere,
         # When a reconcile was stopped, it is not known when the other outcomes are due.
         due_at=now + found.due_in_s if found.unknown and not end.halt else None,
-        halt=" ".join(filter(None, (end.halt.message if end.halt else "", about_left(facts.left), cache))),
+        halt=" ".join(filter(None, (_why_halted(end.halt, matter), about_left(facts.left), cache))),
         credential=credential_of(facts.active),
         expired_in=str(facts.out or "") if has_expired(facts.ledger, facts.run_no, now) else "",
         ledger=facts.ledger.place,

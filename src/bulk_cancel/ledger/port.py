@@ -268,10 +268,13 @@ class Ledger(Protocol):
         """Return the first rows of the run that `concerns` counts, in row order."""
 
     def send_span(self, run_no: int) -> tuple[float, float] | None:
-        """Return when the run's first and last sends began, seconds since the epoch; None when it sent nothing."""
+        """Return when the run's first and last sends began, seconds since the epoch; None when it sent nothing.
+
+        An intent whose record says that no byte of it left is no send.
+        """
 
     def sends(self, run_no: int, since: float, width_s: float) -> list[tuple[int, int]]:
-        """Count the run's sends per interval of `width_s` after `since`, as (number of the interval, sends)."""
+        """Count the run's sends, as `send_span`, per interval of `width_s` after `since`: (number of it, sends)."""
 
     def load_pace(self, credential: str) -> PaceRecord | None:
         """Return the limiter's state as last written for a credential's fingerprint."""
@@ -284,6 +287,12 @@ class Ledger(Protocol):
 
     def verify(self) -> list[str]:
         """Check everything: pages, chain of digests, states against the history. Return what is wrong, in sentences."""
+
+    def newest_event(self) -> tuple[int, str]:
+        """Return the newest event's number and the digest of its link; 0 and zeros when there is no event.
+
+        In a database the link covers the events of the same chunk, in a file all events before it.
+        """
 
     def namings(self, appointment_id: str, limit: int) -> list[Naming]:
         """Return the first rows of all runs that name a target of one appointment, in the order of runs and rows."""

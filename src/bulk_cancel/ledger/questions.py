@@ -12,7 +12,7 @@ from bulk_cancel.core.model import Scope, Work
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger.high_water import Mark, Marks, id_of, refuse_older
+from bulk_cancel.ledger.high_water import Mark, Marks, id_of, newest_event, refuse_older
 from bulk_cancel.ledger.port import ALL_ROWS, Concern, HistoryLine, Naming, RowRecord, RunRecord, Unknown
 from bulk_cancel.ledger.records import Row, row_record_of, scoped, unknown_of, work_of
 
@@ -71,6 +71,9 @@ class Questions(ABC):
 
     def verify(self) -> list[str]:
         return [*self._missing(), *self._wrong()]
+
+    def newest_event(self) -> tuple[int, str]:
+        return newest_event(self._rows)
 
     def _missing(self) -> Iterator[str]:
         try:

@@ -81,7 +81,9 @@ _is_id, _is_digest = _is_like("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), _is_
 #: Settings by which the input was read.
 READ_AS: Final = ("map", "hidden_rows", "encoding")
 #: Fields of the header that only some plans have.
-OPTIONAL = frozenset({"ticket", "approved_by", "timezone", "read_as", "retry_refused"})
+OPTIONAL = frozenset(
+    {"ticket", "approved_by", "timezone", "read_as", "retry_refused", "mailed", "mailed_again", "paid"}
+)
 HEADER_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
     {
         "created_at": _is_moment,
@@ -97,6 +99,9 @@ HEADER_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
         "timezone": _is_line(LONGEST_NAME),
         "read_as": _is_way_of_reading,
         "retry_refused": lambda value: value is True,
+        "mailed": _is_number,
+        "mailed_again": _is_number,
+        "paid": _is_number,
     }
 )
 LINE_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
@@ -109,7 +114,9 @@ LINE_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
         "attendee_id": _is_id,
         "entire_series": lambda value: value is True,
         "cancel_all": lambda value: value is True,
+        "group_booking": lambda value: value is True,
         "reason": _is_reason,
+        "reason_given": lambda value: value is True,
         "user_id": _is_id,
         "account": _is_like("[A-Za-z0-9_.-]{1,64}"),
         "start": _is_line(LONGEST_ID),

@@ -58,6 +58,9 @@ class PlanHeader:
     timezone: str = ""  #: of its times for people; empty: the zone of the machine that made it has no name
     read_as: Mapping[str, Any] = field(default_factory=dict)  #: those of the settings `READ_AS` that were given
     retry_refused: bool = False  #: what was refused is sent again as it was
+    mailed: int = 0  #: people who get a mail, at least, as readings show; 0: none was read
+    mailed_again: int = 0  #: of these, people who get more than one
+    paid: int = 0  #: appointments to be cancelled that are paid
 
     @property
     def zone(self) -> tzinfo | None:
@@ -77,6 +80,7 @@ class PlannedLine:
     action: Action
     why: str
     planned: Expectation  #: the appointment as it was when the plan was made
+    is_for_a_group: bool = False  #: everyone in a group is meant, as a reading has shown
 
 
 def options_digest(options: Mapping[str, object]) -> str:
@@ -122,6 +126,7 @@ def header_record(header: PlanHeader) -> Record:
         **{name: value for name in ("ticket", "approved_by", "timezone") if (value := getattr(header, name))},
         **({"read_as": way} if (way := _way_of_reading(header.read_as)) else {}),
         **({"retry_refused": True} if header.retry_refused else {}),
+        **{name: count for name in ("mailed", "mailed_again", "paid") if (count := getattr(header, name))},
     }
 
 
@@ -166,7 +171,9 @@ def line_record(line: PlanLine) -> Record:
         "attendee_id": row.attendee_id,
         "entire_series": row.entire_series or None,
         "cancel_all": row.cancel_all or None,
+        "group_booking": line.is_for_a_group or None,
         "reason": row.reason,
+        "reason_given": (row.reason is not None and row.reason_given) or None,
         "user_id": row.user_id,
         "account": row.account,
         "start": seen.start if seen else None,
@@ -208,7 +215,7 @@ def read_line(record: Record) -> PlannedLine:
     _refuse_contradictions(record, action)
     hosts, attendees = (None if ids is None else tuple(ids) for ids in map(record.get, ("host_ids", "attendee_ids")))
     expected = Expectation(record.get("start"), hosts, attendees)
-    return PlannedLine(_input_row(record), action, record["why"], expected)
+    return PlannedLine(_input_row(record), action, record["why"], expected, record.get("group_booking", False))
 
 
 def _input_row(record: Record) -> InputRow:
@@ -223,6 +230,7 @@ def _input_row(record: Record) -> InputRow:
         first_row=record.get("first_row", record["row"]),
         problems=None,
         account=record.get("account"),
+        reason_given=record.get("reason_given", False),
     )
 
 
@@ -231,6 +239,10 @@ def _refuse_contradictions(record: Record, action: Action) -> None:
         raise MalformedError("appointment_id is missing")
     if len(record.keys() & {"attendee_id", "cancel_all", "entire_series"}) > 1:
         raise MalformedError("attendee_id, cancel_all and entire_series contradict each other")
+    if ("group_booking" in record and "cancel_all" not in record) or (
+        "reason_given" in record and "reason" not in record
+    ):
+        raise MalformedError("group_booking is without cancel_all, or reason_given without reason")
     if (action is Action.SAME) != (record.get("first_row", record["row"]) < record["row"]):
         raise MalformedError("first_row does not fit the action")
 

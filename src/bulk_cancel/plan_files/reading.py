@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -16,8 +16,8 @@ from typing import IO, Final
 
 from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Action, Approved
 from bulk_cancel.core.model import InputRow, Target
-from bulk_cancel.core.moments import show_moment
-from bulk_cancel.core.plan import target_of
+from bulk_cancel.core.moments import show_moment, widened
+from bulk_cancel.core.plan import LookSummary, target_of
 from bulk_cancel.errors import InputMissingError, PlanError, UsageError
 from bulk_cancel.plan_files.fields import MalformedError
 from bulk_cancel.plan_files.format import (
@@ -60,6 +60,18 @@ class PlanFile:
         """Yield the lines."""
         return _parsed(self, lambda line: read_line(decode(line)))
 
+    def look(self, approved: Iterable[Approved]) -> LookSummary:
+        """Return what the plan's readings have shown of the rows to be cancelled, given what `approved` yields."""
+        header = self.header
+        look = LookSummary(paid=header.paid, recorded=(header.mailed, header.mailed_again))
+        look.unseen = header.actions.get(Action.CANCEL, 0)
+        for one in approved:
+            if one.action is Action.CANCEL:
+                look.unseen -= 1
+                look.hosts.update(one.seen.host_ids or ())
+                look.starts = widened(look.starts, one.seen.start)
+        return look
+
     def rows(self, chunk: int = 50_000) -> Iterator[list[InputRow]]:
         """Yield all rows, which a run stages, `chunk` at a time; also rows of targets that are skipped."""
         rows: list[InputRow] = []
@@ -76,7 +88,11 @@ class PlanFile:
         for line in self.lines():
             is_target = line.action not in (Action.SAME, Action.INVALID)
             if is_target and (line.action not in SENT or line.planned != NOTHING_EXPECTED):
-                yield line.row.row, target_of(line.row), Approved(line.action, line.why, line.planned)
+                yield (
+                    line.row.row,
+                    target_of(line.row),
+                    Approved(line.action, line.why, line.planned, line.is_for_a_group),
+                )
 
 
 def is_plan(source: str) -> bool:

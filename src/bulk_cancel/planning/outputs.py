@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bulk_cancel.access.setup import Setup
-from bulk_cancel.core.estimate import Hours
 from bulk_cancel.errors import UsageError
 from bulk_cancel.plan_files import READ_AS, PlanDraft, PlanHeader, holds_plan, options_digest, writing_plan
 from bulk_cancel.planning.sources import Source, provenance_of_source, retries_refused
 
 if TYPE_CHECKING:
-    from bulk_cancel.core.plan import PlanLine
+    from bulk_cancel.core.plan import Plan, PlanLine
     from bulk_cancel.reports.pages.plan_page import PlanFacts
 
 
@@ -25,7 +24,7 @@ class PlanOutputs:
 
     takers: list[Callable[[PlanLine], None]] = field(default_factory=list)
     draft: PlanDraft | None = None  #: of the plan file
-    hours: Hours | None = None  #: in which its cancels may be sent; known before the page is written
+    plan: Plan | None = None  #: of all lines, with its hours
 
     @property
     def digest(self) -> str | None:
@@ -35,6 +34,14 @@ class PlanOutputs:
     def add(self, line: PlanLine) -> None:
         for take in self.takers:
             take(line)
+
+    def conclude(self, plan: Plan) -> None:
+        """Take the whole plan, after its last line and before the files are written."""
+        self.plan, look = plan, plan.look
+        if self.draft and look:
+            self.draft.about = replace(
+                self.draft.about, mailed=look.mailed, mailed_again=look.mailed_again, paid=look.paid
+            )
 
 
 @contextmanager
@@ -84,8 +91,9 @@ def _facts(setup: Setup, source: Source, outputs: PlanOutputs) -> PlanFacts:
         provenance_of_source(setup, source),
         lambda: outputs.digest,
         shown_columns(source.snapshot, job.show).on,
-        lambda: outputs.hours or setup.hours,
+        lambda: outputs.plan.hours if outputs.plan else setup.hours,
         setup.zone,
+        lambda: outputs.plan.look if outputs.plan else None,
     )
 
 

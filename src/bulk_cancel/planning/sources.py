@@ -12,7 +12,7 @@ from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.actions import SENT, Action, Approved
 from bulk_cancel.core.columns import SNAPSHOT
 from bulk_cancel.core.model import InputRow, Target
-from bulk_cancel.core.plan import Approval, LookAt, PlanLine, target_of
+from bulk_cancel.core.plan import Approval, LookAt, LookSummary, Plan, PlanLine, target_of
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.template import Template
 from bulk_cancel.core.text import clean
@@ -218,6 +218,11 @@ class ApprovedPlan:
 
     filled_chunks = chunks
 
+    def look_of(self, plan: Plan) -> LookSummary | None:
+        """Return what was read of a run's cancels when they were approved; None when some of them are settled."""
+        header = self.plan.header
+        return self.plan.look(self.approved.values()) if plan.cancels == header.actions.get(Action.CANCEL) else None
+
     def look(self, look: LookAt | None) -> LookAt:
         """Return a function that reads with `look` all lines that the plan does not leave out."""
 
@@ -228,8 +233,12 @@ class ApprovedPlan:
         return looked
 
     def _marked(self, line: PlanLine) -> PlanLine:
-        left_out = self._left_out(line.row) if line.action is Action.CANCEL else None
-        return replace(line, action=left_out.action, why=left_out.why) if left_out else line
+        approved = self.approved.get(target_of(line.row)) if line.action is Action.CANCEL else None
+        if approved is None:
+            return line
+        if approved.action not in SENT:
+            return replace(line, action=approved.action, why=approved.why)
+        return replace(line, was_group=approved.is_for_a_group)
 
 
 Source = InputFile | ApprovedPlan

@@ -220,8 +220,7 @@ def _for_a_person(ending: Ending) -> Iterator[str]:
     if failed and not ending.expired_in:
         yield f"{_SAME} to try {_rows(failed)} that could not be sent."
     if files := {name: _path(ending, name) + rows for name, rows in _files_to_correct(remains)}:
-        run = "plan" if ending.run and ending.run.provenance.plan_digest else "run"
-        yield f"correct {' and '.join(files.values())} and {run} {_them(len(files))} as a new input."
+        yield f"correct {' and '.join(files.values())} and {how_again(ending.run)} {_them(len(files))} as a new input."
         if are_most(remains.count(Status.INVALID), sum(remains.counts.values())):
             asked = "is the column of the appointment ids the right one? (--map appointment_id=COLUMN)"
             yield f"most rows are invalid: {asked}."
@@ -234,6 +233,11 @@ def _for_a_person(ending: Ending) -> Iterator[str]:
         of = counted(remains.warned, "cancellation")
         them = _them(remains.warned)
         yield f"an after-effect of {of} went wrong, results.csv says which: look at {them} in meetergo."
+
+
+def how_again(run: RunRecord | None) -> str:
+    """Return the command that takes corrected rows: after the run of a plan they are planned, and approved again."""
+    return "plan" if run and run.provenance.plan_digest else "run"
 
 
 def _files_to_correct(remains: Remains) -> Iterator[tuple[str, str]]:
@@ -259,9 +263,10 @@ def _corrected(ending: Ending) -> Iterator[str]:
     for name in names:
         if run is None or not ending.out:
             return
-        out = Path(ending.out)
-        new_out = "" if out.name == run.run_id else _seen_from_here(Path(f"{out}-{Path(name).stem}"))
-        if command := run.provenance.command_for(_seen_from_here(out / name), run.source, new_out):
+        out = Path(ending.out).absolute()
+        # Absolute: who reads this in a mail or a log does not know the folder of the run.
+        new_out = "" if out.name == run.run_id else str(Path(f"{out}-{Path(name).stem}"))
+        if command := run.provenance.command_for(str(out / name), run.source, new_out):
             yield typed(command, f", once {name if len(names) > 1 else 'it'} is corrected")
 
 

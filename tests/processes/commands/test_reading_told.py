@@ -50,7 +50,9 @@ def test_the_plan_tells_what_it_read_and_where_reasons_come_from(shell: Shell, c
     assert "is hidden in the sheet" in (shell.folder / "out" / "plan.json").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("reason", "told"), [("closed", "closed (given)"), ("room {room} is closed", "room 8 is")])
+@pytest.mark.parametrize(
+    ("reason", "told"), [("closed", "[given reason] closed"), ("room {room} is closed", "[given reason] room 8 is")]
+)
 def test_a_given_reason_is_told_apart_from_a_rows_own(shell: Shell, closure: Path, reason: str, told: str) -> None:
     words = (*MAPPED, "--hidden-rows", "include", "--reason", reason)
     document = shell("plan", closure, "--look", "never", *words, "--json").summary

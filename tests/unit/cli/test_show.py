@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import ConfigError, PlanError, UsageError
 from bulk_cancel.plan_files import PlanFile
-from support.plans import ABOUT, DAY, NOW, line, uuid, write_plan
+from support.plans import ABOUT, DAY, NOW, line, seen, uuid, write_plan
 
 
 @pytest.fixture(autouse=True)
@@ -93,12 +94,38 @@ def test_only_the_first_lines_are_shown_and_no_text_acts(path: Path, capsys: pyt
     write_plan(path, ABOUT, [line(row, why="[/x] to do", reason=reason) for row in range(2, 30)])
     show_command(str(path), None, json=False)
     shown = capsys.readouterr().out
-    assert "To cancel (28, the first 5)" in shown
-    assert uuid(6) in shown
-    assert uuid(7) not in shown
+    assert "To cancel (28, the first 10)" in shown
+    assert uuid(11) in shown
+    assert uuid(12) not in shown
+    assert f"{path.name} is a text file with a line for each row." in " ".join(shown.split())
+    assert "plan with --out FOLDER: FOLDER/plan.html" in " ".join(shown.split())
     assert "\x1b" not in shown
     assert "[bold]Closed[/]" in shown
     assert "[/x] to do" in shown
+
+
+def test_people_series_groups_and_reasons_are_told_as_the_plan_told_them(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """People approve by what is shown."""
+    group = replace(line(2, cancel_all=True, reason_given=True), seen=seen(2, group_booking=True))
+    unread = replace(line(4, reason=None, cancel_all=True), seen=None)
+    about = replace(ABOUT, mailed=7, mailed_again=2, paid=1)
+    write_plan(path, about, [group, line(3, entire_series=True), unread])
+    show_command(str(path), None, json=False)
+    shown = " ".join(capsys.readouterr().out.split())
+    for said in (
+        "1 of them was not read for the plan.",
+        "7 people get a mail, 2 of them more than one. 1 appointment is paid, 2 hosts are concerned.",
+        "This makes at most 3 cancellations, 1 of a whole series, 1 for everyone in a group, each with a mail",
+        "It cannot be undone.",
+        "1 mail has the reason that the job or --reason gives.",
+        "1 mail gives no reason.",
+        "everyone in the group; given reason: Closed",
+    ):
+        assert said in shown, said
+    assert shown.count("everyone in the group") == 1
+    assert "text file" not in shown
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])

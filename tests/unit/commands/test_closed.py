@@ -407,6 +407,30 @@ def test_a_single_booking_is_never_called_a_group_booking(command: Command, sand
     assert "everyone in the group" not in everything
 
 
+def test_a_group_is_told_as_such_by_the_plan_by_show_and_before_the_run_of_the_plan(
+    command: Command, sandbox: Sandbox
+) -> None:
+    """The run of a plan reads nothing before it asks: the plan file says what the plan's reading has shown."""
+    groups = World.of([Wanted(Kind.GROUP), Wanted()], seed=5)
+    sandbox.reset(options(groups))
+    Path("wishes.csv").write_text("appointment_id\n" + "\n".join(groups.appointments))
+    given = ("--cancel-all", "--reason", "Closed", "--look", "each")
+    planned = ("plan", "wishes.csv", *given, "-o", "day.plan", "--out", "audit", *QUICK)
+    told = [command(*planned), command("show", "day.plan")]
+    told.append(command("run", "day.plan", "--yes", *QUICK))
+    assert [one.code for one in told] == [0, 0, 0]
+    (people,) = re.findall(r"\d+ people get a mail[^.]*\.", told[0].stdout)
+    headline = f"2 cancellations would be sent, 1 for everyone in a group. {people}"
+    assert headline in Path("audit/plan.html").read_text(encoding="utf-8")
+    for one in told:
+        said = " ".join((one.stdout + one.stderr).split())
+        assert said.count("everyone in the group") == 1
+        assert "2 cancellations, 1 for everyone in a group, each with a mail" in said
+        assert people in said
+    again = command("run", "day.plan", "--yes", *QUICK)
+    assert "get a mail" not in again.stdout + again.stderr, "they are settled"
+
+
 def test_a_lock_is_told_in_the_zone_of_its_reader(command: Command, sandbox: Sandbox) -> None:
     sandbox.reset(options(SPREAD))
     Path("wishes.csv").write_text(f"appointment_id\n{on_the_day(SPREAD)[0].id}\n")

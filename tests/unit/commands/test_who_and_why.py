@@ -194,12 +194,28 @@ def test_rows_of_a_job_file_are_corrected_with_the_job_file(office: Office, monk
     assert (office.job(job).input, office.job(job).reason) == (str(file), "Closed.")
 
 
+def test_what_to_type_names_the_file_for_a_reader_in_any_folder(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A nightly run's mail is read elsewhere; the results were in a folder below the run's own."""
+    monkeypatch.chdir(office.folder)
+    source = office.folder / "muc.csv"
+    source.write_text(f"id\n{uuid(1)}\nnobody\n")
+    job = office.job(source, out=Path("out"))
+    last = run_job(job, office.typing("run", str(source))).next.splitlines()[-1]
+    file = office.folder / "out" / "invalid.csv"
+    assert last == f"Type, once it is corrected: bulk-cancel run {file} --out {office.folder}/out-invalid"
+
+
 def test_rows_of_a_plan_are_planned_again(office: Office) -> None:
     source, plan = office.folder / "muc.csv", office.folder / "muc.plan"
     source.write_text(f"id\n{uuid(1)}\nnobody\n")
     plan_job(office.job(source, plan_file=plan, out=None), office.typing("plan"))
     summary = run_job(office.job(plan), office.typing("run", str(plan)))
     assert summary.next == f"Correct {office.folder}/out/invalid.csv (1 row) and plan it as a new input."
+    page = (office.folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count("and plan it as a new input.") == 2, "on top and in the card of the invalid rows"
+    assert "run it as a new input" not in page
 
 
 def test_what_another_input_left_is_told_with_its_command(office: Office) -> None:

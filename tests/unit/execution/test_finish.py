@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bulk_cancel.core.exit_codes import Halt, too_many_refused
 from bulk_cancel.core.states import State
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.reconcile import Reconciled
@@ -42,4 +43,17 @@ def test_a_run_does_not_call_its_own_targets_sendable_again(tmp_path: Path) -> N
     facts = RunFacts("run-1", run_no, ledger, None, system_clock(), 0.0)
     summary = summarised(facts, RunEnd(None, Reconciled(sendable=1)), Effort({}, False, 1.0, None))
     assert "may be sent again" not in summary.next
+    ledger.close()
+
+
+@pytest.mark.parametrize(("left", "exit_code"), [(0, Exit.REFUSED_ROWS), (1, Exit.STOPPED)])
+def test_too_many_refusals_are_told_only_where_they_left_rows(tmp_path: Path, left: int, exit_code: Exit) -> None:
+    ledger = SqliteLedger.open(tmp_path / "ledger.db")
+    run_no = staged(ledger, *(row(number, number) for number in range(2, 3 + left)))
+    put(ledger, run_no, State.NOT_FOUND, 2)
+    facts = RunFacts("run-1", run_no, ledger, None, system_clock(), 0.0)
+    end = RunEnd(Halt(Exit.STOPPED, too_many_refused(1)), Reconciled())
+    summary = summarised(facts, end, Effort({}, False, 1.0, None))
+    assert summary.exit_code == exit_code
+    assert ("--max-errors" in summary.next) == bool(left)
     ledger.close()

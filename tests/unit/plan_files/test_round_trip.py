@@ -87,6 +87,16 @@ def test_the_header_says_whether_refusals_are_sent_again(path: Path, given: bool
     assert ("retry_refused" in json.loads(path.read_text("ascii").splitlines()[0])) is given
 
 
+def test_the_file_says_who_is_mailed_which_rows_are_for_groups_and_whose_the_reasons_are(path: Path) -> None:
+    group = replace(line(2, cancel_all=True, reason_given=True), seen=seen(2, group_booking=True))
+    single = replace(line(3, cancel_all=True), seen=seen(3, group_booking=False))
+    write_plan(path, replace(ABOUT, mailed=3, mailed_again=1), [group, single])
+    opened = open_plan(path, now=NOW)
+    assert (opened.header.mailed, opened.header.mailed_again, opened.header.paid) == (3, 1, 0)
+    assert [(one.is_for_a_group, one.row.reason_given) for one in opened.lines()] == [(True, True), (False, False)]
+    assert [one.is_for_a_group for _, _, one in opened.approved()] == [True, False]
+
+
 def test_a_run_stages_every_row_in_chunks(plan: PlanFile) -> None:
     chunks = list(plan.rows(chunk=5))
     assert [len(chunk) for chunk in chunks] == [5, 5, 2]

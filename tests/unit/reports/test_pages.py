@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Appointment, Entry
 from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.plan import LookSummary
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.ledger.port import Ledger, RunStart
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
@@ -136,7 +137,9 @@ def test_a_plan_says_what_it_would_do() -> None:
         page.add(each)
     made = page.page()
     assert made.name == "closure.csv"
-    assert made.headline == "5 cancellations would be sent. 1 row is looked up first. Nothing is sent for 7 rows."
+    assert made.headline == (
+        "5 cancellations would be sent, 1 of a whole series. 1 row is looked up first. Nothing is sent for 7 rows."
+    )
     assert [card.kind.label for card in made.cards][-1] == "paid"
     assert len(made.rows) == len(ONE_OF_EACH) + 1
     assert render(made).count("<tr ") == len(made.rows)
@@ -150,6 +153,20 @@ def test_cancel_all_is_shown_only_for_rows_that_may_be_group_bookings() -> None:
     everyone = ["everyone in the group"]
     page.add(line(5, cancel_all=True))
     assert [list(shown.notes) for shown in page.page().rows] == [[], everyone, [], []]
+
+
+def test_a_series_a_group_and_the_mailed_people_are_counted_in_the_header_of_a_plan() -> None:
+    look = LookSummary(mails=Counter({"a": 2, "b": 1}))
+    page, plain = PlanPage(replace(FACTS, look=lambda: look)), PlanPage(FACTS)
+    page.add(line(2, entire_series=True))
+    page.add(replace(line(3, cancel_all=True), seen=seen(3, group_booking=True)))
+    plain.add(line(2))
+    assert page.page().headline == (
+        "2 cancellations would be sent, 1 of a whole series, 1 for everyone in a group. "
+        "2 people get a mail, 1 of them more than one."
+    )
+    assert page.page().state.label == "look before you approve"
+    assert (plain.page().headline, plain.page().state.label) == ("1 cancellation would be sent.", "nothing unusual")
 
 
 def test_the_plan_of_a_closure_says_what_it_wants_before_and_after() -> None:
@@ -202,6 +219,22 @@ def test_the_line_of_the_limit_is_never_under_what_it_allowed(pace: Pace) -> Non
         (_, y), *_ = (point for point in points if abs(point[0] - bar.x) < WIDTH / 60 and point[0] <= bar.x)
         assert y <= bar.y + 0.1
         assert 0 <= bar.y <= HEIGHT
+
+
+@pytest.mark.parametrize(
+    ("counts", "percents"),
+    [
+        ((1, 1, 1), ["34 %", "33 %", "33 %"]),
+        ((49, 2, 1, 1, 1, 3), ["86 %", "3 %", "2 %", "2 %", "2 %", "5 %"]),
+        ((2, 1), ["67 %", "33 %"]),
+        ((7,), ["100 %"]),
+        ((996, 2, 2), ["99 %", "under 1 %", "under 1 %"]),
+        ((970, 6, 6, 6, 6, 6), ["97 %", *["under 1 %"] * 5]),
+        ((495, 495, 10), ["50 %", "49 %", "1 %"]),
+    ],
+)
+def test_the_percents_of_a_bar_add_up_to_a_hundred(counts: tuple[int, ...], percents: list[str]) -> None:
+    assert [part.percent for part in segments([*enumerate(counts)])] == percents
 
 
 def test_every_part_of_a_bar_is_seen() -> None:

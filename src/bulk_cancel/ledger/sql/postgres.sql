@@ -408,6 +408,8 @@ LEFT JOIN targets t USING (appointment_id, attendee_id, entire_series) ORDER BY 
 -- name: of_its_sends
 FROM input_rows r JOIN events e USING (target_id)
 WHERE r.run_no = $1 AND r.first_row = r.row AND e.run_no = $1 AND e.event = 'intent'
+  AND NOT EXISTS (SELECT 1 FROM events n WHERE n.target_id = e.target_id AND n.attempt_no = e.attempt_no
+    AND n.event = 'not_applied' AND n.http_status IS NULL)
 
 -- name: sends
 SELECT trunc((e.at - $2::double precision) / $3::double precision)::bigint AS interval_no, count(*)

@@ -275,10 +275,13 @@ SELECT
 {mailed_reason}
 FROM targets t WHERE appointment_id = ? AND attendee_id = ? AND entire_series = ?;
 
--- A run sends what its own rows name, so that its sends are found without reading the whole history.
+-- A run sends what its own rows name, so that its sends are found without reading the whole history. An intent whose
+-- record says that no byte of it left is no send.
 -- name: of_its_sends
 FROM input_rows r CROSS JOIN events e USING (target_id)
 WHERE r.run_no = ?1 AND r.first_row = r.row AND e.run_no = ?1 AND e.event = 'intent'
+  AND NOT EXISTS (SELECT 1 FROM events n WHERE n.target_id = e.target_id AND n.attempt_no = e.attempt_no
+    AND n.event = 'not_applied' AND n.http_status IS NULL)
 
 -- name: sends
 SELECT CAST((e.at - ?2) / ?3 AS INTEGER) AS interval_no, count(*)

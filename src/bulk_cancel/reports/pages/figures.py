@@ -38,15 +38,28 @@ def segments(counts: Sequence[tuple[T, int]]) -> list[Segment[T]]:
     shares = [max(_THINNEST, WIDTH * count / total) for _, count in parts]
     scale = WIDTH / sum(shares) if shares else 1.0
     made, x = [], 0.0
-    for (kind, count), share in zip(parts, shares, strict=True):
-        made.append(Segment(kind, count, _percent(count, total), round(x, 2), round(share * scale, 2)))
+    percents = _percents([count for _, count in parts])
+    for (kind, count), share, percent in zip(parts, shares, percents, strict=True):
+        made.append(Segment(kind, count, percent, round(x, 2), round(share * scale, 2)))
         x += share * scale
     return made
 
 
-def _percent(count: int, total: int) -> str:
-    percent = 100 * count / total
-    return "under 1 %" if percent < 1 else f"{int(percent)} %"
+def _percents(counts: Sequence[int]) -> list[str]:
+    """Return the whole percents of counts, which are not 0, so that they add up to 100.
+
+    What is left after rounding down goes to the largest remainders. "under 1 %" takes its share, rounded up for all
+    such parts together, so that no part beside another one is "100 %".
+    """
+    total = sum(counts)
+    small = sum(count for count in counts if 100 * count < total)
+    left = 100 - -(-100 * small // total) if total else 0
+    percents = [100 * count // total for count in counts]
+    by_remainder = sorted(range(len(counts)), key=lambda place: -(100 * counts[place] % total))
+    large = [place for place in by_remainder if percents[place]]
+    for place in large[: left - sum(percents)]:
+        percents[place] += 1
+    return [f"{percent} %" if percent else "under 1 %" for percent in percents]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from bulk_cancel.core.actions import Action
 from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.moments import Zone, show_moment, show_span, widened
 from bulk_cancel.core.pacing import Pace, duration_s
-from bulk_cancel.core.plan import PlanLine
+from bulk_cancel.core.plan import LookSummary, PlanLine, parts_told
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.text import clean, counted, printable
 from bulk_cancel.core.units import about
@@ -69,6 +69,7 @@ class PlanFacts:
     shown: Callable[[Page], Page] = lambda page: page  #: adds the columns of the input that somebody wants to see
     hours: Callable[[], Hours] = Hours  #: when cancels may be sent; known when the page is written
     zone: Zone = None  #: of its readers
+    look: Callable[[], LookSummary | None] = lambda: None  #: what was read; known when the page is written
 
 
 @dataclass(slots=True)
@@ -80,6 +81,8 @@ class PlanPage:
     cancels: Counter[str] = field(default_factory=Counter)  #: by account
     paid: int = 0
     without_reason: int = 0  #: of those to be cancelled
+    series: int = 0  #: of those to be cancelled, whole series
+    groups: int = 0  #: of those to be cancelled, everyone in a group
     starts: tuple[float, float] | None = None  #: the first and the last start of what is to be cancelled
     _concerning: defaultdict[Action, list[Row]] = field(default_factory=lambda: defaultdict(list), repr=False)
     _paid_rows: list[Row] = field(default_factory=list, repr=False)
@@ -94,6 +97,8 @@ class PlanPage:
             self.starts = widened(self.starts, line.seen.start)
         self.paid += paid
         self.without_reason += line.is_sent and not line.row.reason
+        self.series += line.is_sent and line.row.entire_series
+        self.groups += line.is_sent and line.is_for_a_group
         kept = self._kept(line.action, paid=paid)
         if len(kept) < layout.MOST_ROWS:
             kept.append(_row(line, self.facts.zone, for_a_person=paid or line.action in _ADVICE))
@@ -123,7 +128,7 @@ class PlanPage:
         )
 
     def _state(self) -> Kind:
-        if any(self.actions[action] for action in _ADVICE) or self.paid:
+        if any(self.actions[action] for action in _ADVICE) or self.paid or self.series or self.groups:
             return Kind("look before you approve", Tone.WARN, "!")
         return Kind("nothing unusual", Tone.GOOD, "✓")
 
@@ -134,7 +139,8 @@ class PlanPage:
         unclear = self.actions[Action.READ_FIRST]
         other = self.actions.total() - cancels - unclear
         sentences = (
-            f"{counted(cancels, 'cancellation', 'cancellations')} would be sent.",
+            f"{counted(cancels, 'cancellation')} would be sent{parts_told(self.series, self.groups)}.",
+            look.people if (look := self.facts.look()) else "",
             f"{counted(unclear, 'row is', 'rows are')} looked up first." if unclear else "",
             f"Nothing is sent for {counted(other, 'row', 'rows')}." if other else "",
         )

@@ -20,7 +20,7 @@ from bulk_cancel.core.text import counted, printable
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.ledger.port import Concern, Ledger, RowRecord, RunRecord
 from bulk_cancel.reports.details import detail_of
-from bulk_cancel.reports.next_step import NOT_ENDED, Ending, closing_steps, next_step
+from bulk_cancel.reports.next_step import NOT_ENDED, Ending, closing_steps, how_again, next_step
 from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, timeline
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
@@ -66,15 +66,15 @@ _CARDS: Mapping[Concern, tuple[Kind, str]] = MappingProxyType(
         Concern.REJECTED: (
             KINDS[Status.REJECTED],
             "The API refused, or a reading showed that it would, and nothing was sent: each row says which. Correct "
-            "these rows in failed.csv and run it as a new input.",
+            "these rows in failed.csv and {again} it as a new input.",
         ),
         Concern.NOT_FOUND: (
             KINDS[Status.NOT_FOUND],
-            "The API knows no such appointment or attendee. Check the ids in failed.csv and run it as a new input.",
+            "The API knows no such appointment or attendee. Check the ids in failed.csv and {again} it as a new input.",
         ),
         Concern.INVALID: (
             KINDS[Status.INVALID],
-            "Never sent: the row cannot be carried out. Correct invalid.csv and run it as a new input.",
+            "Never sent: the row cannot be carried out. Correct invalid.csv and {again} it as a new input.",
         ),
         Concern.CHANGED: (
             KINDS[Status.SKIPPED],
@@ -204,6 +204,11 @@ def _done(done: int, total: int) -> str:
 
 
 def _advice(run: _Run) -> str:
+    """Return what to do next. A page is passed on: it does not name the folder of the person who made it."""
+    return _next(run).replace(f"{Path.cwd()}/", "")
+
+
+def _next(run: _Run) -> str:
     then = {status.value: run.count(status) for status in Status}
     if run.record.status == "ended" and run.told.get("counts") == then and not run.expired_in:
         return str(run.told["next"])
@@ -251,7 +256,7 @@ def _card(run: _Run, concern: Concern) -> Card:
     count = run.concerns[concern]
     rows = [_row(record, run.record.zone, for_a_person=True) for record in run.concerned[concern][: layout.EXAMPLES]]
     noun = "appointment" if concern in (Concern.WARNED, Concern.PAID) else "row"
-    return Card(kind, count, counted(count, noun), advice, rows)
+    return Card(kind, count, counted(count, noun), advice.format(again=how_again(run.record)), rows)
 
 
 def _rows(ledger: Ledger, run: _Run) -> list[Row]:
