@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import select
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -43,10 +44,18 @@ class PlainText:
 
 
 def read_blocks(file: BinaryIO, digest: Digest = lambda _block: None) -> Iterator[bytes]:
-    """Yield the bytes of a file, after `digest` has taken them."""
-    while block := file.read(BLOCK):
-        digest(block)
-        yield block
+    """Yield the bytes of a file, after `digest` has taken them.
+
+    Who starts a program may leave its standard input non-blocking: then a pause of the writer reads as None, the end
+    as no bytes.
+    """
+    block: bytes | None
+    while (block := file.read(BLOCK)) != b"":
+        if block is None:
+            select.select([file], [], [])
+        else:
+            digest(block)
+            yield block
 
 
 def write_blocks(blocks: Iterator[bytes], path: Path) -> Path:

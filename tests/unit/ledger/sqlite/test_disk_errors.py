@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import resource
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -215,3 +216,17 @@ def test_a_ledger_that_cannot_be_made_is_not_there(tmp_path: Path, disk: Disk) -
         ledger.close()
         if not was_touched:
             return
+
+
+@pytest.mark.parametrize("most_bytes", range(4096, 90_000, 4096))
+def test_a_ledger_that_is_made_while_files_may_not_grow_can_be_made_afterwards(path: Path, most_bytes: int) -> None:
+    """SQLite itself says nothing when the disk refuses the checkpoint of closing, unlike the VFS above."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
+    try:
+        refusal(lambda: SqliteLedger.open(path).close())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    ledger = SqliteLedger.open(path)
+    assert (ledger.runs(), ledger.verify()) == ([], [])
+    ledger.close()
