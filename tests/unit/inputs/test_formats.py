@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
+import sys
 import zlib
+from select import select
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 import xlsxwriter
 
 from bulk_cancel.errors import InputError, InputMissingError
+from bulk_cancel.inputs import unpack
 from bulk_cancel.inputs.formats import Kind, Packing, format_of
 
 COLUMNS = ["Appointment ID", "reason", "attendee_id", "cancel_all", "number", "note"]
@@ -105,6 +110,24 @@ def test_every_format_gives_the_same_rows(staging, records, expected, name):
 def test_standard_input_gives_the_same_rows(staging, records, expected, stdin):
     stdin(as_csv(records, ";"))
     assert staging.rows("-") == expected
+
+
+def test_a_pause_of_the_writer_is_no_end_of_a_pipe_that_does_not_block(staging, records, expected, monkeypatch):
+    content = as_csv(records, ";")
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    parts = iter((content[:40], content[40:]))
+
+    def wait(*waiting_for: object) -> None:
+        """Whoever writes goes on only when the program waits for it."""
+        part = next(parts, None)
+        os.write(writer, part) if part else os.close(writer)
+        select(*waiting_for)
+
+    with open(reader, "rb") as piped:  # noqa: PTH123 - a descriptor
+        monkeypatch.setattr(unpack.select, "select", wait)
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=piped))
+        assert staging.rows("-") == expected
 
 
 def test_rows_are_numbered_as_in_a_spreadsheet(expected):
