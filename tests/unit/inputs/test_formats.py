@@ -133,6 +133,19 @@ def test_a_pause_of_the_writer_is_no_end_of_a_pipe_that_does_not_block(staging, 
         assert staging.rows("-") == expected
 
 
+def test_a_terminal_that_hangs_up_is_an_input_that_cannot_be_read(staging, monkeypatch):
+    answers = iter([b"id\n"])
+
+    def read(_size):
+        if (answer := next(answers, None)) is None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return answer
+
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=SimpleNamespace(read=read)))
+    with pytest.raises(InputError, match=r"^standard input: cannot be read: Input/output error$"):
+        staging.stage("-")
+
+
 def test_rows_are_numbered_as_in_a_spreadsheet(expected):
     assert [row.row for row in expected] == [2, 3, 5, 6, 7, 8, 9]
 
