@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.encodings import check_encoding
@@ -49,8 +49,7 @@ def read_blocks(file: BinaryIO, digest: Digest = lambda _block: None) -> Iterato
     Who starts a program may leave its standard input non-blocking: then a pause of the writer reads as None, the end
     as no bytes.
     """
-    block: bytes | None
-    while (block := file.read(BLOCK)) != b"":
+    while (block := cast("bytes | None", file.read(BLOCK))) != b"":
         if block is None:
             select.select([file], [], [])
         else:
