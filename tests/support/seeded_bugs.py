@@ -671,6 +671,28 @@ BUGS = (
         "tests/unit/settings/test_api_address.py::test_every_spelling_of_an_address_has_one_name_and_one_ledger",
     ),
     Bug(
+        "a pause of a non-blocking pipe ends the input",
+        "inputs/unpack.py",
+        'while (block := cast("bytes | None", file.read(BLOCK))) != b"":',
+        "while block := file.read(BLOCK):",
+        "tests/unit/inputs/test_formats.py::test_a_pause_of_the_writer_is_no_end_of_a_pipe_that_does_not_block",
+    ),
+    Bug(
+        "a new ledger is closed without a look at its checkpoint",
+        "ledger/sqlite/create.py",
+        "        connection.wal_checkpoint(None, apsw.SQLITE_CHECKPOINT_TRUNCATE)\n",
+        "        pass\n",
+        "tests/unit/ledger/sqlite/test_disk_errors.py::test_a_ledger_whose_first_checkpoint_is_refused_is_not_there",
+    ),
+    Bug(
+        "a rollback that SQLite has made already hides the disk's error",
+        "ledger/sqlite/connection.py",
+        "if isinstance(first, apsw.Error) and not self.in_transaction:",
+        "if False:",
+        "tests/unit/ledger/sqlite/test_disk_errors.py"
+        "::test_a_ledger_that_is_made_while_files_may_not_grow_can_be_made_afterwards",
+    ),
+    Bug(
         "there is no lock",
         "ops/locks.py",
         "lock.acquire(timeout=max(wait_s, _GLANCE_S), poll_interval=0.1)",

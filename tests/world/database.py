@@ -41,6 +41,7 @@ class Database:
     refused: dict[int, int] = field(default_factory=dict)
     is_away: bool = False
     sessions: list[Session] = field(default_factory=list)
+    ended_early: list[str] = field(default_factory=list)  #: what the workers' rules say of it
     _ledger: SqliteLedger | None = None
 
     @property
@@ -277,7 +278,9 @@ class Session(SqliteLedger):
 
     def end_account(self, lease: Lease, note: str) -> None:
         with self._call():
-            self._held_chunk(lease)
+            given_back_at = self._held_chunk(lease).given_back_at
+            if given_back_at is None or self.database.now - given_back_at < self._held_chunk(lease).silence_s:
+                self.database.ended_early.append("a chunk was ended before another worker could take it.")
             for chunk in self._of(lease.chunk.run_no):
                 if chunk.account == lease.account and not chunk.ended:
                     chunk.end(note)

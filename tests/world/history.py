@@ -393,4 +393,6 @@ class _History:
             fleet.idle(ran.job, SETTLE_S + 60)
         ran.process.commits.extend(fleet.commits)
         ran.bug = ran.bug or "; ".join(fleet.bugs)
+        for sentence in fleet.rules.broken_in(ran, self.api.departures):
+            self.violated(13, sentence)
         fleet.commits.clear()

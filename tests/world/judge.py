@@ -12,6 +12,8 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import apsw
+
 from bulk_cancel.core.actions import SENT
 from bulk_cancel.core.model import Entry, Status, Target, status_of
 from bulk_cancel.core.states import TRANSITIONS, Event, State
@@ -71,7 +73,11 @@ class Judge:
             if any(one.kind == "post" for one in new):
                 self._violated(2, "a run that refuses its ledger sent a cancel.")
             return
-        before, past = self._past, read_past(self._ledger)
+        try:
+            before, past = self._past, read_past(self._ledger)
+        except apsw.Error as error:
+            self._violated(3, f"the ledger cannot be read: {error}.")
+            return
         self._begun_by |= dict.fromkeys(range(before.newest_run + 1, past.newest_run + 1), ran)
         self._history_only_grows(before, past)
         self._past = past
@@ -281,9 +287,9 @@ class Judge:
             and (it.kind == "list" or (it.what == "read active" and it.target and _is_of(it.target, target)))
         ]
         singly = sum(it.kind == "get" for it in within)
-        if within and max(it.at for it in within) - min(it.at for it in within) < CONFIRM_S:
-            return min(1, singly)
-        return singly + any(it.kind == "list" for it in within)
+        count = singly + any(it.kind == "list" for it in within)
+        are_apart = within and max(it.at for it in within) - min(it.at for it in within) >= CONFIRM_S
+        return count if are_apart else min(1, count)
 
     # -- 6 to 14 ------------------------------------------------------------------------------------------------------
 

@@ -63,6 +63,8 @@ class LedgerFiles:
         if what == "without its -wal":
             Path(f"{self._ledger}-wal").unlink(missing_ok=True)
             Path(f"{self._ledger}-shm").unlink(missing_ok=True)
+        elif what == "an older copy" and self._scenario.chance.of("beside its -wal", runs).random() < 0.5:
+            shutil.copy2(older / "ledger.db", self._ledger)
         elif what == "an older copy":
             self.put_back(older)
         elif what == "cut in half":

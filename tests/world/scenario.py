@@ -94,6 +94,7 @@ FEATURES: Mapping[str, float] = {
     "breakers": 0.0,  # once in a history the API breaks its documented contract, in a theme of their own
     "workers": 0.0,  # on a shared ledger, in a theme of their own
     "database": 0.0,  # of the workers: away, or a connection lost
+    "stopped": 0.0,  # a run of the workers, by its operator
 }
 _CALM = ("accounts", "series", "groups", "strange_rows", "edits", "reconcile")
 THEMES: Mapping[str, tuple[str, ...]] = {
@@ -118,7 +119,8 @@ THEMES: Mapping[str, tuple[str, ...]] = {
 THEME_FEATURES: Mapping[str, Mapping[str, float]] = {
     "workers": {
         "kill": 0.6, "freeze": 0.6, "signal": 0.3, "database": 0.4, "late": 0.5, "series": 0.4, "trouble": 0.75,
-        "mischief": 0.0, "swapped": 0.0, "full_disk": 0.0, "reboot": 0.0, "suspend": 0.0, "clock": 0.0,
+        "stopped": 0.3, "revoked": 0.25, "clock": 0.15,
+        "mischief": 0.0, "swapped": 0.0, "full_disk": 0.0, "reboot": 0.0, "suspend": 0.0,
     },
 }  # fmt: skip
 

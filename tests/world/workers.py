@@ -31,6 +31,7 @@ from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.settings.job import Job
 from world.api import Api
 from world.database import Database, Session
+from world.fleet_rules import FleetRules
 from world.loop import StuckError, VirtualLoop
 from world.process import TURN_S, Commit
 from world.queue import WorldClock
@@ -64,6 +65,7 @@ class Fleet:
         self.commits: list[Commit] = []  #: since the judge looked
         self.bugs: list[str] = []
         self._job: Job | None = None
+        self.rules = FleetRules(self.database)
         if api.scenario.has("database"):
             self._plan_absences()
 
@@ -120,6 +122,7 @@ class Fleet:
     def _committed(self, session: Session, entries: Sequence[Entry]) -> None:
         worker = session.owner
         if entries and isinstance(worker, WorkerProcess):
+            self.rules.committed(session, worker.run, entries)
             self.commits.append(Commit(self.order(), self._clock.now, worker.run, tuple(entries)))
             for entry in entries:
                 self._api.note("event", entry.target_id, entry.event.value, entry.attempt_no)
@@ -146,6 +149,7 @@ class Fleet:
     def watch(self, run_id: str, job: Job, at_most_s: float) -> bool:
         """Let the workers work until the run has ended; stop it after a while; tell whether it has ended."""
         self._turns, self._job = 0, job
+        self.rules.begins(run_id, job)
         return bool(self._loop.carry_on(self._watch(run_id, at_most_s)))
 
     def idle(self, job: Job, seconds: float) -> None:
@@ -164,10 +168,13 @@ class Fleet:
 
     async def _watch(self, run_id: str, at_most_s: float) -> bool:
         self._bear_all()
+        rng = self._api.scenario.chance.of("stopped", run_id)
+        if self._api.scenario.has("stopped") and not self._api.calm:
+            at_most_s = rng.choice((rng.uniform(0, 1), rng.uniform(0, 20), at_most_s))
         for until_s, then in ((at_most_s, True), (3600.0, False)):
             until = self._clock.now + until_s
             while self._clock.now < until:
-                await asyncio.sleep(2.0)
+                await asyncio.sleep(min(2.0, max(0.01, until - self._clock.now)))
                 ledger = self.database._ledger
                 assert ledger is not None
                 if ledger.runs(run_id)[0].status == "ended":

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import select
 import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.encodings import check_encoding
@@ -43,10 +44,17 @@ class PlainText:
 
 
 def read_blocks(file: BinaryIO, digest: Digest = lambda _block: None) -> Iterator[bytes]:
-    """Yield the bytes of a file, after `digest` has taken them."""
-    while block := file.read(BLOCK):
-        digest(block)
-        yield block
+    """Yield the bytes of a file, after `digest` has taken them.
+
+    Who starts a program may leave its standard input non-blocking: then a pause of the writer reads as None, the end
+    as no bytes.
+    """
+    while (block := cast("bytes | None", file.read(BLOCK))) != b"":
+        if block is None:
+            select.select([file], [], [])
+        else:
+            digest(block)
+            yield block
 
 
 def write_blocks(blocks: Iterator[bytes], path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import TracebackType
 from typing import Any
 
 import apsw
@@ -13,6 +14,18 @@ from bulk_cancel.ledger.statements import statements
 
 class Connection(apsw.Connection):
     """A connection whose statements are run by their names."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """End a transaction. Where SQLite has rolled back by itself, its error counts, and not that of our rollback."""
+        try:
+            return super().__exit__(kind, error, trace)
+        except apsw.SQLError as failed:
+            first = error or failed.__context__
+            if isinstance(first, apsw.Error) and not self.in_transaction:
+                raise first from None
+            raise
 
     def rows(self, name: str, *values: Any) -> list[Row]:
         """Run a statement and return its rows."""

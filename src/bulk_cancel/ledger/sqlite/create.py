@@ -70,6 +70,8 @@ def _make(path: Path) -> None:
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", SCHEMA_VERSION)
             connection.rows("set_meta", LEDGER_ID, secrets.token_hex(16))
+        # Closing does the same, but says nothing when the disk refuses it: half of the file would stay in the -wal.
+        connection.wal_checkpoint(None, apsw.SQLITE_CHECKPOINT_TRUNCATE)
     aside.replace(path)
     sync(path.parent)
 

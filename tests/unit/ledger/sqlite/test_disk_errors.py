@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import resource
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,7 +16,7 @@ import pytest
 from bulk_cancel.core.model import Entry
 from bulk_cancel.core.states import Event
 from bulk_cancel.errors import Exit, LedgerCreateError, LedgerDiskError, LedgerError
-from bulk_cancel.ledger.sqlite import file_guard
+from bulk_cancel.ledger.sqlite import create, file_guard
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from support.given import entries, row, staged, target
 from support.ledger_files import kill
@@ -266,3 +267,30 @@ def test_a_ledger_that_cannot_be_made_is_not_there(tmp_path: Path, disk: Disk) -
         ledger.close()
         if not was_touched:
             return
+
+
+@pytest.mark.parametrize("most_bytes", range(4096, 90_000, 4096))
+def test_a_ledger_that_is_made_while_files_may_not_grow_can_be_made_afterwards(path: Path, most_bytes: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
+    try:
+        refusal(lambda: SqliteLedger.open(path).close())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    ledger = SqliteLedger.open(path)
+    assert (ledger.runs(), ledger.verify()) == ([], [])
+    ledger.close()
+
+
+def test_a_ledger_whose_first_checkpoint_is_refused_is_not_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite says nothing when the disk refuses the checkpoint of closing, and leaves half of the file in the -wal."""
+
+    class Refused(create.Connection):
+        def wal_checkpoint(self, *_: object) -> tuple[int, int]:
+            raise apsw.FullError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(create, "Connection", Refused)
+        assert isinstance(refusal(lambda: SqliteLedger.open(path)), LedgerCreateError)
+    assert not path.exists()
+    SqliteLedger.open(path).close()
