@@ -127,6 +127,7 @@ LINES = {
         (case("p01_uuid_flba16.parquet"), {}, [(2, None), (3, None), (4, None)]),
     ],
     "a folder": [],  # test_formats.py::test_a_folder_of_part_files_is_read_in_the_order_of_their_names
+    "anything else in such": [],  # test_formats.py::test_what_a_folder_holds_beside_its_parts_is_refused_and_named
     "more than 4,096": [
         (csv("id," + ",".join(f"c{no}" for no in range(5000)) + "\n"), {}, "at most 4,096 are read"),
         (csv("id\n" + "x" * (17 << 20)), {}, "longer than 16 MiB"),

@@ -537,6 +537,28 @@ BUGS = (
         "tests/unit/ledger/sqlite/test_disk_errors.py::test_no_refused_write_loses_or_halves_a_commit",
     ),
     Bug(
+        "a full disk at a checkpoint is told as a ledger that was replaced",
+        _GUARD,
+        """        finally:
+            main = print_of(self._names[0])
+            if main[:2] == self._main[:2]:
+                self._main = main
+""",
+        """        except ArithmeticError:
+            raise
+        self._main = print_of(self._names[0])
+""",
+        "tests/unit/ledger/sqlite/test_disk_errors.py"
+        "::test_each_checkpoint_that_a_full_disk_cuts_short_is_told_as_a_full_disk",
+    ),
+    Bug(
+        "a ledger that is replaced during a checkpoint is taken for the old one",
+        _GUARD,
+        "if main[:2] == self._main[:2]:",
+        "if True:",
+        f"{_MARKS}::test_a_main_file_replaced_during_a_checkpoint_is_noticed_at_the_next_commit",
+    ),
+    Bug(
         "no mark is moved on",
         _GUARD,
         "if newest != self._newest:",

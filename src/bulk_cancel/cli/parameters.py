@@ -30,7 +30,7 @@ def text_option(flag: str, metavar: str, help_text: str, **rest: Any) -> Option:
 
 def number_option(flag: str, help_text: str, default: int) -> Option:
     """Return an option with a whole number for its value."""
-    kind = click.IntRange(min=min(default, 1) if flag != "--port" else 0)
+    kind = click.IntRange(0, 65_535) if flag == "--port" else click.IntRange(min=min(default, 1))
     return Option([flag], metavar="N", type=kind, default=default, show_default=True, help=help_text)
 
 

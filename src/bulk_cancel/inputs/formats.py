@@ -47,14 +47,14 @@ def format_of(source: str) -> tuple[Kind, Packing]:
     """Return the format of the bytes that a source's name stands for, and how they are packed. Raises InputError."""
     if source == "-":
         return Kind.CSV, Packing.NONE
+    if not is_cloud(source) and Path(source).is_dir():
+        return Kind.PARQUET, Packing.NONE
     parts = re.split(r"[?#]", source)[0] if is_cloud(source) else source
     *rest, last = parts.rsplit("/", 1)[-1].lower().split(".")[1:] or [""]
     packing = Packing.NONE
     if last in (Packing.GZIP.value, Packing.ZSTD.value):
         packing, last = Packing(last), rest[-1] if rest else ""
     kind = _KINDS.get(last)
-    if kind is None and not is_cloud(source) and Path(source).is_dir():
-        return Kind.PARQUET, Packing.NONE
     if kind is None or (packing is not Packing.NONE and kind not in _PACKED_KINDS):
         raise InputError("the format of this file is not known", advice=f"Accepted are {ACCEPTED}.")
     return kind, packing

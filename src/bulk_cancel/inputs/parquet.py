@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from bulk_cancel.core.text import clean
+from bulk_cancel.core.text import clean, shown
 from bulk_cancel.errors import InputError
 from bulk_cancel.inputs.columns import Added
 from bulk_cancel.inputs.headers import refuse_unusable_headers
@@ -15,8 +15,35 @@ from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
 
 
 def part_files(folder: Path) -> list[Path]:
-    """Return the Parquet files of a folder by name; files whose names begin with _ or . are left out."""
-    return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith(("_", ".")))
+    """Return the Parquet files of a folder by name.
+
+    Raises InputError for anything else in it that may hold rows. Names that begin with _ or . and checksums (.crc) hold
+    none, as Spark and Hive write them; neither do empty subfolders.
+    """
+    try:
+        entries = sorted(path for path in folder.iterdir() if not _is_no_data(path.name))
+        others = [path.name for path in entries if not _is_part(path) and not _is_empty_folder(path)]
+        if not others:
+            return [path for path in entries if _is_part(path)]
+    except OSError as error:
+        raise InputError(f"the folder cannot be listed: {error.strerror or error}") from error
+    more = f" and {len(others) - 1:,} more in this folder are" if len(others) > 1 else " in this folder is"
+    raise InputError(
+        f'"{shown(others[0])}"{more} no Parquet part and would be left out',
+        advice="Put the Parquet files alone into a folder, without subfolders, or name one file.",
+    )
+
+
+def _is_part(path: Path) -> bool:
+    return path.name.lower().endswith(".parquet") and path.is_file()
+
+
+def _is_no_data(name: str) -> bool:
+    return name.startswith(("_", ".")) or name.endswith(".crc")
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and next(path.iterdir(), None) is None
 
 
 def open_parquet(path: Path) -> Table:

@@ -56,8 +56,18 @@ def _local(source: str, work: Path) -> Path:
         return copy_object(source, work / "copied")
     if source == "-":
         heed_ctrl_c()
-        return write_blocks(read_blocks(sys.stdin.buffer), work / "stdin")
+        return write_blocks(_blocks_of_stdin(), work / "stdin")
     return Path(source)
+
+
+def _blocks_of_stdin() -> Iterator[bytes]:
+    """Yield the bytes of standard input. Raises InputError, lest the error be taken for one of the copy's disk."""
+    try:
+        yield from read_blocks(sys.stdin.buffer)
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror or error}", advice="Pipe it in again, or name a file."
+        ) from error
 
 
 @contextmanager

@@ -49,6 +49,13 @@ def test_a_spelling_means_the_same_in_every_command() -> None:
     assert meanings["-o"] == {("FILE", False)}
 
 
+@pytest.mark.parametrize("port", [-1, 65_536, 70_000])
+def test_a_port_that_there_is_not_is_refused(port: int) -> None:
+    with pytest.raises(click.BadParameter, match="not in the range 0<=x<=65535"):
+        parse(f"sandbox --port {port}")
+    parse("sandbox --port 65535")
+
+
 @pytest.mark.parametrize(
     ("line", "said", "typed"),
     [

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from bulk_cancel.commands.doctor.check import Check, Level
+from bulk_cancel.commands.doctor.settings import check_input
 from bulk_cancel.commands.doctor.surroundings import check_surroundings
 from bulk_cancel.errors import Exit
 from bulk_cancel.settings.job import Job
@@ -34,6 +35,18 @@ def test_a_folder_for_metrics_that_is_not_there_is_a_warning(tmp_path: Path) -> 
     check = checks(metrics_file=tmp_path / "gone" / "a.prom")["metrics"]
     assert (check.level, check.exit_code) == (Level.WARN, Exit.OK)
     assert str(tmp_path / "gone") in check.found
+
+
+def test_a_folder_of_parquet_files_is_an_input_and_what_a_run_would_refuse_in_it_is_named(tmp_path: Path) -> None:
+    job = Job(input=str(tmp_path))
+    assert (check_input(job).level, check_input(job).exit_code) == (Level.FAIL, Exit.BAD_INPUT)
+    (tmp_path / "a.PARQUET").touch()
+    assert (check_input(job).level, check_input(job).found) == (Level.OK, f"{tmp_path} is there, 1 Parquet file.")
+    (tmp_path / "b.csv").touch()
+    check = check_input(job)
+    assert (check.level, check.exit_code) == (Level.FAIL, Exit.BAD_INPUT)
+    assert '"b.csv" in this folder' in check.found
+    assert "alone into a folder" in check.advice
 
 
 def test_too_few_open_files_for_the_connections_of_all_accounts(monkeypatch: pytest.MonkeyPatch) -> None:

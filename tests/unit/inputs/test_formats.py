@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
 import re
 import sys
 import zlib
+from pathlib import Path
 from select import select
 from types import SimpleNamespace
 
@@ -16,8 +18,9 @@ import pytest
 import xlsxwriter
 
 from bulk_cancel.errors import InputError, InputMissingError
-from bulk_cancel.inputs import unpack
+from bulk_cancel.inputs import reading, unpack
 from bulk_cancel.inputs.formats import Kind, Packing, format_of
+from bulk_cancel.inputs.parquet import open_parquet
 
 COLUMNS = ["Appointment ID", "reason", "attendee_id", "cancel_all", "number", "note"]
 
@@ -130,6 +133,19 @@ def test_a_pause_of_the_writer_is_no_end_of_a_pipe_that_does_not_block(staging, 
         assert staging.rows("-") == expected
 
 
+def test_a_terminal_that_hangs_up_is_an_input_that_cannot_be_read(staging, monkeypatch):
+    answers = iter([b"id\n"])
+
+    def read(_size):
+        if (answer := next(answers, None)) is None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return answer
+
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=SimpleNamespace(read=read)))
+    with pytest.raises(InputError, match=r"^standard input: cannot be read: Input/output error$"):
+        staging.stage("-")
+
+
 def test_rows_are_numbered_as_in_a_spreadsheet(expected):
     assert [row.row for row in expected] == [2, 3, 5, 6, 7, 8, 9]
 
@@ -183,6 +199,80 @@ def test_a_folder_of_part_files_is_read_in_the_order_of_their_names(staging, uui
     assert staged.columns == ("id", "only 0", "only 1", "only 2")
     (folder / "part-00001.parquet").rename(folder / "part-00009.parquet")
     assert staging.stage(folder).digest != staged.digest
+
+
+def test_parts_are_parquet_files_in_any_case_and_what_spark_leaves_beside_them_is_no_data(staging, uuid):
+    folder = staging.folder / "day.csv"  # a folder is no CSV, whatever its name
+    folder.mkdir()
+    for no, name in enumerate(("A.PARQUET", "b.Parquet", "c.parquet")):
+        pl.DataFrame({"id": [uuid(no)]}).write_parquet(folder / name)
+    for name in ("_SUCCESS", ".c.parquet.crc", "c.parquet.crc", "_metadata", ".DS_Store"):
+        (folder / name).write_bytes(b"not read")
+    for name in ("_temporary", ".spark-staging", "empty"):
+        (folder / name).mkdir()
+    (folder / "_temporary" / "d.parquet").write_bytes(b"not read")
+    assert [row.appointment_id for row in staging.rows(folder)] == [uuid(0), uuid(1), uuid(2)]
+
+
+@pytest.mark.parametrize(
+    "name", ["day=1/a.parquet", "b.parquet/_SUCCESS", "b.parquet.gz", "b.csv", "b.parquet.bak", "parquet", "b"]
+)
+@pytest.mark.parametrize("parts", [("a.parquet",), ()])
+def test_what_a_folder_holds_beside_its_parts_is_refused_and_named(staging, uuid, name, parts):
+    folder = staging.folder / "days"
+    (folder / name).parent.mkdir(parents=True)
+    pl.DataFrame({"id": [uuid(1)]}).write_parquet(folder / name)
+    for part in parts:
+        pl.DataFrame({"id": [uuid(2)]}).write_parquet(folder / part)
+    first = re.escape(name.partition("/")[0])
+    with pytest.raises(InputError, match=rf'days: "{first}" in this folder is no Parquet part') as refused:
+        staging.stage(folder)
+    assert "alone into a folder" in refused.value.advice
+    (folder / "zzz.csv").touch()
+    with pytest.raises(InputError, match=rf'"{first}" and 1 more in this folder are no Parquet part'):
+        staging.stage(folder)
+
+
+def test_a_pipe_or_a_dead_link_under_the_name_of_a_part_is_refused(staging):
+    folder = staging.folder / "days"
+    folder.mkdir()
+    (folder / "a.parquet").symlink_to("gone")
+    with pytest.raises(InputError, match=r'"a\.parquet" in this folder is no Parquet part'):
+        staging.stage(folder)
+    (folder / "a.parquet").unlink()
+    os.mkfifo(folder / "a.parquet")
+    with pytest.raises(InputError, match=r'"a\.parquet" in this folder is no Parquet part'):
+        staging.stage(folder)
+
+
+@pytest.mark.parametrize("name", ["days", "days/day=1"])
+def test_a_folder_that_cannot_be_listed_is_refused(staging, monkeypatch, name):
+    (staging.folder / "days" / "day=1").mkdir(parents=True)
+    listed = Path.iterdir
+
+    def refuse(path):
+        if path == staging.folder / name:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(InputError, match="days: the folder cannot be listed: Permission denied"):
+        staging.stage(staging.folder / "days")
+
+
+def test_a_file_that_comes_into_the_folder_while_it_is_read_is_noticed(staging, uuid, monkeypatch):
+    folder = staging.folder / "days"
+    folder.mkdir()
+    pl.DataFrame({"id": [uuid(1)]}).write_parquet(folder / "a.parquet")
+
+    def open_and_add(path):
+        table = open_parquet(path)
+        (folder / "b.csv").touch()
+        return table
+
+    monkeypatch.setattr(reading, "open_parquet", open_and_add)
+    with pytest.raises(InputError, match="the file changed while it was read"):
+        staging.stage(folder)
 
 
 @pytest.mark.parametrize("name", ["x.parquet", "x.xlsx", "x.csv.gz", "x.csv.zst", "x.ndjson"])

@@ -34,6 +34,20 @@ def check_input(job: Job) -> Check:
         return good("input", f"There is no {path} today; the job allows for that: nothing to do.")
     if not path.exists():
         return failed("input", InputMissingError(f"There is no input {path}.", advice="Check the name."))
+    if path.is_dir():
+        return _check_folder(path)
     if not path.is_file() or not os.access(path, os.R_OK):
         return failed("input", InputError(f"The input {path} cannot be read.", advice="Check what it is and its mode."))
     return good("input", f"{path} is there, {counted(path.stat().st_size, 'byte')}.")
+
+
+def _check_folder(folder: Path) -> Check:
+    from bulk_cancel.inputs.parquet import part_files  # brings polars
+
+    try:
+        parts = part_files(folder)
+    except InputError as error:
+        return failed("input", InputError(f"The input {folder} cannot be read: {error}.", advice=error.advice))
+    if not parts:
+        return failed("input", InputError(f"The input {folder} holds no Parquet file.", advice="Check the name."))
+    return good("input", f"{folder} is there, {counted(len(parts), 'Parquet file')}.")

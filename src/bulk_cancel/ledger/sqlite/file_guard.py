@@ -53,13 +53,21 @@ class FileGuard:
         self._wal = self.refuse_changed(whole=False)
         if self._pages >= CHECKPOINT_PAGES:
             self._pages = 0
-            self._connection.wal_checkpoint(None, apsw.SQLITE_CHECKPOINT_PASSIVE)
-            self._main = print_of(self._names[0])
+            self._checkpoint()
         newest = newest_event(self._connection.rows)
         if newest != self._newest:
             self._newest = newest
             if self._keeper:
                 self._move(self._keeper)
+
+    def _checkpoint(self) -> None:
+        """Note the main file's new state also when the disk refuses a part of it, but never another file's state."""
+        try:
+            self._connection.wal_checkpoint(None, apsw.SQLITE_CHECKPOINT_PASSIVE)
+        finally:
+            main = print_of(self._names[0])
+            if main[:2] == self._main[:2]:
+                self._main = main
 
     def _move(self, keeper: Keeper) -> None:
         if not self._connection.value("is_open"):

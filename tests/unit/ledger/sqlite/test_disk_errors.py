@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import resource
 import shutil
 from collections.abc import Callable, Iterator
@@ -31,6 +32,12 @@ class Disk:
         self.error, self.for_good = error, for_good
         self.calls, self.fails_at = 0, 0
         self.failed = False
+        self.room = math.inf  #: pages by which the main file may still grow
+
+    def grow(self) -> None:
+        self.room -= 1
+        if self.room < 0:
+            raise apsw.FullError("injected")
 
     def touch(self) -> None:
         self.calls += 1
@@ -62,10 +69,12 @@ class FailingVfs(apsw.VFS):
 class FailingFile(apsw.VFSFile):
     def __init__(self, name: object, flags: list[int], disk: Disk) -> None:
         super().__init__("unix", name, flags)  # type: ignore[arg-type]
-        self._disk = disk
+        self._disk, self._is_main = disk, bool(flags[0] & apsw.SQLITE_OPEN_MAIN_DB)
 
     def xWrite(self, data: bytes, offset: int) -> None:
         self._disk.touch()
+        if self._is_main and offset >= self.xFileSize():
+            self._disk.grow()
         super().xWrite(data, offset)
 
     def xSync(self, flags: int) -> None:
@@ -189,6 +198,48 @@ def test_no_refused_write_loses_or_halves_a_commit(prepared: Path, disk: Disk) -
         assert_whole(recorded(found), work, acknowledged)
         outcomes.add(acknowledged)
     assert outcomes == set(range(BATCHES + 1)), "the disk has to refuse every batch once, and none at last"
+
+
+def test_after_a_refused_write_the_next_ones_are_refused_by_the_disk_or_by_nothing(prepared: Path, disk: Disk) -> None:
+    ledger = SqliteLedger.open(prepared)
+    work = batches(ledger)
+    ledger.close()
+
+    def refused_and_ended(failing: SqliteLedger) -> LedgerError | None:
+        append_until_refused(failing, 1, work)
+        return refusal(lambda: failing.end_run(1, 1.0, ""))
+
+    for error, _ in each_refusal(prepared, disk, refused_and_ended):
+        assert error is None or isinstance(error, LedgerDiskError), str(error)
+
+
+@pytest.mark.parametrize("disk", [pytest.param((apsw.FullError, False), id="full")], indirect=True)
+def test_each_checkpoint_that_a_full_disk_cuts_short_is_told_as_a_full_disk(prepared: Path, disk: Disk) -> None:
+    ledger = SqliteLedger.open(prepared)
+    for number in range(1, 4):
+        before = prepared.stat().st_size
+        disk.room = 1
+        error = refused_within_a_checkpoint(ledger, 1000 * number)
+        disk.room = math.inf
+        assert error.exit_code is Exit.DISK
+        assert "Free some space" in error.advice
+        assert prepared.stat().st_size > before, "a part of the WAL was copied"
+    ledger.end_run(1, 1.0, "")
+    assert ledger.verify() == []
+    prepared.write_bytes(prepared.read_bytes())
+    with pytest.raises(LedgerError, match="replaced while in use"):
+        ledger.end_run(1, 1.0, "")
+    ledger.close()
+
+
+def refused_within_a_checkpoint(ledger: SqliteLedger, first: int) -> LedgerDiskError:
+    """Stage rows from the number `first` on, until the main file may not grow any more."""
+    for at in itertools.count(first, 20):
+        chunk = [row(number, number) for number in range(at, at + 20)]
+        if error := refusal(partial(ledger.stage, 1, chunk, 1.0)):
+            assert isinstance(error, LedgerDiskError), str(error)
+            return error
+    raise AssertionError
 
 
 def test_a_refused_staging_leaves_its_whole_chunk_or_nothing_of_it(prepared: Path, disk: Disk) -> None:

@@ -224,6 +224,28 @@ def test_a_main_file_replaced_during_a_commit_is_noticed_after_it(path: Path, mo
     ledger.close()
 
 
+def test_a_main_file_replaced_during_a_checkpoint_is_noticed_at_the_next_commit(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = SqliteLedger.open(path)
+    cancel(ledger, 1)
+    noted = file_guard.print_of
+    other = Path(shutil.copyfile(path, path.with_name("other.db")))
+    monkeypatch.setattr(file_guard, "CHECKPOINT_PAGES", 1)
+    checkpoint = file_guard.FileGuard._checkpoint
+
+    def replaced(guard: file_guard.FileGuard) -> None:
+        monkeypatch.setattr(file_guard, "print_of", lambda name: (other.replace(path), noted(name))[1])
+        checkpoint(guard)
+        monkeypatch.setattr(file_guard, "print_of", noted)
+
+    monkeypatch.setattr(file_guard.FileGuard, "_checkpoint", replaced)
+    ledger.end_run(1, AT, "")
+    with pytest.raises(LedgerError, match="replaced while in use"):
+        cancel(ledger, 2)
+    ledger.close()
+
+
 def test_a_mark_is_never_ahead_of_the_ledger_and_behind_by_nothing_when_all_goes_well(
     path: Path, marks: Marks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
