@@ -16,7 +16,8 @@ test: .venv/ready            ## the tests, all but the long sweeps
 	$(BIN)/pytest $(PARALLEL)
 
 test-long: .venv/ready       ## the long sweeps: kill -9 at every point, power cuts, ten times the random examples
-	$(BIN)/pytest $(PARALLEL) -m "long or hypothesis" --hypothesis-profile=long --timeout=1800
+	$(BIN)/pytest $(PARALLEL) -m "(long or hypothesis) and not alone" --hypothesis-profile=long --timeout=1800
+	$(BIN)/pytest -m "long and alone" --timeout=1800
 
 check: .venv/ready           ## formatting, lint and types
 	$(BIN)/ruff format --check .

@@ -671,6 +671,13 @@ BUGS = (
         "tests/unit/settings/test_api_address.py::test_every_spelling_of_an_address_has_one_name_and_one_ledger",
     ),
     Bug(
+        "what is no part is left out of a folder in silence",
+        "inputs/parquet.py",
+        "        if not others:\n",
+        "        if True:\n",
+        "tests/unit/inputs/test_formats.py",
+    ),
+    Bug(
         "a pause of a non-blocking pipe ends the input",
         "inputs/unpack.py",
         'while (block := cast("bytes | None", file.read(BLOCK))) != b"":',

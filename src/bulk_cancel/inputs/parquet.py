@@ -13,13 +13,22 @@ from bulk_cancel.inputs.columns import Added
 from bulk_cancel.inputs.headers import refuse_unusable_headers
 from bulk_cancel.inputs.table import LAYOUT_PROBLEM, Table
 
+#: What is in the folder of a table of Delta or Hudi, whose log says which files count, or of a job that is not done.
+_NO_FOLDER_OF_PARTS = ("_delta_log", ".hoodie", "_temporary")
+
 
 def part_files(folder: Path) -> list[Path]:
     """Return the Parquet files of a folder by name.
 
-    Raises InputError for anything else in it that may hold rows. Names that begin with _ or . and checksums (.crc) hold
-    none, as Spark and Hive write them; neither do empty subfolders.
+    Raises InputError for anything else in it that may hold rows, and for a table of Delta or Hudi, some of whose files
+    are superseded. Names that begin with _ or . and checksums (.crc) hold none, as Spark and Hive write them; neither
+    do empty subfolders.
     """
+    if name := next((name for name in _NO_FOLDER_OF_PARTS if (folder / name).exists()), None):
+        raise InputError(
+            f'"{name}" in this folder says that not all of its Parquet files count',
+            advice="Let whatever writes it finish, or write the rows of the table to one file and name that.",
+        )
     try:
         entries = sorted(path for path in folder.iterdir() if not _is_no_data(path.name))
         others = [path.name for path in entries if not _is_part(path) and not _is_empty_folder(path)]

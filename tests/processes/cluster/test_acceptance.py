@@ -23,6 +23,7 @@ class Key:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_five_thousand_rows_and_a_killed_worker(make_cluster: MakeCluster) -> None:
     used = _survive(make_cluster, 5000, Key(25, 200), chunk=250)
     assert min(used.values()) >= 0.95

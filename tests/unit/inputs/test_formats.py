@@ -180,6 +180,17 @@ def test_a_missing_file_is_told_apart(staging, name):
         staging.stage(staging.folder / name)
 
 
+@pytest.mark.parametrize("name", ["_delta_log", ".hoodie", "_temporary"])
+def test_a_table_whose_log_says_which_files_count_is_no_folder_of_parts(staging, uuid, name):
+    folder = staging.folder / "table"
+    (folder / name).mkdir(parents=True)
+    pl.DataFrame({"id": [uuid(1)]}).write_parquet(folder / "part-0.parquet")
+    with pytest.raises(
+        InputError, match=f'table: "{name}" in this folder says that not all of its Parquet files count'
+    ):
+        staging.stage(folder)
+
+
 def test_a_folder_without_parquet_files_is_no_input(staging):
     (staging.folder / "x.parquet").mkdir()
     with pytest.raises(InputError, match="not a file, nor a folder of Parquet files"):
@@ -208,9 +219,9 @@ def test_parts_are_parquet_files_in_any_case_and_what_spark_leaves_beside_them_i
         pl.DataFrame({"id": [uuid(no)]}).write_parquet(folder / name)
     for name in ("_SUCCESS", ".c.parquet.crc", "c.parquet.crc", "_metadata", ".DS_Store"):
         (folder / name).write_bytes(b"not read")
-    for name in ("_temporary", ".spark-staging", "empty"):
+    for name in ("_committed", ".spark-staging", "empty"):
         (folder / name).mkdir()
-    (folder / "_temporary" / "d.parquet").write_bytes(b"not read")
+    (folder / "_committed" / "d.parquet").write_bytes(b"not read")
     assert [row.appointment_id for row in staging.rows(folder)] == [uuid(0), uuid(1), uuid(2)]
 
 
