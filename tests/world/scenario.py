@@ -117,6 +117,9 @@ THEMES: Mapping[str, tuple[str, ...]] = {
 }
 #: What a theme has more often, or less, than others.
 THEME_FEATURES: Mapping[str, Mapping[str, float]] = {
+    "replicas": {"wider": 0.6, "groups": 0.8, "haste": 0.7},
+    "lists": {"cache": 0.5, "haste": 0.5},
+    "late": {"punctual": 0.5, "vain": 0.4},
     "workers": {
         "kill": 0.6, "freeze": 0.6, "signal": 0.3, "database": 0.4, "late": 0.5, "series": 0.4, "trouble": 0.75,
         "stopped": 0.3, "revoked": 0.25, "clock": 0.15,
