@@ -569,7 +569,7 @@ BUGS = (
         "a mark is moved on by a commit that fails",
         _GUARD,
         "            raise\n\n    def settle",
-        "            self._keeper.move(Seen(9, 64 * '0', Unanswered()))\n            raise\n\n    def settle",
+        "            self._keeper.move(9, 64 * '0')\n            raise\n\n    def settle",
         f"{_MARKS}::test_a_commit_that_fails_moves_no_mark",
     ),
     Bug(
@@ -603,15 +603,15 @@ BUGS = (
     Bug(
         "a lost ledger is forgotten while a cancel may take effect",
         "commands/resolve.py",
-        "if left_s := mark.seen.unanswered.left_s(machine.clock.now(), settle_s):",
+        "if left_s := mark.seen.unanswered.left_s(machine.clock.now()):",
         "if left_s := 0:",
         f"{_MARKS}::test_a_lost_ledger_is_not_forgotten_while_a_cancel_may_take_effect",
     ),
     Bug(
         "a mark forgets the settle time of the run that sent",
         "ledger/high_water.py",
-        "longest_s = max(self.settle_s, settle_s)",
-        "longest_s = settle_s",
+        "return self.at + send_within(self.settle_s) + self.settle_s if self.at else 0.0",
+        "return self.at + send_within(600.0) + 600.0 if self.at else 0.0",
         f"{_MARKS}::test_a_mark_tells_until_when_an_unanswered_cancel_may_take_effect",
     ),
     Bug(
@@ -634,6 +634,27 @@ BUGS = (
         "        if self._keeper and last:\n",
         "        if False:\n",
         f"{_POSTGRES_MARKS}::test_a_restored_dump_that_is_older_is_refused_with_what_is_missing",
+    ),
+    Bug(
+        "a database's mark keeps a cancel that was answered",
+        "ledger/postgres/ledger.py",
+        "if not _leaves_open(entries):",
+        "if False:",
+        "tests/contracts/test_marks.py::test_once_all_cancels_have_an_answer_nothing_is_waited_for",
+    ),
+    Bug(
+        "a mark loses what another process sent without an answer",
+        "ledger/high_water.py",
+        "seen = replace(newest, unanswered=noted.later(self._unanswered))",
+        "seen = newest",
+        f"{_POSTGRES_MARKS}::test_what_another_process_sends_while_a_mark_is_cleared_stays_in_it",
+    ),
+    Bug(
+        "a refusal names an earlier minute than the one until which a ledger is not forgotten",
+        "ledger/high_water.py",
+        "{show_due(due_at)}",
+        "{show_due(due_at - 60)}",
+        "tests/contracts/test_marks.py::test_forget_waits_until_the_minute_that_the_refusal_names",
     ),
     Bug(
         "a schema that is gone is begun anew without a word",

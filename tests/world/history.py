@@ -161,7 +161,7 @@ class _History:
             if self.played.violations:
                 return
             if copies and ran.error is not None and ran.swapped_at is None:
-                if forgotten(self.place, self._process(_FORGETS + number).machine, SETTLE_S):
+                if forgotten(self.place, self._process(_FORGETS + number).machine):
                     self.judge.forgotten()
                 self.files.put_back(copies)
             if own.random() < 0.5:

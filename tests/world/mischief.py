@@ -24,11 +24,11 @@ class Swap:
     content: bytes  #: of the file that took the ledger's place; none when there is none
 
 
-def forgotten(place: LedgerPlace, machine: Machine, settle_s: float) -> bool:
+def forgotten(place: LedgerPlace, machine: Machine) -> bool:
     """Have this machine forget a lost ledger, as an impatient person does, and know it again; whether it would."""
     kept = Path(shutil.copytree(machine.state_folder, f"{machine.state_folder}-kept"))
     try:
-        return forget(place, machine, settle_s) > 0
+        return forget(place, machine) > 0
     except BulkCancelError:
         return False
     finally:

@@ -81,7 +81,7 @@ def backup_command(to: str, ledger: str | None) -> None:
 def forget_command(ledger: str | None) -> None:
     """Forget a ledger that is lost."""
     place = place_of(ledger)
-    events = forget(place, this_machine(), _settle_s())
+    events = forget(place, this_machine())
     told = "nothing was remembered" if not events else f"{counted(events, 'event is', 'events are')} forgotten"
     print(f"{place}: {told}. Run with --look each: every appointment is then read before its cancel.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC
@@ -15,7 +14,7 @@ from bulk_cancel.commands.explain import TargetHistory, explain
 from bulk_cancel.commands.status import Overview, RunPhase, RunView, look_over
 from bulk_cancel.core.explanations import name_of
 from bulk_cancel.core.model import Status, Target
-from bulk_cancel.core.moments import Zone, show_moment, told_in, write_moment
+from bulk_cancel.core.moments import Zone, show_due, show_moment, told_in, write_moment
 from bulk_cancel.core.target_name import target_name
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
@@ -104,7 +103,7 @@ def _age(item: OpenTarget, zone: Zone) -> str:
     given_up = f"given up {show_duration(item.age_s)} ago"
     if item.undecided:
         return f"{given_up}; no read can settle it: a person decides, with `bulk-cancel resolve`"
-    when = f"from {show_moment(math.ceil(item.due_at / 60) * 60, zone)} on" if item.due_at is not None else "now"
+    when = f"from {show_due(item.due_at, zone)} on" if item.due_at is not None else "now"
     return f"{given_up}; if reads show it active, it may be sent again {when}"
 
 

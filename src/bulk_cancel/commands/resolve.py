@@ -10,6 +10,7 @@ from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.setup import provenance_of
 from bulk_cancel.commands.explain import find_named
 from bulk_cancel.core.model import Entry, Work
+from bulk_cancel.core.moments import show_due
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.target_name import target_name
 from bulk_cancel.core.text import clean
@@ -92,19 +93,20 @@ def _unknown_target(ledger: Ledger, name: str) -> Work:
     raise UsageError(f"{name} is {state}: only an unknown target can be resolved.")
 
 
-def forget(place: LedgerPlace, machine: Machine, settle_s: float) -> int:
+def forget(place: LedgerPlace, machine: Machine) -> int:
     """Remove this machine's marks of a lost ledger; return the number of events that they knew.
 
-    Raises UsageError while a cancel without an answer may take effect: `settle_s` seconds, or longer if the run that
-    sent it said so. LockedError while a run works on the ledger, or on a copy of it.
+    Raises UsageError while a cancel without an answer may take effect, by the settle time of the run that sent it.
+    LockedError while a run works on the ledger, or on a copy of it.
     """
 
     def refuse(mark: Mark) -> None:
-        if left_s := mark.seen.unanswered.left_s(machine.clock.now(), settle_s):
+        if left_s := mark.seen.unanswered.left_s(machine.clock.now()):
+            when = f"in {show_duration(math.ceil(left_s))}, from {show_due(mark.seen.unanswered.due_at)} on"
             raise UsageError(
                 f"A cancel that the ledger {mark.place} knows without an answer may still take effect: it is too early "
                 "to forget it.",
-                advice=f"Nothing was forgotten. Type the same again in {show_duration(math.ceil(left_s))}.",
+                advice=f"Nothing was forgotten. Type the same again {when}.",
             )
 
     return place.forget(refuse)

@@ -5,6 +5,7 @@ Every date with a time that the program shows or writes is written here, so that
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,6 +64,11 @@ def show_moment(moment: float | str | None, zone: Zone = None, form: str = _MINU
     """
     at = moment_of(moment) if isinstance(moment, str) else moment
     return clean(str(moment or ""), 64) if at is None else f"{formatted(there := local(at, zone), form)} {_name(there)}"
+
+
+def show_due(at: float, zone: Zone = None) -> str:
+    """Write the minute from which on something is possible, rounded up: a minute too early would achieve nothing."""
+    return show_moment(math.ceil(at / 60) * 60, zone)
 
 
 def formatted(day: date, form: str) -> str:

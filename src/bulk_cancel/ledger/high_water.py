@@ -20,12 +20,12 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from bulk_cancel.core.clock import send_within
-from bulk_cancel.core.moments import show_moment
+from bulk_cancel.core.moments import show_due
 from bulk_cancel.core.text import counted
 from bulk_cancel.errors import LedgerCreateError, LedgerError, LockedError
 from bulk_cancel.ops.locks import locked
@@ -49,10 +49,18 @@ class Unanswered:
     at: float = 0.0  #: seconds since the epoch; 0: all have an outcome
     settle_s: float = 0.0  #: of the run that sent it
 
-    def left_s(self, now: float, settle_s: float = 0.0) -> float:
-        """Return the seconds until it can no longer be applied, by the longer of its own settle time and `settle_s`."""
-        longest_s = max(self.settle_s, settle_s)
-        return max(0.0, self.at + send_within(longest_s) + longest_s - now) if self.at else 0.0
+    @property
+    def due_at(self) -> float:
+        """When it can no longer be applied, seconds since the epoch; 0: all have an outcome."""
+        return self.at + send_within(self.settle_s) + self.settle_s if self.at else 0.0
+
+    def left_s(self, now: float) -> float:
+        """Return the seconds until it can no longer be applied."""
+        return max(0.0, self.due_at - now)
+
+    def later(self, other: Unanswered) -> Unanswered:
+        """Return the one of the two that may be applied for longer."""
+        return max(self, other, key=lambda one: one.due_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +101,9 @@ class Mark:
         )
 
     def _wait(self) -> str:
-        last = self.seen.unanswered
-        if not last.at:
-            return ""
-        due = show_moment(last.at + last.settle_s + 60)  # it is shown without seconds: rounded up
-        return f"wait until {due} (a cancel without an answer may take effect until then), "
+        due_at = self.seen.unanswered.due_at
+        told = "(a cancel without an answer may take effect until then)"
+        return f"wait until {show_due(due_at)} {told}, " if due_at else ""
 
 
 class Marks:
@@ -136,10 +142,11 @@ class Marks:
             if mark is None or mark.place != place:
                 with replaced(self._folder / ledger_id) as file:
                     file.write(seen.to_record() + os.fsencode(f"{place}\n"))
-            keeper = Keeper(os.open(self._folder / ledger_id, os.O_RDWR), seen.unanswered)
+            known = mark.seen.unanswered if mark else Unanswered()
+            keeper = Keeper(os.open(self._folder / ledger_id, os.O_RDWR), seen.unanswered, known)
         except OSError:
             return None
-        keeper.move(seen)
+        keeper.move(seen.number, seen.digest, seen.size, seen.changed_ns)
         return keeper
 
     @contextmanager
@@ -173,29 +180,45 @@ class Marks:
 
 
 class Keeper:
-    """Updates the mark of an open ledger."""
+    """Updates the mark of an open ledger, beside the other processes of this machine that do."""
 
-    def __init__(self, descriptor: int, unanswered: Unanswered) -> None:
+    def __init__(self, descriptor: int, unanswered: Unanswered, answered: Unanswered) -> None:
         self._descriptor = descriptor
-        self.unanswered = unanswered
+        self._unanswered = unanswered
+        self._answered = answered  #: as the mark has it, and not the ledger any more
         self.holds = ExitStack()  #: the lock on the ledger's id, where there is one
 
     def heard(self, at: float, settle_s: float) -> None:
         """Note that a cancel was sent, or got an answer that proves nothing, at the moment `at`."""
-        newer = Unanswered(at, settle_s)
-        self.unanswered = max(self.unanswered, newer, key=lambda one: one.at + one.settle_s)
+        self._unanswered = self._unanswered.later(Unanswered(at, settle_s))
 
-    def move(self, seen: Seen) -> None:
-        """Write down the newest durable event. When the disk refuses, the older mark stays.
+    def clear_answered(self, ask: Ask) -> None:
+        """Forget the unanswered cancel when the ledger has none, after a commit; `move` writes it down.
 
-        With several writers another one may have written a newer mark: a mark never goes back.
+        What another process notes in the mark meanwhile stays.
         """
+        found = self._read()
+        if found and not ask("is_open")[0][0]:
+            self._unanswered, self._answered = Unanswered(), found.unanswered
+
+    def move(self, number: int, digest: str, *file: int) -> None:
+        """Write down the newest durable event; `file`: the size and time of the ledger's file.
+
+        When the disk refuses, the older mark stays. With several writers another one may have written a newer mark, or
+        a cancel that may be applied for longer: neither goes back.
+        """
+        found, seen = self._read(), Seen(number, digest, self._unanswered, *file)
+        if found:
+            noted = Unanswered() if found.unanswered == self._answered else found.unanswered
+            newest = found if found.number > number else seen
+            seen = replace(newest, unanswered=noted.later(self._unanswered))
         with suppress(OSError):
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
-            found = _RECORD.match(os.read(self._descriptor, _RECORD_LENGTH))
-            if found is None or int(found[1]) <= seen.number:
-                os.lseek(self._descriptor, 0, os.SEEK_SET)
-                os.write(self._descriptor, seen.to_record())
+            os.pwrite(self._descriptor, seen.to_record(), 0)
+
+    def _read(self) -> Seen | None:
+        with suppress(OSError):
+            return _seen_of(os.pread(self._descriptor, _RECORD_LENGTH, 0))
+        return None
 
     def close(self) -> None:
         """Close the file, and unlock the ledger's id."""
@@ -258,10 +281,15 @@ def _read(file: Path) -> Mark | None:
         data = file.read_bytes()
     except OSError:
         return None
+    seen = _seen_of(data)
+    return Mark(file, os.fsdecode(data[_RECORD_LENGTH:].rstrip(b"\n")), seen) if seen else None
+
+
+def _seen_of(data: bytes) -> Seen | None:
+    """Read what begins with a record; None when it does not."""
     found = _RECORD.match(data)
     if found is None:
         return None
     number, digest, size, changed_ns, at, settle = found.groups()
     unanswered = Unanswered(int(at) / 1000, int(settle) / 1000)
-    seen = Seen(int(number), digest.decode(), unanswered, int(size), int(changed_ns))
-    return Mark(file, os.fsdecode(data[found.end() :].rstrip(b"\n")), seen)
+    return Seen(int(number), digest.decode(), unanswered, int(size), int(changed_ns))

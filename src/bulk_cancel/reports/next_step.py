@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from types import MappingProxyType
 
 from bulk_cancel.core.exit_codes import LEFT, Remains, decide_exit
 from bulk_cancel.core.model import Status
-from bulk_cancel.core.moments import Zone, show_moment
+from bulk_cancel.core.moments import Zone, show_due
 from bulk_cancel.core.text import are_most, clean, counted
 from bulk_cancel.errors import Exit
 from bulk_cancel.ledger.port import RunRecord
@@ -207,7 +206,7 @@ def _look_again(ending: Ending) -> str:
 
 
 def _after(ending: Ending) -> str:
-    return "" if ending.due_at is None else f" after {_minute(ending.due_at, ending.zone)}"
+    return "" if ending.due_at is None else f" after {show_due(ending.due_at, ending.zone)}"
 
 
 def _for_a_person(ending: Ending) -> Iterator[str]:
@@ -287,11 +286,6 @@ def _without_outcome(count: int) -> str:
 
 def _rows(count: int) -> str:
     return counted(count, "row")
-
-
-def _minute(at: float, zone: Zone) -> str:
-    """Return the time, rounded up to a minute: a run a minute too early would achieve nothing."""
-    return show_moment(math.ceil(at / 60) * 60, zone)
 
 
 def _capital(sentence: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -11,7 +11,7 @@ from typing import Self
 from bulk_cancel.core.model import Entry, InputRow, Scope
 from bulk_cancel.core.states import REFUSED, UNANSWERED, Event, State, next_state
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger.high_water import Keeper, Marks, Seen, id_of, refuse_older, seen_now, unseen
+from bulk_cancel.ledger.high_water import Keeper, Marks, id_of, refuse_older, seen_now, unseen
 from bulk_cancel.ledger.port import Health, PaceUpdate, RunStart
 from bulk_cancel.ledger.postgres import appending, staging
 from bulk_cancel.ledger.postgres import integrity as chain
@@ -86,7 +86,10 @@ class PostgresLedger(Sharing):
         if self._keeper and last:
             if any(entry.event in UNANSWERED for entry in entries):
                 self._keeper.heard(last.at, settle_s)
-            self._keeper.move(Seen(last.event_id, last.digest, self._keeper.unanswered))
+            if not _leaves_open(entries):
+                with suppress(LedgerError):  # the batch is durable: a connection that is lost is told of the next call
+                    self._keeper.clear_answered(self._rows)
+            self._keeper.move(last.event_id, last.digest)
 
     def _appended(self, run_no: int, entries: Sequence[Entry], *paces: PaceUpdate) -> appending.Appended | None:
         last = None
@@ -177,6 +180,11 @@ def has_ledger(url: str) -> bool:
     """Return whether a database has a ledger. Raises as `PostgresLedger.open_to_read` does for anything else."""
     with closing(connect(url, read_only=True)) as session:
         return has_tables(session)
+
+
+def _leaves_open(entries: Sequence[Entry]) -> bool:
+    """Tell whether the last entry of any target leaves it without an answer."""
+    return any(event in UNANSWERED for event in {entry.target_id: entry.event for entry in entries}.values())
 
 
 def _posts_of(entries: Sequence[Entry]) -> int:

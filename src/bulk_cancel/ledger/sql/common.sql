@@ -160,6 +160,9 @@ JOIN events e ON e.target_id = t.target_id AND e.run_no = t.intent_run_no
 WHERE t.state IN ('sending', 'unknown') AND e.event IN ('intent', 'no_proof')
 ORDER BY e.at + r.settle_s DESC LIMIT 1;
 
+-- name: is_open
+SELECT EXISTS (SELECT 1 FROM targets WHERE state IN ('sending', 'unknown'));
+
 -- name: settle_of
 SELECT settle_s FROM runs WHERE run_no = $1;
 

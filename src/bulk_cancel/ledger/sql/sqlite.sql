@@ -263,9 +263,6 @@ FROM json_each(?7) j CROSS JOIN targets t ON t.appointment_id = j.value
 {work_conditions}
 ORDER BY t.asked_row LIMIT ?4;
 
--- name: is_open
-SELECT EXISTS (SELECT 1 FROM targets WHERE state IN ('sending', 'unknown'));
-
 -- name: state_of
 SELECT state, reason, cancel_all, user_id, account FROM targets
 WHERE appointment_id = ? AND attendee_id = ? AND entire_series = ?;

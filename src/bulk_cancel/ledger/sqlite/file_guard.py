@@ -16,7 +16,7 @@ from pathlib import Path
 import apsw
 
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger.high_water import Keeper, Seen, Unanswered, newest_event
+from bulk_cancel.ledger.high_water import Keeper, newest_event
 from bulk_cancel.ledger.sqlite.connection import Connection
 
 #: A checkpoint is due when the WAL has this many pages, as by SQLite's own default.
@@ -70,9 +70,8 @@ class FileGuard:
                 self._main = main
 
     def _move(self, keeper: Keeper) -> None:
-        if not self._connection.value("is_open"):
-            keeper.unanswered = Unanswered()
-        keeper.move(Seen(*self._newest, keeper.unanswered, *self._main[2:]))
+        keeper.clear_answered(self._connection.rows)
+        keeper.move(*self._newest, *self._main[2:])
 
     def heard(self, at: float, settle_s: float) -> None:
         """Note an unanswered cancel, as `Keeper.heard`; it is written with the next commit."""

@@ -18,10 +18,10 @@ from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.clock import Clock, system_clock
 from bulk_cancel.errors import Exit, LedgerError, UsageError
-from bulk_cancel.ledger.high_water import Marks
+from bulk_cancel.ledger.high_water import Marks, id_of, seen_now
 from bulk_cancel.ledger.port import RunStart
 from bulk_cancel.ledger.postgres import PostgresLedger
-from support.given import HISTORIES, begin, move, row, staged, target
+from support.given import HISTORIES, begin, move, put, row, staged, target
 from support.postgres import Server
 
 
@@ -87,7 +87,8 @@ def test_a_machine_that_has_not_seen_it_says_so_once(restored: str, tmp_path: Pa
 
 
 def test_a_schema_that_is_gone_is_not_begun_anew_until_it_is_forgotten(postgres_url: str, marks: Marks) -> None:
-    cancel(postgres_url, marks, 1)
+    with closing(PostgresLedger.open(postgres_url, marks=marks)) as ledger:
+        put(ledger, staged(ledger, row(2, 1)), State.UNKNOWN, 1)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA bulk_cancel CASCADE")
     assert "is gone: this machine has seen 2 events of it" in str(refused(postgres_url, marks))
@@ -96,9 +97,9 @@ def test_a_schema_that_is_gone_is_not_begun_anew_until_it_is_forgotten(postgres_
         place.refuse_lost()
     machine = Machine({})
     with pytest.raises(UsageError, match="too early to forget it"):
-        forget(place, machine, 600.0)
+        forget(place, machine)
     later = Clock(lambda: 0.0, TimeBase(None, system_clock().now() + 616))
-    assert forget(place, replace(machine, clock=later), 600.0) == 2
+    assert forget(place, replace(machine, clock=later)) == 2
     with closing(PostgresLedger.open(postgres_url, marks=marks)) as ledger:
         assert list(ledger.all_events()) == []
 
@@ -112,8 +113,46 @@ def test_a_mark_of_many_writers_does_not_go_back(emptied_url: str, marks: Marks)
         mark = second.mark()
         assert mark is not None
         assert mark.seen.number == 2
-        first._keeper.move(replace(mark.seen, number=1))  # type: ignore[union-attr]
+        first._keeper.move(1, mark.seen.digest)  # type: ignore[union-attr]
         assert second.mark() == mark
+
+
+def test_a_mark_of_many_writers_keeps_what_one_of_them_sent_without_an_answer(emptied_url: str, marks: Marks) -> None:
+    first, second = (PostgresLedger.open(emptied_url, marks=marks) for _ in range(2))
+    with closing(first), closing(second):
+        run_no = staged(first, row(2, 1), row(3, 2))
+        move(first, run_no, target(first, 1), *HISTORIES[State.UNKNOWN])
+        mark = second.mark()
+        assert mark is not None
+        move(second, run_no, target(second, 2), *HISTORIES[State.CANCELLED])
+        after = second.mark()
+        assert after is not None
+        assert after.seen.unanswered.at >= mark.seen.unanswered.at > 0
+        assert after.seen.number == 4
+        move(second, run_no, target(second, 1), Event.SEEN_CANCELLED)
+        assert second.mark().seen.unanswered.due_at == 0  # type: ignore[union-attr]
+
+
+def test_what_another_process_sends_while_a_mark_is_cleared_stays_in_it(emptied_url: str, marks: Marks) -> None:
+    with closing(PostgresLedger.open(emptied_url, marks=marks)) as ledger:
+        run_no = staged(ledger, row(2, 1), row(3, 2))
+        move(ledger, run_no, target(ledger, 1), Event.INTENT)
+        first, second = (marks.keep(id_of(ledger._rows), ledger.place, seen_now(ledger._rows)) for _ in range(2))
+        assert first
+        assert second
+
+        def answer_meanwhile(name: str) -> list[tuple[bool]]:
+            second.heard(4_000_000_000.0, 60.0)
+            second.move(5, 64 * "5")
+            return [(False,)]
+
+        first.clear_answered(answer_meanwhile)
+        first.move(6, 64 * "6")
+        mark = ledger.mark()
+        assert mark is not None
+        assert (mark.seen.number, mark.seen.unanswered.at) == (6, 4_000_000_000.0)
+        first.close()
+        second.close()
 
 
 def test_a_mark_tells_the_settle_time_of_the_run_that_sent(emptied_url: str, marks: Marks) -> None:
