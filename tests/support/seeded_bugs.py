@@ -696,7 +696,7 @@ BUGS = (
         "inputs/parquet.py",
         "        if not others:\n",
         "        if True:\n",
-        "tests/unit/inputs/test_formats.py",
+        "tests/unit/inputs/test_formats.py::test_what_a_folder_holds_beside_its_parts_is_refused_and_named",
     ),
     Bug(
         "a pause of a non-blocking pipe ends the input",
