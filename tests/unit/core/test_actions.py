@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bulk_cancel.core.actions import NOTHING_EXPECTED, Action, Expectation, SkipRules, decide, why_left_out
@@ -139,6 +139,8 @@ ANY = {"target": st.sampled_from([WHOLE, ONE, SERIES]), "request_": st.sampled_f
 
 
 @given(**ANY, reading=READINGS, expected=EXPECTATIONS, elapsed=st.floats(0, 200))
+@example(WHOLE, PLAIN, Reading(ID, seen(), 0.0, Source.PAGE), NOTHING_EXPECTED, 61.0)
+@example(WHOLE, PLAIN, Reading(ID, seen(), 0.0, Source.SINGLE), NOTHING_EXPECTED, 6.0)
 def test_a_cancel_that_was_read_first_rests_on_a_fresh_reading_that_shows_the_target_active(
     target: Target, request_: Request, reading: Reading, expected: Expectation, elapsed: float
 ) -> None:

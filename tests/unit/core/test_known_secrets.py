@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 import json
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulk_cancel.core import known_secrets
 from bulk_cancel.core.credential import Credential
 from bulk_cancel.core.known_secrets import BLOTTED, blotted, keep_out
 from bulk_cancel.core.text import clean, redact
@@ -21,6 +22,18 @@ TOKEN = '5f3c9a7e/Kq+Zx81&Lm"Qw02n%41\\dVbTTuiRe77YpS'
 KEY = "ak_live:6f1f1f7e-0000-4000-8000-000000000001:Zr8+Qp1mXw7/Lk3vNd5s"
 Credential(TOKEN)
 Credential(KEY)
+
+#: What is known when the tests are collected: later ones in this process may know of any text.
+_PIECES, _KNOWN = [*known_secrets._pieces], dict(known_secrets._known)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def knows_these_alone() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(known_secrets, "_pieces", [*_PIECES])
+        patch.setattr(known_secrets, "_known", dict(_KNOWN))
+        yield
+
 
 ENCODINGS: dict[str, Callable[[str], str]] = {
     "as it is": str,

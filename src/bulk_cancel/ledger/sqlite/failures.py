@@ -26,6 +26,8 @@ def translated(path: Path) -> Iterator[None]:
         ) from error
     except apsw.CorruptError as error:
         raise damaged(path, str(error)) from error
+    except UnicodeDecodeError as error:
+        raise damaged(path, "a text in it is no UTF-8") from error
     except apsw.NotADBError as error:
         raise LedgerError(
             f"{path} is not a ledger of bulk-cancel: not an SQLite file.", advice="Name another --ledger."

@@ -130,6 +130,16 @@ def test_a_file_that_is_no_whole_ledger_is_refused(
         assert fingerprint(path.parent) == before
 
 
+def test_a_text_that_is_no_utf_8_is_damage(path: Path) -> None:
+    make(path)
+    with raw(path) as connection:
+        connection.execute("UPDATE meta SET value = CAST(x'80' AS TEXT)")
+    ledger = SqliteLedger.open_to_read(path)
+    with pytest.raises(LedgerError, match="is damaged: a text in it is no UTF-8"):
+        ledger.meta("ledger_id")
+    ledger.close()
+
+
 def test_a_directory_is_no_ledger(path: Path) -> None:
     path.mkdir()
     for opens in (SqliteLedger.open, SqliteLedger.open_to_read):
