@@ -76,4 +76,4 @@ A_LINE_EACH := /^Collecting /         { print "  " $$2 } \
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: demo test-fast test test-long check test-httpx2 docs seeded-bugs bench bench-long lock clean
+.PHONY: demo test-fast test test-long check world world-bugs test-httpx2 docs seeded-bugs bench bench-long lock clean

@@ -32,7 +32,7 @@ class Start:
 STARTS = (
     Start("--help", ("--help",), 150),
     Start("--version", ("--version",), 300),
-    Start("plan, 12 rows", ("plan", str(ROOT / "sample_inputs/nightly.csv"), "--reason=Closed."), 600),
+    Start("plan, 12 rows", ("plan", str(ROOT / "sample_inputs/nightly.csv"), "--reason=Closed.", "--look=never"), 600),
 )
 
 
