@@ -68,15 +68,11 @@ _LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.m
 _HINDRANCES = ("max_errors", "max_duration", "send_window", "outside_window")
 
 
-# A lock is held for a whole command here, and never for a moment: to wait for it would take real time.
-locks._GLANCE_S = 0.0
-
-
 def play(scenario: Scenario) -> Played:
     """Play one history from its beginning to its calm end, and judge it."""
     folder = Path(tempfile.mkdtemp(prefix="world-", dir=_SHM if _SHM.is_dir() else None))
     try:
-        with redirect_stderr(StringIO()) as told, workflows.played():
+        with redirect_stderr(StringIO()) as told, workflows.played(), _no_glance():
             history = _History(scenario, folder)
             played = history.play()
         if scenario.whole:
@@ -84,6 +80,16 @@ def play(scenario: Scenario) -> Played:
         return played
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _no_glance() -> Iterator[None]:
+    """For the length of a block nobody waits a moment for a lock: here a whole command holds it, or nobody."""
+    real, locks._GLANCE_S = locks._GLANCE_S, 0.0
+    try:
+        yield
+    finally:
+        locks._GLANCE_S = real
 
 
 class _History:
