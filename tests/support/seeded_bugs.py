@@ -708,8 +708,8 @@ BUGS = (
     Bug(
         "a new ledger is closed without a look at its checkpoint",
         "ledger/sqlite/create.py",
-        "        connection.wal_checkpoint(None, apsw.SQLITE_CHECKPOINT_TRUNCATE)\n",
-        "        pass\n",
+        "    connection.wal_checkpoint(None, apsw.SQLITE_CHECKPOINT_TRUNCATE)\n",
+        "    pass\n",
         "tests/unit/ledger/sqlite/test_disk_errors.py::test_a_ledger_whose_first_checkpoint_is_refused_is_not_there",
     ),
     Bug(

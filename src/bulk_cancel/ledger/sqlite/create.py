@@ -70,8 +70,7 @@ def _make(path: Path) -> None:
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", SCHEMA_VERSION)
             connection.rows("set_meta", LEDGER_ID, secrets.token_hex(16))
-        # Closing does the same, but says nothing when the disk refuses it: half of the file would stay in the -wal.
-        connection.wal_checkpoint(None, apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        _complete(connection)
     aside.replace(path)
     sync(path.parent)
 
@@ -97,6 +96,12 @@ def _copy(connection: apsw.Connection, to: Path) -> None:
             while not copying.done:
                 copying.step(1000)
         target.execute("REPLACE INTO meta (key, value) VALUES (?, ?)", (BACKUP_AT, str(int(time.time()))))
+        _complete(target)
+
+
+def _complete(connection: apsw.Connection) -> None:
+    """Have the main file complete by itself. Closing does that, too, but says nothing when the disk refuses it."""
+    connection.wal_checkpoint(None, apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
 def _touch(path: Path) -> None:

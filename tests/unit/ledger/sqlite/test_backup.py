@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
-from bulk_cancel.errors import LedgerCreateError, LedgerError
+from bulk_cancel.errors import LedgerCreateError, LedgerDiskError, LedgerError
+from bulk_cancel.ledger.sqlite import create
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from support.given import begin
 from support.ledger_files import make
@@ -23,6 +26,19 @@ def test_a_backup_is_whole_also_while_a_run_writes(path: Path) -> None:
     assert (copied.runs()[0].run_no, copied.verify()) == (run_no, [])
     copied.close()
     ledger.close()
+
+
+def test_a_backup_that_the_disk_refuses_at_its_end_is_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite says nothing when the disk refuses the checkpoint of closing."""
+
+    def refused(_: object) -> None:
+        raise apsw.FullError("database or disk is full")
+
+    make(path)
+    monkeypatch.setattr(create, "_complete", refused)
+    with closing(SqliteLedger.open_to_read(path)) as ledger, pytest.raises(LedgerDiskError, match=r"copy\.db"):
+        ledger.backup(path.with_name("copy.db"))
+    assert list(path.parent.glob("copy.db*")) == []
 
 
 def test_a_backup_overwrites_nothing(path: Path) -> None:
