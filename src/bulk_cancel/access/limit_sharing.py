@@ -7,10 +7,9 @@ from contextlib import contextmanager, suppress
 
 from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.access.places import credential_lock
-from bulk_cancel.access.rate_limits import remember, remembered
+from bulk_cancel.access.rate_limits import remember, remembered, tat_of
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.clock import PaceRecord
-from bulk_cancel.core.retry import LONGEST_PAUSE_S
 from bulk_cancel.errors import LedgerError
 from bulk_cancel.ledger.shared import SharedLedger
 from bulk_cancel.ops.locks import locked_together
@@ -50,6 +49,5 @@ def keep_ahead(setup: Setup, account: Account, ahead_s: float) -> None:
 
 
 def _ahead_s(setup: Setup, account: Account) -> float:
-    machine, pace = setup.machine, account.pace
-    now, known = machine.clock.monotonic(), remembered(machine, account.credential.fingerprint)
-    return known.tat(machine.clock.base, now, LONGEST_PAUSE_S + pace.span_s) - now if known else 0.0
+    clock, known = setup.machine.clock, remembered(setup.machine, account.credential.fingerprint)
+    return tat_of(known, account.pace, clock) - clock.monotonic() if known else 0.0

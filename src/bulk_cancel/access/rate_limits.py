@@ -12,6 +12,7 @@ from bulk_cancel.access.places import credential_pace
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.pacing import Pace, with_margin
 from bulk_cancel.core.retry import LONGEST_PAUSE_S
+from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.errors import BulkCancelError, ConfigError
 from bulk_cancel.ops.private_files import replace_note
@@ -20,10 +21,14 @@ from bulk_cancel.ops.private_files import replace_note
 def limiter_of(pace: Pace, key: str, machine: Machine, known: PaceRecord | None) -> Limiter:
     """Return a limiter that continues where the last run, plan or search with this credential stopped."""
     pace, clock = with_margin(pace), machine.clock
-    now = clock.monotonic()
     records = [record for record in (known, remembered(machine, key)) if record]
-    tat = max((record.tat(clock.base, now, LONGEST_PAUSE_S + pace.span_s) for record in records), default=now)
+    tat = max((tat_of(record, pace, clock) for record in records), default=clock.monotonic())
     return machine.make_limiter(pace, clock, tat, machine.jitter)
+
+
+def tat_of(record: PaceRecord, pace: Pace, clock: Clock) -> float:
+    """Return the TAT of a record on a process's monotonic clock; after a reboot no further ahead than a run waits."""
+    return record.tat(clock.base, clock.monotonic(), LONGEST_PAUSE_S + pace.span_s)
 
 
 def remember(machine: Machine, key: str, record: PaceRecord) -> None:

@@ -12,7 +12,7 @@ from bulk_cancel.cli.stdout import put_document, this_machine, zone_given
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.moments import Zone, show_moment
-from bulk_cancel.core.plan import PREVIEW
+from bulk_cancel.core.plan import PREVIEW, LookSummary
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.plan_files import PlanFile, PlannedLine, open_plan
@@ -43,8 +43,9 @@ def show_command(plan: str, timezone: str | None, json: bool | None) -> None:
     zone = given or opened.header.zone
     terminal.print(f"{styled('Plan', 'bold')} {opened.path}: {counted(opened.header.rows, 'row')}")
     terminal.print_table([*_facts(opened, now, zone)])
-    shown = _shown_of(opened)
-    terminal.print(*_what_it_means(opened, shown, zone))
+    shown = _Shown({action: [] for action in Action if opened.header.actions.get(action)})
+    look = opened.look(one for _, _, one in opened.approved(shown.take))
+    terminal.print(*_what_it_means(opened, look, shown, zone))
     for action, lines in shown.first.items():
         rows = [tuple(_cells(action, line, zone)) for line in lines]
         _show_lines(terminal, action, rows, opened.header.actions[action])
@@ -91,26 +92,23 @@ class _Shown:
     no_reasons: int = 0  #: cancels whose mails give no reason
     given_reasons: int = 0  #: cancels with the reason of the job or --reason
 
-
-def _shown_of(plan: PlanFile) -> _Shown:
-    shown = _Shown({action: [] for action in Action if plan.header.actions.get(action)})
-    for line in plan.lines():
-        if len(shown.first[line.action]) < PREVIEW:
-            shown.first[line.action].append(line)
+    def take(self, line: PlannedLine) -> None:
+        """Count a line, and keep it when it is among the first of its kind."""
+        if len(self.first[line.action]) < PREVIEW:
+            self.first[line.action].append(line)
         if line.action is Action.CANCEL:
-            shown.series += line.row.entire_series
-            shown.groups += line.is_for_a_group
-            shown.no_reasons += line.row.reason is None
-            shown.given_reasons += line.row.reason_given
-    return shown
+            self.series += line.row.entire_series
+            self.groups += line.is_for_a_group
+            self.no_reasons += line.row.reason is None
+            self.given_reasons += line.row.reason_given
 
 
-def _what_it_means(plan: PlanFile, shown: _Shown, zone: Zone) -> Iterator[str]:
+def _what_it_means(plan: PlanFile, look: LookSummary, shown: _Shown, zone: Zone) -> Iterator[str]:
     """Yield what `plan` says of the cancels: people, mails, whole series, groups, and where the reasons come from."""
     cancels = plan.header.actions.get(Action.CANCEL, 0)
     if not cancels:
         return
-    yield from looked(plan.look(one for _, _, one in plan.approved()), zone)
+    yield from looked(look, zone)
     may_send = cancels + plan.header.actions.get(Action.READ_FIRST, 0)
     yield f"{most_mails(may_send, shown.series, shown.groups)}. It cannot be undone."
     if shown.given_reasons:

@@ -153,19 +153,18 @@ class ChunkRun:
             await limiter.finish()
         finally:
             with anyio.CancelScope(shield=True):
-                await self._keep_pause(limiter)
+                await self._keep_pause(limiter, account)
                 for line in lines:
                     await line.aclose()
         await self._give_sign(commits)
         return await commits.ask(partial(self._result, end, clock))
 
-    async def _keep_pause(self, limiter: SharedLimiter) -> None:
+    async def _keep_pause(self, limiter: SharedLimiter, account: Account) -> None:
         """Have the next lease on this machine know of a pause that the ledger cannot be told now."""
         with suppress(LedgerError):
             await limiter.tell_pause()
         if limiter.has_untold_pause:
-            setup, ahead_s = self._worker.setup, limiter.record().tat_mono - limiter.clock.monotonic()
-            keep_ahead(setup, setup.accounts.find(self._lease.account), ahead_s)
+            keep_ahead(self._worker.setup, account, limiter.record().tat_mono - limiter.clock.monotonic())
 
     def _lines(self, account: Account) -> list[Line]:
         setup, timeout_s = self._worker.setup, self._run_settings.timeout_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -57,8 +58,9 @@ def _is_empty_folder(path: Path) -> bool:
 
 def open_parquet(path: Path) -> Table:
     """Open a file, or all files of a folder one after the other. The header counts as row 1."""
-    digest = folder_digest(path) if path.is_dir() else file_digest(path)
-    frames = [pl.scan_parquet(part, glob=False) for part in (part_files(path) if path.is_dir() else [path])]
+    parts = part_files(path) if path.is_dir() else [path]
+    digest = _digest_of(parts) if path.is_dir() else file_digest(path)
+    frames = [pl.scan_parquet(part, glob=False) for part in parts]
     frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
     columns = _names(frame)
     refuse_unusable_headers(columns)
@@ -79,9 +81,9 @@ def _names(frame: pl.LazyFrame) -> tuple[str, ...]:
         raise InputError(f"cannot be read: {reason}", advice="Is the file whole? Save it again.") from error
 
 
-def folder_digest(folder: Path) -> str:
+def _digest_of(parts: Sequence[Path]) -> str:
     """Return a digest of the names and the bytes of all part files."""
-    listed = "".join(f"{file_digest(part)} {part.name}\n" for part in part_files(folder))
+    listed = "".join(f"{file_digest(part)} {part.name}\n" for part in parts)
     return hashlib.sha256(listed.encode()).hexdigest()
 
 

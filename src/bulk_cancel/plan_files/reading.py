@@ -83,9 +83,15 @@ class PlanFile:
         if rows:
             yield rows
 
-    def approved(self) -> Iterator[tuple[int, Target, Approved]]:
-        """Yield each row whose target is skipped, or whose appointment was read, with what was approved."""
+    def approved(
+        self, look_at: Callable[[PlannedLine], object] = lambda _: None
+    ) -> Iterator[tuple[int, Target, Approved]]:
+        """Yield each row whose target is skipped, or whose appointment was read, with what was approved.
+
+        `look_at` is called with every line on the way.
+        """
         for line in self.lines():
+            look_at(line)
             is_target = line.action not in (Action.SAME, Action.INVALID)
             if is_target and (line.action not in SENT or line.planned != NOTHING_EXPECTED):
                 yield (
