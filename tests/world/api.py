@@ -44,7 +44,7 @@ class Departure:
     began: float  #: when the program asked for it
     at: float  #: when its first byte left
     run: int
-    kind: str  #: post, get, list, or probe: a list of one
+    kind: str  #: post, get, list (a page from a start on, which may be of one row), or probe
     account: str
     target: Target | None
     user_id: str | None = None
