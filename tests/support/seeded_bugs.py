@@ -1246,9 +1246,16 @@ BUGS = (
     Bug(
         "a sibling of a series is read at once",
         _SENDER,
-        "        is_lagging = self._may_lag(work)\n",
+        "        is_lagging = context.decide(work).action in SENT and self._may_lag(work)\n",
         "        is_lagging = False\n",
         "tests/unit/engine/test_looks.py::test_after_a_series_its_siblings_are_read_twice_some_seconds_apart",
+    ),
+    Bug(
+        "what an approved plan leaves out is read after a series",
+        _SENDER,
+        "is_lagging = context.decide(work).action in SENT and self._may_lag(work)",
+        "is_lagging = self._may_lag(work)",
+        "tests/unit/engine/test_looks.py::test_what_a_plan_leaves_out_is_not_read_after_a_series",
     ),
     Bug(
         "a reading from within the settle time proves it active",
