@@ -139,7 +139,7 @@ class Sender:
         A read and the cancel that rests on it hold their slots together, or the reading would be old at the send.
         """
         context = self._context
-        is_lagging = self._may_lag(work)
+        is_lagging = context.decide(work).action in SENT and self._may_lag(work)
         if is_lagging and (step := await self._read_ahead(work)):
             return step
         needs_read = is_lagging or context.decide(work).action is Action.READ_FIRST

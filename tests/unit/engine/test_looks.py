@@ -435,6 +435,16 @@ async def test_what_a_plan_leaves_out_is_never_sent(clock: Clock) -> None:
     assert commits.events(2) == [Event.SKIPPED]
 
 
+async def test_what_a_plan_leaves_out_is_not_read_after_a_series(clock: Clock) -> None:
+    context, commits, line = staged(clock, 1, EACH)
+    commits.rows[0] = replace(commits.rows[0], must_be_read=True, series=Past(clock.now(), clock.base))
+    line.on_read = lambda _: NO_ANSWER
+    approved = {commits.rows[0].target: Approved(Action.NOTHING, "cancelled in an earlier run")}
+    await carry_out(replace(context, approved=approved), line)
+    assert commits.events(1) == [Event.SKIPPED], "reads in vain make it failed"
+    assert not line.reads
+
+
 # -- troubles of reads ------------------------------------------------------------------------------
 
 
