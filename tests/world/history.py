@@ -29,7 +29,7 @@ from bulk_cancel.commands.run import carry, prepare, run_in
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.target_name import target_name
 from bulk_cancel.engine.runner import Runner
-from bulk_cancel.errors import BulkCancelError, Exit, LedgerLostError, LedgerUnreachableError
+from bulk_cancel.errors import BulkCancelError, Exit, LedgerLostError, LedgerUnreachableError, UsageError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import Approval, RunFacts, contexts_of, execute_attended
 from bulk_cancel.ledger.high_water import Marks
@@ -42,7 +42,7 @@ from world.api import Api
 from world.judge import Judge
 from world.loop import Killed, StuckError
 from world.mischief import LedgerFiles, Swap, forgotten
-from world.people import comes_again_s, is_gone, send_colleagues
+from world.people import comes_again_s, is_gone, postpone, send_colleagues
 from world.place import URL, place_of
 from world.process import Host, Process
 from world.queue import EPOCH, WorldClock
@@ -196,6 +196,8 @@ class _History:
         """Let time pass until the operator comes again, and the machine have its own troubles."""
         later_s = rng.choice((0, 5, 30, 300, 620, 700, 7200, 6 * 3600))
         self.clock.advance(self.clock.now + comes_again_s(self.api, self.judge.settles_at(), later_s, len(self.ran)))
+        if self.scenario.has("postponed"):
+            postpone(self.api, len(self.ran))
         if self.scenario.has("reboot") and rng.random() < 0.5:
             self.note("machine", "reboot")
             self.played.counted["reboot"] += 1
@@ -254,7 +256,12 @@ class _History:
             self.note("resolved", target.appointment_id, decision.cancelled)
             process = self._process(1000 * len(self.ran) + decided)
             with suppress(BulkCancelError):
-                resolve(self.place, process.machine, target_name(target), decision, SETTLE_S)
+                try:
+                    resolve(self.place, process.machine, target_name(target), decision, SETTLE_S)
+                except UsageError as error:
+                    if decision.cancelled and self.fleet is None:  # a no may come too early
+                        self.violated(13, f"what a person has seen cannot be recorded: {error}")
+                    raise
                 self.judge.decided.add(target)
         return True
 
@@ -351,6 +358,7 @@ class _History:
         source = self.folder / "input.csv"
         if self.scenario.whole:
             write_rows(source, rows)
+            flags = flags | {"missing_input": "ok"}
         limits = {"rate": self.scenario.rate, "burst": self.scenario.burst}
         accounts = self.folder / "accounts.toml" if self.scenario.has("accounts") else None
         own = {"accounts": accounts, "input": str(source), "ledger": str(self.ledger), "out": self.folder / "out"}

@@ -88,9 +88,9 @@ class Judge:
             target for _, target, _, event, *_ in past.events[len(before.events) :] if event in RESOLVED
         }
         sent = self._intent_before_post(ran, new)
-        self._note_proofs(ran, past)
         self._states_tell_the_truth(past)
         self._sends.after(ran, new, sent, before, past)
+        self._note_proofs(ran, past)
         self._outcomes.after(ran, new, before, past)
         self._unknown_leaves_by_evidence(past)
         self._decided_by_somebody(before, past)
@@ -99,6 +99,7 @@ class Judge:
             self._rows_add_up(ran, past)
             self._slots_are_back(ran)
             self._shown_counts(ran, past)
+            self._nothing_waits_in_vain(ran, new, before, past)
         last = {target: event for _, target, _, event, *_ in past.events}
         series = {number for number, target in past.targets.items() if target.entire_series}
         self._open_series = {one for one in series if past.states[one] in OPEN and last.get(one) != Event.UNDECIDED}
@@ -270,7 +271,25 @@ class Judge:
         for commit in () if self._scenario.has("workers") else ran.process.commits:
             for entry in commit.entries:
                 if entry.was is State.UNKNOWN and TRANSITIONS[entry.was, entry.event] is State.WAITING:
-                    self._proofs[past.targets[entry.target_id]].append((commit.at, ran.job.settle))
+                    target = past.targets[entry.target_id]
+                    self._proofs[target].append((commit.at, ran.job.settle))
+                    self._proved_by_two_readings(target, commit.at, ran.job.settle)
+
+    def _proved_by_two_readings(self, target: Target, at: float, settle_s: float) -> None:
+        """Both were taken after the settle time, some seconds apart; one of a cache is as old as the cache says."""
+        sent = [it for it in self._api.departures if it.kind == "post" and it.target == target and it.at <= at]
+        if sent:
+            since = sent[-1].at + max(settle_s, self._sends.settle_s(sent[-1]))
+            shown = [moment for moment in self._shown_active(target, at) if moment >= since]
+            if not shown or max(shown) - min(shown) < CONFIRM_S:
+                self._violated(5, f"{name_of(target)} is on record as not cancelled without two readings of it.")
+
+    def _shown_active(self, target: Target, until: float) -> Iterator[float]:
+        """Yield of when the single readings are that have shown it active."""
+        for it in self._api.departures:
+            is_read = it.what == "read active" and it.target is not None and _is_of(it.target, target)
+            if is_read and it.answer is not None and it.answered_at is not None and it.answered_at <= until:
+                yield it.began - it.answer.age_s
 
     def _proved_by_s(self, first: Departure, again: Departure) -> float:
         """Return the settle time of the run that proved a cancel not applied, which need not be the one that sends."""
@@ -295,7 +314,7 @@ class Judge:
 
     def _rows_add_up(self, ran: Ran, past: Past) -> None:
         assert ran.summary is not None
-        if ran.reconciles:
+        if ran.reconciles or not ran.rows:
             if ran.exit_code == Exit.OK and {State.UNKNOWN, State.WAITING} & set(past.states.values()):
                 self._violated(14, "a reconcile ends with exit code 0 although a run has something to do.")
             return
@@ -330,6 +349,16 @@ class Judge:
             left_s = meeting.starts_at - self._api.clock.now
             if not is_left_out and left_s > ran.job.late_within + STALE_S and not self._scenario.has("clock"):
                 self._violated(14, f"exit code 0 although no rule leaves {name_of(target)} out.")
+
+    def _nothing_waits_in_vain(self, ran: Ran, new: Sequence[Departure], before: Past, past: Past) -> None:
+        """Once all is calm no row waits any more for outcomes that a person alone can tell."""
+        last = {target: event for _, target, _, event, *_ in before.events}
+        is_held_up = any(last[it] != Event.UNDECIDED for it, state in before.states.items() if state in OPEN)
+        if is_held_up or not (self._api.calm and new) or ran.job.canary or self._scenario.has("workers"):
+            return
+        for number in {target for _, target in past.rows if target is not None}:
+            if past.states[number] in (State.PENDING, State.WAITING):
+                self._violated(13, f"{name_of(past.targets[number])} waits for nothing that a run or a read can tell.")
 
     def _slots_are_back(self, ran: Ran) -> None:
         for limiter in ran.process.limiters:

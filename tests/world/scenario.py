@@ -90,6 +90,7 @@ FEATURES: Mapping[str, float] = {
     "punctual": 0.1,  # the operator runs again when a settle time is nearly over
     "vain": 0.08,  # no cancel without a proof has taken effect
     "wider": 0.08,  # an earlier input names the whole of a group of which this one names somebody
+    "postponed": 0.04,  # what was past is held later, and the operator's next runs do not look
     "forgets": 0.08,  # documents do not show who was removed
     "breakers": 0.0,  # once in a history the API breaks its documented contract, in a theme of their own
     "workers": 0.0,  # on a shared ledger, in a theme of their own
@@ -201,6 +202,8 @@ class Scenario:
             value = rng.choices(list(weights), list(weights.values()))[0]
             if value != next(iter(usual)):
                 found[name] = parse_window(value) if name == "send_window" else value
+        if self.has("postponed"):
+            found["look"] = Look.EACH if run == 1 else Look.NEVER
         if not self.by_the_clock:
             found = {name: value for name, value in found.items() if name not in _BY_THE_CLOCK}
             found |= {"skip_past": False, "look": Look.EACH if self.chance.of("looks").random() < 0.5 else Look.NEVER}
@@ -231,6 +234,8 @@ class Scenario:
         rng = self.chance.of("size")
         if self.theme == "outage":  # which is long enough for a breaker to open
             return [self._draw(place) for place in range(rng.choice((10, 12, 15)))]
+        if self.theme == "canaries":  # of which a run may have nothing but canaries
+            return [self._draw(place) for place in range(rng.choice((1, 2, 3, 5, 6, 8)))]
         count = rng.choice((5, 6, 8, 10, 12, 15, 20, 30, 60) if rng.random() < 0.3 else (5, 6, 8, 10))
         return [self._draw(place) for place in range(count)]
 
@@ -240,6 +245,7 @@ class Scenario:
         kinds |= {"attendee": 2.0, "stranger": 0.5, "all": 1.0, "refused": 0.3} if self.has("groups") else {}
         kinds |= {"series": 1.5} if self.has("series") else {}
         kinds |= {"invalid": 0.5, "again": 0.5, "missing": 0.5, "past": 0.5} if self.has("strange_rows") else {}
+        kinds |= {"past": 2.0} if self.has("postponed") else {}
         kind, starts = pick(rng, kinds), rng.choice((86400, 7 * 86400, 3 * 3600, 1800)) + 60 * place
         appointment = uuid(place + 1)
         account = self.chance.of("account", place).choice(ACCOUNTS) if self.has("accounts") else None

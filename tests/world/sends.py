@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bulk_cancel.core.actions import SENT, Look
 from bulk_cancel.core.model import Entry
-from bulk_cancel.core.states import TRANSITIONS, State
+from bulk_cancel.core.states import TRANSITIONS, Event, State
 from world.api import OVER, Api, Departure
 from world.past import Past, name_of
 from world.scenario import Scenario
@@ -61,7 +61,7 @@ class Sends:
         self._only_what_was_listed(new)
         for it in sent:
             self._rests_on_something_fresh(it)
-            self._attendee_was_seen(it.one)
+            self._attendee_was_seen(it, past)
             self._in_time(it)
             self._what_was_approved(it)
             self._with_the_reason_on_record(it)
@@ -137,12 +137,21 @@ class Sends:
         if is_past and not self._scenario.has("clock"):
             self._violated(12, f"{name_of(one.target)} was sent although it was past.")
 
-    def _attendee_was_seen(self, one: Departure) -> None:
-        """Nobody is sent who was in no reading before: a typing error would look like a good end."""
-        if one.target is not None and one.target.attendee_id is not None:
-            before = self._api.departures[: one.number - 1]
-            if not any(it.answered_at and (it.kind == "list" or _same(it, one)) for it in before):
-                self._violated(12, f"{name_of(one.target)} was sent although nobody had looked.")
+    def _attendee_was_seen(self, it: Sent, past: Past) -> None:
+        """Nobody is sent who was in no reading before: a typing error would look like a good end.
+
+        That is on record before the cancel leaves: else nobody could tell later whether it removed the attendee.
+        """
+        one = it.one
+        if one.target is None or one.target.attendee_id is None:
+            return
+        before = self._api.departures[: one.number - 1]
+        if not any(read.answered_at and (read.kind == "list" or _same(read, one)) for read in before):
+            self._violated(12, f"{name_of(one.target)} was sent although nobody had looked.")
+        own = [(event, attempt) for _, number, _, event, attempt, *_ in past.events if number == it.number]
+        until = own.index((Event.INTENT, it.intent.attempt_no)) if it.intent is not None else 0
+        if it.intent is not None and Event.SEEN_ACTIVE not in (event for event, _ in own[:until]):
+            self._violated(12, f"{name_of(one.target)} was sent, and no reading of the attendee is on record.")
 
     def _in_time(self, it: Sent) -> None:
         one, job = it.one, it.ran.job
