@@ -253,7 +253,7 @@ class _History:
             process = self._process(1000 * len(self.ran) + decided)
             with suppress(BulkCancelError):
                 resolve(self.place, process.machine, target_name(target), decision, SETTLE_S)
-                self.judge.decided.add(target)
+                self.judge.decided(target, cancelled=decision.cancelled, settle_s=SETTLE_S)
         return True
 
     def _edited(self, number: int) -> list[InputRow]:
