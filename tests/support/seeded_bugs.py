@@ -594,6 +594,21 @@ BUGS = (
         f"{_MARKS}::test_a_ledger_that_is_gone_is_not_begun_anew_until_it_is_forgotten",
     ),
     Bug(
+        "an empty ledger in the place of one with a history is taken",
+        "ledger/sqlite/recognise.py",
+        "        marks.refuse_missing(place, ledger_id)\n",
+        "",
+        f"{_MARKS}::test_a_ledger_made_after_an_empty_one_was_lost_is_the_one_that_goes_on",
+    ),
+    Bug(
+        "another schema in the place of one with a history is taken",
+        "ledger/questions.py",
+        "self._marks.refuse_missing(self._marked_as, id_of(self._rows))",
+        "pass",
+        "tests/contracts/test_marks.py::"
+        "test_another_ledger_in_the_place_of_one_with_a_history_is_refused_until_that_one_is_forgotten",
+    ),
+    Bug(
         "two copies of a ledger run at once",
         "ledger/sqlite/recognise.py",
         "        holds.enter_context(marks.locked(ledger_id, place))\n",
@@ -624,7 +639,7 @@ BUGS = (
     Bug(
         "a restored database is taken whatever it lacks",
         "ledger/postgres/ledger.py",
-        "            refuse_older(self._rows, self.place, mark, _OLDER)\n",
+        "            self.refuse_older()\n",
         "",
         f"{_POSTGRES_MARKS}::test_a_restored_dump_that_is_older_is_refused_with_what_is_missing",
     ),

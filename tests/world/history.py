@@ -110,6 +110,7 @@ class _History:
         self.ran: list[Ran] = []
         self.fleet = self._fleet() if scenario.has("workers") else None
         self._swap: Swap | None = None
+        self._approved_at = 0.0  #: the plan of the next run, in true time
         self.files = LedgerFiles(scenario, folder, self.ledger, self.note, self.played.counted)
 
     def _fleet(self) -> Fleet:
@@ -185,6 +186,7 @@ class _History:
         if not self.scenario.has("plan") or self.scenario.whole:
             return None
         approval = approved_now(self.truth, rows, EPOCH + self.clock.now + self.host.wall_wrong_s, rng)
+        self._approved_at = self.clock.now
         self.note("approved")
         self.played.counted["approved plan"] += 1
         self.clock.advance(self.clock.now + rng.choice((60, 60, 1800, 1800, 6 * 3600, 25 * 3600)))
@@ -291,6 +293,7 @@ class _History:
         job = self._job(flags, rows)
         self.note("run", number, "reconcile" if reconciles else "run", sorted(str(item) for item in flags.items()))
         ran = Ran(number, process, job, rows, self.clock.now, reconciles=reconciles, approval=approval)
+        ran.approved_at = self._approved_at
         self.ran.append(ran)
         try:
             with self._setup(process, job) as setup:

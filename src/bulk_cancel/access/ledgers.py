@@ -27,7 +27,7 @@ class MarkedLedger(Ledger, Protocol):
     """A ledger that knows what this machine has seen of it."""
 
     def refuse_older(self) -> None:
-        """Raise LedgerError when it is older than its mark."""
+        """Raise LedgerError when it is older than its mark, or in the place of another one."""
 
     def mark(self) -> Mark | None:
         """Return its mark; None when this machine has not seen it."""
