@@ -255,14 +255,12 @@ class _History:
             decision = Decision(is_gone(self.api, target), "Ada", "looked")
             self.note("resolved", target.appointment_id, decision.cancelled)
             process = self._process(1000 * len(self.ran) + decided)
-            with suppress(BulkCancelError):
-                try:
-                    resolve(self.place, process.machine, target_name(target), decision, SETTLE_S)
-                except UsageError as error:
-                    if decision.cancelled and self.fleet is None:  # a no may come too early
-                        self.violated(13, f"what a person has seen cannot be recorded: {error}")
-                    raise
-                self.judge.decided.add(target)
+            try:
+                resolve(self.place, process.machine, target_name(target), decision, SETTLE_S)
+                self.judge.decided(target, cancelled=decision.cancelled, settle_s=SETTLE_S)
+            except BulkCancelError as error:  # a no may come too early
+                if isinstance(error, UsageError) and decision.cancelled and self.fleet is None:
+                    self.violated(13, f"what a person has seen cannot be recorded: {error}")
         return True
 
     def _edited(self, number: int) -> list[InputRow]:
@@ -397,7 +395,7 @@ class _History:
         assert self.fleet is not None
         fleet, machine, run_id = self.fleet, what.setup.machine, what.facts.run_id
         try:
-            queue = Queue(fleet.workflows, now=machine.clock.now)  # type: ignore[arg-type]
+            queue = Queue(fleet.workflows)  # type: ignore[arg-type]
             hand_out(cast(SharedLedger, what.facts.ledger), queue, what)
             has_ended = fleet.watch(run_id, what.setup.job, 24 * 3600.0 if self.api.calm else 4 * 3600.0)
             with self.place.reading() as found:
