@@ -64,6 +64,8 @@ EXCEPT = {
     "what one run keeps of its input is taken for another one's": "a file for people",
     "the results of another input are replaced": "a file for people",
     "two runs at once write into one folder of results": "a lock between processes",
+    "a new ledger is closed without a look at its checkpoint": "no disk is full while the world's ledger is made",
+    "a mark loses what another process sent without an answer": "only PostgreSQL's has several writers, and it is played",
     "statuses are written beside rows that name other appointments": "a file for people",
 }
 

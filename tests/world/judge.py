@@ -84,6 +84,8 @@ class Judge:
         self._never_twice()
         if any(0 < ran.process.full_at < commit.order for commit in ran.process.commits):
             self._violated(3, "the ledger was written to after a commit that failed.")
+        if ran.process.full_at and ran.swapped_at is None and not ran.killed and ran.exit_code != Exit.DISK:
+            self._violated(13, f"the disk was full, and exit code {ran.exit_code} tells of something else: {ran.told}")
         self._open_series -= {
             target for _, target, _, event, *_ in past.events[len(before.events) :] if event in RESOLVED
         }

@@ -89,8 +89,9 @@ FEATURES: Mapping[str, float] = {
     "haste": 0.1,  # the operator runs again at once, against a small burst
     "punctual": 0.1,  # the operator runs again when a settle time is nearly over
     "vain": 0.08,  # no cancel without a proof has taken effect
-    "wider": 0.08,  # an earlier input names the whole of a group of which this one names somebody
+    "wider": 0.08,  # an earlier input names the whole of a group of which this one names somebody; some are hidden then
     "postponed": 0.04,  # what was past is held later, and the operator's next runs do not look
+    "fading": 0.03,  # the right to cancel is taken away after a few cancels, which come to nothing
     "forgets": 0.08,  # documents do not show who was removed
     "breakers": 0.0,  # once in a history the API breaks its documented contract, in a theme of their own
     "workers": 0.0,  # on a shared ledger, in a theme of their own
@@ -167,6 +168,8 @@ class Scenario:
             rarely = own.get(name, share if self.theme == "mixed" or name in _CALM else share / 3)
             if name in certain or name in self.certain or self.chance.of("feature", name).random() < rarely:
                 found.append(name)
+        if "wider" in found and "groups" not in found:
+            found.append("groups")
         if "users" in found:  # keys of single accounts act as nobody else, and what is handed over is another's
             found = [name for name in found if name not in ("accounts", "people")]
         return frozenset(found) - self.without

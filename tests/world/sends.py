@@ -149,8 +149,8 @@ class Sends:
         if not any(read.answered_at and (read.kind == "list" or _same(read, one)) for read in before):
             self._violated(12, f"{name_of(one.target)} was sent although nobody had looked.")
         own = [(event, attempt) for _, number, _, event, attempt, *_ in past.events if number == it.number]
-        until = own.index((Event.INTENT, it.intent.attempt_no)) if it.intent is not None else 0
-        if it.intent is not None and Event.SEEN_ACTIVE not in (event for event, _ in own[:until]):
+        intent = (Event.INTENT, it.intent.attempt_no) if it.intent is not None else None
+        if intent in own and Event.SEEN_ACTIVE not in (event for event, _ in own[: own.index(intent)]):
             self._violated(12, f"{name_of(one.target)} was sent, and no reading of the attendee is on record.")
 
     def _in_time(self, it: Sent) -> None:
