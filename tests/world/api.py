@@ -44,7 +44,7 @@ class Departure:
     began: float  #: when the program asked for it
     at: float  #: when its first byte left
     run: int
-    kind: str  #: post, get, list, or probe: a list of one
+    kind: str  #: post, get, list (a page from a start on, which may be of one row), or probe
     account: str
     target: Target | None
     user_id: str | None = None
@@ -53,7 +53,7 @@ class Departure:
     answer: Answer | None = None
     what: str = ""  #: what the world did, for the story
     not_processed: bool = False  #: the answer proves that nothing took effect, and nothing did
-    wall: float = 0.0  #: what the machine's wall clock showed when the program asked for it
+    wall: float = 0.0  #: what the clock that the program goes by showed when it asked for it
     order: int = 0  #: among the commits and departures of its process
     was_blind: bool = False  #: while the credential was shown nothing
     reason: str = ""  #: of a cancel: the text that it mails

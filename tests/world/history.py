@@ -110,6 +110,7 @@ class _History:
         self.ran: list[Ran] = []
         self.fleet = self._fleet() if scenario.has("workers") else None
         self._swap: Swap | None = None
+        self._approved_at = 0.0  #: the plan of the next run, in true time
         self.files = LedgerFiles(scenario, folder, self.ledger, self.note, self.played.counted)
 
     def _fleet(self) -> Fleet:
@@ -185,6 +186,7 @@ class _History:
         if not self.scenario.has("plan") or self.scenario.whole:
             return None
         approval = approved_now(self.truth, rows, EPOCH + self.clock.now + self.host.wall_wrong_s, rng)
+        self._approved_at = self.clock.now
         self.note("approved")
         self.played.counted["approved plan"] += 1
         self.clock.advance(self.clock.now + rng.choice((60, 60, 1800, 1800, 6 * 3600, 25 * 3600)))
@@ -253,7 +255,7 @@ class _History:
             process = self._process(1000 * len(self.ran) + decided)
             with suppress(BulkCancelError):
                 resolve(self.place, process.machine, target_name(target), decision, SETTLE_S)
-                self.judge.decided.add(target)
+                self.judge.decided(target, cancelled=decision.cancelled, settle_s=SETTLE_S)
         return True
 
     def _edited(self, number: int) -> list[InputRow]:
@@ -291,6 +293,7 @@ class _History:
         job = self._job(flags, rows)
         self.note("run", number, "reconcile" if reconciles else "run", sorted(str(item) for item in flags.items()))
         ran = Ran(number, process, job, rows, self.clock.now, reconciles=reconciles, approval=approval)
+        ran.approved_at = self._approved_at
         self.ran.append(ran)
         try:
             with self._setup(process, job) as setup:
@@ -386,7 +389,7 @@ class _History:
         assert self.fleet is not None
         fleet, machine, run_id = self.fleet, what.setup.machine, what.facts.run_id
         try:
-            queue = Queue(fleet.workflows, now=machine.clock.now)  # type: ignore[arg-type]
+            queue = Queue(fleet.workflows)  # type: ignore[arg-type]
             hand_out(cast(SharedLedger, what.facts.ledger), queue, what)
             has_ended = fleet.watch(run_id, what.setup.job, 24 * 3600.0 if self.api.calm else 4 * 3600.0)
             with self.place.reading() as found:

@@ -12,8 +12,6 @@ from bulk_cancel.core.model import Entry
 from bulk_cancel.core.states import TRANSITIONS, State
 from world.api import OVER, Api, Departure
 from world.past import Past, name_of
-from world.queue import EPOCH
-from world.rows import PLAN_LASTS_S
 from world.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -132,7 +130,7 @@ class Sends:
         if since is not None and since < one.began - STALE_S:
             self._violated(12, f"{name_of(one.target)} was sent {one.began - since:.0f} s after it was cancelled.")
         moved_at = meeting.moved_at
-        if ran.approval is not None and moved_at is not None and approved_at(it) < moved_at < one.began - STALE_S:
+        if ran.approval is not None and moved_at is not None and ran.approved_at < moved_at < one.began - STALE_S:
             self._violated(12, f"{name_of(one.target)} was sent although it was moved after the approval.")
         started = max(meeting.starts_at, moved_at or 0.0)
         is_past = job.skip_past and meeting.series is None and started < one.began - STALE_S
@@ -229,13 +227,6 @@ class Sends:
                     self._violated(13, f"a cancel was sent at {one.at:.3f} after {THROTTLES} that were throttled.")
                     return
                 in_a_row[one.account] = in_a_row[one.account] + 1 if one.answer.status == 429 else 0
-
-
-def approved_at(it: Sent) -> float:
-    """Return when the plan was approved by which a cancel left, in true time."""
-    assert it.ran.approval is not None
-    wrong_s = it.one.wall - EPOCH - it.one.began
-    return it.ran.approval.expires_at - PLAN_LASTS_S - EPOCH - wrong_s
 
 
 def _is_fresh(read: Departure, one: Departure) -> bool:

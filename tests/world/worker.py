@@ -11,9 +11,7 @@ import anyio
 import anyio.lowlevel
 
 from bulk_cancel.cluster.worker import Worker
-from world.api import Departure
 from world.process import Process
-from world.queue import EPOCH
 
 if TYPE_CHECKING:
     from world.workers import Fleet
@@ -52,11 +50,11 @@ class WorkerProcess(Process):
             self.kept.append(handle)
             return False
         if self.turns == self._signal_turn:
-            self.stop()
+            handle._context.run(self.stop)  # type: ignore[attr-defined]
         return True
 
     def stop(self) -> None:
-        """SIGTERM."""
+        """SIGTERM. Call it in the context of the worker: what it sets going then dies and freezes with the worker."""
         self._happens("worker told to stop", self.name)
         self.is_stopping = True
         if self.worker is not None:
@@ -94,11 +92,6 @@ class WorkerProcess(Process):
                 await self._ends()
             await asyncio.sleep(takes_s / 2)
         return result
-
-    def depart(self, began: float, *about: Any) -> Departure:
-        departure = super().depart(began, *about)
-        departure.wall = EPOCH + began  # a worker goes by the clock of the database
-        return departure
 
     async def _ends(self) -> None:
         self.die()
