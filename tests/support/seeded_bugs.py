@@ -1251,6 +1251,13 @@ BUGS = (
         "tests/unit/engine/test_looks.py::test_after_a_series_its_siblings_are_read_twice_some_seconds_apart",
     ),
     Bug(
+        "a worker whose clock is ahead takes a chunk away that was claimed just now",
+        "cluster/stalled.py",
+        "now = clock_of(ledger, worker.setup.machine.clock).now()",
+        "now = worker.setup.machine.clock.now()",
+        "tests/unit/cluster/test_parts.py::test_what_was_claimed_just_now_stays_on_a_machine_whose_clock_is_ahead",
+    ),
+    Bug(
         "what an approved plan leaves out is read after a series",
         _SENDER,
         "is_lagging = context.decide(work).action in SENT and self._may_lag(work)",

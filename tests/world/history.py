@@ -255,7 +255,7 @@ class _History:
             process = self._process(1000 * len(self.ran) + decided)
             with suppress(BulkCancelError):
                 resolve(self.place, process.machine, target_name(target), decision, SETTLE_S)
-                self.judge.decided.add(target)
+                self.judge.decided(target, cancelled=decision.cancelled, settle_s=SETTLE_S)
         return True
 
     def _edited(self, number: int) -> list[InputRow]:
@@ -389,7 +389,7 @@ class _History:
         assert self.fleet is not None
         fleet, machine, run_id = self.fleet, what.setup.machine, what.facts.run_id
         try:
-            queue = Queue(fleet.workflows, now=machine.clock.now)  # type: ignore[arg-type]
+            queue = Queue(fleet.workflows)  # type: ignore[arg-type]
             hand_out(cast(SharedLedger, what.facts.ledger), queue, what)
             has_ended = fleet.watch(run_id, what.setup.job, 24 * 3600.0 if self.api.calm else 4 * 3600.0)
             with self.place.reading() as found:

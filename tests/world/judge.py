@@ -52,8 +52,8 @@ class Judge:
         self._past = Past()
         self._judged = 0  #: departures
         self._events = 0
-        self.decided: set[Target] = set()  #: by a person
-        #: When a run with which settle time proved a cancel of a target not applied.
+        self._decided: set[Target] = set()  #: by a person
+        #: When a run, or a person, with which settle time proved a cancel of a target not applied.
         self._proofs: defaultdict[Target | None, list[tuple[float, float]]] = defaultdict(list)
         self._open_series: set[int] = set()  #: series without an outcome that a read may still tell
         self._begun_by: dict[int, Ran] = {}  #: the ledger's number of a run -> the run
@@ -130,6 +130,17 @@ class Judge:
         for number, state in self._past.states.items():
             if state is State.UNKNOWN:
                 yield self._past.targets[number]
+
+    def decided(self, target: Target, *, cancelled: bool, settle_s: float) -> None:
+        """Judge a person's decision that was recorded; a no is taken once the settle time is over, and proves it."""
+        self._decided.add(target)
+        if cancelled:
+            return
+        now = self._api.clock.now
+        self._proofs[target].append((now, settle_s))
+        one = [it for it in self._api.departures if it.kind == "post" and it.target == target][-1:]
+        if any(now - it.at < max(settle_s, self._sends.settle_s(it)) for it in one):
+            self._violated(5, f"{name_of(target)} was declared not cancelled {now - one[0].at:.1f} s after its cancel.")
 
     def finished(self, ran: Ran) -> None:
         """Judge the end: what the ledger says is what is true, and it is whole."""
@@ -263,7 +274,7 @@ class Judge:
 
     def _decided_by_somebody(self, before: Past, past: Past) -> None:
         for _, number, _, event, *_ in past.events[len(before.events) :]:
-            if event in RESOLVED and past.targets[number] not in self.decided:
+            if event in RESOLVED and past.targets[number] not in self._decided:
                 self._violated(5, f"{name_of(past.targets[number])} is on record as decided, and nobody decided it.")
 
     def _note_proofs(self, ran: Ran, past: Past) -> None:
@@ -273,7 +284,7 @@ class Judge:
                     self._proofs[past.targets[entry.target_id]].append((commit.at, ran.job.settle))
 
     def _proved_by_s(self, first: Departure, again: Departure) -> float:
-        """Return the settle time of the run that proved a cancel not applied, which need not be the one that sends."""
+        """Return the settle time by which a run, or a person, proved a cancel not applied: not always the sender's."""
         proofs = (settle_s for at, settle_s in self._proofs[first.target] if first.at < at <= again.at)
         return next(proofs, self._sends.settle_s(again))
 

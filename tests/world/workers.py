@@ -225,7 +225,7 @@ class Fleet:
         setup = set_up(self._job, _LOG, process.machine)
         owner = f"{process.name}/{process.run}"
         options = WorkerSetup(setup, owner, SILENCE_S)
-        opened = Queue(self.workflows, now=process.machine.clock.now)  # type: ignore[arg-type]
+        opened = Queue(self.workflows)  # type: ignore[arg-type]
         worker = process.worker = Worker(options, opened, self._open_ledger)
         self.workflows.start(process.name)
         rescues_at = self._clock.now + process.rng.uniform(0, _RESCUE_EVERY_S)
