@@ -64,6 +64,7 @@ EXCEPT = {
     "what one run keeps of its input is taken for another one's": "a file for people",
     "the results of another input are replaced": "a file for people",
     "two runs at once write into one folder of results": "a lock between processes",
+    "a run takes the folder of results that another ledger's run has": "the world's operator names the folder",
     "statuses are written beside rows that name other appointments": "a file for people",
 }
 
