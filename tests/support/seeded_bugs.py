@@ -52,7 +52,7 @@ _SENDING = """        if held_back := self._why_not_now(work):
 _KILL, _SIGNALS = "tests/processes/crash/test_kill.py", "tests/processes/crash/test_signals.py"
 
 _CANARY, _ENDS = "tests/unit/engine/test_canary.py", "tests/unit/commands/test_ends.py"
-_KEPT = "tests/unit/commands/test_kept_inputs.py"
+_KEPT, _RUN_IDS = "tests/unit/commands/test_kept_inputs.py", "tests/unit/commands/test_run_ids.py"
 _TROUBLE = "tests/unit/engine/test_trouble.py"
 _WORLD = "tests/world/test_world.py::test_hostile_histories_break_no_invariant"
 
@@ -904,6 +904,14 @@ BUGS = (
         "tests/unit/engine/test_shared_limiter.py::test_a_throttle_of_one_pauses_all",
     ),
     Bug(
+        "a reserved slot that is used late does not wait for a pause of another worker",
+        "engine/shared_limiter.py",
+        "while self._heard_at < self.clock.monotonic() - WINDOW_S:",
+        "while False:",
+        "tests/unit/engine/test_shared_limiter.py::"
+        "test_a_slot_that_is_used_after_its_window_waits_for_a_pause_of_another_process",
+    ),
+    Bug(
         "a pause that the database could not be told is forgotten",
         "cluster/chunk.py",
         "        if limiter.has_untold_pause:",
@@ -1528,6 +1536,20 @@ BUGS = (
         "aside = put_aside(ledger, self.out, source.digest, _WRITTEN)",
         "aside = None",
         f"{_KEPT}::test_a_run_of_another_input_into_a_folder_keeps_what_is_there",
+    ),
+    Bug(
+        "a run takes an id that another one has",
+        "access/ledgers.py",
+        "    while ledger.runs(run_id):",
+        "    while False:",
+        f"{_RUN_IDS}::test_an_id_that_a_run_of_the_ledger_has_is_not_taken_again",
+    ),
+    Bug(
+        "a run takes the folder of results that another ledger's run has",
+        "commands/run.py",
+        "if not usual.exists() and not (out",
+        "if not (out",
+        f"{_RUN_IDS}::test_runs_of_two_ledgers_do_not_share_a_folder_of_results",
     ),
     Bug(
         "two runs at once write into one folder of results",
