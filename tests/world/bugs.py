@@ -65,6 +65,7 @@ EXCEPT = {
     "the results of another input are replaced": "a file for people",
     "two runs at once write into one folder of results": "a lock between processes",
     "a new ledger is closed without a look at its checkpoint": "no disk is full while the world's ledger is made",
+    "a rollback that SQLite has made already hides the disk's error": "it makes one while the world's ledger is made",
     "a mark loses what another process sent without an answer": "several write to PostgreSQL's, which is played",
     "a run takes the folder of results that another ledger's run has": "the world's operator names the folder",
     "statuses are written beside rows that name other appointments": "a file for people",
