@@ -904,6 +904,14 @@ BUGS = (
         "tests/unit/engine/test_shared_limiter.py::test_a_throttle_of_one_pauses_all",
     ),
     Bug(
+        "a reserved slot that is used late does not wait for a pause of another worker",
+        "engine/shared_limiter.py",
+        "while self._heard_at < self.clock.monotonic() - WINDOW_S:",
+        "while False:",
+        "tests/unit/engine/test_shared_limiter.py::"
+        "test_a_slot_that_is_used_after_its_window_waits_for_a_pause_of_another_process",
+    ),
+    Bug(
         "a pause that the database could not be told is forgotten",
         "cluster/chunk.py",
         "        if limiter.has_untold_pause:",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,13 +201,15 @@ class Judge:
                 self._violated(2, f"{name_of(self._past.targets[number])}: {count} sends, {intents[number]} intents.")
         return sent
 
-    def _ordered_by(self, ran: Ran, intent: Entry | None) -> Ran:
-        """Return the run to whose order a cancel belongs: workers go on with earlier ones."""
-        if intent is None or not self._scenario.has("workers"):
+    def _ordered_by(self, ran: Ran, entry: Entry | None) -> Ran:
+        """Return the run to whose order an intent or a proof belongs: workers go on with earlier ones."""
+        if entry is None or not self._scenario.has("workers"):
             return ran
-        numbers = (event[2] for event in self._past.events if event[1] == intent.target_id and event[3] == Event.INTENT)
-        number = next(islice(numbers, intent.attempt_no - 1, None), 0)
-        return self._begun_by.get(number, ran)
+        about = entry.target_id, entry.event, entry.attempt_no
+        numbers = (
+            run for _, target, run, event, attempt_no, *_ in self._past.events if (target, event, attempt_no) == about
+        )
+        return self._begun_by.get(next(numbers, 0), ran)
 
     def _history_only_grows(self, before: Past, after: Past) -> None:
         if after.events[: len(before.events)] != before.events:
@@ -278,10 +280,11 @@ class Judge:
                 self._violated(5, f"{name_of(past.targets[number])} is on record as decided, and nobody decided it.")
 
     def _note_proofs(self, ran: Ran, past: Past) -> None:
-        for commit in () if self._scenario.has("workers") else ran.process.commits:
+        for commit in ran.process.commits:
             for entry in commit.entries:
                 if entry.was is State.UNKNOWN and TRANSITIONS[entry.was, entry.event] is State.WAITING:
-                    self._proofs[past.targets[entry.target_id]].append((commit.at, ran.job.settle))
+                    proof = commit.at, self._ordered_by(ran, entry).job.settle
+                    self._proofs[past.targets[entry.target_id]].append(proof)
 
     def _proved_by_s(self, first: Departure, again: Departure) -> float:
         """Return the settle time by which a run, or a person, proved a cancel not applied: not always the sender's."""
