@@ -275,11 +275,19 @@ class _History:
                     self._once_more(flags)
                 return
             else:
+                if number > 4:
+                    self._stop_the_other(ran)
                 is_unsure = number > 4 and self.scenario.has("clock") and self.scenario.has("reboot")
                 self.clock.advance(self.clock.now + SETTLE_S + (86400 if is_unsure else 60))
                 if self.fleet is not None and "bulk-cancel reconcile" in ran.told:  # of what other inputs named
                     self._a_person_decides(self._run(self.scenario.rows, flags, reconciles=True))
         self.violated(13, f"not finished after {MOST_CALM_RUNS} runs without trouble: {ran.told}")
+
+    def _stop_the_other(self, ran: Ran) -> None:
+        """Stop the run that workers are busy with, as the sentence says: its send window may open tomorrow only."""
+        found = re.search(r"(\S+) has not ended\..* bulk-cancel cluster stop", ran.told)
+        if found and self.fleet is not None:
+            self.fleet.stop(found[1])
 
     def _once_more(self, flags: dict[str, Any]) -> None:
         """A run after a complete one sends nothing and ends alike."""

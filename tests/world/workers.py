@@ -180,10 +180,11 @@ class Fleet:
                 if ledger.runs(run_id)[0].status == "ended":
                     return True
             if then:
-                self._stop(run_id)
+                self.stop(run_id)
         return False
 
-    def _stop(self, run_id: str) -> None:
+    def stop(self, run_id: str) -> None:
+        """Type `cluster stop`."""
         with suppress(BulkCancelError):
             session = self.database.connect(lambda: 0.0)
             self._api.note("machine", "the operator stops the run")
