@@ -328,15 +328,16 @@ class Session(SqliteLedger):
                 self._show(chunk)
             now, row = self.database.now, self.database.paces.setdefault(credential, PaceRow())
             before = max(row.tat_at, now)
-            row.tat_at = before + count * pace.interval_s
+            row.tat_at, row.reserved = before + count * pace.interval_s, row.reserved + count
             return Reservation(count, before - now, row.tat_at)
 
     def give_back(self, credential: str, reservation: Reservation, unused: int, pace: Pace) -> None:
         with self._call():
             row = self.database.paces.get(credential)
             if row is not None and row.tat_at == reservation.end_at:
-                span_s = min(unused, reservation.count) * pace.interval_s
-                row.tat_at = max(row.tat_at - span_s, row.paused_to)
+                count = min(unused, reservation.count)
+                row.tat_at = max(row.tat_at - count * pace.interval_s, row.paused_to)
+                row.reserved -= count
 
     def pause(self, credential: str, seconds: float, pace: Pace) -> None:
         with self._call():

@@ -227,6 +227,12 @@ class _History:
                     self._once_more(flags)
                 return
             else:
+                if (
+                    ran.exit_code == Exit.LOCKED
+                    and self.fleet is not None
+                    and any(it.job.send_window for it in self.ran)
+                ):
+                    self.fleet.stop_runs()  # which may wait until tomorrow
                 is_unsure = number > 4 and self.scenario.has("clock") and self.scenario.has("reboot")
                 self.clock.advance(self.clock.now + SETTLE_S + (86400 if is_unsure else 60))
         self.violated(13, f"not finished after {MOST_CALM_RUNS} runs without trouble: {ran.told}")

@@ -39,6 +39,8 @@ MOST_TURNS = 50_000
 TURN_S = 1e-6
 #: Share of the calls for which a disk that stalls takes seconds.
 _STALLS = 0.04
+#: A wait after which a person may lose patience.
+_LONG_S = 15.0
 
 
 @dataclass
@@ -114,6 +116,8 @@ class Process:
     order_of: Callable[[], int] | None = None  #: where others act beside it
     meanwhile: Callable[[str], None] = lambda _: None  #: what others do on its machine in the middle of it
     full_at: int = 0  #: the order of the commit that a full disk refused
+    _waits: int = 0  #: that were long
+    _kill_at: float = math.inf
     _writes: int = 0
     _intents: int = 0
     _order: int = 0
@@ -131,6 +135,7 @@ class Process:
         self._swap_turn = self._fate("swapped", has("swapped") and not calm, 0.6, 1000)
         self._fateful = {self._freeze_turn, self._suspend_turn, self._signal_turn}
         self._fateful |= {self._second_turn, self._swap_turn, self._kill_turn}
+        self._kill_wait = self._fate("killed while it waits", has("kill") and not calm, 0.4, 4)
         self._slow = has("slow_disk") and not calm
         self._stalls = has("stalls") and not calm
         self._freeze_intent = self._fate("freeze at an intent", has("freeze") and not calm, 0.5, 20)
@@ -193,6 +198,9 @@ class Process:
             raise StuckError(f"no end after {MOST_TURNS} turns of the loop")
         if not self.is_alive:
             return 0
+        if self.host.clock.now >= self._kill_at:
+            self._happens("killed")
+            return 0
         if self.turns not in self._fateful:
             return None
         if self.turns == self._freeze_turn:
@@ -230,13 +238,22 @@ class Process:
 
     def sleep_until(self, when: float, is_ready: Callable[[], bool]) -> None:
         clock = self.host.clock
+        self._loses_patience(when - self.monotonic())
         while not is_ready() and self.monotonic() < when - 1e-9:
-            to = clock.now + when - self.monotonic()
+            to = min(clock.now + when - self.monotonic(), self._kill_at)
             if math.isinf(to):
                 if clock.next is None:
                     raise StuckError("nothing runs, and nothing is to come")
                 to = clock.next
             clock.advance(to, is_ready)
+            if clock.now >= self._kill_at:
+                return
+
+    def _loses_patience(self, waits_s: float) -> None:
+        """A person kills what seems to do nothing."""
+        self._waits += waits_s > _LONG_S
+        if waits_s > _LONG_S and self._waits == self._kill_wait:
+            self._kill_at = self.host.clock.now + self.rng.uniform(_LONG_S / 2, _LONG_S)
 
     def die(self) -> None:
         """Be dead: no answer reaches the process, and closing its ledger copies nothing into the main file."""
@@ -326,7 +343,8 @@ class Process:
         """Let the first byte of a request leave now."""
         number = len(self.api.departures) + 1
         departure = Departure(number, began, self.host.clock.now, self.run, kind, account, target, request.user_id)
-        departure.order, departure.wall = self.order(), EPOCH + began + self.host.wall_wrong_s
+        wrong_s = 0.0 if self.api.scenario.has("workers") else self.host.wall_wrong_s  # else by the database's clock
+        departure.order, departure.wall = self.order(), EPOCH + began + wrong_s
         self.api.departures.append(departure)
         self.api.note(
             "left", number, kind, target.appointment_id if target else "", (target.attendee_id or "") if target else ""

@@ -13,7 +13,6 @@ import anyio.lowlevel
 from bulk_cancel.cluster.worker import Worker
 from world.api import Departure
 from world.process import Process
-from world.queue import EPOCH
 
 if TYPE_CHECKING:
     from world.workers import Fleet
@@ -97,7 +96,7 @@ class WorkerProcess(Process):
 
     def depart(self, began: float, *about: Any) -> Departure:
         departure = super().depart(began, *about)
-        departure.wall = EPOCH + began  # a worker goes by the clock of the database
+        self.fleet.rules.departs(departure)
         return departure
 
     async def _ends(self) -> None:
