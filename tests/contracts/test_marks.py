@@ -1,4 +1,4 @@
-"""What this machine remembers of a ledger's unanswered cancels, and until when it has to be waited for them."""
+"""What this machine remembers of a ledger: which one is at a place, and how long an unanswered cancel is waited for."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from bulk_cancel.access.ledgers import LedgerPlace, ledger_place
+from bulk_cancel.access.ledgers import LedgerDatabase, LedgerFile, LedgerPlace, ledger_place
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.commands.resolve import forget
 from bulk_cancel.core.clock import TimeBase
@@ -16,8 +17,8 @@ from bulk_cancel.core.model import Entry
 from bulk_cancel.core.moments import show_moment
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.clock import Clock, system_clock
-from bulk_cancel.errors import UsageError
-from bulk_cancel.ledger.high_water import Mark
+from bulk_cancel.errors import LedgerError, UsageError
+from bulk_cancel.ledger.high_water import Mark, Marks
 from bulk_cancel.ledger.port import Ledger
 from support.given import begin, entries, row, staged, target
 
@@ -101,6 +102,39 @@ def test_forget_waits_until_the_minute_that_the_refusal_names(place: LedgerPlace
         forget(place, at(due_at - 1))
     assert f"in 1 s, from {show_moment(minute)} on" in error.value.advice
     assert forget(place, at(minute)) == 2
+
+
+def lose(place: LedgerPlace) -> None:
+    """Remove the ledger at a place."""
+    if isinstance(place, LedgerDatabase):
+        with psycopg.connect(place.url, autocommit=True) as connection:
+            connection.execute("DROP SCHEMA bulk_cancel CASCADE")
+    elif isinstance(place, LedgerFile):
+        place.path.unlink()
+
+
+@pytest.mark.parametrize("other", ["of another machine", "that was empty when it was seen"])
+def test_another_ledger_in_the_place_of_one_with_a_history_is_refused_until_that_one_is_forgotten(
+    place: LedgerPlace, other: str, tmp_path: Path
+) -> None:
+    with place.alone() as ledger:
+        happens(ledger, staged(ledger, row(2, 1)), 1, Event.INTENT, Event.CANCELLED)
+    lose(place)
+    marks = Marks(tmp_path / "another machine")
+    with replace(place, marks=marks).alone() as ledger:  # type: ignore[type-var]
+        ledger_id = str(ledger.meta("ledger_id"))
+    if other == "that was empty when it was seen":
+        place.marks.keep(ledger_id, str(place), marks.of(ledger_id).seen).close()  # type: ignore[union-attr]
+    with pytest.raises(LedgerError, match="is gone: this machine has seen 2 events of it") as error, place.alone():
+        pass
+    assert "name another --ledger for the one that is there" in error.value.advice
+    with pytest.raises(LedgerError, match="is gone"):
+        place.refuse_lost()
+    with place.reading() as opened:
+        assert "is gone" in opened.verify()[0]
+    assert forget(place, Machine({})) == 2
+    with place.alone() as ledger:
+        assert list(ledger.all_events()) == []
 
 
 def at(moment: float) -> Machine:

@@ -52,7 +52,7 @@ _SENDING = """        if held_back := self._why_not_now(work):
 _KILL, _SIGNALS = "tests/processes/crash/test_kill.py", "tests/processes/crash/test_signals.py"
 
 _CANARY, _ENDS = "tests/unit/engine/test_canary.py", "tests/unit/commands/test_ends.py"
-_KEPT = "tests/unit/commands/test_kept_inputs.py"
+_KEPT, _RUN_IDS = "tests/unit/commands/test_kept_inputs.py", "tests/unit/commands/test_run_ids.py"
 _TROUBLE = "tests/unit/engine/test_trouble.py"
 _WORLD = "tests/world/test_world.py::test_hostile_histories_break_no_invariant"
 
@@ -594,6 +594,21 @@ BUGS = (
         f"{_MARKS}::test_a_ledger_that_is_gone_is_not_begun_anew_until_it_is_forgotten",
     ),
     Bug(
+        "an empty ledger in the place of one with a history is taken",
+        "ledger/sqlite/recognise.py",
+        "        marks.refuse_missing(place, ledger_id)\n",
+        "",
+        f"{_MARKS}::test_a_ledger_made_after_an_empty_one_was_lost_is_the_one_that_goes_on",
+    ),
+    Bug(
+        "another schema in the place of one with a history is taken",
+        "ledger/questions.py",
+        "self._marks.refuse_missing(self._marked_as, id_of(self._rows))",
+        "pass",
+        "tests/contracts/test_marks.py::"
+        "test_another_ledger_in_the_place_of_one_with_a_history_is_refused_until_that_one_is_forgotten",
+    ),
+    Bug(
         "two copies of a ledger run at once",
         "ledger/sqlite/recognise.py",
         "        holds.enter_context(marks.locked(ledger_id, place))\n",
@@ -624,7 +639,7 @@ BUGS = (
     Bug(
         "a restored database is taken whatever it lacks",
         "ledger/postgres/ledger.py",
-        "            refuse_older(self._rows, self.place, mark, _OLDER)\n",
+        "            self.refuse_older()\n",
         "",
         f"{_POSTGRES_MARKS}::test_a_restored_dump_that_is_older_is_refused_with_what_is_missing",
     ),
@@ -887,6 +902,14 @@ BUGS = (
         "self._untold_until = max(self._untold_until, self.clock.monotonic() + pause_s)",
         "pass",
         "tests/unit/engine/test_shared_limiter.py::test_a_throttle_of_one_pauses_all",
+    ),
+    Bug(
+        "a reserved slot that is used late does not wait for a pause of another worker",
+        "engine/shared_limiter.py",
+        "while self._heard_at < self.clock.monotonic() - WINDOW_S:",
+        "while False:",
+        "tests/unit/engine/test_shared_limiter.py::"
+        "test_a_slot_that_is_used_after_its_window_waits_for_a_pause_of_another_process",
     ),
     Bug(
         "a pause that the database could not be told is forgotten",
@@ -1236,6 +1259,13 @@ BUGS = (
         "tests/unit/engine/test_looks.py::test_after_a_series_its_siblings_are_read_twice_some_seconds_apart",
     ),
     Bug(
+        "a worker whose clock is ahead takes a chunk away that was claimed just now",
+        "cluster/stalled.py",
+        "now = clock_of(ledger, worker.setup.machine.clock).now()",
+        "now = worker.setup.machine.clock.now()",
+        "tests/unit/cluster/test_parts.py::test_what_was_claimed_just_now_stays_on_a_machine_whose_clock_is_ahead",
+    ),
+    Bug(
         "what an approved plan leaves out is read after a series",
         _SENDER,
         "is_lagging = context.decide(work).action in SENT and self._may_lag(work)",
@@ -1506,6 +1536,20 @@ BUGS = (
         "aside = put_aside(ledger, self.out, source.digest, _WRITTEN)",
         "aside = None",
         f"{_KEPT}::test_a_run_of_another_input_into_a_folder_keeps_what_is_there",
+    ),
+    Bug(
+        "a run takes an id that another one has",
+        "access/ledgers.py",
+        "    while ledger.runs(run_id):",
+        "    while False:",
+        f"{_RUN_IDS}::test_an_id_that_a_run_of_the_ledger_has_is_not_taken_again",
+    ),
+    Bug(
+        "a run takes the folder of results that another ledger's run has",
+        "commands/run.py",
+        "if not usual.exists() and not (out",
+        "if not (out",
+        f"{_RUN_IDS}::test_runs_of_two_ledgers_do_not_share_a_folder_of_results",
     ),
     Bug(
         "two runs at once write into one folder of results",

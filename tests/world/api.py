@@ -24,6 +24,8 @@ LATEST_EFFECT_S, SETTLE_S = 590.0, 600.0
 OVER = "429 by the limit"
 _AGAIN = "the appointment is cancelled already"
 
+#: How long a cache that is renewed repeats one answer.
+_RENEWED_S = 60.0
 _TRANSIT_S, _LONGEST_TRANSIT_S, _IDLE_S = 0.02, 2.0, 2.0
 
 #: What holds for all requests of a while: no such address; a credential without the right to cancel; cancels throttled.
@@ -44,7 +46,7 @@ class Departure:
     began: float  #: when the program asked for it
     at: float  #: when its first byte left
     run: int
-    kind: str  #: post, get, list, or probe: a list of one
+    kind: str  #: post, get, list (a page from a start on, which may be of one row), or probe
     account: str
     target: Target | None
     user_id: str | None = None
@@ -53,7 +55,7 @@ class Departure:
     answer: Answer | None = None
     what: str = ""  #: what the world did, for the story
     not_processed: bool = False  #: the answer proves that nothing took effect, and nothing did
-    wall: float = 0.0  #: what the machine's wall clock showed when the program asked for it
+    wall: float = 0.0  #: what the clock that the program goes by showed when it asked for it
     order: int = 0  #: among the commits and departures of its process
     was_blind: bool = False  #: while the credential was shown nothing
     reason: str = ""  #: of a cancel: the text that it mails
@@ -95,6 +97,7 @@ class Api:
     _connects: Counter[str] = field(default_factory=Counter)
     broken: str = ""  #: the appointment at which the API broke its documented contract, once
     _asked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _fading: int = 0  #: cancels heard while the right to cancel is taken away
     _buckets: dict[str, Bucket] = field(default_factory=dict)
     _outages: list[tuple[float, float]] = field(default_factory=list)
     _spells: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -193,6 +196,8 @@ class Api:
     def _cancel(self, departure: Departure, target: Target, request: Request, rng: random.Random) -> Answered:
         passing = self.meets("passing_refusals", rng, 0.3)
         status = rng.choice((400, 403, 403, 404, 404))
+        if self.scenario.has("fading") and not self.calm:
+            return self._faded()
         if self.under("forbidden"):
             self.count("a credential that may not cancel")
             return Answered(_no(403, "Forbidden"), 0.1, "403", True)
@@ -213,6 +218,14 @@ class Api:
             answer = Answer(rng.choice((200, 201)), appointment=self._own_answer(meeting, target))
             return Answered(answer, rng.choice((0.05, 0.2, 1.0)), "cancelled")
         return self._untold(departure, target, (trouble, when, late_s), rng)
+
+    def _faded(self) -> Answered:
+        """The first cancels come to nothing, and nothing says so; all later ones are forbidden."""
+        self._fading += 1
+        self.count("a right that fades")
+        if self._fading > self.scenario.chance.of("fading").randrange(1, 9):
+            return Answered(_no(403, "Forbidden"), 0.1, "403", True)
+        return Answered(Answer(message="connection reset"), 0.05, "reset, not applied")
 
     def _untold(
         self, departure: Departure, target: Target, drawn: tuple[str, float, float], rng: random.Random
@@ -361,7 +374,8 @@ class Api:
         cached, age_s = self.meets("cache", rng), rng.choice((3.0, 30.0, 600.0))
         only = self.scenario.has("cache") and self.scenario.chance.of("cached", appointment).random() < 0.25
         if only and not self.calm:
-            cached, age_s = True, 7200.0
+            is_renewed = self.scenario.chance.of("renewed", appointment).random() < 0.5
+            cached, age_s = True, self.clock.now % _RENEWED_S if is_renewed else 7200.0
         if cached:
             self.count("cache")
         return age_s if cached else None

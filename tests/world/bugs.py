@@ -39,6 +39,10 @@ EXCEPT = {
     "a 409 counts as a refusal": "it stays an answer without proof: only the count of answers of strangers differs",
     "a short settle time is taken for any API": "a check of settings",
     "a lost outcome is told to nobody": "on stderr, for people",
+    "an age in PostgreSQL is told by the clock of the process that asks": (
+        "each chunk and each command takes that clock from the database anew; one that stands still in a suspension "
+        "only makes ages shorter, which is waited out; a database's clock that is set is not played"
+    ),
     "a worker does not lock its credential": "no other command on a worker's machine uses its key",
     "a worker does not know what others used of a limit": "no other command on a worker's machine uses its key",
     "a worker leaves out the settings that it does not know": "all workers of a history are of one version",
@@ -60,9 +64,14 @@ EXCEPT = {
     "a correction file loses what a mapped column asked": "a file for people",
     "a rebooking list that is removed is not made again": "a file for people",
     "a ledger below its mark is taken": "it is refused all the same, by the digest; only the sentence differs",
+    "another schema in the place of one with a history is taken": "the world's database is never another one",
     "what one run keeps of its input is taken for another one's": "a file for people",
     "the results of another input are replaced": "a file for people",
     "two runs at once write into one folder of results": "a lock between processes",
+    "a new ledger is closed without a look at its checkpoint": "no disk is full while the world's ledger is made",
+    "a rollback that SQLite has made already hides the disk's error": "it makes one while the world's ledger is made",
+    "a mark loses what another process sent without an answer": "several write to PostgreSQL's, which is played",
+    "a run takes the folder of results that another ledger's run has": "the world's operator names the folder",
     "statuses are written beside rows that name other appointments": "a file for people",
 }
 

@@ -345,6 +345,11 @@ class Session(SqliteLedger):
             demanded = self.database.now + seconds + (pace.burst - 1) * pace.interval_s
             row.tat_at, row.paused_to = max(row.tat_at, demanded), max(row.paused_to, demanded)
 
+    def paused_s(self, credential: str, pace: Pace) -> float:
+        with self._call():
+            row = self.database.paces.get(credential, PaceRow())
+            return max(0.0, row.paused_to - (pace.burst - 1) * pace.interval_s - self.database.now)
+
     # -- the whole ledger ---------------------------------------------------------------------------------------------
 
     def lock_alone(self, wait_s: float) -> None:

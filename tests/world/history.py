@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 import shutil
 import tempfile
 import traceback
@@ -11,6 +12,7 @@ from collections import ChainMap
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import replace
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any, cast
@@ -29,11 +31,12 @@ from bulk_cancel.commands.run import carry, prepare, run_in
 from bulk_cancel.core.model import InputRow
 from bulk_cancel.core.target_name import target_name
 from bulk_cancel.engine.runner import Runner
-from bulk_cancel.errors import BulkCancelError, Exit, LedgerLostError, LedgerUnreachableError
+from bulk_cancel.errors import BulkCancelError, Exit, LedgerLostError, LedgerUnreachableError, UsageError
 from bulk_cancel.execution.caller import Caller
 from bulk_cancel.execution.execute import Approval, RunFacts, contexts_of, execute_attended
 from bulk_cancel.ledger.high_water import Marks
 from bulk_cancel.ledger.shared import SharedLedger
+from bulk_cancel.ledger.sqlite import file_guard
 from bulk_cancel.ops import locks
 from bulk_cancel.reports.summary import Summary
 from bulk_cancel.settings.job import Job
@@ -41,15 +44,16 @@ from world import workflows
 from world.api import Api
 from world.judge import Judge
 from world.loop import Killed, StuckError
-from world.mischief import LedgerFiles, Swap, forgotten
-from world.people import comes_again_s, is_gone, send_colleagues
+from world.mischief import ANOTHER, LedgerFiles, Swap, forgotten
+from world.past import read_past
+from world.people import comes_again_s, hide_groups, is_gone, postpone, send_colleagues
 from world.place import URL, place_of
 from world.process import Host, Process
 from world.queue import EPOCH, WorldClock
 from world.ran import Played, Ran, Shown, ended
 from world.ready import any_job, new_ledger
 from world.rows import GivenRows, approved_now, widened, write_accounts, write_rows
-from world.scenario import ACCOUNTS, Scenario, numbered
+from world.scenario import ACCOUNTS, FEATURES, Scenario, numbered
 from world.truth import HOST
 from world.worker import WorkerProcess
 from world.workers import Fleet
@@ -58,7 +62,8 @@ SETTLE_S = 600.0
 #: Runs after which everything has to be in order, once all is calm.
 MOST_CALM_RUNS = 10
 #: Numbers of workers' lives begin here, those of commands are below.
-_LIVES, _SECOND, _FORGETS = 1_000_000, 500_000, 400_000
+_LIVES, _SECOND, _FORGETS, _ELSEWHERE = 1_000_000, 500_000, 400_000, 300_000
+_CHECKPOINT_PAGES = 30
 TOKEN = "rgo-canary-7fd2b1c0"
 #: A key of the platform: it acts as the user whom a request names.
 KEY = f"ak_live:00000000-0000-4000-8000-00000000dddd:{TOKEN}"
@@ -72,7 +77,7 @@ def play(scenario: Scenario) -> Played:
     """Play one history from its beginning to its calm end, and judge it."""
     folder = Path(tempfile.mkdtemp(prefix="world-", dir=_SHM if _SHM.is_dir() else None))
     try:
-        with redirect_stderr(StringIO()) as told, workflows.played(), _no_glance():
+        with redirect_stderr(StringIO()) as told, workflows.played(), _in_small():
             history = _History(scenario, folder)
             played = history.play()
         if scenario.whole:
@@ -83,13 +88,17 @@ def play(scenario: Scenario) -> Played:
 
 
 @contextmanager
-def _no_glance() -> Iterator[None]:
-    """For the length of a block nobody waits a moment for a lock: here a whole command holds it, or nobody."""
+def _in_small() -> Iterator[None]:
+    """For the length of a block nobody waits a moment for a lock, and a few commits make a checkpoint due.
+
+    Here a whole command holds a lock, or nobody; and a history has some hundred pages.
+    """
     real, locks._GLANCE_S = locks._GLANCE_S, 0.0
+    pages, file_guard.CHECKPOINT_PAGES = file_guard.CHECKPOINT_PAGES, _CHECKPOINT_PAGES
     try:
         yield
     finally:
-        locks._GLANCE_S = real
+        locks._GLANCE_S, file_guard.CHECKPOINT_PAGES = real, pages
 
 
 class _History:
@@ -110,7 +119,9 @@ class _History:
         self.ran: list[Ran] = []
         self.fleet = self._fleet() if scenario.has("workers") else None
         self._swap: Swap | None = None
-        self.files = LedgerFiles(scenario, folder, self.ledger, self.note, self.played.counted)
+        self._approved_at = 0.0  #: the plan of the next run, in true time
+        about = (self.note, self.played.counted, self._goes_on_elsewhere)
+        self.files = LedgerFiles(scenario, folder, self.ledger, *about)
 
     def _fleet(self) -> Fleet:
         """Return workers over a database; each has a machine of its own, for all its lives."""
@@ -162,7 +173,7 @@ class _History:
         rng = self.scenario.chance.of("operator")
         if self.scenario.theme == "stale":
             self.clock.advance(500)  # colleagues have been at work, and caches know nothing of it
-        for _ in range(rng.choice((1, 1, 2, 2, 3))):
+        for _ in range(rng.choice((2, 3, 3, 4) if self.scenario.theme == "files" else (1, 1, 2, 2, 3))):
             number = len(self.ran) + 1
             own = self.scenario.chance.of("between", number)
             copies = self.files.mischief(own, len(self.ran))
@@ -172,12 +183,44 @@ class _History:
             if self.played.violations:
                 return
             if copies and ran.error is not None and ran.swapped_at is None:
-                if forgotten(self.place, self._process(_FORGETS + number).machine):
-                    self.judge.forgotten()
+                self._forget(ran)
                 self.files.put_back(copies)
             if own.random() < 0.5:
                 self._a_person_decides(ran)
             self._between(own)
+
+    def _forget(self, ran: Ran) -> None:
+        """Have the operator forget the ledger at once, and if that is too early, at the time that was named."""
+        process = self._process(_FORGETS + ran.number)
+        if forgotten(self.place, process.machine):
+            self.judge.forgotten()
+        elif named := re.search(r"wait until ([-\d]+ [:\d]+) ", ran.told):
+            wait_s = (
+                datetime.strptime(named[1], "%Y-%m-%d %H:%M").astimezone().timestamp() - process.machine.clock.now()
+            )
+            self.clock.advance(self.clock.now + max(0.0, wait_s))
+            if not forgotten(self.place, self._process(_FORGETS + ran.number).machine):
+                self.violated(13, f"at {named[1]} a lost ledger is not forgotten, as was said: {ran.told}")
+
+    def _goes_on_elsewhere(self) -> None:
+        """The ledger's file is carried to another machine, and is used there for appointments of its own."""
+        marks, number = Marks(self.folder / "elsewhere" / "ledgers"), _ELSEWHERE + len(self.ran)
+        if len(read_past(self.ledger).events) >= max(
+            mark.seen.number for mark in self.place.marks.at(str(self.ledger))
+        ):
+            return  # nothing was recorded since: it may go on anywhere
+        calm = replace(self.scenario, without=frozenset(FEATURES), whole=False)
+        api = Api(calm, self.clock, calm.truth(self.clock), lambda *_: None, calm=True)
+        rng = self.scenario.chance.of("process", number)
+        process = Process(number, Host(self.clock), api, self.environ, self.folder / "elsewhere", rng)
+        ran = Ran(0, process, self._job({}, self.scenario.rows), self.scenario.rows, self.clock.now)
+        with suppress(BulkCancelError):
+            setup = replace(set_up(ran.job, _LOG, process.machine), place=LedgerFile(self.ledger, marks))
+            given = GivenRows(ran.rows)
+            caller = Caller(process.machine, _LOG, Shown(ran))
+            with prepare(setup, caller.approve, lambda *_: given) as facts:
+                assert isinstance(facts, RunFacts)
+                ended(facts, carry(setup, facts, caller), setup)
 
     def _approval(self, rows: list[InputRow]) -> Approval | None:
         """Have a plan approved, and let hours pass."""
@@ -185,6 +228,7 @@ class _History:
         if not self.scenario.has("plan") or self.scenario.whole:
             return None
         approval = approved_now(self.truth, rows, EPOCH + self.clock.now + self.host.wall_wrong_s, rng)
+        self._approved_at = self.clock.now
         self.note("approved")
         self.played.counted["approved plan"] += 1
         self.clock.advance(self.clock.now + rng.choice((60, 60, 1800, 1800, 6 * 3600, 25 * 3600)))
@@ -194,6 +238,10 @@ class _History:
         """Let time pass until the operator comes again, and the machine have its own troubles."""
         later_s = rng.choice((0, 5, 30, 300, 620, 700, 7200, 6 * 3600))
         self.clock.advance(self.clock.now + comes_again_s(self.api, self.judge.settles_at(), later_s, len(self.ran)))
+        if self.scenario.has("wider") and len(self.ran) == 1:
+            hide_groups(self.api)
+        if self.scenario.has("postponed"):
+            postpone(self.api, len(self.ran))
         if self.scenario.has("reboot") and rng.random() < 0.5:
             self.note("machine", "reboot")
             self.played.counted["reboot"] += 1
@@ -227,15 +275,19 @@ class _History:
                     self._once_more(flags)
                 return
             else:
-                if (
-                    ran.exit_code == Exit.LOCKED
-                    and self.fleet is not None
-                    and any(it.job.send_window for it in self.ran)
-                ):
-                    self.fleet.stop_runs()  # which may wait until tomorrow
+                if number > 4:
+                    self._stop_the_other(ran)
                 is_unsure = number > 4 and self.scenario.has("clock") and self.scenario.has("reboot")
                 self.clock.advance(self.clock.now + SETTLE_S + (86400 if is_unsure else 60))
+                if self.fleet is not None and "bulk-cancel reconcile" in ran.told:  # of what other inputs named
+                    self._a_person_decides(self._run(self.scenario.rows, flags, reconciles=True))
         self.violated(13, f"not finished after {MOST_CALM_RUNS} runs without trouble: {ran.told}")
+
+    def _stop_the_other(self, ran: Ran) -> None:
+        """Stop the run that workers are busy with, as the sentence says: its send window may open tomorrow only."""
+        found = re.search(r"(\S+) has not ended\..* bulk-cancel cluster stop", ran.told)
+        if found and self.fleet is not None:
+            self.fleet.stop(found[1])
 
     def _once_more(self, flags: dict[str, Any]) -> None:
         """A run after a complete one sends nothing and ends alike."""
@@ -257,9 +309,12 @@ class _History:
             decision = Decision(is_gone(self.api, target), "Ada", "looked")
             self.note("resolved", target.appointment_id, decision.cancelled)
             process = self._process(1000 * len(self.ran) + decided)
-            with suppress(BulkCancelError):
+            try:
                 resolve(self.place, process.machine, target_name(target), decision, SETTLE_S)
-                self.judge.decided.add(target)
+                self.judge.decided(target, cancelled=decision.cancelled, settle_s=SETTLE_S)
+            except BulkCancelError as error:  # a no may come too early
+                if isinstance(error, UsageError) and decision.cancelled and self.fleet is None:
+                    self.violated(13, f"what a person has seen cannot be recorded: {error}")
         return True
 
     def _edited(self, number: int) -> list[InputRow]:
@@ -297,6 +352,7 @@ class _History:
         job = self._job(flags, rows)
         self.note("run", number, "reconcile" if reconciles else "run", sorted(str(item) for item in flags.items()))
         ran = Ran(number, process, job, rows, self.clock.now, reconciles=reconciles, approval=approval)
+        ran.approved_at = self._approved_at
         self.ran.append(ran)
         try:
             with self._setup(process, job) as setup:
@@ -325,7 +381,8 @@ class _History:
         if what == "second":
             self._second(rng)
         elif self.fleet is None and self._swap is None and self.ledger.exists():
-            self._swap, ran.swapped_at = self.files.swap(rng, f"swapped-{ran.number}"), self.clock.now
+            how = {} if what == "swapped" else {"how": ANOTHER}
+            self._swap, ran.swapped_at = self.files.swap(rng, f"swapped-{ran.number}", **how), self.clock.now
 
     def _second(self, rng: random.Random) -> None:
         """Another operator types a command while this one is at work: it has to be refused, and nothing sent."""
@@ -354,6 +411,7 @@ class _History:
         source = self.folder / "input.csv"
         if self.scenario.whole:
             write_rows(source, rows)
+            flags = flags | {"missing_input": "ok"}
         limits = {"rate": self.scenario.rate, "burst": self.scenario.burst}
         accounts = self.folder / "accounts.toml" if self.scenario.has("accounts") else None
         own = {"accounts": accounts, "input": str(source), "ledger": str(self.ledger), "out": self.folder / "out"}
@@ -392,7 +450,7 @@ class _History:
         assert self.fleet is not None
         fleet, machine, run_id = self.fleet, what.setup.machine, what.facts.run_id
         try:
-            queue = Queue(fleet.workflows, now=machine.clock.now)  # type: ignore[arg-type]
+            queue = Queue(fleet.workflows)  # type: ignore[arg-type]
             hand_out(cast(SharedLedger, what.facts.ledger), queue, what)
             has_ended = fleet.watch(run_id, what.setup.job, 24 * 3600.0 if self.api.calm else 4 * 3600.0)
             with self.place.reading() as found:

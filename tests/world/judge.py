@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +54,8 @@ class Judge:
         self._past = Past()
         self._judged = 0  #: departures
         self._events = 0
-        self.decided: set[Target] = set()  #: by a person
-        #: When a run with which settle time proved a cancel of a target not applied.
+        self._decided: set[Target] = set()  #: by a person
+        #: When a run, or a person, with which settle time proved a cancel of a target not applied.
         self._proofs: defaultdict[Target | None, list[tuple[float, float]]] = defaultdict(list)
         self._open_series: set[int] = set()  #: series without an outcome that a read may still tell
         self._begun_by: dict[int, Ran] = {}  #: the ledger's number of a run -> the run
@@ -86,13 +86,15 @@ class Judge:
         self._never_twice()
         if any(0 < ran.process.full_at < commit.order for commit in ran.process.commits):
             self._violated(3, "the ledger was written to after a commit that failed.")
+        if ran.process.full_at and ran.swapped_at is None and not ran.killed and ran.exit_code != Exit.DISK:
+            self._violated(13, f"the disk was full, and exit code {ran.exit_code} tells of something else: {ran.told}")
         self._open_series -= {
             target for _, target, _, event, *_ in past.events[len(before.events) :] if event in RESOLVED
         }
         sent = self._intent_before_post(ran, new)
-        self._note_proofs(ran, past)
         self._states_tell_the_truth(past)
         self._sends.after(ran, new, sent, before, past)
+        self._note_proofs(ran, past)
         self._outcomes.after(ran, new, before, past)
         self._unknown_leaves_by_evidence(past)
         self._decided_by_somebody(before, past)
@@ -101,6 +103,7 @@ class Judge:
             self._rows_add_up(ran, past)
             self._slots_are_back(ran)
             self._shown_counts(ran, past)
+            self._nothing_waits_in_vain(ran, new, before, past)
         last = {target: event for _, target, _, event, *_ in past.events}
         series = {number for number, target in past.targets.items() if target.entire_series}
         self._open_series = {one for one in series if past.states[one] in OPEN and last.get(one) != Event.UNDECIDED}
@@ -132,6 +135,17 @@ class Judge:
         for number, state in self._past.states.items():
             if state is State.UNKNOWN:
                 yield self._past.targets[number]
+
+    def decided(self, target: Target, *, cancelled: bool, settle_s: float) -> None:
+        """Judge a person's decision that was recorded; a no is taken once the settle time is over, and proves it."""
+        self._decided.add(target)
+        if cancelled:
+            return
+        now = self._api.clock.now
+        self._proofs[target].append((now, settle_s))
+        one = [it for it in self._api.departures if it.kind == "post" and it.target == target][-1:]
+        if any(now - it.at < max(settle_s, self._sends.settle_s(it)) for it in one):
+            self._violated(5, f"{name_of(target)} was declared not cancelled {now - one[0].at:.1f} s after its cancel.")
 
     def finished(self, ran: Ran) -> None:
         """Judge the end: what the ledger says is what is true, and it is whole."""
@@ -192,13 +206,15 @@ class Judge:
                 self._violated(2, f"{name_of(self._past.targets[number])}: {count} sends, {intents[number]} intents.")
         return sent
 
-    def _ordered_by(self, ran: Ran, intent: Entry | None) -> Ran:
-        """Return the run to whose order a cancel belongs: workers go on with earlier ones."""
-        if intent is None or not self._scenario.has("workers"):
+    def _ordered_by(self, ran: Ran, entry: Entry | None) -> Ran:
+        """Return the run to whose order an intent or a proof belongs: workers go on with earlier ones."""
+        if entry is None or not self._scenario.has("workers"):
             return ran
-        numbers = (event[2] for event in self._past.events if event[1] == intent.target_id and event[3] == Event.INTENT)
-        number = next(islice(numbers, intent.attempt_no - 1, None), 0)
-        return self._begun_by.get(number, ran)
+        about = entry.target_id, entry.event, entry.attempt_no
+        numbers = (
+            run for _, target, run, event, attempt_no, *_ in self._past.events if (target, event, attempt_no) == about
+        )
+        return self._begun_by.get(next(numbers, 0), ran)
 
     def _history_only_grows(self, before: Past, after: Past) -> None:
         if after.events[: len(before.events)] != before.events:
@@ -265,17 +281,36 @@ class Judge:
 
     def _decided_by_somebody(self, before: Past, past: Past) -> None:
         for _, number, _, event, *_ in past.events[len(before.events) :]:
-            if event in RESOLVED and past.targets[number] not in self.decided:
+            if event in RESOLVED and past.targets[number] not in self._decided:
                 self._violated(5, f"{name_of(past.targets[number])} is on record as decided, and nobody decided it.")
 
     def _note_proofs(self, ran: Ran, past: Past) -> None:
-        for commit in () if self._scenario.has("workers") else ran.process.commits:
+        for commit in ran.process.commits:
             for entry in commit.entries:
                 if entry.was is State.UNKNOWN and TRANSITIONS[entry.was, entry.event] is State.WAITING:
-                    self._proofs[past.targets[entry.target_id]].append((commit.at, ran.job.settle))
+                    target = past.targets[entry.target_id]
+                    proof = commit.at, self._ordered_by(ran, entry).job.settle
+                    self._proofs[target].append(proof)
+                    self._proved_by_two_readings(target, *proof)
+
+    def _proved_by_two_readings(self, target: Target, at: float, settle_s: float) -> None:
+        """Both were taken after the settle time, some seconds apart; one of a cache is as old as the cache says."""
+        sent = [it for it in self._api.departures if it.kind == "post" and it.target == target and it.at <= at]
+        if sent:
+            since = sent[-1].at + max(settle_s, self._sends.settle_s(sent[-1]))
+            shown = [moment for moment in self._shown_active(target, at) if moment >= since]
+            if not shown or max(shown) - min(shown) < CONFIRM_S:
+                self._violated(5, f"{name_of(target)} is on record as not cancelled without two readings of it.")
+
+    def _shown_active(self, target: Target, until: float) -> Iterator[float]:
+        """Yield of when the single readings are that have shown it active."""
+        for it in self._api.departures:
+            is_read = it.what == "read active" and it.target is not None and _is_of(it.target, target)
+            if is_read and it.answer is not None and it.answered_at is not None and it.answered_at <= until:
+                yield it.began - it.answer.age_s
 
     def _proved_by_s(self, first: Departure, again: Departure) -> float:
-        """Return the settle time of the run that proved a cancel not applied, which need not be the one that sends."""
+        """Return the settle time by which a run, or a person, proved a cancel not applied: not always the sender's."""
         proofs = (settle_s for at, settle_s in self._proofs[first.target] if first.at < at <= again.at)
         return next(proofs, self._sends.settle_s(again))
 
@@ -297,7 +332,7 @@ class Judge:
 
     def _rows_add_up(self, ran: Ran, past: Past) -> None:
         assert ran.summary is not None
-        if ran.reconciles:
+        if ran.reconciles or not ran.rows:
             if ran.exit_code == Exit.OK and {State.UNKNOWN, State.WAITING} & set(past.states.values()):
                 self._violated(14, "a reconcile ends with exit code 0 although a run has something to do.")
             return
@@ -335,6 +370,16 @@ class Judge:
             left_s = meeting.starts_at - self._api.clock.now
             if not is_left_out and left_s > ran.job.late_within + STALE_S and not self._scenario.has("clock"):
                 self._violated(14, f"exit code 0 although no rule leaves {name_of(target)} out.")
+
+    def _nothing_waits_in_vain(self, ran: Ran, new: Sequence[Departure], before: Past, past: Past) -> None:
+        """Once all is calm no row waits any more for outcomes that a person alone can tell."""
+        last = {target: event for _, target, _, event, *_ in before.events}
+        is_held_up = any(last[it] != Event.UNDECIDED for it, state in before.states.items() if state in OPEN)
+        if is_held_up or not (self._api.calm and new) or ran.job.canary or self._scenario.has("workers"):
+            return
+        for number in {target for _, target in past.rows if target is not None}:
+            if past.states[number] in (State.PENDING, State.WAITING):
+                self._violated(13, f"{name_of(past.targets[number])} waits for nothing that a run or a read can tell.")
 
     def _slots_are_back(self, ran: Ran) -> None:
         for limiter in ran.process.limiters:

@@ -38,7 +38,7 @@ class WorldLine:
 
     async def page(self, query: Query) -> Page:
         rng = self.process.api.draw("list", str(query.page))
-        kind = "list" if query.page_size > 1 else "probe"
+        kind = "probe" if query.start is None else "list"
         answer = await self._exchange(kind, None, Request(user_id=query.user_id), rng)
         is_list = answer.status == 200 and answer.message != "html"
         return Page(answer, self._listed(query, rng, answer.age_s) if is_list else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,18 @@ from bulk_cancel.access.machine import Machine
 from bulk_cancel.commands.resolve import forget
 from bulk_cancel.errors import BulkCancelError
 from world.scenario import Scenario
+
+_MISCHIEF = (
+    "without its -wal",
+    "an older copy",
+    "an older copy beside its -wal",
+    "an older copy that went on elsewhere",
+    "cut in half",
+    "deleted",
+)
+#: What may be done to the files while they are in use. Those that take another's place are noticed at any moment.
+ANOTHER = ("deleted", "replaced")
+_SWAPS = (*ANOTHER, "written over", "cut")
 
 
 @dataclass(frozen=True)
@@ -40,33 +52,43 @@ class LedgerFiles:
     """The files of one ledger, and those of earlier moments."""
 
     def __init__(
-        self, scenario: Scenario, folder: Path, ledger: Path, note: Callable[..., None], counted: Counter[str]
+        self,
+        scenario: Scenario,
+        folder: Path,
+        ledger: Path,
+        note: Callable[..., None],
+        counted: Counter[str],
+        goes_on: Callable[[], None],
     ) -> None:
         self._scenario, self._folder, self._ledger = scenario, folder, ledger
         self._note, self._counted = note, counted
-        self._kept: Path | None = None
+        self._goes_on_elsewhere = goes_on
+        self._kept: list[Path] = []
 
     def mischief(self, rng: random.Random, runs: int) -> Path | None:
         """Do something to the ledger's files between two runs; return where the right ones are kept."""
         kept, does = self._folder / f"kept-{runs}", self._scenario.has("mischief") and rng.random() < 0.6
-        what = rng.choice(("without its -wal", "an older copy", "cut in half", "deleted"))
+        what = rng.choice(_MISCHIEF)
         if not self._scenario.has("mischief"):
             return None
         kept.mkdir()
         for file in self._folder.glob("ledger.db*"):
             shutil.copy2(file, kept / file.name)
-        older, self._kept = self._kept, kept
-        if not does or older is None:
+        self._kept.append(kept)
+        if not does or len(self._kept) == 1:
             return None
+        older = self._scenario.chance.of("which copy", runs).choice(self._kept[:-1])
         self._note("machine", "ledger", what)
         self._counted[f"ledger {what}"] += 1
         if what == "without its -wal":
             Path(f"{self._ledger}-wal").unlink(missing_ok=True)
             Path(f"{self._ledger}-shm").unlink(missing_ok=True)
-        elif what == "an older copy" and self._scenario.chance.of("beside its -wal", runs).random() < 0.5:
+        elif what == "an older copy beside its -wal":
             shutil.copy2(older / "ledger.db", self._ledger)
-        elif what == "an older copy":
+        elif what in ("an older copy", "an older copy that went on elsewhere"):
             self.put_back(older)
+            if what != "an older copy":
+                self._goes_on_elsewhere()
         elif what == "cut in half":
             self._ledger.write_bytes(self._ledger.read_bytes()[: self._ledger.stat().st_size // 2])
         else:
@@ -74,16 +96,16 @@ class LedgerFiles:
                 file.unlink()
         return kept
 
-    def swap(self, rng: random.Random, name: str) -> Swap:
+    def swap(self, rng: random.Random, name: str, how: Sequence[str] = _SWAPS) -> Swap:
         """Change the files while they are in use; what they were is kept."""
         kept = self._folder / name
         kept.mkdir()
         for file in self._folder.glob("ledger.db*"):
             shutil.copy2(file, kept / file.name)
-        what = rng.choice(("deleted", "replaced", "written over", "cut"))
+        what = rng.choice(how)
         self._note("machine", "ledger in use", what)
         self._counted[f"ledger {what} while in use"] += 1
-        older = (self._kept or kept) / "ledger.db"
+        older = (self._kept[-1] if self._kept else kept) / "ledger.db"
         if what in ("deleted", "replaced"):
             self._ledger.unlink()
         if what == "replaced":

@@ -7,11 +7,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from bulk_cancel.core.actions import SENT
 from bulk_cancel.core.model import Entry, Target
 from bulk_cancel.core.states import TRANSITIONS, Event, State
+from bulk_cancel.errors import Exit
 from world.api import Api, Departure
 from world.past import Past, name_of
 from world.scenario import ACCOUNTS, Scenario
+from world.sends import STALE_S
 
 if TYPE_CHECKING:
     from world.ran import Ran
@@ -38,12 +41,14 @@ class Outcomes:
         events = [(past.targets[number], event) for _, number, _, event, *_ in past.events[len(before.events) :]]
         self._no_address_says_nothing(new, events)
         self._not_again_and_again(before, past)
+        self._a_denied_canary_ends_the_run(ran, new)
         if self._scenario.has("workers"):
             return
         if ran.job.accounts is None:
             self._many_are_the_credential(new, events)
             self._an_open_canary_comes_first(ran, new, before, past)
         self._one_at_a_time(ran, new, past)
+        self._not_skipped_by_what_was(ran, events)
         self._not_what_is_known_as_gone(ran, new, before, past)
         self._a_cache_is_told(ran, new, past)
         self._a_forbidden_canary_is_none(ran, new)
@@ -175,6 +180,31 @@ class Outcomes:
             seen = [one.what for one in after if one.answered_at is not None and one.what.startswith("read ")]
             if len(seen) >= _CANARY_READS and ("read cancelled",) * 2 not in pairwise(seen):
                 self._violated(4, f"{name_of(target)} is called cancelled, which {len(seen)} readings deny.")
+
+    def _a_denied_canary_ends_the_run(self, ran: Ran, new: Sequence[Departure]) -> None:
+        """A canary that reads deny to their end is told by the exit code, also when no row is left."""
+        may_be_stopped = self._scenario.has("signal") or ran.job.max_duration is not None
+        if not ran.job.canary or may_be_stopped or ran.exit_code not in (Exit.OK, Exit.REFUSED_ROWS, Exit.UNKNOWN):
+            return
+        for one in new:
+            if one.kind == "post" and one.target is not None and one.target.attendee_id is None:
+                after = (it for it in new if it.kind == "get" and it.target == one.target and it.at > one.at)
+                seen = [it.what for it in after if it.answered_at is not None and it.what.startswith("read ")]
+                if len(seen) >= _CANARY_READS and ("read cancelled",) * 2 not in pairwise(seen):
+                    self._violated(14, f"{name_of(one.target)} is a canary that reads deny: exit {ran.exit_code}.")
+
+    def _not_skipped_by_what_was(self, ran: Ran, events: Sequence[tuple[Target, str]]) -> None:
+        """Nothing is left out because of a time that was another one already when the run began."""
+        approved = ran.approval.by_target if ran.approval else {}
+        for target, event in events if not self._scenario.has("clock") else ():
+            meeting = self._api.truth.meetings.get(target.appointment_id)
+            is_left_out = target in approved and approved[target].action not in SENT
+            if event != Event.SKIPPED or meeting is None or is_left_out:
+                continue
+            left_s = meeting.starts_at - self._api.clock.now
+            is_known = meeting.moved_at is None or meeting.moved_at < ran.began_at - STALE_S
+            if is_known and left_s > ran.job.late_within + STALE_S:
+                self._violated(14, f"{name_of(target)} is skipped, and starts in {left_s:.0f} s.")
 
 
 def _in_order(ran: Ran, new: Sequence[Departure]) -> Iterator[Collection[Entry] | Departure]:

@@ -78,6 +78,23 @@ def _do(api: Api, meeting: Meeting, deed: str) -> None:
     api.truth.changed(meeting)
 
 
+def postpone(api: Api, run: int) -> None:
+    """Have colleagues hold later what was past when the run looked."""
+    rng = api.scenario.chance.of("postponed", run)
+    for meeting in list(api.truth.meetings.values()):
+        if rng.random() < 0.7 and meeting.starts_at < api.clock.now:
+            _do(api, meeting, "move")
+
+
+def hide_groups(api: Api) -> None:
+    """Have colleagues hide some groups, whatever has become of them."""
+    for meeting in api.truth.meetings.values():
+        is_hidden = api.scenario.chance.of("hidden", meeting.appointment_id).random() < 0.5
+        if meeting.is_group and meeting.hidden_at is None and is_hidden:
+            meeting.hidden_at = api.clock.now
+            api.note("colleague", "hide", meeting.appointment_id)
+
+
 def comes_again_s(api: Api, settles_at: float | None, usual_s: float, run: int) -> float:
     """Return after how long the operator comes again: at once in haste, or when a settle time is nearly over."""
     rng = api.scenario.chance.of("comes again", run)

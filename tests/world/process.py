@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import resource
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +27,7 @@ from bulk_cancel.core.pacing import Pace
 from bulk_cancel.core.states import Event
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.limiter import Limiter
-from bulk_cancel.errors import LedgerDiskError
+from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from world.api import Api, Departure
 from world.line import WorldLine
@@ -41,6 +43,8 @@ TURN_S = 1e-6
 _STALLS = 0.04
 #: A wait after which a person may lose patience.
 _LONG_S = 15.0
+#: At most so large a file of the ledger may become on a disk that is full.
+_MOST_ROOM = 300_000
 
 
 @dataclass
@@ -119,6 +123,7 @@ class Process:
     _waits: int = 0  #: that were long
     _kill_at: float = math.inf
     _writes: int = 0
+    _checkpoints: int = 0
     _intents: int = 0
     _order: int = 0
 
@@ -131,6 +136,8 @@ class Process:
         self._suspend_turn = self._fate("suspend", has("suspend") and not calm, 0.7)
         self._signal_turn = self._fate("signal", has("signal") and not calm, 0.6)
         self._full_write = self._fate("full disk", has("full_disk") and not calm, 0.6, 40)
+        self._room = self._of("room").randrange(4096, _MOST_ROOM)
+        self._swap_checkpoint = self._fate("swapped at a checkpoint", has("swapped") and not calm, 0.5, 4)
         self._second_turn = self._fate("second", has("second") and not calm, 0.7, 1000)
         self._swap_turn = self._fate("swapped", has("swapped") and not calm, 0.6, 1000)
         self._fateful = {self._freeze_turn, self._suspend_turn, self._signal_turn}
@@ -267,7 +274,10 @@ class Process:
         """Call the ledger, and take the time that the disk takes; the process may die before, within or after it."""
         await anyio.lowlevel.checkpoint()
         called = (getattr(function, "__self__", None), *arguments)
-        self.ledger = ledger = next(one for one in called if isinstance(one, SqliteLedger))
+        ledger = next(one for one in called if isinstance(one, SqliteLedger))
+        if ledger is not self.ledger:
+            self.ledger = ledger
+            self._attend_checkpoints(ledger._connection)
         self._writes += 1
         takes_s = self.takes_s()
         entries = tuple(arguments[1]) if function == ledger.append else ()
@@ -303,12 +313,14 @@ class Process:
         return freezes
 
     async def _called(self, function: Callable[..., T], arguments: tuple[Any, ...], ledger: Any) -> T:
-        if self._writes == self._full_write and function == ledger.append:
-            self._happens("full disk")
-            self.full_at = self.order()
-            with Within(ledger, self.rng.randrange(1, 12), apsw.FullError("database or disk is full")):
-                function(*arguments)
-            raise LedgerDiskError("The disk is full.", advice="Make room.")
+        if 0 < self._full_write <= self._writes and function == ledger.append:
+            try:
+                with files_end_at(self._room):
+                    return function(*arguments)
+            except BulkCancelError:
+                self._happens("full disk")
+                self.full_at = self.full_at or self.order()
+                raise
         if self._writes == self._kill_write and self.rng.random() < 0.6:
             with Within(ledger, self.rng.randrange(1, 12), Killed()):
                 try:
@@ -317,6 +329,19 @@ class Process:
                     pass
             await self._dies("killed within a commit")
         return function(*arguments)
+
+    def _attend_checkpoints(self, connection: Any) -> None:
+        """Have others act at the end of a checkpoint, before the program looks at what it has made."""
+        real = connection.wal_checkpoint
+
+        def checkpoint(*arguments: Any) -> Any:
+            made = real(*arguments)
+            self._checkpoints += 1
+            if self._checkpoints == self._swap_checkpoint:
+                self._others_act("swapped at a checkpoint")
+            return made
+
+        connection.wal_checkpoint = checkpoint
 
     async def _dies(self, what: str) -> None:
         self._happens(what)
@@ -343,13 +368,17 @@ class Process:
         """Let the first byte of a request leave now."""
         number = len(self.api.departures) + 1
         departure = Departure(number, began, self.host.clock.now, self.run, kind, account, target, request.user_id)
-        wrong_s = 0.0 if self.api.scenario.has("workers") else self.host.wall_wrong_s  # else by the database's clock
-        departure.order, departure.wall = self.order(), EPOCH + began + wrong_s
+        departure.order, departure.wall = self.order(), EPOCH + began + self._wrong_s
         self.api.departures.append(departure)
         self.api.note(
             "left", number, kind, target.appointment_id if target else "", (target.attendee_id or "") if target else ""
         )
         return departure
+
+    @property
+    def _wrong_s(self) -> float:
+        """How wrong the clock is that it goes by: over a ledger that workers share, the database's."""
+        return 0.0 if self.api.scenario.has("workers") else self.host.wall_wrong_s
 
     def answered(self, departure: Departure | None, answer: Answer, target: Target | None, began: float) -> None:
         """Note that the program has an answer from here on; None: nothing of the request left."""
@@ -369,8 +398,19 @@ def leave_wal(ledger: Any) -> None:
     ledger._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
 
 
+@contextmanager
+def files_end_at(size: int) -> Iterator[None]:
+    """For the length of a block the kernel lets no file grow beyond a size, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 class Within:
-    """Raises an error at the n-th statement of what is called within the block, as a kill or a full disk does."""
+    """Raises an error at the n-th statement of what is called within the block, as a kill does."""
 
     def __init__(self, ledger: Any, statement: int, error: BaseException) -> None:
         self._ledger, self._left, self._error = ledger, statement, error

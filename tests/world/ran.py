@@ -49,6 +49,7 @@ class Ran:
     bug: str = ""
     reconciles: bool = False
     approval: Approval | None = None
+    approved_at: float = 0.0  #: in true time
     swapped_at: float | None = None  #: when the ledger's files were changed under it
     standing: Callable[[], Standing] | None = None  #: what is shown to a person
 

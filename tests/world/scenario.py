@@ -91,7 +91,9 @@ FEATURES: Mapping[str, float] = {
     "haste": 0.1,  # the operator runs again at once, against a small burst
     "punctual": 0.1,  # the operator runs again when a settle time is nearly over
     "vain": 0.08,  # no cancel without a proof has taken effect
-    "wider": 0.08,  # an earlier input names the whole of a group of which this one names somebody
+    "wider": 0.08,  # an earlier input names the whole of a group of which this one names somebody; some are hidden then
+    "postponed": 0.04,  # what was past is held later, and the operator's next runs do not look
+    "fading": 0.03,  # the right to cancel is taken away after a few cancels, which come to nothing
     "forgets": 0.08,  # documents do not show who was removed
     "breakers": 0.0,  # once in a history the API breaks its documented contract, in a theme of their own
     "workers": 0.0,  # on a shared ledger, in a theme of their own
@@ -175,6 +177,8 @@ class Scenario:
             rarely = own.get(name, share if self.theme == "mixed" or name in _CALM else share / 3)
             if name in certain or name in self.certain or self.chance.of("feature", name).random() < rarely:
                 found.append(name)
+        if "wider" in found and "groups" not in found:
+            found.append("groups")
         if "users" in found:  # keys of single accounts act as nobody else, and what is handed over is another's
             found = [name for name in found if name not in ("accounts", "people")]
         return frozenset(found) - self.without
@@ -210,6 +214,8 @@ class Scenario:
             value = rng.choices(list(weights), list(weights.values()))[0]
             if value != next(iter(usual)):
                 found[name] = parse_window(value) if name == "send_window" else value
+        if self.has("postponed"):
+            found["look"] = Look.EACH if run == 1 else Look.NEVER
         if not self.by_the_clock:
             found = {name: value for name, value in found.items() if name not in _BY_THE_CLOCK}
             found |= {"skip_past": False, "look": Look.EACH if self.chance.of("looks").random() < 0.5 else Look.NEVER}
@@ -242,6 +248,8 @@ class Scenario:
             return [self._draw(place) for place in range(rng.choice((10, 12, 15)))]
         if self.theme == "crowds":  # that use up a limit at once
             return [self._draw(place) for place in range(40)]
+        if self.theme == "canaries":  # of which a run may have nothing but canaries
+            return [self._draw(place) for place in range(rng.choice((1, 2, 3, 5, 6, 8)))]
         count = rng.choice((5, 6, 8, 10, 12, 15, 20, 30, 60) if rng.random() < 0.3 else (5, 6, 8, 10))
         return [self._draw(place) for place in range(count)]
 
@@ -251,6 +259,7 @@ class Scenario:
         kinds |= {"attendee": 2.0, "stranger": 0.5, "all": 1.0, "refused": 0.3} if self.has("groups") else {}
         kinds |= {"series": 1.5} if self.has("series") else {}
         kinds |= {"invalid": 0.5, "again": 0.5, "missing": 0.5, "past": 0.5} if self.has("strange_rows") else {}
+        kinds |= {"past": 2.0} if self.has("postponed") else {}
         kind, starts = pick(rng, kinds), rng.choice((86400, 7 * 86400, 3 * 3600, 1800)) + 60 * place
         appointment = uuid(place + 1)
         account = self.chance.of("account", place).choice(ACCOUNTS) if self.has("accounts") else None

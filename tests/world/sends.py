@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from bulk_cancel.core.actions import SENT, Look
 from bulk_cancel.core.model import Entry
-from bulk_cancel.core.states import TRANSITIONS, State
+from bulk_cancel.core.states import TRANSITIONS, Event, State
 from world.api import OVER, Api, Departure
 from world.past import Past, name_of
-from world.queue import EPOCH
-from world.rows import PLAN_LASTS_S
 from world.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -67,7 +65,7 @@ class Sends:
         self._only_what_was_listed(new)
         for it in sent:
             self._rests_on_something_fresh(it)
-            self._attendee_was_seen(it.one)
+            self._attendee_was_seen(it, past)
             self._in_time(it)
             self._what_was_approved(it)
             self._with_the_reason_on_record(it)
@@ -149,19 +147,28 @@ class Sends:
         if since is not None and since < one.began - STALE_S:
             self._violated(12, f"{name_of(one.target)} was sent {one.began - since:.0f} s after it was cancelled.")
         moved_at = meeting.moved_at
-        if ran.approval is not None and moved_at is not None and approved_at(it) < moved_at < one.began - STALE_S:
+        if ran.approval is not None and moved_at is not None and ran.approved_at < moved_at < one.began - STALE_S:
             self._violated(12, f"{name_of(one.target)} was sent although it was moved after the approval.")
         started = max(meeting.starts_at, moved_at or 0.0)
         is_past = job.skip_past and meeting.series is None and started < one.began - STALE_S
         if is_past and not self._scenario.has("clock"):
             self._violated(12, f"{name_of(one.target)} was sent although it was past.")
 
-    def _attendee_was_seen(self, one: Departure) -> None:
-        """Nobody is sent who was in no reading before: a typing error would look like a good end."""
-        if one.target is not None and one.target.attendee_id is not None:
-            before = self._api.departures[: one.number - 1]
-            if not any(it.answered_at and (it.kind == "list" or _same(it, one)) for it in before):
-                self._violated(12, f"{name_of(one.target)} was sent although nobody had looked.")
+    def _attendee_was_seen(self, it: Sent, past: Past) -> None:
+        """Nobody is sent who was in no reading before: a typing error would look like a good end.
+
+        That is on record before the cancel leaves: else nobody could tell later whether it removed the attendee.
+        """
+        one = it.one
+        if one.target is None or one.target.attendee_id is None:
+            return
+        before = self._api.departures[: one.number - 1]
+        if not any(read.answered_at and (read.kind == "list" or _same(read, one)) for read in before):
+            self._violated(12, f"{name_of(one.target)} was sent although nobody had looked.")
+        own = [(event, attempt) for _, number, _, event, attempt, *_ in past.events if number == it.number]
+        intent = (Event.INTENT, it.intent.attempt_no) if it.intent is not None else None
+        if intent in own and Event.SEEN_ACTIVE not in (event for event, _ in own[: own.index(intent)]):
+            self._violated(12, f"{name_of(one.target)} was sent, and no reading of the attendee is on record.")
 
     def _in_time(self, it: Sent) -> None:
         one, job = it.one, it.ran.job
@@ -246,13 +253,6 @@ class Sends:
                     self._violated(13, f"a cancel was sent at {one.at:.3f} after {THROTTLES} that were throttled.")
                     return
                 in_a_row[one.account] = in_a_row[one.account] + 1 if one.answer.status == 429 else 0
-
-
-def approved_at(it: Sent) -> float:
-    """Return when the plan was approved by which a cancel left, in true time."""
-    assert it.ran.approval is not None
-    wrong_s = it.one.wall - EPOCH - it.one.began
-    return it.ran.approval.expires_at - PLAN_LASTS_S - EPOCH - wrong_s
 
 
 def _is_fresh(read: Departure, one: Departure) -> bool:

@@ -24,6 +24,7 @@ from unit.ledger.postgres.test_sharing import (  # noqa: F401 - they are collect
     test_refusals_are_counted_over_all_workers_of_a_run,
     test_requests_are_counted_with_their_chunk_whoever_sent_them,
     test_slots_given_back_can_be_reserved_again,
+    test_what_is_left_of_a_pause_is_told_without_a_reservation,
 )
 from world.database import Database, Session
 from world.queue import WorldClock

@@ -51,11 +51,11 @@ class WorkerProcess(Process):
             self.kept.append(handle)
             return False
         if self.turns == self._signal_turn:
-            self.stop()
+            handle._context.run(self.stop)  # type: ignore[attr-defined]
         return True
 
     def stop(self) -> None:
-        """SIGTERM."""
+        """SIGTERM. Call it in the context of the worker: what it sets going then dies and freezes with the worker."""
         self._happens("worker told to stop", self.name)
         self.is_stopping = True
         if self.worker is not None:

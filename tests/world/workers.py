@@ -183,17 +183,11 @@ class Fleet:
                 if ledger.runs(run_id)[0].status == "ended":
                     return True
             if then:
-                self._stop(run_id)
+                self.stop(run_id)
         return False
 
-    def stop_runs(self) -> None:
-        """The operator stops what is still at work."""
-        ledger = self.database._ledger
-        for run in ledger.runs() if ledger is not None else ():
-            if run.status == "running":
-                self._stop(run.run_id)
-
-    def _stop(self, run_id: str) -> None:
+    def stop(self, run_id: str) -> None:
+        """Type `cluster stop`."""
         with suppress(BulkCancelError):
             session = self.database.connect(lambda: 0.0)
             self._api.note("machine", "the operator stops the run")
@@ -236,7 +230,7 @@ class Fleet:
         setup = set_up(self._job, self._log, process.machine)
         owner = f"{process.name}/{process.run}"
         options = WorkerSetup(setup, owner, SILENCE_S)
-        opened = Queue(self.workflows, now=process.machine.clock.now)  # type: ignore[arg-type]
+        opened = Queue(self.workflows)  # type: ignore[arg-type]
         worker = process.worker = Worker(options, opened, self._open_ledger)
         self.workflows.start(process.name)
         rescues_at = self._clock.now + process.rng.uniform(0, _RESCUE_EVERY_S)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol, cast
 
+from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.places import ledger_lock, ledger_path
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.errors import ConfigError
@@ -27,7 +28,7 @@ class MarkedLedger(Ledger, Protocol):
     """A ledger that knows what this machine has seen of it."""
 
     def refuse_older(self) -> None:
-        """Raise LedgerError when it is older than its mark."""
+        """Raise LedgerError when it is older than its mark, or in the place of another one."""
 
     def mark(self) -> Mark | None:
         """Return its mark; None when this machine has not seen it."""
@@ -194,6 +195,14 @@ def clock_of(ledger: Ledger, clock: Clock) -> Clock:
     """Return the clock of the ledger's times: the database's, or the given one of this machine."""
     shared = shared_of(ledger)
     return replace(clock, base=shared.time_base()) if shared else clock
+
+
+def free_run_id(ledger: Ledger, machine: Machine, wished: str = "") -> str:
+    """Return the wished id for a new run, or another when a run of the ledger has it: it may be of the same second."""
+    run_id = wished or machine.new_run_id()
+    while ledger.runs(run_id):
+        run_id = machine.new_run_id()
+    return run_id
 
 
 def refuse_other_api(ledger: Ledger, url: str) -> None:

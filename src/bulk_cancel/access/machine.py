@@ -82,6 +82,6 @@ class Machine:
         return local_zone(self.environ)
 
     def new_run_id(self) -> str:
-        """Return a name that sorts by time and is unique: `20261122-093015-4f1c`."""
+        """Return a name that sorts by time: `20261122-093015-4f1c`. Another run of the same second may have it."""
         now = datetime.fromtimestamp(self.clock.now(), UTC)
         return f"{now:%Y%m%d-%H%M%S}-{self.jitter.getrandbits(16):04x}"

@@ -8,11 +8,10 @@ to the database run code in the workers.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NoReturn
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions, WorkflowStatus
@@ -33,8 +32,8 @@ CARRY_CHUNK, RESCUE = "carry_chunk", "rescue"
 OWN_ACCOUNT = "*"
 #: All series of all accounts go one after the other.
 SERIES = "*series"
-#: Time for which a finished workflow is kept: DBOS itself never deletes one.
-KEPT = timedelta(days=7)
+#: Seconds for which a finished workflow is kept, a week: DBOS itself never deletes one.
+KEPT_S = 7 * 86400.0
 
 
 def migrate(url: str) -> None:
@@ -105,15 +104,15 @@ def partition_of(account: str, *, series: bool) -> str:
     return SERIES if series else account or OWN_ACCOUNT
 
 
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The calls to the queue. All are synchronous and use the database."""
+    """The calls to the queue. All are synchronous and use the database, whose clock its times are by."""
 
     client: DBOSClient
-    now: Callable[[], float] = time.time
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self.now(), UTC)
 
     def enqueue(self, run_id: str, chunk: ChunkRecord, *, why: str = "", delay_s: float = 0.0) -> None:
         """Enqueue a chunk, to be worked on after `delay_s` seconds."""
@@ -138,14 +137,13 @@ class Queue:
         found = self.client.list_workflows(workflow_ids=[workflow], load_input=False, load_output=False)
         return found[0].status if found else None
 
-    def stuck(self, longer_than_s: float) -> list[WorkflowStatus]:
+    def stuck(self, longer_than_s: float, now: float) -> list[WorkflowStatus]:
         """Return the workflows of chunks that were claimed longer ago and have not ended."""
-        before = self._now() - timedelta(seconds=longer_than_s)
         return self.client.list_workflows(
             status="PENDING",
             name=CARRY_CHUNK,
             queues_only=True,
-            dequeued_before=before.isoformat(),
+            dequeued_before=_moment(now - longer_than_s),
             load_input=False,
             load_output=False,
         )
@@ -165,11 +163,14 @@ class Queue:
         """Give a workflow back to the queue. A worker that still executes it cannot end it any more."""
         self.client.resume_workflow(workflow, queue_name=CHUNKS)
 
-    def forget_old(self) -> None:
-        """Delete workflows that ended longer ago than `KEPT`."""
-        before = (self._now() - KEPT).isoformat()
+    def forget_old(self, now: float) -> None:
+        """Delete workflows that ended longer ago than `KEPT_S`."""
         old = self.client.list_workflows(
-            status=["SUCCESS", "ERROR", "CANCELLED"], end_time=before, limit=1000, load_input=False, load_output=False
+            status=["SUCCESS", "ERROR", "CANCELLED"],
+            end_time=_moment(now - KEPT_S),
+            limit=1000,
+            load_input=False,
+            load_output=False,
         )
         if old:
             self.client.delete_workflows([workflow.workflow_id for workflow in old])

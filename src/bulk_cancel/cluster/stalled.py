@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import count
 
+from bulk_cancel.access.ledgers import clock_of
 from bulk_cancel.cluster import completion as ending
 from bulk_cancel.cluster.chunk import WorkerSetup
 from bulk_cancel.cluster.queue import Queue, workflow_id
@@ -25,17 +26,18 @@ def rescue(open_ledger: Callable[[], SharedLedger], queue: Queue, worker: Worker
     """Hand over all stalled chunks, once. Raises LedgerError."""
     ledger = open_ledger()
     try:
-        _resume_stuck(ledger, queue, worker)
+        now = clock_of(ledger, worker.setup.machine.clock).now()
+        _resume_stuck(ledger, queue, worker, now)
         _enqueue_forgotten(ledger, queue, worker)
         _end_finished(ledger, queue, worker)
     finally:
         ledger.close()
-    queue.forget_old()
+    queue.forget_old(now)
 
 
-def _resume_stuck(ledger: SharedLedger, queue: Queue, worker: WorkerSetup) -> None:
+def _resume_stuck(ledger: SharedLedger, queue: Queue, worker: WorkerSetup, now: float) -> None:
     """Resume workflows that were claimed long ago and whose chunk has no recent heartbeat."""
-    for stuck in queue.stuck(worker.silence_s):
+    for stuck in queue.stuck(worker.silence_s, now):
         record = _chunk_of(ledger, stuck.workflow_id)
         if record is None or record.ended or record.silent_s is None or record.silent_s > worker.silence_s:
             worker.setup.log.warning("chunk.rescued", workflow=stuck.workflow_id, owner=record.owner if record else "")

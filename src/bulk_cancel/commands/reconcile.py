@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bulk_cancel.access.credential_locks import credential_locks
-from bulk_cancel.access.ledgers import clock_of
+from bulk_cancel.access.ledgers import clock_of, free_run_id
 from bulk_cancel.access.setup import Setup, set_up
 from bulk_cancel.commands.run_setup import (
     NO_RUN,
@@ -48,7 +48,7 @@ def prepare_reconcile(setup: Setup) -> Iterator[RunFacts]:
         refuse_when_over(setup, limit)
         with open_ledger(keys, limit) as ledger:
             keys.lock_all(Plan(setup.job.pace), ledger.accounts(NO_RUN), lock_wait_of(setup, limit))
-            clock, run_id = clock_of(ledger, setup.machine.clock), setup.machine.new_run_id()
+            clock, run_id = clock_of(ledger, setup.machine.clock), free_run_id(ledger, setup.machine)
             provenance, settle_s = setup.provenance, setup.job.settle
             start = RunStart(run_id, clock.now(), clock.base, provenance=provenance, settle_s=settle_s)
             run_no = stage_rows(ledger, start, (), clock)

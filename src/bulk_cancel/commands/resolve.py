@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from bulk_cancel.access.ledgers import LedgerPlace, clock_of
+from bulk_cancel.access.ledgers import LedgerPlace, clock_of, free_run_id
 from bulk_cancel.access.machine import Machine
 from bulk_cancel.access.setup import provenance_of
 from bulk_cancel.commands.explain import find_named
@@ -49,7 +49,8 @@ def resolve(place: LedgerPlace, machine: Machine, name: str, decision: Decision,
         start = RunStart("", 0.0, clock.base, provenance=provenance_of(machine), settle_s=settle_s)
 
         def begin(source: str) -> int:
-            return ledger.begin_run(replace(start, run_id=machine.new_run_id(), started_at=clock.now(), source=source))
+            run_id = free_run_id(ledger, machine)
+            return ledger.begin_run(replace(start, run_id=run_id, started_at=clock.now(), source=source))
 
         if any(work.state is State.SENDING for work in find_named(ledger, name)):
             recovery = begin(RECOVER)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from bulk_cancel.access.credential_locks import CredentialLocks, credential_locks
-from bulk_cancel.access.ledgers import clock_of
+from bulk_cancel.access.ledgers import clock_of, free_run_id
 from bulk_cancel.access.setup import Setup, set_up
 from bulk_cancel.commands.no_rows import end_without_rows, open_rows_or_ledger
 from bulk_cancel.commands.refusals import Refusal, note_refusal
@@ -101,8 +101,7 @@ def prepare(
     """
     if setup.job.excel:
         require_excel()
-    run_id = setup.machine.new_run_id()
-    out = setup.job.out or Path("runs") / run_id
+    run_id, out = _own_place(setup)
     _refuse_own_input(setup.job.input, out)
     with credential_locks(setup) as keys:
         refuse_unfit(keys)
@@ -119,6 +118,7 @@ def prepare(
                 limit = until_expiry(beginning.limit, source.approval.expires_at, setup.machine.clock)
                 beginning = replace(beginning, limit=limit)
             with open_ledger(keys, beginning.limit) as ledger:
+                beginning = replace(beginning, run_id=free_run_id(ledger, setup.machine, run_id))
                 yield beginning.begun(ledger, source, folder, shown)
 
 
@@ -239,6 +239,16 @@ def _refuse_own_input(source: str, out: Path) -> None:
             f"The input {given} is a file that the results in {out} would replace.",
             advice="Nothing was sent. Name another folder with --out.",
         )
+
+
+def _own_place(setup: Setup) -> tuple[str, Path]:
+    """Return an id and a folder of results such that no other run has a folder named by the id."""
+    while True:
+        run_id = setup.machine.new_run_id()
+        usual = Path("runs") / run_id
+        out = setup.job.out or usual
+        if not usual.exists() and not (out / f".{run_id}").exists():
+            return run_id, out
 
 
 @contextmanager

@@ -67,6 +67,10 @@ class Slots:
         """Let no process start anything for `seconds`. Raises LedgerError."""
         await self._ask(lambda ledger: ledger.pause(self.credential, seconds, self.pace))
 
+    async def paused_s(self) -> float:
+        """Return the remaining seconds of a pause that any process was asked for. Raises LedgerError."""
+        return await self._ask(lambda ledger: ledger.paused_s(self.credential, self.pace))
+
     async def _ask(self, question: Callable[[SharedLedger], T]) -> T:
         return await self.commits.ask(lambda ledger: question(cast(SharedLedger, ledger)))
 
@@ -80,6 +84,7 @@ class SharedLimiter(Limiter):
         self._reserved: Reservation | None = None
         self._left = 0
         self._untold_until = 0.0  # monotonic; end of a pause that the other processes do not know of yet
+        self._heard_at = -math.inf  # monotonic; when the database last said how far the limit is used, or paused
         self._supplying = anyio.Lock()
 
     def _granted(self, count: int) -> bool:
@@ -111,7 +116,24 @@ class SharedLimiter(Limiter):
                 self._reserved = await self._slots.reserve()
                 self._left += self._reserved.count
                 # The database read its clock before its answer came: this errs on the safe side.
-                self.tat = max(self.tat, self.clock.monotonic() + self._reserved.ahead_s)
+                self._heard_at = self.clock.monotonic()
+                self.tat = max(self.tat, self._heard_at + self._reserved.ahead_s)
+
+    async def until_due(self) -> None:
+        """As `Limiter.until_due`, for a pause of another process as well. Raises LedgerError.
+
+        Slots are reserved for a window; when one is used later, such a pause may have begun since.
+        """
+        await super().until_due()
+        while self._heard_at < self.clock.monotonic() - WINDOW_S:
+            await self._hear_of_pause()
+            await super().until_due()
+
+    async def _hear_of_pause(self) -> None:
+        async with self._supplying:
+            if pause_s := await self._slots.paused_s():
+                self._pause_until(max(self._paused_until, self.clock.monotonic() + pause_s))
+            self._heard_at = self.clock.monotonic()
 
     async def tell_pause(self) -> None:
         """As `Limiter.tell_pause`. Slots reserved before are forfeit: the server's bucket is empty.

@@ -120,14 +120,19 @@ class Marks:
         """Return the marks of the ledgers that were opened last at a place."""
         return [mark for mark in self._all() if mark.place == place]
 
-    def refuse_missing(self, place: str) -> None:
-        """Raise LedgerError when a ledger with a history was at this place, which is empty now."""
+    def refuse_missing(self, place: str, there: str = "") -> None:
+        """Raise LedgerError when a ledger with a history was at this place, and is not there now.
+
+        `there`: the id of the ledger that is there; empty when there is none.
+        """
         for mark in self.at(place):
-            if mark.seen.number:
+            if mark.seen.number and mark.file.name != there:
+                other = "The one that is there may know" if there else "A new one would know"
+                elsewhere = ", or name another --ledger for the one that is there" if there else ""
                 raise LedgerError(
                     f"The ledger {place} is gone: this machine has seen {counted(mark.seen.number, 'event')} of it. "
-                    "A new one would know nothing of what was sent. Nothing was sent.",
-                    advice=f"Put it back, with the -wal beside it if there is one. {mark.lost('it is')}",
+                    f"{other} nothing of what was sent. Nothing was sent.",
+                    advice=f"Put it back, with the -wal beside it if there is one{elsewhere}. {mark.lost('it is')}",
                 )
 
     def keep(self, ledger_id: str, place: str, seen: Seen) -> Keeper | None:

@@ -31,6 +31,11 @@ class Questions(ABC):
     def place(self) -> str:
         """Its path or address for people, without any password."""
 
+    @property
+    def _marked_as(self) -> str:
+        """Its path or address as its mark records it."""
+        return self.place
+
     @abstractmethod
     def _transaction(self) -> AbstractContextManager[None]:
         """Run the block as one transaction, durable when the block ends."""
@@ -66,8 +71,10 @@ class Questions(ABC):
         return self._marks.of(id_of(self._rows)) if self._marks else None
 
     def refuse_older(self) -> None:
-        """Raise LedgerError when the ledger is older than what this machine has seen of it."""
+        """Raise LedgerError when it is older than what this machine has seen of it, or in the place of another one."""
         refuse_older(self._rows, self.place, self.mark(), self._how_older())
+        if self._marks:
+            self._marks.refuse_missing(self._marked_as, id_of(self._rows))
 
     def verify(self) -> list[str]:
         return [*self._missing(), *self._wrong()]

@@ -146,6 +146,9 @@ class SharedLedger(Ledger, Protocol):
     def pause(self, credential: str, seconds: float, pace: Pace) -> None:
         """Let nothing start with this credential for `seconds`, and no burst afterwards; a longer pause remains."""
 
+    def paused_s(self, credential: str, pace: Pace) -> float:
+        """Return the seconds that a pause of this credential still takes; 0 without one."""
+
     def lock_alone(self, wait_s: float) -> None:
         """Lock the whole ledger until `close`, against all other processes. Raises LockedError, naming the holder."""
 

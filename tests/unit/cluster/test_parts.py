@@ -60,12 +60,14 @@ def ledger(emptied_url: str) -> Iterator[PostgresLedger]:
 class Line:
     """A queue that notes what is asked of it."""
 
-    pending: list[str] = field(default_factory=list)  #: claimed long ago
+    pending: list[str] = field(default_factory=list)
+    claimed_at: float = 0.0  #: when the pending ones were, by the database's clock
     known: dict[str, str] = field(default_factory=dict)  #: status by workflow
     done: list[tuple[str, str]] = field(default_factory=list)
 
-    def stuck(self, longer_than_s: float) -> list[Any]:
-        return [type("Workflow", (), {"workflow_id": name}) for name in self.pending]
+    def stuck(self, longer_than_s: float, now: float) -> list[Any]:
+        is_long_ago = self.claimed_at < now - longer_than_s
+        return [type("Workflow", (), {"workflow_id": name}) for name in self.pending if is_long_ago]
 
     def failed(self, prefix: str) -> list[str]:
         return [name for name, status in self.known.items() if status == "ERROR" and name.startswith(prefix)]
@@ -86,7 +88,7 @@ class Line:
         for chunk in chunks:
             self.enqueue(run_id, chunk)
 
-    def forget_old(self) -> None:
+    def forget_old(self, now: float) -> None:
         return
 
 
@@ -95,9 +97,11 @@ def record(number: int, note: ChunkResult | None = None, account: str = "berlin"
     return ChunkRecord(Chunk(1, number, 0, 9), account, 9, "one", 1, 0.0, note is not None, told)
 
 
-def rescue_once(url: str, line: Any, silence_s: float) -> list[tuple[str, str]]:
-    log = structlog.wrap_logger(logging.getLogger("test"))
-    setup = set_up(load_job("-", {}), log, Machine({"MEETERGO_API_URL": "http://127.0.0.1/v4"}))
+def rescue_once(url: str, line: Any, silence_s: float, *, ahead_s: float = 0.0) -> list[tuple[str, str]]:
+    """Look for the chunks of dead workers, on a machine whose clock is ahead of the database's."""
+    log, clock = structlog.wrap_logger(logging.getLogger("test")), system_clock()
+    clock = replace(clock, base=replace(clock.base, offset_s=clock.base.offset_s + ahead_s))
+    setup = set_up(load_job("-", {}), log, Machine({"MEETERGO_API_URL": "http://127.0.0.1/v4"}, clock))
     rescue.rescue(lambda: PostgresLedger.open(url), line, WorkerSetup(setup, "one", silence_s))
     return list(line.done)
 
@@ -191,6 +195,16 @@ def test_only_what_is_silent_is_taken_away(ledger: PostgresLedger, emptied_url: 
     ledger.take_chunk(run_no, 1, "one", 90.0)
     line = Line(pending=[f"{run_id}/1", f"{run_id}/2"], known={f"{run_id}/{n}": "PENDING" for n in (1, 2, 3, 4)})
     assert rescue_once(emptied_url, line, 60) == [("resumed", f"{run_id}/2")], "the second never gave a sign of life"
+
+
+def test_what_was_claimed_just_now_stays_on_a_machine_whose_clock_is_ahead(
+    ledger: PostgresLedger, emptied_url: str
+) -> None:
+    _, run_id = planned(ledger)
+    line = Line(pending=[f"{run_id}/1"], claimed_at=time.time() - 30)
+    line.known = {f"{run_id}/{n}": "PENDING" for n in (1, 2, 3, 4)}
+    assert rescue_once(emptied_url, line, 60, ahead_s=3600) == []
+    assert rescue_once(emptied_url, line, 20, ahead_s=-3600) == [("resumed", f"{run_id}/1")]
 
 
 def test_a_chunk_without_a_workflow_is_enqueued_anew(ledger: PostgresLedger, emptied_url: str) -> None:

@@ -64,6 +64,11 @@ class Row:
         demanded = trio.current_time() + seconds + (self.pace.burst - 1) * self.pace.interval_s
         self.tat, self.paused_to = max(self.tat, demanded), max(self.paused_to, demanded)
 
+    async def paused_s(self) -> float:
+        await anyio.sleep(self.trip_s)
+        self.calls["paused_s"] += 1
+        return max(0.0, self.paused_to - (self.pace.burst - 1) * self.pace.interval_s - trio.current_time())
+
 
 def shared(clock: Clock, limit: Pace, processes: int, **more: float) -> tuple[Row, list[SharedLimiter]]:
     """Limiters of so many processes over one row."""
@@ -204,6 +209,50 @@ async def test_a_throttle_of_one_pauses_all(clock: Clock) -> None:
     assert len([at for at in times if at < 29.9]) <= 2 * row.window
     after = [at for at in times if at >= 29.9]
     assert 0 < len(after) <= 1 + 10.1 * limit.rate_per_s, "and no burst afterwards"
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_a_slot_that_is_used_after_its_window_waits_for_a_pause_of_another_process(
+    clock: Clock, is_held: bool
+) -> None:
+    """A request of half a minute, or a read before its cancel, lets a reserved slot get old."""
+    row, (one, other) = shared(clock, Pace(20, 200), 2)
+    await one.acquire()
+    if is_held:
+        await one.hold()
+    await anyio.sleep(29)
+    other.throttled(clock.monotonic(), 120.0)
+    await other.tell_pause()
+    told_at = clock.monotonic()
+    if not is_held:
+        await one.hold()
+    await one.until_due()
+    assert one.clock.monotonic() - told_at >= 119.9
+    assert row.calls["reserve"] == 1
+
+
+async def test_a_slot_that_is_used_within_its_window_asks_nobody(clock: Clock) -> None:
+    row, (one,) = shared(clock, Pace(20, 200), 1)
+    for _ in range(row.window):
+        await one.hold()
+        await one.until_due()
+        one.use()
+        one.ended()
+    assert row.calls["paused_s"] == 0
+
+
+async def test_a_pause_that_gets_longer_while_a_slot_waits_for_it_is_waited_for_to_its_end(clock: Clock) -> None:
+    _, (one, other) = shared(clock, Pace(20, 200), 2)
+    await one.hold()
+    one.throttled(clock.monotonic(), 10.0)
+    await one.tell_pause()
+    began = clock.monotonic()
+    async with anyio.create_task_group() as group:
+        group.start_soon(one.until_due)
+        await anyio.sleep(5)
+        other.throttled(clock.monotonic(), 60.0)
+        await other.tell_pause()
+    assert clock.monotonic() - began >= 65
 
 
 async def _note(limiters: list[SharedLimiter], seconds: float, times: list[float]) -> None:

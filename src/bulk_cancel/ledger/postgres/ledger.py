@@ -11,7 +11,7 @@ from typing import Self
 from bulk_cancel.core.model import Entry, InputRow, Scope
 from bulk_cancel.core.states import REFUSED, UNANSWERED, Event, State, next_state
 from bulk_cancel.errors import LedgerError
-from bulk_cancel.ledger.high_water import Keeper, Marks, id_of, refuse_older, seen_now, unseen
+from bulk_cancel.ledger.high_water import Keeper, Marks, id_of, seen_now, unseen
 from bulk_cancel.ledger.port import Health, PaceUpdate, RunStart
 from bulk_cancel.ledger.postgres import appending, staging
 from bulk_cancel.ledger.postgres import integrity as chain
@@ -60,10 +60,10 @@ class PostgresLedger(Sharing):
         return cls(session, marks)
 
     def _recognise(self) -> None:
-        """Refuse a ledger that is older than its mark; else renew the mark. Raises LedgerError."""
+        """Refuse a ledger that is not what this machine has seen; else renew its mark. Raises LedgerError."""
         if self._marks:
             mark = self.mark()
-            refuse_older(self._rows, self.place, mark, _OLDER)
+            self.refuse_older()
             newest = seen_now(self._rows)
             self.notice = unseen(self.place, newest.number) if mark is None and newest.number else ""
             self._keeper = self._marks.keep(id_of(self._rows), self.place, newest)

@@ -135,6 +135,10 @@ class Sharing(Questions):
         with self._session.transaction():
             self._session.run("pause", credential, seconds + (pace.burst - 1) * pace.interval_s)
 
+    def paused_s(self, credential: str, pace: Pace) -> float:
+        found = self._rows("paused_s", credential, (pace.burst - 1) * pace.interval_s)
+        return float(found[0][0]) if found else 0.0
+
     def lock_alone(self, wait_s: float) -> None:
         self._hold_ledger("try_alone", wait_s)
 

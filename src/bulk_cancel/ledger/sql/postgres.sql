@@ -528,6 +528,9 @@ FROM (SELECT wall_clock() + $2::double precision AS demanded) n
 ON CONFLICT (credential) DO UPDATE SET tat_mono = 0, boot_id = NULL,
   tat_at = greatest(p.tat_at, excluded.tat_at), paused_to = greatest(p.paused_to, excluded.paused_to);
 
+-- name: paused_s
+SELECT greatest(0, paused_to - $2::double precision - wall_clock()) FROM pace WHERE credential = $1;
+
 -- name: try_alone
 SELECT pg_try_advisory_lock($1::integer, 1);
 

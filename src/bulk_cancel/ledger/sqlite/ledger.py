@@ -21,7 +21,7 @@ from bulk_cancel.ledger.sqlite.create import backup
 from bulk_cancel.ledger.sqlite.failures import translated
 from bulk_cancel.ledger.sqlite.file_guard import FileGuard
 from bulk_cancel.ledger.sqlite.open import close, open_for_reading, open_for_writing
-from bulk_cancel.ledger.sqlite.recognise import how_older
+from bulk_cancel.ledger.sqlite.recognise import how_older, place_of
 
 
 class SqliteLedger(Questions):
@@ -51,6 +51,10 @@ class SqliteLedger(Questions):
     def place(self) -> str:
         """The path of the ledger, for people."""
         return str(self.path)
+
+    @property
+    def _marked_as(self) -> str:
+        return place_of(self.path)
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""

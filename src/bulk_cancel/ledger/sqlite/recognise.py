@@ -20,7 +20,7 @@ def place_of(path: Path) -> str:
 
 
 def recognise(connection: Connection, path: Path, marks: Marks | None) -> tuple[str, Keeper | None]:
-    """Refuse a ledger that is older than its mark; else renew the mark, and lock the ledger's id.
+    """Refuse a ledger that is older than its mark, or in the place of another; else renew the mark, and lock its id.
 
     Return a notice for the person, if any, and the keeper of the mark. Raises LedgerError, also when the WAL does not
     belong to the main file, and LockedError when a run works on a copy of it.
@@ -34,6 +34,7 @@ def recognise(connection: Connection, path: Path, marks: Marks | None) -> tuple[
         mark = marks.of(ledger_id)
         _refuse_mixed(connection, path, mark)
         refuse_older(connection.rows, str(path), mark, how_older(connection, path))
+        marks.refuse_missing(place, ledger_id)
         keeper = marks.keep(ledger_id, place, seen_now(connection.rows, *print_of(str(path))[2:]))
         if keeper:
             keeper.holds = holds.pop_all()

@@ -450,6 +450,14 @@ def test_after_a_pause_there_is_no_burst_and_a_longer_one_stands(ledger: Postgre
     assert ledger.reserve("key", 1, PACE).ahead_s == pytest.approx(60 + 4 * PACE.interval_s, abs=1)
 
 
+def test_what_is_left_of_a_pause_is_told_without_a_reservation(ledger: PostgresLedger) -> None:
+    assert ledger.paused_s("key", PACE) == 0
+    ledger.reserve("key", 1000, PACE)
+    assert ledger.paused_s("key", PACE) == 0
+    ledger.pause("key", 60.0, PACE)
+    assert ledger.paused_s("key", PACE) == pytest.approx(60, abs=1)
+
+
 def test_a_pause_stands_when_something_is_given_back_after_it(ledger: PostgresLedger) -> None:
     one = ledger.reserve("key", 1000, PACE)
     ledger.pause("key", 30.0, PACE)

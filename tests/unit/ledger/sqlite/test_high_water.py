@@ -133,6 +133,20 @@ def test_a_ledger_that_is_gone_is_not_begun_anew_until_it_is_forgotten(path: Pat
         assert list(ledger.all_events()) == []
 
 
+def test_a_ledger_made_after_an_empty_one_was_lost_is_the_one_that_goes_on(path: Path, marks: Marks) -> None:
+    with opened(path, marks) as ledger:
+        staged(ledger, row(2, 1))
+    empty = path.replace(path.with_name("empty.db"))
+    with opened(path, marks) as ledger:
+        cancel(ledger, 1)
+    newer = path.replace(path.with_name("newer.db"))
+    shutil.copyfile(empty, path)
+    assert "is gone: this machine has seen 2 events of it" in str(refused(path, marks))
+    newer.replace(path)
+    with opened(path, marks) as ledger:
+        assert len(list(ledger.all_events())) == 2
+
+
 def test_a_ledger_that_never_recorded_anything_may_be_begun_anew(path: Path, marks: Marks) -> None:
     with opened(path, marks) as ledger:
         staged(ledger, row(2, 1))
