@@ -40,6 +40,7 @@ class Database:
     stopped: dict[int, str] = field(default_factory=dict)
     refused: dict[int, int] = field(default_factory=dict)
     is_away: bool = False
+    lost_count: int = 0  #: connections, in the middle of a call
     sessions: list[Session] = field(default_factory=list)
     ended_early: list[str] = field(default_factory=list)  #: what the workers' rules say of it
     _ledger: SqliteLedger | None = None
@@ -111,6 +112,7 @@ class Session(SqliteLedger):
             return
         breaks = None if self._is_lost else self.database.breaks(self)
         if breaks is not None:
+            self.database.lost_count += 1
             self.lose()
         if self._is_lost and breaks != 1:
             raise LedgerLostError("The connection to the ledger was lost.", advice="Run the same command again.")

@@ -76,7 +76,7 @@ class FleetRules:
 
     def _judge(self, ran: Ran, new: Sequence[Departure]) -> None:
         for (run_no, number), row in self._database.chunks.items():
-            if row.epoch > _MOST_EPOCHS:
+            if row.epoch > _MOST_EPOCHS + self._database.lost_count:
                 self._broken.append(f"chunk {number} of run {run_no} was taken {row.epoch} times.")
                 break
         self._broken += list(self._database.ended_early)
