@@ -93,6 +93,8 @@ class Api:
     calm: bool = False
     revoked: set[str] = field(default_factory=set)  #: fingerprints of keys that are refused
     _left_at: defaultdict[str, float] = field(default_factory=lambda: defaultdict(lambda: -1e9))
+    _connected_at: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    _connects: Counter[str] = field(default_factory=Counter)
     broken: str = ""  #: the appointment at which the API broke its documented contract, once
     _asked: Counter[tuple[str, str]] = field(default_factory=Counter)
     _fading: int = 0  #: cancels heard while the right to cancel is taken away
@@ -132,7 +134,7 @@ class Api:
         self.counted[fault] += 1
 
     def transit_s(self, departure: Departure) -> float:
-        """Return what a request takes to arrive; the first one after a pause has to connect, and takes longer.
+        """Return what a request takes to arrive; after a pause the first one has to connect, and then all other lines.
 
         That stays within what the limiter allows for: a tenth of the burst's time, and a token.
         """
@@ -141,10 +143,13 @@ class Api:
             return _TRANSIT_S
         rng, scenario = self.scenario.chance.of("transit", departure.number), self.scenario
         differs_s = rng.uniform(0, 0.019)
-        if self.clock.now - last_at < _IDLE_S:
-            return differs_s
-        connects_s = min(_LONGEST_TRANSIT_S, (0.09 * max(0, scenario.burst - 4) + 0.9) / scenario.rate)
-        return differs_s + connects_s * rng.random()
+        self._connects[departure.account] += 1
+        if self.clock.now - last_at >= _IDLE_S:
+            self._connects[departure.account] = 1
+        if self._connects[departure.account] <= 2:
+            most_s = min(_LONGEST_TRANSIT_S, (0.09 * max(0, scenario.burst - 4) + 0.9) / scenario.rate)
+            self._connected_at[departure.account] = self.clock.now + most_s * rng.random()
+        return differs_s + max(0.0, self._connected_at[departure.account] - self.clock.now)
 
     # -- arrivals -----------------------------------------------------------------------------------------------------
 

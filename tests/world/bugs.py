@@ -39,6 +39,10 @@ EXCEPT = {
     "a 409 counts as a refusal": "it stays an answer without proof: only the count of answers of strangers differs",
     "a short settle time is taken for any API": "a check of settings",
     "a lost outcome is told to nobody": "on stderr, for people",
+    "an age in PostgreSQL is told by the clock of the process that asks": (
+        "each chunk and each command takes that clock from the database anew; one that stands still in a suspension "
+        "only makes ages shorter, which is waited out; a database's clock that is set is not played"
+    ),
     "a worker does not lock its credential": "no other command on a worker's machine uses its key",
     "a worker does not know what others used of a limit": "no other command on a worker's machine uses its key",
     "a worker leaves out the settings that it does not know": "all workers of a history are of one version",

@@ -40,6 +40,7 @@ class Database:
     stopped: dict[int, str] = field(default_factory=dict)
     refused: dict[int, int] = field(default_factory=dict)
     is_away: bool = False
+    lost_count: int = 0  #: connections, in the middle of a call
     sessions: list[Session] = field(default_factory=list)
     ended_early: list[str] = field(default_factory=list)  #: what the workers' rules say of it
     _ledger: SqliteLedger | None = None
@@ -111,6 +112,7 @@ class Session(SqliteLedger):
             return
         breaks = None if self._is_lost else self.database.breaks(self)
         if breaks is not None:
+            self.database.lost_count += 1
             self.lose()
         if self._is_lost and breaks != 1:
             raise LedgerLostError("The connection to the ledger was lost.", advice="Run the same command again.")
@@ -328,15 +330,16 @@ class Session(SqliteLedger):
                 self._show(chunk)
             now, row = self.database.now, self.database.paces.setdefault(credential, PaceRow())
             before = max(row.tat_at, now)
-            row.tat_at = before + count * pace.interval_s
+            row.tat_at, row.reserved = before + count * pace.interval_s, row.reserved + count
             return Reservation(count, before - now, row.tat_at)
 
     def give_back(self, credential: str, reservation: Reservation, unused: int, pace: Pace) -> None:
         with self._call():
             row = self.database.paces.get(credential)
             if row is not None and row.tat_at == reservation.end_at:
-                span_s = min(unused, reservation.count) * pace.interval_s
-                row.tat_at = max(row.tat_at - span_s, row.paused_to)
+                count = min(unused, reservation.count)
+                row.tat_at = max(row.tat_at - count * pace.interval_s, row.paused_to)
+                row.reserved -= count
 
     def pause(self, credential: str, seconds: float, pace: Pace) -> None:
         with self._call():

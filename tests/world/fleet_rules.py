@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from bulk_cancel.core.model import Entry
 from bulk_cancel.core.states import Event
@@ -30,6 +31,9 @@ class FleetRules:
         self._after_a_stop: Counter[tuple[int, int]] = Counter()
         self._runs = 0
         self._judged = 0  #: departures
+        self._left: Counter[str] = Counter()  #: requests of workers, by credential
+        self._reads = 0  #: of workers
+        self.is_uncounted = False  #: whether a worker lost a chunk, with reads that were not on record yet
         self._broken: list[str] = []
 
     def begins(self, run_id: str, job: Job) -> None:
@@ -51,6 +55,18 @@ class FleetRules:
             if self._after_a_stop[life, run_no] == _COMMITS_AFTER_A_STOP + 1:
                 self._broken.append("a worker goes on sending for a run that was stopped, or had too many refusals.")
 
+    def departs(self, one: Departure) -> None:
+        """Note a request of a worker: a slot of its credential's limit was reserved for it before."""
+        self._reads += one.kind != "post"
+        self._left[one.account] += 1
+        if self._left[one.account] == self._database.paces[one.account].reserved + 1:
+            self._broken.append(f"request {one.number} left without a slot that was reserved for it.")
+
+    def told(self, _: object, __: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Hear what a worker logs."""
+        self.is_uncounted |= event["event"] == "chunk.lost"
+        return event
+
     def broken_in(self, ran: Ran, departures: Sequence[Departure]) -> list[str]:
         """Return the sentences of what the workers broke since the run before."""
         new, self._judged = departures[self._judged :], len(departures)
@@ -60,11 +76,15 @@ class FleetRules:
 
     def _judge(self, ran: Ran, new: Sequence[Departure]) -> None:
         for (run_no, number), row in self._database.chunks.items():
-            if row.epoch > _MOST_EPOCHS:
+            if row.epoch > _MOST_EPOCHS + self._database.lost_count:
                 self._broken.append(f"chunk {number} of run {run_no} was taken {row.epoch} times.")
                 break
         self._broken += list(self._database.ended_early)
         self._database.ended_early.clear()
+        chunks = self._database.chunks.values()
+        counted = sum(chunk.requests[1] for chunk in chunks)
+        if counted < self._reads and all(chunk.ended for chunk in chunks) and not self.is_uncounted:
+            self._broken.append(f"{counted} reads are on record, {self._reads} left, and no worker lost its chunk.")
         self._tries_a_refused_key_once(new)
         is_of_workers = ran.job.engine == "dbos" and ran.summary is not None
         if is_of_workers and ran.exit_code == Exit.CREDENTIAL and not any(map(_is_refused, new)):

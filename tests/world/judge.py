@@ -41,6 +41,8 @@ OPEN = frozenset({State.SENDING, State.UNKNOWN})
 #: Refusals in the API's own words after which a target is asked again no sooner than after the settle time.
 _FINAL = (400, 404)
 _LEFT = Counter({Status.PENDING: 1, Status.FAILED: 1})
+#: What a run says that left rows although nothing halted it.
+_NOTHING_HALTED = ("Stopped early: ", " for an earlier cancel that may still take effect")
 UNFINISHED = frozenset({State.PENDING, State.WAITING, State.SENDING, State.UNKNOWN, State.FAILED})
 
 
@@ -339,6 +341,9 @@ class Judge:
             self._violated(6, "the ledger's rows are not those of the input.")
         if counts != Counter({status: count for status, count in ran.summary.counts.items() if count}):
             self._violated(6, f"the summary counts {dict(ran.summary.counts)}, the ledger {dict(counts)}.")
+        unsent = [target for _, target in past.rows if target and past.states[target] is State.PENDING]
+        if ran.job.wait and unsent and any(told in ran.told for told in _NOTHING_HALTED):
+            self._violated(14, f"{len(unsent)} rows were not sent, although the run was to wait: {ran.told}")
         if ran.exit_code == Exit.REFUSED_ROWS and counts & _LEFT:
             self._violated(14, f"exit code 3 asks for a person alone, with {dict(counts)}.")
         if ran.exit_code == Exit.OK:

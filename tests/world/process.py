@@ -41,6 +41,8 @@ MOST_TURNS = 50_000
 TURN_S = 1e-6
 #: Share of the calls for which a disk that stalls takes seconds.
 _STALLS = 0.04
+#: A wait after which a person may lose patience.
+_LONG_S = 15.0
 #: At most so large a file of the ledger may become on a disk that is full.
 _MOST_ROOM = 300_000
 
@@ -118,6 +120,8 @@ class Process:
     order_of: Callable[[], int] | None = None  #: where others act beside it
     meanwhile: Callable[[str], None] = lambda _: None  #: what others do on its machine in the middle of it
     full_at: int = 0  #: the order of the commit that a full disk refused
+    _waits: int = 0  #: that were long
+    _kill_at: float = math.inf
     _writes: int = 0
     _checkpoints: int = 0
     _intents: int = 0
@@ -138,6 +142,7 @@ class Process:
         self._swap_turn = self._fate("swapped", has("swapped") and not calm, 0.6, 1000)
         self._fateful = {self._freeze_turn, self._suspend_turn, self._signal_turn}
         self._fateful |= {self._second_turn, self._swap_turn, self._kill_turn}
+        self._kill_wait = self._fate("killed while it waits", has("kill") and not calm, 0.4, 4)
         self._slow = has("slow_disk") and not calm
         self._stalls = has("stalls") and not calm
         self._freeze_intent = self._fate("freeze at an intent", has("freeze") and not calm, 0.5, 20)
@@ -200,6 +205,9 @@ class Process:
             raise StuckError(f"no end after {MOST_TURNS} turns of the loop")
         if not self.is_alive:
             return 0
+        if self.host.clock.now >= self._kill_at:
+            self._happens("killed")
+            return 0
         if self.turns not in self._fateful:
             return None
         if self.turns == self._freeze_turn:
@@ -237,13 +245,22 @@ class Process:
 
     def sleep_until(self, when: float, is_ready: Callable[[], bool]) -> None:
         clock = self.host.clock
+        self._loses_patience(when - self.monotonic())
         while not is_ready() and self.monotonic() < when - 1e-9:
-            to = clock.now + when - self.monotonic()
+            to = min(clock.now + when - self.monotonic(), self._kill_at)
             if math.isinf(to):
                 if clock.next is None:
                     raise StuckError("nothing runs, and nothing is to come")
                 to = clock.next
             clock.advance(to, is_ready)
+            if clock.now >= self._kill_at:
+                return
+
+    def _loses_patience(self, waits_s: float) -> None:
+        """A person kills what seems to do nothing."""
+        self._waits += waits_s > _LONG_S
+        if waits_s > _LONG_S and self._waits == self._kill_wait:
+            self._kill_at = self.host.clock.now + self.rng.uniform(_LONG_S / 2, _LONG_S)
 
     def die(self) -> None:
         """Be dead: no answer reaches the process, and closing its ledger copies nothing into the main file."""

@@ -44,7 +44,9 @@ THEME_FLAGS: Mapping[str, Mapping[str, Mapping[Any, float]]] = {
     "refusals": {"retry_refused": {False: 1, True: 1}, "wait": {False: 1, True: 1}},
     "canaries": {"canary": {0: 1, 1: 2, 3: 2}},
     "colleagues": {"look": {Look.AUTO: 1, Look.EACH: 2}},
+    "clocks": {"retry_refused": {False: 1, True: 1}},
     "stale": {"look": {Look.AUTO: 1, Look.EACH: 5}},
+    "crowds": {"concurrency": {16: 1}, "canary": {0: 1}, "look": {Look.NEVER: 2, Look.EACH: 1}},
 }
 #: What may go wrong, and how often a history has it. A theme makes what it names certain, and most others rare.
 FEATURES: Mapping[str, float] = {
@@ -116,22 +118,29 @@ THEMES: Mapping[str, tuple[str, ...]] = {
     "files": ("mischief", "swapped", "kill"),
     "breakers": ("breakers", "trouble", "late", "passing_refusals"),
     "workers": ("workers",),
+    "crowds": ("transit",),
 }
 #: What a theme has more often, or less, than others.
 THEME_FEATURES: Mapping[str, Mapping[str, float]] = {
     "replicas": {"wider": 0.6, "groups": 0.8, "haste": 0.7},
     "lists": {"cache": 0.5, "haste": 0.5},
     "late": {"punctual": 0.5, "vain": 0.4},
+    "clocks": {"passing_refusals": 0.5},
+    "throttled": {"kill": 0.6, "haste": 0.5, "accounts": 0.4},
     "workers": {
         "kill": 0.6, "freeze": 0.6, "signal": 0.3, "database": 0.4, "late": 0.5, "series": 0.4, "trouble": 0.75,
-        "stopped": 0.3, "revoked": 0.25, "clock": 0.15,
+        "stopped": 0.3, "revoked": 0.25, "clock": 0.15, "throttle": 0.3,
         "mischief": 0.0, "swapped": 0.0, "full_disk": 0.0, "reboot": 0.0, "suspend": 0.0,
     },
 }  # fmt: skip
 
+#: What a theme's limit allows at once.
+_BURSTS: Mapping[str, tuple[int, ...]] = {"closing": (3, 6), "crowds": (30,)}
 _BY_THE_CLOCK = ("send_window", "outside_window", "late_within")
 ACCOUNTS = ("north", "south")
-THEME_WEIGHTS: Mapping[str, float] = {name: {"mixed": 4.0, "breakers": 0.5}.get(name, 1.0) for name in THEMES}
+THEME_WEIGHTS: Mapping[str, float] = {
+    name: {"mixed": 4.0, "breakers": 0.5, "crowds": 0.5}.get(name, 1.0) for name in THEMES
+}
 
 
 def uuid(number: int) -> str:
@@ -187,7 +196,7 @@ class Scenario:
     def burst(self) -> int:
         if self.has("haste"):
             return self.chance.of("burst of haste").choice((3, 6, 12, 20))
-        return self.chance.of("burst").choice((3, 6) if self.theme == "closing" else (200, 200, 20, 6, 3))
+        return self.chance.of("burst").choice(_BURSTS.get(self.theme, (200, 200, 20, 6, 3)))
 
     @cached_property
     def rate(self) -> float:
@@ -239,6 +248,8 @@ class Scenario:
         rng = self.chance.of("size")
         if self.theme == "outage":  # which is long enough for a breaker to open
             return [self._draw(place) for place in range(rng.choice((10, 12, 15)))]
+        if self.theme == "crowds":  # that use up a limit at once
+            return [self._draw(place) for place in range(40)]
         if self.theme == "canaries":  # of which a run may have nothing but canaries
             return [self._draw(place) for place in range(rng.choice((1, 2, 3, 5, 6, 8)))]
         count = rng.choice((5, 6, 8, 10, 12, 15, 20, 30, 60) if rng.random() < 0.3 else (5, 6, 8, 10))

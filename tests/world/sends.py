@@ -29,6 +29,9 @@ TROUBLES, THROTTLES = 5, 10
 _WORTH_PAGES = 10
 #: Seconds until the leases of one credential know of another's pause: each may use the window that it has reserved.
 _KNOWN_TO_ALL_S = 1.0
+#: Seconds after which a pause that the API asked for is durable, and what keeps it from that.
+_DURABLE_S = 5.0
+_NOT_DURABLE = ("stalls", "freeze", "suspend", "full_disk", "swapped", "mischief", "workers")
 _UNSENT = (State.PENDING, State.WAITING)
 
 
@@ -48,6 +51,7 @@ class Sends:
 
     def __init__(self, scenario: Scenario, api: Api, violated: Callable[[int, str], None]) -> None:
         self._scenario, self._api, self._violated = scenario, api, violated
+        self._paused: dict[str, float] = {}  #: until when, by credential, as earlier runs were asked
         self._settle_s: dict[int, float] = {}  #: of the run that a cancel belongs to, by the number of its departure
 
     def settle_s(self, one: Departure) -> float:
@@ -83,6 +87,7 @@ class Sends:
                     self._violated(8, f"more than {burst} requests and {rate:.3g}/s left at {one.at:.3f}.")
                     break
         self._the_server_refuses_none(new)
+        self._a_pause_outlives_its_run(new)
         for one in new:
             if one.answer is not None and one.answer.status == 429 and one.answered_at is not None:
                 self._pause(one, new)
@@ -108,6 +113,18 @@ class Sends:
             if one.account == throttled.account and one.run == throttled.run and known < one.began < until - 1e-6:
                 told = f"a request began at {one.began:.3f}, within the pause {since:.3f} to {until:.3f}"
                 self._violated(8, f"{told} that a 429 asked for.")
+                return
+        if self._api.clock.now - since > _DURABLE_S:
+            self._paused[throttled.account] = max(until, self._paused.get(throttled.account, 0.0))
+
+    def _a_pause_outlives_its_run(self, new: Sequence[Departure]) -> None:
+        """A 429 of an earlier run, killed or not, holds."""
+        if any(map(self._scenario.has, _NOT_DURABLE)) or (self._scenario.has("clock") and self._scenario.has("reboot")):
+            return
+        for one in new:
+            if one.began < (until := self._paused.get(one.account, 0.0)) - 1e-6:
+                told = f"a request began at {one.began:.3f}, within the pause until {until:.3f}"
+                self._violated(8, f"{told} that a 429 asked an earlier run for.")
                 return
 
     def _only_what_was_listed(self, new: Sequence[Departure]) -> None:

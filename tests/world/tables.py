@@ -52,3 +52,4 @@ class PaceRow:
 
     tat_at: float = float("-inf")
     paused_to: float = 0.0
+    reserved: int = 0  #: slots, ever, without those given back

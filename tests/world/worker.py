@@ -11,6 +11,7 @@ import anyio
 import anyio.lowlevel
 
 from bulk_cancel.cluster.worker import Worker
+from world.api import Departure
 from world.process import Process
 
 if TYPE_CHECKING:
@@ -92,6 +93,11 @@ class WorkerProcess(Process):
                 await self._ends()
             await asyncio.sleep(takes_s / 2)
         return result
+
+    def depart(self, began: float, *about: Any) -> Departure:
+        departure = super().depart(began, *about)
+        self.fleet.rules.departs(departure)
+        return departure
 
     async def _ends(self) -> None:
         self.die()

@@ -45,7 +45,7 @@ _AT_ONCE = 4
 _RESCUE_EVERY_S = 15.0
 _DRAIN_S = 60.0
 _of: ContextVar[WorkerProcess | None] = ContextVar("the worker whose task this is", default=None)
-_LOG = structlog.wrap_logger(structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(50))
+_WARNINGS = structlog.make_filtering_bound_logger("warning")
 
 
 class Fleet:
@@ -55,17 +55,20 @@ class Fleet:
         self._api, self._clock, self._make = api, clock, make
         chance = api.scenario.chance
         self._faults = chance.of("database")
+        self._loses = chance.of("how often the database is lost").choice((0.02, 0.02, 0.1))
         self.database = Database(path, clock, self._breaks, self._committed)
         self.workflows = Workflows(self.database, lambda: self._breaks(None))
         self._loop = VirtualLoop(self, chance.of("fleet"))
         self._names = [f"worker-{number}" for number in range(1, 1 + chance.of("fleet size").choice((1, 2, 2, 3)))]
         self._alive: dict[str, WorkerProcess] = {}
+        self._carried: list[tuple[Any, ...]] = []  #: the chunks at which somebody is at work, or died
         self._lives = self._turns = self._order = 0
         self._busy_at = 0.0
         self.commits: list[Commit] = []  #: since the judge looked
         self.bugs: list[str] = []
         self._job: Job | None = None
         self.rules = FleetRules(self.database)
+        self._log = structlog.wrap_logger(structlog.ReturnLogger(), [self.rules.told], wrapper_class=_WARNINGS)
         if api.scenario.has("database"):
             self._plan_absences()
 
@@ -114,7 +117,7 @@ class Fleet:
         if api.calm or not api.scenario.has("database") or (session is not None and session.owner is None):
             return None
         drawn = self._faults.random()
-        if drawn >= 0.02 * api.scenario.level:
+        if drawn >= self._loses * api.scenario.level:
             return None
         api.count("a connection to the database is lost")
         return int(self._faults.random() < 0.5)
@@ -201,6 +204,7 @@ class Fleet:
 
     def buried(self, worker: WorkerProcess) -> None:
         """A worker has died: what it held is free, and it starts again after a while."""
+        self.rules.is_uncounted |= worker.at_work > 0
         self.database.of_the_dead(worker)
         del self._alive[worker.name]
         delay_s = worker.rng.choice((1.0, 20.0, 200.0))
@@ -223,7 +227,7 @@ class Fleet:
 
     async def _work(self, process: WorkerProcess) -> None:
         assert self._job is not None
-        setup = set_up(self._job, _LOG, process.machine)
+        setup = set_up(self._job, self._log, process.machine)
         owner = f"{process.name}/{process.run}"
         options = WorkerSetup(setup, owner, SILENCE_S)
         opened = Queue(self.workflows)  # type: ignore[arg-type]
@@ -265,13 +269,17 @@ class Fleet:
 
     async def _execute(self, process: WorkerProcess, worker: Worker, one: Workflow, claim: int) -> None:
         status = "ERROR"
+        self.rules.is_uncounted |= one.arguments in self._carried  # one of the two does not know yet that it lost it
+        self._carried.append(one.arguments)
         try:
             await worker.carry_chunk(*one.arguments)
             status = "SUCCESS"
         except (BulkCancelError, SQLAlchemyError) as error:
             self._api.note("machine", "a workflow failed", one.workflow_id, type(error).__name__)
+            self.rules.is_uncounted = True
         except Exception as error:
             self.bugs.append("".join(traceback.format_exception(error)[-6:]))
+        self._carried.remove(one.arguments)
         while self.database.is_away:  # noqa: ASYNC110 - as DBOS does
             await asyncio.sleep(1.0)
         self.workflows.end(one, claim, status)

@@ -191,9 +191,10 @@ class Runner:
                 await self._work(feed, 1 if series else len(self._context.lines), claims)
                 if not feed.given:
                     break
-                sent = [work for work in feed.given if work.sent and work.target_id not in self._held_forbidden]
-                left -= len(sent)
-                await self._verify(sent, claims)
+                left -= len(self._sent(feed))
+
+    def _sent(self, feed: Feed) -> Sequence[Work]:
+        return [work for work in feed.given if work.sent and work.target_id not in self._held_forbidden]
 
     async def _verify(self, sent: Sequence[Work], claims: Mapping[int, Answer]) -> None:
         """Record the answers that reads confirm, or all when the run was stopped; halt if reads do not confirm one."""
@@ -231,11 +232,14 @@ class Runner:
     async def _work(self, feed: Feed, workers: int, claims: dict[int, Answer] | None = None) -> None:
         context = self._context
         turn = context.order.turn(context.scope.account, context.intake, series=feed.series)
-        async with turn, anyio.create_task_group() as group:
-            for line in self._context.lines[:workers]:
-                group.start_soon(self._worker, feed, line, claims)
-        tell_unrecorded(context.unrecorded)
-        context.unrecorded.clear()
+        async with turn:
+            async with anyio.create_task_group() as group:
+                for line in self._context.lines[:workers]:
+                    group.start_soon(self._worker, feed, line, claims)
+            tell_unrecorded(context.unrecorded)
+            context.unrecorded.clear()
+            if claims is not None:  # until they are verified, series among them keep all others waiting
+                await self._verify(self._sent(feed), claims)
 
     async def _worker(self, feed: Feed, line: Line, claims: dict[int, Answer] | None) -> None:
         """Settle targets until there are no more. An error halts the run; the other workers drain."""

@@ -141,6 +141,23 @@ def test_with_wait_a_series_that_waits_for_another_accounts_is_sent_afterwards(
     assert ended.counts[Status.PENDING] == 0
 
 
+def test_a_series_waits_until_the_canary_of_another_account_is_verified(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is sent in the same run: that canary is a series, and its account is not done before it is verified."""
+    world = World.of([Wanted(Kind.SERIES)] * 2, seed=5)
+    first, second = world.appointments
+    sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000, any_personal_token=True))
+    for name in ("rome", "wien"):
+        monkeypatch.setenv(name.upper(), f"rgo-{name}")
+    Path("accounts.toml").write_text('[accounts.rome]\ntoken_env = "ROME"\n[accounts.wien]\ntoken_env = "WIEN"\n')
+    Path("closure.csv").write_text(
+        f"id,account,cancel_entire_series\n{first},rome,true\n{second},wien,true\n", encoding="utf-8"
+    )
+    ended = run(job(yes=True, accounts="accounts.toml", canary=1, look="each"))
+    assert ended.counts[Status.PENDING] == 0
+
+
 def test_every_name_is_there_and_nothing_else() -> None:
     assert {name: getattr(bulk_cancel, name) for name in bulk_cancel.__all__}
     assert set(bulk_cancel.__all__) <= set(dir(bulk_cancel))
