@@ -301,7 +301,8 @@ class _History:
     def _a_person_decides(self, ran: Ran) -> bool:
         """Resolve, as the run's last sentence asks, what no read can settle; whether there was anything."""
         is_asked = "bulk-cancel resolve" in ran.told
-        if not is_asked and (self.api.calm or self.scenario.chance.of("impatient", len(self.ran)).random() > 0.2):
+        often = 0.9 if self.scenario.has("impatient") else 0.2
+        if not is_asked and (self.api.calm or self.scenario.chance.of("impatient", len(self.ran)).random() > often):
             return False
         if self.api.calm or (is_asked and self.scenario.chance.of("decides early", len(self.ran)).random() < 0.6):
             self.clock.advance(self.clock.now + SETTLE_S)

@@ -94,6 +94,7 @@ FEATURES: Mapping[str, float] = {
     "wider": 0.08,  # an earlier input names the whole of a group of which this one names somebody; some are hidden then
     "postponed": 0.04,  # what was past is held later, and the operator's next runs do not look
     "fading": 0.05,  # the right to cancel is taken away after a few cancels, which come to nothing
+    "impatient": 0.2,  # a person decides at once what is unknown
     "forgets": 0.08,  # documents do not show who was removed
     "breakers": 0.0,  # once in a history the API breaks its documented contract, in a theme of their own
     "workers": 0.0,  # on a shared ledger, in a theme of their own
