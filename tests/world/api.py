@@ -351,7 +351,8 @@ class Api:
                 if silent
                 else replace(shown, appointment_id=f"f{shown.appointment_id[1:]}")
             )
-        told = float("inf") if age_s and rng.random() < 0.5 else age_s or 0.0
+        is_told = not age_s or self._is_renewed(target.appointment_id) or rng.random() >= 0.5
+        told = (age_s or 0.0) if is_told else float("inf")
         answer = Answer(200, appointment=shown, age_s=told)
         return Answered(answer, rng.choice((0.03, 0.03, 0.03, 3.0 if not self.calm else 0.03)), f"read {_seen(shown)}")
 
@@ -374,11 +375,14 @@ class Api:
         cached, age_s = self.meets("cache", rng), rng.choice((3.0, 30.0, 600.0))
         only = self.scenario.has("cache") and self.scenario.chance.of("cached", appointment).random() < 0.25
         if only and not self.calm:
-            is_renewed = self.scenario.chance.of("renewed", appointment).random() < 0.5
-            cached, age_s = True, self.clock.now % _RENEWED_S if is_renewed else 7200.0
+            cached, age_s = True, self.clock.now % _RENEWED_S if self._is_renewed(appointment) else 7200.0
         if cached:
             self.count("cache")
         return age_s if cached else None
+
+    def _is_renewed(self, appointment: str) -> bool:
+        """Whether the cache that shows an appointment is renewed now and then, and says how old it is."""
+        return self.scenario.chance.of("renewed", appointment).random() < 0.5
 
 
 @dataclass(frozen=True, slots=True)

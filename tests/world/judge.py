@@ -372,14 +372,19 @@ class Judge:
                 self._violated(14, f"exit code 0 although no rule leaves {name_of(target)} out.")
 
     def _nothing_waits_in_vain(self, ran: Ran, new: Sequence[Departure], before: Past, past: Past) -> None:
-        """Once all is calm no row waits any more for outcomes that a person alone can tell."""
-        last = {target: event for _, target, _, event, *_ in before.events}
-        is_held_up = any(last[it] != Event.UNDECIDED for it, state in before.states.items() if state in OPEN)
-        if is_held_up or not (self._api.calm and new) or ran.job.canary or self._scenario.has("workers"):
+        """Once all is calm no row waits any more for a cancel of its appointment that a person alone can settle."""
+        if not (self._api.calm and new) or ran.exit_code != Exit.STOPPED:
             return
+        if ran.job.canary or self._scenario.has("workers"):
+            return
+        last = {target: event for _, target, _, event, *_ in before.events}
+        open_ones = (it for it, state in before.states.items() if state in OPEN and last[it] != Event.UNDECIDED)
+        waited_for = [past.targets[it] for it in open_ones]
         for number in {target for _, target in past.rows if target is not None}:
-            if past.states[number] in (State.PENDING, State.WAITING):
-                self._violated(13, f"{name_of(past.targets[number])} waits for nothing that a run or a read can tell.")
+            target = past.targets[number]
+            is_held_up = any(it.entire_series or _is_of(it, target) for it in waited_for)
+            if past.states[number] in (State.PENDING, State.WAITING) and not is_held_up:
+                self._violated(13, f"{name_of(target)} waits for nothing that a run or a read can tell.")
 
     def _slots_are_back(self, ran: Ran) -> None:
         for limiter in ran.process.limiters:

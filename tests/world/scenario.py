@@ -93,7 +93,7 @@ FEATURES: Mapping[str, float] = {
     "vain": 0.08,  # no cancel without a proof has taken effect
     "wider": 0.08,  # an earlier input names the whole of a group of which this one names somebody; some are hidden then
     "postponed": 0.04,  # what was past is held later, and the operator's next runs do not look
-    "fading": 0.03,  # the right to cancel is taken away after a few cancels, which come to nothing
+    "fading": 0.05,  # the right to cancel is taken away after a few cancels, which come to nothing
     "forgets": 0.08,  # documents do not show who was removed
     "breakers": 0.0,  # once in a history the API breaks its documented contract, in a theme of their own
     "workers": 0.0,  # on a shared ledger, in a theme of their own
@@ -214,6 +214,8 @@ class Scenario:
             value = rng.choices(list(weights), list(weights.values()))[0]
             if value != next(iter(usual)):
                 found[name] = parse_window(value) if name == "send_window" else value
+        if self.has("fading"):
+            found["wait"] = True
         if self.has("postponed"):
             found["look"] = Look.EACH if run == 1 else Look.NEVER
         if not self.by_the_clock:
@@ -260,7 +262,11 @@ class Scenario:
         kinds |= {"series": 1.5} if self.has("series") else {}
         kinds |= {"invalid": 0.5, "again": 0.5, "missing": 0.5, "past": 0.5} if self.has("strange_rows") else {}
         kinds |= {"past": 2.0} if self.has("postponed") else {}
-        kind, starts = pick(rng, kinds), rng.choice((86400, 7 * 86400, 3 * 3600, 1800)) + 60 * place
+        is_pair = self.has("groups") and self.chance.of("pair", place // 2).random() < 0.15
+        kind, starts = (
+            "attendee" if is_pair else pick(rng, kinds),
+            rng.choice((86400, 7 * 86400, 3 * 3600, 1800)) + 60 * place,
+        )
         appointment = uuid(place + 1)
         account = self.chance.of("account", place).choice(ACCOUNTS) if self.has("accounts") else None
         row = InputRow(number, appointment, None, False, False, "closed", None, number, None, account)
