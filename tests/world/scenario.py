@@ -40,7 +40,7 @@ THEME_FLAGS: Mapping[str, Mapping[str, Mapping[Any, float]]] = {
     "outage": {"concurrency": {16: 1, 1: 4}, "look": {Look.NEVER: 2, Look.EACH: 2, Look.AUTO: 1}},
     "late": {"wait": {False: 1, True: 2}, "settle": {600.0: 2, 1200.0: 1}, "look": {Look.AUTO: 1, Look.NEVER: 2}},
     "throttled": {"concurrency": {16: 1, 1: 1}},
-    "lists": {"look": {Look.AUTO: 4, Look.EACH: 1}},
+    "lists": {"look": {Look.AUTO: 4, Look.EACH: 1}, "concurrency": {16: 3, 4: 1}},
     "refusals": {"retry_refused": {False: 1, True: 1}, "wait": {False: 1, True: 1}},
     "canaries": {"canary": {0: 1, 1: 2, 3: 2}},
     "colleagues": {"look": {Look.AUTO: 1, Look.EACH: 2}},
@@ -124,7 +124,7 @@ THEMES: Mapping[str, tuple[str, ...]] = {
 #: What a theme has more often, or less, than others.
 THEME_FEATURES: Mapping[str, Mapping[str, float]] = {
     "replicas": {"wider": 0.6, "groups": 0.8, "haste": 0.7},
-    "lists": {"cache": 0.5, "haste": 0.5},
+    "lists": {"cache": 0.5, "haste": 0.5, "slow_disk": 0.5},
     "late": {"punctual": 0.5, "vain": 0.4},
     "clocks": {"passing_refusals": 0.5},
     "throttled": {"kill": 0.6, "haste": 0.5, "accounts": 0.4},
