@@ -1063,9 +1063,23 @@ BUGS = (
     Bug(
         "with --wait a chunk of series that others block ends",
         "cluster/chunk.py",
-        "return None if due_in_s is None else due_in_s + 1.0",
-        "return None",
+        "if due_in_s is not None:",
+        "if False:",
         "tests/unit/cluster/test_worker.py::test_with_wait_series_that_others_block_come_back",
+    ),
+    Bug(
+        "with --wait a chunk of rows that a series of another chunk blocks ends",
+        "cluster/chunk.py",
+        "one.series == chunk.series",
+        "one.series and chunk.series",
+        "tests/unit/cluster/test_worker.py::test_with_wait_rows_that_the_series_of_another_account_blocks_come_back",
+    ),
+    Bug(
+        "workers look up a series of an earlier run after the rows that wait for it",
+        _QUERIES,
+        "(entire_series = $5 OR entire_series AND state IN ('sending', 'unknown'))",
+        "entire_series = $5",
+        "tests/unit/cluster/test_worker.py::test_a_series_of_an_earlier_run_is_looked_up_before_the_rows_that_wait_for_it",
     ),
     Bug(
         "requests of a chunk's earlier owners are forgotten",

@@ -9,14 +9,17 @@ from bulk_cancel.ledger.shared import ChunkRecord
 
 PLAN = """
 WITH sendable AS (
-  SELECT account, entire_series, asked_row,
-    (row_number() OVER (PARTITION BY account, entire_series ORDER BY asked_row) - 1) / ?2 AS piece
-  FROM targets WHERE asked_by = ?1 AND state IN ('pending', 'waiting', 'sending', 'unknown')),
+  SELECT account, series, entire_series, asked_row,
+    (row_number() OVER (PARTITION BY account, series ORDER BY asked_row) - 1) / ?2 AS piece
+  FROM targets JOIN (SELECT 0 AS series UNION ALL SELECT 1)
+    ON entire_series = series OR entire_series AND state IN ('sending', 'unknown')
+  WHERE asked_by = ?1 AND state IN ('pending', 'waiting', 'sending', 'unknown')),
 pieces AS (
-  SELECT account, entire_series, min(asked_row) AS first_row, max(asked_row) AS last_row, count(*) AS targets
-  FROM sendable GROUP BY account, entire_series, piece)
-SELECT row_number() OVER (ORDER BY first_row, entire_series), account, entire_series,
-  lag(last_row, 1, 0) OVER (PARTITION BY account, entire_series ORDER BY first_row), last_row, targets
+  SELECT account, series, min(asked_row) AS first_row, max(asked_row) AS last_row,
+    count(*) FILTER (WHERE entire_series = series) AS targets, max(entire_series AND NOT series) AS looks_up
+  FROM sendable GROUP BY account, series, piece)
+SELECT row_number() OVER (ORDER BY looks_up DESC, first_row, series), account, series,
+  lag(last_row, 1, 0) OVER (PARTITION BY account, series ORDER BY first_row), last_row, targets
 FROM pieces ORDER BY 1
 """
 

@@ -242,13 +242,15 @@ class ChunkRun:
         )
 
     def _comes_back_in_s(self, found: Reconciled, clock: Clock, ledger: Ledger) -> float | None:
-        """Return the seconds until reads may settle unknown targets here, or series that this chunk waits for."""
+        """Return the seconds until reads may settle unknown targets here, or a series that blocks this chunk."""
         if found.unknown > found.undecided:
             return found.due_in_s + 1.0
         chunk, settle_s = self._lease.chunk, self._run_settings.limits.settle_s
-        if not chunk.series or not ledger.sendable_count(chunk.run_no, Scope(self._lease.account, chunk)):
+        if not ledger.sendable_count(chunk.run_no, Scope(self._lease.account, chunk)):
             return None
-        if not any(one.series and not one.ended and one.chunk != chunk for one in self._ledger.chunks(chunk.run_no)):
-            return None
-        due_in_s = series_due_in_s(ledger, clock, settle_s)
-        return None if due_in_s is None else due_in_s + 1.0
+        for one in self._ledger.chunks(chunk.run_no):
+            if one.chunk != chunk and one.series == chunk.series and not one.ended:
+                due_in_s = series_due_in_s(ledger, clock, settle_s, Scope(one.account, one.chunk))
+                if due_in_s is not None:
+                    return due_in_s + 1.0
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bulk_cancel.core.clock import send_within
-from bulk_cancel.core.model import Target
+from bulk_cancel.core.model import Scope, Target
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.ledger.port import Ledger, Unknown, every_unknown
 
@@ -28,12 +28,12 @@ def open_one(item: Unknown, clock: Clock, settle_s: float) -> OpenTarget:
     return OpenTarget(item.work.target, item.intent_at, max(0.0, _age_s(item, clock)), due_at, item.undecided)
 
 
-def series_due_in_s(ledger: Ledger, clock: Clock, settle_s: float) -> float | None:
-    """Return the seconds until no open series keeps other targets waiting, at least 0; None when none does.
+def series_due_in_s(ledger: Ledger, clock: Clock, settle_s: float, scope: Scope | None = None) -> float | None:
+    """Return the seconds until no open series of a scope keeps other targets waiting, at least 0; None when none does.
 
     An undecided series keeps none waiting.
     """
-    series = [item for item in every_unknown(ledger) if item.work.target.entire_series and not item.undecided]
+    series = [item for item in every_unknown(ledger, scope) if item.work.target.entire_series and not item.undecided]
     return max(0.0, *(due_in_s(item, clock, settle_s) for item in series)) if series else None
 
 

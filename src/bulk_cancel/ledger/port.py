@@ -307,10 +307,10 @@ class Ledger(Protocol):
         """Close the ledger; a second time does nothing."""
 
 
-def every_unknown(ledger: Ledger) -> Iterator[Unknown]:
-    """Yield every unknown target of the whole ledger, in the order of their ids; few are in memory at a time."""
+def every_unknown(ledger: Ledger, scope: Scope | None = None) -> Iterator[Unknown]:
+    """Yield every unknown target of a scope, or of the ledger, in the order of their ids; few are in memory at once."""
     after = 0
-    while chunk := ledger.unknown(after, _AT_ONCE):
+    while chunk := ledger.unknown(after, _AT_ONCE, scope):
         yield from chunk
         after = chunk[-1].work.target_id
 

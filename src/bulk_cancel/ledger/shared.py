@@ -95,7 +95,8 @@ class SharedLedger(Ledger, Protocol):
     def plan_chunks(self, run_no: int, size: int) -> None:
         """Divide the sendable targets of a run into chunks of at most `size`, of one account each, series apart.
 
-        The chunks are numbered from 1 by their first rows. Does nothing when the run has chunks already.
+        A series without an outcome is also in a chunk of other rows, which wait for it. The chunks are numbered from 1:
+        those that look up such a series, then all others, by their first rows. Does nothing when the run has chunks.
         """
 
     def chunks(self, run_no: int) -> Sequence[ChunkRecord]:

@@ -39,7 +39,7 @@ from bulk_cancel.ledger.postgres import PostgresLedger
 from bulk_cancel.ledger.shared import ChunkRecord
 from bulk_cancel.ops.locks import locked
 from bulk_cancel.settings.job import load_job
-from support.given import row, staged, target, uuid
+from support.given import move, row, staged, target, uuid
 from support.scripted import NO_ANSWER, ScriptedLine, active, cancelled, said
 
 FAST = Limits(settle_s=0.0, confirm_s=0.0, look=Look.NEVER)
@@ -269,6 +269,32 @@ def test_with_wait_series_that_others_block_come_back(lab: Lab) -> None:
     assert lab.posts == [uuid(2)]
     assert [number for number, _ in lab.queue.back] == [1, 2]
     assert all(50 < delay_s <= 61 for _, delay_s in lab.queue.back)
+
+
+def left_open(lab: Lab, series: InputRow, settle_s: float = 0.0) -> None:
+    """Leave a series without an outcome, by an earlier run."""
+    run_no = staged(lab.ledger, series, run_id="run-0", settle_s=settle_s)
+    for event in (Event.INTENT, Event.NO_PROOF):
+        (work,) = lab.ledger.find_targets(series.appointment_id or "")
+        move(lab.ledger, run_no, work, event)
+
+
+def test_a_series_of_an_earlier_run_is_looked_up_before_the_rows_that_wait_for_it(lab: Lab) -> None:
+    """Whatever the reads show: here one occurrence is cancelled, which leaves it to a person."""
+    left_open(lab, row(4, 4, entire_series=True))
+    lab.begin(row(2, 2), row(3, 3), row(4, 4, entire_series=True), size=1)
+    lab.on_read = lambda wanted: cancelled(wanted) if wanted.entire_series else active(wanted)
+    for chunk in lab.ledger.chunks(2):
+        assert lab.carry(chunk.chunk.chunk_no).ended
+    assert lab.posts == [uuid(2), uuid(3)]
+
+
+def test_with_wait_rows_that_the_series_of_another_account_blocks_come_back(lab: Lab) -> None:
+    series = row(3, 3, account="wien", entire_series=True)
+    left_open(lab, series, settle_s=60.0)
+    lab.begin(row(2, 2, account="rome"), series, limits=replace(FAST, wait=True))
+    (rome,) = [chunk.chunk.chunk_no for chunk in lab.ledger.chunks(2) if chunk.account == "rome"]
+    assert not lab.carry(rome, lab.worker("rome", "wien")).ended
 
 
 def test_without_wait_series_that_others_block_end(lab: Lab) -> None:

@@ -50,10 +50,10 @@ WHERE t.target_id = s.target_id AND s.first_row = s.row AND s.target_id <= $2
 INSERT INTO input_rows (run_no, row, first_row, target_id, problems)
 SELECT $1, row, first_row, target_id, problems FROM staging ORDER BY row;
 
--- Of one account, and of a chunk of a run's rows; NULL: of all.
+-- Of one account, and of a chunk of a run's rows; NULL: of all. Series without an outcome are in chunks of other rows, too.
 -- name: in_scope
-  ($1::text IS NULL OR account = $1) AND ($2::bigint IS NULL OR asked_by = $2
-    AND asked_row > $3 AND asked_row <= $4 AND entire_series = $5)
+  ($1::text IS NULL OR account = $1) AND ($2::bigint IS NULL OR asked_by = $2 AND asked_row > $3 AND asked_row <= $4
+    AND (entire_series = $5 OR entire_series AND state IN ('sending', 'unknown')))
 
 -- Here and below, the second condition on the state names the partial index: without it every target would be read.
 -- name: sending

@@ -455,20 +455,24 @@ WHERE c.run_no = $1 AND c.ended_at IS NULL AND EXISTS (SELECT 1 FROM runs WHERE 
 -- name: lock_plan
 SELECT pg_advisory_xact_lock($1::integer, 4);
 
--- A chunk begins where the one before it ends, so that no row of its account lies between two chunks.
+-- A chunk begins where the one before it ends, so that no row of its account lies between two chunks. A series that an
+-- earlier run left without an outcome keeps all other rows waiting: it is in a chunk of series, and in one of other rows,
+-- which looks it up before all others.
 -- name: plan_chunks
 WITH sendable AS (
-  SELECT account, entire_series, asked_row,
-    (row_number() OVER (PARTITION BY account, entire_series ORDER BY asked_row) - 1) / $2::bigint AS piece
-  FROM targets
+  SELECT account, series, entire_series, asked_row,
+    (row_number() OVER (PARTITION BY account, series ORDER BY asked_row) - 1) / $2::bigint AS piece
+  FROM targets JOIN (VALUES (false), (true)) part (series)
+    ON entire_series = series OR entire_series AND state IN ('sending', 'unknown')
   WHERE asked_by = $1
     AND state IN ('pending', 'waiting', 'sending', 'unknown')),
 pieces AS (
-  SELECT account, entire_series, min(asked_row) AS first_row, max(asked_row) AS last_row, count(*) AS targets
-  FROM sendable GROUP BY account, entire_series, piece)
+  SELECT account, series, min(asked_row) AS first_row, max(asked_row) AS last_row,
+    count(*) FILTER (WHERE entire_series = series) AS targets, bool_or(entire_series AND NOT series) AS looks_up
+  FROM sendable GROUP BY account, series, piece)
 INSERT INTO chunks (run_no, chunk_no, account, series, after_row, last_row, targets)
-SELECT $1, row_number() OVER (ORDER BY first_row, entire_series), account, entire_series,
-  lag(last_row, 1, 0::bigint) OVER (PARTITION BY account, entire_series ORDER BY first_row), last_row, targets
+SELECT $1, row_number() OVER (ORDER BY looks_up DESC, first_row, series), account, series,
+  lag(last_row, 1, 0::bigint) OVER (PARTITION BY account, series ORDER BY first_row), last_row, targets
 FROM pieces WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE run_no = $1);
 
 -- name: chunk_records
