@@ -20,7 +20,7 @@ from bulk_cancel.core.states import TRANSITIONS, Event, State
 from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from world.api import Api, Departure
-from world.outcomes import RESOLVED, Outcomes
+from world.outcomes import Outcomes
 from world.past import Past, name_of, read_past
 from world.scenario import Scenario
 from world.sends import SEND_WITHIN_S, STALE_S, Sends, Sent
@@ -40,6 +40,7 @@ NOT_APPLIED = frozenset({State.PENDING, State.WAITING, State.REJECTED, State.NOT
 OPEN = frozenset({State.SENDING, State.UNKNOWN})
 #: Refusals in the API's own words after which a target is asked again no sooner than after the settle time.
 _FINAL = (400, 404)
+_RESOLVED = (Event.RESOLVED_CANCELLED, Event.RESOLVED_NOT_CANCELLED)
 _LEFT = Counter({Status.PENDING: 1, Status.FAILED: 1})
 #: What a run says that left rows although nothing halted it.
 _NOTHING_HALTED = ("Stopped early: ", " for an earlier cancel that may still take effect")
@@ -88,9 +89,6 @@ class Judge:
             self._violated(3, "the ledger was written to after a commit that failed.")
         if ran.process.full_at and ran.swapped_at is None and not ran.killed and ran.exit_code != Exit.DISK:
             self._violated(13, f"the disk was full, and exit code {ran.exit_code} tells of something else: {ran.told}")
-        self._open_series -= {
-            target for _, target, _, event, *_ in past.events[len(before.events) :] if event in RESOLVED
-        }
         sent = self._intent_before_post(ran, new)
         self._states_tell_the_truth(past)
         self._sends.after(ran, new, sent, before, past)
@@ -139,6 +137,10 @@ class Judge:
     def decided(self, target: Target, *, cancelled: bool, settle_s: float) -> None:
         """Judge a person's decision that was recorded; a no is taken once the settle time is over, and proves it."""
         self._decided.add(target)
+        number = next(it for it, known in self._past.targets.items() if known == target)
+        event = Event.RESOLVED_CANCELLED if cancelled else Event.RESOLVED_NOT_CANCELLED
+        self._past.states[number] = TRANSITIONS[State.UNKNOWN, event]
+        self._open_series.discard(number)
         if cancelled:
             return
         now = self._api.clock.now
@@ -281,7 +283,7 @@ class Judge:
 
     def _decided_by_somebody(self, before: Past, past: Past) -> None:
         for _, number, _, event, *_ in past.events[len(before.events) :]:
-            if event in RESOLVED and past.targets[number] not in self._decided:
+            if event in _RESOLVED and past.targets[number] not in self._decided:
                 self._violated(5, f"{name_of(past.targets[number])} is on record as decided, and nobody decided it.")
 
     def _note_proofs(self, ran: Ran, past: Past) -> None:
@@ -342,7 +344,7 @@ class Judge:
         if counts != Counter({status: count for status, count in ran.summary.counts.items() if count}):
             self._violated(6, f"the summary counts {dict(ran.summary.counts)}, the ledger {dict(counts)}.")
         unsent = [target for _, target in past.rows if target and past.states[target] is State.PENDING]
-        if ran.job.wait and unsent and any(told in ran.told for told in _NOTHING_HALTED):
+        if ran.job.wait and unsent and _left_rows_unhalted(ran):
             self._violated(14, f"{len(unsent)} rows were not sent, although the run was to wait: {ran.told}")
         if ran.exit_code == Exit.REFUSED_ROWS and counts & _LEFT:
             self._violated(14, f"exit code 3 asks for a person alone, with {dict(counts)}.")
@@ -372,8 +374,8 @@ class Judge:
                 self._violated(14, f"exit code 0 although no rule leaves {name_of(target)} out.")
 
     def _nothing_waits_in_vain(self, ran: Ran, new: Sequence[Departure], before: Past, past: Past) -> None:
-        """Once all is calm no row waits any more for a cancel of its appointment that a person alone can settle."""
-        if not (self._api.calm and new) or ran.exit_code != Exit.STOPPED:
+        """Once all is calm, where nothing halts a run, no row waits for a cancel that a person alone can settle."""
+        if not (self._api.calm and new) or not _left_rows_unhalted(ran):
             return
         if ran.job.canary or self._scenario.has("workers"):
             return
@@ -441,6 +443,10 @@ class Judge:
             or (meeting.is_group and target.attendee_id is None)
         )
         return "" if refuses else "the API would not refuse it"
+
+
+def _left_rows_unhalted(ran: Ran) -> bool:
+    return any(told in ran.told for told in _NOTHING_HALTED)
 
 
 def _is_of(one: Target, other: Target) -> bool:

@@ -27,7 +27,6 @@ _SETTLED_BY_A_NO = (Event.NOT_FOUND, Event.SEEN_MISSING, Event.REJECTED, Event.S
 _LATER_S = 700.0
 #: Of one canary.
 _CANARY_READS = 9
-RESOLVED = (Event.RESOLVED_CANCELLED, Event.RESOLVED_NOT_CANCELLED)
 
 
 class Outcomes:
@@ -87,12 +86,7 @@ class Outcomes:
 
     def _an_open_canary_comes_first(self, ran: Ran, new: Sequence[Departure], before: Past, past: Past) -> None:
         """Nothing is sent while a canary is unverified, and no canary while an outcome is open that reads may tell."""
-        decided = {number for _, number, _, event, *_ in past.events[len(before.events) :] if event in RESOLVED}
-        open_ones = {
-            number
-            for number, state in before.states.items()
-            if state in (State.SENDING, State.UNKNOWN) and number not in decided
-        }
+        open_ones = {number for number, state in before.states.items() if state in (State.SENDING, State.UNKNOWN)}
         last = {number: event for _, number, _, event, *_ in before.events}
         undecided = {number for number in open_ones if last.get(number) == Event.UNDECIDED}
         unverified = {number for number in open_ones if last.get(number) == Event.UNVERIFIED}
