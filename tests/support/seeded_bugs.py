@@ -1344,6 +1344,24 @@ BUGS = (
         f"{_CANARY}::test_a_canary_without_an_answer_is_waited_for_before_the_next_one",
     ),
     Bug(
+        "the turn is given back before a canary is verified",
+        "engine/runner.py",
+        """            if claims is not None:  # until they are verified, series among them keep all others waiting
+                await self._verify(self._sent(feed), claims)
+""",
+        """        if claims is not None:
+            await self._verify(self._sent(feed), claims)
+""",
+        "tests/unit/library/test_python_api.py::test_a_series_waits_until_the_canary_of_another_account_is_verified",
+    ),
+    Bug(
+        "what goes wrong while a run drains is not told",
+        "engine/intake.py",
+        "if self.halt is None or gravest((self.halt.exit_code, halt.exit_code)) is not self.halt.exit_code:",
+        "if self.halt is None:",
+        "tests/unit/engine/test_trouble.py::test_a_disk_that_is_full_while_the_run_drains_is_what_it_ends_with",
+    ),
+    Bug(
         "done is said of rows that are not what was approved any more",
         "core/exit_codes.py",
         "self.count(*BAD) + self.changed + self.warned",

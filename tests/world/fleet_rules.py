@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from bulk_cancel.core.model import Entry
+from bulk_cancel.core.model import Chunk, Entry
 from bulk_cancel.core.states import Event
 from bulk_cancel.errors import Exit
 from bulk_cancel.settings.job import Job
@@ -14,7 +14,7 @@ from world.api import Departure
 from world.database import Database, Session
 from world.ran import Ran
 
-#: The commit that tells a worker of a stop, and the one that holds what was waiting meanwhile.
+#: Of a chunk: the commit that tells of a stop, and the one that holds what was waiting meanwhile.
 _COMMITS_AFTER_A_STOP = 2
 #: A chunk that is handed back every five seconds for a minute and a half, several times over.
 _MOST_EPOCHS = 150
@@ -28,7 +28,7 @@ class FleetRules:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._max_errors: dict[int, int] = {}  #: by the ledger's number of the run
-        self._after_a_stop: Counter[tuple[int, int]] = Counter()
+        self._after_a_stop: Counter[tuple[int, Chunk]] = Counter()  #: by the life of the worker, and by the chunk
         self._runs = 0
         self._judged = 0  #: departures
         self._left: Counter[str] = Counter()  #: requests of workers, by credential
@@ -44,15 +44,16 @@ class FleetRules:
             self._max_errors[ledger.runs(run_id)[0].run_no] = int(job.max_errors)
 
     def committed(self, session: Session, life: int, entries: Sequence[Entry]) -> None:
-        """After its run was stopped, or had too many refusals, a worker begins nothing more."""
+        """After its run was stopped, or had too many refusals, a worker begins nothing more in any of its chunks."""
         if session._lease is None or not any(entry.event is Event.INTENT for entry in entries):
             return
-        run_no = session._lease.chunk.run_no
+        chunk = session._lease.chunk
+        run_no = chunk.run_no
         most = self._max_errors.get(run_no)
         has_too_many = most is not None and self._database.refused.get(run_no, 0) > most
         if run_no in self._database.stopped or has_too_many:
-            self._after_a_stop[life, run_no] += 1
-            if self._after_a_stop[life, run_no] == _COMMITS_AFTER_A_STOP + 1:
+            self._after_a_stop[life, chunk] += 1
+            if self._after_a_stop[life, chunk] == _COMMITS_AFTER_A_STOP + 1:
                 self._broken.append("a worker goes on sending for a run that was stopped, or had too many refusals.")
 
     def departs(self, one: Departure) -> None:

@@ -235,7 +235,7 @@ class Context:
         self.halt(error.exit_code, f"{error} {error.advice}".strip())
 
     def halt(self, exit_code: Exit, message: str, *, for_a_person: bool = False) -> None:
-        """Stop taking work; the first reason is kept."""
+        """Stop taking work; the gravest reason is kept."""
         self.intake.close(Halt(exit_code, message, for_a_person))
 
 

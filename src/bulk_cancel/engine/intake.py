@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import anyio
 
-from bulk_cancel.core.exit_codes import Halt
+from bulk_cancel.core.exit_codes import Halt, gravest
 
 
 class Intake:
@@ -23,8 +23,8 @@ class Intake:
         return self.halt is not None
 
     def close(self, halt: Halt) -> None:
-        """Halt the run. The first reason is kept."""
-        if self.halt is None:
+        """Halt the run. The gravest reason is kept, and the first of equally grave ones."""
+        if self.halt is None or gravest((self.halt.exit_code, halt.exit_code)) is not self.halt.exit_code:
             self.halt = halt
             for scope in self._scopes:
                 scope.cancel()

@@ -12,6 +12,7 @@ import pytest
 from bulk_cancel.api.port import Query
 from bulk_cancel.core.actions import Action, Approved, Look
 from bulk_cancel.core.clock import SEND_WITHIN_S, Past, TimeBase
+from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.units import show_duration
@@ -587,3 +588,23 @@ async def test_the_outcomes_that_a_full_disk_does_not_take_are_one_line(
     assert sum(name in told for name in named) == 5
     assert "and 3 more ended as 8 'cancelled' (HTTP 201)" in told
     assert "reads each appointment before anything is sent to it again" in told
+
+
+async def test_a_disk_that_is_full_while_the_run_drains_is_what_it_ends_with(clock: Clock) -> None:
+    line = ScriptedLine(clock)
+    context, commits = context_of(clock, line)
+    commits.stage(*works(1))
+    record = commits.record
+
+    async def until_the_run_is_stopped(*entries: Entry) -> None:
+        if any(entry.event is Event.CANCELLED for entry in entries):
+            context.halt(Exit.STOPPED, "The time of 1 h is over.")
+            raise LedgerDiskError("The disk refused the ledger.")
+        await record(*entries)
+
+    commits.record = until_the_run_is_stopped  # type: ignore[method-assign]
+    end = await Runner(context).run()
+    assert end.halt == Halt(Exit.DISK, "The disk refused the ledger.")
+    context.halt(Exit.STOPPED, "Stopped by SIGTERM.")
+    context.halt(Exit.DISK, "Another error.")
+    assert context.intake.halt == end.halt
