@@ -170,10 +170,8 @@ class Outcomes:
         """A canary whose readings never show it gone twice in a row is not called cancelled."""
         for target in {target for target, event in events if event == Event.CANCELLED}:
             sent_at = max((one.at for one in new if one.kind == "post" and one.target == target), default=math.inf)
-            after = (one for one in new if one.kind == "get" and one.target == target and one.at > sent_at)
-            seen = [one.what for one in after if one.answered_at is not None and one.what.startswith("read ")]
-            if len(seen) >= _CANARY_READS and ("read cancelled",) * 2 not in pairwise(seen):
-                self._violated(4, f"{name_of(target)} is called cancelled, which {len(seen)} readings deny.")
+            if _is_denied(target, sent_at, new):
+                self._violated(4, f"{name_of(target)} is called cancelled, which readings deny.")
 
     def _a_denied_canary_ends_the_run(self, ran: Ran, new: Sequence[Departure]) -> None:
         """A canary that reads deny to their end is told by the exit code, also when no row is left."""
@@ -181,11 +179,8 @@ class Outcomes:
         if not ran.job.canary or may_be_stopped or ran.exit_code not in (Exit.OK, Exit.REFUSED_ROWS, Exit.UNKNOWN):
             return
         for one in new:
-            if one.kind == "post" and one.target is not None and one.target.attendee_id is None:
-                after = (it for it in new if it.kind == "get" and it.target == one.target and it.at > one.at)
-                seen = [it.what for it in after if it.answered_at is not None and it.what.startswith("read ")]
-                if len(seen) >= _CANARY_READS and ("read cancelled",) * 2 not in pairwise(seen):
-                    self._violated(14, f"{name_of(one.target)} is a canary that reads deny: exit {ran.exit_code}.")
+            if one.kind == "post" and one.target is not None and _is_denied(one.target, one.at, new):
+                self._violated(14, f"{name_of(one.target)} is a canary that reads deny: exit {ran.exit_code}.")
 
     def _not_skipped_by_what_was(self, ran: Ran, events: Sequence[tuple[Target, str]]) -> None:
         """Nothing is left out because of a time that was another one already when the run began."""
@@ -210,6 +205,13 @@ def _in_order(ran: Ran, new: Sequence[Departure]) -> Iterator[Collection[Entry] 
 
 def _is_about(one: Departure, target: Target) -> bool:
     return one.target is not None and one.target.appointment_id == target.appointment_id
+
+
+def _is_denied(target: Target, sent_at: float, new: Sequence[Departure]) -> bool:
+    """Whether readings of a canary never show it cancelled twice in a row. (Of an attendee they tell nothing here.)"""
+    after = (one for one in new if one.kind == "get" and one.target == target and one.at > sent_at)
+    seen = [one.what for one in after if one.answered_at is not None and one.what.startswith("read ")]
+    return target.attendee_id is None and len(seen) >= _CANARY_READS and ("read cancelled",) * 2 not in pairwise(seen)
 
 
 def _is_no_address(one: Departure) -> bool:

@@ -31,6 +31,8 @@ from bulk_cancel.ledger.port import Ledger
 
 #: Most passes of sending and reconciling in one run, since targets that prove not applied are sent again.
 _MOST_PASSES = 5
+#: Most looks whether another account's series is settled: some ten minutes, with the usual seconds between two reads.
+_MOST_LOOKS = 100
 #: Most reads of a canary, and how many consecutive ones have to show it cancelled.
 _CANARY_READS, _AGREEING_READS = 9, 2
 #: Of the first read, which shows that the API can be used.
@@ -160,10 +162,15 @@ class Runner:
         return context.intake.closed
 
     async def _wait_for_series(self) -> None:
-        """With `wait`, wait until another account's series is settled: while it is open no other target is sent."""
+        """With `wait`, wait until another account's series is settled: while it is open no other target is sent.
+
+        That account reads it when its settle time is over, which takes a while; what nobody reads is not waited for.
+        """
         context, settle_s = self._context, self._context.limits.settle_s
-        due_in_s = await context.commits.ask(partial(series_due_in_s, clock=context.clock, settle_s=settle_s))
-        if context.limits.wait and due_in_s is not None:
+        for _ in range(_MOST_LOOKS if context.limits.wait else 0):
+            due_in_s = await context.commits.ask(partial(series_due_in_s, clock=context.clock, settle_s=settle_s))
+            if due_in_s is None or context.intake.closed:
+                return
             await self._wait_until_due(due_in_s + context.limits.confirm_s + 1.0)
 
     async def _wait_until_due(self, due_in_s: float) -> None:

@@ -14,6 +14,7 @@ from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Limits
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler
+from bulk_cancel.engine.runner import Runner
 from bulk_cancel.engine.unknowns import due_in_s, open_one
 from bulk_cancel.ledger.port import Unknown
 from support.scripted import NO_ANSWER, MemoryCommits, ScriptedLine, active, cancelled, context_of, said, works
@@ -228,3 +229,23 @@ async def test_the_longest_settle_time_holds_the_sending_runs_or_this_commands(
     assert due_in_s(young, clock, 600) == pytest.approx(615, abs=1), "not only the settle time"
     answered = replace(item, settle_s=run_s)
     assert open_one(answered, clock, command_s).age_s == pytest.approx(3500, abs=5), "it left before that answer"
+
+
+async def test_with_wait_rows_wait_until_another_accounts_series_is_settled(clock: Clock) -> None:
+    """Its account reads it when its settle time is over, and these reads take minutes."""
+    line = ScriptedLine(clock)
+    context, commits = context_of(clock, line, Limits(wait=True))
+    own, other = works(2)
+    (item,) = unknowns(clock, 1, age_s=0)
+    other.target = replace(other.target, entire_series=True)
+    commits.stage(own)
+    commits.hold(replace(item, work=other))
+    commits.rows.append(other)
+    commits.unknown_count = lambda _: 0  # type: ignore[method-assign] # of this account
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(Runner(context).run)
+        await anyio.sleep(800)
+        assert not line.posts
+        commits.states[other.target_id] = State.CANCELLED
+    assert [name for _, name in line.posts] == [own.target.appointment_id]
