@@ -6,7 +6,7 @@ It is asked after every run, killed or not, and at the end. The numbers are thos
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -343,7 +343,10 @@ class Judge:
             self._violated(6, "the ledger's rows are not those of the input.")
         if counts != Counter({status: count for status, count in ran.summary.counts.items() if count}):
             self._violated(6, f"the summary counts {dict(ran.summary.counts)}, the ledger {dict(counts)}.")
-        unsent = [target for _, target in past.rows if target and past.states[target] is State.PENDING]
+        unsent = {target for _, target in past.rows if target and past.states[target] is State.PENDING}
+        if self._scenario.has("workers"):  # who look up what is open of the run's own rows alone
+            others = _open_ones(past) - {target for _, target in past.rows}
+            unsent = {it for it in unsent if not _is_held_up(past.targets[it], [past.targets[one] for one in others])}
         if ran.job.wait and unsent and _left_rows_unhalted(ran):
             self._violated(14, f"{len(unsent)} rows were not sent, although the run was to wait: {ran.told}")
         if ran.exit_code == Exit.REFUSED_ROWS and counts & _LEFT:
@@ -379,13 +382,10 @@ class Judge:
             return
         if ran.job.canary or self._scenario.has("workers"):
             return
-        last = {target: event for _, target, _, event, *_ in before.events}
-        open_ones = (it for it, state in before.states.items() if state in OPEN and last[it] != Event.UNDECIDED)
-        waited_for = [past.targets[it] for it in open_ones]
+        waited_for = [past.targets[it] for it in _open_ones(before)]
         for number in {target for _, target in past.rows if target is not None}:
             target = past.targets[number]
-            is_held_up = any(it.entire_series or _is_of(it, target) for it in waited_for)
-            if past.states[number] in (State.PENDING, State.WAITING) and not is_held_up:
+            if past.states[number] in (State.PENDING, State.WAITING) and not _is_held_up(target, waited_for):
                 self._violated(13, f"{name_of(target)} waits for nothing that a run or a read can tell.")
 
     def _slots_are_back(self, ran: Ran) -> None:
@@ -447,6 +447,16 @@ class Judge:
 
 def _left_rows_unhalted(ran: Ran) -> bool:
     return any(told in ran.told for told in _NOTHING_HALTED)
+
+
+def _open_ones(past: Past) -> set[int]:
+    """Return the targets whose cancels may still take effect."""
+    last = {target: event for _, target, _, event, *_ in past.events}
+    return {it for it, state in past.states.items() if state in OPEN and last[it] != Event.UNDECIDED}
+
+
+def _is_held_up(target: Target, waited_for: Iterable[Target]) -> bool:
+    return any(it.entire_series or _is_of(it, target) for it in waited_for)
 
 
 def _is_of(one: Target, other: Target) -> bool:
