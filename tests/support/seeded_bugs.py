@@ -174,6 +174,13 @@ BUGS = (
         "tests/unit/commands/test_no_rows.py::test_a_file_per_day_looks_up_what_last_night_left_unknown",
     ),
     Bug(
+        "a run without rows says that nothing is to do over a lost ledger",
+        "commands/no_rows.py",
+        "    place.refuse_lost()\n",
+        "",
+        "tests/unit/commands/test_no_rows.py::test_nothing_to_do_is_not_said_over_a_ledger_that_is_lost",
+    ),
+    Bug(
         "a run ends well while an outcome of an earlier input is unknown",
         "core/exit_codes.py",
         "    if elsewhere is not None and elsewhere.for_reads:",

@@ -48,7 +48,8 @@ def end_without_rows(setup: Setup, caller: Caller, why: str) -> Summary:
 
 
 def _left_in(place: LedgerPlace) -> Remains:
-    """Return what all inputs left open in a ledger; there may be none. Raises LedgerError."""
+    """Return what all inputs left open in a ledger; there may be none. Raises LedgerError, also when it is lost."""
+    place.refuse_lost()
     if not place.exists():
         return Remains({})
     with place.reading() as ledger:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bulk_cancel.core.model import Appointment
-from bulk_cancel.errors import Exit, InputMissingError, NoRowsError
+from bulk_cancel.errors import Exit, InputMissingError, LedgerError, NoRowsError
 from support.office import Office
 from support.plans import uuid
 from support.scripted import NO_ANSWER, active, cancelled, said
@@ -143,3 +143,17 @@ def test_a_ledger_of_workers_is_not_read_with_credentials_that_only_they_have(of
     assert told.exit_code == Exit.UNKNOWN
     assert "type: bulk-cancel reconcile --ledger" in told.next
     assert len(office.line.reads) == reads
+
+
+def test_nothing_to_do_is_not_said_over_a_ledger_that_is_lost(office: Office) -> None:
+    """It knew of a cancel without an outcome."""
+    job = search(office)
+    finds(office, 1)
+    office.line.on_read = active
+    assert office.run(job).exit_code == Exit.UNKNOWN
+    finds(office)
+    place = Path(str(office.setup().place))
+    for file in place.parent.glob(f"{place.name}*"):
+        file.unlink()
+    with pytest.raises(LedgerError, match="is gone: this machine has seen"):
+        office.run(job)
