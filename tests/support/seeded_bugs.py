@@ -930,7 +930,7 @@ BUGS = (
         "ledger/questions.py",
         "if scope.chunk and scope.chunk.series != series:",
         "if False:",
-        "tests/contracts/test_scopes.py::test_a_chunk_has_either_series_or_other_rows",
+        "tests/contracts/test_scopes.py::test_a_chunk_has_either_series_or_other_rows_and_looks_up_series_without_an_outcome",
     ),
     Bug(
         "an intent in PostgreSQL has the time of its process",
