@@ -27,7 +27,7 @@ check: .venv/ready           ## formatting, lint and types
 world: .venv/ready           ## hostile histories in virtual time; SEEDS=1..100000 for more, SEED=42 tells one as a story
 	PYTHONPATH=tests $(BIN)/python -m world $(if $(SEED),--tell $(SEED),--seeds $(or $(SEEDS),1..1000)) $(if $(RESUME),--resume $(RESUME))
 
-world-bugs: .venv/ready      ## break the program on purpose, in a copy, and see how many breakages the histories show (an hour)
+world-bugs: .venv/ready      ## break the program on purpose, in a copy, and see how many breakages the histories show
 	PYTHONPATH=tests $(BIN)/python -m world.bugs
 
 test-httpx2: .venv/ready     ## the HTTP tests over httpx2, the maintained successor of httpx
