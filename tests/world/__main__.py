@@ -56,6 +56,8 @@ def _played(seeds: range, given: argparse.Namespace) -> int:
         total.add(part)
         if given.resume and not part.failed:
             given.resume.write_text(json.dumps({"next": next_seed, "histories": total.histories}))
+        for seed, violations in part.failed.items():  # at once: it may be stopped before its end
+            print(f"SEED {seed}: {violations[0]}", file=sys.stderr)
         elapsed_s = time.monotonic() - began
         print(f"{total.histories} histories, {_per_hour(total.histories - before, elapsed_s)}", file=sys.stderr)
     elapsed_s = time.monotonic() - began
