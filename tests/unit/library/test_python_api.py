@@ -122,14 +122,11 @@ def test_the_used_part_of_a_limit_counts_for_another_ledger_on_this_machine(sand
     assert pace.tat_at - time.time() > COUNT - 2
 
 
-@pytest.mark.process
-@pytest.mark.usefixtures("impatient")
-def test_with_wait_a_series_that_waits_for_another_accounts_is_sent_afterwards(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def two_accounts(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, *, are_lost: bool = False) -> None:
+    """Write an input with a series of each of two accounts; `are_lost`: the answers to their first cancels are."""
     world = World.of([Wanted(Kind.SERIES)] * 2, seed=5)
     first, second = world.appointments
-    faults = f"lost@{first},lost@{second}"
+    faults = f"lost@{first},lost@{second}" if are_lost else ""
     sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000, any_personal_token=True, faults=faults))
     for name in ("rome", "wien"):
         monkeypatch.setenv(name.upper(), f"rgo-{name}")
@@ -137,6 +134,14 @@ def test_with_wait_a_series_that_waits_for_another_accounts_is_sent_afterwards(
     Path("closure.csv").write_text(
         f"id,account,cancel_entire_series\n{first},rome,true\n{second},wien,true\n", encoding="utf-8"
     )
+
+
+@pytest.mark.process
+@pytest.mark.usefixtures("impatient")
+def test_with_wait_a_series_that_waits_for_another_accounts_is_sent_afterwards(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_accounts(sandbox, monkeypatch, are_lost=True)
     ended = run(job(yes=True, accounts="accounts.toml", wait=True, settle="1s"))
     assert ended.counts[Status.PENDING] == 0
 
@@ -145,15 +150,7 @@ def test_a_series_waits_until_the_canary_of_another_account_is_verified(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is sent in the same run: that canary is a series, and its account is not done before it is verified."""
-    world = World.of([Wanted(Kind.SERIES)] * 2, seed=5)
-    first, second = world.appointments
-    sandbox.reset(SandboxOptions(world=world, rate_per_s=10_000, burst=10_000, any_personal_token=True))
-    for name in ("rome", "wien"):
-        monkeypatch.setenv(name.upper(), f"rgo-{name}")
-    Path("accounts.toml").write_text('[accounts.rome]\ntoken_env = "ROME"\n[accounts.wien]\ntoken_env = "WIEN"\n')
-    Path("closure.csv").write_text(
-        f"id,account,cancel_entire_series\n{first},rome,true\n{second},wien,true\n", encoding="utf-8"
-    )
+    two_accounts(sandbox, monkeypatch)
     ended = run(job(yes=True, accounts="accounts.toml", canary=1, look="each"))
     assert ended.counts[Status.PENDING] == 0
 
