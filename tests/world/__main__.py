@@ -50,12 +50,14 @@ def _told(played: Played, *, small: bool) -> int:
 
 def _played(seeds: range, given: argparse.Namespace) -> int:
     known: dict[str, Any] = json.loads(given.resume.read_text()) if given.resume and given.resume.exists() else {}
-    total, began = Total(histories=known.get("histories", 0)), time.monotonic()
+    failed = {int(seed): violations for seed, violations in known.get("failed", {}).items()}
+    total, began = Total(histories=known.get("histories", 0), failed=failed), time.monotonic()
     seeds, before = range(max(seeds.start, known.get("next", seeds.start)), seeds.stop), total.histories
     for next_seed, part in play_all(seeds, given.processes):
         total.add(part)
-        if given.resume and not part.failed:
-            given.resume.write_text(json.dumps({"next": next_seed, "histories": total.histories}))
+        if given.resume:
+            so_far = {"next": next_seed, "histories": total.histories, "failed": total.failed}
+            given.resume.write_text(json.dumps(so_far))
         for seed, violations in part.failed.items():  # at once: it may be stopped before its end
             print(f"SEED {seed}: {violations[0]}", file=sys.stderr)
         elapsed_s = time.monotonic() - began
@@ -69,8 +71,8 @@ def _played(seeds: range, given: argparse.Namespace) -> int:
     print("What went wrong on purpose: " + ", ".join(f"{count} {name}" for name, count in total.counted.most_common()))
     for number, (seed, violations) in enumerate(sorted(total.failed.items())):
         print(f"\nSEED {seed}: {violations[0]}\nSee it again: make world SEED={seed}")
-        if number < _MOST_TOLD:
-            print("\n".join(tell(shrink(play(scenario_of(seed))))))
+        if number < _MOST_TOLD and (played := play(scenario_of(seed))).violations:
+            print("\n".join(tell(shrink(played))))
     print(f"{len(total.failed)} of {total.histories:,} histories broke an invariant.")
     return 1 if total.failed else 0
 
