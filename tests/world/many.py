@@ -16,7 +16,7 @@ from world.twin import difference
 #: One history in so many goes through the whole of `run`, with its files; the others from the plan down.
 WHOLE_EVERY = 20
 #: One in so many is played twice more: its decisions must not hang on the wall clock.
-TWIN_EVERY = 50
+TWIN_EVERY = 100
 _PART = 20  # histories that a process plays before it tells
 
 

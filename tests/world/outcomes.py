@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -178,8 +179,12 @@ class Outcomes:
         may_be_stopped = self._scenario.has("signal") or ran.job.max_duration is not None
         if not ran.job.canary or may_be_stopped or ran.exit_code not in (Exit.OK, Exit.REFUSED_ROWS, Exit.UNKNOWN):
             return
+        canaries: defaultdict[str, set[Target]] = defaultdict(set)  #: by account: its first targets
         for one in new:
-            if one.kind == "post" and one.target is not None and _is_denied(one.target, one.at, new):
+            if one.kind != "post" or one.target is None or len(canaries[one.account] | {one.target}) > ran.job.canary:
+                continue
+            canaries[one.account].add(one.target)
+            if _is_denied(one.target, one.at, new):
                 self._violated(14, f"{name_of(one.target)} is a canary that reads deny: exit {ran.exit_code}.")
 
     def _not_skipped_by_what_was(self, ran: Ran, events: Sequence[tuple[Target, str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bulk_cancel.core.actions import SENT, Look
 from bulk_cancel.core.model import Entry
+from bulk_cancel.core.retry import LONGEST_PAUSE_S
 from bulk_cancel.core.states import TRANSITIONS, Event, State
 from world.api import OVER, Api, Departure
 from world.past import Past, name_of
@@ -61,7 +63,7 @@ class Sends:
     def after(self, ran: Ran, new: Sequence[Departure], sent: Sequence[Sent], before: Past, past: Past) -> None:
         """Judge what has left since the run before."""
         self._settle_s |= {it.one.number: it.ran.job.settle for it in sent}
-        self._within_the_limit(new)
+        self._within_the_limit(ran, new)
         self._only_what_was_listed(new)
         for it in sent:
             self._rests_on_something_fresh(it)
@@ -76,7 +78,7 @@ class Sends:
 
     # -- 8, 10: the limit, and to whom --------------------------------------------------------------------------------
 
-    def _within_the_limit(self, new: Sequence[Departure]) -> None:
+    def _within_the_limit(self, ran: Ran, new: Sequence[Departure]) -> None:
         rate, burst = self._scenario.rate, self._scenario.burst
         loose = 16 if self._scenario.has("unreachable") else 0
         if not (self._scenario.has("clock") and self._scenario.has("reboot")) and not self._scenario.has("mischief"):
@@ -87,7 +89,7 @@ class Sends:
                     self._violated(8, f"more than {burst} requests and {rate:.3g}/s left at {one.at:.3f}.")
                     break
         self._the_server_refuses_none(new)
-        self._a_pause_outlives_its_run(new)
+        self._a_pause_outlives_its_run(ran, new)
         for one in new:
             if one.answer is not None and one.answer.status == 429 and one.answered_at is not None:
                 self._pause(one, new)
@@ -117,12 +119,13 @@ class Sends:
         if self._api.clock.now - since > _DURABLE_S:
             self._paused[throttled.account] = max(until, self._paused.get(throttled.account, 0.0))
 
-    def _a_pause_outlives_its_run(self, new: Sequence[Departure]) -> None:
-        """A 429 of an earlier run, killed or not, holds."""
+    def _a_pause_outlives_its_run(self, ran: Ran, new: Sequence[Departure]) -> None:
+        """A 429 of an earlier run, killed or not, holds; after a reboot for as long as a run waits for one."""
         if any(map(self._scenario.has, _NOT_DURABLE)) or (self._scenario.has("clock") and self._scenario.has("reboot")):
             return
+        longest = ran.began_at + LONGEST_PAUSE_S if self._scenario.has("reboot") else math.inf
         for one in new:
-            if one.began < (until := self._paused.get(one.account, 0.0)) - 1e-6:
+            if one.began < (until := min(longest, self._paused.get(one.account, 0.0))) - 1e-6:
                 told = f"a request began at {one.began:.3f}, within the pause until {until:.3f}"
                 self._violated(8, f"{told} that a 429 asked an earlier run for.")
                 return

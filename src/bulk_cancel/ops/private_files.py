@@ -11,6 +11,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -27,7 +28,7 @@ def make_folder(folder: Path) -> list[Path]:
 
     Raises ConfigError when every user may write into the folder, or into the one in which it would be made; OSError.
     """
-    missing = [place for place in (folder, *folder.parents) if not place.is_dir()]
+    missing = [*takewhile(lambda place: not place.is_dir(), chain((folder,), folder.parents))]
     refuse_open_folder(missing[-1].parent if missing else folder)
     for place in reversed(missing):
         if place.exists():
