@@ -89,9 +89,11 @@ def _refuse_odd(path: Path, found: os.stat_result) -> None:
 def replaced(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """Yield a file that replaces `path` when the block ends without an error. A link of that name is not followed.
 
-    `durable`: it survives a power cut. Raises ConfigError as `make_folder` does, and OSError.
+    `durable`: it survives a power cut. Raises ConfigError for a device or a pipe, and as `make_folder` does; OSError.
     """
     make_folder(path.parent)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ConfigError(f"{path} is a device or a pipe, which no file may replace.", advice="Name another file.")
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     aside = Path(name)
     try:

@@ -142,6 +142,19 @@ def test_a_link_is_replaced_and_not_followed(name: str, tmp_path: Path) -> None:
     assert mode(path) == 0o600
 
 
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_a_pipe_or_a_device_is_not_replaced_by_a_file(is_linked: bool, tmp_path: Path) -> None:
+    pipe, named = tmp_path / "pipe", tmp_path / "link" if is_linked else tmp_path / "pipe"
+    os.mkfifo(pipe)
+    if is_linked:
+        named.symlink_to(pipe)  # as /dev/stdout is one
+    with pytest.raises(ConfigError, match=f"{named} is a device or a pipe"):
+        replace_note(named, "new")
+    assert named.is_symlink() == is_linked
+    assert pipe.is_fifo()
+    assert {*tmp_path.iterdir()} == {pipe, named}
+
+
 def test_a_failed_replacement_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("old")
