@@ -42,7 +42,7 @@ from bulk_cancel.settings.job import load_job
 from support.given import move, row, staged, target, uuid
 from support.scripted import NO_ANSWER, ScriptedLine, active, cancelled, said
 
-FAST = Limits(settle_s=0.0, confirm_s=0.0, look=Look.NEVER)
+FAST = Limits(settle_s=0.0, confirm_s=0.0, lag_s=0.0, look=Look.NEVER)
 
 
 @dataclass
