@@ -39,7 +39,7 @@ class _Told(StrEnum):
 
     meaning: str
 
-    def __new__(cls, word: str, meaning: str) -> Self:
+    def __new__(cls, word: str, meaning: str = "") -> Self:
         """Make a member that is a word with its meaning."""
         member = str.__new__(cls, word)
         member._value_, member.meaning = word, meaning
