@@ -89,9 +89,9 @@ class LedgerFiles:
             self.put_back(older)
             if what != "an older copy":
                 self._goes_on_elsewhere()
-        elif what == "cut in half":
+        elif what == "cut in half" and self._ledger.exists():  # it may be gone, and have known nothing
             self._ledger.write_bytes(self._ledger.read_bytes()[: self._ledger.stat().st_size // 2])
-        else:
+        elif what == "deleted":
             for file in self._folder.glob("ledger.db*"):
                 file.unlink()
         return kept
