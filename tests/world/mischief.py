@@ -6,6 +6,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,9 +90,10 @@ class LedgerFiles:
             self.put_back(older)
             if what != "an older copy":
                 self._goes_on_elsewhere()
-        elif what == "cut in half" and self._ledger.exists():  # it may be gone, and have known nothing
-            self._ledger.write_bytes(self._ledger.read_bytes()[: self._ledger.stat().st_size // 2])
-        elif what == "deleted":
+        elif what == "cut in half":
+            with suppress(FileNotFoundError):  # it may be gone, and have known nothing
+                self._ledger.write_bytes(self._ledger.read_bytes()[: self._ledger.stat().st_size // 2])
+        else:
             for file in self._folder.glob("ledger.db*"):
                 file.unlink()
         return kept
