@@ -47,7 +47,7 @@ def _section(name: str, command: click.Command, context: click.Context) -> str:
         for one in command.params
         if isinstance(one, Argument) or (isinstance(one, Option) and one.heading == "Options")
     ]
-    return text + ("\n" + _rows(own) if own else "") + _job_options(name, command)
+    return text + ("\n" + _rows(own) if own else "") + _job_options(name, command) + _tables(command)
 
 
 def _job_options(name: str, command: Command) -> str:
@@ -55,6 +55,10 @@ def _job_options(name: str, command: Command) -> str:
         return "\nAnd the [options of a job](#options-of-a-job) that `run` or `plan` has.\n"
     flags = [f"`{max(option.opts, key=len)}`" for option in command.options if option.heading != "Options"]
     return f"\nAnd of the [options of a job](#options-of-a-job): {', '.join(flags)}.\n" if flags else ""
+
+
+def _tables(command: Command) -> str:
+    return "".join(f"\n{_text(title)}:\n\n{_rows(records, '')}" for title, records in command.tables)
 
 
 def _job_tables(context: click.Context) -> Iterator[str]:
@@ -72,9 +76,9 @@ def _job_row(option: JobOption, context: click.Context) -> str:
     return f"| `{_cell(left)}` | {_text(right)} | {owners} |\n"
 
 
-def _rows(records: Iterable[tuple[str, str]]) -> str:
+def _rows(records: Iterable[tuple[str, str]], head: str = "option ") -> str:
     lines = [f"| `{_cell(left)}` | {_text(right)} |" for left, right in records]
-    return "\n".join(["| option | |", "|---|---|", *lines]) + "\n"
+    return "\n".join([f"| {head}| |", "|---|---|", *lines]) + "\n"
 
 
 def _text(text: str) -> str:

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,7 @@ def _told(played: Played, *, small: bool) -> int:
     if played.violations and small:
         played = shrink(played)
     print("\n".join(tell(played)))
-    for sentence in played.violations:
-        print(sentence)
+    print("\n".join(played.violations) or "It breaks no invariant.")
     return 1 if played.violations else 0
 
 
@@ -68,7 +68,8 @@ def _played(seeds: range, given: argparse.Namespace) -> int:
         f"{_per_hour(total.histories - before, elapsed_s)}, "
         f"{total.cpu_s / max(1, total.histories - before) * 1000:.0f} ms of CPU each."
     )
-    print("What went wrong on purpose: " + ", ".join(f"{count} {name}" for name, count in total.counted.most_common()))
+    went_wrong = ", ".join(f"{count} {name}" for name, count in total.counted.most_common())
+    print(textwrap.fill(f"What went wrong on purpose: {went_wrong}", 80))
     for number, (seed, violations) in enumerate(sorted(total.failed.items())):
         print(f"\nSEED {seed}: {violations[0]}\nSee it again: make world SEED={seed}")
         if number < _MOST_TOLD and (played := play(scenario_of(seed))).violations:

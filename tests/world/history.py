@@ -160,6 +160,8 @@ class _History:
                 self._calm_runs()
         except StuckError as error:
             self.violated(13, f"the program is stuck: {error}.")
+        except Exception:
+            self.played.violations.append(f"The world itself fails: {traceback.format_exc()}")
         finally:
             if self.fleet is not None:
                 self.fleet.end()
@@ -351,7 +353,12 @@ class _History:
         number = len(self.ran) + 1
         process = self._process(number)
         job = self._job(flags, rows)
-        self.note("run", number, "reconcile" if reconciles else "run", sorted(str(item) for item in flags.items()))
+        self.note(
+            "run",
+            number,
+            "reconcile" if reconciles else "run",
+            sorted(f"{name}={value}" for name, value in flags.items()),
+        )
         ran = Ran(number, process, job, rows, self.clock.now, reconciles=reconciles, approval=approval)
         ran.approved_at = self._approved_at
         self.ran.append(ran)

@@ -43,7 +43,7 @@ _FINAL = (400, 404)
 _RESOLVED = (Event.RESOLVED_CANCELLED, Event.RESOLVED_NOT_CANCELLED)
 _LEFT = Counter({Status.PENDING: 1, Status.FAILED: 1})
 #: What a run says that left rows although nothing halted it.
-_NOTHING_HALTED = ("Stopped early: ", " for an earlier cancel that may still take effect")
+_NOTHING_HALTED = (" still to be sent: run the same command again", " for an earlier cancel that may still take effect")
 UNFINISHED = frozenset({State.PENDING, State.WAITING, State.SENDING, State.UNKNOWN, State.FAILED})
 
 

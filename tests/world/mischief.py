@@ -6,6 +6,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +91,8 @@ class LedgerFiles:
             if what != "an older copy":
                 self._goes_on_elsewhere()
         elif what == "cut in half":
-            self._ledger.write_bytes(self._ledger.read_bytes()[: self._ledger.stat().st_size // 2])
+            with suppress(FileNotFoundError):  # it may be gone, and have known nothing
+                self._ledger.write_bytes(self._ledger.read_bytes()[: self._ledger.stat().st_size // 2])
         else:
             for file in self._folder.glob("ledger.db*"):
                 file.unlink()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -123,9 +122,11 @@ class Sends:
         """A 429 of an earlier run, killed or not, holds; after a reboot for as long as a run waits for one."""
         if any(map(self._scenario.has, _NOT_DURABLE)) or (self._scenario.has("clock") and self._scenario.has("reboot")):
             return
-        longest = ran.began_at + LONGEST_PAUSE_S if self._scenario.has("reboot") else math.inf
+        if self._scenario.has("reboot"):
+            longest = ran.began_at + LONGEST_PAUSE_S
+            self._paused = {account: min(until, longest) for account, until in self._paused.items()}
         for one in new:
-            if one.began < (until := min(longest, self._paused.get(one.account, 0.0))) - 1e-6:
+            if one.began < (until := self._paused.get(one.account, 0.0)) - 1e-6:
                 told = f"a request began at {one.began:.3f}, within the pause until {until:.3f}"
                 self._violated(8, f"{told} that a 429 asked an earlier run for.")
                 return

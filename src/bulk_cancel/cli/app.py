@@ -14,6 +14,7 @@ from bulk_cancel.cli.parameters import (
 )
 from bulk_cancel.cli.registry import app, command, group
 from bulk_cancel.cli.stdout import put_out
+from bulk_cancel.sandbox.faults import fault_tables
 
 __all__ = ["app"]
 
@@ -195,12 +196,13 @@ command(
     text_option("--seed", "SOURCE", "Serve the ids of this input, or job file.", default=""),
     number_option("--pending", "Number of invented provisional bookings.", 0),
     text_option("--quirks", "NAMES", "Differ from the documented API, e.g. pages-of-25,slots-times", default=""),
-    text_option("--faults", "SPEC", "E.g. cut-after=0.1,502-before=0.05,429=0.02", default=""),
+    text_option("--faults", "SPEC", "E.g. cut-after=0.1,502-before=0.05,429=0.02; --help has all.", default=""),
     text_option("--rate", "N/s|N/min", "The key's limit. (default: 100/min)", default="100/min"),
     number_option("--burst", "Requests the limit allows at once.", 200),
     flag_option("--any-caller", "Accept any rgo-… token, each with a limit of its own."),
     heading=_TRY,
     example="sandbox --seed closure.csv",
+    tables=fault_tables(),
 )
 command(
     "help",

@@ -16,6 +16,8 @@ SHOWS_ALL = "config show"
 _FILES = ("FILE", "PATH", "DIR", "SOURCE", "PLAN")
 #: At most this number of owners of an option is named.
 _MOST_OWNERS = 4
+#: Two columns under a title.
+Table = tuple[str, Sequence[tuple[str, str]]]
 
 
 class Option(click.Option):
@@ -58,9 +60,11 @@ class Argument(click.Argument):
 class Command(click.Command):
     """A command of the command line."""
 
-    def __init__(self, *args: Any, heading: str = "", example: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, heading: str = "", example: str = "", tables: Iterable[Table] = (), **kwargs: Any
+    ) -> None:
         super().__init__(*args, **{**kwargs, "add_help_option": False})
-        self.heading, self.example = heading, example
+        self.heading, self.example, self.tables = heading, example, [*tables]
         self.params += _help_options()
 
     @property
@@ -100,6 +104,8 @@ class Command(click.Command):
         _write_records(formatter, ctx, "Arguments", arguments)
         for heading, options in by_heading.items():
             _write_records(formatter, ctx, heading, options)
+        for title, records in self.tables:
+            _write_list(formatter, title, records)
 
 
 class Group(Command, click.Group):

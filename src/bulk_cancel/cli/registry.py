@@ -52,7 +52,7 @@ def group(name: str, heading: str, help_text: str) -> None:
     app.add_command(_GROUPS[name])
 
 
-def command(name: str, help_text: str, *own: click.Parameter, required: Collection[str] = (), **rest: str) -> None:
+def command(name: str, help_text: str, *own: click.Parameter, required: Collection[str] = (), **rest: Any) -> None:
     """Make a command, with its own parameters and those of the table that it uses; `rest` has its heading and example.
 
     The function `WORD_command`, after the last word of its name, carries it out. It is in the `module` of this folder

@@ -205,8 +205,8 @@ def show_summary(terminal: Terminal, summary: Summary) -> None:
     terminal.print(f"{sent}{f'{throttled}, without effect' if requests.throttled else ''}.")
     if requests.unseen:
         terminal.print(
-            f"{requests.unseen} of the cancels {_many(requests.unseen, 'was', 'were')} sent without a reading; "
-            "--look each reads every appointment first."
+            f"{requests.unseen} of the cancels {_many(requests.unseen, 'was', 'were')} not read right before; "
+            "--look each reads every appointment right before its cancel."
         )
     if summary.out:
         out = Path(summary.out)

@@ -68,11 +68,7 @@ def demo_command(folder: str) -> None:
         again = _run(terminal, environ, job_file, place / "again")
         truth = sandbox.truth()
         terminal.print(_rule("What the sandbox counted"))
-        along = len(truth.taken_along)
-        terminal.print(
-            f"{len(truth.applied)} cancellations: {len(truth.applied) - along} that were sent, "
-            f"and {along} that a series took along; {len(truth.doubled)} of them twice."
-        )
+        terminal.print(truth.told)
     if truth.doubled or (again.requests and again.requests.posts) or first.exit_code != again.exit_code:
         raise SystemExit(int(Exit.BUG))
 

@@ -70,7 +70,7 @@ _KINDS: Mapping[str, type | tuple[type, ...]] = {
 class ChunkResult:
     """How the work on a chunk ended. Kept with the chunk, as JSON."""
 
-    unseen: int = 0  #: targets that were sent without a reading
+    unseen: int = 0  #: targets that were sent without a reading right before
     exit_code: int | None = None  #: of what halted it
     message: str = ""
     unknown: int = 0

@@ -9,17 +9,16 @@ from pathlib import Path
 
 from bulk_cancel.access.ledgers import LedgerPlace, clock_of
 from bulk_cancel.access.machine import Machine
-from bulk_cancel.core.exit_codes import decide_exit
 from bulk_cancel.core.model import Status
-from bulk_cancel.core.moments import Zone
-from bulk_cancel.errors import Exit, UsageError
+from bulk_cancel.core.moments import Zone, write_moment
+from bulk_cancel.errors import UsageError
 from bulk_cancel.execution.finish import summary_of_unended
 from bulk_cancel.ledger.port import ALL_RUNS, Ledger, RunRecord
 from bulk_cancel.reports.records import Wanted
-from bulk_cancel.reports.remains import remains_of_run
+from bulk_cancel.reports.remains import is_as_told, next_now, remains_of_run
 from bulk_cancel.reports.result_folders import folder_of, kept_snapshots, owner_of, snapshot_of
 from bulk_cancel.reports.run_files import write_run
-from bulk_cancel.reports.summary import Ending, next_step, read_told, to_json, write_summary
+from bulk_cancel.reports.summary import read_told, to_json, write_summary
 from bulk_cancel.reports.workbook import require_excel
 
 _NO_COLUMNS = (
@@ -68,23 +67,21 @@ def report_run(place: LedgerPlace, machine: Machine, run_id: str, wish: ReportWi
         wanted = Wanted(excel=wish.excel, show=wish.show, keep=True)
         no_columns = "" if snapshot_of(run) else _NO_COLUMNS.format(folder_of(run))
         missing = " ".join(filter(None, (no_columns, write_run(ledger, run, folder, clock.now(), wanted))))
-        document = _as_of_now(ledger, run, folder) if run.summary else None
+        document = _as_of_now(ledger, run, folder, clock.now()) if run.summary else None
         write_summary(document or to_json(summary_of_unended(ledger, run, folder, clock)), folder)
         return Reported(run.run_id, folder, missing)
 
 
-def _as_of_now(ledger: Ledger, run: RunRecord, folder: Path) -> str:
+def _as_of_now(ledger: Ledger, run: RunRecord, folder: Path, now: float) -> str:
     """Return the summary of an ended run, with its counts and its next step as they are now, as in the files beside it.
 
-    The exit code stays the one with which it ended.
+    All else in it stays as the run ended.
     """
     told, remains = read_told(run), remains_of_run(ledger, run.run_no)
+    since = {} if is_as_told(run, remains) else {"counts_as_of": write_moment(now, run.zone)}
     counts = {status.value: remains.count(status) for status in Status}
-    if counts == told["counts"]:
-        return str(run.summary)
-    exit_code = Exit(told["exit_code"]) if remains.count(Status.PENDING) else decide_exit(remains)
-    ending = Ending(remains, exit_code, ledger=ledger.place, run=run, out=str(folder), zone=run.zone)
-    return json.dumps({**told, "counts": counts, "next": next_step(ending)}, indent=2) + "\n"
+    there = {"counts": counts, "out": str(folder), "next": next_now(ledger, run, folder, now)}
+    return json.dumps({**told, **there, **since}, indent=2) + "\n"
 
 
 def _refuse_another_runs(ledger: Ledger, run: RunRecord, folder: Path) -> None:

@@ -17,7 +17,7 @@ class Counters:
     posts: int = 0
     gets: int = 0
     throttled: int = 0
-    unseen: int = 0  #: cancels that were sent without a reading
+    unseen: int = 0  #: cancels that were sent without a reading right before
     cached: int = 0  #: answers to reads that came from a cache and were too old to send by
     targets: int = 0  #: sendable ones at the start
     states: Counter[State] = field(

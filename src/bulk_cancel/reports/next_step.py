@@ -187,15 +187,16 @@ def _plan_anew(ending: Ending) -> Iterator[str]:
 
 def _go_on(ending: Ending) -> str:
     pending, reads = ending.remains.count(Status.PENDING), ending.remains.for_reads
-    if pending and ending.exit_code is Exit.STOPPED and not ending.halt and ending.due_at is not None:
+    looks = f"; {_without_outcome(reads)}, it looks before it sends" if reads else ""
+    if pending and ending.exit_code is Exit.STOPPED and not ending.halt:
+        if ending.due_at is None:
+            return f"{_rows(pending)} {'is' if pending == 1 else 'are'} still to be sent: {_SAME}{looks}."
         wait = "waits" if pending == 1 else "wait"
         return f"{_rows(pending)} {wait} for an earlier cancel that may still take effect; {_SAME}{_after(ending)}."
-    stopped = "stopped early: " if ending.exit_code is Exit.STOPPED and not ending.halt else ""
     first = _FIRST[ending.exit_code].format(credential=ending.credential)
     first = first.removeprefix(_NOTHING) if ending.halt else first  # which says so itself
     aim = f" to go on with {_rows(pending)}" if pending else ""
-    looks = f"; {_without_outcome(reads)}, it looks before it sends" if reads else ""
-    return f"{stopped}{first}{_SAME}{aim}{looks}."
+    return f"{first}{_SAME}{aim}{looks}."
 
 
 def _look_again(ending: Ending) -> str:

@@ -8,13 +8,13 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from bulk_cancel.core.exit_codes import BAD, Remains
+from bulk_cancel.core.exit_codes import BAD, Remains, decide_exit
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.states import OPEN
 from bulk_cancel.errors import Exit, LedgerError
 from bulk_cancel.ledger.port import ALL_RUNS, Concern, Ledger, RunRecord, every_unknown
 from bulk_cancel.reports.result_folders import folder_of
-from bulk_cancel.reports.summary import read_told
+from bulk_cancel.reports.summary import Ending, next_step, read_told
 
 #: What runs before so many last ones left to a person is told no more.
 MOST_RUNS = 20
@@ -35,6 +35,26 @@ def remains_of_run(ledger: Ledger, run_no: int) -> Remains:
     concerns = ledger.concerns(run_no)
     person = {name.value: concerns[name] for name in (Concern.UNDECIDED, Concern.CHANGED, Concern.WARNED)}
     return Remains(counts_by_status(ledger, run_no), **person)
+
+
+def is_as_told(run: RunRecord, remains: Remains) -> bool:
+    """Return whether a run's rows are now as they were at its end."""
+    return read_told(run).get("counts") == {status.value: remains.count(status) for status in Status}
+
+
+def next_now(ledger: Ledger, run: RunRecord, out: Path, now: float) -> str:
+    """Return what to do next after a run, by its rows as they are now, which were written into `out`.
+
+    What it told at its end stays, as long as it is true.
+    """
+    told, remains = read_told(run), remains_of_run(ledger, run.run_no)
+    expired_in = str(out) if has_expired(ledger, run.run_no, now) else ""
+    if is_as_told(run, remains) and not expired_in and out.resolve() == folder_of(run).resolve():
+        return str(told["next"])
+    exit_code = Exit(told["exit_code"]) if told and remains.count(Status.PENDING) else decide_exit(remains)
+    return next_step(
+        Ending(remains, exit_code, expired_in=expired_in, ledger=ledger.place, run=run, out=str(out), zone=run.zone)
+    )
 
 
 def remains_of_ledger(ledger: Ledger) -> Remains:

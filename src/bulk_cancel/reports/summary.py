@@ -37,7 +37,7 @@ class Requests:
     """The requests of a run."""
 
     posts: int = 0
-    unseen: int = 0  #: of those, sent without a reading
+    unseen: int = 0  #: of those, sent without a reading right before
     gets: int = 0
     throttled: int = 0
 

@@ -1,14 +1,6 @@
 """Faults on request: the grammar of their specification, and the choice of the fault for each request.
 
-A specification is a list of faults, separated by commas: [get:]SHAPE[-WHEN][=CHANCE | @UUID][:DURATION]
-
-SHAPE     what the client gets instead of the answer: see Shape. Also 400 to 599, page-400 to page-599, and late, short
-          for lost-late
-WHEN      before, the default; after; late: see When. A read has no effect, so no WHEN
-CHANCE    from 0 to 1, the share of requests; without it every request. The same seed meets the same faults
-@UUID     exactly one request for this appointment; named twice, two requests, in this order
-get:      for reads; without it for cancels
-DURATION  such as 500ms, 3s, 2m
+GRAMMAR and `fault_tables` say how a fault is written.
 
 Examples: lost-after=0.1,late=0.05:3s,429=0.05,get:500=0.02   cut-after@3f2b8c1e-5a77-4d0e-9b1c-0a6f2d9e7c55
 """
@@ -18,10 +10,20 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Self
 from uuid import UUID
 
+#: A specification is a list of these, separated by commas.
+GRAMMAR = "[get:]SHAPE[-WHEN][=CHANCE | @UUID][:DURATION]"
+_PARTS = (
+    ("get:", "For reads; without it for cancels. A read has no effect, so no WHEN."),
+    ("=CHANCE", "The share of requests, from 0 to 1; without it every request. The same seed meets the same faults."),
+    ("@UUID", "Exactly one request for this appointment; named twice, two requests, in this order."),
+    (":DURATION", "Such as 500ms, 3s, 2m."),
+)
 HANG_LIMIT_S = 120.0
 _DEFAULT_LATE_S = 3.0
 _ITEM = re.compile(
@@ -32,34 +34,46 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-class Shape(StrEnum):
+class _Told(StrEnum):
+    """Words of the grammar, each with what it means."""
+
+    meaning: str
+
+    def __new__(cls, word: str, meaning: str = "") -> Self:
+        """Make a member that is a word with its meaning."""
+        member = str.__new__(cls, word)
+        member._value_, member.meaning = word, meaning
+        return member
+
+
+class Shape(_Told):
     """What the client gets instead of the answer."""
 
-    LOST = "lost"  #: the connection is closed without one byte
-    RESET = "reset"  #: the connection is reset
-    CUT = "cut"  #: half of the body arrives, then the connection is closed
-    TRUNCATED = "truncated"  #: half of the JSON arrives as if it were whole
-    HANG = "hang"  #: nothing arrives until the client gives up, or the duration (at most 120s) has passed
-    DRIP = "drip"  #: the answer arrives byte by byte, one each duration (80ms)
-    DELAY = "delay"  #: the answer arrives later by the duration (500ms); the cancel takes effect all the same
-    STATUS = "status"  #: this status, 429 as the API words it, and 502, 503 and 504 as the HTML page of a gateway
-    PAGE = "page"  #: the HTML page of a gateway under this status
-    HTML = "html"  #: 200 with a login page
-    REDIRECT = "redirect"  #: 307 to a trap on another host name
-    NO_CONTENT = "204"  #: success without a body, as is the next
-    EMPTY = "empty"
-    OTHER_ID = "other-id"  #: success that shows another appointment
-    NOT_CANCELLED = "not-cancelled"  #: success that shows the appointment still active
-    SILENT = "silent"  #: success that does not say whether the appointment is cancelled
-    STALE = "stale"  #: no answer of its own: reads show the state before a change for the duration (2s)
+    STATUS = "400 to 599", "This status: 429 as the API words it; 502, 503 and 504 as the HTML page of a gateway."
+    PAGE = "page-400 to page-599", "The HTML page of a gateway under this status."
+    LOST = "lost", "The connection is closed without one byte."
+    RESET = "reset", "The connection is reset."
+    CUT = "cut", "Half of the body arrives, then the connection is closed."
+    TRUNCATED = "truncated", "Half of the JSON arrives as if it were whole."
+    HANG = "hang", "Nothing arrives until the client gives up, or the duration (120s, at most) has passed."
+    DRIP = "drip", "The answer arrives byte by byte, one each duration (80ms)."
+    DELAY = "delay", "The answer arrives later by the duration (500ms); the cancel takes effect all the same."
+    HTML = "html", "200 with a login page."
+    REDIRECT = "redirect", "307 to a trap on another host name."
+    NO_CONTENT = "204", "Success without a body."
+    EMPTY = "empty", "200 without a body."
+    OTHER_ID = "other-id", "Success that shows another appointment."
+    NOT_CANCELLED = "not-cancelled", "Success that shows the appointment still active."
+    SILENT = "silent", "Success that does not say whether the appointment is cancelled."
+    STALE = "stale", "Reads show the state before a change for the duration (2s)."
 
 
-class When(StrEnum):
+class When(_Told):
     """Whether the cancel itself takes effect. Of statuses below 500 only 408, 409, 421 and 425 can come after it."""
 
-    BEFORE = "before"  #: the answer goes wrong before any effect
-    AFTER = "after"  #: it has taken effect
-    LATE = "late"  #: it takes effect later by the duration (3s)
+    BEFORE = "before", "Never: the answer goes wrong before any effect. This is the default."
+    AFTER = "after", "It has taken effect."
+    LATE = "late", "It takes effect later by the duration (3s). `late` alone is short for lost-late."
 
 
 class Meets(StrEnum):
@@ -95,13 +109,23 @@ class Fault:
         return f"{name}-{self.when}" if self.meets is Meets.CANCELS else name
 
 
+def fault_tables() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield how a fault is written: tables of two columns, each with its title."""
+    yield f"Faults, separated by commas, are {GRAMMAR}", [*_PARTS]
+    for name, words in (
+        ("SHAPE: what the client gets instead of the answer", Shape),
+        ("WHEN: whether the cancel takes effect", When),
+    ):
+        yield name, [(word.value, word.meaning) for word in words]
+
+
 def parse_faults(spec: str) -> tuple[Fault, ...]:
-    """Parse a specification of faults. Raises ValueError, a sentence."""
+    """Parse a specification of faults. Raises ValueError, a clause."""
     faults = tuple(_parse(item.strip()) for item in spec.split(",") if item.strip())
     for meets in Meets:
         total = sum(fault.chance for fault in faults if fault.meets is meets and not fault.target)
         if total > 1 + 1e-9:
-            raise ValueError(f"The chances of the faults for {meets} add up to {total:g}, which is more than 1.")
+            raise ValueError(f"the chances of the faults for {meets} add up to {total:g}, which is more than 1")
     return faults
 
 
@@ -145,7 +169,7 @@ class FaultPlan:
 def _parse(item: str) -> Fault:
     match = _ITEM.fullmatch(item)
     if not match:
-        raise ValueError(f"The fault {item!r} cannot be read; write SHAPE[-WHEN][=CHANCE | @UUID][:DURATION].")
+        raise ValueError(f"the fault {item!r} cannot be read; write {GRAMMAR}")
     name, when = match["name"], When(match["when"] or When.BEFORE)
     if name == "late":
         name, when = Shape.LOST, When.LATE
@@ -165,33 +189,27 @@ def _parse(item: str) -> Fault:
 def _shape(name: str, item: str) -> tuple[Shape, int]:
     if match := re.fullmatch(r"(page-)?([45]\d\d)", name):
         return Shape.PAGE if match[1] else Shape.STATUS, int(match[2])
-    try:
-        shape = Shape(name)
-    except ValueError:
-        shape = Shape.STATUS
-    if shape in (Shape.STATUS, Shape.PAGE):
-        known = ", ".join(each for each in Shape if each not in (Shape.STATUS, Shape.PAGE))
-        what = f"known are late, 400 to 599, page-400 to page-599, {known}"
-        raise ValueError(f"The fault {item!r} has no known shape; {what}.")
-    return shape, 0
+    if name not in {*Shape}:
+        raise ValueError(f"the fault {item!r} has no known shape; known are late, {', '.join(Shape)}")
+    return Shape(name), 0
 
 
 def _check_when(fault: Fault, item: str) -> None:
     if fault.when is When.BEFORE:
         return
     if fault.meets is not Meets.CANCELS:
-        raise ValueError(f"The fault {item!r} is for reads, which have no effect: leave out -{fault.when}.")
+        raise ValueError(f"the fault {item!r} is for reads, which have no effect: leave out -{fault.when}")
     if fault.shape is Shape.STATUS and fault.status < 500 and fault.status not in _UNCLEAR:
-        raise ValueError(f"The fault {item!r} cannot be: a {fault.status} says that nothing took effect.")
+        raise ValueError(f"the fault {item!r} cannot be: a {fault.status} says that nothing took effect")
     if fault.shape is Shape.DELAY and fault.when is When.LATE:
-        raise ValueError(f"The fault {item!r} cannot be: write delay-before, whose effect comes after the delay.")
+        raise ValueError(f"the fault {item!r} cannot be: write delay-before, whose effect comes after the delay")
 
 
 def _with_duration(fault: Fault, text: str | None, item: str) -> Fault:
     """Return the durations of a fault: a late one's is that of its effect, any other's that of its answer."""
     late = fault.when is When.LATE
     if text and not late and fault.shape not in _DURATIONS_S:
-        raise ValueError(f"The fault {item!r} takes no duration.")
+        raise ValueError(f"the fault {item!r} takes no duration")
     usual = _DURATIONS_S.get(fault.shape, 0.0)
     if late:
         return replace(fault, duration_s=usual, late_s=_duration_s(text, item) if text else _DEFAULT_LATE_S)
@@ -201,7 +219,7 @@ def _with_duration(fault: Fault, text: str | None, item: str) -> Fault:
 def _duration_s(text: str, item: str) -> float:
     match = _DURATION.fullmatch(text)
     if not match:
-        raise ValueError(f"The duration {text!r} of the fault {item!r} cannot be read; write 500ms, 3s or 2m.")
+        raise ValueError(f"the duration {text!r} of the fault {item!r} cannot be read; write 500ms, 3s or 2m")
     return float(match[1]) * _UNITS_S[match[2]]
 
 
@@ -211,7 +229,7 @@ def _chance(text: str | None, item: str) -> float:
     except ValueError:
         chance = -1.0
     if not 0 <= chance <= 1:
-        raise ValueError(f"The chance {text!r} of the fault {item!r} is not a number from 0 to 1.")
+        raise ValueError(f"the chance {text!r} of the fault {item!r} is not a number from 0 to 1")
     return chance
 
 
@@ -219,4 +237,4 @@ def _target(text: str | None, item: str) -> str | None:
     try:
         return str(UUID(text)) if text else None
     except ValueError:
-        raise ValueError(f"The target {text!r} of the fault {item!r} is not a UUID.") from None
+        raise ValueError(f"the target {text!r} of the fault {item!r} is not a UUID") from None

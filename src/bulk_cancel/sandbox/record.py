@@ -48,3 +48,12 @@ class Truth:
     def doubled(self) -> tuple[str, ...]:
         """The targets on which more than one cancel took effect."""
         return tuple(target for target, times in self.applied.items() if times > 1)
+
+    @property
+    def told(self) -> str:
+        """The cancellations in a sentence."""
+        count, along = len(self.applied), len(self.taken_along)
+        return (
+            f"{count} cancellation{'s' * (count != 1)}: {count - along} that were sent, "
+            f"and {along} that a series took along; {len(self.doubled)} of them twice."
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,13 +47,16 @@ def running(options: SandboxOptions | None = None, now: Callable[[], float] = ti
 
 
 def serve(options: SandboxOptions) -> None:
-    """Serve until interrupted. Prints its address as lines for a shell. Raises OSError when the port is taken."""
+    """Serve until interrupted. Prints its address as lines for a shell, and at the end what it counted, on stderr.
+
+    Raises OSError when the port is taken.
+    """
     sandbox = Sandbox(options)
     with _listen(sandbox) as listener:
         print(f"# sandbox with {len(sandbox.world.appointments)} appointments at {sandbox.url} (Ctrl-C ends it)")
         print(f"export MEETERGO_API_URL={sandbox.url}\nexport MEETERGO_TOKEN={OWNER_TOKEN}", flush=True)
         with suppress(KeyboardInterrupt):
-            _Server(sandbox, Wires()).run([listener])
+            _Server(sandbox, Wires(), lambda: print(sandbox.truth().told, file=sys.stderr)).run([listener])
 
 
 @contextmanager
@@ -70,7 +74,7 @@ def _listen(sandbox: Sandbox) -> Iterator[socket.socket]:
 class _Server(uvicorn.Server):
     """uvicorn that says when it is ready and that stops at once."""
 
-    def __init__(self, sandbox: Sandbox, wires: Wires) -> None:
+    def __init__(self, sandbox: Sandbox, wires: Wires, at_the_end: Callable[[], None] = lambda: None) -> None:
         config = uvicorn.Config(
             make_app(sandbox, wires),
             http=_protocol(wires),
@@ -86,7 +90,7 @@ class _Server(uvicorn.Server):
         )
         super().__init__(config)
         self.ready = threading.Event()
-        self._wires = wires
+        self._wires, self._at_the_end = wires, at_the_end
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
 
@@ -113,6 +117,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._wires.close_all()
         await super().shutdown(sockets)
+        self._at_the_end()  # before uvicorn raises the signal that ended it once more
 
 
 def _protocol(wires: Wires) -> type[H11Protocol]:

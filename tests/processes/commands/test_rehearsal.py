@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import polars as pl
 import pytest
 
@@ -77,9 +78,9 @@ def test_a_seed_that_is_not_there(shell: Shell) -> None:
 # -- the three commands of docs/guides/rehearsal.md ------------------------------------------------
 
 
-def commands() -> list[str]:
+def commands(block: str = "rehearsal") -> list[str]:
     guide = (ROOT / "docs/guides/rehearsal.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"<!-- rehearsal:.*?-->\n```sh\n(.*?)\n```", guide, re.DOTALL)
+    (block,) = re.findall(rf"<!-- {block}:.*?-->\n```sh\n(.*?)\n```", guide, re.DOTALL)
     return [line.partition("  #")[0].strip() for line in block.splitlines()]
 
 
@@ -114,3 +115,13 @@ def test_a_rehearsal_in_three_commands(shell: Shell, write: Callable[..., Path])
         assert done.summary["rows"] == len(list(csv.reader(file))) - 1
     assert done.summary["counts"]["not_found"] == done.summary["counts"]["unknown"] == 0
     assert (shell.folder / "rehearsal.db").exists()
+
+
+def test_the_sandboxs_own_addresses(shell: Shell, write: Callable[..., Path]) -> None:
+    truth, block = ([*shlex.split(line)] for line in commands("rehearsal-own"))
+    with served(["sandbox", "--count", "1"], shell) as told:
+        here = told["MEETERGO_API_URL"].removesuffix("/v4")
+        there = "http://127.0.0.1:8717"
+        assert httpx.get(truth[-1].replace(there, here), trust_env=False).json()["applied"] == {}
+        (_, _, day, address) = block
+        assert httpx.post(address.replace(there, here), content=day, trust_env=False).status_code == 204

@@ -11,6 +11,7 @@ from bulk_cancel.cli.app import app
 from bulk_cancel.cli.command import Command, commands_below
 from bulk_cancel.cli.main import main
 from bulk_cancel.cli.options import JOB_OPTIONS
+from bulk_cancel.sandbox.faults import Shape, When
 
 COMMANDS = {"": app, **dict(commands_below(app))}
 HEADINGS = ("What to cancel", "Safety", "Pace", "When", "Results", "Ledger and workers", "Output")
@@ -41,6 +42,16 @@ def test_the_short_help_is_one_screen(
     assert sum(line.startswith("  -") for line in lines) <= 16
     assert len(lines) <= (25 if name else 27)
     assert max(map(len, lines)) <= 80
+
+
+def test_the_whole_help_of_the_sandbox_lists_the_faults(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed(monkeypatch, "sandbox", "--help") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "[get:]SHAPE[-WHEN][=CHANCE | @UUID][:DURATION]" in text
+    for word in (*Shape, *When):
+        assert f" {word} {word.meaning}" in text
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -91,4 +91,4 @@ def test_a_plan_of_a_second_rehearsal_names_a_new_ledger(api: str, said: bool) -
 
 def test_the_summary_says_how_many_left_without_a_look_and_what_reads_them(tmp_path: Path) -> None:
     said = told(tmp_path, requests=Requests(3, unseen=2))
-    assert "2 of the cancels were sent without a reading; --look each reads every appointment first." in said
+    assert "2 of the cancels were not read right before; --look each reads every appointment right before" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -86,6 +87,26 @@ def test_run_status_and_report_say_the_same_of_what_only_a_person_can_settle(off
         assert "bulk-cancel resolve" in told
         assert "the same command" not in told.lower()
     assert office.reconcile().exit_code == Exit.REFUSED_ROWS
+
+
+def test_a_report_of_an_earlier_run_says_when_its_rows_were_so_and_names_its_own_folder(office: Office) -> None:
+    source, old = office.write(12), office.folder / "old"
+    source.write_text(f"{source.read_text(encoding='utf-8')}nobody\n", encoding="utf-8")
+    first = office.run(source, rate="6/min", burst=1, max_duration="60s")
+    assert first.exit_code == Exit.STOPPED
+    office.report_into(first.run_id, old)
+    told = json.loads((old / "summary.json").read_text(encoding="utf-8"))
+    assert "counts_as_of" not in told
+    assert office.run(source).exit_code == Exit.REFUSED_ROWS
+    office.report_into(first.run_id, old)
+    page, told = ((old / name).read_text(encoding="utf-8") for name in ("report.html", "summary.json"))
+    assert re.search(r"<h1>As of \d{4}-\d\d-\d\d .*: 12 of 13 rows are done", page)
+    assert "what follows is as of the run&#39;s end" in page
+    summary = json.loads(told)
+    assert (summary["exit_code"], summary["counts"]["pending"], summary["out"]) == (Exit.STOPPED, 0, str(old))
+    assert summary["counts_as_of"].startswith("20")
+    for there in (page, summary["next"]):
+        assert f"Correct {old}/invalid.csv" in there.replace("&#39;", "'")
 
 
 def _with_a_warning(target: Target) -> Answer:

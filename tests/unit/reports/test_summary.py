@@ -119,11 +119,11 @@ def test_the_file_holds_the_same_document(tmp_path: Path) -> None:
             "2,000 rows have no known outcome; run the same command again, it looks before it sends, "
             "and goes on with 3 rows. Correct invalid.csv (1 row) and run it as a new input.",
         ),
-        ({S.PENDING: 120}, Exit.STOPPED, "Stopped early: run the same command again to go on with 120 rows."),
+        ({S.PENDING: 120}, Exit.STOPPED, "120 rows are still to be sent: run the same command again."),
         (
             {S.PENDING: 120, S.UNKNOWN: 1},
             Exit.STOPPED,
-            "Stopped early: run the same command again to go on with 120 rows; 1 row has no known outcome, "
+            "120 rows are still to be sent: run the same command again; 1 row has no known outcome, "
             "it looks before it sends.",
         ),
         (

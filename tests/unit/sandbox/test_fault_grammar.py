@@ -63,8 +63,9 @@ def test_a_list_may_have_spaces_and_gaps():
     ],
 )
 def test_an_impossible_fault_is_refused_in_a_sentence(spec, sentence):
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(ValueError, match=sentence) as refused:
         parse_faults(spec)
+    assert not str(refused.value).endswith(".")  # a clause: whoever tells it ends the sentence
 
 
 def test_chances_of_reads_and_cancels_are_separate():

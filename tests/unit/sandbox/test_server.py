@@ -101,8 +101,8 @@ def test_a_request_with_another_host_name_is_refused(host):
 
 @pytest.mark.process
 @pytest.mark.parametrize(("ending", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)])
-def test_in_the_foreground_it_says_where_and_ends_quietly(ending, code):
-    script = "from bulk_cancel.sandbox.server import *; serve(SandboxOptions(count=5))"
+def test_in_the_foreground_it_says_where_and_at_its_end_what_it_counted(ending, code):
+    script = "from bulk_cancel.sandbox.server import *; serve(SandboxOptions(count=5, second_cancel='mail_again'))"
     command = [sys.executable, "-c", script]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_signals
@@ -111,9 +111,13 @@ def test_in_the_foreground_it_says_where_and_ends_quietly(ending, code):
         headline, url, token = (process.stdout.readline().strip() for _ in range(3))
         address = url.removeprefix("export MEETERGO_API_URL=")
         answer = httpx.get(f"{address}/user/me", headers=AUTHORIZATION, trust_env=False)
+        (id_, *_) = SandboxOptions(count=5).make_world().appointments
+        for _ in range(2):
+            httpx.post(f"{address}/appointment/{id_}/cancel", headers=AUTHORIZATION, trust_env=False)
         process.send_signal(ending)
-        _, noise = process.communicate(timeout=10)
+        _, told = process.communicate(timeout=10)
     assert headline.startswith("# sandbox with 5 appointments at http://127.0.0.1:")
     assert token == f"export MEETERGO_TOKEN={OWNER_TOKEN}"
     assert answer.status_code == 200
-    assert (process.returncode, noise) == (code, "")
+    assert process.returncode == code
+    assert told == "1 cancellation: 1 that were sent, and 0 that a series took along; 1 of them twice.\n"

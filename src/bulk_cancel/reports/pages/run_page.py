@@ -6,13 +6,13 @@ Counts and rows are as they are now: a row that was unknown when the run ended m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from bulk_cancel.core.exit_codes import BAD, LEFT, Remains, decide_exit
+from bulk_cancel.core.exit_codes import BAD, LEFT, Remains
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.core.pacing import Pace
@@ -20,12 +20,12 @@ from bulk_cancel.core.text import counted, printable
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.ledger.port import Concern, Ledger, RowRecord, RunRecord
 from bulk_cancel.reports.details import detail_of
-from bulk_cancel.reports.next_step import NOT_ENDED, Ending, closing_steps, how_again, next_step
+from bulk_cancel.reports.next_step import NOT_ENDED, closing_steps, how_again
 from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, timeline
 from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
 from bulk_cancel.reports.pages.rendering import write_page
-from bulk_cancel.reports.remains import earlier_runs, has_expired, remains_of_run
+from bulk_cancel.reports.remains import earlier_runs, is_as_told, next_now, remains_of_run
 from bulk_cancel.reports.result_folders import folder_of
 from bulk_cancel.reports.summary import read_told
 
@@ -102,8 +102,7 @@ class _Run:
     remains: Remains
     concerned: Mapping[Concern, Sequence[RowRecord]]  #: the first rows of each concern
     concerns: Mapping[Concern, int]
-    expired_in: str  #: the folder of the results, if the plan that was carried out has expired
-    ledger: str  #: where it is
+    as_of: str  #: when its rows were as they are told, if no longer as at its end
     earlier: Sequence[RunRecord]  #: runs of the same input that sent cancels before
 
     @property
@@ -118,19 +117,23 @@ def write_run_page(
     ledger: Ledger, run: RunRecord, out: Path, now: float, shown: Callable[[Page], Page] = lambda page: page
 ) -> None:
     """Write the page of a run into `out`, with what `shown` adds. Raises ReportError when the disk refuses."""
-    write_page(shown(run_page(ledger, run, now)), out, REPORT_HTML)
+    write_page(shown(run_page(ledger, run, now, out)), out, REPORT_HTML)
 
 
-def run_page(ledger: Ledger, record: RunRecord, now: float) -> Page:
-    """Return the page of a run with the present states of its rows; `now` in seconds since the epoch."""
+def run_page(ledger: Ledger, record: RunRecord, now: float, out: Path | None = None) -> Page:
+    """Return the page of a run with the present states of its rows; `now` in seconds since the epoch.
+
+    `out` is the folder of its files; None: the run's own.
+    """
     run = _read(ledger, record, now)
+    said = next_now(ledger, record, out or folder_of(record), now)
     rows = _rows(ledger, run)
     return Page(
         title="Cancellations, run",
         name=record.run_id,
         state=_state(run),
         headline=_headline(run),
-        advice=printable("\n".join((_advice(run), *closing_steps(str(run.told.get("closure", "")))))),
+        advice=printable("\n".join((_advice(run, said), *closing_steps(str(run.told.get("closure", "")))))),
         facts=list(_facts(run)),
         bar_title="What became of the rows",
         bar=segments([(kind, run.count(status)) for status, kind in KINDS.items()]),
@@ -151,16 +154,16 @@ def _read(ledger: Ledger, record: RunRecord, now: float) -> _Run:
     concerned = {
         concern: ledger.concerning_rows(record.run_no, concern, min(share, concerns[concern])) for concern in present
     }
-    expired_in = str(folder_of(record)) if has_expired(ledger, record.run_no, now) else ""
+    is_later = bool(told := read_told(record)) and not is_as_told(record, remains)
+    as_of = show_moment(now, record.zone) if is_later else ""
     earlier = earlier_runs(ledger, record.run_id)
     return _Run(
         record,
-        read_told(record),
+        told,
         remains,
         concerned,
         concerns,
-        expired_in,
-        ledger.place,
+        as_of,
         earlier,
     )
 
@@ -182,6 +185,7 @@ def _headline(run: _Run) -> str:
         return "There was nothing to cancel."
     done, person = run.count(*_DONE), run.count(*BAD, Status.UNKNOWN) + run.remains.changed
     sentences = [
+        f"As of {run.as_of}:" if run.as_of else "",
         _done(done, run.total),
         f"{counted(person, 'row needs', 'rows need')} a person." if person else "",
         f"{counted(run.count(*LEFT), 'row is', 'rows are')} still to be sent." if run.count(*LEFT) else "",
@@ -203,26 +207,18 @@ def _done(done: int, total: int) -> str:
     return "The one row is done." if total == 1 else f"All {total:,} rows are done."
 
 
-def _advice(run: _Run) -> str:
+def _advice(run: _Run, said: str) -> str:
     """Return what to do next. A page is passed on: it does not name the folder of the person who made it."""
-    return _next(run).replace(f"{Path.cwd()}/", "")
-
-
-def _next(run: _Run) -> str:
-    then = {status.value: run.count(status) for status in Status}
-    if run.record.status == "ended" and run.told.get("counts") == then and not run.expired_in:
-        return str(run.told["next"])
-    ending = Ending(run.remains, decide_exit(run.remains), expired_in=run.expired_in, ledger=run.ledger)
-    today = next_step(replace(ending, run=run.record, out=str(folder_of(run.record))))
-    if run.record.status == "ended":
-        return today
-    return f"{NOT_ENDED} {today}"
+    not_ended = "" if run.record.status == "ended" else f"{NOT_ENDED} "
+    return not_ended + said.replace(f"{Path.cwd()}/", "")
 
 
 def _facts(run: _Run) -> Iterator[tuple[str, str]]:
     yield "Input", layout.name_of(run.record.source) or "unknown"
     yield "Started", show_moment(run.record.started_at, run.record.zone)
     yield from run.record.provenance.facts()
+    if run.as_of:
+        yield "Rows", f"as of {run.as_of}; what follows is as of the run's end"
     if run.record.ended_at is not None:
         yield "Took", show_duration(max(0.0, run.record.ended_at - run.record.started_at))
     if requests := run.told.get("requests"):
