@@ -75,7 +75,7 @@ class Template:
         if moment is None:
             blank = f"{{{piece.name}}}"
             raise ValueError(
-                f"the reason needs a date like 2026-12-01 in {blank}: write it so, or leave the format out, {blank} alone"
+                f"the reason needs a date like 2026-12-01 in {blank}: write it so, or leave out the format, {blank}"
             )
         return formatted(moment, piece.date_format)
 
