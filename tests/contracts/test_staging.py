@@ -49,18 +49,19 @@ def test_whole_attendee_and_series_are_different_targets(ledger: Ledger) -> None
     assert len(ledger.find_targets(uuid(1))) == ledger.target_count(run_no) == 4
 
 
-@pytest.mark.parametrize("chunks", [[(0, 3)], [(0, 1), (1, 3)]], ids=["one chunk", "two chunks"])
+@pytest.mark.parametrize("chunks", [[(0, 4)], [(0, 2), (2, 4)]], ids=["one chunk", "two chunks"])
 def test_a_target_named_twice_is_made_once_as_its_first_row_asks(ledger: Ledger, chunks: list[tuple[int, int]]) -> None:
-    rows = [row(2, 1), row(3, 1, first_row=2, reason="another"), row(4, 2)]
+    rows = [invalid(2), row(3, 1), row(4, 1, first_row=3, reason="another"), row(5, 2)]
     run_no = begin(ledger)
     for start, end in chunks:
         ledger.stage(run_no, rows[start:end], AT)
     ledger.start_run(run_no)
     assert target(ledger, 1).request.reason == "closed"
     assert [(r.row, r.first_row, r.target) for r in ledger.rows(run_no, 0, 10)] == [
-        (2, 2, target(ledger, 1).target),
-        (3, 2, target(ledger, 1).target),
-        (4, 4, target(ledger, 2).target),
+        (2, None, None),
+        (3, 3, target(ledger, 1).target),
+        (4, 3, target(ledger, 1).target),
+        (5, 5, target(ledger, 2).target),
     ]
     assert ledger.target_count(run_no) == 2
 

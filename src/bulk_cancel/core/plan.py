@@ -31,6 +31,7 @@ class PlanLine:
     seen: Appointment | None = None  #: as a reading showed it
     unread: str = ""  #: why it could not be read, a clause; empty: it was, or nobody has tried
     was_group: bool = False  #: a reading showed a group booking when the approved plan was made
+    state: State | None = None  #: of its target, as the ledger knows it; None: it does not
 
     @property
     def is_sent(self) -> bool:
@@ -196,10 +197,9 @@ def request_of(row: InputRow) -> Request:
     return Request(row.reason, row.cancel_all, row.user_id, row.account or "")
 
 
-def plan_lines(rows: Sequence[InputRow], states: Sequence[State | None]) -> Iterable[PlanLine]:
-    """Decide each row's action, given what the ledger knows of its target."""
-    for row, state in zip(rows, states, strict=True):
-        yield PlanLine(row, *_decide(row, state))
+def decided(row: InputRow, state: State | None) -> PlanLine:
+    """Decide a row's action, given what the ledger knows of its target."""
+    return PlanLine(row, *_decide(row, state), state=state)
 
 
 def _decide(row: InputRow, state: State | None) -> tuple[Action, str]:
@@ -230,20 +230,19 @@ def make_plan(
     """Plan every row. `states_of` asks the ledger about a chunk, `look` reads the API, `each` receives every line."""
     plan = Plan(pace, look=LookSummary() if look else None)
     for rows in chunks:
-        states = states_of(rows)
-        lines: Sequence[PlanLine] = list(plan_lines(rows, states))
-        for line, state in zip(look(lines) if look else lines, states, strict=True):
-            _count(plan, line, state)
+        lines: Sequence[PlanLine] = [decided(row, state) for row, state in zip(rows, states_of(rows), strict=True)]
+        for line in look(lines) if look else lines:
+            _count(plan, line)
             if each is not None:
                 each(line)
     return plan
 
 
-def _count(plan: Plan, line: PlanLine, state: State | None) -> None:
+def _count(plan: Plan, line: PlanLine) -> None:
     plan.rows += 1
     plan.actions[line.action] += 1
-    if line.action is Action.NOTHING and state in SETTLED:
-        plan.settled[state] += 1
+    if line.action is Action.NOTHING and line.state in SETTLED:
+        plan.settled[line.state] += 1
     shown = {Action.CANCEL: plan.first, Action.INVALID: plan.invalid}.get(line.action)
     if shown is None and line.action not in (Action.SAME, Action.NOTHING, Action.READ_FIRST):
         shown = plan.left_out

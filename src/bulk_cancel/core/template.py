@@ -73,7 +73,10 @@ class Template:
         if not piece.date_format:
             return value
         if moment is None:
-            raise ValueError(f"the reason needs a date in {{{piece.name}}}, not the value of this row")
+            blank = f"{{{piece.name}}}"
+            raise ValueError(
+                f"the reason needs a date like 2026-12-01 in {blank}: write it so, or leave out the format, {blank}"
+            )
         return formatted(moment, piece.date_format)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bulk_cancel.access.setup import Setup
 from bulk_cancel.core.actions import Action
-from bulk_cancel.core.model import InputRow
-from bulk_cancel.core.plan import LookAt, PlanLine
+from bulk_cancel.core.model import InputRow, Target
+from bulk_cancel.core.plan import LookAt, PlanLine, decided, target_of
 from bulk_cancel.core.readings import Reading
 from bulk_cancel.core.template import SEEN_NAMES, NoZoneError, Template, parse_template, seen_values
 from bulk_cancel.errors import ConfigError
@@ -36,13 +36,18 @@ def template_of(setup: Setup) -> Template | None:
 
 @dataclass
 class Rows:
-    """The rows of a staged input. `seen` has the readings so far, which may fill in blanks."""
+    """The rows of a staged input. `seen` has the readings so far, which may fill in blanks.
+
+    A row that is to be sent and whose reason cannot be filled in is invalid. As any invalid row it names no target for
+    others: the next fit row of its target takes its place, in the plan and in the ledger.
+    """
 
     staged: StagedInput
     template: Template | None
     seen: Mapping[str, Reading] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)  #: account -> acting user where a row names none
     _unfit: dict[int, str] = field(default_factory=dict)  #: rows to be sent whose reason cannot be filled in -> why
+    _owners: dict[Target, int | None] = field(default_factory=dict)  #: their targets -> who took over; None: nobody yet
     _columns: dict[int, Mapping[str, str | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,8 +92,9 @@ class Rows:
                 row.row: {name: values[column] for name, column in names.items()}
                 for row, values in zip(rows, columns, strict=True)
             }
+            owned = [self._owned(row) for row in rows] if self._owners else rows
             # Reasons that the columns alone fill in are filled in at once, since the ledger compares reasons.
-            yield [self._fit(row) for row in rows] if len(names) == len(self.template.names) else rows
+            yield [self._fit(row) for row in owned] if len(names) == len(self.template.names) else owned
 
     def filled_chunks(self) -> Iterator[list[InputRow]]:
         """Yield the rows as the ledger gets them."""
@@ -99,7 +105,11 @@ class Rows:
         """Return a function that reads with `look` and then fills in the reasons."""
         if self.template is None:
             return look
-        return lambda lines: [self._filled_line(line) for line in (look(lines) if look else lines)]
+
+        def filled(lines: Sequence[PlanLine]) -> Sequence[PlanLine]:
+            return self._inherited([self._filled_line(line) for line in (look(lines) if look else lines)], look)
+
+        return filled
 
     def _filled_line(self, line: PlanLine) -> PlanLine:
         row = self._filled(line.row)
@@ -107,19 +117,49 @@ class Rows:
             return replace(line, row=row)
         if line.action is not Action.CANCEL:
             return line  # it is not sent, so it needs no reason
-        why = f"{row.problems}: it could not be read, {line.unread}" if line.unread else row.problems
-        self._unfit[row.row] = why
-        return replace(line, row=row._replace(problems=why), action=Action.INVALID, why=why)
+        self._owners[target_of(line.row)] = None
+        unread = f": it could not be read, {line.unread}" if line.unread else ""
+        return self._unfit_line(line, f"{row.problems}{unread}")
+
+    def _unfit_line(self, line: PlanLine, why: str) -> PlanLine:
+        self._unfit[line.row.row] = why
+        return replace(line, row=_invalid(line.row, why), action=Action.INVALID, why=why)
+
+    def _inherited(self, lines: list[PlanLine], look: LookAt | None) -> list[PlanLine]:
+        """Decide anew what names the target of an unfit row: its first fit row is sent, those before it are unfit."""
+        heirs = []
+        for place, line in enumerate(lines) if self._owners else ():
+            if line.action is not Action.SAME or (target := target_of(line.row)) not in self._owners:
+                continue
+            if self._owners[target] is None and (why := self._filled(line.row).problems):
+                lines[place] = self._unfit_line(line, why)
+                continue
+            if self._owners[target] is None:
+                heirs.append(place)
+            lines[place] = decided(self._owned(line.row), line.state)
+        if look and heirs:
+            for place, line in zip(heirs, look([lines[place] for place in heirs]), strict=True):
+                lines[place] = line
+        return lines
+
+    def _owned(self, row: InputRow) -> InputRow:
+        """Return a row with the first fit row of its target as its first."""
+        if row.problems is not None or row.row in self._unfit or (target := target_of(row)) not in self._owners:
+            return row
+        owner = self._owners[target]
+        if owner is None:
+            owner = self._owners[target] = row.row
+        return row._replace(first_row=owner)
 
     def _fit(self, row: InputRow) -> InputRow:
         """Fill in a row's reason for the ledger; only rows that the plan found unfit become invalid."""
+        if row.row in self._unfit:
+            return _invalid(row, self._unfit[row.row])
         filled = self._filled(row)
-        if filled.problems is None:
-            return filled
-        return filled._replace(problems=self._unfit[row.row]) if row.row in self._unfit else row
+        return filled if filled.problems is None else row
 
     def _filled(self, row: InputRow) -> InputRow:
-        if self.template is None or row.problems is not None or row.reason is not None or row.first_row != row.row:
+        if self.template is None or row.problems is not None or row.reason is not None:
             return row
         if row.asked:  # without a reason, and so again
             return row
@@ -131,4 +171,8 @@ class Rows:
         except NoZoneError as error:
             raise ConfigError(f"The reason cannot be used: {error}.", advice=_NAME_ZONE) from error
         except ValueError as error:
-            return InputRow(row.row, None, None, False, False, None, None, None, str(error))
+            return _invalid(row, str(error))
+
+
+def _invalid(row: InputRow, why: str) -> InputRow:
+    return InputRow(row.row, None, None, False, False, None, None, None, why)

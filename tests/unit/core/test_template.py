@@ -56,7 +56,7 @@ def test_blanks_are_filled_in(text: str, reason: str) -> None:
     [
         ("{room}", r"needs \{room\}, which is not known"),
         ("{empty}", "not known"),
-        ("{location:%d}", "needs a date"),
+        ("{location:%d}", r"needs a date like 2026-12-01 in \{location\}: .* leave out the format, \{location\}$"),
         ("{bell}", "filled in, contains control characters"),
         ("{nul}", "filled in, contains control characters"),
         ("{lost}", r"needs \{lost\}, which is an error of the sheet: #N/A"),
