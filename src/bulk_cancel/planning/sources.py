@@ -24,6 +24,7 @@ from bulk_cancel.planning.input_of_plan import pin_input
 from bulk_cancel.planning.reason_templates import Rows, needs_looks, template_of
 from bulk_cancel.settings.environment import canonical_api
 from bulk_cancel.settings.job import Job
+from bulk_cancel.settings.recorded_command import recorded_command
 
 if TYPE_CHECKING:
     from bulk_cancel.planning.plan_reads import PlanReads
@@ -52,7 +53,9 @@ def open_source(setup: Setup, folder: Path) -> Source:
     template = template_of(setup)
     with setup.display.busy(f"Reading {clean(job.label)}"):
         staged = stage_input(selected, _options_of(job, template, names), folder / SNAPSHOT)
-    return InputFile(job, replace(staged, notes=(*notes, *staged.notes)), template, setup.known_zone, users)
+    return InputFile(
+        job, replace(staged, notes=(*notes, *staged.notes)), template, setup.known_zone, setup.machine.environ, users
+    )
 
 
 def _open_approved(setup: Setup, into: Path) -> ApprovedPlan:
@@ -69,7 +72,8 @@ def _open_approved(setup: Setup, into: Path) -> ApprovedPlan:
         raise UsageError(
             f"--show names columns that nothing holds. {missing}", advice="Nothing was sent. Leave it out."
         )
-    return ApprovedPlan(plan, setup.known_zone, None if missing else into, (missing,) if missing else notes)
+    kept, notes = (None, (missing,)) if missing else (into, notes)
+    return ApprovedPlan(plan, setup.known_zone, setup.machine.environ, kept, notes)
 
 
 def _selected(setup: Setup, folder: Path) -> tuple[str, tuple[str, ...]]:
@@ -146,6 +150,7 @@ class InputFile:
     staged: StagedInput
     template: Template | None  #: the job's reason, when it has blanks
     zone: tzinfo | None  #: in which people live; None: not known
+    environ: Mapping[str, str]  #: the variables of the command
     users: Mapping[str, str] = field(default_factory=dict)  #: account -> acting user where a row names none
 
     @property
@@ -159,7 +164,7 @@ class InputFile:
     @property
     def closure(self) -> str:
         """The command that checks the days of a closure; empty: it is not one."""
-        return check_of_select(self.job) or check_of_input(self.staged, self.zone)
+        return recorded_command(check_of_select(self.job) or check_of_input(self.staged, self.zone), self.environ)
 
     def rows(self, reads: PlanReads | None) -> Rows:
         return Rows(self.staged, self.template, reads.seen if reads else {}, self.users)
@@ -180,6 +185,7 @@ class ApprovedPlan:
 
     plan: PlanFile
     zone: tzinfo | None  #: in which people live; None: not known
+    environ: Mapping[str, str]  #: the variables of the command
     snapshot: Path | None = None  #: of the input that it was made of; None: its columns are not available
     notes: tuple[str, ...] = ()  #: sentences for people
     approved: dict[Target, Approved] = field(default_factory=dict)
@@ -201,7 +207,8 @@ class ApprovedPlan:
 
     @property
     def closure(self) -> str:
-        return check_of_starts((one.seen.start for one in self.approved.values() if one.action in SENT), self.zone)
+        starts = (one.seen.start for one in self.approved.values() if one.action in SENT)
+        return recorded_command(check_of_starts(starts, self.zone), self.environ)
 
     def rows(self, reads: PlanReads | None) -> ApprovedPlan:
         return self

@@ -21,7 +21,7 @@ NOT_ENDED = "This run has not ended: it is still at work, or was interrupted."
 _SAME = "run the same command again"
 _NOTHING = "nothing was cancelled; "
 #: The command that checks the days of a closure, and its option for everybody's appointments.
-CHECK, ALL_HOSTS = "bulk-cancel closed", "--all-hosts"
+CHECKS, ALL_HOSTS = "closed", "--all-hosts"
 
 #: What a person does first, by what stopped the run.
 _FIRST: Mapping[Exit, str] = MappingProxyType(
@@ -94,13 +94,13 @@ def closing_steps(closure: str) -> tuple[str, ...]:
         return ()
     first = "Block the day first, in the dashboard: a slot that is cancelled can be booked again at once."
     then = "Then check whether the days are closed."
-    if closure == CHECK:
-        how = f"with `{CHECK}` and the options that `find` had"
+    if closure.endswith(f"bulk-cancel {CHECKS}"):
+        how = f"with `bulk-cancel {CHECKS}` and the options that `find` had"
         return (
             first,
             f"{then[:-1]}, {how}. The zone of the days is not known: with --timezone the command is told here.",
         )
-    narrow = " It looks at everybody's; where `find` had --location, --host or another such option, add it."
+    narrow = " This checks all hosts. If `find` was given --location, --host or the like, add it."
     return first, f"{then}{narrow if ALL_HOSTS in closure else ''}\n{typed(closure)}"
 
 

@@ -364,9 +364,9 @@ def test_plan_run_and_report_of_what_find_found_end_with_the_day(command: Comman
     sandbox.reset(options(SPREAD))
     days = ("--from", str(DAY), "--to", str(DAY), "--timezone", "Europe/Berlin")
     assert command("find", *days, *QUICK, "-o", "day.csv").code == 0
-    then = f"Type: bulk-cancel closed {' '.join(days)} --all-hosts"
+    then = f"Type: MEETERGO_API_URL={sandbox.url} bulk-cancel closed {' '.join(days)} --all-hosts"
     planned = command("plan", "day.csv", "--timezone", "Europe/Berlin", "-o", "day.plan", *QUICK)
-    assert f"{_BLOCK_FIRST}\nThen check whether the days are closed." in planned.stdout
+    assert f"{_BLOCK_FIRST}\nThen check whether the days are closed. This checks all hosts." in planned.stdout
     assert f"\n{then}\n" in planned.stdout
     assert command(*shlex.split(then.partition(" bulk-cancel ")[2]), *QUICK).code in (0, 3, 4), "it can be typed"
     done = command("run", "day.plan", "--yes", "--out", "done", "--timezone", "Europe/Berlin", *QUICK)
@@ -375,6 +375,7 @@ def test_plan_run_and_report_of_what_find_found_end_with_the_day(command: Comman
     page = Path("done/report.html").read_text()
     assert "Block the day first" in page
     assert then in page
+    assert "If <code>find</code> was given --location, --host or the like, add it." in page
     nothing_sent = command("run", "day.plan", "--yes", "--out", "twice", "--timezone", "Europe/Berlin", *QUICK)
     assert "0 cancels sent" in nothing_sent.stderr
     assert then not in nothing_sent.stderr + Path("twice/report.html").read_text()
@@ -392,7 +393,7 @@ def test_without_a_zone_no_command_is_told_that_cannot_be_typed(
     planned = command("plan", "day.csv", *QUICK)
     assert "The zone of the days is not known: with --timezone the command is told here." in planned.stdout
     assert "ZONE" not in planned.stdout
-    assert "Type: bulk-cancel closed" not in planned.stdout
+    assert "bulk-cancel closed --" not in planned.stdout
 
 
 def test_a_single_booking_is_never_called_a_group_booking(command: Command, sandbox: Sandbox) -> None:
@@ -446,7 +447,7 @@ def test_a_job_that_selects_is_checked_by_its_name(command: Command, sandbox: Sa
     table = f'[select]\nfrom = {DAY}\nto = {DAY}\ntimezone = "Europe/Berlin"\n'
     Path("day off.toml").write_text(f'rate = "500/s"\nburst = 500\n{table}', encoding="utf-8")
     planned = command("plan", "day off.toml", "--json")
-    assert planned.document["closure"] == "bulk-cancel closed 'day off.toml'"
+    assert planned.document["closure"] == f"MEETERGO_API_URL={sandbox.url} bulk-cancel closed 'day off.toml'"
     assert planned.document["actions"]["cancel"] == len(on_the_day(SPREAD))
 
 

@@ -221,7 +221,8 @@ def test_commands_to_type_name_the_ledger(office: Office) -> None:
     office.run(plan)
     office.played.now += 100.0
     ledger = office.setup().place
-    for told in (office.status(), office.report().replace("&#39;", "'")):
+    page = office.report().replace("&#39;", "'").replace("<code>", "`").replace("</code>", "`")
+    for told in (office.status(), page):
         assert f"`bulk-cancel reconcile --ledger {ledger}`" in told
         assert f"`bulk-cancel report --ledger {ledger}`" in told
 

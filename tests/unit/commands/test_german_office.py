@@ -119,7 +119,7 @@ def test_a_german_office_closes_and_can_prove_it(
     assert f"Results in {Path('erledigt').resolve()}" in status
     assert "invalid.csv (1 row)" in status
     assert "Karl Kühn" in Path("erledigt/invalid.csv").read_text(encoding="utf-8-sig")
-    assert f"Type: bulk-cancel closed {' '.join(DAYS)}" in status
+    assert f"Type: MEETERGO_API_URL={sandbox.url} bulk-cancel closed {' '.join(DAYS)}" in status
     looked = command("closed", *DAYS, *QUICK, "--out", "blick")
     assert looked.code == 0, looked.stdout
     assert "Closed: nothing is left." in looked.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from functools import cache
 from hashlib import sha256
@@ -9,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.reports.files import written_aside
@@ -46,7 +47,13 @@ def _environment() -> Environment:
     )
     environment.globals |= {"chart_width": WIDTH, "chart_height": HEIGHT}
     environment.filters |= {"duration": show_duration, "number": lambda count: f"{count:,}"}
+    environment.filters["coded"] = _coded
     return environment
+
+
+def _coded(text: str) -> Markup:
+    """Return a text whose commands, between backticks, are marked as code."""
+    return Markup(re.sub("`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  escaped before
 
 
 @cache
