@@ -100,8 +100,8 @@ def _credential(keys: CredentialLocks, name: str) -> str:
     whose = f"{label_of(name)}: " if name else ""
     try:
         account = keys.accounts.find(name)
-    except ConfigError:
-        return f"{whose}none was found"
+    except ConfigError as error:
+        return str(error).removesuffix(".")
     credential = account.credential
     acting = f", acting as {account.user_id}" if account.user_id else ""
     return f"{whose}{credential.kind.value} in {credential.origin}{acting}"

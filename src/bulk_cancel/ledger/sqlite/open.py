@@ -30,6 +30,8 @@ from bulk_cancel.ops.private_files import refuse_open_folder
 QUICK_CHECK_BYTES = 64 * 1024 * 1024
 #: Milliseconds to wait for another program's lock.
 BUSY_TIMEOUT_MS = 5000
+#: Most ledgers that are named where one is missing.
+_MOST_NAMED = 4
 SAFETY = ("trusted_schema = OFF", "cell_size_check = ON")
 #: `temp_store`: sorts use a file, since the key of ten million targets takes half a gigabyte.
 WRITING = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "temp_store = FILE")
@@ -78,7 +80,8 @@ def _make_ready(connection: Connection, path: Path, marks: Marks | None) -> tupl
 def open_for_reading(path: Path) -> Connection:
     """Open an existing ledger without changing it. Raises LedgerError as above, and when there is none."""
     if not path.exists():
-        raise LedgerError(f"There is no ledger at {path}.", advice="Name it with --ledger, or run a job first.")
+        advice = f"{_others_beside(path)}Name it with --ledger, or run a job first."
+        raise LedgerError(f"There is no ledger at {path}.", advice=advice)
     with translated(path):
         connection = _connect_to_read(path)
         try:
@@ -88,6 +91,12 @@ def open_for_reading(path: Path) -> Connection:
             close(connection, path)
             raise
     return connection
+
+
+def _others_beside(path: Path) -> str:
+    """Return a sentence that names some ledgers in the same folder; empty where there is none."""
+    others = ", ".join(sorted(other.name for other in path.parent.glob("ledger*.db"))[:_MOST_NAMED])
+    return f"Beside it: {others}. The usual name goes by the API's address, MEETERGO_API_URL. " if others else ""
 
 
 def close(connection: Connection, path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bulk_cancel.core.states import Event, State
-from bulk_cancel.errors import LedgerDiskError
+from bulk_cancel.errors import LedgerDiskError, LedgerError
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
 from support.given import begin, entry, put, row, staged, target
 from support.ledger_files import fingerprint, kill, make
@@ -26,6 +26,17 @@ def test_reading_a_closed_ledger_leaves_no_trace(path: Path) -> None:
     read_all(path)
     assert fingerprint(path.parent) == before
     assert path.stat().st_mtime_ns == modified
+
+
+def test_a_missing_ledger_names_those_in_its_folder(path: Path) -> None:
+    beside = path.with_name("ledger-127-0-0-1-8717-v4.db")
+    with pytest.raises(LedgerError, match="no ledger at") as alone:
+        read_all(path.with_name("none.db"))
+    make(beside)
+    with pytest.raises(LedgerError, match="no ledger at") as caught:
+        read_all(path.with_name("none.db"))
+    assert alone.value.advice == "Name it with --ledger, or run a job first."
+    assert caught.value.advice.startswith(f"Beside it: {beside.name}. The usual name goes by the API's address")
 
 
 def test_reading_beside_a_writer_changes_nothing_and_sees_what_is_committed(path: Path, ledger: SqliteLedger) -> None:
