@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class PlanOutputs:
-    """Passes the lines of a plan to the files that the job asks for."""
+    """Passes the lines of a plan, and then the whole of it, to the files that the job asks for."""
 
     takers: list[Callable[[PlanLine], None]] = field(default_factory=list)
     draft: PlanDraft | None = None  #: of the plan file
-    plan: Plan | None = None  #: of all lines, with its hours
+    plan: Plan | None = None  #: of all lines, with its hours and notes
+    document: dict[str, object] = field(default_factory=dict)  #: what plan.json says besides the counts
 
     @property
     def digest(self) -> str | None:
@@ -38,6 +39,7 @@ class PlanOutputs:
     def conclude(self, plan: Plan) -> None:
         """Take the whole plan, after its last line and before the files are written."""
         self.plan, look = plan, plan.look
+        self.document["notes"] = plan.notes
         if self.draft and look:
             self.draft.about = replace(
                 self.draft.about, mailed=look.mailed, mailed_again=look.mailed_again, paid=look.paid
@@ -67,8 +69,9 @@ def _audit_files(
 
     out = setup.job.out or Path()
     records = stack.enter_context(plan_records(out, setup.zone, with_accounts=setup.job.accounts is not None))
-    about = {"source": setup.job.label, "input_digest": source.digest, "notes": source.rows(None).notes}
+    about = {"source": setup.job.label, "input_digest": source.digest}
     known = replace(provenance_of_source(setup, source), command="")  # the same plan gives the same bytes
+    outputs.document = records.summary
     records.summary.update({**about, "provenance": known.document()})
     page = stack.enter_context(writing_plan_page(out, _facts(setup, source, outputs)))
     return [records.add, page.add]
@@ -86,7 +89,7 @@ def _facts(setup: Setup, source: Source, outputs: PlanOutputs) -> PlanFacts:
         setup.machine.clock.now(),
         job.pace,
         paces,
-        source.rows(None).notes,
+        lambda: outputs.plan.notes if outputs.plan else (),
         source.closure,
         provenance_of_source(setup, source),
         lambda: outputs.digest,
