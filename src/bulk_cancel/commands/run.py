@@ -164,7 +164,7 @@ class _Beginning:
         if isinstance(source, ApprovedPlan):
             plan.look = source.look_of(plan)
             plan.notes = (*plan.notes, *setup.provenance.notes(source.approval.provenance))
-        plan.provenance = provenance = provenance_of_source(setup, source)
+        plan.provenance = provenance = replace(provenance_of_source(setup, source), how_read=" ".join(rows.notes))
         plan.shown = shown.beside(plan.named_rows)
         if setup.job.engine == "local":
             keys.lock_all(plan, ledger.accounts(NO_RUN), wait_s)

@@ -29,6 +29,7 @@ class Provenance:
     approved_by: str = ""
     plan_digest: str = ""  #: of the plan file that was carried out
     timezone: str = ""  #: the name of the zone in which people read its times
+    how_read: str = ""  #: what is to be known of how its input was read, sentences
 
     @property
     def zone(self) -> Zone:
@@ -106,6 +107,7 @@ class Provenance:
             "Command": self.command,
             "Version": self.version,
             "Times are of": self.timezone,
+            "How the input was read": self.how_read,
         }
         for name, value in told.items():
             if value:

@@ -13,20 +13,20 @@ from bulk_cancel.inputs import AccountNames, InputOptions, StagedInput, row_numb
 from bulk_cancel.plan_files import PlanFile
 
 
-def pin_input(plan: PlanFile, into: Path) -> str:
-    """Make a snapshot of a plan's input; return why that is not possible, a sentence, or ""."""
+def pin_input(plan: PlanFile, into: Path) -> tuple[str, tuple[str, ...]]:
+    """Make a snapshot of a plan's input; return why that is not possible, a sentence, or "", and how it was read."""
     name = plan.header.input
     if not Path(name).is_file():
         why = "a search found them" if name == "[select]" else f"{name} is not here"
-        return f"The columns of the plan's input are not at hand: {why}."
+        return f"The columns of the plan's input are not at hand: {why}.", ()
     try:
         staged = stage_input(name, _options_of(plan), into)
     except BulkCancelError as error:
-        return f"The columns of the plan's input are not at hand: {error}."
+        return f"The columns of the plan's input are not at hand: {error}.", ()
     if staged.digest == plan.header.input_digest and _has_rows_of(staged, plan):
-        return ""
+        return "", staged.notes
     into.unlink()
-    return f"The columns of the plan's input are not at hand: {name} has changed since."
+    return f"The columns of the plan's input are not at hand: {name} has changed since.", ()
 
 
 def _options_of(plan: PlanFile) -> InputOptions:

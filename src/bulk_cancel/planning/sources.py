@@ -67,12 +67,12 @@ def _open_approved(setup: Setup, into: Path) -> ApprovedPlan:
             advice="Nothing was sent. Plan again with --retry-refused, or leave it out.",
         )
     with setup.display.busy(f"Reading {clean(plan.header.input)}"):
-        missing = pin_input(plan, into)
+        missing, notes = pin_input(plan, into)
     if missing and job.show:
         raise UsageError(
             f"--show names columns that nothing holds. {missing}", advice="Nothing was sent. Leave it out."
         )
-    kept, notes = (None, (missing,)) if missing else (into, ())
+    kept, notes = (None, (missing,)) if missing else (into, notes)
     return ApprovedPlan(plan, setup.known_zone, setup.machine.environ, kept, notes)
 
 

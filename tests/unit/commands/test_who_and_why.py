@@ -12,6 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import xlsxwriter
 
 from bulk_cancel.access.setup import set_up
 from bulk_cancel.cli.status import status_command
@@ -48,6 +49,27 @@ def stopping_after(office: Office, sent: int) -> None:
     """Let the credential be refused after so many cancels."""
     numbers: Iterator[int] = count()
     office.line.on_cancel = lambda target: cancelled(target) if next(numbers) < sent else Answer(401, is_api_error=True)
+
+
+@pytest.mark.parametrize("from_plan", [False, True])
+def test_how_the_input_was_read_is_told_of_the_run_as_of_the_plan(office: Office, from_plan: bool) -> None:
+    source, told = office.folder / "closure.xlsx", "1 row is hidden and left out (row 3)."
+    with xlsxwriter.Workbook(source) as book:
+        sheet = book.add_worksheet()
+        for number, cell in enumerate(("id", uuid(1), uuid(2))):
+            sheet.write(number, 0, cell)
+        sheet.set_row(2, None, None, {"hidden": True})
+    asked = {"hidden_rows": "skip", "plan_file": str(office.folder / "a.plan")}
+    assert told in plan_job(office.job(source, **asked), office.played.caller).notes
+    if from_plan:
+        office.run(office.folder / "a.plan")
+    else:
+        office.run(source, hidden_rows="skip")
+    out = office.folder / "out"
+    assert json.loads((out / "summary.json").read_text())["provenance"]["how_read"] == told
+    for page in ((out / "report.html").read_text(encoding="utf-8"), office.report()):
+        assert "How the input was read" in page
+        assert told in page
 
 
 def overview(office: Office) -> Overview:
