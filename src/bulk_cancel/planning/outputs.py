@@ -25,12 +25,16 @@ class PlanOutputs:
     takers: list[Callable[[PlanLine], None]] = field(default_factory=list)
     draft: PlanDraft | None = None  #: of the plan file
     plan: Plan | None = None  #: of all lines, with its hours and notes
-    document: dict[str, object] = field(default_factory=dict)  #: what plan.json says besides the counts
 
     @property
     def digest(self) -> str | None:
         """The plan file's digest, once it is in its place, which is before the page is written."""
         return self.draft.digest if self.draft else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for people, once all lines are taken."""
+        return self.plan.notes if self.plan else ()
 
     def add(self, line: PlanLine) -> None:
         for take in self.takers:
@@ -39,7 +43,6 @@ class PlanOutputs:
     def conclude(self, plan: Plan) -> None:
         """Take the whole plan, after its last line and before the files are written."""
         self.plan, look = plan, plan.look
-        self.document["notes"] = plan.notes
         if self.draft and look:
             self.draft.about = replace(
                 self.draft.about, mailed=look.mailed, mailed_again=look.mailed_again, paid=look.paid
@@ -70,9 +73,10 @@ def _audit_files(
     out = setup.job.out or Path()
     records = stack.enter_context(plan_records(out, setup.zone, with_accounts=setup.job.accounts is not None))
     about = {"source": setup.job.label, "input_digest": source.digest}
-    known = replace(provenance_of_source(setup, source), command="")  # the same plan gives the same bytes
-    outputs.document = records.summary
-    records.summary.update({**about, "provenance": known.document()})
+    known = provenance_of_source(setup, source).document()
+    records.summary.update({**about, "api_url": setup.api_url, "provenance": known})
+    # Called after the plan file is in its place, and before these are written.
+    stack.callback(lambda: records.summary.update(plan_digest=outputs.digest, notes=outputs.notes))
     page = stack.enter_context(writing_plan_page(out, _facts(setup, source, outputs)))
     return [records.add, page.add]
 
@@ -89,7 +93,7 @@ def _facts(setup: Setup, source: Source, outputs: PlanOutputs) -> PlanFacts:
         setup.machine.clock.now(),
         job.pace,
         paces,
-        lambda: outputs.plan.notes if outputs.plan else (),
+        lambda: outputs.notes,
         source.closure,
         provenance_of_source(setup, source),
         lambda: outputs.digest,
