@@ -52,7 +52,8 @@ class Exit(IntEnum):
     USAGE = 2, "the command line is wrong, or nobody could be asked"
     REFUSED_ROWS = (
         3,
-        "finished; a person has to look at rows: refused, invalid, not as approved, or never settled by a read",
+        "finished; a person has to look at rows: refused, invalid, not as approved, cancelled with a warning, "
+        "or never settled by a read",
     )
     UNKNOWN = 4, "finished; the outcome of some cancels is not known, or a part of the API's data could not be read"
     STOPPED = 5, "stopped early, or some rows could not be sent: run it again"

@@ -175,7 +175,7 @@ class _Beginning:
             remove_abandoned(ledger)
             aside = put_aside(ledger, self.out, source.digest, _WRITTEN)
         if aside is not None:
-            setup.log.warning("run.put_aside", out=str(self.out), earlier=str(aside))
+            setup.log.info("run.put_aside", out=str(self.out), earlier=str(aside))
         named = (setup.job.label, source.digest, str(self.out.resolve()))
         start = RunStart(self.run_id, clock.now(), clock.base, *named, provenance, setup.job.settle)
         with setup.display.busy("Writing the rows into the ledger"):

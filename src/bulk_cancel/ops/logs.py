@@ -100,10 +100,15 @@ def _renderer(log_format: str) -> Callable[[Any, str, EventDict], str | bytes]:
 
     if log_format == "json":
         return structlog.processors.JSONRenderer()
-    return structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(),
-        pad_event_to=0,
-    )
+    lines = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+
+    def render(logger: Any, name: str, event: EventDict) -> str:
+        """Return a line; of what may be mailed, by cron, with the sentence instead of the fields."""
+        if _is_grave(event) and (sentence := sentence_of(event)):
+            event = {"timestamp": event["timestamp"], "level": event["level"], "event": f"{event['event']}: {sentence}"}
+        return lines(logger, name, event)
+
+    return render
 
 
 def _sentences(*, quiet: bool) -> Callable[[Any, str, EventDict], str | bytes]:
@@ -113,10 +118,17 @@ def _sentences(*, quiet: bool) -> Callable[[Any, str, EventDict], str | bytes]:
     def render(logger: Any, name: str, event: EventDict) -> str | bytes:
         if event["event"] in IN_THE_PLAN and not quiet:
             return ""
-        is_grave = logging.getLevelNamesMapping()[str(event["level"]).upper()] > _INFO
-        return sentence_of(event) or (lines(logger, name, event) if is_grave else "")
+        return sentence_of(event) or (lines(logger, name, event) if _is_grave(event) else "")
 
     return render
+
+
+def _is_grave(event: EventDict) -> bool:
+    return _level_of(event) > _INFO
+
+
+def _level_of(event: EventDict) -> int:
+    return logging.getLevelNamesMapping()[str(event["level"]).upper()]
 
 
 def _redacted(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -138,7 +150,7 @@ class _Tee:
         self._sinks = sinks
 
     def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
-        level = logging.getLevelNamesMapping()[str(event["level"]).upper()]
+        level = _level_of(event)
         for sink in self._sinks:
             if level >= sink.level:
                 text = sink.render(logger, name, dict(event))

@@ -68,8 +68,10 @@ def _audit_files(
     out = setup.job.out or Path()
     records = stack.enter_context(plan_records(out, setup.zone, with_accounts=setup.job.accounts is not None))
     about = {"source": setup.job.label, "input_digest": source.digest, "notes": source.rows(None).notes}
-    known = replace(provenance_of_source(setup, source), command="")  # the same plan gives the same bytes
-    records.summary.update({**about, "provenance": known.document()})
+    known = provenance_of_source(setup, source).document()
+    records.summary.update({**about, "api_url": setup.api_url, "provenance": known})
+    # Called after the plan file is in its place, and before these are written.
+    stack.callback(lambda: records.summary.update(plan_digest=outputs.digest))
     page = stack.enter_context(writing_plan_page(out, _facts(setup, source, outputs)))
     return [records.add, page.add]
 

@@ -107,6 +107,9 @@ def test_a_run_takes_over_what_the_plan_names_and_records_its_own(office: Office
     assert made.digest
     page = (office.folder / "out" / "plan.html").read_text(encoding="utf-8")
     assert all(text in page for text in (made.digest, "OPS-1", "Grace"))
+    document = json.loads((office.folder / "out" / "plan.json").read_text(encoding="utf-8"))
+    assert (document["plan_digest"], document["api_url"]) == (made.digest, office.setup().api_url)
+    assert document["provenance"]["command"] == "bulk-cancel plan"
     notes: list[str] = []
     caller = replace(office.typing("run"), approve=lambda asked: not notes.extend(asked.notes))
     summary = run_job(office.job(plan, ticket="OPS-2", out=str(office.folder / "run")), caller)

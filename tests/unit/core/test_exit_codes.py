@@ -34,6 +34,7 @@ def test_0_is_never_said_while_a_person_is_needed() -> None:
     assert ends_with(cancelled=2, skipped=1) is Exit.OK
     assert ends_with(cancelled=2, skipped=1, changed=1) is Exit.REFUSED_ROWS
     assert ends_with(cancelled=2, warned=1) is Exit.REFUSED_ROWS
+    assert "cancelled with a warning" in Exit.REFUSED_ROWS.meaning
 
 
 def test_a_reconcile_that_finds_targets_active_leaves_them_to_a_run() -> None:

@@ -89,3 +89,20 @@ def test_a_quiet_run_shows_no_plan_so_the_warning_says_that_the_time_is_short(mo
         "The time does not suffice: the run needs 2 h and has 1 h.",
         "Stopping (SIGINT): 1 request in flight, whose answers take at most 30 s. A second one stops at once.",
     ]
+
+
+def test_a_line_of_cron_s_mail_has_the_sentence_and_the_name_of_its_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    mail = StringIO()
+    monkeypatch.setattr(sys, "stderr", mail)
+    log = make_log(quiet=True)
+    log.info("run.put_aside", out="out", earlier="out/earlier/1")  # each night, with a new file: nothing to look at
+    log.warning("run.time_short", needs="2 h", left="1 h")
+    (line,) = mail.getvalue().splitlines()
+    assert line.endswith(" [warning  ] run.time_short: The time does not suffice: the run needs 2 h and has 1 h.")
+
+
+def test_results_that_are_put_aside_are_told_at_a_terminal_alone() -> None:
+    assert "run.put_aside" not in warnings()
+    assert sentence_of({"event": "run.put_aside", "out": "out", "earlier": "out/earlier/1"}) == (
+        "out held the results of another input: they are in out/earlier/1 now."
+    )
