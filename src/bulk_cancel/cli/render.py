@@ -11,7 +11,7 @@ from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.moments import Zone, show_span
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.plan import LookSummary, Plan, PlanLine, parts_told
+from bulk_cancel.core.plan import LookSummary, Parts, Plan, PlanLine, asked_besides
 from bulk_cancel.core.text import clean, counted, printable
 from bulk_cancel.core.units import about, show_duration
 from bulk_cancel.ops.uptime import uptime
@@ -79,7 +79,7 @@ def _what_it_means(plan: Plan) -> Iterator[str]:
     """Yield the consequences of the cancels: people, mails, time."""
     if plan.look:
         yield from looked(plan.look, plan.hours.zone)
-    mails = most_mails(plan.may_send, plan.series, plan.groups)
+    mails = most_mails(plan.may_send, plan.parts)
     ends = plan.hours.outlook(time.time(), plan.duration_s)
     rate = "each account's own rate" if plan.paces else _shown(plan.pace)
     told = f"{mails}, and takes {styled(about(plan.duration_s), 'bold')} at {rate}."
@@ -90,10 +90,10 @@ def _what_it_means(plan: Plan) -> Iterator[str]:
             yield f"  {clean(f'{cancels}  with {label_of(name)}: {takes} at {_shown(pace)}')}"
 
 
-def most_mails(may_send: int, series: int, groups: int) -> str:
-    """Return how many cancels there will be at most, a sentence without its end; `series`, `groups`: parts of them."""
+def most_mails(may_send: int, parts: Parts) -> str:
+    """Return how many cancels there will be at most, a sentence without its end."""
     most = f"This makes at most {styled(f'{may_send:,}', 'bold')} {_many(may_send, 'cancellation')}"
-    return f"{most}{parts_told(series, groups)}, each with a mail to everybody in its appointment"
+    return f"{most}{parts.told}, each with a mail to everybody in its appointment"
 
 
 def _short_of_time(plan: Plan, left_s: float) -> str:
@@ -175,13 +175,7 @@ def _show_lines(terminal: Terminal, title: str, plan: Plan, lines: list[PlanLine
 
 def _asked(line: PlanLine) -> str:
     row = line.row
-    flags = [
-        f"attendee {row.attendee_id}" if row.attendee_id else "",
-        "everyone in the group" if line.is_for_a_group else "",
-        "the whole series" if row.entire_series else "",
-        "given reason" if row.reason and row.reason_given else "",
-    ]
-    notes = ", ".join(flag for flag in flags if flag)
+    notes = ", ".join((*asked_besides(line), *(("given reason",) if row.reason and row.reason_given else ())))
     return f"{f'[{notes}] ' if notes else ''}{clean(row.reason or '(no reason)', 600)}"
 
 

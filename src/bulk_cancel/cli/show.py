@@ -12,7 +12,7 @@ from bulk_cancel.cli.stdout import put_document, this_machine, zone_given
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.moments import Zone, show_moment
-from bulk_cancel.core.plan import PREVIEW, LookSummary, Unmailed
+from bulk_cancel.core.plan import PREVIEW, LookSummary, Parts, Unmailed, asked_besides
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.plan_files import PlanFile, PlannedLine, open_plan
@@ -88,8 +88,7 @@ class _Shown:
 
     first: dict[Action, list[PlannedLine]]
     unmailed: Unmailed = field(default_factory=Unmailed)
-    series: int = 0  #: cancels of a whole series
-    groups: int = 0  #: cancels for everyone in a group
+    parts: Parts = field(default_factory=Parts)
     no_reasons: int = 0  #: cancels whose mails give no reason
     given_reasons: int = 0  #: cancels with the reason of the job or --reason
 
@@ -99,8 +98,7 @@ class _Shown:
             self.first[line.action].append(line)
         self.unmailed.take(line.row)
         if line.action is Action.CANCEL:
-            self.series += line.row.entire_series
-            self.groups += line.is_for_a_group
+            self.parts.take(line)
             self.no_reasons += line.row.reason is None
             self.given_reasons += line.row.reason_given
 
@@ -112,7 +110,7 @@ def _what_it_means(plan: PlanFile, look: LookSummary, shown: _Shown, zone: Zone)
         return
     yield from looked(look, zone)
     may_send = cancels + plan.header.actions.get(Action.READ_FIRST, 0)
-    yield f"{most_mails(may_send, shown.series, shown.groups)}. It cannot be undone."
+    yield f"{most_mails(may_send, shown.parts)}. It cannot be undone."
     if shown.given_reasons:
         yield f"{counted(shown.given_reasons, 'mail has', 'mails have')} the reason that the job or --reason gives."
     if shown.no_reasons:
@@ -140,9 +138,7 @@ def _what(action: Action, line: PlannedLine, zone: Zone) -> str:
     notes = (
         line.why,
         f"starts {show_moment(line.planned.start, zone)}" if line.planned.start else "",
-        f"attendee {row.attendee_id} only" if row.attendee_id else "",
-        "everyone in the group" if line.is_for_a_group else "",
-        "the whole series" if row.entire_series else "",
+        *asked_besides(line),
         (f"{'given ' if row.reason_given else ''}reason: {reason}" if reason else "no reason")
         if action is Action.CANCEL
         else "",

@@ -6,8 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from bulk_cancel.core.actions import Action, Approved
+from bulk_cancel.core.actions import SENT, Action, Approved
 from bulk_cancel.core.deadline import TimeLimit
 from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.model import Appointment, InputRow, Request, Target
@@ -30,7 +31,7 @@ class PlanLine:
     why: str
     seen: Appointment | None = None  #: as a reading showed it
     unread: str = ""  #: why it could not be read, a clause; empty: it was, or nobody has tried
-    was_group: bool = False  #: a reading showed a group booking when the approved plan was made
+    was_group: bool | None = None  #: a reading showed a group booking when the approved plan was made; None: none did
     state: State | None = None  #: of its target, as the ledger knows it; None: it does not
 
     @property
@@ -42,7 +43,12 @@ class PlanLine:
     def is_for_a_group(self) -> bool:
         """Whether everyone in a group is meant: `cancel_all` may be given for all rows, most of which are none."""
         is_group = self.seen.group_booking is True if self.seen else self.was_group
-        return self.row.cancel_all and is_group
+        return self.row.cancel_all and is_group is True
+
+    @property
+    def may_be_for_a_group(self) -> bool:
+        """Whether everyone is meant if it is a group, which no reading tells."""
+        return self.action in SENT and self.row.cancel_all and self.seen is None and self.was_group is None
 
 
 _ROWS_NAMED = 5
@@ -94,11 +100,50 @@ class LookSummary:
         return f"{counted(self.mailed, 'person gets', 'people get')} a mail{again}." if self.mailed else ""
 
 
-def parts_told(series: int, groups: int) -> str:
-    """Return which part of the cancels takes more along than its own appointment, a clause with a comma before it."""
-    of_series = f", {series:,} of a whole series" if series else ""
-    for_groups = f", {groups:,} for everyone in a group" if groups else ""
-    return f"{of_series}{for_groups}"
+class Part(Protocol):
+    """A line of a plan, or of a plan file."""
+
+    @property
+    def row(self) -> InputRow: ...
+    @property
+    def is_for_a_group(self) -> bool: ...
+    @property
+    def may_be_for_a_group(self) -> bool: ...
+
+
+@dataclass(slots=True)
+class Parts:
+    """Which part of the cancels takes more along than its own appointment, or its own attendee."""
+
+    series: int = 0
+    groups: int = 0  #: for everyone in a group, as readings show
+    unread: int = 0  #: for everyone if it is a group, which no reading tells
+
+    def take(self, line: Part) -> None:
+        """Count a line that is to be sent."""
+        self.series += line.row.entire_series
+        self.groups += line.is_for_a_group
+        self.unread += line.may_be_for_a_group
+
+    @property
+    def told(self) -> str:
+        """A clause with a comma before it; empty without any."""
+        of_series = f", {self.series:,} of a whole series" if self.series else ""
+        for_groups = f", {self.groups:,} for everyone in a group" if self.groups else ""
+        perhaps = f", {self.unread:,} for everyone if it is a group (not read)" if self.unread else ""
+        return f"{of_series}{for_groups}{perhaps}"
+
+
+def asked_besides(line: Part) -> list[str]:
+    """Return what a line asks for besides its appointment, a few words each."""
+    perhaps = "everyone, if it is a group" if line.may_be_for_a_group else ""
+    return notes_of(line.row, "everyone in the group" if line.is_for_a_group else perhaps)
+
+
+def notes_of(named: InputRow | Target, group: str = "") -> list[str]:
+    """Return which part of an appointment is named, or what besides it, a few words each; `group`: who of a group."""
+    attendee = f"attendee {named.attendee_id} only" if named.attendee_id else ""
+    return [note for note in (attendee, group, "the whole series" if named.entire_series else "") if note]
 
 
 @dataclass(slots=True)
@@ -165,8 +210,7 @@ class Plan:
     given_reasons: int = 0  #: rows to be sent with the job's reason
     no_reasons: int = 0  #: rows to be sent without any: their mails give none
     unmailed: Unmailed = field(default_factory=Unmailed)
-    series: int = 0  #: rows to be sent that take their whole series along
-    groups: int = 0  #: rows to be sent that cancel for everyone in a group, as readings show
+    parts: Parts = field(default_factory=Parts)
     place: Place | None = None  #: where its cancels go
     provenance: Provenance = field(default_factory=Provenance)  #: who plans or runs it, and why
     closure: str = ""  #: the command that checks the days of a closure; empty: this plan is of no closure
@@ -281,8 +325,7 @@ def _count(plan: Plan, line: PlanLine) -> None:
 
 def _count_sent(plan: Plan, line: PlanLine) -> None:
     row = line.row
-    plan.series += row.entire_series
-    plan.groups += line.is_for_a_group
+    plan.parts.take(line)
     plan.no_reasons += row.reason is None
     plan.given_reasons += row.reason is not None and row.reason_given
     is_own = row.reason is not None and not row.reason_given

@@ -14,7 +14,7 @@ from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import Any, Final
 
-from bulk_cancel.core.actions import Action, Expectation
+from bulk_cancel.core.actions import NOTHING_EXPECTED, SENT, Action, Expectation
 from bulk_cancel.core.model import Appointment, InputRow
 from bulk_cancel.core.moments import moment_of, write_moment, zone_named
 from bulk_cancel.core.plan import PlanLine
@@ -81,6 +81,12 @@ class PlannedLine:
     why: str
     planned: Expectation  #: the appointment as it was when the plan was made
     is_for_a_group: bool = False  #: everyone in a group is meant, as a reading has shown
+
+    @property
+    def may_be_for_a_group(self) -> bool:
+        """Whether everyone is meant if it is a group, which no reading tells."""
+        is_unread = self.planned == NOTHING_EXPECTED and not self.is_for_a_group
+        return self.action in SENT and self.row.cancel_all and is_unread
 
 
 def options_digest(options: Mapping[str, object]) -> str:

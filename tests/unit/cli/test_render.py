@@ -14,13 +14,14 @@ from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.model import Status
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.plan import Place, Plan
+from bulk_cancel.core.plan import Place, Plan, make_plan
 from bulk_cancel.core.states import State
 from bulk_cancel.errors import Exit
 from bulk_cancel.reports.pages.run_page import REPORT_HTML
 from bulk_cancel.reports.rebooking import REBOOKING
 from bulk_cancel.reports.records import FILES
 from bulk_cancel.reports.summary import FOR_PEOPLE, Requests, Summary
+from support.plans import row_of, uuid
 
 CHECK = "bulk-cancel closed --from 2026-12-24 --to 2026-12-24 --timezone Europe/Berlin"
 
@@ -87,6 +88,17 @@ def test_a_plan_of_a_second_rehearsal_names_a_new_ledger(api: str, said: bool) -
         show_plan(Terminal(), Plan(Pace(1, 1), rows=1, actions=actions, settled=settled, place=place), "a.csv")
     assert "1  settled in an earlier run" in screen.getvalue()
     assert ("to rehearse them again, name a new ledger, --ledger FILE." in screen.getvalue()) == said
+
+
+def test_the_question_of_a_run_marks_and_counts_what_may_mail_a_group() -> None:
+    """A direct run reads nothing before it asks."""
+    rows = [row_of(2, cancel_all=True), row_of(3)]
+    plan = make_plan([rows], lambda rows: [None] * len(rows), Pace(1, 1))
+    with redirect_stdout(StringIO()) as screen:
+        show_plan(Terminal(), plan, "a.csv", runs=True)
+    shown = " ".join(screen.getvalue().split())
+    assert f"2 {uuid(2)} [everyone, if it is a group] Closed 3 {uuid(3)} Closed" in shown
+    assert "at most 2 cancellations, 1 for everyone if it is a group (not read), each with a mail" in shown
 
 
 def test_the_summary_says_how_many_left_without_a_look_and_what_reads_them(tmp_path: Path) -> None:

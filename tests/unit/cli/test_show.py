@@ -117,11 +117,13 @@ def test_people_series_groups_and_reasons_are_told_as_the_plan_told_them(
     for said in (
         "1 of them was not read for the plan.",
         "7 people get a mail, 2 of them more than one. 1 appointment is paid, 2 hosts are concerned.",
-        "This makes at most 3 cancellations, 1 of a whole series, 1 for everyone in a group, each with a mail",
+        "This makes at most 3 cancellations, 1 of a whole series, 1 for everyone in a group, "
+        "1 for everyone if it is a group (not read), each with a mail",
         "It cannot be undone.",
         "1 mail has the reason that the job or --reason gives.",
         "1 mail gives no reason.",
         "everyone in the group; given reason: Closed",
+        "everyone, if it is a group; no reason",
     ):
         assert said in shown, said
     assert shown.count("everyone in the group") == 1

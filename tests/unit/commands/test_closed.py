@@ -406,6 +406,7 @@ def test_a_single_booking_is_never_called_a_group_booking(command: Command, sand
     assert [one.code for one in told] == [0, 0, 0]
     everything = "".join(one.stdout + one.stderr for one in told) + Path("done/report.html").read_text()
     assert "everyone in the group" not in everything
+    assert "if it is a group" not in everything
 
 
 def test_a_group_is_told_as_such_by_the_plan_by_show_and_before_the_run_of_the_plan(

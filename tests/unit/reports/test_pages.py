@@ -151,8 +151,13 @@ def test_cancel_all_is_shown_only_for_rows_that_may_be_group_bookings() -> None:
     for number, group in ((2, False), (3, True), (4, None)):
         page.add(replace(line(number, cancel_all=True), seen=seen(number, group_booking=group)))
     everyone = ["everyone in the group"]
-    page.add(line(5, cancel_all=True))
-    assert [list(shown.notes) for shown in page.page().rows] == [[], everyone, [], []]
+    page.add(replace(line(5, cancel_all=True), seen=None))
+    page.add(replace(line(6, Action.NOTHING, cancel_all=True), seen=None))
+    perhaps = ["everyone, if it is a group"]
+    assert [list(shown.notes) for shown in page.page().rows] == [[], everyone, [], perhaps, []]
+    assert "4 cancellations would be sent, 1 for everyone in a group, 1 for everyone if it is a group (not read)." in (
+        page.page().headline
+    )
 
 
 def test_a_series_a_group_and_the_mailed_people_are_counted_in_the_header_of_a_plan() -> None:

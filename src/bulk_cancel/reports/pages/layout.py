@@ -90,16 +90,6 @@ def left_out_note(shown: int, total: int, file: str) -> str:
     )
 
 
-def notes_of(attendee_id: str | None, *, entire_series: bool, is_for_a_group: bool = False) -> list[str]:
-    """Return the further requests of a row, besides its appointment."""
-    notes = (
-        f"attendee {attendee_id}" if attendee_id else "",
-        "everyone in the group" if is_for_a_group else "",
-        "the whole series" if entire_series else "",
-    )
-    return [note for note in notes if note]
-
-
 def show_pace(pace: Pace) -> str:
     """Write a limit for people: `100/min after a burst of 200`."""
     per_minute = pace.rate_per_s * 60

@@ -14,14 +14,14 @@ from bulk_cancel.core.actions import Action
 from bulk_cancel.core.estimate import Hours
 from bulk_cancel.core.moments import Zone, show_moment, show_span, widened
 from bulk_cancel.core.pacing import Pace, duration_s
-from bulk_cancel.core.plan import LookSummary, PlanLine, parts_told
+from bulk_cancel.core.plan import LookSummary, Parts, PlanLine, asked_besides
 from bulk_cancel.core.provenance import Provenance
 from bulk_cancel.core.text import clean, counted, printable
 from bulk_cancel.core.units import about
 from bulk_cancel.reports.next_step import closing_steps
 from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import segments
-from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
+from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note
 from bulk_cancel.reports.pages.rendering import write_page
 
 PLAN_HTML: Final = "plan.html"
@@ -81,8 +81,7 @@ class PlanPage:
     cancels: Counter[str] = field(default_factory=Counter)  #: by account
     paid: int = 0
     without_reason: int = 0  #: of those to be cancelled
-    series: int = 0  #: of those to be cancelled, whole series
-    groups: int = 0  #: of those to be cancelled, everyone in a group
+    parts: Parts = field(default_factory=Parts)  #: of those to be cancelled
     starts: tuple[float, float] | None = None  #: the first and the last start of what is to be cancelled
     _concerning: defaultdict[Action, list[Row]] = field(default_factory=lambda: defaultdict(list), repr=False)
     _paid_rows: list[Row] = field(default_factory=list, repr=False)
@@ -97,8 +96,8 @@ class PlanPage:
             self.starts = widened(self.starts, line.seen.start)
         self.paid += paid
         self.without_reason += line.is_sent and not line.row.reason
-        self.series += line.is_sent and line.row.entire_series
-        self.groups += line.is_sent and line.is_for_a_group
+        if line.is_sent:
+            self.parts.take(line)
         kept = self._kept(line.action, paid=paid)
         if len(kept) < layout.MOST_ROWS:
             kept.append(_row(line, self.facts.zone, for_a_person=paid or line.action in _ADVICE))
@@ -128,7 +127,7 @@ class PlanPage:
         )
 
     def _state(self) -> Kind:
-        if any(self.actions[action] for action in _ADVICE) or self.paid or self.series or self.groups:
+        if any(self.actions[action] for action in _ADVICE) or self.paid or self.parts.told:
             return Kind("look before you approve", Tone.WARN, "!")
         return Kind("nothing unusual", Tone.GOOD, "✓")
 
@@ -139,7 +138,7 @@ class PlanPage:
         unclear = self.actions[Action.READ_FIRST]
         other = self.actions.total() - cancels - unclear
         sentences = (
-            f"{counted(cancels, 'cancellation')} would be sent{parts_told(self.series, self.groups)}.",
+            f"{counted(cancels, 'cancellation')} would be sent{self.parts.told}.",
             look.people if (look := self.facts.look()) else "",
             f"{counted(unclear, 'row is', 'rows are')} looked up first." if unclear else "",
             f"Nothing is sent for {counted(other, 'row', 'rows')}." if other else "",
@@ -210,7 +209,7 @@ def _row(line: PlanLine, zone: Zone, *, for_a_person: bool) -> Row:
         kind=KINDS[line.action],
         for_a_person=for_a_person,
         appointment=row.appointment_id or "",
-        notes=notes_of(row.attendee_id, entire_series=row.entire_series, is_for_a_group=line.is_for_a_group),
+        notes=asked_besides(line),
         text=clean(line.why, 2000),
         cells=(
             clean(f"(not mailed) {row.reason}" if row.other_reason else row.reason or no_reason, 500),

@@ -16,6 +16,7 @@ from bulk_cancel.core.exit_codes import BAD, LEFT, Remains
 from bulk_cancel.core.model import Status, status_of
 from bulk_cancel.core.moments import Zone, show_moment
 from bulk_cancel.core.pacing import Pace
+from bulk_cancel.core.plan import notes_of
 from bulk_cancel.core.text import counted, printable
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.ledger.port import Concern, Ledger, RowRecord, RunRecord
@@ -23,7 +24,7 @@ from bulk_cancel.reports.details import detail_of
 from bulk_cancel.reports.next_step import NOT_ENDED, closing_steps, how_again
 from bulk_cancel.reports.pages import layout
 from bulk_cancel.reports.pages.figures import Timeline, interval_s, segments, timeline
-from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note, notes_of
+from bulk_cancel.reports.pages.layout import Card, Kind, Page, Row, Tone, left_out_note
 from bulk_cancel.reports.pages.rendering import write_page
 from bulk_cancel.reports.remains import earlier_runs, is_as_told, next_now, remains_of_run
 from bulk_cancel.reports.result_folders import folder_of
@@ -272,7 +273,7 @@ def _row(record: RowRecord, zone: Zone, *, for_a_person: bool) -> Row:
         kind=KINDS[status_of(record.state)],
         for_a_person=for_a_person,
         appointment=target.appointment_id if target else "",
-        notes=notes_of(target.attendee_id, entire_series=target.entire_series) if target else (),
+        notes=notes_of(target) if target else (),
         text=detail_of(record),
         cells=(str(record.attempts), show_moment(record.settled_at, zone)),
     )
