@@ -451,15 +451,22 @@ BUGS = (
     Bug(
         "a series is sent while another one is open",
         _SQLITE_QUERIES,
-        "WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND",
-        "WHERE t.entire_series = 0 AND o.entire_series = 1 AND o.target_id <> t.target_id AND",
-        "tests/contracts/test_work.py::test_a_series_waits_while_any_other_series_is_open",
+        "WHERE 1 IN (o.entire_series, t.entire_series) AND",
+        "WHERE o.entire_series <> t.entire_series AND",
+        "tests/contracts/test_work.py::test_a_series_waits_while_any_other_target_is_open",
+    ),
+    Bug(
+        "a series is sent while a row is open",
+        _SQLITE_QUERIES,
+        "WHERE 1 IN (o.entire_series, t.entire_series) AND",
+        "WHERE o.entire_series = 1 AND",
+        "tests/contracts/test_work.py::test_a_series_waits_while_any_other_target_is_open",
     ),
     Bug(
         "a row is sent while a series is open",
         _SQLITE_QUERIES,
-        "WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND",
-        "WHERE t.entire_series = 1 AND o.entire_series = 1 AND o.target_id <> t.target_id AND",
+        "WHERE 1 IN (o.entire_series, t.entire_series) AND",
+        "WHERE t.entire_series = 1 AND",
         "tests/contracts/test_work.py"
         "::test_nothing_is_sent_while_a_series_is_open_and_then_it_is_told_until_when_it_may_take_effect",
     ),

@@ -58,7 +58,7 @@ class Judge:
         self._decided: set[Target] = set()  #: by a person
         #: When a run, or a person, with which settle time proved a cancel of a target not applied.
         self._proofs: defaultdict[Target | None, list[tuple[float, float]]] = defaultdict(list)
-        self._open_series: set[int] = set()  #: series without an outcome that a read may still tell
+        self._open: set[int] = set()  #: targets without an outcome that a read may still tell
         self._begun_by: dict[int, Ran] = {}  #: the ledger's number of a run -> the run
         self._sends, self._outcomes = Sends(scenario, api, violated), Outcomes(scenario, api, violated)
 
@@ -103,8 +103,7 @@ class Judge:
             self._shown_counts(ran, past)
             self._nothing_waits_in_vain(ran, new, before, past)
         last = {target: event for _, target, _, event, *_ in past.events}
-        series = {number for number, target in past.targets.items() if target.entire_series}
-        self._open_series = {one for one in series if past.states[one] in OPEN and last.get(one) != Event.UNDECIDED}
+        self._open = {one for one, state in past.states.items() if state in OPEN and last.get(one) != Event.UNDECIDED}
 
     def _swapped(self, at: float, ran: Ran, new: Sequence[Departure]) -> None:
         """From the moment on when its files are changed a run records nothing, and hence sends nothing more."""
@@ -140,7 +139,7 @@ class Judge:
         number = next(it for it, known in self._past.targets.items() if known == target)
         event = Event.RESOLVED_CANCELLED if cancelled else Event.RESOLVED_NOT_CANCELLED
         self._past.states[number] = TRANSITIONS[State.UNKNOWN, event]
-        self._open_series.discard(number)
+        self._open.discard(number)
         if cancelled:
             return
         now = self._api.clock.now
@@ -180,26 +179,24 @@ class Judge:
         """Go through commits and cancels in their order; return the cancels with what was durable for each."""
         numbers = {target: number for number, target in self._past.targets.items()}
         durable, sent = dict[int, tuple[Entry, float] | None](), list[Sent]()
-        open_series = set(self._open_series)
+        still_open = set(self._open)
         happened: list[tuple[int, Any]] = [(commit.order, commit) for commit in ran.process.commits]
         happened += [(one.order, one) for one in new if one.kind == "post"]
         for _, what in sorted(happened, key=lambda item: item[0]):
             if isinstance(what, Departure):
                 number = numbers.get(what.target)  # type: ignore[arg-type]
-                if others := open_series - {number}:
-                    told = name_of(self._past.targets[min(others)])
-                    self._violated(5, f"{name_of(what.target)} was sent while the series of {told} had no outcome.")
+                if (met := self._meets(what.target, still_open - {number})) is not None:
+                    self._violated(5, f"{name_of(what.target)} was sent while {name_of(met)} had no outcome.")
                 intent, at = (durable.pop(number, None) if number is not None else None) or (None, 0.0)
                 if intent is None:
                     self._violated(2, f"a cancel of {name_of(what.target)} left without a durable intent.")
                 sent.append(Sent(what, self._ordered_by(ran, intent), number, intent, at))
             else:
                 for entry in what.entries:
-                    is_series = self._past.targets[entry.target_id].entire_series
-                    if is_series and entry.event in (Event.INTENT, Event.RECOVERED, Event.NO_PROOF):
-                        open_series.add(entry.target_id)
+                    if entry.event in (Event.INTENT, Event.RECOVERED, Event.NO_PROOF):
+                        still_open.add(entry.target_id)
                     else:
-                        open_series.discard(entry.target_id)
+                        still_open.discard(entry.target_id)
                     durable[entry.target_id] = (entry, what.at) if entry.event is Event.INTENT else None
         intents = Counter(event[1] for event in self._past.events if event[3] == Event.INTENT)
         posts = Counter(numbers.get(one.target) for one in self._api.departures if one.kind == "post")  # type: ignore[arg-type]
@@ -207,6 +204,11 @@ class Judge:
             if number is not None and count > intents[number]:
                 self._violated(2, f"{name_of(self._past.targets[number])}: {count} sends, {intents[number]} intents.")
         return sent
+
+    def _meets(self, sent: Target | None, others: Iterable[int]) -> Target | None:
+        """Return the open target that a cancel meets: one of the two is a series, which may include the other."""
+        open_ones = (self._past.targets[number] for number in sorted(others))
+        return next((one for one in open_ones if one.entire_series or (sent and sent.entire_series)), None)
 
     def _ordered_by(self, ran: Ran, entry: Entry | None) -> Ran:
         """Return the run to whose order an intent or a proof belongs: workers go on with earlier ones."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from bulk_cancel.cli.stdout import put_document, this_machine, zone_given
 from bulk_cancel.cli.terminal import Terminal, styled
 from bulk_cancel.core.actions import Action
 from bulk_cancel.core.moments import Zone, show_moment
-from bulk_cancel.core.plan import PREVIEW, LookSummary
+from bulk_cancel.core.plan import PREVIEW, LookSummary, Unmailed
 from bulk_cancel.core.text import clean, counted
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.plan_files import PlanFile, PlannedLine, open_plan
@@ -87,6 +87,7 @@ class _Shown:
     """The parts of a plan's lines that are shown."""
 
     first: dict[Action, list[PlannedLine]]
+    unmailed: Unmailed = field(default_factory=Unmailed)
     series: int = 0  #: cancels of a whole series
     groups: int = 0  #: cancels for everyone in a group
     no_reasons: int = 0  #: cancels whose mails give no reason
@@ -96,6 +97,7 @@ class _Shown:
         """Count a line, and keep it when it is among the first of its kind."""
         if len(self.first[line.action]) < PREVIEW:
             self.first[line.action].append(line)
+        self.unmailed.take(line.row)
         if line.action is Action.CANCEL:
             self.series += line.row.entire_series
             self.groups += line.is_for_a_group
@@ -115,6 +117,8 @@ def _what_it_means(plan: PlanFile, look: LookSummary, shown: _Shown, zone: Zone)
         yield f"{counted(shown.given_reasons, 'mail has', 'mails have')} the reason that the job or --reason gives."
     if shown.no_reasons:
         yield f"{counted(shown.no_reasons, 'mail gives', 'mails give')} no reason."
+    if shown.unmailed.count:
+        yield shown.unmailed.told
 
 
 def _show_lines(terminal: Terminal, action: Action, rows: list[tuple[str, ...]], total: int) -> None:

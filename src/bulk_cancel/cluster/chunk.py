@@ -31,7 +31,7 @@ from bulk_cancel.engine.intake import Intake
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd, Runner
 from bulk_cancel.engine.shared_limiter import SharedLimiter, Slots
-from bulk_cancel.engine.unknowns import series_due_in_s
+from bulk_cancel.engine.unknowns import open_due_in_s
 from bulk_cancel.errors import BulkCancelError, Exit, LedgerError
 from bulk_cancel.ledger.port import Ledger
 from bulk_cancel.ledger.shared import Lease, SharedLedger
@@ -250,7 +250,7 @@ class ChunkRun:
             return None
         for one in self._ledger.chunks(chunk.run_no):
             if one.chunk != chunk and one.series == chunk.series and not one.ended:
-                due_in_s = series_due_in_s(ledger, clock, settle_s, Scope(one.account, one.chunk))
+                due_in_s = open_due_in_s(ledger, clock, settle_s, Scope(one.account, one.chunk))
                 if due_in_s is not None:
                     return due_in_s + 1.0
         return None

@@ -49,10 +49,10 @@ def plan_job(job: Job, caller: Caller) -> Plan:
                 outputs.takers.append(reasons.add)
             plan = planned(keys, source.rows(reads), states_of, reads, outputs.add)
             plan.hours = hours_of(keys, plan, known_pace)
+            if reasons and plan.may_send and (note := reasons.note()):
+                plan.notes = (*plan.notes, note)
             outputs.conclude(plan)
             plan.closure, plan.shown = source.closure, shown.beside(plan.named_rows)
         plan.digest, plan.time = outputs.digest, time_limit_of(setup)
         plan.provenance = provenance_of_source(setup, source)
-        if reasons and plan.may_send and (note := reasons.note()):
-            plan.notes = (*plan.notes, note)
         return plan

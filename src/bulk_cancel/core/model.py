@@ -52,6 +52,7 @@ class InputRow(NamedTuple):
     account: str | None = None  #: whose credential and limit are used; None: the run's own
     reason_given: bool = False  #: the reason is the job's, not the row's own
     asked: bool = False  #: in a correction file: it says all that was asked, and no option adds anything
+    other_reason: bool = False  #: its reason is another one than that of its first row, and is not mailed
     stands: bool = False  #: an approved plan sends nothing for it: a refusal of its target is not taken up again
 
 

@@ -45,6 +45,7 @@ class PlanLine:
         return self.row.cancel_all and is_group
 
 
+_ROWS_NAMED = 5
 #: Number of lines of each kind that are kept to be shown.
 PREVIEW = 10
 
@@ -101,6 +102,28 @@ def parts_told(series: int, groups: int) -> str:
 
 
 @dataclass(slots=True)
+class Unmailed:
+    """Rows whose reason is not mailed: an earlier row names their target, with another one."""
+
+    count: int = 0
+    first: list[int] = field(default_factory=list)
+
+    def take(self, row: InputRow) -> None:
+        """Count a row, if it is one of them."""
+        self.count += row.other_reason
+        if row.other_reason and len(self.first) < _ROWS_NAMED:
+            self.first.append(row.row)
+
+    @property
+    def told(self) -> str:
+        """How many there are, and which, a sentence."""
+        rows = ", ".join(map(str, self.first)) + (" and more" if self.count > len(self.first) else "")
+        if self.count == 1:
+            return f"1 row names a target again with another reason, which is not mailed (row {rows})."
+        return f"{self.count:,} rows name a target again with another reason, which is not mailed (rows {rows})."
+
+
+@dataclass(slots=True)
 class Share:
     """The part of a plan that one account carries out."""
 
@@ -141,6 +164,7 @@ class Plan:
     blank_reasons: int = 0  #: of these, reasons with something in braces, which nothing fills in
     given_reasons: int = 0  #: rows to be sent with the job's reason
     no_reasons: int = 0  #: rows to be sent without any: their mails give none
+    unmailed: Unmailed = field(default_factory=Unmailed)
     series: int = 0  #: rows to be sent that take their whole series along
     groups: int = 0  #: rows to be sent that cancel for everyone in a group, as readings show
     place: Place | None = None  #: where its cancels go
@@ -250,6 +274,7 @@ def _count(plan: Plan, line: PlanLine) -> None:
         shown.append(line)
     if line.action is not Action.INVALID:
         _count_share(plan.shares.setdefault(line.row.account or "", Share()), line)
+    plan.unmailed.take(line.row)
     if line.is_sent:
         _count_sent(plan, line)
 

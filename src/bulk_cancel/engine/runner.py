@@ -24,7 +24,7 @@ from bulk_cancel.engine.feed import Feed
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler, read_surely
 from bulk_cancel.engine.retrying import Attempts
 from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
-from bulk_cancel.engine.unknowns import series_due_in_s
+from bulk_cancel.engine.unknowns import open_due_in_s
 from bulk_cancel.engine.unrecorded import tell_unrecorded
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, Exit, UnreachableError
 from bulk_cancel.ledger.port import Ledger
@@ -142,8 +142,8 @@ class Runner:
             if not await context.commits.ask(lambda ledger: ledger.unknown_count(self._context.scope)):
                 left = await context.commits.ask(lambda ledger: ledger.sendable_count(context.run_no, context.scope))
                 if left > len(self._held_forbidden):
-                    await self._wait_for_series()
-                    continue  # they waited for a cancel of the same appointment, or for a series
+                    await self._wait_for_others()
+                    continue  # they waited for a cancel of the same appointment, for a series, or as one
                 break
             reconciled = await self._reconciled()
             if not (reconciled.sendable or reconciled.settled or (context.limits.wait and reconciled.undecided)):
@@ -161,14 +161,14 @@ class Runner:
             context.halt(Exit.STOPPED, f"{told}; reads may settle them {when}.")
         return context.intake.closed
 
-    async def _wait_for_series(self) -> None:
-        """With `wait`, wait until another account's series is settled: while it is open no other target is sent.
+    async def _wait_for_others(self) -> None:
+        """With `wait`, wait until what another account has open is settled: a series meets no other open target.
 
         That account reads it when its settle time is over, which takes a while; what nobody reads is not waited for.
         """
         context, settle_s = self._context, self._context.limits.settle_s
         for _ in range(_MOST_LOOKS if context.limits.wait else 0):
-            due_in_s = await context.commits.ask(partial(series_due_in_s, clock=context.clock, settle_s=settle_s))
+            due_in_s = await context.commits.ask(partial(open_due_in_s, clock=context.clock, settle_s=settle_s))
             if due_in_s is None or context.intake.closed:
                 return
             await self._wait_until_due(due_in_s + context.limits.confirm_s + 1.0)

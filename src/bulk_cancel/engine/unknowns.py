@@ -28,13 +28,13 @@ def open_one(item: Unknown, clock: Clock, settle_s: float) -> OpenTarget:
     return OpenTarget(item.work.target, item.intent_at, max(0.0, _age_s(item, clock)), due_at, item.undecided)
 
 
-def series_due_in_s(ledger: Ledger, clock: Clock, settle_s: float, scope: Scope | None = None) -> float | None:
-    """Return the seconds until no open series of a scope keeps other targets waiting, at least 0; None when none does.
+def open_due_in_s(ledger: Ledger, clock: Clock, settle_s: float, scope: Scope | None = None) -> float | None:
+    """Return the seconds until no open target of a scope keeps others waiting, at least 0; None when none does.
 
-    An undecided series keeps none waiting.
+    An undecided one keeps none waiting.
     """
-    series = [item for item in every_unknown(ledger, scope) if item.work.target.entire_series and not item.undecided]
-    return max(0.0, *(due_in_s(item, clock, settle_s) for item in series)) if series else None
+    due = [due_in_s(item, clock, settle_s) for item in every_unknown(ledger, scope) if not item.undecided]
+    return max(0.0, *due) if due else None
 
 
 def due_in_s(item: Unknown, clock: Clock, settle_s: float) -> float:

@@ -19,8 +19,8 @@ from bulk_cancel.inputs.columns import Added
 from bulk_cancel.inputs.rows import StagedInput
 
 _ROW = pl.col(Added.ROW)
-#: The last field of an InputRow, which only an approved plan sets.
-_STANDS = pl.lit(value=False).alias("stands")
+#: The last fields of an InputRow, which no input sets.
+_UNSET = tuple(pl.lit(value=False).alias(name) for name in InputRow._fields[len(Added) :])
 
 
 def write_snapshot(frame: pl.LazyFrame, path: Path, dialect: CsvDialect, read_as: ReadAs) -> None:
@@ -50,7 +50,7 @@ def with_changes(snapshot: Path, changes: list[Path]) -> pl.LazyFrame:
 
 def read_rows(staged: StagedInput, chunk: int = 50_000) -> Iterator[list[InputRow]]:
     """Yield every row, in row order, `chunk` at a time."""
-    frame = pl.scan_parquet(staged.path, glob=False).select(*Added, _STANDS)
+    frame = pl.scan_parquet(staged.path, glob=False).select(*Added, *_UNSET)
     for batch in _batches(frame, chunk):
         yield list(map(InputRow._make, batch.rows()))
 
@@ -61,8 +61,14 @@ def read_columns(
     """Yield rows as `read_rows` does, each chunk with the values of the original columns `names`."""
     frame = pl.scan_parquet(staged.path, glob=False).select(selectors.by_name(*Added, *names))
     for batch in _batches(frame, chunk):
-        rows = list(map(InputRow._make, batch.select(*Added, _STANDS).rows()))
+        rows = list(map(InputRow._make, batch.select(*Added, *_UNSET).rows()))
         yield rows, batch.select(selectors.by_name(*names)).rows(named=True) if names else [{} for _ in rows]
+
+
+def repeated_rows(staged: StagedInput) -> set[int]:
+    """Return the rows whose targets later rows name, too."""
+    again = pl.scan_parquet(staged.path, glob=False).filter(pl.col(Added.FIRST_ROW) != _ROW).select(Added.FIRST_ROW)
+    return {*again.unique().collect(engine="streaming")[Added.FIRST_ROW]}
 
 
 def row_numbers(staged: StagedInput) -> Iterator[int]:

@@ -117,6 +117,7 @@ LINE_FIELDS: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
         "group_booking": lambda value: value is True,
         "reason": _is_reason,
         "reason_given": lambda value: value is True,
+        "other_reason": lambda value: value is True,
         "user_id": _is_id,
         "account": _is_like("[A-Za-z0-9_.-]{1,64}"),
         "start": _is_line(LONGEST_ID),

@@ -174,6 +174,7 @@ def line_record(line: PlanLine) -> Record:
         "group_booking": line.is_for_a_group or None,
         "reason": row.reason,
         "reason_given": (row.reason is not None and row.reason_given) or None,
+        "other_reason": row.other_reason or None,
         "user_id": row.user_id,
         "account": row.account,
         "start": seen.start if seen else None,
@@ -231,6 +232,7 @@ def _input_row(record: Record) -> InputRow:
         problems=None,
         account=record.get("account"),
         reason_given=record.get("reason_given", False),
+        other_reason=record.get("other_reason", False),
     )
 
 
@@ -245,6 +247,8 @@ def _refuse_contradictions(record: Record, action: Action) -> None:
         raise MalformedError("group_booking is without cancel_all, or reason_given without reason")
     if (action is Action.SAME) != (record.get("first_row", record["row"]) < record["row"]):
         raise MalformedError("first_row does not fit the action")
+    if "other_reason" in record and (action is not Action.SAME or "reason" not in record):
+        raise MalformedError("other_reason does not fit the action, or is without reason")
 
 
 def _iso(at: float) -> str:

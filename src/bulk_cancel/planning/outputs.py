@@ -20,16 +20,21 @@ if TYPE_CHECKING:
 
 @dataclass
 class PlanOutputs:
-    """Passes the lines of a plan to the files that the job asks for."""
+    """Passes the lines of a plan, and then the whole of it, to the files that the job asks for."""
 
     takers: list[Callable[[PlanLine], None]] = field(default_factory=list)
     draft: PlanDraft | None = None  #: of the plan file
-    plan: Plan | None = None  #: of all lines, with its hours
+    plan: Plan | None = None  #: of all lines, with its hours and notes
 
     @property
     def digest(self) -> str | None:
         """The plan file's digest, once it is in its place, which is before the page is written."""
         return self.draft.digest if self.draft else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for people, once all lines are taken."""
+        return self.plan.notes if self.plan else ()
 
     def add(self, line: PlanLine) -> None:
         for take in self.takers:
@@ -67,11 +72,11 @@ def _audit_files(
 
     out = setup.job.out or Path()
     records = stack.enter_context(plan_records(out, setup.zone, with_accounts=setup.job.accounts is not None))
-    about = {"source": setup.job.label, "input_digest": source.digest, "notes": source.rows(None).notes}
+    about = {"source": setup.job.label, "input_digest": source.digest}
     known = provenance_of_source(setup, source).document()
     records.summary.update({**about, "api_url": setup.api_url, "provenance": known})
     # Called after the plan file is in its place, and before these are written.
-    stack.callback(lambda: records.summary.update(plan_digest=outputs.digest))
+    stack.callback(lambda: records.summary.update(plan_digest=outputs.digest, notes=outputs.notes))
     page = stack.enter_context(writing_plan_page(out, _facts(setup, source, outputs)))
     return [records.add, page.add]
 
@@ -88,7 +93,7 @@ def _facts(setup: Setup, source: Source, outputs: PlanOutputs) -> PlanFacts:
         setup.machine.clock.now(),
         job.pace,
         paces,
-        source.rows(None).notes,
+        lambda: outputs.notes,
         source.closure,
         provenance_of_source(setup, source),
         lambda: outputs.digest,

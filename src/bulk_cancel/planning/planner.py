@@ -49,11 +49,13 @@ def planned(
 
 
 def _doubts(plan: Plan, id_column: str) -> Iterator[str]:
-    """Yield what is hardly meant. `id_column`: the one that --map names for the appointment ids; or empty."""
+    """Yield what may not be meant. `id_column`: the one that --map names for the appointment ids; or empty."""
     if count := plan.blank_reasons:
         hold = counted(count, "reason of the input holds", "reasons of the input hold")
         stand = "it is mailed as it stands" if count == 1 else "they are mailed as they stand"
         yield f"{hold} {{…}}: {stand}. Blanks are filled in the reason of the job, or of --reason, only."
+    if plan.unmailed.count:
+        yield plan.unmailed.told
     column = f"the column {clean(id_column)}" if id_column else "the column of the appointment ids"
     rows, actions = plan.rows, plan.actions
     for count, total, what in (

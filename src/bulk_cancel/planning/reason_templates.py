@@ -12,7 +12,7 @@ from bulk_cancel.core.plan import LookAt, PlanLine, decided, target_of
 from bulk_cancel.core.readings import Reading
 from bulk_cancel.core.template import SEEN_NAMES, NoZoneError, Template, parse_template, seen_values
 from bulk_cancel.errors import ConfigError
-from bulk_cancel.inputs import StagedInput, read_columns, read_rows
+from bulk_cancel.inputs import StagedInput, read_columns, read_rows, repeated_rows
 
 _NAME_ZONE = "Nothing was sent. Name the zone of its readers: --timezone Europe/Berlin, or timezone in the job file."
 _NOTHING: Mapping[str, str | None] = {}
@@ -48,6 +48,7 @@ class Rows:
     users: Mapping[str, str] = field(default_factory=dict)  #: account -> acting user where a row names none
     _unfit: dict[int, str] = field(default_factory=dict)  #: rows to be sent whose reason cannot be filled in -> why
     _owners: dict[Target, int | None] = field(default_factory=dict)  #: their targets -> who took over; None: nobody yet
+    _reasons: dict[int, str | None] = field(default_factory=dict)  #: rows that later rows repeat -> what is mailed
     _columns: dict[int, Mapping[str, str | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -102,14 +103,25 @@ class Rows:
             yield [self._fit(row) for row in rows] if self.template else rows
 
     def look(self, look: LookAt | None) -> LookAt | None:
-        """Return a function that reads with `look` and then fills in the reasons."""
-        if self.template is None:
+        """Return a function that reads with `look`, then fills in the reasons and compares those of repeated rows."""
+        self._reasons = dict.fromkeys(repeated_rows(self.staged))
+        if self.template is None and not self._reasons:
             return look
 
         def filled(lines: Sequence[PlanLine]) -> Sequence[PlanLine]:
-            return self._inherited([self._filled_line(line) for line in (look(lines) if look else lines)], look)
+            done = [self._filled_line(line) for line in (look(lines) if look else lines)]
+            return [self._compared(line) for line in self._inherited(done, look)]
 
         return filled
+
+    def _compared(self, line: PlanLine) -> PlanLine:
+        """Mark a row that names its target again, with another reason: that of the first row is mailed."""
+        row = line.row
+        if row.row in self._reasons:
+            self._reasons[row.row] = row.reason
+        if line.action is not Action.SAME or row.reason in (None, self._reasons.get(row.first_row or 0)):
+            return line
+        return replace(line, row=row._replace(other_reason=True), why=f"{line.why}, with another reason: not mailed")
 
     def _filled_line(self, line: PlanLine) -> PlanLine:
         row = self._filled(line.row)
@@ -149,6 +161,7 @@ class Rows:
         owner = self._owners[target]
         if owner is None:
             owner = self._owners[target] = row.row
+            self._reasons[owner] = None
         return row._replace(first_row=owner)
 
     def _fit(self, row: InputRow) -> InputRow:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import csv
+import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from bulk_cancel.cli.render import show_plan
+from bulk_cancel.cli.show import show_command
+from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.commands.plan import plan_job
+from bulk_cancel.commands.run import run_job
 from bulk_cancel.core.actions import Action
-from bulk_cancel.inputs import read_columns
+from bulk_cancel.core.plan import Plan
+from bulk_cancel.inputs import read_columns, read_rows
 from support.office import Office
 from support.plans import uuid
 
@@ -76,6 +83,46 @@ def test_the_first_fit_row_of_a_target_is_sent_as_the_plan_says(
     assert {row: detail for row, (_, detail) in told.items() if "same target" in detail} == {
         row: f"same target as row {first}" for row, first in SAME.items()
     }
+
+
+@pytest.mark.parametrize("chunk", [1, 50_000])
+@pytest.mark.parametrize("reason", ["Closed", REASON], ids=["plain", "with a blank"])
+def test_a_reason_that_is_not_mailed_is_told_wherever_the_plan_is(
+    office: Office, chunk: int, reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for read in (read_columns, read_rows):
+        where = f"bulk_cancel.planning.reason_templates.{read.__name__}"
+        monkeypatch.setattr(where, partial(read, chunk=chunk))  # type: ignore[operator]
+    source = write(
+        office,
+        f"{uuid(1)},Fire,2026-12-01",
+        f"{uuid(1)},Fire,2026-12-02",
+        f"{uuid(1)},Flood,2026-12-02",
+        f"{uuid(2)},,2026-12-01",
+        f"{uuid(2)},,2026-12-01",
+        f"{uuid(1)},,2026-12-01",
+        f"{uuid(3)},,",
+        f"{uuid(3)},Fire,2026-12-01",
+        f"{uuid(3)},Flood,2026-12-01",
+        f"{uuid(3)},Fire,2026-12-01",
+    )
+    others = "(rows 4, 7, 10)" if reason == REASON else "(rows 4, 7, 9, 10, 11)"
+    told = f"rows name a target again with another reason, which is not mailed {others}."
+    out, plan_file = office.folder / "out", office.folder / "a.plan"
+    plan = plan_job(office.job(source, reason=reason, plan_file=str(plan_file)), office.played.caller)
+    assert any(told in note for note in plan.notes)
+    show_plan(Terminal(), plan, "a.csv")
+    show_command(str(plan_file), None, json=False)
+    assert " ".join(capsys.readouterr().out.split()).count(told) == 2
+    assert told in " ".join(json.loads((out / "plan.json").read_text())["notes"])
+    page = (out / "plan.html").read_text(encoding="utf-8")
+    assert told in page
+    assert "(not mailed) Flood" in page
+    assert "same target as row 2, with another reason: not mailed" in (out / "plan.csv").read_text(encoding="utf-8")
+    asked: list[Plan] = []
+    caller = replace(office.played.caller, approve=lambda plan: not asked.append(plan))
+    run_job(office.job(plan_file), caller)
+    assert any(told in note for note in asked[0].notes)
 
 
 def test_a_target_that_is_settled_needs_no_fit_row(office: Office) -> None:

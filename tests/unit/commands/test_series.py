@@ -49,3 +49,17 @@ def test_a_series_waits_while_another_one_is_open(office: Office, source: Path, 
     assert (second.counts["unknown"], second.counts["rejected"], second.counts["pending"]) == (1, 1, 0)
     assert "look at the series" in (tmp_path / "out" / "unknown.csv").read_text("utf-8"), "a person has to"
     assert len(office.line.posts) == 1
+
+
+def test_a_series_waits_while_a_row_that_it_may_include_has_no_outcome(office: Office, tmp_path: Path) -> None:
+    """Whose cancel takes effect late: the series would have cancelled it before, and two mails would have been sent."""
+    source = tmp_path / "mixed.csv"
+    source.write_text(f"id,cancel_entire_series\n{FIRST},\n{SECOND},yes\n", encoding="utf-8")
+    office.line.on_cancel = lambda target: cancelled(target) if target.entire_series else NO_ANSWER
+    office.line.on_read = active
+    first = office.run(source)
+    assert (first.exit_code, first.counts["unknown"], first.counts["pending"]) == (4, 1, 1)
+    office.line.on_read = lambda target: active(target) if target.entire_series else cancelled(target)
+    second = office.run(source)
+    assert (second.exit_code, second.counts["cancelled"]) == (0, 2)
+    assert [one for _, one in office.line.posts] == [FIRST, SECOND]

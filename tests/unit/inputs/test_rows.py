@@ -26,7 +26,7 @@ def one_row(staging):
 
 def test_an_id_is_compared_in_lower_case_without_the_space_around(one_row, uuid):
     row = one_row(id=f" \t{uuid(10).upper()}\u00a0 ", attendee_id=uuid(11).upper(), user_id=f" {uuid(12)}")
-    assert row[1:] == (uuid(10), uuid(11), False, False, None, uuid(12), 2, None, None, False, False, False)
+    assert row[1:] == (uuid(10), uuid(11), False, False, None, uuid(12), 2, None, None, False, False, False, False)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,21 @@ def test_parquet_text_may_be_a_dictionary_or_null(staging, parquet, uuid):
         reason=pl.Series([None], dtype=pl.Null),
         attendee_id=pl.Series([uuid(2)], dtype=pl.Enum([uuid(2)])),
     )
-    assert staging.rows(path)[0][1:] == (uuid(1), uuid(2), False, False, None, None, 2, None, None, False, False, False)
+    assert staging.rows(path)[0][1:] == (
+        uuid(1),
+        uuid(2),
+        False,
+        False,
+        None,
+        None,
+        2,
+        None,
+        None,
+        False,
+        False,
+        False,
+        False,
+    )
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,9 @@ NOT EXISTS (SELECT 1 FROM events e
 
 -- A target waits for its turn while another cancel of the same appointment is open, and is read first when one was
 -- sent, or a series was: the answer to a series cancel does not name the siblings that it took along. So is what was
--- refused once, or is not cancelled by a person's word. Every target waits while a series is open: it may be one of that
--- series, which may still take effect. Neither waits any more once that is undecided, which comes after its settle time.
+-- refused once, or is not cancelled by a person's word. Every target waits while a series is open, and a series while any
+-- other target is: one may be of the other, which may still take effect. None waits any more for what is undecided, which
+-- it is after its settle time.
 -- What was sent after an unknown outcome, and became unknown again, is not sent a third time in the same run: what its
 -- reads show may be an old state.
 -- What a worker has to know of a target before it sends: whether it must be read first; whether its attendee was seen
@@ -104,7 +105,7 @@ WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
     AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND '' IN (o.attendee_id, t.attendee_id) AND
 {not_undecided}
   )) AND
-{no_other_series_is_open}
+{no_series_meets_another}
   AND NOT (t.attempts > 1 AND EXISTS (SELECT 1 FROM events i JOIN events e USING (target_id, attempt_no)
     JOIN events o USING (target_id)
     WHERE i.target_id = t.target_id AND i.run_no = $1 AND i.event = 'intent' AND o.attempt_no < i.attempt_no

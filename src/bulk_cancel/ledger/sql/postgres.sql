@@ -334,13 +334,17 @@ WITH written AS (
   ORDER BY target_id RETURNING *)
 {sealed_of_written}
 
--- Two series suffice to know of one beside the target's own; they are looked up once, in their order, which leads
+-- Two targets suffice to know of one beside the target itself; they are looked up once, in their order, which leads
 -- through their partial indexes also before the database knows how few they are.
 -- name: with_series
 WITH sent_series AS MATERIALIZED (
   SELECT target_id FROM targets WHERE entire_series AND attempts > 0 ORDER BY intent_at DESC LIMIT 2),
 open_series AS MATERIALIZED (
   SELECT o.target_id FROM targets o WHERE o.entire_series AND o.state IN ('sending', 'unknown') AND
+{not_undecided}
+  ORDER BY o.target_id LIMIT 2),
+open_beside_series AS MATERIALIZED (
+  SELECT o.target_id FROM targets o WHERE $3 AND o.state IN ('sending', 'unknown') AND
 {not_undecided}
   ORDER BY o.target_id LIMIT 2)
 
@@ -359,8 +363,9 @@ open_series AS MATERIALIZED (
     FROM events e JOIN runs r USING (run_no)
     WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1)
 
--- name: no_other_series_is_open
+-- name: no_series_meets_another
   NOT EXISTS (SELECT 1 FROM open_series s WHERE s.target_id <> t.target_id)
+  AND NOT EXISTS (SELECT 1 FROM open_beside_series s WHERE s.target_id <> t.target_id)
 
 -- name: age
   NULL, NULL, greatest(0, wall_clock() -

@@ -241,9 +241,9 @@ SELECT target_id, ?6, 'recovered', attempts, ?7 FROM targets WHERE
   (SELECT json_array(e.at, json_array(r.boot_id, r.mono_offset), r.settle_s) FROM events e JOIN runs r USING (run_no)
     WHERE e.target_id = t.target_id AND e.event IN ('rejected', 'not_found') ORDER BY e.event_id DESC LIMIT 1)
 
--- name: no_other_series_is_open
+-- name: no_series_meets_another
   NOT EXISTS (SELECT 1 FROM targets o
-    WHERE o.entire_series = 1 AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND
+    WHERE 1 IN (o.entire_series, t.entire_series) AND o.target_id <> t.target_id AND o.state IN ('sending', 'unknown') AND
 {not_undecided}
   )
 

@@ -62,7 +62,7 @@ class PlanFacts:
     made_at: float  #: seconds since the epoch
     pace: Pace
     paces: Mapping[str, Pace] = field(default_factory=dict)  #: by account, where there are any
-    notes: tuple[str, ...] = ()  #: sentences on how the input was read
+    notes: Callable[[], tuple[str, ...]] = tuple  #: sentences for its reader; known when the page is written
     closure: str = ""  #: the command that checks the days of a closure; empty: this plan is of no closure
     provenance: Provenance = field(default_factory=Provenance)
     digest: Callable[[], str | None] = lambda: None  #: of the plan file; known when the page is written
@@ -164,8 +164,8 @@ class PlanPage:
         yield "Planned", show_moment(self.facts.made_at, self.facts.zone)
         yield from replace(self.facts.provenance, plan_digest=self.facts.digest() or "").facts()
         yield "Reasons in the mails", self._reasons()
-        if self.facts.notes:
-            yield "How the input was read", clean(" ".join(self.facts.notes), 2000)
+        if notes := self.facts.notes():
+            yield "Notes", clean(" ".join(notes), 2000)
         if self.starts:
             yield "Appointments start", show_span(self.starts, self.facts.zone)
         yield "Input's SHA-256", self.facts.input_digest
@@ -204,7 +204,7 @@ def writing_plan_page(out: Path, facts: PlanFacts) -> Iterator[PlanPage]:
 
 
 def _row(line: PlanLine, zone: Zone, *, for_a_person: bool) -> Row:
-    row, seen = line.row, line.seen
+    row, seen, no_reason = line.row, line.seen, "(no reason)" if line.is_sent else ""
     return Row(
         row=row.row,
         kind=KINDS[line.action],
@@ -213,7 +213,7 @@ def _row(line: PlanLine, zone: Zone, *, for_a_person: bool) -> Row:
         notes=notes_of(row.attendee_id, entire_series=row.entire_series, is_for_a_group=line.is_for_a_group),
         text=clean(line.why, 2000),
         cells=(
-            clean(row.reason or ("(no reason)" if line.is_sent else ""), 500),
+            clean(f"(not mailed) {row.reason}" if row.other_reason else row.reason or no_reason, 500),
             show_moment(seen.start if seen else None, zone),
         ),
     )
