@@ -60,7 +60,7 @@ command(
 command(
     "closed",
     "Check whether days are really closed, and what remains on them. Only reads.",
-    source_parameter("A job file with a [select] table, instead of the days. (optional)", required=False, default=""),
+    source_parameter("A job file with a [select] table, instead of the days.", required=False, default=""),
     *day_options(required=False),
     *SELECTS,
     flag_option("--include-contacts", "Names, mail addresses, phone numbers; needs --out."),
@@ -140,7 +140,7 @@ command(
 command(
     "doctor",
     "Check the settings, the ledger, the credential and the API. Sends no cancel; ends as a run would.",
-    source_parameter("A job file, or an input, to check. (optional)", required=False, default=""),
+    source_parameter("A job file, or an input, to check.", required=False, default=""),
     heading=_SETTINGS,
     example="doctor jobs/nightly.toml",
 )

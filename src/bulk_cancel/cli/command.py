@@ -49,7 +49,7 @@ class Argument(click.Argument):
     """An argument that has a help text as options have."""
 
     def __init__(self, *args: Any, help: str, **kwargs: Any) -> None:
-        super().__init__(*args, type=click.Path() if kwargs["metavar"] in _FILES else str, **kwargs)
+        super().__init__(*args, type=click.Path() if kwargs["metavar"].strip("[]") in _FILES else str, **kwargs)
         self.help = help
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
@@ -204,16 +204,15 @@ def _wrong_option(ctx: click.Context, flag: str) -> UsageError:
     here = ctx.command_path.partition(" ")[2] or ctx.command_path
     return UsageError(
         f"{asked}{near} belongs to {_listed(owners[near])}: {here} does not take it.",
-        advice=f"Nothing was done. Leave it out, or type: bulk-cancel {owners[near][0]} … {near}",
+        advice=f"Nothing was done. Type {here} without it.",
     )
 
 
 def _owners(ctx: click.Context) -> dict[str, list[str]]:
-    """Return each flag of all commands, with the commands that have it, those with the same arguments first."""
+    """Return each flag of all commands, with the commands that have it."""
     root, owners = ctx.find_root().command, dict[str, list[str]]()
     commands = [*commands_below(root)] if isinstance(root, click.Group) else []
-    called = _arguments_of(ctx.command)
-    for name, command in sorted(commands, key=lambda item: _arguments_of(item[1]) != called):
+    for name, command in commands:
         for flag in _flags_of(command) if name != SHOWS_ALL else ():
             owners.setdefault(flag, []).append(name)
     return owners
@@ -223,10 +222,6 @@ def _flags_of(command: click.Command) -> Iterator[str]:
     for option in command.params:
         if isinstance(option, Option):
             yield from option.flags
-
-
-def _arguments_of(command: click.Command) -> list[str | None]:
-    return [param.name for param in command.params if isinstance(param, Argument)]
 
 
 def _nearest(word: str, words: Iterable[str], likeness: float = 0.6) -> str | None:

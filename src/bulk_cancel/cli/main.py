@@ -14,7 +14,7 @@ from bulk_cancel.cli.app import app
 from bulk_cancel.cli.streams import prepare_streams
 from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.errors import BulkCancelError, Exit, OutOfFilesError, OutputError, UsageError
-from bulk_cancel.ops.platforms import refuse_windows
+from bulk_cancel.ops.platforms import refuse_unreadable, refuse_windows
 
 __all__ = ["app", "main"]
 
@@ -25,6 +25,7 @@ def main() -> None:
     _end_by_sigterm()
     try:
         refuse_windows()
+        refuse_unreadable(sys.argv[1:], os.environ)
         code = app.main(prog_name="bulk-cancel", standalone_mode=False)
     except BulkCancelError as error:
         _complain(error)

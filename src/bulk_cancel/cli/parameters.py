@@ -11,7 +11,8 @@ def source_parameter(
     help_text: str = "A job file (.toml), an input, an approved plan, or - for CSV on stdin.", **rest: Any
 ) -> Argument:
     """Return the argument that names an input or a job file."""
-    return Argument(["source"], metavar="SOURCE", help=help_text, **rest)
+    metavar = "SOURCE" if rest.get("required", True) else "[SOURCE]"
+    return Argument(["source"], metavar=metavar, help=help_text, **rest)
 
 
 def target_parameter() -> Argument:

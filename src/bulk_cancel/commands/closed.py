@@ -97,7 +97,7 @@ def _checked(setup: Setup, *, with_contacts: bool) -> Closed:
 
     found = find_appointments(setup, with_contacts=with_contacts, then=read_on)
     appointments = tuple(_appointments(found, setup.place))
-    pending, slots = tuple(_pending(reads[0])), tuple(_slots(reads[0]))
+    pending, slots = tuple(_pending(reads[0])), tuple(_slots(found, reads[0]))
     checks = (
         *_check_appointments(found, appointments),
         *_check_pending(found, pending, reads[0].pending_doubts),
@@ -206,31 +206,33 @@ def _check_pending(found: Found, left: tuple[Left, ...], doubts: list[str]) -> I
 # -- bookable slots ----------------------------------------------------------------------------------------------------
 
 
-def _slots(reads: ClosureReads) -> Iterator[Left]:
+def _slots(found: Found, reads: ClosureReads) -> Iterator[Left]:
+    names = {one.meeting_type_id: one.meeting for one in found.gathering.chosen(*Fit) if one.meeting}
     for offer, starts in sorted(reads.slots.items()):
         if starts:
-            hosts, note = (offer.host_id,), f"{counted(len(starts), 'slot')}, the last starts at the end given"
-            yield Left(LeftKind.SLOTS, "", starts[0], starts[-1], hosts, offer.meeting_type_id, note)
+            type_id, count = offer.meeting_type_id, len(starts)
+            name, span = names.get(type_id) or type_id, (starts[0], starts[-1])
+            slots = Left(LeftKind.SLOTS, "", *span, (offer.host_id,), type_id, "", name=name, count=count)
+            start = counted(count, "slot starts", "slots start")
+            yield replace(slots, note=f"{start} {_span([slots], found.selection.days)}")
 
 
 def _check_slots(found: Found, reads: ClosureReads, left: tuple[Left, ...]) -> Iterator[Check]:
     name, days, doubts = "bookable slots", found.selection.days, reads.slot_doubts
-    booked = f", those booked{found.selection.narrowing}" if found.selection.narrowing else ""
-    asked = f"{counted(len(reads.slots), 'meeting type and host', 'meeting types and hosts')} asked about{booked}"
+    narrowing = found.selection.narrowing
+    types, hosts = ({getattr(offer, name) for offer in reads.slots} for name in ("meeting_type_id", "host_id"))
+    those = f"{counted(len(types), 'meeting type')} of {counted(len(hosts), 'host')}"
+    asked = f"Looked at: {those}{f', those of appointments{narrowing}' if narrowing else ''}."
     if left:
-        count = sum(len(starts) for starts in reads.slots.values())
-        names = {one.meeting_type_id: one.meeting for one in found.gathering.chosen(*Fit) if one.meeting}
-        named = [
-            f"{names.get(one.meeting_type_id) or one.meeting_type_id} with {one.host_ids[0]} {_span([one], days)}"
-            for one in left[:_MOST_NAMED]
-        ]
+        count = sum(one.count for one in left)
+        named = [f"{one.name} with {one.host_ids[0]} {_span([one], days)}" for one in left[:_MOST_NAMED]]
         more = f"; and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
         what = f"{counted(count, 'slot')} on {days} can be booked: {'; '.join(named)}{more}."
-        yield _left_over(name, f"{what} {asked}.", _BLOCK)
+        yield _left_over(name, f"{what} {asked}", _BLOCK)
     elif not doubts and reads.slots:
         active = found.gathering.count(Fit.ACTIVE)
         proof = " While appointments are active, that proves nothing: they fill the slots." if active else ""
-        yield (untold if active else good)(name, f"None on {days} can be booked: {asked}.{proof}")
+        yield (untold if active else good)(name, f"None on {days} can be booked. {asked}{proof}")
     elif not doubts:
         yield untold(name, "There was no meeting type to ask about.", "Name one with --meeting-type and --host.")
     if doubts:

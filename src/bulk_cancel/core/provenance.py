@@ -42,12 +42,10 @@ class Provenance:
         return replace(self, **given)
 
     def notes(self, plan: Provenance) -> Iterator[str]:
-        """Yield sentences: what is taken over from an approved plan, and what differs from it."""
+        """Yield sentences: what differs from an approved plan."""
         for name, what in (("ticket", "ticket"), ("approved_by", "person who approved")):
             here, there = getattr(self, name), getattr(plan, name)
-            if there and not here:
-                yield f"The {what} is taken over from the plan: {there}."
-            elif there and here != there:
+            if there and here not in ("", there):
                 yield f"The plan names another {what}: {there}. This run is recorded with {here}."
 
     def command_for(self, file: str, source: str, new_out: str) -> str:

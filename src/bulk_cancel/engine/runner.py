@@ -139,15 +139,14 @@ class Runner:
             await self._send_all()
             if context.intake.closed:
                 break
-            if not await context.commits.ask(lambda ledger: ledger.unknown_count(self._context.scope)):
-                left = await context.commits.ask(lambda ledger: ledger.sendable_count(context.run_no, context.scope))
-                if left > len(self._held_forbidden):
-                    await self._wait_for_others()
-                    continue  # they waited for a cancel of the same appointment, for a series, or as one
+            if await context.commits.ask(lambda ledger: ledger.unknown_count(context.scope)):
+                reconciled = await self._reconciled()
+                if not (reconciled.sendable or reconciled.settled or context.limits.wait):
+                    break
+            left = await context.commits.ask(lambda ledger: ledger.sendable_count(context.run_no, context.scope))
+            if left <= len(self._held_forbidden):
                 break
-            reconciled = await self._reconciled()
-            if not (reconciled.sendable or reconciled.settled or (context.limits.wait and reconciled.undecided)):
-                break  # (a target that has just become undecided no longer keeps others waiting)
+            await self._wait_for_others()  # left are those that waited for an open cancel
         return reconciled
 
     def _halted_by_a_canary(self, reconciled: Reconciled) -> bool:

@@ -45,7 +45,7 @@ def part_files(folder: Path) -> list[Path]:
 
 
 def _is_part(path: Path) -> bool:
-    return path.name.lower().endswith(".parquet") and path.is_file()
+    return path.name.lower().endswith(".parquet") and path.name.isprintable() and path.is_file()  # as UTF-8 is
 
 
 def _is_no_data(name: str) -> bool:

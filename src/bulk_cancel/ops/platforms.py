@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
-from bulk_cancel.errors import ConfigError
+from bulk_cancel.errors import ConfigError, UsageError
 
 
 def refuse_windows() -> None:
@@ -14,3 +17,34 @@ def refuse_windows() -> None:
             "bulk-cancel does not run on Windows: it could not keep its promises there. Nothing was done.",
             advice="Run it in WSL (wsl --install), in a container, or on Linux or macOS.",
         )
+
+
+def refuse_unreadable(words: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Refuse words of a command line, and folders it works in, that are no UTF-8: neither SQLite nor Polars opens them.
+
+    Raises UsageError for a word, ConfigError for the current folder and those of the user.
+    """
+    for word in words:
+        if _is_unreadable(word):
+            raise UsageError(f"{_shown(word)} {_NO_TEXT}", advice="Nothing was sent. Give the file another name.")
+    here = ""
+    with suppress(OSError):
+        here = os.getcwd()  # noqa: PTH109 - a word, not yet a path
+    for what, folder in {
+        "The current folder": here,
+        "HOME": environ.get("HOME", ""),
+        "XDG_STATE_HOME": environ.get("XDG_STATE_HOME", ""),
+    }.items():
+        if _is_unreadable(folder):
+            raise ConfigError(f"{what}, {_shown(folder)}, {_NO_TEXT}", advice="Nothing was sent. Work in another one.")
+
+
+_NO_TEXT = "is not UTF-8 (or the locale is not: LANG=C.UTF-8 helps then), and cannot be used."
+
+
+def _is_unreadable(word: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in word)
+
+
+def _shown(word: str) -> str:
+    return word.encode("utf-8", "replace").decode()

@@ -47,6 +47,8 @@ class Left:
     meeting_type_id: str | None
     note: str
     contacts: tuple[Contact, ...] = field(default=(), repr=False)
+    name: str = ""  #: of what has no id: the meeting type
+    count: int = 1  #: how many slots these are
 
     @property
     def last(self) -> str | None:
@@ -113,12 +115,13 @@ def _csv(left: Sequence[Left], facts: ClosedFacts, *, with_contacts: bool) -> st
 def _page(left: Sequence[Left], facts: ClosedFacts) -> Page:
     state, advice = _ADVICE[facts.exit_code]
     rows = [_row(number, one, facts.zone) for number, one in enumerate(left[: layout.MOST_ROWS], 1)]
-    counts = [(_KINDS[kind], sum(one.kind is kind for one in left)) for kind in LeftKind]
+    counts = [(kind, sum(one.count for one in left if one.kind is kind)) for kind in LeftKind]
+    told = ", ".join(counted(count, kind.value.removesuffix("s")) for kind, count in counts if count)
     return Page(
         title="Closed days",
         name=str(facts.selection),
         state=state,
-        headline=f"{counted(len(left), 'thing is', 'things are')} left." if left else f"{state.label.capitalize()}.",
+        headline=f"{state.label.capitalize()}{f': {told}' if told else ''}.",
         advice=advice,
         facts=[
             *facts.parts,
@@ -126,7 +129,7 @@ def _page(left: Sequence[Left], facts: ClosedFacts) -> Page:
             *facts.provenance.facts(),
         ],
         bar_title="What is left",
-        bar=segments(counts),
+        bar=segments([(_KINDS[kind], count) for kind, count in counts]),
         headers=("Hosts", "From, to"),
         rows=rows,
         note=layout.left_out_note(len(rows), len(left), LEFT_CSV),
@@ -140,7 +143,8 @@ def _row(number: int, one: Left, zone: tzinfo) -> Row:
         kind=_KINDS[one.kind],
         for_a_person=True,
         appointment=one.id,
-        notes=[f"meeting type {one.meeting_type_id}"] if one.meeting_type_id else [],
+        notes=[f"meeting type {one.meeting_type_id}"] if one.id and one.meeting_type_id else [],
         text=one.note,
         cells=(", ".join(one.host_ids), ", ".join(filter(None, times))),
+        nameless=one.name,
     )

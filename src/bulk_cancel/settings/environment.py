@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, tzinfo
@@ -24,6 +25,8 @@ SHORTEST_SETTLE_S = 60.0
 _LOCALTIME = Path("/etc/localtime")
 #: Names of UTC, the zone of most servers.
 _UTC = frozenset({"UTC", "Etc/UTC", "UCT", "Etc/UCT", "Universal", "Etc/Universal", "Zulu", "Etc/Zulu"})
+#: With dots or escapes in it a path has many spellings, and a ledger is bound to one of them.
+_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[\w.~-]+)*", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -41,7 +44,7 @@ def api_url(environ: Mapping[str, str]) -> str:
     """Return the API's base URL, with `/v4`. Raises ConfigError for one that sends the credential unencrypted."""
     url = stripped(environ.get("MEETERGO_API_URL", "")).rstrip("/") or DEFAULT_API
     parts = _parts(url)
-    if parts is None or parts.username or parts.query or parts.fragment:
+    if parts is None or parts.username or parts.query or parts.fragment or not _PATH.fullmatch(parts.path):
         raise ConfigError("MEETERGO_API_URL is not the address of an API.", advice=f"It looks like {DEFAULT_API}")
     if parts.scheme == "http" and _host(parts) != _LOOPBACK:
         raise ConfigError(

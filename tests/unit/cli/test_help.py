@@ -44,6 +44,14 @@ def test_the_short_help_is_one_screen(
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.parametrize(("name", "usage"), [("doctor", "[SOURCE]"), ("closed", "[SOURCE]"), ("run", "SOURCE")])
+def test_the_usage_says_what_may_be_left_out(
+    name: str, usage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, name, "-h")
+    assert capsys.readouterr().out.startswith(f"Usage: bulk-cancel {name} [OPTIONS] {usage}\n")
+
+
 def test_the_whole_help_of_the_sandbox_lists_the_faults(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

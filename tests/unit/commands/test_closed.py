@@ -156,7 +156,7 @@ def test_closed_names_what_it_checked_wherever_it_shows_the_result(closed: Comma
     left = closed(*narrowed, "--json", "--out", "look")
     assert f" with {named} " in found(left, "appointments")
     assert f"None with meeting type {CHECK_UP.id} waits" in found(left, "pending bookings")
-    assert f"those booked with {named}" in found(left, "bookable slots")
+    assert f"Looked at: 1 meeting type of 1 host, those of appointments with {named}." in found(left, "bookable slots")
     assert left.document["selection"] == {
         "location": "Berlin",
         "meeting_type_id": CHECK_UP.id,
@@ -168,6 +168,14 @@ def test_closed_names_what_it_checked_wherever_it_shows_the_result(closed: Comma
     whole = f"{DAY} (Europe/Berlin), location 'Berlin', meeting type {CHECK_UP.id}, the credential's own list"
     page = Path("look/closed.html").read_text(encoding="utf-8")
     assert whole in html.unescape(page)
+    # The page counts and names what the terminal does.
+    slots = next(one for one in left.document["left"] if one["kind"] == "bookable slots")
+    count = found(left, "bookable slots").partition(" on ")[0]
+    assert re.fullmatch(r"(\d+) slots", count)
+    assert re.search(rf"<h1>Not closed: \d+ appointments?, .*{count.replace(' ', ' bookable ')}\.</h1>", page)
+    assert f'<span class="muted">{CHECK_UP.name}</span>' in page
+    assert "no id" not in page
+    assert re.fullmatch(rf"{count} start from \d\d:\d\d CES?T to \d\d:\d\d CES?T", slots["note"])
     assert "bulk-cancel closed --from" in page
     rows = list(csv.DictReader(io.StringIO(Path("look/left.csv").read_text())))
     assert {row["selection"] for row in rows} == {whole}

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from bulk_cancel.core.clock import TimeBase
-from bulk_cancel.core.model import Answer, Appointment, Target
+from bulk_cancel.core.model import Answer, Appointment, Scope, Target
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Limits
@@ -242,6 +242,31 @@ async def test_with_wait_rows_wait_until_another_accounts_series_is_settled(cloc
     commits.hold(replace(item, work=other))
     commits.rows.append(other)
     commits.unknown_count = lambda _: 0  # type: ignore[method-assign] # of this account
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(Runner(context).run)
+        await anyio.sleep(800)
+        assert not line.posts
+        commits.states[other.target_id] = State.CANCELLED
+    assert [name for _, name in line.posts] == [own.target.appointment_id]
+
+
+async def test_with_wait_rows_wait_for_another_account_also_beside_what_only_a_person_can_settle(clock: Clock) -> None:
+    line = ScriptedLine(clock)
+    context, commits = context_of(clock, line, Limits(wait=True))
+    own, undecided, other = works(3)
+    (late,), (young,) = unknowns(clock, 1, age_s=700), unknowns(clock, 1, age_s=0)
+    other.target = replace(other.target, entire_series=True)
+    line.on_read = lambda target: Answer(404) if target == undecided.target else active(target)
+    commits.stage(own)
+    commits.hold(replace(late, work=undecided, undecided=True), replace(young, work=other))
+    commits.rows.append(other)
+    everyones = commits.unknown
+
+    def own_unknown(after: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
+        return [item for item in everyones(after, limit) if scope is None or item.work is not other]
+
+    commits.unknown = own_unknown  # type: ignore[method-assign]
 
     async with anyio.create_task_group() as group:
         group.start_soon(Runner(context).run)

@@ -256,6 +256,14 @@ def test_a_pipe_or_a_dead_link_under_the_name_of_a_part_is_refused(staging):
         staging.stage(folder)
 
 
+def test_a_part_whose_name_is_not_utf_8_is_refused(staging):
+    folder = staging.folder / "days"
+    folder.mkdir()
+    (folder / os.fsdecode(b"b\xfcro.parquet")).touch()
+    with pytest.raises(InputError, match=r'ro\.parquet" in this folder is no Parquet part'):
+        staging.stage(folder)
+
+
 @pytest.mark.parametrize("name", ["days", "days/day=1"])
 def test_a_folder_that_cannot_be_listed_is_refused(staging, monkeypatch, name):
     (staging.folder / "days" / "day=1").mkdir(parents=True)

@@ -36,7 +36,11 @@ def test_another_port_or_path_is_another_api(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://host:port/v4", "https://host:99999/v4", "http://[:::]/v4", "http://127.0.0.2"]
+    "url",
+    [
+        *("https://host:port/v4", "https://host:99999/v4", "http://[:::]/v4", "http://127.0.0.2"),
+        *("https://host/x/../v4", "https://host/./v4", "https://host/x/..", "https://host/%764", "https://host//v4"),
+    ],
 )
 def test_an_invalid_or_unencrypted_api_address_is_refused(url: str) -> None:
     with pytest.raises(ConfigError):

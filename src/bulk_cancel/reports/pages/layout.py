@@ -46,6 +46,7 @@ class Row:
     text: str  #: why, or what was found
     cells: Sequence[str]  #: under the page's own headers
     shown: Sequence[tuple[str, str]] = ()  #: columns of the input that somebody wanted to see: name and cell
+    nameless: str = "no id"  #: what stands for the id of a row without one
 
 
 @dataclass(frozen=True, slots=True)
