@@ -42,8 +42,18 @@ def _page(folder: Path, name: str) -> Path:
     names = [f"{start}{name}{end}" for start in ("", "docs/") for end in ("", ".md")]
     found = [path for path in _shipped(folder) if path.relative_to(folder).as_posix() in names]
     if not found:
-        raise UsageError(f"There is no page {name}.", advice="All of them: bulk-cancel docs")
+        raise UsageError(f"There is no page {name}.", advice=f"{_likely(folder, name)}All of them: bulk-cancel docs")
     return found[0]
+
+
+def _likely(folder: Path, name: str) -> str:
+    """Return which pages may be meant, a sentence with a blank after it; empty when none is like it."""
+    from difflib import get_close_matches  # slow to import, and needed only for mistakes
+
+    pages = [path.relative_to(folder) for path in _shipped(folder)]
+    close = get_close_matches(Path(name).stem.lower(), {page.stem.lower() for page in pages}, 3)
+    meant = [page.as_posix().removeprefix("docs/").removesuffix(".md") for page in pages if page.stem.lower() in close]
+    return f"Did you mean: {', '.join(meant)}? " if meant else ""
 
 
 def _title(path: Path) -> str:

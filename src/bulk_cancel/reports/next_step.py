@@ -221,6 +221,8 @@ def _for_a_person(ending: Ending) -> Iterator[str]:
         yield f"{_SAME} to try {_rows(failed)} that could not be sent."
     if files := {name: _path(ending, name) + rows for name, rows in _files_to_correct(remains)}:
         yield f"correct {' and '.join(files.values())} and {how_again(ending.run)} {_them(len(files))} as a new input."
+        if how_again(ending.run) == "plan" and "invalid.csv" in files:
+            yield "give --reason, --cancel-all and --account as for the first plan: invalid.csv does not hold them."
         if are_most(remains.count(Status.INVALID), sum(remains.counts.values())):
             asked = "is the column of the appointment ids the right one? (--map appointment_id=COLUMN)"
             yield f"most rows are invalid: {asked}."

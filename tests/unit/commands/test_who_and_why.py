@@ -250,7 +250,10 @@ def test_rows_of_a_plan_are_planned_again(office: Office) -> None:
     source.write_text(f"id\n{uuid(1)}\nnobody\n")
     plan_job(office.job(source, plan_file=plan, out=None), office.typing("plan"))
     summary = run_job(office.job(plan), office.typing("run", str(plan)))
-    assert summary.next == f"Correct {office.folder}/out/invalid.csv (1 row) and plan it as a new input."
+    assert summary.next == (
+        f"Correct {office.folder}/out/invalid.csv (1 row) and plan it as a new input. "
+        "Give --reason, --cancel-all and --account as for the first plan: invalid.csv does not hold them."
+    )
     page = (office.folder / "out" / "report.html").read_text(encoding="utf-8")
     assert page.count("and plan it as a new input.") == 2, "on top and in the card of the invalid rows"
     assert "run it as a new input" not in page
