@@ -78,7 +78,14 @@ _TABLE = {
         JobOption("max_cancel", _RUN, "Stop before the first cancel if there are more.", "N", brief=True),
         JobOption("canary", _RUN, "Cancel N, verify each by a read, then go on.", "N", brief=True),
         JobOption("max_errors", _RUN, "Halt when more targets are refused.", "N|N%"),
-        JobOption("plan_file", _PLAN, "Write the plan to this file, to be approved.", "FILE", short="-o", brief=True),
+        JobOption(
+            "plan_file",
+            _PLAN,
+            "Write the plan to this file, to be approved, in place of an earlier plan.",
+            "FILE",
+            short="-o",
+            brief=True,
+        ),
         JobOption("plan_ttl", _PLAN, "How long the file may be carried out. (default: 24h)", "DUR"),
         JobOption("expect_digest", _CANCELS, "Take only the approved plan, by its whole digest.", "DIGEST"),
         JobOption(
