@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bulk_cancel.access.setup import Setup
-from bulk_cancel.core.actions import Action
+from bulk_cancel.core.actions import SENT, Action
 from bulk_cancel.core.model import InputRow, Target
 from bulk_cancel.core.plan import LookAt, PlanLine, decided, target_of
 from bulk_cancel.core.readings import Reading
@@ -127,8 +127,8 @@ class Rows:
         row = self._filled(line.row)
         if row.problems is None or line.action is Action.INVALID:
             return replace(line, row=row)
-        if line.action is not Action.CANCEL:
-            return line  # it is not sent, so it needs no reason
+        if line.action not in SENT:
+            return line  # it needs no reason
         self._owners[target_of(line.row)] = None
         unread = f": it could not be read, {line.unread}" if line.unread else ""
         return self._unfit_line(line, f"{row.problems}{unread}")

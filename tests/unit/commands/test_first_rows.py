@@ -20,6 +20,7 @@ from bulk_cancel.core.plan import Plan
 from bulk_cancel.inputs import read_columns, read_rows
 from support.office import Office
 from support.plans import uuid
+from support.scripted import NO_ANSWER, active, cancelled
 
 REASON = "Am {day:%d.%m.}"
 FLAWED = (
@@ -131,6 +132,23 @@ def test_a_target_that_is_settled_needs_no_fit_row(office: Office) -> None:
     plan = plan_job(office.job(source, reason=REASON), office.played.caller)
     assert plan.actions == {Action.NOTHING: 1, Action.SAME: 2}
     assert office.run(source, reason=REASON).counts == {"cancelled": 3}
+
+
+@pytest.mark.parametrize("own", ["Fire", ""])
+def test_after_an_unanswered_cancel_nothing_is_mailed_without_its_reason(office: Office, own: str) -> None:
+    """A row that is looked up first may be sent: its reason is needed, too."""
+    office.line.on_read, office.line.on_cancel = active, lambda _: NO_ANSWER
+    office.run(write(office, f"{uuid(1)},,2026-12-01"), reason=REASON)
+    office.line.on_cancel = cancelled
+    office.played.now += 3600.0  # the settle time is over
+    source = write(office, f"{uuid(1)},,01.12.2026", f"{uuid(1)},{own},01.12.2026")
+    plan = plan_job(office.job(source, reason=REASON), office.played.caller)
+    assert plan.actions == ({Action.INVALID: 1, Action.READ_FIRST: 1} if own else {Action.INVALID: 2})
+    ran = office.run(source, reason=REASON)
+    assert ran.counts == ({"invalid": 1, "cancelled": 1} if own else {"invalid": 2})
+    assert len(office.line.posts) == (2 if own else 1)
+    if not own:
+        assert "1 target of earlier inputs is still to be sent" in ran.next
 
 
 def test_the_row_that_takes_over_is_read_as_any_other(office: Office) -> None:
