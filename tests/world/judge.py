@@ -458,7 +458,7 @@ def _open_ones(past: Past) -> set[int]:
 
 
 def _is_held_up(target: Target, waited_for: Iterable[Target]) -> bool:
-    return any(it.entire_series or _is_of(it, target) for it in waited_for)
+    return any(it.entire_series or target.entire_series or _is_of(it, target) for it in waited_for)
 
 
 def _is_of(one: Target, other: Target) -> bool:

@@ -29,8 +29,8 @@ from bulk_cancel.engine.unrecorded import tell_unrecorded
 from bulk_cancel.errors import BulkCancelError, ConfigError, CredentialError, Exit, UnreachableError
 from bulk_cancel.ledger.port import Ledger
 
-#: Most passes of sending and reconciling in one run, since targets that prove not applied are sent again.
-_MOST_PASSES = 5
+#: Most passes of sending and reconciling in a row that send and settle nothing: what is left waits for another run.
+_MOST_IN_VAIN = 5
 #: Most looks whether another account's series is settled: some ten minutes, with the usual seconds between two reads.
 _MOST_LOOKS = 100
 #: Most reads of a canary, and how many consecutive ones have to show it cancelled.
@@ -135,7 +135,8 @@ class Runner:
         context = self._context
         if self._halted_by_a_canary(reconciled):
             return reconciled
-        for _ in range(_MOST_PASSES):
+        in_vain, done = 0, self._done(reconciled)
+        while in_vain < _MOST_IN_VAIN:
             await self._send_all()
             if context.intake.closed:
                 break
@@ -147,7 +148,14 @@ class Runner:
             if left <= len(self._held_forbidden):
                 break
             await self._wait_for_others()  # left are those that waited for an open cancel
+            before, done = done, self._done(reconciled)
+            in_vain = in_vain + 1 if done == before else 0
         return reconciled
+
+    def _done(self, reconciled: Reconciled) -> tuple[object, ...]:
+        """Return what changes with everything that is sent or settled."""
+        counters = self._context.counters
+        return counters.posts, dict(counters.states), reconciled.undecided
 
     def _halted_by_a_canary(self, reconciled: Reconciled) -> bool:
         """Halt while earlier cancels have no outcome, or a canary is unverified; return whether the run is halted."""

@@ -31,7 +31,7 @@ def make_folder(folder: Path) -> list[Path]:
     missing = [*takewhile(lambda place: not place.is_dir(), chain((folder,), folder.parents))]
     refuse_open_folder(missing[-1].parent if missing else folder)
     for place in reversed(missing):
-        if place.exists():
+        if place.exists() and not place.is_dir():  # another process may have made it meanwhile
             raise NotADirectoryError(errno.ENOTDIR, f"{place} is no folder", str(folder))
         place.mkdir(mode=_FOLDER, exist_ok=True)
         place.chmod(_FOLDER)
