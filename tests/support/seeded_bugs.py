@@ -1139,6 +1139,14 @@ BUGS = (
         "test_with_wait_a_series_that_waits_for_another_accounts_is_sent_afterwards",
     ),
     Bug(
+        "an account with an outcome for a person waits for no other account",
+        "engine/runner.py",
+        "if not (reconciled.sendable or reconciled.settled or context.limits.wait):",
+        "if not (reconciled.sendable or reconciled.settled):",
+        "tests/unit/engine/test_reconcile.py"
+        "::test_with_wait_rows_wait_for_another_account_also_beside_what_only_a_person_can_settle",
+    ),
+    Bug(
         "an account waits for a few passes only until another one's series is settled",
         "engine/runner.py",
         "_MOST_LOOKS = 100",
