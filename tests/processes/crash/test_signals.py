@@ -31,7 +31,7 @@ def test_the_first_signal_drains(make_lab: MakeLab, number: signal.Signals) -> N
     ended = lab.finish(process)
     assert ended.code == 5
     assert number.name in told(ended)["next"]
-    assert "in_flight=3" in ended.stderr
+    assert "3 requests in flight" in ended.stderr
     assert (told(ended)["counts"]["cancelled"], told(ended)["counts"]["pending"], lab.posts) == (3, 9, 3)
     lab.check()
 
