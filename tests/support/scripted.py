@@ -84,6 +84,7 @@ class MemoryCommits:
         self.states: dict[int, State] = {}
         self.unknowns: list[Unknown] = []
         self.rows: list[Work] = []
+        self.elsewhere: set[int] = set()  #: targets of another account
 
     async def record(self, *entries: Entry) -> None:
         for entry in entries:
@@ -96,6 +97,7 @@ class MemoryCommits:
 
     def unknown(self, after_target: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
         left = [item for item in self.unknowns if self.states[item.work.target_id] is State.UNKNOWN]
+        left = [item for item in left if scope is None or item.work.target_id not in self.elsewhere]
         return [item for item in left if item.work.target_id > after_target][:limit]
 
     def stage(self, *rows: Work) -> None:
@@ -126,14 +128,15 @@ class MemoryCommits:
         return 0
 
     def unknown_count(self, scope: Scope) -> int:
-        return sum(state in OPEN for state in self.states.values())
+        return sum(state in OPEN for target_id, state in self.states.items() if target_id not in self.elsewhere)
 
-    def hold(self, *items: Unknown) -> None:
-        """Have these targets unknown, as an earlier run left them."""
+    def hold(self, *items: Unknown, elsewhere: bool = False) -> None:
+        """Have these targets unknown, as an earlier run left them; `elsewhere`: they are another account's."""
         for item in items:
             item.work.state, item.work.attempts = State.UNKNOWN, 1
             self.states[item.work.target_id] = State.UNKNOWN
             self.unknowns.append(item)
+            self.elsewhere |= {item.work.target_id} if elsewhere else set()
 
     def events(self, target_id: int = 1) -> list[Event]:
         return [entry.event for entry in self.entries if entry.target_id == target_id]

@@ -140,6 +140,7 @@ class Runner:
             await self._send_all()
             if context.intake.closed:
                 break
+            reconciled = Reconciled()
             if await context.commits.ask(lambda ledger: ledger.unknown_count(context.scope)):
                 reconciled = await self._reconciled()
                 if not (reconciled.sendable or reconciled.settled or context.limits.wait):
@@ -171,14 +172,18 @@ class Runner:
     async def _wait_for_others(self) -> None:
         """With `wait`, wait until what another account has open is settled: a series meets no other open target.
 
-        That account reads it when its settle time is over, which takes a while; what nobody reads is not waited for.
+        That account reads it when its settle time is over, which takes a while; what nobody reads is not waited for. An
+        own open target is waited for where it is read.
         """
-        context, settle_s = self._context, self._context.limits.settle_s
+        context = self._context
+        due_in_s = partial(open_due_in_s, clock=context.clock, settle_s=context.limits.settle_s)
+        if await context.commits.ask(partial(due_in_s, scope=context.scope)) is not None:
+            return
         for _ in range(_MOST_LOOKS if context.limits.wait else 0):
-            due_in_s = await context.commits.ask(partial(open_due_in_s, clock=context.clock, settle_s=settle_s))
-            if due_in_s is None or context.intake.closed:
+            left_s = await context.commits.ask(due_in_s)
+            if left_s is None or context.intake.closed:
                 return
-            await self._wait_until_due(due_in_s + context.limits.confirm_s + 1.0)
+            await self._wait_until_due(left_s + context.limits.confirm_s + 1.0)
 
     async def _wait_until_due(self, due_in_s: float) -> None:
         context, why = self._context, "until cancels without an answer can no longer be applied"

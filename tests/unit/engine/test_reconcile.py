@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from bulk_cancel.core.clock import TimeBase
-from bulk_cancel.core.model import Answer, Appointment, Scope, Target
+from bulk_cancel.core.model import Answer, Appointment, Target
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Limits
@@ -239,9 +239,8 @@ async def test_with_wait_rows_wait_until_another_accounts_series_is_settled(cloc
     (item,) = unknowns(clock, 1, age_s=0)
     other.target = replace(other.target, entire_series=True)
     commits.stage(own)
-    commits.hold(replace(item, work=other))
+    commits.hold(replace(item, work=other), elsewhere=True)
     commits.rows.append(other)
-    commits.unknown_count = lambda _: 0  # type: ignore[method-assign] # of this account
 
     async with anyio.create_task_group() as group:
         group.start_soon(Runner(context).run)
@@ -259,18 +258,27 @@ async def test_with_wait_rows_wait_for_another_account_also_beside_what_only_a_p
     other.target = replace(other.target, entire_series=True)
     line.on_read = lambda target: Answer(404) if target == undecided.target else active(target)
     commits.stage(own)
-    commits.hold(replace(late, work=undecided, undecided=True), replace(young, work=other))
+    commits.hold(replace(late, work=undecided, undecided=True))
+    commits.hold(replace(young, work=other), elsewhere=True)
     commits.rows.append(other)
-    everyones = commits.unknown
-
-    def own_unknown(after: int, limit: int, scope: Scope | None = None) -> list[Unknown]:
-        return [item for item in everyones(after, limit) if scope is None or item.work is not other]
-
-    commits.unknown = own_unknown  # type: ignore[method-assign]
-
     async with anyio.create_task_group() as group:
         group.start_soon(Runner(context).run)
         await anyio.sleep(800)
         assert not line.posts
         commits.states[other.target_id] = State.CANCELLED
     assert [name for _, name in line.posts] == [own.target.appointment_id]
+
+
+async def test_with_wait_nobody_else_is_waited_for_while_reads_of_an_own_target_fail(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=lambda _: Answer(503))
+    context, commits = context_of(clock, line, Limits(wait=True))
+    own, unread = works(2)
+    (item,) = unknowns(clock, 1, age_s=700)
+    unread.target = replace(unread.target, entire_series=True)
+    commits.stage(own)
+    commits.hold(replace(item, work=unread))
+    commits.rows.append(unread)
+    began = clock.monotonic()
+    end = await Runner(context).run()
+    assert clock.monotonic() - began < 120
+    assert (end.reconciled.unknown, line.posts) == (1, [])
