@@ -686,7 +686,7 @@ BUGS = (
         "tests/contracts/test_marks.py::test_forget_waits_until_the_minute_that_the_refusal_names",
     ),
     Bug(
-        "a schema that is gone is begun anew without a word",
+        "a schema that is gone is made anew before it is refused",
         "ledger/postgres/ledger.py",
         "marks.refuse_missing(session.place)",
         "pass",

@@ -92,6 +92,8 @@ def test_a_schema_that_is_gone_is_not_begun_anew_until_it_is_forgotten(postgres_
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA bulk_cancel CASCADE")
     assert "is gone: this machine has seen 2 events of it" in str(refused(postgres_url, marks))
+    with psycopg.connect(postgres_url) as connection:
+        assert connection.execute("SELECT to_regnamespace('bulk_cancel')").fetchone() == (None,), "nothing was made"
     place = LedgerDatabase(postgres_url, marks)
     with pytest.raises(LedgerError, match="is gone"):
         place.refuse_lost()
