@@ -178,7 +178,7 @@ class _History:
         for _ in range(rng.choice((2, 3, 3, 4) if self.scenario.theme == "files" else (1, 1, 2, 2, 3))):
             number = len(self.ran) + 1
             own = self.scenario.chance.of("between", number)
-            copies = self.files.mischief(own, len(self.ran))
+            copies = self.files.mischief(own, len(self.ran), has_unseen=self._unseen() > 0)
             reconciles = self.scenario.has("reconcile") and own.random() < 0.3
             rows = self._edited(number)
             ran = self._run(rows, self.scenario.flags(number), reconciles=reconciles, approval=self._approval(rows))
@@ -204,12 +204,17 @@ class _History:
             if not forgotten(self.place, self._process(_FORGETS + ran.number).machine):
                 self.violated(13, f"at {named[1]} a lost ledger is not forgotten, as was said: {ran.told}")
 
+    def _unseen(self) -> int:
+        """Return how many events its mark has not seen: a run dies between the two. Below 0: it lacks events."""
+        if not self.scenario.has("mischief") or not self.ledger.exists():
+            return 0
+        seen = (mark.seen.number for mark in self.place.marks.at(str(self.ledger)))
+        return len(read_past(self.ledger).events) - max(seen, default=0)
+
     def _goes_on_elsewhere(self) -> None:
         """The ledger's file is carried to another machine, and is used there for appointments of its own."""
         marks, number = Marks(self.folder / "elsewhere" / "ledgers"), _ELSEWHERE + len(self.ran)
-        if len(read_past(self.ledger).events) >= max(
-            mark.seen.number for mark in self.place.marks.at(str(self.ledger))
-        ):
+        if self._unseen() >= 0:
             return  # nothing was recorded since: it may go on anywhere
         calm = replace(self.scenario, without=frozenset(FEATURES), whole=False)
         api = Api(calm, self.clock, calm.truth(self.clock), lambda *_: None, calm=True)

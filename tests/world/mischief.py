@@ -66,9 +66,13 @@ class LedgerFiles:
         self._goes_on_elsewhere = goes_on
         self._kept: list[Path] = []
 
-    def mischief(self, rng: random.Random, runs: int) -> Path | None:
-        """Do something to the ledger's files between two runs; return where the right ones are kept."""
+    def mischief(self, rng: random.Random, runs: int, *, has_unseen: bool) -> Path | None:
+        """Do something to the ledger's files between two runs; return where the right ones are kept.
+
+        `has_unseen`: it holds an event that no mark has seen, so nobody could tell that it is lost.
+        """
         kept, does = self._folder / f"kept-{runs}", self._scenario.has("mischief") and rng.random() < 0.6
+        does = does and not has_unseen
         what = rng.choice(_MISCHIEF)
         if not self._scenario.has("mischief"):
             return None

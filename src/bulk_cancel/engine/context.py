@@ -47,7 +47,7 @@ class Limits:
     max_attempts: int = 5  #: sends per target and run, of those proven not applied
     settle_s: float = SETTLE_S  #: for which an unanswered cancel may still be applied
     confirm_s: float = 5.0  #: between the two reads that must both show a target active
-    lag_s: float = 3.0  #: for which a replica may show a cancelled appointment active, after a series or a canary
+    lag_s: float = 6.0  #: for which a replica may show a cancelled appointment active, after a series or a canary
     max_errors: str = ""  #: `20` or `5%`: halt when more targets are refused; empty: never
     look: Look = Look.AUTO  #: which appointments are read before their cancels
     wait: bool = False  #: stay until every unknown target is settled
