@@ -52,7 +52,7 @@ class Outcomes:
         self._not_what_is_known_as_gone(ran, new, before, past)
         self._a_cache_is_told(ran, new, past)
         self._a_forbidden_canary_is_none(ran, new)
-        self._a_denied_canary_is_open(new, events)
+        self._a_denied_canary_is_open(ran, new, events)
 
     def _no_address_says_nothing(self, new: Sequence[Departure], events: Sequence[tuple[Target, str]]) -> None:
         """A server without the address says nothing of an appointment."""
@@ -167,8 +167,16 @@ class Outcomes:
             if is_named and all(_is_forbidden(one) for one in answers):
                 self._violated(13, f"{name_of(target)} was forbidden, and is called a canary that did not verify.")
 
-    def _a_denied_canary_is_open(self, new: Sequence[Departure], events: Sequence[tuple[Target, str]]) -> None:
+    def _may_be_stopped(self, ran: Ran) -> bool:
+        """Whether a run may have to take the API's word for a canary, since there is no time for more readings."""
+        return self._scenario.has("signal") or ran.job.max_duration is not None
+
+    def _a_denied_canary_is_open(
+        self, ran: Ran, new: Sequence[Departure], events: Sequence[tuple[Target, str]]
+    ) -> None:
         """A canary whose readings never show it gone twice in a row is not called cancelled."""
+        if self._may_be_stopped(ran):
+            return
         for target in {target for target, event in events if event == Event.CANCELLED}:
             sent_at = max((one.at for one in new if one.kind == "post" and one.target == target), default=math.inf)
             if _is_denied(target, sent_at, new):
@@ -176,8 +184,11 @@ class Outcomes:
 
     def _a_denied_canary_ends_the_run(self, ran: Ran, new: Sequence[Departure]) -> None:
         """A canary that reads deny to their end is told by the exit code, also when no row is left."""
-        may_be_stopped = self._scenario.has("signal") or ran.job.max_duration is not None
-        if not ran.job.canary or may_be_stopped or ran.exit_code not in (Exit.OK, Exit.REFUSED_ROWS, Exit.UNKNOWN):
+        if (
+            not ran.job.canary
+            or self._may_be_stopped(ran)
+            or ran.exit_code not in (Exit.OK, Exit.REFUSED_ROWS, Exit.UNKNOWN)
+        ):
             return
         canaries: defaultdict[str, set[Target]] = defaultdict(set)  #: by account: its first targets
         for one in new:
