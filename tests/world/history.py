@@ -178,7 +178,9 @@ class _History:
         for _ in range(rng.choice((2, 3, 3, 4) if self.scenario.theme == "files" else (1, 1, 2, 2, 3))):
             number = len(self.ran) + 1
             own = self.scenario.chance.of("between", number)
-            copies = self.files.mischief(own, len(self.ran), has_unseen=self._unseen() > 0)
+            copies = self.files.mischief(
+                own, len(self.ran), has_unseen=bool(self.ran) and self.ran[-1].killed and self._unseen() > 0
+            )
             reconciles = self.scenario.has("reconcile") and own.random() < 0.3
             rows = self._edited(number)
             ran = self._run(rows, self.scenario.flags(number), reconciles=reconciles, approval=self._approval(rows))
