@@ -29,6 +29,7 @@ from bulk_cancel.commands.reconcile import prepare_reconcile
 from bulk_cancel.commands.resolve import Decision, resolve
 from bulk_cancel.commands.run import carry, prepare, run_in
 from bulk_cancel.core.model import InputRow
+from bulk_cancel.core.states import SENDABLE
 from bulk_cancel.core.target_name import target_name
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.errors import BulkCancelError, Exit, LedgerLostError, LedgerUnreachableError, UsageError
@@ -273,6 +274,8 @@ class _History:
             ran = self._run(self.scenario.rows, flags | retry)
             if self.played.violations:
                 return
+            if ran.exit_code == Exit.CREDENTIAL and self._all_is_hidden():
+                return  # which nobody but who gives the credential its rights can change
             is_decided = self._a_person_decides(ran)
             if ran.exit_code == Exit.REFUSED_ROWS and not retried:
                 retried = True
@@ -291,6 +294,12 @@ class _History:
                 if self.fleet is not None and "bulk-cancel reconcile" in ran.told:  # of what other inputs named
                     self._a_person_decides(self._run(self.scenario.rows, flags, reconciles=True))
         self.violated(13, f"not finished after {MOST_CALM_RUNS} runs without trouble: {ran.told}")
+
+    def _all_is_hidden(self) -> bool:
+        """Whether colleagues have hidden all that is left to be cancelled, which looks like a lack of rights."""
+        past = read_past(self.ledger)
+        left = [past.targets[number] for number, state in past.states.items() if state in SENDABLE]
+        return bool(left) and all(self.truth.meetings[it.appointment_id].hidden_at is not None for it in left)
 
     def _stop_the_other(self, ran: Ran) -> None:
         """Stop the run that workers are busy with, as the sentence says: its send window may open tomorrow only."""
