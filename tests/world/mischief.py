@@ -79,8 +79,8 @@ class LedgerFiles:
         kept.mkdir()
         for file in self._folder.glob("ledger.db*"):
             shutil.copy2(file, kept / file.name)
-        self._kept.append(kept)
-        if not does or len(self._kept) == 1:
+        self._kept += [kept] * (kept / "ledger.db").exists()
+        if not does or len(self._kept) < 2:
             return None
         older = self._scenario.chance.of("which copy", runs).choice(self._kept[:-1])
         self._note("machine", "ledger", what)
