@@ -58,7 +58,7 @@ def _job_options(name: str, command: Command) -> str:
 
 
 def _tables(command: Command) -> str:
-    return "".join(f"\n{_text(title)}:\n\n{_rows(records, '')}" for title, records in command.tables)
+    return "".join(f"\n{_text(title)}:\n\n{_rows(records, '')}" for title, records in command.tables())
 
 
 def _job_tables(context: click.Context) -> Iterator[str]:

@@ -1,8 +1,10 @@
 """The commands, their own options and their help."""
 
+from collections.abc import Iterable
+
 import click
 
-from bulk_cancel.cli.command import Argument, Command, Group, Option
+from bulk_cancel.cli.command import Argument, Command, Group, Option, Table
 from bulk_cancel.cli.parameters import (
     SELECTS,
     day_options,
@@ -14,9 +16,15 @@ from bulk_cancel.cli.parameters import (
 )
 from bulk_cancel.cli.registry import app, command, group
 from bulk_cancel.cli.stdout import put_out
-from bulk_cancel.sandbox.faults import fault_tables
 
 __all__ = ["app"]
+
+
+def _fault_tables() -> Iterable[Table]:
+    from bulk_cancel.sandbox.faults import fault_tables  # needed for one help text only
+
+    return fault_tables()
+
 
 _CANCEL, _AFTER, _SETTINGS, _TRY, _HELP = "Cancel", "Afterwards", "Settings and machines", "Try it", "Help"
 
@@ -202,7 +210,7 @@ command(
     flag_option("--any-caller", "Accept any rgo-… token, each with a limit of its own."),
     heading=_TRY,
     example="sandbox --seed closure.csv",
-    tables=fault_tables(),
+    tables=_fault_tables,
 )
 command(
     "help",

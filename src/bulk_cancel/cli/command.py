@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -61,10 +61,15 @@ class Command(click.Command):
     """A command of the command line."""
 
     def __init__(
-        self, *args: Any, heading: str = "", example: str = "", tables: Iterable[Table] = (), **kwargs: Any
+        self,
+        *args: Any,
+        heading: str = "",
+        example: str = "",
+        tables: Callable[[], Iterable[Table]] = tuple,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **{**kwargs, "add_help_option": False})
-        self.heading, self.example, self.tables = heading, example, [*tables]
+        self.heading, self.example, self.tables = heading, example, tables
         self.params += _help_options()
 
     @property
@@ -104,7 +109,7 @@ class Command(click.Command):
         _write_records(formatter, ctx, "Arguments", arguments)
         for heading, options in by_heading.items():
             _write_records(formatter, ctx, heading, options)
-        for title, records in self.tables:
+        for title, records in self.tables():
             _write_list(formatter, title, records)
 
 
