@@ -80,7 +80,7 @@ def _as_of_now(ledger: Ledger, run: RunRecord, folder: Path, now: float) -> str:
     told, remains = read_told(run), remains_of_run(ledger, run.run_no)
     since = {} if is_as_told(run, remains) else {"counts_as_of": write_moment(now, run.zone)}
     counts = {status.value: remains.count(status) for status in Status}
-    there = {"counts": counts, "out": str(folder), "next": next_now(ledger, run, folder, now)}
+    there = {"counts": counts, "out": str(folder), "next": next_now(ledger, run, remains, folder, now)}
     return json.dumps({**told, **there, **since}, indent=2) + "\n"
 
 

@@ -42,12 +42,12 @@ def is_as_told(run: RunRecord, remains: Remains) -> bool:
     return read_told(run).get("counts") == {status.value: remains.count(status) for status in Status}
 
 
-def next_now(ledger: Ledger, run: RunRecord, out: Path, now: float) -> str:
-    """Return what to do next after a run, by its rows as they are now, which were written into `out`.
+def next_now(ledger: Ledger, run: RunRecord, remains: Remains, out: Path, now: float) -> str:
+    """Return what to do next after a run, by its rows as they are now (`remains`), which were written into `out`.
 
     What it told at its end stays, as long as it is true.
     """
-    told, remains = read_told(run), remains_of_run(ledger, run.run_no)
+    told = read_told(run)
     expired_in = str(out) if has_expired(ledger, run.run_no, now) else ""
     if is_as_told(run, remains) and not expired_in and out.resolve() == folder_of(run).resolve():
         return str(told["next"])

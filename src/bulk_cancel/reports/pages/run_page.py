@@ -127,7 +127,7 @@ def run_page(ledger: Ledger, record: RunRecord, now: float, out: Path | None = N
     `out` is the folder of its files; None: the run's own.
     """
     run = _read(ledger, record, now)
-    said = next_now(ledger, record, out or folder_of(record), now)
+    said = next_now(ledger, record, run.remains, out or folder_of(record), now)
     rows = _rows(ledger, run)
     return Page(
         title="Cancellations, run",
