@@ -31,7 +31,7 @@ from bulk_cancel.ledger.port import Ledger
 
 #: Most passes of sending and reconciling in a row that send and settle nothing: what is left waits for another run.
 _MOST_IN_VAIN = 5
-#: Most looks whether another account's series is settled: some ten minutes, with the usual seconds between two reads.
+#: Most looks whether what others have open is settled: some ten minutes, with the usual seconds between two reads.
 _MOST_LOOKS = 100
 #: Most reads of a canary, and how many consecutive ones have to show it cancelled.
 _CANARY_READS, _AGREEING_READS = 9, 2
@@ -177,9 +177,9 @@ class Runner:
         """
         context = self._context
         due_in_s = partial(open_due_in_s, clock=context.clock, settle_s=context.limits.settle_s)
-        if await context.commits.ask(partial(due_in_s, scope=context.scope)) is not None:
+        if not context.limits.wait or await context.commits.ask(partial(due_in_s, scope=context.scope)) is not None:
             return
-        for _ in range(_MOST_LOOKS if context.limits.wait else 0):
+        for _ in range(_MOST_LOOKS):
             left_s = await context.commits.ask(due_in_s)
             if left_s is None or context.intake.closed:
                 return

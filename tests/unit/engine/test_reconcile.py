@@ -9,10 +9,10 @@ import anyio
 import pytest
 
 from bulk_cancel.core.clock import TimeBase
-from bulk_cancel.core.model import Answer, Appointment, Target
+from bulk_cancel.core.model import Answer, Appointment, Target, Work
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.clock import Clock
-from bulk_cancel.engine.context import Limits
+from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.reconcile import Reconciled, Reconciler
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.engine.unknowns import due_in_s, open_one
@@ -231,6 +231,16 @@ async def test_the_longest_settle_time_holds_the_sending_runs_or_this_commands(
     assert open_one(answered, clock, command_s).age_s == pytest.approx(3500, abs=5), "it left before that answer"
 
 
+async def sent_once_settled(context: Context, commits: MemoryCommits, line: ScriptedLine, other: Work) -> list[str]:
+    """Run, let another account settle its target after 800 s, and return what was sent: nothing before that."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(Runner(context).run)
+        await anyio.sleep(800)
+        assert not line.posts
+        commits.states[other.target_id] = State.CANCELLED
+    return [name for _, name in line.posts]
+
+
 async def test_with_wait_rows_wait_until_another_accounts_series_is_settled(clock: Clock) -> None:
     """Its account reads it when its settle time is over, and these reads take minutes."""
     line = ScriptedLine(clock)
@@ -241,13 +251,7 @@ async def test_with_wait_rows_wait_until_another_accounts_series_is_settled(cloc
     commits.stage(own)
     commits.hold(replace(item, work=other), elsewhere=True)
     commits.rows.append(other)
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(Runner(context).run)
-        await anyio.sleep(800)
-        assert not line.posts
-        commits.states[other.target_id] = State.CANCELLED
-    assert [name for _, name in line.posts] == [own.target.appointment_id]
+    assert await sent_once_settled(context, commits, line, other) == [own.target.appointment_id]
 
 
 async def test_with_wait_rows_wait_for_another_account_also_beside_what_only_a_person_can_settle(clock: Clock) -> None:
@@ -261,12 +265,7 @@ async def test_with_wait_rows_wait_for_another_account_also_beside_what_only_a_p
     commits.hold(replace(late, work=undecided, undecided=True))
     commits.hold(replace(young, work=other), elsewhere=True)
     commits.rows.append(other)
-    async with anyio.create_task_group() as group:
-        group.start_soon(Runner(context).run)
-        await anyio.sleep(800)
-        assert not line.posts
-        commits.states[other.target_id] = State.CANCELLED
-    assert [name for _, name in line.posts] == [own.target.appointment_id]
+    assert await sent_once_settled(context, commits, line, other) == [own.target.appointment_id]
 
 
 async def test_with_wait_nobody_else_is_waited_for_while_reads_of_an_own_target_fail(clock: Clock) -> None:
