@@ -300,9 +300,8 @@ class Scenario:
                 return row._replace(cancel_all=kind == "all", user_id=None), [_meeting(appointment, starts, guests)]
             case "series":
                 occurrence = uuid(7000 + place)
-                is_whole = (
-                    self.chance.of("occurrence", place).random() < 0.7
-                )  # or the row names one of the series alone
+                # Or the row names one of the series alone.
+                is_whole = self.chance.of("occurrence", place).random() < 0.7
                 asked = row._replace(appointment_id=occurrence, entire_series=is_whole)
                 more = [
                     _meeting(uuid(7000 + other), 86400.0 * (1 + other), series=place % 2) for other in range(61, 63)

@@ -25,8 +25,8 @@ def refuse_unreadable(words: Sequence[str], environ: Mapping[str, str]) -> None:
     Raises UsageError for a word, ConfigError for the current folder and those of the user.
     """
     for word in words:
-        if _is_unreadable(word):
-            raise UsageError(f"{_shown(word)} {_NO_TEXT}", advice="Nothing was sent. Give the file another name.")
+        if (shown := _shown(word)) != word:
+            raise UsageError(f"{shown} {_NO_TEXT}", advice="Nothing was sent. Give the file another name.")
     here = ""
     with suppress(OSError):
         here = os.getcwd()  # noqa: PTH109 - a word, not yet a path
@@ -35,16 +35,13 @@ def refuse_unreadable(words: Sequence[str], environ: Mapping[str, str]) -> None:
         "HOME": environ.get("HOME", ""),
         "XDG_STATE_HOME": environ.get("XDG_STATE_HOME", ""),
     }.items():
-        if _is_unreadable(folder):
-            raise ConfigError(f"{what}, {_shown(folder)}, {_NO_TEXT}", advice="Nothing was sent. Work in another one.")
+        if (shown := _shown(folder)) != folder:
+            raise ConfigError(f"{what}, {shown}, {_NO_TEXT}", advice="Nothing was sent. Work in another one.")
 
 
 _NO_TEXT = "is not UTF-8 (or the locale is not: LANG=C.UTF-8 helps then), and cannot be used."
 
 
-def _is_unreadable(word: str) -> bool:
-    return any("\ud800" <= letter <= "\udfff" for letter in word)
-
-
 def _shown(word: str) -> str:
+    """Return a word with question marks for what is no UTF-8; any other word is as it was."""
     return word.encode("utf-8", "replace").decode()
