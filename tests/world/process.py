@@ -24,7 +24,7 @@ from bulk_cancel.api.port import ApiSettings
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.model import Answer, Entry, Request, Target
 from bulk_cancel.core.pacing import Pace
-from bulk_cancel.core.states import Event
+from bulk_cancel.core.states import SETTLED, TRANSITIONS, Event
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.errors import BulkCancelError
@@ -35,7 +35,7 @@ from world.loop import Killed, StuckError, VirtualLoop
 from world.queue import EPOCH, WorldClock
 
 T = TypeVar("T")
-#: Turns of the event loop after which a history is taken for one without end.
+#: Turns of the event loop in which nothing is settled, after which a run is taken for one without end.
 MOST_TURNS = 50_000
 #: What a turn takes: a clock that stands still would let a wait of a rounding error come back for ever.
 TURN_S = 1e-6
@@ -112,6 +112,7 @@ class Process:
     rng: random.Random
     is_alive: bool = True
     turns: int = 0
+    settled_turn: int = 0  #: in which it last settled a target
     limiters: list[Limiter] = field(default_factory=list)
     commits: list[Commit] = field(default_factory=list)
     cancels: list[Exchange] = field(default_factory=list)  #: that came to their end, sent or not
@@ -201,8 +202,8 @@ class Process:
     def turn(self) -> int | None:
         self.turns += 1
         self.host.clock.advance(self.host.clock.now + TURN_S)
-        if self.turns > MOST_TURNS:
-            raise StuckError(f"no end after {MOST_TURNS} turns of the loop")
+        if self.turns - self.settled_turn > MOST_TURNS:
+            raise StuckError(f"nothing was settled in {MOST_TURNS} turns of the loop")
         if not self.is_alive:
             return 0
         if self.host.clock.now >= self._kill_at:
@@ -352,6 +353,8 @@ class Process:
         """Note what is durable from now on."""
         if entries:
             self.commits.append(Commit(self.order(), self.host.clock.now, self.run, entries))
+        if any(TRANSITIONS[entry.was, entry.event] in SETTLED for entry in entries):
+            self.settled_turn = self.turns
         for entry in entries:
             self.api.note("event", entry.target_id, entry.event.value, entry.attempt_no)
 
