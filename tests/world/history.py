@@ -29,7 +29,7 @@ from bulk_cancel.commands.reconcile import prepare_reconcile
 from bulk_cancel.commands.resolve import Decision, resolve
 from bulk_cancel.commands.run import carry, prepare, run_in
 from bulk_cancel.core.model import InputRow
-from bulk_cancel.core.states import SENDABLE
+from bulk_cancel.core.states import SENDABLE, State
 from bulk_cancel.core.target_name import target_name
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.errors import BulkCancelError, Exit, LedgerLostError, LedgerUnreachableError, UsageError
@@ -308,12 +308,17 @@ class _History:
             self.fleet.stop(found[1])
 
     def _once_more(self, flags: dict[str, Any]) -> None:
-        """A run after a complete one sends nothing and ends alike."""
-        before, last = len(self.api.departures), self.ran[-1]
+        """A run after a complete one sends nothing and ends alike; but what was too late then may have begun since."""
+        before, last, past = len(self.api.departures), self.ran[-1], read_past(self.ledger)
+        skipped = [past.targets[number] for number, state in past.states.items() if state is State.SKIPPED]
+        starts = {target: self.truth.meetings[target.appointment_id].starts_at for target in skipped}
         ran = self._run(self.scenario.rows, flags)
-        if any(one.kind == "post" for one in self.api.departures[before:]):
+        begun = {target for target, at in starts.items() if last.began_at <= at <= self.clock.now}
+        due = begun if not ran.job.skip_past else set()  #: which no rule leaves out any more
+        if any(one.kind == "post" and one.target not in due for one in self.api.departures[before:]):
             self.violated(7, "a run after a complete one sent a cancel.")
-        if ran.exit_code != last.exit_code and not self.scenario.has("after_effects"):  # which are told once
+        is_alike = ran.exit_code == last.exit_code or (due and ran.exit_code == Exit.REFUSED_ROWS)
+        if not is_alike and not self.scenario.has("after_effects"):  # which are told once
             self.violated(7, f"a run after a complete one ends with {ran.exit_code}, not {last.exit_code}: {ran.told}")
 
     def _a_person_decides(self, ran: Ran) -> bool:
