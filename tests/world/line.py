@@ -115,7 +115,8 @@ class WorldLine:
         """Return a page by start: as it is, shifted, with gaps, with short documents, or as a replica had it."""
         api, now = self.process.api, self.process.host.clock.now
         lag_s = api.lag(rng) + age_s
-        begins = datetime.fromisoformat(query.start).timestamp() - EPOCH if query.start else float("-inf")
+        since = query.start if api.scenario.by_the_clock else None  # it is what the wall clock shows, at first
+        begins = datetime.fromisoformat(since).timestamp() - EPOCH if since else float("-inf")
         user_id = query.user_id or self.settings.user_id
         shown = [one for one in api.truth.meetings.values() if one.exists and api.may_see(one, user_id)]
         listed = sorted(

@@ -157,7 +157,7 @@ class Scenario:
     without: frozenset[str] = frozenset()  #: features that are switched off
     dropped: frozenset[int] = frozenset()  #: rows that are left out, by their places
     certain: frozenset[str] = frozenset()  #: features that it has in any case
-    by_the_clock: bool = True  #: whether the operator names rules that go by the wall clock
+    by_the_clock: bool = True  #: whether the operator's rules and the API's pages go by the wall clock
     whole: bool = False  #: through the whole of `run`, files and all; else from the plan down
 
     @cached_property

@@ -1,7 +1,8 @@
 """Plays a history twice, with a wall clock that is right and with one that is set: no decision may differ.
 
 Rules that people make by the wall clock (send windows, what is past, a plan's expiry) are left out of both; so is the
-loss of a ledger's file, since a person waits by the wall clock before forgetting it.
+loss of a ledger's file, since a person waits by the wall clock before forgetting it. Pages of the list show everything:
+the first that a reconcile asks for begins now, by the wall clock, and what no page shows is read by itself later on.
 """
 
 from __future__ import annotations
