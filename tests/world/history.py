@@ -29,7 +29,7 @@ from bulk_cancel.commands.reconcile import prepare_reconcile
 from bulk_cancel.commands.resolve import Decision, resolve
 from bulk_cancel.commands.run import carry, prepare, run_in
 from bulk_cancel.core.model import InputRow
-from bulk_cancel.core.states import SENDABLE, State
+from bulk_cancel.core.states import SENDABLE
 from bulk_cancel.core.target_name import target_name
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.errors import BulkCancelError, Exit, LedgerLostError, LedgerUnreachableError, UsageError
@@ -308,18 +308,18 @@ class _History:
             self.fleet.stop(found[1])
 
     def _once_more(self, flags: dict[str, Any]) -> None:
-        """A run after a complete one sends nothing and ends alike; but what was too late then may have begun since."""
-        before, last, past = len(self.api.departures), self.ran[-1], read_past(self.ledger)
-        skipped = [past.targets[number] for number, state in past.states.items() if state is State.SKIPPED]
-        starts = {target: self.truth.meetings[target.appointment_id].starts_at for target in skipped}
-        ran = self._run(self.scenario.rows, flags)
-        begun = {target for target, at in starts.items() if last.began_at <= at <= self.clock.now}
-        due = begun if not ran.job.skip_past else set()  #: which no rule leaves out any more
+        """A run after a complete one sends nothing and ends alike. To take refusals up again would be another order.
+
+        What was skipped may be due by now: then it is sent, or refused.
+        """
+        before, last, skipped = len(self.api.departures), self.ran[-1], self.judge.skipped()
+        ran = self._run(self.scenario.rows, {name: flags[name] for name in flags if name != "retry_refused"})
+        due = self.judge.due(skipped, last.began_at, ran)
         if any(one.kind == "post" and one.target not in due for one in self.api.departures[before:]):
             self.violated(7, "a run after a complete one sent a cancel.")
-        is_alike = ran.exit_code == last.exit_code or (due and ran.exit_code == Exit.REFUSED_ROWS)
-        if not is_alike and not self.scenario.has("after_effects"):  # which are told once
-            self.violated(7, f"a run after a complete one ends with {ran.exit_code}, not {last.exit_code}: {ran.told}")
+        right = Exit.REFUSED_ROWS if self.judge.refused_one(skipped, due, ran) else last.exit_code
+        if ran.exit_code != right and not self.scenario.has("after_effects"):  # which are told once
+            self.violated(7, f"a run after a complete one ends with {ran.exit_code}, not {right}: {ran.told}")
 
     def _a_person_decides(self, ran: Ran) -> bool:
         """Resolve, as the run's last sentence asks, what no read can settle; whether there was anything."""

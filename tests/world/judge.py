@@ -6,7 +6,7 @@ It is asked after every run, killed or not, and at the end. The numbers are thos
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -147,6 +147,29 @@ class Judge:
         one = [it for it in self._api.departures if it.kind == "post" and it.target == target][-1:]
         if any(now - it.at < max(settle_s, self._sends.settle_s(it)) for it in one):
             self._violated(5, f"{name_of(target)} was declared not cancelled {now - one[0].at:.1f} s after its cancel.")
+
+    def skipped(self) -> frozenset[int]:
+        """Return the targets that a rule has left out. Every run looks at them again."""
+        return frozenset(number for number, state in self._past.states.items() if state is State.SKIPPED)
+
+    def due(self, skipped: Iterable[int], since: float, ran: Ran) -> Collection[Target]:
+        """Return those of these that no rule leaves out any more: too late then, begun since, and past may be sent."""
+        found, meetings = [self._past.targets[number] for number in skipped], self._api.truth.meetings
+        begun = {it for it in found if since <= meetings[it.appointment_id].starts_at <= self._api.clock.now}
+        return () if ran.job.skip_past else begun
+
+    def refused_one(self, skipped: Iterable[int], due: Collection[Target], ran: Ran) -> bool:
+        """Whether one of these is refused now, and rightly: it is due, or the user whom its row names may not see it.
+
+        Of the latter a page of another user's list had shown that it is to be skipped; now it was read by itself.
+        """
+        past = self._past
+        for target in (past.targets[number] for number in skipped if past.states[number] is State.REJECTED):
+            if target in due and not self._not_right(target, State.REJECTED, ran):
+                return True
+            if not self._may_see(target, ran):
+                return True
+        return False
 
     def finished(self, ran: Ran) -> None:
         """Judge the end: what the ledger says is what is true, and it is whole."""
@@ -438,13 +461,14 @@ class Judge:
             return "it is not past" if left_s > ran.job.late_within + STALE_S else ""
         if target.attendee_id is not None and target.attendee_id not in meeting.attendees:
             return ""  # the API refuses to remove who is not in it
-        users = {Target(*row[1:4]): row.user_id or ran.job.user_id for row in ran.rows if row.appointment_id}
         refuses = (
-            not self._api.may_see(meeting, users.get(target))
-            or target.entire_series
-            or (meeting.is_group and target.attendee_id is None)
+            not self._may_see(target, ran) or target.entire_series or (meeting.is_group and target.attendee_id is None)
         )
         return "" if refuses else "the API would not refuse it"
+
+    def _may_see(self, target: Target, ran: Ran) -> bool:
+        users = {Target(*row[1:4]): row.user_id or ran.job.user_id for row in ran.rows if row.appointment_id}
+        return self._api.may_see(self._api.truth.meetings[target.appointment_id], users.get(target))
 
 
 def _left_rows_unhalted(ran: Ran) -> bool:
