@@ -148,6 +148,19 @@ class Judge:
         if any(now - it.at < max(settle_s, self._sends.settle_s(it)) for it in one):
             self._violated(5, f"{name_of(target)} was declared not cancelled {now - one[0].at:.1f} s after its cancel.")
 
+    def skipped(self) -> frozenset[int]:
+        """Return the targets that a rule has left out. Every run looks at them again."""
+        return frozenset(number for number, state in self._past.states.items() if state is State.SKIPPED)
+
+    def hid_one(self, skipped: Iterable[int], ran: Ran) -> bool:
+        """Whether one of these is refused now, and rightly: the user whom its row names may not see it.
+
+        That it is to be skipped was shown by a page of another user's list, and this time it was read by itself.
+        """
+        past = self._past
+        refused = (past.targets[number] for number in skipped if past.states[number] is State.REJECTED)
+        return any(not self._may_see(target, ran) for target in refused)
+
     def finished(self, ran: Ran) -> None:
         """Judge the end: what the ledger says is what is true, and it is whole."""
         past = self._past
@@ -446,13 +459,14 @@ class Judge:
             return "it is not past" if left_s > ran.job.late_within + STALE_S else ""
         if target.attendee_id is not None and target.attendee_id not in meeting.attendees:
             return ""  # the API refuses to remove who is not in it
-        users = {Target(*row[1:4]): row.user_id or ran.job.user_id for row in ran.rows if row.appointment_id}
         refuses = (
-            not self._api.may_see(meeting, users.get(target))
-            or target.entire_series
-            or (meeting.is_group and target.attendee_id is None)
+            not self._may_see(target, ran) or target.entire_series or (meeting.is_group and target.attendee_id is None)
         )
         return "" if refuses else "the API would not refuse it"
+
+    def _may_see(self, target: Target, ran: Ran) -> bool:
+        users = {Target(*row[1:4]): row.user_id or ran.job.user_id for row in ran.rows if row.appointment_id}
+        return self._api.may_see(self._api.truth.meetings[target.appointment_id], users.get(target))
 
 
 def _left_rows_unhalted(ran: Ran) -> bool:

@@ -171,6 +171,8 @@ class Context:
         await self._heed_read(answer, started_at, told=reading is not None)
         if reading is not None and reading.appointment is not None:
             self.health.granted.add(Asked.READ)
+        if reading is not None and reading.is_forbidden:
+            self.health.forbidden[Asked.READ].add(work.target_id)
         shows = see(work.target, reading, attended=work.attended).value
         self.log.debug("read.answered", target=work.target_id, status=answer.status, shows=shows)
         return reading

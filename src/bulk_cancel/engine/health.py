@@ -26,12 +26,18 @@ class Health:
     _troubles: Counter[Asked] = field(default_factory=Counter)  #: unreachable, or no answer
     _unheard_of: Counter[Kind] = field(default_factory=Counter)  #: answers that the API does not give, in a row
     granted: set[Asked] = field(default_factory=set)  #: kinds that the credential was allowed at least once in this run
+    forbidden: dict[Asked, set[int]] = field(default_factory=lambda: {asked: set() for asked in Asked})  #: target ids
 
     def note(self, asked: Asked, kind: Kind) -> None:
         """Count an outcome, of whichever worker."""
         self._troubles[asked] = self._troubles[asked] + 1 if kind in _TROUBLE else 0
         if asked is Asked.CANCEL:
             self._unheard_of = self._unheard_of + Counter([kind]) if kind in _UNHEARD_OF else Counter()
+
+    @property
+    def denied(self) -> int:
+        """Number of targets of which a request was forbidden, of a kind that was never granted."""
+        return len(set[int]().union(*(ids for asked, ids in self.forbidden.items() if asked not in self.granted)))
 
     @property
     def troubles(self) -> int:

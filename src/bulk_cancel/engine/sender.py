@@ -35,7 +35,7 @@ _NEEDS_NO_CANCEL = {
     Action.NOT_FOUND: Event.SEEN_MISSING,
     Action.REFUSED: Event.SEEN_REFUSED,
 }
-#: Number of 403 answers that are blamed on the credential, if no such request was granted.
+#: Number of targets whose 403 answers are blamed on the credential, if no such request was granted.
 FORBIDDEN_MEANS_CREDENTIAL = 5
 #: What a 403 means for a row when it is the row's own fault.
 _FORBIDDEN = {Asked.CANCEL: Event.REJECTED, Asked.READ: Event.SEEN_REFUSED}
@@ -312,25 +312,33 @@ class Sender:
     async def _forbidden(self, work: Work, answer: Answer) -> Step:
         if Asked.CANCEL not in self._context.health.granted:
             await self._context.move(work, Event.CREDENTIAL_REFUSED, answer)
+        self._context.health.forbidden[Asked.CANCEL].add(work.target_id)
         return await self._hold_forbidden(work, Asked.CANCEL, answer)
 
     async def _hold_forbidden(self, work: Work, asked: Asked, answer: Answer) -> Step:
-        granted, held = self._context.health.granted, self._held_forbidden
+        granted = self._context.health.granted
         if asked in granted:
             await self._context.move(work, _FORBIDDEN[asked], answer)
             return Step.DONE
-        held[work.target_id] = work, asked, answer
-        if sum(kind not in granted for _, kind, _ in held.values()) >= FORBIDDEN_MEANS_CREDENTIAL:
-            why = f"403: {answer.message}" if answer.message else "403"
-            self._context.halt(Exit.CREDENTIAL, f"The API forbids every {asked} ({why}): the credential may not do it.")
+        self._held_forbidden[work.target_id] = work, asked, answer
+        _blame_credential(self._context, asked, answer)
         return Step.DONE
+
+
+def _blame_credential(context: Context, asked: Asked, answer: Answer) -> None:
+    """Halt where so much was forbidden, and nothing of the kind granted, that the row is not at fault."""
+    if asked not in context.health.granted and context.health.denied >= FORBIDDEN_MEANS_CREDENTIAL:
+        why = f"403: {answer.message}" if answer.message else "403"
+        context.halt(Exit.CREDENTIAL, f"The API forbids every {asked} ({why}): the credential may not do it.")
 
 
 async def conclude_forbidden(context: Context, forbidden: HeldForbidden) -> None:
     """Record the held 403 answers when nothing more is sent: few are blamed on the rows, many on the credential.
 
-    A run that was stopped before leaves their targets pending.
+    A run that was stopped before leaves their targets pending. What was forbidden since they were held counts, too.
     """
+    for _, asked, answer in forbidden.values():
+        _blame_credential(context, asked, answer)
     for work, asked, answer in forbidden.values():
         if asked in context.health.granted or not context.intake.closed:
             await context.move(work, _FORBIDDEN[asked], answer)

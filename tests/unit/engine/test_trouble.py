@@ -22,6 +22,7 @@ from bulk_cancel.engine.context import Context, Limits
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
 from bulk_cancel.errors import Exit, LedgerDiskError
+from bulk_cancel.ledger.port import Unknown
 from support.scripted import NO_ANSWER, NOT_SENT, ScriptedLine, active, cancelled, context_of, said, works
 
 pytestmark = pytest.mark.anyio
@@ -338,6 +339,31 @@ async def test_403_on_every_look_is_the_credentials_fault_as_it_is_on_every_canc
     assert context.intake.halt.exit_code is Exit.CREDENTIAL
     assert commits.states == {}, "nothing is final: another credential may do it"
     assert not line.posts
+
+
+async def test_403s_on_reads_of_open_outcomes_count_against_the_credential(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=lambda _: said(403))
+    context, commits = context_of(clock, line, Limits(look=Look.EACH))
+    *open_ones, row = works(5)
+    commits.hold(*(Unknown(work, clock.now() - 700, clock.base, None, clock.now() - 700) for work in open_ones))
+    commits.stage(row)
+
+    end = await Runner(context).run()
+
+    assert end.halt is not None
+    assert end.halt.exit_code is Exit.CREDENTIAL
+    assert commits.events(row.target_id) == [], "nothing is final: another credential may do it"
+
+
+async def test_403s_on_reads_after_a_row_was_held_count_against_the_credential(clock: Clock) -> None:
+    line = ScriptedLine(clock, on_read=lambda _: said(403), on_cancel=lambda _: said(400))
+    context, commits = context_of(clock, line)
+    held, *refused = works(5)
+    held.must_be_read = True
+    await send(context, line, [held, *refused])
+    assert context.intake.halt is not None
+    assert context.intake.halt.exit_code is Exit.CREDENTIAL
+    assert commits.states == {work.target_id: State.REJECTED for work in refused}
 
 
 @pytest.mark.parametrize("evidence", ["a read", "a page", "a cancel"])
