@@ -110,7 +110,9 @@ class MemoryCommits:
         return [replace(row, state=states[row.target_id]) for row in self.rows if states[row.target_id] in SENDABLE]
 
     def work(self, run_no: int, after_row: int, *, series: bool, limit: int, scope: Scope) -> list[tuple[int, Work]]:
-        if any(row.target.entire_series and self.states.get(row.target_id) in OPEN for row in self.rows):
+        undecided = {entry.target_id for entry in self.entries if entry.event is Event.UNDECIDED}
+        waits_for = [row for row in self.rows if row.target.entire_series and row.target_id not in undecided]
+        if any(self.states.get(row.target_id) in OPEN for row in waits_for):
             return []  # every target waits while a series is open
         rows = [(row.target_id, row) for row in self._sendable() if row.target.entire_series is series]
         return [(number, row) for number, row in rows if number > after_row][:limit]

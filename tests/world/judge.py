@@ -24,7 +24,7 @@ from world.outcomes import Outcomes
 from world.past import Past, name_of, read_past
 from world.scenario import Scenario
 from world.sends import SEND_WITHIN_S, STALE_S, Sends, Sent
-from world.truth import CANARY
+from world.truth import CANARY, Meeting
 
 if TYPE_CHECKING:
     from world.ran import Ran
@@ -442,6 +442,14 @@ class Judge:
                     self._violated(6, f"{name} was tried until it had failed.")
             states[number] = TRANSITIONS.get((was, Event(event)), was)
 
+    def _is_left(self, target: Target, first: Meeting) -> bool:
+        """Whether an occurrence of a series is active, and was a later one already when its cancel took effect."""
+        truth, departures = self._api.truth, self._api.departures
+        own = (one.at for one in truth.effects if one.post is not None and departures[one.post - 1].target == target)
+        at = max(own, default=truth.clock.now)
+        start = first.as_of(at).start or ""
+        return any((one.as_of(at).start or "") > start for one in truth.siblings(first))
+
     def _not_right(self, target: Target, state: State, ran: Ran) -> str:
         meeting = self._api.truth.meetings[target.appointment_id]
         if target.appointment_id == self._api.broken and state not in GONE:
@@ -449,7 +457,7 @@ class Judge:
             return "" if is_told else "nobody is told"
         if state in UNFINISHED:
             return "nothing says what becomes of it"
-        if state in GONE and target.entire_series and any(self._api.truth.siblings(meeting)):
+        if state in GONE and target.entire_series and self._is_left(target, meeting):
             return "an occurrence of the series is active"
         if state in GONE:
             return "" if not meeting.exists or meeting.gone_since(target.attendee_id) is not None else "it is active"

@@ -58,7 +58,7 @@ def _send_colleague(api: Api, meeting: Meeting) -> None:
 def _do(api: Api, meeting: Meeting, deed: str) -> None:
     if api.calm or meeting.is_gone():
         return
-    now = api.clock.now
+    now, before = api.clock.now, meeting.document()
     api.count(f"a colleague: {deed}")
     api.note("colleague", deed, meeting.appointment_id)
     match deed:
@@ -66,15 +66,18 @@ def _do(api: Api, meeting: Meeting, deed: str) -> None:
             api.truth.apply(meeting.appointment_id, None, None, by="host")
             return
         case "move":
-            meeting.starts_at, meeting.moved_at = now + 3 * 86400, now
+            meeting.starts_at = now + 3 * 86400
         case "move to now":
-            meeting.starts_at, meeting.moved_at = now + 30, now
+            meeting.starts_at = now + 30
         case "hand over":
-            meeting.hosts, meeting.moved_at = (OTHER_HOST,), now
+            meeting.hosts = (OTHER_HOST,)
         case "delete":
             meeting.deleted_at = now
         case "hide":
             meeting.hidden_at = now
+    after = meeting.document()
+    if (after.start, after.host_ids) != (before.start, before.host_ids):  # to the same second is no move for anybody
+        meeting.moved_at = now
     api.truth.changed(meeting)
 
 

@@ -140,10 +140,11 @@ class Runner:
             await self._send_all()
             if context.intake.closed:
                 break
-            reconciled = Reconciled()
+            left_to_a_person, reconciled = reconciled.undecided, Reconciled()
             if await context.commits.ask(lambda ledger: ledger.unknown_count(context.scope)):
                 reconciled = await self._reconciled()
-                if not (reconciled.sendable or reconciled.settled or context.limits.wait):
+                frees_others = reconciled.sendable or reconciled.settled or reconciled.undecided > left_to_a_person
+                if not (frees_others or context.limits.wait):
                     break
             left = await context.commits.ask(lambda ledger: ledger.sendable_count(context.run_no, context.scope))
             if left <= len(self._held_forbidden):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
 import anyio
 import pytest
 
+from bulk_cancel.core.actions import Look
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.model import Answer, Appointment, Target, Work
 from bulk_cancel.core.states import Event, State
@@ -266,6 +268,22 @@ async def test_with_wait_rows_wait_for_another_account_also_beside_what_only_a_p
     commits.hold(replace(young, work=other), elsewhere=True)
     commits.rows.append(other)
     assert await sent_once_settled(context, commits, line, other) == [own.target.appointment_id]
+
+
+async def test_rows_go_on_when_what_they_wait_for_is_left_to_a_person_while_the_run_is_at_work(clock: Clock) -> None:
+    """The first read comes before the settle time is over, the read after the pass later."""
+    own, other = works(2)
+    shown = itertools.chain([active(other.target), Answer(503), Answer(503)], itertools.repeat(said(404)))
+    line = ScriptedLine(clock, on_read=lambda _: next(shown))
+    context, commits = context_of(clock, line, Limits(look=Look.NEVER))
+    (item,) = unknowns(clock, 1, age_s=599.9)
+    other.target = replace(other.target, entire_series=True)
+    commits.stage(own)
+    commits.hold(replace(item, work=other))
+    commits.rows.append(other)
+    end = await Runner(context).run()
+    assert end.reconciled.undecided == 1
+    assert [name for _, name in line.posts] == [own.target.appointment_id]
 
 
 async def test_with_wait_nobody_else_is_waited_for_while_reads_of_an_own_target_fail(clock: Clock) -> None:
