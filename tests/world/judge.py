@@ -43,7 +43,8 @@ _FINAL = (400, 404)
 _RESOLVED = (Event.RESOLVED_CANCELLED, Event.RESOLVED_NOT_CANCELLED)
 _LEFT = Counter({Status.PENDING: 1, Status.FAILED: 1})
 #: What a run says that left rows although nothing halted it.
-_NOTHING_HALTED = (" still to be sent: run the same command again", " for an earlier cancel that may still take effect")
+WAITS = " for an earlier cancel that may still take effect"
+_NOTHING_HALTED = (" still to be sent: run the same command again", WAITS)
 UNFINISHED = frozenset({State.PENDING, State.WAITING, State.SENDING, State.UNKNOWN, State.FAILED})
 
 
@@ -99,6 +100,7 @@ class Judge:
         self._what_is_left_out_stays(ran, before, past)
         if ran.summary is not None:
             self._rows_add_up(ran, past)
+            self._waits_for_something(ran, past)
             self._slots_are_back(ran)
             self._shown_counts(ran, past)
             self._nothing_waits_in_vain(ran, new, before, past)
@@ -400,6 +402,13 @@ class Judge:
             left_s = meeting.starts_at - self._api.clock.now
             if not is_left_out and left_s > ran.job.late_within + STALE_S and not self._scenario.has("clock"):
                 self._violated(14, f"exit code 0 although no rule leaves {name_of(target)} out.")
+
+    def _waits_for_something(self, ran: Ran, past: Past) -> None:
+        """Rows that are told to wait for an earlier cancel do."""
+        open_ones = [past.targets[it] for it in _open_ones(past)]
+        left = [past.targets[it] for _, it in past.rows if it and past.states[it] in (State.PENDING, State.WAITING)]
+        if WAITS in ran.told and not any(_is_held_up(it, open_ones) for it in left):
+            self._violated(14, f"no row waits for an earlier cancel: {ran.told}")
 
     def _nothing_waits_in_vain(self, ran: Ran, new: Sequence[Departure], before: Past, past: Past) -> None:
         """Once all is calm, where nothing halts a run, no row waits for a cancel that a person alone can settle."""

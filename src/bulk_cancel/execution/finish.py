@@ -118,12 +118,13 @@ def _ending(facts: RunFacts, end: RunEnd, effort: Effort, matter: Remains, elsew
     exit_code = decide_exit(matter, end.halt, elsewhere)
     cache = _about_cache(effort) if exit_code is not Exit.OK else ""
     run = next(iter(facts.ledger.runs(facts.run_id)), None)
+    may_be_settled = found.unknown and (matter.for_reads or elsewhere.for_reads)
     return Ending(
         remains=matter,
         exit_code=exit_code,
         elsewhere=elsewhere,
         # When a reconcile was stopped, it is not known when the other outcomes are due.
-        due_at=now + found.due_in_s if found.unknown and not end.halt else None,
+        due_at=now + found.due_in_s if may_be_settled and not end.halt else None,
         halt=" ".join(filter(None, (_why_halted(end.halt, matter), about_left(facts.left), cache))),
         credential=credential_of(facts.active),
         expired_in=str(facts.out or "") if has_expired(facts.ledger, facts.run_no, now) else "",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bulk_cancel.core.exit_codes import Halt, too_many_refused
-from bulk_cancel.core.states import State
+from bulk_cancel.core.states import Event, State
 from bulk_cancel.engine.clock import system_clock
 from bulk_cancel.engine.reconcile import Reconciled
 from bulk_cancel.engine.runner import RunEnd
@@ -15,7 +15,7 @@ from bulk_cancel.errors import Exit
 from bulk_cancel.execution.execute import RunFacts
 from bulk_cancel.execution.finish import Effort, summarised
 from bulk_cancel.ledger.sqlite.ledger import SqliteLedger
-from support.given import put, row, staged
+from support.given import move, put, row, staged, target
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,23 @@ def test_a_run_does_not_call_its_own_targets_sendable_again(tmp_path: Path) -> N
     facts = RunFacts("run-1", run_no, ledger, None, system_clock(), 0.0)
     summary = summarised(facts, RunEnd(None, Reconciled(sendable=1)), Effort({}, False, 1.0, None))
     assert "may be sent again" not in summary.next
+    ledger.close()
+
+
+@pytest.mark.parametrize(("is_undecided", "told"), [(False, "1 row waits for"), (True, "1 row is still to be sent")])
+def test_a_row_waits_for_an_earlier_cancel_only_while_a_read_can_settle_it(
+    tmp_path: Path, told: str, *, is_undecided: bool
+) -> None:
+    ledger = SqliteLedger.open(tmp_path / "ledger.db")
+    earlier = staged(ledger, row(2, 2))
+    put(ledger, earlier, State.UNKNOWN, 2)
+    if is_undecided:
+        move(ledger, earlier, target(ledger, 2), Event.UNDECIDED)
+    facts = RunFacts("run-2", staged(ledger, row(2, 1), run_id="run-2"), ledger, None, system_clock(), 0.0)
+    reconciled = Reconciled(unknown=1, undecided=int(is_undecided))
+    summary = summarised(facts, RunEnd(None, reconciled), Effort({}, False, 1.0, None))
+    assert summary.exit_code is Exit.STOPPED
+    assert summary.next.startswith(told)
     ledger.close()
 
 
