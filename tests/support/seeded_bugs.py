@@ -1075,13 +1075,6 @@ BUGS = (
         "tests/unit/ledger/postgres/test_opening.py::test_a_wrong_password_and_a_wrong_name_are_settings_and_a_server_that_is_away_is_not",
     ),
     Bug(
-        "rows that waited for what is left to a person meanwhile are left for another run",
-        "engine/runner.py",
-        " or reconciled.undecided > left_to_a_person",
-        "",
-        "tests/unit/engine/test_reconcile.py::test_rows_go_on_when_what_they_wait_for_is_left_to_a_person_while_the_run_is_at_work",
-    ),
-    Bug(
         "with --wait a chunk of series that others block ends",
         "cluster/chunk.py",
         "if due_in_s is not None:",
