@@ -1141,7 +1141,7 @@ BUGS = (
     Bug(
         "an account with an outcome for a person waits for no other account",
         "engine/runner.py",
-        "if not (reconciled.sendable or reconciled.settled or context.limits.wait):",
+        "if not (frees_others or context.limits.wait):",
         "if not (reconciled.sendable or reconciled.settled):",
         "tests/unit/engine/test_reconcile.py"
         "::test_with_wait_rows_wait_for_another_account_also_beside_what_only_a_person_can_settle",
