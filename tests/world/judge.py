@@ -99,7 +99,7 @@ class Judge:
         self._decided_by_somebody(before, past)
         self._what_is_left_out_stays(ran, before, past)
         if ran.summary is not None:
-            self._rows_add_up(ran, past)
+            self._rows_add_up(ran, new, past)
             self._waits_for_something(ran, past)
             self._slots_are_back(ran)
             self._shown_counts(ran, past)
@@ -359,7 +359,7 @@ class Judge:
 
     # -- 6 to 14 ------------------------------------------------------------------------------------------------------
 
-    def _rows_add_up(self, ran: Ran, past: Past) -> None:
+    def _rows_add_up(self, ran: Ran, new: Sequence[Departure], past: Past) -> None:
         assert ran.summary is not None
         if ran.reconciles or not ran.rows:
             if ran.exit_code == Exit.OK and {State.UNKNOWN, State.WAITING} & set(past.states.values()):
@@ -374,6 +374,8 @@ class Judge:
         if self._scenario.has("workers"):  # who look up what is open of the run's own rows alone
             others = _open_ones(past) - {target for _, target in past.rows}
             unsent = {it for it in unsent if not _is_held_up(past.targets[it], [past.targets[one] for one in others])}
+        unread = [past.targets[it] for it in _open_ones(past) if _is_unread(past.targets[it], new)]
+        unsent = {it for it in unsent if not _is_held_up(past.targets[it], unread)}
         if ran.job.wait and unsent and _left_rows_unhalted(ran):
             self._violated(14, f"{len(unsent)} rows were not sent, although the run was to wait: {ran.told}")
         if ran.exit_code == Exit.REFUSED_ROWS and counts & _LEFT:
@@ -496,6 +498,12 @@ def _open_ones(past: Past) -> set[int]:
     """Return the targets whose cancels may still take effect."""
     last = {target: event for _, target, _, event, *_ in past.events}
     return {it for it, state in past.states.items() if state in OPEN and last[it] != Event.UNDECIDED}
+
+
+def _is_unread(target: Target, new: Sequence[Departure]) -> bool:
+    """Whether the last single read of an open target failed: no run waits for what the API does not tell."""
+    reads = [one for one in new if one.kind == "get" and one.target == target]
+    return bool(reads) and (reads[-1].answer is None or reads[-1].answer.status != 200)
 
 
 def _is_held_up(target: Target, waited_for: Iterable[Target]) -> bool:
