@@ -42,9 +42,9 @@ OPEN = frozenset({State.SENDING, State.UNKNOWN})
 _FINAL = (400, 404)
 _RESOLVED = (Event.RESOLVED_CANCELLED, Event.RESOLVED_NOT_CANCELLED)
 _LEFT = Counter({Status.PENDING: 1, Status.FAILED: 1})
+_WAITS = " for an earlier cancel that may still take effect"
 #: What a run says that left rows although nothing halted it.
-WAITS = " for an earlier cancel that may still take effect"
-_NOTHING_HALTED = (" still to be sent: run the same command again", WAITS)
+_NOTHING_HALTED = (" still to be sent: run the same command again", _WAITS)
 UNFINISHED = frozenset({State.PENDING, State.WAITING, State.SENDING, State.UNKNOWN, State.FAILED})
 
 
@@ -104,8 +104,7 @@ class Judge:
             self._slots_are_back(ran)
             self._shown_counts(ran, past)
             self._nothing_waits_in_vain(ran, new, before, past)
-        last = {target: event for _, target, _, event, *_ in past.events}
-        self._open = {one for one, state in past.states.items() if state in OPEN and last.get(one) != Event.UNDECIDED}
+        self._open = _open_ones(past)
 
     def _swapped(self, at: float, ran: Ran, new: Sequence[Departure]) -> None:
         """From the moment on when its files are changed a run records nothing, and hence sends nothing more."""
@@ -409,7 +408,7 @@ class Judge:
         """Rows that are told to wait for an earlier cancel do."""
         open_ones = [past.targets[it] for it in _open_ones(past)]
         left = [past.targets[it] for _, it in past.rows if it and past.states[it] in (State.PENDING, State.WAITING)]
-        if WAITS in ran.told and not any(_is_held_up(it, open_ones) for it in left):
+        if _WAITS in ran.told and not any(_is_held_up(it, open_ones) for it in left):
             self._violated(14, f"no row waits for an earlier cancel: {ran.told}")
 
     def _nothing_waits_in_vain(self, ran: Ran, new: Sequence[Departure], before: Past, past: Past) -> None:
