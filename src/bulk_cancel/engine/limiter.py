@@ -209,8 +209,14 @@ class Limiter:
         self.tat = after_pause(self.tat, moment, self.pace)
 
     def record(self) -> PaceRecord:
-        """Return the state for the ledger, as if requests with held slots had left: before a crash they may have."""
-        tat = self._expected_tat(self.clock.monotonic(), self.current_pace())
+        """Return the state for the ledger, should the process end now.
+
+        Requests with held slots may have left, and what has no answer may arrive late: nobody will see its lateness.
+        """
+        now, pace = self.clock.monotonic(), self.current_pace()
+        tat = self._expected_tat(now, pace)
+        if self._held or self._underway:
+            tat = max(tat, max(self.tat, now) + self._held * pace.interval_s + _late_s(pace))
         return PaceRecord(self.clock.base.wall(tat), tat, self.clock.base.boot_id)
 
     def duration_s(self, count: int) -> float:

@@ -137,6 +137,19 @@ async def test_the_record_counts_what_is_held_as_sent(clock: Clock) -> None:
     assert not again.try_hold()
 
 
+async def test_the_record_counts_what_is_underway_as_late(clock: Clock) -> None:
+    """After a crash nobody sees when it arrived: the bucket of the server may have filled a little less than it seems."""
+    pace = Pace(10, 21)
+    paced = limiter(clock, pace)
+    await paced.hold(21)
+    for _ in range(21):
+        paced.use()
+    record = paced.record()
+    await anyio.sleep(1)  # ten tokens, if all had arrived at once; two of them may not be there
+    again = limiter(clock, pace, record.tat(clock.base, clock.monotonic(), 100))
+    assert [again.try_hold() for _ in range(9)] == [True] * 8 + [False]
+
+
 async def test_a_waiter_that_gives_up_has_taken_nothing(clock: Clock) -> None:
     paced = limiter(clock, Pace(1, 1))
     await paced.acquire()
