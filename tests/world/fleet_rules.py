@@ -29,7 +29,6 @@ class FleetRules:
         self._database = database
         self._max_errors: dict[int, int] = {}  #: by the ledger's number of the run
         self._after_a_stop: Counter[tuple[int, Chunk]] = Counter()  #: by the life of the worker, and by the chunk
-        self._runs = 0
         self._judged = 0  #: departures
         self._left: Counter[str] = Counter()  #: requests of workers, by credential
         self._reads = 0  #: of workers
@@ -38,7 +37,6 @@ class FleetRules:
 
     def begins(self, run_id: str, job: Job) -> None:
         """Note a run that is handed out."""
-        self._runs += 1
         ledger = self._database._ledger
         if job.max_errors.isdigit() and ledger is not None:
             self._max_errors[ledger.runs(run_id)[0].run_no] = int(job.max_errors)
@@ -98,7 +96,8 @@ class FleetRules:
             key, at = (one.run, one.account), one.answered_at or 0.0
             times[key] += key not in last or one.began > last[key] + _TOGETHER_S
             last[key] = max(last.get(key, 0.0), at)
-        if any(count > self._runs + 1 for count in times.values()):
+        runs = {run_no for run_no, _ in self._database.chunks}  # also one of whose handing out no answer came
+        if any(count > len(runs) + 1 for count in times.values()):
             self._broken.append("a worker tries a credential again and again that was refused.")
 
 
