@@ -138,7 +138,7 @@ async def test_the_record_counts_what_is_held_as_sent(clock: Clock) -> None:
 
 
 async def test_the_record_counts_what_is_underway_as_late(clock: Clock) -> None:
-    """After a crash nobody sees when it arrived: the bucket of the server may have filled a little less than it seems."""
+    """After a crash nobody sees when it arrived: the bucket may have filled a little less than it seems."""
     pace = Pace(10, 21)
     paced = limiter(clock, pace)
     await paced.hold(21)
