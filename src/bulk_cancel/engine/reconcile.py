@@ -124,8 +124,8 @@ class Reconciler:
         return None
 
     async def _leave_to_a_person(self, item: Unknown, why: str) -> None:
-        self._result.undecided += 1
         if not item.undecided:
+            self._result.undecided += 1
             await self._context.move(item.work, Event.UNDECIDED, detail=f"{why}; tell with: bulk-cancel resolve")
 
     async def _confirm(self, item: Unknown, first: Reading) -> None:
@@ -148,6 +148,7 @@ class Reconciler:
         """Leave it unknown, and note when readings as old as this one (it may be from a cache) can settle it."""
         at = reading.taken_at if reading is not None and reading.taken_at > -math.inf else None
         self._result.unknown += 1
+        self._result.undecided += item.undecided  # also where this read tells nothing
         self._result.due_in_s = max(self._result.due_in_s, self._due_in_s(item, at))
 
     def _due_in_s(self, item: Unknown, at: float | None = None) -> float:

@@ -121,13 +121,14 @@ def remains_elsewhere(ledger: Ledger, run_no: int, here: Remains, told: int = 0)
     unknown = max(0, ledger.unknown_count() - own - told)
     undecided = 0
     if unknown:
-        undecided = sum(item.undecided for item in every_unknown(ledger)) - here.undecided
+        own_ones = {row.target for row in ledger.concerning_rows(run_no, Concern.UNDECIDED, here.undecided)}
+        undecided = sum(item.undecided and item.work.target not in own_ones for item in every_unknown(ledger))
     counts, changed, warned = Counter({Status.UNKNOWN: unknown, Status.PENDING: max(0, to_send)}), 0, 0
     for other, left in left_to_a_person(ledger).items():
         if other != run_no:
             counts.update(left.counts)
             changed, warned = changed + left.changed, warned + left.warned
-    return Remains(counts, undecided=min(unknown, max(0, undecided)), changed=changed, warned=warned)
+    return Remains(counts, undecided=min(unknown, undecided), changed=changed, warned=warned)
 
 
 def newest_left(ledger: Ledger) -> str:

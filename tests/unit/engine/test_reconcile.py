@@ -154,6 +154,19 @@ async def test_a_target_that_no_read_can_settle_is_recorded_as_undecided_once(
     assert (commits.entries, result.undecided) == ([], 1)
 
 
+@pytest.mark.parametrize("first_read", [active, lambda _: Answer(503)])
+async def test_what_is_left_to_a_person_stays_so_while_its_reads_tell_nothing(
+    first_read: Callable[[Target], Answer], clock: Clock
+) -> None:
+    """Else a run that waits takes each failed read and each good one after it for progress, and has no end."""
+    (item,) = unknowns(clock, 1, age_s=10_000)
+    shown = itertools.chain([first_read(item.work.target)], itertools.repeat(Answer(503)))
+    line = ScriptedLine(clock, on_read=lambda _: next(shown))
+    result, commits = await reconcile(clock, line, [replace(item, undecided=True)])
+    assert not commits.entries
+    assert (result.unknown, result.undecided) == (1, 1)
+
+
 async def test_within_the_settle_time_nothing_is_left_to_a_person(clock: Clock) -> None:
     line = ScriptedLine(clock, on_read=lambda _: said(404))
     result, commits = await reconcile(clock, line, unknowns(clock, 1, age_s=10))
