@@ -10,7 +10,7 @@ import anyio
 
 from bulk_cancel.core.clock import PaceRecord
 from bulk_cancel.core.pacing import Pace, after_pause, after_start, duration_s, earliest_start, recovered_factor
-from bulk_cancel.core.retry import is_long_pause, throttle_pause_s
+from bulk_cancel.core.retry import SHORTEST_PAUSE_S, is_long_pause, throttle_pause_s
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.health import Asked
 
@@ -195,7 +195,8 @@ class Limiter:
         """
         now = self.clock.monotonic()
         if started_at < self._slowed_at and now < self._paused_until:
-            self._pause_until(max(self._paused_until, now + (retry_after_s or 0.0)))
+            wish_s = 0.0 if retry_after_s is None else max(SHORTEST_PAUSE_S, retry_after_s)
+            self._pause_until(max(self._paused_until, now + wish_s))
             return self._paused_until - now
         pause_s = throttle_pause_s(retry_after_s, self._throttles[asked] + 1, self.jitter.random())
         self._factor = max(_SLOWEST, recovered_factor(self._factor, now - self._slowed_at) * _SLOWDOWN)

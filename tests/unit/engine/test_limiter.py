@@ -102,6 +102,8 @@ async def test_a_longer_retry_after_counts_from_any_answer(clock: Clock) -> None
     assert paced.wait_s() >= 20
     assert paced.throttled(started - 1, retry_after_s=3.0) == pytest.approx(20), "a shorter one does not"
     assert paced.throttles_in_a_row == 1
+    await anyio.sleep(20 - 0.5)
+    assert paced.throttled(started - 1, retry_after_s=0.0) == pytest.approx(1), "the shortest pause from here on"
 
 
 async def test_slots_that_a_slow_disk_holds_are_not_given_a_second_time(clock: Clock) -> None:
