@@ -156,7 +156,8 @@ class Outcomes:
             if state is not State.UNKNOWN or not reads or reads[-1].answer is None:
                 continue
             is_cached = reads[-1].answer.age_s == math.inf and reads[-1].what == "read active"
-            is_late = reads[0].began - sent_at.get(target, math.inf) > ran.job.settle + _LATER_S
+            since = max(sent_at.get(target, math.inf), ran.process.host.booted_at)  # no clock tells more after a reboot
+            is_late = reads[0].began - since > ran.job.settle + _LATER_S
             if is_cached and is_late and last[number] not in (Event.UNDECIDED, Event.UNVERIFIED):
                 self._violated(14, f"{name_of(target)} is unknown, nothing but a cache answers, and nobody is told.")
 

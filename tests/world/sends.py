@@ -269,9 +269,10 @@ def _is_fresh(read: Departure, one: Departure) -> bool:
 
 
 def _opens_the_pause(one: Departure, later: Departure) -> bool:
-    """Whether there was a pause already when a 429 came, since its request left."""
+    """Whether there was a pause already when a 429 came, since its request began: it may have connected for long."""
     is_429 = one is not later and one.answer is not None and one.answer.status == 429
-    return is_429 and one.account == later.account and later.at < (one.answered_at or 0.0) <= (later.answered_at or 0.0)
+    came_at, later_at = one.answered_at or 0.0, later.answered_at or 0.0
+    return is_429 and one.account == later.account and later.began < came_at <= later_at
 
 
 def _is_trouble(read: Departure) -> bool:
