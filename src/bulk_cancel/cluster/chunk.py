@@ -243,7 +243,7 @@ class ChunkRun:
 
     def _comes_back_in_s(self, found: Reconciled, clock: Clock, ledger: Ledger) -> float | None:
         """Return the seconds until reads may settle unknown targets here, or a series that blocks this chunk."""
-        if found.unknown > found.undecided:
+        if found.unknown > found.undecided and found.due_in_s > 0:  # else their reads fail, and may for ever
             return found.due_in_s + 1.0
         chunk, settle_s = self._lease.chunk, self._run_settings.limits.settle_s
         if not ledger.sendable_count(chunk.run_no, Scope(self._lease.account, chunk)):

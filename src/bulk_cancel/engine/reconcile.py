@@ -133,8 +133,10 @@ class Reconciler:
         second = await self._read(item)
         if second is None:
             return
-        if second.taken_at - first.taken_at < self._context.limits.confirm_s:
+        missing_s = self._context.limits.confirm_s - (second.taken_at - first.taken_at)
+        if missing_s > 0:
             self._keep(item)
+            self._result.due_in_s = max(self._result.due_in_s, missing_s)
             return
         await self._context.move(item.work, Event.SEEN_ACTIVE, detail="found active after the settle time, twice")
         self._result.sendable += 1

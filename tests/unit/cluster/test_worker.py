@@ -309,6 +309,14 @@ def test_without_wait_series_that_others_block_end(lab: Lab) -> None:
     assert lab.summary().exit_code is Exit.UNKNOWN
 
 
+def test_with_wait_a_chunk_whose_reads_fail_after_the_settle_time_ends(lab: Lab) -> None:
+    """The API may never tell of this appointment; whoever types the command again has it read again."""
+    lab.begin(row(2, 2), limits=replace(FAST, wait=True))
+    lab.on_cancel, lab.on_read = lambda _: NO_ANSWER, lambda _: Answer(503)
+    assert lab.carry(1).ended
+    assert (lab.queue.back, lab.summary().exit_code) == ([], Exit.UNKNOWN)
+
+
 @pytest.mark.parametrize("workers", [1, 5])
 def test_after_an_unknown_outcome_a_row_is_sent_once_more_in_a_run_whatever_reads_say(lab: Lab, workers: int) -> None:
     """A stale cache shows it active for ever."""
