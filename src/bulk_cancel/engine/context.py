@@ -193,8 +193,13 @@ class Context:
         """Wait for the slot of a read, and make it durable: a loop of crashes must not use up the burst each time."""
         if not holds_slot and not await self.turn():
             return False
-        await self.commits.record()
-        if not await self.due():
+        try:
+            await self.commits.record()
+            may_leave = await self.due()
+        except BaseException:  # the disk is full, or the intake closed around a probe
+            self.limiter.give_back()
+            raise
+        if not may_leave:
             return False
         self.counters.gets += 1
         self.limiter.use()

@@ -14,16 +14,28 @@ from bulk_cancel.core.actions import Action, Approved, Look
 from bulk_cancel.core.clock import SEND_WITHIN_S, Past, TimeBase
 from bulk_cancel.core.exit_codes import Halt
 from bulk_cancel.core.model import Answer, Appointment, Entry, Target, Work
+from bulk_cancel.core.outcome import Kind
 from bulk_cancel.core.states import Event, State
 from bulk_cancel.core.units import show_duration
 from bulk_cancel.engine.breaker import Breaker
 from bulk_cancel.engine.clock import Clock
 from bulk_cancel.engine.context import Context, Limits
+from bulk_cancel.engine.health import Asked
 from bulk_cancel.engine.runner import Runner
 from bulk_cancel.engine.sender import HeldForbidden, Sender, conclude_forbidden
 from bulk_cancel.errors import Exit, LedgerDiskError
 from bulk_cancel.ledger.port import Unknown
-from support.scripted import NO_ANSWER, NOT_SENT, ScriptedLine, active, cancelled, context_of, said, works
+from support.scripted import (
+    NO_ANSWER,
+    NOT_SENT,
+    MemoryCommits,
+    ScriptedLine,
+    active,
+    cancelled,
+    context_of,
+    said,
+    works,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -634,3 +646,36 @@ async def test_a_disk_that_is_full_while_the_run_drains_is_what_it_ends_with(clo
     context.halt(Exit.STOPPED, "Stopped by SIGTERM.")
     context.halt(Exit.DISK, "Another error.")
     assert context.intake.halt == end.halt
+
+
+class _SlowCommits(MemoryCommits):
+    """Each commit takes a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = anyio.Event()
+
+    async def record(self, *entries: Entry) -> None:
+        self.begun.set()
+        await anyio.sleep(1)
+        await super().record(*entries)
+
+
+@pytest.mark.parametrize("after_s", [0.5, 1.5], ids=["in its commit", "in a pause"])
+async def test_a_probe_that_a_halt_interrupts_gives_its_slot_back(after_s: float, clock: Clock) -> None:
+    line = ScriptedLine(clock)
+    context, _ = context_of(clock, line)
+    commits = _SlowCommits()
+    context = replace(context, commits=commits)
+    for _ in range(1000):
+        context.health.note(Asked.READ, Kind.NO_ANSWER)
+    breaker = Breaker(context)
+    breaker.probe = Query(0, page_size=1)
+    async with anyio.create_task_group() as group:
+        group.start_soon(breaker.passage, line)
+        await commits.begun.wait()
+        assert context.limiter._held == 1
+        context.limiter.throttled(clock.monotonic(), 30.0)
+        await anyio.sleep(after_s)
+        context.intake.close(Halt(Exit.STOPPED, "stopped"))
+    assert (context.limiter._held, line.pages) == (0, [])
