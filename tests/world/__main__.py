@@ -23,8 +23,8 @@ _MOST_TOLD = 3
 def main(words: list[str]) -> int:
     """Play what the command line says; 1 when an invariant was broken."""
     parser = argparse.ArgumentParser(prog="python -m world", description=__doc__)
-    parser.add_argument("--seeds", default="1..1000", help="FIRST..LAST")
-    parser.add_argument("--tell", type=int, metavar="SEED", help="play one history and tell it")
+    parser.add_argument("--seeds", type=_seeds, default="1..1000", metavar="FIRST..LAST", help="SEEDS of make world")
+    parser.add_argument("--tell", type=int, metavar="SEED", help="play one history and tell it: SEED of make world")
     parser.add_argument("--digests", action="store_true", help="print a digest of each history, and nothing else")
     parser.add_argument("--whole-story", action="store_true", help="tell it as it was, not made small")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
@@ -32,12 +32,18 @@ def main(words: list[str]) -> int:
     given = parser.parse_args(words)
     if given.tell is not None:
         return _told(play(scenario_of(given.tell)), small=not given.whole_story)
-    first, _, last = given.seeds.partition("..")
-    seeds = range(int(first), int(last or first) + 1)
     if given.digests:
-        print("\n".join(play(scenario_of(seed)).digest for seed in seeds))
+        print("\n".join(play(scenario_of(seed)).digest for seed in given.seeds))
         return 0
-    return _played(seeds, given)
+    return _played(given.seeds, given)
+
+
+def _seeds(words: str) -> range:
+    first, _, last = words.partition("..")
+    try:
+        return range(int(first), int(last or first) + 1)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{words!r} is not two numbers like 1..1000, nor one.") from None
 
 
 def _told(played: Played, *, small: bool) -> int:
@@ -68,8 +74,10 @@ def _played(seeds: range, given: argparse.Namespace) -> int:
         f"{_per_hour(total.histories - before, elapsed_s)}, "
         f"{total.cpu_s / max(1, total.histories - before) * 1000:.0f} ms of CPU each."
     )
-    went_wrong = ", ".join(f"{count} {name}" for name, count in total.counted.most_common())
-    print(textwrap.fill(f"What went wrong on purpose: {went_wrong}", 80))
+    if went_wrong := ", ".join(f"{count} {name}" for name, count in total.counted.most_common()):
+        print(textwrap.fill(f"What went wrong on purpose: {went_wrong}", 80))
+    if not seeds:
+        print(f"{given.resume} says that all of these have been played.")
     for number, (seed, violations) in enumerate(sorted(total.failed.items())):
         print(f"\nSEED {seed}: {violations[0]}\nSee it again: make world SEED={seed}")
         if number < _MOST_TOLD and (played := play(scenario_of(seed))).violations:

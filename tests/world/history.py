@@ -167,6 +167,7 @@ class _History:
             if self.fleet is not None:
                 self.fleet.end()
         self.played.runs, self.played.requests = len(self.ran), len(self.api.departures)
+        self.played.known = self.judge.known()
         self.played.digest = hashlib.sha256(repr(self.played.story).encode()).hexdigest()
         return self.played
 

@@ -149,6 +149,10 @@ class Judge:
         if any(now - it.at < max(settle_s, self._sends.settle_s(it)) for it in one):
             self._violated(5, f"{name_of(target)} was declared not cancelled {now - one[0].at:.1f} s after its cancel.")
 
+    def known(self) -> dict[int, tuple[Target, State]]:
+        """Return the targets of the ledger and their states, by number."""
+        return {number: (self._past.targets[number], state) for number, state in self._past.states.items()}
+
     def skipped(self) -> frozenset[int]:
         """Return the targets that a rule has left out. Every run looks at them again."""
         return frozenset(number for number, state in self._past.states.items() if state is State.SKIPPED)

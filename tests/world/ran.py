@@ -10,7 +10,8 @@ from typing import Any
 import anyio
 
 from bulk_cancel.access.setup import Setup
-from bulk_cancel.core.model import InputRow
+from bulk_cancel.core.model import InputRow, Target
+from bulk_cancel.core.states import State
 from bulk_cancel.errors import BulkCancelError
 from bulk_cancel.execution.execute import Approval, RunFacts
 from bulk_cancel.execution.finish import Effort, summarised
@@ -32,6 +33,9 @@ class Played:
     requests: int = 0
     digest: str = ""
     story: list[tuple[Any, ...]] = field(default_factory=list)
+    known: dict[int, tuple[Target, State]] = field(
+        default_factory=dict
+    )  #: what the ledger says at the end, by its number
 
 
 @dataclass

@@ -1,10 +1,14 @@
-"""Tells a history in sentences: what was sent when, what was heard, what took effect, and what is wrong about it."""
+"""Tells a history in sentences: what was sent when, what was heard, what took effect, and what is wrong about it.
+
+A request is named after its kind, by its number among all requests of the history: "cancel 4" is the fourth.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from bulk_cancel.core.model import Target
 from world.ran import Played
 
 
@@ -19,9 +23,12 @@ def tell(played: Played) -> Iterator[str]:
     yield f"seed {scenario.seed}, theme {scenario.theme}: {', '.join(sorted(scenario.features)) or 'no faults'}"
     for row in scenario.rows:
         yield f"  row {row.row}: {row.problems or row.appointment_id}{_about(row)}"
+    rows = {number: _named(names, target) for number, (target, _) in played.known.items()}
     sent: dict[int, str] = {}
     for at, what, *more in played.story:
-        yield f"{at:12.3f} s  {_sentence(what, more, names, sent)}"
+        yield f"{at:12.3f} s  {_sentence(what, more, names, sent, rows)}"
+    for number, (_, state) in sorted(played.known.items()):
+        yield f"  {rows[number]}: {state.value}, at the end"
 
 
 def _about(row: Any) -> str:
@@ -32,7 +39,7 @@ def _about(row: Any) -> str:
 _Names = dict[str, str]
 
 
-def _sentence(what: str, more: list[Any], names: _Names, sent: dict[int, str]) -> str:
+def _sentence(what: str, more: list[Any], names: _Names, sent: dict[int, str], rows: dict[int, str]) -> str:
     if what in _OF_APPOINTMENTS:
         return _OF_APPOINTMENTS[what](names, sent, *more)
     match what, more:
@@ -41,7 +48,7 @@ def _sentence(what: str, more: list[Any], names: _Names, sent: dict[int, str]) -
         case "answered", [number, status, message]:
             return f"{sent[number]}: answered {status or 'nothing'} {message}"
         case "event", [target, event, attempt]:
-            return f"      recorded: target {target}: {event}, attempt {attempt}"
+            return f"      recorded: {rows.get(target, f'target {target}')}: {event}, attempt {attempt}"
         case "run", [number, command, flags]:
             return f"RUN {number}: {command} {' '.join(flags)}"
         case "ended", [number, code, told]:
@@ -49,6 +56,10 @@ def _sentence(what: str, more: list[Any], names: _Names, sent: dict[int, str]) -
         case "VIOLATED", [number, sentence]:
             return f"VIOLATED invariant {number}: {sentence}"
     return f"{what}: {' '.join(str(one) for one in more)}"
+
+
+def _named(names: _Names, target: Target) -> str:
+    return _name(names, target.appointment_id, target.attendee_id or "")
 
 
 def _name(names: _Names, appointment: str, attendee: str = "") -> str:

@@ -63,3 +63,5 @@ def test_a_bug_is_found_made_small_and_told(failed: Played) -> None:
     story = "\n".join(tell(small))
     assert "VIOLATED" in story
     assert "cancel 2 sent" in story or "cancel 3 sent" in story
+    assert "recorded: row 2: intent, attempt 1" in story
+    assert "  row 2: unknown, at the end" in story or "  row 2: cancelled, at the end" in story
