@@ -246,11 +246,11 @@ class ChunkRun:
         if found.unknown > found.undecided and found.due_in_s > 0:  # else their reads fail, and may for ever
             return found.due_in_s + 1.0
         chunk, settle_s = self._lease.chunk, self._run_settings.limits.settle_s
-        if not ledger.sendable_count(chunk.run_no, Scope(self._lease.account, chunk)):
+        if not ledger.may_send_more(chunk.run_no, Scope(self._lease.account, chunk)):
             return None
         for one in self._ledger.chunks(chunk.run_no):
             if one.chunk != chunk and one.series == chunk.series and not one.ended:
                 due_in_s = open_due_in_s(ledger, clock, settle_s, Scope(one.account, one.chunk))
-                if due_in_s is not None:
-                    return due_in_s + 1.0
+                if due_in_s is not None:  # once due, it takes as long as its reads do, and behind a cache hours
+                    return max(due_in_s, settle_s / 10) + 1.0
         return None

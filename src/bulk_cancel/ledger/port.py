@@ -222,6 +222,9 @@ class Ledger(Protocol):
     def sendable_count(self, run_no: int, scope: Scope | None = None) -> int:
         """Count the run's targets that may be sent."""
 
+    def may_send_more(self, run_no: int, scope: Scope | None = None) -> bool:
+        """Return whether this run may send any of them, once what it waits for is settled."""
+
     def waiting_count(self) -> int:
         """Count the targets of all runs that were sent and are proven not cancelled."""
 

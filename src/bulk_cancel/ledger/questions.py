@@ -117,6 +117,9 @@ class Questions(ABC):
     def sendable_count(self, run_no: int, scope: Scope | None = None) -> int:
         return int(self._rows("sendable_count", *scoped(scope), run_no)[0][0])
 
+    def may_send_more(self, run_no: int, scope: Scope | None = None) -> bool:
+        return bool(self._rows("may_send_more", *scoped(scope), run_no)[0][0])
+
     def waiting_count(self) -> int:
         return int(self._rows("waiting_count")[0][0])
 

@@ -297,6 +297,19 @@ def test_with_wait_rows_that_the_series_of_another_account_blocks_come_back(lab:
     assert not lab.carry(rome, lab.worker("rome", "wien")).ended
 
 
+def test_with_wait_a_chunk_comes_back_now_and_then_while_what_blocks_it_is_due(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be due for hours: behind a cache, or while the other chunk's worker stands still."""
+    limits = replace(FAST, settle_s=60.0, wait=True)
+    lab.begin(*(row(n, n, account=name, entire_series=True) for n, name in ((2, "rome"), (3, "wien"))), limits=limits)
+    lab.on_cancel = lambda _: NO_ANSWER
+    lab.carry(1, lab.worker("rome", "wien"))
+    monkeypatch.setattr("bulk_cancel.cluster.chunk.open_due_in_s", lambda *_: 0.0)
+    lab.carry(2, lab.worker("rome", "wien"))
+    assert lab.queue.back[1:] == [(2, 7.0)]
+
+
 def test_without_wait_series_that_others_block_end(lab: Lab) -> None:
     lab.begin(
         *(row(n, n, account=name, entire_series=True) for n, name in ((2, "rome"), (3, "wien"))),
@@ -330,6 +343,8 @@ def test_after_an_unknown_outcome_a_row_is_sent_once_more_in_a_run_whatever_read
     assert [event.event for event in lab.ledger.history(1)].count(Event.INTENT) == 2
     assert lab.ledger.work(again, 0, series=False, limit=9) or lab.ledger.unknown_count()
     assert lab.ledger.work(run_no, 0, series=False, limit=9) == []
+    assert not lab.ledger.may_send_more(run_no)
+    assert lab.ledger.may_send_more(again) or lab.ledger.unknown_count()
 
 
 # -- what counts -------------------------------------------------------------------------------------------------------

@@ -98,6 +98,12 @@ SELECT t.asked_row, t.target_id, t.appointment_id, t.attendee_id, t.entire_serie
 -- name: attended
   t.attendee_id <> '' AND EXISTS (SELECT 1 FROM events e WHERE e.target_id = t.target_id AND e.event = 'seen_active')
 
+-- name: not_spent
+  NOT (t.attempts > 1 AND EXISTS (SELECT 1 FROM events i JOIN events e USING (target_id, attempt_no)
+    JOIN events o USING (target_id)
+    WHERE i.target_id = t.target_id AND i.run_no = t.asked_by AND i.event = 'intent' AND o.attempt_no < i.attempt_no
+      AND e.event IN ('no_proof', 'recovered') AND o.event IN ('no_proof', 'recovered')))
+
 -- name: work_conditions
 WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
   AND ($6::bigint IS NULL OR t.asked_row <= $6) AND t.account = $5 AND t.state IN ('pending', 'waiting')
@@ -106,10 +112,8 @@ WHERE t.asked_by = $1 AND t.entire_series = $3 AND t.asked_row > $2
 {not_undecided}
   )) AND
 {no_series_meets_another}
-  AND NOT (t.attempts > 1 AND EXISTS (SELECT 1 FROM events i JOIN events e USING (target_id, attempt_no)
-    JOIN events o USING (target_id)
-    WHERE i.target_id = t.target_id AND i.run_no = $1 AND i.event = 'intent' AND o.attempt_no < i.attempt_no
-      AND e.event IN ('no_proof', 'recovered') AND o.event IN ('no_proof', 'recovered')))
+  AND
+{not_spent}
 
 -- name: acting_users
 SELECT user_id, count(*) FROM targets t
@@ -120,6 +124,14 @@ GROUP BY user_id ORDER BY count(*) DESC;
 -- name: sendable_count
 SELECT count(*) FROM targets WHERE asked_by = $6 AND state IN ('pending', 'waiting') AND
 {in_scope}
+
+-- Of these, those that may be sent in this very run, once what they wait for is settled.
+-- name: may_send_more
+SELECT EXISTS (SELECT 1 FROM targets t WHERE asked_by = $6 AND state IN ('pending', 'waiting') AND
+{not_spent}
+  AND
+{in_scope}
+)
 
 -- name: waiting_count
 SELECT count(*) FROM targets WHERE state = 'waiting' AND state IN ('pending', 'waiting');
