@@ -70,16 +70,6 @@ def test_work_has_what_a_worker_needs(ledger: Ledger) -> None:
     assert (work.state, work.attempts) == (State.WAITING, 1)
 
 
-def test_what_became_unknown_twice_in_a_run_is_not_sent_again_in_it(ledger: Ledger) -> None:
-    run_no = staged(ledger, row(2, 1), row(3, 2))
-    for _ in range(2):
-        move(ledger, run_no, target(ledger, 1), Event.INTENT, Event.NO_PROOF, Event.SEEN_ACTIVE)
-    assert (rows_to_send(ledger, run_no), ledger.may_send_more(run_no)) == ([3], True)
-    put(ledger, run_no, State.CANCELLED, 2)
-    assert (ledger.sendable_count(run_no), ledger.may_send_more(run_no)) == (1, False)
-    assert ledger.may_send_more(staged(ledger, row(2, 1), run_id="run-2"))
-
-
 def test_series_come_in_a_pass_of_their_own(ledger: Ledger) -> None:
     run_no = staged(ledger, row(2, 1), row(3, 2, **SERIES), row(4, 3))
     assert rows_to_send(ledger, run_no) == [2, 4]
@@ -172,7 +162,9 @@ def test_a_run_sends_a_target_once_more_after_an_unknown_outcome_and_the_next_ru
     unknown = UNKNOWN_AGAIN[outcome]
 
     def sendable(run_no: int) -> bool:
-        return bool(ledger.work(run_no, 0, series=False, limit=10))
+        found = bool(ledger.work(run_no, 0, series=False, limit=10))
+        assert ledger.may_send_more(run_no) is found, "it waits for nothing"
+        return found
 
     run_no = staged(ledger, row(2, 1))
     move(ledger, run_no, target(ledger, 1), *unknown, Event.SEEN_ACTIVE)
