@@ -85,14 +85,16 @@ def command(words: str, ledger: str) -> str:
     return f"bulk-cancel {words} --ledger {shlex.quote(ledger)}" if ledger else f"bulk-cancel {words}"
 
 
-def closing_steps(closure: str) -> tuple[str, ...]:
+def closing_steps(closure: str, *, sent: bool = False) -> tuple[str, ...]:
     """Return what to do for a closure besides its cancels: before them, and after them.
 
-    `closure` is the command that checks its days, or empty; a command to type is on a line of its own.
+    `closure` is the command that checks its days, or empty; a command to type is on a line of its own. `sent`: who
+    reads this reads it after the cancels.
     """
     if not closure:
         return ()
-    first = "Block the day first, in the dashboard: a slot that is cancelled can be booked again at once."
+    block = "Block the day now, if it is not blocked yet," if sent else "Block the day first,"
+    first = f"{block} in the dashboard: a slot that is cancelled can be booked again at once."
     then = "Then check whether the days are closed."
     if closure.endswith(f"bulk-cancel {CHECKS}"):
         how = f"with `bulk-cancel {CHECKS}` and the options that `find` had"

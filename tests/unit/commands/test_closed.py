@@ -381,7 +381,8 @@ def test_plan_run_and_report_of_what_find_found_end_with_the_day(command: Comman
     assert f"{_BLOCK_FIRST}\n" in done.stderr.partition("cancels sent")[0], "before anything is sent"
     assert done.stderr.endswith(f"\n{then}\n")
     page = Path("done/report.html").read_text()
-    assert "Block the day first" in page
+    assert "Block the day now, if it is not blocked yet, in the dashboard" in page
+    assert "Block the day first" not in page, "the cancels are sent"
     assert then in page
     assert "If <code>find</code> was given --location, --host or the like, add it." in page
     nothing_sent = command("run", "day.plan", "--yes", "--out", "twice", "--timezone", "Europe/Berlin", *QUICK)
