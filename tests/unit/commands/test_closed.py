@@ -210,8 +210,9 @@ def test_pending_bookings_are_listed_by_kind_and_host_without_names(closed: Comm
     result = closed("--json", "--out", "look")
     pending = [one for one in result.document["left"] if one["kind"] == "pending booking"]
     assert len(pending) == 2
-    assert {one["note"] for one in pending} <= {"double_opt_in", "host_approval"}
+    assert {one["note"] for one in pending} <= {"for the guest to confirm", "for the host to approve"}
     assert levels(result)["pending bookings"] == "fail"
+    assert ": 2 for the guest to confirm. 2 with" in found(result, "pending bookings")
     written = b"".join(path.read_bytes() for path in Path("look").iterdir())
     assert CANARY.encode() not in (result.stdout + result.stderr).lower().encode() + written.lower()
     assert {path.name for path in Path("look").iterdir()} == {"left.csv", "closed.html"}
