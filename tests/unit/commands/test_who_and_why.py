@@ -120,6 +120,10 @@ def test_a_run_takes_over_what_the_plan_names_and_records_its_own(office: Office
     assert made.digest in (office.folder / "run" / "report.html").read_text(encoding="utf-8")
 
 
+#: As `doctor` says it.
+ADVICE = "Set MEETERGO_TOKEN, or MEETERGO_TOKEN_FILE to the name of a file that holds it."
+
+
 @pytest.mark.parametrize(("token", "why"), [("rgo-…", "characters that no credential has"), ("", "no credential")])
 def test_a_plan_without_a_usable_credential_says_why_wherever_it_speaks_of_it(
     office: Office, token: str, why: str
@@ -130,7 +134,7 @@ def test_a_plan_without_a_usable_credential_says_why_wherever_it_speaks_of_it(
     assert plan.place is not None
     assert why in plan.place.credential
     assert plan.look is not None
-    assert f"{plan.place.credential}." in plan.look.offline
+    assert f"{plan.place.credential}." == f"{plan.look.offline} {ADVICE}"
 
 
 def test_status_says_once_what_is_to_be_done_and_where_the_results_are(
