@@ -283,7 +283,35 @@ def test_a_run_whose_rest_a_later_one_took_over_is_superseded(office: Office) ->
     assert ran(office, office.folder / "closure.csv").exit_code == Exit.OK
     seen = overview(office)
     assert [run.phase for run in seen.runs] == [RunPhase.ENDED, RunPhase.SUPERSEDED]
+    assert seen.runs[1].said == "It ended early; what was still to be sent was taken over by later runs."
     assert seen.next == "Done: nothing is left to do."
+
+
+def test_of_rows_to_correct_nothing_is_said_to_be_taken_over(office: Office) -> None:
+    source = office.folder / "muc.csv"
+    source.write_text(f"id\n{uuid(1)}\nnobody\n")
+    for _ in range(2):
+        assert ran(office, source).exit_code == Exit.REFUSED_ROWS
+    older = overview(office).runs[1]
+    assert (older.phase, older.said) == (RunPhase.SUPERSEDED, "A person had to look at its rows.")
+
+
+def test_status_sends_nobody_to_status(office: Office) -> None:
+    """It tells of other inputs as they are now, once, below the runs."""
+    source = office.folder / "muc.csv"
+    source.write_text(f"id\n{uuid(1)}\nnobody\n")
+    ran(office, source)
+    assert "tells which" in ran(office, office.write(1)).next
+    stopping_after(office, 2)
+    ran(office, office.write(8))
+    office.line.on_cancel = cancelled
+    (other := office.folder / "other.csv").write_text(f"id\n{uuid(99)}\n")
+    assert "tells how" in ran(office, other).next
+    seen = overview(office)
+    assert [run.said.partition("\n")[0] for run in (seen.runs[0], seen.runs[2])] == [
+        "Done: nothing of this input is left to do."
+    ] * 2
+    assert not [run.said for run in seen.runs if "bulk-cancel status" in run.said]
 
 
 def test_a_refused_command_is_told_until_a_run_begins(office: Office) -> None:
