@@ -81,6 +81,7 @@ class Overview:
     ledger: str
     holder: Holder | None
     runs: tuple[RunView, ...]  #: the newest first
+    older: int  #: runs before these
     unknown: tuple[OpenTarget, ...]  #: the first of them
     unknown_count: int  #: including those in flight while a run is active
     left: int  #: targets of all runs that are still to be sent
@@ -139,6 +140,7 @@ class _Sources:
             ledger=ledger.place,
             holder=holder,
             runs=tuple(shown),
+            older=len(records) - len(shown),
             unknown=unknown,
             unknown_count=ledger.unknown_count(),
             left=sum(left.values()),

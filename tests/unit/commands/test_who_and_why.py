@@ -158,6 +158,23 @@ def test_status_says_once_what_is_to_be_done_and_where_the_results_are(
     assert told.endswith(f"\nType: {then} --all-hosts\n")
 
 
+def test_status_says_how_many_older_runs_there_are(
+    office: Office, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = office.write(1)
+    runs = [ran(office, source).run_id for _ in range(3)]
+    monkeypatch.setattr("bulk_cancel.cli.status.this_machine", lambda: office.played.machine)
+    monkeypatch.setattr("bulk_cancel.cli.status.place_of", lambda _: office.setup().place)
+    status_command(None, 1, None, json=False)
+    told = capsys.readouterr().out
+    assert "\n2 older runs: --limit 3\n" in told
+    assert runs[0] not in told
+    status_command(None, 3, None, json=False)
+    told = capsys.readouterr().out
+    assert "--limit" not in told
+    assert runs[0] in told
+
+
 def test_a_second_run_does_not_hide_who_cancelled_on_which_ticket(office: Office) -> None:
     """Into the same folder: its page and its summary replace those of the run that sent the cancels."""
     source = office.write(2)
