@@ -17,6 +17,9 @@ from bulk_cancel.core.model import Answer
 from bulk_cancel.core.moments import moment_of
 from bulk_cancel.core.text import clean
 
+#: What the API calls a pending booking -> what it waits for.
+_WAITS_FOR = {"double_opt_in": "for the guest to confirm", "host_approval": "for the host to approve"}
+
 
 def parse_pending(answer: Answer, value: Any, *, with_contacts: bool = False) -> Listed[PendingBooking]:
     """Read `GET /provisional-booking/paginated` (documented: `{provisionalBookings, total}`)."""
@@ -33,10 +36,10 @@ def _booking(item: Any, *, with_contacts: bool) -> PendingBooking | None:
     start = parse_text(dto.get("start")) if isinstance(dto, dict) else None
     if not isinstance(dto, dict) or not isinstance(item.get("id"), str) or moment_of(start) is None:
         return None
-    attendee = dto.get("attendee")
+    attendee, kind = dto.get("attendee"), parse_text(item.get("type"))
     return PendingBooking(
         booking_id=clean(item["id"], 64),
-        kind=parse_text(item.get("type")) or "of an unknown kind",
+        kind=_WAITS_FOR.get(kind, f"of the kind {kind}") if kind else "of an unknown kind",
         start=start,
         host_ids=_host_ids(item.get("hosts")),
         meeting_type_id=parse_text(item.get("meetingTypeId")),

@@ -38,7 +38,7 @@ def status_command(ledger: str | None, json: bool | None) -> None:
 def stop_command(run_id: str, ledger: str | None) -> None:
     """Make all workers stop working on a run."""
     stop_run(place_of(ledger), run_id)
-    print(f"Run {run_id} is being stopped: requests in flight get their answers, the rest stays pending.")
+    Terminal().print(f"Run {run_id} is being stopped: requests in flight get their answers, the rest stays pending.")
 
 
 def _seconds(text: str) -> float:

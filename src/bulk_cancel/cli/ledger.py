@@ -10,6 +10,7 @@ from typing import Any
 
 from bulk_cancel.cli.run import caller_of, finish
 from bulk_cancel.cli.stdout import errors_told, place_of, put_document, this_machine, zone_given
+from bulk_cancel.cli.terminal import Terminal
 from bulk_cancel.commands.export import export
 from bulk_cancel.commands.reconcile import reconcile_ledger
 from bulk_cancel.commands.report import ReportWish, report_run
@@ -33,9 +34,9 @@ def report_command(run_id: str, out: str | None, **flags: Any) -> None:
         missing = {"missing": done.missing} if done.missing else {}
         put_document({"run_id": done.run_id, "out": str(done.out), **missing})
         return
-    print(f"Run {done.run_id}: results in {done.out}")
+    Terminal().print(f"Run {done.run_id}: results in {done.out}")
     if done.missing:
-        print(done.missing)
+        Terminal().print(done.missing)
 
 
 def reconcile_command(**flags: object) -> None:
@@ -53,7 +54,7 @@ def resolve_command(target: str, verdict: str, by: str, because: str, ledger: st
         if decision.cancelled
         else "not cancelled: the next run that names it reads it, and sends it again if it is active"
     )
-    print(f"{target_name(work.target)}: recorded as {after}.")
+    Terminal().print(f"{target_name(work.target)}: recorded as {after}.")
 
 
 def verify_command(ledger: str | None) -> None:
@@ -63,11 +64,11 @@ def verify_command(ledger: str | None) -> None:
         wrong = opened.verify()
         newest = None if wrong else opened.newest_event()
     for line in wrong:
-        print(line)
-    print(f"{place}: {counted(len(wrong), 'fault') if wrong else 'whole: pages, history and states agree'}.")
+        Terminal().print(line)
+    Terminal().print(f"{place}: {counted(len(wrong), 'fault') if wrong else 'whole: pages, history and states agree'}.")
     if newest is None:
         raise SystemExit(int(Exit.CONFIG))
-    print(f"Newest event: {newest[0]}, digest {newest[1]}.")
+    Terminal().print(f"Newest event: {newest[0]}, digest {newest[1]}.")
 
 
 def backup_command(to: str, ledger: str | None) -> None:
@@ -75,7 +76,7 @@ def backup_command(to: str, ledger: str | None) -> None:
     place = place_of(ledger)
     with place.reading() as opened:
         opened.backup(Path(to))
-    print(f"{place} copied to {to}.")
+    Terminal().print(f"{place} copied to {to}.")
 
 
 def forget_command(ledger: str | None) -> None:
@@ -83,7 +84,7 @@ def forget_command(ledger: str | None) -> None:
     place = place_of(ledger)
     events = forget(place, this_machine())
     told = "nothing was remembered" if not events else f"{counted(events, 'event is', 'events are')} forgotten"
-    print(f"{place}: {told}. Run with --look each: every appointment is then read before its cancel.")
+    Terminal().print(f"{place}: {told}. Run with --look each: every appointment is then read before its cancel.")
 
 
 def _refuse_the_ledger(to: Path, ledger: str) -> None:
@@ -103,7 +104,7 @@ def export_command(output: str | None, ledger: str | None) -> None:
         text = TextIOWrapper(file, "utf-8", write_through=True)
         count = export(place, text)
         text.detach()
-    print(f"{counted(count, 'event')} written to {to}.", file=sys.stderr)
+    Terminal(err=True).print(f"{counted(count, 'event')} written to {to}.")
 
 
 def _settle_s() -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,6 +21,7 @@ from bulk_cancel.execution.caller import Caller
 from bulk_cancel.ops.logs import make_log
 from bulk_cancel.ops.progress import make_display
 from bulk_cancel.ops.uptime import uptime
+from bulk_cancel.reports.next_step import command, typed
 from bulk_cancel.reports.summary import Summary, to_json
 from bulk_cancel.settings.job import Job, load_job
 
@@ -99,9 +101,22 @@ def _plan(job: Job) -> None:
         show_plan(Terminal(), plan, job.label)
         if plan.digest:
             put_out(f"Plan file {job.plan_file}\n  digest  {plan.digest}\n")
-        if job.out and not plan.nothing:
-            put_out(f"To look at it before you approve: {job.out / 'plan.html'}\n")
+        for line in _after_a_plan(job, plan):
+            put_out(f"{line}\n")
     raise SystemExit(int(Exit.REFUSED_ROWS if plan.invalid else Exit.OK))
+
+
+def _after_a_plan(job: Job, plan: Plan) -> Iterator[str]:
+    """Yield how the plan is looked at, and how the plan file is carried out."""
+    file = shlex.quote(str(job.plan_file))
+    looks = [str(job.out / "plan.html")] if job.out and not plan.nothing else []
+    if plan.digest:
+        looks.append(command(f"show {file}", ""))
+    if looks:
+        yield f"To look at it before you approve: {' or '.join(looks)}"
+    if plan.digest and plan.may_send:
+        ledger = plan.place.ledger if plan.place and job.ledger else ""
+        yield typed(command(f"run {file} --expect-digest {plan.digest}", ledger), ", once it is approved")
 
 
 def _document(plan: Plan, source: str) -> dict[str, Any]:

@@ -47,7 +47,8 @@ def sandbox_command(seed: str, any_caller: bool, **given: object) -> None:
     try:
         rate_per_s, quirks = parse_rate(str(given.pop("rate"))), parse_quirks(str(given.pop("quirks")))
         world = seed_world(seed, reading) if seed else None
-        serve(SandboxOptions(rate_per_s=rate_per_s, world=world, quirks=quirks, **given))  # type: ignore[arg-type]  # as app.py declares them
+        options = SandboxOptions(rate_per_s=rate_per_s, world=world, quirks=quirks, **given)  # type: ignore[arg-type]  # as app.py declares them
+        serve(options, Terminal(err=True).print)
     except (ValueError, OSError) as error:
         raise UsageError(f"The sandbox cannot start: {error}.") from error
 

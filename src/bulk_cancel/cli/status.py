@@ -70,7 +70,10 @@ def _run_lines(overview: Overview) -> Iterator[str]:
             yield f"  {told}"
         if record.out:
             yield f"  Results in {clean(str(folder_of(record)), 600)}"
-    yield "" if overview.runs else "No run yet."
+    if overview.older:
+        yield ""
+        yield f"{counted(overview.older, 'older run')}: --limit {len(overview.runs) + overview.older}"
+    yield "" if overview.runs or overview.older else "No run yet."
 
 
 def _row_counts(run: RunView) -> str:

@@ -45,8 +45,9 @@ class Terminal:
         stream.flush()
 
     def print_question(self, question: str) -> None:
-        """Print a question without a line end."""
-        self._stream.write(f"{_MARK.sub('', question) if self._plain else question} ")
+        """Print a question, broken where it is too long, without a line end."""
+        text = question if self.width is None else "\n".join(wrapped(question, self.width))
+        self._stream.write(f"{_MARK.sub('', text) if self._plain else text} ")
         self._stream.flush()
 
     @property
@@ -61,7 +62,7 @@ class Terminal:
             return None
         given = os.environ.get("COLUMNS", "")
         try:
-            return int(given) if given.isdigit() and int(given) else os.get_terminal_size(stream.fileno()).columns
+            return int(given) if given.isdigit() and int(given) else os.get_terminal_size(stream.fileno()).columns or 80
         except (OSError, ValueError):
             return 80
 

@@ -25,6 +25,7 @@ from bulk_cancel.ledger.shared import NOBODY, START_ONE, is_untaken
 from bulk_cancel.ops.locks import Holder
 from bulk_cancel.reports.next_step import (
     Ending,
+    beside_status,
     closing_steps,
     command,
     next_step,
@@ -80,6 +81,7 @@ class Overview:
     ledger: str
     holder: Holder | None
     runs: tuple[RunView, ...]  #: the newest first
+    older: int  #: runs before these
     unknown: tuple[OpenTarget, ...]  #: the first of them
     unknown_count: int  #: including those in flight while a run is active
     left: int  #: targets of all runs that are still to be sent
@@ -138,6 +140,7 @@ class _Sources:
             ledger=ledger.place,
             holder=holder,
             runs=tuple(shown),
+            older=len(records) - len(shown),
             unknown=unknown,
             unknown_count=ledger.unknown_count(),
             left=sum(left.values()),
@@ -164,9 +167,10 @@ class _Sources:
         counts = self.ledger.counts(record.run_no)
         if any(counts.get(state) for state in (State.FAILED, State.UNKNOWN, State.SENDING)):
             return view
-        ended = "A person had to look at its rows" if view.exit_code is Exit.REFUSED_ROWS else "It ended early"
-        how = "Interrupted before its end" if view.phase is RunPhase.KILLED else ended
-        said = f"{how}; what it left open was taken over by later runs."
+        how = "Interrupted before its end" if view.phase is RunPhase.KILLED else "It ended early"
+        said = f"{how}; what was still to be sent was taken over by later runs."
+        if view.exit_code is Exit.REFUSED_ROWS:
+            said = "A person had to look at its rows."
         return replace(view, phase=RunPhase.SUPERSEDED, said=said)
 
     def _has_told(self, record: RunRecord) -> bool:
@@ -291,4 +295,4 @@ def _ended(record: RunRecord) -> RunView:
         return RunView(record, RunPhase.ENDED, None, said, {})
     summary = read_told(record)
     counts = {Status(status): count for status, count in summary["counts"].items() if count}
-    return RunView(record, RunPhase.ENDED, Exit(summary["exit_code"]), str(summary["next"]), counts)
+    return RunView(record, RunPhase.ENDED, Exit(summary["exit_code"]), beside_status(str(summary["next"])), counts)

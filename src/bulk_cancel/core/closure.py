@@ -14,7 +14,7 @@ class PendingBooking:
     """A booking that waits for a guest's or a host's confirmation. Never holds secrets; contacts only on request."""
 
     booking_id: str
-    kind: str  #: as the API words it: double opt-in, or a host's approval
+    kind: str  #: a clause: what it waits for
     start: str | None  #: ISO 8601
     host_ids: tuple[str, ...] = ()
     meeting_type_id: str | None = None

@@ -103,7 +103,7 @@ def _credential(keys: CredentialLocks, name: str) -> str:
     try:
         account = keys.accounts.find(name)
     except ConfigError as error:
-        return str(error).removesuffix(".")
+        return f"{error} {error.advice}".strip().removesuffix(".")
     credential = account.credential
     acting = f", acting as {account.user_id}" if account.user_id else ""
     return f"{whose}{credential.kind.value} in {credential.origin}{acting}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ _SAME = "run the same command again"
 _NOTHING = "nothing was cancelled; "
 #: The command that checks the days of a closure, and its option for everybody's appointments.
 CHECKS, ALL_HOSTS = "closed", "--all-hosts"
+#: The sentences of `_sentences` that send a person to `status`.
+_SEE_STATUS = re.compile(r" ?[0-9,]+ (?:target|row)s? of earlier inputs [^`]*`[^`]*` tells (?:how|which)\.")
 
 #: What a person does first, by what stopped the run.
 _FIRST: Mapping[Exit, str] = MappingProxyType(
@@ -85,14 +88,16 @@ def command(words: str, ledger: str) -> str:
     return f"bulk-cancel {words} --ledger {shlex.quote(ledger)}" if ledger else f"bulk-cancel {words}"
 
 
-def closing_steps(closure: str) -> tuple[str, ...]:
+def closing_steps(closure: str, *, sent: bool = False) -> tuple[str, ...]:
     """Return what to do for a closure besides its cancels: before them, and after them.
 
-    `closure` is the command that checks its days, or empty; a command to type is on a line of its own.
+    `closure` is the command that checks its days, or empty; a command to type is on a line of its own. `sent`: who
+    reads this reads it after the cancels.
     """
     if not closure:
         return ()
-    first = "Block the day first, in the dashboard: a slot that is cancelled can be booked again at once."
+    block = "Block the day now, if it is not blocked yet," if sent else "Block the day first,"
+    first = f"{block} in the dashboard: a slot that is cancelled can be booked again at once."
     then = "Then check whether the days are closed."
     if closure.endswith(f"bulk-cancel {CHECKS}"):
         how = f"with `bulk-cancel {CHECKS}` and the options that `find` had"
@@ -129,6 +134,11 @@ def _sentences(ending: Ending) -> Iterator[str]:
     if rows := ending.elsewhere.to_correct:
         need = counted(rows, "row of earlier inputs needs", "rows of earlier inputs need")
         yield f"{need} a person: `{command('status', ending.ledger)}` tells which."
+
+
+def beside_status(told: str) -> str:
+    """Return what a run told at its end without what it said of other inputs: `status` says that as it is now."""
+    return _SEE_STATUS.sub("", told)
 
 
 def told_of(run: RunRecord, left: Remains, out: str) -> str:

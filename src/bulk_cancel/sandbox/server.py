@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,8 +45,8 @@ def running(options: SandboxOptions | None = None, now: Callable[[], float] = ti
             thread.join()
 
 
-def serve(options: SandboxOptions) -> None:
-    """Serve until interrupted. Prints its address as lines for a shell, and at the end what it counted, on stderr.
+def serve(options: SandboxOptions, tell: Callable[[str], None]) -> None:
+    """Serve until interrupted. Prints its address as lines for a shell, and tells at the end what it counted.
 
     Raises OSError when the port is taken.
     """
@@ -56,7 +55,7 @@ def serve(options: SandboxOptions) -> None:
         print(f"# sandbox with {len(sandbox.world.appointments)} appointments at {sandbox.url} (Ctrl-C ends it)")
         print(f"export MEETERGO_API_URL={sandbox.url}\nexport MEETERGO_TOKEN={OWNER_TOKEN}", flush=True)
         with suppress(KeyboardInterrupt):
-            _Server(sandbox, Wires(), lambda: print(sandbox.truth().told, file=sys.stderr)).run([listener])
+            _Server(sandbox, Wires(), lambda: tell(sandbox.truth().told)).run([listener])
 
 
 @contextmanager

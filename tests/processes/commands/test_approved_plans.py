@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -53,6 +54,19 @@ def test_exactly_the_approved_plan_is_done(shell: Shell, sandbox: Sandbox, world
     again = shell.run("closure.plan", "--ledger", "l.db")
     assert again.summary["requests"]["posts"] == 0
     assert post_count(sandbox.truth()) == posts
+
+
+def test_a_plan_says_how_it_is_looked_at_and_carried_out(shell: Shell, sandbox: Sandbox, source: Path) -> None:
+    for ledger in ((), ("--ledger", "l.db")):
+        *_, look, then = shell("plan", source, "-o", "a plan.plan", *ledger).stdout.splitlines()
+        assert look == "To look at it before you approve: bulk-cancel show 'a plan.plan'"
+        told, _, typed = then.partition(": bulk-cancel ")
+        assert told == "Type, once it is approved"
+        assert ("--ledger" in typed) == bool(ledger)
+    assert shell(*shlex.split(typed), "--yes").code == 3
+    assert len(sandbox.truth().applied) == 21
+    nothing_left = shell("plan", source, "-o", "a plan.plan", "--ledger", "l.db").stdout.splitlines()
+    assert nothing_left[-1] == look, "there is nothing to carry out"
 
 
 def test_an_appointment_that_changed_since_the_plan_is_left_out_with_its_reason(

@@ -75,12 +75,19 @@ def test_a_pending_booking_keeps_no_name_and_no_secret_unless_names_are_asked_fo
     page = parse_pending(OK, {"provisionalBookings": [BOOKING], "total": 7})
     assert page.items is not None
     (booking,) = page.items
-    assert (booking.booking_id, booking.kind, booking.start) == ("b-1", "double_opt_in", START)
+    assert (booking.booking_id, booking.kind, booking.start) == ("b-1", "for the guest to confirm", START)
     assert (booking.host_ids, booking.meeting_type_id, booking.contacts) == (("h-1",), "t-1", ())
     assert (page.size, page.unreadable, page.total) == (1, 0, 7)
     named = parse_pending(OK, {"provisionalBookings": [BOOKING]}, with_contacts=True).items or ()
     assert named[0].contacts[0].email == "ada@example.org"
     assert not [text for text in ("Ada", "ada@", "s3cret", "host@") if text in repr(named)]
+
+
+def test_what_a_pending_booking_waits_for_is_told_in_words() -> None:
+    items = [BOOKING | {"type": kind} for kind in ("host_approval", "new_kind", None)]
+    page = parse_pending(OK, {"provisionalBookings": items})
+    told = [one.kind for one in page.items or ()]
+    assert told == ["for the host to approve", "of the kind new_kind", "of an unknown kind"]
 
 
 def test_unreadable_bookings_are_counted_and_deleted_ones_left_out() -> None:

@@ -84,9 +84,11 @@ def test_ctrl_d_leaves_the_line(keyboard: int, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_number_to_type_is_that_of_the_plan(keyboard: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan above says both parts: the question adds them up, and says so."""
+    monkeypatch.setenv("NO_COLOR", "1")
     goes_on, screen = asked(plan_of(52, 3), b"55\n", keyboard, monkeypatch)
     assert goes_on
-    assert "to cancel that many now (52 to cancel, 3 to look up first), anything else" in screen
+    assert "to cancel that many now (52 to cancel, 3 to look up first), anything else" in screen.replace("\n", " ")
+    assert max(map(len, screen.splitlines())) <= 80, "it is broken between words, as the plan above"
     assert "now? (2 to cancel, 1 to look up first) [y/N]" in asked(plan_of(2, 1), b"y\n", keyboard, monkeypatch)[1]
     assert "look up" not in asked(plan_of(2), b"y\n", keyboard, monkeypatch)[1]
 

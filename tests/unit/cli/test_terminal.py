@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import pytest
 
+from bulk_cancel.cli.ledger import forget_command
+from bulk_cancel.cli.sandbox import sandbox_command
 from bulk_cancel.cli.terminal import Terminal, styled, wrapped
 
 
@@ -81,6 +84,36 @@ def test_the_last_column_of_a_table_goes_on_below_itself() -> None:
     assert lines[1].startswith("  2  Run the same command")
     assert lines[2].startswith("     ")
     assert lines[-1] == " 10  short"
+    assert max(map(len, lines)) <= 40
+
+
+@pytest.mark.parametrize(("columns", "widest"), [(0, 80), (30, 30)])
+def test_a_terminal_that_does_not_know_its_width_has_80_columns(
+    columns: int, widest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS")
+    monkeypatch.setattr(Screen, "fileno", lambda _: 1)
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((columns, 0)))
+    assert redirected_width() == widest
+
+
+def redirected_width() -> int | None:
+    with redirect_stdout(Screen()):
+        return Terminal().width
+
+
+def test_what_the_sandbox_counted_breaks_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bulk_cancel.sandbox.server.serve", lambda _, tell: tell(LONG))
+    with redirect_stderr(Screen()) as screen:
+        sandbox_command("", any_caller=False, rate="100/min", quirks="", map=(), hidden_rows=None, encoding=None)
+    assert max(map(len, screen.getvalue().splitlines())) <= 40
+
+
+def test_what_a_command_on_a_ledger_says_breaks_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bulk_cancel.cli.ledger.forget", lambda *_: 3)
+    with shown() as lines:
+        forget_command("l.db")
+    assert len(lines) > 1
     assert max(map(len, lines)) <= 40
 
 

@@ -148,7 +148,7 @@ def test_the_end_and_the_page_of_a_closure_say_what_it_wants(ledger: PostgresLed
     assert json.loads(run.summary)["closure"] == check
     page = run_page(ledger, run, CLOCK.now())
     assert page.advice.endswith(f"can be booked again at once.\nThen check whether the days are closed.\nType: {check}")
-    assert "Block the day first, in the dashboard" in page.advice
+    assert "Block the day now, if it is not blocked yet, in the dashboard" in page.advice
 
 
 def test_approved_rows_of_a_chunk_survive_the_ledger_unchanged(ledger: PostgresLedger) -> None:

@@ -210,8 +210,9 @@ def test_pending_bookings_are_listed_by_kind_and_host_without_names(closed: Comm
     result = closed("--json", "--out", "look")
     pending = [one for one in result.document["left"] if one["kind"] == "pending booking"]
     assert len(pending) == 2
-    assert {one["note"] for one in pending} <= {"double_opt_in", "host_approval"}
+    assert {one["note"] for one in pending} <= {"for the guest to confirm", "for the host to approve"}
     assert levels(result)["pending bookings"] == "fail"
+    assert ": 2 for the guest to confirm. 2 with" in found(result, "pending bookings")
     written = b"".join(path.read_bytes() for path in Path("look").iterdir())
     assert CANARY.encode() not in (result.stdout + result.stderr).lower().encode() + written.lower()
     assert {path.name for path in Path("look").iterdir()} == {"left.csv", "closed.html"}
@@ -381,7 +382,8 @@ def test_plan_run_and_report_of_what_find_found_end_with_the_day(command: Comman
     assert f"{_BLOCK_FIRST}\n" in done.stderr.partition("cancels sent")[0], "before anything is sent"
     assert done.stderr.endswith(f"\n{then}\n")
     page = Path("done/report.html").read_text()
-    assert "Block the day first" in page
+    assert "Block the day now, if it is not blocked yet, in the dashboard" in page
+    assert "Block the day first" not in page, "the cancels are sent"
     assert then in page
     assert "If <code>find</code> was given --location, --host or the like, add it." in page
     nothing_sent = command("run", "day.plan", "--yes", "--out", "twice", "--timezone", "Europe/Berlin", *QUICK)

@@ -120,6 +120,10 @@ def test_a_run_takes_over_what_the_plan_names_and_records_its_own(office: Office
     assert made.digest in (office.folder / "run" / "report.html").read_text(encoding="utf-8")
 
 
+#: As `doctor` says it.
+ADVICE = "Set MEETERGO_TOKEN, or MEETERGO_TOKEN_FILE to the name of a file that holds it."
+
+
 @pytest.mark.parametrize(("token", "why"), [("rgo-…", "characters that no credential has"), ("", "no credential")])
 def test_a_plan_without_a_usable_credential_says_why_wherever_it_speaks_of_it(
     office: Office, token: str, why: str
@@ -130,7 +134,7 @@ def test_a_plan_without_a_usable_credential_says_why_wherever_it_speaks_of_it(
     assert plan.place is not None
     assert why in plan.place.credential
     assert plan.look is not None
-    assert f"{plan.place.credential}." in plan.look.offline
+    assert f"{plan.place.credential}." == f"{plan.look.offline} {ADVICE}"
 
 
 def test_status_says_once_what_is_to_be_done_and_where_the_results_are(
@@ -152,6 +156,23 @@ def test_status_says_once_what_is_to_be_done_and_where_the_results_are(
     assert "  1 cancelled, 1 invalid.\n" in told
     then = "bulk-cancel closed --from 2031-01-02 --to 2031-01-02 --timezone Europe/Berlin"
     assert told.endswith(f"\nType: {then} --all-hosts\n")
+
+
+def test_status_says_how_many_older_runs_there_are(
+    office: Office, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = office.write(1)
+    runs = [ran(office, source).run_id for _ in range(3)]
+    monkeypatch.setattr("bulk_cancel.cli.status.this_machine", lambda: office.played.machine)
+    monkeypatch.setattr("bulk_cancel.cli.status.place_of", lambda _: office.setup().place)
+    status_command(None, 1, None, json=False)
+    told = capsys.readouterr().out
+    assert "\n2 older runs: --limit 3\n" in told
+    assert runs[0] not in told
+    status_command(None, 3, None, json=False)
+    told = capsys.readouterr().out
+    assert "--limit" not in told
+    assert runs[0] in told
 
 
 def test_a_second_run_does_not_hide_who_cancelled_on_which_ticket(office: Office) -> None:
@@ -279,7 +300,35 @@ def test_a_run_whose_rest_a_later_one_took_over_is_superseded(office: Office) ->
     assert ran(office, office.folder / "closure.csv").exit_code == Exit.OK
     seen = overview(office)
     assert [run.phase for run in seen.runs] == [RunPhase.ENDED, RunPhase.SUPERSEDED]
+    assert seen.runs[1].said == "It ended early; what was still to be sent was taken over by later runs."
     assert seen.next == "Done: nothing is left to do."
+
+
+def test_of_rows_to_correct_nothing_is_said_to_be_taken_over(office: Office) -> None:
+    source = office.folder / "muc.csv"
+    source.write_text(f"id\n{uuid(1)}\nnobody\n")
+    for _ in range(2):
+        assert ran(office, source).exit_code == Exit.REFUSED_ROWS
+    older = overview(office).runs[1]
+    assert (older.phase, older.said) == (RunPhase.SUPERSEDED, "A person had to look at its rows.")
+
+
+def test_status_sends_nobody_to_status(office: Office) -> None:
+    """It tells of other inputs as they are now, once, below the runs."""
+    source = office.folder / "muc.csv"
+    source.write_text(f"id\n{uuid(1)}\nnobody\n")
+    ran(office, source)
+    assert "tells which" in ran(office, office.write(1)).next
+    stopping_after(office, 2)
+    ran(office, office.write(8))
+    office.line.on_cancel = cancelled
+    (other := office.folder / "other.csv").write_text(f"id\n{uuid(99)}\n")
+    assert "tells how" in ran(office, other).next
+    seen = overview(office)
+    assert [run.said.partition("\n")[0] for run in (seen.runs[0], seen.runs[2])] == [
+        "Done: nothing of this input is left to do."
+    ] * 2
+    assert not [run.said for run in seen.runs if "bulk-cancel status" in run.said]
 
 
 def test_a_refused_command_is_told_until_a_run_begins(office: Office) -> None:

@@ -50,7 +50,7 @@ def test_a_taken_port_is_an_os_error():
     with running(SandboxOptions(count=1)) as sandbox:
         port = int(sandbox.url.split(":")[2].split("/")[0])
         with pytest.raises(OSError, match="in use"):
-            serve(SandboxOptions(count=1, port=port))
+            serve(SandboxOptions(count=1, port=port), print)
 
 
 def test_wrong_faults_are_refused_before_anything_is_served():
@@ -102,7 +102,8 @@ def test_a_request_with_another_host_name_is_refused(host):
 @pytest.mark.process
 @pytest.mark.parametrize(("ending", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)])
 def test_in_the_foreground_it_says_where_and_at_its_end_what_it_counted(ending, code):
-    script = "from bulk_cancel.sandbox.server import *; serve(SandboxOptions(count=5, second_cancel='mail_again'))"
+    options = "SandboxOptions(count=5, second_cancel='mail_again')"
+    script = f"import sys; from bulk_cancel.sandbox.server import *; serve({options}, sys.stderr.write)"
     command = [sys.executable, "-c", script]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_signals
@@ -120,4 +121,4 @@ def test_in_the_foreground_it_says_where_and_at_its_end_what_it_counted(ending, 
     assert token == f"export MEETERGO_TOKEN={OWNER_TOKEN}"
     assert answer.status_code == 200
     assert process.returncode == code
-    assert told == "1 cancellation: 1 that were sent, and 0 that a series took along; 1 of them twice.\n"
+    assert told == "1 cancellation: 1 that were sent, and 0 that a series took along; 1 of them twice."

@@ -134,7 +134,7 @@ def run_page(ledger: Ledger, record: RunRecord, now: float, out: Path | None = N
         name=record.run_id,
         state=_state(run),
         headline=_headline(run),
-        advice=printable("\n".join((_advice(run, said), *closing_steps(str(run.told.get("closure", "")))))),
+        advice=printable("\n".join((_advice(run, said), *closing_steps(str(run.told.get("closure", "")), sent=True)))),
         facts=list(_facts(run)),
         bar_title="What became of the rows",
         bar=segments([(kind, run.count(status)) for status, kind in KINDS.items()]),
