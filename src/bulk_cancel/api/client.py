@@ -35,6 +35,9 @@ from bulk_cancel.core.text import clean
 from bulk_cancel.ops.descriptors import is_out_of_files
 
 #: OpenSSL's message, with the cause as a group.
+#: Where caches say so that an answer is their own, and the words that say it.
+_CACHE_HEADERS = ("Cache-Status", "X-Cache", "X-Cache-Status", "CF-Cache-Status")
+_FROM_A_CACHE = ("hit", "stale", "updating")
 _UNTRUSTED = re.compile(r"certificate verify failed: (.*?)(?:\.? \(_ssl.*)?$")
 
 
@@ -185,7 +188,8 @@ class HttpLine:
         value = parse_json(body)
         there = self.server_date_at
         now = self._settings.now() if there is None else there  # a date in Retry-After is by the server's clock
-        retry_after_s = parse_retry_after(response.headers.get("Retry-After"), now)
+        wishes = (parse_retry_after(value, now) for value in response.headers.get_list("Retry-After"))
+        retry_after_s = max((wish for wish in wishes if wish is not None), default=None)
         return _answer(response, value, retry_after_s), value
 
     def _describe(self, error: Exception) -> str:
@@ -211,10 +215,15 @@ def _answer(response: httpx.Response, value: Any, retry_after_s: float | None) -
 
 
 def _age_s(headers: httpx.Headers) -> float:
-    """Return the seconds for which a cache has kept an answer (RFC 9111); infinite for a hit without an age."""
-    if (age_s := parse_seconds(headers.get("Age", ""))) is not None:
-        return age_s
-    return math.inf if "hit" in headers.get("X-Cache", "").lower() else 0.0
+    """Return the seconds for which a cache has kept an answer (RFC 9111), the most of several.
+
+    Infinite for an age that is no number, and for what a cache says to be its own without an age (RFC 9211, and the
+    names in use before it).
+    """
+    if ages := headers.get_list("Age", split_commas=True):
+        return max(math.inf if (age_s := parse_seconds(age)) is None else age_s for age in ages)
+    told = " ".join(headers.get(name, "") for name in _CACHE_HEADERS).lower()
+    return math.inf if any(word in told for word in _FROM_A_CACHE) else 0.0
 
 
 def cancel_body(target: Target, request: Request) -> dict[str, str | bool]:

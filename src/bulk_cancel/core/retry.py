@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
@@ -12,6 +13,7 @@ LONGEST_PAUSE_S = 15 * 60.0
 #: A Retry-After is cut to this: a mistaken number must not stop every later run.
 LONGEST_WISH_S = 24 * 3600.0
 SHORTEST_PAUSE_S = 1.0
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
@@ -40,9 +42,8 @@ def show_long_pause(left_s: float) -> str:
 
 
 def parse_seconds(value: str) -> float | None:
-    """Read the whole seconds of an HTTP header; None when it is not a number."""
-    value = value.strip()
-    return float(value[:15]) if value.isascii() and value.isdigit() else None
+    """Read the seconds of an HTTP header, which some servers write with decimals; None when it is not a number."""
+    return float(value.strip()[:15]) if _SECONDS.fullmatch(value.strip()) else None
 
 
 def parse_date(value: str) -> float | None:

@@ -38,7 +38,9 @@ def clean(text: str, longest: int = 200) -> str:
     """Return one short line without control characters, terminal escapes, mail addresses or credentials."""
     if len(text) <= longest and text.isascii() and text.isprintable() and not _is_suspicious(text):
         return text.strip()
-    text = redact(one_line(text[: longest * 8]))
+    text = text[: longest * 8]
+    joined = _CONTROLS.sub("", _ESCAPES.sub("", text))  # a credential may come in parts
+    text = redact(joined.strip() if without_credentials(joined) != joined else one_line(text))
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 

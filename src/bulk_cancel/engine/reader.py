@@ -96,6 +96,7 @@ class Reader:
         if answer.status == TOO_MANY_REQUESTS:
             self.throttled += 1
             pause_s = self.limiter.throttled(started_at, answer.retry_after_s)
+            self.remember(self.limiter.record())
             self.log.info("read.throttled", pause_s=round(pause_s, 1))
             if pause_s > LONGEST_PAUSE_S:
                 raise UnreachableError(show_long_pause(pause_s), advice="Try again then.")

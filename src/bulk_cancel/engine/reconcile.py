@@ -77,8 +77,10 @@ class Reconciler:
         (user_id,) = users
         read = partial(self._context.read_page, self._context.lines[0])
         walk = ListWalk(read, user_id, self._context.clock.now())
+        before = set[str]()  # a list may show the same again and again
         while not walk.ended and (shown := await walk.step()):
-            found = [appointment_id for appointment_id in shown if appointment_id in left]
+            found = [appointment_id for appointment_id in shown if appointment_id in left.keys() - before]
+            before |= {*found}
             for appointment_id in found:
                 reading, work = shown[appointment_id], left[appointment_id].work
                 if see(work.target, reading, attended=work.attended) is ReadResult.CANCELLED:

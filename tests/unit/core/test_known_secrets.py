@@ -66,6 +66,14 @@ def test_no_part_of_an_echoed_secret_is_left(
         assert encode(secret[start : start + 16]).strip('"=') not in left
 
 
+@pytest.mark.parametrize("between", ["\r\n", "\u200b", "\x1b[1m", "\t"])
+def test_a_secret_that_comes_in_parts_is_blotted_out(between: str) -> None:
+    left = clean(f"The header {between.join((TOKEN[:9], TOKEN[9:20], TOKEN[20:]))} is malformed")
+    assert BLOTTED in left
+    assert TOKEN[:9] not in left
+    assert TOKEN[20:] not in left
+
+
 @given(st.integers(0, len(TOKEN) - 16), st.integers(16, len(TOKEN)), st.text(max_size=30), st.text(max_size=30))
 def test_a_part_of_16_characters_is_blotted_out_wherever_it_is(
     start: int, length: int, before: str, after: str

@@ -20,6 +20,7 @@ from bulk_cancel.engine.closure_reads import MOST_REQUESTS, ClosureReads
 from bulk_cancel.engine.limiter import Limiter
 from bulk_cancel.engine.reader import Reader
 from bulk_cancel.engine.search import Search
+from bulk_cancel.errors import UnreachableError
 
 pytestmark = pytest.mark.anyio
 
@@ -138,3 +139,19 @@ async def test_an_unknown_shape_is_asked_for_once_and_is_a_doubt() -> None:
     reads = await read(line)
     assert len([query for query in line.asked if isinstance(query, SlotsQuery)]) == 1
     assert reads.slot_doubts == ["The API shows what can be booked in a shape that is not known."]
+
+
+async def test_a_pause_that_a_read_is_asked_for_is_saved_at_once() -> None:
+    """A command that is killed in it leaves the pause to the next one."""
+    clock, saved = system_clock(), list[float]()
+    limiter = Limiter(Pace(1000, 1000), clock, clock.monotonic(), random.Random(1))
+    line = ClosureLine(total=0)
+    reader = Reader(line, limiter, LOG, lambda record: saved.append(record.tat_mono))  # type: ignore[arg-type]
+
+    async def page(query: Query) -> Page:
+        return Page(Answer(429, retry_after_s=3600.0, is_api_error=True), None)
+
+    line.page = page  # type: ignore[method-assign]
+    with pytest.raises(UnreachableError):
+        await reader.page(Query(0))
+    assert saved[-1] >= clock.monotonic() + 3500

@@ -9,6 +9,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
+from bulk_cancel.api.port import Page, Query
 from bulk_cancel.core.actions import Look
 from bulk_cancel.core.clock import TimeBase
 from bulk_cancel.core.model import Answer, Appointment, Target, Work
@@ -212,6 +213,25 @@ async def test_a_page_that_shows_it_active_is_no_proof(clock: Clock) -> None:
     _, commits = await reconcile(clock, line, items)
     assert len(line.reads) == 40, "each is read twice all the same"
     assert set(commits.states.values()) == {State.WAITING}
+
+
+async def test_a_list_that_shows_the_same_for_ever_is_left(clock: Clock) -> None:
+    items = unknowns(clock, 20, age_s=60)
+    line = _Repeating(clock)
+    line.listed = [Appointment(item.work.target.appointment_id, is_cancelled=False) for item in items]
+    line.listed += [Appointment(f"00000000-0000-4000-9000-{number:012}", is_cancelled=False) for number in range(300)]
+    result, _ = await reconcile(clock, line, items)
+    assert (result.unknown, len(line.reads)) == (20, 20)
+    assert len(line.pages) == 2
+
+
+class _Repeating(ScriptedLine):
+    """Shows the first twenty on each page, and eighty others in turn."""
+
+    async def page(self, query: Query) -> Page:
+        self.pages.append(self.clock.monotonic())
+        assert len(self.pages) < 50
+        return Page(Answer(200), (*self.listed[:20], *self.listed[20 + 80 * (len(self.pages) % 3) :][:80]))
 
 
 async def test_a_drain_ends_it_between_two_reads(clock: Clock) -> None:

@@ -162,6 +162,11 @@ def _refuse_odd_places(path: Path) -> None:
 def _refuse_odd_files(path: Path) -> None:
     if not path.is_file():
         raise LedgerError(f"The ledger {path} is not a file.", advice="Name a file with --ledger.")
+    if path.stat().st_nlink > 1:
+        raise LedgerError(
+            f"The ledger {path} has a second name, a hard link.",
+            advice="Remove the other name: two runs that use one each do not know of each other.",
+        )
     if path.stat().st_size == 0:
         raise LedgerError(
             f"The ledger {path} is empty: its history is lost, or it never was a ledger.",

@@ -166,6 +166,16 @@ def test_a_symbolic_link_is_not_written_through(path: Path, there: bool) -> None
     assert real.exists() is there
 
 
+def test_a_file_with_a_second_name_is_refused(path: Path) -> None:
+    """Locks, and the log beside the database, go by names: a run under the other one would send the same rows."""
+    make(path)
+    path.with_name("other.db").hardlink_to(path)
+    for opens in (SqliteLedger.open, SqliteLedger.open_to_read):
+        with pytest.raises(LedgerError, match="has a second name") as refused:
+            opens(path)
+        assert "Remove the other name" in refused.value.advice
+
+
 def test_a_folder_in_which_everybody_may_write_is_refused(path: Path) -> None:
     path.parent.chmod(0o777)
     with pytest.raises(ConfigError, match="Everybody may write") as refused:
