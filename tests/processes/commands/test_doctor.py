@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -31,13 +32,15 @@ def by_name(result: Result) -> Found:
 
 
 @contextmanager
-def serving(status: int, body: bytes, date: str) -> Iterator[str]:
+def serving(status: int, body: bytes, date: str, **headers: str) -> Iterator[str]:
     """A server with an answer and a time of its own."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
             self.end_headers()
             self.wfile.write(body)
 
@@ -134,6 +137,15 @@ def test_doctor_reports_a_wrong_clock_and_a_portal(status: int, body: bytes, api
     assert found["API"]["level"] == api
     assert found["clock"]["level"] == "warn"
     assert "ahead of the API's" in found["clock"]["found"]
+
+
+def test_a_pause_that_doctor_is_asked_for_holds_for_the_next_command(shell: Shell) -> None:
+    body = b'{"statusCode": 429, "message": "Too Many Requests", "error": "Too Many Requests"}'
+    with serving(429, body, formatdate(usegmt=True), Retry_After="3600") as url:
+        first, second = (by_name(shell("doctor", "--json", MEETERGO_API_URL=url))["API"] for _ in range(2))
+    assert (first["level"], first["advice"]) == ("warn", "Something else uses it: wait 1 h.")
+    assert second["level"] == "fail"
+    assert "asks to wait" in second["found"]
 
 
 def test_a_proxy_is_named_without_its_password(shell: Shell) -> None:

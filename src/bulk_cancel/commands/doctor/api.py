@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,7 +124,11 @@ async def _ask(setup: Setup, pace: Pace, settings: ApiSettings) -> tuple[Page, f
         if patience.cancelled_caught:
             return None
         remember(machine, key, limiter.record())
+        started_at = machine.clock.monotonic()
         page = await line.page(Query(0, page_size=1, user_id=settings.user_id))
+        if page.answer.status == TOO_MANY_REQUESTS:  # the next command waits, too
+            limiter.throttled(started_at, page.answer.retry_after_s)
+            remember(machine, key, limiter.record())
         there = line.server_date_at
         return page, None if there is None else machine.clock.now() - there
     finally:
@@ -143,7 +148,8 @@ def _judge(page: Page, host: str, credential: str) -> Check:
             "API", ConfigError(f"{host} does not understand the request ({status}): {message}.", advice=advice)
         )
     if status == TOO_MANY_REQUESTS:
-        return warning("API", f"{host} throttles this credential.", "Something else uses it: wait a minute.")
+        wait = show_duration(max(60, math.ceil(page.answer.retry_after_s or 0)))
+        return warning("API", f"{host} throttles this credential.", f"Something else uses it: wait {wait}.")
     if status is not None:
         what = f"{host} answers {status}, and not with a list of appointments."
         return failed(
