@@ -103,7 +103,8 @@ def test_a_request_with_another_host_name_is_refused(host):
 @pytest.mark.parametrize(("ending", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)])
 def test_in_the_foreground_it_says_where_and_at_its_end_what_it_counted(ending, code):
     options = "SandboxOptions(count=5, second_cancel='mail_again')"
-    script = f"import sys; from bulk_cancel.sandbox.server import *; serve({options}, sys.stderr.write)"
+    tell = "lambda told: print(told, file=sys.stderr)"
+    script = f"import sys; from bulk_cancel.sandbox.server import *; serve({options}, {tell})"
     command = [sys.executable, "-c", script]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_signals
@@ -121,4 +122,4 @@ def test_in_the_foreground_it_says_where_and_at_its_end_what_it_counted(ending, 
     assert token == f"export MEETERGO_TOKEN={OWNER_TOKEN}"
     assert answer.status_code == 200
     assert process.returncode == code
-    assert told == "1 cancellation: 1 that were sent, and 0 that a series took along; 1 of them twice."
+    assert told == "1 cancellation: 1 that were sent, and 0 that a series took along; 1 of them twice.\n"

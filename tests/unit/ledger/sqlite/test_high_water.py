@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -82,7 +81,7 @@ def test_a_killed_ledger_goes_on_and_is_no_news(path: Path, marks: Marks) -> Non
         assert (ledger.notice, len(list(ledger.all_events()))) == ("", 6)
 
 
-@pytest.mark.parametrize("how", [shutil.copyfile, shutil.move, os.link], ids=["cp", "mv", "ln"])
+@pytest.mark.parametrize("how", [shutil.copyfile, shutil.move], ids=["cp", "mv"])
 def test_the_main_file_alone_is_refused_with_what_is_missing_and_what_to_do(
     path: Path, marks: Marks, how: Callable[[Path, Path], object]
 ) -> None:
