@@ -126,7 +126,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(plan_records_module, "_AT_A_TIME", 1000)
 
     def peak(count: int) -> int:
-        gc.collect()
+        gc.collect()  # empties the list of free tuples, too: Python keeps the first 2000
         tracemalloc.start()
         try:
             write_plan_records(many(count), {}, tmp_path)
@@ -134,9 +134,4 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         finally:
             tracemalloc.stop()
 
-    thresholds = gc.get_threshold()
-    gc.set_threshold(50)  # else it is chance how much garbage is there
-    try:
-        assert peak(10_000) < 1.2 * peak(2000)
-    finally:
-        gc.set_threshold(*thresholds)
+    assert peak(20_000) < 1.2 * peak(4000)
